@@ -1,0 +1,50 @@
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test quick lint format bench bench-peers clean
+
+demo: $(VENV)/.demo  ## serve the example on port 5000
+	$(BIN)/scenarist demo
+
+test: lint  ## everything: lint, types, import contracts, all tests
+	$(BIN)/python -m pytest -n 2
+
+quick: $(VENV)/.test  ## the part for every change
+	$(BIN)/ruff check
+	$(BIN)/python -m pytest -n 2 -m "not e2e" -q
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.bench  ## measure this machine; writes bench/results.md
+	$(BIN)/python -m bench
+
+bench-peers: $(VENV)/.bench  ## the same work on Taipy and DBOS; writes bench/peers.md
+	$(BIN)/python -m bench.peers
+
+$(VENV)/.demo: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[tabular]'
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[test]'
+	touch $@
+
+$(VENV)/.bench: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[bench]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

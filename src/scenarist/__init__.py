@@ -1,0 +1,27 @@
+"""Scenarist: an open scenario server. These are the names that a pipeline author imports."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scenarist.client import Client
+    from scenarist.config import Config, ConfigRegistry
+    from scenarist.domain.vocabulary import Frequency, Scope
+
+__all__ = ["Client", "Config", "ConfigRegistry", "Frequency", "Scope"]
+
+_HOMES = {
+    "Client": "scenarist.client",
+    "Config": "scenarist.config",
+    "ConfigRegistry": "scenarist.config",
+    "Frequency": "scenarist.domain.vocabulary",
+    "Scope": "scenarist.domain.vocabulary",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that a program pays only for what it uses."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'scenarist' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,74 @@
+"""The ASGI application: all paths over one bundle of services."""
+
+from importlib.metadata import version
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from scenarist.api import (
+    data_nodes,
+    health,
+    jobs,
+    problems,
+    scenarios,
+    sequences,
+    submissions,
+    tasks,
+)
+from scenarist.api.requests import refuse_unknown_parameters
+from scenarist.domain.errors import ScenaristError
+from scenarist.services.bundle import Services
+
+LARGEST_BODY = 64 * 1024 * 1024
+"""Bytes of a request's body; more is answered with 413."""
+
+
+def create_app(services: Services) -> Litestar:
+    return Litestar(
+        route_handlers=[
+            sequences.list_sequences,
+            sequences.create_sequence,
+            sequences.get_sequence,
+            sequences.delete_sequence,
+            sequences.submit_sequence,
+            scenarios.list_scenarios,
+            scenarios.create_scenario,
+            scenarios.get_scenario,
+            scenarios.submit_scenario,
+            tasks.list_tasks,
+            tasks.get_task,
+            tasks.submit_task,
+            data_nodes.list_data_nodes,
+            data_nodes.get_data_node,
+            data_nodes.read_data_node,
+            data_nodes.write_data_node,
+            submissions.list_submissions,
+            submissions.get_submission,
+            jobs.list_jobs,
+            jobs.get_job,
+            jobs.get_job_log,
+            health.get_health,
+            health.get_readiness,
+        ],
+        state=State({"services": services}),
+        before_request=refuse_unknown_parameters,
+        exception_handlers={
+            ScenaristError: problems.from_scenarist_error,
+            ValidationException: problems.from_validation_exception,
+            HTTPException: problems.from_http_exception,
+            Exception: problems.from_anything_else,
+        },
+        openapi_config=OpenAPIConfig(
+            title="Scenarist",
+            version=version("scenarist"),
+            description="Scenarios, sequences and their jobs.",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin()],
+            use_handler_docstrings=True,
+        ),
+        request_max_body_size=LARGEST_BODY,
+        logging_config=None,
+    )

@@ -1,0 +1,91 @@
+"""Reads request bodies strictly as JSON, whatever their content type says."""
+
+import re
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+import msgspec
+from litestar.dto import AbstractDTO, DTOFieldDefinition
+from litestar.typing import FieldDefinition
+
+from scenarist.domain.errors import InvalidError
+
+StructT = TypeVar("StructT", bound=msgspec.Struct)
+
+_PLACE = re.compile(r" - at `\$?\.?(.*)`$")
+
+
+def read_json(body: bytes) -> Any:
+    """Read any JSON value.
+
+    Raises:
+        InvalidError: The body is not JSON; says at which byte.
+    """
+    return _decode(body, msgspec.json.Decoder())
+
+
+def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
+    if not body.strip():
+        raise InvalidError("the request has no body; it must be JSON", code="body_missing")
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        place = _PLACE.search(text)
+        fault = {
+            "field": place[1] if place else "",
+            "message": _PLACE.sub("", text).replace("`", ""),
+        }
+        shown = f" (at {fault['field']})" if fault["field"] else ""
+        raise InvalidError(
+            f"the body does not fit: {fault['message']}{shown}", code="body_invalid", errors=[fault]
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidError(
+            f"the body is not JSON: {error or 'it is nested too deeply'}", code="body_malformed"
+        ) from None
+
+
+class _Body(AbstractDTO[Any]):
+    """What Litestar asks of the type of a body: how to read it, and how it is described."""
+
+    decoder: "msgspec.json.Decoder[Any]"
+    empty: Any = None
+
+    def decode_bytes(self, value: bytes) -> Any:
+        if self.empty is not None and not value.strip():
+            return self.empty
+        return _decode(value, self.decoder)
+
+    @classmethod
+    def create_for_field_definition(cls, *args: Any, **kwargs: Any) -> None:
+        """Make no other type in between: the struct is the contract."""
+
+    @classmethod
+    def create_openapi_schema(
+        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
+    ) -> Any:
+        return schema_creator.for_field_definition(field_definition)
+
+    @classmethod
+    def is_supported_model_type_field(cls, field_definition: FieldDefinition) -> bool:
+        return False
+
+    @classmethod
+    def generate_field_definitions(
+        cls, model_type: type[Any]
+    ) -> Generator[DTOFieldDefinition, None, None]:
+        yield from ()
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        return False
+
+
+def body_of(struct: type[StructT], *, empty: StructT | None = None) -> type[AbstractDTO[Any]]:
+    """Make the reader of a body of one kind; *empty* stands for a body that was left out."""
+    return type(
+        f"{struct.__name__}Body",
+        (_Body,),
+        {"decoder": msgspec.json.Decoder(struct), "empty": empty},
+    )

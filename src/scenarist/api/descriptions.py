@@ -1,0 +1,39 @@
+"""What the API description says of answers that many paths share."""
+
+from typing import Any
+
+from litestar.datastructures import ResponseHeader
+from litestar.openapi.datastructures import ResponseSpec
+
+from scenarist.schemas import Problem
+
+_PROBLEMS = {
+    400: "The request cannot be right, whatever the state; the problem names each fault.",
+    404: "What the path or the body names does not exist.",
+    409: "The present state forbids it; the problem says what stands in the way.",
+    503: "Try again later.",
+}
+
+
+def responses(
+    status: int, container: type[Any] | None, description: str, *problems: int
+) -> dict[int, ResponseSpec]:
+    """Describe the answer of a path when all goes well, and the problems that it may answer."""
+    described = {
+        status: ResponseSpec(
+            data_container=container, description=description, generate_examples=False
+        )
+    }
+    for number in (*problems, 503):
+        described[number] = ResponseSpec(
+            data_container=Problem,
+            description=_PROBLEMS[number],
+            media_type="application/problem+json",  # type: ignore[arg-type]
+            generate_examples=False,
+        )
+    return described
+
+
+LOCATION = ResponseHeader(
+    name="Location", description="The path of the new entity.", documentation_only=True
+)

@@ -1,0 +1,32 @@
+"""Whether the server lives, and whether it can work: for machines that watch it."""
+
+from litestar import get
+from litestar.response.base import ASGIResponse
+
+from scenarist import schemas
+from scenarist.api.answers import answer
+from scenarist.api.descriptions import responses
+from scenarist.api.requests import AnyRequest, services_of
+
+
+@get(
+    "/healthz",
+    summary="Is the server alive?",
+    tags=["health"],
+    sync_to_thread=False,
+    responses=responses(200, schemas.Message, "It is."),
+)
+def get_health() -> ASGIResponse:
+    return answer(schemas.Message(message="alive"))
+
+
+@get(
+    "/readyz",
+    summary="Can the server do its work?",
+    tags=["health"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "Database and orchestrator are up."),
+)
+def get_readiness(request: AnyRequest) -> ASGIResponse:
+    services_of(request).health.check_readiness()
+    return answer(schemas.Message(message="ready"))

@@ -1,0 +1,101 @@
+"""Every error as problem+json: one table from the families of errors to statuses (RFC 9457)."""
+
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from litestar import Request
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.response import Response
+
+from scenarist.domain.errors import (
+    ConflictError,
+    DeniedError,
+    InvalidError,
+    NotFoundError,
+    ScenaristError,
+    UnavailableError,
+)
+from scenarist.schemas import Fault, Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUSES: dict[type[ScenaristError], HTTPStatus] = {
+    InvalidError: HTTPStatus.BAD_REQUEST,
+    DeniedError: HTTPStatus.FORBIDDEN,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_RETRY_SECONDS = "1"
+
+_log = structlog.get_logger(__name__)
+
+
+def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError) -> Response[Any]:
+    status = next(
+        (STATUSES[family] for family in type(error).__mro__ if family in STATUSES),
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+    faults = [Fault(field=item.get("field", ""), message=item["message"]) for item in error.errors]
+    return _response(status, error.message, error.reason, faults)
+
+
+def from_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    status = HTTPStatus(error.status_code)
+    if status == HTTPStatus.NOT_FOUND:
+        detail = f"there is no path {request.url.path}"
+    elif status == HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"{request.url.path} does not take {request.method}"
+    else:
+        detail = error.detail
+    response = _response(status, detail, status.name.lower(), [])
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+def from_validation_exception(
+    request: Request[Any, Any, Any], error: ValidationException
+) -> Response[Any]:
+    """Name each query parameter that could not be read."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    faults = [
+        Fault(field=str(item.get("key", "")), message=str(item.get("message", "")))
+        for item in extra
+        if isinstance(item, dict)
+    ]
+    said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    return _response(
+        HTTPStatus.BAD_REQUEST,
+        f"the query cannot be read: {said or error.detail}",
+        "invalid",
+        faults,
+    )
+
+
+def from_anything_else(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Log what should not have happened; tell the client only where to find it in the log."""
+    number = uuid4().hex
+    _log.error("request failed", path=request.url.path, incident=number, exc_info=error)
+    return _response(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        f"the server made a mistake; its log has the details under {number}",
+        "internal",
+        [],
+    )
+
+
+def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -> Response[Any]:
+    headers = {"Retry-After": _RETRY_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    problem = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        message=detail,
+        errors=faults,
+    )
+    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)

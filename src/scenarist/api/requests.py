@@ -1,0 +1,95 @@
+"""What every handler takes from a request: the services, the actor, the wishes of the client."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from litestar import Request
+from litestar.params import Parameter
+
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.permissions import ANYONE, Actor
+from scenarist.services.bundle import Services
+
+AnyRequest = Request[Any, Any, Any]
+
+Limit = Annotated[
+    int | None, Parameter(ge=1, le=1000, description="Answer a page of at most so many.")
+]
+Cursor = Annotated[str | None, Parameter(description="Where the page starts: `next` of the last.")]
+
+LONGEST_WAIT_SECONDS = 300.0
+
+
+def services_of(request: AnyRequest) -> Services:
+    services: Services = request.app.state["services"]
+    return services
+
+
+def actor_of(request: AnyRequest) -> Actor:
+    return ANYONE
+
+
+def refuse_unknown_parameters(request: AnyRequest) -> None:
+    """Refuse a query parameter that the path does not have, rather than ignore a typing slip.
+
+    Raises:
+        InvalidError: Names the unknown parameters, and those that the path has.
+    """
+    if not request.scope["query_string"]:
+        return
+    handler = request.route_handler
+    known = {
+        field.name
+        for field in handler.parsed_fn_signature.parameters.values()
+        if field.name not in {"request", "data"}
+    } - set(request.path_params)
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        there_are = f"it has {', '.join(sorted(known))}" if known else "it has none"
+        raise InvalidError(
+            f"{request.url.path} has no query parameter {unknown[0]!r}; {there_are}",
+            code="parameter_unknown",
+            errors=[{"field": name, "message": "unknown query parameter"} for name in unknown],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a client prefers of an answer (the header ``Prefer``, RFC 7240)."""
+
+    is_representation: bool = False
+    wait_seconds: float | None = None
+
+
+def preferences_of(request: AnyRequest) -> Preferences:
+    """Read ``return=representation`` and ``wait=SECONDS``; other preferences are passed over.
+
+    Raises:
+        InvalidError: The time to wait is not a number of seconds.
+    """
+    header = request.headers.get("prefer")
+    if header is None:
+        return Preferences()
+    is_representation = False
+    wait: float | None = None
+    for part in header.split(","):
+        name, _, value = part.partition(";")[0].partition("=")
+        name, value = name.strip().lower(), value.strip().strip('"')
+        if name == "return" and value.lower() == "representation":
+            is_representation = True
+        elif name == "wait":
+            if not value.isdecimal():
+                raise InvalidError(
+                    f"Prefer: wait={value} is not a number of seconds, such as wait=30"
+                )
+            wait = min(float(value), LONGEST_WAIT_SECONDS)
+    return Preferences(is_representation, wait)
+
+
+def idempotency_key_of(request: AnyRequest) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= 255:
+        raise InvalidError("an Idempotency-Key has 1 to 255 characters")
+    return str(key)

@@ -1,0 +1,152 @@
+"""The paths of scenarios."""
+
+from datetime import UTC
+from typing import Any
+
+from litestar import get, post
+from litestar.response.base import ASGIResponse
+
+from scenarist import schemas
+from scenarist.api.answers import answer, listed, tagged
+from scenarist.api.bodies import body_of
+from scenarist.api.descriptions import LOCATION, responses
+from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
+from scenarist.api.submissions import NO_OPTIONS, submitted
+from scenarist.domain import entities
+from scenarist.domain.errors import InvalidError
+from scenarist.services.scenarios import NewScenario
+
+PATH = "/api/v1/scenarios"
+
+_NOTHING_SAID = schemas.CreateScenario()
+
+
+def shown(scenario: entities.Scenario) -> schemas.Scenario:
+    return schemas.Scenario(
+        id=scenario.id,
+        config_id=scenario.config_id,
+        name=scenario.name,
+        cycle=scenario.cycle_id,
+        primary_scenario=scenario.is_primary,
+        tags=list(scenario.tags),
+        properties=dict(scenario.properties),
+        tasks=list(scenario.task_ids),
+        data_nodes=list(scenario.data_node_ids),
+        additional_data_nodes=list(scenario.additional_data_node_ids),
+        sequences={
+            sequence.name: schemas.SequenceOfScenario(
+                id=sequence.id,
+                tasks=list(sequence.task_ids),
+                properties=dict(sequence.properties),
+                subscribers=[],
+            )
+            for sequence in scenario.sequences
+        },
+        subscribers=[],
+        creation_date=scenario.created_at,
+        version=scenario.version,
+    )
+
+
+@get(
+    PATH,
+    summary="List scenarios",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Scenario], "The scenarios.", 400),
+)
+def list_scenarios(
+    request: AnyRequest,
+    config_id: str | None = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> Any:
+    """Scenarios in the order of their creation."""
+    service, actor = services_of(request).scenarios, actor_of(request)
+
+    def fetch(*, after: int, limit: int) -> Any:
+        return service.list_page(actor, config_id=config_id, after=after, limit=limit)
+
+    return listed(request, fetch, shown, limit=limit, cursor=cursor)
+
+
+@post(
+    PATH,
+    summary="Create a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    dto=body_of(schemas.CreateScenario, empty=_NOTHING_SAID),
+    response_headers=[LOCATION],
+    responses=responses(201, schemas.ScenarioCreated, "It is stored.", 400, 404),
+)
+def create_scenario(
+    request: AnyRequest, data: schemas.CreateScenario, config_id: str | None = None
+) -> ASGIResponse:
+    """Makes a scenario from a config, with its data nodes, tasks and sequences.
+
+    The config is named in the query or in the body.
+    """
+    named = [name for name in (config_id, data.config_id) if name is not None]
+    if not named or len(set(named)) > 1:
+        fault = "missing" if not named else "differs between query and body"
+        raise InvalidError(
+            f"config_id {fault}; name one scenario config, in the query or in the body",
+            errors=[{"field": "config_id", "message": fault}],
+        )
+    created_at = data.creation_date
+    scenario = services_of(request).scenarios.create(
+        actor_of(request),
+        NewScenario(
+            config_id=named[0],
+            name=data.name,
+            properties=data.properties,
+            created_at=None if created_at is None else created_at.astimezone(UTC),
+        ),
+    )
+    return answer(
+        schemas.ScenarioCreated(
+            message=f"Scenario {scenario.id} was created.", scenario=shown(scenario)
+        ),
+        status=201,
+        headers={"Location": f"{PATH}/{scenario.id}"},
+    )
+
+
+@get(
+    PATH + "/{scenario_id:str}",
+    summary="Get a scenario",
+    tags=["scenarios"],
+    sync_to_thread=False,
+    responses=responses(200, schemas.OneScenario, "The scenario.", 404),
+)
+def get_scenario(request: AnyRequest, scenario_id: str) -> ASGIResponse:
+    scenario = services_of(request).scenarios.get(actor_of(request), scenario_id)
+    return tagged(request, schemas.OneScenario(scenario=shown(scenario)))
+
+
+@post(
+    PATH + "/submit/{scenario_id:str}",
+    status_code=202,
+    summary="Submit a scenario",
+    tags=["scenarios"],
+    dto=body_of(schemas.Submit, empty=NO_OPTIONS),
+    response_headers=[LOCATION],
+    responses=responses(202, schemas.ScenarioSubmitted, "The jobs are accepted.", 400, 404, 409),
+)
+async def submit_scenario(
+    request: AnyRequest, scenario_id: str, data: schemas.Submit
+) -> ASGIResponse:
+    """Makes a job for each task of the scenario; headers as for a sequence."""
+    services, actor = services_of(request), actor_of(request)
+    return await submitted(
+        request,
+        data,
+        services.submissions.submit_scenario,
+        scenario_id,
+        lambda submission: schemas.ScenarioSubmitted(
+            message=f"Scenario {scenario_id} was submitted.",
+            scenario=shown(services.scenarios.get(actor, scenario_id)),
+            submission=submission,
+        ),
+        status=202,
+    )

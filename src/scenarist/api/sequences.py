@@ -1,0 +1,172 @@
+"""The paths of sequences, as the documented page has them."""
+
+from typing import Any
+
+from litestar import delete, get, post
+from litestar.response.base import ASGIResponse
+from msgspec import UNSET
+
+from scenarist import schemas
+from scenarist.api.answers import answer, listed, tagged
+from scenarist.api.bodies import body_of
+from scenarist.api.descriptions import LOCATION, responses
+from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
+from scenarist.api.submissions import NO_OPTIONS, submitted
+from scenarist.domain import entities
+from scenarist.domain.errors import InvalidError, NotFoundError
+
+PATH = "/api/v1/sequences"
+
+
+def shown(sequence: entities.Sequence) -> schemas.Sequence:
+    return schemas.Sequence(
+        id=sequence.id,
+        name=sequence.name,
+        owner_id=sequence.scenario_id,
+        parent_ids=[sequence.scenario_id],
+        tasks=list(sequence.task_ids),
+        properties={"name": sequence.name, **sequence.properties},
+        subscribers=[],
+        creation_date=sequence.created_at,
+        version=sequence.version,
+    )
+
+
+@get(
+    PATH,
+    summary="List sequences",
+    tags=["sequences"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Sequence], "The sequences.", 400),
+)
+def list_sequences(
+    request: AnyRequest,
+    scenario_id: str | None = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> Any:
+    """Sequences in the order of their creation."""
+    service, actor = services_of(request).sequences, actor_of(request)
+
+    def fetch(*, after: int, limit: int) -> Any:
+        return service.list_page(actor, scenario_id=scenario_id, after=after, limit=limit)
+
+    return listed(request, fetch, shown, limit=limit, cursor=cursor)
+
+
+@post(
+    PATH,
+    summary="Create a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    dto=body_of(schemas.CreateSequence),
+    response_headers=[LOCATION],
+    responses=responses(201, schemas.SequenceCreated, "It is stored.", 400, 404, 409),
+)
+def create_sequence(request: AnyRequest, data: schemas.CreateSequence) -> ASGIResponse:
+    """Groups tasks of one scenario under a name.
+
+    An unknown scenario or a missing name is 404, a name that the scenario has already is 409.
+    """
+    sequence = services_of(request).sequences.create(
+        actor_of(request),
+        data.scenario_id,
+        _name_of(data),
+        _tasks_of(data),
+        properties=data.properties,
+    )
+    return answer(
+        schemas.SequenceCreated(
+            message=f"Sequence {sequence.id} was created.", sequence=shown(sequence)
+        ),
+        status=201,
+        headers={"Location": f"{PATH}/{sequence.id}"},
+    )
+
+
+@get(
+    PATH + "/{sequence_id:str}",
+    summary="Get a sequence",
+    tags=["sequences"],
+    sync_to_thread=False,  # two look-ups by key cost less than a change of thread
+    responses=responses(200, schemas.OneSequence, "The sequence.", 404),
+)
+def get_sequence(request: AnyRequest, sequence_id: str) -> ASGIResponse:
+    sequence = services_of(request).sequences.get(actor_of(request), sequence_id)
+    return tagged(request, schemas.OneSequence(sequence=shown(sequence)))
+
+
+@delete(
+    PATH + "/{sequence_id:str}",
+    status_code=200,
+    summary="Delete a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "It is deleted.", 404, 409),
+)
+def delete_sequence(request: AnyRequest, sequence_id: str) -> ASGIResponse:
+    """Its jobs and their results stay. 409 while a submission of it is under way."""
+    services_of(request).sequences.delete(actor_of(request), sequence_id)
+    return answer(schemas.Message(message=f"Sequence {sequence_id} was deleted."))
+
+
+@post(
+    PATH + "/submit/{sequence_id:str}",
+    status_code=204,
+    summary="Submit a sequence",
+    tags=["sequences"],
+    dto=body_of(schemas.Submit, empty=NO_OPTIONS),
+    response_headers=[LOCATION],
+    responses=responses(204, None, "The jobs are accepted.", 400, 404, 409)
+    | responses(200, schemas.SequenceSubmitted, "With `Prefer: return=representation`."),
+)
+async def submit_sequence(
+    request: AnyRequest, sequence_id: str, data: schemas.Submit
+) -> ASGIResponse:
+    """Makes a job for each task. What each job reads is decided now.
+
+    `Location` names the submission. `Prefer: return=representation` asks for the documented body,
+    `Prefer: wait=30` for an answer when the submission has ended or the time is over, and
+    `Idempotency-Key` makes a repeat return the first submission.
+    """
+    services, actor = services_of(request), actor_of(request)
+    return await submitted(
+        request,
+        data,
+        services.submissions.submit_sequence,
+        sequence_id,
+        lambda submission: schemas.SequenceSubmitted(
+            message=f"Sequence {sequence_id} was submitted.",
+            sequence=shown(services.sequences.get(actor, sequence_id)),
+            submission=submission,
+        ),
+        status=204,
+    )
+
+
+def _name_of(data: schemas.CreateSequence) -> str:
+    if data.sequence_name is UNSET:
+        # The documented page says so; any other fault of the body is a 400.
+        raise NotFoundError(
+            "sequence_name is missing; give the sequence a name",
+            code="sequence_name_missing",
+            errors=[{"field": "sequence_name", "message": "missing"}],
+        )
+    return data.sequence_name
+
+
+def _tasks_of(data: schemas.CreateSequence) -> list[str]:
+    tasks, same = data.tasks, data.task_ids
+    if tasks is UNSET and same is UNSET:
+        raise InvalidError(
+            "tasks is missing; give a list of task identifiers, [] for none",
+            errors=[{"field": "tasks", "message": "missing"}],
+        )
+    if tasks is UNSET:
+        return same  # type: ignore[return-value]
+    if same is not UNSET and same != tasks:
+        raise InvalidError(
+            "tasks and task_ids mean the same and differ; give one of them",
+            errors=[{"field": "task_ids", "message": "differs from tasks"}],
+        )
+    return tasks

@@ -1,0 +1,138 @@
+"""The paths of submissions, and the answer to a submit of whatever can be submitted."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import get
+from litestar.concurrency import sync_to_thread
+from litestar.response.base import ASGIResponse
+
+from scenarist import schemas
+from scenarist.api.answers import answer, listed, tagged
+from scenarist.api.descriptions import responses
+from scenarist.api.requests import (
+    AnyRequest,
+    Cursor,
+    Limit,
+    actor_of,
+    idempotency_key_of,
+    preferences_of,
+    services_of,
+)
+from scenarist.domain import entities
+from scenarist.domain.permissions import Actor
+from scenarist.domain.vocabulary import SubmissionStatus
+from scenarist.services.submissions import SubmitOptions
+
+PATH = "/api/v1/submissions"
+
+NO_OPTIONS = schemas.Submit()
+
+Submitting = Callable[[Actor, str, SubmitOptions], entities.Submission]
+
+
+def shown(submission: entities.Submission) -> schemas.Submission:
+    return schemas.Submission(
+        id=submission.id,
+        entity_id=submission.entity_id,
+        entity_type=submission.entity_type,
+        status=submission.status,
+        job_ids=list(submission.job_ids),
+        properties=dict(submission.properties),
+        creation_date=submission.created_at,
+        submitted_at=submission.created_at,
+        run_at=submission.run_at,
+        finished_at=submission.finished_at,
+        version=submission.version,
+    )
+
+
+async def submitted(
+    request: AnyRequest,
+    data: schemas.Submit,
+    submit: Submitting,
+    entity_id: str,
+    represent: Callable[[schemas.Submission], object],
+    *,
+    status: int,
+) -> ASGIResponse:
+    """Submit an entity, wait as long as the client prefers to, and answer as it prefers.
+
+    Args:
+        status: The documented one: 204 goes without a body unless the client asks for it.
+    """
+    preferences = preferences_of(request)
+    options = SubmitOptions(
+        force=data.force,
+        priority=data.priority,
+        properties=data.properties,
+        idempotency_key=idempotency_key_of(request),
+    )
+    submission = await sync_to_thread(submit, actor_of(request), entity_id, options)
+    if preferences.wait_seconds is not None and not submission.status.is_finished:
+        submission = await _ended(request, submission, preferences.wait_seconds)
+    headers = {"Location": f"{PATH}/{submission.id}"}
+    if preferences.wait_seconds is not None or preferences.is_representation:
+        headers["Preference-Applied"] = _applied(
+            preferences.is_representation, preferences.wait_seconds
+        )
+    if status == 204 and not preferences.is_representation:
+        return ASGIResponse(status_code=204, headers=headers)
+    body = await sync_to_thread(represent, shown(submission))
+    return answer(body, status=200 if status == 204 else status, headers=headers)
+
+
+@get(
+    PATH,
+    summary="List submissions",
+    tags=["submissions"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Submission], "The submissions.", 400),
+)
+def list_submissions(
+    request: AnyRequest,
+    entity_id: str | None = None,
+    status: SubmissionStatus | None = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> Any:
+    """Submissions in the order in which they were accepted."""
+    service, actor = services_of(request).submissions, actor_of(request)
+
+    def fetch(*, after: int, limit: int) -> Any:
+        return service.list_page(
+            actor, entity_id=entity_id, status=status, after=after, limit=limit
+        )
+
+    return listed(request, fetch, shown, limit=limit, cursor=cursor)
+
+
+@get(
+    PATH + "/{submission_id:str}",
+    summary="Get a submission",
+    tags=["submissions"],
+    sync_to_thread=False,
+    responses=responses(200, schemas.OneSubmission, "The submission.", 404),
+)
+def get_submission(request: AnyRequest, submission_id: str) -> ASGIResponse:
+    submission = services_of(request).submissions.get(actor_of(request), submission_id)
+    return tagged(request, schemas.OneSubmission(submission=shown(submission)))
+
+
+async def _ended(
+    request: AnyRequest, submission: entities.Submission, seconds: float
+) -> entities.Submission:
+    services, actor = services_of(request), actor_of(request)
+    with services.completions.expect(submission.id) as expectation:
+        now = await sync_to_thread(services.submissions.get, actor, submission.id)
+        if now.status.is_finished:
+            return now
+        await expectation.wait(seconds)
+    return await sync_to_thread(services.submissions.get, actor, submission.id)
+
+
+def _applied(is_representation: bool, wait_seconds: float | None) -> str:
+    parts = ["return=representation"] if is_representation else []
+    if wait_seconds is not None:
+        parts.append(f"wait={wait_seconds:g}")
+    return ", ".join(parts)

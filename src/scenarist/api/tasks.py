@@ -1,0 +1,100 @@
+"""The paths of tasks."""
+
+from typing import Any
+
+from litestar import get, post
+from litestar.response.base import ASGIResponse
+
+from scenarist import schemas
+from scenarist.api.answers import listed, tagged
+from scenarist.api.bodies import body_of
+from scenarist.api.descriptions import LOCATION, responses
+from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
+from scenarist.api.submissions import NO_OPTIONS, submitted
+from scenarist.domain import entities
+
+PATH = "/api/v1/tasks"
+
+
+def shown(task: entities.Task) -> schemas.Task:
+    module, _, name = task.function.partition(":")
+    return schemas.Task(
+        id=task.id,
+        config_id=task.config_id,
+        owner_id=task.owner_id,
+        parent_ids=list(task.parent_ids),
+        input_ids=list(task.input_ids),
+        output_ids=list(task.output_ids),
+        function_module=module,
+        function_name=name,
+        skippable=task.skippable,
+        timeout_seconds=None if task.timeout is None else task.timeout.total_seconds(),
+        retries=task.retries,
+        properties=dict(task.properties),
+        creation_date=task.created_at,
+        version=task.version,
+    )
+
+
+@get(
+    PATH,
+    summary="List tasks",
+    tags=["tasks"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Task], "The tasks.", 400),
+)
+def list_tasks(
+    request: AnyRequest,
+    scenario_id: str | None = None,
+    config_id: str | None = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> Any:
+    """Tasks in the order of their creation."""
+    service, actor = services_of(request).tasks, actor_of(request)
+
+    def fetch(*, after: int, limit: int) -> Any:
+        return service.list_page(
+            actor, scenario_id=scenario_id, config_id=config_id, after=after, limit=limit
+        )
+
+    return listed(request, fetch, shown, limit=limit, cursor=cursor)
+
+
+@get(
+    PATH + "/{task_id:str}",
+    summary="Get a task",
+    tags=["tasks"],
+    sync_to_thread=False,
+    responses=responses(200, schemas.OneTask, "The task.", 404),
+)
+def get_task(request: AnyRequest, task_id: str) -> ASGIResponse:
+    task = services_of(request).tasks.get(actor_of(request), task_id)
+    return tagged(request, schemas.OneTask(task=shown(task)))
+
+
+@post(
+    PATH + "/submit/{task_id:str}",
+    status_code=204,
+    summary="Submit a task",
+    tags=["tasks"],
+    dto=body_of(schemas.Submit, empty=NO_OPTIONS),
+    response_headers=[LOCATION],
+    responses=responses(204, None, "The job is accepted.", 400, 404, 409)
+    | responses(200, schemas.TaskSubmitted, "With `Prefer: return=representation`."),
+)
+async def submit_task(request: AnyRequest, task_id: str, data: schemas.Submit) -> ASGIResponse:
+    """Makes the job of one task; headers as for a sequence."""
+    services, actor = services_of(request), actor_of(request)
+    return await submitted(
+        request,
+        data,
+        services.submissions.submit_task,
+        task_id,
+        lambda submission: schemas.TaskSubmitted(
+            message=f"Task {task_id} was submitted.",
+            task=shown(services.tasks.get(actor, task_id)),
+            submission=submission,
+        ),
+        status=204,
+    )

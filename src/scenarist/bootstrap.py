@@ -1,0 +1,280 @@
+"""The composition root: puts a server together from an application and settings, and runs it."""
+
+import fcntl
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+import uvicorn
+from litestar import Litestar
+from litestar.concurrency import set_asyncio_executor
+from sqlalchemy.engine import make_url
+
+from scenarist.api.app import create_app
+from scenarist.config import Application
+from scenarist.db import migrate
+from scenarist.db.engine import Database
+from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.executors.base import Deliver, Executor
+from scenarist.executors.local import LocalExecutor
+from scenarist.orchestrator.loop import Orchestrator
+from scenarist.services.bundle import Services
+from scenarist.services.completions import Completions
+from scenarist.services.data_nodes import DataNodeService
+from scenarist.services.health import HealthService
+from scenarist.services.jobs import JobService
+from scenarist.services.scenarios import ScenarioService
+from scenarist.services.sequences import SequenceService
+from scenarist.services.submissions import SubmissionService
+from scenarist.services.tasks import TaskService
+from scenarist.settings import LogFormat, Settings, storage_folder
+
+REQUEST_THREADS = 16
+"""Threads that run the synchronous handlers; each holds one connection for reads."""
+
+_GRACE_SECONDS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """The parts of a running server, for those who drive it by hand."""
+
+    database: Database
+    services: Services
+    orchestrator: Orchestrator
+    asgi: Litestar
+
+
+def check(application: Application) -> None:
+    """Refuse an application that cannot work.
+
+    Raises:
+        InvalidError: Lists every mistake, each with where it stands and how to mend it.
+    """
+    problems = application.registry.check()
+    if problems:
+        lines = "\n".join(f"  {problem.where}: {problem.message}" for problem in problems)
+        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        raise InvalidError(
+            f"the configuration has {count}:\n{lines}",
+            errors=[{"field": item.where, "message": item.message} for item in problems],
+        )
+
+
+@contextmanager
+def open_server(
+    application: Application,
+    settings: Settings,
+    *,
+    make_executor: Callable[[Deliver], Executor] | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[Server]:
+    """Open the database and put all parts together; everything is closed at the end.
+
+    Args:
+        make_executor: Replaces the pool of worker processes. The orchestrator is then attached
+            without a thread, so that its steps are taken by hand.
+
+    Raises:
+        InvalidError: A setting or the configuration cannot work.
+        UnavailableError: The database or the storage folder cannot be used; says why.
+    """
+    check(application)
+    folder = storage_folder(settings)
+    _prepare_folder(folder, "storage folder")
+    with ExitStack() as stack:
+        database = stack.enter_context(_database(stack, settings.database))
+        completions = Completions()
+        orchestrator = Orchestrator(
+            database, folder=str(folder), now=now, announce=completions.announce
+        )
+        services = _services(
+            application, settings, database, orchestrator, completions, str(folder), now
+        )
+        if make_executor is None:
+            executor = LocalExecutor(
+                orchestrator.deliver,
+                size=settings.workers,
+                search_path=application.search_path,
+            )
+            stack.callback(orchestrator.stop)
+            orchestrator.start(executor)
+        else:
+            orchestrator.attach(make_executor(orchestrator.deliver))
+        yield Server(
+            database=database,
+            services=services,
+            orchestrator=orchestrator,
+            asgi=create_app(services),
+        )
+
+
+def serve(
+    application: Application,
+    settings: Settings,
+    *,
+    when_up: Callable[[Server, str], None] | None = None,
+) -> None:
+    """Serve until a signal says stop.
+
+    Args:
+        when_up: Called with the parts and the address (``http://host:port``) once requests can
+            come in.
+
+    Raises:
+        InvalidError: A setting or the configuration cannot work.
+        UnavailableError: The database, the storage folder or the port cannot be used; says why.
+    """
+    check(application)
+    configure_logging(settings.log_format)
+    with ExitStack() as stack:
+        listener = stack.enter_context(_listener(settings))
+        server = stack.enter_context(open_server(application, settings))
+        threads = stack.enter_context(ThreadPoolExecutor(REQUEST_THREADS, "request"))
+        set_asyncio_executor(threads)
+        listener.listen(2048)
+        host, port = listener.getsockname()[:2]
+        address = f"http://{host}:{port}"
+        structlog.get_logger(__name__).info("serving", address=address, pid=os.getpid())
+        if when_up is not None:
+            when_up(server, address)
+        config = uvicorn.Config(
+            server.asgi,
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def upgrade_database(settings: Settings) -> str | None:
+    """Apply the migrations that the database lacks; return its revision."""
+    with ExitStack() as stack:
+        return migrate.current(stack.enter_context(_database(stack, settings.database)))
+
+
+def database_revision(settings: Settings) -> str | None:
+    """Return the revision of the database; None when there is none yet."""
+    database = Database(_absolute(settings.database))
+    if not database.file.exists():
+        return None
+    with database:
+        return migrate.current(database)
+
+
+def configure_logging(log_format: LogFormat) -> None:
+    """Log to standard error: one line an event, as text for people or JSON for machines."""
+    render: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    chain: Sequence[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *([structlog.processors.format_exc_info] if log_format == "json" else []),
+        render,
+    ]
+    structlog.configure(
+        processors=chain,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+def _services(
+    application: Application,
+    settings: Settings,
+    database: Database,
+    orchestrator: Orchestrator,
+    completions: Completions,
+    folder: str,
+    now: Callable[[], datetime],
+) -> Services:
+    registry = application.registry
+    version = registry.core.version_number or "latest"
+    return Services(
+        scenarios=ScenarioService(
+            database, registry, folder=folder, now=now, version=version, zone=settings.zone
+        ),
+        sequences=SequenceService(database, now=now, version=version),
+        tasks=TaskService(database),
+        data_nodes=DataNodeService(database, folder=folder, now=now, wake=orchestrator.wake),
+        submissions=SubmissionService(database, now=now, wake=orchestrator.wake, version=version),
+        jobs=JobService(database),
+        completions=completions,
+        health=HealthService(database, is_orchestrating=lambda: orchestrator.is_running),
+    )
+
+
+def _database(stack: ExitStack, url: str) -> Database:
+    database = Database(_absolute(url))
+    _prepare_folder(database.file.parent, "folder of the database")
+    _lock(stack, database.file)
+    migrate.upgrade(database)
+    return database
+
+
+def _absolute(url: str) -> str:
+    """Pin a relative path of a database now, so that a later change of folder cannot move it."""
+    if not url.startswith("sqlite:"):
+        return url
+    parsed = make_url(url)
+    if parsed.database and parsed.database != ":memory:":
+        parsed = parsed.set(database=str(Path(parsed.database).absolute()))
+    return parsed.render_as_string(hide_password=False)
+
+
+def _prepare_folder(folder: Path, name: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".scenarist-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UnavailableError(
+            f"the {name} {folder} cannot be written: {error.strerror}"
+        ) from error
+
+
+def _lock(stack: ExitStack, file: Path) -> None:
+    """Keep a second server off the database; the lock goes with the process, however it ends."""
+    lock = stack.enter_context(Path(f"{file}.lock").open("a+"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        raise UnavailableError(
+            f"the database {file} is in use by another server "
+            f"(process {lock.read().strip() or 'unknown'}); stop that one, or name another database"
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+
+
+@contextmanager
+def _listener(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
+                "stop what listens there, or choose another --port"
+            ) from error
+        yield listener

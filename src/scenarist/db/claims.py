@@ -1,0 +1,175 @@
+"""How jobs are taken to be run, and put back."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, literal_column, or_, select, update
+
+from scenarist.db.tables import data_nodes, edits, job_inputs, jobs, task_data_nodes, tasks
+from scenarist.db.tasks import INPUT
+from scenarist.domain.identifiers import DataNodeId, HolderId, JobId, SubmissionId, TaskId
+
+# Written out, not bound: SQLite uses a partial index only when it sees the condition.
+_IS_PENDING = jobs.c.status == literal_column("'PENDING'")
+_IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
+_IS_DUE = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= bindparam("now"))
+
+_CLAIM = (
+    update(jobs)
+    .where(
+        jobs.c.number.in_(
+            select(jobs.c.number)
+            .where(_IS_PENDING, _IS_DUE)
+            .order_by(jobs.c.priority.desc(), jobs.c.number)
+            .limit(bindparam("limit"))
+        )
+    )
+    .values(
+        status=literal_column("'RUNNING'"),
+        holder_id=bindparam("holder"),
+        attempt=jobs.c.attempt + 1,
+        run_at=bindparam("now"),
+    )
+    .returning(
+        jobs.c.number,
+        jobs.c.id,
+        jobs.c.task_id,
+        jobs.c.submission_id,
+        jobs.c.attempt,
+        jobs.c.lost,
+        jobs.c.force,
+    )
+)
+_INPUTS = (
+    select(job_inputs.c.job_number, edits.c.uri, edits.c.content, edits.c.created_at)
+    .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
+    .where(job_inputs.c.job_number.in_(bindparam("numbers", expanding=True)))
+    .order_by(job_inputs.c.job_number, job_inputs.c.position)
+)
+_TASK = select(tasks).where(tasks.c.id == bindparam("id"))
+_TASK_ENDS = (
+    select(
+        task_data_nodes.c.direction,
+        data_nodes.c.id,
+        data_nodes.c.storage_type,
+        data_nodes.c.properties,
+        data_nodes.c.validity_seconds,
+    )
+    .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
+    .where(task_data_nodes.c.task_id == bindparam("id"))
+    .order_by(task_data_nodes.c.position)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that a holder may run, as it was when it was taken."""
+
+    number: int
+    id: JobId
+    task_id: TaskId
+    submission_id: SubmissionId
+    attempt: int
+    lost: int
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InputValue:
+    """Where the value lies that a job was promised for one of its inputs."""
+
+    uri: str | None
+    content: bytes | None
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
+    """A data node at one end of a task."""
+
+    data_node_id: DataNodeId
+    storage_type: str
+    properties: dict[str, Any]
+    validity: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecipe:
+    """What running a task takes; it never changes once the task is made."""
+
+    function: str
+    skippable: bool
+    timeout: timedelta | None
+    retries: int
+    retry_delay: timedelta
+    inputs: tuple[TaskEnd, ...]
+    outputs: tuple[TaskEnd, ...]
+
+
+def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datetime) -> list[Claim]:
+    """Take up to *limit* PENDING jobs, those of higher priority first, then the oldest.
+
+    Choosing and marking happen in one statement, so a job never has two holders.
+    """
+    rows = connection.execute(_CLAIM, {"limit": limit, "holder": holder_id, "now": now})
+    claims = [
+        Claim(
+            number,
+            JobId(job_id),
+            TaskId(task_id),
+            SubmissionId(submission_id),
+            attempt,
+            lost,
+            bool(force),
+        )
+        for number, job_id, task_id, submission_id, attempt, lost, force in rows
+    ]
+    claims.sort(key=lambda claim: claim.number)
+    return claims
+
+
+def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[InputValue]]:
+    """Return the input values of jobs by job, in the order of the task's inputs."""
+    values: dict[int, list[InputValue]] = {}
+    for number, uri, content, written_at in connection.execute(_INPUTS, {"numbers": numbers}):
+        values.setdefault(number, []).append(InputValue(uri, content, written_at))
+    return values
+
+
+def get_recipe(connection: Connection, task_id: TaskId) -> TaskRecipe:
+    task = connection.execute(_TASK, {"id": task_id}).one()
+    ends: dict[bool, list[TaskEnd]] = {True: [], False: []}
+    for direction, node_id, storage_type, properties, validity in connection.execute(
+        _TASK_ENDS, {"id": task_id}
+    ):
+        ends[direction == INPUT].append(
+            TaskEnd(DataNodeId(node_id), storage_type, properties, validity)
+        )
+    return TaskRecipe(
+        function=task.function,
+        skippable=task.skippable,
+        timeout=task.timeout_seconds,
+        retries=task.retries,
+        retry_delay=task.retry_delay_seconds,
+        inputs=tuple(ends[True]),
+        outputs=tuple(ends[False]),
+    )
+
+
+def hand_back(connection: Connection, *, holder_id: HolderId | None = None) -> int:
+    """Put RUNNING jobs back to PENDING: those of a holder that stops, or all (None).
+
+    Returns:
+        How many there were.
+    """
+    statement = update(jobs).where(_IS_RUNNING)
+    if holder_id is not None:
+        statement = statement.where(jobs.c.holder_id == holder_id)
+    return connection.execute(statement.values(status="PENDING", holder_id=None)).rowcount
+
+
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """Return when the first retry that is put off may run; None when none is."""
+    query = select(func.min(jobs.c.not_before)).where(_IS_PENDING, jobs.c.not_before > now)
+    return connection.execute(query).scalar()

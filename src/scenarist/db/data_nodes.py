@@ -1,0 +1,218 @@
+"""Data nodes and their edits as rows."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, insert, select, union_all, update
+from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+
+from scenarist.db.pages import Page, cut
+from scenarist.db.tables import (
+    data_nodes,
+    edits,
+    job_holds,
+    jobs,
+    scenario_data_nodes,
+    scenario_tasks,
+    task_data_nodes,
+)
+from scenarist.domain.entities import DataNode, Edit
+from scenarist.domain.identifiers import DataNodeId, EditId, JobId
+from scenarist.domain.vocabulary import Scope
+
+WRITE = "WRITE"
+READ = "READ"
+
+_WRITER = (
+    select(jobs.c.id)
+    .join(job_holds, job_holds.c.job_number == jobs.c.number)
+    .where(job_holds.c.data_node_id == data_nodes.c.id, job_holds.c.mode == WRITE)
+    .order_by(job_holds.c.number)
+    .limit(1)
+    .scalar_subquery()
+)
+_NODES = select(
+    data_nodes, edits.c.created_at.label("last_edited_at"), _WRITER.label("written_by")
+).outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+_FIND = _NODES.where(data_nodes.c.id == bindparam("id"))
+_PARENTS = union_all(
+    select(task_data_nodes.c.data_node_id, task_data_nodes.c.task_id.label("parent_id")).where(
+        task_data_nodes.c.data_node_id.in_(bindparam("ids", expanding=True))
+    ),
+    select(scenario_data_nodes.c.data_node_id, scenario_data_nodes.c.scenario_id).where(
+        scenario_data_nodes.c.data_node_id.in_(bindparam("ids", expanding=True))
+    ),
+)
+_LAST_EDIT = select(edits).where(
+    edits.c.id
+    == select(data_nodes.c.last_edit_id).where(data_nodes.c.id == bindparam("id")).scalar_subquery()
+)
+_INSERT_EDIT = insert(edits)
+_POINT = (
+    update(data_nodes)
+    .where(data_nodes.c.id == bindparam("node_id"))
+    .values(last_edit_id=bindparam("edit_id"))
+)
+
+
+def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bool]:
+    """Return the data node of the same config and owner, and whether it was stored just now."""
+    made = connection.execute(
+        insert_or_ignore(data_nodes)
+        .values(
+            id=node.id,
+            config_id=node.config_id,
+            owner_id=node.owner_id,
+            scope=node.scope,
+            storage_type=node.storage_type,
+            properties=dict(node.properties),
+            validity_seconds=node.validity,
+            created_at=node.created_at,
+            version=node.version,
+        )
+        .on_conflict_do_nothing()
+    )
+    if made.rowcount == 1:
+        return node.id, True
+    known = select(data_nodes.c.id).where(
+        data_nodes.c.config_id == node.config_id,
+        data_nodes.c.owner_id == node.owner_id
+        if node.owner_id is not None
+        else data_nodes.c.owner_id.is_(None),
+    )
+    return DataNodeId(connection.execute(known).scalar_one()), False
+
+
+def find(connection: Connection, data_node_id: str) -> DataNode | None:
+    row = connection.execute(_FIND, {"id": data_node_id}).first()
+    return None if row is None else _assembled(connection, [row])[0]
+
+
+def page(
+    connection: Connection,
+    *,
+    scenario_id: str | None = None,
+    config_id: str | None = None,
+    after: int = 0,
+    limit: int,
+) -> Page[DataNode]:
+    """Return data nodes in the order of their creation."""
+    query: Select[Any] = _NODES
+    if scenario_id is not None:
+        query = query.where(data_nodes.c.id.in_(_nodes_of_scenario(scenario_id)))
+    if config_id is not None:
+        query = query.where(data_nodes.c.config_id == config_id)
+    rows, following = cut(connection, query, data_nodes.c.number, after=after, limit=limit)
+    return Page(_assembled(connection, rows), following)
+
+
+def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
+    """Store edits and make each the value of its data node; of one node's, the last one."""
+    if not new:
+        return
+    connection.execute(_INSERT_EDIT, [_edit_row(edit) for edit in new])
+    connection.execute(_POINT, [{"node_id": edit.data_node_id, "edit_id": edit.id} for edit in new])
+
+
+def find_last_edit(connection: Connection, data_node_id: str) -> Edit | None:
+    row = connection.execute(_LAST_EDIT, {"id": data_node_id}).first()
+    return None if row is None else edit_from(row)
+
+
+def last_edit_times(
+    connection: Connection, data_node_ids: Iterable[str]
+) -> dict[str, datetime | None]:
+    """Return when each data node was last written; None for those never written."""
+    query = (
+        select(data_nodes.c.id, edits.c.created_at)
+        .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+        .where(data_nodes.c.id.in_(list(data_node_ids)))
+    )
+    return {row.id: row.created_at for row in connection.execute(query)}
+
+
+def edit_from(row: Any) -> Edit:
+    return Edit(
+        id=EditId(row.id),
+        data_node_id=DataNodeId(row.data_node_id),
+        created_at=row.created_at,
+        job_id=None if row.job_id is None else JobId(row.job_id),
+        actor=row.actor,
+        comment=row.comment,
+        uri=row.uri,
+        content=row.content,
+        size=row.size,
+        digest=row.digest,
+        python_type=row.python_type,
+        rendition=row.rendition,
+        is_complete=row.is_complete,
+    )
+
+
+def _edit_row(edit: Edit) -> dict[str, Any]:
+    return {
+        "id": edit.id,
+        "data_node_id": edit.data_node_id,
+        "created_at": edit.created_at,
+        "job_id": edit.job_id,
+        "actor": edit.actor,
+        "comment": edit.comment,
+        "uri": edit.uri,
+        "content": edit.content,
+        "size": edit.size,
+        "digest": edit.digest,
+        "python_type": edit.python_type,
+        "rendition": edit.rendition,
+        "is_complete": edit.is_complete,
+    }
+
+
+def _nodes_of_scenario(scenario_id: str) -> Any:
+    return union_all(
+        select(task_data_nodes.c.data_node_id)
+        .join(scenario_tasks, scenario_tasks.c.task_id == task_data_nodes.c.task_id)
+        .where(scenario_tasks.c.scenario_id == scenario_id),
+        select(scenario_data_nodes.c.data_node_id).where(
+            and_(scenario_data_nodes.c.scenario_id == scenario_id)
+        ),
+    )
+
+
+def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
+    parents: dict[str, list[str]] = {}
+    for node_id, parent_id in connection.execute(_PARENTS, {"ids": [row.id for row in rows]}):
+        known = parents.setdefault(node_id, [])
+        if parent_id not in known:
+            known.append(parent_id)
+    return [
+        DataNode(
+            id=DataNodeId(row.id),
+            config_id=row.config_id,
+            scope=Scope(row.scope),
+            storage_type=row.storage_type,
+            owner_id=row.owner_id,
+            parent_ids=tuple(parents.get(row.id, ())),
+            properties=row.properties,
+            validity=row.validity_seconds,
+            last_edit_id=row.last_edit_id,
+            last_edited_at=row.last_edited_at,
+            being_written_by=row.written_by,
+            created_at=row.created_at,
+            version=row.version,
+        )
+        for row in rows
+    ]
+
+
+def find_holder(connection: Connection, data_node_id: str) -> JobId | None:
+    """Return the oldest unfinished job that will write a data node, or reads its file in place."""
+    query = (
+        select(jobs.c.id)
+        .join(job_holds, job_holds.c.job_number == jobs.c.number)
+        .where(job_holds.c.data_node_id == data_node_id)
+        .order_by(job_holds.c.number)
+        .limit(1)
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else JobId(found)

@@ -1,0 +1,237 @@
+"""The connection to the database: the only place where a transaction begins and commits."""
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from scenarist.domain.errors import InvalidError, UnavailableError
+
+T = TypeVar("T")
+
+_BUSY_MILLISECONDS = 5_000
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -16000",  # KiB, for each connection
+)
+
+
+class Database:
+    """SQLite behind SQLAlchemy Core.
+
+    Each thread reads on a connection of its own, in autocommit. Writes of all threads share one
+    connection: whoever comes while a transaction is open is in the next one, so many writers pay
+    for one sync together.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _parsed(url)
+        self._engine = create_engine(
+            self.url,
+            isolation_level="AUTOCOMMIT",
+            json_serializer=_json_text,
+            json_deserializer=msgspec.json.decode,
+            pool_size=0,
+            connect_args={"check_same_thread": False, "cached_statements": 512},
+        )
+        event.listen(self._engine, "connect", _prepare)
+        self._readers = threading.local()
+        self._writer: Connection | None = None
+        self._gate = threading.Lock()
+        self._queue: deque[_Unit[Any]] = deque()
+        self._is_led = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def file(self) -> Path:
+        """The database file."""
+        return Path(self.url.database or "").absolute()
+
+    def connect(self) -> Connection:
+        """Open a connection in autocommit, which the caller closes.
+
+        Raises:
+            UnavailableError: The database cannot be opened; says why.
+        """
+        try:
+            return self._engine.connect()
+        except DBAPIError as error:
+            raise UnavailableError(
+                f"the database {self.file} cannot be opened: {error.orig}"
+            ) from error
+
+    @property
+    def reader(self) -> Connection:
+        """This thread's connection for reads; every statement sees the newest commit."""
+        connection: Connection | None = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = self._readers.connection = self.connect()
+        return connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run work that writes, and commit it with a full sync before returning.
+
+        Work of several threads may share one commit; each is undone alone when it raises. The
+        work may run in another thread than the caller's, and must not call `write` itself.
+
+        Raises:
+            UnavailableError: The database is locked by another process, full, or gone.
+                Nothing of the work was stored; trying again is safe.
+        """
+        unit = _Unit(work)
+        with self._gate:
+            self._queue.append(unit)
+            leads = not self._is_led
+            if leads:
+                self._is_led = True
+        if not leads:
+            unit.turn.acquire()
+        if not unit.is_settled:
+            self._lead()
+        return unit.result()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self._engine.dispose()
+
+    def _lead(self) -> None:
+        """Commit all that is queued, then hand the lead to whoever came meanwhile."""
+        with self._gate:
+            units = list(self._queue)
+            self._queue.clear()
+        try:
+            self._commit(units)
+        finally:
+            with self._gate:
+                heir = self._queue[0] if self._queue else None
+                if heir is None:
+                    self._is_led = False
+            for unit in units:
+                unit.is_settled = True
+                unit.turn.release()
+            if heir is not None:
+                heir.turn.release()
+
+    def _commit(self, units: "list[_Unit[Any]]") -> None:
+        try:
+            if self._writer is None:
+                self._writer = self.connect()
+            connection = self._writer
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                for unit in units:
+                    unit.run(connection)
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                _roll_back(connection)
+                raise
+        except Exception as error:  # noqa: BLE001 - every waiting thread gets it
+            failure = _translated(error)
+            for unit in units:
+                unit.fail(failure)
+
+
+class _Unit(Generic[T]):
+    """One piece of work, and the thread that waits for it."""
+
+    __slots__ = ("_error", "_value", "_work", "is_settled", "turn")
+
+    def __init__(self, work: Callable[[Connection], T]) -> None:
+        self._work = work
+        self._value: T | None = None
+        self._error: Exception | None = None
+        self.is_settled = False
+        self.turn = threading.Lock()
+        self.turn.acquire()
+
+    def run(self, connection: Connection) -> None:
+        connection.exec_driver_sql("SAVEPOINT unit")
+        try:
+            self._value = self._work(connection)
+        except OperationalError:
+            raise  # the database itself is in trouble: nobody's work is stored
+        except Exception as error:  # noqa: BLE001 - it belongs to the thread that asked
+            connection.exec_driver_sql("ROLLBACK TO unit")
+            self._error = error
+        connection.exec_driver_sql("RELEASE unit")
+
+    def fail(self, error: Exception) -> None:
+        self._error = error
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InvalidError(
+            f"{_shown(url)!r} is not a database URL; write one such as sqlite:///scenarist.db"
+        ) from None
+    if parsed.get_backend_name() != "sqlite":
+        raise InvalidError(
+            f"no database of kind {parsed.get_backend_name()!r} can be used yet; "
+            "write one such as sqlite:///scenarist.db"
+        )
+    if not parsed.database or parsed.database == ":memory:":
+        raise InvalidError("the database must be a file, such as sqlite:///scenarist.db")
+    return parsed
+
+
+def _shown(url: str) -> str:
+    """Leave a password out of what is shown."""
+    return url.split("@", 1)[-1]
+
+
+def _json_text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _prepare(connection: sqlite3.Connection, record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _roll_back(connection: Connection) -> None:
+    try:
+        connection.exec_driver_sql("ROLLBACK")
+    except DBAPIError:
+        # Disk full and the like end the transaction by themselves; a fresh start is safe.
+        connection.invalidate()
+
+
+def _translated(error: Exception) -> Exception:
+    if isinstance(error, OperationalError):
+        return UnavailableError(
+            f"the database could not store this ({error.orig}); nothing was changed, try again"
+        )
+    return error

@@ -1,0 +1,62 @@
+"""Brings a database to the tables of this version of Scenarist."""
+
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from scenarist.db.engine import Database
+from scenarist.db.tables import metadata
+from scenarist.domain.errors import UnavailableError
+
+
+def upgrade(database: Database) -> None:
+    """Apply the migrations that a database lacks, all or none; a current one is left alone.
+
+    Raises:
+        UnavailableError: The database is of a newer version of Scenarist, or cannot be written.
+    """
+    with database.connect() as connection:
+        now_at = _current(connection)
+    scripts = _scripts()
+    if now_at == scripts.get_current_head():
+        return
+    if now_at is not None and now_at not in {
+        script.revision for script in scripts.walk_revisions()
+    }:
+        raise UnavailableError(
+            f"the database {database.file} is of a newer version of Scenarist "
+            f"(revision {now_at}); install that version, or name another database"
+        )
+    database.write(lambda connection: _run(connection, scripts))
+
+
+def current(database: Database) -> str | None:
+    """Return the revision of a database; None before the first migration."""
+    with database.connect() as connection:
+        return _current(connection)
+
+
+def _scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return ScriptDirectory.from_config(config)
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _run(connection: Connection, scripts: ScriptDirectory) -> None:
+    def steps(revision: object, context: object) -> object:
+        return scripts._upgrade_revs("head", revision)  # type: ignore[arg-type]  # noqa: SLF001
+
+    with EnvironmentContext(Config(), scripts, fn=steps) as environment:
+        environment.configure(
+            connection=connection, target_metadata=metadata, transactional_ddl=False, fn=steps
+        )
+        environment.run_migrations()

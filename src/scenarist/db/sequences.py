@@ -1,0 +1,120 @@
+"""Sequences as rows, each with a row for every task."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from scenarist.db.pages import Page, cut
+from scenarist.db.tables import sequence_tasks, sequences
+from scenarist.domain import entities
+from scenarist.domain.errors import ConflictError
+from scenarist.domain.identifiers import ScenarioId, SequenceId, TaskId
+
+_FIND = select(sequences).where(sequences.c.id == bindparam("id"))
+_TASKS_OF_ONE = (
+    select(sequence_tasks.c.task_id)
+    .where(sequence_tasks.c.sequence_id == bindparam("id"))
+    .order_by(sequence_tasks.c.position)
+)
+_TASKS = (
+    select(sequence_tasks.c.sequence_id, sequence_tasks.c.task_id)
+    .where(sequence_tasks.c.sequence_id.in_(bindparam("ids", expanding=True)))
+    .order_by(sequence_tasks.c.sequence_id, sequence_tasks.c.position)
+)
+_OF_SCENARIOS = (
+    select(sequences)
+    .where(sequences.c.scenario_id.in_(bindparam("ids", expanding=True)))
+    .order_by(sequences.c.number)
+)
+_INSERT = insert(sequences)
+_INSERT_TASKS = insert(sequence_tasks)
+_DELETE = delete(sequences).where(sequences.c.id == bindparam("id"))
+
+
+def add(connection: Connection, sequence: entities.Sequence) -> None:
+    """Store a sequence.
+
+    Raises:
+        ConflictError: Its scenario already has a sequence of that name.
+    """
+    try:
+        connection.execute(
+            _INSERT,
+            {
+                "id": sequence.id,
+                "scenario_id": sequence.scenario_id,
+                "name": sequence.name,
+                "properties": sequence.properties,
+                "created_at": sequence.created_at,
+                "version": sequence.version,
+            },
+        )
+    except IntegrityError:
+        raise ConflictError(
+            f"scenario {sequence.scenario_id} already has a sequence named {sequence.name!r}; "
+            "take another name, or delete that one first",
+            code="sequence_exists",
+        ) from None
+    if sequence.task_ids:
+        connection.execute(
+            _INSERT_TASKS,
+            [
+                {"sequence_id": sequence.id, "position": position, "task_id": task_id}
+                for position, task_id in enumerate(sequence.task_ids)
+            ],
+        )
+
+
+def find(connection: Connection, sequence_id: str) -> entities.Sequence | None:
+    row = connection.execute(_FIND, {"id": sequence_id}).first()
+    if row is None:
+        return None
+    return _sequence(row, connection.execute(_TASKS_OF_ONE, {"id": sequence_id}).scalars())
+
+
+def delete_one(connection: Connection, sequence_id: str) -> bool:
+    """Delete a sequence; False when there is none."""
+    return connection.execute(_DELETE, {"id": sequence_id}).rowcount == 1
+
+
+def page(
+    connection: Connection, *, scenario_id: str | None = None, after: int = 0, limit: int
+) -> Page[entities.Sequence]:
+    """Return sequences in the order of their creation."""
+    query: Select[Any] = select(sequences)
+    if scenario_id is not None:
+        query = query.where(sequences.c.scenario_id == scenario_id)
+    rows, following = cut(connection, query, sequences.c.number, after=after, limit=limit)
+    return Page(_assembled(connection, rows), following)
+
+
+def of_scenarios(
+    connection: Connection, scenario_ids: Iterable[str]
+) -> dict[str, list[entities.Sequence]]:
+    """Return the sequences of some scenarios, by scenario, in the order of their creation."""
+    rows = connection.execute(_OF_SCENARIOS, {"ids": list(scenario_ids)}).fetchall()
+    found: dict[str, list[entities.Sequence]] = {}
+    for sequence in _assembled(connection, rows):
+        found.setdefault(sequence.scenario_id, []).append(sequence)
+    return found
+
+
+def _assembled(connection: Connection, rows: Sequence[Any]) -> list[entities.Sequence]:
+    tasks: dict[str, list[str]] = {}
+    for owner, task_id in connection.execute(_TASKS, {"ids": [row.id for row in rows]}):
+        tasks.setdefault(owner, []).append(task_id)
+    return [_sequence(row, tasks.get(row.id, ())) for row in rows]
+
+
+def _sequence(row: Any, task_ids: Iterable[str]) -> entities.Sequence:
+    return entities.Sequence(
+        id=SequenceId(row.id),
+        name=row.name,
+        scenario_id=ScenarioId(row.scenario_id),
+        task_ids=tuple(TaskId(item) for item in task_ids),
+        properties=row.properties,
+        created_at=row.created_at,
+        version=row.version,
+    )

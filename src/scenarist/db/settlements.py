@@ -1,0 +1,338 @@
+"""How the outcomes of jobs are recorded, with all that follows from them, in one transaction."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db.submissions import DATA, INPUT
+from scenarist.db.tables import (
+    data_nodes,
+    job_holds,
+    job_inputs,
+    job_logs,
+    job_waits,
+    jobs,
+    submissions,
+)
+from scenarist.domain.entities import Edit
+from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
+from scenarist.domain.lifecycle import JobEvent, lets_followers_run, next_status, roll_up_ended
+from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settlement:
+    """What shall be recorded of one attempt of a job.
+
+    A status of PENDING sends the job back to be claimed again, not before ``not_before``.
+    """
+
+    number: int
+    job_id: JobId
+    submission_id: SubmissionId
+    attempt: int
+    status: JobStatus
+    edits: Sequence[Edit] = ()
+    has_outputs: bool = True
+    run_at: datetime | None = None
+    reason: str | None = None
+    stacktrace: str | None = None
+    log: str | None = None
+    not_before: datetime | None = None
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of settlements: those that stood, how many jobs may run now, what has ended."""
+
+    accepted: frozenset[int]
+    ended_submissions: tuple[SubmissionId, ...]
+
+
+_NUMBERS = bindparam("numbers", expanding=True)
+_HELD = select(jobs.c.number, jobs.c.attempt).where(
+    jobs.c.number.in_(_NUMBERS),
+    jobs.c.status == literal_column("'RUNNING'"),
+    jobs.c.holder_id == bindparam("holder"),
+)
+_UPDATE = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"))
+    .values(
+        status=bindparam("status"),
+        holder_id=None,
+        run_at=bindparam("run_at"),
+        finished_at=bindparam("finished_at"),
+        not_before=bindparam("not_before"),
+        reason=bindparam("reason"),
+        stacktrace=bindparam("stacktrace"),
+        lost=jobs.c.lost + bindparam("lost"),
+    )
+)
+_LOG = insert(job_logs)
+_DATA_FOLLOWERS = select(job_waits.c.job_number, job_waits.c.for_job).where(
+    job_waits.c.for_job.in_(_NUMBERS), job_waits.c.kind == DATA
+)
+_JOB_IDS = select(jobs.c.number, jobs.c.id, jobs.c.submission_id).where(jobs.c.number.in_(_NUMBERS))
+_ABANDON = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"))
+    .values(
+        status=next_status(JobStatus.BLOCKED, JobEvent.UPSTREAM_FAILED),
+        waiting=0,
+        finished_at=bindparam("finished_at"),
+        reason=bindparam("reason"),
+    )
+)
+_FORGET_WAITS = delete(job_waits).where(job_waits.c.job_number.in_(_NUMBERS))
+_FORGET_HOLDS = delete(job_holds).where(job_holds.c.job_number.in_(_NUMBERS))
+_DECIDE_INPUTS = (
+    update(job_inputs)
+    .where(job_inputs.c.producer.in_(_NUMBERS))
+    .values(
+        edit_id=select(data_nodes.c.last_edit_id)
+        .where(data_nodes.c.id == job_inputs.c.data_node_id)
+        .scalar_subquery(),
+        producer=None,
+    )
+    .returning(job_inputs.c.job_number, job_inputs.c.data_node_id, job_inputs.c.edit_id)
+)
+_RELEASE = (
+    delete(job_waits).where(job_waits.c.for_job.in_(_NUMBERS)).returning(job_waits.c.job_number)
+)
+_RELEASE_INPUT = (
+    delete(job_waits)
+    .where(job_waits.c.for_data_node.in_(bindparam("nodes", expanding=True)))
+    .returning(job_waits.c.job_number)
+)
+_GIVE_INPUT = (
+    update(job_inputs)
+    .where(
+        and_(
+            job_inputs.c.job_number.in_(_NUMBERS),
+            job_inputs.c.data_node_id.in_(bindparam("nodes", expanding=True)),
+            job_inputs.c.edit_id.is_(None),
+            job_inputs.c.producer.is_(None),
+        )
+    )
+    .values(
+        edit_id=select(data_nodes.c.last_edit_id)
+        .where(data_nodes.c.id == job_inputs.c.data_node_id)
+        .scalar_subquery()
+    )
+)
+_ADD_WAITS = insert(job_waits)
+_COUNT_DOWN = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"), jobs.c.status == literal_column("'BLOCKED'"))
+    .values(
+        waiting=jobs.c.waiting - bindparam("fewer"),
+        status=case(
+            (
+                jobs.c.waiting == bindparam("fewer"),
+                next_status(JobStatus.BLOCKED, JobEvent.RELEASED),
+            ),
+            else_=jobs.c.status,
+        ),
+    )
+)
+_COUNTS = select(
+    submissions.c.id, submissions.c.unfinished, submissions.c.failed, submissions.c.canceled
+).where(submissions.c.id.in_(bindparam("ids", expanding=True)))
+_UPDATE_COUNTS = (
+    update(submissions)
+    .where(submissions.c.id == bindparam("of"))
+    .values(
+        unfinished=bindparam("unfinished"),
+        failed=bindparam("failed"),
+        canceled=bindparam("canceled"),
+        status=bindparam("status"),
+        finished_at=bindparam("finished_at"),
+    )
+)
+
+
+def settle(
+    connection: Connection,
+    settlements: Sequence[Settlement],
+    *,
+    holder_id: HolderId,
+    now: datetime,
+) -> Settled:
+    """Record attempts of jobs that a holder ran, their edits, and what follows for other jobs.
+
+    A settlement stands only while its job is RUNNING under this holder in the same attempt; any
+    other changes nothing, so that a late outcome of a lost attempt does no harm.
+    """
+    held = connection.execute(
+        _HELD, {"numbers": [item.number for item in settlements], "holder": holder_id}
+    )
+    attempts = {row.number: row.attempt for row in held}
+    standing = [item for item in settlements if attempts.get(item.number) == item.attempt]
+    accepted = frozenset(item.number for item in standing)
+    if not standing:
+        return Settled(accepted, ())
+    connection.execute(_UPDATE, [_job_values(item, now) for item in standing])
+    logs = [
+        {"job_number": item.number, "attempt": item.attempt, "text": item.log}
+        for item in standing
+        if item.log
+    ]
+    if logs:
+        connection.execute(_LOG, logs)
+    ended = [item for item in standing if item.status.is_finished]
+    if not ended:
+        return Settled(accepted, ())
+    edits = [edit for item in ended for edit in item.edits]
+    data_node_rows.add_edits(connection, edits)
+    statuses = [(item.submission_id, item.status) for item in ended]
+    statuses += _follow(connection, ended, [edit.data_node_id for edit in edits], now)
+    return Settled(accepted, _sum_up(connection, statuses, now))
+
+
+def release_inputs(connection: Connection, data_node_ids: Sequence[str]) -> None:
+    """Let the jobs go on that waited for the first value of data nodes, which is there now."""
+    released = _released_by_values(connection, data_node_ids)
+    _count_down(connection, released)
+
+
+def _job_values(item: Settlement, now: datetime) -> dict[str, object]:
+    return {
+        "of": item.number,
+        "status": item.status,
+        "run_at": item.run_at,
+        "finished_at": now if item.status.is_finished else None,
+        "not_before": item.not_before,
+        "reason": item.reason,
+        "stacktrace": item.stacktrace,
+        "lost": item.lost,
+    }
+
+
+def _follow(
+    connection: Connection,
+    ended: Sequence[Settlement],
+    written_nodes: Sequence[str],
+    now: datetime,
+) -> list[tuple[SubmissionId, JobStatus]]:
+    """Abandon or release the jobs that waited for those that ended; return the abandoned."""
+    causes = {item.number: item.job_id for item in ended if not lets_followers_run(item.status)}
+    abandoned = _abandon(connection, causes, now) if causes else {}
+    numbers = [item.number for item in ended] + list(abandoned)
+    if abandoned or any(item.has_outputs for item in ended):
+        connection.execute(_FORGET_HOLDS, {"numbers": numbers})
+        decided = connection.execute(_DECIDE_INPUTS, {"numbers": numbers}).fetchall()
+    else:
+        decided = []
+    released = Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars())
+    if written_nodes:
+        released += _released_by_values(connection, written_nodes)
+    still_missing = {(number, node) for number, node, edit_id in decided if edit_id is None}
+    still_missing = {(number, node) for number, node in still_missing if number not in abandoned}
+    if still_missing:
+        connection.execute(
+            _ADD_WAITS,
+            [
+                {"job_number": number, "kind": INPUT, "for_job": None, "for_data_node": node}
+                for number, node in still_missing
+            ],
+        )
+        released.subtract(number for number, _ in still_missing)
+    _count_down(connection, released)
+    return [(submission_id, JobStatus.ABANDONED) for submission_id in abandoned.values()]
+
+
+def _abandon(
+    connection: Connection, causes: dict[int, JobId], now: datetime
+) -> dict[int, SubmissionId]:
+    """Abandon every job that needs the output of one that did not succeed, however far away."""
+    abandoned: dict[int, SubmissionId] = {}
+    while causes:
+        because = {
+            number: causes[cause]
+            for number, cause in connection.execute(_DATA_FOLLOWERS, {"numbers": list(causes)})
+            if number not in abandoned
+        }
+        if not because:
+            break
+        connection.execute(
+            _ABANDON,
+            [
+                {
+                    "of": number,
+                    "finished_at": now,
+                    "reason": f"it needs the output of {cause}, which did not succeed",
+                }
+                for number, cause in because.items()
+            ],
+        )
+        connection.execute(_FORGET_WAITS, {"numbers": list(because)})
+        causes = {}
+        for number, job_id, submission_id in connection.execute(
+            _JOB_IDS, {"numbers": list(because)}
+        ):
+            abandoned[number] = SubmissionId(submission_id)
+            causes[number] = JobId(job_id)
+    return abandoned
+
+
+def _released_by_values(connection: Connection, nodes: Sequence[str]) -> Counter[int]:
+    released = Counter(connection.execute(_RELEASE_INPUT, {"nodes": nodes}).scalars())
+    if released:
+        connection.execute(_GIVE_INPUT, {"numbers": list(released), "nodes": nodes})
+    return released
+
+
+def _count_down(connection: Connection, released: Counter[int]) -> None:
+    rows = [{"of": number, "fewer": fewer} for number, fewer in released.items() if fewer]
+    if rows:
+        connection.execute(_COUNT_DOWN, rows)
+
+
+def _sum_up(
+    connection: Connection, ended: Iterable[tuple[SubmissionId, JobStatus]], now: datetime
+) -> tuple[SubmissionId, ...]:
+    """Count ended jobs off their submissions; return the submissions that have ended by it."""
+    counts: dict[SubmissionId, Counter[JobStatus]] = {}
+    for submission_id, status in ended:
+        counts.setdefault(submission_id, Counter())[status] += 1
+    rows = []
+    done: list[SubmissionId] = []
+    for submission_id, unfinished, failed, canceled in connection.execute(
+        _COUNTS, {"ids": list(counts)}
+    ):
+        counted = counts[submission_id]
+        left = unfinished - counted.total()
+        failed += counted[JobStatus.FAILED]
+        canceled += counted[JobStatus.CANCELED]
+        status: SubmissionStatus | None = None
+        if left == 0:
+            status = roll_up_ended(failed=failed, canceled=canceled)
+            done.append(SubmissionId(submission_id))
+        rows.append(
+            {
+                "of": submission_id,
+                "unfinished": left,
+                "failed": failed,
+                "canceled": canceled,
+                "status": status,
+                "finished_at": now if status else None,
+            }
+        )
+    connection.execute(_UPDATE_COUNTS, rows)
+    return tuple(done)

@@ -1,0 +1,130 @@
+"""Tasks as rows, with their data nodes in order."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, insert, select, union_all
+from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+
+from scenarist.db.pages import Page, cut
+from scenarist.db.tables import scenario_tasks, sequence_tasks, task_data_nodes, tasks
+from scenarist.domain.entities import Task
+from scenarist.domain.identifiers import DataNodeId, TaskId
+
+INPUT = "INPUT"
+OUTPUT = "OUTPUT"
+
+_FIND = select(tasks).where(tasks.c.id == bindparam("id"))
+_IN = select(tasks).where(tasks.c.id.in_(bindparam("ids", expanding=True)))
+_ENDS = (
+    select(task_data_nodes)
+    .where(task_data_nodes.c.task_id.in_(bindparam("ids", expanding=True)))
+    .order_by(task_data_nodes.c.task_id, task_data_nodes.c.direction, task_data_nodes.c.position)
+)
+_PARENTS = union_all(
+    select(scenario_tasks.c.task_id, scenario_tasks.c.scenario_id.label("parent_id")).where(
+        scenario_tasks.c.task_id.in_(bindparam("ids", expanding=True))
+    ),
+    select(sequence_tasks.c.task_id, sequence_tasks.c.sequence_id).where(
+        sequence_tasks.c.task_id.in_(bindparam("ids", expanding=True))
+    ),
+)
+
+
+def find_or_make(connection: Connection, task: Task) -> TaskId:
+    """Return the task of the same config and owner; store this one if there is none."""
+    made = connection.execute(
+        insert_or_ignore(tasks)
+        .values(
+            id=task.id,
+            config_id=task.config_id,
+            owner_id=task.owner_id,
+            function=task.function,
+            skippable=task.skippable,
+            timeout_seconds=task.timeout,
+            retries=task.retries,
+            retry_delay_seconds=task.retry_delay,
+            properties=dict(task.properties),
+            created_at=task.created_at,
+            version=task.version,
+        )
+        .on_conflict_do_nothing()
+    )
+    if made.rowcount == 0:
+        known = select(tasks.c.id).where(
+            tasks.c.config_id == task.config_id,
+            tasks.c.owner_id == task.owner_id
+            if task.owner_id is not None
+            else tasks.c.owner_id.is_(None),
+        )
+        return TaskId(connection.execute(known).scalar_one())
+    ends = [
+        {"task_id": task.id, "direction": direction, "position": position, "data_node_id": node_id}
+        for direction, node_ids in ((INPUT, task.input_ids), (OUTPUT, task.output_ids))
+        for position, node_id in enumerate(node_ids)
+    ]
+    if ends:
+        connection.execute(insert(task_data_nodes), ends)
+    return task.id
+
+
+def find(connection: Connection, task_id: str) -> Task | None:
+    row = connection.execute(_FIND, {"id": task_id}).first()
+    return None if row is None else _assembled(connection, [row])[0]
+
+
+def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
+    """Return tasks in the order of their identifiers given; unknown ones are left out."""
+    ids = list(task_ids)
+    rows = connection.execute(_IN, {"ids": ids}).fetchall()
+    found = {task.id: task for task in _assembled(connection, rows)}
+    return [found[TaskId(item)] for item in ids if item in found]
+
+
+def page(
+    connection: Connection,
+    *,
+    scenario_id: str | None = None,
+    config_id: str | None = None,
+    after: int = 0,
+    limit: int,
+) -> Page[Task]:
+    """Return tasks in the order of their creation."""
+    query: Select[Any] = select(tasks)
+    if scenario_id is not None:
+        query = query.join(scenario_tasks, scenario_tasks.c.task_id == tasks.c.id).where(
+            scenario_tasks.c.scenario_id == scenario_id
+        )
+    if config_id is not None:
+        query = query.where(tasks.c.config_id == config_id)
+    rows, following = cut(connection, query, tasks.c.number, after=after, limit=limit)
+    return Page(_assembled(connection, rows), following)
+
+
+def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Task]:
+    ids = [row.id for row in rows]
+    ends: dict[tuple[str, str], list[DataNodeId]] = {}
+    for end in connection.execute(_ENDS, {"ids": ids}):
+        ends.setdefault((end.task_id, end.direction), []).append(DataNodeId(end.data_node_id))
+    parents: dict[str, list[str]] = {}
+    for task_id, parent_id in connection.execute(_PARENTS, {"ids": ids}):
+        parents.setdefault(task_id, []).append(parent_id)
+    return [
+        Task(
+            id=TaskId(row.id),
+            config_id=row.config_id,
+            owner_id=row.owner_id,
+            parent_ids=tuple(parents.get(row.id, ())),
+            input_ids=tuple(ends.get((row.id, INPUT), ())),
+            output_ids=tuple(ends.get((row.id, OUTPUT), ())),
+            function=row.function,
+            skippable=row.skippable,
+            timeout=row.timeout_seconds,
+            retries=row.retries,
+            retry_delay=row.retry_delay_seconds,
+            properties=row.properties,
+            created_at=row.created_at,
+            version=row.version,
+        )
+        for row in rows
+    ]

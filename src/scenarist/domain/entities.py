@@ -1,0 +1,147 @@
+"""The records of the seven entities, as every room passes them on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from scenarist.domain.identifiers import (
+    CycleId,
+    DataNodeId,
+    EditId,
+    JobId,
+    ScenarioId,
+    SequenceId,
+    SubmissionId,
+    TaskId,
+)
+from scenarist.domain.vocabulary import (
+    EntityType,
+    Frequency,
+    JobStatus,
+    Scope,
+    SubmissionStatus,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cycle:
+    id: CycleId
+    name: str
+    frequency: Frequency
+    start_at: datetime
+    end_at: datetime  #: the start of the next cycle; not in this one any more
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sequence:
+    id: SequenceId
+    name: str
+    scenario_id: ScenarioId
+    task_ids: tuple[TaskId, ...]
+    properties: Mapping[str, Any]
+    created_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scenario:
+    id: ScenarioId
+    config_id: str
+    name: str | None
+    cycle_id: CycleId | None
+    is_primary: bool
+    tags: tuple[str, ...]
+    properties: Mapping[str, Any]
+    task_ids: tuple[TaskId, ...]
+    data_node_ids: tuple[DataNodeId, ...]  #: of its tasks, then the additional ones
+    additional_data_node_ids: tuple[DataNodeId, ...]
+    sequences: tuple[Sequence, ...]
+    created_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    id: TaskId
+    config_id: str
+    owner_id: str | None
+    parent_ids: tuple[str, ...]
+    input_ids: tuple[DataNodeId, ...]
+    output_ids: tuple[DataNodeId, ...]
+    function: str  #: "package.module:name"
+    skippable: bool
+    timeout: timedelta | None
+    retries: int
+    retry_delay: timedelta
+    properties: Mapping[str, Any]
+    created_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edit:
+    """One value of a data node: when and by whom it was written, and where it lies."""
+
+    id: EditId
+    data_node_id: DataNodeId
+    created_at: datetime
+    job_id: JobId | None
+    actor: str | None
+    comment: str | None
+    uri: str | None
+    content: bytes | None
+    size: int | None
+    digest: str | None
+    python_type: str | None
+    rendition: str | None  #: JSON text
+    is_complete: bool  #: whether the rendition is the whole value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataNode:
+    id: DataNodeId
+    config_id: str
+    scope: Scope
+    storage_type: str
+    owner_id: str | None
+    parent_ids: tuple[str, ...]
+    properties: Mapping[str, Any]
+    validity: timedelta | None
+    last_edit_id: EditId | None
+    last_edited_at: datetime | None
+    being_written_by: JobId | None  #: an unfinished job that will write it
+    created_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    id: JobId
+    task_id: TaskId
+    submission_id: SubmissionId
+    submit_entity_id: str
+    status: JobStatus
+    force: bool
+    attempt: int
+    waiting_for: tuple[str, ...]  #: jobs and data nodes
+    stacktrace: tuple[str, ...]
+    reason: str | None  #: why it ended as it did, in one sentence
+    created_at: datetime
+    run_at: datetime | None
+    finished_at: datetime | None
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    id: SubmissionId
+    entity_id: str
+    entity_type: EntityType
+    status: SubmissionStatus
+    job_ids: tuple[JobId, ...]
+    properties: Mapping[str, Any]
+    created_at: datetime
+    run_at: datetime | None
+    finished_at: datetime | None
+    version: str

@@ -1,0 +1,75 @@
+"""References to environment variables in declared values: ``ENV[NAME]``, ``ENV[NAME]:int``."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scenarist.domain.errors import InvalidError
+
+ENV = re.compile(r"ENV\[([A-Za-z_]\w*)\]")
+TYPED_ENV = re.compile(ENV.pattern + r"(?::(bool|int|float|str))?")
+
+_TRUE = {"true", "t", "yes", "y", "on", "1"}
+_FALSE = {"false", "f", "no", "n", "off", "0"}
+
+
+def read_bool(text: str) -> bool:
+    """Read a yes or no as people write it.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    word = text.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError(f"{text!r} is neither true nor false")
+    return word in _TRUE
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "bool": read_bool,
+    "int": int,
+    "float": float,
+    "str": str,
+}
+
+
+def resolve(value: Any, environment: Mapping[str, str]) -> Any:
+    """Replace each ``ENV[NAME]`` in a text, a list or a mapping by the variable's value.
+
+    A text that is nothing but a reference takes the type of its suffix (``:int``, ``:bool``,
+    ``:float``, ``:str``); a reference inside a longer text is replaced as text.
+
+    Raises:
+        InvalidError: A variable is not set, or its value is not of the type asked for.
+    """
+    match value:
+        case str():
+            return _resolve_text(value, environment) if "ENV[" in value else value
+        case list():
+            return [resolve(item, environment) for item in value]
+        case dict():
+            return {key: resolve(item, environment) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _resolve_text(text: str, environment: Mapping[str, str]) -> Any:
+    match = TYPED_ENV.fullmatch(text)
+    if match is None:
+        return ENV.sub(lambda found: _variable(found[1], environment), text)
+    name, suffix = match.groups()
+    value = _variable(name, environment)
+    try:
+        return _READERS[suffix or "str"](value)
+    except ValueError:
+        # The value may be a secret, so it is not shown.
+        raise InvalidError(f"the environment variable {name} does not hold a {suffix}") from None
+
+
+def _variable(name: str, environment: Mapping[str, str]) -> str:
+    try:
+        return environment[name]
+    except KeyError:
+        raise InvalidError(
+            f"the environment variable {name} is not set; set it before the start"
+        ) from None

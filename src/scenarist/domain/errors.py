@@ -1,0 +1,57 @@
+"""Every error that Scenarist raises on purpose, by family; the doors map families to statuses.
+
+ScenaristError
+├─ NotFoundError      what was named does not exist (or may not be seen)
+├─ ConflictError      it exists, and its present state forbids this
+├─ InvalidError       what was said cannot be right, whatever the state
+├─ DeniedError        the actor lacks a permission
+└─ UnavailableError   nothing is wrong with the request; try again later
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+
+class ScenaristError(Exception):
+    """Base of all errors with a message for people and a stable code for programs.
+
+    Args:
+        message: What was wrong, where, and how to mend it; goes to the client as it is.
+        code: Replaces the family's code where programs should tell cases apart.
+        errors: The single faults, each with its ``field`` (a path such as ``tasks[2]``)
+            and ``message``, when there is more to say than one sentence.
+    """
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        errors: Iterable[Mapping[str, str]] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = code or self.code
+        self.errors = tuple(errors)
+
+
+class NotFoundError(ScenaristError):
+    code: ClassVar[str] = "not_found"
+
+
+class ConflictError(ScenaristError):
+    code: ClassVar[str] = "conflict"
+
+
+class InvalidError(ScenaristError):
+    code: ClassVar[str] = "invalid"
+
+
+class DeniedError(ScenaristError):
+    code: ClassVar[str] = "permission_missing"
+
+
+class UnavailableError(ScenaristError):
+    code: ClassVar[str] = "unavailable"

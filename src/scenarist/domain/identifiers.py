@@ -1,0 +1,80 @@
+"""How identifiers are made; they are stored and looked up, never taken apart."""
+
+import hashlib
+import os
+import re
+from datetime import datetime
+from typing import NewType
+
+CycleId = NewType("CycleId", str)
+ScenarioId = NewType("ScenarioId", str)
+SequenceId = NewType("SequenceId", str)
+TaskId = NewType("TaskId", str)
+DataNodeId = NewType("DataNodeId", str)
+EditId = NewType("EditId", str)
+SubmissionId = NewType("SubmissionId", str)
+JobId = NewType("JobId", str)
+HolderId = NewType("HolderId", str)
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ ]*[A-Za-z0-9_])?")
+_NOT_SLUG = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+def new_uuid(at: datetime) -> str:
+    """Make a UUID of version 7 (RFC 9562, section 5.7), so that identifiers sort by time."""
+    noise = int.from_bytes(os.urandom(10), "big")
+    milliseconds = int(at.timestamp() * 1000)
+    high = (milliseconds & 0xFFFFFFFFFFFF) << 16 | 0x7000 | (noise >> 62) & 0xFFF
+    text = f"{high:016x}{0x8000000000000000 | noise & 0x3FFFFFFFFFFFFFFF:016x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def cycle_id(label: str, uuid: str) -> CycleId:
+    return CycleId(f"CYCLE_{_NOT_SLUG.sub('_', label)}_{uuid}")
+
+
+def scenario_id(config_id: str, uuid: str) -> ScenarioId:
+    return ScenarioId(f"SCENARIO_{config_id}_{uuid}")
+
+
+def task_id(config_id: str, uuid: str) -> TaskId:
+    return TaskId(f"TASK_{config_id}_{uuid}")
+
+
+def data_node_id(config_id: str, uuid: str) -> DataNodeId:
+    return DataNodeId(f"DATANODE_{config_id}_{uuid}")
+
+
+def job_id(task_config_id: str, uuid: str) -> JobId:
+    return JobId(f"JOB_{task_config_id}_{uuid}")
+
+
+def submission_id(uuid: str) -> SubmissionId:
+    return SubmissionId(f"SUBMISSION_{uuid}")
+
+
+def sequence_id(name: str, scenario_id: ScenarioId) -> SequenceId:
+    """Make the identifier of a sequence from its name and its scenario.
+
+    A plain name (letters, digits, underscores, single words or with inner blanks) stands in
+    it as the documented system writes it, with each blank as ``TPSPACE``. Any other name, or
+    one that holds that word itself, is a slug with eight digits of the name's SHA-256, so that
+    two names never share an identifier.
+    """
+    if _PLAIN_NAME.fullmatch(name) and "TPSPACE" not in name:
+        label = name.replace(" ", "TPSPACE")
+    else:
+        slug = _NOT_SLUG.sub("-", name).strip("-.")[:40] or "sequence"
+        label = f"{slug}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return SequenceId(f"SEQUENCE_{label}_{scenario_id}")
+
+
+def sequence_name_fault(name: str) -> str | None:
+    """Return what is wrong with a sequence's name, or None when it may be used."""
+    if not 1 <= len(name) <= 128:
+        return f"a sequence name has 1 to 128 characters, this one has {len(name)}"
+    if name != name.strip():
+        return "a sequence name has no blank at its start or end"
+    if not name.isprintable():
+        return "a sequence name has printable characters only"
+    return None

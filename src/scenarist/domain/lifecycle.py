@@ -1,0 +1,120 @@
+"""What may happen to a job, what follows from it, and how a submission sums up its jobs.
+
+Pure: tables and functions over statuses. The database room applies what they say, and nothing
+may move a job in a way that is not in `TRANSITIONS`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum, unique
+
+from scenarist.domain.errors import ConflictError
+from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
+
+LOST_LIMIT = 3
+"""How many workers a job may lose before it is FAILED rather than run again."""
+
+
+@unique
+class JobEvent(StrEnum):
+    HELD_BACK = "held back"  #: something it needs is not there yet
+    RELEASED = "released"  #: the last thing that it waited for is there
+    CLAIMED = "claimed"  #: a holder took it
+    SUCCEEDED = "succeeded"  #: its function returned and its outputs are written
+    RAISED = "raised"  #: its function, or the reading or writing around it, went wrong
+    TIMED_OUT = "timed out"  #: it ran longer than its task allows and was killed
+    WORKER_LOST = "worker lost"  #: its process ended under it
+    HANDED_BACK = "handed back"  #: its holder stopped, or is gone
+    NOT_NEEDED = "not needed"  #: its outputs are still valid
+    CANCEL_REQUESTED = "cancel requested"
+    UPSTREAM_FAILED = "upstream failed"  #: a job of its submission that it needs did not succeed
+
+
+TRANSITIONS: Mapping[tuple[JobStatus, JobEvent], JobStatus] = {
+    (JobStatus.SUBMITTED, JobEvent.HELD_BACK): JobStatus.BLOCKED,
+    (JobStatus.SUBMITTED, JobEvent.RELEASED): JobStatus.PENDING,
+    (JobStatus.BLOCKED, JobEvent.RELEASED): JobStatus.PENDING,
+    (JobStatus.BLOCKED, JobEvent.CANCEL_REQUESTED): JobStatus.CANCELED,
+    (JobStatus.BLOCKED, JobEvent.UPSTREAM_FAILED): JobStatus.ABANDONED,
+    (JobStatus.PENDING, JobEvent.CLAIMED): JobStatus.RUNNING,
+    (JobStatus.PENDING, JobEvent.CANCEL_REQUESTED): JobStatus.CANCELED,
+    (JobStatus.RUNNING, JobEvent.SUCCEEDED): JobStatus.COMPLETED,
+    (JobStatus.RUNNING, JobEvent.RAISED): JobStatus.FAILED,
+    (JobStatus.RUNNING, JobEvent.TIMED_OUT): JobStatus.FAILED,
+    (JobStatus.RUNNING, JobEvent.WORKER_LOST): JobStatus.PENDING,
+    (JobStatus.RUNNING, JobEvent.HANDED_BACK): JobStatus.PENDING,
+    (JobStatus.RUNNING, JobEvent.NOT_NEEDED): JobStatus.SKIPPED,
+    (JobStatus.RUNNING, JobEvent.CANCEL_REQUESTED): JobStatus.CANCELED,
+}
+
+
+def next_status(status: JobStatus, event: JobEvent) -> JobStatus:
+    """Return the status that a job takes when an event happens to it.
+
+    Raises:
+        ConflictError: The event cannot happen to a job of this status.
+    """
+    try:
+        return TRANSITIONS[status, event]
+    except KeyError:
+        raise ConflictError(
+            f"a {status} job cannot be {event}", code="invalid_transition"
+        ) from None
+
+
+def lets_followers_run(status: JobStatus) -> bool:
+    """Whether a job that ended in a status leaves its outputs to those that need them."""
+    return status in {JobStatus.COMPLETED, JobStatus.SKIPPED}
+
+
+def retry_delay(attempt: int, base: timedelta) -> timedelta:
+    """Return how long a job waits before the attempt that follows, doubling each time."""
+    return min(base * 2 ** min(attempt - 1, 20), timedelta(hours=1))
+
+
+def roll_up_ended(*, failed: int, canceled: int) -> SubmissionStatus:
+    """Sum up a submission whose jobs have all ended: FAILED, else CANCELED, else COMPLETED.
+
+    An ABANDONED job is explained by the failed or canceled one before it.
+    """
+    if failed:
+        return SubmissionStatus.FAILED
+    if canceled:
+        return SubmissionStatus.CANCELED
+    return SubmissionStatus.COMPLETED
+
+
+def roll_up_under_way(statuses: Mapping[JobStatus, int]) -> SubmissionStatus:
+    """Sum up a submission that still has unfinished jobs, given how many are in each status."""
+    for status in (JobStatus.RUNNING, JobStatus.PENDING, JobStatus.BLOCKED):
+        if statuses.get(status):
+            return SubmissionStatus(status)
+    return SubmissionStatus.SUBMITTED
+
+
+def is_skippable(
+    *,
+    input_times: list[datetime],
+    output_times: list[datetime | None],
+    validity: list[timedelta | None],
+    now: datetime,
+) -> bool:
+    """Whether a skippable task's outputs still hold, so that it need not run.
+
+    They do when each was written, is within its validity period, and none is older than the
+    newest input. Source: the documented needs-to-run rule; equal times skip.
+
+    Args:
+        output_times: When each output was last written; None where it never was.
+        validity: The validity period of each output, in the same order.
+    """
+    written = [at for at in output_times if at is not None]
+    if not output_times or len(written) < len(output_times):
+        return False
+    expired = any(
+        period is not None and at + period < now
+        for at, period in zip(written, validity, strict=True)
+    )
+    if expired:
+        return False
+    return not input_times or max(input_times) <= min(written)

@@ -1,0 +1,59 @@
+"""Who may do what: the documented roles, and the one table of their permissions.
+
+Source of the roles: the notes on each path of the documented REST pages.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+
+from scenarist.domain.errors import DeniedError
+
+
+@unique
+class Role(StrEnum):
+    READER = "TAIPY_READER"
+    EDITOR = "TAIPY_EDITOR"
+    EXECUTOR = "TAIPY_EXECUTOR"
+    ADMIN = "TAIPY_ADMIN"
+
+
+@unique
+class Permission(StrEnum):
+    READ = "read"
+    EDIT = "edit"  #: create, change, delete, write data
+    EXECUTE = "execute"  #: submit and cancel
+
+
+NEEDED_ROLE = {
+    Permission.READ: Role.READER,
+    Permission.EDIT: Role.EDITOR,
+    Permission.EXECUTE: Role.EXECUTOR,
+}
+
+_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.READER: frozenset({Permission.READ}),
+    Role.EDITOR: frozenset({Permission.READ, Permission.EDIT}),
+    Role.EXECUTOR: frozenset({Permission.READ, Permission.EXECUTE}),
+    Role.ADMIN: frozenset(Permission),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: a person or a program, with the roles it holds."""
+
+    name: str
+    roles: frozenset[Role] = field(default_factory=frozenset)
+
+    def require(self, permission: Permission) -> None:
+        """Let the actor pass when one of its roles has the permission.
+
+        Raises:
+            DeniedError: None has; the message names the role that is missing.
+        """
+        if not any(permission in _PERMISSIONS[role] for role in self.roles):
+            raise DeniedError(f"{self.name} lacks the role {NEEDED_ROLE[permission]}")
+
+
+ANYONE = Actor("anyone", frozenset({Role.ADMIN}))
+"""The actor of every request while authorization is off."""

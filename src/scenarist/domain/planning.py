@@ -1,0 +1,95 @@
+"""The graph that tasks make through the data nodes they read and write."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLinks:
+    """A task as the graph sees it: its identifier, and those of the data nodes at its ends."""
+
+    id: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def find_cycle(tasks: Sequence[TaskLinks]) -> tuple[str, ...] | None:
+    """Return the tasks and data nodes of one cycle, in the order of the data; None without one."""
+    try:
+        _sorter(tasks).prepare()
+    except CycleError as error:
+        # graphlib names each node before the one that depends on it, the first again at the end.
+        return tuple(key[1] for key in error.args[1])
+    return None
+
+
+def order_tasks(tasks: Sequence[TaskLinks]) -> list[TaskLinks]:
+    """Sort tasks so that each comes after those that write what it reads.
+
+    Tasks that are free of one another keep the order in which they were given.
+
+    Raises:
+        ValueError: The tasks make a cycle.
+    """
+    place = {task.id: number for number, task in enumerate(tasks)}
+    sorter = _sorter(tasks)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise ValueError("the tasks make a cycle") from error
+    ordered: list[TaskLinks] = []
+    ready = list(sorter.get_ready())
+    while ready:
+        ready.sort(key=lambda key: place.get(key[1], -1) if key[0] == "task" else -1)
+        key = ready.pop(0)
+        if key[0] == "task":
+            ordered.append(tasks[place[key[1]]])
+        sorter.done(key)
+        ready.extend(sorter.get_ready())
+    return ordered
+
+
+def connected_groups(tasks: Sequence[TaskLinks]) -> list[list[str]]:
+    """Return the tasks in groups that share no data node with one another.
+
+    A sequence is connected when there is one group, or none. Groups and their members keep the
+    order in which the tasks were given.
+    """
+    group_of: dict[str, int] = {}  # data node → group
+    groups: dict[int, list[str]] = {}
+    for number, task in enumerate(tasks):
+        nodes = task.inputs + task.outputs
+        touched = sorted({group_of[node] for node in nodes if node in group_of})
+        home = touched[0] if touched else number
+        members = groups.setdefault(home, [])
+        for other in touched[1:]:
+            members.extend(groups.pop(other))
+            for node, group in group_of.items():
+                if group == other:
+                    group_of[node] = home
+        members.append(task.id)
+        for node in nodes:
+            group_of[node] = home
+    place = {task.id: number for number, task in enumerate(tasks)}
+    return [sorted(members, key=place.__getitem__) for members in groups.values()]
+
+
+def entry_nodes(tasks: Iterable[TaskLinks]) -> set[str]:
+    """Return the data nodes that some task reads and none writes."""
+    read: set[str] = set()
+    written: set[str] = set()
+    for task in tasks:
+        read.update(task.inputs)
+        written.update(task.outputs)
+    return read - written
+
+
+def _sorter(tasks: Sequence[TaskLinks]) -> "TopologicalSorter[tuple[str, str]]":
+    # Task and data node identifiers may be equal in a config, so each key carries its kind.
+    sorter: TopologicalSorter[tuple[str, str]] = TopologicalSorter()
+    for task in tasks:
+        sorter.add(("task", task.id), *(("node", node) for node in task.inputs))
+        for node in task.outputs:
+            sorter.add(("node", node), ("task", task.id))
+    return sorter

@@ -1,0 +1,84 @@
+"""The closed sets of words that every room shares: scopes, frequencies, statuses, entity types."""
+
+from enum import StrEnum, unique
+
+
+@unique
+class Scope(StrEnum):
+    """Who shares a data node: one scenario, all scenarios of a cycle, or all scenarios."""
+
+    SCENARIO = "SCENARIO"
+    CYCLE = "CYCLE"
+    GLOBAL = "GLOBAL"
+
+    @property
+    def width(self) -> int:
+        """How widely the scope shares: 1 for a scenario, 2 for a cycle, 3 for all."""
+        return list(Scope).index(self) + 1
+
+
+@unique
+class Frequency(StrEnum):
+    """How long the cycles of a scenario config last."""
+
+    DAILY = "DAILY"
+    WEEKLY = "WEEKLY"
+    MONTHLY = "MONTHLY"
+    QUARTERLY = "QUARTERLY"
+    YEARLY = "YEARLY"
+
+
+@unique
+class EntityType(StrEnum):
+    """What can be submitted."""
+
+    SCENARIO = "SCENARIO"
+    SEQUENCE = "SEQUENCE"
+    TASK = "TASK"
+
+
+@unique
+class JobStatus(StrEnum):
+    SUBMITTED = "SUBMITTED"  #: accepted, not yet looked at
+    BLOCKED = "BLOCKED"  #: waits for a job, or for a data node that has no value yet
+    PENDING = "PENDING"  #: could start as soon as there is a free slot
+    RUNNING = "RUNNING"  #: claimed by a holder
+    COMPLETED = "COMPLETED"  #: its outputs are the values of their data nodes
+    FAILED = "FAILED"  #: ended by an error, which it carries
+    CANCELED = "CANCELED"  #: ended by request
+    SKIPPED = "SKIPPED"  #: its outputs were still valid, so it did not run
+    ABANDONED = "ABANDONED"  #: cannot run because a job before it did not succeed
+
+    @property
+    def is_finished(self) -> bool:
+        return self in FINISHED_JOB_STATUSES
+
+
+FINISHED_JOB_STATUSES = frozenset(
+    {
+        JobStatus.COMPLETED,
+        JobStatus.FAILED,
+        JobStatus.CANCELED,
+        JobStatus.SKIPPED,
+        JobStatus.ABANDONED,
+    }
+)
+
+
+@unique
+class SubmissionStatus(StrEnum):
+    SUBMITTED = "SUBMITTED"
+    BLOCKED = "BLOCKED"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+    @property
+    def is_finished(self) -> bool:
+        return self in {
+            SubmissionStatus.COMPLETED,
+            SubmissionStatus.FAILED,
+            SubmissionStatus.CANCELED,
+        }

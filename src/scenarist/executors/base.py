@@ -1,0 +1,67 @@
+"""What goes to an executor, what comes back, and what every executor can do."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol, Self
+
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.storage.base import Place, Target, Written
+
+LOG_LIMIT = 64 * 1024
+"""Bytes kept of what one attempt of a job writes: its first half and its last."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRequest:
+    """One attempt of a job, as plain data.
+
+    ``number`` and ``attempt`` come back with the outcome. ``timeout_seconds`` counts from the
+    start of the function's process work, reading and writing included.
+    """
+
+    number: int
+    attempt: int
+    function: str  #: "package.module:name", imported in the worker
+    inputs: tuple[Place, ...] = ()
+    outputs: tuple[Target, ...] = ()
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobOutcome:
+    """What came of one attempt; exactly one for each request."""
+
+    number: int
+    attempt: int
+    event: JobEvent
+    written: tuple[Written, ...] = ()
+    reason: str | None = None
+    stacktrace: str | None = None
+    log: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    def with_log(self, log: str) -> Self:
+        return replace(self, log=log) if log else self
+
+
+Deliver = Callable[[Sequence[JobOutcome]], None]
+"""Takes outcomes from any thread; returns at once."""
+
+
+class Executor(Protocol):
+    """Runs requests somewhere; passes ``tests/executors/test_conformance.py``."""
+
+    @property
+    def free_slots(self) -> int:
+        """How many more requests it can use now: idle workers, and work to keep them busy."""
+
+    def submit(self, requests: Sequence[JobRequest]) -> None:
+        """Take requests, the oldest first; each gives one outcome, whatever happens."""
+
+    def cancel(self, number: int) -> bool:
+        """Stop a job; False when it is not here. Its outcome says whether it stopped in time."""
+
+    def close(self) -> None:
+        """Stop all workers. Requests that had no outcome yet get none."""

@@ -1,0 +1,116 @@
+"""Runs one request in this process, and turns whatever happens into an outcome."""
+
+import importlib
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, TypeVar
+
+from scenarist.domain.environment import resolve
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.executors.base import JobOutcome, JobRequest
+from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.kinds import discard, find_storage, publish
+
+EndT = TypeVar("EndT", Place, Target)
+
+_REASON_LIMIT = 1_000
+_STACKTRACE_LIMIT = 32 * 1024
+
+
+def run(request: JobRequest) -> JobOutcome:
+    """Read the inputs, call the function, write the outputs aside.
+
+    Never raises, `SystemExit` and `KeyboardInterrupt` of the function included. The outputs that
+    the user named a path for are in place when it returns; all others wait for the database.
+    """
+    started_at = datetime.now(UTC)
+    written: list[Written] = []
+    try:
+        function = _find_function(request.function)
+        arguments = [
+            find_storage(place.storage_type).read(_resolved(place)) for place in request.inputs
+        ]
+        result = function(*arguments)
+        for value, target in _pairs(result, request.outputs):
+            written.append(find_storage(target.storage_type).write(value, _resolved(target)))
+        for item in written:
+            publish(item)
+    except BaseException as error:  # noqa: BLE001 - the task's own, whatever it is
+        for item in written:
+            discard(item)
+        return JobOutcome(
+            number=request.number,
+            attempt=request.attempt,
+            event=JobEvent.RAISED,
+            reason=_one_line(error),
+            stacktrace=_stacktrace(error),
+            started_at=started_at,
+            finished_at=datetime.now(UTC),
+        )
+    return JobOutcome(
+        number=request.number,
+        attempt=request.attempt,
+        event=JobEvent.SUCCEEDED,
+        written=tuple(written),
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+    )
+
+
+@cache
+def _find_function(path: str) -> Callable[..., Any]:
+    module_name, _, name = path.partition(":")
+    found: Any = importlib.import_module(module_name)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found  # type: ignore[no-any-return]
+
+
+def _resolved(end: EndT) -> EndT:
+    """Put in what the environment of this process says; secrets never travel with a request."""
+    if not end.properties:
+        return end
+    return replace(end, properties=resolve(dict(end.properties), os.environ))
+
+
+def _pairs(result: object, outputs: Sequence[Target]) -> list[tuple[object, Target]]:
+    """Give each output its value: one takes the result itself, several take it apart."""
+    if not outputs:
+        return []
+    if len(outputs) == 1:
+        return [(result, outputs[0])]
+    if not isinstance(result, Sequence) or isinstance(result, str | bytes):
+        raise TypeError(
+            f"the task has {len(outputs)} outputs, so its function must return a tuple or list "
+            f"of {len(outputs)} values; it returned {type(result).__name__}"
+        )
+    if len(result) != len(outputs):
+        raise ValueError(
+            f"the task has {len(outputs)} outputs, but its function returned {len(result)} values"
+        )
+    return list(zip(result, outputs, strict=True))
+
+
+def _one_line(error: BaseException) -> str:
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - an error that cannot word itself is still an error
+        text = ""
+    name = type(error).__name__
+    return (f"{name}: {text}" if text else name)[:_REASON_LIMIT]
+
+
+def _stacktrace(error: BaseException) -> str:
+    """Return the traceback without the frames of this module, its end when it is long."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    try:
+        text = "".join(traceback.format_exception(type(error), error, frames))
+    except Exception:  # noqa: BLE001 - see _one_line
+        text = type(error).__name__
+    return text if len(text) <= _STACKTRACE_LIMIT else "…" + text[-_STACKTRACE_LIMIT:]

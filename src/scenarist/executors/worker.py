@@ -1,0 +1,63 @@
+"""The worker process of the local executor: takes requests from a socket, one after the other.
+
+Started by `scenarist.executors.local`; its standard output and error are its jobs' log.
+"""
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+
+import msgspec
+
+from scenarist.executors.base import JobOutcome, JobRequest
+from scenarist.executors.frames import Frames, frame
+from scenarist.executors.runner import run
+
+READY = b""
+"""The first message of a worker: it is up and takes requests."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection.set_inheritable(False)
+    parent = int(sys.argv[2])
+    _die_with(parent)
+    # The server decides when its workers stop; Ctrl-C in its terminal reaches them as well.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )
+    decoder = msgspec.msgpack.Decoder(JobRequest)
+    encoder = msgspec.msgpack.Encoder()
+    frames = Frames()
+    connection.sendall(frame(READY))
+    while data := connection.recv(1 << 18):
+        for message in frames.feed(data):
+            outcome: JobOutcome = run(decoder.decode(message))
+            _flush_log()
+            connection.sendall(frame(encoder.encode(outcome)))
+
+
+def _flush_log() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # A task may have closed or replaced them.
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def _die_with(parent: int) -> None:
+    """Have Linux kill this process when its parent is gone; elsewhere its socket tells."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the server that started this worker is gone")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The loop that settles what came back, claims what may run, and hands it to the executor."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from scenarist.db import claims, settlements
+from scenarist.db.claims import Claim, TaskRecipe
+from scenarist.db.engine import Database
+from scenarist.db.settlements import Settled, Settlement
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.identifiers import HolderId, SubmissionId, new_uuid
+from scenarist.executors.base import Executor, JobOutcome, JobRequest
+from scenarist.orchestrator.outcomes import settlement_of, skipped
+from scenarist.orchestrator.requests import Recipes, gather_inputs, need_not_run, request_for
+
+_RETRY_SECONDS = 1.0  # after the database refused a step
+
+Announce = Callable[[Sequence[SubmissionId]], None]
+"""Takes the submissions that a step has ended, after its commit."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Orchestrator:
+    """Runs the jobs of one database on one executor.
+
+    `wake` and `deliver` may be called from any thread. One step is one transaction for everything
+    that happened since the last, and nothing happens between steps: an idle orchestrator sleeps.
+
+    Args:
+        folder: Where values go whose place the system names.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        folder: str,
+        now: Callable[[], datetime],
+        announce: Announce,
+    ) -> None:
+        self._database = database
+        self._folder = folder
+        self._now = now
+        self._announce = announce
+        self._holder_id = HolderId(f"HOLDER_{new_uuid(now())}")
+        self._executor: Executor | None = None
+        self._recipes = Recipes()
+        self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
+        self._outcomes: deque[JobOutcome] = deque()
+        self._something = threading.Event()
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+        self._next_due: datetime | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive() and not self._is_stopping
+
+    def start(self, executor: Executor) -> None:
+        """Take over what an earlier holder left, and run until `stop`.
+
+        Raises:
+            UnavailableError: The database cannot be written.
+        """
+        self._executor = executor
+        self.recover()
+        self._something.set()
+        self._thread = threading.Thread(target=self._loop, name="orchestrator", daemon=True)
+        self._thread.start()
+
+    def attach(self, executor: Executor) -> None:
+        """Use an executor without a thread: a test calls `step` by hand."""
+        self._executor = executor
+
+    def recover(self) -> None:
+        """Put the jobs that ran when an earlier holder ended back to PENDING."""
+        count = self._database.write(claims.hand_back)
+        if count:
+            _log.info("jobs of an earlier server run again", count=count)
+
+    def stop(self) -> None:
+        """Claim no more, stop the workers, and put what they ran back to PENDING."""
+        self._is_stopping = True
+        self._something.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._executor is not None:
+            self._executor.close()
+        if self._outcomes:
+            self.step(claims_too=False)
+        self._database.write(
+            lambda connection: claims.hand_back(connection, holder_id=self._holder_id)
+        )
+
+    def wake(self) -> None:
+        """Look for jobs that may run: something was submitted or written."""
+        self._something.set()
+
+    def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
+        """Take what came back from the executor; an empty list says that it has free slots."""
+        self._outcomes.extend(outcomes)
+        self._something.set()
+
+    def step(self, *, claims_too: bool = True) -> bool:
+        """Settle, release and claim in one transaction, then hand out what was claimed.
+
+        Returns:
+            Whether anything was settled or claimed.
+
+        Raises:
+            UnavailableError: The database refused; the outcomes are kept for the next step.
+        """
+        executor = self._executor
+        if executor is None:
+            raise RuntimeError("attach an executor first")
+        outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
+        slots = executor.free_slots if claims_too else 0
+        if not outcomes and not slots:
+            return False
+        now = self._now()
+        ending = [
+            settlement_of(*self._running[outcome.number], outcome, now)
+            for outcome in outcomes
+            if outcome.number in self._running
+        ]
+        try:
+            settled, taken = self._database.write(
+                lambda connection: self._record(connection, ending, slots, now)
+            )
+        except UnavailableError:
+            self._outcomes.extendleft(reversed(outcomes))
+            raise
+        for outcome in outcomes:
+            self._running.pop(outcome.number, None)
+        for claim, recipe, request in taken:
+            self._running[claim.number] = (claim, recipe, request)
+        executor.submit([request for _, _, request in taken])
+        if settled.ended_submissions:
+            self._announce(settled.ended_submissions)
+        return bool(ending or taken)
+
+    def _record(
+        self, connection: Connection, ending: Sequence[Settlement], slots: int, now: datetime
+    ) -> tuple[Settled, list[tuple[Claim, TaskRecipe, JobRequest]]]:
+        settled = Settled(frozenset(), ())
+        if ending:
+            settled = settlements.settle(connection, ending, holder_id=self._holder_id, now=now)
+        if any(item.not_before is not None for item in ending) or self._next_due is not None:
+            self._next_due = claims.next_due(connection, now)
+        if not slots:
+            return settled, []
+        claimed = claims.claim(connection, self._holder_id, limit=slots, now=now)
+        inputs = gather_inputs(connection, claimed, self._recipes)
+        taken: list[tuple[Claim, TaskRecipe, JobRequest]] = []
+        needless: list[Settlement] = []
+        for claim in claimed:
+            recipe = self._recipes.get(connection, claim.task_id)
+            values = inputs.get(claim.number, [])
+            if need_not_run(connection, claim, recipe, values, now):
+                needless.append(skipped(claim, now))
+            else:
+                request = request_for(claim, recipe, values, folder=self._folder, now=now)
+                taken.append((claim, recipe, request))
+        if needless:
+            more = settlements.settle(connection, needless, holder_id=self._holder_id, now=now)
+            settled = Settled(
+                settled.accepted | more.accepted,
+                settled.ended_submissions + more.ended_submissions,
+            )
+            self._something.set()  # what they released may run
+        return settled, taken
+
+    def _loop(self) -> None:
+        while not self._is_stopping:
+            self._something.wait(self._seconds_to_next_due())
+            self._something.clear()
+            try:
+                self.step()
+            except UnavailableError as error:
+                _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
+                threading.Event().wait(_RETRY_SECONDS)
+                self._something.set()
+            except Exception:
+                _log.exception("step failed")
+                threading.Event().wait(_RETRY_SECONDS)
+                self._something.set()
+
+    def _seconds_to_next_due(self) -> float | None:
+        if self._next_due is None:
+            return None
+        return max(0.0, (self._next_due - self._now()).total_seconds())

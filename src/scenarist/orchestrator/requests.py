@@ -1,0 +1,93 @@
+"""What a claimed job needs to be run: its function, its input values, the places of its outputs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from scenarist.db.claims import Claim, InputValue, TaskRecipe, get_inputs, get_recipe
+from scenarist.db.data_nodes import last_edit_times
+from scenarist.domain.identifiers import TaskId, new_uuid
+from scenarist.domain.lifecycle import is_skippable
+from scenarist.executors.base import JobRequest
+from scenarist.storage.base import Place, Target
+
+_RECIPES_KEPT = 10_000
+
+
+class Recipes:
+    """The recipes of tasks, read once each: a task never changes."""
+
+    def __init__(self) -> None:
+        self._kept: dict[TaskId, TaskRecipe] = {}
+
+    def get(self, connection: Connection, task_id: TaskId) -> TaskRecipe:
+        recipe = self._kept.get(task_id)
+        if recipe is None:
+            recipe = get_recipe(connection, task_id)
+            if len(self._kept) >= _RECIPES_KEPT:
+                self._kept.clear()
+            self._kept[task_id] = recipe
+        return recipe
+
+
+def gather_inputs(
+    connection: Connection, claims: Sequence[Claim], recipes: Recipes
+) -> dict[int, list[InputValue]]:
+    """Return the input values of the claimed jobs that have inputs, by job."""
+    numbers = [claim.number for claim in claims if recipes.get(connection, claim.task_id).inputs]
+    return get_inputs(connection, numbers) if numbers else {}
+
+
+def need_not_run(
+    connection: Connection,
+    claim: Claim,
+    recipe: TaskRecipe,
+    inputs: Sequence[InputValue],
+    now: datetime,
+) -> bool:
+    """Whether the job's outputs are still valid and newer than its inputs."""
+    if claim.force or not recipe.skippable:
+        return False
+    written = last_edit_times(connection, [end.data_node_id for end in recipe.outputs])
+    return is_skippable(
+        input_times=[value.written_at for value in inputs],
+        output_times=[written[end.data_node_id] for end in recipe.outputs],
+        validity=[end.validity for end in recipe.outputs],
+        now=now,
+    )
+
+
+def request_for(
+    claim: Claim,
+    recipe: TaskRecipe,
+    inputs: Sequence[InputValue],
+    *,
+    folder: str,
+    now: datetime,
+) -> JobRequest:
+    return JobRequest(
+        number=claim.number,
+        attempt=claim.attempt,
+        function=recipe.function,
+        inputs=tuple(
+            Place(
+                storage_type=end.storage_type,
+                properties=end.properties,
+                uri=value.uri,
+                content=value.content,
+            )
+            for end, value in zip(recipe.inputs, inputs, strict=True)
+        ),
+        outputs=tuple(
+            Target(
+                data_node_id=end.data_node_id,
+                edit_id=new_uuid(now),
+                storage_type=end.storage_type,
+                folder=folder,
+                properties=end.properties,
+            )
+            for end in recipe.outputs
+        ),
+        timeout_seconds=None if recipe.timeout is None else recipe.timeout.total_seconds(),
+    )

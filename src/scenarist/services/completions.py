@@ -1,0 +1,64 @@
+"""Lets a request wait for the end of a submission without asking the database again and again."""
+
+import asyncio
+import threading
+from collections.abc import Iterable
+
+from scenarist.domain.identifiers import SubmissionId
+
+
+class Completions:
+    """Tells waiting coroutines that submissions have ended; `announce` may come from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[SubmissionId, list[asyncio.Event]] = {}
+        self._loops: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+
+    def announce(self, ended: Iterable[SubmissionId]) -> None:
+        with self._lock:
+            if not self._waiting:
+                return
+            events = [event for ended_id in ended for event in self._waiting.get(ended_id, ())]
+            for event in events:
+                self._loops[event].call_soon_threadsafe(event.set)
+
+    def expect(self, submission_id: SubmissionId) -> "Expectation":
+        """Start listening for an end; look at the status after this and before waiting."""
+        return Expectation(self, submission_id)
+
+    def _add(self, submission_id: SubmissionId, event: asyncio.Event) -> None:
+        with self._lock:
+            self._waiting.setdefault(submission_id, []).append(event)
+            self._loops[event] = asyncio.get_running_loop()
+
+    def _remove(self, submission_id: SubmissionId, event: asyncio.Event) -> None:
+        with self._lock:
+            events = self._waiting[submission_id]
+            events.remove(event)
+            if not events:
+                del self._waiting[submission_id]
+            del self._loops[event]
+
+
+class Expectation:
+    """A listener for the end of one submission, within a ``with`` block."""
+
+    def __init__(self, completions: Completions, submission_id: SubmissionId) -> None:
+        self._completions = completions
+        self._submission_id = submission_id
+        self._event = asyncio.Event()
+
+    def __enter__(self) -> "Expectation":
+        self._completions._add(self._submission_id, self._event)  # noqa: SLF001 - one class in two
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._completions._remove(self._submission_id, self._event)  # noqa: SLF001
+
+    async def wait(self, seconds: float) -> None:
+        """Return when the submission has ended, or when the time is over."""
+        try:
+            await asyncio.wait_for(self._event.wait(), seconds)
+        except TimeoutError:
+            return

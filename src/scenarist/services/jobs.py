@@ -1,0 +1,47 @@
+"""What may be done with jobs."""
+
+from scenarist.db import jobs as job_rows
+from scenarist.db.engine import Database
+from scenarist.db.pages import Page
+from scenarist.domain.entities import Job
+from scenarist.domain.errors import NotFoundError
+from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.vocabulary import JobStatus
+
+
+class JobService:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, actor: Actor, job_id: str) -> Job:
+        actor.require(Permission.READ)
+        found = job_rows.find(self._database.reader, job_id)
+        if found is None:
+            raise NotFoundError(f"no job has the identifier {job_id}")
+        return found
+
+    def get_log(self, actor: Actor, job_id: str) -> list[tuple[int, str]]:
+        """Return what each attempt wrote, with the attempt's number; silent ones are left out."""
+        actor.require(Permission.READ)
+        self.get(actor, job_id)
+        return job_rows.find_log(self._database.reader, job_id)
+
+    def list_page(
+        self,
+        actor: Actor,
+        *,
+        submission_id: str | None = None,
+        task_id: str | None = None,
+        status: JobStatus | None = None,
+        after: int = 0,
+        limit: int,
+    ) -> Page[Job]:
+        actor.require(Permission.READ)
+        return job_rows.page(
+            self._database.reader,
+            submission_id=submission_id,
+            task_id=task_id,
+            status=status,
+            after=after,
+            limit=limit,
+        )

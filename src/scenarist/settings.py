@@ -1,0 +1,105 @@
+"""Every setting of a server: its type, its default, and one sentence; read once, then frozen."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from scenarist.domain.errors import InvalidError
+
+LogFormat = Literal["text", "json"]
+
+
+def _setting(default: Any, sentence: str) -> Any:
+    return field(default=default, metadata={"sentence": sentence})
+
+
+# ruff: noqa: RUF009 - _setting is `field` with a sentence
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The settings of ``scenarist serve``; each is an option, a variable and a key of a file."""
+
+    host: str = _setting("127.0.0.1", "The address to listen on.")
+    port: int = _setting(5000, "The port to listen on; 0 takes any that is free.")
+    database: str = _setting(
+        "sqlite:///.scenarist/scenarist.db", "Where records are kept, as a URL."
+    )
+    storage: str = _setting(
+        ".scenarist/data", "The folder for values whose place is not named by their data node."
+    )
+    workers: int = _setting(
+        os.cpu_count() or 1, "How many jobs run at the same time (default: the number of cores)."
+    )
+    time_zone: str = _setting("UTC", "The time zone whose midnights start and end cycles.")
+    log_format: LogFormat = _setting("text", "How the server logs: `text` or `json`.")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+def read_settings(
+    options: Mapping[str, Any], environment: Mapping[str, str], table: Mapping[str, Any]
+) -> Settings:
+    """Put settings together: options win, then ``SCENARIST_<NAME>`` variables, then the file.
+
+    Args:
+        options: Those of the command line; None stands for one that was not given.
+        table: The ``[SCENARIST]`` table of a configuration file.
+
+    Raises:
+        InvalidError: A name is unknown or a value cannot be; names the setting and its source.
+    """
+    known = {item.name for item in fields(Settings)}
+    unknown = sorted(set(table) - known)
+    if unknown:
+        raise InvalidError(
+            f"[SCENARIST] has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}"
+        )
+    chosen: dict[str, Any] = {}
+    for name in known:
+        variable = f"SCENARIST_{name.upper()}"
+        for source, value in (
+            (f"option --{name.replace('_', '-')}", options.get(name)),
+            (f"variable {variable}", environment.get(variable)),
+            (f"[SCENARIST] {name}", table.get(name)),
+        ):
+            if value is not None:
+                chosen[name] = _read(name, value, source)
+                break
+    return _checked(Settings(**chosen))
+
+
+def _read(name: str, value: Any, source: str) -> Any:
+    if name in {"port", "workers"}:
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise InvalidError(f"{source} must be a whole number, not {value!r}") from None
+    if not isinstance(value, str):
+        raise InvalidError(f"{source} must be a text, not {value!r}")
+    return value
+
+
+def _checked(settings: Settings) -> Settings:
+    if not 0 <= settings.port <= 65_535:
+        raise InvalidError(f"the port must be from 0 to 65535, not {settings.port}")
+    if settings.workers < 1:
+        raise InvalidError(f"there must be at least one worker, not {settings.workers}")
+    if settings.log_format not in get_args(LogFormat):
+        raise InvalidError(f"the log format is text or json, not {settings.log_format!r}")
+    try:
+        _ = settings.zone
+    except (ZoneInfoNotFoundError, ValueError):
+        raise InvalidError(f"there is no time zone named {settings.time_zone!r}") from None
+    if "://" in settings.storage:
+        raise InvalidError(
+            f"the storage must be a folder on this machine for now, not {settings.storage!r}"
+        )
+    return settings
+
+
+def storage_folder(settings: Settings) -> Path:
+    return Path(settings.storage).absolute()

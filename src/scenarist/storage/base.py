@@ -1,0 +1,85 @@
+"""What crosses between a data node's record and the storage that keeps its value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+INLINE_LIMIT = 64 * 1024
+"""Bytes up to which a value lies in its edit's own row, and a rendition is complete."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where one value of a data node lies: in a file (``uri``) or in hand (``content``)."""
+
+    storage_type: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    uri: str | None = None
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """Where the next value of a data node shall go.
+
+    A user-named path (``path`` or ``default_path`` of the properties) wins; without one the
+    system names the place: in the edit's row while small, else a new file under ``folder``.
+    Files are named after ``edit_id``, so every attempt at a value needs a new one.
+    """
+
+    data_node_id: str
+    edit_id: str
+    storage_type: str
+    folder: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """A value that was written aside, and what its edit records of it.
+
+    ``staged`` is the file that waits beside a user-named path for `files.publish`.
+    ``rendition`` is JSON text: the value when ``is_complete``, else a bounded preview.
+    """
+
+    size: int
+    digest: str
+    python_type: str
+    rendition: str
+    is_complete: bool
+    uri: str | None = None
+    content: bytes | None = None
+    staged: str | None = None
+
+
+class Storage(Protocol):
+    """One kind of place for values.
+
+    Every implementation passes ``tests/storage/test_conformance.py``.
+    """
+
+    storage_type: str
+    is_safe: bool
+    """Whether reading runs no code that the value brings along, so that the server may do it."""
+
+    def write(self, value: object, target: Target) -> Written:
+        """Write a value aside and sync it; nothing that can be read changes until it is published.
+
+        Raises:
+            InvalidError: The storage cannot hold such a value; says what it can hold.
+        """
+
+    def read(self, place: Place) -> Any:
+        """Return the value at a place.
+
+        Raises:
+            NotFoundError: There is no file at the place.
+            InvalidError: What lies there is not in the storage's format.
+        """
+
+    def from_json(self, data: object) -> object:
+        """Turn data that came as JSON into the kind of value this storage writes.
+
+        Raises:
+            InvalidError: The data has no such form (a scalar for a table).
+        """

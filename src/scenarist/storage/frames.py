@@ -1,0 +1,29 @@
+"""Columns and arrays as lists of Python values; imports neither pandas nor numpy itself."""
+
+from typing import Any
+
+
+def records(frame: Any) -> list[dict[Any, Any]]:
+    """Return a DataFrame's rows, its labels and cells as they are."""
+    labels = list(frame.columns)
+    if not labels:
+        return [{} for _ in range(len(frame))]
+    columns = [series_values(frame.iloc[:, position]) for position in range(len(labels))]
+    return [dict(zip(labels, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def series_values(series: Any) -> list[Any]:
+    """Return the values of a Series or Index."""
+    values: list[Any] = series.tolist()
+    return values
+
+
+def array_values(array: Any) -> Any:
+    """Return a numpy array or scalar as Python lists and scalars."""
+    kind = array.dtype.kind
+    if kind in "mM":
+        # Finer units would come out as plain numbers.
+        array = array.astype(f"{kind}8[us]")
+    elif array.dtype.char == "g":
+        array = array.astype("f8")
+    return array.tolist()

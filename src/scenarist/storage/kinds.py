@@ -1,0 +1,52 @@
+"""The kinds of storage by name, and all that the other rooms call of this one."""
+
+from collections.abc import Callable
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.base import Place, Storage
+from scenarist.storage.csv import CsvStorage
+from scenarist.storage.files import discard, named_path, publish
+from scenarist.storage.json import JsonStorage
+from scenarist.storage.parquet import ParquetStorage
+from scenarist.storage.pickle import InMemoryStorage, PickleStorage
+from scenarist.storage.rendition import render
+
+__all__ = ["discard", "find_storage", "named_path", "publish", "read_json", "render"]
+
+_JSON, _CSV, _PARQUET = JsonStorage(), CsvStorage(), ParquetStorage()
+_STORAGES: dict[str, Storage] = {
+    storage.storage_type: storage
+    for storage in (PickleStorage(), _JSON, _CSV, _PARQUET, InMemoryStorage())
+}
+_JSON_READERS: dict[str, Callable[[Place], str]] = {
+    storage.storage_type: storage.read_json for storage in (_JSON, _CSV, _PARQUET)
+}
+
+
+def find_storage(storage_type: str) -> Storage:
+    """Return the storage of a type.
+
+    Raises:
+        InvalidError: There is no such type.
+    """
+    storage = _STORAGES.get(storage_type)
+    if storage is None:
+        known = ", ".join(sorted(_STORAGES))
+        raise InvalidError(f"there is no storage type {storage_type!r}; known are {known}")
+    return storage
+
+
+def read_json(place: Place) -> str:
+    """Return the whole value at a place as strict JSON text, running none of the user's code.
+
+    Raises:
+        NotFoundError: There is no file at the place.
+        InvalidError: The storage cannot be read safely, or the file is not in its format.
+    """
+    reader = _JSON_READERS.get(find_storage(place.storage_type).storage_type)
+    if reader is None:
+        raise InvalidError(
+            f"a value of storage type {place.storage_type!r} is read in worker processes only;"
+            " its rendition shows it"
+        )
+    return reader(place)

@@ -1,0 +1,46 @@
+"""Values as pickles; only worker processes read them."""
+
+import pickle
+from typing import Any
+
+from scenarist.storage import files
+from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.objects import python_type
+from scenarist.storage.rendition import render
+
+
+class PickleStorage:
+    """Any value that pickles, in the edit's row while small, else in a file."""
+
+    storage_type = "pickle"
+    is_safe = False
+
+    def write(self, value: object, target: Target) -> Written:
+        data = files.encode(value, target, _dump)
+        return files.keep(
+            data,
+            target,
+            extension="p",
+            python_type=python_type(value),
+            rendition=render(value),
+        )
+
+    def read(self, place: Place) -> Any:
+        return files.decode(place, pickle.load)
+
+    def from_json(self, data: object) -> object:
+        return data
+
+
+class InMemoryStorage(PickleStorage):
+    """Any value that pickles, always in the edit's row, so that all processes share it."""
+
+    storage_type = "in_memory"
+
+    def write(self, value: object, target: Target) -> Written:
+        data = files.encode(value, target, _dump)
+        return files.record(data, python_type(value), render(value), content=data)
+
+
+def _dump(value: object) -> bytes:
+    return pickle.dumps(value, protocol=5)

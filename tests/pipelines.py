@@ -1,0 +1,85 @@
+"""Functions for the tasks of tests; worker processes import them by name."""
+
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+
+def nothing() -> None:
+    pass
+
+
+def one() -> int:
+    return 1
+
+
+def increment(number: int) -> int:
+    return number + 1
+
+
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+def twice(number: int) -> tuple[int, int]:
+    return number, number * 2
+
+
+def fail(*arguments: object) -> None:
+    raise ValueError(f"no luck with {arguments!r}")
+
+
+def leave(*arguments: object) -> None:
+    sys.exit("enough")
+
+
+def vanish(*arguments: object) -> None:
+    os._exit(3)
+
+
+def kill_itself(*arguments: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def unstorable(*arguments: object) -> object:
+    return lambda: None
+
+
+def speak() -> None:
+    print("from print")
+    logging.getLogger("task").warning("from logging")
+    os.write(2, b"from the descriptor\n")
+
+
+def speak_at_length() -> None:
+    print("start" + "x" * 200_000 + "end")
+
+
+def sleep(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def sleep_long() -> None:
+    time.sleep(3600)
+
+
+def wait_for_file(path: str) -> str:
+    """Return when a file is there: a test opens the gate by making it."""
+    while not Path(path).exists():
+        time.sleep(0.005)
+    return path
+
+
+def note(path: str) -> str:
+    """Add a line to a file, so that a test can count how often the function ran."""
+    with Path(path).open("a") as file:
+        file.write("ran\n")
+    return path
+
+
+def process_id() -> int:
+    return os.getpid()

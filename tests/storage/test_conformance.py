@@ -1,0 +1,389 @@
+"""What every storage promises, whatever its kind."""
+
+import hashlib
+import json
+import resource
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenarist.domain.errors import InvalidError, NotFoundError
+from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
+from scenarist.storage.kinds import discard, find_storage, publish, read_json
+
+NOISE = np.random.default_rng(7).random(40_000)
+
+
+class Unwritable:
+    """A value that no storage can hold."""
+
+    def __reduce__(self) -> str:
+        raise RuntimeError("it does not want to be written")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("nor to be shown")
+
+
+@dataclass
+class Kind:
+    storage_type: str
+    small: Any
+    large: Any
+    small_json: Any
+
+
+FRAME = pd.DataFrame({"city": ["Oslo", "Rome"], "days": [3, 5]})
+FRAME_JSON = [{"city": "Oslo", "days": 3}, {"city": "Rome", "days": 5}]
+
+PICKLE = Kind("pickle", {"a": (1, 2)}, bytes(INLINE_LIMIT), {"a": [1, 2]})
+IN_MEMORY = Kind("in_memory", {"a": (1, 2)}, bytes(INLINE_LIMIT), {"a": [1, 2]})
+JSON = Kind("json", {"a": [1, "é"]}, list(range(30_000)), {"a": [1, "é"]})
+CSV = Kind("csv", FRAME, pd.DataFrame({"noise": NOISE}), FRAME_JSON)
+PARQUET = Kind("parquet", FRAME, pd.DataFrame({"noise": NOISE}), FRAME_JSON)
+
+WITH_FILES = [PICKLE, JSON, CSV, PARQUET]
+every_kind = pytest.mark.parametrize(
+    "kind", [*WITH_FILES, IN_MEMORY], ids=lambda kind: kind.storage_type
+)
+every_kind_with_files = pytest.mark.parametrize(
+    "kind", WITH_FILES, ids=lambda kind: kind.storage_type
+)
+
+
+def a_target(kind: Kind, folder: Path, *, edit_id: str = "EDIT_1", **properties: Any) -> Target:
+    return Target(
+        data_node_id="DATANODE_plan_1",
+        edit_id=edit_id,
+        storage_type=kind.storage_type,
+        folder=str(folder),
+        properties=properties,
+    )
+
+
+def write(kind: Kind, value: object, target: Target) -> Written:
+    return find_storage(kind.storage_type).write(value, target)
+
+
+def read(kind: Kind, written: Written, **properties: Any) -> Any:
+    return find_storage(kind.storage_type).read(a_place(kind, written, **properties))
+
+
+def a_place(kind: Kind, written: Written, **properties: Any) -> Place:
+    return Place(
+        storage_type=kind.storage_type,
+        properties=properties,
+        uri=written.uri,
+        content=written.content,
+    )
+
+
+def is_same(left: Any, right: Any) -> bool:
+    return bool(left.equals(right)) if isinstance(left, pd.DataFrame) else bool(left == right)
+
+
+def files_under(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def a_full_disk() -> Iterator[None]:
+    """Let no file of this process grow beyond 4 KiB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@every_kind
+def test_small_value_comes_back_from_the_row_without_a_file(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, kind.small, a_target(kind, tmp_path))
+
+    assert written.uri is None
+    assert written.staged is None
+    assert is_same(read(kind, written), kind.small)
+    assert files_under(tmp_path) == []
+
+
+@every_kind
+def test_large_value_comes_back(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, kind.large, a_target(kind, tmp_path))
+
+    assert is_same(read(kind, written), kind.large)
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        (PICKLE, "pickles/DATANODE_plan_1/EDIT_1.p"),
+        (JSON, "jsons/DATANODE_plan_1/EDIT_1.json"),
+        (CSV, "csvs/DATANODE_plan_1/EDIT_1.csv"),
+        (PARQUET, "parquets/DATANODE_plan_1/EDIT_1.parquet"),
+    ],
+)
+def test_large_value_lies_in_a_file_of_its_edit(kind: Kind, file: str, tmp_path: Path) -> None:
+    written = write(kind, kind.large, a_target(kind, tmp_path))
+
+    assert written.uri == str(tmp_path / file)
+    assert written.content is None
+    assert files_under(tmp_path) == [file]
+
+
+@every_kind_with_files
+def test_file_of_another_edit_is_never_overwritten(kind: Kind, tmp_path: Path) -> None:
+    first = write(kind, kind.large, a_target(kind, tmp_path))
+
+    with pytest.raises(InvalidError, match="EDIT_1"):
+        write(kind, kind.large, a_target(kind, tmp_path))
+
+    assert is_same(read(kind, first), kind.large)
+
+
+@every_kind
+def test_digest_and_size_are_of_the_bytes(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, kind.small, a_target(kind, tmp_path))
+
+    assert written.content is not None
+    assert written.size == len(written.content)
+    assert written.digest == "sha256:" + hashlib.sha256(written.content).hexdigest()
+
+
+@every_kind_with_files
+def test_digest_and_size_are_of_the_file(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, kind.large, a_target(kind, tmp_path))
+
+    data = Path(str(written.uri)).read_bytes()
+    assert written.size == len(data)
+    assert written.digest == "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+@every_kind
+def test_rendition_of_a_small_value_is_all_of_it(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, kind.small, a_target(kind, tmp_path))
+
+    assert written.is_complete
+    assert json.loads(written.rendition) == kind.small_json
+
+
+@every_kind
+def test_rendition_of_a_large_value_is_bounded(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, kind.large, a_target(kind, tmp_path))
+
+    assert not written.is_complete
+    assert len(written.rendition.encode()) <= 65_536
+    assert json.loads(written.rendition)
+
+
+@every_kind_with_files
+def test_path_of_the_user_is_replaced_only_by_publish(kind: Kind, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "plan.dat"
+    target = a_target(kind, tmp_path, default_path=str(path))
+
+    written = write(kind, kind.small, target)
+
+    assert written.uri == str(path)
+    assert not path.exists()
+    publish(written)
+    assert is_same(read(kind, written), kind.small)
+    assert files_under(tmp_path) == ["new/folder/plan.dat"]
+
+
+@every_kind_with_files
+def test_old_value_stays_readable_until_publish(kind: Kind, tmp_path: Path) -> None:
+    path = str(tmp_path / "plan.dat")
+    old = write(kind, kind.small, a_target(kind, tmp_path, path=path, edit_id="EDIT_1"))
+    publish(old)
+
+    new = write(kind, kind.large, a_target(kind, tmp_path, path=path, edit_id="EDIT_2"))
+
+    assert is_same(read(kind, new), kind.small)
+    publish(new)
+    assert is_same(read(kind, new), kind.large)
+
+
+@every_kind_with_files
+def test_path_wins_over_default_path(kind: Kind, tmp_path: Path) -> None:
+    target = a_target(
+        kind, tmp_path, path=str(tmp_path / "mine"), default_path=str(tmp_path / "configured")
+    )
+
+    written = write(kind, kind.small, target)
+
+    assert written.uri == str(tmp_path / "mine")
+
+
+@every_kind_with_files
+def test_relative_path_is_recorded_absolute(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    written = write(kind, kind.small, a_target(kind, tmp_path, path="plan.dat"))
+
+    assert written.uri == str(tmp_path / "plan.dat")
+
+
+@every_kind
+def test_value_that_cannot_be_written_leaves_nothing(kind: Kind, tmp_path: Path) -> None:
+    target = a_target(kind, tmp_path / "folder", path=str(tmp_path / "plan.dat"))
+
+    with pytest.raises(InvalidError, match=kind.storage_type):
+        write(kind, Unwritable(), target)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@every_kind_with_files
+def test_full_disk_keeps_the_old_value_and_leaves_nothing_else(kind: Kind, tmp_path: Path) -> None:
+    path = str(tmp_path / "plan.dat")
+    old = write(kind, kind.small, a_target(kind, tmp_path, path=path, edit_id="EDIT_1"))
+    publish(old)
+
+    with a_full_disk(), pytest.raises(InvalidError, match="File too large"):
+        write(kind, kind.large, a_target(kind, tmp_path, path=path, edit_id="EDIT_2"))
+
+    assert is_same(read(kind, old), kind.small)
+    assert files_under(tmp_path) == ["plan.dat"]
+
+
+@every_kind_with_files
+def test_full_disk_leaves_no_file_of_the_system(kind: Kind, tmp_path: Path) -> None:
+    with a_full_disk(), pytest.raises(InvalidError, match="DATANODE_plan_1"):
+        write(kind, kind.large, a_target(kind, tmp_path))
+
+    assert files_under(tmp_path) == []
+
+
+@every_kind_with_files
+def test_path_that_leads_through_a_file_is_refused(kind: Kind, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(InvalidError, match="DATANODE_plan_1"):
+        write(kind, kind.small, a_target(kind, tmp_path, path=str(tmp_path / "file" / "plan")))
+
+
+@every_kind
+def test_missing_file_is_not_found_and_named(kind: Kind, tmp_path: Path) -> None:
+    place = Place(storage_type=kind.storage_type, uri=str(tmp_path / "gone"))
+
+    with pytest.raises(NotFoundError, match=str(tmp_path / "gone")):
+        find_storage(kind.storage_type).read(place)
+
+
+@every_kind
+def test_value_that_was_never_written_is_not_found(kind: Kind) -> None:
+    with pytest.raises(NotFoundError, match="write the data node first"):
+        find_storage(kind.storage_type).read(Place(storage_type=kind.storage_type))
+
+
+@every_kind
+def test_file_in_another_format_is_invalid_and_named(kind: Kind, tmp_path: Path) -> None:
+    path = tmp_path / "plan.dat"
+    path.write_bytes(b'\xff\x00"broken')
+
+    with pytest.raises(InvalidError, match=str(path)):
+        find_storage(kind.storage_type).read(Place(storage_type=kind.storage_type, uri=str(path)))
+
+
+@every_kind
+def test_json_data_is_written_and_read_again(kind: Kind, tmp_path: Path) -> None:
+    storage = find_storage(kind.storage_type)
+
+    written = storage.write(storage.from_json(FRAME_JSON), a_target(kind, tmp_path))
+
+    assert json.loads(written.rendition) == FRAME_JSON
+
+
+@pytest.mark.parametrize("kind", [JSON, CSV, PARQUET], ids=lambda kind: kind.storage_type)
+def test_whole_value_is_read_as_json(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, kind.small, a_target(kind, tmp_path))
+
+    assert json.loads(read_json(a_place(kind, written))) == kind.small_json
+
+
+@pytest.mark.parametrize("kind", [JSON, CSV, PARQUET], ids=lambda kind: kind.storage_type)
+def test_missing_file_read_as_json_is_not_found(kind: Kind, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="gone"):
+        read_json(Place(storage_type=kind.storage_type, uri=str(tmp_path / "gone")))
+
+
+@every_kind_with_files
+def test_readers_see_whole_values_while_others_are_published(kind: Kind, tmp_path: Path) -> None:
+    path = str(tmp_path / "plan.dat")
+    values: list[Any] = [pd.DataFrame({"n": [number] * 5_000}) for number in range(20)]
+    if kind.storage_type == "json":
+        values = [frame["n"].tolist() for frame in values]
+    written = write(kind, values[0], a_target(kind, tmp_path, path=path, edit_id="EDIT_first"))
+    publish(written)
+    is_over = threading.Event()
+
+    def replace() -> None:
+        try:
+            for number, value in enumerate(values):
+                target = a_target(kind, tmp_path, path=path, edit_id=f"EDIT_{number}")
+                publish(write(kind, value, target))
+        finally:
+            is_over.set()
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    seen = []
+    while not is_over.is_set():
+        seen.append(read(kind, written))
+    writer.join()
+    seen.append(read(kind, written))
+
+    assert all(any(is_same(one, value) for value in values) for one in seen)
+    assert is_same(seen[-1], values[-1])
+
+
+@every_kind_with_files
+def test_publish_may_be_repeated(kind: Kind, tmp_path: Path) -> None:
+    target = a_target(kind, tmp_path, path=str(tmp_path / "plan.dat"))
+    written = write(kind, kind.small, target)
+
+    publish(written)
+    publish(written)
+
+    assert is_same(read(kind, written), kind.small)
+
+
+@every_kind_with_files
+def test_discarded_file_is_gone_and_may_be_discarded_again(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, kind.large, a_target(kind, tmp_path))
+
+    discard(written)
+    discard(written)
+
+    assert files_under(tmp_path) == []
+
+
+@every_kind_with_files
+def test_discarding_what_was_staged_keeps_the_old_file(kind: Kind, tmp_path: Path) -> None:
+    path = str(tmp_path / "plan.dat")
+    old = write(kind, kind.small, a_target(kind, tmp_path, path=path, edit_id="EDIT_1"))
+    publish(old)
+    new = write(kind, kind.large, a_target(kind, tmp_path, path=path, edit_id="EDIT_2"))
+
+    discard(new)
+
+    assert is_same(read(kind, old), kind.small)
+    assert files_under(tmp_path) == ["plan.dat"]
+
+
+@every_kind
+def test_small_value_is_published_and_discarded_without_effect(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, kind.small, a_target(kind, tmp_path))
+
+    publish(written)
+    discard(written)
+
+    assert is_same(read(kind, written), kind.small)
