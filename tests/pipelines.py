@@ -83,3 +83,28 @@ def note(path: str) -> str:
 
 def process_id() -> int:
     return os.getpid()
+
+
+def mix(*numbers: int) -> int:
+    """Make a number that differs for other numbers or another order."""
+    mixed = 7
+    for number in numbers:
+        mixed = (mixed * 1_000_003 + number) % 2_147_483_647
+    return mixed
+
+
+def mix_twice(*numbers: int) -> tuple[int, int]:
+    return mix(*numbers), mix(*numbers)
+
+
+def fork_and_vanish(gate: str) -> None:
+    """End at once, but leave a child behind that holds everything open."""
+    if os.fork() == 0:
+        wait_for_file(gate)
+    os._exit(0)
+
+
+def big_table() -> object:
+    import pandas as pd
+
+    return pd.DataFrame({"number": range(50_000), "text": "some text"})

@@ -177,7 +177,11 @@ def configure_logging(log_format: LogFormat) -> None:
     render: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # Without the values of variables, which may hold secrets.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     chain: Sequence[structlog.typing.Processor] = [
         structlog.processors.add_log_level,

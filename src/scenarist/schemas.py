@@ -45,9 +45,10 @@ class CreateScenario(Request):
     config_id: Annotated[str | None, Meta(examples=["heating"])] = None
     name: str | None = None
     properties: dict[str, Any] = field(default_factory=dict)
-    creation_date: Annotated[
-        datetime | None, Meta(tz=True, description="Decides the cycle; now, when left out.")
-    ] = None
+    creation_date: (
+        Annotated[datetime, Meta(tz=True, description="Decides the cycle; now, when left out.")]
+        | None
+    ) = None
 
 
 class Submit(Request):

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request
-from litestar.response import Response, Stream
 from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
+from litestar.utils.sync import AsyncIteratorWrapper
 
 from scenarist.domain.errors import InvalidError
 from scenarist.schemas import Results
@@ -63,7 +64,7 @@ def listed(
     *,
     limit: int | None,
     cursor: str | None,
-) -> "ASGIResponse | Response[Any]":
+) -> ASGIResponse:
     """Answer a list: a page when a limit is given, else all of it in a stream."""
     if limit is None:
         if cursor is not None:
@@ -80,9 +81,7 @@ def listed(
     )
 
 
-def _whole(
-    fetch: Fetch[EntityT], shown: Callable[[EntityT], object]
-) -> "ASGIResponse | Response[Any]":
+def _whole(fetch: Fetch[EntityT], shown: Callable[[EntityT], object]) -> ASGIResponse:
     first = fetch(after=0, limit=_CHUNK)
     if first.following is None:
         return answer(Results(results=[shown(item) for item in first.items]))
@@ -98,7 +97,7 @@ def _whole(
             page = fetch(after=page.following, limit=_CHUNK)
         yield b"]}"
 
-    return Stream(chunks(), media_type=_JSON)
+    return ASGIStreamingResponse(iterator=AsyncIteratorWrapper(chunks()), media_type=_JSON)
 
 
 def _cursor(number: int) -> str:

@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
@@ -28,6 +28,33 @@ LARGEST_BODY = 64 * 1024 * 1024
 
 def create_app(services: Services) -> Litestar:
     return Litestar(
+        route_handlers=[_paths()],
+        state=State({"services": services}),
+        before_request=refuse_unknown_parameters,
+        exception_handlers={
+            ScenaristError: problems.from_scenarist_error,
+            ValidationException: problems.from_validation_exception,
+            HTTPException: problems.from_http_exception,
+            Exception: problems.from_anything_else,
+        },
+        openapi_config=OpenAPIConfig(
+            title="Scenarist",
+            version=version("scenarist"),
+            description="Scenarios, sequences and their jobs.",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin()],
+            use_handler_docstrings=True,
+        ),
+        request_max_body_size=LARGEST_BODY,
+        logging_config=None,
+    )
+
+
+def _paths() -> Router:
+    # In one router: Litestar 2.25 breaks a threaded handler that it registers on its own and
+    # again with the next handler of the same path.
+    return Router(
+        path="/",
         route_handlers=[
             sequences.list_sequences,
             sequences.create_sequence,
@@ -53,22 +80,4 @@ def create_app(services: Services) -> Litestar:
             health.get_health,
             health.get_readiness,
         ],
-        state=State({"services": services}),
-        before_request=refuse_unknown_parameters,
-        exception_handlers={
-            ScenaristError: problems.from_scenarist_error,
-            ValidationException: problems.from_validation_exception,
-            HTTPException: problems.from_http_exception,
-            Exception: problems.from_anything_else,
-        },
-        openapi_config=OpenAPIConfig(
-            title="Scenarist",
-            version=version("scenarist"),
-            description="Scenarios, sequences and their jobs.",
-            path="/schema",
-            render_plugins=[JsonRenderPlugin()],
-            use_handler_docstrings=True,
-        ),
-        request_max_body_size=LARGEST_BODY,
-        logging_config=None,
     )

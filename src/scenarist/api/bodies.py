@@ -2,15 +2,13 @@
 
 import re
 from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.typing import FieldDefinition
 
 from scenarist.domain.errors import InvalidError
-
-StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 _PLACE = re.compile(r" - at `\$?\.?(.*)`$")
 
@@ -21,12 +19,12 @@ def read_json(body: bytes) -> Any:
     Raises:
         InvalidError: The body is not JSON; says at which byte.
     """
+    if not body:
+        raise InvalidError("the request has no body; it must be JSON", code="body_missing")
     return _decode(body, msgspec.json.Decoder())
 
 
 def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
-    if not body.strip():
-        raise InvalidError("the request has no body; it must be JSON", code="body_missing")
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -50,11 +48,8 @@ class _Body(AbstractDTO[Any]):
     """What Litestar asks of the type of a body: how to read it, and how it is described."""
 
     decoder: "msgspec.json.Decoder[Any]"
-    empty: Any = None
 
     def decode_bytes(self, value: bytes) -> Any:
-        if self.empty is not None and not value.strip():
-            return self.empty
         return _decode(value, self.decoder)
 
     @classmethod
@@ -82,10 +77,10 @@ class _Body(AbstractDTO[Any]):
         return False
 
 
-def body_of(struct: type[StructT], *, empty: StructT | None = None) -> type[AbstractDTO[Any]]:
-    """Make the reader of a body of one kind; *empty* stands for a body that was left out."""
+def body_of(struct: type[msgspec.Struct]) -> type[AbstractDTO[Any]]:
+    """Make the reader of a body of one kind; for an absent one the handler's default stands."""
     return type(
         f"{struct.__name__}Body",
         (_Body,),
-        {"decoder": msgspec.json.Decoder(struct), "empty": empty},
+        {"decoder": msgspec.json.Decoder(struct)},
     )

@@ -47,7 +47,7 @@ def list_data_nodes(
     config_id: str | None = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> Any:
+) -> ASGIResponse:
     """Data nodes in the order of their creation."""
     service, actor = services_of(request).data_nodes, actor_of(request)
 

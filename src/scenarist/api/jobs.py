@@ -50,7 +50,7 @@ def list_jobs(
     status: JobStatus | None = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> Any:
+) -> ASGIResponse:
     """Jobs in the order in which they were accepted."""
     service, actor = services_of(request).jobs, actor_of(request)
 

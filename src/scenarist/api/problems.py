@@ -66,6 +66,11 @@ def from_validation_exception(
         for item in extra
         if isinstance(item, dict)
     ]
+    if [fault.field for fault in faults] == ["data"]:
+        # What Litestar says of a handler that needs a body and got none.
+        return _response(
+            HTTPStatus.BAD_REQUEST, "the request has no body; it must be JSON", "body_missing", []
+        )
     said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
     return _response(
         HTTPStatus.BAD_REQUEST,

@@ -60,7 +60,7 @@ def list_scenarios(
     config_id: str | None = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> Any:
+) -> ASGIResponse:
     """Scenarios in the order of their creation."""
     service, actor = services_of(request).scenarios, actor_of(request)
 
@@ -75,12 +75,14 @@ def list_scenarios(
     summary="Create a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
-    dto=body_of(schemas.CreateScenario, empty=_NOTHING_SAID),
+    dto=body_of(schemas.CreateScenario),
     response_headers=[LOCATION],
     responses=responses(201, schemas.ScenarioCreated, "It is stored.", 400, 404),
 )
 def create_scenario(
-    request: AnyRequest, data: schemas.CreateScenario, config_id: str | None = None
+    request: AnyRequest,
+    data: schemas.CreateScenario = _NOTHING_SAID,
+    config_id: str | None = None,
 ) -> ASGIResponse:
     """Makes a scenario from a config, with its data nodes, tasks and sequences.
 
@@ -129,12 +131,12 @@ def get_scenario(request: AnyRequest, scenario_id: str) -> ASGIResponse:
     status_code=202,
     summary="Submit a scenario",
     tags=["scenarios"],
-    dto=body_of(schemas.Submit, empty=NO_OPTIONS),
+    dto=body_of(schemas.Submit),
     response_headers=[LOCATION],
     responses=responses(202, schemas.ScenarioSubmitted, "The jobs are accepted.", 400, 404, 409),
 )
 async def submit_scenario(
-    request: AnyRequest, scenario_id: str, data: schemas.Submit
+    request: AnyRequest, scenario_id: str, data: schemas.Submit = NO_OPTIONS
 ) -> ASGIResponse:
     """Makes a job for each task of the scenario; headers as for a sequence."""
     services, actor = services_of(request), actor_of(request)

@@ -44,7 +44,7 @@ def list_sequences(
     scenario_id: str | None = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> Any:
+) -> ASGIResponse:
     """Sequences in the order of their creation."""
     service, actor = services_of(request).sequences, actor_of(request)
 
@@ -112,16 +112,16 @@ def delete_sequence(request: AnyRequest, sequence_id: str) -> ASGIResponse:
 
 @post(
     PATH + "/submit/{sequence_id:str}",
-    status_code=204,
+    status_code=200,
     summary="Submit a sequence",
     tags=["sequences"],
-    dto=body_of(schemas.Submit, empty=NO_OPTIONS),
+    dto=body_of(schemas.Submit),
     response_headers=[LOCATION],
     responses=responses(204, None, "The jobs are accepted.", 400, 404, 409)
     | responses(200, schemas.SequenceSubmitted, "With `Prefer: return=representation`."),
 )
 async def submit_sequence(
-    request: AnyRequest, sequence_id: str, data: schemas.Submit
+    request: AnyRequest, sequence_id: str, data: schemas.Submit = NO_OPTIONS
 ) -> ASGIResponse:
     """Makes a job for each task. What each job reads is decided now.
 

@@ -95,7 +95,7 @@ def list_submissions(
     status: SubmissionStatus | None = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> Any:
+) -> ASGIResponse:
     """Submissions in the order in which they were accepted."""
     service, actor = services_of(request).submissions, actor_of(request)
 

@@ -49,7 +49,7 @@ def list_tasks(
     config_id: str | None = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> Any:
+) -> ASGIResponse:
     """Tasks in the order of their creation."""
     service, actor = services_of(request).tasks, actor_of(request)
 
@@ -75,15 +75,17 @@ def get_task(request: AnyRequest, task_id: str) -> ASGIResponse:
 
 @post(
     PATH + "/submit/{task_id:str}",
-    status_code=204,
+    status_code=200,
     summary="Submit a task",
     tags=["tasks"],
-    dto=body_of(schemas.Submit, empty=NO_OPTIONS),
+    dto=body_of(schemas.Submit),
     response_headers=[LOCATION],
     responses=responses(204, None, "The job is accepted.", 400, 404, 409)
     | responses(200, schemas.TaskSubmitted, "With `Prefer: return=representation`."),
 )
-async def submit_task(request: AnyRequest, task_id: str, data: schemas.Submit) -> ASGIResponse:
+async def submit_task(
+    request: AnyRequest, task_id: str, data: schemas.Submit = NO_OPTIONS
+) -> ASGIResponse:
     """Makes the job of one task; headers as for a sequence."""
     services, actor = services_of(request), actor_of(request)
     return await submitted(

@@ -17,9 +17,7 @@ from scenarist.domain.errors import InvalidError, UnavailableError
 
 T = TypeVar("T")
 
-_BUSY_MILLISECONDS = 5_000
 _PRAGMAS = (
-    f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -34,9 +32,12 @@ class Database:
     Each thread reads on a connection of its own, in autocommit. Writes of all threads share one
     connection: whoever comes while a transaction is open is in the next one, so many writers pay
     for one sync together.
+
+    Args:
+        busy_seconds: How long a write waits while another process holds the database.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_seconds: float = 5.0) -> None:
         self.url = _parsed(url)
         self._engine = create_engine(
             self.url,
@@ -44,7 +45,11 @@ class Database:
             json_serializer=_json_text,
             json_deserializer=msgspec.json.decode,
             pool_size=0,
-            connect_args={"check_same_thread": False, "cached_statements": 512},
+            connect_args={
+                "check_same_thread": False,
+                "cached_statements": 512,
+                "timeout": busy_seconds,
+            },
         )
         event.listen(self._engine, "connect", _prepare)
         self._readers = threading.local()
@@ -52,6 +57,7 @@ class Database:
         self._gate = threading.Lock()
         self._queue: deque[_Unit[Any]] = deque()
         self._is_led = False
+        self.commits = 0  #: transactions of this process so far
 
     def __enter__(self) -> Self:
         return self
@@ -146,6 +152,7 @@ class Database:
                 for unit in units:
                     unit.run(connection)
                 connection.exec_driver_sql("COMMIT")
+                self.commits += 1
             except BaseException:
                 _roll_back(connection)
                 raise

@@ -101,8 +101,8 @@ def is_skippable(
 ) -> bool:
     """Whether a skippable task's outputs still hold, so that it need not run.
 
-    They do when each was written, is within its validity period, and none is older than the
-    newest input. Source: the documented needs-to-run rule; equal times skip.
+    They do when each was written, is within its validity period, and is newer than all inputs.
+    Source: the documented needs-to-run rule, but for equal times: then the task runs.
 
     Args:
         output_times: When each output was last written; None where it never was.
@@ -117,4 +117,4 @@ def is_skippable(
     )
     if expired:
         return False
-    return not input_times or max(input_times) <= min(written)
+    return not input_times or max(input_times) < min(written)

@@ -52,7 +52,7 @@ def skipped(claim: Claim, now: datetime) -> Settlement:
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.NOT_NEEDED),
         run_at=now,
-        reason="its outputs are valid and not older than its inputs",
+        reason="its outputs are valid and newer than its inputs",
     )
 
 

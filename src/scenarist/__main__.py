@@ -1,0 +1,5 @@
+"""``python -m scenarist`` is the command ``scenarist``."""
+
+from scenarist.cli import main
+
+main()

@@ -1,0 +1,33 @@
+"""What a pipeline author declares: data nodes, tasks, scenarios.
+
+May import: domain.
+Never here: records, identifiers, the database; a declaration is not a record.
+"""
+
+from scenarist.config.applications import Application, load_app
+from scenarist.config.drafts import Problem
+from scenarist.config.entries import (
+    AuthenticationConfig,
+    CoreConfig,
+    DataNodeConfig,
+    JobConfig,
+    ScenarioConfig,
+    TaskConfig,
+)
+from scenarist.config.registry import Config, ConfigRegistry
+from scenarist.config.values import resolve
+
+__all__ = [
+    "Application",
+    "AuthenticationConfig",
+    "Config",
+    "ConfigRegistry",
+    "CoreConfig",
+    "DataNodeConfig",
+    "JobConfig",
+    "Problem",
+    "ScenarioConfig",
+    "TaskConfig",
+    "load_app",
+    "resolve",
+]

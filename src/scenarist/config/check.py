@@ -1,0 +1,157 @@
+"""Finding every mistake in what was declared, in one run."""
+
+import keyword
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from scenarist.config.check_scenarios import scenario_findings
+from scenarist.config.check_storages import data_node_findings
+from scenarist.config.declarations import Declarations
+from scenarist.config.drafts import Problem
+from scenarist.config.entries import (
+    AuthenticationConfig,
+    CoreConfig,
+    DataNodeConfig,
+    JobConfig,
+    TaskConfig,
+)
+from scenarist.config.functions import import_fault
+from scenarist.config.values import as_int, iter_environment_faults, resolve
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.permissions import Role
+
+Findings = Iterator[tuple[str, str]]
+"""Keys of one entry, each with what is wrong there and how to mend it."""
+
+_RESERVED = ("CYCLE", "SCENARIO", "SEQUENCE", "TASK", "DATANODE")
+_PROTOCOLS = ("none", "local", "taipy", "ldap", "oidc")
+_JOB_MODES = ("development", "standalone", "cluster")
+
+
+def find_problems(declarations: Declarations) -> list[Problem]:
+    """Return all that is wrong; imports the functions that are named, as a worker would."""
+    problems = list(declarations.faults.values())
+    for place, findings in _all_findings(declarations):
+        origin = declarations.origins.get(place)
+        prefix = f"{origin}: {place}" if origin else place
+        for key, message in findings:
+            # What was wrong already when it was declared is not said twice.
+            if (place, key) not in declarations.faults:
+                problems.append(Problem(f"{prefix}.{key}" if key else prefix, message))
+    return problems
+
+
+def _all_findings(declarations: Declarations) -> Iterator[tuple[str, Findings]]:
+    yield "TAIPY", _environment_findings(declarations.global_app)
+    yield "SCENARIST", _environment_findings(declarations.settings)
+    yield "CORE", _environment_findings(_values_of(declarations.core))
+    yield "JOB", _job_findings(declarations.jobs)
+    yield "AUTHENTICATION", _authentication_findings(declarations.authentication)
+    owners: dict[str, str] = {}
+    for node in declarations.data_nodes.values():
+        place = f"DATA_NODE.{node.id}"
+        yield place, _id_findings(node.id, owners, place)
+        yield place, data_node_findings(node)
+        yield place, _environment_findings(node.properties)
+    for task in declarations.tasks.values():
+        place = f"TASK.{task.id}"
+        yield place, _id_findings(task.id, owners, place)
+        yield place, _task_findings(task)
+        yield place, _environment_findings(task.properties)
+    for scenario in declarations.scenarios.values():
+        place = f"SCENARIO.{scenario.id}"
+        yield place, _id_findings(scenario.id, owners, place)
+        yield place, scenario_findings(scenario)
+        yield place, _environment_findings(scenario.properties)
+
+
+def _id_findings(id: object, owners: dict[str, str], place: str) -> Findings:
+    if not isinstance(id, str) or not id.isidentifier() or keyword.iskeyword(id):
+        yield "", f"{id!r} is no id; use letters, digits and underscores, and no Python keyword"
+        return
+    reserved = [word for word in _RESERVED if word in id]
+    if reserved:
+        yield "", f"the id {id!r} contains {reserved[0]}, which identifiers reserve; rename it"
+    owner = owners.setdefault(id, place)
+    if owner != place:
+        yield "", f"the id {id!r} is taken by {owner}; rename one of the two"
+
+
+def _task_findings(task: TaskConfig) -> Findings:
+    if not task.function:
+        yield "function", "a task needs a function; name one as 'package.module:name'"
+    elif fault := import_fault(task.function):
+        yield "function", fault
+    if task.retries < 0:
+        yield "retries", f"{task.retries} retries cannot be; give 0 or more"
+    if task.timeout is not None and task.timeout.total_seconds() <= 0:
+        yield "timeout", f"a timeout of {task.timeout} cannot be; give more than none"
+    if task.retry_delay.total_seconds() < 0:
+        yield "retry_delay", f"a delay of {task.retry_delay} cannot be; give none or more"
+    yield from (
+        ("outputs", f"data node {id!r} is named more than once; name each output once")
+        for id in _repeated(task.outputs)
+    )
+
+
+def _repeated(nodes: tuple[DataNodeConfig, ...]) -> list[str]:
+    ids = [node.id for node in nodes]
+    return [id for id in dict.fromkeys(ids) if ids.count(id) > 1]
+
+
+def _job_findings(jobs: JobConfig) -> Findings:
+    yield from _environment_findings(_values_of(jobs))
+    yield from _word_findings("mode", jobs.mode, _JOB_MODES)
+    yield from _number_findings("max_nb_of_workers", jobs.max_nb_of_workers)
+
+
+def _authentication_findings(authentication: AuthenticationConfig) -> Findings:
+    yield from _environment_findings(_values_of(authentication))
+    yield from _word_findings("protocol", authentication.protocol, _PROTOCOLS)
+    yield from _number_findings("auth_session_duration", authentication.auth_session_duration)
+    for key in ("roles", "passwords"):
+        if not isinstance(getattr(authentication, key), Mapping | None):
+            yield key, f"is not a table; write it as [AUTHENTICATION.{key}]"
+    if isinstance(authentication.roles, Mapping):
+        for user, roles in authentication.roles.items():
+            yield from _role_findings(f"roles.{user}", roles)
+
+
+def _role_findings(key: str, roles: object) -> Findings:
+    if not isinstance(roles, list):
+        yield key, f"{roles!r} is not a list of roles; write it in brackets"
+        return
+    for role in roles:
+        yield from _word_findings(key, role, tuple(Role))
+
+
+def _environment_findings(values: Mapping[str, Any]) -> Findings:
+    for key, value in values.items():
+        for fault in iter_environment_faults(value):
+            yield key, fault
+
+
+def _values_of(section: JobConfig | CoreConfig | AuthenticationConfig) -> dict[str, Any]:
+    names = (item.name for item in fields(section) if item.name != "properties")
+    return {name: getattr(section, name) for name in names} | dict(section.properties)
+
+
+def _word_findings(key: str, value: object, words: tuple[str, ...]) -> Findings:
+    # A variable that is not set is found with all other references to the environment.
+    if value is None or any(iter_environment_faults(value)):
+        return
+    if resolve(value) not in words:
+        yield key, f"{value!r} is not known here; use one of {', '.join(words)}"
+
+
+def _number_findings(key: str, value: object) -> Findings:
+    if value is None or any(iter_environment_faults(value)):
+        return
+    try:
+        number = as_int(resolve(value))
+    except InvalidError as error:
+        yield key, error.message
+        return
+    if number < 1:
+        yield key, f"{number} is too small; give 1 or more"

@@ -1,0 +1,84 @@
+"""What may be wrong with a scenario: its graph, its sequences, its comparators, its names."""
+
+from collections.abc import Iterator, Sequence
+
+from scenarist.config.entries import ScenarioConfig, TaskConfig
+from scenarist.config.functions import import_fault
+from scenarist.domain.identifiers import sequence_name_fault
+from scenarist.domain.planning import TaskLinks, connected_groups, find_cycle
+
+
+def scenario_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
+    for id in _repeated(scenario.tasks):
+        yield "tasks", f"task {id!r} is named more than once; name it once"
+    cycle = find_cycle(_links(scenario.tasks))
+    if cycle is not None:
+        yield (
+            "tasks",
+            f"the tasks make a cycle: {' → '.join(cycle)}; let one of them write another data node",
+        )
+    for name, tasks in scenario.sequences.items():
+        yield from _sequence_findings(scenario, name, tasks)
+    for node_id, functions in scenario.comparators.items():
+        yield from _comparator_findings(scenario, node_id, functions)
+    yield from _clashes(scenario)
+
+
+def _sequence_findings(
+    scenario: ScenarioConfig, name: str, tasks: Sequence[TaskConfig]
+) -> Iterator[tuple[str, str]]:
+    key = f"sequences.{name}"
+    if fault := sequence_name_fault(name):
+        yield "sequences", f"{name!r}: {fault}; rename it"
+    for task in dict.fromkeys(tasks):
+        if task not in scenario.tasks:
+            yield key, f"task {task.id!r} is not in the scenario; add it to its tasks"
+    for id in _repeated(tasks):
+        yield key, f"task {id!r} is named more than once; name it once"
+    groups = connected_groups(_links(tuple(dict.fromkeys(tasks))))
+    if len(groups) > 1:
+        parts = " and ".join(f"({', '.join(group)})" for group in groups)
+        yield (
+            key,
+            f"the tasks are not connected: {parts} share no data node; make one sequence each",
+        )
+
+
+def _comparator_findings(
+    scenario: ScenarioConfig, node_id: str, functions: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    known = [node.id for node in scenario.data_nodes]
+    if node_id not in known:
+        names = ", ".join(known) or "none"
+        yield "comparators", f"the scenario has no data node {node_id!r}; it has {names}"
+    for function in functions:
+        if fault := import_fault(function):
+            yield f"comparators.{node_id}", fault
+
+
+def _clashes(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
+    """Find names that stand for two things; ids of entries are compared elsewhere."""
+    taken = {task.id: "task" for task in scenario.tasks}
+    taken |= {node.id: "data node" for node in scenario.data_nodes}
+    for name in scenario.sequences:
+        if name in taken:
+            yield f"sequences.{name}", f"{name!r} is also a {taken[name]}; rename the sequence"
+    taken |= dict.fromkeys(scenario.sequences, "sequence")
+    for name in scenario.properties:
+        if name in taken:
+            yield name, f"{name!r} is also a {taken[name]}; rename the property"
+
+
+def _repeated(tasks: Sequence[TaskConfig]) -> list[str]:
+    return [task.id for task in dict.fromkeys(tasks) if list(tasks).count(task) > 1]
+
+
+def _links(tasks: Sequence[TaskConfig]) -> list[TaskLinks]:
+    return [
+        TaskLinks(
+            task.id,
+            tuple(node.id for node in task.inputs),
+            tuple(node.id for node in task.outputs),
+        )
+        for task in tasks
+    ]

@@ -1,0 +1,114 @@
+"""What may be wrong with a data node: its storage, and the properties that the storage needs."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from scenarist.config.entries import DataNodeConfig
+from scenarist.config.functions import function_name, import_fault
+from scenarist.config.values import is_environment_reference
+from scenarist.domain.errors import InvalidError
+
+SERVED = ("pickle", "csv", "json", "parquet", "in_memory")
+"""The storage types that the server can run."""
+
+_REQUIRED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(SERVED, ()),
+    "excel": (),
+    "generic": (),
+    "sql_table": ("db_name", "db_engine", "table_name"),
+    "sql": ("db_name", "db_engine", "read_query", "write_query_builder"),
+    "mongo_collection": ("db_name", "collection_name"),
+    "s3_object": (
+        "aws_access_key",
+        "aws_secret_access_key",
+        "aws_s3_bucket_name",
+        "aws_s3_object_key",
+    ),
+}
+_IMPORTED = (
+    "encoder",
+    "decoder",
+    "custom_document",
+    "read_fct",
+    "write_fct",
+    "write_query_builder",
+    "append_query_builder",
+)
+_TABULAR = ("csv", "parquet", "excel")
+_TABLES = ("pandas", "numpy")
+
+
+def data_node_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
+    yield from _storage_findings(node)
+    yield from _missing_properties(node.storage_type, node.properties)
+    for key in _IMPORTED:
+        if key in node.properties:
+            yield from _import_findings(key, node.properties[key])
+    if node.storage_type in _TABULAR:
+        yield from _table_findings(node.properties)
+    if node.validity_period is not None and node.validity_period <= timedelta():
+        yield (
+            "validity_period",
+            f"a period of {node.validity_period} cannot be; give more than none",
+        )
+    path = node.properties.get("default_path")
+    if path is not None and not isinstance(path, str):
+        yield "default_path", f"{path!r} is not a path; write it as text"
+
+
+def _storage_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
+    kind = node.storage_type
+    served = ", ".join(SERVED)
+    if kind not in _REQUIRED:
+        near = get_close_matches(kind, _REQUIRED, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        yield (
+            "storage_type",
+            f"unknown storage type {kind!r}; {hint}known are {', '.join(_REQUIRED)}",
+        )
+    elif kind not in SERVED:
+        yield (
+            "storage_type",
+            f"storage type {kind!r} is not available in this version; use one of {served}",
+        )
+
+
+def _missing_properties(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    required = _REQUIRED.get(kind, ())
+    if kind in {"sql", "sql_table"} and properties.get("db_engine") != "sqlite":
+        required = (*required, "db_username", "db_password")
+    for key in required:
+        if key not in properties:
+            yield key, f"storage type {kind!r} needs the property {key!r}; add it"
+    if kind == "generic" and "read_fct" not in properties and "write_fct" not in properties:
+        yield "read_fct", "storage type 'generic' needs read_fct, write_fct or both; add one"
+
+
+def _table_findings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    exposed = properties.get("exposed_type")
+    if isinstance(exposed, str) and ":" in exposed:
+        yield from _import_findings("exposed_type", exposed)
+    elif isinstance(exposed, str) and exposed not in _TABLES:
+        yield (
+            "exposed_type",
+            f"unknown type {exposed!r}; use pandas, numpy or 'package.module:Class'",
+        )
+    has_header = properties.get("has_header")
+    if not isinstance(has_header, bool | None) and not is_environment_reference(has_header):
+        yield "has_header", f"{has_header!r} is not true or false; write 'True:bool'"
+    data = properties.get("default_data")
+    if isinstance(data, str | bytes | bool | int | float) and not is_environment_reference(data):
+        yield "default_data", f"a table cannot hold {data!r}; give a table or a list of rows"
+
+
+def _import_findings(key: str, value: object) -> Iterator[tuple[str, str]]:
+    if is_environment_reference(value):
+        return
+    try:
+        fault = import_fault(function_name(value))
+    except InvalidError as error:
+        fault = error.message
+    if fault is not None:
+        yield key, fault

@@ -1,0 +1,378 @@
+"""The functions that declare data nodes: one for each kind of storage."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from scenarist.config.declarations import DEFAULT, Declarations
+from scenarist.config.entries import DataNodeConfig, Function
+from scenarist.config.origins import calling_place
+from scenarist.domain.vocabulary import Scope
+
+
+class DataNodeFunctions:
+    """What a registry offers for data nodes.
+
+    In all of them, a parameter that is not given (or None) takes its value from the default
+    data node configuration; properties are inherited from it if the storage type is the same.
+    """
+
+    def __init__(self) -> None:
+        self._declarations = Declarations()
+
+    def configure_data_node(
+        self,
+        id: str,
+        storage_type: str | None = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node of any storage type, with the properties of that type."""
+        self._declarations.require_open()
+        given = {
+            "storage_type": storage_type,
+            "scope": scope,
+            "validity_period": validity_period,
+            **properties,
+        }
+        return self._declarations.declare_data_node(id, given, calling_place())
+
+    def configure_data_node_from(
+        self, source_configuration: DataNodeConfig, id: str, **properties: Any
+    ) -> DataNodeConfig:
+        """Declare a data node like another one, apart from the values given."""
+        given = {
+            "storage_type": source_configuration.storage_type,
+            "scope": source_configuration.scope,
+            "validity_period": source_configuration.validity_period,
+            **source_configuration.properties,
+            **properties,
+        }
+        return self.configure_data_node(id, **given)
+
+    def set_default_data_node_configuration(
+        self,
+        storage_type: str,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare what data nodes that are configured from now on take where nothing is given."""
+        return self.configure_data_node(DEFAULT, storage_type, scope, validity_period, **properties)
+
+    def configure_csv_data_node(  # noqa: PLR0913 - the documented parameters
+        self,
+        id: str,
+        default_path: str | None = None,
+        encoding: str | None = None,
+        has_header: bool | None = None,
+        exposed_type: str | type | None = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node that keeps a table as CSV.
+
+        Args:
+            exposed_type: ``pandas`` (the default), ``numpy``, or the class of one row.
+        """
+        return self.configure_data_node(
+            id,
+            "csv",
+            scope,
+            validity_period,
+            default_path=default_path,
+            encoding=encoding,
+            has_header=has_header,
+            exposed_type=exposed_type,
+            **properties,
+        )
+
+    def configure_json_data_node(  # noqa: PLR0913 - the documented parameters
+        self,
+        id: str,
+        default_path: str | None = None,
+        encoding: str | None = None,
+        encoder: Function | type | None = None,
+        decoder: Function | type | None = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node that keeps a value as JSON.
+
+        Args:
+            encoder: A ``json.JSONEncoder`` class of a module, for what JSON lacks.
+            decoder: A ``json.JSONDecoder`` class that reads it back.
+        """
+        return self.configure_data_node(
+            id,
+            "json",
+            scope,
+            validity_period,
+            default_path=default_path,
+            encoding=encoding,
+            encoder=encoder,
+            decoder=decoder,
+            **properties,
+        )
+
+    def configure_parquet_data_node(  # noqa: PLR0913 - the documented parameters
+        self,
+        id: str,
+        default_path: str | None = None,
+        engine: str | None = None,
+        compression: str | None = None,
+        read_kwargs: Mapping[str, Any] | None = None,
+        write_kwargs: Mapping[str, Any] | None = None,
+        exposed_type: str | type | None = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node that keeps a table as Parquet."""
+        return self.configure_data_node(
+            id,
+            "parquet",
+            scope,
+            validity_period,
+            default_path=default_path,
+            engine=engine,
+            compression=compression,
+            read_kwargs=read_kwargs,
+            write_kwargs=write_kwargs,
+            exposed_type=exposed_type,
+            **properties,
+        )
+
+    def configure_excel_data_node(  # noqa: PLR0913 - the documented parameters
+        self,
+        id: str,
+        default_path: str | None = None,
+        has_header: bool | None = None,
+        sheet_name: str | Sequence[str] | None = None,
+        exposed_type: Any = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node that keeps sheets as Excel. Not served yet: `check` says so."""
+        return self.configure_data_node(
+            id,
+            "excel",
+            scope,
+            validity_period,
+            default_path=default_path,
+            has_header=has_header,
+            sheet_name=sheet_name,
+            exposed_type=exposed_type,
+            **properties,
+        )
+
+    def configure_generic_data_node(  # noqa: PLR0913 - the documented parameters
+        self,
+        id: str,
+        read_fct: Function | None = None,
+        write_fct: Function | None = None,
+        read_fct_args: Sequence[Any] | None = None,
+        write_fct_args: Sequence[Any] | None = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node with functions of its own. Not served yet: `check` says so."""
+        return self.configure_data_node(
+            id,
+            "generic",
+            scope,
+            validity_period,
+            read_fct=read_fct,
+            write_fct=write_fct,
+            read_fct_args=read_fct_args,
+            write_fct_args=write_fct_args,
+            **properties,
+        )
+
+    def configure_in_memory_data_node(
+        self,
+        id: str,
+        default_data: Any = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node whose value is kept in the database, whatever its size."""
+        return self.configure_data_node(
+            id, "in_memory", scope, validity_period, default_data=default_data, **properties
+        )
+
+    def configure_pickle_data_node(
+        self,
+        id: str,
+        default_path: str | None = None,
+        default_data: Any = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node that keeps any Python value."""
+        return self.configure_data_node(
+            id,
+            "pickle",
+            scope,
+            validity_period,
+            default_path=default_path,
+            default_data=default_data,
+            **properties,
+        )
+
+    def configure_sql_table_data_node(  # noqa: PLR0913 - the documented parameters
+        self,
+        id: str,
+        db_name: str,
+        db_engine: str,
+        table_name: str,
+        db_username: str | None = None,
+        db_password: str | None = None,
+        db_host: str | None = None,
+        db_port: int | None = None,
+        db_driver: str | None = None,
+        sqlite_folder_path: str | None = None,
+        sqlite_file_extension: str | None = None,
+        db_extra_args: Mapping[str, Any] | None = None,
+        exposed_type: str | type | None = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node that is a table of a database. Not served yet: `check` says so."""
+        return self.configure_data_node(
+            id,
+            "sql_table",
+            scope,
+            validity_period,
+            db_name=db_name,
+            db_engine=db_engine,
+            table_name=table_name,
+            db_username=db_username,
+            db_password=db_password,
+            db_host=db_host,
+            db_port=db_port,
+            db_driver=db_driver,
+            sqlite_folder_path=sqlite_folder_path,
+            sqlite_file_extension=sqlite_file_extension,
+            db_extra_args=db_extra_args,
+            exposed_type=exposed_type,
+            **properties,
+        )
+
+    def configure_sql_data_node(  # noqa: PLR0913 - the documented parameters
+        self,
+        id: str,
+        db_name: str,
+        db_engine: str,
+        read_query: str,
+        write_query_builder: Function,
+        append_query_builder: Function | None = None,
+        db_username: str | None = None,
+        db_password: str | None = None,
+        db_host: str | None = None,
+        db_port: int | None = None,
+        db_driver: str | None = None,
+        sqlite_folder_path: str | None = None,
+        sqlite_file_extension: str | None = None,
+        db_extra_args: Mapping[str, Any] | None = None,
+        exposed_type: str | type | None = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node that is read by a query. Not served yet: `check` says so."""
+        return self.configure_data_node(
+            id,
+            "sql",
+            scope,
+            validity_period,
+            db_name=db_name,
+            db_engine=db_engine,
+            read_query=read_query,
+            write_query_builder=write_query_builder,
+            append_query_builder=append_query_builder,
+            db_username=db_username,
+            db_password=db_password,
+            db_host=db_host,
+            db_port=db_port,
+            db_driver=db_driver,
+            sqlite_folder_path=sqlite_folder_path,
+            sqlite_file_extension=sqlite_file_extension,
+            db_extra_args=db_extra_args,
+            exposed_type=exposed_type,
+            **properties,
+        )
+
+    def configure_mongo_collection_data_node(  # noqa: PLR0913 - the documented parameters
+        self,
+        id: str,
+        db_name: str,
+        collection_name: str,
+        custom_document: type | str | None = None,
+        db_username: str | None = None,
+        db_password: str | None = None,
+        db_host: str | None = None,
+        db_port: int | None = None,
+        db_driver: str | None = None,
+        db_extra_args: Mapping[str, Any] | None = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node that is a MongoDB collection. Not served yet: `check` says so."""
+        return self.configure_data_node(
+            id,
+            "mongo_collection",
+            scope,
+            validity_period,
+            db_name=db_name,
+            collection_name=collection_name,
+            custom_document=custom_document,
+            db_username=db_username,
+            db_password=db_password,
+            db_host=db_host,
+            db_port=db_port,
+            db_driver=db_driver,
+            db_extra_args=db_extra_args,
+            **properties,
+        )
+
+    def configure_s3_object_data_node(  # noqa: PLR0913 - the documented parameters
+        self,
+        id: str,
+        aws_access_key: str,
+        aws_secret_access_key: str,
+        aws_s3_bucket_name: str,
+        aws_s3_object_key: str,
+        aws_region: str | None = None,
+        aws_s3_client_parameters: Mapping[str, Any] | None = None,
+        aws_s3_get_object_parameters: Mapping[str, Any] | None = None,
+        aws_s3_put_object_parameters: Mapping[str, Any] | None = None,
+        scope: Scope | str | None = None,
+        validity_period: timedelta | None = None,
+        **properties: Any,
+    ) -> DataNodeConfig:
+        """Declare a data node that is an object of S3. Not served yet: `check` says so."""
+        return self.configure_data_node(
+            id,
+            "s3_object",
+            scope,
+            validity_period,
+            aws_access_key=aws_access_key,
+            aws_secret_access_key=aws_secret_access_key,
+            aws_s3_bucket_name=aws_s3_bucket_name,
+            aws_s3_object_key=aws_s3_object_key,
+            aws_region=aws_region,
+            aws_s3_client_parameters=aws_s3_client_parameters,
+            aws_s3_get_object_parameters=aws_s3_get_object_parameters,
+            aws_s3_put_object_parameters=aws_s3_put_object_parameters,
+            **properties,
+        )

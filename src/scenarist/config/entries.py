@@ -1,0 +1,149 @@
+"""The entries of a registry: data nodes, tasks, scenarios, and the sections of the whole."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from scenarist.domain.vocabulary import Frequency, Scope
+
+if TYPE_CHECKING:
+    from scenarist.config.declarations import Declarations
+
+Function = Callable[..., Any] | str
+"""A function of a module, or its name ``package.module:name``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Entry:
+    """One declaration; its registry alone changes it, so whoever holds it sees the latest."""
+
+    id: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.id))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DataNodeConfig(Entry):
+    """A data node as declared.
+
+    Args:
+        properties: What its storage needs (``default_path``, ``has_header``, …) and whatever
+            else was declared. References to the environment are not yet resolved in it.
+    """
+
+    storage_type: str = "pickle"
+    scope: Scope = Scope.SCENARIO
+    validity_period: timedelta | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class TaskConfig(Entry):
+    """A task as declared: a function, by name, over ordered inputs and outputs.
+
+    Args:
+        function: ``package.module:name``; empty when it was declared wrongly or not at all.
+    """
+
+    function: str = ""
+    inputs: tuple[DataNodeConfig, ...] = ()
+    outputs: tuple[DataNodeConfig, ...] = ()
+    skippable: bool = False
+    timeout: timedelta | None = None
+    retries: int = 0
+    retry_delay: timedelta = timedelta(seconds=1)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ScenarioConfig(Entry):
+    """A scenario as declared: its tasks in order, and what goes with them."""
+
+    tasks: tuple[TaskConfig, ...] = ()
+    additional_data_nodes: tuple[DataNodeConfig, ...] = ()
+    frequency: Frequency | None = None
+    comparators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sequences: Mapping[str, tuple[TaskConfig, ...]] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    declarations: "Declarations" = field(repr=False)
+
+    @property
+    def data_nodes(self) -> tuple[DataNodeConfig, ...]:
+        """The data nodes of the tasks and the additional ones, each once, in order of first use."""
+        used = [node for task in self.tasks for node in (*task.inputs, *task.outputs)]
+        return tuple(dict.fromkeys((*used, *self.additional_data_nodes)))
+
+    def add_sequences(self, sequences: Mapping[str, TaskConfig | Sequence[TaskConfig]]) -> None:
+        """Add sequences by name; one whose name is taken replaces the earlier one."""
+        self.declarations.add_sequences(self, sequences)
+
+    def remove_sequences(self, sequence_names: str | Sequence[str]) -> None:
+        """Remove sequences by name.
+
+        Raises:
+            InvalidError: The scenario has no sequence of that name.
+        """
+        names = [sequence_names] if isinstance(sequence_names, str) else list(sequence_names)
+        self.declarations.remove_from_scenario(self, "sequences", names)
+
+    def add_comparator(self, dn_config_id: str, comparator: Function) -> None:
+        """Add a function that compares the values of a data node over scenarios."""
+        self.declarations.add_comparator(self, dn_config_id, comparator)
+
+    def delete_comparator(self, dn_config_id: str) -> None:
+        """Remove the comparators of a data node.
+
+        Raises:
+            InvalidError: The scenario has no comparator for it.
+        """
+        self.declarations.remove_from_scenario(self, "comparators", [dn_config_id])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobConfig:
+    """The section [JOB]. A value may be a reference to the environment."""
+
+    mode: str | None = None
+    max_nb_of_workers: int | str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CoreConfig:
+    """The section [CORE]. A value may be a reference to the environment."""
+
+    root_folder: str | None = None
+    storage_folder: str | None = None
+    taipy_storage_folder: str | None = None
+    repository_type: str | None = None
+    repository_properties: Mapping[str, Any] | None = None
+    read_entity_retry: int | str | None = None
+    mode: str | None = None
+    version_number: str | None = None
+    force: bool | str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuthenticationConfig:
+    """The section [AUTHENTICATION]. A value may be a reference to the environment."""
+
+    protocol: str | None = None
+    roles: Mapping[str, Sequence[str]] | None = None
+    passwords: Mapping[str, str] | None = field(default=None, repr=False)
+    server: str | None = None
+    base_dn: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    auth_session_duration: int | str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def overwrite(entry: Entry, newer: Entry) -> None:
+    """Make an entry say what a newer declaration of the same id says, for all who hold it."""
+    for name in (item.name for item in fields(newer)):
+        object.__setattr__(entry, name, getattr(newer, name))

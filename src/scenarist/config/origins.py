@@ -1,0 +1,20 @@
+"""Where a declaration stands in the author's Python code."""
+
+import inspect
+import os
+from types import FrameType
+
+
+def calling_place() -> str:
+    """Return file and line of the call that led into this package, as ``app.py:12``.
+
+    A file below the current folder is named from there.
+    """
+    frame: FrameType | None = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("scenarist.config"):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    file = frame.f_code.co_filename
+    folder = os.getcwd() + os.sep
+    return f"{file.removeprefix(folder)}:{frame.f_lineno}"

@@ -1,0 +1,136 @@
+"""From a TOML file to declarations."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from scenarist.config.declarations import DEFAULT, Declarations
+from scenarist.config.drafts import BadValue, Problem
+from scenarist.config.values import read_value
+from scenarist.domain.errors import InvalidError
+
+_FAMILIES = ("DATA_NODE", "TASK", "SCENARIO")  # in the order in which they refer to one another
+_SECTIONS = ("TAIPY", "CORE", "JOB", "AUTHENTICATION", "SCENARIST")
+_POSITION = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
+
+
+def declare_file(declarations: Declarations, file: str, *, over: bool = False) -> None:
+    """Declare what a file holds; *over* keeps what is there and not in the file.
+
+    A value that does not fit becomes a fault of the declarations, and the rest is declared.
+
+    Raises:
+        InvalidError: The file cannot be read or is not TOML. Nothing was declared.
+    """
+    document = read_file(file)
+    _declare_sections(declarations, document, file, over=over)
+    for family in _FAMILIES:
+        entries = _tables_of(declarations, document, family, file)
+        # The default goes first: it supplies what the others of its family leave out.
+        for id, table in sorted(entries, key=lambda entry: entry[0] != DEFAULT):
+            given = dict(_read_table(table))
+            if family == "DATA_NODE":
+                declarations.declare_data_node(id, given, file, over=over)
+            elif family == "TASK":
+                declarations.declare_task(id, given, file, over=over)
+            else:
+                declarations.declare_scenario(id, given, file, over=over)
+    known = ", ".join(f"[{name}]" for name in (*_SECTIONS, *_FAMILIES))
+    for name in document:
+        if name not in _FAMILIES and name not in _SECTIONS:
+            _fault(declarations, file, name, f"unknown section; the sections are {known}")
+
+
+def read_file(file: str) -> dict[str, Any]:
+    """Return what a TOML file holds, with its type suffixes still in place.
+
+    Raises:
+        InvalidError: It cannot be read or is not TOML; names line and column.
+    """
+    try:
+        text = Path(file).read_bytes().decode()
+    except OSError as error:
+        raise InvalidError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidError(
+            f"{file}: is not UTF-8 at byte {error.start}; save it as UTF-8"
+        ) from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidError(f"{file}:{_place_of(error, text)}") from None
+
+
+def _declare_sections(
+    declarations: Declarations, document: Mapping[str, Any], file: str, *, over: bool
+) -> None:
+    present: dict[str, Mapping[str, Any]] = {}
+    for name in _SECTIONS:
+        table = document.get(name, {})
+        if isinstance(table, dict):
+            present[name] = dict(_read_table(table)) if table else {}
+        else:
+            _fault(declarations, file, name, f"is a value; write a table [{name}]")
+    if given := present.get("JOB"):
+        declarations.jobs = declarations.declare_section("JOB", declarations.jobs, given, file)
+    if given := present.get("CORE"):
+        declarations.core = declarations.declare_section("CORE", declarations.core, given, file)
+    if given := present.get("AUTHENTICATION"):
+        declarations.authentication = declarations.declare_section(
+            "AUTHENTICATION", declarations.authentication, given, file
+        )
+    if given := present.get("TAIPY"):
+        declarations.global_app = declarations.declare_table(
+            "TAIPY", declarations.global_app, given, file
+        )
+    if given := present.get("SCENARIST"):
+        declarations.settings = declarations.declare_table(
+            "SCENARIST", declarations.settings, given, file
+        )
+
+
+def _tables_of(
+    declarations: Declarations, document: Mapping[str, Any], family: str, file: str
+) -> list[tuple[str, Mapping[str, Any]]]:
+    tables = document.get(family, {})
+    if not isinstance(tables, dict):
+        _fault(declarations, file, family, f"is a value; write tables such as [{family}.sales]")
+        return []
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for id, table in tables.items():
+        if isinstance(table, dict):
+            found.append((id, table))
+        else:
+            message = f"is a value outside of an entry; write it under [{family}.{DEFAULT}]"
+            _fault(declarations, file, f"{family}.{id}", message)
+    return found
+
+
+def _read_table(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if key in {"sequences", "comparators"} and isinstance(value, dict):
+            yield key, {name: _read(item) for name, item in value.items()}
+        else:
+            yield key, _read(value)
+
+
+def _read(value: Any) -> Any:
+    try:
+        return read_value(value)
+    except InvalidError as error:
+        return BadValue(error.message)
+
+
+def _fault(declarations: Declarations, file: str, place: str, message: str) -> None:
+    declarations.faults[place, ""] = Problem(f"{file}: {place}", message)
+
+
+def _place_of(error: tomllib.TOMLDecodeError, text: str) -> str:
+    match = _POSITION.fullmatch(str(error))
+    if match:
+        return f"{match[2]}:{match[3]}: {match[1]}"
+    lines = text.split("\n")
+    message = str(error).removesuffix(" (at end of document)")
+    return f"{len(lines)}:{len(lines[-1]) + 1}: {message}"

@@ -1,0 +1,149 @@
+"""From declarations to a TOML file that loads back to the same entries."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from scenarist.config.declarations import Declarations
+from scenarist.config.entries import (
+    DataNodeConfig,
+    Entry,
+    ScenarioConfig,
+    TaskConfig,
+)
+from scenarist.config.values import Reference, duration_text, escape_text
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.vocabulary import Frequency, Scope
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_FAMILIES = {DataNodeConfig: "DATA_NODE", TaskConfig: "TASK", ScenarioConfig: "SCENARIO"}
+
+
+def write_file(declarations: Declarations, file: str) -> None:
+    """Write the declarations as TOML.
+
+    Raises:
+        InvalidError: A value has no form in TOML, or the file cannot be written.
+    """
+    content = toml_text(declarations).encode()
+    try:
+        Path(file).write_bytes(content)
+    except OSError as error:
+        raise InvalidError(f"{file}: cannot be written: {error.strerror}") from error
+
+
+def toml_text(declarations: Declarations) -> str:
+    """Return the text of the file.
+
+    Raises:
+        InvalidError: A value has no form in TOML; names its entry and key.
+    """
+    tables: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
+        (("TAIPY",), declarations.global_app),
+        (("SCENARIST",), declarations.settings),
+        (("CORE",), _values_of(declarations.core)),
+        (("JOB",), _values_of(declarations.jobs)),
+        (("AUTHENTICATION",), _values_of(declarations.authentication)),
+    ]
+    tables = [(path, values) for path, values in tables if values]
+    for entries in (declarations.data_nodes, declarations.tasks, declarations.scenarios):
+        for entry in entries.values():
+            tables.append(((_FAMILIES[type(entry)], entry.id), _values_of(entry)))
+    return "\n".join("\n".join(_lines(path, values)) + "\n" for path, values in tables)
+
+
+def _values_of(declared: Any) -> dict[str, Any]:
+    """Return what was declared under the keys of a file; what is empty is left out."""
+    values = {}
+    for name in (item.name for item in fields(declared)):
+        value = getattr(declared, name)
+        if name not in {"id", "declarations", "properties"} and value not in (None, "", (), {}):
+            values[name] = _with_references(value)
+    return {**values, **declared.properties}
+
+
+def _with_references(value: object) -> Any:
+    match value:
+        case Entry():
+            return Reference(value.id)
+        case tuple():
+            return [_with_references(item) for item in value]
+        case dict():
+            return {key: _with_references(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _lines(path: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[str]:
+    place = ".".join(map(str, path))
+    yield f"[{'.'.join(map(_key, path))}]"
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        try:
+            if type(value) is dict and value:
+                tables[_require_text(key)] = value
+            else:
+                yield f"{_key(key)} = {_text(value)}"
+        except InvalidError as error:
+            raise InvalidError(f"{place}.{key} cannot be exported: {error.message}") from None
+    for name, table in tables.items():
+        yield ""
+        yield from _lines((*path, name), table)
+
+
+# Exact types only: a subclass (a numpy number, an enumeration of the user's) would not come back.
+def _text(value: object) -> str:
+    if isinstance(value, Reference):
+        return _quoted(f"{value.id}:SECTION")
+    if isinstance(value, Scope | Frequency):
+        return _quoted(f"{value}:{type(value).__name__.upper()}")
+    if type(value) is list:
+        return f"[{', '.join(map(_text, value))}]"
+    if type(value) is dict:
+        return f"{{{', '.join(f'{_key(key)} = {_text(item)}' for key, item in value.items())}}}"
+    return _scalar_text(value)
+
+
+def _scalar_text(value: object) -> str:
+    kind = type(value)
+    if isinstance(value, str) and kind is str:
+        return _quoted(escape_text(value))
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int or kind is float or kind is date:
+        return str(value)
+    if isinstance(value, timedelta) and kind is timedelta:
+        return _quoted(f"{duration_text(value)}:timedelta")
+    if isinstance(value, datetime) and kind is datetime:
+        return _quoted(f"{value.isoformat()}:datetime")
+    if isinstance(value, time) and kind is time and value.tzinfo is None:
+        return value.isoformat()
+    raise InvalidError(
+        f"TOML has no form for a value of type {kind.__name__}; keep it in Python code, or in a "
+        "file that default_path names"
+    )
+
+
+def _key(key: object) -> str:
+    text = _require_text(key)
+    return text if _BARE_KEY.fullmatch(text) else _quoted(text)
+
+
+def _require_text(key: object) -> str:
+    if type(key) is not str:
+        raise InvalidError(f"TOML has texts as keys only, not {key!r}")
+    return key
+
+
+def _quoted(text: str) -> str:
+    # JSON leaves one control character as it is that TOML does not take.
+    quoted = json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    try:
+        quoted.encode()
+    except UnicodeEncodeError:
+        raise InvalidError(f"{text!r} is not valid Unicode text") from None
+    return quoted

@@ -1,0 +1,181 @@
+"""What a declared value means: type suffixes, and references to the environment."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from scenarist.config.functions import function_name
+from scenarist.domain import environment
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.vocabulary import Frequency, Scope
+
+MemberT = TypeVar("MemberT", bound=StrEnum)
+
+_DURATION = re.compile(
+    r"(?=-?[\d.])(-)?(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?",
+    re.ASCII | re.IGNORECASE,
+)
+_SUFFIXED = re.compile(
+    r"(.*):(bool|int|float|str|datetime|timedelta|function|class|SCOPE|FREQUENCY|SECTION)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The id of another entry, as ``"id:SECTION"`` in a file names it."""
+
+    id: str
+
+
+def resolve(value: Any) -> Any:
+    """Replace references to the environment by the values of this process's variables.
+
+    Raises:
+        InvalidError: A variable is not set, or its value is not of the type asked for.
+    """
+    return environment.resolve(value, os.environ)
+
+
+def iter_environment_faults(value: object) -> Iterator[str]:
+    """Say what is wrong with each reference to the environment inside a value."""
+    match value:
+        case str():
+            try:
+                resolve(value)
+            except InvalidError as error:
+                yield error.message
+        case list():
+            for item in value:
+                yield from iter_environment_faults(item)
+        case dict():
+            for item in value.values():
+                yield from iter_environment_faults(item)
+
+
+def is_environment_reference(value: object) -> bool:
+    return isinstance(value, str) and environment.TYPED_ENV.fullmatch(value) is not None
+
+
+def read_value(value: Any) -> Any:
+    """Turn a value of a TOML file into what its type suffixes say.
+
+    References to the environment stay as they are: they are resolved where they are used.
+
+    Raises:
+        InvalidError: A text does not fit its suffix.
+    """
+    match value:
+        case str():
+            return _read_text(value)
+        case list():
+            return [read_value(item) for item in value]
+        case dict():
+            return {key: read_value(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def escape_text(text: str) -> str:
+    """Write a text so that `read_value` returns it unchanged."""
+    if is_environment_reference(text) or not _SUFFIXED.fullmatch(text):
+        return text
+    return f"{text}:str"
+
+
+def as_duration(value: object) -> timedelta:
+    """Read a duration: a timedelta, or text such as ``1d2h3m4s``."""
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise InvalidError(
+            f"{value!r} is not a duration; write '1d2h3m4s:timedelta' in a file, "
+            "a datetime.timedelta in Python"
+        )
+    match = _DURATION.fullmatch(value.strip())
+    sign, *parts = match.groups() if match else ("",)
+    try:
+        days, hours, minutes, seconds = (Decimal(part or 0) for part in parts)
+        total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+        duration = timedelta(microseconds=int(total * 1_000_000))
+    except (ArithmeticError, ValueError):
+        raise InvalidError(f"{value!r} is not a duration; write it as '1d2h3m4s'") from None
+    return -duration if sign else duration
+
+
+def duration_text(duration: timedelta) -> str:
+    """Write a duration so that `as_duration` returns the same one."""
+    sign, duration = ("-", -duration) if duration < timedelta() else ("", duration)
+    minutes, seconds = divmod(duration.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{duration.microseconds:06d}" if duration.microseconds else ""
+    return f"{sign}{duration.days}d{hours}h{minutes}m{seconds}{fraction}s"
+
+
+def as_scope(value: object) -> Scope:
+    """Read a scope: a member, ``CYCLE`` or ``Scope.CYCLE``."""
+    return _as_member(Scope, value)
+
+
+def as_frequency(value: object) -> Frequency:
+    """Read a frequency: a member, ``DAILY`` or ``Frequency.DAILY``."""
+    return _as_member(Frequency, value)
+
+
+def as_bool(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise InvalidError(f"{value!r} is not true or false; write true or false, or 'True:bool'")
+
+
+def as_int(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise InvalidError(f"{value!r} is not a whole number; write 3, or '3:int'")
+
+
+def as_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise InvalidError(f"{value!r} is not a text; put it in quotes")
+
+
+def _as_member(members: type[MemberT], value: object) -> MemberT:
+    name = str(value).removeprefix(f"{members.__name__}.").upper()
+    if isinstance(value, str) and name in members.__members__:
+        return members[name]
+    known = ", ".join(members)
+    raise InvalidError(f"{value!r} is not a {members.__name__.lower()}; use one of {known}")
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "bool": environment.read_bool,
+    "int": int,
+    "float": float,
+    "str": str,
+    "datetime": datetime.fromisoformat,
+    "timedelta": as_duration,
+    "function": function_name,
+    "class": function_name,
+    "SCOPE": as_scope,
+    "FREQUENCY": as_frequency,
+    "SECTION": Reference,
+}
+
+
+def _read_text(text: str) -> Any:
+    match = _SUFFIXED.fullmatch(text)
+    if match is None or is_environment_reference(text):
+        return text
+    plain, suffix = match.groups()
+    try:
+        return _READERS[suffix](plain)
+    except ValueError:
+        raise InvalidError(
+            f"{plain!r} is not a {suffix}; correct it, or write '{text}:str' if it is plain text"
+        ) from None

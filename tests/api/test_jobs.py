@@ -1,0 +1,93 @@
+"""Jobs as they are seen over REST: how they end, what they say, what they wait for."""
+
+from typing import Any
+
+import pytest
+
+from servers import StartedServer
+
+
+def run_all(server: StartedServer, config_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    scenario = server.create(config_id)
+    name = next(iter(scenario["sequences"]))
+    submission = server.submit(scenario["sequences"][name]["id"])
+    return submission, server.jobs(submission)
+
+
+def test_a_task_that_raises_is_failed_with_its_traceback_and_its_followers_are_abandoned(
+    server: StartedServer,
+) -> None:
+    submission, (failed, abandoned) = run_all(server, "broken")
+
+    assert submission["status"] == "FAILED"
+    assert failed["status"] == "FAILED"
+    assert failed["reason"] == "ValueError: no luck with (1,)"
+    assert "ValueError: no luck with (1,)" in failed["stacktrace"][0]
+    assert abandoned["status"] == "ABANDONED"
+    assert failed["id"] in abandoned["reason"]
+
+
+def test_a_task_that_leaves_its_process_is_failed_with_the_reason_and_the_next_job_runs(
+    server: StartedServer, chain: dict[str, Any]
+) -> None:
+    _, (job,) = run_all(server, "deadly")
+
+    assert job["status"] == "FAILED"
+    assert job["reason"] == (
+        "it has lost its worker 3 times; "
+        "the last time its process exited with code 3 before the function returned"
+    )
+    assert job["attempts"] == 3
+    assert server.submit(chain["sequences"]["all of it"]["id"])["status"] == "COMPLETED"
+
+
+def test_a_task_that_returns_what_cannot_be_stored_is_failed_with_the_reason(
+    server: StartedServer, chain: dict[str, Any]
+) -> None:
+    _, (job,) = run_all(server, "unstorable")
+
+    assert job["status"] == "FAILED"
+    assert "pickle" in job["reason"]
+    assert server.submit(chain["sequences"]["all of it"]["id"])["status"] == "COMPLETED"
+
+
+def test_what_a_job_wrote_is_its_log(server: StartedServer) -> None:
+    _, (job,) = run_all(server, "speaking")
+
+    (attempt,) = server.http.get(f"/api/v1/jobs/{job['id']}/log").json()["attempts"]
+
+    assert attempt["attempt"] == 1
+    assert "from print\n" in attempt["text"]
+    assert "from the descriptor\n" in attempt["text"]
+
+
+def test_a_job_has_every_documented_field(server: StartedServer, chain: dict[str, Any]) -> None:
+    submission = server.submit(chain["sequences"]["half"]["id"])
+
+    (job,) = server.jobs(submission)
+
+    assert job["task_id"] == chain["task_of"]["first"]
+    assert job["submission_id"] == submission["id"]
+    assert job["submit_entity_id"] == chain["sequences"]["half"]["id"]
+    assert job["status"] == "COMPLETED"
+    assert (job["force"], job["attempts"], job["waiting_for"]) == (False, 1, [])
+    assert job["creation_date"] <= job["run_at"] <= job["finished_at"]
+    assert (job["subscribers"], job["version"]) == ([], "latest")
+    assert server.http.get(f"/api/v1/jobs/{job['id']}").json() == {"job": job}
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])
+def test_jobs_are_listed_by_status(server: StartedServer, status: str) -> None:
+    run_all(server, "broken")
+    run_all(server, "speaking")
+
+    listed = server.http.get(f"/api/v1/jobs?status={status}").json()["results"]
+
+    assert {job["status"] for job in listed} == {status}
+
+
+def test_an_unknown_status_is_400(server: StartedServer) -> None:
+    response = server.http.get("/api/v1/jobs?status=DONE")
+
+    assert response.status_code == 400
+    assert "DONE" in response.json()["message"]

@@ -1,0 +1,94 @@
+"""The rules of every path: errors, tags, unknown parameters, the description."""
+
+from typing import Any
+
+import pytest
+
+from servers import StartedServer
+
+
+def test_an_unknown_path_is_a_404_problem(server: StartedServer) -> None:
+    response = server.http.get("/api/v1/pipelines")
+
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["message"] == "there is no path /api/v1/pipelines"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/sequences", "/api/v1/sequences/SEQUENCE_x/"])
+def test_a_wrong_method_is_405_with_the_right_ones(server: StartedServer, path: str) -> None:
+    response = server.http.patch(path, json={})
+
+    assert response.status_code == 405
+    assert "GET" in response.headers["allow"]
+    assert response.json()["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["scenario=x", "limit=0", "limit=1001", "limit=ten", "limit=5&cursor=nonsense", "cursor=bjA"],
+)
+def test_a_query_that_cannot_be_is_400(server: StartedServer, query: str) -> None:
+    response = server.http.get(f"/api/v1/sequences?{query}")
+
+    assert response.status_code == 400, response.text
+    assert query.partition("=")[0].split("&")[-1] in response.text or "cursor" in response.text
+
+
+def test_an_unknown_query_parameter_is_named_with_those_there_are(server: StartedServer) -> None:
+    problem = server.http.get("/api/v1/sequences?scenario=x").json()
+
+    assert problem["message"] == (
+        "/api/v1/sequences has no query parameter 'scenario'; it has cursor, limit, scenario_id"
+    )
+
+
+def test_one_entity_has_a_tag_that_spares_a_second_answer(
+    server: StartedServer, chain: dict[str, Any]
+) -> None:
+    path = f"/api/v1/scenarios/{chain['id']}"
+    tag = server.http.get(path).headers["etag"]
+
+    again = server.http.get(path, headers={"If-None-Match": tag})
+    other = server.http.get(path, headers={"If-None-Match": '"other"'})
+
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize("prefer", ["wait=soon", "wait=-1", "return=representation, wait=1.5s"])
+def test_a_preference_that_cannot_be_read_is_400(
+    server: StartedServer, chain: dict[str, Any], prefer: str
+) -> None:
+    path = f"/api/v1/sequences/submit/{chain['sequences']['half']['id']}"
+
+    response = server.http.post(path, headers={"Prefer": prefer})
+
+    assert response.status_code == 400
+    assert server.http.get(f"/api/v1/submissions?entity_id={path.split('/')[-1]}").json() == {
+        "results": []
+    }
+
+
+def test_the_description_has_every_path_with_its_statuses(server: StartedServer) -> None:
+    description = server.http.get("/schema/openapi.json").json()
+
+    assert description["openapi"].startswith("3.1")
+    create = description["paths"]["/api/v1/sequences"]["post"]
+    assert set(create["responses"]) >= {"201", "400", "404", "409"}
+    submit = description["paths"]["/api/v1/sequences/submit/{sequence_id}"]["post"]
+    assert set(submit["responses"]) >= {"200", "204", "404"}
+    body = create["requestBody"]["content"]["application/json"]["schema"]
+    name = body["$ref"].rpartition("/")[2]
+    assert set(description["components"]["schemas"][name]["properties"]) == {
+        "scenario_id",
+        "sequence_name",
+        "tasks",
+        "task_ids",
+        "properties",
+    }
+
+
+def test_health_is_told_to_machines(server: StartedServer) -> None:
+    assert server.http.get("/healthz").json() == {"message": "alive"}
+    assert server.http.get("/readyz").json() == {"message": "ready"}

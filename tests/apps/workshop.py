@@ -1,0 +1,58 @@
+"""The application of the tests that talk to a started server."""
+
+from scenarist import ConfigRegistry, Frequency, Scope
+
+registry = ConfigRegistry()
+
+start = registry.configure_data_node("start", default_data=1)
+middle = registry.configure_data_node("middle")
+end = registry.configure_json_data_node("end")
+given = registry.configure_json_data_node("given")
+table = registry.configure_csv_data_node("table")
+shared = registry.configure_in_memory_data_node("shared", default_data=5, scope=Scope.GLOBAL)
+monthly = registry.configure_pickle_data_node("monthly", default_data=7, scope=Scope.CYCLE)
+gate = registry.configure_json_data_node("gate")
+opened = registry.configure_json_data_node("opened")
+counter = registry.configure_json_data_node("counter")
+counted = registry.configure_json_data_node("counted")
+
+first = registry.configure_task("first", "pipelines:increment", start, middle)
+second = registry.configure_task("second", "pipelines:increment", middle, end)
+third = registry.configure_task("third", "pipelines:increment", given, table)
+chain = registry.configure_scenario(
+    "chain",
+    [first, second],
+    sequences={"all of it": [first, second], "half": [first]},
+)
+
+apart = registry.configure_task("apart", "pipelines:increment", given, opened)
+registry.configure_scenario("islands", [first, second, apart])
+
+breaks = registry.configure_task("breaks", "pipelines:fail", start, middle)
+needs_it = registry.configure_task("needs_it", "pipelines:increment", middle, end)
+registry.configure_scenario("broken", [breaks, needs_it], sequences={"all": [breaks, needs_it]})
+
+vanishes = registry.configure_task("vanishes", "pipelines:vanish", start, middle)
+registry.configure_scenario("deadly", [vanishes], sequences={"all": [vanishes]})
+
+odd = registry.configure_task("odd", "pipelines:unstorable", start, middle)
+registry.configure_scenario("unstorable", [odd], sequences={"all": [odd]})
+
+speaks = registry.configure_task("speaks", "pipelines:speak")
+registry.configure_scenario("speaking", [speaks], sequences={"all": [speaks]})
+
+waits = registry.configure_task("waits", "pipelines:wait_for_file", gate, opened)
+registry.configure_scenario("gated", [waits], sequences={"all": [waits]})
+
+counts = registry.configure_task("counts", "pipelines:note", counter, counted)
+registry.configure_scenario("counting", [counts], sequences={"all": [counts]})
+
+sums = registry.configure_task("sums", "pipelines:add", [shared, monthly], end)
+registry.configure_scenario("sharing", [sums], frequency=Frequency.MONTHLY)
+
+tabled = registry.configure_task("tabled", "pipelines:nothing", table)
+registry.configure_scenario("tables", [tabled])
+
+big = registry.configure_data_node("big")
+makes_big = registry.configure_task("makes_big", "pipelines:big_table", [], big)
+registry.configure_scenario("large", [makes_big], sequences={"all": [makes_big]})

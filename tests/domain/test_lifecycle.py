@@ -1,0 +1,100 @@
+"""The table of what may happen to a job, and what a submission makes of it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scenarist.domain.errors import ConflictError
+from scenarist.domain.lifecycle import (
+    TRANSITIONS,
+    JobEvent,
+    is_skippable,
+    next_status,
+    retry_delay,
+    roll_up_ended,
+    roll_up_under_way,
+)
+from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("status", list(JobStatus))
+@pytest.mark.parametrize("event", list(JobEvent))
+def test_every_pair_is_in_the_table_or_refused(status: JobStatus, event: JobEvent) -> None:
+    if (status, event) in TRANSITIONS:
+        assert next_status(status, event) is TRANSITIONS[status, event]
+    else:
+        with pytest.raises(ConflictError, match=f"a {status} job cannot be {event}"):
+            next_status(status, event)
+
+
+@pytest.mark.parametrize("status", [status for status in JobStatus if status.is_finished])
+def test_nothing_happens_to_a_job_that_has_ended(status: JobStatus) -> None:
+    assert not [pair for pair in TRANSITIONS if pair[0] is status]
+
+
+def test_every_status_but_the_first_can_be_reached() -> None:
+    assert set(TRANSITIONS.values()) == set(JobStatus) - {JobStatus.SUBMITTED}
+
+
+@pytest.mark.parametrize(
+    ("failed", "canceled", "expected"),
+    [
+        (0, 0, SubmissionStatus.COMPLETED),
+        (0, 2, SubmissionStatus.CANCELED),
+        (1, 2, SubmissionStatus.FAILED),
+        (1, 0, SubmissionStatus.FAILED),
+    ],
+)
+def test_a_submission_that_has_ended_tells_the_worst(
+    failed: int, canceled: int, expected: SubmissionStatus
+) -> None:
+    assert roll_up_ended(failed=failed, canceled=canceled) is expected
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ({JobStatus.FAILED: 1, JobStatus.RUNNING: 1}, SubmissionStatus.RUNNING),
+        ({JobStatus.PENDING: 1, JobStatus.BLOCKED: 5}, SubmissionStatus.PENDING),
+        ({JobStatus.COMPLETED: 3, JobStatus.BLOCKED: 1}, SubmissionStatus.BLOCKED),
+        ({}, SubmissionStatus.SUBMITTED),
+    ],
+)
+def test_a_submission_under_way_tells_its_liveliest_job(
+    statuses: dict[JobStatus, int], expected: SubmissionStatus
+) -> None:
+    assert roll_up_under_way(statuses) is expected
+
+
+def test_delays_between_attempts_double_up_to_an_hour() -> None:
+    delays = [retry_delay(attempt, timedelta(seconds=10)) for attempt in (1, 2, 3, 40)]
+
+    assert delays == [timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=40), HOUR]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "validity", "expected"),
+    [
+        ([NOON - HOUR], [NOON], [None], True),
+        ([], [NOON], [None], True),
+        ([NOON], [NOON - HOUR], [None], False),
+        ([NOON], [NOON], [None], False),
+        ([NOON - HOUR], [None], [None], False),
+        ([NOON - HOUR], [NOON, None], [None, None], False),
+        ([], [], [], False),
+        ([NOON - 9 * HOUR], [NOON - 3 * HOUR], [2 * HOUR], False),
+        ([NOON - 9 * HOUR], [NOON - 3 * HOUR], [3 * HOUR], True),
+    ],
+)
+def test_a_task_is_skipped_while_its_outputs_are_valid_and_newer_than_its_inputs(
+    inputs: list[datetime],
+    outputs: list[datetime | None],
+    validity: list[timedelta | None],
+    expected: bool,
+) -> None:
+    skippable = is_skippable(input_times=inputs, output_times=outputs, validity=validity, now=NOON)
+
+    assert skippable is expected

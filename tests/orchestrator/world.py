@@ -1,0 +1,136 @@
+"""A database, the services that submit to it, and an orchestrator whose steps a test takes."""
+
+import pickle
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from builders import Clock, Draft
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import jobs as job_rows
+from scenarist.db.engine import Database
+from scenarist.domain.entities import Job, Submission
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.permissions import ANYONE
+from scenarist.domain.identifiers import TaskId
+from scenarist.domain.vocabulary import EntityType, JobStatus
+from scenarist.executors.base import Deliver, JobOutcome, JobRequest
+from scenarist.executors.runner import run
+from scenarist.orchestrator.loop import Orchestrator
+from scenarist.services.data_nodes import DataNodeService
+from scenarist.services.submissions import SubmissionService, SubmitOptions
+
+T = TypeVar("T")
+
+
+class HandExecutor:
+    """An executor whose requests wait until the test runs, fails or loses them."""
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        self.waiting: list[JobRequest] = []
+        self.slots = 100
+
+    @property
+    def free_slots(self) -> int:
+        return max(0, self.slots - len(self.waiting))
+
+    def submit(self, requests: Sequence[JobRequest]) -> None:
+        self.waiting.extend(requests)
+
+    def cancel(self, number: int) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.waiting.clear()
+
+    def run(self, position: int = 0) -> None:
+        """Really run one of the waiting requests."""
+        self._deliver([run(self.waiting.pop(position))])
+
+    def end(self, event: JobEvent, reason: str = "", position: int = 0) -> JobOutcome:
+        """End one of the waiting requests without running it."""
+        request = self.waiting.pop(position)
+        outcome = JobOutcome(
+            number=request.number, attempt=request.attempt, event=event, reason=reason
+        )
+        self._deliver([outcome])
+        return outcome
+
+
+class World:
+    def __init__(self, database: Database, clock: Clock, folder: Path) -> None:
+        self.database = database
+        self.clock = clock
+        self.folder = folder
+        self.ended: list[str] = []
+        self.submissions = SubmissionService(database, now=clock, wake=lambda: None, version="test")
+        self.data_nodes = DataNodeService(
+            database, folder=str(folder), now=clock, wake=lambda: None
+        )
+        self.executor = HandExecutor(lambda outcomes: self.orchestrator.deliver(outcomes))
+        self.orchestrator = self.new_orchestrator()
+
+    def new_orchestrator(self) -> Orchestrator:
+        """Start over, as a new server on the same database would."""
+        self.orchestrator = Orchestrator(
+            self.database, folder=str(self.folder), now=self.clock, announce=self.ended.extend
+        )
+        self.executor = HandExecutor(self.orchestrator.deliver)
+        self.orchestrator.attach(self.executor)
+        return self.orchestrator
+
+    def make(self, build: Callable[[Draft], T]) -> T:
+        """Build a scenario; what the builder returns comes back."""
+
+        def work(connection: Connection) -> T:
+            draft = Draft(connection)
+            made = build(draft)
+            draft.finish()
+            return made
+
+        return self.database.write(work)
+
+    def submit(self, *task_ids: TaskId, force: bool = False) -> Submission:
+        """Submit tasks as a sequence of theirs would be."""
+        return self.submissions._submit(
+            ANYONE, "test", EntityType.SEQUENCE, lambda _: task_ids, SubmitOptions(force=force)
+        )
+
+    def options(self, *, priority: int) -> SubmitOptions:
+        return SubmitOptions(priority=priority)
+
+    def step(self) -> None:
+        self.orchestrator.step()
+
+    def run_all(self) -> None:
+        """Step and run until nothing can go on; each step is a second after the last."""
+        self.step()
+        while self.executor.waiting:
+            self.executor.run()
+            self.clock.advance(timedelta(seconds=1))
+            self.step()
+
+    def jobs(self, submission: Submission) -> list[Job]:
+        return [self.job(job_id) for job_id in submission.job_ids]
+
+    def statuses(self, submission: Submission) -> list[JobStatus]:
+        return [job.status for job in self.jobs(submission)]
+
+    def job(self, job_id: str) -> Job:
+        found = job_rows.find(self.database.reader, job_id)
+        assert found is not None
+        return found
+
+    def submission(self, submission: Submission) -> Submission:
+        return self.submissions.get(ANYONE, submission.id)
+
+    def value(self, data_node_id: str) -> object:
+        edit = data_node_rows.find_last_edit(self.database.reader, data_node_id)
+        if edit is None:
+            return None
+        assert edit.content is not None
+        return pickle.loads(edit.content)

@@ -1,0 +1,126 @@
+"""Starts real servers in processes of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+TESTS = Path(__file__).parent
+PATIENCE_SECONDS = 30
+
+
+class StartedServer:
+    """A server process on a free port, with its database and storage in one folder."""
+
+    def __init__(self, folder: Path, app: str = "workshop.py", options: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self._app = str(TESTS / "apps" / app) if app.endswith(".py") else app
+        self._options = options
+        self.lines: list[dict[str, Any]] = []
+        self.start()
+
+    def start(self) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "scenarist",
+                "serve",
+                self._app,
+                "--port=0",
+                "--workers=2",
+                "--log-format=json",
+                f"--database=sqlite:///{self.folder}/scenarist.db",
+                f"--storage={self.folder}/data",
+                *self._options,
+            ],
+            cwd=self.folder,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.address = self._read_address()
+        # Nobody else reads what it logs, and a full pipe would stop it.
+        self._drain = threading.Thread(target=self._keep_lines, daemon=True)
+        self._drain.start()
+        self.http = httpx.Client(base_url=self.address, timeout=PATIENCE_SECONDS)
+
+    def _read_address(self) -> str:
+        assert self.process.stderr is not None
+        text = ""
+        for line in self.process.stderr:
+            text += line
+            if line.startswith("{"):
+                event = json.loads(line)
+                self.lines.append(event)
+                if event.get("event") == "serving":
+                    return str(event["address"])
+        raise AssertionError(f"the server did not start: {text}")
+
+    def _keep_lines(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(json.loads(line) if line.startswith("{") else {"event": line})
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+        self.http.close()
+        self._drain.join()
+
+    def stop(self) -> int:
+        """Ask it to stop; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(PATIENCE_SECONDS)
+        self.http.close()
+        self._drain.join()
+        return code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
+    def create(self, config_id: str) -> dict[str, Any]:
+        """Create a scenario; its tasks and data nodes by config id come with it."""
+        response = self.http.post(f"/api/v1/scenarios?config_id={config_id}")
+        assert response.status_code == 201, response.text
+        scenario: dict[str, Any] = response.json()["scenario"]
+        for kind, plural in (("tasks", "task_of"), ("datanodes", "node_of")):
+            listed = self.http.get(f"/api/v1/{kind}?scenario_id={scenario['id']}").json()
+            scenario[plural] = {item["config_id"]: item["id"] for item in listed["results"]}
+        return scenario
+
+    def submit(self, sequence_id: str, wait: int = PATIENCE_SECONDS) -> dict[str, Any]:
+        """Submit a sequence and return its submission once it has ended."""
+        response = self.http.post(
+            f"/api/v1/sequences/submit/{sequence_id}",
+            headers={"Prefer": f"return=representation, wait={wait}"},
+        )
+        assert response.status_code == 200, response.text
+        submission: dict[str, Any] = response.json()["submission"]
+        return submission
+
+    def jobs(self, submission: dict[str, Any]) -> list[dict[str, Any]]:
+        found = self.http.get(f"/api/v1/jobs?submission_id={submission['id']}").json()
+        results: list[dict[str, Any]] = found["results"]
+        return results
