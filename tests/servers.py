@@ -25,9 +25,11 @@ class StartedServer:
         self._app = str(TESTS / "apps" / app) if app.endswith(".py") else app
         self._options = options
         self.lines: list[dict[str, Any]] = []
+        self.http = httpx.Client(timeout=PATIENCE_SECONDS)
         self.start()
 
     def start(self) -> None:
+        """Start a server on the same folder, after `kill` or `stop`."""
         environment = {**os.environ, "PYTHONPATH": str(TESTS)}
         self.process = subprocess.Popen(
             [
@@ -52,7 +54,7 @@ class StartedServer:
         # Nobody else reads what it logs, and a full pipe would stop it.
         self._drain = threading.Thread(target=self._keep_lines, daemon=True)
         self._drain.start()
-        self.http = httpx.Client(base_url=self.address, timeout=PATIENCE_SECONDS)
+        self.http.base_url = httpx.URL(self.address)
 
     def _read_address(self) -> str:
         assert self.process.stderr is not None
@@ -72,19 +74,22 @@ class StartedServer:
             self.lines.append(json.loads(line) if line.startswith("{") else {"event": line})
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """End it as a power cut would; requests under way get no answer."""
         self.process.kill()
         self.process.wait()
-        self.http.close()
-        self._drain.join()
+        self._hang_up()
 
     def stop(self) -> int:
         """Ask it to stop; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE_SECONDS)
-        self.http.close()
-        self._drain.join()
+        self._hang_up()
         return code
+
+    def _hang_up(self) -> None:
+        assert self.process.stderr is not None
+        self._drain.join()
+        self.process.stderr.close()
 
     def __enter__(self) -> Self:
         return self
@@ -97,8 +102,7 @@ class StartedServer:
     ) -> None:
         if self.process.poll() is None:
             self.kill()
-        if self.process.stderr is not None:
-            self.process.stderr.close()
+        self.http.close()
 
     def create(self, config_id: str) -> dict[str, Any]:
         """Create a scenario; its tasks and data nodes by config id come with it."""

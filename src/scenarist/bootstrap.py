@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,10 +20,12 @@ from litestar.concurrency import set_asyncio_executor
 from sqlalchemy.engine import make_url
 
 from scenarist.api.app import create_app
-from scenarist.config import Application
+from scenarist.config import Application, load_app
 from scenarist.db import migrate
 from scenarist.db.engine import Database
+from scenarist.demo.tour import tour
 from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.domain.permissions import ANYONE
 from scenarist.executors.base import Deliver, Executor
 from scenarist.executors.local import LocalExecutor
 from scenarist.orchestrator.loop import Orchestrator
@@ -31,7 +34,7 @@ from scenarist.services.completions import Completions
 from scenarist.services.data_nodes import DataNodeService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
-from scenarist.services.scenarios import ScenarioService
+from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.tasks import TaskService
@@ -143,18 +146,44 @@ def serve(
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
         address = f"http://{host}:{port}"
+        door = uvicorn.Server(
+            uvicorn.Config(
+                server.asgi,
+                http="httptools",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+        # Uvicorn takes signals while it runs, and raises them once more when it has stopped. Before
+        # and after, they must neither be lost nor keep what follows from running.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, door.handle_exit)
         structlog.get_logger(__name__).info("serving", address=address, pid=os.getpid())
         if when_up is not None:
             when_up(server, address)
-        config = uvicorn.Config(
-            server.asgi,
-            http="httptools",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
+        door.run(sockets=[listener])
+
+
+def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
+    """Serve the example application with a new scenario of it, and show what to try."""
+
+    def when_up(server: Server, address: str) -> None:
+        scenario = server.services.scenarios.create(ANYONE, NewScenario(config_id="heating"))
+        tasks = server.services.tasks.list_page(ANYONE, scenario_id=scenario.id, limit=100)
+        nodes = server.services.data_nodes.list_page(ANYONE, scenario_id=scenario.id, limit=100)
+        show(
+            tour(
+                address,
+                scenario.id,
+                sequence_ids={item.name: item.id for item in scenario.sequences},
+                task_ids={item.config_id: item.id for item in tasks.items},
+                data_node_ids={item.config_id: item.id for item in nodes.items},
+            )
         )
-        uvicorn.Server(config).run(sockets=[listener])
+
+    serve(load_app("scenarist.demo.app"), settings, when_up=when_up)
 
 
 def upgrade_database(settings: Settings) -> str | None:
@@ -198,7 +227,7 @@ def configure_logging(log_format: LogFormat) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
 
 
-def _services(
+def _services(  # noqa: PLR0913 - all that services are made of
     application: Application,
     settings: Settings,
     database: Database,
@@ -255,7 +284,7 @@ def _prepare_folder(folder: Path, name: str) -> None:
 
 def _lock(stack: ExitStack, file: Path) -> None:
     """Keep a second server off the database; the lock goes with the process, however it ends."""
-    lock = stack.enter_context(Path(f"{file}.lock").open("a+"))
+    lock = stack.enter_context(open(f"{file}.lock", "a+"))  # noqa: SIM115 - kept open
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -21,7 +21,7 @@ Options = Annotated[str | None, Parameter(show_default=False)]
 
 
 @app.command
-def serve(
+def serve(  # noqa: PLR0913 - one parameter for each option
     application: str,
     /,
     *,

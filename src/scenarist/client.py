@@ -10,7 +10,7 @@ from scenarist import schemas
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 
 if TYPE_CHECKING:
-    import httpx
+    pass
 
 T = TypeVar("T")
 

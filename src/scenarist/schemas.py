@@ -22,7 +22,7 @@ class Request(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """A body that a client sends; an unknown field is an error."""
 
 
-class CreateSequence(Request):
+class CreateSequence(Request, kw_only=True, frozen=True):
     """Groups tasks of a scenario. ``task_ids`` is another name of ``tasks``."""
 
     scenario_id: Annotated[
@@ -39,7 +39,7 @@ class CreateSequence(Request):
     properties: dict[str, Any] = field(default_factory=dict)
 
 
-class CreateScenario(Request):
+class CreateScenario(Request, kw_only=True, frozen=True):
     """Makes a scenario from a config; the config may also be named by the query."""
 
     config_id: Annotated[str | None, Meta(examples=["heating"])] = None
@@ -51,7 +51,7 @@ class CreateScenario(Request):
     ) = None
 
 
-class Submit(Request):
+class Submit(Request, kw_only=True, frozen=True):
     """How to submit; all of it may be left out."""
 
     force: Annotated[bool, Meta(description="Run skippable tasks even when nothing changed.")] = (

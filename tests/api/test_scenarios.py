@@ -1,5 +1,6 @@
 """Scenarios, and what they share, against a started server."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -91,7 +92,8 @@ def test_a_scenario_that_cannot_be_is_refused(
 ) -> None:
     before = len(server.http.get(PATH).json()["results"])
 
-    response = server.http.post(PATH + query, **({} if body is None else {"json": body}))
+    content = None if body is None else json.dumps(body)
+    response = server.http.post(PATH + query, content=content)
 
     assert response.status_code == status
     assert said in response.json()["message"]

@@ -82,7 +82,7 @@ def test_a_function_that_imports_has_no_fault() -> None:
             "no_such_plant.steps:fit",
             "there is no module 'no_such_plant' in the folders that Python searches",
         ),
-        ("json:dumsp", "there is no 'dumsp' in 'json'; did you mean 'dumps'?"),
+        ("json:dumpss", "there is no 'dumpss' in 'json'; did you mean 'dumps'?"),
         ("json:__name__", "'json:__name__' is of type str, which cannot be called"),
     ],
 )

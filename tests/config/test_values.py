@@ -53,9 +53,9 @@ def test_a_suffix_says_what_a_text_stands_for(text: Any, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x:int", "'x' is not a int; correct it, or write 'x:int:str' if it is plain text"),
-        ("maybe:bool", "'maybe' is not a bool"),
-        ("soon:datetime", "'soon' is not a datetime"),
+        ("x:int", "'x' does not fit ':int'; correct it, or write 'x:int:str' for plain text"),
+        ("maybe:bool", "'maybe' does not fit ':bool'"),
+        ("soon:datetime", "'soon' does not fit ':datetime'"),
         ("TEAM:SCOPE", "'TEAM' is not a scope; use one of SCENARIO, CYCLE, GLOBAL"),
         ("HOURLY:FREQUENCY", "'HOURLY' is not a frequency; use one of DAILY"),
         ("fit:function", "'fit' does not name a function; write 'package.module:name'"),

@@ -43,7 +43,9 @@ def test_work_that_raises_is_undone(notes: Database) -> None:
     assert noted(notes) == []
 
 
-def test_work_that_raises_does_not_undo_the_work_that_shares_its_commit(notes: Database) -> None:
+def test_work_that_raises_does_not_undo_the_work_that_shares_its_commit(  # noqa: C901
+    notes: Database,
+) -> None:
     """The first writer holds the door until all others stand in line behind it."""
     in_line = threading.Barrier(2)
     proceed = threading.Event()

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from builders import Clock, Draft
 from orchestrator.world import World
+from pipelines import mix
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.planning import TaskLinks, order_tasks
 from scenarist.domain.vocabulary import JobStatus
-from pipelines import mix
 
 NODES = 5
 Shape = list[tuple[list[int], list[int]]]  # for each task, the nodes it reads and writes
@@ -79,46 +79,48 @@ def test_any_interleaving_leaves_what_one_after_the_other_leaves(
     failing = set(data.draw(st.lists(st.sampled_from(jobs), max_size=3)))
     expected_values, expected_statuses = serially(shape, submissions, failing)
 
-    with tempfile.TemporaryDirectory() as folder:
-        with Database(f"sqlite:///{folder}/law.db") as database:
-            migrate.upgrade(database)
-            world = World(database, Clock(), Path(folder))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Database(f"sqlite:///{folder}/law.db") as database,
+    ):
+        migrate.upgrade(database)
+        world = World(database, Clock(), Path(folder))
 
-            def build(draft: Draft) -> tuple[list[DataNodeId], list[TaskId]]:
-                nodes = [draft.node(f"node{n}", 100 + n) for n in range(NODES)]
-                tasks = []
-                for number, (reads, writes) in enumerate(shape):
-                    salt = draft.node(f"salt{number}", 1000 + number)
-                    tasks.append(
-                        draft.task(
-                            f"task{number}",
-                            "mix" if len(writes) == 1 else "mix_twice",
-                            [salt, *(nodes[node] for node in reads)],
-                            [nodes[node] for node in writes],
-                        )
+        def build(draft: Draft) -> tuple[list[DataNodeId], list[TaskId]]:
+            nodes = [draft.node(f"node{n}", 100 + n) for n in range(NODES)]
+            tasks = []
+            for number, (reads, writes) in enumerate(shape):
+                salt = draft.node(f"salt{number}", 1000 + number)
+                tasks.append(
+                    draft.task(
+                        f"task{number}",
+                        "mix" if len(writes) == 1 else "mix_twice",
+                        [salt, *(nodes[node] for node in reads)],
+                        [nodes[node] for node in writes],
                     )
-                return nodes, tasks
+                )
+            return nodes, tasks
 
-            nodes, tasks = world.make(build)
-            made = [world.submit(*(tasks[task] for task in order)) for order in submissions]
-            fails = {
-                job_id
-                for number, submission in enumerate(made)
-                for job_id, task in zip(submission.job_ids, submissions[number], strict=True)
-                if (number, task) in failing
-            }
-            world.step()
-            while world.executor.waiting:
-                position = data.draw(st.integers(0, len(world.executor.waiting) - 1))
-                request = world.executor.waiting[position]
-                claim, *_ = world.orchestrator._running[request.number]
-                if claim.id in fails:
-                    world.executor.end(JobEvent.RAISED, position=position)
-                else:
-                    world.executor.run(position)
-                world.clock.advance(timedelta(seconds=1))
-                if data.draw(st.booleans()) or not world.executor.waiting:
-                    world.step()
+        nodes, tasks = world.make(build)
+        made = [world.submit(*(tasks[task] for task in order)) for order in submissions]
+        fails = {
+            job_id
+            for number, submission in enumerate(made)
+            for job_id, task in zip(submission.job_ids, submissions[number], strict=True)
+            if (number, task) in failing
+        }
+        world.step()
+        while world.executor.waiting:
+            position = data.draw(st.integers(0, len(world.executor.waiting) - 1))
+            request = world.executor.waiting[position]
+            claim, *_ = world.orchestrator._running[request.number]
+            if claim.id in fails:
+                world.executor.end(JobEvent.RAISED, position=position)
+            else:
+                world.executor.run(position)
+            world.clock.advance(timedelta(seconds=1))
+            if data.draw(st.booleans()) or not world.executor.waiting:
+                world.step()
 
-            assert [world.statuses(submission) for submission in made] == expected_statuses
-            assert [world.value(node) for node in nodes] == expected_values
+        assert [world.statuses(submission) for submission in made] == expected_statuses
+        assert [world.value(node) for node in nodes] == expected_values

@@ -13,9 +13,9 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import jobs as job_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Job, Submission
+from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
-from scenarist.domain.identifiers import TaskId
 from scenarist.domain.vocabulary import EntityType, JobStatus
 from scenarist.executors.base import Deliver, JobOutcome, JobRequest
 from scenarist.executors.runner import run

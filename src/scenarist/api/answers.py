@@ -1,7 +1,7 @@
 """How the handlers answer: JSON with a tag, lists whole or in pages."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -27,7 +27,7 @@ class PageOf(Protocol[EntityT_co]):
     """A page as the services return it."""
 
     @property
-    def items(self) -> "list[EntityT_co]": ...  # type: ignore[misc]
+    def items(self) -> Sequence[EntityT_co]: ...
 
     @property
     def following(self) -> int | None: ...
@@ -109,11 +109,11 @@ def _read_cursor(cursor: str | None) -> int:
         return 0
     try:
         text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        if text[:1] != b"n" or not text[1:].isdigit() or len(text) > 20:
-            raise ValueError(cursor)
-        return int(text[1:])
     except ValueError:
+        text = b""
+    if text[:1] != b"n" or not text[1:].isdigit() or len(text) > 18:
         raise InvalidError(
             "the cursor is not one of this server; take it from `next` of the page before",
             errors=[{"field": "cursor", "message": "not a cursor of this server"}],
-        ) from None
+        )
+    return int(text[1:])

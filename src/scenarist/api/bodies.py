@@ -38,10 +38,12 @@ def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
         raise InvalidError(
             f"the body does not fit: {fault['message']}{shown}", code="body_invalid", errors=[fault]
         ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError:
         raise InvalidError(
-            f"the body is not JSON: {error or 'it is nested too deeply'}", code="body_malformed"
+            "the body is not JSON that can be read: it is nested too deeply", code="body_malformed"
         ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidError(f"the body is not JSON: {error}", code="body_malformed") from None
 
 
 class _Body(AbstractDTO[Any]):

@@ -28,7 +28,7 @@ def responses(
         described[number] = ResponseSpec(
             data_container=Problem,
             description=_PROBLEMS[number],
-            media_type="application/problem+json",  # type: ignore[arg-type]
+            media_type="application/problem+json",
             generate_examples=False,
         )
     return described

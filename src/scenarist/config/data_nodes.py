@@ -25,7 +25,7 @@ class DataNodeFunctions:
         id: str,
         storage_type: str | None = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node of any storage type, with the properties of that type."""
@@ -55,7 +55,7 @@ class DataNodeFunctions:
         self,
         storage_type: str,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare what data nodes that are configured from now on take where nothing is given."""
@@ -66,10 +66,10 @@ class DataNodeFunctions:
         id: str,
         default_path: str | None = None,
         encoding: str | None = None,
-        has_header: bool | None = None,
+        has_header: bool | str | None = None,
         exposed_type: str | type | None = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that keeps a table as CSV.
@@ -97,7 +97,7 @@ class DataNodeFunctions:
         encoder: Function | type | None = None,
         decoder: Function | type | None = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that keeps a value as JSON.
@@ -128,7 +128,7 @@ class DataNodeFunctions:
         write_kwargs: Mapping[str, Any] | None = None,
         exposed_type: str | type | None = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that keeps a table as Parquet."""
@@ -150,11 +150,11 @@ class DataNodeFunctions:
         self,
         id: str,
         default_path: str | None = None,
-        has_header: bool | None = None,
+        has_header: bool | str | None = None,
         sheet_name: str | Sequence[str] | None = None,
         exposed_type: Any = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that keeps sheets as Excel. Not served yet: `check` says so."""
@@ -178,7 +178,7 @@ class DataNodeFunctions:
         read_fct_args: Sequence[Any] | None = None,
         write_fct_args: Sequence[Any] | None = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node with functions of its own. Not served yet: `check` says so."""
@@ -199,7 +199,7 @@ class DataNodeFunctions:
         id: str,
         default_data: Any = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node whose value is kept in the database, whatever its size."""
@@ -213,7 +213,7 @@ class DataNodeFunctions:
         default_path: str | None = None,
         default_data: Any = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that keeps any Python value."""
@@ -236,14 +236,14 @@ class DataNodeFunctions:
         db_username: str | None = None,
         db_password: str | None = None,
         db_host: str | None = None,
-        db_port: int | None = None,
+        db_port: int | str | None = None,
         db_driver: str | None = None,
         sqlite_folder_path: str | None = None,
         sqlite_file_extension: str | None = None,
         db_extra_args: Mapping[str, Any] | None = None,
         exposed_type: str | type | None = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that is a table of a database. Not served yet: `check` says so."""
@@ -278,14 +278,14 @@ class DataNodeFunctions:
         db_username: str | None = None,
         db_password: str | None = None,
         db_host: str | None = None,
-        db_port: int | None = None,
+        db_port: int | str | None = None,
         db_driver: str | None = None,
         sqlite_folder_path: str | None = None,
         sqlite_file_extension: str | None = None,
         db_extra_args: Mapping[str, Any] | None = None,
         exposed_type: str | type | None = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that is read by a query. Not served yet: `check` says so."""
@@ -320,11 +320,11 @@ class DataNodeFunctions:
         db_username: str | None = None,
         db_password: str | None = None,
         db_host: str | None = None,
-        db_port: int | None = None,
+        db_port: int | str | None = None,
         db_driver: str | None = None,
         db_extra_args: Mapping[str, Any] | None = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that is a MongoDB collection. Not served yet: `check` says so."""
@@ -357,7 +357,7 @@ class DataNodeFunctions:
         aws_s3_get_object_parameters: Mapping[str, Any] | None = None,
         aws_s3_put_object_parameters: Mapping[str, Any] | None = None,
         scope: Scope | str | None = None,
-        validity_period: timedelta | None = None,
+        validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare a data node that is an object of S3. Not served yet: `check` says so."""

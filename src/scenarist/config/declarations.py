@@ -156,9 +156,9 @@ class Declarations:
         """
         self.require_open()
         present: dict[str, Any] = dict(getattr(scenario, table))
+        known = ", ".join(map(repr, present)) or "none"
         for name in names:
             if name not in present:
-                known = ", ".join(map(repr, present)) or "none"
                 raise InvalidError(
                     f"scenario {scenario.id!r} has no {name!r} in its {table}; it has {known}"
                 )

@@ -78,7 +78,7 @@ class ScenarioConfig(Entry):
         used = [node for task in self.tasks for node in (*task.inputs, *task.outputs)]
         return tuple(dict.fromkeys((*used, *self.additional_data_nodes)))
 
-    def add_sequences(self, sequences: Mapping[str, TaskConfig | Sequence[TaskConfig]]) -> None:
+    def add_sequences(self, sequences: Mapping[str, "Tasks"]) -> None:
         """Add sequences by name; one whose name is taken replaces the earlier one."""
         self.declarations.add_sequences(self, sequences)
 
@@ -102,6 +102,13 @@ class ScenarioConfig(Entry):
             InvalidError: The scenario has no comparator for it.
         """
         self.declarations.remove_from_scenario(self, "comparators", [dn_config_id])
+
+
+DataNodes = DataNodeConfig | str | Sequence[DataNodeConfig | str]
+"""One data node or several, as what a configure function returned or by id."""
+
+Tasks = TaskConfig | str | Sequence[TaskConfig | str]
+"""One task or several, as what a configure function returned or by id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

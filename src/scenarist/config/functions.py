@@ -8,12 +8,13 @@ import traceback
 from difflib import get_close_matches
 from typing import Any
 
-from scenarist.domain.errors import InvalidError
+from scenarist.domain.errors import InvalidError, ScenaristError
 
 _PATH = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _NAME = re.compile(rf"{_PATH}:{_PATH}")
 _DOTTED = re.compile(rf"({_PATH})\.([^\W\d]\w*)")
-_STANDARD_LIBRARY = os.path.dirname(os.__file__)
+_NOT_OWN = ("<frozen", *(os.path.dirname(file) + os.sep for file in (os.__file__, __file__)))
+"""How the files start of code that is not the author's: Python's and this package's."""
 
 
 def function_name(value: object) -> str:
@@ -112,7 +113,10 @@ def _fault_of(function: object, module: object, name: object) -> str | None:
 def _describe(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    text = "".join(traceback.format_exception_only(error)).strip()
+    if isinstance(error, ScenaristError):
+        text = error.message
+    else:
+        text = "".join(traceback.format_exception_only(error)).strip()
     place = _place_of(error)
     return f"{place}: {text}" if place else text
 
@@ -122,8 +126,7 @@ def _place_of(error: BaseException) -> str | None:
     frames = [
         (frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_code.co_filename != __file__
-        and not frame.f_code.co_filename.startswith(("<frozen", _STANDARD_LIBRARY + os.sep))
+        if not frame.f_code.co_filename.startswith(_NOT_OWN)
     ]
     own = [place for place in frames if "site-packages" not in place[0]]
     places = own or frames

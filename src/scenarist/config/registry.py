@@ -13,10 +13,12 @@ from scenarist.config.entries import (
     AuthenticationConfig,
     CoreConfig,
     DataNodeConfig,
+    DataNodes,
     Function,
     JobConfig,
     ScenarioConfig,
     TaskConfig,
+    Tasks,
 )
 from scenarist.config.origins import calling_place
 from scenarist.config.toml_reading import declare_file
@@ -70,13 +72,13 @@ class ConfigRegistry(DataNodeFunctions):
         self,
         id: str,
         function: Function | None = None,
-        input: DataNodeConfig | Sequence[DataNodeConfig] | None = None,  # noqa: A002 - documented
-        output: DataNodeConfig | Sequence[DataNodeConfig] | None = None,
-        skippable: bool | None = None,
+        input: DataNodes | None = None,  # noqa: A002 - documented
+        output: DataNodes | None = None,
+        skippable: bool | str | None = None,
         *,
-        timeout: timedelta | None = None,
-        retries: int | None = None,
-        retry_delay: timedelta | None = None,
+        timeout: timedelta | str | None = None,
+        retries: int | str | None = None,
+        retry_delay: timedelta | str | None = None,
         **properties: Any,
     ) -> TaskConfig:
         """Declare a task.
@@ -105,13 +107,13 @@ class ConfigRegistry(DataNodeFunctions):
     def set_default_task_configuration(  # noqa: PLR0913 - the documented parameters
         self,
         function: Function | None = None,
-        input: DataNodeConfig | Sequence[DataNodeConfig] | None = None,  # noqa: A002 - documented
-        output: DataNodeConfig | Sequence[DataNodeConfig] | None = None,
-        skippable: bool | None = None,
+        input: DataNodes | None = None,  # noqa: A002 - documented
+        output: DataNodes | None = None,
+        skippable: bool | str | None = None,
         *,
-        timeout: timedelta | None = None,
-        retries: int | None = None,
-        retry_delay: timedelta | None = None,
+        timeout: timedelta | str | None = None,
+        retries: int | str | None = None,
+        retry_delay: timedelta | str | None = None,
         **properties: Any,
     ) -> TaskConfig:
         """Declare what tasks that are configured from now on take where nothing is given."""
@@ -130,11 +132,11 @@ class ConfigRegistry(DataNodeFunctions):
     def configure_scenario(
         self,
         id: str,
-        task_configs: TaskConfig | Sequence[TaskConfig] | None = None,
-        additional_data_node_configs: DataNodeConfig | Sequence[DataNodeConfig] | None = None,
+        task_configs: Tasks | None = None,
+        additional_data_node_configs: DataNodes | None = None,
         frequency: Frequency | str | None = None,
         comparators: Mapping[str, Function | Sequence[Function]] | None = None,
-        sequences: Mapping[str, TaskConfig | Sequence[TaskConfig]] | None = None,
+        sequences: Mapping[str, Tasks] | None = None,
         **properties: Any,
     ) -> ScenarioConfig:
         """Declare a scenario.
@@ -158,11 +160,11 @@ class ConfigRegistry(DataNodeFunctions):
 
     def set_default_scenario_configuration(
         self,
-        task_configs: TaskConfig | Sequence[TaskConfig] | None = None,
-        additional_data_node_configs: DataNodeConfig | Sequence[DataNodeConfig] | None = None,
+        task_configs: Tasks | None = None,
+        additional_data_node_configs: DataNodes | None = None,
         frequency: Frequency | str | None = None,
         comparators: Mapping[str, Function | Sequence[Function]] | None = None,
-        sequences: Mapping[str, TaskConfig | Sequence[TaskConfig]] | None = None,
+        sequences: Mapping[str, Tasks] | None = None,
         **properties: Any,
     ) -> ScenarioConfig:
         """Declare what scenarios that are configured from now on take where nothing is given."""
@@ -186,7 +188,7 @@ class ConfigRegistry(DataNodeFunctions):
         read_entity_retry: int | str | None = None,
         mode: str | None = None,
         version_number: str | None = None,
-        force: bool | None = None,
+        force: bool | str | None = None,
         **properties: Any,
     ) -> CoreConfig:
         """Declare the section [CORE]."""

@@ -58,10 +58,11 @@ def toml_text(declarations: Declarations) -> str:
 
 def _values_of(declared: Any) -> dict[str, Any]:
     """Return what was declared under the keys of a file; what is empty is left out."""
+    empty: tuple[Any, ...] = (None, "", (), {}) if isinstance(declared, Entry) else (None,)
     values = {}
     for name in (item.name for item in fields(declared)):
         value = getattr(declared, name)
-        if name not in {"id", "declarations", "properties"} and value not in (None, "", (), {}):
+        if name not in {"id", "declarations", "properties"} and value not in empty:
             values[name] = _with_references(value)
     return {**values, **declared.properties}
 

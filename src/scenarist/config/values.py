@@ -177,5 +177,5 @@ def _read_text(text: str) -> Any:
         return _READERS[suffix](plain)
     except ValueError:
         raise InvalidError(
-            f"{plain!r} is not a {suffix}; correct it, or write '{text}:str' if it is plain text"
+            f"{plain!r} does not fit ':{suffix}'; correct it, or write '{text}:str' for plain text"
         ) from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     and_,
     bindparam,
@@ -64,7 +65,7 @@ class Settled:
     ended_submissions: tuple[SubmissionId, ...]
 
 
-_NUMBERS = bindparam("numbers", expanding=True)
+_NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True)
 _HELD = select(jobs.c.number, jobs.c.attempt).where(
     jobs.c.number.in_(_NUMBERS),
     jobs.c.status == literal_column("'RUNNING'"),
@@ -309,8 +310,8 @@ def _sum_up(
 ) -> tuple[SubmissionId, ...]:
     """Count ended jobs off their submissions; return the submissions that have ended by it."""
     counts: dict[SubmissionId, Counter[JobStatus]] = {}
-    for submission_id, status in ended:
-        counts.setdefault(submission_id, Counter())[status] += 1
+    for submission_id, job_status in ended:
+        counts.setdefault(submission_id, Counter())[job_status] += 1
     rows = []
     done: list[SubmissionId] = []
     for submission_id, unfinished, failed, canceled in connection.execute(

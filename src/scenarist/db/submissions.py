@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    insert,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db.data_nodes import READ, WRITE
@@ -313,15 +321,17 @@ def _has_status(status: SubmissionStatus) -> Any:
     if status.is_finished:
         return submissions.c.status == status
     # The jobs tell: the first of RUNNING, PENDING, BLOCKED that one of them has.
-    of_it = jobs.c.submission_id == submissions.c.id
-    ranks = (JobStatus.RUNNING, JobStatus.PENDING, JobStatus.BLOCKED)
-    condition = submissions.c.status.is_(None)
-    for rank in ranks:
-        has = select(jobs.c.number).where(of_it, jobs.c.status == rank).exists()
-        if rank == status:
-            return condition & has
-        condition = condition & ~has
-    return condition
+    conditions: list[ColumnElement[bool]] = [submissions.c.status.is_(None)]
+    for rank in (SubmissionStatus.RUNNING, SubmissionStatus.PENDING, SubmissionStatus.BLOCKED):
+        has = (
+            select(jobs.c.number)
+            .where(jobs.c.submission_id == submissions.c.id, jobs.c.status == str(rank))
+            .exists()
+        )
+        if rank is status:
+            return and_(*conditions, has)
+        conditions.append(~has)
+    return and_(*conditions)
 
 
 def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Submission]:
@@ -352,8 +362,3 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Submission]:
         )
         for row in rows
     ]
-
-
-def count_under_way(connection: Connection) -> int:
-    query = select(func.count()).select_from(submissions).where(submissions.c.status.is_(None))
-    return connection.execute(query).scalar_one()

@@ -69,7 +69,8 @@ def lets_followers_run(status: JobStatus) -> bool:
 
 def retry_delay(attempt: int, base: timedelta) -> timedelta:
     """Return how long a job waits before the attempt that follows, doubling each time."""
-    return min(base * 2 ** min(attempt - 1, 20), timedelta(hours=1))
+    doublings: int = 2 ** min(attempt - 1, 20)
+    return min(base * doublings, timedelta(hours=1))
 
 
 def roll_up_ended(*, failed: int, canceled: int) -> SubmissionStatus:

@@ -114,7 +114,8 @@ class Orchestrator:
             Whether anything was settled or claimed.
 
         Raises:
-            UnavailableError: The database refused; the outcomes are kept for the next step.
+            UnavailableError: The database refused. After this and any other error nothing was
+                recorded, and the outcomes are kept for the next step.
         """
         executor = self._executor
         if executor is None:
@@ -124,20 +125,20 @@ class Orchestrator:
         if not outcomes and not slots:
             return False
         now = self._now()
-        ending = [
-            settlement_of(*self._running[outcome.number], outcome, now)
-            for outcome in outcomes
-            if outcome.number in self._running
-        ]
+        ending = []
+        for outcome in outcomes:
+            running = self._running.get(outcome.number)
+            if running is not None and running[0].attempt == outcome.attempt:
+                ending.append(settlement_of(*running, outcome, now))
         try:
             settled, taken = self._database.write(
                 lambda connection: self._record(connection, ending, slots, now)
             )
-        except UnavailableError:
+        except BaseException:
             self._outcomes.extendleft(reversed(outcomes))
             raise
-        for outcome in outcomes:
-            self._running.pop(outcome.number, None)
+        for item in ending:
+            del self._running[item.number]
         for claim, recipe, request in taken:
             self._running[claim.number] = (claim, recipe, request)
         executor.submit([request for _, _, request in taken])
@@ -186,7 +187,7 @@ class Orchestrator:
                 _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
                 threading.Event().wait(_RETRY_SECONDS)
                 self._something.set()
-            except Exception:
+            except Exception:  # noqa: BLE001 - the loop outlives whatever a step trips over
                 _log.exception("step failed")
                 threading.Event().wait(_RETRY_SECONDS)
                 self._something.set()

@@ -1,0 +1,209 @@
+"""The functions behind the tasks of the example: plain Python that knows nothing of a server."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TypedDict
+
+import numpy as np
+import pandas as pd
+
+from scenarist.demo.assumptions import Assumptions
+
+BASE_CELSIUS = (65 - 32) * 5 / 9
+"""65 °F: a day that is warmer needs no heating (the base of the US National Weather Service)."""
+
+MOST_DAYS = 366
+"""The longest horizon: further away, the trend of four years says nothing."""
+
+_DAYS_A_YEAR = 365.25
+_HARMONICS = (1, 2)
+
+
+class DayTemperature(TypedDict):
+    date: str
+    temp_celsius: float
+
+
+class DayDemand(TypedDict):
+    date: str
+    degree_days: float
+    mwh: float
+
+
+class Delivery(TypedDict):
+    date: str
+    mwh: float
+
+
+class Plan(TypedDict):
+    deliveries: list[Delivery]
+    demand_mwh: float
+    delivered_mwh: float
+    fuel_cost: float
+    delivery_cost: float
+    total_cost: float
+
+
+class CostComparison(TypedDict):
+    total_cost: list[float]
+    difference_to_first: list[float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeasonModel:
+    """The mean temperature of a day as a straight line and two waves over the year.
+
+    Args:
+        coefficients: In °C: the level on the first day, the change a year, then the sine and
+            cosine of the wave of a year, and those of the wave of half a year.
+        typical_error_celsius: The root of the mean squared error on the days it was fitted to.
+    """
+
+    first_day: date
+    last_day: date
+    coefficients: tuple[float, ...]
+    typical_error_celsius: float
+
+
+def clean_weather(weather: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean temperature of each day, in order, without gaps.
+
+    The mean is halfway between highest and lowest, as weather services define it for degree
+    days. Of a repeated day the last row counts; a missing day lies between its neighbours.
+    """
+    mean = (weather["temp_max"] + weather["temp_min"]) / 2
+    days = pd.Series(mean.to_numpy(), index=pd.to_datetime(weather["date"])).dropna()
+    if days.empty:
+        raise ValueError("the weather has no day with temp_max and temp_min; give it at least one")
+    days = days[~days.index.duplicated(keep="last")].sort_index().asfreq("D").interpolate()
+    return pd.DataFrame({"date": days.index, "temp_celsius": days.to_numpy().round(2)})
+
+
+def fit_seasons(history: pd.DataFrame) -> SeasonModel:
+    """Fit the seasons and the trend by least squares."""
+    days = pd.to_datetime(history["date"])
+    observed = history["temp_celsius"].to_numpy(dtype=float)
+    terms = _terms((days - days.iloc[0]).dt.days.to_numpy(dtype=float))
+    if len(observed) < 2 * _DAYS_A_YEAR:
+        raise ValueError(
+            f"the history has {len(observed)} days; two years are needed to tell the seasons from "
+            "the trend"
+        )
+    coefficients = np.linalg.lstsq(terms, observed)[0]
+    error = np.sqrt(np.mean((terms @ coefficients - observed) ** 2))
+    return SeasonModel(
+        first_day=days.iloc[0].date(),
+        last_day=days.iloc[-1].date(),
+        coefficients=tuple(coefficients.tolist()),
+        typical_error_celsius=round(float(error), 2),
+    )
+
+
+def predict_temperature(model: SeasonModel, horizon: int) -> list[DayTemperature]:
+    """Predict the mean temperature of each day after the history.
+
+    Args:
+        horizon: How many days, 1 to 366.
+    """
+    if type(horizon) is not int or not 1 <= horizon <= MOST_DAYS:
+        raise ValueError(f"the horizon is {horizon!r}; give whole days, 1 to {MOST_DAYS}")
+    dates = [model.last_day + timedelta(days=number) for number in range(1, horizon + 1)]
+    ages = np.array([(day - model.first_day).days for day in dates], dtype=float)
+    temperatures = (_terms(ages) @ np.array(model.coefficients)).tolist()
+    return [
+        {"date": day.isoformat(), "temp_celsius": round(temperature, 2)}
+        for day, temperature in zip(dates, temperatures, strict=True)
+    ]
+
+
+def estimate_demand(
+    forecast: Sequence[DayTemperature], assumptions: Mapping[str, object]
+) -> list[DayDemand]:
+    """Turn temperatures into the fuel that the plant will burn, in MWh a day."""
+    assumed = Assumptions.read(assumptions)
+    demand: list[DayDemand] = []
+    for day in forecast:
+        degree_days = heating_degree_days(day["temp_celsius"] + assumed.warming_celsius)
+        demand.append(
+            {
+                "date": day["date"],
+                "degree_days": round(degree_days, 2),
+                "mwh": round(degree_days * assumed.mwh_per_degree_day, 1),
+            }
+        )
+    return demand
+
+
+def heating_degree_days(temp_celsius: float) -> float:
+    """Return how far a day's mean temperature lies below 65 °F, in °C; zero when it is above.
+
+    The definition is that of the US National Weather Service, in °C and not rounded.
+    """
+    return max(0.0, BASE_CELSIUS - temp_celsius)
+
+
+def plan_fuel(demand: Sequence[DayDemand], assumptions: Mapping[str, object]) -> Plan:
+    """Plan the fewest deliveries that keep the plant burning, in MWh and dollars.
+
+    A delivery comes in the morning of the first day that the store would not last, and fills it,
+    or brings what is needed to the end. Each comes as late and lasts as long as can be, so no
+    plan needs fewer; and none buys less, because nothing is left over but unused stock.
+
+    Raises:
+        ValueError: A single day needs more than the store holds.
+    """
+    assumed = Assumptions.read(assumptions)
+    deliveries: list[Delivery] = []
+    stock = round(assumed.stock_mwh, 6)
+    to_come = math.fsum(day["mwh"] for day in demand)
+    for day in demand:
+        needed = day["mwh"]
+        if needed > assumed.storage_mwh:
+            raise ValueError(
+                f"{day['date']} needs {needed} MWh and the store holds {assumed.storage_mwh}; "
+                "give a larger storage_mwh"
+            )
+        if needed > stock:
+            delivered = round(min(assumed.storage_mwh, to_come) - stock, 6)
+            deliveries.append({"date": day["date"], "mwh": delivered})
+            stock += delivered
+        # Rounded, so that an error in the last digit never orders a delivery of next to nothing.
+        stock = round(stock - needed, 6)
+        to_come = round(to_come - needed, 6)
+    return _with_costs(demand, deliveries, assumed)
+
+
+def compare_costs(*plans: Plan) -> CostComparison:
+    """Compare what the plans of several scenarios cost, in dollars."""
+    costs = [plan["total_cost"] for plan in plans]
+    return {
+        "total_cost": costs,
+        "difference_to_first": [round(cost - costs[0], 2) for cost in costs],
+    }
+
+
+def _terms(ages: np.ndarray) -> np.ndarray:
+    """Return what the coefficients multiply, a row for each age in days."""
+    years = ages / _DAYS_A_YEAR
+    columns = [np.ones_like(years), years]
+    for waves in _HARMONICS:
+        columns += [np.sin(2 * np.pi * waves * years), np.cos(2 * np.pi * waves * years)]
+    return np.column_stack(columns)
+
+
+def _with_costs(
+    demand: Sequence[DayDemand], deliveries: list[Delivery], assumed: Assumptions
+) -> Plan:
+    delivered = math.fsum(delivery["mwh"] for delivery in deliveries)
+    fuel_cost = delivered * assumed.price_per_mwh
+    delivery_cost = len(deliveries) * assumed.fee_per_delivery
+    return {
+        "deliveries": deliveries,
+        "demand_mwh": round(math.fsum(day["mwh"] for day in demand), 1),
+        "delivered_mwh": round(delivered, 1),
+        "fuel_cost": round(fuel_cost, 2),
+        "delivery_cost": round(delivery_cost, 2),
+        "total_cost": round(fuel_cost + delivery_cost, 2),
+    }

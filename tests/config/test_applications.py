@@ -1,0 +1,194 @@
+"""Loading what a command line names: a module, a Python file, a TOML file."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scenarist.config import Config, load_app
+from scenarist.domain.errors import InvalidError
+
+OWN_REGISTRY = """
+from scenarist import ConfigRegistry
+
+registry = ConfigRegistry()
+registry.configure_data_node("orders")
+"""
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run in an empty folder, and leave no module or default entry behind."""
+    modules = set(sys.modules)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SCENARIST_CONFIG_PATH", raising=False)
+    monkeypatch.delenv("TAIPY_CONFIG_PATH", raising=False)
+    yield
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
+    (tmp_path / "empty.toml").write_text("")
+    Config.load(str(tmp_path / "empty.toml"))
+
+
+def write(file: str, text: str) -> Path:
+    path = Path(file).absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_a_module_is_imported_from_the_current_folder(tmp_path: Path) -> None:
+    write("plant/__init__.py", "")
+    write("plant/pipeline.py", OWN_REGISTRY)
+
+    app = load_app("plant.pipeline")
+
+    assert list(app.registry.data_nodes) == ["orders"]
+    assert app.search_path == (str(tmp_path),)
+    assert sys.path[0] == str(tmp_path)
+
+
+def test_a_file_is_imported_by_its_name_from_its_folder(tmp_path: Path) -> None:
+    write("apps/my_plant.py", OWN_REGISTRY)
+
+    app = load_app("apps/my_plant.py")
+
+    assert list(app.registry.data_nodes) == ["orders"]
+    assert app.search_path == (str(tmp_path / "apps"),)
+    assert "my_plant" in sys.modules
+
+
+def test_a_file_finds_the_modules_beside_it() -> None:
+    write("apps/my_steps.py", "def fit():\n    pass\n")
+    write(
+        "apps/my_plant.py",
+        "import my_steps\n" + OWN_REGISTRY + "registry.configure_task('fit', my_steps.fit)\n",
+    )
+
+    app = load_app("apps/my_plant.py")
+
+    assert app.registry.tasks["fit"].function == "my_steps:fit"
+    assert app.registry.check() == []
+
+
+def test_a_toml_file_finds_the_modules_beside_it(tmp_path: Path) -> None:
+    write("apps/toml_steps.py", "def fit():\n    pass\n")
+    write("apps/config.toml", "[TASK.fit]\nfunction = 'toml_steps.fit:function'\n")
+
+    app = load_app("apps/config.toml")
+
+    assert app.registry.check() == []
+    assert app.registry is not Config
+    assert app.search_path == (str(tmp_path / "apps"),)
+
+
+def test_an_application_without_a_registry_of_its_own_uses_the_default_one() -> None:
+    write("my_plant.py", "from scenarist import Config\nConfig.configure_data_node('orders')\n")
+
+    app = load_app("my_plant.py")
+
+    assert app.registry is Config
+    assert list(app.registry.data_nodes) == ["orders"]
+
+
+def test_an_application_with_several_registries_is_refused() -> None:
+    write("my_plant.py", OWN_REGISTRY + "other = ConfigRegistry()\n")
+
+    with pytest.raises(InvalidError, match=r"several registries \(registry, other\)"):
+        load_app("my_plant.py")
+
+
+def test_one_registry_under_two_names_is_one() -> None:
+    write("my_plant.py", OWN_REGISTRY + "again = registry\n")
+
+    assert list(load_app("my_plant.py").registry.data_nodes) == ["orders"]
+
+
+@pytest.mark.parametrize("variable", ["SCENARIST_CONFIG_PATH", "TAIPY_CONFIG_PATH"])
+def test_the_file_of_the_environment_is_applied_last(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("my_plant.py", OWN_REGISTRY)
+    write("override.toml", "[DATA_NODE.orders]\nstorage_type = 'csv'\n")
+    monkeypatch.setenv(variable, "override.toml")
+
+    app = load_app("my_plant.py")
+
+    assert app.registry.data_nodes["orders"].storage_type == "csv"
+
+
+def test_a_file_of_the_environment_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write("my_plant.py", OWN_REGISTRY)
+    monkeypatch.setenv("SCENARIST_CONFIG_PATH", "nowhere.toml")
+
+    with pytest.raises(InvalidError, match=r"nowhere\.toml: cannot be read"):
+        load_app("my_plant.py")
+
+
+@pytest.mark.parametrize(
+    ("app", "message"),
+    [
+        ("no_such_plant.pipeline", "there is no module 'no_such_plant'"),
+        ("no_such_plant.py", "there is no file "),
+        ("apps/no_such_plant", "there is no file "),
+        ("no_such_plant.toml", "no_such_plant.toml: cannot be read: No such file"),
+    ],
+)
+def test_an_application_that_is_not_there_is_named(app: str, message: str) -> None:
+    with pytest.raises(InvalidError) as refused:
+        load_app(app)
+
+    assert refused.value.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x = 1\nx = = 2\n", "my_plant.py:2: SyntaxError: invalid syntax"),
+        ("x = 1\nraise ValueError('no')\n", "my_plant.py:2: ValueError: no"),
+        ("import no_such_thing\n", "my_plant.py:1: ModuleNotFoundError: No module named"),
+        (
+            "from scenarist import ConfigRegistry\nConfigRegistry().load('no.toml')\n",
+            "my_plant.py:2: no.toml: cannot be read",
+        ),
+    ],
+)
+def test_an_application_that_fails_is_named_with_its_line(source: str, message: str) -> None:
+    file = write("my_plant.py", source)
+
+    with pytest.raises(InvalidError) as refused:
+        load_app("my_plant.py")
+
+    assert f"{file.parent}/{message}" in refused.value.message
+
+
+def test_a_file_whose_name_is_already_another_module_is_refused() -> None:
+    write("json.py", OWN_REGISTRY)
+
+    with pytest.raises(InvalidError, match="another module is already imported as 'json'"):
+        load_app("json.py")
+
+
+def test_a_file_that_cannot_be_imported_by_its_name_is_refused() -> None:
+    write("my-plant.py", OWN_REGISTRY)
+
+    with pytest.raises(InvalidError, match=r"rename it, like my_app\.py"):
+        load_app("my-plant.py")
+
+
+def test_an_application_may_be_loaded_twice() -> None:
+    write("my_plant.py", OWN_REGISTRY)
+
+    assert load_app("my_plant.py").registry is load_app("my_plant.py").registry
+
+
+def test_importing_the_declarations_brings_no_table_library() -> None:
+    heavy = "{'pandas', 'numpy', 'pyarrow', 'sqlalchemy', 'litestar'}"
+    code = f"import sys, scenarist.config; assert not {heavy} & set(sys.modules)"
+
+    subprocess.run([sys.executable, "-c", code], check=True)

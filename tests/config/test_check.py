@@ -1,0 +1,358 @@
+"""Every mistake is found in one run, at its place, with the way to mend it."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarist.config import ConfigRegistry
+from scenarist.domain.vocabulary import Scope
+
+Declare = Callable[[ConfigRegistry], object]
+
+
+def found(registry: ConfigRegistry) -> list[tuple[str, str]]:
+    """Return the problems, each without the file and line of its declaration."""
+    return [(problem.where.split(": ")[-1], problem.message) for problem in registry.check()]
+
+
+def problems_of(declare: Declare) -> list[tuple[str, str]]:
+    registry = ConfigRegistry()
+    declare(registry)
+    return found(registry)
+
+
+def test_nothing_is_wrong_with_an_empty_registry() -> None:
+    assert ConfigRegistry().check() == []
+
+
+def test_nothing_is_wrong_with_a_sound_pipeline() -> None:
+    registry = ConfigRegistry()
+    orders = registry.configure_csv_data_node("orders", "orders.csv", validity_period=timedelta(1))
+    text = registry.configure_json_data_node("text", encoder=json.JSONEncoder, scope=Scope.GLOBAL)
+    task = registry.configure_task("write", json.dumps, orders, text, True, retries=2)
+    registry.configure_scenario(
+        "plan", [task], frequency="DAILY", comparators={"text": max}, sequences={"all of it": task}
+    )
+    registry.configure_job_executions("standalone", 2)
+    registry.configure_authentication("taipy", {"ines": ["TAIPY_EDITOR"]})
+
+    assert registry.check() == []
+
+
+def test_a_problem_says_in_which_file_and_line_it_was_declared() -> None:
+    registry = ConfigRegistry()
+    line = 1 + test_a_problem_says_in_which_file_and_line_it_was_declared.__code__.co_firstlineno
+    registry.configure_data_node("orders", "cvs")
+
+    (problem,) = registry.check()
+
+    place = str(Path(__file__)).removeprefix(f"{Path.cwd()}/")
+    assert problem.where == f"{place}:{line + 2}: DATA_NODE.orders.storage_type"
+
+
+@pytest.mark.parametrize(
+    ("id", "message"),
+    [
+        ("two words", "'two words' is no id; use letters, digits and underscores"),
+        ("1st", "'1st' is no id"),
+        ("class", "'class' is no id"),
+        ("my_TASK", "the id 'my_TASK' contains TASK, which identifiers reserve; rename it"),
+        ("DATANODE_1", "the id 'DATANODE_1' contains DATANODE"),
+    ],
+)
+def test_an_id_follows_the_rules(id: str, message: str) -> None:
+    (problem,) = problems_of(lambda registry: registry.configure_data_node(id))
+
+    assert problem[0] == f"DATA_NODE.{id}"
+    assert problem[1].startswith(message)
+
+
+def test_an_id_is_used_in_one_family_only() -> None:
+    registry = ConfigRegistry()
+    registry.configure_data_node("sales")
+    registry.configure_task("sales", json.dumps)
+    registry.configure_scenario("sales")
+
+    assert found(registry) == [
+        ("TASK.sales", "the id 'sales' is taken by DATA_NODE.sales; rename one of the two"),
+        ("SCENARIO.sales", "the id 'sales' is taken by DATA_NODE.sales; rename one of the two"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("storage_type", "properties", "problem"),
+    [
+        (
+            "cvs",
+            {},
+            ("storage_type", "unknown storage type 'cvs'; did you mean 'csv'? known are pickle"),
+        ),
+        (
+            "excel",
+            {},
+            (
+                "storage_type",
+                "storage type 'excel' is not available in this version; "
+                "use one of pickle, csv, json, parquet, in_memory",
+            ),
+        ),
+        ("csv", {"exposed_type": "modin"}, ("exposed_type", "unknown type 'modin'; use pandas")),
+        ("csv", {"exposed_type": "json:nope"}, ("exposed_type", "there is no 'nope' in 'json'")),
+        ("csv", {"has_header": "True"}, ("has_header", "'True' is not true or false")),
+        ("csv", {"default_path": 5}, ("default_path", "5 is not a path; write it as text")),
+        ("parquet", {"default_data": 5}, ("default_data", "a table cannot hold 5; give a table")),
+        ("json", {"encoder": "fit"}, ("encoder", "'fit' does not name a function")),
+        ("json", {"decoder": lambda x: x}, ("decoder", "a lambda (in")),
+        ("json", {"decoder": "json:nope"}, ("decoder", "there is no 'nope' in 'json'")),
+    ],
+)
+def test_a_storage_gets_properties_that_it_can_use(
+    storage_type: str, properties: Mapping[str, Any], problem: tuple[str, str]
+) -> None:
+    (only,) = problems_of(lambda r: r.configure_data_node("node", storage_type, **properties))
+
+    assert only[0] == f"DATA_NODE.node.{problem[0]}"
+    assert only[1].startswith(problem[1])
+
+
+@pytest.mark.parametrize(
+    ("storage_type", "properties", "missing"),
+    [
+        ("sql_table", {"db_engine": "sqlite"}, ["db_name", "table_name"]),
+        (
+            "sql_table",
+            {"db_name": "plant", "db_engine": "mysql", "table_name": "plan"},
+            ["db_username", "db_password"],
+        ),
+        (
+            "sql",
+            {"db_name": "plant", "db_engine": "sqlite"},
+            ["read_query", "write_query_builder"],
+        ),
+        ("mongo_collection", {"db_name": "plant"}, ["collection_name"]),
+        (
+            "s3_object",
+            {},
+            [
+                "aws_access_key",
+                "aws_secret_access_key",
+                "aws_s3_bucket_name",
+                "aws_s3_object_key",
+            ],
+        ),
+        ("generic", {}, ["read_fct"]),
+    ],
+)
+def test_each_required_property_that_is_missing_is_named(
+    storage_type: str, properties: Mapping[str, Any], missing: list[str]
+) -> None:
+    problems = problems_of(lambda r: r.configure_data_node("node", storage_type, **properties))
+
+    assert [where for where, _ in problems] == [
+        "DATA_NODE.node.storage_type",
+        *(f"DATA_NODE.node.{key}" for key in missing),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"scope": "TEAM"}, ("scope", "'TEAM' is not a scope; use one of")),
+        ({"validity_period": 5}, ("validity_period", "5 is not a duration")),
+        (
+            {"validity_period": timedelta(0)},
+            ("validity_period", "a period of 0:00:00 cannot be; give more than none"),
+        ),
+    ],
+)
+def test_a_data_node_has_a_scope_and_a_period_that_can_be(
+    given: Mapping[str, Any], problem: tuple[str, str]
+) -> None:
+    (only,) = problems_of(lambda registry: registry.configure_data_node("node", **given))
+
+    assert only[0] == f"DATA_NODE.node.{problem[0]}"
+    assert only[1].startswith(problem[1])
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, ("function", "a task needs a function; name one as 'package.module:name'")),
+        ({"function": lambda: 1}, ("function", "a lambda (in ")),
+        ({"function": "fit"}, ("function", "'fit' does not name a function")),
+        (
+            {"function": "no_such_plant.steps:fit"},
+            ("function", "there is no module 'no_such_plant'"),
+        ),
+        ({"retries": -1}, ("retries", "-1 retries cannot be; give 0 or more")),
+        ({"retries": "two"}, ("retries", "'two' is not a whole number")),
+        ({"skippable": "yes"}, ("skippable", "'yes' is not true or false")),
+        ({"timeout": timedelta(0)}, ("timeout", "a timeout of 0:00:00 cannot be")),
+        ({"retry_delay": timedelta(seconds=-1)}, ("retry_delay", "a delay of -1 day")),
+        ({"input": 5}, ("inputs", "5 is not a data node config; give what configure_*")),
+        (
+            {"input": "order"},
+            ("inputs", "there is no data node 'order' in this registry; did you mean 'orders'?"),
+        ),
+        (
+            {"output": ["orders", "orders"]},
+            ("outputs", "data node 'orders' is named more than once; name each output once"),
+        ),
+    ],
+)
+def test_a_task_is_declared_so_that_it_can_run(
+    given: dict[str, Any], problem: tuple[str, str]
+) -> None:
+    registry = ConfigRegistry()
+    registry.configure_data_node("orders")
+    registry.configure_task("fit", **({"function": json.dumps} | given if given else {}))
+
+    (only,) = found(registry)
+
+    assert only[0] == f"TASK.fit.{problem[0]}"
+    assert only[1].startswith(problem[1])
+
+
+def test_an_entry_given_under_a_misspelt_key_is_found() -> None:
+    registry = ConfigRegistry()
+    node = registry.configure_data_node("orders")
+    registry.configure_task("fit", json.dumps, inptu=node)
+
+    (only,) = found(registry)
+
+    assert only[0] == "TASK.fit.inptu"
+    assert only[1].startswith("'orders:SECTION' refers to an entry, which only inputs, outputs")
+
+
+def test_every_unknown_reference_of_a_list_is_named() -> None:
+    registry = ConfigRegistry()
+    registry.configure_scenario("plan", ["fit", "score"])
+
+    assert found(registry) == [
+        (
+            "SCENARIO.plan.tasks",
+            "there is no task 'fit' in this registry; declare it first; "
+            "there is no task 'score' in this registry; declare it first",
+        )
+    ]
+
+
+def test_a_data_node_cannot_stand_where_a_task_belongs() -> None:
+    registry = ConfigRegistry()
+    node: Any = registry.configure_data_node("orders")
+    registry.configure_scenario("plan", [node])
+
+    (only,) = found(registry)
+
+    assert only[0] == "SCENARIO.plan.tasks"
+    assert "is not a task config" in only[1]
+
+
+@pytest.mark.parametrize(
+    ("declare", "where", "message"),
+    [
+        (
+            lambda r: r.configure_job_executions("sometimes"),
+            "JOB.mode",
+            "'sometimes' is not known here; use one of development, standalone, cluster",
+        ),
+        (
+            lambda r: r.configure_job_executions(max_nb_of_workers=0),
+            "JOB.max_nb_of_workers",
+            "0 is too small; give 1 or more",
+        ),
+        (
+            lambda r: r.configure_job_executions(max_nb_of_workers="two"),
+            "JOB.max_nb_of_workers",
+            "'two' is not a whole number",
+        ),
+        (
+            lambda r: r.configure_authentication("kerberos"),
+            "AUTHENTICATION.protocol",
+            "'kerberos' is not known here; use one of none, local, taipy, ldap, oidc",
+        ),
+        (
+            lambda r: r.configure_authentication("taipy", {"ines": ["EDITOR"]}),
+            "AUTHENTICATION.roles.ines",
+            "'EDITOR' is not known here; use one of TAIPY_READER",
+        ),
+        (
+            lambda r: r.configure_authentication("taipy", {"ines": "TAIPY_EDITOR"}),
+            "AUTHENTICATION.roles.ines",
+            "'TAIPY_EDITOR' is not a list of roles; write it in brackets",
+        ),
+        (
+            lambda r: r.configure_authentication("taipy", passwords="secret"),
+            "AUTHENTICATION.passwords",
+            "is not a table; write it as [AUTHENTICATION.passwords]",
+        ),
+        (
+            lambda r: r.configure_authentication("taipy", auth_session_duration=0),
+            "AUTHENTICATION.auth_session_duration",
+            "0 is too small; give 1 or more",
+        ),
+    ],
+)
+def test_a_section_holds_what_the_server_knows(declare: Declare, where: str, message: str) -> None:
+    (only,) = problems_of(declare)
+
+    assert only[0] == where
+    assert only[1].startswith(message)
+
+
+def test_every_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH", raising=False)
+    registry = ConfigRegistry()
+    registry.configure_data_node("a", headers={"x": ["ENV[NO_SUCH]", "ENV[NO_SUCH]:int"]})
+    registry.configure_job_executions(max_nb_of_workers="ENV[NO_SUCH]:int")
+    registry.configure_authentication("ENV[NO_SUCH]")
+    registry.configure_task("fit", json.dumps, retries="ENV[NO_SUCH]:int")
+
+    assert sorted(found(registry)) == [
+        (where, "the environment variable NO_SUCH is not set; set it before the start")
+        for where in (
+            "AUTHENTICATION.protocol",
+            "DATA_NODE.a.headers",
+            "DATA_NODE.a.headers",
+            "JOB.max_nb_of_workers",
+            "TASK.fit.retries",
+        )
+    ]
+
+
+def test_the_value_of_a_variable_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKERS", "0")
+    registry = ConfigRegistry()
+    registry.configure_job_executions(max_nb_of_workers="ENV[WORKERS]:int")
+
+    assert found(registry) == [("JOB.max_nb_of_workers", "0 is too small; give 1 or more")]
+
+
+def test_all_mistakes_are_found_in_one_run() -> None:
+    registry = ConfigRegistry()
+    registry.configure_data_node("bad id", "cvs", scope="TEAM")
+    registry.configure_task("fit", lambda: 1, "nope", retries=-1)
+    registry.configure_scenario("plan", ["fit", "score"], frequency="HOURLY")
+
+    assert sorted(where for where, _ in found(registry)) == [
+        "DATA_NODE.bad id",
+        "DATA_NODE.bad id.scope",
+        "DATA_NODE.bad id.storage_type",
+        "SCENARIO.plan.frequency",
+        "SCENARIO.plan.tasks",
+        "TASK.fit.function",
+        "TASK.fit.inputs",
+        "TASK.fit.retries",
+    ]
+
+
+def test_a_mistake_that_was_configured_anew_is_gone() -> None:
+    registry = ConfigRegistry()
+    registry.configure_task("fit", lambda: 1, "nope")
+    registry.configure_task("fit", json.dumps)
+
+    assert registry.check() == []

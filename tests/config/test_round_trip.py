@@ -1,0 +1,140 @@
+"""Whatever is declared in Python comes back from the file that it is exported to."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenarist.config import ConfigRegistry, DataNodeConfig, ScenarioConfig, TaskConfig
+from scenarist.domain.vocabulary import Frequency, Scope
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
+WORDS = TEXTS | st.sampled_from(["1:int", "x:str", "a:SECTION", "ENV[A]:int", "ENV[A]:class", ":"])
+SCALARS = (
+    WORDS
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.datetimes(timezones=st.none() | st.just(UTC))
+    | st.dates()
+    | st.times()
+    | st.timedeltas()
+    | st.sampled_from(Scope)
+    | st.sampled_from(Frequency)
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+PROPERTIES: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    TEXTS.map("own {}".format), VALUES, max_size=3
+)
+FUNCTIONS = st.sampled_from(["json:dumps", "plant.steps:fit", "plant:int", "plant:function"])
+DURATIONS = st.none() | st.timedeltas()
+
+
+@st.composite
+def registries(draw: st.DrawFn) -> ConfigRegistry:
+    registry = ConfigRegistry()
+    registry.configure_global_app(**draw(PROPERTIES))
+    registry.configure_core(version_number=draw(WORDS), **draw(PROPERTIES))
+    registry.configure_job_executions(draw(WORDS), draw(st.none() | st.integers()))
+    roles = st.dictionaries(TEXTS, st.lists(TEXTS, max_size=2), max_size=2)
+    registry.configure_authentication(draw(WORDS), draw(roles), secret_key=draw(WORDS))
+    nodes = [
+        registry.configure_data_node(
+            f"node_{number}",
+            draw(st.sampled_from(["csv", "pickle", "json"])),
+            draw(st.sampled_from(Scope)),
+            draw(DURATIONS),
+            default_data=draw(st.none() | VALUES),
+            **draw(PROPERTIES),
+        )
+        for number in range(draw(st.integers(1, 3)))
+    ]
+    some_nodes = st.lists(st.sampled_from(nodes), max_size=3)
+    tasks = [
+        registry.configure_task(
+            f"task_{number}",
+            draw(FUNCTIONS),
+            draw(some_nodes),
+            draw(some_nodes),
+            draw(st.booleans()),
+            timeout=draw(DURATIONS),
+            retries=draw(st.integers()),
+            retry_delay=draw(st.timedeltas()),
+            **draw(PROPERTIES),
+        )
+        for number in range(draw(st.integers(1, 3)))
+    ]
+    some_tasks = st.lists(st.sampled_from(tasks), max_size=3)
+    registry.configure_scenario(
+        "scenario",
+        draw(some_tasks),
+        draw(some_nodes),
+        draw(st.none() | st.sampled_from(Frequency)),
+        draw(st.dictionaries(TEXTS, st.lists(FUNCTIONS, max_size=2), max_size=2)),
+        draw(st.dictionaries(TEXTS, some_tasks, max_size=2)),
+        **draw(PROPERTIES),
+    )
+    return registry
+
+
+def plain(value: Any) -> Any:
+    """Return entries as data, because they themselves are equal when their ids are."""
+    match value:
+        case DataNodeConfig() | TaskConfig() | ScenarioConfig():
+            names = [item.name for item in fields(value) if item.name != "declarations"]
+            return {name: plain(getattr(value, name)) for name in names}
+        case Mapping():
+            return {key: plain(item) for key, item in value.items()}
+        case tuple() | list():
+            return [type(value).__name__, *map(plain, value)]
+        case _:
+            return type(value), value
+
+
+def content(registry: ConfigRegistry) -> list[Any]:
+    # Lists, so that the order of declaration counts.
+    return [
+        [list(entries), plain(entries)]
+        for entries in (registry.data_nodes, registry.tasks, registry.scenarios)
+    ] + [
+        registry.core,
+        registry.jobs,
+        registry.authentication,
+        plain(registry.global_app),
+        plain(registry.settings),
+    ]
+
+
+@given(registries())
+def test_an_exported_registry_loads_back_as_it_was(registry: ConfigRegistry) -> None:
+    again = ConfigRegistry()
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder) / "config.toml")
+        registry.export(file)
+        again.load(file)
+
+    assert content(again) == content(registry)
+
+
+def test_a_default_that_came_after_an_entry_is_not_taken_by_it_on_the_way_back(
+    tmp_path: Path,
+) -> None:
+    registry = ConfigRegistry()
+    registry.configure_data_node("a")
+    registry.set_default_data_node_configuration("pickle", Scope.GLOBAL, timedelta(days=1))
+    again = ConfigRegistry()
+
+    registry.export(str(tmp_path / "config.toml"))
+    again.load(str(tmp_path / "config.toml"))
+
+    assert content(again) == content(registry)

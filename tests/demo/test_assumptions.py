@@ -1,0 +1,41 @@
+"""The what-if input: what is taken from JSON, and what is refused."""
+
+import pytest
+
+from scenarist.demo.assumptions import Assumptions
+
+
+def test_what_is_not_given_has_its_default() -> None:
+    assumptions = Assumptions.read({"warming_celsius": -3})
+
+    assert assumptions == Assumptions(
+        warming_celsius=-3,
+        mwh_per_degree_day=12.0,
+        price_per_mwh=85.0,
+        fee_per_delivery=2500.0,
+        storage_mwh=900.0,
+        stock_mwh=300.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"prize": 1}, "there is no assumption 'prize'; known are warming_celsius, "),
+        ({"price_per_mwh": "85"}, "assumption price_per_mwh is '85'; give a number"),
+        ({"price_per_mwh": True}, "assumption price_per_mwh is True; give a number"),
+        ({"price_per_mwh": float("nan")}, "assumption price_per_mwh is nan; give a number"),
+        ({"price_per_mwh": -1}, "assumption price_per_mwh is -1; give 0 or more"),
+        ({"stock_mwh": 901}, "assumption stock_mwh is 901, more than the 900.0 of storage_mwh"),
+    ],
+)
+def test_an_impossible_assumption_is_refused_by_name(
+    given: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Assumptions.read(given)
+
+
+def test_assumptions_that_are_no_object_are_refused() -> None:
+    with pytest.raises(TypeError, match=r'the assumptions are \[1\]; give them as {"name": number'):
+        Assumptions.read([1])

@@ -1,0 +1,132 @@
+"""Promises 1 and 2: a server that is killed loses nothing that it acknowledged."""
+
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from servers import PATIENCE_SECONDS, StartedServer
+
+pytestmark = pytest.mark.e2e
+
+SCENARIOS = 10
+SUBMISSIONS = 200
+
+
+def test_a_server_killed_under_200_submissions_completes_them_all_after_a_new_start(
+    tmp_path: Path,
+) -> None:
+    with StartedServer(tmp_path) as server:
+        scenarios = [server.create("counting") for _ in range(SCENARIOS)]
+        for number, scenario in enumerate(scenarios):
+            node = scenario["node_of"]["counter"]
+            written = server.http.put(
+                f"/api/v1/datanodes/{node}/write", json=str(tmp_path / f"runs{number}")
+            )
+            assert written.status_code == 200
+        sequences = [scenario["sequences"]["all"]["id"] for scenario in scenarios]
+        acknowledged: list[str] = []
+
+        def submit(number: int) -> None:
+            where = f"/api/v1/sequences/submit/{sequences[number % SCENARIOS]}"
+            try:
+                response = server.http.post(where, headers={"Idempotency-Key": f"no. {number}"})
+            except httpx.TransportError:
+                return
+            assert response.status_code == 204
+            acknowledged.append(response.headers["location"])
+
+        with ThreadPoolExecutor(16) as threads:
+            futures = [threads.submit(submit, number) for number in range(SUBMISSIONS)]
+            while len(acknowledged) < SUBMISSIONS // 2:
+                time.sleep(0.001)
+            server.kill()
+            for future in futures:
+                future.result()
+        before = len(acknowledged)
+        server.start()
+        for number in range(SUBMISSIONS):
+            submit(number)
+
+        wait_until_nothing_is_under_way(server)
+
+        assert before >= SUBMISSIONS // 2
+        assert len(set(acknowledged)) == SUBMISSIONS
+        submissions = [server.http.get(where).json()["submission"] for where in acknowledged]
+        assert {submission["status"] for submission in submissions} == {"COMPLETED"}
+        with sqlite3.connect(tmp_path / "scenarist.db") as connection:
+            jobs = connection.execute("SELECT count(*) FROM jobs").fetchone()
+            edits = connection.execute(
+                "SELECT count(job_id), count(DISTINCT job_id) FROM edits WHERE job_id IS NOT NULL"
+            ).fetchone()
+            leftovers = connection.execute(
+                "SELECT (SELECT count(*) FROM job_holds), (SELECT count(*) FROM job_waits)"
+            ).fetchone()
+        connection.close()
+        assert jobs == (SUBMISSIONS,)
+        assert edits == (SUBMISSIONS, SUBMISSIONS)
+        assert leftovers == (0, 0)
+        runs = sum(
+            len((tmp_path / f"runs{number}").read_text().splitlines())
+            for number in range(SCENARIOS)
+        )
+        assert SUBMISSIONS <= runs <= SUBMISSIONS + 2 * 64  # what ran at the kill ran again
+
+
+def test_workers_die_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    with StartedServer(tmp_path) as server:
+        chain = server.create("chain")
+        server.submit(chain["sequences"]["half"]["id"])
+        children = Path(f"/proc/{server.process.pid}/task").glob("*/children")
+        workers = [worker for file in children for worker in file.read_text().split()]
+
+        server.kill()
+
+        assert len(workers) == 2
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while any(is_alive(worker) for worker in workers):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_a_server_that_is_asked_to_stop_hands_back_what_it_ran(tmp_path: Path) -> None:
+    with StartedServer(tmp_path) as server:
+        gated = server.create("gated")
+        gate = tmp_path / "gate"
+        server.http.put(
+            f"/api/v1/datanodes/{gated['node_of']['gate']}/write", json=str(gate)
+        )
+        where = server.http.post(
+            f"/api/v1/sequences/submit/{gated['sequences']['all']['id']}"
+        ).headers["location"]
+        while server.http.get(where).json()["submission"]["status"] != "RUNNING":
+            time.sleep(0.005)
+
+        assert server.stop() == 0
+
+        with sqlite3.connect(tmp_path / "scenarist.db") as connection:
+            assert connection.execute("SELECT status FROM jobs").fetchall() == [("PENDING",)]
+        connection.close()
+        gate.touch()
+        server.start()
+        wait_until_nothing_is_under_way(server)
+        assert server.http.get(where).json()["submission"]["status"] == "COMPLETED"
+
+
+def wait_until_nothing_is_under_way(server: StartedServer) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for status in ("RUNNING", "PENDING", "BLOCKED"):
+        while server.http.get(f"/api/v1/submissions?status={status}&limit=1").json()["results"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def is_alive(process_id: str) -> bool:
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

@@ -1,0 +1,162 @@
+"""What a start that cannot be says: one clear line, and an exit code that is not zero."""
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from servers import TESTS, StartedServer
+
+pytestmark = pytest.mark.e2e
+
+WORKSHOP = str(TESTS / "apps" / "workshop.py")
+
+
+def scenarist(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "scenarist", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def refusal(folder: Path, *arguments: str) -> str:
+    code, out, err = scenarist(folder, "serve", *arguments)
+    assert (code, out) == (1, "")
+    assert err.startswith("scenarist: ")
+    assert err.count("\n") == 1, err
+    return err
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        said = refusal(tmp_path, WORKSHOP, f"--port={port}")
+
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in said
+    assert not (tmp_path / ".scenarist").exists()
+
+
+def test_a_database_of_a_newer_version(tmp_path: Path) -> None:
+    with StartedServer(tmp_path) as server:
+        server.stop()
+    with sqlite3.connect(tmp_path / "scenarist.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    said = refusal(
+        tmp_path, WORKSHOP, "--port=0", f"--database=sqlite:///{tmp_path}/scenarist.db"
+    )
+
+    assert "is of a newer version of Scenarist (revision 9999)" in said
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database at all, only a few notes. " * 30)
+
+    said = refusal(tmp_path, WORKSHOP, "--port=0", "--database=sqlite:///notes.txt")
+
+    assert "file is not a database" in said
+
+
+def test_a_database_that_another_server_uses(tmp_path: Path) -> None:
+    with StartedServer(tmp_path) as server:
+        said = refusal(
+            tmp_path, WORKSHOP, "--port=0", f"--database=sqlite:///{tmp_path}/scenarist.db"
+        )
+
+        assert f"is in use by another server (process {server.process.pid})" in said
+        assert server.http.get("/readyz").status_code == 200
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "wall").write_text("a file where a folder should be")
+
+    said = refusal(tmp_path, WORKSHOP, "--port=0", "--storage=wall/data")
+
+    assert "the storage folder" in said
+    assert "cannot be written: Not a directory" in said
+
+
+def test_a_configuration_that_cannot_work_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "app.toml").write_text(
+        '[DATA_NODE.a]\nstorage_type = "csw"\n\n'
+        '[TASK.t]\nfunction = "nowhere.to_be:found:function"\ninputs = ["b:SECTION"]\n'
+    )
+
+    code, _, err = scenarist(tmp_path, "serve", "app.toml", "--port=0")
+
+    assert code == 1
+    assert "csw" in err
+    assert "nowhere" in err
+    assert "DATA_NODE.a" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / ".scenarist").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing.py"], "missing.py"),
+        (["no.such.module"], "there is no module 'no'"),
+        ([WORKSHOP, "--workers=0"], "at least one worker"),
+        ([WORKSHOP, "--port=99999"], "from 0 to 65535"),
+        ([WORKSHOP, "--database=mysql://me:secret@there/db"], "no database of kind 'mysql'"),
+        ([WORKSHOP, "--time-zone=Mars/Olympus"], "no time zone named 'Mars/Olympus'"),
+    ],
+)
+def test_an_option_that_cannot_be(tmp_path: Path, arguments: list[str], said: str) -> None:
+    told = refusal(tmp_path, *arguments)
+
+    assert said in told
+    assert "secret" not in told
+
+
+def test_an_unknown_command_is_told_with_exit_code_not_zero(tmp_path: Path) -> None:
+    code, out, err = scenarist(tmp_path, "sreve", WORKSHOP)
+
+    assert code != 0
+    assert "sreve" in out + err
+
+
+def test_check_finds_nothing_wrong_with_what_can_be_served(tmp_path: Path) -> None:
+    code, out, _ = scenarist(tmp_path, "check", WORKSHOP)
+
+    assert code == 0
+    assert "can be served: 11 scenario configs" in out
+
+
+def test_check_lists_every_mistake(tmp_path: Path) -> None:
+    (tmp_path / "app.toml").write_text(
+        '[DATA_NODE.a]\nstorage_type = "csw"\n\n[TASK.t]\nfunction = "nowhere.at_all:function"\n'
+    )
+
+    code, _, err = scenarist(tmp_path, "check", "app.toml")
+
+    assert code == 1
+    assert err.startswith("scenarist: the configuration has 2 mistakes:\n")
+
+
+def test_the_database_can_be_made_and_told_its_revision(tmp_path: Path) -> None:
+    assert scenarist(tmp_path, "db", "current")[1] == "none\n"
+    assert scenarist(tmp_path, "db", "upgrade")[1] == "The database is at revision 0001.\n"
+    assert scenarist(tmp_path, "db", "current")[1] == "0001\n"
+
+
+def test_settings_come_from_the_command_line_then_the_environment_then_the_file(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "app.toml").write_text('[SCENARIST]\nlog_format = "nonsense"\nworkers = 0\n')
+
+    assert "log format" in refusal(tmp_path, "app.toml", "--workers=1")
+    assert "at least one worker" in refusal(tmp_path, "app.toml", "--log-format=text")
