@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,7 @@ REQUEST_THREADS = 16
 """Threads that run the synchronous handlers; each holds one connection for reads."""
 
 _GRACE_SECONDS = 5
+_DEMO = "scenarist.demo.app"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +74,20 @@ def check(application: Application) -> None:
         )
 
 
+def check_apart(app: str) -> None:
+    """Check an application in a process of its own.
+
+    The check imports the functions of tasks, and what they need stays out of the server.
+
+    Raises:
+        InvalidError: As `check`.
+    """
+    command = [sys.executable, "-m", "scenarist", "check", app]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise InvalidError(done.stderr.strip().removeprefix("scenarist: "))
+
+
 @contextmanager
 def open_server(
     application: Application,
@@ -83,14 +99,14 @@ def open_server(
     """Open the database and put all parts together; everything is closed at the end.
 
     Args:
+        application: One that `check` has found nothing wrong with.
         make_executor: Replaces the pool of worker processes. The orchestrator is then attached
             without a thread, so that its steps are taken by hand.
 
     Raises:
-        InvalidError: A setting or the configuration cannot work.
+        InvalidError: A setting cannot work.
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
-    check(application)
     folder = storage_folder(settings)
     _prepare_folder(folder, "storage folder")
     with ExitStack() as stack:
@@ -121,6 +137,7 @@ def open_server(
 
 
 def serve(
+    app: str,
     application: Application,
     settings: Settings,
     *,
@@ -129,6 +146,7 @@ def serve(
     """Serve until a signal says stop.
 
     Args:
+        app: What the application was loaded from.
         when_up: Called with the parts and the address (``http://host:port``) once requests can
             come in.
 
@@ -136,7 +154,7 @@ def serve(
         InvalidError: A setting or the configuration cannot work.
         UnavailableError: The database, the storage folder or the port cannot be used; says why.
     """
-    check(application)
+    check_apart(app)
     configure_logging(settings.log_format)
     with ExitStack() as stack:
         listener = stack.enter_context(_listener(settings))
@@ -183,7 +201,7 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
             )
         )
 
-    serve(load_app("scenarist.demo.app"), settings, when_up=when_up)
+    serve(_DEMO, load_app(_DEMO), settings, when_up=when_up)
 
 
 def upgrade_database(settings: Settings) -> str | None:

@@ -63,7 +63,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
         os.environ,
         loaded.registry.settings,
     )
-    bootstrap.serve(loaded, settings)
+    bootstrap.serve(application, loaded, settings)
 
 
 @app.command

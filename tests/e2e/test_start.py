@@ -122,6 +122,28 @@ def test_an_option_that_cannot_be(tmp_path: Path, arguments: list[str], said: st
     assert "secret" not in told
 
 
+def test_a_server_does_not_import_the_functions_of_tasks(tmp_path: Path) -> None:
+    (tmp_path / "steps.py").write_text(
+        "import os\n\nwith open('importers', 'a') as file:\n    file.write(f'{os.getpid()}\\n')\n"
+        "\n\ndef step():\n    pass\n"
+    )
+    (tmp_path / "app.toml").write_text(
+        '[TASK.t]\nfunction = "steps.step:function"\n\n[SCENARIO.s]\ntasks = ["t:SECTION"]\n'
+    )
+
+    with StartedServer(tmp_path, str(tmp_path / "app.toml")) as server:
+        scenario = server.create("s")
+        done = server.http.post(
+            f"/api/v1/tasks/submit/{scenario['task_of']['t']}", headers={"Prefer": "wait=30"}
+        )
+        submission = server.http.get(done.headers["location"]).json()["submission"]
+        importers = (tmp_path / "importers").read_text().split()
+
+    assert submission["status"] == "COMPLETED"
+    assert str(server.process.pid) not in importers
+    assert len(importers) == 2  # the check, and the worker that ran the job
+
+
 def test_an_unknown_command_is_told_with_exit_code_not_zero(tmp_path: Path) -> None:
     code, out, err = scenarist(tmp_path, "sreve", WORKSHOP)
 

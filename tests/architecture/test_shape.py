@@ -1,0 +1,104 @@
+"""The shape of the code: rules that a machine can hold."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import scenarist
+
+PACKAGE = Path(scenarist.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+VAGUE = {"utils", "util", "helpers", "common", "misc", "manager", "base_service"}
+MODULE_LINES = 400
+FUNCTION_LINES = 60
+
+# The clock is an argument everywhere else. Worker processes stamp what they do; the pool and the
+# composition root are where the clock comes from.
+MAY_READ_THE_CLOCK = {
+    "bootstrap.py",
+    "executors/local.py",
+    "executors/runner.py",
+    "demo/app.py",
+}
+# Signing in and health have no actor yet.
+NO_ACTOR = {"HealthService", "Completions", "Expectation"}
+
+
+def name_of(module: Path) -> str:
+    return module.relative_to(PACKAGE).as_posix()
+
+
+def tree_of(module: Path) -> ast.Module:
+    return ast.parse(module.read_text(), filename=str(module))
+
+
+def functions_of(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_a_module_is_short_and_has_a_telling_name(module: Path) -> None:
+    assert len(module.read_text().splitlines()) <= MODULE_LINES
+    assert module.stem not in VAGUE
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if "migrations" not in module.parts], ids=name_of
+)
+def test_a_function_is_short(module: Path) -> None:
+    lengths = {
+        function.name: (function.end_lineno or 0) - function.lineno + 1
+        for function in functions_of(module)
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > FUNCTION_LINES} == {}
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if name_of(module) != "db/engine.py"], ids=name_of
+)
+def test_only_the_engine_begins_and_commits(module: Path) -> None:
+    called = {
+        node.func.attr
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert not called & {"commit", "begin", "rollback", "begin_nested"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [module for module in MODULES if name_of(module) not in MAY_READ_THE_CLOCK],
+    ids=name_of,
+)
+def test_the_clock_is_an_argument(module: Path) -> None:
+    read = {
+        ast.unparse(node.func)
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert not read & {"datetime.now", "datetime.utcnow", "time.time", "date.today"}
+
+
+@pytest.mark.parametrize("module", sorted((PACKAGE / "services").glob("*.py")), ids=name_of)
+def test_a_use_case_takes_the_actor_first(module: Path) -> None:
+    for node in ast.walk(tree_of(module)):
+        if not isinstance(node, ast.ClassDef) or node.name in NO_ACTOR:
+            continue
+        if not node.name.endswith("Service"):
+            continue
+        for method in node.body:
+            if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
+                parameters = [argument.arg for argument in method.args.args]
+                assert parameters[1:2] == ["actor"], f"{node.name}.{method.name}"
+
+
+@pytest.mark.parametrize("room", sorted(PACKAGE.glob("*/__init__.py")), ids=name_of)
+def test_a_room_says_its_rule(room: Path) -> None:
+    said = ast.get_docstring(tree_of(room)) or ""
+
+    assert "May import:" in said
+    assert "Never here:" in said
