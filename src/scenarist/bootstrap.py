@@ -21,7 +21,7 @@ from litestar.concurrency import set_asyncio_executor
 from sqlalchemy.engine import make_url
 
 from scenarist.api.app import create_app
-from scenarist.config import Application, load_app
+from scenarist.config import Application, load_app, resolve
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
@@ -255,7 +255,7 @@ def _services(  # noqa: PLR0913 - all that services are made of
     now: Callable[[], datetime],
 ) -> Services:
     registry = application.registry
-    version = registry.core.version_number or "latest"
+    version = resolve(registry.core.version_number or "latest")
     return Services(
         scenarios=ScenarioService(
             database, registry, folder=folder, now=now, version=version, zone=settings.zone

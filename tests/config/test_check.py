@@ -356,3 +356,14 @@ def test_a_mistake_that_was_configured_anew_is_gone() -> None:
     registry.configure_task("fit", json.dumps)
 
     assert registry.check() == []
+
+
+def test_a_property_that_cannot_be_kept_is_named_and_default_data_may_be_anything() -> None:
+    registry = ConfigRegistry()
+    registry.configure_data_node("prices", default_data=object(), unit="EUR", limits=(1, 2.5))
+    registry.configure_data_node("odd", gadget=object())
+
+    (problem,) = registry.check()
+
+    assert problem.where.endswith("DATA_NODE.odd.gadget")
+    assert problem.message.startswith("a value of type object cannot be kept with the entity")

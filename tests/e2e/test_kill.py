@@ -96,9 +96,7 @@ def test_a_server_that_is_asked_to_stop_hands_back_what_it_ran(tmp_path: Path) -
     with StartedServer(tmp_path) as server:
         gated = server.create("gated")
         gate = tmp_path / "gate"
-        server.http.put(
-            f"/api/v1/datanodes/{gated['node_of']['gate']}/write", json=str(gate)
-        )
+        server.http.put(f"/api/v1/datanodes/{gated['node_of']['gate']}/write", json=str(gate))
         where = server.http.post(
             f"/api/v1/sequences/submit/{gated['sequences']['all']['id']}"
         ).headers["location"]

@@ -54,9 +54,7 @@ def test_a_database_of_a_newer_version(tmp_path: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
 
-    said = refusal(
-        tmp_path, WORKSHOP, "--port=0", f"--database=sqlite:///{tmp_path}/scenarist.db"
-    )
+    said = refusal(tmp_path, WORKSHOP, "--port=0", f"--database=sqlite:///{tmp_path}/scenarist.db")
 
     assert "is of a newer version of Scenarist (revision 9999)" in said
 

@@ -3,6 +3,7 @@
 import keyword
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from scenarist.config.check_scenarios import scenario_findings
@@ -54,16 +55,19 @@ def _all_findings(declarations: Declarations) -> Iterator[tuple[str, Findings]]:
         yield place, _id_findings(node.id, owners, place)
         yield place, data_node_findings(node)
         yield place, _environment_findings(node.properties)
+        yield place, _plain_findings(node.properties, besides="default_data")
     for task in declarations.tasks.values():
         place = f"TASK.{task.id}"
         yield place, _id_findings(task.id, owners, place)
         yield place, _task_findings(task)
         yield place, _environment_findings(task.properties)
+        yield place, _plain_findings(task.properties)
     for scenario in declarations.scenarios.values():
         place = f"SCENARIO.{scenario.id}"
         yield place, _id_findings(scenario.id, owners, place)
         yield place, scenario_findings(scenario)
         yield place, _environment_findings(scenario.properties)
+        yield place, _plain_findings(scenario.properties)
 
 
 def _id_findings(id: object, owners: dict[str, str], place: str) -> Findings:
@@ -130,6 +134,28 @@ def _environment_findings(values: Mapping[str, Any]) -> Findings:
     for key, value in values.items():
         for fault in iter_environment_faults(value):
             yield key, fault
+
+
+def _plain_findings(values: Mapping[str, Any], besides: str = "") -> Findings:
+    for key, value in values.items():
+        if key != besides and not _is_plain(value):
+            yield (
+                key,
+                f"a value of type {type(value).__name__} cannot be kept with the entity; "
+                "use text, numbers, lists and tables of them",
+            )
+
+
+def _is_plain(value: object) -> bool:
+    match value:
+        case None | bool() | int() | float() | str() | datetime() | timedelta():
+            return True
+        case list() | tuple():
+            return all(_is_plain(item) for item in value)
+        case Mapping():
+            return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+        case _:
+            return False
 
 
 def _values_of(section: JobConfig | CoreConfig | AuthenticationConfig) -> dict[str, Any]:

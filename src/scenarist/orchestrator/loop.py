@@ -125,11 +125,7 @@ class Orchestrator:
         if not outcomes and not slots:
             return False
         now = self._now()
-        ending = []
-        for outcome in outcomes:
-            running = self._running.get(outcome.number)
-            if running is not None and running[0].attempt == outcome.attempt:
-                ending.append(settlement_of(*running, outcome, now))
+        ending = self._endings(outcomes, now)
         try:
             settled, taken = self._database.write(
                 lambda connection: self._record(connection, ending, slots, now)
@@ -145,6 +141,15 @@ class Orchestrator:
         if settled.ended_submissions:
             self._announce(settled.ended_submissions)
         return bool(ending or taken)
+
+    def _endings(self, outcomes: Sequence[JobOutcome], now: datetime) -> list[Settlement]:
+        """Word the outcomes of what runs here; those of an attempt that was lost are left out."""
+        endings = []
+        for outcome in outcomes:
+            running = self._running.get(outcome.number)
+            if running is not None and running[0].attempt == outcome.attempt:
+                endings.append(settlement_of(*running, outcome, now))
+        return endings
 
     def _record(
         self, connection: Connection, ending: Sequence[Settlement], slots: int, now: datetime
