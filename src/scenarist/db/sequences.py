@@ -12,10 +12,11 @@ from scenarist.domain import entities
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import ScenarioId, SequenceId, TaskId
 
-_FIND = select(sequences).where(sequences.c.id == bindparam("id"))
-_TASKS_OF_ONE = (
-    select(sequence_tasks.c.task_id)
-    .where(sequence_tasks.c.sequence_id == bindparam("id"))
+# One statement for the most frequent look-up of all: a row for each task, or one without.
+_FIND = (
+    select(sequences, sequence_tasks.c.task_id)
+    .outerjoin(sequence_tasks, sequence_tasks.c.sequence_id == sequences.c.id)
+    .where(sequences.c.id == bindparam("id"))
     .order_by(sequence_tasks.c.position)
 )
 _TASKS = (
@@ -68,10 +69,10 @@ def add(connection: Connection, sequence: entities.Sequence) -> None:
 
 
 def find(connection: Connection, sequence_id: str) -> entities.Sequence | None:
-    row = connection.execute(_FIND, {"id": sequence_id}).first()
-    if row is None:
+    rows = connection.execute(_FIND, {"id": sequence_id}).fetchall()
+    if not rows:
         return None
-    return _sequence(row, connection.execute(_TASKS_OF_ONE, {"id": sequence_id}).scalars())
+    return _sequence(rows[0], (row.task_id for row in rows if row.task_id is not None))
 
 
 def delete_one(connection: Connection, sequence_id: str) -> bool:
