@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, literal_column, or_, select, update
 
+from scenarist.db.among import among
 from scenarist.db.tables import data_nodes, edits, job_inputs, jobs, task_data_nodes, tasks
 from scenarist.db.tasks import INPUT
 from scenarist.domain.identifiers import DataNodeId, HolderId, JobId, SubmissionId, TaskId
@@ -44,7 +45,7 @@ _CLAIM = (
 _INPUTS = (
     select(job_inputs.c.job_number, edits.c.uri, edits.c.content, edits.c.created_at)
     .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
-    .where(job_inputs.c.job_number.in_(bindparam("numbers", expanding=True)))
+    .where(among(job_inputs.c.job_number, "numbers"))
     .order_by(job_inputs.c.job_number, job_inputs.c.position)
 )
 _TASK = select(tasks).where(tasks.c.id == bindparam("id"))

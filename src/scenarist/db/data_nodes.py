@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, insert, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
+from scenarist.db.among import among
 from scenarist.db.pages import Page, cut
 from scenarist.db.tables import (
     data_nodes,
@@ -38,10 +39,10 @@ _NODES = select(
 _FIND = _NODES.where(data_nodes.c.id == bindparam("id"))
 _PARENTS = union_all(
     select(task_data_nodes.c.data_node_id, task_data_nodes.c.task_id.label("parent_id")).where(
-        task_data_nodes.c.data_node_id.in_(bindparam("ids", expanding=True))
+        among(task_data_nodes.c.data_node_id, "ids")
     ),
     select(scenario_data_nodes.c.data_node_id, scenario_data_nodes.c.scenario_id).where(
-        scenario_data_nodes.c.data_node_id.in_(bindparam("ids", expanding=True))
+        among(scenario_data_nodes.c.data_node_id, "ids")
     ),
 )
 _LAST_EDIT = select(edits).where(

@@ -144,22 +144,36 @@ class Database:
 
     def _commit(self, units: "list[_Unit[Any]]") -> None:
         try:
-            if self._writer is None:
-                self._writer = self.connect()
-            connection = self._writer
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection = self._open_writer()
+            _say(connection, "BEGIN IMMEDIATE")
             try:
                 for unit in units:
                     unit.run(connection)
-                connection.exec_driver_sql("COMMIT")
+                _say(connection, "COMMIT")
                 self.commits += 1
             except BaseException:
-                _roll_back(connection)
+                self._roll_back(connection)
                 raise
         except Exception as error:  # noqa: BLE001 - every waiting thread gets it
             failure = _translated(error)
             for unit in units:
                 unit.fail(failure)
+
+    def _open_writer(self) -> Connection:
+        if self._writer is None:
+            self._writer = self.connect()
+            # For SQLAlchemy it is always in a transaction; when one really starts is said below.
+            self._writer.begin()
+        return self._writer
+
+    def _roll_back(self, connection: Connection) -> None:
+        try:
+            _say(connection, "ROLLBACK")
+        except OperationalError:
+            # A full disk and the like end the transaction by themselves; a fresh start is safe.
+            connection.invalidate()
+            connection.close()
+            self._writer = None
 
 
 class _Unit(Generic[T]):
@@ -176,15 +190,15 @@ class _Unit(Generic[T]):
         self.turn.acquire()
 
     def run(self, connection: Connection) -> None:
-        connection.exec_driver_sql("SAVEPOINT unit")
+        _say(connection, "SAVEPOINT unit")
         try:
             self._value = self._work(connection)
         except OperationalError:
             raise  # the database itself is in trouble: nobody's work is stored
         except Exception as error:  # noqa: BLE001 - it belongs to the thread that asked
-            connection.exec_driver_sql("ROLLBACK TO unit")
+            _say(connection, "ROLLBACK TO unit")
             self._error = error
-        connection.exec_driver_sql("RELEASE unit")
+        _say(connection, "RELEASE unit")
 
     def fail(self, error: Exception) -> None:
         self._error = error
@@ -228,12 +242,13 @@ def _prepare(connection: sqlite3.Connection, record: object) -> None:
     cursor.close()
 
 
-def _roll_back(connection: Connection) -> None:
+def _say(connection: Connection, statement: str) -> None:
+    """Control the transaction on the driver itself, at a tenth of what SQLAlchemy's way costs."""
+    driver: Any = connection.connection.driver_connection
     try:
-        connection.exec_driver_sql("ROLLBACK")
-    except DBAPIError:
-        # Disk full and the like end the transaction by themselves; a fresh start is safe.
-        connection.invalidate()
+        driver.execute(statement)
+    except sqlite3.OperationalError as error:
+        raise OperationalError(statement, None, error) from error
 
 
 def _translated(error: Exception) -> Exception:

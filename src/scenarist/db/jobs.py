@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
+from scenarist.db.among import among
 from scenarist.db.pages import Page, cut
 from scenarist.db.tables import job_logs, job_waits, jobs
 from scenarist.domain.entities import Job
@@ -16,7 +17,7 @@ _awaited = jobs.alias("awaited")
 _WAITS = (
     select(job_waits.c.job_number, func.coalesce(_awaited.c.id, job_waits.c.for_data_node))
     .outerjoin(_awaited, _awaited.c.number == job_waits.c.for_job)
-    .where(job_waits.c.job_number.in_(bindparam("numbers", expanding=True)))
+    .where(among(job_waits.c.job_number, "numbers"))
 )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, bindparam, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from scenarist.db import sequences as sequence_rows
+from scenarist.db.among import among
 from scenarist.db.pages import Page, cut
 from scenarist.db.tables import (
     cycles,
@@ -23,13 +24,13 @@ from scenarist.domain.vocabulary import Frequency
 _FIND = select(scenarios).where(scenarios.c.id == bindparam("id"))
 _TASKS = (
     select(scenario_tasks.c.scenario_id, scenario_tasks.c.task_id)
-    .where(scenario_tasks.c.scenario_id.in_(bindparam("ids", expanding=True)))
+    .where(among(scenario_tasks.c.scenario_id, "ids"))
     .order_by(scenario_tasks.c.scenario_id, scenario_tasks.c.position)
 )
 _TASK_NODES = (
     select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id)
     .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
-    .where(scenario_tasks.c.scenario_id.in_(bindparam("ids", expanding=True)))
+    .where(among(scenario_tasks.c.scenario_id, "ids"))
     .order_by(
         scenario_tasks.c.scenario_id,
         scenario_tasks.c.position,
@@ -39,7 +40,7 @@ _TASK_NODES = (
 )
 _ADDITIONAL = (
     select(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.data_node_id)
-    .where(scenario_data_nodes.c.scenario_id.in_(bindparam("ids", expanding=True)))
+    .where(among(scenario_data_nodes.c.scenario_id, "ids"))
     .order_by(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.position)
 )
 _EXISTS = select(scenarios.c.number).where(scenarios.c.id == bindparam("id"))

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from scenarist.db.among import among
 from scenarist.db.pages import Page, cut
 from scenarist.db.tables import sequence_tasks, sequences
 from scenarist.domain import entities
@@ -21,13 +22,11 @@ _FIND = (
 )
 _TASKS = (
     select(sequence_tasks.c.sequence_id, sequence_tasks.c.task_id)
-    .where(sequence_tasks.c.sequence_id.in_(bindparam("ids", expanding=True)))
+    .where(among(sequence_tasks.c.sequence_id, "ids"))
     .order_by(sequence_tasks.c.sequence_id, sequence_tasks.c.position)
 )
 _OF_SCENARIOS = (
-    select(sequences)
-    .where(sequences.c.scenario_id.in_(bindparam("ids", expanding=True)))
-    .order_by(sequences.c.number)
+    select(sequences).where(among(sequences.c.scenario_id, "ids")).order_by(sequences.c.number)
 )
 _INSERT = insert(sequences)
 _INSERT_TASKS = insert(sequence_tasks)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
-    BindParameter,
     Connection,
     and_,
     bindparam,
@@ -19,6 +18,7 @@ from sqlalchemy import (
 )
 
 from scenarist.db import data_nodes as data_node_rows
+from scenarist.db.among import among
 from scenarist.db.submissions import DATA, INPUT
 from scenarist.db.tables import (
     data_nodes,
@@ -65,9 +65,8 @@ class Settled:
     ended_submissions: tuple[SubmissionId, ...]
 
 
-_NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True)
 _HELD = select(jobs.c.number, jobs.c.attempt).where(
-    jobs.c.number.in_(_NUMBERS),
+    among(jobs.c.number, "numbers"),
     jobs.c.status == literal_column("'RUNNING'"),
     jobs.c.holder_id == bindparam("holder"),
 )
@@ -87,9 +86,11 @@ _UPDATE = (
 )
 _LOG = insert(job_logs)
 _DATA_FOLLOWERS = select(job_waits.c.job_number, job_waits.c.for_job).where(
-    job_waits.c.for_job.in_(_NUMBERS), job_waits.c.kind == DATA
+    among(job_waits.c.for_job, "numbers"), job_waits.c.kind == DATA
 )
-_JOB_IDS = select(jobs.c.number, jobs.c.id, jobs.c.submission_id).where(jobs.c.number.in_(_NUMBERS))
+_JOB_IDS = select(jobs.c.number, jobs.c.id, jobs.c.submission_id).where(
+    among(jobs.c.number, "numbers")
+)
 _ABANDON = (
     update(jobs)
     .where(jobs.c.number == bindparam("of"))
@@ -100,11 +101,11 @@ _ABANDON = (
         reason=bindparam("reason"),
     )
 )
-_FORGET_WAITS = delete(job_waits).where(job_waits.c.job_number.in_(_NUMBERS))
-_FORGET_HOLDS = delete(job_holds).where(job_holds.c.job_number.in_(_NUMBERS))
+_FORGET_WAITS = delete(job_waits).where(among(job_waits.c.job_number, "numbers"))
+_FORGET_HOLDS = delete(job_holds).where(among(job_holds.c.job_number, "numbers"))
 _DECIDE_INPUTS = (
     update(job_inputs)
-    .where(job_inputs.c.producer.in_(_NUMBERS))
+    .where(among(job_inputs.c.producer, "numbers"))
     .values(
         edit_id=select(data_nodes.c.last_edit_id)
         .where(data_nodes.c.id == job_inputs.c.data_node_id)
@@ -114,19 +115,19 @@ _DECIDE_INPUTS = (
     .returning(job_inputs.c.job_number, job_inputs.c.data_node_id, job_inputs.c.edit_id)
 )
 _RELEASE = (
-    delete(job_waits).where(job_waits.c.for_job.in_(_NUMBERS)).returning(job_waits.c.job_number)
+    delete(job_waits).where(among(job_waits.c.for_job, "numbers")).returning(job_waits.c.job_number)
 )
 _RELEASE_INPUT = (
     delete(job_waits)
-    .where(job_waits.c.for_data_node.in_(bindparam("nodes", expanding=True)))
+    .where(among(job_waits.c.for_data_node, "nodes"))
     .returning(job_waits.c.job_number)
 )
 _GIVE_INPUT = (
     update(job_inputs)
     .where(
         and_(
-            job_inputs.c.job_number.in_(_NUMBERS),
-            job_inputs.c.data_node_id.in_(bindparam("nodes", expanding=True)),
+            among(job_inputs.c.job_number, "numbers"),
+            among(job_inputs.c.data_node_id, "nodes"),
             job_inputs.c.edit_id.is_(None),
             job_inputs.c.producer.is_(None),
         )
@@ -154,7 +155,7 @@ _COUNT_DOWN = (
 )
 _COUNTS = select(
     submissions.c.id, submissions.c.unfinished, submissions.c.failed, submissions.c.canceled
-).where(submissions.c.id.in_(bindparam("ids", expanding=True)))
+).where(among(submissions.c.id, "ids"))
 _UPDATE_COUNTS = (
     update(submissions)
     .where(submissions.c.id == bindparam("of"))

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from scenarist.db.among import among
 from scenarist.db.data_nodes import READ, WRITE
 from scenarist.db.pages import Page, cut
 from scenarist.db.tables import (
@@ -68,9 +69,9 @@ _NODES = select(
     .limit(1)
     .scalar_subquery()
     .label("writer"),
-).where(data_nodes.c.id.in_(bindparam("ids", expanding=True)))
+).where(among(data_nodes.c.id, "ids"))
 _READERS = select(job_holds.c.data_node_id, job_holds.c.job_number).where(
-    job_holds.c.data_node_id.in_(bindparam("ids", expanding=True)), job_holds.c.mode == READ
+    among(job_holds.c.data_node_id, "ids"), job_holds.c.mode == READ
 )
 _INSERT = insert(submissions)
 _INSERT_JOB = insert(jobs).returning(jobs.c.number)
@@ -84,7 +85,7 @@ _BY_KEY = select(submissions.c.id, submissions.c.entity_id).where(
 )
 _JOBS = (
     select(jobs.c.submission_id, jobs.c.id, jobs.c.status, jobs.c.run_at)
-    .where(jobs.c.submission_id.in_(bindparam("ids", expanding=True)))
+    .where(among(jobs.c.submission_id, "ids"))
     .order_by(jobs.c.number)
 )
 

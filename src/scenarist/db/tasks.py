@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, insert, select, union_all
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
+from scenarist.db.among import among
 from scenarist.db.pages import Page, cut
 from scenarist.db.tables import scenario_tasks, sequence_tasks, task_data_nodes, tasks
 from scenarist.domain.entities import Task
@@ -15,18 +16,18 @@ INPUT = "INPUT"
 OUTPUT = "OUTPUT"
 
 _FIND = select(tasks).where(tasks.c.id == bindparam("id"))
-_IN = select(tasks).where(tasks.c.id.in_(bindparam("ids", expanding=True)))
+_IN = select(tasks).where(among(tasks.c.id, "ids"))
 _ENDS = (
     select(task_data_nodes)
-    .where(task_data_nodes.c.task_id.in_(bindparam("ids", expanding=True)))
+    .where(among(task_data_nodes.c.task_id, "ids"))
     .order_by(task_data_nodes.c.task_id, task_data_nodes.c.direction, task_data_nodes.c.position)
 )
 _PARENTS = union_all(
     select(scenario_tasks.c.task_id, scenario_tasks.c.scenario_id.label("parent_id")).where(
-        scenario_tasks.c.task_id.in_(bindparam("ids", expanding=True))
+        among(scenario_tasks.c.task_id, "ids")
     ),
     select(sequence_tasks.c.task_id, sequence_tasks.c.sequence_id).where(
-        sequence_tasks.c.task_id.in_(bindparam("ids", expanding=True))
+        among(sequence_tasks.c.task_id, "ids")
     ),
 )
 

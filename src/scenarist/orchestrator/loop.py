@@ -19,6 +19,9 @@ from scenarist.orchestrator.outcomes import settlement_of, skipped
 from scenarist.orchestrator.requests import Recipes, gather_inputs, need_not_run, request_for
 
 _RETRY_SECONDS = 1.0  # after the database refused a step
+# After a step that moved jobs, the next one lets a little more happen first: under load one commit
+# then carries the outcomes and claims of many jobs, and a single job waits this long at most.
+_GATHER_SECONDS = 0.002
 
 Announce = Callable[[Sequence[SubmissionId]], None]
 """Takes the submissions that a step has ended, after its commit."""
@@ -183,18 +186,20 @@ class Orchestrator:
         return settled, taken
 
     def _loop(self) -> None:
+        pause = threading.Event()
         while not self._is_stopping:
             self._something.wait(self._seconds_to_next_due())
             self._something.clear()
             try:
-                self.step()
+                if self.step():
+                    pause.wait(_GATHER_SECONDS)
             except UnavailableError as error:
                 _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
-                threading.Event().wait(_RETRY_SECONDS)
+                pause.wait(_RETRY_SECONDS)
                 self._something.set()
             except Exception:  # noqa: BLE001 - the loop outlives whatever a step trips over
                 _log.exception("step failed")
-                threading.Event().wait(_RETRY_SECONDS)
+                pause.wait(_RETRY_SECONDS)
                 self._something.set()
 
     def _seconds_to_next_due(self) -> float | None:
