@@ -102,3 +102,18 @@ def test_a_room_says_its_rule(room: Path) -> None:
 
     assert "May import:" in said
     assert "Never here:" in said
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if "storage" not in module.parts], ids=name_of
+)
+def test_only_the_storage_room_knows_pickle(module: Path) -> None:
+    imported = {
+        alias.name.split(".")[0]
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in (
+            node.names if isinstance(node, ast.Import) else [ast.alias(node.module or "")]
+        )
+    }
+    assert not imported & {"pickle", "cloudpickle", "dill", "shelve", "marshal"}

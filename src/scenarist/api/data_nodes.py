@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import get, put
+from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response.base import ASGIResponse
 
 from scenarist import schemas
@@ -43,8 +44,8 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
 )
 def list_data_nodes(
     request: AnyRequest,
-    scenario_id: str | None = None,
-    config_id: str | None = None,
+    scenario_id: FromQuery[str | None] = None,
+    config_id: FromQuery[str | None] = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> ASGIResponse:
@@ -66,7 +67,7 @@ def list_data_nodes(
     sync_to_thread=False,
     responses=responses(200, schemas.OneDataNode, "The data node.", 404),
 )
-def get_data_node(request: AnyRequest, data_node_id: str) -> ASGIResponse:
+def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> ASGIResponse:
     node = services_of(request).data_nodes.get(actor_of(request), data_node_id)
     return tagged(request, schemas.OneDataNode(datanode=shown(node)))
 
@@ -78,7 +79,7 @@ def get_data_node(request: AnyRequest, data_node_id: str) -> ASGIResponse:
     sync_to_thread=True,
     responses=responses(200, schemas.Value, "The newest value.", 404, 409),
 )
-def read_data_node(request: AnyRequest, data_node_id: str) -> ASGIResponse:
+def read_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> ASGIResponse:
     """A pickled value that is large comes as a preview, with `"truncated": true`.
 
     404 when there is no value yet.
@@ -96,7 +97,9 @@ def read_data_node(request: AnyRequest, data_node_id: str) -> ASGIResponse:
     sync_to_thread=True,
     responses=responses(200, schemas.Message, "It is the newest value.", 400, 404, 409),
 )
-def write_data_node(request: AnyRequest, data_node_id: str, body: bytes) -> ASGIResponse:
+def write_data_node(
+    request: AnyRequest, data_node_id: FromPath[str], body: RawBody
+) -> ASGIResponse:
     """The body is the value, as JSON; a table as a list of records. Jobs that waited go on.
 
     409 while a job that has not ended will write it.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import get
+from litestar.params import FromPath, FromQuery
 from litestar.response.base import ASGIResponse
 
 from scenarist import schemas
@@ -45,9 +46,9 @@ def shown(job: entities.Job) -> schemas.Job:
 )
 def list_jobs(
     request: AnyRequest,
-    submission_id: str | None = None,
-    task_id: str | None = None,
-    status: JobStatus | None = None,
+    submission_id: FromQuery[str | None] = None,
+    task_id: FromQuery[str | None] = None,
+    status: FromQuery[JobStatus | None] = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> ASGIResponse:
@@ -74,7 +75,7 @@ def list_jobs(
     sync_to_thread=False,
     responses=responses(200, schemas.OneJob, "The job.", 404),
 )
-def get_job(request: AnyRequest, job_id: str) -> ASGIResponse:
+def get_job(request: AnyRequest, job_id: FromPath[str]) -> ASGIResponse:
     job = services_of(request).jobs.get(actor_of(request), job_id)
     return tagged(request, schemas.OneJob(job=shown(job)))
 
@@ -86,7 +87,7 @@ def get_job(request: AnyRequest, job_id: str) -> ASGIResponse:
     sync_to_thread=True,
     responses=responses(200, schemas.JobLog, "Its output, attempt by attempt.", 404),
 )
-def get_job_log(request: AnyRequest, job_id: str) -> ASGIResponse:
+def get_job_log(request: AnyRequest, job_id: FromPath[str]) -> ASGIResponse:
     """Standard output, standard error and logging; of a long one the first and the last part."""
     log = services_of(request).jobs.get_log(actor_of(request), job_id)
     return tagged(

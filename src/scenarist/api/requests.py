@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import ANYONE, Actor
@@ -13,9 +13,11 @@ from scenarist.services.bundle import Services
 AnyRequest = Request[Any, Any, Any]
 
 Limit = Annotated[
-    int | None, Parameter(ge=1, le=1000, description="Answer a page of at most so many.")
+    int | None, QueryParameter(ge=1, le=1000, description="Answer a page of at most so many.")
 ]
-Cursor = Annotated[str | None, Parameter(description="Where the page starts: `next` of the last.")]
+Cursor = Annotated[
+    str | None, QueryParameter(description="Where the page starts: `next` of the last.")
+]
 
 LONGEST_WAIT_SECONDS = 300.0
 

@@ -4,6 +4,7 @@ from datetime import UTC
 from typing import Any
 
 from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response.base import ASGIResponse
 
 from scenarist import schemas
@@ -57,7 +58,7 @@ def shown(scenario: entities.Scenario) -> schemas.Scenario:
 )
 def list_scenarios(
     request: AnyRequest,
-    config_id: str | None = None,
+    config_id: FromQuery[str | None] = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> ASGIResponse:
@@ -81,8 +82,8 @@ def list_scenarios(
 )
 def create_scenario(
     request: AnyRequest,
-    data: schemas.CreateScenario = _NOTHING_SAID,
-    config_id: str | None = None,
+    data: JSONBody[schemas.CreateScenario] = _NOTHING_SAID,
+    config_id: FromQuery[str | None] = None,
 ) -> ASGIResponse:
     """Makes a scenario from a config, with its data nodes, tasks and sequences.
 
@@ -121,7 +122,7 @@ def create_scenario(
     sync_to_thread=False,
     responses=responses(200, schemas.OneScenario, "The scenario.", 404),
 )
-def get_scenario(request: AnyRequest, scenario_id: str) -> ASGIResponse:
+def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> ASGIResponse:
     scenario = services_of(request).scenarios.get(actor_of(request), scenario_id)
     return tagged(request, schemas.OneScenario(scenario=shown(scenario)))
 
@@ -136,7 +137,7 @@ def get_scenario(request: AnyRequest, scenario_id: str) -> ASGIResponse:
     responses=responses(202, schemas.ScenarioSubmitted, "The jobs are accepted.", 400, 404, 409),
 )
 async def submit_scenario(
-    request: AnyRequest, scenario_id: str, data: schemas.Submit = NO_OPTIONS
+    request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
 ) -> ASGIResponse:
     """Makes a job for each task of the scenario; headers as for a sequence."""
     services, actor = services_of(request), actor_of(request)

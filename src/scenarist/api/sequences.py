@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import delete, get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response.base import ASGIResponse
 from msgspec import UNSET
 
@@ -41,7 +42,7 @@ def shown(sequence: entities.Sequence) -> schemas.Sequence:
 )
 def list_sequences(
     request: AnyRequest,
-    scenario_id: str | None = None,
+    scenario_id: FromQuery[str | None] = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> ASGIResponse:
@@ -63,7 +64,7 @@ def list_sequences(
     response_headers=[LOCATION],
     responses=responses(201, schemas.SequenceCreated, "It is stored.", 400, 404, 409),
 )
-def create_sequence(request: AnyRequest, data: schemas.CreateSequence) -> ASGIResponse:
+def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence]) -> ASGIResponse:
     """Groups tasks of one scenario under a name.
 
     An unknown scenario or a missing name is 404, a name that the scenario has already is 409.
@@ -91,7 +92,7 @@ def create_sequence(request: AnyRequest, data: schemas.CreateSequence) -> ASGIRe
     sync_to_thread=False,  # two look-ups by key cost less than a change of thread
     responses=responses(200, schemas.OneSequence, "The sequence.", 404),
 )
-def get_sequence(request: AnyRequest, sequence_id: str) -> ASGIResponse:
+def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> ASGIResponse:
     sequence = services_of(request).sequences.get(actor_of(request), sequence_id)
     return tagged(request, schemas.OneSequence(sequence=shown(sequence)))
 
@@ -104,7 +105,7 @@ def get_sequence(request: AnyRequest, sequence_id: str) -> ASGIResponse:
     sync_to_thread=True,
     responses=responses(200, schemas.Message, "It is deleted.", 404, 409),
 )
-def delete_sequence(request: AnyRequest, sequence_id: str) -> ASGIResponse:
+def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> ASGIResponse:
     """Its jobs and their results stay. 409 while a submission of it is under way."""
     services_of(request).sequences.delete(actor_of(request), sequence_id)
     return answer(schemas.Message(message=f"Sequence {sequence_id} was deleted."))
@@ -121,7 +122,7 @@ def delete_sequence(request: AnyRequest, sequence_id: str) -> ASGIResponse:
     | responses(200, schemas.SequenceSubmitted, "With `Prefer: return=representation`."),
 )
 async def submit_sequence(
-    request: AnyRequest, sequence_id: str, data: schemas.Submit = NO_OPTIONS
+    request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
 ) -> ASGIResponse:
     """Makes a job for each task. What each job reads is decided now.
 

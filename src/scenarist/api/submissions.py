@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import get
 from litestar.concurrency import sync_to_thread
+from litestar.params import FromPath, FromQuery
 from litestar.response.base import ASGIResponse
 
 from scenarist import schemas
@@ -91,8 +92,8 @@ async def submitted(
 )
 def list_submissions(
     request: AnyRequest,
-    entity_id: str | None = None,
-    status: SubmissionStatus | None = None,
+    entity_id: FromQuery[str | None] = None,
+    status: FromQuery[SubmissionStatus | None] = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> ASGIResponse:
@@ -114,7 +115,7 @@ def list_submissions(
     sync_to_thread=False,
     responses=responses(200, schemas.OneSubmission, "The submission.", 404),
 )
-def get_submission(request: AnyRequest, submission_id: str) -> ASGIResponse:
+def get_submission(request: AnyRequest, submission_id: FromPath[str]) -> ASGIResponse:
     submission = services_of(request).submissions.get(actor_of(request), submission_id)
     return tagged(request, schemas.OneSubmission(submission=shown(submission)))
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response.base import ASGIResponse
 
 from scenarist import schemas
@@ -45,8 +46,8 @@ def shown(task: entities.Task) -> schemas.Task:
 )
 def list_tasks(
     request: AnyRequest,
-    scenario_id: str | None = None,
-    config_id: str | None = None,
+    scenario_id: FromQuery[str | None] = None,
+    config_id: FromQuery[str | None] = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> ASGIResponse:
@@ -68,7 +69,7 @@ def list_tasks(
     sync_to_thread=False,
     responses=responses(200, schemas.OneTask, "The task.", 404),
 )
-def get_task(request: AnyRequest, task_id: str) -> ASGIResponse:
+def get_task(request: AnyRequest, task_id: FromPath[str]) -> ASGIResponse:
     task = services_of(request).tasks.get(actor_of(request), task_id)
     return tagged(request, schemas.OneTask(task=shown(task)))
 
@@ -84,7 +85,7 @@ def get_task(request: AnyRequest, task_id: str) -> ASGIResponse:
     | responses(200, schemas.TaskSubmitted, "With `Prefer: return=representation`."),
 )
 async def submit_task(
-    request: AnyRequest, task_id: str, data: schemas.Submit = NO_OPTIONS
+    request: AnyRequest, task_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
 ) -> ASGIResponse:
     """Makes the job of one task; headers as for a sequence."""
     services, actor = services_of(request), actor_of(request)

@@ -1,0 +1,88 @@
+"""Who may not: every use case asks for its permission before it does anything else."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarist import bootstrap
+from scenarist.bootstrap import Server
+from scenarist.config import Application, ConfigRegistry
+from scenarist.domain.errors import DeniedError
+from scenarist.domain.permissions import Actor, Permission, Role
+from scenarist.executors.inline import InlineExecutor
+from scenarist.services.bundle import Services
+from scenarist.settings import Settings
+
+NEEDS = {
+    "scenarios.create": Permission.EDIT,
+    "scenarios.get": Permission.READ,
+    "scenarios.list_page": Permission.READ,
+    "sequences.create": Permission.EDIT,
+    "sequences.delete": Permission.EDIT,
+    "sequences.get": Permission.READ,
+    "sequences.list_page": Permission.READ,
+    "tasks.get": Permission.READ,
+    "tasks.list_page": Permission.READ,
+    "data_nodes.get": Permission.READ,
+    "data_nodes.list_page": Permission.READ,
+    "data_nodes.read": Permission.READ,
+    "data_nodes.write": Permission.EDIT,
+    "submissions.get": Permission.READ,
+    "submissions.list_page": Permission.READ,
+    "submissions.submit_scenario": Permission.EXECUTE,
+    "submissions.submit_sequence": Permission.EXECUTE,
+    "submissions.submit_task": Permission.EXECUTE,
+    "jobs.get": Permission.READ,
+    "jobs.get_log": Permission.READ,
+    "jobs.list_page": Permission.READ,
+}
+LACKING = {
+    Permission.READ: [],
+    Permission.EDIT: [Role.READER, Role.EXECUTOR],
+    Permission.EXECUTE: [Role.READER, Role.EDITOR],
+}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    application = Application(registry=ConfigRegistry(), search_path=())
+    settings = Settings(database=f"sqlite:///{tmp_path}/x.db", storage=str(tmp_path / "data"))
+    with bootstrap.open_server(application, settings, make_executor=InlineExecutor) as opened:
+        yield opened
+
+
+def use_cases(services: Services) -> Iterator[tuple[str, Any]]:
+    for noun in Services.__dataclass_fields__:
+        service = getattr(services, noun)
+        for name, method in inspect.getmembers(service, inspect.ismethod):
+            if not name.startswith("_") and "actor" in inspect.signature(method).parameters:
+                yield f"{noun}.{name}", method
+
+
+def call(method: Any, actor: Actor) -> None:
+    """Call a use case with an argument for each parameter that needs one."""
+    required = {
+        name: 10 if name == "limit" else "anything"
+        for name, parameter in inspect.signature(method).parameters.items()
+        if name != "actor" and parameter.default is inspect.Parameter.empty
+    }
+    method(actor, **required)
+
+
+def test_the_table_names_every_use_case(server: Server) -> None:
+    assert {name for name, _ in use_cases(server.services)} == set(NEEDS)
+
+
+@pytest.mark.parametrize("use_case", NEEDS)
+def test_an_actor_without_the_permission_is_denied(server: Server, use_case: str) -> None:
+    method = dict(use_cases(server.services))[use_case]
+    commits = server.database.commits
+
+    for roles in [[], LACKING[NEEDS[use_case]]]:
+        with pytest.raises(DeniedError, match="somebody lacks the role TAIPY_"):
+            call(method, Actor("somebody", frozenset(roles)))
+
+    assert server.database.commits == commits
