@@ -46,7 +46,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
         log_format: How the server logs [text].
     """
     from scenarist import bootstrap
-    from scenarist.config import load_app
+    from scenarist.config import load_app, resolve
     from scenarist.settings import read_settings
 
     loaded = load_app(application)
@@ -61,7 +61,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
             "log_format": log_format,
         },
         os.environ,
-        loaded.registry.settings,
+        resolve(dict(loaded.registry.settings)),
     )
     bootstrap.serve(application, loaded, settings)
 

@@ -127,3 +127,17 @@ def test_writing_a_missing_input_releases_the_jobs_that_waited(
     again = server.submit(gated["sequences"]["all"]["id"])
     assert again["status"] == "COMPLETED"
     assert server.http.get(where).json()["submission"]["status"] == "COMPLETED"
+
+
+def test_a_file_that_is_not_in_its_format_is_a_409_and_not_the_clients_fault(
+    server: StartedServer, tables: dict[str, Any]
+) -> None:
+    node = tables["node_of"]["table"]
+    server.http.put(f"{PATH}/{node}/write", json=[{"text": "x" * 100}] * 2_000)
+    file = max((server.folder / "data" / "csvs" / node).iterdir())
+    file.write_bytes(b'"\xff\xfe')
+
+    response = read(server, node)
+
+    assert response.status_code == 409
+    assert response.json()["code"] == "data_node_unreadable"

@@ -81,9 +81,11 @@ def test_jobs_are_listed_by_status(server: StartedServer, status: str) -> None:
     run_all(server, "broken")
     run_all(server, "speaking")
 
-    listed = server.http.get(f"/api/v1/jobs?status={status}").json()["results"]
+    plain = server.http.get(f"/api/v1/jobs?status={status}").json()["results"]
+    dotted = server.http.get(f"/api/v1/jobs?status=Status.{status}").json()["results"]
 
-    assert {job["status"] for job in listed} == {status}
+    assert {job["status"] for job in plain} == {status}
+    assert dotted == plain
 
 
 def test_an_unknown_status_is_400(server: StartedServer) -> None:

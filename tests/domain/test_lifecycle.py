@@ -70,7 +70,7 @@ def test_a_submission_under_way_tells_its_liveliest_job(
 
 
 def test_delays_between_attempts_double_up_to_an_hour() -> None:
-    delays = [retry_delay(attempt, timedelta(seconds=10)) for attempt in (1, 2, 3, 40)]
+    delays = [retry_delay(failures, timedelta(seconds=10)) for failures in (1, 2, 3, 40)]
 
     assert delays == [timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=40), HOUR]
 

@@ -318,6 +318,25 @@ def test_a_task_with_retries_runs_again_after_a_delay_that_doubles(world: World)
     assert world.jobs(submission)[0].attempt == 3
 
 
+def test_a_stop_of_the_server_uses_up_no_retry(world: World) -> None:
+    task = world.make(lambda draft: draft.task("flaky", "fail", retries=1))
+    submission = world.submit(task)
+    for _ in range(3):
+        world.step()
+        world.new_orchestrator().recover()
+
+    world.step()
+    world.executor.run()
+    world.step()
+
+    assert world.statuses(submission) == [PENDING]
+    world.clock.advance(timedelta(seconds=1))
+    world.step()
+    world.executor.run()
+    world.step()
+    assert world.statuses(submission) == [FAILED]
+
+
 def test_a_skippable_task_does_not_run_again_while_its_inputs_are_the_same(world: World) -> None:
     def build(draft: Draft) -> tuple[TaskId, DataNodeId, DataNodeId]:
         start, end = draft.node("start", 1), draft.node("end")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarist.domain.errors import InvalidError, NotFoundError
+from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.kinds import discard, find_storage, publish, read_json
 
@@ -141,7 +141,7 @@ def test_large_value_lies_in_a_file_of_its_edit(kind: Kind, file: str, tmp_path:
 def test_file_of_another_edit_is_never_overwritten(kind: Kind, tmp_path: Path) -> None:
     first = write(kind, kind.large, a_target(kind, tmp_path))
 
-    with pytest.raises(InvalidError, match="EDIT_1"):
+    with pytest.raises(UnavailableError, match="EDIT_1"):
         write(kind, kind.large, a_target(kind, tmp_path))
 
     assert is_same(read(kind, first), kind.large)
@@ -247,7 +247,7 @@ def test_full_disk_keeps_the_old_value_and_leaves_nothing_else(kind: Kind, tmp_p
     old = write(kind, kind.small, a_target(kind, tmp_path, path=path, edit_id="EDIT_1"))
     publish(old)
 
-    with a_full_disk(), pytest.raises(InvalidError, match="File too large"):
+    with a_full_disk(), pytest.raises(UnavailableError, match="File too large"):
         write(kind, kind.large, a_target(kind, tmp_path, path=path, edit_id="EDIT_2"))
 
     assert is_same(read(kind, old), kind.small)
@@ -256,7 +256,7 @@ def test_full_disk_keeps_the_old_value_and_leaves_nothing_else(kind: Kind, tmp_p
 
 @every_kind_with_files
 def test_full_disk_leaves_no_file_of_the_system(kind: Kind, tmp_path: Path) -> None:
-    with a_full_disk(), pytest.raises(InvalidError, match="DATANODE_plan_1"):
+    with a_full_disk(), pytest.raises(UnavailableError, match="DATANODE_plan_1"):
         write(kind, kind.large, a_target(kind, tmp_path))
 
     assert files_under(tmp_path) == []
@@ -266,7 +266,7 @@ def test_full_disk_leaves_no_file_of_the_system(kind: Kind, tmp_path: Path) -> N
 def test_path_that_leads_through_a_file_is_refused(kind: Kind, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
 
-    with pytest.raises(InvalidError, match="DATANODE_plan_1"):
+    with pytest.raises(UnavailableError, match="DATANODE_plan_1"):
         write(kind, kind.small, a_target(kind, tmp_path, path=str(tmp_path / "file" / "plan")))
 
 

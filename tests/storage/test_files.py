@@ -80,7 +80,7 @@ def test_folder_in_place_of_a_value_is_invalid(tmp_path: Path) -> None:
 
 
 def test_path_with_a_null_character_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidError, match="DATANODE_plan_1"):
+    with pytest.raises(UnavailableError, match="DATANODE_plan_1"):
         write(1, tmp_path / "pl\0an")
 
 

@@ -9,7 +9,15 @@ from litestar.response.base import ASGIResponse
 from scenarist import schemas
 from scenarist.api.answers import listed, tagged
 from scenarist.api.descriptions import responses
-from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
+from scenarist.api.requests import (
+    AnyRequest,
+    Cursor,
+    Limit,
+    Status,
+    actor_of,
+    services_of,
+    status_of,
+)
 from scenarist.domain import entities
 from scenarist.domain.vocabulary import JobStatus
 
@@ -48,19 +56,21 @@ def list_jobs(
     request: AnyRequest,
     submission_id: FromQuery[str | None] = None,
     task_id: FromQuery[str | None] = None,
-    status: FromQuery[JobStatus | None] = None,
+    status: Status = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> ASGIResponse:
     """Jobs in the order in which they were accepted."""
     service, actor = services_of(request).jobs, actor_of(request)
 
+    wanted = status_of(JobStatus, status)
+
     def fetch(*, after: int, limit: int) -> Any:
         return service.list_page(
             actor,
             submission_id=submission_id,
             task_id=task_id,
-            status=status,
+            status=wanted,
             after=after,
             limit=limit,
         )

@@ -1,7 +1,8 @@
 """What every handler takes from a request: the services, the actor, the wishes of the client."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
 
 from litestar import Request
 from litestar.params import QueryParameter
@@ -19,7 +20,31 @@ Cursor = Annotated[
     str | None, QueryParameter(description="Where the page starts: `next` of the last.")
 ]
 
+Status = Annotated[
+    str | None,
+    QueryParameter(description="Only those of this status, such as COMPLETED or Status.COMPLETED."),
+]
+MemberT = TypeVar("MemberT", bound=StrEnum)
+
 LONGEST_WAIT_SECONDS = 300.0
+
+
+def status_of(kind: type[MemberT], text: str | None) -> MemberT | None:
+    """Read a status as a plain word, or in the dotted form of the documented system.
+
+    Raises:
+        InvalidError: There is no such status; lists those there are.
+    """
+    if text is None:
+        return None
+    try:
+        return kind(text.rpartition(".")[2])
+    except ValueError:
+        known = ", ".join(kind)
+        raise InvalidError(
+            f"there is no status {text[:100]!r}; there are {known}",
+            errors=[{"field": "status", "message": f"not one of {known}"}],
+        ) from None
 
 
 def services_of(request: AnyRequest) -> Services:

@@ -15,10 +15,12 @@ from scenarist.api.requests import (
     AnyRequest,
     Cursor,
     Limit,
+    Status,
     actor_of,
     idempotency_key_of,
     preferences_of,
     services_of,
+    status_of,
 )
 from scenarist.domain import entities
 from scenarist.domain.permissions import Actor
@@ -93,16 +95,18 @@ async def submitted(
 def list_submissions(
     request: AnyRequest,
     entity_id: FromQuery[str | None] = None,
-    status: FromQuery[SubmissionStatus | None] = None,
+    status: Status = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> ASGIResponse:
     """Submissions in the order in which they were accepted."""
     service, actor = services_of(request).submissions, actor_of(request)
 
+    wanted = status_of(SubmissionStatus, status)
+
     def fetch(*, after: int, limit: int) -> Any:
         return service.list_page(
-            actor, entity_id=entity_id, status=status, after=after, limit=limit
+            actor, entity_id=entity_id, status=wanted, after=after, limit=limit
         )
 
     return listed(request, fetch, shown, limit=limit, cursor=cursor)

@@ -38,6 +38,7 @@ _CLAIM = (
         jobs.c.task_id,
         jobs.c.submission_id,
         jobs.c.attempt,
+        jobs.c.failures,
         jobs.c.lost,
         jobs.c.force,
     )
@@ -72,6 +73,7 @@ class Claim:
     task_id: TaskId
     submission_id: SubmissionId
     attempt: int
+    failures: int
     lost: int
     force: bool
 
@@ -121,10 +123,11 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
             TaskId(task_id),
             SubmissionId(submission_id),
             attempt,
+            failures,
             lost,
             bool(force),
         )
-        for number, job_id, task_id, submission_id, attempt, lost, force in rows
+        for number, job_id, task_id, submission_id, attempt, failures, lost, force in rows
     ]
     claims.sort(key=lambda claim: claim.number)
     return claims

@@ -53,6 +53,7 @@ class Database:
         )
         event.listen(self._engine, "connect", _prepare)
         self._readers = threading.local()
+        self._opened: list[Connection] = []
         self._writer: Connection | None = None
         self._gate = threading.Lock()
         self._queue: deque[_Unit[Any]] = deque()
@@ -94,6 +95,7 @@ class Database:
         connection: Connection | None = getattr(self._readers, "connection", None)
         if connection is None:
             connection = self._readers.connection = self.connect()
+            self._opened.append(connection)
         return connection
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -119,6 +121,10 @@ class Database:
         return unit.result()
 
     def close(self) -> None:
+        """Close all connections; no thread may use the database any more."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
         if self._writer is not None:
             self._writer.close()
             self._writer = None

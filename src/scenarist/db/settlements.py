@@ -40,6 +40,7 @@ class Settlement:
     """What shall be recorded of one attempt of a job.
 
     A status of PENDING sends the job back to be claimed again, not before ``not_before``.
+    ``failures`` and ``lost`` are added to what the job counts of them.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Settlement:
     stacktrace: str | None = None
     log: str | None = None
     not_before: datetime | None = None
+    failures: int = 0
     lost: int = 0
 
 
@@ -81,6 +83,7 @@ _UPDATE = (
         not_before=bindparam("not_before"),
         reason=bindparam("reason"),
         stacktrace=bindparam("stacktrace"),
+        failures=jobs.c.failures + bindparam("failures"),
         lost=jobs.c.lost + bindparam("lost"),
     )
 )
@@ -222,6 +225,7 @@ def _job_values(item: Settlement, now: datetime) -> dict[str, object]:
         "not_before": item.not_before,
         "reason": item.reason,
         "stacktrace": item.stacktrace,
+        "failures": item.failures,
         "lost": item.lost,
     }
 

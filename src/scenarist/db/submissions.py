@@ -121,6 +121,7 @@ def add(
                 "priority": priority,
                 "waiting": len(draft.waits),
                 "attempt": 0,
+                "failures": 0,
                 "lost": 0,
                 "created_at": submission.created_at,
                 "version": submission.version,

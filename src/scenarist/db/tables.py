@@ -290,6 +290,7 @@ jobs = Table(
     Column("priority", Integer, nullable=False),
     Column("waiting", Integer, nullable=False),  # rows that it has in job_waits
     Column("attempt", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),  # attempts that went wrong
     Column("lost", Integer, nullable=False),  # workers that ended under it
     Column("holder_id", Text),
     _created_at(),

@@ -23,7 +23,9 @@ class JobEvent(StrEnum):
     SUCCEEDED = "succeeded"  #: its function returned and its outputs are written
     RAISED = "raised"  #: its function, or the reading or writing around it, went wrong
     TIMED_OUT = "timed out"  #: it ran longer than its task allows and was killed
+    RETRIED = "retried"  #: it went wrong, and its task allows another attempt
     WORKER_LOST = "worker lost"  #: its process ended under it
+    GIVEN_UP = "given up"  #: its process ended under it too often
     HANDED_BACK = "handed back"  #: its holder stopped, or is gone
     NOT_NEEDED = "not needed"  #: its outputs are still valid
     CANCEL_REQUESTED = "cancel requested"
@@ -41,7 +43,9 @@ TRANSITIONS: Mapping[tuple[JobStatus, JobEvent], JobStatus] = {
     (JobStatus.RUNNING, JobEvent.SUCCEEDED): JobStatus.COMPLETED,
     (JobStatus.RUNNING, JobEvent.RAISED): JobStatus.FAILED,
     (JobStatus.RUNNING, JobEvent.TIMED_OUT): JobStatus.FAILED,
+    (JobStatus.RUNNING, JobEvent.RETRIED): JobStatus.PENDING,
     (JobStatus.RUNNING, JobEvent.WORKER_LOST): JobStatus.PENDING,
+    (JobStatus.RUNNING, JobEvent.GIVEN_UP): JobStatus.FAILED,
     (JobStatus.RUNNING, JobEvent.HANDED_BACK): JobStatus.PENDING,
     (JobStatus.RUNNING, JobEvent.NOT_NEEDED): JobStatus.SKIPPED,
     (JobStatus.RUNNING, JobEvent.CANCEL_REQUESTED): JobStatus.CANCELED,
@@ -67,9 +71,23 @@ def lets_followers_run(status: JobStatus) -> bool:
     return status in {JobStatus.COMPLETED, JobStatus.SKIPPED}
 
 
-def retry_delay(attempt: int, base: timedelta) -> timedelta:
-    """Return how long a job waits before the attempt that follows, doubling each time."""
-    doublings: int = 2 ** min(attempt - 1, 20)
+def ending_of(event: JobEvent, *, failures: int, retries: int, losses: int) -> JobEvent:
+    """Return what an ending means for a job that has failed and lost workers before.
+
+    Args:
+        failures: How many attempts went wrong before this one.
+        losses: How many workers ended under it before this one.
+    """
+    if event in {JobEvent.RAISED, JobEvent.TIMED_OUT} and failures < retries:
+        return JobEvent.RETRIED
+    if event is JobEvent.WORKER_LOST and losses + 1 >= LOST_LIMIT:
+        return JobEvent.GIVEN_UP
+    return event
+
+
+def retry_delay(failures: int, base: timedelta) -> timedelta:
+    """Return how long a job waits after it went wrong so many times, doubling each time."""
+    doublings: int = 2 ** min(failures - 1, 20)
     return min(base * doublings, timedelta(hours=1))
 
 

@@ -153,7 +153,12 @@ class LocalExecutor:
         if not worker.is_ready:
             worker.is_ready = True
             self._deliver([])
-        outcomes = [worker.settle(message) for message in worker.frames.feed(data) if message]
+        try:
+            outcomes = [worker.settle(message) for message in worker.frames.feed(data) if message]
+        except msgspec.MsgspecError:
+            # A task has written on its worker's socket; who wrote what cannot be told any more.
+            worker.process.kill()
+            return self._bury(worker)
         for outcome in outcomes:
             if outcome.started_at is not None and outcome.finished_at is not None:
                 seconds = (outcome.finished_at - outcome.started_at).total_seconds()
@@ -190,7 +195,12 @@ class LocalExecutor:
                 return
             self._restart_at = None
         while len(self._workers) < self._size and not self._is_closing:
-            worker = _Worker(self._environment)
+            try:
+                worker = _Worker(self._environment)
+            except OSError as error:
+                _log.error("worker cannot be started", reason=str(error))
+                self._restart_at = time.monotonic() + _RESTART_SECONDS
+                return
             for stream, listen in (
                 (worker.connection, self._listen),
                 (worker.log_reader, self._listen_to_log),

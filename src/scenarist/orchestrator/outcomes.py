@@ -6,7 +6,13 @@ from scenarist.db.claims import Claim, TaskRecipe
 from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Edit
 from scenarist.domain.identifiers import DataNodeId, EditId
-from scenarist.domain.lifecycle import LOST_LIMIT, JobEvent, next_status, retry_delay
+from scenarist.domain.lifecycle import (
+    LOST_LIMIT,
+    JobEvent,
+    ending_of,
+    next_status,
+    retry_delay,
+)
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import JobOutcome, JobRequest
 
@@ -15,24 +21,21 @@ def settlement_of(
     claim: Claim, recipe: TaskRecipe, request: JobRequest, outcome: JobOutcome, now: datetime
 ) -> Settlement:
     """Turn the outcome of one attempt into what the database shall record of it."""
-    status = next_status(JobStatus.RUNNING, outcome.event)
+    event = ending_of(
+        outcome.event, failures=claim.failures, retries=recipe.retries, losses=claim.lost
+    )
     reason = outcome.reason
+    if event is JobEvent.GIVEN_UP:
+        reason = f"it has lost its worker {LOST_LIMIT} times; the last time {outcome.reason}"
     not_before = None
-    lost = 0
-    if outcome.event is JobEvent.WORKER_LOST:
-        lost = 1
-        if claim.lost + 1 >= LOST_LIMIT:
-            status = JobStatus.FAILED
-            reason = f"it has lost its worker {LOST_LIMIT} times; the last time {outcome.reason}"
-    elif status is JobStatus.FAILED and claim.attempt - claim.lost <= recipe.retries:
-        status = JobStatus.PENDING
-        not_before = now + retry_delay(claim.attempt - claim.lost, recipe.retry_delay)
+    if event is JobEvent.RETRIED:
+        not_before = now + retry_delay(claim.failures + 1, recipe.retry_delay)
     return Settlement(
         number=claim.number,
         job_id=claim.id,
         submission_id=claim.submission_id,
         attempt=claim.attempt,
-        status=status,
+        status=next_status(JobStatus.RUNNING, event),
         edits=_edits(claim, request, outcome, now),
         has_outputs=bool(recipe.outputs or recipe.inputs),
         run_at=outcome.started_at,
@@ -40,7 +43,8 @@ def settlement_of(
         stacktrace=outcome.stacktrace,
         log=outcome.log,
         not_before=not_before,
-        lost=lost,
+        failures=int(event is JobEvent.RETRIED),
+        lost=int(event is JobEvent.WORKER_LOST),
     )
 
 

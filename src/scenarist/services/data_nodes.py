@@ -13,7 +13,7 @@ from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.environment import resolve
-from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.domain.identifiers import DataNodeId, EditId, new_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.storage.base import Place, Target, Written
@@ -97,7 +97,7 @@ class DataNodeService:
                 uri=edit.uri,
                 content=edit.content,
             )
-            return ShownValue(read_json(place), is_complete=True)
+            return ShownValue(_text_at(place), is_complete=True)
         if edit.rendition is None:
             raise ConflictError(
                 f"the value of data node {data_node_id} is a {node.storage_type} file that no job "
@@ -166,6 +166,14 @@ def edit_of(
         rendition=written.rendition,
         is_complete=written.is_complete,
     )
+
+
+def _text_at(place: Place) -> str:
+    try:
+        return read_json(place)
+    except InvalidError as error:
+        # The request was right; what lies there is not.
+        raise ConflictError(error.message, code="data_node_unreadable") from error
 
 
 def _check_is_free(connection: Connection, node: DataNode) -> None:

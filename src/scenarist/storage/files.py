@@ -66,7 +66,7 @@ def keep(
     """Keep bytes where the target says: staged beside the user's file, in hand, or in a new file.
 
     Raises:
-        InvalidError: A file could not be written; nothing of it is left.
+        UnavailableError: A file could not be written; nothing of it is left.
     """
     path = named_path(target.properties)
     if path is None and len(data) <= INLINE_LIMIT:
@@ -79,7 +79,7 @@ def keep(
             path = _system_path(target, extension)
             _write_new(path, data)
     except (OSError, ValueError) as error:
-        raise InvalidError(
+        raise UnavailableError(
             f"the value for data node {target.data_node_id} could not be written"
             f" to {path}: {reason(error)}"
         ) from error

@@ -1,0 +1,37 @@
+"""The table of settings in docs/configuration.md."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from scenarist.cli import app
+from scenarist.settings import Settings
+
+PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+def default_of(name: str, default: object) -> str:
+    # It differs from machine to machine.
+    return "the number of cores" if name == "workers" else f"`{default}`"
+
+
+def test_the_table_has_every_setting_and_nothing_else() -> None:
+    table = PAGE.read_text().partition("\n## Server settings\n")[2]
+    rows = re.findall(r"^\| `\w+` \| `--.*", table, re.MULTILINE)
+
+    assert rows == [
+        f"| `{item.name}` | `--{item.name.replace('_', '-')}` | `SCENARIST_{item.name.upper()}` "
+        f"| {default_of(item.name, item.default)} | {item.metadata['sentence']} |"
+        for item in fields(Settings)
+    ]
+
+
+def test_every_setting_is_an_option_of_serve() -> None:
+    options = {
+        name
+        for argument in app["serve"].assemble_argument_collection()
+        for name in argument.names
+        if name.startswith("--")
+    }
+
+    assert options == {f"--{item.name.replace('_', '-')}" for item in fields(Settings)}
