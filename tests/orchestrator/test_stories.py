@@ -399,7 +399,7 @@ def test_jobs_of_higher_priority_go_first_and_the_oldest_first_within_one(world:
     tasks = world.make(lambda draft: [draft.task(f"free{n}", "nothing") for n in range(3)])
     world.executor.slots = 1
     submissions = [
-        world.submissions.submit_task(ANYONE, task, world.options(priority=priority))
+        world.submit_task(task, priority=priority)
         for task, priority in zip(tasks, (0, 0, 5), strict=True)
     ]
     order = []

@@ -13,7 +13,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import jobs as job_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Job, Submission
-from scenarist.domain.identifiers import TaskId
+from scenarist.domain.identifiers import SequenceId, TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import EntityType, JobStatus
@@ -95,13 +95,26 @@ class World:
         return self.database.write(work)
 
     def submit(self, *task_ids: TaskId, force: bool = False) -> Submission:
-        """Submit tasks as a sequence of theirs would be."""
-        return self.submissions._submit(
-            ANYONE, "test", EntityType.SEQUENCE, lambda _: task_ids, SubmitOptions(force=force)
+        """Submit tasks as a sequence of theirs, made for it."""
+
+        def work(connection: Connection) -> SequenceId:
+            draft = Draft(connection)
+            draft.finish()
+            return draft.sequence("all", task_ids)
+
+        return self.submit_sequence(self.database.write(work), SubmitOptions(force=force))
+
+    def submit_sequence(
+        self, sequence_id: SequenceId, options: SubmitOptions | None = None
+    ) -> Submission:
+        return self.submissions.submit(
+            ANYONE, EntityType.SEQUENCE, sequence_id, options or SubmitOptions()
         )
 
-    def options(self, *, priority: int) -> SubmitOptions:
-        return SubmitOptions(priority=priority)
+    def submit_task(self, task_id: TaskId, *, priority: int) -> Submission:
+        return self.submissions.submit(
+            ANYONE, EntityType.TASK, task_id, SubmitOptions(priority=priority)
+        )
 
     def step(self) -> None:
         self.orchestrator.step()

@@ -18,6 +18,7 @@ from scenarist.api import (
     submissions,
     tasks,
 )
+from scenarist.api.gathering import Gatherer
 from scenarist.api.requests import refuse_unknown_parameters
 from scenarist.domain.errors import ScenaristError
 from scenarist.services.bundle import Services
@@ -29,7 +30,7 @@ LARGEST_BODY = 64 * 1024 * 1024
 def create_app(services: Services) -> Litestar:
     return Litestar(
         route_handlers=[_paths()],
-        state=State({"services": services}),
+        state=State({"services": services, "submits": Gatherer(services.submissions.submit_many)}),
         before_request=refuse_unknown_parameters,
         exception_handlers={
             ScenaristError: problems.from_scenarist_error,

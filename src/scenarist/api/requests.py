@@ -7,9 +7,12 @@ from typing import Annotated, Any, TypeVar
 from litestar import Request
 from litestar.params import QueryParameter
 
+from scenarist.api.gathering import Gatherer
+from scenarist.domain.entities import Submission
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import ANYONE, Actor
 from scenarist.services.bundle import Services
+from scenarist.services.submissions import Wish
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -50,6 +53,11 @@ def status_of(kind: type[MemberT], text: str | None) -> MemberT | None:
 def services_of(request: AnyRequest) -> Services:
     services: Services = request.app.state["services"]
     return services
+
+
+def submits_of(request: AnyRequest) -> Gatherer[Wish, Submission]:
+    submits: Gatherer[Wish, Submission] = request.app.state["submits"]
+    return submits
 
 
 def actor_of(request: AnyRequest) -> Actor:

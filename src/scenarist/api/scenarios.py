@@ -15,6 +15,7 @@ from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services
 from scenarist.api.submissions import NO_OPTIONS, submitted
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.vocabulary import EntityType
 from scenarist.services.scenarios import NewScenario
 
 PATH = "/api/v1/scenarios"
@@ -144,7 +145,7 @@ async def submit_scenario(
     return await submitted(
         request,
         data,
-        services.submissions.submit_scenario,
+        EntityType.SCENARIO,
         scenario_id,
         lambda submission: schemas.ScenarioSubmitted(
             message=f"Scenario {scenario_id} was submitted.",

@@ -15,6 +15,7 @@ from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services
 from scenarist.api.submissions import NO_OPTIONS, submitted
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError, NotFoundError
+from scenarist.domain.vocabulary import EntityType
 
 PATH = "/api/v1/sequences"
 
@@ -134,7 +135,7 @@ async def submit_sequence(
     return await submitted(
         request,
         data,
-        services.submissions.submit_sequence,
+        EntityType.SEQUENCE,
         sequence_id,
         lambda submission: schemas.SequenceSubmitted(
             message=f"Sequence {sequence_id} was submitted.",

@@ -21,17 +21,15 @@ from scenarist.api.requests import (
     preferences_of,
     services_of,
     status_of,
+    submits_of,
 )
 from scenarist.domain import entities
-from scenarist.domain.permissions import Actor
-from scenarist.domain.vocabulary import SubmissionStatus
-from scenarist.services.submissions import SubmitOptions
+from scenarist.domain.vocabulary import EntityType, SubmissionStatus
+from scenarist.services.submissions import SubmitOptions, Wish
 
 PATH = "/api/v1/submissions"
 
 NO_OPTIONS = schemas.Submit()
-
-Submitting = Callable[[Actor, str, SubmitOptions], entities.Submission]
 
 
 def shown(submission: entities.Submission) -> schemas.Submission:
@@ -53,7 +51,7 @@ def shown(submission: entities.Submission) -> schemas.Submission:
 async def submitted(
     request: AnyRequest,
     data: schemas.Submit,
-    submit: Submitting,
+    entity_type: EntityType,
     entity_id: str,
     represent: Callable[[schemas.Submission], object],
     *,
@@ -71,7 +69,9 @@ async def submitted(
         properties=data.properties,
         idempotency_key=idempotency_key_of(request),
     )
-    submission = await sync_to_thread(submit, actor_of(request), entity_id, options)
+    submission = await submits_of(request).ask(
+        Wish(actor_of(request), entity_type, entity_id, options)
+    )
     if preferences.wait_seconds is not None and not submission.status.is_finished:
         submission = await _ended(request, submission, preferences.wait_seconds)
     headers = {"Location": f"{PATH}/{submission.id}"}

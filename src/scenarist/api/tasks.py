@@ -13,6 +13,7 @@ from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
 from scenarist.api.submissions import NO_OPTIONS, submitted
 from scenarist.domain import entities
+from scenarist.domain.vocabulary import EntityType
 
 PATH = "/api/v1/tasks"
 
@@ -92,7 +93,7 @@ async def submit_task(
     return await submitted(
         request,
         data,
-        services.submissions.submit_task,
+        EntityType.TASK,
         task_id,
         lambda submission: schemas.TaskSubmitted(
             message=f"Task {task_id} was submitted.",

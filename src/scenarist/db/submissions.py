@@ -33,6 +33,10 @@ from scenarist.domain.identifiers import DataNodeId, JobId, SubmissionId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status, roll_up_under_way
 from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
 
+JOBS_LIMIT = 16_384
+"""Jobs that one submission can have. Their numbers follow from the submission's, so that jobs are
+numbered in the order in which they were accepted, without asking the database for each number."""
+
 DATA = "DATA"
 ORDER = "ORDER"
 INPUT = "INPUT"
@@ -73,9 +77,8 @@ _NODES = select(
 _READERS = select(job_holds.c.data_node_id, job_holds.c.job_number).where(
     among(job_holds.c.data_node_id, "ids"), job_holds.c.mode == READ
 )
-_INSERT = insert(submissions)
-_INSERT_JOB = insert(jobs).returning(jobs.c.number)
-_INSERT_JOBS = insert(jobs).returning(jobs.c.number, sort_by_parameter_order=True)
+_INSERT = insert(submissions).returning(submissions.c.number)
+_INSERT_JOBS = insert(jobs)
 _INSERT_INPUTS = insert(job_inputs)
 _INSERT_WAITS = insert(job_waits)
 _INSERT_HOLDS = insert(job_holds)
@@ -100,15 +103,17 @@ def add(
     idempotency_key: str | None = None,
 ) -> None:
     """Store a submission and its jobs, with what each reads and waits for decided now."""
-    _add_row(connection, submission, len(planned), idempotency_key)
+    number = _add_row(connection, submission, len(planned), idempotency_key)
     if not planned:
         return
     nodes = _nodes(connection, planned)
     drafts = _drafts(planned, nodes)
-    numbers = _add_jobs(
-        connection,
+    numbers = range(number * JOBS_LIMIT, number * JOBS_LIMIT + len(planned))
+    connection.execute(
+        _INSERT_JOBS,
         [
             {
+                "number": number,
                 "id": job.id,
                 "task_id": job.task_id,
                 "submission_id": submission.id,
@@ -126,7 +131,7 @@ def add(
                 "created_at": submission.created_at,
                 "version": submission.version,
             }
-            for job, draft in zip(planned, drafts, strict=True)
+            for number, job, draft in zip(numbers, planned, drafts, strict=True)
         ],
     )
     _add_links(connection, drafts, numbers)
@@ -174,10 +179,10 @@ def page(
 
 def _add_row(
     connection: Connection, submission: Submission, unfinished: int, key: str | None
-) -> None:
+) -> int:
     is_empty = unfinished == 0
     try:
-        connection.execute(
+        added = connection.execute(
             _INSERT,
             {
                 "id": submission.id,
@@ -198,6 +203,8 @@ def _add_row(
         raise ConflictError(
             f"the idempotency key {key!r} was just used; send the request again"
         ) from None
+    number: int = added.scalar_one()
+    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,13 +278,7 @@ def _nodes(connection: Connection, planned: Sequence[PlannedJob]) -> dict[str, _
     return nodes
 
 
-def _add_jobs(connection: Connection, rows: list[dict[str, Any]]) -> list[int]:
-    if len(rows) == 1:  # the common case, without what many rows need
-        return [connection.execute(_INSERT_JOB, rows[0]).scalar_one()]
-    return list(connection.execute(_INSERT_JOBS, rows).scalars())
-
-
-def _add_links(connection: Connection, drafts: list[_Draft], numbers: list[int]) -> None:
+def _add_links(connection: Connection, drafts: list[_Draft], numbers: Sequence[int]) -> None:
     def settled(reference: int | None) -> int | None:
         is_here = reference is not None and reference < 0
         return numbers[-1 - reference] if is_here else reference  # type: ignore[operator]

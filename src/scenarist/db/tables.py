@@ -280,7 +280,8 @@ Index(
 jobs = Table(
     "jobs",
     metadata,
-    _number(),
+    # From its submission's number and its place in it: see db/submissions.py.
+    Column("number", _Count, primary_key=True, autoincrement=False),
     _id(),
     Column("task_id", Text, nullable=False),
     Column("submission_id", Text, ForeignKey("submissions.id"), nullable=False),
@@ -302,7 +303,6 @@ jobs = Table(
     _version(),
     Index("ix_jobs_submission_id", "submission_id"),
     Index("ix_jobs_task_id_number", "task_id", "number"),
-    sqlite_autoincrement=True,
 )
 Index(
     "ix_jobs_pending",
@@ -378,7 +378,6 @@ job_holds = Table(
     Column("mode", Text, nullable=False),  # READ or WRITE
     Index("ix_job_holds_data_node_id_number", "data_node_id", "number"),
     Index("ix_job_holds_job_number", "job_number"),
-    sqlite_autoincrement=True,
 )
 
 job_logs = Table(

@@ -1,6 +1,7 @@
 """The loop that settles what came back, claims what may run, and hands it to the executor."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -19,9 +20,10 @@ from scenarist.orchestrator.outcomes import settlement_of, skipped
 from scenarist.orchestrator.requests import Recipes, gather_inputs, need_not_run, request_for
 
 _RETRY_SECONDS = 1.0  # after the database refused a step
-# After a step that moved jobs, the next one lets a little more happen first: under load one commit
-# then carries the outcomes and claims of many jobs, and a single job waits this long at most.
-_GATHER_SECONDS = 0.002
+# After a step that moved jobs, the next one waits as long as that one took, within these bounds,
+# for more to happen: under load a commit then carries many jobs, and a job alone waits little.
+_SHORTEST_GATHER_SECONDS = 0.001
+_LONGEST_GATHER_SECONDS = 0.01
 
 Announce = Callable[[Sequence[SubmissionId]], None]
 """Takes the submissions that a step has ended, after its commit."""
@@ -191,8 +193,10 @@ class Orchestrator:
             self._something.wait(self._seconds_to_next_due())
             self._something.clear()
             try:
+                started = time.monotonic()
                 if self.step():
-                    pause.wait(_GATHER_SECONDS)
+                    took = time.monotonic() - started
+                    pause.wait(min(max(took, _SHORTEST_GATHER_SECONDS), _LONGEST_GATHER_SECONDS))
             except UnavailableError as error:
                 _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
                 pause.wait(_RETRY_SECONDS)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import Connection
 
@@ -13,9 +13,9 @@ from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
-from scenarist.db.submissions import PlannedJob
+from scenarist.db.submissions import JOBS_LIMIT, PlannedJob
 from scenarist.domain.entities import Submission
-from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, ScenaristError
 from scenarist.domain.identifiers import DataNodeId, TaskId, job_id, new_uuid, submission_id
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.planning import TaskLinks, order_tasks
@@ -32,6 +32,16 @@ class SubmitOptions:
     priority: int = 0
     properties: Mapping[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants submitted, and how."""
+
+    actor: Actor
+    entity_type: EntityType
+    entity_id: str
+    options: SubmitOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,41 +73,31 @@ class SubmissionService:
         self._version = version
         self._plans: dict[tuple[TaskId, ...], tuple[_PlannedTask, ...]] = {}
 
-    def submit_sequence(self, actor: Actor, sequence_id: str, options: SubmitOptions) -> Submission:
-        """Make the jobs of a sequence's tasks; what each reads is decided now.
+    def submit(
+        self, actor: Actor, entity_type: EntityType, entity_id: str, options: SubmitOptions
+    ) -> Submission:
+        """Make the jobs of an entity's tasks; what each reads is decided now.
 
         Raises:
-            NotFoundError: There is no such sequence.
+            NotFoundError: There is no such entity.
             ConflictError: The idempotency key was used for something else.
         """
+        (answer,) = self.submit_many([Wish(actor, entity_type, entity_id, options)])
+        if isinstance(answer, ScenaristError):
+            raise answer
+        return answer
 
-        def tasks_of(connection: Connection) -> Sequence[TaskId]:
-            sequence = sequence_rows.find(connection, sequence_id)
-            if sequence is None:
-                raise NotFoundError(f"no sequence has the identifier {sequence_id}")
-            return sequence.task_ids
+    def submit_many(self, wishes: Sequence[Wish]) -> list[Submission | ScenaristError]:
+        """Submit for several actors in one transaction; each gets its own answer, in order.
 
-        return self._submit(actor, sequence_id, EntityType.SEQUENCE, tasks_of, options)
-
-    def submit_scenario(self, actor: Actor, scenario_id: str, options: SubmitOptions) -> Submission:
-        """Make the jobs of all tasks of a scenario; see `submit_sequence`."""
-
-        def tasks_of(connection: Connection) -> Sequence[TaskId]:
-            if not scenario_rows.exists(connection, scenario_id):
-                raise NotFoundError(f"no scenario has the identifier {scenario_id}")
-            return scenario_rows.task_ids_of(connection, scenario_id)
-
-        return self._submit(actor, scenario_id, EntityType.SCENARIO, tasks_of, options)
-
-    def submit_task(self, actor: Actor, task_id: str, options: SubmitOptions) -> Submission:
-        """Make the job of one task; see `submit_sequence`."""
-
-        def tasks_of(connection: Connection) -> Sequence[TaskId]:
-            if task_rows.find(connection, task_id) is None:
-                raise NotFoundError(f"no task has the identifier {task_id}")
-            return (TaskId(task_id),)
-
-        return self._submit(actor, task_id, EntityType.TASK, tasks_of, options)
+        A wish that is refused does not touch the others: refusals come before anything is written.
+        """
+        now = self._now()
+        answers = self._database.write(
+            lambda connection: [self._answer(connection, wish, now) for wish in wishes]
+        )
+        self._wake()
+        return answers
 
     def get(self, actor: Actor, submission_id: str) -> Submission:
         actor.require(Permission.READ)
@@ -120,52 +120,50 @@ class SubmissionService:
             self._database.reader, entity_id=entity_id, status=status, after=after, limit=limit
         )
 
-    def _submit(
-        self,
-        actor: Actor,
-        entity_id: str,
-        entity_type: EntityType,
-        tasks_of: Callable[[Connection], Sequence[TaskId]],
-        options: SubmitOptions,
-    ) -> Submission:
-        actor.require(Permission.EXECUTE)
-        now = self._now()
+    def _answer(
+        self, connection: Connection, wish: Wish, now: datetime
+    ) -> Submission | ScenaristError:
+        try:
+            wish.actor.require(Permission.EXECUTE)
+            return self._submit(connection, wish, now)
+        except ScenaristError as refusal:
+            return refusal
 
-        def work(connection: Connection) -> Submission:
-            if options.idempotency_key is not None:
-                earlier = self._find_earlier(connection, entity_id, options.idempotency_key)
-                if earlier is not None:
-                    return earlier
-            planned = [
-                PlannedJob(
-                    job_id(task.config_id, new_uuid(now)), task.id, task.inputs, task.outputs
-                )
-                for task in self._plan(connection, tuple(tasks_of(connection)))
-            ]
-            submission = Submission(
-                id=submission_id(new_uuid(now)),
-                entity_id=entity_id,
-                entity_type=entity_type,
-                status=SubmissionStatus.SUBMITTED if planned else SubmissionStatus.COMPLETED,
-                job_ids=tuple(job.id for job in planned),
-                properties=options.properties,
-                created_at=now,
-                run_at=None,
-                finished_at=None if planned else now,
-                version=self._version,
+    def _submit(self, connection: Connection, wish: Wish, now: datetime) -> Submission:
+        options = wish.options
+        if options.idempotency_key is not None:
+            earlier = self._find_earlier(connection, wish.entity_id, options.idempotency_key)
+            if earlier is not None:
+                return earlier
+        planned = [
+            PlannedJob(job_id(task.config_id, new_uuid(now)), task.id, task.inputs, task.outputs)
+            for task in self._plan(connection, _task_ids_of(connection, wish))
+        ]
+        if len(planned) > JOBS_LIMIT:
+            raise InvalidError(
+                f"{wish.entity_id} has {len(planned)} tasks; a submission can have {JOBS_LIMIT} "
+                "jobs, so submit it in sequences"
             )
-            submission_rows.add(
-                connection,
-                submission,
-                planned,
-                force=options.force,
-                priority=options.priority,
-                idempotency_key=options.idempotency_key,
-            )
-            return submission
-
-        submission = self._database.write(work)
-        self._wake()
+        submission = Submission(
+            id=submission_id(new_uuid(now)),
+            entity_id=wish.entity_id,
+            entity_type=wish.entity_type,
+            status=SubmissionStatus.SUBMITTED if planned else SubmissionStatus.COMPLETED,
+            job_ids=tuple(job.id for job in planned),
+            properties=options.properties,
+            created_at=now,
+            run_at=None,
+            finished_at=None if planned else now,
+            version=self._version,
+        )
+        submission_rows.add(
+            connection,
+            submission,
+            planned,
+            force=options.force,
+            priority=options.priority,
+            idempotency_key=options.idempotency_key,
+        )
         return submission
 
     def _find_earlier(self, connection: Connection, entity_id: str, key: str) -> Submission | None:
@@ -199,3 +197,21 @@ class SubmissionService:
                 self._plans.clear()
             self._plans[task_ids] = plan
         return plan
+
+
+def _task_ids_of(connection: Connection, wish: Wish) -> tuple[TaskId, ...]:
+    entity_id = wish.entity_id
+    match wish.entity_type:
+        case EntityType.SEQUENCE:
+            sequence = sequence_rows.find(connection, entity_id)
+            if sequence is not None:
+                return sequence.task_ids
+        case EntityType.SCENARIO:
+            if scenario_rows.exists(connection, entity_id):
+                return tuple(scenario_rows.task_ids_of(connection, entity_id))
+        case EntityType.TASK:
+            if task_rows.find(connection, entity_id) is not None:
+                return (TaskId(entity_id),)
+        case _:
+            assert_never(wish.entity_type)
+    raise NotFoundError(f"no {wish.entity_type.lower()} has the identifier {entity_id}")

@@ -118,7 +118,7 @@ def upgrade() -> None:
     op.create_index("ix_edits_data_node_id_id", "edits", ["data_node_id", "id"], unique=False)
     op.create_table(
         "jobs",
-        sa.Column("number", _COUNT, autoincrement=True, nullable=False),
+        sa.Column("number", _COUNT, autoincrement=False, nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("task_id", sa.Text(), nullable=False),
         sa.Column("submission_id", sa.Text(), nullable=False),
@@ -143,7 +143,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_jobs")),
         sa.UniqueConstraint("id", name=op.f("uq_jobs_id")),
-        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_jobs_blocked",
@@ -231,7 +230,6 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_job_holds")),
-        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_job_holds_data_node_id_number", "job_holds", ["data_node_id", "number"], unique=False
