@@ -1,15 +1,15 @@
 """How the handlers answer: JSON with a tag, lists whole or in pages."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request
-from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
+from litestar.types import Receive, Scope, Send
 from litestar.utils.sync import AsyncIteratorWrapper
 
 from scenarist.domain.errors import InvalidError
@@ -20,6 +20,7 @@ EntityT_co = TypeVar("EntityT_co", covariant=True)
 
 _CHUNK = 500  # rows of a list that is streamed whole
 _JSON = "application/json"
+_WITHOUT_BODY = {204, 304}
 _encoder = msgspec.json.Encoder()
 
 
@@ -39,22 +40,52 @@ class Fetch(Protocol[EntityT_co]):
     def __call__(self, *, after: int, limit: int) -> PageOf[EntityT_co]: ...
 
 
+class Answer:
+    """A whole answer, as an ASGI application: what is sent, and nothing that might be asked of it.
+
+    Litestar's own response costs three times as much to make, on the most frequent paths.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self, body: bytes = b"", *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in (headers or {}).items()
+        ]
+        if status not in _WITHOUT_BODY:
+            self.headers += [
+                (b"content-type", b"application/json"),
+                (b"content-length", b"%d" % len(body)),
+            ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+Sent = Answer | ASGIStreamingResponse
+"""A list: in one piece, or in a stream when it is long."""
+
+
 def answer(
-    content: object, *, status: int = 200, headers: dict[str, str] | None = None
-) -> ASGIResponse:
-    return ASGIResponse(
-        body=_encoder.encode(content), media_type=_JSON, status_code=status, headers=headers
-    )
+    content: object, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Answer:
+    return Answer(_encoder.encode(content), status=status, headers=headers)
 
 
-def tagged(request: Request[Any, Any, Any], body: bytes | object) -> ASGIResponse:
+def tagged(request: Request[Any, Any, Any], body: bytes | object) -> Answer:
     """Answer a GET of one entity: with an ETag, and 304 when the client has it already."""
     text = body if isinstance(body, bytes) else _encoder.encode(body)
     tag = f'"{blake2b(text, digest_size=12).hexdigest()}"'
-    known = request.headers.get("if-none-match")
-    if known is not None and (known == "*" or tag in known):
-        return ASGIResponse(status_code=304, headers={"ETag": tag}, media_type=_JSON)
-    return ASGIResponse(body=text, media_type=_JSON, headers={"ETag": tag})
+    for name, known in request.scope["headers"]:
+        if name == b"if-none-match" and (known == b"*" or tag.encode() in known):
+            return Answer(status=304, headers={"ETag": tag})
+    return Answer(text, headers={"ETag": tag})
 
 
 def listed(
@@ -64,7 +95,7 @@ def listed(
     *,
     limit: int | None,
     cursor: str | None,
-) -> ASGIResponse:
+) -> Sent:
     """Answer a list: a page when a limit is given, else all of it in a stream."""
     if limit is None:
         if cursor is not None:
@@ -81,7 +112,7 @@ def listed(
     )
 
 
-def _whole(fetch: Fetch[EntityT], shown: Callable[[EntityT], object]) -> ASGIResponse:
+def _whole(fetch: Fetch[EntityT], shown: Callable[[EntityT], object]) -> Sent:
     first = fetch(after=0, limit=_CHUNK)
     if first.following is None:
         return answer(Results(results=[shown(item) for item in first.items]))

@@ -4,10 +4,10 @@ from typing import Any
 
 from litestar import get, put
 from litestar.params import FromPath, FromQuery, RawBody
-from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import answer, listed, tagged
+from scenarist.api.answers import Answer, answer, listed, tagged
 from scenarist.api.bodies import read_json
 from scenarist.api.descriptions import responses
 from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
@@ -48,7 +48,7 @@ def list_data_nodes(
     config_id: FromQuery[str | None] = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> ASGIResponse:
+) -> ASGIApp:
     """Data nodes in the order of their creation."""
     service, actor = services_of(request).data_nodes, actor_of(request)
 
@@ -67,7 +67,7 @@ def list_data_nodes(
     sync_to_thread=False,
     responses=responses(200, schemas.OneDataNode, "The data node.", 404),
 )
-def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> ASGIResponse:
+def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
     node = services_of(request).data_nodes.get(actor_of(request), data_node_id)
     return tagged(request, schemas.OneDataNode(datanode=shown(node)))
 
@@ -79,7 +79,7 @@ def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> ASGIRespo
     sync_to_thread=True,
     responses=responses(200, schemas.Value, "The newest value.", 404, 409),
 )
-def read_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> ASGIResponse:
+def read_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
     """A pickled value that is large comes as a preview, with `"truncated": true`.
 
     404 when there is no value yet.
@@ -97,9 +97,7 @@ def read_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> ASGIResp
     sync_to_thread=True,
     responses=responses(200, schemas.Message, "It is the newest value.", 400, 404, 409),
 )
-def write_data_node(
-    request: AnyRequest, data_node_id: FromPath[str], body: RawBody
-) -> ASGIResponse:
+def write_data_node(request: AnyRequest, data_node_id: FromPath[str], body: RawBody) -> Answer:
     """The body is the value, as JSON; a table as a list of records. Jobs that waited go on.
 
     409 while a job that has not ended will write it.

@@ -1,10 +1,8 @@
 """Whether the server lives, and whether it can work: for machines that watch it."""
 
 from litestar import get
-from litestar.response.base import ASGIResponse
 
 from scenarist import schemas
-from scenarist.api.answers import answer
 from scenarist.api.descriptions import responses
 from scenarist.api.requests import AnyRequest, services_of
 
@@ -16,8 +14,8 @@ from scenarist.api.requests import AnyRequest, services_of
     sync_to_thread=False,
     responses=responses(200, schemas.Message, "It is."),
 )
-def get_health() -> ASGIResponse:
-    return answer(schemas.Message(message="alive"))
+def get_health() -> schemas.Message:
+    return schemas.Message(message="alive")
 
 
 @get(
@@ -27,6 +25,6 @@ def get_health() -> ASGIResponse:
     sync_to_thread=True,
     responses=responses(200, schemas.Message, "Database and orchestrator are up."),
 )
-def get_readiness(request: AnyRequest) -> ASGIResponse:
+def get_readiness(request: AnyRequest) -> schemas.Message:
     services_of(request).health.check_readiness()
-    return answer(schemas.Message(message="ready"))
+    return schemas.Message(message="ready")

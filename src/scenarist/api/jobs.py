@@ -4,10 +4,10 @@ from typing import Any
 
 from litestar import get
 from litestar.params import FromPath, FromQuery
-from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import listed, tagged
+from scenarist.api.answers import Answer, listed, tagged
 from scenarist.api.descriptions import responses
 from scenarist.api.requests import (
     AnyRequest,
@@ -59,7 +59,7 @@ def list_jobs(
     status: Status = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> ASGIResponse:
+) -> ASGIApp:
     """Jobs in the order in which they were accepted."""
     service, actor = services_of(request).jobs, actor_of(request)
 
@@ -85,7 +85,7 @@ def list_jobs(
     sync_to_thread=False,
     responses=responses(200, schemas.OneJob, "The job.", 404),
 )
-def get_job(request: AnyRequest, job_id: FromPath[str]) -> ASGIResponse:
+def get_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
     job = services_of(request).jobs.get(actor_of(request), job_id)
     return tagged(request, schemas.OneJob(job=shown(job)))
 
@@ -97,7 +97,7 @@ def get_job(request: AnyRequest, job_id: FromPath[str]) -> ASGIResponse:
     sync_to_thread=True,
     responses=responses(200, schemas.JobLog, "Its output, attempt by attempt.", 404),
 )
-def get_job_log(request: AnyRequest, job_id: FromPath[str]) -> ASGIResponse:
+def get_job_log(request: AnyRequest, job_id: FromPath[str]) -> Answer:
     """Standard output, standard error and logging; of a long one the first and the last part."""
     log = services_of(request).jobs.get_log(actor_of(request), job_id)
     return tagged(

@@ -5,10 +5,10 @@ from typing import Any
 
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody
-from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import answer, listed, tagged
+from scenarist.api.answers import Answer, answer, listed, tagged
 from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
@@ -62,7 +62,7 @@ def list_scenarios(
     config_id: FromQuery[str | None] = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> ASGIResponse:
+) -> ASGIApp:
     """Scenarios in the order of their creation."""
     service, actor = services_of(request).scenarios, actor_of(request)
 
@@ -85,7 +85,7 @@ def create_scenario(
     request: AnyRequest,
     data: JSONBody[schemas.CreateScenario] = _NOTHING_SAID,
     config_id: FromQuery[str | None] = None,
-) -> ASGIResponse:
+) -> Answer:
     """Makes a scenario from a config, with its data nodes, tasks and sequences.
 
     The config is named in the query or in the body.
@@ -123,7 +123,7 @@ def create_scenario(
     sync_to_thread=False,
     responses=responses(200, schemas.OneScenario, "The scenario.", 404),
 )
-def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> ASGIResponse:
+def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
     scenario = services_of(request).scenarios.get(actor_of(request), scenario_id)
     return tagged(request, schemas.OneScenario(scenario=shown(scenario)))
 
@@ -139,7 +139,7 @@ def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> ASGIRespons
 )
 async def submit_scenario(
     request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
-) -> ASGIResponse:
+) -> Answer:
     """Makes a job for each task of the scenario; headers as for a sequence."""
     services, actor = services_of(request), actor_of(request)
     return await submitted(

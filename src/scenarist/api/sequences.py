@@ -4,11 +4,11 @@ from typing import Any
 
 from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
-from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.api.answers import answer, listed, tagged
+from scenarist.api.answers import Answer, answer, listed, tagged
 from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
@@ -46,7 +46,7 @@ def list_sequences(
     scenario_id: FromQuery[str | None] = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> ASGIResponse:
+) -> ASGIApp:
     """Sequences in the order of their creation."""
     service, actor = services_of(request).sequences, actor_of(request)
 
@@ -65,7 +65,7 @@ def list_sequences(
     response_headers=[LOCATION],
     responses=responses(201, schemas.SequenceCreated, "It is stored.", 400, 404, 409),
 )
-def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence]) -> ASGIResponse:
+def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence]) -> Answer:
     """Groups tasks of one scenario under a name.
 
     An unknown scenario or a missing name is 404, a name that the scenario has already is 409.
@@ -93,7 +93,7 @@ def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence])
     sync_to_thread=False,  # two look-ups by key cost less than a change of thread
     responses=responses(200, schemas.OneSequence, "The sequence.", 404),
 )
-def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> ASGIResponse:
+def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
     sequence = services_of(request).sequences.get(actor_of(request), sequence_id)
     return tagged(request, schemas.OneSequence(sequence=shown(sequence)))
 
@@ -106,7 +106,7 @@ def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> ASGIRespons
     sync_to_thread=True,
     responses=responses(200, schemas.Message, "It is deleted.", 404, 409),
 )
-def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> ASGIResponse:
+def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
     """Its jobs and their results stay. 409 while a submission of it is under way."""
     services_of(request).sequences.delete(actor_of(request), sequence_id)
     return answer(schemas.Message(message=f"Sequence {sequence_id} was deleted."))
@@ -124,7 +124,7 @@ def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> ASGIResp
 )
 async def submit_sequence(
     request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
-) -> ASGIResponse:
+) -> Answer:
     """Makes a job for each task. What each job reads is decided now.
 
     `Location` names the submission. `Prefer: return=representation` asks for the documented body,

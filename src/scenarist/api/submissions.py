@@ -6,10 +6,10 @@ from typing import Any
 from litestar import get
 from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath, FromQuery
-from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import answer, listed, tagged
+from scenarist.api.answers import Answer, answer, listed, tagged
 from scenarist.api.descriptions import responses
 from scenarist.api.requests import (
     AnyRequest,
@@ -56,7 +56,7 @@ async def submitted(
     represent: Callable[[schemas.Submission], object],
     *,
     status: int,
-) -> ASGIResponse:
+) -> Answer:
     """Submit an entity, wait as long as the client prefers to, and answer as it prefers.
 
     Args:
@@ -80,7 +80,7 @@ async def submitted(
             preferences.is_representation, preferences.wait_seconds
         )
     if status == 204 and not preferences.is_representation:
-        return ASGIResponse(status_code=204, headers=headers)
+        return Answer(status=204, headers=headers)
     body = await sync_to_thread(represent, shown(submission))
     return answer(body, status=200 if status == 204 else status, headers=headers)
 
@@ -98,7 +98,7 @@ def list_submissions(
     status: Status = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> ASGIResponse:
+) -> ASGIApp:
     """Submissions in the order in which they were accepted."""
     service, actor = services_of(request).submissions, actor_of(request)
 
@@ -119,7 +119,7 @@ def list_submissions(
     sync_to_thread=False,
     responses=responses(200, schemas.OneSubmission, "The submission.", 404),
 )
-def get_submission(request: AnyRequest, submission_id: FromPath[str]) -> ASGIResponse:
+def get_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
     submission = services_of(request).submissions.get(actor_of(request), submission_id)
     return tagged(request, schemas.OneSubmission(submission=shown(submission)))
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody
-from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import listed, tagged
+from scenarist.api.answers import Answer, listed, tagged
 from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
@@ -51,7 +51,7 @@ def list_tasks(
     config_id: FromQuery[str | None] = None,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> ASGIResponse:
+) -> ASGIApp:
     """Tasks in the order of their creation."""
     service, actor = services_of(request).tasks, actor_of(request)
 
@@ -70,7 +70,7 @@ def list_tasks(
     sync_to_thread=False,
     responses=responses(200, schemas.OneTask, "The task.", 404),
 )
-def get_task(request: AnyRequest, task_id: FromPath[str]) -> ASGIResponse:
+def get_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
     task = services_of(request).tasks.get(actor_of(request), task_id)
     return tagged(request, schemas.OneTask(task=shown(task)))
 
@@ -87,7 +87,7 @@ def get_task(request: AnyRequest, task_id: FromPath[str]) -> ASGIResponse:
 )
 async def submit_task(
     request: AnyRequest, task_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
-) -> ASGIResponse:
+) -> Answer:
     """Makes the job of one task; headers as for a sequence."""
     services, actor = services_of(request), actor_of(request)
     return await submitted(
