@@ -90,7 +90,7 @@ def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence])
     PATH + "/{sequence_id:str}",
     summary="Get a sequence",
     tags=["sequences"],
-    sync_to_thread=False,  # two look-ups by key cost less than a change of thread
+    sync_to_thread=False,  # a look-up by key costs less than a change of thread
     responses=responses(200, schemas.OneSequence, "The sequence.", 404),
 )
 def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
