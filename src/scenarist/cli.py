@@ -61,7 +61,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
             "log_format": log_format,
         },
         os.environ,
-        resolve(dict(loaded.registry.settings)),
+        resolve({"workers": loaded.registry.jobs.max_nb_of_workers, **loaded.registry.settings}),
     )
     bootstrap.serve(application, loaded, settings)
 

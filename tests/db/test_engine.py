@@ -129,3 +129,8 @@ def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(UnavailableError, match="unable to open database file"):
         _ = database.reader
+
+
+def test_trouble_of_the_database_while_reading_is_an_error_of_ours(notes: Database) -> None:
+    with pytest.raises(UnavailableError, match="no such table: nowhere"):
+        notes.reader.execute(text("SELECT 1 FROM nowhere"))

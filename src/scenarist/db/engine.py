@@ -10,8 +10,8 @@ from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from scenarist.domain.errors import InvalidError, UnavailableError
 
@@ -52,6 +52,7 @@ class Database:
             },
         )
         event.listen(self._engine, "connect", _prepare)
+        event.listen(self._engine, "handle_error", _translate)
         self._readers = threading.local()
         self._opened: list[Connection] = []
         self._writer: Connection | None = None
@@ -161,9 +162,8 @@ class Database:
                 self._roll_back(connection)
                 raise
         except Exception as error:  # noqa: BLE001 - every waiting thread gets it
-            failure = _translated(error)
             for unit in units:
-                unit.fail(failure)
+                unit.fail(error)
 
     def _open_writer(self) -> Connection:
         if self._writer is None:
@@ -175,11 +175,15 @@ class Database:
     def _roll_back(self, connection: Connection) -> None:
         try:
             _say(connection, "ROLLBACK")
-        except OperationalError:
+        except _TroubleError:
             # A full disk and the like end the transaction by themselves; a fresh start is safe.
             connection.invalidate()
             connection.close()
             self._writer = None
+
+
+class _TroubleError(UnavailableError):
+    """The database itself is in trouble: nobody's work in the transaction is stored."""
 
 
 class _Unit(Generic[T]):
@@ -199,8 +203,8 @@ class _Unit(Generic[T]):
         _say(connection, "SAVEPOINT unit")
         try:
             self._value = self._work(connection)
-        except OperationalError:
-            raise  # the database itself is in trouble: nobody's work is stored
+        except _TroubleError:
+            raise
         except Exception as error:  # noqa: BLE001 - it belongs to the thread that asked
             _say(connection, "ROLLBACK TO unit")
             self._error = error
@@ -254,12 +258,17 @@ def _say(connection: Connection, statement: str) -> None:
     try:
         driver.execute(statement)
     except sqlite3.OperationalError as error:
-        raise OperationalError(statement, None, error) from error
+        raise _trouble(error) from error
 
 
-def _translated(error: Exception) -> Exception:
-    if isinstance(error, OperationalError):
-        return UnavailableError(
-            f"the database could not store this ({error.orig}); nothing was changed, try again"
-        )
-    return error
+def _translate(context: ExceptionContext) -> None:
+    """Turn what the driver says of the database itself into an error of ours."""
+    error = context.original_exception
+    if isinstance(error, sqlite3.OperationalError):
+        raise _trouble(error) from error
+
+
+def _trouble(error: sqlite3.OperationalError) -> _TroubleError:
+    return _TroubleError(
+        f"the database could not do this ({error}); nothing was changed, try again"
+    )

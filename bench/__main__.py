@@ -1,0 +1,66 @@
+"""Measures this machine: ``python -m bench [--only S1,S4] [--quick]``."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import measure_jobs, measure_processes, measure_requests
+from bench.report import Row, failed, report, write_results
+
+RESULTS = Path(__file__).parent / "results.md"
+SCRATCH = Path(__file__).parent.parent / ".cache" / "bench"
+"""On the disk of the project: a file system in memory would make durable commits free."""
+
+Measure = Callable[[Path], list[Row]]
+
+
+def measures(*, is_quick: bool) -> dict[str, Measure]:
+    """Return the measurements by number; quick ones only try the programs out."""
+    jobs, requests, processes = measure_jobs, measure_requests, measure_processes
+    rounds = 1 if is_quick else 3
+
+    def size(full: int, quick: int) -> int:
+        return quick if is_quick else full
+
+    return {
+        "S1": lambda folder: requests.measure_get(folder, rounds=rounds, seconds=size(5, 1)),
+        "S2": lambda folder: requests.measure_pages(
+            folder, rounds=size(25, 3), many=size(100_000, 5_000)
+        ),
+        "S3": lambda folder: jobs.measure_submits(folder, rounds=rounds, count=size(4_000, 400)),
+        "S4": lambda folder: jobs.measure_drain(folder, rounds=rounds, count=size(20_000, 2_000)),
+        "S5": lambda folder: jobs.measure_one_task(folder, rounds=rounds, count=size(200, 50)),
+        "S6": lambda folder: jobs.measure_chain(folder, rounds=rounds, count=size(10, 3)),
+        "S8": lambda folder: processes.measure_idle(folder, seconds=size(10, 2)),
+        "S9": lambda folder: processes.measure_starts(folder, count=size(10, 3)),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure this machine.")
+    parser.add_argument("--only", help="some measurements, such as S1,S4; writes no file")
+    parser.add_argument("--quick", action="store_true", help="small sizes; writes no file")
+    options = parser.parse_args()
+    known = measures(is_quick=options.quick)
+    chosen = options.only.upper().split(",") if options.only else list(known)
+    if unknown := [number for number in chosen if number not in known]:
+        parser.error(f"there is no {unknown[0]}; there are {', '.join(known)}")
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    for number in chosen:
+        print(f"{number} ...", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(dir=SCRATCH, prefix="run-") as folder:
+            try:
+                rows += known[number](Path(folder))
+            except Exception as error:  # noqa: BLE001 - the other figures are still worth having
+                rows.append(failed(number, error))
+    print(report(rows))
+    if not options.quick and not options.only:
+        write_results(RESULTS, rows)
+    return 0 if all(row.holds for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

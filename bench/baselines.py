@@ -1,0 +1,75 @@
+"""What the machine itself can do: the other side of each ratio."""
+
+import concurrent.futures
+import sqlite3
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pebble
+
+from bench.servers import APPS
+
+sys.path.insert(0, str(APPS))
+from noops import nothing, same
+
+WORKERS = 2
+
+
+@contextmanager
+def commits(folder: Path) -> Iterator[Callable[[], Any]]:
+    """Give a function that commits one row to SQLite with a full sync."""
+    with closing(sqlite3.connect(folder / "commits.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("CREATE TABLE IF NOT EXISTS entries (text TEXT)")
+        yield lambda: connection.execute("INSERT INTO entries VALUES ('one row')")
+
+
+def commit_rate(folder: Path, count: int) -> float:
+    with commits(folder) as commit:
+        started_at = time.perf_counter()
+        for _ in range(count):
+            commit()
+        return count / (time.perf_counter() - started_at)
+
+
+@contextmanager
+def warm_pool() -> Iterator[pebble.ProcessPool]:
+    with pebble.ProcessPool(max_workers=WORKERS) as pool:
+        for future in [pool.schedule(nothing) for _ in range(50)]:
+            future.result()
+        yield pool
+
+
+def pebble_rate(count: int, *, with_value: bool) -> float:
+    function, arguments = (same, (1,)) if with_value else (nothing, ())
+    with warm_pool() as pool:
+        started_at = time.perf_counter()
+        for future in [pool.schedule(function, args=arguments) for _ in range(count)]:
+            future.result()
+        return count / (time.perf_counter() - started_at)
+
+
+def futures_rate(count: int, *, with_value: bool) -> float:
+    function, arguments = (same, (1,)) if with_value else (nothing, ())
+    with concurrent.futures.ProcessPoolExecutor(WORKERS) as pool:
+        concurrent.futures.wait([pool.submit(nothing) for _ in range(50)])
+        started_at = time.perf_counter()
+        for future in [pool.submit(function, *arguments) for _ in range(count)]:
+            future.result()
+        return count / (time.perf_counter() - started_at)
+
+
+def median_seconds(work: Callable[[], Any], count: int) -> float:
+    """Return the median time of some work done again and again."""
+    times = []
+    for _ in range(count):
+        started_at = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started_at)
+    return statistics.median(times)

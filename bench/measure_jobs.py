@@ -1,0 +1,234 @@
+"""S3 to S6: what it costs to submit and to run a job."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench import baselines, load
+from bench.report import Row, median_ratio
+from bench.servers import APPS, scenarist, wait_until
+from scenarist.bootstrap import open_server
+from scenarist.config import load_app
+from scenarist.domain.permissions import ANYONE
+from scenarist.executors.inline import InlineExecutor
+from scenarist.services.scenarios import NewScenario
+from scenarist.services.submissions import SubmitOptions
+from scenarist.settings import Settings
+
+CHAIN_LENGTH = 40
+WIDTH = 100
+ENDED = {"Prefer": "return=representation, wait=30"}
+COMPLETED = '"status":"COMPLETED"'
+
+
+def measure_submits(folder: Path, *, rounds: int, count: int) -> list[Row]:
+    """S3: sequences submitted in turn while their jobs run, beside single durable commits."""
+    commits: list[float] = []
+    ours: list[float] = []
+    with scenarist(folder) as server:
+        paths = [
+            f"/api/v1/sequences/submit/{server.create_sequence_of('pair')}" for _ in range(200)
+        ]
+        plan = load.Plan(
+            address=server.address, paths=paths, method="POST", connections=16, count=count
+        )
+        for _ in range(rounds):
+            commits.append(baselines.commit_rate(folder, 3000))
+            ours.append(load.run(plan).rate)
+            _wait_for_jobs(folder)
+        completed = _count_completed(folder, rounds * count * 2)
+    ratio = median_ratio(ours, commits)
+    return [
+        Row(
+            number="S3",
+            work="submit two-task sequences of 200 scenarios in turn, 16 connections",
+            ours=f"{median(ours):,.0f}/s",
+            beside=f"durable commits {median(commits):,.0f}/s",
+            ratio=ratio,
+            bar="at least 0.15",
+            holds=ratio >= 0.15,
+            note=f"jobs run meanwhile; all {completed:,} ended COMPLETED",
+        )
+    ]
+
+
+def measure_drain(folder: Path, *, rounds: int, count: int) -> list[Row]:
+    """S4: a backlog that is in the database when the server starts, beside bare pools.
+
+    The time counts from the first job's start to the last job's end, as the database has them, so
+    that the start of the server and of its workers is left out.
+    """
+    rows = []
+    for with_value, what, bar in (
+        (False, "without data nodes", 0.25),
+        (True, "reading and writing one value", 0.15),
+    ):
+        backlog = folder / f"backlog-{with_value}"
+        backlog.mkdir()
+        _fill(backlog, count, with_value=with_value)
+        ours: list[float] = []
+        pebbles: list[float] = []
+        futures: list[float] = []
+        for _ in range(rounds):
+            pebbles.append(baselines.pebble_rate(count, with_value=with_value))
+            futures.append(baselines.futures_rate(count, with_value=with_value))
+            ours.append(_drain(backlog, folder / "drained", count))
+        ratio = median_ratio(ours, pebbles)
+        rows.append(
+            Row(
+                number="S4",
+                work=f"drain {count:,} no-op jobs {what}",
+                ours=f"{median(ours):,.0f}/s",
+                beside=f"bare Pebble pool {median(pebbles):,.0f}/s",
+                ratio=ratio,
+                bar=f"at least {bar}",
+                holds=ratio >= bar,
+                note="one submission for each job; from the first job's start to the last one's "
+                f"end; {median_ratio(ours, futures):.2f} of concurrent.futures, "
+                f"{median(futures):,.0f}/s",
+            )
+        )
+    return rows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Latency:
+    """One sequence submitted again and again, from submit to COMPLETED as the client sees it."""
+
+    number: str
+    config_id: str
+    work: str
+    limit_ms: float
+    count: int
+    beside: str
+    baseline: Callable[[], object]
+
+
+def measure_one_task(folder: Path, *, rounds: int, count: int) -> list[Row]:
+    """S5: one task, beside a warm pool's round trip and one durable commit."""
+    with baselines.warm_pool() as pool, baselines.commits(folder) as commit:
+        latency = _Latency(
+            number="S5",
+            config_id="single",
+            work="one-task sequence, from submit to COMPLETED",
+            limit_ms=10,
+            count=count,
+            beside="pool round trip and one durable commit",
+            baseline=lambda: (pool.schedule(baselines.nothing).result(), commit()),
+        )
+        return [_measure_latency(folder, latency, rounds)]
+
+
+def measure_chain(folder: Path, *, rounds: int, count: int) -> list[Row]:
+    """S6: forty tasks, each on the value of the one before, beside as many round trips."""
+    with baselines.warm_pool() as pool:
+        latency = _Latency(
+            number="S6",
+            config_id="chain",
+            work=f"chain of {CHAIN_LENGTH} no-op tasks, from submit to COMPLETED",
+            limit_ms=400,
+            count=count,
+            beside=f"{CHAIN_LENGTH} pool round trips in a row",
+            baseline=lambda: [
+                pool.schedule(baselines.same, args=(1,)).result() for _ in range(CHAIN_LENGTH)
+            ],
+        )
+        return [_measure_latency(folder, latency, rounds)]
+
+
+def _measure_latency(folder: Path, latency: _Latency, rounds: int) -> Row:
+    ours: list[float] = []
+    bare: list[float] = []
+    with scenarist(folder) as server:
+        path = f"/api/v1/sequences/submit/{server.create_sequence_of(latency.config_id)}"
+        plan = load.Plan(
+            address=server.address,
+            paths=[path],
+            method="POST",
+            headers=ENDED,
+            count=latency.count,
+            expect=COMPLETED,
+        )
+        load.run(plan)  # warms the workers
+        for _ in range(rounds):
+            bare.append(baselines.median_seconds(latency.baseline, latency.count) * 1000)
+            ours.append(load.run(plan).median_ms)
+    return Row(
+        number=latency.number,
+        work=latency.work,
+        ours=f"{median(ours):.2f} ms",
+        beside=f"{latency.beside}: {median(bare):.2f} ms",
+        ratio=median_ratio(ours, bare),
+        bar=f"at most {latency.limit_ms:g} ms",
+        holds=median(ours) <= latency.limit_ms,
+        note=f"median of {latency.count} in turn",
+    )
+
+
+def _fill(folder: Path, count: int, *, with_value: bool) -> None:
+    """Submit jobs that nobody runs: the executor of this server is never asked to."""
+    settings = Settings(
+        database=f"sqlite:///{folder}/scenarist.db", storage=str(folder / "data"), workers=2
+    )
+    application = load_app(str(APPS / "workload.py"))
+    with open_server(application, settings, make_executor=InlineExecutor) as server:
+        scenarios, submissions = server.services.scenarios, server.services.submissions
+        if with_value:
+            made = [
+                scenarios.create(ANYONE, NewScenario(config_id="wide"))
+                for _ in range(count // WIDTH)
+            ]
+            task_ids = [task_id for scenario in made for task_id in scenario.task_ids]
+        else:
+            scenario = scenarios.create(ANYONE, NewScenario(config_id="single"))
+            task_ids = [scenario.task_ids[0]] * count
+        options = SubmitOptions()
+        with ThreadPoolExecutor(16) as threads:
+            for future in [
+                threads.submit(submissions.submit_task, ANYONE, task_id, options)
+                for task_id in task_ids
+            ]:
+                future.result()
+
+
+def _drain(backlog: Path, folder: Path, count: int) -> float:
+    shutil.copytree(backlog, folder)
+    try:
+        with scenarist(folder):
+            _wait_for_jobs(folder)
+        _count_completed(folder, count)
+        with closing(_open(folder)) as connection:
+            first, last = connection.execute(
+                "SELECT min(run_at), max(finished_at) FROM jobs"
+            ).fetchone()
+        return count / ((last - first) / 1e6)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _open(folder: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{folder}/scenarist.db?mode=ro", uri=True)
+
+
+def _wait_for_jobs(folder: Path) -> None:
+    query = "SELECT 1 FROM submissions WHERE status IS NULL LIMIT 1"
+    with closing(_open(folder)) as connection:
+        wait_until(
+            lambda: connection.execute(query).fetchone() is None,
+            what="the end of all jobs",
+            seconds=300,
+            every=0.1,
+        )
+
+
+def _count_completed(folder: Path, expected: int) -> int:
+    with closing(_open(folder)) as connection:
+        found = dict(connection.execute("SELECT status, count(*) FROM jobs GROUP BY status"))
+    if found != {"COMPLETED": expected}:
+        raise RuntimeError(f"{expected} jobs should be COMPLETED; there are {found}")
+    return expected

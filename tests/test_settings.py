@@ -1,0 +1,46 @@
+"""Settings: who wins, and what cannot be."""
+
+from typing import Any
+
+import pytest
+
+from scenarist.domain.errors import InvalidError
+from scenarist.settings import Settings, read_settings
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = read_settings({}, {}, {})
+
+    assert settings == Settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 5000)
+
+
+def test_the_option_wins_over_the_environment_and_that_over_the_file() -> None:
+    options = {"port": 1, "workers": None}
+    environment = {"SCENARIST_PORT": "2", "SCENARIST_WORKERS": "2"}
+    table = {"port": 3, "workers": 3, "time_zone": "Europe/Berlin"}
+
+    settings = read_settings(options, environment, table)
+
+    assert (settings.port, settings.workers, settings.time_zone) == (1, 2, "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "table", "said"),
+    [
+        ({}, {"SCENARIST_PORT": "many"}, {}, "variable SCENARIST_PORT must be a whole number"),
+        ({}, {}, {"port": "ten"}, r"\[SCENARIST\] port must be a whole number"),
+        ({}, {}, {"prot": 1}, r"\[SCENARIST\] has no setting 'prot'; it has database, host"),
+        ({}, {}, {"host": 5}, r"\[SCENARIST\] host must be a text, not 5"),
+        ({"port": 70_000}, {}, {}, "from 0 to 65535"),
+        ({"workers": 0}, {}, {}, "at least one worker"),
+        ({"log_format": "xml"}, {}, {}, "text or json"),
+        ({"time_zone": "Nowhere"}, {}, {}, "no time zone named 'Nowhere'"),
+        ({"storage": "s3://bucket"}, {}, {}, "must be a folder on this machine"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named_with_where_it_comes_from(
+    options: dict[str, Any], environment: dict[str, str], table: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidError, match=said):
+        read_settings(options, environment, table)
