@@ -15,6 +15,7 @@ from bench.servers import APPS, scenarist, wait_until
 from scenarist.bootstrap import open_server
 from scenarist.config import load_app
 from scenarist.domain.permissions import ANYONE
+from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.submissions import SubmitOptions
@@ -190,7 +191,7 @@ def _fill(folder: Path, count: int, *, with_value: bool) -> None:
         options = SubmitOptions()
         with ThreadPoolExecutor(16) as threads:
             for future in [
-                threads.submit(submissions.submit_task, ANYONE, task_id, options)
+                threads.submit(submissions.submit, ANYONE, EntityType.TASK, task_id, options)
                 for task_id in task_ids
             ]:
                 future.result()

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scenarist.domain.planning import (
     TaskLinks,
     connected_groups,
-    entry_nodes,
     find_cycle,
     order_tasks,
 )
@@ -96,12 +95,6 @@ def test_a_task_without_data_nodes_is_a_group_of_its_own() -> None:
 
 def test_no_tasks_make_no_group() -> None:
     assert connected_groups([]) == []
-
-
-def test_entry_nodes_are_read_and_not_written() -> None:
-    nodes = entry_nodes([links("fit", "a b", "c"), links("score", "c d", "e")])
-
-    assert nodes == {"a", "b", "d"}
 
 
 @given(forward_graphs())

@@ -1,6 +1,6 @@
 """The graph that tasks make through the data nodes they read and write."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -73,16 +73,6 @@ def connected_groups(tasks: Sequence[TaskLinks]) -> list[list[str]]:
             group_of[node] = home
     place = {task.id: number for number, task in enumerate(tasks)}
     return [sorted(members, key=place.__getitem__) for members in groups.values()]
-
-
-def entry_nodes(tasks: Iterable[TaskLinks]) -> set[str]:
-    """Return the data nodes that some task reads and none writes."""
-    read: set[str] = set()
-    written: set[str] = set()
-    for task in tasks:
-        read.update(task.inputs)
-        written.update(task.outputs)
-    return read - written
 
 
 def _sorter(tasks: Sequence[TaskLinks]) -> "TopologicalSorter[tuple[str, str]]":

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection
 
 from scenarist.db import claims, settlements
-from scenarist.db.claims import Claim, TaskRecipe
+from scenarist.db.claims import Claim, InputValue, TaskRecipe
 from scenarist.db.engine import Database
 from scenarist.db.settlements import Settled, Settlement
 from scenarist.domain.errors import UnavailableError
@@ -140,9 +140,12 @@ class Orchestrator:
             raise
         for item in ending:
             del self._running[item.number]
-        for claim, recipe, request in taken:
+        requests = []
+        for claim, recipe, inputs in taken:
+            request = request_for(claim, recipe, inputs, folder=self._folder, now=now)
             self._running[claim.number] = (claim, recipe, request)
-        executor.submit([request for _, _, request in taken])
+            requests.append(request)
+        executor.submit(requests)
         if settled.ended_submissions:
             self._announce(settled.ended_submissions)
         return bool(ending or taken)
@@ -158,7 +161,7 @@ class Orchestrator:
 
     def _record(
         self, connection: Connection, ending: Sequence[Settlement], slots: int, now: datetime
-    ) -> tuple[Settled, list[tuple[Claim, TaskRecipe, JobRequest]]]:
+    ) -> tuple[Settled, list[tuple[Claim, TaskRecipe, list[InputValue]]]]:
         settled = Settled(frozenset(), ())
         if ending:
             settled = settlements.settle(connection, ending, holder_id=self._holder_id, now=now)
@@ -168,7 +171,7 @@ class Orchestrator:
             return settled, []
         claimed = claims.claim(connection, self._holder_id, limit=slots, now=now)
         inputs = gather_inputs(connection, claimed, self._recipes)
-        taken: list[tuple[Claim, TaskRecipe, JobRequest]] = []
+        taken: list[tuple[Claim, TaskRecipe, list[InputValue]]] = []
         needless: list[Settlement] = []
         for claim in claimed:
             recipe = self._recipes.get(connection, claim.task_id)
@@ -176,8 +179,7 @@ class Orchestrator:
             if need_not_run(connection, claim, recipe, values, now):
                 needless.append(skipped(claim, now))
             else:
-                request = request_for(claim, recipe, values, folder=self._folder, now=now)
-                taken.append((claim, recipe, request))
+                taken.append((claim, recipe, values))
         if needless:
             more = settlements.settle(connection, needless, holder_id=self._holder_id, now=now)
             settled = Settled(

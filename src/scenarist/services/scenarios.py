@@ -28,7 +28,7 @@ from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import Frequency, Scope
 from scenarist.services.data_nodes import edit_of
 from scenarist.storage.base import Target, Written
-from scenarist.storage.kinds import discard, find_storage, publish
+from scenarist.storage.kinds import discard, find_storage, named_path, publish
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,7 +240,7 @@ class _Making:
         """Return the edit of a file that is there already, else of the default data, if any."""
         edit_id = ids.EditId(new_uuid(self.now))
         resolved = resolve(dict(node.properties), os.environ)
-        path = resolved.get("path") or resolved.get("default_path")
+        path = named_path(resolved)
         if path is not None and Path(path).is_file():
             return Edit(
                 id=edit_id,
@@ -249,7 +249,7 @@ class _Making:
                 job_id=None,
                 actor=None,
                 comment=None,
-                uri=str(Path(path).absolute()),
+                uri=path,
                 content=None,
                 size=None,
                 digest=None,
