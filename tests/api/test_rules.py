@@ -89,6 +89,13 @@ def test_the_description_has_every_path_with_its_statuses(server: StartedServer)
     }
 
 
+def test_the_description_says_that_a_value_is_written_as_json(server: StartedServer) -> None:
+    description = server.http.get("/schema/openapi.json").json()
+
+    write = description["paths"]["/api/v1/datanodes/{data_node_id}/write"]["put"]
+    assert list(write["requestBody"]["content"]) == ["application/json"]
+
+
 def test_health_is_told_to_machines(server: StartedServer) -> None:
     assert server.http.get("/healthz").json() == {"message": "alive"}
     assert server.http.get("/readyz").json() == {"message": "ready"}

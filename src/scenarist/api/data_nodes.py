@@ -9,7 +9,7 @@ from litestar.types import ASGIApp
 from scenarist import schemas
 from scenarist.api.answers import Answer, answer, listed, tagged
 from scenarist.api.bodies import read_json
-from scenarist.api.descriptions import responses
+from scenarist.api.descriptions import WithAnyJson, responses
 from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
 from scenarist.domain import entities
 
@@ -92,6 +92,7 @@ def read_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
 
 @put(
     PATH + "/{data_node_id:str}/write",
+    operation_class=WithAnyJson,
     summary="Write a data node's value",
     tags=["datanodes"],
     sync_to_thread=True,

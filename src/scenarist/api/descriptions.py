@@ -1,9 +1,11 @@
 """What the API description says of answers that many paths share."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 
 from scenarist.schemas import Problem
 
@@ -32,6 +34,15 @@ def responses(
             generate_examples=False,
         )
     return described
+
+
+@dataclass
+class WithAnyJson(Operation):
+    """A path whose body is any JSON value, which Litestar cannot tell from ``bytes``."""
+
+    def __post_init__(self) -> None:
+        media = OpenAPIMediaType(schema=Schema(description="The value, as JSON."))
+        self.request_body = RequestBody(content={"application/json": media}, required=True)
 
 
 LOCATION = ResponseHeader(

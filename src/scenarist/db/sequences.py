@@ -25,6 +25,12 @@ _TASKS = (
     .where(among(sequence_tasks.c.sequence_id, "ids"))
     .order_by(sequence_tasks.c.sequence_id, sequence_tasks.c.position)
 )
+_TASKS_IF_ANY = (
+    select(sequences.c.id, sequence_tasks.c.task_id)
+    .outerjoin(sequence_tasks, sequence_tasks.c.sequence_id == sequences.c.id)
+    .where(among(sequences.c.id, "ids"))
+    .order_by(sequences.c.id, sequence_tasks.c.position)
+)
 _OF_SCENARIOS = (
     select(sequences).where(among(sequences.c.scenario_id, "ids")).order_by(sequences.c.number)
 )
@@ -72,6 +78,16 @@ def find(connection: Connection, sequence_id: str) -> entities.Sequence | None:
     if not rows:
         return None
     return _sequence(rows[0], (row.task_id for row in rows if row.task_id is not None))
+
+
+def tasks_of(connection: Connection, sequence_ids: Iterable[str]) -> dict[str, tuple[TaskId, ...]]:
+    """Return the tasks of sequences in order; sequences that do not exist are left out."""
+    tasks: dict[str, list[TaskId]] = {}
+    for sequence_id, task_id in connection.execute(_TASKS_IF_ANY, {"ids": list(sequence_ids)}):
+        known = tasks.setdefault(sequence_id, [])
+        if task_id is not None:
+            known.append(TaskId(task_id))
+    return {sequence_id: tuple(known) for sequence_id, known in tasks.items()}
 
 
 def delete_one(connection: Connection, sequence_id: str) -> bool:

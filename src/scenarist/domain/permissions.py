@@ -51,8 +51,10 @@ class Actor:
         Raises:
             DeniedError: None has; the message names the role that is missing.
         """
-        if not any(permission in _PERMISSIONS[role] for role in self.roles):
-            raise DeniedError(f"{self.name} lacks the role {NEEDED_ROLE[permission]}")
+        for role in self.roles:
+            if permission in _PERMISSIONS[role]:
+                return
+        raise DeniedError(f"{self.name} lacks the role {NEEDED_ROLE[permission]}")
 
 
 ANYONE = Actor("anyone", frozenset({Role.ADMIN}))

@@ -20,8 +20,8 @@ from scenarist.orchestrator.outcomes import settlement_of, skipped
 from scenarist.orchestrator.requests import Recipes, gather_inputs, need_not_run, request_for
 
 _RETRY_SECONDS = 1.0  # after the database refused a step
-# After a step that moved jobs, the next one waits as long as that one took, within these bounds,
-# for more to happen: under load a commit then carries many jobs, and a job alone waits little.
+# After a step that moved jobs, the next one waits twice as long as that one took, within these
+# bounds, for more to happen: under load a commit carries many jobs, and a job alone waits little.
 _SHORTEST_GATHER_SECONDS = 0.001
 _LONGEST_GATHER_SECONDS = 0.01
 
@@ -198,7 +198,8 @@ class Orchestrator:
                 started = time.monotonic()
                 if self.step():
                     took = time.monotonic() - started
-                    pause.wait(min(max(took, _SHORTEST_GATHER_SECONDS), _LONGEST_GATHER_SECONDS))
+                    gather = max(2 * took, _SHORTEST_GATHER_SECONDS)
+                    pause.wait(min(gather, _LONGEST_GATHER_SECONDS))
             except UnavailableError as error:
                 _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
                 pause.wait(_RETRY_SECONDS)

@@ -11,9 +11,9 @@ from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
+from scenarist.db.acceptance import JOBS_LIMIT, NewSubmission, PlannedJob, add_many
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
-from scenarist.db.submissions import JOBS_LIMIT, PlannedJob
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, ScenaristError
 from scenarist.domain.identifiers import DataNodeId, TaskId, job_id, new_uuid, submission_id
@@ -93,9 +93,14 @@ class SubmissionService:
         A wish that is refused does not touch the others: refusals come before anything is written.
         """
         now = self._now()
-        answers = self._database.write(
-            lambda connection: [self._answer(connection, wish, now) for wish in wishes]
-        )
+
+        def work(connection: Connection) -> list[Submission | ScenaristError]:
+            batch = _Batch(connection, _sequence_tasks(connection, wishes))
+            answers = [self._answer(batch, wish, now) for wish in wishes]
+            add_many(connection, batch.accepted)
+            return answers
+
+        answers = self._database.write(work)
         self._wake()
         return answers
 
@@ -120,24 +125,18 @@ class SubmissionService:
             self._database.reader, entity_id=entity_id, status=status, after=after, limit=limit
         )
 
-    def _answer(
-        self, connection: Connection, wish: Wish, now: datetime
-    ) -> Submission | ScenaristError:
+    def _answer(self, batch: "_Batch", wish: Wish, now: datetime) -> Submission | ScenaristError:
         try:
             wish.actor.require(Permission.EXECUTE)
-            return self._submit(connection, wish, now)
+            return _earlier(batch, wish) or self._accept(batch, wish, now)
         except ScenaristError as refusal:
             return refusal
 
-    def _submit(self, connection: Connection, wish: Wish, now: datetime) -> Submission:
+    def _accept(self, batch: "_Batch", wish: Wish, now: datetime) -> Submission:
         options = wish.options
-        if options.idempotency_key is not None:
-            earlier = self._find_earlier(connection, wish.entity_id, options.idempotency_key)
-            if earlier is not None:
-                return earlier
         planned = [
             PlannedJob(job_id(task.config_id, new_uuid(now)), task.id, task.inputs, task.outputs)
-            for task in self._plan(connection, _task_ids_of(connection, wish))
+            for task in self._plan(batch.connection, _task_ids_of(batch, wish))
         ]
         if len(planned) > JOBS_LIMIT:
             raise InvalidError(
@@ -156,28 +155,12 @@ class SubmissionService:
             finished_at=None if planned else now,
             version=self._version,
         )
-        submission_rows.add(
-            connection,
-            submission,
-            planned,
-            force=options.force,
-            priority=options.priority,
-            idempotency_key=options.idempotency_key,
+        batch.accepted.append(
+            NewSubmission(
+                submission, planned, options.force, options.priority, options.idempotency_key
+            )
         )
         return submission
-
-    def _find_earlier(self, connection: Connection, entity_id: str, key: str) -> Submission | None:
-        earlier = submission_rows.find_by_key(connection, key)
-        if earlier is None:
-            return None
-        earlier_id, earlier_entity = earlier
-        if earlier_entity != entity_id:
-            raise ConflictError(
-                f"the idempotency key {key!r} was used to submit {earlier_entity}; "
-                "take a new key for each submission",
-                code="idempotency_key_reused",
-            )
-        return submission_rows.find(connection, earlier_id)
 
     def _plan(
         self, connection: Connection, task_ids: tuple[TaskId, ...]
@@ -199,18 +182,58 @@ class SubmissionService:
         return plan
 
 
-def _task_ids_of(connection: Connection, wish: Wish) -> tuple[TaskId, ...]:
+@dataclass(slots=True)
+class _Batch:
+    """Wishes that are fulfilled in one transaction, as far as it has come."""
+
+    connection: Connection
+    sequence_tasks: Mapping[str, tuple[TaskId, ...]]
+    accepted: list[NewSubmission] = field(default_factory=list)
+
+
+def _sequence_tasks(
+    connection: Connection, wishes: Sequence[Wish]
+) -> Mapping[str, tuple[TaskId, ...]]:
+    """Return the tasks of all sequences that are wished for and exist, in one look-up."""
+    ids = [wish.entity_id for wish in wishes if wish.entity_type is EntityType.SEQUENCE]
+    return sequence_rows.tasks_of(connection, ids) if ids else {}
+
+
+def _earlier(batch: _Batch, wish: Wish) -> Submission | None:
+    """Return the submission that the wish's idempotency key has made already, if any.
+
+    Raises:
+        ConflictError: The key was used for another entity.
+    """
+    key = wish.options.idempotency_key
+    if key is None:
+        return None
+    for new in batch.accepted:
+        if new.idempotency_key == key:
+            found: Submission | None = new.submission
+            break
+    else:
+        found = submission_rows.find_by_key(batch.connection, key)
+    if found is not None and found.entity_id != wish.entity_id:
+        raise ConflictError(
+            f"the idempotency key {key!r} was used to submit {found.entity_id}; "
+            "take a new key for each submission",
+            code="idempotency_key_reused",
+        )
+    return found
+
+
+def _task_ids_of(batch: _Batch, wish: Wish) -> tuple[TaskId, ...]:
     entity_id = wish.entity_id
     match wish.entity_type:
         case EntityType.SEQUENCE:
-            sequence = sequence_rows.find(connection, entity_id)
-            if sequence is not None:
-                return sequence.task_ids
+            if entity_id in batch.sequence_tasks:
+                return batch.sequence_tasks[entity_id]
         case EntityType.SCENARIO:
-            if scenario_rows.exists(connection, entity_id):
-                return tuple(scenario_rows.task_ids_of(connection, entity_id))
+            if scenario_rows.exists(batch.connection, entity_id):
+                return tuple(scenario_rows.task_ids_of(batch.connection, entity_id))
         case EntityType.TASK:
-            if task_rows.find(connection, entity_id) is not None:
+            if task_rows.find(batch.connection, entity_id) is not None:
                 return (TaskId(entity_id),)
         case _:
             assert_never(wish.entity_type)
