@@ -280,7 +280,7 @@ Index(
 jobs = Table(
     "jobs",
     metadata,
-    # From its submission's number and its place in it: see db/submissions.py.
+    # From its submission's number and its place in it: see db/acceptance.py.
     Column("number", _Count, primary_key=True, autoincrement=False),
     _id(),
     Column("task_id", Text, nullable=False),
