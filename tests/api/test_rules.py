@@ -96,6 +96,15 @@ def test_the_description_says_that_a_value_is_written_as_json(server: StartedSer
     assert list(write["requestBody"]["content"]) == ["application/json"]
 
 
+def test_a_body_that_is_too_large_is_413(server: StartedServer, chain: dict[str, Any]) -> None:
+    path = f"/api/v1/datanodes/{chain['node_of']['start']}/write"
+
+    response = server.http.put(path, content=b'"' + b"x" * (64 * 1024 * 1024) + b'"')
+
+    assert response.status_code == 413
+    assert response.headers["content-type"] == "application/problem+json"
+
+
 def test_health_is_told_to_machines(server: StartedServer) -> None:
     assert server.http.get("/healthz").json() == {"message": "alive"}
     assert server.http.get("/readyz").json() == {"message": "ready"}

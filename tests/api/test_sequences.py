@@ -374,7 +374,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ('{"scenario_id": ', "truncated"),
+            ('{"scenario_id": ', "truncated (after byte 16)"),
             ("{,}", "byte 1"),
             ("[]", "Expected object, got array"),
             ('"x"', "Expected object, got str"),

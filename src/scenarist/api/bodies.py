@@ -43,7 +43,9 @@ def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
             "the body is not JSON that can be read: it is nested too deeply", code="body_malformed"
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidError(f"the body is not JSON: {error}", code="body_malformed") from None
+        # Of a body that ends too early, msgspec does not say where that is.
+        where = f" (after byte {len(body)})" if "truncated" in str(error) else ""
+        raise InvalidError(f"the body is not JSON: {error}{where}", code="body_malformed") from None
 
 
 class _Body(AbstractDTO[Any]):
