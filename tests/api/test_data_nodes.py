@@ -141,3 +141,13 @@ def test_a_file_that_is_not_in_its_format_is_a_409_and_not_the_clients_fault(
 
     assert response.status_code == 409
     assert response.json()["code"] == "data_node_unreadable"
+
+
+def test_a_read_only_data_node_is_read_and_never_written(server: StartedServer) -> None:
+    node = server.create("fixed_input")["node_of"]["fixed"]
+
+    refused = server.http.put(f"{PATH}/{node}/write", content="2")
+
+    assert refused.status_code == 409
+    assert refused.json()["code"] == "data_node_read_only"
+    assert read(server, node).json() == {"data": 1}

@@ -53,6 +53,10 @@ registry.configure_scenario("sharing", [sums], frequency=Frequency.MONTHLY)
 tabled = registry.configure_task("tabled", "pipelines:nothing", table)
 registry.configure_scenario("tables", [tabled])
 
+fixed = registry.configure_json_data_node("fixed", default_data=1, read_only=True)
+reads_fixed = registry.configure_task("reads_fixed", "pipelines:increment", fixed)
+registry.configure_scenario("fixed_input", [reads_fixed])
+
 big = registry.configure_data_node("big")
 makes_big = registry.configure_task("makes_big", "pipelines:big_table", [], big)
 registry.configure_scenario("large", [makes_big], sequences={"all": [makes_big]})

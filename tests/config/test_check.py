@@ -367,3 +367,14 @@ def test_a_property_that_cannot_be_kept_is_named_and_default_data_may_be_anythin
 
     assert problem.where.endswith("DATA_NODE.odd.gadget")
     assert problem.message.startswith("a value of type object cannot be kept with the entity")
+
+
+def test_a_task_that_would_write_a_read_only_data_node_is_named() -> None:
+    registry = ConfigRegistry()
+    prices = registry.configure_data_node("prices", read_only=True)
+    registry.configure_task("guess", "math:sqrt", None, prices)
+
+    (problem,) = registry.check()
+
+    assert problem.where.endswith("TASK.guess.outputs")
+    assert problem.message.startswith("data node 'prices' is read-only")

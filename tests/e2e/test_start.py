@@ -153,7 +153,7 @@ def test_check_finds_nothing_wrong_with_what_can_be_served(tmp_path: Path) -> No
     code, out, _ = scenarist(tmp_path, "check", WORKSHOP)
 
     assert code == 0
-    assert "can be served: 11 scenario configs" in out
+    assert "can be served: 12 scenario configs" in out
 
 
 def test_check_lists_every_mistake(tmp_path: Path) -> None:

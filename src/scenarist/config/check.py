@@ -97,6 +97,12 @@ def _task_findings(task: TaskConfig) -> Findings:
         ("outputs", f"data node {id!r} is named more than once; name each output once")
         for id in _repeated(task.outputs)
     )
+    for node in task.outputs:
+        if node.properties.get("read_only"):
+            yield (
+                "outputs",
+                f"data node {node.id!r} is read-only; take it out, or let it be written",
+            )
 
 
 def _repeated(nodes: tuple[DataNodeConfig, ...]) -> list[str]:

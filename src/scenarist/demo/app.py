@@ -14,7 +14,7 @@ _WEATHER_FILE = Path(__file__).with_name("data") / "seattle_temperatures.csv"
 registry = ConfigRegistry()
 
 weather = registry.configure_csv_data_node(
-    "weather", default_path=str(_WEATHER_FILE), scope=Scope.GLOBAL
+    "weather", default_path=str(_WEATHER_FILE), scope=Scope.GLOBAL, read_only=True
 )
 horizon = registry.configure_json_data_node("horizon", default_data=28)
 assumptions = registry.configure_json_data_node("assumptions", default_data=asdict(Assumptions()))

@@ -112,10 +112,15 @@ class DataNodeService:
         Raises:
             NotFoundError: There is no such data node.
             InvalidError: The data node's storage cannot hold such data.
-            ConflictError: A job that has not ended will write the data node.
+            ConflictError: The data node is read-only, or a job that has not ended will write it.
         """
         actor.require(Permission.EDIT)
         node = self.get(actor, data_node_id)
+        if node.properties.get("read_only"):
+            raise ConflictError(
+                f"data node {data_node_id} is declared read-only; write another one",
+                code="data_node_read_only",
+            )
         storage = find_storage(node.storage_type)
         edit_id = EditId(new_uuid(self._now()))
         properties = resolve(node.properties, os.environ)
