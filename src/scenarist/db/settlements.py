@@ -60,14 +60,6 @@ class Settlement:
     lost: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What came of settlements: those that stood, how many jobs may run now, what has ended."""
-
-    accepted: frozenset[int]
-    ended_submissions: tuple[SubmissionId, ...]
-
-
 _HELD = select(jobs.c.number, jobs.c.attempt).where(
     among(jobs.c.number, "numbers"),
     jobs.c.status == literal_column("'RUNNING'"),
@@ -193,20 +185,22 @@ def settle(
     *,
     holder_id: HolderId,
     now: datetime,
-) -> Settled:
+) -> list[SubmissionId]:
     """Record attempts of jobs that a holder ran, their edits, and what follows for other jobs.
 
     A settlement stands only while its job is RUNNING under this holder in the same attempt; any
     other changes nothing, so that a late outcome of a lost attempt does no harm.
+
+    Returns:
+        The submissions that have ended by it.
     """
     held = connection.execute(
         _HELD, {"numbers": [item.number for item in settlements], "holder": holder_id}
     )
     attempts = {row.number: row.attempt for row in held}
     standing = [item for item in settlements if attempts.get(item.number) == item.attempt]
-    accepted = frozenset(item.number for item in standing)
     if not standing:
-        return Settled(accepted, ())
+        return []
     _update_jobs(connection, standing, now)
     logs = [
         {"job_number": item.number, "attempt": item.attempt, "text": item.log}
@@ -217,12 +211,12 @@ def settle(
         connection.execute(_LOG, logs)
     ended = [item for item in standing if item.status.is_finished]
     if not ended:
-        return Settled(accepted, ())
+        return []
     edits = [edit for item in ended for edit in item.edits]
     data_node_rows.add_edits(connection, edits)
     statuses = [(item.submission_id, item.status) for item in ended]
     statuses += _follow(connection, ended, [edit.data_node_id for edit in edits], now)
-    return Settled(accepted, _sum_up(connection, statuses, now))
+    return _sum_up(connection, statuses, now)
 
 
 def release_inputs(connection: Connection, data_node_ids: Sequence[str]) -> None:
@@ -339,7 +333,7 @@ def _count_down(connection: Connection, released: Counter[int]) -> None:
 
 def _sum_up(
     connection: Connection, ended: Iterable[tuple[SubmissionId, JobStatus]], now: datetime
-) -> tuple[SubmissionId, ...]:
+) -> list[SubmissionId]:
     """Count ended jobs off their submissions; return the submissions that have ended by it."""
     counts: dict[SubmissionId, Counter[JobStatus]] = {}
     for submission_id, job_status in ended:
@@ -368,4 +362,4 @@ def _sum_up(
             }
         )
     connection.execute(_UPDATE_COUNTS, rows)
-    return tuple(done)
+    return done

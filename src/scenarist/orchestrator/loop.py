@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from scenarist.db import claims, settlements
 from scenarist.db.claims import Claim, InputValue, TaskRecipe
 from scenarist.db.engine import Database
-from scenarist.db.settlements import Settled, Settlement
+from scenarist.db.settlements import Settlement
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import HolderId, SubmissionId, new_uuid
 from scenarist.executors.base import Executor, JobOutcome, JobRequest
@@ -132,7 +132,7 @@ class Orchestrator:
         now = self._now()
         ending = self._endings(outcomes, now)
         try:
-            settled, taken = self._database.write(
+            done, taken = self._database.write(
                 lambda connection: self._record(connection, ending, slots, now)
             )
         except BaseException:
@@ -146,8 +146,8 @@ class Orchestrator:
             self._running[claim.number] = (claim, recipe, request)
             requests.append(request)
         executor.submit(requests)
-        if settled.ended_submissions:
-            self._announce(settled.ended_submissions)
+        if done:
+            self._announce(done)
         return bool(ending or taken)
 
     def _endings(self, outcomes: Sequence[JobOutcome], now: datetime) -> list[Settlement]:
@@ -161,14 +161,14 @@ class Orchestrator:
 
     def _record(
         self, connection: Connection, ending: Sequence[Settlement], slots: int, now: datetime
-    ) -> tuple[Settled, list[tuple[Claim, TaskRecipe, list[InputValue]]]]:
-        settled = Settled(frozenset(), ())
+    ) -> tuple[list[SubmissionId], list[tuple[Claim, TaskRecipe, list[InputValue]]]]:
+        done: list[SubmissionId] = []
         if ending:
-            settled = settlements.settle(connection, ending, holder_id=self._holder_id, now=now)
+            done += settlements.settle(connection, ending, holder_id=self._holder_id, now=now)
         if any(item.not_before is not None for item in ending) or self._next_due is not None:
             self._next_due = claims.next_due(connection, now)
         if not slots:
-            return settled, []
+            return done, []
         claimed = claims.claim(connection, self._holder_id, limit=slots, now=now)
         inputs = gather_inputs(connection, claimed, self._recipes)
         taken: list[tuple[Claim, TaskRecipe, list[InputValue]]] = []
@@ -181,13 +181,9 @@ class Orchestrator:
             else:
                 taken.append((claim, recipe, values))
         if needless:
-            more = settlements.settle(connection, needless, holder_id=self._holder_id, now=now)
-            settled = Settled(
-                settled.accepted | more.accepted,
-                settled.ended_submissions + more.ended_submissions,
-            )
+            done += settlements.settle(connection, needless, holder_id=self._holder_id, now=now)
             self._something.set()  # what they released may run
-        return settled, taken
+        return done, taken
 
     def _loop(self) -> None:
         pause = threading.Event()
