@@ -201,6 +201,51 @@ def test_a_later_submission_waits_for_a_value_when_the_earlier_one_failed_to_mak
     assert world.value(end) == 21
 
 
+def abandoned_writer(draft: Draft) -> tuple[dict[str, TaskId], DataNodeId, DataNodeId]:
+    """`slow` and `last` write one node, and between them `second`, which needs `breaks`."""
+    node, other, end = draft.node("node", 1), draft.node("other"), draft.node("end")
+    tasks = {
+        "slow": draft.task("slow", "increment", [draft.node("ten", 10)], [node]),
+        "breaks": draft.task("breaks", "fail", [], [other]),
+        "second": draft.task("second", "increment", [other], [node]),
+        "last": draft.task("last", "increment", [draft.node("forty", 40)], [node]),
+        "reads": draft.task("reads", "increment", [node], [end]),
+    }
+    return tasks, node, end
+
+
+def test_a_writer_that_is_abandoned_hands_its_place_in_the_order_on(world: World) -> None:
+    tasks, node, _ = world.make(abandoned_writer)
+    earlier = world.submit(tasks["slow"])
+    later = world.submit(tasks["breaks"], tasks["second"], tasks["last"])
+    world.step()
+
+    world.executor.run(1)
+    world.step()
+
+    assert world.statuses(later) == [FAILED, ABANDONED, BLOCKED]
+    assert world.jobs(later)[2].waiting_for == earlier.job_ids
+    world.run_all()
+    assert world.value(node) == 41
+
+
+def test_a_reader_of_an_abandoned_writer_reads_what_the_writer_before_it_makes(
+    world: World,
+) -> None:
+    tasks, _, end = world.make(abandoned_writer)
+    earlier = world.submit(tasks["slow"])
+    world.submit(tasks["breaks"], tasks["second"])
+    reader = world.submit(tasks["reads"])
+    world.step()
+
+    world.executor.run(1)
+    world.step()
+
+    assert world.jobs(reader)[0].waiting_for == earlier.job_ids
+    world.run_all()
+    assert world.value(end) == 12
+
+
 def test_a_data_node_that_a_job_will_write_cannot_be_written_by_hand(world: World) -> None:
     first, _, middle, _ = world.make(chain)
     submission = world.submit(first)
