@@ -1,14 +1,21 @@
 """Fixtures that many rooms share: the clock and a fresh database."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from builders import Clock
 from scenarist.db import migrate
 from scenarist.db.engine import Database
+
+# A change is judged by the same examples each time; HYPOTHESIS_PROFILE=searching looks for new ones.
+hypothesis.settings.register_profile("steady", derandomize=True)
+hypothesis.settings.register_profile("searching", print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture

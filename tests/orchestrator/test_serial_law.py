@@ -1,16 +1,17 @@
 """Promise 3 as a law: submissions leave what they would have left one after the other."""
 
+import shutil
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builders import Clock, Draft
 from orchestrator.world import World
 from pipelines import mix
-from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.lifecycle import JobEvent
@@ -66,24 +67,25 @@ def in_order(shape: Shape, tasks: list[int]) -> list[int]:
     return [int(link.id) for link in order_tasks(links)]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Finding the smallest example of a failure takes its time.
+@pytest.mark.timeout(600)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), shape=shapes())
 def test_any_interleaving_leaves_what_one_after_the_other_leaves(
-    data: st.DataObject, shape: Shape
+    empty_database: Path, data: st.DataObject, shape: Shape
 ) -> None:
     every = st.lists(st.integers(0, len(shape) - 1), min_size=1, unique=True)
     submissions = [
         in_order(shape, tasks) for tasks in data.draw(st.lists(every, min_size=1, max_size=4))
     ]
     jobs = [(number, task) for number, tasks in enumerate(submissions) for task in tasks]
-    failing = set(data.draw(st.lists(st.sampled_from(jobs), max_size=3)))
+    failing = set(data.draw(st.lists(st.sampled_from(jobs), max_size=4)))
     expected_values, expected_statuses = serially(shape, submissions, failing)
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        Database(f"sqlite:///{folder}/law.db") as database,
+        Database(f"sqlite:///{shutil.copy(empty_database, folder)}") as database,
     ):
-        migrate.upgrade(database)
         world = World(database, Clock(), Path(folder))
 
         def build(draft: Draft) -> tuple[list[DataNodeId], list[TaskId]]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -19,7 +20,8 @@ from sqlalchemy import (
 )
 
 from scenarist.db import data_nodes as data_node_rows
-from scenarist.db.acceptance import DATA, INPUT
+from scenarist.db.abandonment import Abandoned, abandon, hand_on
+from scenarist.db.acceptance import INPUT
 from scenarist.db.among import among
 from scenarist.db.tables import (
     data_nodes,
@@ -95,23 +97,6 @@ _COMPLETE = (
     )
 )
 _LOG = insert(job_logs)
-_DATA_FOLLOWERS = select(job_waits.c.job_number, job_waits.c.for_job).where(
-    among(job_waits.c.for_job, "numbers"), job_waits.c.kind == DATA
-)
-_JOB_IDS = select(jobs.c.number, jobs.c.id, jobs.c.submission_id).where(
-    among(jobs.c.number, "numbers")
-)
-_ABANDON = (
-    update(jobs)
-    .where(jobs.c.number == bindparam("of"))
-    .values(
-        status=next_status(JobStatus.BLOCKED, JobEvent.UPSTREAM_FAILED),
-        waiting=0,
-        finished_at=bindparam("finished_at"),
-        reason=bindparam("reason"),
-    )
-)
-_FORGET_WAITS = delete(job_waits).where(among(job_waits.c.job_number, "numbers"))
 _FORGET_HOLDS = delete(job_holds).where(among(job_holds.c.job_number, "numbers"))
 _DECIDE_INPUTS = (
     update(job_inputs)
@@ -259,18 +244,23 @@ def _follow(
 ) -> list[tuple[SubmissionId, JobStatus]]:
     """Abandon or release the jobs that waited for those that ended; return the abandoned."""
     causes = {item.number: item.job_id for item in ended if not lets_followers_run(item.status)}
-    abandoned = _abandon(connection, causes, now) if causes else {}
-    numbers = [item.number for item in ended] + list(abandoned)
-    if abandoned or any(item.has_outputs for item in ended):
+    abandoned = abandon(connection, causes, now) if causes else Abandoned()
+    numbers = [item.number for item in ended] + list(abandoned.submissions)
+    inherited: Counter[int] = Counter()
+    decided: Sequence[Any] = []
+    if abandoned.submissions or any(item.has_outputs for item in ended):
         connection.execute(_FORGET_HOLDS, {"numbers": numbers})
+        if abandoned.submissions:
+            inherited = hand_on(connection, abandoned, set(numbers))
         decided = connection.execute(_DECIDE_INPUTS, {"numbers": numbers}).fetchall()
-    else:
-        decided = []
     released = Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars())
+    released.subtract(inherited)
     if written_nodes:
-        released += _released_by_values(connection, written_nodes)
+        released.update(_released_by_values(connection, written_nodes))
     still_missing = {(number, node) for number, node, edit_id in decided if edit_id is None}
-    still_missing = {(number, node) for number, node in still_missing if number not in abandoned}
+    still_missing = {
+        (number, node) for number, node in still_missing if number not in abandoned.submissions
+    }
     if still_missing:
         connection.execute(
             _ADD_WAITS,
@@ -281,41 +271,9 @@ def _follow(
         )
         released.subtract(number for number, _ in still_missing)
     _count_down(connection, released)
-    return [(submission_id, JobStatus.ABANDONED) for submission_id in abandoned.values()]
-
-
-def _abandon(
-    connection: Connection, causes: dict[int, JobId], now: datetime
-) -> dict[int, SubmissionId]:
-    """Abandon every job that needs the output of one that did not succeed, however far away."""
-    abandoned: dict[int, SubmissionId] = {}
-    while causes:
-        because = {
-            number: causes[cause]
-            for number, cause in connection.execute(_DATA_FOLLOWERS, {"numbers": list(causes)})
-            if number not in abandoned
-        }
-        if not because:
-            break
-        connection.execute(
-            _ABANDON,
-            [
-                {
-                    "of": number,
-                    "finished_at": now,
-                    "reason": f"it needs the output of {cause}, which did not succeed",
-                }
-                for number, cause in because.items()
-            ],
-        )
-        connection.execute(_FORGET_WAITS, {"numbers": list(because)})
-        causes = {}
-        for number, job_id, submission_id in connection.execute(
-            _JOB_IDS, {"numbers": list(because)}
-        ):
-            abandoned[number] = SubmissionId(submission_id)
-            causes[number] = JobId(job_id)
-    return abandoned
+    return [
+        (submission_id, JobStatus.ABANDONED) for submission_id in abandoned.submissions.values()
+    ]
 
 
 def _released_by_values(connection: Connection, nodes: Sequence[str]) -> Counter[int]:

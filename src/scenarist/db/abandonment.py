@@ -1,0 +1,159 @@
+"""How jobs are abandoned that need what another failed to make, and who takes their place."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from scenarist.db.acceptance import DATA, ORDER
+from scenarist.db.among import among
+from scenarist.db.data_nodes import WRITE
+from scenarist.db.tables import job_holds, job_inputs, job_waits, jobs
+from scenarist.domain.identifiers import JobId, SubmissionId
+from scenarist.domain.lifecycle import JobEvent, next_status
+from scenarist.domain.vocabulary import JobStatus
+
+_DATA_FOLLOWERS = select(job_waits.c.job_number, job_waits.c.for_job).where(
+    among(job_waits.c.for_job, "numbers"), job_waits.c.kind == DATA
+)
+_JOBS = select(jobs.c.number, jobs.c.id, jobs.c.submission_id).where(
+    among(jobs.c.number, "numbers")
+)
+_ABANDON = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"))
+    .values(
+        status=next_status(JobStatus.BLOCKED, JobEvent.UPSTREAM_FAILED),
+        waiting=0,
+        finished_at=bindparam("finished_at"),
+        reason=bindparam("reason"),
+    )
+)
+_WAITS_OF = select(job_waits.c.job_number, job_waits.c.for_job).where(
+    among(job_waits.c.job_number, "numbers"), job_waits.c.for_job.is_not(None)
+)
+_FORGET_WAITS = delete(job_waits).where(among(job_waits.c.job_number, "numbers"))
+_FOLLOWERS = select(job_waits.c.job_number, job_waits.c.for_job).where(
+    among(job_waits.c.for_job, "numbers")
+)
+_ADD_WAITS = insert(job_waits)
+_READERS = select(
+    job_inputs.c.job_number,
+    job_inputs.c.position,
+    job_inputs.c.data_node_id,
+    job_inputs.c.producer,
+).where(among(job_inputs.c.producer, "numbers"))
+_WRITER_BEFORE = (
+    select(job_holds.c.job_number)
+    .where(
+        job_holds.c.data_node_id == bindparam("node"),
+        job_holds.c.mode == WRITE,
+        job_holds.c.job_number < bindparam("number"),
+    )
+    .order_by(job_holds.c.job_number.desc())
+    .limit(1)
+)
+_CHANGE_PRODUCER = (
+    update(job_inputs)
+    .where(job_inputs.c.job_number == bindparam("of"), job_inputs.c.position == bindparam("at"))
+    .values(producer=bindparam("by"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """Jobs that were abandoned, by number: their submissions, and the jobs they waited for."""
+
+    submissions: dict[int, SubmissionId] = field(default_factory=dict)
+    waited_for: dict[int, set[int]] = field(default_factory=dict)
+
+
+def abandon(connection: Connection, causes: Mapping[int, JobId], now: datetime) -> Abandoned:
+    """Abandon every job that needs the output of one that did not succeed, however far away.
+
+    Args:
+        causes: The jobs that did not succeed, by number.
+    """
+    abandoned = Abandoned()
+    while causes:
+        because = {
+            number: causes[cause]
+            for number, cause in connection.execute(_DATA_FOLLOWERS, {"numbers": list(causes)})
+            if number not in abandoned.submissions
+        }
+        if not because:
+            break
+        numbers = list(because)
+        connection.execute(
+            _ABANDON,
+            [
+                {
+                    "of": number,
+                    "finished_at": now,
+                    "reason": f"it needs the output of {cause}, which did not succeed",
+                }
+                for number, cause in because.items()
+            ],
+        )
+        for number, awaited in connection.execute(_WAITS_OF, {"numbers": numbers}):
+            abandoned.waited_for.setdefault(number, set()).add(awaited)
+        connection.execute(_FORGET_WAITS, {"numbers": numbers})
+        causes = {}
+        for number, job_id, submission_id in connection.execute(_JOBS, {"numbers": numbers}):
+            abandoned.submissions[number] = SubmissionId(submission_id)
+            causes[number] = JobId(job_id)
+    return abandoned
+
+
+def hand_on(connection: Connection, abandoned: Abandoned, gone: set[int]) -> Counter[int]:
+    """Let those that waited for abandoned jobs wait for what these still waited for.
+
+    A job that is abandoned before its turn keeps the order: a writer after it may not overtake the
+    writers before it, and a reader after it reads what the writer before it makes. Call this when
+    the holds of all jobs that are gone are forgotten.
+
+    Args:
+        gone: All jobs that end in this transaction.
+
+    Returns:
+        How many waits each job has got.
+    """
+    numbers = list(abandoned.submissions)
+    for job_number, position, node_id, producer in connection.execute(
+        _READERS, {"numbers": numbers}
+    ).fetchall():
+        before = connection.execute(_WRITER_BEFORE, {"node": node_id, "number": producer}).scalar()
+        if before is not None and job_number not in gone:
+            connection.execute(_CHANGE_PRODUCER, {"of": job_number, "at": position, "by": before})
+    inherited: dict[int, set[int]] = {}
+    for follower, awaited in connection.execute(_FOLLOWERS, {"numbers": numbers}):
+        inherited.setdefault(follower, set()).update(_still_open(abandoned, awaited, gone))
+    for follower, awaited in connection.execute(_WAITS_OF, {"numbers": list(inherited)}):
+        inherited[follower].discard(awaited)
+    waits = [
+        {"job_number": follower, "kind": ORDER, "for_job": awaited, "for_data_node": None}
+        for follower, many in inherited.items()
+        for awaited in sorted(many)
+    ]
+    if waits:
+        connection.execute(_ADD_WAITS, waits)
+    return Counter({follower: len(many) for follower, many in inherited.items()})
+
+
+def _still_open(abandoned: Abandoned, number: int, gone: set[int]) -> set[int]:
+    """Return the unfinished jobs that an abandoned one waited for, through others like it."""
+    found: set[int] = set()
+    to_look_at = [number]
+    seen = {number}
+    while to_look_at:
+        for awaited in abandoned.waited_for.get(to_look_at.pop(), ()):
+            if awaited in seen:
+                continue
+            seen.add(awaited)
+            if awaited in abandoned.submissions:
+                to_look_at.append(awaited)
+            elif awaited not in gone:
+                found.add(awaited)
+    return found
