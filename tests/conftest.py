@@ -12,7 +12,7 @@ from builders import Clock
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 
-# A change is judged by the same examples each time; HYPOTHESIS_PROFILE=searching looks for new ones.
+# A change is judged by the same examples each time; HYPOTHESIS_PROFILE=searching tries new ones.
 hypothesis.settings.register_profile("steady", derandomize=True)
 hypothesis.settings.register_profile("searching", print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
