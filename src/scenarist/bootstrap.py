@@ -18,7 +18,6 @@ import structlog
 import uvicorn
 from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
-from sqlalchemy.engine import make_url
 
 from scenarist.api.app import create_app
 from scenarist.config import Application, load_app, resolve
@@ -212,7 +211,7 @@ def upgrade_database(settings: Settings) -> str | None:
 
 def database_revision(settings: Settings) -> str | None:
     """Return the revision of the database; None when there is none yet."""
-    database = Database(_absolute(settings.database))
+    database = Database(settings.database)
     if not database.file.exists():
         return None
     with database:
@@ -271,21 +270,11 @@ def _services(  # noqa: PLR0913 - all that services are made of
 
 
 def _database(stack: ExitStack, url: str) -> Database:
-    database = Database(_absolute(url))
+    database = Database(url)
     _prepare_folder(database.file.parent, "folder of the database")
     _lock(stack, database.file)
     migrate.upgrade(database)
     return database
-
-
-def _absolute(url: str) -> str:
-    """Pin a relative path of a database now, so that a later change of folder cannot move it."""
-    if not url.startswith("sqlite:"):
-        return url
-    parsed = make_url(url)
-    if parsed.database and parsed.database != ":memory:":
-        parsed = parsed.set(database=str(Path(parsed.database).absolute()))
-    return parsed.render_as_string(hide_password=False)
 
 
 def _prepare_folder(folder: Path, name: str) -> None:
@@ -302,7 +291,10 @@ def _prepare_folder(folder: Path, name: str) -> None:
 
 def _lock(stack: ExitStack, file: Path) -> None:
     """Keep a second server off the database; the lock goes with the process, however it ends."""
-    lock = stack.enter_context(open(f"{file}.lock", "a+"))  # noqa: SIM115 - kept open
+    try:
+        lock = stack.enter_context(open(f"{file}.lock", "a+"))  # noqa: SIM115 - kept open
+    except OSError as error:
+        raise UnavailableError(f"{file}.lock cannot be written: {error.strerror}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -86,6 +86,14 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert "cannot be written: Not a directory" in said
 
 
+def test_a_lock_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "scenarist.db.lock").mkdir()
+
+    said = refusal(tmp_path, WORKSHOP, "--port=0", "--database=sqlite:///scenarist.db")
+
+    assert f"{tmp_path}/scenarist.db.lock cannot be written: Is a directory" in said
+
+
 def test_a_configuration_that_cannot_work_is_told_before_anything_is_made(tmp_path: Path) -> None:
     (tmp_path / "app.toml").write_text(
         '[DATA_NODE.a]\nstorage_type = "csw"\n\n'

@@ -78,7 +78,7 @@ class Database:
     @property
     def file(self) -> Path:
         """The database file."""
-        return Path(self.url.database or "").absolute()
+        return Path(self.url.database or "")
 
     def connect(self) -> Connection:
         """Open a connection in autocommit, which the caller closes.
@@ -236,7 +236,8 @@ def _parsed(url: str) -> URL:
         )
     if not parsed.database or parsed.database == ":memory:":
         raise InvalidError("the database must be a file, such as sqlite:///scenarist.db")
-    return parsed
+    # Pinned now, so that a later change of folder cannot move it.
+    return parsed.set(database=str(Path(parsed.database).absolute()))
 
 
 def _shown(url: str) -> str:
