@@ -25,12 +25,20 @@ from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
 from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
-from scenarist.executors.base import Deliver, Executor
+from scenarist.executors.base import Deliver, Executor, JobRequest
 from scenarist.executors.local import LocalExecutor
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.bundle import Services
 from scenarist.services.completions import Completions
+from scenarist.services.computations import (
+    LONGEST_SECONDS,
+    Computation,
+    Compute,
+    Computed,
+)
 from scenarist.services.data_nodes import DataNodeService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
@@ -188,8 +196,12 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
 
     def when_up(server: Server, address: str) -> None:
         scenario = server.services.scenarios.create(ANYONE, NewScenario(config_id="heating"))
-        tasks = server.services.tasks.list_page(ANYONE, scenario_id=scenario.id, limit=100)
-        nodes = server.services.data_nodes.list_page(ANYONE, scenario_id=scenario.id, limit=100)
+        tasks = server.services.tasks.list_page(
+            ANYONE, TaskFilter(scenario_id=scenario.id), PageRequest(limit=100)
+        )
+        nodes = server.services.data_nodes.list_page(
+            ANYONE, DataNodeFilter(scenario_id=scenario.id), PageRequest(limit=100)
+        )
         show(
             tour(
                 address,
@@ -267,6 +279,36 @@ def _services(  # noqa: PLR0913 - all that services are made of
         completions=completions,
         health=HealthService(database, is_orchestrating=lambda: orchestrator.is_running),
     )
+
+
+def _compute_with(orchestrator: Orchestrator) -> Compute:
+    """Let requests have something worked out by the workers that run jobs."""
+
+    def compute(computation: Computation) -> Computed:
+        asked = orchestrator.ask(
+            JobRequest(
+                number=0,
+                attempt=1,
+                function=computation.function,
+                inputs=computation.inputs,
+                outputs=computation.outputs,
+                timeout_seconds=LONGEST_SECONDS,
+            )
+        )
+        try:
+            outcome = asked.outcome.result(LONGEST_SECONDS)
+        except TimeoutError:
+            asked.cancel()
+            raise UnavailableError(
+                f"no worker could do this within {LONGEST_SECONDS:g} s; try again later"
+            ) from None
+        return Computed(
+            written=outcome.written,
+            reason=outcome.reason,
+            is_successful=outcome.event is JobEvent.SUCCEEDED,
+        )
+
+    return compute
 
 
 def _database(stack: ExitStack, url: str) -> Database:

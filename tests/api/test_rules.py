@@ -36,10 +36,15 @@ def test_a_query_that_cannot_be_is_400(server: StartedServer, query: str) -> Non
 
 
 def test_an_unknown_query_parameter_is_named_with_those_there_are(server: StartedServer) -> None:
-    problem = server.http.get("/api/v1/sequences?scenario=x").json()
+    problem = server.http.get("/api/v1/submissions/x?scenario=x").json()
+    of_list = server.http.get("/api/v1/sequences?scenario=x").json()
 
     assert problem["message"] == (
-        "/api/v1/sequences has no query parameter 'scenario'; it has cursor, limit, scenario_id"
+        "/api/v1/submissions/x has no query parameter 'scenario'; it has none"
+    )
+    assert of_list["message"] == (
+        "/api/v1/sequences has no query parameter 'scenario'; it has count, created_after, "
+        "created_before, cursor, limit, name, scenario_id, sort"
     )
 
 

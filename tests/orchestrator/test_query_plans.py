@@ -12,6 +12,13 @@ from scenarist.db import sequences as sequence_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.listings import (
+    JobFilter,
+    PageRequest,
+    Position,
+    SequenceFilter,
+    SubmissionFilter,
+)
 from scenarist.domain.permissions import ANYONE
 from scenarist.services.sequences import SequenceService
 
@@ -38,8 +45,19 @@ def plan_of(world: World, statement: str, parameters: Any) -> list[str]:
     return [row.detail for row in rows]
 
 
-def whole_tables(plan: list[str]) -> list[str]:
+def is_first_page(statement: str, plan: list[str]) -> bool:
+    """Whether it takes the first rows of a whole list, which lie in order."""
+    return (
+        " LIMIT " in statement
+        and " WHERE " not in statement
+        and not any("TEMP B-TREE" in step for step in plan)
+    )
+
+
+def whole_tables(statement: str, plan: list[str]) -> list[str]:
     """Steps of a plan that look through all rows of a table, by an index or not."""
+    if is_first_page(statement, plan):
+        return []
     return [
         step
         for step in plan
@@ -66,7 +84,7 @@ def test_no_statement_looks_through_a_whole_table(world: World) -> None:
     faults = {
         statement: scans
         for statement, parameters in seen.items()
-        if (scans := whole_tables(plan_of(world, statement, parameters)))
+        if (scans := whole_tables(statement, plan_of(world, statement, parameters)))
     }
     assert faults == {}, json.dumps(faults, indent=1)
 
@@ -97,11 +115,15 @@ def live_a_life(world: World) -> None:
     world.orchestrator.recover()
     reader = world.database.reader
     for page in (
-        submission_rows.page(reader, limit=100),
-        submission_rows.page(reader, entity_id=sequence.id, limit=100),
-        job_rows.page(reader, submission_id=submission.id, limit=100),
-        job_rows.page(reader, task_id=tasks[0], after=1, limit=100),
-        sequence_rows.page(reader, scenario_id=scenario_id, limit=100),
+        submission_rows.page(reader, SubmissionFilter(), PageRequest(limit=100)),
+        submission_rows.page(
+            reader, SubmissionFilter(entity_id=sequence.id), PageRequest(limit=100)
+        ),
+        job_rows.page(reader, JobFilter(submission_id=submission.id), PageRequest(limit=100)),
+        job_rows.page(
+            reader, JobFilter(task_id=tasks[0]), PageRequest(limit=100, after=Position(None, 1))
+        ),
+        sequence_rows.page(reader, SequenceFilter(scenario_id=scenario_id), PageRequest(limit=100)),
     ):
         assert page.items
     assert world.jobs(later)

@@ -7,6 +7,7 @@ from scenarist.db.engine import Database
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError, DeniedError, NotFoundError
 from scenarist.domain.identifiers import TaskId
+from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import ANYONE, Actor, Role
 from scenarist.domain.vocabulary import EntityType
 from scenarist.services.submissions import SubmissionService, SubmitOptions, Wish
@@ -50,7 +51,7 @@ def test_each_wish_gets_its_own_answer_and_refusals_touch_no_other(
         Submission,
     ]
     assert database.commits == commits + 1
-    assert len(service.list_page(ANYONE, limit=10).items) == 2
+    assert len(service.list_page(ANYONE, SubmissionFilter(), PageRequest(limit=10)).items) == 2
 
 
 def test_one_key_in_one_batch_makes_one_submission(

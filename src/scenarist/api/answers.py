@@ -1,7 +1,7 @@
 """How the handlers answer: JSON with a tag, lists whole or in pages."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -11,8 +11,11 @@ from litestar import Request
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import Receive, Scope, Send
 from litestar.utils.sync import AsyncIteratorWrapper
+from msgspec import UNSET
 
-from scenarist.domain.errors import InvalidError
+from scenarist.api.paging import Paging
+from scenarist.domain.errors import ChangedError, InvalidError
+from scenarist.domain.listings import PageRequest, Position
 from scenarist.schemas import Results
 
 EntityT = TypeVar("EntityT")
@@ -31,13 +34,14 @@ class PageOf(Protocol[EntityT_co]):
     def items(self) -> Sequence[EntityT_co]: ...
 
     @property
-    def following(self) -> int | None: ...
+    def following(self) -> Position | None: ...
+
+    @property
+    def total(self) -> int | None: ...
 
 
-class Fetch(Protocol[EntityT_co]):
-    """Reads the page of a list that comes after a row number."""
-
-    def __call__(self, *, after: int, limit: int) -> PageOf[EntityT_co]: ...
+Fetch = Callable[[PageRequest], PageOf[EntityT]]
+"""Reads a page of a list."""
 
 
 class Answer:
@@ -78,44 +82,79 @@ def answer(
     return Answer(_encoder.encode(content), status=status, headers=headers)
 
 
+def tag_of(text: bytes) -> str:
+    """Return the entity tag of an answer (RFC 9110, section 8.8.3): equal for equal bytes only."""
+    return f'"{blake2b(text, digest_size=12).hexdigest()}"'
+
+
 def tagged(request: Request[Any, Any, Any], body: bytes | object) -> Answer:
     """Answer a GET of one entity: with an ETag, and 304 when the client has it already."""
     text = body if isinstance(body, bytes) else _encoder.encode(body)
-    tag = f'"{blake2b(text, digest_size=12).hexdigest()}"'
+    tag = tag_of(text)
     for name, known in request.scope["headers"]:
         if name == b"if-none-match" and (known == b"*" or tag.encode() in known):
             return Answer(status=304, headers={"ETag": tag})
     return Answer(text, headers={"ETag": tag})
 
 
+def expectation(
+    request: Request[Any, Any, Any], represent: Callable[[EntityT], object]
+) -> Callable[[EntityT], None] | None:
+    """Return a check that an entity is still the one that ``If-Match`` names; None without one.
+
+    The check belongs into the transaction that changes the entity.
+
+    Args:
+        represent: Makes the body of the GET whose tag the client has.
+    """
+    header = request.headers.get("if-match")
+    if header is None or header.strip() == "*":
+        return None
+
+    def check(entity: EntityT) -> None:
+        tag = tag_of(_encoder.encode(represent(entity)))
+        if tag not in header:
+            raise ChangedError(
+                f"it has changed since the version that If-Match names (now {tag}); "
+                "get it again, and decide anew"
+            )
+
+    return check
+
+
 def listed(
     request: Request[Any, Any, Any],
     fetch: Fetch[EntityT],
     shown: Callable[[EntityT], object],
-    *,
-    limit: int | None,
-    cursor: str | None,
+    paging: Paging,
 ) -> Sent:
     """Answer a list: a page when a limit is given, else all of it in a stream."""
-    if limit is None:
-        if cursor is not None:
+    if paging.limit is None:
+        if paging.cursor is not None:
             raise InvalidError("a cursor goes with the limit that it was made with")
-        return _whole(fetch, shown)
-    page = fetch(after=_read_cursor(cursor), limit=limit)
-    following = None if page.following is None else _cursor(page.following)
+        return _whole(fetch, shown, paging.first(_CHUNK))
+    page = fetch(paging.first(paging.limit))
+    following = None if page.following is None else paging.cursor_of(page.following)
     headers = {}
     if following is not None:
-        query = {**request.query_params.dict(), "limit": limit, "cursor": following}
+        query = {**request.query_params.dict(), "limit": paging.limit, "cursor": following}
         headers["Link"] = f'<{request.url.path}?{urlencode(query, doseq=True)}>; rel="next"'
     return answer(
-        Results(results=[shown(item) for item in page.items], next=following), headers=headers
+        Results(
+            results=[shown(item) for item in page.items],
+            next=following,
+            total=UNSET if page.total is None else page.total,
+        ),
+        headers=headers,
     )
 
 
-def _whole(fetch: Fetch[EntityT], shown: Callable[[EntityT], object]) -> Sent:
-    first = fetch(after=0, limit=_CHUNK)
+def _whole(fetch: Fetch[EntityT], shown: Callable[[EntityT], object], request: PageRequest) -> Sent:
+    first = fetch(request)
+    total = UNSET if first.total is None else first.total
     if first.following is None:
-        return answer(Results(results=[shown(item) for item in first.items]))
+        return answer(Results(results=[shown(item) for item in first.items], total=total))
+    tail = b"]}" if total is UNSET else b'],"total":%d}' % total
 
     def chunks() -> Iterator[bytes]:
         page = first
@@ -125,26 +164,7 @@ def _whole(fetch: Fetch[EntityT], shown: Callable[[EntityT], object]) -> Sent:
             if page.following is None:
                 break
             lead = b","
-            page = fetch(after=page.following, limit=_CHUNK)
-        yield b"]}"
+            page = fetch(replace(request, after=page.following, with_total=False))
+        yield tail
 
     return ASGIStreamingResponse(iterator=AsyncIteratorWrapper(chunks()), media_type=_JSON)
-
-
-def _cursor(number: int) -> str:
-    return urlsafe_b64encode(b"n%d" % number).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    try:
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except ValueError:
-        text = b""
-    if text[:1] != b"n" or not text[1:].isdigit() or len(text) > 18:
-        raise InvalidError(
-            "the cursor is not one of this server; take it from `next` of the page before",
-            errors=[{"field": "cursor", "message": "not a cursor of this server"}],
-        )
-    return int(text[1:])

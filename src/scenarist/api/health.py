@@ -28,3 +28,6 @@ def get_health() -> schemas.Message:
 def get_readiness(request: AnyRequest) -> schemas.Message:
     services_of(request).health.check_readiness()
     return schemas.Message(message="ready")
+
+
+HANDLERS = [get_health, get_readiness]

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.response import Response
 
 from scenarist.domain.errors import (
+    ChangedError,
     ConflictError,
     DeniedError,
     InvalidError,
@@ -26,6 +27,7 @@ STATUSES: dict[type[ScenaristError], HTTPStatus] = {
     DeniedError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
+    ChangedError: HTTPStatus.PRECONDITION_FAILED,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _RETRY_SECONDS = "1"

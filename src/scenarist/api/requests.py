@@ -10,43 +10,41 @@ from litestar.params import QueryParameter
 from scenarist.api.gathering import Gatherer
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.permissions import ANYONE, Actor
+from scenarist.domain.permissions import ANYONE, Actor, Permission
 from scenarist.services.bundle import Services
 from scenarist.services.submissions import Wish
 
 AnyRequest = Request[Any, Any, Any]
 
-Limit = Annotated[
-    int | None, QueryParameter(ge=1, le=1000, description="Answer a page of at most so many.")
-]
-Cursor = Annotated[
-    str | None, QueryParameter(description="Where the page starts: `next` of the last.")
-]
-
 Status = Annotated[
     str | None,
     QueryParameter(description="Only those of this status, such as COMPLETED or Status.COMPLETED."),
 ]
+READ = {"permission": Permission.READ}
+EDIT = {"permission": Permission.EDIT}
+EXECUTE = {"permission": Permission.EXECUTE}
+"""What a handler's ``opt`` says of the permission that it needs."""
+
 MemberT = TypeVar("MemberT", bound=StrEnum)
 
 LONGEST_WAIT_SECONDS = 300.0
 
 
-def status_of(kind: type[MemberT], text: str | None) -> MemberT | None:
-    """Read a status as a plain word, or in the dotted form of the documented system.
+def member_of(kind: type[MemberT], text: str | None, field: str) -> MemberT | None:
+    """Read a plain word such as DAILY, or the dotted form of the documented system.
 
     Raises:
-        InvalidError: There is no such status; lists those there are.
+        InvalidError: There is no such word; lists those there are.
     """
     if text is None:
         return None
     try:
-        return kind(text.rpartition(".")[2])
+        return kind(text.rpartition(".")[2].upper())
     except ValueError:
         known = ", ".join(kind)
         raise InvalidError(
-            f"there is no status {text[:100]!r}; there are {known}",
-            errors=[{"field": "status", "message": f"not one of {known}"}],
+            f"there is no {field} {text[:100]!r}; there are {known}",
+            errors=[{"field": field, "message": f"not one of {known}"}],
         ) from None
 
 
@@ -76,7 +74,7 @@ async def refuse_unknown_parameters(request: AnyRequest) -> None:
         return
     handler = request.route_handler
     known = {
-        field.name
+        getattr(field.kwarg_definition, "name", None) or field.name
         for field in handler.parsed_fn_signature.parameters.values()
         if field.name not in {"request", "data"}
     } - set(request.path_params)

@@ -1,7 +1,6 @@
 """The paths of scenarios."""
 
 from datetime import UTC
-from typing import Any
 
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -11,10 +10,28 @@ from scenarist import schemas
 from scenarist.api.answers import Answer, answer, listed, tagged
 from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import LOCATION, responses
-from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Limit,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import (
+    EDIT,
+    EXECUTE,
+    READ,
+    AnyRequest,
+    actor_of,
+    services_of,
+)
 from scenarist.api.submissions import NO_OPTIONS, submitted
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.listings import CREATION_DATE, NAME, ScenarioFilter
 from scenarist.domain.vocabulary import EntityType
 from scenarist.services.scenarios import NewScenario
 
@@ -31,6 +48,7 @@ def shown(scenario: entities.Scenario) -> schemas.Scenario:
         cycle=scenario.cycle_id,
         primary_scenario=scenario.is_primary,
         tags=list(scenario.tags),
+        authorized_tags=None,
         properties=dict(scenario.properties),
         tasks=list(scenario.task_ids),
         data_nodes=list(scenario.data_node_ids),
@@ -52,28 +70,51 @@ def shown(scenario: entities.Scenario) -> schemas.Scenario:
 
 @get(
     PATH,
+    opt=READ,
     summary="List scenarios",
     tags=["scenarios"],
     sync_to_thread=True,
     responses=responses(200, schemas.Results[schemas.Scenario], "The scenarios.", 400),
 )
-def list_scenarios(
+def list_scenarios(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     config_id: FromQuery[str | None] = None,
+    cycle_id: FromQuery[str | None] = None,
+    tag: FromQuery[str | None] = None,
+    primary: FromQuery[bool | None] = None,
+    name: FromQuery[str | None] = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
     limit: Limit = None,
     cursor: Cursor = None,
+    count: Count = False,
 ) -> ASGIApp:
-    """Scenarios in the order of their creation."""
+    """Scenarios in the order of their creation dates."""
     service, actor = services_of(request).scenarios, actor_of(request)
-
-    def fetch(*, after: int, limit: int) -> Any:
-        return service.list_page(actor, config_id=config_id, after=after, limit=limit)
-
-    return listed(request, fetch, shown, limit=limit, cursor=cursor)
+    created = window_of(created_after, created_before)
+    wanted = ScenarioFilter(
+        config_id=config_id,
+        cycle_id=cycle_id,
+        tag=tag,
+        is_primary=primary,
+        name=name,
+        created=created,
+    )
+    paging = paging_of(
+        limit=limit,
+        cursor=cursor,
+        count=count,
+        sort=sort,
+        created=created,
+        sorts=(CREATION_DATE, NAME),
+    )
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
 
 
 @post(
     PATH,
+    opt=EDIT,
     summary="Create a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
@@ -118,6 +159,7 @@ def create_scenario(
 
 @get(
     PATH + "/{scenario_id:str}",
+    opt=READ,
     summary="Get a scenario",
     tags=["scenarios"],
     sync_to_thread=False,
@@ -131,6 +173,7 @@ def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
 @post(
     PATH + "/submit/{scenario_id:str}",
     status_code=202,
+    opt=EXECUTE,
     summary="Submit a scenario",
     tags=["scenarios"],
     dto=body_of(schemas.Submit),
@@ -154,3 +197,6 @@ async def submit_scenario(
         ),
         status=202,
     )
+
+
+HANDLERS = [list_scenarios, create_scenario, get_scenario, submit_scenario]

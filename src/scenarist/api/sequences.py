@@ -1,7 +1,5 @@
 """The paths of sequences, as the documented page has them."""
 
-from typing import Any
-
 from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
@@ -11,10 +9,28 @@ from scenarist import schemas
 from scenarist.api.answers import Answer, answer, listed, tagged
 from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import LOCATION, responses
-from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Limit,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import (
+    EDIT,
+    EXECUTE,
+    READ,
+    AnyRequest,
+    actor_of,
+    services_of,
+)
 from scenarist.api.submissions import NO_OPTIONS, submitted
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError, NotFoundError
+from scenarist.domain.listings import CREATION_DATE, NAME, SequenceFilter
 from scenarist.domain.vocabulary import EntityType
 
 PATH = "/api/v1/sequences"
@@ -36,28 +52,41 @@ def shown(sequence: entities.Sequence) -> schemas.Sequence:
 
 @get(
     PATH,
+    opt=READ,
     summary="List sequences",
     tags=["sequences"],
     sync_to_thread=True,
     responses=responses(200, schemas.Results[schemas.Sequence], "The sequences.", 400),
 )
-def list_sequences(
+def list_sequences(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     scenario_id: FromQuery[str | None] = None,
+    name: FromQuery[str | None] = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
     limit: Limit = None,
     cursor: Cursor = None,
+    count: Count = False,
 ) -> ASGIApp:
     """Sequences in the order of their creation."""
     service, actor = services_of(request).sequences, actor_of(request)
-
-    def fetch(*, after: int, limit: int) -> Any:
-        return service.list_page(actor, scenario_id=scenario_id, after=after, limit=limit)
-
-    return listed(request, fetch, shown, limit=limit, cursor=cursor)
+    created = window_of(created_after, created_before)
+    wanted = SequenceFilter(scenario_id=scenario_id, name=name, created=created)
+    paging = paging_of(
+        limit=limit,
+        cursor=cursor,
+        count=count,
+        sort=sort,
+        created=created,
+        sorts=(CREATION_DATE, NAME),
+    )
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
 
 
 @post(
     PATH,
+    opt=EDIT,
     summary="Create a sequence",
     tags=["sequences"],
     sync_to_thread=True,
@@ -88,6 +117,7 @@ def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence])
 
 @get(
     PATH + "/{sequence_id:str}",
+    opt=READ,
     summary="Get a sequence",
     tags=["sequences"],
     sync_to_thread=False,  # a look-up by key costs less than a change of thread
@@ -101,6 +131,7 @@ def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
 @delete(
     PATH + "/{sequence_id:str}",
     status_code=200,
+    opt=EDIT,
     summary="Delete a sequence",
     tags=["sequences"],
     sync_to_thread=True,
@@ -115,6 +146,7 @@ def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
 @post(
     PATH + "/submit/{sequence_id:str}",
     status_code=200,
+    opt=EXECUTE,
     summary="Submit a sequence",
     tags=["sequences"],
     dto=body_of(schemas.Submit),
@@ -172,3 +204,6 @@ def _tasks_of(data: schemas.CreateSequence) -> list[str]:
             errors=[{"field": "task_ids", "message": "differs from tasks"}],
         )
     return tasks
+
+
+HANDLERS = [list_sequences, create_sequence, get_sequence, delete_sequence, submit_sequence]

@@ -1,7 +1,6 @@
 """The paths of submissions, and the answer to a submit of whatever can be submitted."""
 
 from collections.abc import Callable
-from typing import Any
 
 from litestar import get
 from litestar.concurrency import sync_to_thread
@@ -11,19 +10,29 @@ from litestar.types import ASGIApp
 from scenarist import schemas
 from scenarist.api.answers import Answer, answer, listed, tagged
 from scenarist.api.descriptions import responses
-from scenarist.api.requests import (
-    AnyRequest,
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
     Cursor,
     Limit,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import (
+    READ,
+    AnyRequest,
     Status,
     actor_of,
     idempotency_key_of,
+    member_of,
     preferences_of,
     services_of,
-    status_of,
     submits_of,
 )
 from scenarist.domain import entities
+from scenarist.domain.listings import SubmissionFilter
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
 from scenarist.services.submissions import SubmitOptions, Wish
 
@@ -39,6 +48,8 @@ def shown(submission: entities.Submission) -> schemas.Submission:
         entity_type=submission.entity_type,
         status=submission.status,
         job_ids=list(submission.job_ids),
+        job_counts=dict(submission.job_counts),
+        retry_of=submission.retry_of,
         properties=dict(submission.properties),
         creation_date=submission.created_at,
         submitted_at=submission.created_at,
@@ -87,33 +98,40 @@ async def submitted(
 
 @get(
     PATH,
+    opt=READ,
     summary="List submissions",
     tags=["submissions"],
     sync_to_thread=True,
     responses=responses(200, schemas.Results[schemas.Submission], "The submissions.", 400),
 )
-def list_submissions(
+def list_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     entity_id: FromQuery[str | None] = None,
+    entity_type: FromQuery[str | None] = None,
     status: Status = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
     limit: Limit = None,
     cursor: Cursor = None,
+    count: Count = False,
 ) -> ASGIApp:
     """Submissions in the order in which they were accepted."""
     service, actor = services_of(request).submissions, actor_of(request)
-
-    wanted = status_of(SubmissionStatus, status)
-
-    def fetch(*, after: int, limit: int) -> Any:
-        return service.list_page(
-            actor, entity_id=entity_id, status=wanted, after=after, limit=limit
-        )
-
-    return listed(request, fetch, shown, limit=limit, cursor=cursor)
+    created = window_of(created_after, created_before)
+    wanted = SubmissionFilter(
+        entity_id=entity_id,
+        entity_type=member_of(EntityType, entity_type, "entity_type"),
+        status=member_of(SubmissionStatus, status, "status"),
+        created=created,
+    )
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
 
 
 @get(
     PATH + "/{submission_id:str}",
+    opt=READ,
     summary="Get a submission",
     tags=["submissions"],
     sync_to_thread=False,
@@ -141,3 +159,6 @@ def _applied(is_representation: bool, wait_seconds: float | None) -> str:
     if wait_seconds is not None:
         parts.append(f"wait={wait_seconds:g}")
     return ", ".join(parts)
+
+
+HANDLERS = [list_submissions, get_submission]

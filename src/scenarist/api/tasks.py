@@ -1,7 +1,5 @@
 """The paths of tasks."""
 
-from typing import Any
-
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
@@ -10,9 +8,26 @@ from scenarist import schemas
 from scenarist.api.answers import Answer, listed, tagged
 from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import LOCATION, responses
-from scenarist.api.requests import AnyRequest, Cursor, Limit, actor_of, services_of
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Limit,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import (
+    EXECUTE,
+    READ,
+    AnyRequest,
+    actor_of,
+    services_of,
+)
 from scenarist.api.submissions import NO_OPTIONS, submitted
 from scenarist.domain import entities
+from scenarist.domain.listings import TaskFilter
 from scenarist.domain.vocabulary import EntityType
 
 PATH = "/api/v1/tasks"
@@ -40,31 +55,37 @@ def shown(task: entities.Task) -> schemas.Task:
 
 @get(
     PATH,
+    opt=READ,
     summary="List tasks",
     tags=["tasks"],
     sync_to_thread=True,
     responses=responses(200, schemas.Results[schemas.Task], "The tasks.", 400),
 )
-def list_tasks(
+def list_tasks(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     scenario_id: FromQuery[str | None] = None,
+    sequence_id: FromQuery[str | None] = None,
     config_id: FromQuery[str | None] = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
     limit: Limit = None,
     cursor: Cursor = None,
+    count: Count = False,
 ) -> ASGIApp:
     """Tasks in the order of their creation."""
     service, actor = services_of(request).tasks, actor_of(request)
-
-    def fetch(*, after: int, limit: int) -> Any:
-        return service.list_page(
-            actor, scenario_id=scenario_id, config_id=config_id, after=after, limit=limit
-        )
-
-    return listed(request, fetch, shown, limit=limit, cursor=cursor)
+    created = window_of(created_after, created_before)
+    wanted = TaskFilter(
+        scenario_id=scenario_id, sequence_id=sequence_id, config_id=config_id, created=created
+    )
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
 
 
 @get(
     PATH + "/{task_id:str}",
+    opt=READ,
     summary="Get a task",
     tags=["tasks"],
     sync_to_thread=False,
@@ -78,6 +99,7 @@ def get_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
 @post(
     PATH + "/submit/{task_id:str}",
     status_code=200,
+    opt=EXECUTE,
     summary="Submit a task",
     tags=["tasks"],
     dto=body_of(schemas.Submit),
@@ -102,3 +124,6 @@ async def submit_task(
         ),
         status=204,
     )
+
+
+HANDLERS = [list_tasks, get_task, submit_task]

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, insert, select, union_all, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from scenarist.db.among import among
-from scenarist.db.pages import Page, cut
+from scenarist.db.pages import Page, cut, narrowed, within
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -20,6 +20,7 @@ from scenarist.db.tables import (
 )
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId
+from scenarist.domain.listings import CREATION_DATE, DataNodeFilter, PageRequest
 from scenarist.domain.vocabulary import Scope
 
 WRITE = "WRITE"
@@ -36,6 +37,7 @@ _WRITER = (
 _NODES = select(
     data_nodes, edits.c.created_at.label("last_edited_at"), _WRITER.label("written_by")
 ).outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+_KEYS = {CREATION_DATE: data_nodes.c.created_at}
 _FIND = _NODES.where(data_nodes.c.id == bindparam("id"))
 _PARENTS = union_all(
     select(task_data_nodes.c.data_node_id, task_data_nodes.c.task_id.label("parent_id")).where(
@@ -90,22 +92,29 @@ def find(connection: Connection, data_node_id: str) -> DataNode | None:
     return None if row is None else _assembled(connection, [row])[0]
 
 
-def page(
-    connection: Connection,
-    *,
-    scenario_id: str | None = None,
-    config_id: str | None = None,
-    after: int = 0,
-    limit: int,
-) -> Page[DataNode]:
-    """Return data nodes in the order of their creation."""
-    query: Select[Any] = _NODES
-    if scenario_id is not None:
-        query = query.where(data_nodes.c.id.in_(_nodes_of_scenario(scenario_id)))
-    if config_id is not None:
-        query = query.where(data_nodes.c.config_id == config_id)
-    rows, following = cut(connection, query, data_nodes.c.number, after=after, limit=limit)
-    return Page(_assembled(connection, rows), following)
+def page(connection: Connection, wanted: DataNodeFilter, request: PageRequest) -> Page[DataNode]:
+    query = narrowed(
+        _NODES,
+        {
+            data_nodes.c.config_id: wanted.config_id,
+            data_nodes.c.owner_id: wanted.owner_id,
+            data_nodes.c.scope: wanted.scope,
+            data_nodes.c.storage_type: wanted.storage_type,
+        },
+    )
+    if wanted.scenario_id is not None:
+        query = query.where(data_nodes.c.id.in_(_nodes_of_scenario(wanted.scenario_id)))
+    if wanted.task_id is not None:
+        query = query.where(
+            data_nodes.c.id.in_(
+                select(task_data_nodes.c.data_node_id).where(
+                    task_data_nodes.c.task_id == wanted.task_id
+                )
+            )
+        )
+    query = within(query, data_nodes.c.created_at, wanted.created)
+    found = cut(connection, query, request, number=data_nodes.c.number, keys=_KEYS)
+    return found.page(_assembled(connection, found.rows))
 
 
 def add_edits(connection: Connection, new: Sequence[Edit]) -> None:

@@ -62,6 +62,7 @@ class Database:
         self._gate = threading.Lock()
         self._queue: deque[_Unit[Any]] = deque()
         self._is_led = False
+        self._listeners: list[Callable[[], None]] = []
         self.commits = 0  #: transactions of this process so far
 
     def __enter__(self) -> Self:
@@ -124,6 +125,10 @@ class Database:
             self._lead()
         return unit.result()
 
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Have a function called after each commit, in whatever thread; it must not wait."""
+        self._listeners.append(listener)
+
     def close(self) -> None:
         """Close all connections; no thread may use the database any more."""
         for connection in self._opened:
@@ -167,6 +172,9 @@ class Database:
         except Exception as error:  # noqa: BLE001 - every waiting thread gets it
             for unit in units:
                 unit.fail(error)
+        else:
+            for listener in self._listeners:
+                listener()
 
     def _open_writer(self) -> Connection:
         if self._writer is None:

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from scenarist.db.among import among
-from scenarist.db.pages import Page, cut
-from scenarist.db.tables import job_logs, job_waits, jobs
+from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.tables import job_logs, job_waits, jobs, submissions
 from scenarist.domain.entities import Job
 from scenarist.domain.identifiers import JobId, SubmissionId, TaskId
+from scenarist.domain.listings import CREATION_DATE, JobFilter, PageRequest
 from scenarist.domain.vocabulary import JobStatus
 
+_KEYS = {CREATION_DATE: jobs.c.created_at}
 _FIND = select(jobs).where(jobs.c.id == bindparam("id"))
 _awaited = jobs.alias("awaited")
 _WAITS = (
@@ -26,25 +28,24 @@ def find(connection: Connection, job_id: str) -> Job | None:
     return None if row is None else _assembled(connection, [row])[0]
 
 
-def page(
-    connection: Connection,
-    *,
-    submission_id: str | None = None,
-    task_id: str | None = None,
-    status: JobStatus | None = None,
-    after: int = 0,
-    limit: int,
-) -> Page[Job]:
-    """Return jobs in the order in which they were accepted."""
-    query: Select[Any] = select(jobs)
-    if submission_id is not None:
-        query = query.where(jobs.c.submission_id == submission_id)
-    if task_id is not None:
-        query = query.where(jobs.c.task_id == task_id)
-    if status is not None:
-        query = query.where(jobs.c.status == status)
-    rows, following = cut(connection, query, jobs.c.number, after=after, limit=limit)
-    return Page(_assembled(connection, rows), following)
+def page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Page[Job]:
+    """Return jobs in the order in which they were accepted, unless a sort is asked for."""
+    query = narrowed(
+        select(jobs),
+        {jobs.c.submission_id: wanted.submission_id, jobs.c.task_id: wanted.task_id},
+    )
+    if wanted.entity_id is not None:
+        query = query.where(
+            jobs.c.submission_id.in_(
+                select(submissions.c.id).where(submissions.c.entity_id == wanted.entity_id)
+            )
+        )
+    if wanted.status is not None:
+        # Written out, not bound: SQLite uses a partial index only when it sees the condition.
+        query = query.where(jobs.c.status == literal_column(f"'{wanted.status}'"))
+    query = within(query, jobs.c.created_at, wanted.created)
+    found = cut(connection, query, request, number=jobs.c.number, keys=_KEYS)
+    return found.page(_assembled(connection, found.rows))
 
 
 def find_log(connection: Connection, job_id: str) -> list[tuple[int, str]]:
@@ -79,6 +80,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Job]:
             created_at=row.created_at,
             run_at=row.run_at,
             finished_at=row.finished_at,
+            cancel_requested_at=row.cancel_requested_at,
             version=row.version,
         )
         for row in rows

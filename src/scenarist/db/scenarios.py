@@ -1,25 +1,34 @@
 """Scenarios and their cycles as rows."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+)
 
 from scenarist.db import sequences as sequence_rows
 from scenarist.db.among import among
-from scenarist.db.pages import Page, cut
+from scenarist.db.pages import Page, cut, narrowed, within
 from scenarist.db.tables import (
-    cycles,
     scenario_data_nodes,
+    scenario_tags,
     scenario_tasks,
     scenarios,
     task_data_nodes,
 )
-from scenarist.domain.entities import Cycle, Scenario
+from scenarist.domain.entities import Scenario
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId
-from scenarist.domain.vocabulary import Frequency
+from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, ScenarioFilter
 
 _FIND = select(scenarios).where(scenarios.c.id == bindparam("id"))
 _TASKS = (
@@ -43,35 +52,13 @@ _ADDITIONAL = (
     .where(among(scenario_data_nodes.c.scenario_id, "ids"))
     .order_by(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.position)
 )
+_TAGS = (
+    select(scenario_tags.c.scenario_id, scenario_tags.c.tag)
+    .where(among(scenario_tags.c.scenario_id, "ids"))
+    .order_by(scenario_tags.c.scenario_id, scenario_tags.c.tag)
+)
+_NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''"))
 _EXISTS = select(scenarios.c.number).where(scenarios.c.id == bindparam("id"))
-
-
-def find_or_make_cycle(connection: Connection, cycle: Cycle, now: datetime) -> Cycle:
-    """Return the stored cycle of the same frequency and start; store this one if there is none."""
-    connection.execute(
-        insert_or_ignore(cycles)
-        .values(
-            id=cycle.id,
-            name=cycle.name,
-            frequency=cycle.frequency,
-            start_at=cycle.start_at,
-            end_at=cycle.end_at,
-            created_at=now,
-        )
-        .on_conflict_do_nothing()
-    )
-    row = connection.execute(
-        select(cycles).where(
-            cycles.c.frequency == cycle.frequency, cycles.c.start_at == cycle.start_at
-        )
-    ).one()
-    return Cycle(
-        id=CycleId(row.id),
-        name=row.name,
-        frequency=Frequency(row.frequency),
-        start_at=row.start_at,
-        end_at=row.end_at,
-    )
 
 
 def has_primary(connection: Connection, cycle_id: CycleId) -> bool:
@@ -83,19 +70,21 @@ def has_primary(connection: Connection, cycle_id: CycleId) -> bool:
 
 def add(connection: Connection, scenario: Scenario) -> None:
     """Store a scenario with its links to tasks and additional data nodes; they exist already."""
-    connection.execute(
-        insert(scenarios).values(
+    number = connection.execute(
+        insert(scenarios)
+        .values(
             id=scenario.id,
             config_id=scenario.config_id,
             name=scenario.name,
             cycle_id=scenario.cycle_id,
             is_primary=scenario.is_primary,
-            tags=list(scenario.tags),
             properties=dict(scenario.properties),
             created_at=scenario.created_at,
             version=scenario.version,
         )
-    )
+        .returning(scenarios.c.number)
+    ).scalar_one()
+    _add_tags(connection, scenario.id, scenario.tags, scenario.created_at, number)
     if scenario.task_ids:
         connection.execute(
             insert(scenario_tasks),
@@ -114,6 +103,25 @@ def add(connection: Connection, scenario: Scenario) -> None:
         )
 
 
+def replace_tags(connection: Connection, scenario_id: str, tags: Iterable[str]) -> None:
+    connection.execute(delete(scenario_tags).where(scenario_tags.c.scenario_id == scenario_id))
+    created_at, number = connection.execute(
+        select(scenarios.c.created_at, scenarios.c.number).where(scenarios.c.id == scenario_id)
+    ).one()
+    _add_tags(connection, scenario_id, tags, created_at, number)
+
+
+def _add_tags(
+    connection: Connection, scenario_id: str, tags: Iterable[str], created_at: datetime, number: int
+) -> None:
+    rows = [
+        {"scenario_id": scenario_id, "tag": tag, "created_at": created_at, "number": number}
+        for tag in dict.fromkeys(tags)
+    ]
+    if rows:
+        connection.execute(insert(scenario_tags), rows)
+
+
 def exists(connection: Connection, scenario_id: str) -> bool:
     return connection.execute(_EXISTS, {"id": scenario_id}).first() is not None
 
@@ -123,15 +131,33 @@ def find(connection: Connection, scenario_id: str) -> Scenario | None:
     return None if row is None else _assembled(connection, [row])[0]
 
 
-def page(
-    connection: Connection, *, config_id: str | None = None, after: int = 0, limit: int
-) -> Page[Scenario]:
-    """Return scenarios in the order of their creation."""
-    query: Select[Any] = select(scenarios)
-    if config_id is not None:
-        query = query.where(scenarios.c.config_id == config_id)
-    rows, following = cut(connection, query, scenarios.c.number, after=after, limit=limit)
-    return Page(_assembled(connection, rows), following)
+def page(connection: Connection, wanted: ScenarioFilter, request: PageRequest) -> Page[Scenario]:
+    """Return scenarios in the order of their creation dates, unless another sort is asked for."""
+    query = narrowed(
+        select(scenarios),
+        {
+            scenarios.c.config_id: wanted.config_id,
+            scenarios.c.cycle_id: wanted.cycle_id,
+            scenarios.c.is_primary: wanted.is_primary,
+            _NAME: wanted.name,
+        },
+    )
+    dated: Any = scenarios
+    if wanted.tag is not None:
+        # The rows of a tag repeat date and number, and lie in their order.
+        dated = scenario_tags
+        query = query.join(scenario_tags, scenario_tags.c.scenario_id == scenarios.c.id).where(
+            scenario_tags.c.tag == wanted.tag
+        )
+    query = within(query, dated.c.created_at, wanted.created)
+    found = cut(
+        connection,
+        query,
+        request if request.sort is not None else replace(request, sort=CREATION_DATE),
+        number=dated.c.number,
+        keys={CREATION_DATE: dated.c.created_at, NAME: _NAME},
+    )
+    return found.page(_assembled(connection, found.rows))
 
 
 def task_ids_of(connection: Connection, scenario_id: str) -> list[TaskId]:
@@ -144,6 +170,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
     tasks = _grouped(connection.execute(_TASKS, {"ids": ids}))
     nodes = _grouped(connection.execute(_TASK_NODES, {"ids": ids}))
     additional = _grouped(connection.execute(_ADDITIONAL, {"ids": ids}))
+    tags = _grouped(connection.execute(_TAGS, {"ids": ids}))
     sequences = sequence_rows.of_scenarios(connection, ids)
     return [
         Scenario(
@@ -152,7 +179,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
             name=row.name,
             cycle_id=row.cycle_id,
             is_primary=row.is_primary,
-            tags=tuple(row.tags),
+            tags=tuple(tags.get(row.id, ())),
             properties=row.properties,
             task_ids=tuple(TaskId(item) for item in tasks.get(row.id, ())),
             data_node_ids=tuple(

@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db.among import among
-from scenarist.db.pages import Page, cut
+from scenarist.db.pages import Page, cut, narrowed, within
 from scenarist.db.tables import sequence_tasks, sequences
 from scenarist.domain import entities
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import ScenarioId, SequenceId, TaskId
+from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, SequenceFilter
 
 # One statement for the most frequent look-up of all: a row for each task, or one without.
 _FIND = (
@@ -34,6 +35,7 @@ _TASKS_IF_ANY = (
 _OF_SCENARIOS = (
     select(sequences).where(among(sequences.c.scenario_id, "ids")).order_by(sequences.c.number)
 )
+_KEYS = {CREATION_DATE: sequences.c.created_at, NAME: sequences.c.name}
 _INSERT = insert(sequences)
 _INSERT_TASKS = insert(sequence_tasks)
 _DELETE = delete(sequences).where(sequences.c.id == bindparam("id"))
@@ -96,14 +98,15 @@ def delete_one(connection: Connection, sequence_id: str) -> bool:
 
 
 def page(
-    connection: Connection, *, scenario_id: str | None = None, after: int = 0, limit: int
+    connection: Connection, wanted: SequenceFilter, request: PageRequest
 ) -> Page[entities.Sequence]:
-    """Return sequences in the order of their creation."""
-    query: Select[Any] = select(sequences)
-    if scenario_id is not None:
-        query = query.where(sequences.c.scenario_id == scenario_id)
-    rows, following = cut(connection, query, sequences.c.number, after=after, limit=limit)
-    return Page(_assembled(connection, rows), following)
+    query = narrowed(
+        select(sequences),
+        {sequences.c.scenario_id: wanted.scenario_id, sequences.c.name: wanted.name},
+    )
+    query = within(query, sequences.c.created_at, wanted.created)
+    found = cut(connection, query, request, number=sequences.c.number, keys=_KEYS)
+    return found.page(_assembled(connection, found.rows))
 
 
 def of_scenarios(

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     and_,
     bindparam,
+    literal_column,
     select,
 )
 
 from scenarist.db.among import among
-from scenarist.db.pages import Page, cut
+from scenarist.db.pages import Page, cut, narrowed, within
 from scenarist.db.tables import (
     jobs,
     submissions,
@@ -22,8 +22,10 @@ from scenarist.db.tables import (
 from scenarist.domain.entities import Submission
 from scenarist.domain.identifiers import JobId, SubmissionId
 from scenarist.domain.lifecycle import roll_up_under_way
+from scenarist.domain.listings import CREATION_DATE, PageRequest, SubmissionFilter
 from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
 
+_KEYS = {CREATION_DATE: submissions.c.created_at}
 _FIND = select(submissions).where(submissions.c.id == bindparam("id"))
 _BY_KEY = select(submissions).where(submissions.c.idempotency_key == bindparam("key"))
 _JOBS = (
@@ -56,32 +58,36 @@ def find_under_way(connection: Connection, entity_id: str) -> SubmissionId | Non
 
 
 def page(
-    connection: Connection,
-    *,
-    entity_id: str | None = None,
-    status: SubmissionStatus | None = None,
-    after: int = 0,
-    limit: int,
+    connection: Connection, wanted: SubmissionFilter, request: PageRequest
 ) -> Page[Submission]:
-    """Return submissions in the order in which they were accepted."""
-    query: Select[Any] = select(submissions)
-    if entity_id is not None:
-        query = query.where(submissions.c.entity_id == entity_id)
-    if status is not None:
-        query = query.where(_has_status(status))
-    rows, following = cut(connection, query, submissions.c.number, after=after, limit=limit)
-    return Page(_assembled(connection, rows), following)
+    """Return submissions in the order in which they were accepted, unless a sort is asked for."""
+    query = narrowed(
+        select(submissions),
+        {
+            submissions.c.entity_id: wanted.entity_id,
+            submissions.c.entity_type: wanted.entity_type,
+        },
+    )
+    if wanted.status is not None:
+        query = query.where(_has_status(wanted.status))
+    query = within(query, submissions.c.created_at, wanted.created)
+    found = cut(connection, query, request, number=submissions.c.number, keys=_KEYS)
+    return found.page(_assembled(connection, found.rows))
 
 
 def _has_status(status: SubmissionStatus) -> Any:
     if status.is_finished:
-        return submissions.c.status == status
+        # `status` is written out for the same reason as in db/jobs.py.
+        return submissions.c.status == literal_column(f"'{status}'")
     # The jobs tell: the first of RUNNING, PENDING, BLOCKED that one of them has.
     conditions: list[ColumnElement[bool]] = [submissions.c.status.is_(None)]
     for rank in (SubmissionStatus.RUNNING, SubmissionStatus.PENDING, SubmissionStatus.BLOCKED):
         has = (
             select(jobs.c.number)
-            .where(jobs.c.submission_id == submissions.c.id, jobs.c.status == str(rank))
+            .where(
+                jobs.c.submission_id == submissions.c.id,
+                jobs.c.status == literal_column(f"'{rank}'"),
+            )
             .exists()
         )
         if rank is status:
@@ -110,11 +116,13 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Submission]:
             if row.status is not None
             else roll_up_under_way(statuses.get(row.id, {})),
             job_ids=tuple(job_ids.get(row.id, ())),
+            job_counts=statuses.get(row.id, {}),
             properties=row.properties,
             created_at=row.created_at,
             run_at=first_runs.get(row.id),
             finished_at=row.finished_at,
             version=row.version,
+            retry_of=row.retry_of,
         )
         for row in rows
     ]

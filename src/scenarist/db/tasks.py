@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, union_all
+from sqlalchemy import Connection, bindparam, insert, select, union_all
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from scenarist.db.among import among
-from scenarist.db.pages import Page, cut
+from scenarist.db.pages import Page, cut, narrowed, within
 from scenarist.db.tables import scenario_tasks, sequence_tasks, task_data_nodes, tasks
 from scenarist.domain.entities import Task
 from scenarist.domain.identifiers import DataNodeId, TaskId
+from scenarist.domain.listings import CREATION_DATE, PageRequest, TaskFilter
 
 INPUT = "INPUT"
 OUTPUT = "OUTPUT"
 
+_KEYS = {CREATION_DATE: tasks.c.created_at}
 _FIND = select(tasks).where(tasks.c.id == bindparam("id"))
 _IN = select(tasks).where(among(tasks.c.id, "ids"))
 _ENDS = (
@@ -82,24 +84,17 @@ def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
     return [found[TaskId(item)] for item in ids if item in found]
 
 
-def page(
-    connection: Connection,
-    *,
-    scenario_id: str | None = None,
-    config_id: str | None = None,
-    after: int = 0,
-    limit: int,
-) -> Page[Task]:
-    """Return tasks in the order of their creation."""
-    query: Select[Any] = select(tasks)
-    if scenario_id is not None:
-        query = query.join(scenario_tasks, scenario_tasks.c.task_id == tasks.c.id).where(
-            scenario_tasks.c.scenario_id == scenario_id
-        )
-    if config_id is not None:
-        query = query.where(tasks.c.config_id == config_id)
-    rows, following = cut(connection, query, tasks.c.number, after=after, limit=limit)
-    return Page(_assembled(connection, rows), following)
+def page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
+    query = narrowed(select(tasks), {tasks.c.config_id: wanted.config_id})
+    for link, owner, owner_id in (
+        (scenario_tasks, scenario_tasks.c.scenario_id, wanted.scenario_id),
+        (sequence_tasks, sequence_tasks.c.sequence_id, wanted.sequence_id),
+    ):
+        if owner_id is not None:
+            query = query.where(tasks.c.id.in_(select(link.c.task_id).where(owner == owner_id)))
+    query = within(query, tasks.c.created_at, wanted.created)
+    found = cut(connection, query, request, number=tasks.c.number, keys=_KEYS)
+    return found.page(_assembled(connection, found.rows))
 
 
 def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Task]:

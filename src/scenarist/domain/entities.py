@@ -13,12 +13,15 @@ from scenarist.domain.identifiers import (
     ScenarioId,
     SequenceId,
     SubmissionId,
+    SubscriberId,
     TaskId,
 )
 from scenarist.domain.vocabulary import (
+    Change,
     EntityType,
     Frequency,
     JobStatus,
+    Kind,
     Scope,
     SubmissionStatus,
 )
@@ -29,8 +32,10 @@ class Cycle:
     id: CycleId
     name: str
     frequency: Frequency
+    properties: Mapping[str, Any]
     start_at: datetime
     end_at: datetime  #: the start of the next cycle; not in this one any more
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +47,21 @@ class Sequence:
     properties: Mapping[str, Any]
     created_at: datetime
     version: str
+    subscribers: "tuple[Subscriber, ...]" = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscriber:
+    """A webhook that is told of each status change of the jobs of a scenario or sequence."""
+
+    id: SubscriberId
+    entity_id: str
+    url: str
+    secret: str
+    is_active: bool
+    waiting: int  #: messages that have not arrived yet
+    fault: str | None  #: why the last attempt did not arrive
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +79,7 @@ class Scenario:
     sequences: tuple[Sequence, ...]
     created_at: datetime
     version: str
+    subscribers: tuple[Subscriber, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +134,9 @@ class DataNode:
     being_written_by: JobId | None  #: an unfinished job that will write it
     created_at: datetime
     version: str
+    job_ids: tuple[JobId, ...] = ()  #: those that wrote it, the newest last
+    locked_by: str | None = None  #: the editor who keeps others from writing it
+    locked_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +154,7 @@ class Job:
     created_at: datetime
     run_at: datetime | None
     finished_at: datetime | None
+    cancel_requested_at: datetime | None
     version: str
 
 
@@ -140,8 +165,22 @@ class Submission:
     entity_type: EntityType
     status: SubmissionStatus
     job_ids: tuple[JobId, ...]
+    job_counts: Mapping[JobStatus, int]
     properties: Mapping[str, Any]
     created_at: datetime
     run_at: datetime | None
     finished_at: datetime | None
     version: str
+    retry_of: SubmissionId | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One change of one entity, as the log of events keeps it."""
+
+    kind: Kind
+    id: str
+    change: Change
+    actor: str | None = None  #: None for the server itself
+    status: str | None = None  #: the new one, of a job or a submission
+    submission_id: str | None = None  #: of a job

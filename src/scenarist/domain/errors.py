@@ -3,6 +3,7 @@
 ScenaristError
 ├─ NotFoundError      what was named does not exist (or may not be seen)
 ├─ ConflictError      it exists, and its present state forbids this
+├─ ChangedError       it is not any more as the client said it must be
 ├─ InvalidError       what was said cannot be right, whatever the state
 ├─ DeniedError        the actor lacks a permission
 └─ UnavailableError   nothing is wrong with the request; try again later
@@ -43,6 +44,10 @@ class NotFoundError(ScenaristError):
 
 class ConflictError(ScenaristError):
     code: ClassVar[str] = "conflict"
+
+
+class ChangedError(ScenaristError):
+    code: ClassVar[str] = "precondition_failed"
 
 
 class InvalidError(ScenaristError):

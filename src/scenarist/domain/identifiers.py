@@ -14,6 +14,7 @@ DataNodeId = NewType("DataNodeId", str)
 EditId = NewType("EditId", str)
 SubmissionId = NewType("SubmissionId", str)
 JobId = NewType("JobId", str)
+SubscriberId = NewType("SubscriberId", str)
 HolderId = NewType("HolderId", str)
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ ]*[A-Za-z0-9_])?")

@@ -38,6 +38,29 @@ class EntityType(StrEnum):
 
 
 @unique
+class Kind(StrEnum):
+    """The kinds of things that events tell of."""
+
+    CYCLE = "CYCLE"
+    SCENARIO = "SCENARIO"
+    SEQUENCE = "SEQUENCE"
+    TASK = "TASK"
+    DATA_NODE = "DATA_NODE"
+    JOB = "JOB"
+    SUBMISSION = "SUBMISSION"
+    SUBSCRIBER = "SUBSCRIBER"
+
+
+@unique
+class Change(StrEnum):
+    """What may happen to an entity."""
+
+    CREATED = "CREATED"
+    UPDATED = "UPDATED"
+    DELETED = "DELETED"
+
+
+@unique
 class JobStatus(StrEnum):
     SUBMITTED = "SUBMITTED"  #: accepted, not yet looked at
     BLOCKED = "BLOCKED"  #: waits for a job, or for a data node that has no value yet

@@ -1,9 +1,12 @@
 """The loop that settles what came back, claims what may run, and hands it to the executor."""
 
+import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -29,6 +32,14 @@ Announce = Callable[[Sequence[SubmissionId]], None]
 """Takes the submissions that a step has ended, after its commit."""
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that is no job, on its way: its outcome, and how to stop it."""
+
+    outcome: "Future[JobOutcome]"
+    cancel: Callable[[], bool]
 
 
 class Orchestrator:
@@ -58,6 +69,8 @@ class Orchestrator:
         self._recipes = Recipes()
         self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
         self._outcomes: deque[JobOutcome] = deque()
+        self._asked: dict[int, Future[JobOutcome]] = {}
+        self._numbers_asked = itertools.count(-1, -1)
         self._something = threading.Event()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
@@ -109,8 +122,26 @@ class Orchestrator:
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
         """Take what came back from the executor; an empty list says that it has free slots."""
-        self._outcomes.extend(outcomes)
+        for outcome in outcomes:
+            if outcome.number >= 0:
+                self._outcomes.append(outcome)
+            elif (asked := self._asked.pop(outcome.number, None)) is not None:
+                asked.set_result(outcome)
         self._something.set()
+
+    def ask(self, request: JobRequest) -> "Asked":
+        """Have a request run that is no job: nothing is recorded, its outcome goes to the asker.
+
+        Raises:
+            UnavailableError: No jobs are being run here.
+        """
+        executor = self._executor
+        if executor is None or self._is_stopping:
+            raise UnavailableError("no worker can be asked here and now; try again later")
+        number = next(self._numbers_asked)
+        asked = self._asked[number] = Future()
+        executor.submit([replace(request, number=number)])
+        return Asked(asked, lambda: executor.cancel(number))
 
     def step(self, *, claims_too: bool = True) -> bool:
         """Settle, release and claim in one transaction, then hand out what was claimed.

@@ -15,6 +15,7 @@ from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.domain.identifiers import DataNodeId, EditId, new_uuid
+from scenarist.domain.listings import DataNodeFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.kinds import discard, find_storage, publish, read_json
@@ -57,22 +58,10 @@ class DataNodeService:
         return found
 
     def list_page(
-        self,
-        actor: Actor,
-        *,
-        scenario_id: str | None = None,
-        config_id: str | None = None,
-        after: int = 0,
-        limit: int,
+        self, actor: Actor, wanted: DataNodeFilter, request: PageRequest
     ) -> Page[DataNode]:
         actor.require(Permission.READ)
-        return data_node_rows.page(
-            self._database.reader,
-            scenario_id=scenario_id,
-            config_id=config_id,
-            after=after,
-            limit=limit,
-        )
+        return data_node_rows.page(self._database.reader, wanted, request)
 
     def read(self, actor: Actor, data_node_id: str) -> ShownValue:
         """Return the newest value; of a pickled one that is large, the preview its writer made.

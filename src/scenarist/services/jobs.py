@@ -5,8 +5,8 @@ from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain.entities import Job
 from scenarist.domain.errors import NotFoundError
+from scenarist.domain.listings import JobFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.vocabulary import JobStatus
 
 
 class JobService:
@@ -26,22 +26,6 @@ class JobService:
         self.get(actor, job_id)
         return job_rows.find_log(self._database.reader, job_id)
 
-    def list_page(
-        self,
-        actor: Actor,
-        *,
-        submission_id: str | None = None,
-        task_id: str | None = None,
-        status: JobStatus | None = None,
-        after: int = 0,
-        limit: int,
-    ) -> Page[Job]:
+    def list_page(self, actor: Actor, wanted: JobFilter, request: PageRequest) -> Page[Job]:
         actor.require(Permission.READ)
-        return job_rows.page(
-            self._database.reader,
-            submission_id=submission_id,
-            task_id=task_id,
-            status=status,
-            after=after,
-            limit=limit,
-        )
+        return job_rows.page(self._database.reader, wanted, request)

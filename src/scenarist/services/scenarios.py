@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry, DataNodeConfig, ScenarioConfig, TaskConfig
+from scenarist.db import cycles as cycle_rows
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
@@ -24,6 +25,7 @@ from scenarist.domain.entities import Cycle, DataNode, Edit, Scenario, Task
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import NotFoundError
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
+from scenarist.domain.listings import PageRequest, ScenarioFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import Frequency, Scope
 from scenarist.services.data_nodes import edit_of
@@ -110,12 +112,10 @@ class ScenarioService:
         return found
 
     def list_page(
-        self, actor: Actor, *, config_id: str | None = None, after: int = 0, limit: int
+        self, actor: Actor, wanted: ScenarioFilter, request: PageRequest
     ) -> Page[Scenario]:
         actor.require(Permission.READ)
-        return scenario_rows.page(
-            self._database.reader, config_id=config_id, after=after, limit=limit
-        )
+        return scenario_rows.page(self._database.reader, wanted, request)
 
     def _make(self, making: "_Making", config: ScenarioConfig, new: NewScenario) -> Scenario:
         created_at = new.created_at or making.now
@@ -172,10 +172,12 @@ class ScenarioService:
             id=CycleId(ids.cycle_id(label, new_uuid(making.now))),
             name=label,
             frequency=frequency,
+            properties={},
             start_at=start,
             end_at=end,
+            created_at=making.now,
         )
-        return scenario_rows.find_or_make_cycle(making.connection, cycle, making.now)
+        return cycle_rows.find_or_make(making.connection, cycle)[0]
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from scenarist.db.pages import Page
 from scenarist.domain import entities
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.domain.identifiers import ScenarioId, sequence_id, sequence_name_fault
+from scenarist.domain.listings import PageRequest, SequenceFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.planning import TaskLinks, connected_groups
 
@@ -83,12 +84,10 @@ class SequenceService:
         return found
 
     def list_page(
-        self, actor: Actor, *, scenario_id: str | None = None, after: int = 0, limit: int
+        self, actor: Actor, wanted: SequenceFilter, request: PageRequest
     ) -> Page[entities.Sequence]:
         actor.require(Permission.READ)
-        return sequence_rows.page(
-            self._database.reader, scenario_id=scenario_id, after=after, limit=limit
-        )
+        return sequence_rows.page(self._database.reader, wanted, request)
 
     def delete(self, actor: Actor, sequence_id: str) -> None:
         """Delete a sequence; the jobs it had and their results stay.

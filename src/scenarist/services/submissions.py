@@ -17,6 +17,7 @@ from scenarist.db.pages import Page
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, ScenaristError
 from scenarist.domain.identifiers import DataNodeId, TaskId, job_id, new_uuid, submission_id
+from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.planning import TaskLinks, order_tasks
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
@@ -112,18 +113,10 @@ class SubmissionService:
         return found
 
     def list_page(
-        self,
-        actor: Actor,
-        *,
-        entity_id: str | None = None,
-        status: SubmissionStatus | None = None,
-        after: int = 0,
-        limit: int,
+        self, actor: Actor, wanted: SubmissionFilter, request: PageRequest
     ) -> Page[Submission]:
         actor.require(Permission.READ)
-        return submission_rows.page(
-            self._database.reader, entity_id=entity_id, status=status, after=after, limit=limit
-        )
+        return submission_rows.page(self._database.reader, wanted, request)
 
     def _answer(self, batch: "_Batch", wish: Wish, now: datetime) -> Submission | ScenaristError:
         try:
@@ -149,6 +142,7 @@ class SubmissionService:
             entity_type=wish.entity_type,
             status=SubmissionStatus.SUBMITTED if planned else SubmissionStatus.COMPLETED,
             job_ids=tuple(job.id for job in planned),
+            job_counts={},
             properties=options.properties,
             created_at=now,
             run_at=None,

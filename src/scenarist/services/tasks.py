@@ -5,6 +5,7 @@ from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain.entities import Task
 from scenarist.domain.errors import NotFoundError
+from scenarist.domain.listings import PageRequest, TaskFilter
 from scenarist.domain.permissions import Actor, Permission
 
 
@@ -19,20 +20,6 @@ class TaskService:
             raise NotFoundError(f"no task has the identifier {task_id}")
         return found
 
-    def list_page(
-        self,
-        actor: Actor,
-        *,
-        scenario_id: str | None = None,
-        config_id: str | None = None,
-        after: int = 0,
-        limit: int,
-    ) -> Page[Task]:
+    def list_page(self, actor: Actor, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
         actor.require(Permission.READ)
-        return task_rows.page(
-            self._database.reader,
-            scenario_id=scenario_id,
-            config_id=config_id,
-            after=after,
-            limit=limit,
-        )
+        return task_rows.page(self._database.reader, wanted, request)

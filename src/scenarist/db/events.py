@@ -1,0 +1,53 @@
+"""The log of what changed: one row for each transaction, kept for a while."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from scenarist.db.tables import events
+from scenarist.domain.entities import Event
+
+KEPT = 100_000
+"""Transactions whose changes are kept, at least, for those who want to go on after a break."""
+
+_TRIM_EVERY = 1_000
+
+_INSERT = insert(events).returning(events.c.number)
+_TRIM = delete(events).where(events.c.number <= bindparam("last"))
+_AFTER = (
+    select(events)
+    .where(events.c.number >= bindparam("first"))
+    .order_by(events.c.number)
+    .limit(bindparam("limit"))
+)
+_ENDS = select(func.min(events.c.number), func.max(events.c.number))
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[Event]).decode
+
+
+def add(connection: Connection, changes: Sequence[Event], now: datetime) -> None:
+    """Log the changes of a transaction, in order; a transaction without changes leaves nothing."""
+    if not changes:
+        return
+    number = connection.execute(
+        _INSERT, {"created_at": now, "changes": _encode(changes).decode()}
+    ).scalar_one()
+    if number % _TRIM_EVERY == 0:
+        connection.execute(_TRIM, {"last": number - KEPT})
+
+
+def read(
+    connection: Connection, *, first: int, limit: int
+) -> list[tuple[int, datetime, list[Event]]]:
+    """Return the changes of transactions from a number on: number, time, changes."""
+    rows = connection.execute(_AFTER, {"first": first, "limit": limit})
+    return [(row.number, row.created_at, _decode(row.changes)) for row in rows]
+
+
+def bounds(connection: Connection) -> tuple[int, int]:
+    """Return the numbers of the oldest transaction that is kept and of the newest; 0 for none."""
+    oldest, newest = connection.execute(_ENDS).one()
+    return oldest or 0, newest or 0

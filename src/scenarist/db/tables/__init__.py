@@ -1,0 +1,54 @@
+"""The tables, as SQLite and PostgreSQL both have them.
+
+``id`` is the identifier that users see. ``number`` counts rows in the order of their making: pages
+are cut by it, and jobs are claimed by it. Times are microseconds since 1970 in UTC.
+"""
+
+from scenarist.db.tables.columns import metadata
+from scenarist.db.tables.entities import (
+    cycles,
+    data_nodes,
+    edits,
+    scenario_data_nodes,
+    scenario_tags,
+    scenario_tasks,
+    scenarios,
+    sequence_tasks,
+    sequences,
+    task_data_nodes,
+    tasks,
+)
+from scenarist.db.tables.events import deliveries, event_readers, events, subscribers
+from scenarist.db.tables.jobs import (
+    job_holds,
+    job_inputs,
+    job_logs,
+    job_waits,
+    jobs,
+    submissions,
+)
+
+__all__ = [
+    "cycles",
+    "data_nodes",
+    "deliveries",
+    "edits",
+    "event_readers",
+    "events",
+    "job_holds",
+    "job_inputs",
+    "job_logs",
+    "job_waits",
+    "jobs",
+    "metadata",
+    "scenario_data_nodes",
+    "scenario_tags",
+    "scenario_tasks",
+    "scenarios",
+    "sequence_tasks",
+    "sequences",
+    "submissions",
+    "subscribers",
+    "task_data_nodes",
+    "tasks",
+]

@@ -1,0 +1,77 @@
+"""The types of columns, and the columns that many tables have."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    Integer,
+    MetaData,
+    Text,
+    TypeDecorator,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment, kept as microseconds since 1970 in UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Seconds(TypeDecorator[timedelta]):
+    """A duration, kept as seconds."""
+
+    impl = Float
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: Any) -> float | None:
+        return None if value is None else value.total_seconds()
+
+    def process_result_value(self, value: float | None, dialect: Any) -> timedelta | None:
+        return None if value is None else timedelta(seconds=value)
+
+
+# SQLite counts only in INTEGER columns.
+Count = BigInteger().with_variant(Integer, "sqlite")
+
+
+def number_column() -> "Column[int]":
+    return Column("number", Count, primary_key=True, autoincrement=True)
+
+
+def id_column() -> "Column[str]":
+    return Column("id", Text, nullable=False, unique=True)
+
+
+def created_at_column() -> "Column[datetime]":
+    return Column("created_at", Moment, nullable=False)
+
+
+def version_column() -> "Column[str]":
+    return Column("version", Text, nullable=False)
+
+
+def properties_column() -> "Column[Any]":
+    return Column("properties", JSON, nullable=False)

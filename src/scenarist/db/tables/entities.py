@@ -1,0 +1,224 @@
+"""The seven entities of the documented system, apart from submissions and jobs."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+
+from scenarist.db.tables.columns import (
+    Count,
+    Moment,
+    Seconds,
+    created_at_column,
+    id_column,
+    metadata,
+    number_column,
+    properties_column,
+    version_column,
+)
+
+cycles = Table(
+    "cycles",
+    metadata,
+    number_column(),
+    id_column(),
+    Column("name", Text, nullable=False),
+    Column("frequency", Text, nullable=False),
+    Column("start_at", Moment, nullable=False),
+    Column("end_at", Moment, nullable=False),
+    created_at_column(),
+    Column("properties", JSON, nullable=False, server_default=text("'{}'")),
+    UniqueConstraint("frequency", "start_at"),
+    sqlite_autoincrement=True,
+)
+
+scenarios = Table(
+    "scenarios",
+    metadata,
+    number_column(),
+    id_column(),
+    Column("config_id", Text, nullable=False),
+    Column("name", Text),
+    Column("cycle_id", Text, ForeignKey("cycles.id")),
+    Column("is_primary", Boolean(create_constraint=False), nullable=False),
+    properties_column(),
+    created_at_column(),
+    version_column(),
+    # In the order of creation dates, which clients may choose.
+    Index("ix_scenarios_created_at_number", "created_at", "number"),
+    Index("ix_scenarios_config_id_created_at_number", "config_id", "created_at", "number"),
+    Index("ix_scenarios_cycle_id_created_at_number", "cycle_id", "created_at", "number"),
+    sqlite_autoincrement=True,
+)
+Index("ix_scenarios_name_number", func.coalesce(scenarios.c.name, text("''")), scenarios.c.number)
+Index(
+    "uq_scenarios_primary",
+    scenarios.c.cycle_id,
+    unique=True,
+    sqlite_where=text("is_primary"),
+    postgresql_where=text("is_primary"),
+)
+
+# Date and number repeat the scenario's, so that the scenarios of a tag lie in order.
+scenario_tags = Table(
+    "scenario_tags",
+    metadata,
+    Column("scenario_id", Text, ForeignKey("scenarios.id", ondelete="CASCADE"), nullable=False),
+    Column("tag", Text, nullable=False),
+    created_at_column(),
+    Column("number", Count, nullable=False),
+    PrimaryKeyConstraint("scenario_id", "tag"),
+    Index("ix_scenario_tags_tag_created_at_number", "tag", "created_at", "number"),
+)
+
+data_nodes = Table(
+    "data_nodes",
+    metadata,
+    number_column(),
+    id_column(),
+    Column("config_id", Text, nullable=False),
+    Column("owner_id", Text),
+    Column("scope", Text, nullable=False),
+    Column("storage_type", Text, nullable=False),
+    properties_column(),
+    Column("validity_seconds", Seconds),
+    Column("last_edit_id", Text),
+    created_at_column(),
+    version_column(),
+    Column("locked_by", Text),  # the editor who keeps others from writing it
+    Column("locked_until", Moment),
+    Index("ix_data_nodes_owner_id", "owner_id"),
+    Index("ix_data_nodes_created_at_number", "created_at", "number"),
+    Index("ix_data_nodes_config_id_number", "config_id", "number"),
+    Index("ix_data_nodes_scope_number", "scope", "number"),
+    Index("ix_data_nodes_storage_type_number", "storage_type", "number"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "ix_data_nodes_locked",
+    data_nodes.c.locked_until,
+    sqlite_where=text("locked_by IS NOT NULL"),
+    postgresql_where=text("locked_by IS NOT NULL"),
+)
+Index(
+    "uq_data_nodes_config_id_owner_id",
+    data_nodes.c.config_id,
+    func.coalesce(data_nodes.c.owner_id, text("''")),
+    unique=True,
+)
+
+edits = Table(
+    "edits",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("data_node_id", Text, ForeignKey("data_nodes.id", ondelete="CASCADE"), nullable=False),
+    created_at_column(),
+    Column("job_id", Text),
+    Column("actor", Text),
+    Column("comment", Text),
+    Column("uri", Text),
+    Column("content", LargeBinary),
+    Column("size", BigInteger),
+    Column("digest", Text),
+    Column("python_type", Text),
+    Column("rendition", Text),
+    Column("is_complete", Boolean(create_constraint=False), nullable=False),
+    Index("ix_edits_data_node_id_id", "data_node_id", "id"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    number_column(),
+    id_column(),
+    Column("config_id", Text, nullable=False),
+    Column("owner_id", Text),
+    Column("function", Text, nullable=False),
+    Column("skippable", Boolean(create_constraint=False), nullable=False),
+    Column("timeout_seconds", Seconds),
+    Column("retries", Integer, nullable=False),
+    Column("retry_delay_seconds", Seconds, nullable=False),
+    properties_column(),
+    created_at_column(),
+    version_column(),
+    Index("ix_tasks_owner_id", "owner_id"),
+    Index("ix_tasks_created_at_number", "created_at", "number"),
+    Index("ix_tasks_config_id_number", "config_id", "number"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_tasks_config_id_owner_id",
+    tasks.c.config_id,
+    func.coalesce(tasks.c.owner_id, text("''")),
+    unique=True,
+)
+
+task_data_nodes = Table(
+    "task_data_nodes",
+    metadata,
+    Column("task_id", Text, ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("data_node_id", Text, ForeignKey("data_nodes.id"), nullable=False),
+    PrimaryKeyConstraint("task_id", "direction", "position"),
+    Index("ix_task_data_nodes_data_node_id", "data_node_id"),
+)
+
+scenario_tasks = Table(
+    "scenario_tasks",
+    metadata,
+    Column("scenario_id", Text, ForeignKey("scenarios.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("task_id", Text, ForeignKey("tasks.id"), nullable=False),
+    PrimaryKeyConstraint("scenario_id", "position"),
+    Index("ix_scenario_tasks_task_id", "task_id"),
+)
+
+scenario_data_nodes = Table(
+    "scenario_data_nodes",
+    metadata,
+    Column("scenario_id", Text, ForeignKey("scenarios.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("data_node_id", Text, ForeignKey("data_nodes.id"), nullable=False),
+    PrimaryKeyConstraint("scenario_id", "position"),
+    Index("ix_scenario_data_nodes_data_node_id", "data_node_id"),
+)
+
+sequences = Table(
+    "sequences",
+    metadata,
+    number_column(),
+    id_column(),
+    Column("scenario_id", Text, ForeignKey("scenarios.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    properties_column(),
+    created_at_column(),
+    version_column(),
+    UniqueConstraint("scenario_id", "name"),
+    Index("ix_sequences_created_at_number", "created_at", "number"),
+    Index("ix_sequences_scenario_id_number", "scenario_id", "number"),
+    Index("ix_sequences_name_number", "name", "number"),
+    sqlite_autoincrement=True,
+)
+
+sequence_tasks = Table(
+    "sequence_tasks",
+    metadata,
+    Column("sequence_id", Text, ForeignKey("sequences.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("task_id", Text, ForeignKey("tasks.id"), nullable=False),
+    PrimaryKeyConstraint("sequence_id", "position"),
+    Index("ix_sequence_tasks_task_id", "task_id"),
+)

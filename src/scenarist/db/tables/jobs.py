@@ -1,0 +1,183 @@
+"""Submissions and their jobs, with all that the job machine keeps of them."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+from scenarist.db.tables.columns import (
+    Count,
+    Moment,
+    created_at_column,
+    id_column,
+    metadata,
+    number_column,
+    properties_column,
+    version_column,
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    number_column(),
+    id_column(),
+    Column("entity_id", Text, nullable=False),
+    Column("entity_type", Text, nullable=False),
+    properties_column(),
+    Column("idempotency_key", Text, unique=True),
+    created_at_column(),
+    Column("finished_at", Moment),
+    Column("status", Text),  # NULL while under way: then the jobs tell
+    Column("unfinished", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("canceled", Integer, nullable=False),
+    version_column(),
+    Column("retry_of", Text),  # the submission whose failed jobs it runs again
+    Index("ix_submissions_entity_id_number", "entity_id", "number"),
+    Index("ix_submissions_created_at_number", "created_at", "number"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "ix_submissions_ended",
+    submissions.c.status,
+    submissions.c.number,
+    sqlite_where=text("status IS NOT NULL"),
+    postgresql_where=text("status IS NOT NULL"),
+)
+Index(
+    "ix_submissions_under_way",
+    submissions.c.number,
+    sqlite_where=text("status IS NULL"),
+    postgresql_where=text("status IS NULL"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    # From its submission's number and its place in it: see db/acceptance.py.
+    Column("number", Count, primary_key=True, autoincrement=False),
+    id_column(),
+    Column("task_id", Text, nullable=False),
+    Column("submission_id", Text, ForeignKey("submissions.id"), nullable=False),
+    Column("submit_entity_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("force", Boolean(create_constraint=False), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("waiting", Integer, nullable=False),  # rows that it has in job_waits
+    Column("attempt", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),  # attempts that went wrong
+    Column("lost", Integer, nullable=False),  # workers that ended under it
+    Column("holder_id", Text),
+    created_at_column(),
+    Column("not_before", Moment),  # a retry's delay
+    Column("run_at", Moment),
+    Column("finished_at", Moment),
+    Column("stacktrace", Text),
+    Column("reason", Text),
+    version_column(),
+    Column("cancel_requested_at", Moment),  # while it runs: it shall not run again
+    Index("ix_jobs_submission_id", "submission_id"),
+    Index("ix_jobs_created_at_number", "created_at", "number"),
+    Index("ix_jobs_task_id_number", "task_id", "number"),
+)
+Index(
+    "ix_jobs_pending",
+    jobs.c.priority.desc(),
+    jobs.c.number,
+    sqlite_where=text("status = 'PENDING'"),
+    postgresql_where=text("status = 'PENDING'"),
+)
+Index(
+    "ix_jobs_running",
+    jobs.c.holder_id,
+    sqlite_where=text("status = 'RUNNING'"),
+    postgresql_where=text("status = 'RUNNING'"),
+)
+_WAITING = "status IN ('BLOCKED', 'PENDING')"
+Index(
+    "ix_jobs_waiting",
+    jobs.c.status,
+    jobs.c.number,
+    sqlite_where=text(_WAITING),
+    postgresql_where=text(_WAITING),
+)
+_ENDED = "status IN ('COMPLETED', 'FAILED', 'CANCELED', 'SKIPPED', 'ABANDONED')"
+Index(
+    "ix_jobs_ended",
+    jobs.c.status,
+    jobs.c.number,
+    sqlite_where=text(_ENDED),
+    postgresql_where=text(_ENDED),
+)
+
+# What a job still waits for: one row each, removed when it is there.
+#   DATA   another job of its submission, whose output it reads: a failure there abandons it
+#   ORDER  a job that was accepted earlier and touches the same data node: any end releases it
+#   INPUT  a data node that has no value yet
+job_waits = Table(
+    "job_waits",
+    metadata,
+    Column("job_number", Count, ForeignKey("jobs.number", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("for_job", Count),
+    Column("for_data_node", Text),
+    Index("ix_job_waits_job_number", "job_number"),
+)
+Index(
+    "ix_job_waits_for_job",
+    job_waits.c.for_job,
+    sqlite_where=text("for_job IS NOT NULL"),
+    postgresql_where=text("for_job IS NOT NULL"),
+)
+Index(
+    "ix_job_waits_for_data_node",
+    job_waits.c.for_data_node,
+    sqlite_where=text("for_data_node IS NOT NULL"),
+    postgresql_where=text("for_data_node IS NOT NULL"),
+)
+
+# What a job reads, decided when it was submitted: an edit, or the job that will make one.
+job_inputs = Table(
+    "job_inputs",
+    metadata,
+    Column("job_number", Count, ForeignKey("jobs.number", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("data_node_id", Text, nullable=False),
+    Column("edit_id", Text),
+    Column("producer", Count),  # a job's number, while it has not ended
+    PrimaryKeyConstraint("job_number", "position"),
+)
+Index(
+    "ix_job_inputs_producer",
+    job_inputs.c.producer,
+    sqlite_where=text("producer IS NOT NULL"),
+    postgresql_where=text("producer IS NOT NULL"),
+)
+
+# Which data nodes the unfinished jobs will write or (where a file is replaced in place) read.
+job_holds = Table(
+    "job_holds",
+    metadata,
+    number_column(),
+    Column("job_number", Count, ForeignKey("jobs.number", ondelete="CASCADE"), nullable=False),
+    Column("data_node_id", Text, nullable=False),
+    Column("mode", Text, nullable=False),  # READ or WRITE
+    Index("ix_job_holds_data_node_id_number", "data_node_id", "number"),
+    Index("ix_job_holds_job_number", "job_number"),
+)
+
+job_logs = Table(
+    "job_logs",
+    metadata,
+    Column("job_number", Count, ForeignKey("jobs.number", ondelete="CASCADE"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("job_number", "attempt"),
+)

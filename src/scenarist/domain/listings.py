@@ -1,0 +1,112 @@
+"""What is asked of a list: which entities, in which order, and which part of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from scenarist.domain.vocabulary import (
+    EntityType,
+    Frequency,
+    JobStatus,
+    Scope,
+    SubmissionStatus,
+)
+
+CREATION_DATE = "creation_date"
+NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the last row's value of what the list is sorted by, and its number."""
+
+    key: int | str | None
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageRequest:
+    """A part of a list.
+
+    Args:
+        sort: ``creation_date`` or ``name``; None for the order of acceptance.
+        with_total: Whether to count the whole list, which costs what it is long.
+    """
+
+    limit: int
+    after: Position | None = None
+    sort: str | None = None
+    is_descending: bool = False
+    with_total: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """A stretch of creation dates: from its start on, up to but without its end."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.start is None and self.end is None
+
+
+EVER = Window()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScenarioFilter:
+    config_id: str | None = None
+    cycle_id: str | None = None
+    tag: str | None = None
+    is_primary: bool | None = None
+    name: str | None = None
+    created: Window = EVER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SequenceFilter:
+    scenario_id: str | None = None
+    name: str | None = None
+    created: Window = EVER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskFilter:
+    scenario_id: str | None = None
+    sequence_id: str | None = None
+    config_id: str | None = None
+    created: Window = EVER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataNodeFilter:
+    scenario_id: str | None = None
+    task_id: str | None = None
+    config_id: str | None = None
+    owner_id: str | None = None
+    scope: Scope | None = None
+    storage_type: str | None = None
+    created: Window = EVER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CycleFilter:
+    frequency: Frequency | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmissionFilter:
+    entity_id: str | None = None
+    entity_type: EntityType | None = None
+    status: SubmissionStatus | None = None
+    created: Window = EVER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobFilter:
+    submission_id: str | None = None
+    task_id: str | None = None
+    entity_id: str | None = None
+    status: JobStatus | None = None
+    created: Window = EVER

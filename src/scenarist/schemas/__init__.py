@@ -1,0 +1,113 @@
+"""The wire contract: what goes over HTTP, shared by the server and the client.
+
+Field names are those of the documented system, completed. Times are RFC 3339 in UTC.
+"""
+
+from scenarist.schemas.common import (
+    Deletion,
+    Fault,
+    Message,
+    Problem,
+    Request,
+    Results,
+)
+from scenarist.schemas.cycles import CreateCycle, Cycle, CycleCreated, OneCycle
+from scenarist.schemas.data_nodes import (
+    DataNode,
+    DataNodeAnswer,
+    DataNodeFilter,
+    DataNodeWritten,
+    Edit,
+    Lock,
+    OneDataNode,
+    OneEdit,
+    Operator,
+    Unlock,
+    Value,
+)
+from scenarist.schemas.events import Event
+from scenarist.schemas.jobs import AttemptLog, Job, JobAnswer, JobLog, OneJob
+from scenarist.schemas.scenarios import (
+    ChangeScenario,
+    CompareScenarios,
+    Comparison,
+    CreateScenario,
+    OneScenario,
+    Scenario,
+    ScenarioCreated,
+    ScenarioSubmitted,
+    SequenceOfScenario,
+)
+from scenarist.schemas.sequences import (
+    ChangeSequence,
+    CreateSequence,
+    OneSequence,
+    Sequence,
+    SequenceCreated,
+    SequenceSubmitted,
+)
+from scenarist.schemas.submissions import OneSubmission, Submission, SubmissionAnswer, Submit
+from scenarist.schemas.subscribers import (
+    CreateSubscriber,
+    OneSubscriber,
+    Subscriber,
+    SubscriberCreated,
+)
+from scenarist.schemas.tasks import OneTask, Task, TaskCreated, TaskSubmitted
+
+__all__ = [
+    "AttemptLog",
+    "ChangeScenario",
+    "ChangeSequence",
+    "CompareScenarios",
+    "Comparison",
+    "CreateCycle",
+    "CreateScenario",
+    "CreateSequence",
+    "CreateSubscriber",
+    "Cycle",
+    "CycleCreated",
+    "DataNode",
+    "DataNodeAnswer",
+    "DataNodeFilter",
+    "DataNodeWritten",
+    "Deletion",
+    "Edit",
+    "Event",
+    "Fault",
+    "Job",
+    "JobAnswer",
+    "JobLog",
+    "Lock",
+    "Message",
+    "OneCycle",
+    "OneDataNode",
+    "OneEdit",
+    "OneJob",
+    "OneScenario",
+    "OneSequence",
+    "OneSubmission",
+    "OneSubscriber",
+    "OneTask",
+    "Operator",
+    "Problem",
+    "Request",
+    "Results",
+    "Scenario",
+    "ScenarioCreated",
+    "ScenarioSubmitted",
+    "Sequence",
+    "SequenceCreated",
+    "SequenceOfScenario",
+    "SequenceSubmitted",
+    "Submission",
+    "SubmissionAnswer",
+    "Submit",
+    "Subscriber",
+    "SubscriberCreated",
+    "Task",
+    "TaskCreated",
+    "TaskSubmitted",
+    "Unlock",
+    "Value",
+]

@@ -1,0 +1,142 @@
+"""Data nodes, their edits and values."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from scenarist.domain.vocabulary import Scope
+from scenarist.schemas.common import Request
+
+
+class Operator(Request, kw_only=True, frozen=True):
+    """One condition on the rows of a table, or on the objects of a list."""
+
+    key: Annotated[str, Meta(description="The column or field.", examples=["temp_celsius"])]
+    operator: Annotated[
+        str,
+        Meta(
+            description="EQUAL, NOT_EQUAL, LESS_THAN, LESS_OR_EQUAL, GREATER_THAN or "
+            "GREATER_OR_EQUAL, in upper or lower case.",
+            examples=["GREATER_THAN"],
+        ),
+    ]
+    value: Annotated[Any, Meta(examples=[20])]
+
+
+class DataNodeFilter(Request, kw_only=True, frozen=True):
+    """Which rows of a value are read; documented as a body of the GET."""
+
+    operators: list[Operator] = field(default_factory=list)
+    join_operator: Annotated[
+        str, Meta(description="AND or OR, in upper or lower case.", examples=["OR"])
+    ] = "AND"
+
+
+class Lock(Request, kw_only=True, frozen=True):
+    """Keeps others from writing a data node for a while."""
+
+    editor_id: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=256,
+                description="Who edits; the actor of the request, when left out.",
+                examples=["planning-desk"],
+            ),
+        ]
+        | None
+    ) = None
+    seconds: Annotated[
+        float, Meta(gt=0, le=86400, description="How long it holds; half an hour by default.")
+    ] = 1800
+
+
+class Unlock(Request, kw_only=True, frozen=True):
+    """Ends a lock of the same editor, before its time is over."""
+
+    editor_id: (
+        Annotated[str, Meta(min_length=1, max_length=256, examples=["planning-desk"])] | None
+    ) = None
+
+
+class Edit(Struct, kw_only=True, frozen=True):
+    """One value of a data node: when and by whom it was written."""
+
+    id: str
+    data_node_id: str
+    timestamp: datetime
+    job_id: Annotated[str | None, Meta(description="The job that wrote it.")]
+    editor_id: Annotated[str | None, Meta(description="Who wrote it over REST.")]
+    comment: str | None
+    size: Annotated[int | None, Meta(description="Bytes.")]
+    digest: Annotated[str | None, Meta(examples=["sha256:9f86d081…"])]
+    python_type: Annotated[str | None, Meta(examples=["pandas.DataFrame"])]
+    preview: Annotated[
+        Any, Meta(description="The value while it is small, else its beginning; not in lists.")
+    ] = UNSET
+    is_complete: Annotated[
+        bool | UnsetType, Meta(description="Whether the preview is the whole value; not in lists.")
+    ] = UNSET
+
+
+class DataNode(Struct, kw_only=True, frozen=True):
+    id: str
+    config_id: str
+    name: str | None
+    scope: Scope
+    storage_type: str
+    owner_id: str | None
+    parent_ids: list[str]
+    job_ids: Annotated[
+        list[str], Meta(description="Jobs that wrote it, the newest last; the last hundred.")
+    ]
+    properties: Annotated[dict[str, Any], Meta(description="Without secrets.")]
+    validity_days: Annotated[
+        int | None, Meta(description="Whole days of the validity period, as documented.")
+    ]
+    validity_seconds: Annotated[
+        float | None, Meta(description="The rest of the validity period, in seconds.")
+    ]
+    last_edit_id: str | None
+    last_edit_date: datetime | None
+    expiration_date: Annotated[
+        datetime | None, Meta(description="When the validity period of its value ends.")
+    ]
+    edit_in_progress: Annotated[
+        bool, Meta(description="An editor has locked it, or a job that has not ended writes it.")
+    ]
+    editor_id: Annotated[str | None, Meta(description="That editor or job.")]
+    editor_expiration_date: Annotated[
+        datetime | None, Meta(description="When the lock of an editor ends.")
+    ]
+    creation_date: datetime
+    version: str
+
+
+class OneDataNode(Struct, kw_only=True, frozen=True):
+    datanode: DataNode
+
+
+class DataNodeAnswer(Struct, kw_only=True, frozen=True):
+    """What became of a data node by the request."""
+
+    message: str
+    datanode: DataNode
+
+
+class OneEdit(Struct, kw_only=True, frozen=True):
+    edit: Edit
+
+
+class DataNodeWritten(Struct, kw_only=True, frozen=True):
+    message: str
+    edit_id: str
+
+
+class Value(Struct, kw_only=True, frozen=True):
+    """A data node's value; with ``truncated`` when it is only the preview its writer made."""
+
+    data: Any
+    truncated: bool | UnsetType = UNSET

@@ -1,0 +1,19 @@
+"""What changed, as it goes over the event stream."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from scenarist.domain.vocabulary import Change
+
+
+class Event(Struct, kw_only=True, frozen=True):
+    id: Annotated[str, Meta(description="For Last-Event-ID.", examples=["1042.0"])]
+    timestamp: datetime
+    entity_type: Annotated[str, Meta(examples=["JOB"])]
+    entity_id: str
+    change: Change
+    actor: Annotated[str | None, Meta(description="Who asked for it; null for the server itself.")]
+    status: Annotated[str | None, Meta(description="Of a job or a submission, its new status.")]
+    submission_id: Annotated[str | None, Meta(description="Of a job, its submission.")]

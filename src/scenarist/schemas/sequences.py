@@ -1,0 +1,66 @@
+"""Sequences."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from scenarist.schemas.common import Request
+from scenarist.schemas.submissions import Submission
+from scenarist.schemas.subscribers import Subscriber
+
+
+class CreateSequence(Request, kw_only=True, frozen=True):
+    """Groups tasks of a scenario. ``task_ids`` is another name of ``tasks``."""
+
+    scenario_id: Annotated[
+        str, Meta(description="The scenario that owns the tasks.", examples=["SCENARIO_heating_0…"])
+    ]
+    sequence_name: Annotated[
+        str | UnsetType,
+        Meta(
+            description="1 to 128 printable characters; once per scenario.", examples=["planning"]
+        ),
+    ] = UNSET
+    tasks: Annotated[list[str] | UnsetType, Meta(description="Task identifiers, in order.")] = UNSET
+    task_ids: Annotated[list[str] | UnsetType, Meta(description="The same as tasks.")] = UNSET
+    properties: dict[str, Any] = field(default_factory=dict)
+
+
+class ChangeSequence(Request, kw_only=True, frozen=True):
+    """What is given is changed. A new name gives the sequence a new identifier."""
+
+    name: Annotated[str | UnsetType, Meta(examples=["outlook"])] = UNSET
+    tasks: Annotated[list[str] | UnsetType, Meta(description="All its tasks, in order.")] = UNSET
+    task_ids: Annotated[list[str] | UnsetType, Meta(description="The same as tasks.")] = UNSET
+    properties: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(description="Merged into those there are; null removes one (RFC 7396)."),
+    ] = UNSET
+
+
+class Sequence(Struct, kw_only=True, frozen=True):
+    id: str
+    name: str
+    owner_id: Annotated[str, Meta(description="The scenario.")]
+    parent_ids: Annotated[list[str], Meta(description="The scenario.")]
+    tasks: list[str]
+    properties: dict[str, Any]
+    subscribers: list[Subscriber]
+    creation_date: datetime
+    version: str
+
+
+class OneSequence(Struct, kw_only=True, frozen=True):
+    sequence: Sequence
+
+
+class SequenceCreated(Struct, kw_only=True, frozen=True):
+    message: str
+    sequence: Sequence
+
+
+class SequenceSubmitted(Struct, kw_only=True, frozen=True):
+    message: str
+    sequence: Sequence
+    submission: Submission

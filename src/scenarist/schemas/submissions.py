@@ -1,0 +1,53 @@
+"""Submissions."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, field
+
+from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
+from scenarist.schemas.common import Request
+
+
+class Submit(Request, kw_only=True, frozen=True):
+    """How to submit; all of it may be left out."""
+
+    force: Annotated[bool, Meta(description="Run skippable tasks even when nothing changed.")] = (
+        False
+    )
+    priority: Annotated[
+        int, Meta(ge=-1000, le=1000, description="Higher goes first; the oldest within one.")
+    ] = 0
+    properties: dict[str, Any] = field(default_factory=dict)
+
+
+class Submission(Struct, kw_only=True, frozen=True):
+    id: str
+    entity_id: str
+    entity_type: EntityType
+    status: SubmissionStatus
+    job_ids: list[str]
+    job_counts: Annotated[
+        dict[JobStatus, int],
+        Meta(description="Jobs by status.", examples=[{"COMPLETED": 2, "RUNNING": 1}]),
+    ]
+    retry_of: Annotated[
+        str | None, Meta(description="The submission whose failed jobs it runs again.")
+    ]
+    properties: dict[str, Any]
+    creation_date: datetime
+    submitted_at: datetime
+    run_at: datetime | None
+    finished_at: datetime | None
+    version: str
+
+
+class OneSubmission(Struct, kw_only=True, frozen=True):
+    submission: Submission
+
+
+class SubmissionAnswer(Struct, kw_only=True, frozen=True):
+    """What became of a submission by the request."""
+
+    message: str
+    submission: Submission

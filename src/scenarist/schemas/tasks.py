@@ -1,0 +1,40 @@
+"""Tasks."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from scenarist.schemas.submissions import Submission
+
+
+class Task(Struct, kw_only=True, frozen=True):
+    id: str
+    config_id: str
+    owner_id: str | None
+    parent_ids: list[str]
+    input_ids: list[str]
+    output_ids: list[str]
+    function_module: str
+    function_name: str
+    skippable: bool
+    timeout_seconds: float | None
+    retries: int
+    properties: dict[str, Any]
+    creation_date: datetime
+    version: str
+
+
+class OneTask(Struct, kw_only=True, frozen=True):
+    task: Task
+
+
+class TaskCreated(Struct, kw_only=True, frozen=True):
+    message: str
+    task: Task
+
+
+class TaskSubmitted(Struct, kw_only=True, frozen=True):
+    message: str
+    task: Task
+    submission: Submission
