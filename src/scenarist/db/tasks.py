@@ -34,8 +34,8 @@ _PARENTS = union_all(
 )
 
 
-def find_or_make(connection: Connection, task: Task) -> TaskId:
-    """Return the task of the same config and owner; store this one if there is none."""
+def find_or_make(connection: Connection, task: Task) -> tuple[TaskId, bool]:
+    """Return the task of the same config and owner, and whether it was stored just now."""
     made = connection.execute(
         insert_or_ignore(tasks)
         .values(
@@ -60,7 +60,7 @@ def find_or_make(connection: Connection, task: Task) -> TaskId:
             if task.owner_id is not None
             else tasks.c.owner_id.is_(None),
         )
-        return TaskId(connection.execute(known).scalar_one())
+        return TaskId(connection.execute(known).scalar_one()), False
     ends = [
         {"task_id": task.id, "direction": direction, "position": position, "data_node_id": node_id}
         for direction, node_ids in ((INPUT, task.input_ids), (OUTPUT, task.output_ids))
@@ -68,7 +68,7 @@ def find_or_make(connection: Connection, task: Task) -> TaskId:
     ]
     if ends:
         connection.execute(insert(task_data_nodes), ends)
-    return task.id
+    return task.id, True
 
 
 def find(connection: Connection, task_id: str) -> Task | None:

@@ -1,36 +1,31 @@
 """What may be done with scenarios."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from scenarist.config import ConfigRegistry, DataNodeConfig, ScenarioConfig, TaskConfig
+from scenarist.config import ConfigRegistry, ScenarioConfig
 from scenarist.db import cycles as cycle_rows
-from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
-from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain import entities
 from scenarist.domain import identifiers as ids
 from scenarist.domain.cycles import period_around, period_label
-from scenarist.domain.entities import Cycle, DataNode, Edit, Scenario, Task
-from scenarist.domain.environment import resolve
+from scenarist.domain.entities import Cycle, Scenario
 from scenarist.domain.errors import NotFoundError
-from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
+from scenarist.domain.identifiers import CycleId, new_uuid
 from scenarist.domain.listings import PageRequest, ScenarioFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import Frequency, Scope
-from scenarist.services.data_nodes import edit_of
-from scenarist.storage.base import Target, Written
-from scenarist.storage.kinds import discard, find_storage, named_path, publish
+from scenarist.services.making import Making
+from scenarist.storage.base import Written
+from scenarist.storage.kinds import discard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +82,7 @@ class ScenarioService:
         written: list[Written] = []
 
         def work(connection: Connection) -> Scenario:
-            making = _Making(
+            making = Making(
                 connection=connection,
                 now=self._now(),
                 version=self._version,
@@ -117,7 +112,7 @@ class ScenarioService:
         actor.require(Permission.READ)
         return scenario_rows.page(self._database.reader, wanted, request)
 
-    def _make(self, making: "_Making", config: ScenarioConfig, new: NewScenario) -> Scenario:
+    def _make(self, making: Making, config: ScenarioConfig, new: NewScenario) -> Scenario:
         created_at = new.created_at or making.now
         scenario_id = ids.scenario_id(config.id, new_uuid(making.now))
         cycle = self._cycle(making, config.frequency, created_at)
@@ -162,7 +157,7 @@ class ScenarioService:
         return scenario
 
     def _cycle(
-        self, making: "_Making", frequency: Frequency | None, created_at: datetime
+        self, making: Making, frequency: Frequency | None, created_at: datetime
     ) -> Cycle | None:
         if frequency is None:
             return None
@@ -178,99 +173,3 @@ class ScenarioService:
             created_at=making.now,
         )
         return cycle_rows.find_or_make(making.connection, cycle)[0]
-
-
-@dataclass(slots=True)
-class _Making:
-    """One scenario in the making: finds or makes its data nodes and tasks."""
-
-    connection: Connection
-    now: datetime
-    version: str
-    folder: str
-    actor: str
-    written: list[Written]
-    owners: Mapping[Scope, ScenarioId | CycleId | None] = field(default_factory=dict)
-
-    def data_node(self, config: DataNodeConfig) -> DataNodeId:
-        plain = {name: value for name, value in config.properties.items() if name != "default_data"}
-        node = DataNode(
-            id=ids.data_node_id(config.id, new_uuid(self.now)),
-            config_id=config.id,
-            scope=config.scope,
-            storage_type=config.storage_type,
-            owner_id=self.owners[config.scope],
-            parent_ids=(),
-            properties=plain,
-            validity=config.validity_period,
-            last_edit_id=None,
-            last_edited_at=None,
-            being_written_by=None,
-            created_at=self.now,
-            version=self.version,
-        )
-        node_id, is_new = data_node_rows.find_or_make(self.connection, node)
-        if is_new:
-            first = self._first_edit(node, config.properties)
-            data_node_rows.add_edits(self.connection, [] if first is None else [first])
-        return node_id
-
-    def task(self, config: TaskConfig, nodes: Mapping[str, DataNodeId]) -> TaskId:
-        scopes: Sequence[Scope] = [node.scope for node in (*config.inputs, *config.outputs)]
-        narrowest = min(scopes, key=lambda scope: scope.width, default=Scope.GLOBAL)
-        return task_rows.find_or_make(
-            self.connection,
-            Task(
-                id=ids.task_id(config.id, new_uuid(self.now)),
-                config_id=config.id,
-                owner_id=self.owners[narrowest],
-                parent_ids=(),
-                input_ids=tuple(nodes[node.id] for node in config.inputs),
-                output_ids=tuple(nodes[node.id] for node in config.outputs),
-                function=config.function,
-                skippable=config.skippable,
-                timeout=config.timeout,
-                retries=config.retries,
-                retry_delay=config.retry_delay,
-                properties=config.properties,
-                created_at=self.now,
-                version=self.version,
-            ),
-        )
-
-    def _first_edit(self, node: DataNode, properties: Mapping[str, Any]) -> Edit | None:
-        """Return the edit of a file that is there already, else of the default data, if any."""
-        edit_id = ids.EditId(new_uuid(self.now))
-        resolved = resolve(dict(node.properties), os.environ)
-        path = named_path(resolved)
-        if path is not None and Path(path).is_file():
-            return Edit(
-                id=edit_id,
-                data_node_id=node.id,
-                created_at=self.now,
-                job_id=None,
-                actor=None,
-                comment=None,
-                uri=path,
-                content=None,
-                size=None,
-                digest=None,
-                python_type=None,
-                rendition=None,
-                is_complete=False,
-            )
-        if "default_data" not in properties:
-            return None
-        target = Target(
-            data_node_id=node.id,
-            edit_id=edit_id,
-            storage_type=node.storage_type,
-            folder=self.folder,
-            properties=resolved,
-        )
-        written = find_storage(node.storage_type).write(
-            resolve(properties["default_data"], os.environ), target
-        )
-        self.written.append(written)
-        publish(written)
-        return edit_of(node.id, edit_id, written, at=self.now, actor=None)

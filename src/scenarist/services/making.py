@@ -1,0 +1,132 @@
+"""How data nodes and tasks are made from their configs, with their first values."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from scenarist.config import DataNodeConfig, TaskConfig
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import tasks as task_rows
+from scenarist.domain import identifiers as ids
+from scenarist.domain.entities import DataNode, Edit, Event, Task
+from scenarist.domain.environment import resolve
+from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
+from scenarist.domain.vocabulary import Change, Kind, Scope
+from scenarist.services.data_nodes import edit_of
+from scenarist.storage.base import Target, Written
+from scenarist.storage.kinds import find_storage, named_path, publish
+
+
+@dataclass(slots=True)
+class Making:
+    """Entities in the making, within one transaction: finds or makes data nodes and tasks.
+
+    Args:
+        changes: Takes an event for every entity that was not there yet.
+        written: Takes every value that was written; discard them when the transaction fails.
+        owners: Who owns what is of a scope; nobody, when it is not said.
+    """
+
+    connection: Connection
+    now: datetime
+    version: str
+    folder: str
+    actor: str
+    written: list[Written]
+    changes: list[Event] = field(default_factory=list)
+    owners: Mapping[Scope, ScenarioId | CycleId | None] = field(default_factory=dict)
+
+    def data_node(self, config: DataNodeConfig) -> DataNodeId:
+        plain = {name: value for name, value in config.properties.items() if name != "default_data"}
+        node = DataNode(
+            id=ids.data_node_id(config.id, new_uuid(self.now)),
+            config_id=config.id,
+            scope=config.scope,
+            storage_type=config.storage_type,
+            owner_id=self.owners.get(config.scope),
+            parent_ids=(),
+            properties=plain,
+            validity=config.validity_period,
+            last_edit_id=None,
+            last_edited_at=None,
+            being_written_by=None,
+            created_at=self.now,
+            version=self.version,
+        )
+        node_id, is_new = data_node_rows.find_or_make(self.connection, node)
+        if is_new:
+            self._note(Kind.DATA_NODE, node_id)
+            first = self._first_edit(node, config.properties)
+            data_node_rows.add_edits(self.connection, [] if first is None else [first])
+        return node_id
+
+    def task(self, config: TaskConfig, nodes: Mapping[str, DataNodeId]) -> TaskId:
+        scopes: Sequence[Scope] = [node.scope for node in (*config.inputs, *config.outputs)]
+        narrowest = min(scopes, key=lambda scope: scope.width, default=Scope.GLOBAL)
+        task_id, is_new = task_rows.find_or_make(
+            self.connection,
+            Task(
+                id=ids.task_id(config.id, new_uuid(self.now)),
+                config_id=config.id,
+                owner_id=self.owners.get(narrowest),
+                parent_ids=(),
+                input_ids=tuple(nodes[node.id] for node in config.inputs),
+                output_ids=tuple(nodes[node.id] for node in config.outputs),
+                function=config.function,
+                skippable=config.skippable,
+                timeout=config.timeout,
+                retries=config.retries,
+                retry_delay=config.retry_delay,
+                properties=config.properties,
+                created_at=self.now,
+                version=self.version,
+            ),
+        )
+        if is_new:
+            self._note(Kind.TASK, task_id)
+        return task_id
+
+    def _note(self, kind: Kind, entity_id: str) -> None:
+        self.changes.append(Event(kind=kind, id=entity_id, change=Change.CREATED, actor=self.actor))
+
+    def _first_edit(self, node: DataNode, properties: Mapping[str, Any]) -> Edit | None:
+        """Return the edit of a file that is there already, else of the default data, if any."""
+        edit_id = ids.EditId(new_uuid(self.now))
+        resolved = resolve(dict(node.properties), os.environ)
+        path = named_path(resolved)
+        if path is not None and Path(path).is_file():
+            return Edit(
+                id=edit_id,
+                data_node_id=node.id,
+                created_at=self.now,
+                job_id=None,
+                actor=None,
+                comment=None,
+                uri=path,
+                content=None,
+                size=None,
+                digest=None,
+                python_type=None,
+                rendition=None,
+                is_complete=False,
+            )
+        if "default_data" not in properties:
+            return None
+        target = Target(
+            data_node_id=node.id,
+            edit_id=edit_id,
+            storage_type=node.storage_type,
+            folder=self.folder,
+            properties=resolved,
+        )
+        written = find_storage(node.storage_type).write(
+            resolve(properties["default_data"], os.environ), target
+        )
+        self.written.append(written)
+        publish(written)
+        return edit_of(node.id, edit_id, written, at=self.now, actor=None)
