@@ -1,7 +1,7 @@
-"""How jobs are abandoned that need what another failed to make, and who takes their place."""
+"""How jobs end before their turn, such as those that need what another failed to make."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,6 +35,9 @@ _WAITS_OF = select(job_waits.c.job_number, job_waits.c.for_job).where(
     among(job_waits.c.job_number, "numbers"), job_waits.c.for_job.is_not(None)
 )
 _FORGET_WAITS = delete(job_waits).where(among(job_waits.c.job_number, "numbers"))
+_FORGET_PRODUCERS = (
+    update(job_inputs).where(among(job_inputs.c.job_number, "numbers")).values(producer=None)
+)
 _FOLLOWERS = select(job_waits.c.job_number, job_waits.c.for_job).where(
     among(job_waits.c.for_job, "numbers")
 )
@@ -63,29 +66,38 @@ _CHANGE_PRODUCER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Abandoned:
-    """Jobs that were abandoned, by number: their submissions, and the jobs they waited for."""
+class Waiter:
+    """A job that ends while it waits."""
 
-    submissions: dict[int, SubmissionId] = field(default_factory=dict)
+    id: JobId
+    submission_id: SubmissionId
+
+
+@dataclass(frozen=True, slots=True)
+class Turnless:
+    """Jobs that end before their turn, by number, and the jobs that they waited for."""
+
+    jobs: dict[int, Waiter] = field(default_factory=dict)
     waited_for: dict[int, set[int]] = field(default_factory=dict)
 
 
-def abandon(connection: Connection, causes: Mapping[int, JobId], now: datetime) -> Abandoned:
+def abandon(
+    connection: Connection, causes: Mapping[int, JobId], now: datetime, turnless: Turnless
+) -> None:
     """Abandon every job that needs the output of one that did not succeed, however far away.
 
     Args:
         causes: The jobs that did not succeed, by number.
+        turnless: Takes the abandoned jobs.
     """
-    abandoned = Abandoned()
     while causes:
         because = {
             number: causes[cause]
             for number, cause in connection.execute(_DATA_FOLLOWERS, {"numbers": list(causes)})
-            if number not in abandoned.submissions
+            if number not in turnless.jobs
         }
         if not because:
             break
-        numbers = list(because)
         connection.execute(
             _ABANDON,
             [
@@ -97,20 +109,32 @@ def abandon(connection: Connection, causes: Mapping[int, JobId], now: datetime) 
                 for number, cause in because.items()
             ],
         )
-        for number, awaited in connection.execute(_WAITS_OF, {"numbers": numbers}):
-            abandoned.waited_for.setdefault(number, set()).add(awaited)
-        connection.execute(_FORGET_WAITS, {"numbers": numbers})
-        causes = {}
-        for number, job_id, submission_id in connection.execute(_JOBS, {"numbers": numbers}):
-            abandoned.submissions[number] = SubmissionId(submission_id)
-            causes[number] = JobId(job_id)
-    return abandoned
+        causes = withdraw(connection, list(because), turnless)
 
 
-def hand_on(connection: Connection, abandoned: Abandoned, gone: set[int]) -> Counter[int]:
-    """Let those that waited for abandoned jobs wait for what these still waited for.
+def withdraw(
+    connection: Connection, numbers: Sequence[int], turnless: Turnless
+) -> dict[int, JobId]:
+    """Take jobs that have ended while they waited out of all that they waited for.
 
-    A job that is abandoned before its turn keeps the order: a writer after it may not overtake the
+    Returns:
+        Their identifiers, by number.
+    """
+    for number, awaited in connection.execute(_WAITS_OF, {"numbers": numbers}):
+        turnless.waited_for.setdefault(number, set()).add(awaited)
+    connection.execute(_FORGET_WAITS, {"numbers": numbers})
+    connection.execute(_FORGET_PRODUCERS, {"numbers": numbers})
+    withdrawn = {}
+    for number, job_id, submission_id in connection.execute(_JOBS, {"numbers": numbers}):
+        turnless.jobs[number] = Waiter(JobId(job_id), SubmissionId(submission_id))
+        withdrawn[number] = JobId(job_id)
+    return withdrawn
+
+
+def hand_on(connection: Connection, turnless: Turnless, gone: set[int]) -> Counter[int]:
+    """Let those that waited for turnless jobs wait for what these still waited for.
+
+    A job that ends before its turn keeps the order: a writer after it may not overtake the
     writers before it, and a reader after it reads what the writer before it makes. Call this when
     the holds of all jobs that are gone are forgotten.
 
@@ -120,7 +144,7 @@ def hand_on(connection: Connection, abandoned: Abandoned, gone: set[int]) -> Cou
     Returns:
         How many waits each job has got.
     """
-    numbers = list(abandoned.submissions)
+    numbers = list(turnless.jobs)
     for job_number, position, node_id, producer in connection.execute(
         _READERS, {"numbers": numbers}
     ).fetchall():
@@ -129,7 +153,7 @@ def hand_on(connection: Connection, abandoned: Abandoned, gone: set[int]) -> Cou
             connection.execute(_CHANGE_PRODUCER, {"of": job_number, "at": position, "by": before})
     inherited: dict[int, set[int]] = {}
     for follower, awaited in connection.execute(_FOLLOWERS, {"numbers": numbers}):
-        inherited.setdefault(follower, set()).update(_still_open(abandoned, awaited, gone))
+        inherited.setdefault(follower, set()).update(_still_open(turnless, awaited, gone))
     for follower, awaited in connection.execute(_WAITS_OF, {"numbers": list(inherited)}):
         inherited[follower].discard(awaited)
     waits = [
@@ -142,17 +166,17 @@ def hand_on(connection: Connection, abandoned: Abandoned, gone: set[int]) -> Cou
     return Counter({follower: len(many) for follower, many in inherited.items()})
 
 
-def _still_open(abandoned: Abandoned, number: int, gone: set[int]) -> set[int]:
-    """Return the unfinished jobs that an abandoned one waited for, through others like it."""
+def _still_open(turnless: Turnless, number: int, gone: set[int]) -> set[int]:
+    """Return the unfinished jobs that a turnless one waited for, through others like it."""
     found: set[int] = set()
     to_look_at = [number]
     seen = {number}
     while to_look_at:
-        for awaited in abandoned.waited_for.get(to_look_at.pop(), ()):
+        for awaited in turnless.waited_for.get(to_look_at.pop(), ()):
             if awaited in seen:
                 continue
             seen.add(awaited)
-            if awaited in abandoned.submissions:
+            if awaited in turnless.jobs:
                 to_look_at.append(awaited)
             elif awaited not in gone:
                 found.add(awaited)

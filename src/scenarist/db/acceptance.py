@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from scenarist.db import events
 from scenarist.db.among import among
 from scenarist.db.data_nodes import READ, WRITE
 from scenarist.db.tables import (
@@ -17,11 +18,11 @@ from scenarist.db.tables import (
     jobs,
     submissions,
 )
-from scenarist.domain.entities import Submission
+from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, JobId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status
-from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
+from scenarist.domain.vocabulary import Change, JobStatus, Kind, SubmissionStatus
 
 JOBS_LIMIT = 16_384
 """Jobs that one submission can have. Their numbers follow from the submission's, so that jobs are
@@ -72,6 +73,7 @@ class NewSubmission:
     force: bool
     priority: int
     idempotency_key: str | None
+    actor: str
 
 
 @dataclass(slots=True)
@@ -101,6 +103,7 @@ class _Rows:
     inputs: list[dict[str, Any]] = field(default_factory=list)
     waits: list[dict[str, Any]] = field(default_factory=list)
     holds: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[Event] = field(default_factory=list)
 
 
 def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
@@ -118,6 +121,15 @@ def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
     rows = _Rows()
     for number, new in zip(numbers, accepted, strict=True):
         first = number * JOBS_LIMIT
+        rows.changes.append(
+            Event(
+                kind=Kind.SUBMISSION,
+                id=new.submission.id,
+                change=Change.CREATED,
+                actor=new.actor,
+                status=new.submission.status,
+            )
+        )
         for position, job in enumerate(new.jobs):
             _draft_job(_Draft(first + position, first), job, new, nodes, rows)
     for statement, values in (
@@ -128,6 +140,7 @@ def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
     ):
         if values:
             connection.execute(statement, values)
+    events.add(connection, rows.changes, accepted[0].submission.created_at)
 
 
 def _add_submissions(connection: Connection, accepted: Sequence[NewSubmission]) -> list[int]:
@@ -158,6 +171,7 @@ def _submission_row(new: NewSubmission) -> dict[str, Any]:
         "failed": 0,
         "canceled": 0,
         "version": submission.version,
+        "retry_of": submission.retry_of,
     }
 
 
@@ -203,6 +217,17 @@ def _draft_job(
             }
         )
     event = JobEvent.HELD_BACK if draft.waits else JobEvent.RELEASED
+    status = next_status(JobStatus.SUBMITTED, event)
+    rows.changes.append(
+        Event(
+            kind=Kind.JOB,
+            id=job.id,
+            change=Change.CREATED,
+            actor=new.actor,
+            status=status,
+            submission_id=new.submission.id,
+        )
+    )
     rows.jobs.append(
         {
             "number": draft.number,
@@ -210,7 +235,7 @@ def _draft_job(
             "task_id": job.task_id,
             "submission_id": new.submission.id,
             "submit_entity_id": new.submission.entity_id,
-            "status": next_status(JobStatus.SUBMITTED, event),
+            "status": status,
             "force": new.force,
             "priority": new.priority,
             "waiting": len(draft.waits),

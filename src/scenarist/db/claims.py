@@ -161,16 +161,19 @@ def get_recipe(connection: Connection, task_id: TaskId) -> TaskRecipe:
     )
 
 
-def hand_back(connection: Connection, *, holder_id: HolderId | None = None) -> int:
-    """Put RUNNING jobs back to PENDING: those of a holder that stops, or all (None).
-
-    Returns:
-        How many there were.
-    """
+def hand_back(
+    connection: Connection, *, holder_id: HolderId | None = None
+) -> list[tuple[JobId, SubmissionId]]:
+    """Put RUNNING jobs back to PENDING: those of a holder that stops, or all (None)."""
     statement = update(jobs).where(_IS_RUNNING)
     if holder_id is not None:
         statement = statement.where(jobs.c.holder_id == holder_id)
-    return connection.execute(statement.values(status="PENDING", holder_id=None)).rowcount
+    rows = connection.execute(
+        statement.values(status="PENDING", holder_id=None).returning(
+            jobs.c.id, jobs.c.submission_id
+        )
+    )
+    return [(JobId(job_id), SubmissionId(submission_id)) for job_id, submission_id in rows]
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:

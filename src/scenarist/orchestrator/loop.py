@@ -12,12 +12,15 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from scenarist.db import claims, settlements
+from scenarist.db import cancellation, claims, events, settlements
 from scenarist.db.claims import Claim, InputValue, TaskRecipe
+from scenarist.db.endings import job_change
 from scenarist.db.engine import Database
 from scenarist.db.settlements import Settlement
+from scenarist.domain.entities import Event
 from scenarist.domain.errors import UnavailableError
-from scenarist.domain.identifiers import HolderId, SubmissionId, new_uuid
+from scenarist.domain.identifiers import HolderId, new_uuid
+from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import Executor, JobOutcome, JobRequest
 from scenarist.orchestrator.outcomes import settlement_of, skipped
 from scenarist.orchestrator.requests import Recipes, gather_inputs, need_not_run, request_for
@@ -28,8 +31,10 @@ _RETRY_SECONDS = 1.0  # after the database refused a step
 _SHORTEST_GATHER_SECONDS = 0.001
 _LONGEST_GATHER_SECONDS = 0.01
 
-Announce = Callable[[Sequence[SubmissionId]], None]
-"""Takes the submissions that a step has ended, after its commit."""
+Announce = Callable[[Sequence[str]], None]
+"""Takes the identifiers of the jobs and submissions that a step has ended, after its commit."""
+
+_Taken = tuple[Claim, TaskRecipe, list[InputValue]]
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +74,7 @@ class Orchestrator:
         self._recipes = Recipes()
         self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
         self._outcomes: deque[JobOutcome] = deque()
+        self._to_stop: deque[int] = deque()
         self._asked: dict[int, Future[JobOutcome]] = {}
         self._numbers_asked = itertools.count(-1, -1)
         self._something = threading.Event()
@@ -98,7 +104,7 @@ class Orchestrator:
 
     def recover(self) -> None:
         """Put the jobs that ran when an earlier holder ended back to PENDING."""
-        count = self._database.write(claims.hand_back)
+        count = self._database.write(lambda connection: self._hand_back(connection, None))
         if count:
             _log.info("jobs of an earlier server run again", count=count)
 
@@ -112,12 +118,15 @@ class Orchestrator:
             self._executor.close()
         if self._outcomes:
             self.step(claims_too=False)
-        self._database.write(
-            lambda connection: claims.hand_back(connection, holder_id=self._holder_id)
-        )
+        self._database.write(lambda connection: self._hand_back(connection, self._holder_id))
 
     def wake(self) -> None:
         """Look for jobs that may run: something was submitted or written."""
+        self._something.set()
+
+    def cancel(self, numbers: Sequence[int]) -> None:
+        """Stop running jobs that were asked to stop; those that do not run here are passed over."""
+        self._to_stop.extend(numbers)
         self._something.set()
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
@@ -156,6 +165,9 @@ class Orchestrator:
         executor = self._executor
         if executor is None:
             raise RuntimeError("attach an executor first")
+        # What this step claims cannot be among them: it was asked before.
+        while self._to_stop:
+            executor.cancel(self._to_stop.popleft())
         outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
         slots = executor.free_slots if claims_too else 0
         if not outcomes and not slots:
@@ -163,7 +175,7 @@ class Orchestrator:
         now = self._now()
         ending = self._endings(outcomes, now)
         try:
-            done, taken = self._database.write(
+            ended, taken = self._database.write(
                 lambda connection: self._record(connection, ending, slots, now)
             )
         except BaseException:
@@ -177,8 +189,8 @@ class Orchestrator:
             self._running[claim.number] = (claim, recipe, request)
             requests.append(request)
         executor.submit(requests)
-        if done:
-            self._announce(done)
+        if ended:
+            self._announce(ended)
         return bool(ending or taken)
 
     def _endings(self, outcomes: Sequence[JobOutcome], now: datetime) -> list[Settlement]:
@@ -192,17 +204,37 @@ class Orchestrator:
 
     def _record(
         self, connection: Connection, ending: Sequence[Settlement], slots: int, now: datetime
-    ) -> tuple[list[SubmissionId], list[tuple[Claim, TaskRecipe, list[InputValue]]]]:
-        done: list[SubmissionId] = []
+    ) -> tuple[list[str], list[_Taken]]:
+        """Do what a step does in the database; return what has ended, and what shall run."""
+        ended: list[str] = []
+        changes: list[Event] = []
+
+        def settle(some: Sequence[Settlement]) -> None:
+            settled = settlements.settle(connection, some, holder_id=self._holder_id, now=now)
+            ended.extend(settled.ended)
+            changes.extend(settled.changes)
+
         if ending:
-            done += settlements.settle(connection, ending, holder_id=self._holder_id, now=now)
+            settle(ending)
         if any(item.not_before is not None for item in ending) or self._next_due is not None:
             self._next_due = claims.next_due(connection, now)
-        if not slots:
-            return done, []
+        taken, needless = self._claim(connection, slots, now) if slots else ([], [])
+        changes += [
+            job_change(claim.id, claim.submission_id, JobStatus.RUNNING) for claim, _, _ in taken
+        ]
+        if needless:
+            settle(needless)
+            self._something.set()  # what they released may run
+        events.add(connection, changes, now)
+        return ended, taken
+
+    def _claim(
+        self, connection: Connection, slots: int, now: datetime
+    ) -> tuple[list[_Taken], list[Settlement]]:
+        """Claim as many jobs as there are slots; return those to run, and those that need not."""
         claimed = claims.claim(connection, self._holder_id, limit=slots, now=now)
         inputs = gather_inputs(connection, claimed, self._recipes)
-        taken: list[tuple[Claim, TaskRecipe, list[InputValue]]] = []
+        taken: list[_Taken] = []
         needless: list[Settlement] = []
         for claim in claimed:
             recipe = self._recipes.get(connection, claim.task_id)
@@ -211,10 +243,16 @@ class Orchestrator:
                 needless.append(skipped(claim, now))
             else:
                 taken.append((claim, recipe, values))
-        if needless:
-            done += settlements.settle(connection, needless, holder_id=self._holder_id, now=now)
-            self._something.set()  # what they released may run
-        return done, taken
+        return taken, needless
+
+    def _hand_back(self, connection: Connection, holder_id: HolderId | None) -> int:
+        """Put what a holder ran back, or what anybody ran (None); return how many run again."""
+        now = self._now()
+        stopped = cancellation.end_stopped(connection, now, holder_id=holder_id)
+        handed = claims.hand_back(connection, holder_id=holder_id)
+        changes = [job_change(*job, JobStatus.PENDING) for job in handed]
+        events.add(connection, stopped.changes + changes, now)
+        return len(handed)
 
     def _loop(self) -> None:
         pause = threading.Event()

@@ -37,7 +37,7 @@ def settlement_of(
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, event),
         edits=_edits(claim, request, outcome, now),
-        has_outputs=bool(recipe.outputs or recipe.inputs),
+        has_ends=bool(recipe.outputs or recipe.inputs),
         run_at=outcome.started_at,
         reason=reason,
         stacktrace=outcome.stacktrace,

@@ -1,21 +1,19 @@
-"""Lets a request wait for the end of a submission without asking the database again and again."""
+"""Lets a request wait for the end of a submission or a job without asking again and again."""
 
 import asyncio
 import threading
 from collections.abc import Iterable
 
-from scenarist.domain.identifiers import SubmissionId
-
 
 class Completions:
-    """Tells waiting coroutines that submissions have ended; `announce` may come from any thread."""
+    """Tells waiting coroutines what has ended, by identifier; announced from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[SubmissionId, list[asyncio.Event]] = {}
+        self._waiting: dict[str, list[asyncio.Event]] = {}
         self._loops: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
-    def announce(self, ended: Iterable[SubmissionId]) -> None:
+    def announce(self, ended: Iterable[str]) -> None:
         with self._lock:
             if not self._waiting:
                 return
@@ -23,41 +21,41 @@ class Completions:
             for event in events:
                 self._loops[event].call_soon_threadsafe(event.set)
 
-    def expect(self, submission_id: SubmissionId) -> "Expectation":
+    def expect(self, entity_id: str) -> "Expectation":
         """Start listening for an end; look at the status after this and before waiting."""
-        return Expectation(self, submission_id)
+        return Expectation(self, entity_id)
 
-    def _add(self, submission_id: SubmissionId, event: asyncio.Event) -> None:
+    def _add(self, entity_id: str, event: asyncio.Event) -> None:
         with self._lock:
-            self._waiting.setdefault(submission_id, []).append(event)
+            self._waiting.setdefault(entity_id, []).append(event)
             self._loops[event] = asyncio.get_running_loop()
 
-    def _remove(self, submission_id: SubmissionId, event: asyncio.Event) -> None:
+    def _remove(self, entity_id: str, event: asyncio.Event) -> None:
         with self._lock:
-            events = self._waiting[submission_id]
+            events = self._waiting[entity_id]
             events.remove(event)
             if not events:
-                del self._waiting[submission_id]
+                del self._waiting[entity_id]
             del self._loops[event]
 
 
 class Expectation:
-    """A listener for the end of one submission, within a ``with`` block."""
+    """A listener for the end of one of them, within a ``with`` block."""
 
-    def __init__(self, completions: Completions, submission_id: SubmissionId) -> None:
+    def __init__(self, completions: Completions, entity_id: str) -> None:
         self._completions = completions
-        self._submission_id = submission_id
+        self._entity_id = entity_id
         self._event = asyncio.Event()
 
     def __enter__(self) -> "Expectation":
-        self._completions._add(self._submission_id, self._event)  # noqa: SLF001 - one class in two
+        self._completions._add(self._entity_id, self._event)  # noqa: SLF001 - one class in two
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._completions._remove(self._submission_id, self._event)  # noqa: SLF001
+        self._completions._remove(self._entity_id, self._event)  # noqa: SLF001
 
     async def wait(self, seconds: float) -> None:
-        """Return when the submission has ended, or when the time is over."""
+        """Return when it has ended, or when the time is over."""
         try:
             await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:

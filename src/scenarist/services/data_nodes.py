@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from scenarist.db import data_nodes as data_node_rows
-from scenarist.db import settlements
+from scenarist.db import endings
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain.entities import DataNode, Edit
@@ -128,7 +128,7 @@ class DataNodeService:
             _check_is_free(connection, node)
             edit = edit_of(node.id, edit_id, written, at=self._now(), actor=actor.name)
             data_node_rows.add_edits(connection, [edit])
-            settlements.release_inputs(connection, [node.id])
+            endings.release_inputs(connection, [node.id])
             publish(written)
             return edit
 

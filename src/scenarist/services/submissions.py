@@ -151,7 +151,12 @@ class SubmissionService:
         )
         batch.accepted.append(
             NewSubmission(
-                submission, planned, options.force, options.priority, options.idempotency_key
+                submission,
+                planned,
+                options.force,
+                options.priority,
+                options.idempotency_key,
+                wish.actor.name,
             )
         )
         return submission

@@ -1,0 +1,122 @@
+"""How jobs are cancelled: those that wait at once, those that run when they have stopped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, literal_column, select, update
+
+from scenarist.db.abandonment import Turnless, withdraw
+from scenarist.db.among import among
+from scenarist.db.endings import Consequences, Ended, follow, job_change
+from scenarist.db.tables import jobs
+from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
+from scenarist.domain.lifecycle import JobEvent, next_status
+from scenarist.domain.vocabulary import JobStatus
+
+_IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
+_COLUMNS = select(jobs.c.number, jobs.c.id, jobs.c.submission_id, jobs.c.status)
+_CANCEL = (
+    update(jobs)
+    .where(among(jobs.c.number, "numbers"))
+    .values(
+        status=next_status(JobStatus.PENDING, JobEvent.CANCEL_REQUESTED),
+        waiting=0,
+        holder_id=None,
+        not_before=None,
+        finished_at=bindparam("at"),
+        reason=bindparam("why"),
+    )
+)
+_ASK = (
+    update(jobs)
+    .where(among(jobs.c.number, "numbers"), jobs.c.cancel_requested_at.is_(None))
+    .values(cancel_requested_at=bindparam("at"))
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unfinished:
+    """A job that has not ended, as far as cancelling goes."""
+
+    number: int
+    id: JobId
+    submission_id: SubmissionId
+    status: JobStatus
+
+
+def find_unfinished(
+    connection: Connection, *, job_id: str | None = None, submission_id: str | None = None
+) -> list[Unfinished]:
+    """Return the jobs of a submission, or the one job, that have not ended."""
+    query = _COLUMNS
+    if job_id is not None:
+        query = query.where(jobs.c.id == job_id)
+    if submission_id is not None:
+        query = query.where(jobs.c.submission_id == submission_id)
+    return [job for job in _read(connection, query) if not job.status.is_finished]
+
+
+def cancel(
+    connection: Connection, unfinished: Sequence[Unfinished], now: datetime, *, why: str
+) -> Consequences:
+    """Cancel the jobs that wait, with all that follows, and mark those that run to be stopped."""
+    running = [job for job in unfinished if job.status is JobStatus.RUNNING]
+    if running:
+        connection.execute(_ASK, {"numbers": [job.number for job in running], "at": now})
+    waiting = [job for job in unfinished if job.status is not JobStatus.RUNNING]
+    return _end(connection, waiting, now, why) if waiting else Consequences()
+
+
+def end_stopped(
+    connection: Connection, now: datetime, *, holder_id: HolderId | None = None
+) -> Consequences:
+    """Cancel the jobs whose holder is gone, and that had been asked to stop.
+
+    Args:
+        holder_id: Which holder is gone; all that ever ran, when it is None.
+    """
+    conditions: list[ColumnElement[bool]] = [_IS_RUNNING, jobs.c.cancel_requested_at.is_not(None)]
+    if holder_id is not None:
+        conditions.append(jobs.c.holder_id == holder_id)
+    stopped = _read(connection, _COLUMNS.where(*conditions))
+    why = "it was asked to stop, and its server stopped"
+    return _end(connection, stopped, now, why) if stopped else Consequences()
+
+
+def _end(
+    connection: Connection, unfinished: Sequence[Unfinished], now: datetime, why: str
+) -> Consequences:
+    numbers = [job.number for job in unfinished]
+    connection.execute(_CANCEL, {"numbers": numbers, "at": now, "why": why})
+    turnless = Turnless()
+    withdraw(connection, numbers, turnless)
+    consequences = follow(
+        connection,
+        [
+            Ended(
+                number=job.number,
+                job_id=job.id,
+                submission_id=job.submission_id,
+                status=JobStatus.CANCELED,
+            )
+            for job in unfinished
+        ],
+        now,
+        turnless=turnless,
+    )
+    changes = [job_change(job.id, job.submission_id, JobStatus.CANCELED) for job in unfinished]
+    return Consequences(consequences.ended, changes + consequences.changes)
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[Unfinished]:
+    return [
+        Unfinished(
+            number=row.number,
+            id=JobId(row.id),
+            submission_id=SubmissionId(row.submission_id),
+            status=JobStatus(row.status),
+        )
+        for row in connection.execute(query)
+    ]

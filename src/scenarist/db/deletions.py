@@ -1,0 +1,176 @@
+"""How entities go with all that goes with them: found in sets and deleted in sets.
+
+Nothing here looks whether a deletion is allowed: whoever calls refuses what is under way or still
+referenced first, in the same transaction. The number of statements does not depend on how much
+there is to delete.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Select, delete, select, union
+
+from scenarist.db.among import among
+from scenarist.db.tables import (
+    cycles,
+    data_nodes,
+    edits,
+    jobs,
+    scenarios,
+    sequences,
+    submissions,
+    subscribers,
+    tasks,
+)
+
+Ids = tuple[str, ...]
+
+_SCENARIOS_OF = (
+    select(scenarios.c.id).where(among(scenarios.c.cycle_id, "ids")).order_by(scenarios.c.number)
+)
+_SEQUENCES_OF = (
+    select(sequences.c.id).where(among(sequences.c.scenario_id, "ids")).order_by(sequences.c.number)
+)
+_TASKS_OF = select(tasks.c.id).where(among(tasks.c.owner_id, "ids")).order_by(tasks.c.number)
+_NODES_OF = (
+    select(data_nodes.c.id).where(among(data_nodes.c.owner_id, "ids")).order_by(data_nodes.c.number)
+)
+# What was submitted, and what has jobs of the tasks: it may name a sequence that is gone.
+_SUBMISSIONS_OF = union(
+    select(submissions.c.id).where(among(submissions.c.entity_id, "ids")),
+    select(jobs.c.submission_id).where(among(jobs.c.task_id, "task_ids")),
+).order_by("id")
+_JOBS_OF = select(jobs.c.id).where(among(jobs.c.submission_id, "ids")).order_by(jobs.c.number)
+_FILES = (
+    select(edits.c.data_node_id, edits.c.uri)
+    .where(among(edits.c.data_node_id, "ids"), edits.c.uri.is_not(None))
+    .order_by(edits.c.id)
+)
+
+_DELETE_CYCLES = delete(cycles).where(among(cycles.c.id, "ids"))
+_DELETE_SCENARIOS = delete(scenarios).where(among(scenarios.c.id, "ids"))
+_DELETE_SEQUENCES = delete(sequences).where(among(sequences.c.id, "ids"))
+_DELETE_SUBSCRIBERS = delete(subscribers).where(among(subscribers.c.entity_id, "ids"))
+_DELETE_TASKS = delete(tasks).where(among(tasks.c.id, "ids"))
+_DELETE_NODES = delete(data_nodes).where(among(data_nodes.c.id, "ids"))
+_DELETE_SUBMISSIONS = delete(submissions).where(among(submissions.c.id, "ids"))
+_DELETE_JOBS = delete(jobs).where(among(jobs.c.submission_id, "ids"))
+_DELETE_JOBS_OF_TASKS = delete(jobs).where(among(jobs.c.task_id, "ids")).returning(jobs.c.id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cascade:
+    """All that goes when one entity is deleted: identifiers by kind, in the order of making."""
+
+    cycles: Ids = ()
+    scenarios: Ids = ()
+    sequences: Ids = ()
+    tasks: Ids = ()
+    data_nodes: Ids = ()
+    submissions: Ids = ()
+    jobs: Ids = ()
+
+
+def cascade_of_cycles(connection: Connection, cycle_ids: Iterable[str]) -> Cascade:
+    """Return what goes with cycles: their scenarios, and what they and those own."""
+    ids = tuple(cycle_ids)
+    return _cascade(connection, ids, _ids(connection, _SCENARIOS_OF, ids))
+
+
+def cascade_of_scenarios(
+    connection: Connection, scenario_ids: Iterable[str], *, cycle_ids: Iterable[str] = ()
+) -> Cascade:
+    """Return what goes with scenarios: what they own, and what was submitted of it.
+
+    Args:
+        cycle_ids: Cycles that go as well, because they would be left without a scenario.
+    """
+    return _cascade(connection, tuple(cycle_ids), tuple(scenario_ids))
+
+
+def delete_cascade(connection: Connection, cascade: Cascade) -> list[str]:
+    """Delete what goes together; return the system-named files of the data nodes' values."""
+    delete_submissions(connection, cascade.submissions)
+    delete_sequences(connection, cascade.sequences)
+    connection.execute(_DELETE_SUBSCRIBERS, {"ids": cascade.scenarios})
+    connection.execute(_DELETE_SCENARIOS, {"ids": cascade.scenarios})
+    delete_tasks(connection, cascade.tasks)
+    uris = delete_data_nodes(connection, cascade.data_nodes)
+    connection.execute(_DELETE_CYCLES, {"ids": cascade.cycles})
+    return uris
+
+
+def delete_sequences(connection: Connection, sequence_ids: Iterable[str]) -> None:
+    """Delete sequences and their subscribers; jobs and submissions stay."""
+    ids = tuple(sequence_ids)
+    connection.execute(_DELETE_SUBSCRIBERS, {"ids": ids})
+    connection.execute(_DELETE_SEQUENCES, {"ids": ids})
+
+
+def delete_submissions(connection: Connection, submission_ids: Iterable[str]) -> None:
+    """Delete submissions that have ended, with their jobs and the logs of these."""
+    ids = tuple(submission_ids)
+    connection.execute(_DELETE_JOBS, {"ids": ids})
+    connection.execute(_DELETE_SUBMISSIONS, {"ids": ids})
+
+
+def delete_jobs_of_tasks(connection: Connection, task_ids: Iterable[str]) -> list[str]:
+    """Delete the jobs of tasks, all of which have ended; return their identifiers.
+
+    Their submissions stay, also those that have no job any more.
+    """
+    return list(connection.execute(_DELETE_JOBS_OF_TASKS, {"ids": tuple(task_ids)}).scalars())
+
+
+def delete_tasks(connection: Connection, task_ids: Iterable[str]) -> None:
+    """Delete tasks that no scenario and no sequence has any more; their jobs stay."""
+    connection.execute(_DELETE_TASKS, {"ids": tuple(task_ids)})
+
+
+def delete_data_nodes(connection: Connection, data_node_ids: Iterable[str]) -> list[str]:
+    """Delete data nodes that no task and no scenario has any more, with their edits.
+
+    Returns:
+        The files of their values whose places the system named, to be removed after the commit.
+        Files and tables that the user named are not among them.
+    """
+    ids = tuple(data_node_ids)
+    files = connection.execute(_FILES, {"ids": ids})
+    uris = [uri for node_id, uri in files if _is_system_named(node_id, uri)]
+    connection.execute(_DELETE_NODES, {"ids": ids})
+    return list(dict.fromkeys(uris))
+
+
+def jobs_of_submissions(connection: Connection, submission_ids: Iterable[str]) -> Ids:
+    """Return the identifiers of the jobs of submissions, in the order of their acceptance."""
+    return _ids(connection, _JOBS_OF, tuple(submission_ids))
+
+
+def _cascade(connection: Connection, cycle_ids: Ids, scenario_ids: Ids) -> Cascade:
+    owners = (*cycle_ids, *scenario_ids)
+    sequence_ids = _ids(connection, _SEQUENCES_OF, scenario_ids)
+    task_ids = _ids(connection, _TASKS_OF, owners)
+    submission_ids = tuple(
+        connection.execute(
+            _SUBMISSIONS_OF,
+            {"ids": (*scenario_ids, *sequence_ids, *task_ids), "task_ids": task_ids},
+        ).scalars()
+    )
+    return Cascade(
+        cycles=cycle_ids,
+        scenarios=scenario_ids,
+        sequences=sequence_ids,
+        tasks=task_ids,
+        data_nodes=_ids(connection, _NODES_OF, owners),
+        submissions=submission_ids,
+        jobs=jobs_of_submissions(connection, submission_ids),
+    )
+
+
+def _ids(connection: Connection, query: Select[tuple[str]], ids: Ids) -> Ids:
+    return tuple(connection.execute(query, {"ids": ids}).scalars())
+
+
+def _is_system_named(data_node_id: str, uri: str) -> bool:
+    """Whether a value's file lies in the folder that the system makes for its data node."""
+    return data_node_id in uri.replace("\\", "/").split("/")[:-1]

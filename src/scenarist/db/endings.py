@@ -1,0 +1,259 @@
+"""What follows when jobs have ended: others go on or are abandoned, submissions end."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+
+from scenarist.db.abandonment import Turnless, abandon, hand_on
+from scenarist.db.acceptance import INPUT
+from scenarist.db.among import among
+from scenarist.db.tables import (
+    data_nodes,
+    job_holds,
+    job_inputs,
+    job_waits,
+    jobs,
+    submissions,
+)
+from scenarist.domain.entities import Event
+from scenarist.domain.identifiers import JobId, SubmissionId
+from scenarist.domain.lifecycle import JobEvent, lets_followers_run, next_status, roll_up_ended
+from scenarist.domain.vocabulary import Change, JobStatus, Kind, SubmissionStatus
+
+_FORGET_HOLDS = delete(job_holds).where(among(job_holds.c.job_number, "numbers"))
+_DECIDE_INPUTS = (
+    update(job_inputs)
+    .where(among(job_inputs.c.producer, "numbers"))
+    .values(
+        edit_id=select(data_nodes.c.last_edit_id)
+        .where(data_nodes.c.id == job_inputs.c.data_node_id)
+        .scalar_subquery(),
+        producer=None,
+    )
+    .returning(job_inputs.c.job_number, job_inputs.c.data_node_id, job_inputs.c.edit_id)
+)
+_RELEASE = (
+    delete(job_waits).where(among(job_waits.c.for_job, "numbers")).returning(job_waits.c.job_number)
+)
+_RELEASE_INPUT = (
+    delete(job_waits)
+    .where(among(job_waits.c.for_data_node, "nodes"))
+    .returning(job_waits.c.job_number)
+)
+_GIVE_INPUT = (
+    update(job_inputs)
+    .where(
+        and_(
+            among(job_inputs.c.job_number, "numbers"),
+            among(job_inputs.c.data_node_id, "nodes"),
+            job_inputs.c.edit_id.is_(None),
+            job_inputs.c.producer.is_(None),
+        )
+    )
+    .values(
+        edit_id=select(data_nodes.c.last_edit_id)
+        .where(data_nodes.c.id == job_inputs.c.data_node_id)
+        .scalar_subquery()
+    )
+)
+_ADD_WAITS = insert(job_waits)
+_COUNT_DOWN = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"), jobs.c.status == literal_column("'BLOCKED'"))
+    .values(
+        waiting=jobs.c.waiting - bindparam("fewer"),
+        status=case(
+            (
+                jobs.c.waiting == bindparam("fewer"),
+                next_status(JobStatus.BLOCKED, JobEvent.RELEASED),
+            ),
+            else_=jobs.c.status,
+        ),
+    )
+)
+_COUNTS = select(
+    submissions.c.id, submissions.c.unfinished, submissions.c.failed, submissions.c.canceled
+).where(among(submissions.c.id, "ids"))
+_UPDATE_COUNTS = (
+    update(submissions)
+    .where(submissions.c.id == bindparam("of"))
+    .values(
+        unfinished=bindparam("unfinished"),
+        failed=bindparam("failed"),
+        canceled=bindparam("canceled"),
+        status=bindparam("status"),
+        finished_at=bindparam("finished_at"),
+    )
+)
+_RELEASED = select(jobs.c.id, jobs.c.submission_id).where(
+    among(jobs.c.number, "numbers"), jobs.c.status == literal_column("'PENDING'")
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """A job that has ended; its own row says so already."""
+
+    number: int
+    job_id: JobId
+    submission_id: SubmissionId
+    status: JobStatus
+    has_ends: bool = True  #: whether it reads or writes any data node
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What came of it: the jobs and submissions that have ended, and all that changed."""
+
+    ended: list[str] = field(default_factory=list)
+    changes: list[Event] = field(default_factory=list)
+
+
+def follow(
+    connection: Connection,
+    ended: Sequence[Ended],
+    now: datetime,
+    *,
+    written_nodes: Sequence[str] = (),
+    turnless: Turnless | None = None,
+) -> Consequences:
+    """Abandon or release what waited for jobs that ended, and end the submissions that are done.
+
+    Args:
+        written_nodes: The data nodes that have new values by it.
+        turnless: Those of the ended jobs that ended while they waited.
+    """
+    turnless = turnless or Turnless()
+    causes = {item.number: item.job_id for item in ended if not lets_followers_run(item.status)}
+    if causes:
+        abandon(connection, causes, now, turnless)
+    own = {item.number for item in ended}
+    abandoned = [job for number, job in turnless.jobs.items() if number not in own]
+    numbers = list(own | set(turnless.jobs))
+    inherited: Counter[int] = Counter()
+    decided: Sequence[Any] = []
+    if turnless.jobs or any(item.has_ends for item in ended):
+        connection.execute(_FORGET_HOLDS, {"numbers": numbers})
+        if turnless.jobs:
+            inherited = hand_on(connection, turnless, set(numbers))
+        decided = connection.execute(_DECIDE_INPUTS, {"numbers": numbers}).fetchall()
+    released = Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars())
+    released.subtract(inherited)
+    if written_nodes:
+        released.update(_released_by_values(connection, written_nodes))
+    missing = [
+        (number, node)
+        for number, node, edit_id in decided
+        if edit_id is None and number not in turnless.jobs
+    ]
+    released.subtract(_wait_for_values(connection, missing))
+    changes = [
+        job_change(job.id, job.submission_id, JobStatus.ABANDONED) for job in abandoned
+    ] + _count_down(connection, released)
+    statuses = [(item.submission_id, item.status) for item in ended]
+    statuses += [(job.submission_id, JobStatus.ABANDONED) for job in abandoned]
+    done = _sum_up(connection, statuses, now)
+    changes += [
+        Event(kind=Kind.SUBMISSION, id=submission_id, change=Change.UPDATED, status=status)
+        for submission_id, status in done.items()
+    ]
+    return Consequences([*(item.job_id for item in ended), *done], changes)
+
+
+def release_inputs(connection: Connection, data_node_ids: Sequence[str]) -> list[Event]:
+    """Let the jobs go on that waited for the first value of data nodes, which is there now."""
+    return _count_down(connection, _released_by_values(connection, data_node_ids))
+
+
+def job_change(job_id: str, submission_id: str, status: JobStatus) -> Event:
+    """Describe that a job has another status, for the log of events."""
+    return Event(
+        kind=Kind.JOB,
+        id=job_id,
+        change=Change.UPDATED,
+        status=status,
+        submission_id=submission_id,
+    )
+
+
+def _wait_for_values(connection: Connection, missing: Sequence[tuple[int, str]]) -> Counter[int]:
+    """Have jobs wait for data nodes that nobody is left to write; return how many each."""
+    waits = dict.fromkeys(missing)
+    if waits:
+        connection.execute(
+            _ADD_WAITS,
+            [
+                {"job_number": number, "kind": INPUT, "for_job": None, "for_data_node": node}
+                for number, node in waits
+            ],
+        )
+    return Counter(number for number, _ in waits)
+
+
+def _released_by_values(connection: Connection, nodes: Sequence[str]) -> Counter[int]:
+    released = Counter(connection.execute(_RELEASE_INPUT, {"nodes": nodes}).scalars())
+    if released:
+        connection.execute(_GIVE_INPUT, {"numbers": list(released), "nodes": nodes})
+    return released
+
+
+def _count_down(connection: Connection, released: Counter[int]) -> list[Event]:
+    """Count what jobs wait for down; return the changes of those that wait no longer."""
+    rows = [{"of": number, "fewer": fewer} for number, fewer in released.items() if fewer]
+    if not rows:
+        return []
+    connection.execute(_COUNT_DOWN, rows)
+    return [
+        job_change(job_id, submission_id, JobStatus.PENDING)
+        for job_id, submission_id in connection.execute(
+            _RELEASED, {"numbers": [row["of"] for row in rows]}
+        )
+    ]
+
+
+def _sum_up(
+    connection: Connection, ended: Iterable[tuple[SubmissionId, JobStatus]], now: datetime
+) -> dict[SubmissionId, SubmissionStatus]:
+    """Count ended jobs off their submissions; return those that have ended by it, and how."""
+    counts: dict[SubmissionId, Counter[JobStatus]] = {}
+    for submission_id, job_status in ended:
+        counts.setdefault(submission_id, Counter())[job_status] += 1
+    rows = []
+    done: dict[SubmissionId, SubmissionStatus] = {}
+    for submission_id, unfinished, failed, canceled in connection.execute(
+        _COUNTS, {"ids": list(counts)}
+    ):
+        counted = counts[submission_id]
+        left = unfinished - counted.total()
+        failed += counted[JobStatus.FAILED]
+        canceled += counted[JobStatus.CANCELED]
+        status: SubmissionStatus | None = None
+        if left == 0:
+            status = roll_up_ended(failed=failed, canceled=canceled)
+            done[SubmissionId(submission_id)] = status
+        rows.append(
+            {
+                "of": submission_id,
+                "unfinished": left,
+                "failed": failed,
+                "canceled": canceled,
+                "status": status,
+                "finished_at": now if status else None,
+            }
+        )
+    connection.execute(_UPDATE_COUNTS, rows)
+    return done
