@@ -32,6 +32,7 @@ from scenarist.executors.base import Deliver, Executor, JobRequest
 from scenarist.executors.local import LocalExecutor
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.bundle import Services
+from scenarist.services.cancelling import Canceller
 from scenarist.services.completions import Completions
 from scenarist.services.computations import (
     LONGEST_SECONDS,
@@ -266,6 +267,13 @@ def _services(  # noqa: PLR0913 - all that services are made of
     now: Callable[[], datetime],
 ) -> Services:
     registry = application.registry
+    canceller = Canceller(
+        database,
+        now=now,
+        stop=orchestrator.cancel,
+        wake=orchestrator.wake,
+        announce=completions.announce,
+    )
     version = resolve(registry.core.version_number or "latest")
     return Services(
         scenarios=ScenarioService(
@@ -274,8 +282,10 @@ def _services(  # noqa: PLR0913 - all that services are made of
         sequences=SequenceService(database, now=now, version=version),
         tasks=TaskService(database),
         data_nodes=DataNodeService(database, folder=folder, now=now, wake=orchestrator.wake),
-        submissions=SubmissionService(database, now=now, wake=orchestrator.wake, version=version),
-        jobs=JobService(database),
+        submissions=SubmissionService(
+            database, canceller, now=now, wake=orchestrator.wake, version=version
+        ),
+        jobs=JobService(database, canceller, now=now),
         completions=completions,
         health=HealthService(database, is_orchestrating=lambda: orchestrator.is_running),
     )

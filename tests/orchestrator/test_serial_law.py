@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from builders import Clock, Draft
 from orchestrator.world import World
 from pipelines import mix
 from scenarist.db.engine import Database
+from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.planning import TaskLinks, order_tasks
@@ -35,7 +37,10 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 
 def serially(
-    shape: Shape, submissions: list[list[int]], failing: set[tuple[int, int]]
+    shape: Shape,
+    submissions: list[list[int]],
+    failing: set[tuple[int, int]],
+    canceled: set[tuple[int, int]],
 ) -> tuple[list[int], list[list[JobStatus]]]:
     """Run submissions one after the other: the values of the nodes, the status of each job."""
     values = [100 + node for node in range(NODES)]
@@ -45,7 +50,11 @@ def serially(
         writer: dict[int, int] = {}
         for task in tasks:
             reads, writes = shape[task]
-            if any(ended[writer[node]] != JobStatus.COMPLETED for node in reads if node in writer):
+            if (number, task) in canceled:
+                ended[task] = JobStatus.CANCELED
+            elif any(
+                ended[writer[node]] != JobStatus.COMPLETED for node in reads if node in writer
+            ):
                 ended[task] = JobStatus.ABANDONED
             elif (number, task) in failing:
                 ended[task] = JobStatus.FAILED
@@ -71,7 +80,7 @@ def in_order(shape: Shape, tasks: list[int]) -> list[int]:
 @pytest.mark.timeout(600)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), shape=shapes())
-def test_any_interleaving_leaves_what_one_after_the_other_leaves(
+def test_any_interleaving_leaves_what_one_after_the_other_leaves(  # noqa: PLR0915
     empty_database: Path, data: st.DataObject, shape: Shape
 ) -> None:
     every = st.lists(st.integers(0, len(shape) - 1), min_size=1, unique=True)
@@ -80,7 +89,6 @@ def test_any_interleaving_leaves_what_one_after_the_other_leaves(
     ]
     jobs = [(number, task) for number, tasks in enumerate(submissions) for task in tasks]
     failing = set(data.draw(st.lists(st.sampled_from(jobs), max_size=4)))
-    expected_values, expected_statuses = serially(shape, submissions, failing)
 
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -105,14 +113,27 @@ def test_any_interleaving_leaves_what_one_after_the_other_leaves(
 
         nodes, tasks = world.make(build)
         made = [world.submit(*(tasks[task] for task in order)) for order in submissions]
+        places = [
+            (number, place)
+            for number, order in enumerate(submissions)
+            for place in range(len(order))
+        ]
         fails = {
             job_id
             for number, submission in enumerate(made)
             for job_id, task in zip(submission.job_ids, submissions[number], strict=True)
             if (number, task) in failing
         }
+        asked = set()
         world.step()
         while world.executor.waiting:
+            if data.draw(st.integers(0, 9)) == 0:
+                number, place = data.draw(st.sampled_from(places))
+                with suppress(ConflictError):
+                    world.cancel(made[number].job_ids[place])
+                    asked.add((number, submissions[number][place]))
+                world.step()
+                continue
             position = data.draw(st.integers(0, len(world.executor.waiting) - 1))
             request = world.executor.waiting[position]
             claim, *_ = world.orchestrator._running[request.number]
@@ -124,5 +145,13 @@ def test_any_interleaving_leaves_what_one_after_the_other_leaves(
             if data.draw(st.booleans()) or not world.executor.waiting:
                 world.step()
 
-        assert [world.statuses(submission) for submission in made] == expected_statuses
+        statuses = [world.statuses(submission) for submission in made]
+        canceled = {
+            (number, submissions[number][place])
+            for number, place in places
+            if statuses[number][place] is JobStatus.CANCELED
+        }
+        assert canceled <= asked
+        expected_values, expected_statuses = serially(shape, submissions, failing, canceled)
+        assert statuses == expected_statuses
         assert [world.value(node) for node in nodes] == expected_values

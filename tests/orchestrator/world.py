@@ -13,6 +13,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import jobs as job_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Job, Submission
+from scenarist.domain.errors import ScenaristError
 from scenarist.domain.identifiers import SequenceId, TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
@@ -20,8 +21,10 @@ from scenarist.domain.vocabulary import EntityType, JobStatus
 from scenarist.executors.base import Deliver, JobOutcome, JobRequest
 from scenarist.executors.runner import run
 from scenarist.orchestrator.loop import Orchestrator
+from scenarist.services.cancelling import Canceller
 from scenarist.services.data_nodes import DataNodeService
-from scenarist.services.submissions import SubmissionService, SubmitOptions
+from scenarist.services.jobs import JobService
+from scenarist.services.submissions import SubmissionService, SubmitOptions, Wish
 
 T = TypeVar("T")
 
@@ -42,6 +45,10 @@ class HandExecutor:
         self.waiting.extend(requests)
 
     def cancel(self, number: int) -> bool:
+        for position, request in enumerate(self.waiting):
+            if request.number == number:
+                self.end(JobEvent.CANCEL_REQUESTED, position=position)
+                return True
         return False
 
     def close(self) -> None:
@@ -67,7 +74,17 @@ class World:
         self.clock = clock
         self.folder = folder
         self.ended: list[str] = []
-        self.submissions = SubmissionService(database, now=clock, wake=lambda: None, version="test")
+        self.canceller = Canceller(
+            database,
+            now=clock,
+            stop=lambda numbers: self.orchestrator.cancel(numbers),
+            wake=lambda: None,
+            announce=self.ended.extend,
+        )
+        self.submissions = SubmissionService(
+            database, self.canceller, now=clock, wake=lambda: None, version="test"
+        )
+        self.job_service = JobService(database, self.canceller, now=clock)
         self.data_nodes = DataNodeService(
             database, folder=str(folder), now=clock, wake=lambda: None
         )
@@ -115,6 +132,22 @@ class World:
         return self.submissions.submit(
             ANYONE, EntityType.TASK, task_id, SubmitOptions(priority=priority)
         )
+
+    def cancel(self, job_id: str) -> Job:
+        return self.job_service.cancel(ANYONE, job_id)
+
+    def retry(self, submission: Submission) -> Submission:
+        wish = Wish(
+            ANYONE,
+            submission.entity_type,
+            submission.entity_id,
+            SubmitOptions(),
+            retry_of=submission.id,
+        )
+        (answer,) = self.submissions.submit_many([wish])
+        if isinstance(answer, ScenaristError):
+            raise answer
+        return answer
 
     def step(self) -> None:
         self.orchestrator.step()

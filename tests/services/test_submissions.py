@@ -10,6 +10,7 @@ from scenarist.domain.identifiers import TaskId
 from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import ANYONE, Actor, Role
 from scenarist.domain.vocabulary import EntityType
+from scenarist.services.cancelling import Canceller
 from scenarist.services.submissions import SubmissionService, SubmitOptions, Wish
 
 READER = Actor("reader", frozenset({Role.READER}))
@@ -17,7 +18,14 @@ READER = Actor("reader", frozenset({Role.READER}))
 
 @pytest.fixture
 def service(database: Database, clock: Clock) -> SubmissionService:
-    return SubmissionService(database, now=clock, wake=lambda: None, version="test")
+    canceller = Canceller(
+        database,
+        now=clock,
+        stop=lambda numbers: None,
+        wake=lambda: None,
+        announce=lambda ended: None,
+    )
+    return SubmissionService(database, canceller, now=clock, wake=lambda: None, version="test")
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import events
@@ -46,6 +47,17 @@ _NODES = select(
 _READERS = select(job_holds.c.data_node_id, job_holds.c.job_number).where(
     among(job_holds.c.data_node_id, "ids"), job_holds.c.mode == READ
 )
+_LOCKS = select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_until).where(
+    data_nodes.c.locked_by.is_not(None), data_nodes.c.locked_until > bindparam("now")
+)
+_WITHOUT_SUCCESS = (
+    select(jobs.c.task_id)
+    .where(
+        jobs.c.submission_id == bindparam("submission_id"),
+        jobs.c.status.in_([JobStatus.FAILED, JobStatus.CANCELED, JobStatus.ABANDONED]),
+    )
+    .order_by(jobs.c.number)
+)
 _INSERT = insert(submissions).returning(submissions.c.number)
 _INSERT_MANY = insert(submissions).returning(submissions.c.number, sort_by_parameter_order=True)
 _INSERT_JOBS = insert(jobs)
@@ -76,6 +88,14 @@ class NewSubmission:
     actor: str
 
 
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Who keeps others from writing a data node, and until when."""
+
+    editor: str
+    until: datetime
+
+
 @dataclass(slots=True)
 class _Node:
     """A data node while submissions are being accepted."""
@@ -104,6 +124,20 @@ class _Rows:
     waits: list[dict[str, Any]] = field(default_factory=list)
     holds: list[dict[str, Any]] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
+
+
+def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
+    """Return the data nodes that editors have locked."""
+    return {
+        node_id: Lock(editor, until)
+        for node_id, editor, until in connection.execute(_LOCKS, {"now": now})
+    }
+
+
+def tasks_without_success(connection: Connection, submission_id: str) -> list[TaskId]:
+    """Return the tasks of a submission whose jobs failed, were cancelled or abandoned."""
+    found = connection.execute(_WITHOUT_SUCCESS, {"submission_id": submission_id})
+    return [TaskId(task_id) for task_id in found.scalars()]
 
 
 def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:

@@ -7,6 +7,7 @@ there is to delete.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select, union
 
@@ -55,6 +56,7 @@ _DELETE_TASKS = delete(tasks).where(among(tasks.c.id, "ids"))
 _DELETE_NODES = delete(data_nodes).where(among(data_nodes.c.id, "ids"))
 _DELETE_SUBMISSIONS = delete(submissions).where(among(submissions.c.id, "ids"))
 _DELETE_JOBS = delete(jobs).where(among(jobs.c.submission_id, "ids"))
+_DELETE_JOBS_ALONE = delete(jobs).where(among(jobs.c.id, "ids"))
 _DELETE_JOBS_OF_TASKS = delete(jobs).where(among(jobs.c.task_id, "ids")).returning(jobs.c.id)
 
 
@@ -114,6 +116,11 @@ def delete_submissions(connection: Connection, submission_ids: Iterable[str]) ->
     connection.execute(_DELETE_SUBMISSIONS, {"ids": ids})
 
 
+def delete_jobs(connection: Connection, job_ids: Iterable[str]) -> None:
+    """Delete jobs that have ended, with their logs; their submissions stay."""
+    connection.execute(_DELETE_JOBS_ALONE, {"ids": tuple(job_ids)})
+
+
 def delete_jobs_of_tasks(connection: Connection, task_ids: Iterable[str]) -> list[str]:
     """Delete the jobs of tasks, all of which have ended; return their identifiers.
 
@@ -167,7 +174,7 @@ def _cascade(connection: Connection, cycle_ids: Ids, scenario_ids: Ids) -> Casca
     )
 
 
-def _ids(connection: Connection, query: Select[tuple[str]], ids: Ids) -> Ids:
+def _ids(connection: Connection, query: Select[Any], ids: Ids) -> Ids:
     return tuple(connection.execute(query, {"ids": ids}).scalars())
 
 

@@ -1,31 +1,110 @@
 """What may be done with jobs."""
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from scenarist.db import cancellation, deletions, events
 from scenarist.db import jobs as job_rows
+from scenarist.db.cancellation import Unfinished
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
-from scenarist.domain.entities import Job
-from scenarist.domain.errors import NotFoundError
+from scenarist.domain.entities import Event, Job
+from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.listings import JobFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.vocabulary import Change, JobStatus, Kind
+from scenarist.services.cancelling import Canceller
 
 
 class JobService:
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, canceller: Canceller, *, now: Callable[[], datetime]
+    ) -> None:
         self._database = database
+        self._canceller = canceller
+        self._now = now
 
     def get(self, actor: Actor, job_id: str) -> Job:
         actor.require(Permission.READ)
-        found = job_rows.find(self._database.reader, job_id)
-        if found is None:
-            raise NotFoundError(f"no job has the identifier {job_id}")
-        return found
+        return _get(self._database.reader, job_id)
 
     def get_log(self, actor: Actor, job_id: str) -> list[tuple[int, str]]:
         """Return what each attempt wrote, with the attempt's number; silent ones are left out."""
-        actor.require(Permission.READ)
         self.get(actor, job_id)
         return job_rows.find_log(self._database.reader, job_id)
 
     def list_page(self, actor: Actor, wanted: JobFilter, request: PageRequest) -> Page[Job]:
         actor.require(Permission.READ)
         return job_rows.page(self._database.reader, wanted, request)
+
+    def cancel(self, actor: Actor, job_id: str) -> Job:
+        """Cancel a job that waits, with those that need its output; ask one that runs to stop.
+
+        A running job ends when its process has stopped, two seconds later at most; one that
+        ends by itself before keeps what it did.
+
+        Returns:
+            The job as it is now: CANCELED, or still RUNNING.
+
+        Raises:
+            NotFoundError: There is no such job.
+            ConflictError: It has ended otherwise.
+        """
+        actor.require(Permission.EXECUTE)
+
+        def find(connection: Connection) -> Sequence[Unfinished]:
+            require_not_ended(_get(connection, job_id))
+            return cancellation.find_unfinished(connection, job_id=job_id)
+
+        self._canceller.cancel(actor, find)
+        return _get(self._database.reader, job_id)
+
+    def delete(
+        self, actor: Actor, job_id: str, *, expect: Callable[[Job], None] | None = None
+    ) -> None:
+        """Delete a job that has ended, with its log; the values that it wrote stay.
+
+        Raises:
+            NotFoundError: There is no such job.
+            ConflictError: It has not ended.
+            ChangedError: It is not as expected.
+        """
+        actor.require(Permission.EDIT)
+        now = self._now()
+
+        def work(connection: Connection) -> None:
+            job = _get(connection, job_id)
+            if expect is not None:
+                expect(job)
+            if not job.status.is_finished:
+                raise ConflictError(
+                    f"job {job_id} is {job.status}; cancel it first, or delete it later",
+                    code="job_under_way",
+                )
+            deletions.delete_jobs(connection, [job_id])
+            change = Event(kind=Kind.JOB, id=job_id, change=Change.DELETED, actor=actor.name)
+            events.add(connection, [change], now)
+
+        self._database.write(work)
+
+
+def require_not_ended(job: Job) -> None:
+    """Refuse a job that has ended otherwise than by a cancel.
+
+    Raises:
+        ConflictError: It has; says how.
+    """
+    if job.status.is_finished and job.status is not JobStatus.CANCELED:
+        raise ConflictError(
+            f"job {job.id} is {job.status}; only a job that has not ended can be cancelled",
+            code="job_ended",
+        )
+
+
+def _get(connection: Connection, job_id: str) -> Job:
+    found = job_rows.find(connection, job_id)
+    if found is None:
+        raise NotFoundError(f"no job has the identifier {job_id}")
+    return found

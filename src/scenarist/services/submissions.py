@@ -7,20 +7,38 @@ from typing import Any, assert_never
 
 from sqlalchemy import Connection
 
+from scenarist.db import cancellation, deletions, events
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
-from scenarist.db.acceptance import JOBS_LIMIT, NewSubmission, PlannedJob, add_many
+from scenarist.db.acceptance import (
+    JOBS_LIMIT,
+    Lock,
+    NewSubmission,
+    PlannedJob,
+    add_many,
+    find_locks,
+    tasks_without_success,
+)
+from scenarist.db.cancellation import Unfinished
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
-from scenarist.domain.entities import Submission
+from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, ScenaristError
-from scenarist.domain.identifiers import DataNodeId, TaskId, job_id, new_uuid, submission_id
+from scenarist.domain.identifiers import (
+    DataNodeId,
+    SubmissionId,
+    TaskId,
+    job_id,
+    new_uuid,
+    submission_id,
+)
 from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.planning import TaskLinks, order_tasks
-from scenarist.domain.vocabulary import EntityType, SubmissionStatus
+from scenarist.domain.vocabulary import Change, EntityType, Kind, SubmissionStatus
+from scenarist.services.cancelling import Canceller
 
 _PLANS_KEPT = 10_000
 
@@ -37,12 +55,13 @@ class SubmitOptions:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants submitted, and how."""
+    """What somebody wants submitted, and how; or which submission's failed jobs, once more."""
 
     actor: Actor
     entity_type: EntityType
     entity_id: str
     options: SubmitOptions
+    retry_of: SubmissionId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +82,14 @@ class SubmissionService:
     def __init__(
         self,
         database: Database,
+        canceller: Canceller,
         *,
         now: Callable[[], datetime],
         wake: Callable[[], None],
         version: str,
     ) -> None:
         self._database = database
+        self._canceller = canceller
         self._now = now
         self._wake = wake
         self._version = version
@@ -96,7 +117,9 @@ class SubmissionService:
         now = self._now()
 
         def work(connection: Connection) -> list[Submission | ScenaristError]:
-            batch = _Batch(connection, _sequence_tasks(connection, wishes))
+            batch = _Batch(
+                connection, _sequence_tasks(connection, wishes), find_locks(connection, now)
+            )
             answers = [self._answer(batch, wish, now) for wish in wishes]
             add_many(connection, batch.accepted)
             return answers
@@ -107,16 +130,70 @@ class SubmissionService:
 
     def get(self, actor: Actor, submission_id: str) -> Submission:
         actor.require(Permission.READ)
-        found = submission_rows.find(self._database.reader, submission_id)
-        if found is None:
-            raise NotFoundError(f"no submission has the identifier {submission_id}")
-        return found
+        return _get(self._database.reader, submission_id)
 
     def list_page(
         self, actor: Actor, wanted: SubmissionFilter, request: PageRequest
     ) -> Page[Submission]:
         actor.require(Permission.READ)
         return submission_rows.page(self._database.reader, wanted, request)
+
+    def cancel(self, actor: Actor, submission_id: str) -> Submission:
+        """Cancel all jobs of a submission that have not ended; those that run are asked to stop.
+
+        Returns:
+            The submission as it is now: CANCELED, or under way while jobs are being stopped.
+
+        Raises:
+            NotFoundError: There is no such submission.
+            ConflictError: It has ended otherwise.
+        """
+        actor.require(Permission.EXECUTE)
+
+        def find(connection: Connection) -> Sequence[Unfinished]:
+            require_not_ended(_get(connection, submission_id))
+            return cancellation.find_unfinished(connection, submission_id=submission_id)
+
+        self._canceller.cancel(actor, find)
+        return _get(self._database.reader, submission_id)
+
+    def delete(
+        self,
+        actor: Actor,
+        submission_id: str,
+        *,
+        expect: Callable[[Submission], None] | None = None,
+    ) -> None:
+        """Delete a submission that has ended, with its jobs; the values that they wrote stay.
+
+        Raises:
+            NotFoundError: There is no such submission.
+            ConflictError: It has not ended.
+            ChangedError: It is not as expected.
+        """
+        actor.require(Permission.EDIT)
+        now = self._now()
+
+        def work(connection: Connection) -> None:
+            submission = _get(connection, submission_id)
+            if expect is not None:
+                expect(submission)
+            if not submission.status.is_finished:
+                raise ConflictError(
+                    f"submission {submission_id} is {submission.status}; cancel it first, or "
+                    "delete it when it has ended",
+                    code="submission_under_way",
+                )
+            deletions.delete_submissions(connection, [submission_id])
+            gone = [(Kind.SUBMISSION, submission_id)]
+            gone += [(Kind.JOB, job_id) for job_id in submission.job_ids]
+            changes = [
+                Event(kind=kind, id=id, change=Change.DELETED, actor=actor.name)
+                for kind, id in gone
+            ]
+            events.add(connection, changes, now)
+
+        self._database.write(work)
 
     def _answer(self, batch: "_Batch", wish: Wish, now: datetime) -> Submission | ScenaristError:
         try:
@@ -127,10 +204,12 @@ class SubmissionService:
 
     def _accept(self, batch: "_Batch", wish: Wish, now: datetime) -> Submission:
         options = wish.options
+        task_ids = _task_ids_of(batch, wish) if wish.retry_of is None else _to_retry(batch, wish)
         planned = [
             PlannedJob(job_id(task.config_id, new_uuid(now)), task.id, task.inputs, task.outputs)
-            for task in self._plan(batch.connection, _task_ids_of(batch, wish))
+            for task in self._plan(batch.connection, task_ids)
         ]
+        _check_locks(batch.locks, planned)
         if len(planned) > JOBS_LIMIT:
             raise InvalidError(
                 f"{wish.entity_id} has {len(planned)} tasks; a submission can have {JOBS_LIMIT} "
@@ -148,6 +227,7 @@ class SubmissionService:
             run_at=None,
             finished_at=None if planned else now,
             version=self._version,
+            retry_of=wish.retry_of,
         )
         batch.accepted.append(
             NewSubmission(
@@ -181,12 +261,34 @@ class SubmissionService:
         return plan
 
 
+def require_not_ended(submission: Submission) -> None:
+    """Refuse a submission that has ended otherwise than by a cancel.
+
+    Raises:
+        ConflictError: It has; says how.
+    """
+    if submission.status.is_finished and submission.status is not SubmissionStatus.CANCELED:
+        raise ConflictError(
+            f"submission {submission.id} is {submission.status}; only one that has not ended can "
+            "be cancelled",
+            code="submission_ended",
+        )
+
+
+def _get(connection: Connection, submission_id: str) -> Submission:
+    found = submission_rows.find(connection, submission_id)
+    if found is None:
+        raise NotFoundError(f"no submission has the identifier {submission_id}")
+    return found
+
+
 @dataclass(slots=True)
 class _Batch:
     """Wishes that are fulfilled in one transaction, as far as it has come."""
 
     connection: Connection
     sequence_tasks: Mapping[str, tuple[TaskId, ...]]
+    locks: Mapping[str, Lock]
     accepted: list[NewSubmission] = field(default_factory=list)
 
 
@@ -213,13 +315,51 @@ def _earlier(batch: _Batch, wish: Wish) -> Submission | None:
             break
     else:
         found = submission_rows.find_by_key(batch.connection, key)
-    if found is not None and found.entity_id != wish.entity_id:
+    if found is not None and (found.entity_id, found.retry_of) != (wish.entity_id, wish.retry_of):
         raise ConflictError(
             f"the idempotency key {key!r} was used to submit {found.entity_id}; "
             "take a new key for each submission",
             code="idempotency_key_reused",
         )
     return found
+
+
+def _check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> None:
+    """Refuse jobs that would write a data node which an editor has locked."""
+    if not locks:
+        return
+    for job in planned:
+        for node_id in job.outputs:
+            if (lock := locks.get(node_id)) is not None:
+                raise ConflictError(
+                    f"data node {node_id} is locked by {lock.editor} until "
+                    f"{lock.until.isoformat()}, and task {job.task_id} writes it; submit when it "
+                    "is unlocked",
+                    code="data_node_locked",
+                )
+
+
+def _to_retry(batch: _Batch, wish: Wish) -> tuple[TaskId, ...]:
+    """Return the tasks of the jobs that did not succeed, in the order of these jobs.
+
+    Raises:
+        NotFoundError: There is no such submission.
+        ConflictError: It has not ended, or all its jobs succeeded.
+    """
+    submission = _get(batch.connection, str(wish.retry_of))
+    if not submission.status.is_finished:
+        raise ConflictError(
+            f"submission {submission.id} is {submission.status}; retry it when it has ended",
+            code="submission_under_way",
+        )
+    task_ids = tasks_without_success(batch.connection, submission.id)
+    if not task_ids:
+        raise ConflictError(
+            f"submission {submission.id} has no job that failed or was cancelled or abandoned; "
+            "submit its entity anew instead",
+            code="nothing_to_retry",
+        )
+    return tuple(task_ids)
 
 
 def _task_ids_of(batch: _Batch, wish: Wish) -> tuple[TaskId, ...]:

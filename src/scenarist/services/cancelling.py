@@ -1,0 +1,63 @@
+"""How jobs are cancelled, one alone or all of a submission."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from scenarist.db import cancellation, events
+from scenarist.db.cancellation import Unfinished
+from scenarist.db.engine import Database
+from scenarist.domain.permissions import Actor
+from scenarist.domain.vocabulary import JobStatus
+
+
+class Canceller:
+    """Cancels jobs that wait, and asks those that run to stop.
+
+    Args:
+        stop: Has the running jobs of some numbers stopped.
+        wake: Called when jobs may run that waited for cancelled ones.
+        announce: Takes the identifiers of what has ended.
+
+    All three are called after the commit.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime],
+        stop: Callable[[Sequence[int]], None],
+        wake: Callable[[], None],
+        announce: Callable[[Sequence[str]], None],
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._stop = stop
+        self._wake = wake
+        self._announce = announce
+
+    def cancel(self, actor: Actor, find: Callable[[Connection], Sequence[Unfinished]]) -> None:
+        """Cancel jobs, with those that need their output.
+
+        Args:
+            find: Finds the jobs, or refuses; called in the transaction.
+        """
+        now = self._now()
+
+        def work(connection: Connection) -> tuple[list[int], list[str]]:
+            unfinished = find(connection)
+            consequences = cancellation.cancel(
+                connection, unfinished, now, why=f"cancelled by {actor.name}"
+            )
+            events.add(connection, consequences.changes, now)
+            running = [job.number for job in unfinished if job.status is JobStatus.RUNNING]
+            return running, consequences.ended
+
+        running, ended = self._database.write(work)
+        if running:
+            self._stop(running)
+        if ended:
+            self._announce(ended)
+            self._wake()
