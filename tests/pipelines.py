@@ -108,3 +108,20 @@ def big_table() -> object:
     import pandas as pd
 
     return pd.DataFrame({"number": range(50_000), "text": "some text"})
+
+
+def same(value: object) -> object:
+    return value
+
+
+def stay(path: str) -> None:
+    """Do not end when asked to; a file says so."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(path).touch()
+    time.sleep(3600)
+
+
+def require_file(path: str) -> str:
+    if not Path(path).exists():
+        raise FileNotFoundError(path)
+    return path

@@ -280,7 +280,7 @@ def _services(  # noqa: PLR0913 - all that services are made of
             database, registry, folder=folder, now=now, version=version, zone=settings.zone
         ),
         sequences=SequenceService(database, now=now, version=version),
-        tasks=TaskService(database),
+        tasks=TaskService(database, registry, folder=folder, now=now, version=version),
         data_nodes=DataNodeService(database, folder=folder, now=now, wake=orchestrator.wake),
         submissions=SubmissionService(
             database, canceller, now=now, wake=orchestrator.wake, version=version

@@ -60,3 +60,18 @@ registry.configure_scenario("fixed_input", [reads_fixed])
 big = registry.configure_data_node("big")
 makes_big = registry.configure_task("makes_big", "pipelines:big_table", [], big)
 registry.configure_scenario("large", [makes_big], sequences={"all": [makes_big]})
+
+nap = registry.configure_task("nap", "pipelines:sleep_long", [], middle)
+endless = registry.configure_scenario("endless", [nap, second], sequences={"all": [nap, second]})
+
+stays = registry.configure_task("stays", "pipelines:stay", gate, opened)
+registry.configure_scenario("stubborn", [stays], sequences={"all": [stays]})
+
+requires = registry.configure_task("requires", "pipelines:require_file", gate, opened)
+reports = registry.configure_task("reports", "pipelines:same", opened, counted)
+registry.configure_scenario(
+    "gated_pair", [requires, reports], sequences={"all": [requires, reports]}
+)
+
+registry.configure_task("lonely", "pipelines:increment", start, end)
+registry.configure_task("deletable", "pipelines:nothing")

@@ -13,6 +13,7 @@ _PROBLEMS = {
     400: "The request cannot be right, whatever the state; the problem names each fault.",
     404: "What the path or the body names does not exist.",
     409: "The present state forbids it; the problem says what stands in the way.",
+    412: "It is not any more what If-Match names.",
     503: "Try again later.",
 }
 

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from litestar import get
+from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, listed, tagged
-from scenarist.api.descriptions import responses
+from scenarist.api.answers import Answer, answer, expectation, listed, tagged
+from scenarist.api.cancelling import cancelled, ended
+from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.paging import (
     Count,
     CreatedAfter,
@@ -20,16 +21,22 @@ from scenarist.api.paging import (
     window_of,
 )
 from scenarist.api.requests import (
+    EDIT,
+    EXECUTE,
     READ,
     AnyRequest,
     Status,
     actor_of,
+    idempotency_key_of,
     member_of,
     services_of,
 )
 from scenarist.domain import entities
 from scenarist.domain.listings import JobFilter
-from scenarist.domain.vocabulary import JobStatus
+from scenarist.domain.permissions import Permission
+from scenarist.domain.vocabulary import EntityType, JobStatus
+from scenarist.services.jobs import require_not_ended
+from scenarist.services.submissions import SubmitOptions
 
 PATH = "/api/v1/jobs"
 
@@ -103,7 +110,7 @@ def list_jobs(  # noqa: PLR0913 - query parameters
 )
 def get_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
     job = services_of(request).jobs.get(actor_of(request), job_id)
-    return tagged(request, schemas.OneJob(job=shown(job)))
+    return tagged(request, _one(job))
 
 
 @get(
@@ -125,8 +132,94 @@ def get_job_log(request: AnyRequest, job_id: FromPath[str]) -> Answer:
     )
 
 
+def _one(job: entities.Job) -> schemas.OneJob:
+    return schemas.OneJob(job=shown(job))
+
+
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
 
 
-HANDLERS = [list_jobs, get_job, get_job_log]
+@post(
+    PATH,
+    opt=EXECUTE,
+    summary="Submit a task as a job",
+    tags=["jobs"],
+    sync_to_thread=True,
+    response_headers=[LOCATION],
+    responses=responses(201, schemas.JobAnswer, "The job is accepted.", 400, 404, 409),
+)
+def create_job(request: AnyRequest, task_id: FromQuery[str]) -> Answer:
+    """Submits one task, named by its identifier or by its config's.
+
+    The task of a config is made when there is none yet that no scenario owns, which needs the
+    role of an editor as well.
+    """
+    services, actor = services_of(request), actor_of(request)
+    if services.tasks.has_config(task_id):
+        actor.require(Permission.EXECUTE)
+        task, _ = services.tasks.create(actor, task_id)
+        task_id = task.id
+    submission = services.submissions.submit(
+        actor,
+        EntityType.TASK,
+        task_id,
+        SubmitOptions(idempotency_key=idempotency_key_of(request)),
+    )
+    job = services.jobs.get(actor, submission.job_ids[0])
+    return answer(
+        schemas.JobAnswer(message=f"Job {job.id} was created.", job=shown(job)),
+        status=201,
+        headers={"Location": f"{PATH}/{job.id}"},
+    )
+
+
+@post(
+    PATH + "/cancel/{job_id:str}",
+    status_code=200,
+    opt=EXECUTE,
+    summary="Cancel a job",
+    tags=["jobs"],
+    responses=responses(204, None, "It is cancelled.", 400, 404, 409)
+    | responses(200, schemas.JobAnswer, "The same, with `Prefer: return=representation`.")
+    | responses(202, schemas.JobAnswer, "It was asked to stop, and still runs."),
+)
+async def cancel_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+    """Cancels a job that has not ended, and abandons those that need its output.
+
+    The process of a running job is stopped; the answer comes when it has stopped. 409 when the
+    job has ended otherwise, or does so before it can be stopped.
+    """
+    services, actor = services_of(request), actor_of(request)
+    job = await ended(
+        services.completions,
+        job_id,
+        first=lambda: services.jobs.cancel(actor, job_id),
+        again=lambda: services.jobs.get(actor, job_id),
+    )
+    require_not_ended(job)
+    return cancelled(
+        request,
+        job.status is JobStatus.CANCELED,
+        lambda message: schemas.JobAnswer(message=message, job=shown(job)),
+        f"Job {job_id}",
+    )
+
+
+@delete(
+    PATH + "/{job_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a job",
+    tags=["jobs"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "It is deleted.", 404, 409, 412),
+)
+def delete_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+    """Its log goes with it, the values that it wrote stay. 409 while it has not ended."""
+    expect = expectation(request, _one)
+    services_of(request).jobs.delete(actor_of(request), job_id, expect=expect)
+    return answer(schemas.Message(message=f"Job {job_id} was deleted."))
+
+
+HANDLERS = [list_jobs, create_job, get_job, delete_job, get_job_log, cancel_job]

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 
-from litestar import get
+from litestar import delete, get, post
 from litestar.concurrency import sync_to_thread
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, answer, listed, tagged
-from scenarist.api.descriptions import responses
+from scenarist.api.answers import Answer, answer, expectation, listed, tagged
+from scenarist.api.bodies import body_of
+from scenarist.api.cancelling import cancelled, ended
+from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.paging import (
     Count,
     CreatedAfter,
@@ -21,6 +23,8 @@ from scenarist.api.paging import (
     window_of,
 )
 from scenarist.api.requests import (
+    EDIT,
+    EXECUTE,
     READ,
     AnyRequest,
     Status,
@@ -32,9 +36,10 @@ from scenarist.api.requests import (
     submits_of,
 )
 from scenarist.domain import entities
+from scenarist.domain.identifiers import SubmissionId
 from scenarist.domain.listings import SubmissionFilter
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
-from scenarist.services.submissions import SubmitOptions, Wish
+from scenarist.services.submissions import SubmitOptions, Wish, require_not_ended
 
 PATH = "/api/v1/submissions"
 
@@ -59,7 +64,7 @@ def shown(submission: entities.Submission) -> schemas.Submission:
     )
 
 
-async def submitted(
+async def submitted(  # noqa: PLR0913 - all that a submit is made of
     request: AnyRequest,
     data: schemas.Submit,
     entity_type: EntityType,
@@ -67,11 +72,13 @@ async def submitted(
     represent: Callable[[schemas.Submission], object],
     *,
     status: int,
+    retry_of: SubmissionId | None = None,
 ) -> Answer:
     """Submit an entity, wait as long as the client prefers to, and answer as it prefers.
 
     Args:
         status: The documented one: 204 goes without a body unless the client asks for it.
+        retry_of: The submission whose failed jobs shall run again, instead of all.
     """
     preferences = preferences_of(request)
     options = SubmitOptions(
@@ -81,7 +88,7 @@ async def submitted(
         idempotency_key=idempotency_key_of(request),
     )
     submission = await submits_of(request).ask(
-        Wish(actor_of(request), entity_type, entity_id, options)
+        Wish(actor_of(request), entity_type, entity_id, options, retry_of)
     )
     if preferences.wait_seconds is not None and not submission.status.is_finished:
         submission = await _ended(request, submission, preferences.wait_seconds)
@@ -139,7 +146,11 @@ def list_submissions(  # noqa: PLR0913 - query parameters
 )
 def get_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
     submission = services_of(request).submissions.get(actor_of(request), submission_id)
-    return tagged(request, schemas.OneSubmission(submission=shown(submission)))
+    return tagged(request, _one(submission))
+
+
+def _one(submission: entities.Submission) -> schemas.OneSubmission:
+    return schemas.OneSubmission(submission=shown(submission))
 
 
 async def _ended(
@@ -161,4 +172,90 @@ def _applied(is_representation: bool, wait_seconds: float | None) -> str:
     return ", ".join(parts)
 
 
-HANDLERS = [list_submissions, get_submission]
+@post(
+    PATH + "/cancel/{submission_id:str}",
+    status_code=200,
+    opt=EXECUTE,
+    summary="Cancel a submission",
+    tags=["submissions"],
+    responses=responses(204, None, "It is cancelled.", 400, 404, 409)
+    | responses(200, schemas.SubmissionAnswer, "The same, with `Prefer: return=representation`.")
+    | responses(202, schemas.SubmissionAnswer, "Jobs were asked to stop, and still run."),
+)
+async def cancel_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+    """Cancels all its jobs that have not ended, as cancelling each of them would.
+
+    409 when it has ended otherwise, or does so before its jobs can be stopped.
+    """
+    services, actor = services_of(request), actor_of(request)
+    submission = await ended(
+        services.completions,
+        submission_id,
+        first=lambda: services.submissions.cancel(actor, submission_id),
+        again=lambda: services.submissions.get(actor, submission_id),
+    )
+    require_not_ended(submission)
+    return cancelled(
+        request,
+        submission.status is SubmissionStatus.CANCELED,
+        lambda message: schemas.SubmissionAnswer(message=message, submission=shown(submission)),
+        f"Submission {submission_id}",
+    )
+
+
+@post(
+    PATH + "/retry/{submission_id:str}",
+    status_code=202,
+    opt=EXECUTE,
+    summary="Retry a submission",
+    tags=["submissions"],
+    dto=body_of(schemas.Submit),
+    response_headers=[LOCATION],
+    responses=responses(202, schemas.SubmissionAnswer, "The jobs are accepted.", 400, 404, 409),
+)
+async def retry_submission(
+    request: AnyRequest, submission_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
+) -> Answer:
+    """Makes a new submission of its jobs that failed, were cancelled or abandoned.
+
+    What these read is decided now. Headers as for a sequence.
+    """
+    services, actor = services_of(request), actor_of(request)
+    earlier = await sync_to_thread(services.submissions.get, actor, submission_id)
+    return await submitted(
+        request,
+        data,
+        earlier.entity_type,
+        earlier.entity_id,
+        lambda submission: schemas.SubmissionAnswer(
+            message=f"Submission {submission_id} is retried by {submission.id}.",
+            submission=submission,
+        ),
+        status=202,
+        retry_of=earlier.id,
+    )
+
+
+@delete(
+    PATH + "/{submission_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a submission",
+    tags=["submissions"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "It is deleted.", 404, 409, 412),
+)
+def delete_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+    """Its jobs go with it, the values that they wrote stay. 409 while it is under way."""
+    expect = expectation(request, _one)
+    services_of(request).submissions.delete(actor_of(request), submission_id, expect=expect)
+    return answer(schemas.Message(message=f"Submission {submission_id} was deleted."))
+
+
+HANDLERS = [
+    list_submissions,
+    get_submission,
+    delete_submission,
+    cancel_submission,
+    retry_submission,
+]

@@ -1,11 +1,11 @@
 """The paths of tasks."""
 
-from litestar import get, post
+from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, listed, tagged
+from scenarist.api.answers import Answer, answer, expectation, listed, tagged
 from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.paging import (
@@ -19,6 +19,7 @@ from scenarist.api.paging import (
     window_of,
 )
 from scenarist.api.requests import (
+    EDIT,
     EXECUTE,
     READ,
     AnyRequest,
@@ -93,7 +94,7 @@ def list_tasks(  # noqa: PLR0913 - query parameters
 )
 def get_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
     task = services_of(request).tasks.get(actor_of(request), task_id)
-    return tagged(request, schemas.OneTask(task=shown(task)))
+    return tagged(request, _one(task))
 
 
 @post(
@@ -126,4 +127,46 @@ async def submit_task(
     )
 
 
-HANDLERS = [list_tasks, get_task, submit_task]
+@post(
+    PATH,
+    status_code=200,
+    opt=EDIT,
+    summary="Create a task",
+    tags=["tasks"],
+    sync_to_thread=True,
+    response_headers=[LOCATION],
+    responses=responses(201, schemas.TaskCreated, "It is stored.", 400, 404)
+    | responses(200, schemas.TaskCreated, "It was there already."),
+)
+def create_task(request: AnyRequest, config_id: FromQuery[str]) -> Answer:
+    """The task of a config that no scenario owns; its data nodes are made with it."""
+    task, is_new = services_of(request).tasks.create(actor_of(request), config_id)
+    said = "was created" if is_new else "was there already"
+    return answer(
+        schemas.TaskCreated(message=f"Task {task.id} {said}.", task=shown(task)),
+        status=201 if is_new else 200,
+        headers={"Location": f"{PATH}/{task.id}"},
+    )
+
+
+@delete(
+    PATH + "/{task_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a task",
+    tags=["tasks"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "It is deleted.", 404, 409, 412),
+)
+def delete_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
+    """Its jobs go with it, its data nodes stay. 409 while a scenario or sequence has it."""
+    expect = expectation(request, _one)
+    services_of(request).tasks.delete(actor_of(request), task_id, expect=expect)
+    return answer(schemas.Message(message=f"Task {task_id} was deleted."))
+
+
+def _one(task: entities.Task) -> schemas.OneTask:
+    return schemas.OneTask(task=shown(task))
+
+
+HANDLERS = [list_tasks, create_task, get_task, delete_task, submit_task]

@@ -90,6 +90,19 @@ def cascade_of_scenarios(
     return _cascade(connection, tuple(cycle_ids), tuple(scenario_ids))
 
 
+def cascade_of_tasks(connection: Connection, task_ids: Iterable[str]) -> Cascade:
+    """Return what goes with tasks that stand alone: what was submitted of them."""
+    ids = tuple(task_ids)
+    submission_ids = tuple(
+        connection.execute(_SUBMISSIONS_OF, {"ids": ids, "task_ids": ids}).scalars()
+    )
+    return Cascade(
+        tasks=ids,
+        submissions=submission_ids,
+        jobs=jobs_of_submissions(connection, submission_ids),
+    )
+
+
 def delete_cascade(connection: Connection, cascade: Cascade) -> list[str]:
     """Delete what goes together; return the system-named files of the data nodes' values."""
     delete_submissions(connection, cascade.submissions)

@@ -1,25 +1,153 @@
 """What may be done with tasks."""
 
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from scenarist.config import ConfigRegistry, TaskConfig
+from scenarist.db import deletions, events
+from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
-from scenarist.domain.entities import Task
-from scenarist.domain.errors import NotFoundError
+from scenarist.domain.entities import Event, Task
+from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.listings import PageRequest, TaskFilter
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.vocabulary import Change, Kind
+from scenarist.services.making import Making
+from scenarist.storage.base import Written
+from scenarist.storage.kinds import discard
 
 
 class TaskService:
-    def __init__(self, database: Database) -> None:
+    """Shows tasks, makes them from the configs of a registry, and deletes them.
+
+    Args:
+        folder: Where default values go whose place the system names.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        registry: ConfigRegistry,
+        *,
+        folder: str,
+        now: Callable[[], datetime],
+        version: str,
+    ) -> None:
         self._database = database
+        self._registry = registry
+        self._folder = folder
+        self._now = now
+        self._version = version
 
     def get(self, actor: Actor, task_id: str) -> Task:
         actor.require(Permission.READ)
-        found = task_rows.find(self._database.reader, task_id)
-        if found is None:
-            raise NotFoundError(f"no task has the identifier {task_id}")
-        return found
+        return _get(self._database.reader, task_id)
 
     def list_page(self, actor: Actor, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
         actor.require(Permission.READ)
         return task_rows.page(self._database.reader, wanted, request)
+
+    def create(self, actor: Actor, config_id: str) -> tuple[Task, bool]:
+        """Return the task of a config that no scenario owns, and whether it was made just now.
+
+        Its data nodes are made as well, where there are none yet that no scenario owns.
+
+        Raises:
+            NotFoundError: No task config has the identifier; names those there are.
+        """
+        actor.require(Permission.EDIT)
+        config = self._registry.tasks.get(config_id)
+        if config is None:
+            known = ", ".join(self._registry.tasks) or "none"
+            raise NotFoundError(
+                f"no task config has the identifier {config_id!r}; there are: {known}"
+            )
+        written: list[Written] = []
+
+        def work(connection: Connection) -> tuple[Task, bool]:
+            making = Making(
+                connection=connection,
+                now=self._now(),
+                version=self._version,
+                folder=self._folder,
+                actor=actor.name,
+                written=written,
+            )
+            made = _make(making, config)
+            events.add(connection, making.changes, making.now)
+            return made
+
+        try:
+            return self._database.write(work)
+        except BaseException:
+            for item in written:
+                discard(item)
+            raise
+
+    def has_config(self, config_id: str) -> bool:
+        """Whether the application declares such a task."""
+        return config_id in self._registry.tasks
+
+    def delete(
+        self, actor: Actor, task_id: str, *, expect: Callable[[Task], None] | None = None
+    ) -> None:
+        """Delete a task that nothing refers to, with its jobs; its data nodes stay.
+
+        Raises:
+            NotFoundError: There is no such task.
+            ConflictError: A scenario or sequence has it, or a submission of it is under way.
+            ChangedError: It is not as expected.
+        """
+        actor.require(Permission.EDIT)
+        now = self._now()
+
+        def work(connection: Connection) -> None:
+            task = _get(connection, task_id)
+            if expect is not None:
+                expect(task)
+            _check_is_free(connection, task)
+            cascade = deletions.cascade_of_tasks(connection, [task_id])
+            deletions.delete_cascade(connection, cascade)
+            gone = [(Kind.TASK, task_id)]
+            gone += [(Kind.SUBMISSION, submission_id) for submission_id in cascade.submissions]
+            gone += [(Kind.JOB, job_id) for job_id in cascade.jobs]
+            changes = [
+                Event(kind=kind, id=id, change=Change.DELETED, actor=actor.name)
+                for kind, id in gone
+            ]
+            events.add(connection, changes, now)
+
+        self._database.write(work)
+
+
+def _make(making: Making, config: TaskConfig) -> tuple[Task, bool]:
+    nodes = {node.id: making.data_node(node) for node in (*config.inputs, *config.outputs)}
+    task_id = making.task(config, nodes)
+    is_new = any(change.id == task_id for change in making.changes)
+    return _get(making.connection, task_id), is_new
+
+
+def _check_is_free(connection: Connection, task: Task) -> None:
+    if task.parent_ids:
+        raise ConflictError(
+            f"task {task.id} is part of {', '.join(task.parent_ids)}; delete those first",
+            code="task_in_use",
+        )
+    under_way = submission_rows.find_under_way(connection, task.id)
+    if under_way is not None:
+        raise ConflictError(
+            f"task {task.id} has a submission under way, {under_way}; cancel it first, or delete "
+            "the task when it has ended",
+            code="submission_under_way",
+        )
+
+
+def _get(connection: Connection, task_id: str) -> Task:
+    found = task_rows.find(connection, task_id)
+    if found is None:
+        raise NotFoundError(f"no task has the identifier {task_id}")
+    return found
