@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import measure_jobs, measure_processes, measure_requests
+from bench import measure_jobs, measure_lists, measure_processes, measure_requests
 from bench.report import Row, failed, report, write_results
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -19,6 +19,7 @@ Measure = Callable[[Path], list[Row]]
 def measures(*, is_quick: bool) -> dict[str, Measure]:
     """Return the measurements by number; quick ones only try the programs out."""
     jobs, requests, processes = measure_jobs, measure_requests, measure_processes
+    lists = measure_lists
     rounds = 1 if is_quick else 3
 
     def size(full: int, quick: int) -> int:
@@ -29,6 +30,13 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         "S2": lambda folder: requests.measure_pages(
             folder, rounds=size(25, 3), many=size(100_000, 5_000)
         ),
+        "LISTS": lambda folder: lists.measure_lists(
+            folder, rounds=size(9, 2), many=size(100_000, 5_000)
+        ),
+        "CREATE": lambda folder: lists.measure_creation(
+            folder, rounds=size(15, 2), many=size(10_000, 1_000), count=size(40, 10)
+        ),
+        "EVENTS": lambda folder: lists.measure_events(folder, count=size(200, 20)),
         "S3": lambda folder: jobs.measure_submits(folder, rounds=rounds, count=size(4_000, 400)),
         "S4": lambda folder: jobs.measure_drain(folder, rounds=rounds, count=size(20_000, 2_000)),
         "S5": lambda folder: jobs.measure_one_task(folder, rounds=rounds, count=size(200, 50)),

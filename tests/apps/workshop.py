@@ -75,3 +75,44 @@ registry.configure_scenario(
 
 registry.configure_task("lonely", "pipelines:increment", start, end)
 registry.configure_task("deletable", "pipelines:nothing")
+
+tells = registry.configure_task("tells", "pipelines:tell_process", gate, opened, retries=0)
+registry.configure_scenario("telling", [tells], sequences={"all": [tells]})
+
+spoiled, sound = (registry.configure_json_data_node(name) for name in ("spoiled", "sound"))
+source = registry.configure_task("source", "pipelines:increment", start, middle)
+spoils = registry.configure_task("spoils", "pipelines:fail", middle, spoiled)
+sibling = registry.configure_task("sibling", "pipelines:increment", middle, sound)
+registry.configure_scenario(
+    "fan", [source, spoils, sibling], sequences={"all": [source, spoils, sibling]}
+)
+
+everywhere = registry.configure_json_data_node("everywhere", default_data=1, scope=Scope.GLOBAL)
+quarterly = registry.configure_task("quarterly", "pipelines:increment", everywhere, end)
+registry.configure_scenario("quarters", [quarterly], frequency=Frequency.QUARTERLY)
+
+unlike = registry.configure_task("unlike", "pipelines:unlike_json", [], middle)
+registry.configure_scenario("nans", [unlike], sequences={"all": [unlike]})
+
+scored, noted, lengthy = (
+    registry.configure_json_data_node(name) for name in ("scored", "noted", "lengthy")
+)
+kept = registry.configure_json_data_node("kept", default_path="kept.json")
+weekly = registry.configure_data_node("weekly", default_data=7, scope=Scope.CYCLE)
+weekly_sum = registry.configure_json_data_node("weekly_sum", scope=Scope.CYCLE)
+scores = registry.configure_task("scores", "pipelines:increment", given, scored)
+sums_weekly = registry.configure_task("sums_weekly", "pipelines:increment", weekly, weekly_sum)
+registry.configure_scenario(
+    "rated",
+    [scores, sums_weekly],
+    [noted, lengthy, kept],
+    frequency=Frequency.WEEKLY,
+    comparators={
+        "scored": ["pipelines:in_order", "pipelines:span"],
+        "given": "pipelines:fail",
+        "noted": "pipelines:unstorable",
+        "lengthy": "pipelines:at_length",
+    },
+    sequences={"scoring": [scores], "weekly": [sums_weekly]},
+    authorized_tags=["draft", "final"],
+)
