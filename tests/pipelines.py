@@ -1,11 +1,14 @@
 """Functions for the tasks of tests; worker processes import them by name."""
 
+import json
 import logging
 import os
 import signal
 import sys
 import time
+from collections.abc import Sized
 from pathlib import Path
+from typing import Any
 
 
 def nothing() -> None:
@@ -147,3 +150,24 @@ def span(*numbers: int) -> int:
 
 def at_length(*numbers: int) -> list[int]:
     return list(range(50_000))
+
+
+class SigningEncoder(json.JSONEncoder):
+    """Says in an object which process wrote it."""
+
+    def encode(self, o: Any) -> str:
+        return super().encode({**o, "by": os.getpid()} if isinstance(o, dict) else o)
+
+
+def read_drawer(path: str) -> Any:
+    return json.loads(Path(path).read_text())
+
+
+def write_drawer(value: Any, path: str) -> None:
+    if value == "refuse":
+        raise ValueError("the drawer is stuck")
+    Path(path).write_text(json.dumps(value))
+
+
+def row_count(table: Sized) -> int:
+    return len(table)

@@ -26,11 +26,21 @@ def test_the_option_wins_over_the_environment_and_that_over_the_file() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "is_on"), [(True, True), ("true", True), ("1", True), ("False", False), ("0", False)]
+)
+def test_a_switch_is_read_from_what_each_source_can_say(value: bool | str, is_on: bool) -> None:
+    settings = read_settings({}, {}, {"webhook_private_addresses": value})
+
+    assert settings.webhook_private_addresses is is_on
+
+
+@pytest.mark.parametrize(
     ("options", "environment", "table", "said"),
     [
         ({}, {"SCENARIST_PORT": "many"}, {}, "variable SCENARIST_PORT must be a whole number"),
         ({}, {}, {"port": "ten"}, r"\[SCENARIST\] port must be a whole number"),
         ({}, {}, {"prot": 1}, r"\[SCENARIST\] has no setting 'prot'; it has database, host"),
+        ({}, {}, {"webhook_private_addresses": "maybe"}, "must be true or false, not 'maybe'"),
         ({}, {}, {"host": 5}, r"\[SCENARIST\] host must be a text, not 5"),
         ({"port": 70_000}, {}, {}, "from 0 to 65535"),
         ({"workers": 0}, {}, {}, "at least one worker"),

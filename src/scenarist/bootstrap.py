@@ -4,7 +4,6 @@ import fcntl
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-import uvicorn
 from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
@@ -28,11 +26,14 @@ from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
+from scenarist.door import Door, open_listener
 from scenarist.executors.base import Deliver, Executor, JobRequest
 from scenarist.executors.local import LocalExecutor
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.bundle import Services
 from scenarist.services.cancelling import Canceller
+from scenarist.services.changes import ChangeService, News
+from scenarist.services.comparisons import ComparisonService
 from scenarist.services.completions import Completions
 from scenarist.services.computations import (
     LONGEST_SECONDS,
@@ -40,19 +41,26 @@ from scenarist.services.computations import (
     Compute,
     Computed,
 )
+from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
+from scenarist.services.edits import EditService
+from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
+from scenarist.services.recording import Recorder
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
+from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
+from scenarist.services.values import ValueService
 from scenarist.settings import LogFormat, Settings, storage_folder
+from scenarist.webhooks.dispatcher import Dispatcher
+from scenarist.webhooks.sending import Sender
 
 REQUEST_THREADS = 16
 """Threads that run the synchronous handlers; each holds one connection for reads."""
 
-_GRACE_SECONDS = 5
 _DEMO = "scenarist.demo.app"
 
 
@@ -134,6 +142,7 @@ def open_server(
             )
             stack.callback(orchestrator.stop)
             orchestrator.start(executor)
+            _send_webhooks(stack, database, settings, now)
         else:
             orchestrator.attach(make_executor(orchestrator.deliver))
         yield Server(
@@ -165,23 +174,14 @@ def serve(
     check_apart(app)
     configure_logging(settings.log_format)
     with ExitStack() as stack:
-        listener = stack.enter_context(_listener(settings))
+        listener = stack.enter_context(open_listener(settings.host, settings.port))
         server = stack.enter_context(open_server(application, settings))
         threads = stack.enter_context(ThreadPoolExecutor(REQUEST_THREADS, "request"))
         set_asyncio_executor(threads)
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
         address = f"http://{host}:{port}"
-        door = uvicorn.Server(
-            uvicorn.Config(
-                server.asgi,
-                http="httptools",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=_GRACE_SECONDS,
-            )
-        )
+        door = Door(server.asgi, hang_up=server.services.news.end)
         # Uvicorn takes signals while it runs, and raises them once more when it has stopped. Before
         # and after, they must neither be lost nor keep what follows from running.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -274,21 +274,52 @@ def _services(  # noqa: PLR0913 - all that services are made of
         wake=orchestrator.wake,
         announce=completions.announce,
     )
+    recorder = Recorder(database, now=now, wake=orchestrator.wake)
     version = resolve(registry.core.version_number or "latest")
     return Services(
+        cycles=CycleService(database, now=now, zone=settings.zone),
         scenarios=ScenarioService(
             database, registry, folder=folder, now=now, version=version, zone=settings.zone
         ),
+        comparisons=ComparisonService(
+            database, registry, _compute_with(orchestrator), folder=folder, now=now
+        ),
         sequences=SequenceService(database, now=now, version=version),
         tasks=TaskService(database, registry, folder=folder, now=now, version=version),
-        data_nodes=DataNodeService(database, folder=folder, now=now, wake=orchestrator.wake),
+        data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
+        values=ValueService(
+            database, recorder, _compute_with(orchestrator), folder=folder, now=now
+        ),
+        files=FileService(database, recorder, folder=folder, now=now),
+        edits=EditService(database),
         submissions=SubmissionService(
             database, canceller, now=now, wake=orchestrator.wake, version=version
         ),
         jobs=JobService(database, canceller, now=now),
+        subscribers=SubscriberService(
+            database, now=now, may_be_private=settings.webhook_private_addresses
+        ),
+        changes=ChangeService(database),
+        news=_news(database),
         completions=completions,
         health=HealthService(database, is_orchestrating=lambda: orchestrator.is_running),
     )
+
+
+def _news(database: Database) -> News:
+    news = News()
+    database.on_commit(news.announce)
+    return news
+
+
+def _send_webhooks(
+    stack: ExitStack, database: Database, settings: Settings, now: Callable[[], datetime]
+) -> None:
+    sender = Sender(now=now, may_be_private=settings.webhook_private_addresses)
+    dispatcher = Dispatcher(database, sender, now=now)
+    database.on_commit(dispatcher.wake)
+    stack.callback(dispatcher.stop)
+    dispatcher.start()
 
 
 def _compute_with(orchestrator: Orchestrator) -> Compute:
@@ -358,18 +389,3 @@ def _lock(stack: ExitStack, file: Path) -> None:
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
-
-
-@contextmanager
-def _listener(settings: Settings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except OSError as error:
-            raise UnavailableError(
-                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
-                "stop what listens there, or choose another --port"
-            ) from error
-        yield listener

@@ -32,6 +32,9 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     workers: Annotated[int | None, Parameter(show_default=False)] = None,
     time_zone: Options = None,
     log_format: Annotated[Literal["text", "json"] | None, Parameter(show_default=False)] = None,
+    webhook_private_addresses: Annotated[
+        bool | None, Parameter(show_default=False, negative="")
+    ] = None,
 ) -> None:
     """Serve an application over REST and run its jobs.
 
@@ -44,6 +47,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
         workers: How many jobs run at the same time [the number of cores].
         time_zone: The time zone whose midnights start and end cycles [UTC].
         log_format: How the server logs [text].
+        webhook_private_addresses: Whether webhooks may be sent to private addresses [no].
     """
     from scenarist import bootstrap
     from scenarist.config import load_app, resolve
@@ -59,6 +63,7 @@ def serve(  # noqa: PLR0913 - one parameter for each option
             "workers": workers,
             "time_zone": time_zone,
             "log_format": log_format,
+            "webhook_private_addresses": webhook_private_addresses,
         },
         os.environ,
         resolve({"workers": loaded.registry.jobs.max_nb_of_workers, **loaded.registry.settings}),

@@ -11,6 +11,8 @@ from scenarist.domain.errors import InvalidError
 
 LogFormat = Literal["text", "json"]
 
+_SWITCH = {"true": True, "1": True, "false": False, "0": False}
+
 
 def _setting(default: Any, sentence: str) -> Any:
     return field(default=default, metadata={"sentence": sentence})
@@ -34,6 +36,9 @@ class Settings:
     )
     time_zone: str = _setting("UTC", "The time zone whose midnights start and end cycles.")
     log_format: LogFormat = _setting("text", "How the server logs: `text` or `json`.")
+    webhook_private_addresses: bool = _setting(
+        False, "Whether webhooks may be sent to private addresses."
+    )
 
     @property
     def zone(self) -> ZoneInfo:
@@ -78,9 +83,20 @@ def _read(name: str, value: Any, source: str) -> Any:
             return int(value)
         except (TypeError, ValueError):
             raise InvalidError(f"{source} must be a whole number, not {value!r}") from None
+    if name == "webhook_private_addresses":
+        return _read_switch(value, source)
     if not isinstance(value, str):
         raise InvalidError(f"{source} must be a text, not {value!r}")
     return value
+
+
+def _read_switch(value: Any, source: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    try:
+        return _SWITCH[str(value).lower()]
+    except KeyError:
+        raise InvalidError(f"{source} must be true or false, not {value!r}") from None
 
 
 def _checked(settings: Settings) -> Settings:

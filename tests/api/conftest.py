@@ -17,3 +17,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServer]:
 def chain(server: StartedServer) -> dict[str, Any]:
     """A new scenario of two tasks in a row."""
     return server.create("chain")
+
+
+@pytest.fixture(scope="session")
+def shelves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServer]:
+    """A started server with data nodes of every kind of storage."""
+    with StartedServer(tmp_path_factory.mktemp("shelves"), app="shelf.py") as started:
+        yield started
+
+
+@pytest.fixture
+def shelf(shelves: StartedServer) -> dict[str, str]:
+    """New data nodes of that server by config, none of them written yet."""
+    nodes: dict[str, str] = shelves.create("shelf")["node_of"]
+    return nodes

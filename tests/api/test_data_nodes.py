@@ -40,7 +40,7 @@ def test_what_is_written_is_read(server: StartedServer, chain: dict[str, Any], v
 
     written = server.http.put(f"{PATH}/{node}/write", content=json.dumps(value))
 
-    assert written.json() == {"message": f"Data node {node} was successfully written."}
+    assert written.json()["message"] == f"Data node {node} was successfully written."
     assert read(server, node).json() == {"data": value}
 
 

@@ -68,7 +68,13 @@ class PathMachine(RuleBasedStateMachine):
         return None if found is None else str(found["id"])
 
     @initialize()
+    def create_the_first_scenario(self) -> None:
+        self.create_scenario()
+
     @rule()
+    def create_another_scenario(self) -> None:
+        self.create_scenario()
+
     def create_scenario(self) -> None:
         made = self.server.create("chain")
         self.scenarios[made["id"]] = ModelScenario(

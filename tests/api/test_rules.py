@@ -17,7 +17,7 @@ def test_an_unknown_path_is_a_404_problem(server: StartedServer) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/sequences", "/api/v1/sequences/SEQUENCE_x/"])
 def test_a_wrong_method_is_405_with_the_right_ones(server: StartedServer, path: str) -> None:
-    response = server.http.patch(path, json={})
+    response = server.http.put(path, json={})
 
     assert response.status_code == 405
     assert "GET" in response.headers["allow"]

@@ -113,6 +113,6 @@ registry.configure_scenario(
         "noted": "pipelines:unstorable",
         "lengthy": "pipelines:at_length",
     },
-    sequences={"scoring": [scores], "weekly": [sums_weekly]},
+    sequences={"scoring": [scores], "summing": [sums_weekly]},
     authorized_tags=["draft", "final"],
 )

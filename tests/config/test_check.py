@@ -91,15 +91,6 @@ def test_an_id_is_used_in_one_family_only() -> None:
             {},
             ("storage_type", "unknown storage type 'cvs'; did you mean 'csv'? known are pickle"),
         ),
-        (
-            "excel",
-            {},
-            (
-                "storage_type",
-                "storage type 'excel' is not available in this version; "
-                "use one of pickle, csv, json, parquet, in_memory",
-            ),
-        ),
         ("csv", {"exposed_type": "modin"}, ("exposed_type", "unknown type 'modin'; use pandas")),
         ("csv", {"exposed_type": "json:nope"}, ("exposed_type", "there is no 'nope' in 'json'")),
         ("csv", {"has_header": "True"}, ("has_header", "'True' is not true or false")),
@@ -117,45 +108,6 @@ def test_a_storage_gets_properties_that_it_can_use(
 
     assert only[0] == f"DATA_NODE.node.{problem[0]}"
     assert only[1].startswith(problem[1])
-
-
-@pytest.mark.parametrize(
-    ("storage_type", "properties", "missing"),
-    [
-        ("sql_table", {"db_engine": "sqlite"}, ["db_name", "table_name"]),
-        (
-            "sql_table",
-            {"db_name": "plant", "db_engine": "mysql", "table_name": "plan"},
-            ["db_username", "db_password"],
-        ),
-        (
-            "sql",
-            {"db_name": "plant", "db_engine": "sqlite"},
-            ["read_query", "write_query_builder"],
-        ),
-        ("mongo_collection", {"db_name": "plant"}, ["collection_name"]),
-        (
-            "s3_object",
-            {},
-            [
-                "aws_access_key",
-                "aws_secret_access_key",
-                "aws_s3_bucket_name",
-                "aws_s3_object_key",
-            ],
-        ),
-        ("generic", {}, ["read_fct"]),
-    ],
-)
-def test_each_required_property_that_is_missing_is_named(
-    storage_type: str, properties: Mapping[str, Any], missing: list[str]
-) -> None:
-    problems = problems_of(lambda r: r.configure_data_node("node", storage_type, **properties))
-
-    assert [where for where, _ in problems] == [
-        "DATA_NODE.node.storage_type",
-        *(f"DATA_NODE.node.{key}" for key in missing),
-    ]
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,6 @@ def test_only_what_this_machine_lacks_is_wrong_with_the_documented_example(
     problems = registry.check()
 
     assert [problem.where for problem in problems] == [
-        "config.toml: DATA_NODE.production_plan.storage_type",
         "config.toml: TASK.fit.function",
         "config.toml: TASK.project.function",
         "config.toml: TASK.schedule_lines.function",

@@ -1,5 +1,6 @@
 """What happens to jobs, told as stories; steps are taken by hand and the clock is moved."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -258,16 +259,25 @@ def test_a_data_node_that_a_job_will_write_cannot_be_written_by_hand(world: Worl
     assert world.value(middle) == 5
 
 
-def test_a_file_with_a_name_is_not_replaced_while_an_earlier_job_has_still_to_read_it(
-    world: World, tmp_path: Path
+def as_a_file(folder: Path) -> dict[str, object]:
+    return {"default_path": str(folder / "named.p")}
+
+
+def as_a_table(folder: Path) -> dict[str, object]:
+    place = {"sqlite_folder_path": str(folder), "db_name": "outside", "table_name": "named"}
+    return {"storage_type": "sql_table", "db_engine": "sqlite", **place}
+
+
+@pytest.mark.parametrize("somewhere", [as_a_file, as_a_table])
+def test_what_has_one_place_is_not_replaced_while_an_earlier_job_has_still_to_read_it(
+    world: World, tmp_path: Path, somewhere: Callable[[Path], dict[str, object]]
 ) -> None:
     def build(draft: Draft) -> tuple[TaskId, TaskId, DataNodeId]:
-        path = str(tmp_path / "named.p")
-        start, named = draft.node("start", 1), draft.node("named", default_path=path)
+        start, named = draft.node("start", [{"n": 1}]), draft.node("named", **somewhere(tmp_path))
         end = draft.node("end")
         return (
-            draft.task("writes", "increment", [start], [named]),
-            draft.task("reads", "increment", [named], [end]),
+            draft.task("writes", "same", [start], [named]),
+            draft.task("reads", "row_count", [named], [end]),
             end,
         )
 
@@ -282,7 +292,7 @@ def test_a_file_with_a_name_is_not_replaced_while_an_earlier_job_has_still_to_re
     assert world.jobs(writer)[0].waiting_for == reader.job_ids
     world.run_all()
     assert world.statuses(writer) == [COMPLETED]
-    assert world.value(end) == 3
+    assert world.value(end) == 1
 
 
 def test_a_late_outcome_of_a_lost_attempt_changes_nothing(world: World) -> None:

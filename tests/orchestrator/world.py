@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from builders import Clock, Draft
 from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import edits as edit_rows
 from scenarist.db import jobs as job_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Job, Submission
@@ -22,9 +23,11 @@ from scenarist.executors.base import Deliver, JobOutcome, JobRequest
 from scenarist.executors.runner import run
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.cancelling import Canceller
-from scenarist.services.data_nodes import DataNodeService
+from scenarist.services.computations import Computation, Computed
 from scenarist.services.jobs import JobService
+from scenarist.services.recording import Recorder
 from scenarist.services.submissions import SubmissionService, SubmitOptions, Wish
+from scenarist.services.values import ValueService
 
 T = TypeVar("T")
 
@@ -68,6 +71,10 @@ class HandExecutor:
         return outcome
 
 
+def _no_worker(computation: Computation) -> Computed:
+    raise AssertionError("no value of these tests needs a worker")
+
+
 class World:
     def __init__(self, database: Database, clock: Clock, folder: Path) -> None:
         self.database = database
@@ -85,8 +92,12 @@ class World:
             database, self.canceller, now=clock, wake=lambda: None, version="test"
         )
         self.job_service = JobService(database, self.canceller, now=clock)
-        self.data_nodes = DataNodeService(
-            database, folder=str(folder), now=clock, wake=lambda: None
+        self.data_nodes = ValueService(
+            database,
+            Recorder(database, now=clock, wake=lambda: None),
+            _no_worker,
+            folder=str(folder),
+            now=clock,
         )
         self.executor = HandExecutor(lambda outcomes: self.orchestrator.deliver(outcomes))
         self.orchestrator = self.new_orchestrator()
@@ -175,8 +186,11 @@ class World:
         return self.submissions.get(ANYONE, submission.id)
 
     def value(self, data_node_id: str) -> object:
-        edit = data_node_rows.find_last_edit(self.database.reader, data_node_id)
-        if edit is None:
+        node = data_node_rows.find(self.database.reader, data_node_id)
+        assert node is not None
+        if node.last_edit_id is None:
             return None
+        edit = edit_rows.find(self.database.reader, data_node_id, node.last_edit_id)
+        assert edit is not None
         assert edit.content is not None
         return pickle.loads(edit.content)

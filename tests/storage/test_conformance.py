@@ -6,7 +6,7 @@ import resource
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
+from scenarist.domain.selections import Condition, Selection
+from scenarist.domain.vocabulary import FilterOperator
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.kinds import discard, find_storage, publish, read_json
 
@@ -37,6 +39,7 @@ class Kind:
     small: Any
     large: Any
     small_json: Any
+    properties: dict[str, Any] = field(default_factory=dict)
 
 
 FRAME = pd.DataFrame({"city": ["Oslo", "Rome"], "days": [3, 5]})
@@ -47,8 +50,19 @@ IN_MEMORY = Kind("in_memory", {"a": (1, 2)}, bytes(INLINE_LIMIT), {"a": [1, 2]})
 JSON = Kind("json", {"a": [1, "é"]}, list(range(30_000)), {"a": [1, "é"]})
 CSV = Kind("csv", FRAME, pd.DataFrame({"noise": NOISE}), FRAME_JSON)
 PARQUET = Kind("parquet", FRAME, pd.DataFrame({"noise": NOISE}), FRAME_JSON)
+EXCEL = Kind(
+    "excel", FRAME, pd.DataFrame({"noise": NOISE[:5_000]}), FRAME_JSON, {"sheet_name": "Plan"}
+)
 
-WITH_FILES = [PICKLE, JSON, CSV, PARQUET]
+SAFE = [JSON, CSV, PARQUET, EXCEL]
+WITH_FILES = [PICKLE, *SAFE]
+every_safe_kind = pytest.mark.parametrize("kind", SAFE, ids=lambda kind: kind.storage_type)
+every_table = pytest.mark.parametrize(
+    "kind", [CSV, PARQUET, EXCEL], ids=lambda kind: kind.storage_type
+)
+every_other_kind = pytest.mark.parametrize(
+    "kind", [PICKLE, IN_MEMORY], ids=lambda kind: kind.storage_type
+)
 every_kind = pytest.mark.parametrize(
     "kind", [*WITH_FILES, IN_MEMORY], ids=lambda kind: kind.storage_type
 )
@@ -63,7 +77,7 @@ def a_target(kind: Kind, folder: Path, *, edit_id: str = "EDIT_1", **properties:
         edit_id=edit_id,
         storage_type=kind.storage_type,
         folder=str(folder),
-        properties=properties,
+        properties={**kind.properties, **properties},
     )
 
 
@@ -78,7 +92,7 @@ def read(kind: Kind, written: Written, **properties: Any) -> Any:
 def a_place(kind: Kind, written: Written, **properties: Any) -> Place:
     return Place(
         storage_type=kind.storage_type,
-        properties=properties,
+        properties={**kind.properties, **properties},
         uri=written.uri,
         content=written.content,
     )
@@ -127,6 +141,7 @@ def test_large_value_comes_back(kind: Kind, tmp_path: Path) -> None:
         (JSON, "jsons/DATANODE_plan_1/EDIT_1.json"),
         (CSV, "csvs/DATANODE_plan_1/EDIT_1.csv"),
         (PARQUET, "parquets/DATANODE_plan_1/EDIT_1.parquet"),
+        (EXCEL, "excels/DATANODE_plan_1/EDIT_1.xlsx"),
     ],
 )
 def test_large_value_lies_in_a_file_of_its_edit(kind: Kind, file: str, tmp_path: Path) -> None:
@@ -294,6 +309,11 @@ def test_file_in_another_format_is_invalid_and_named(kind: Kind, tmp_path: Path)
 
 
 @every_kind
+def test_value_lies_in_a_file_or_row_of_ours(kind: Kind) -> None:
+    assert not find_storage(kind.storage_type).is_external
+
+
+@every_kind
 def test_json_data_is_written_and_read_again(kind: Kind, tmp_path: Path) -> None:
     storage = find_storage(kind.storage_type)
 
@@ -302,14 +322,14 @@ def test_json_data_is_written_and_read_again(kind: Kind, tmp_path: Path) -> None
     assert json.loads(written.rendition) == FRAME_JSON
 
 
-@pytest.mark.parametrize("kind", [JSON, CSV, PARQUET], ids=lambda kind: kind.storage_type)
+@every_safe_kind
 def test_whole_value_is_read_as_json(kind: Kind, tmp_path: Path) -> None:
     written = write(kind, kind.small, a_target(kind, tmp_path))
 
     assert json.loads(read_json(a_place(kind, written))) == kind.small_json
 
 
-@pytest.mark.parametrize("kind", [JSON, CSV, PARQUET], ids=lambda kind: kind.storage_type)
+@every_safe_kind
 def test_missing_file_read_as_json_is_not_found(kind: Kind, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="gone"):
         read_json(Place(storage_type=kind.storage_type, uri=str(tmp_path / "gone")))
@@ -318,7 +338,8 @@ def test_missing_file_read_as_json_is_not_found(kind: Kind, tmp_path: Path) -> N
 @every_kind_with_files
 def test_readers_see_whole_values_while_others_are_published(kind: Kind, tmp_path: Path) -> None:
     path = str(tmp_path / "plan.dat")
-    values: list[Any] = [pd.DataFrame({"n": [number] * 5_000}) for number in range(20)]
+    height = 300 if kind is EXCEL else 5_000
+    values: list[Any] = [pd.DataFrame({"n": [number] * height}) for number in range(20)]
     if kind.storage_type == "json":
         values = [frame["n"].tolist() for frame in values]
     written = write(kind, values[0], a_target(kind, tmp_path, path=path, edit_id="EDIT_first"))
@@ -387,3 +408,139 @@ def test_small_value_is_published_and_discarded_without_effect(kind: Kind, tmp_p
     discard(written)
 
     assert is_same(read(kind, written), kind.small)
+
+
+def append(kind: Kind, value: object, target: Target, present: Written | None) -> Written:
+    place = None if present is None else a_place(kind, present)
+    return find_storage(kind.storage_type).append(value, target, place)
+
+
+@every_other_kind
+def test_storage_that_cannot_append_says_what_to_do(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, kind.small, a_target(kind, tmp_path))
+
+    assert not find_storage(kind.storage_type).can_append
+    with pytest.raises(InvalidError, match=f"'{kind.storage_type}' cannot append; read the value"):
+        append(kind, kind.small, a_target(kind, tmp_path, edit_id="EDIT_2"), written)
+
+
+@every_table
+def test_appended_rows_come_below_in_a_new_value(kind: Kind, tmp_path: Path) -> None:
+    old = write(kind, kind.small, a_target(kind, tmp_path))
+
+    new = append(kind, kind.small, a_target(kind, tmp_path, edit_id="EDIT_2"), old)
+
+    assert is_same(read(kind, new), pd.concat([FRAME, FRAME], ignore_index=True))
+    assert is_same(read(kind, old), FRAME)
+    assert json.loads(new.rendition) == FRAME_JSON * 2
+    assert new.python_type == "pandas.DataFrame"
+
+
+@every_safe_kind
+def test_value_appended_to_nothing_is_the_value(kind: Kind, tmp_path: Path) -> None:
+    written = append(kind, kind.small, a_target(kind, tmp_path), None)
+
+    assert is_same(read(kind, written), kind.small)
+
+
+@every_table
+def test_large_table_gains_rows_in_a_file_of_the_new_edit(kind: Kind, tmp_path: Path) -> None:
+    old = write(kind, kind.large, a_target(kind, tmp_path))
+
+    new = append(kind, kind.large[:2], a_target(kind, tmp_path, edit_id="EDIT_2"), old)
+
+    assert new.uri != old.uri
+    assert is_same(read(kind, old), kind.large)
+    assert is_same(read(kind, new), pd.concat([kind.large, kind.large[:2]], ignore_index=True))
+
+
+@every_table
+def test_file_of_the_user_gains_rows_only_when_published(kind: Kind, tmp_path: Path) -> None:
+    path = str(tmp_path / "plan.dat")
+    old = write(kind, kind.small, a_target(kind, tmp_path, path=path, edit_id="EDIT_1"))
+    publish(old)
+
+    new = append(kind, kind.small, a_target(kind, tmp_path, path=path, edit_id="EDIT_2"), old)
+
+    assert is_same(read(kind, new), FRAME)
+    publish(new)
+    assert json.loads(read_json(a_place(kind, new))) == FRAME_JSON * 2
+
+
+@every_table
+def test_columns_of_the_table_decide_where_cells_go(kind: Kind, tmp_path: Path) -> None:
+    old = write(kind, kind.small, a_target(kind, tmp_path))
+
+    new = append(
+        kind,
+        [{"days": 1, "city": "Kyiv"}, {"city": "Bern"}],
+        a_target(kind, tmp_path, edit_id="EDIT_2"),
+        old,
+    )
+
+    assert json.loads(read_json(a_place(kind, new))) == [
+        *FRAME_JSON,
+        {"city": "Kyiv", "days": 1},
+        {"city": "Bern", "days": None},
+    ]
+
+
+@every_table
+def test_rows_without_names_go_by_position(kind: Kind, tmp_path: Path) -> None:
+    old = write(kind, kind.small, a_target(kind, tmp_path))
+
+    new = append(kind, [["Kyiv", 1]], a_target(kind, tmp_path, edit_id="EDIT_2"), old)
+
+    rows = json.loads(read_json(a_place(kind, new)))
+    assert rows == [*FRAME_JSON, {"city": "Kyiv", "days": 1}]
+
+
+@every_table
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([{"city": "Kyiv", "sea": 1}], "no column 'sea'; its columns are 'city', 'days'"),
+        ([["Kyiv"]], "no column '0'; its columns are 'city', 'days'"),
+        (pd.DataFrame([[1, 2]], columns=["days", "days"]), "two columns have the same name"),
+        (5, "keeps tables"),
+        (Unwritable(), "keeps tables"),
+    ],
+)
+def test_rows_that_the_table_cannot_take_are_refused(
+    kind: Kind, value: object, message: str, tmp_path: Path
+) -> None:
+    old = write(kind, kind.small, a_target(kind, tmp_path))
+
+    with pytest.raises(InvalidError, match=message):
+        append(kind, value, a_target(kind, tmp_path, edit_id="EDIT_2"), old)
+
+
+@every_table
+def test_table_without_columns_takes_those_of_the_first_rows(kind: Kind, tmp_path: Path) -> None:
+    old = write(kind, pd.DataFrame(), a_target(kind, tmp_path))
+
+    new = append(kind, kind.small, a_target(kind, tmp_path, edit_id="EDIT_2"), old)
+
+    assert json.loads(read_json(a_place(kind, new))) == FRAME_JSON
+
+
+@every_safe_kind
+def test_nothing_is_appended_to_a_file_that_is_gone(kind: Kind, tmp_path: Path) -> None:
+    place = Place(
+        storage_type=kind.storage_type, properties=kind.properties, uri=str(tmp_path / "gone")
+    )
+
+    with pytest.raises(NotFoundError, match="gone"):
+        find_storage(kind.storage_type).append(kind.small, a_target(kind, tmp_path), place)
+
+
+@every_safe_kind
+def test_selected_rows_are_read_as_json(kind: Kind, tmp_path: Path) -> None:
+    written = write(kind, FRAME_JSON, a_target(kind, tmp_path))
+    condition = Condition(key="days", operator=FilterOperator.GREATER_THAN, value=3)
+
+    text = read_json(
+        a_place(kind, written), Selection(conditions=(condition,), columns=("city",), limit=1)
+    )
+
+    assert text == '[{"city":"Rome"}]'

@@ -142,3 +142,56 @@ def test_file_that_is_not_json_is_invalid(content: bytes, tmp_path: Path) -> Non
 
     with pytest.raises(InvalidError, match=r"capacity\.json cannot be read as json"):
         read_json(Place(storage_type="json", uri=str(path)))
+
+
+def append(content: bytes, value: object, **properties: str) -> bytes | None:
+    target = Target(
+        data_node_id="DATANODE_capacity_1",
+        edit_id="EDIT_2",
+        storage_type="json",
+        folder="unused",
+        properties=properties,
+    )
+    return find_storage("json").append(value, target, a_place(content, **properties)).content
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([2, 3], b"[1, 2, 3]"),
+        ((2, 3), b"[1, 2, 3]"),
+        ([], b"[1]"),
+        (2, b"[1, 2]"),
+        ({"a": 2}, b'[1, {"a": 2}]'),
+        (None, b"[1, null]"),
+    ],
+)
+def test_list_gains_the_items_of_a_list_or_one_item(value: object, expected: bytes) -> None:
+    assert append(b"[1]", value) == expected
+
+
+def test_object_gains_and_replaces_entries() -> None:
+    assert append(b'{"a": 1, "b": 2}', {"b": 3, "c": 4}) == b'{"a": 1, "b": 3, "c": 4}'
+
+
+@pytest.mark.parametrize("content", [b"5", b'"text"', b"null", b"true"])
+def test_nothing_is_appended_to_what_is_neither_list_nor_object(content: bytes) -> None:
+    with pytest.raises(InvalidError, match="only to a list or an object can something be appended"):
+        append(content, [1])
+
+
+def test_only_an_object_is_appended_to_an_object() -> None:
+    with pytest.raises(InvalidError, match=r"only an object .* it was given a list"):
+        append(b"{}", [1])
+
+
+def test_append_needs_the_encoder_and_never_the_decoder() -> None:
+    codecs = {**CODECS, "decoder": "no_such_module:Decoder"}
+
+    new = append(b'[{"date": "2026-07-01"}]', datetime.date(2026, 7, 2), **codecs)
+
+    assert new == b'[{"date": "2026-07-01"}, {"date": "2026-07-02"}]'
+
+
+def test_numbers_that_json_lacks_are_still_there_after_an_append() -> None:
+    assert append(b"[NaN, 1180591620717411303424]", 1) == b"[NaN, 1180591620717411303424, 1]"

@@ -7,8 +7,14 @@ import sys
 import pytest
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES
 from scenarist.storage.base import Place
 from scenarist.storage.kinds import find_storage, read_json
+
+KNOWN = (
+    *("csv", "excel", "generic", "in_memory", "json", "mongo_collection"),
+    *("parquet", "pickle", "s3_object", "sql", "sql_table"),
+)
 
 
 @pytest.mark.parametrize("storage_type", ["pickle", "in_memory"])
@@ -19,23 +25,34 @@ def test_pickle_is_never_read_as_json(storage_type: str) -> None:
         read_json(place)
 
 
+def test_the_external_types_are_those_whose_storages_say_so() -> None:
+    external = {name for name in KNOWN if find_storage(name).is_external}
+
+    assert external == EXTERNAL_STORAGE_TYPES
+
+
 @pytest.mark.parametrize(
     ("storage_type", "is_safe"),
-    [("pickle", False), ("in_memory", False), ("json", True), ("csv", True), ("parquet", True)],
+    [
+        *(("pickle", False), ("in_memory", False), ("generic", False)),
+        *(("json", True), ("csv", True), ("parquet", True), ("excel", True)),
+        *(("sql_table", False), ("sql", False), ("mongo_collection", False), ("s3_object", False)),
+    ],
 )
 def test_only_kinds_that_run_no_code_are_safe(storage_type: str, is_safe: bool) -> None:
     assert find_storage(storage_type).is_safe is is_safe
 
 
 def test_unknown_storage_type_is_refused_with_those_known() -> None:
-    with pytest.raises(InvalidError, match="known are csv, in_memory, json, parquet, pickle"):
+    with pytest.raises(InvalidError, match=f"known are {', '.join(KNOWN)}"):
         find_storage("floppy")
 
 
-def test_importing_the_storages_brings_in_no_table_library() -> None:
+def test_importing_the_storages_brings_in_no_library_of_theirs() -> None:
     program = (
         "import sys, scenarist.storage.kinds\n"
-        "print([name for name in ('pandas', 'numpy', 'pyarrow') if name in sys.modules])"
+        "names = ('pandas', 'pyarrow', 'openpyxl', 'sqlalchemy', 'pymongo', 'fsspec', 's3fs')\n"
+        "print([name for name in names if name in sys.modules])"
     )
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -113,3 +113,99 @@ def test_path_that_looks_like_a_partition_adds_no_column(tmp_path: Path) -> None
 def test_column_of_mixed_types_is_refused() -> None:
     with pytest.raises(InvalidError, match="column a"):
         write([{"a": 1}, {"a": "x"}])
+
+
+def append(old: Written, value: object, **properties: Any) -> Any:
+    """Return the table that comes of it."""
+    target = Target(
+        data_node_id="DATANODE_demand_1",
+        edit_id="EDIT_2",
+        storage_type="parquet",
+        folder="unused",
+        properties=properties,
+    )
+    storage = find_storage("parquet")
+    place = Place(storage_type="parquet", content=old.content, properties=properties)
+    new = storage.append(value, target, place)
+    return storage.read(Place(storage_type="parquet", content=new.content))
+
+
+TYPED = pd.DataFrame(
+    {
+        "count": [1, 2**60 + 1],
+        "small": pd.array([1, 2], dtype="int8"),
+        "part": [1.5, 2.0],
+        "name": ["x", "y"],
+        "truth": [True, False],
+        "at": pd.to_datetime(["2026-07-01", "2026-07-02"]),
+        "utc": pd.to_datetime(["2026-07-01", "2026-07-02"], utc=True),
+        "deep": [[1], [2]],
+    }
+)
+
+
+def test_columns_keep_their_types_when_rows_are_appended() -> None:
+    row = {
+        "count": 3,
+        "small": 3,
+        "part": 4,
+        "name": "z",
+        "truth": True,
+        "at": "2026-07-03",
+        "utc": "2026-07-03T02:00:00+02:00",
+        "deep": [3],
+    }
+
+    frame = append(write(TYPED), [row])
+
+    assert frame.dtypes.astype(str).to_dict() == TYPED.dtypes.astype(str).to_dict()
+    assert frame["at"].tolist()[2] == pd.Timestamp("2026-07-03")
+    assert frame["utc"].tolist()[2] == pd.Timestamp("2026-07-03", tz="UTC")
+    assert frame["count"].tolist() == [1, 2**60 + 1, 3]
+
+
+def test_cells_that_the_new_rows_lack_are_null_and_the_others_as_they_were() -> None:
+    frame = append(write(TYPED), [{"part": 1.0}, {"name": None}])
+
+    assert frame["count"].tolist()[:2] == [1, 2**60 + 1]
+    assert frame["truth"].tolist()[:2] == [True, False]
+    assert frame.drop(columns="part").iloc[2:].isna().to_numpy().all()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"count": "3"}, "column 'count' holds numbers; text cannot be appended to it"),
+        ({"name": 3}, "column 'name' holds text; numbers cannot be appended to it"),
+        ({"truth": 1}, "column 'truth' holds true and false; numbers cannot"),
+        ({"count": 1.5}, "column 'count' is of type int64; what is appended does not fit"),
+        ({"count": 2**70}, "column 'count' is of type int64; what is appended does not fit"),
+        ({"small": 300}, "column 'small' is of type int8; what is appended does not fit"),
+        ({"small": -1, "count": -1.5}, "column 'count' is of type int64"),
+        ({"at": "soon"}, r"column 'at' is of type datetime64\[us\]; what is appended does not fit"),
+        ({"deep": "x"}, "cannot be written as parquet"),
+    ],
+)
+def test_cell_of_another_type_than_its_column_is_not_appended(
+    row: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidError, match=message):
+        append(write(TYPED), [row])
+
+
+def test_rows_are_appended_to_the_whole_table_whatever_part_of_it_is_read() -> None:
+    old = write([{"a": 1, "b": 2}])
+
+    frame = append(old, [{"a": 3, "b": 4}], read_kwargs={"columns": ["b"]})
+
+    assert frame.to_dict("list") == {"a": [1, 3], "b": [2, 4]}
+
+
+def test_table_with_an_index_takes_rows_with_the_same_index() -> None:
+    old = write(pd.DataFrame({"a": [1]}, index=pd.Index(["x"], name="key")))
+
+    frame = append(old, pd.DataFrame({"a": [2]}, index=pd.Index(["y"], name="key")))
+
+    assert frame["a"].to_dict() == {"x": 1, "y": 2}
+    with pytest.raises(InvalidError, match="the table has the index 'key'; append a DataFrame"):
+        append(old, [{"a": 2}])

@@ -87,14 +87,27 @@ def tag_of(text: bytes) -> str:
     return f'"{blake2b(text, digest_size=12).hexdigest()}"'
 
 
+def with_tag(content: object, *, headers: Mapping[str, str] | None = None) -> Answer:
+    """Answer a change with what a GET would show now, and with its tag."""
+    text = _encoder.encode(content)
+    return Answer(text, headers={"ETag": tag_of(text), **(headers or {})})
+
+
 def tagged(request: Request[Any, Any, Any], body: bytes | object) -> Answer:
     """Answer a GET of one entity: with an ETag, and 304 when the client has it already."""
     text = body if isinstance(body, bytes) else _encoder.encode(body)
     tag = tag_of(text)
-    for name, known in request.scope["headers"]:
-        if name == b"if-none-match" and (known == b"*" or tag.encode() in known):
-            return Answer(status=304, headers={"ETag": tag})
+    if is_known(request, tag):
+        return Answer(status=304, headers={"ETag": tag})
     return Answer(text, headers={"ETag": tag})
+
+
+def is_known(request: Request[Any, Any, Any], tag: str) -> bool:
+    """Whether the client has what the tag stands for already (``If-None-Match``)."""
+    return any(
+        name == b"if-none-match" and (known == b"*" or tag.encode() in known)
+        for name, known in request.scope["headers"]
+    )
 
 
 def expectation(

@@ -6,19 +6,28 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
 from scenarist.api import (
+    cycles,
     data_nodes,
+    edits,
+    events,
+    files,
     health,
     jobs,
+    metrics,
+    pages,
     problems,
     scenarios,
     sequences,
     submissions,
+    subscribers,
     tasks,
+    values,
 )
+from scenarist.api.description_rules import complete, operation_id
 from scenarist.api.gathering import Gatherer
+from scenarist.api.methods import with_all_methods
 from scenarist.api.requests import refuse_unknown_parameters
 from scenarist.domain.errors import ScenaristError
 from scenarist.services.bundle import Services
@@ -28,9 +37,17 @@ LARGEST_BODY = 64 * 1024 * 1024
 
 
 def create_app(services: Services) -> Litestar:
-    return Litestar(
+    counts = metrics.Metrics(services.health)
+    app = Litestar(
         route_handlers=[_paths()],
-        state=State({"services": services, "submits": Gatherer(services.submissions.submit_many)}),
+        state=State(
+            {
+                "services": services,
+                "submits": Gatherer(services.submissions.submit_many),
+                "reads": Gatherer(services.changes.read_many),
+                "metrics": counts,
+            }
+        ),
         before_request=refuse_unknown_parameters,
         exception_handlers={
             ScenaristError: problems.from_scenarist_error,
@@ -42,13 +59,17 @@ def create_app(services: Services) -> Litestar:
             title="Scenarist",
             version=version("scenarist"),
             description="Scenarios, sequences and their jobs.",
-            path="/schema",
-            render_plugins=[JsonRenderPlugin()],
+            openapi_router=pages.pages_router(),
+            render_plugins=[pages.Pages(), pages.Description(complete)],
+            operation_id_creator=operation_id,
             use_handler_docstrings=True,
         ),
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )
+    # Around all of Litestar: HEAD has no handler to be found, and a 404 is counted too.
+    app.asgi_handler = counts.counted(with_all_methods(app.asgi_handler))
+    return app
 
 
 def _paths() -> Router:
@@ -59,10 +80,17 @@ def _paths() -> Router:
         route_handlers=[
             *sequences.HANDLERS,
             *scenarios.HANDLERS,
+            *cycles.HANDLERS,
             *tasks.HANDLERS,
             *data_nodes.HANDLERS,
+            *values.HANDLERS,
+            *files.HANDLERS,
+            *edits.HANDLERS,
             *submissions.HANDLERS,
             *jobs.HANDLERS,
+            *subscribers.HANDLERS,
+            *events.HANDLERS,
             *health.HANDLERS,
+            *metrics.HANDLERS,
         ],
     )

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Generator
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.typing import FieldDefinition
 
 from scenarist.domain.errors import InvalidError
+
+StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 _PLACE = re.compile(r" - at `\$?\.?(.*)`$")
 
@@ -22,6 +24,15 @@ def read_json(body: bytes) -> Any:
     if not body:
         raise InvalidError("the request has no body; it must be JSON", code="body_missing")
     return _decode(body, msgspec.json.Decoder())
+
+
+def read_as(struct: type[StructT], body: bytes) -> StructT:
+    """Read a body of one kind where Litestar takes none, as with a GET.
+
+    Raises:
+        InvalidError: The body is not JSON, or does not fit; says where.
+    """
+    return cast("StructT", _decode(body, msgspec.json.Decoder(struct)))
 
 
 def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:

@@ -1,15 +1,17 @@
 """The paths of data nodes."""
 
+from datetime import timedelta
 from typing import Annotated
 
-from litestar import get, put
-from litestar.params import FromPath, FromQuery, QueryParameter, RawBody
+from litestar import delete, get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, answer, listed, tagged
-from scenarist.api.bodies import read_json
-from scenarist.api.descriptions import WithAnyJson, responses
+from scenarist.api.answers import Answer, answer, expectation, listed, tagged
+from scenarist.api.bodies import body_of
+from scenarist.api.descriptions import LOCATION, responses
+from scenarist.api.editors import checked_text
 from scenarist.api.paging import (
     Count,
     CreatedAfter,
@@ -29,10 +31,15 @@ from scenarist.api.requests import (
     services_of,
 )
 from scenarist.domain import entities
+from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import DataNodeFilter
+from scenarist.domain.secrets import masked
 from scenarist.domain.vocabulary import Scope
 
 PATH = "/api/v1/datanodes"
+
+_LOCK = schemas.Lock()
+_UNLOCK = schemas.Unlock()
 
 
 def shown(node: entities.DataNode) -> schemas.DataNode:
@@ -45,7 +52,7 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
         storage_type=node.storage_type,
         owner_id=node.owner_id,
         parent_ids=list(node.parent_ids),
-        properties=dict(node.properties),
+        properties=masked(node.properties),
         job_ids=list(node.job_ids),
         validity_days=None if validity is None else validity.days,
         validity_seconds=None if validity is None else validity.total_seconds() % 86400,
@@ -60,6 +67,10 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
         creation_date=node.created_at,
         version=node.version,
     )
+
+
+def one(node: entities.DataNode) -> schemas.OneDataNode:
+    return schemas.OneDataNode(datanode=shown(node))
 
 
 @get(
@@ -112,45 +123,120 @@ def list_data_nodes(  # noqa: PLR0913 - query parameters
     responses=responses(200, schemas.OneDataNode, "The data node.", 404),
 )
 def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
+    """Its properties come without secrets: `***` stands for a password."""
     node = services_of(request).data_nodes.get(actor_of(request), data_node_id)
-    return tagged(request, schemas.OneDataNode(datanode=shown(node)))
+    return tagged(request, one(node))
 
 
-@get(
-    PATH + "/{data_node_id:str}/read",
-    opt=READ,
-    summary="Read a data node's value",
-    tags=["datanodes"],
-    sync_to_thread=True,
-    responses=responses(200, schemas.Value, "The newest value.", 404, 409),
-)
-def read_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
-    """A pickled value that is large comes as a preview, with `"truncated": true`.
-
-    404 when there is no value yet.
-    """
-    value = services_of(request).data_nodes.read(actor_of(request), data_node_id)
-    # The value is JSON text already; it goes into the answer as it is.
-    mark = b"" if value.is_complete else b',"truncated":true'
-    return tagged(request, b'{"data":' + value.text.encode() + mark + b"}")
-
-
-@put(
-    PATH + "/{data_node_id:str}/write",
-    operation_class=WithAnyJson,
+@post(
+    PATH,
     opt=EDIT,
-    summary="Write a data node's value",
+    summary="Create a data node",
     tags=["datanodes"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "It is the newest value.", 400, 404, 409),
+    response_headers=[LOCATION],
+    responses={
+        **responses(201, schemas.DataNodeAnswer, "It is stored.", 400, 404),
+        **responses(200, schemas.DataNodeAnswer, "It was there already."),
+    },
 )
-def write_data_node(request: AnyRequest, data_node_id: FromPath[str], body: RawBody) -> Answer:
-    """The body is the value, as JSON; a table as a list of records. Jobs that waited go on.
+def create_data_node(request: AnyRequest, config_id: FromQuery[str | None] = None) -> Answer:
+    """Makes the data node of a config that no scenario and no cycle owns.
 
-    409 while a job that has not ended will write it.
+    There is one for each config: 200 when it is there already.
     """
-    services_of(request).data_nodes.write(actor_of(request), data_node_id, read_json(body))
-    return answer(schemas.Message(message=f"Data node {data_node_id} was successfully written."))
+    if not config_id:
+        raise InvalidError(
+            "config_id is missing; name a data node config in the query",
+            errors=[{"field": "config_id", "message": "missing"}],
+        )
+    node, is_new = services_of(request).data_nodes.create(actor_of(request), config_id)
+    return answer(
+        schemas.DataNodeAnswer(
+            message=f"Data node {node.id} {'was created' if is_new else 'was there already'}.",
+            datanode=shown(node),
+        ),
+        status=201 if is_new else 200,
+        headers={"Location": f"{PATH}/{node.id}"},
+    )
 
 
-HANDLERS = [list_data_nodes, get_data_node, read_data_node, write_data_node]
+@delete(
+    PATH + "/{data_node_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a data node",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "It is deleted.", 404, 409, 412),
+)
+def delete_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
+    """Its values go with it, but no file, table or object whose place the config names.
+
+    409 while a task or a scenario has it, or another editor has locked it.
+    """
+    services_of(request).data_nodes.delete(
+        actor_of(request), data_node_id, expect=expectation(request, one)
+    )
+    return answer(schemas.Message(message=f"Data node {data_node_id} was deleted."))
+
+
+@post(
+    PATH + "/{data_node_id:str}/lock",
+    status_code=200,
+    opt=EDIT,
+    summary="Lock a data node",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    dto=body_of(schemas.Lock),
+    responses=responses(200, schemas.DataNodeAnswer, "It is locked.", 400, 404, 409),
+)
+def lock_data_node(
+    request: AnyRequest, data_node_id: FromPath[str], data: JSONBody[schemas.Lock] = _LOCK
+) -> Answer:
+    """Nobody but the editor writes it until then, and no job is submitted that would.
+
+    The same editor may lock it again, for longer. 409 while another editor has locked it or a job
+    that has not ended uses it.
+    """
+    node = services_of(request).data_nodes.lock(
+        actor_of(request),
+        data_node_id,
+        editor_id=checked_text(data.editor_id, "editor_id"),
+        lasts=timedelta(seconds=data.seconds),
+    )
+    return answer(
+        schemas.DataNodeAnswer(message=f"Data node {node.id} was locked.", datanode=shown(node))
+    )
+
+
+@post(
+    PATH + "/{data_node_id:str}/unlock",
+    status_code=200,
+    opt=EDIT,
+    summary="Unlock a data node",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    dto=body_of(schemas.Unlock),
+    responses=responses(200, schemas.DataNodeAnswer, "It is not locked.", 400, 404, 409),
+)
+def unlock_data_node(
+    request: AnyRequest, data_node_id: FromPath[str], data: JSONBody[schemas.Unlock] = _UNLOCK
+) -> Answer:
+    """Nothing happens where there is no lock. 409 for the lock of another editor."""
+    node = services_of(request).data_nodes.unlock(
+        actor_of(request), data_node_id, editor_id=checked_text(data.editor_id, "editor_id")
+    )
+    return answer(
+        schemas.DataNodeAnswer(message=f"Data node {node.id} was unlocked.", datanode=shown(node))
+    )
+
+
+HANDLERS = [
+    list_data_nodes,
+    create_data_node,
+    get_data_node,
+    delete_data_node,
+    lock_data_node,
+    unlock_data_node,
+]

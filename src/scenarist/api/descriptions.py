@@ -9,19 +9,27 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 
 from scenarist.schemas import Problem
 
-_PROBLEMS = {
+PROBLEMS = {
     400: "The request cannot be right, whatever the state; the problem names each fault.",
+    401: "Authorization is on, and the request does not say who asks.",
+    403: "Authorization is on, and who asks lacks the role.",
     404: "What the path or the body names does not exist.",
     409: "The present state forbids it; the problem says what stands in the way.",
-    412: "It is not any more what If-Match names.",
-    503: "Try again later.",
+    412: "It has changed since the version that `If-Match` names; nothing was done.",
+    413: "The body is too large.",
+    429: "Too many requests; try again later.",
+    503: "Try again later; nothing was changed.",
 }
+"""What each status of a problem means."""
 
 
 def responses(
     status: int, container: type[Any] | None, description: str, *problems: int
 ) -> dict[int, ResponseSpec]:
-    """Describe the answer of a path when all goes well, and the problems that it may answer."""
+    """Describe the answer of a path when all goes well, and the problems that are its own.
+
+    What holds for many paths is said in one place: see `description_rules`.
+    """
     described = {
         status: ResponseSpec(
             data_container=container, description=description, generate_examples=False
@@ -30,7 +38,7 @@ def responses(
     for number in (*problems, 503):
         described[number] = ResponseSpec(
             data_container=Problem,
-            description=_PROBLEMS[number],
+            description=PROBLEMS[number],
             media_type="application/problem+json",
             generate_examples=False,
         )

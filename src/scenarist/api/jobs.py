@@ -7,6 +7,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.types import ASGIApp
 
 from scenarist import schemas
+from scenarist.api import subscribers
 from scenarist.api.answers import Answer, answer, expectation, listed, tagged
 from scenarist.api.cancelling import cancelled, ended
 from scenarist.api.descriptions import LOCATION, responses
@@ -60,7 +61,7 @@ def shown(job: entities.Job) -> schemas.Job:
         pending_duration=_seconds(job.created_at, job.run_at or job.finished_at),
         execution_duration=_seconds(job.run_at, job.finished_at),
         cancel_requested_at=job.cancel_requested_at,
-        subscribers=[],
+        subscribers=[subscribers.shown(item) for item in job.subscribers],
         version=job.version,
     )
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, overload
 
 from litestar import Request
 from litestar.params import QueryParameter
@@ -28,6 +28,14 @@ EXECUTE = {"permission": Permission.EXECUTE}
 MemberT = TypeVar("MemberT", bound=StrEnum)
 
 LONGEST_WAIT_SECONDS = 300.0
+
+
+@overload
+def member_of(kind: type[MemberT], text: str, field: str) -> MemberT: ...
+
+
+@overload
+def member_of(kind: type[MemberT], text: str | None, field: str) -> MemberT | None: ...
 
 
 def member_of(kind: type[MemberT], text: str | None, field: str) -> MemberT | None:
@@ -68,17 +76,18 @@ async def refuse_unknown_parameters(request: AnyRequest) -> None:
     Litestar calls a function that is not ``async`` in another thread, which would cost more.
 
     Raises:
-        InvalidError: Names the unknown parameters, and those that the path has.
+        InvalidError: Names the unknown parameters, and those that the path has; or the parameter
+            that is null.
     """
     if not request.scope["query_string"]:
         return
     handler = request.route_handler
     known = {
-        getattr(field.kwarg_definition, "name", None) or field.name
+        getattr(field.kwarg_definition, "name", None) or field.name: get_args(field.annotation)
         for field in handler.parsed_fn_signature.parameters.values()
-        if field.name not in {"request", "data"}
-    } - set(request.path_params)
-    unknown = sorted(set(request.query_params) - known)
+        if field.name not in {"request", "data", "body", *request.path_params}
+    }
+    unknown = sorted(set(request.query_params) - set(known))
     if unknown:
         there_are = f"it has {', '.join(sorted(known))}" if known else "it has none"
         raise InvalidError(
@@ -86,6 +95,13 @@ async def refuse_unknown_parameters(request: AnyRequest) -> None:
             code="parameter_unknown",
             errors=[{"field": name, "message": "unknown query parameter"} for name in unknown],
         )
+    for name, text in request.query_params.multi_items():
+        # Litestar reads this as nothing, where something else than a text is wanted.
+        if text == "null" and str not in known[name]:
+            raise InvalidError(
+                f"{name} cannot be null; leave it out",
+                errors=[{"field": name, "message": "cannot be null"}],
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,19 @@
 """The paths of scenarios."""
 
-from datetime import UTC
+from collections.abc import Sequence
+from functools import partial
 
-from litestar import get, post
+import msgspec
+from litestar import delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
+from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, answer, listed, tagged
+from scenarist.api import subscribers
+from scenarist.api.answers import Answer, answer, expectation, listed, tagged, with_tag
 from scenarist.api.bodies import body_of
+from scenarist.api.deletions import DryRun, deleted
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.paging import (
     Count,
@@ -25,22 +30,24 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
+    Status,
     actor_of,
     services_of,
 )
-from scenarist.api.submissions import NO_OPTIONS, submitted
+from scenarist.api.submissions import NO_OPTIONS, listed_of, submitted
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import CREATION_DATE, NAME, ScenarioFilter
 from scenarist.domain.vocabulary import EntityType
-from scenarist.services.scenarios import NewScenario
+from scenarist.services.scenarios import NewScenario, ScenarioChange
+from scenarist.services.standings import Standing
 
 PATH = "/api/v1/scenarios"
 
 _NOTHING_SAID = schemas.CreateScenario()
 
 
-def shown(scenario: entities.Scenario) -> schemas.Scenario:
+def shown(scenario: entities.Scenario, authorized_tags: Sequence[str] | None) -> schemas.Scenario:
     return schemas.Scenario(
         id=scenario.id,
         config_id=scenario.config_id,
@@ -48,7 +55,7 @@ def shown(scenario: entities.Scenario) -> schemas.Scenario:
         cycle=scenario.cycle_id,
         primary_scenario=scenario.is_primary,
         tags=list(scenario.tags),
-        authorized_tags=None,
+        authorized_tags=None if authorized_tags is None else list(authorized_tags),
         properties=dict(scenario.properties),
         tasks=list(scenario.task_ids),
         data_nodes=list(scenario.data_node_ids),
@@ -58,13 +65,31 @@ def shown(scenario: entities.Scenario) -> schemas.Scenario:
                 id=sequence.id,
                 tasks=list(sequence.task_ids),
                 properties=dict(sequence.properties),
-                subscribers=[],
+                subscribers=[subscribers.shown(item) for item in sequence.subscribers],
             )
             for sequence in scenario.sequences
         },
-        subscribers=[],
+        subscribers=[subscribers.shown(item) for item in scenario.subscribers],
         creation_date=scenario.created_at,
         version=scenario.version,
+    )
+
+
+def shown_alone(request: AnyRequest, standing: Standing) -> schemas.Scenario:
+    """Show a scenario with what may be done with it now."""
+    scenario = standing.scenario
+    allowed = services_of(request).scenarios.authorized_tags(scenario.config_id)
+    reasons = {
+        "submit": standing.submit,
+        "delete": standing.delete,
+        "promote": standing.promote,
+    }
+    return msgspec.structs.replace(
+        shown(scenario, allowed),
+        is_submittable=not standing.submit,
+        is_deletable=not standing.delete,
+        is_promotable=not standing.promote,
+        reasons={what: list(why) for what, why in reasons.items() if why},
     )
 
 
@@ -105,11 +130,16 @@ def list_scenarios(  # noqa: PLR0913 - query parameters
         limit=limit,
         cursor=cursor,
         count=count,
-        sort=sort,
+        sort=sort or CREATION_DATE,
         created=created,
         sorts=(CREATION_DATE, NAME),
     )
-    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+    return listed(
+        request,
+        lambda page: service.list_page(actor, wanted, page),
+        lambda scenario: shown(scenario, service.authorized_tags(scenario.config_id)),
+        paging,
+    )
 
 
 @post(
@@ -138,19 +168,21 @@ def create_scenario(
             f"config_id {fault}; name one scenario config, in the query or in the body",
             errors=[{"field": "config_id", "message": fault}],
         )
-    created_at = data.creation_date
-    scenario = services_of(request).scenarios.create(
-        actor_of(request),
+    service, actor = services_of(request).scenarios, actor_of(request)
+    scenario = service.create(
+        actor,
         NewScenario(
             config_id=named[0],
             name=data.name,
+            tags=data.tags,
             properties=data.properties,
-            created_at=None if created_at is None else created_at.astimezone(UTC),
+            created_at=data.creation_date,
         ),
     )
     return answer(
         schemas.ScenarioCreated(
-            message=f"Scenario {scenario.id} was created.", scenario=shown(scenario)
+            message=f"Scenario {scenario.id} was created.",
+            scenario=shown_alone(request, service.get(actor, scenario.id)),
         ),
         status=201,
         headers={"Location": f"{PATH}/{scenario.id}"},
@@ -162,12 +194,141 @@ def create_scenario(
     opt=READ,
     summary="Get a scenario",
     tags=["scenarios"],
-    sync_to_thread=False,
+    sync_to_thread=True,
     responses=responses(200, schemas.OneScenario, "The scenario.", 404),
 )
 def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
-    scenario = services_of(request).scenarios.get(actor_of(request), scenario_id)
-    return tagged(request, schemas.OneScenario(scenario=shown(scenario)))
+    """With whether it can be submitted, deleted and promoted now, and why not."""
+    standing = services_of(request).scenarios.get(actor_of(request), scenario_id)
+    return tagged(request, _one(request, standing))
+
+
+@patch(
+    PATH + "/{scenario_id:str}",
+    opt=EDIT,
+    summary="Change a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    dto=body_of(schemas.ChangeScenario),
+    responses=responses(200, schemas.OneScenario, "The scenario as it is now.", 400, 404, 412),
+)
+def change_scenario(
+    request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.ChangeScenario]
+) -> Answer:
+    """Changes its name, tags or properties; what is not given stays."""
+    standing = services_of(request).scenarios.change(
+        actor_of(request),
+        scenario_id,
+        ScenarioChange(name=data.name, tags=data.tags, properties=data.properties),
+        expect=expectation(request, partial(_one, request)),
+    )
+    return with_tag(_one(request, standing))
+
+
+@delete(
+    PATH + "/{scenario_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Deletion, "What was deleted.", 404, 409, 412),
+)
+def delete_scenario(
+    request: AnyRequest, scenario_id: FromPath[str], dry_run: DryRun = False
+) -> Answer:
+    """Deletes it with its sequences, the tasks and data nodes that it owns, and what was submitted.
+
+    The only scenario of a cycle takes the cycle with it. What other scenarios share stays. 409
+    while a submission is under way, and for the primary scenario of a cycle that has others.
+    """
+    cascade = services_of(request).scenarios.delete(
+        actor_of(request),
+        scenario_id,
+        dry_run=dry_run,
+        expect=expectation(request, partial(_one, request)),
+    )
+    return deleted(f"Scenario {scenario_id}", cascade, dry_run=dry_run)
+
+
+@post(
+    PATH + "/promote/{scenario_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Promote a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.ScenarioAnswer, "It is the primary one.", 404, 409),
+)
+def promote_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
+    """Makes it the primary scenario of its cycle, in place of the one that is. 409 without a cycle.
+
+    A scenario that is the primary one already stays as it is.
+    """
+    standing = services_of(request).scenarios.promote(actor_of(request), scenario_id)
+    return answer(
+        schemas.ScenarioAnswer(
+            message=f"Scenario {scenario_id} is the primary one of its cycle.",
+            scenario=shown_alone(request, standing),
+        )
+    )
+
+
+@post(
+    PATH + "/compare",
+    status_code=200,
+    opt=EXECUTE,
+    summary="Compare scenarios",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    dto=body_of(schemas.CompareScenarios),
+    responses=responses(200, schemas.Comparison, "What the comparators returned.", 400, 404, 409),
+)
+def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenarios]) -> Answer:
+    """Runs the comparators of their config over their values, in a worker.
+
+    Each comparator gets the newest values of one data node, in the order of the scenarios. It
+    changes nothing, but it runs code of the application, and so needs the role that may submit.
+    409 while a value is missing, or when a comparator fails.
+    """
+    wanted = data.data_node_config_ids
+    compared = services_of(request).comparisons.compare(
+        actor_of(request), data.scenario_ids, None if wanted is UNSET else wanted
+    )
+    return answer(
+        schemas.Comparison(
+            comparisons={
+                config_id: {name: msgspec.Raw(text.encode()) for name, text in results.items()}
+                for config_id, results in compared.items()
+            }
+        )
+    )
+
+
+@get(
+    PATH + "/{scenario_id:str}/submissions",
+    opt=READ,
+    summary="List the submissions of a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Submission], "Its submissions.", 400, 404),
+)
+def list_scenario_submissions(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    scenario_id: FromPath[str],
+    status: Status = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """Submissions of the scenario as a whole, in the order in which they were accepted."""
+    services_of(request).scenarios.get(actor_of(request), scenario_id)
+    created = window_of(created_after, created_before)
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed_of(request, scenario_id, status, created, paging)
 
 
 @post(
@@ -192,11 +353,25 @@ async def submit_scenario(
         scenario_id,
         lambda submission: schemas.ScenarioSubmitted(
             message=f"Scenario {scenario_id} was submitted.",
-            scenario=shown(services.scenarios.get(actor, scenario_id)),
+            scenario=shown_alone(request, services.scenarios.get(actor, scenario_id)),
             submission=submission,
         ),
         status=202,
     )
 
 
-HANDLERS = [list_scenarios, create_scenario, get_scenario, submit_scenario]
+def _one(request: AnyRequest, standing: Standing) -> schemas.OneScenario:
+    return schemas.OneScenario(scenario=shown_alone(request, standing))
+
+
+HANDLERS = [
+    list_scenarios,
+    create_scenario,
+    get_scenario,
+    change_scenario,
+    delete_scenario,
+    promote_scenario,
+    compare_scenarios,
+    list_scenario_submissions,
+    submit_scenario,
+]

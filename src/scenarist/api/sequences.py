@@ -1,12 +1,13 @@
 """The paths of sequences, as the documented page has them."""
 
-from litestar import delete, get, post
+from litestar import delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, answer, listed, tagged
+from scenarist.api import subscribers
+from scenarist.api.answers import Answer, answer, expectation, listed, tagged, with_tag
 from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.paging import (
@@ -24,14 +25,16 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
+    Status,
     actor_of,
     services_of,
 )
-from scenarist.api.submissions import NO_OPTIONS, submitted
+from scenarist.api.submissions import NO_OPTIONS, listed_of, submitted
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError, NotFoundError
 from scenarist.domain.listings import CREATION_DATE, NAME, SequenceFilter
 from scenarist.domain.vocabulary import EntityType
+from scenarist.services.sequences import SequenceChange
 
 PATH = "/api/v1/sequences"
 
@@ -43,8 +46,8 @@ def shown(sequence: entities.Sequence) -> schemas.Sequence:
         owner_id=sequence.scenario_id,
         parent_ids=[sequence.scenario_id],
         tasks=list(sequence.task_ids),
-        properties={"name": sequence.name, **sequence.properties},
-        subscribers=[],
+        properties={**sequence.properties, "name": sequence.name},
+        subscribers=[subscribers.shown(item) for item in sequence.subscribers],
         creation_date=sequence.created_at,
         version=sequence.version,
     )
@@ -125,7 +128,39 @@ def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence])
 )
 def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
     sequence = services_of(request).sequences.get(actor_of(request), sequence_id)
-    return tagged(request, schemas.OneSequence(sequence=shown(sequence)))
+    return tagged(request, _one(sequence))
+
+
+@patch(
+    PATH + "/{sequence_id:str}",
+    opt=EDIT,
+    summary="Change a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    dto=body_of(schemas.ChangeSequence),
+    response_headers=[LOCATION],
+    responses=responses(200, schemas.OneSequence, "The sequence as it is now.", 400, 404, 409, 412),
+)
+def change_sequence(
+    request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.ChangeSequence]
+) -> Answer:
+    """Renames it, or gives it other tasks or properties; what is not given stays.
+
+    A new name makes a new identifier: `Location` has its path, and its submissions, jobs and
+    subscribers follow it. 409 for a name that the scenario has already, and for a new name or other
+    tasks while a submission is under way.
+    """
+    sequence = services_of(request).sequences.change(
+        actor_of(request),
+        sequence_id,
+        SequenceChange(
+            name=data.name,
+            task_ids=_same_tasks(data.tasks, data.task_ids),
+            properties=data.properties,
+        ),
+        expect=expectation(request, _one),
+    )
+    return with_tag(_one(sequence), headers={"Location": f"{PATH}/{sequence.id}"})
 
 
 @delete(
@@ -135,12 +170,39 @@ def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
     summary="Delete a sequence",
     tags=["sequences"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "It is deleted.", 404, 409),
+    responses=responses(200, schemas.Message, "It is deleted.", 404, 409, 412),
 )
 def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
     """Its jobs and their results stay. 409 while a submission of it is under way."""
-    services_of(request).sequences.delete(actor_of(request), sequence_id)
+    expect = expectation(request, _one)
+    services_of(request).sequences.delete(actor_of(request), sequence_id, expect=expect)
     return answer(schemas.Message(message=f"Sequence {sequence_id} was deleted."))
+
+
+@get(
+    PATH + "/{sequence_id:str}/submissions",
+    opt=READ,
+    summary="List the submissions of a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Submission], "Its submissions.", 400, 404),
+)
+def list_sequence_submissions(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    sequence_id: FromPath[str],
+    status: Status = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """Submissions of the sequence in the order in which they were accepted."""
+    services_of(request).sequences.get(actor_of(request), sequence_id)
+    created = window_of(created_after, created_before)
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed_of(request, sequence_id, status, created, paging)
 
 
 @post(
@@ -190,15 +252,21 @@ def _name_of(data: schemas.CreateSequence) -> str:
 
 
 def _tasks_of(data: schemas.CreateSequence) -> list[str]:
-    tasks, same = data.tasks, data.task_ids
-    if tasks is UNSET and same is UNSET:
+    tasks = _same_tasks(data.tasks, data.task_ids)
+    if tasks is UNSET:
         raise InvalidError(
             "tasks is missing; give a list of task identifiers, [] for none",
             errors=[{"field": "tasks", "message": "missing"}],
         )
+    return tasks
+
+
+def _same_tasks(
+    tasks: list[str] | UnsetType, task_ids: list[str] | UnsetType
+) -> list[str] | UnsetType:
     if tasks is UNSET:
-        return same  # type: ignore[return-value]
-    if same is not UNSET and same != tasks:
+        return task_ids
+    if task_ids is not UNSET and task_ids != tasks:
         raise InvalidError(
             "tasks and task_ids mean the same and differ; give one of them",
             errors=[{"field": "task_ids", "message": "differs from tasks"}],
@@ -206,4 +274,16 @@ def _tasks_of(data: schemas.CreateSequence) -> list[str]:
     return tasks
 
 
-HANDLERS = [list_sequences, create_sequence, get_sequence, delete_sequence, submit_sequence]
+def _one(sequence: entities.Sequence) -> schemas.OneSequence:
+    return schemas.OneSequence(sequence=shown(sequence))
+
+
+HANDLERS = [
+    list_sequences,
+    create_sequence,
+    get_sequence,
+    change_sequence,
+    delete_sequence,
+    list_sequence_submissions,
+    submit_sequence,
+]

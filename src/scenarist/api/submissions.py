@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, answer, expectation, listed, tagged
+from scenarist.api.answers import Answer, Sent, answer, expectation, listed, tagged
 from scenarist.api.bodies import body_of
 from scenarist.api.cancelling import cancelled, ended
 from scenarist.api.descriptions import LOCATION, responses
@@ -18,6 +18,7 @@ from scenarist.api.paging import (
     CreatedBefore,
     Cursor,
     Limit,
+    Paging,
     Sort,
     paging_of,
     window_of,
@@ -37,7 +38,8 @@ from scenarist.api.requests import (
 )
 from scenarist.domain import entities
 from scenarist.domain.identifiers import SubmissionId
-from scenarist.domain.listings import SubmissionFilter
+from scenarist.domain.listings import SubmissionFilter, Window
+from scenarist.domain.properties import checked_properties
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
 from scenarist.services.submissions import SubmitOptions, Wish, require_not_ended
 
@@ -84,7 +86,7 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
     options = SubmitOptions(
         force=data.force,
         priority=data.priority,
-        properties=data.properties,
+        properties=checked_properties(data.properties),
         idempotency_key=idempotency_key_of(request),
     )
     submission = await submits_of(request).ask(
@@ -101,6 +103,19 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
         return Answer(status=204, headers=headers)
     body = await sync_to_thread(represent, shown(submission))
     return answer(body, status=200 if status == 204 else status, headers=headers)
+
+
+def listed_of(
+    request: AnyRequest, entity_id: str, status: str | None, created: Window, paging: Paging
+) -> Sent:
+    """Answer the list of the submissions of one entity."""
+    service, actor = services_of(request).submissions, actor_of(request)
+    wanted = SubmissionFilter(
+        entity_id=entity_id,
+        status=member_of(SubmissionStatus, status, "status"),
+        created=created,
+    )
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
 
 
 @get(

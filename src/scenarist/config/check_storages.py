@@ -9,14 +9,10 @@ from scenarist.config.entries import DataNodeConfig
 from scenarist.config.functions import function_name, import_fault
 from scenarist.config.values import is_environment_reference
 from scenarist.domain.errors import InvalidError
-
-SERVED = ("pickle", "csv", "json", "parquet", "in_memory")
-"""The storage types that the server can run."""
+from scenarist.domain.vocabulary import DatabaseEngine
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(SERVED, ()),
-    "excel": (),
-    "generic": (),
+    **dict.fromkeys(("pickle", "csv", "excel", "json", "parquet", "in_memory", "generic"), ()),
     "sql_table": ("db_name", "db_engine", "table_name"),
     "sql": ("db_name", "db_engine", "read_query", "write_query_builder"),
     "mongo_collection": ("db_name", "collection_name"),
@@ -27,6 +23,8 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
         "aws_s3_object_key",
     ),
 }
+"""The storage types that the server can run, and the properties that each needs."""
+
 _IMPORTED = (
     "encoder",
     "decoder",
@@ -36,7 +34,8 @@ _IMPORTED = (
     "write_query_builder",
     "append_query_builder",
 )
-_TABULAR = ("csv", "parquet", "excel")
+_TABULAR = ("csv", "parquet", "excel", "sql_table", "sql")
+_DATABASES = ("sql_table", "sql", "mongo_collection")
 _TABLES = ("pandas", "numpy")
 
 
@@ -47,7 +46,11 @@ def data_node_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
         if key in node.properties:
             yield from _import_findings(key, node.properties[key])
     if node.storage_type in _TABULAR:
-        yield from _table_findings(node.properties)
+        yield from _table_findings(node.properties, several=node.storage_type == "excel")
+    if node.storage_type == "excel":
+        yield from _sheet_findings(node.properties.get("sheet_name"))
+    if node.storage_type in _DATABASES:
+        yield from _database_findings(node.storage_type, node.properties)
     if node.validity_period is not None and node.validity_period <= timedelta():
         yield (
             "validity_period",
@@ -60,18 +63,12 @@ def data_node_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
 
 def _storage_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
     kind = node.storage_type
-    served = ", ".join(SERVED)
     if kind not in _REQUIRED:
         near = get_close_matches(kind, _REQUIRED, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         yield (
             "storage_type",
             f"unknown storage type {kind!r}; {hint}known are {', '.join(_REQUIRED)}",
-        )
-    elif kind not in SERVED:
-        yield (
-            "storage_type",
-            f"storage type {kind!r} is not available in this version; use one of {served}",
         )
 
 
@@ -86,21 +83,53 @@ def _missing_properties(kind: str, properties: Mapping[str, Any]) -> Iterator[tu
         yield "read_fct", "storage type 'generic' needs read_fct, write_fct or both; add one"
 
 
-def _table_findings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _table_findings(properties: Mapping[str, Any], *, several: bool) -> Iterator[tuple[str, str]]:
     exposed = properties.get("exposed_type")
-    if isinstance(exposed, str) and ":" in exposed:
-        yield from _import_findings("exposed_type", exposed)
-    elif isinstance(exposed, str) and exposed not in _TABLES:
-        yield (
-            "exposed_type",
-            f"unknown type {exposed!r}; use pandas, numpy or 'package.module:Class'",
-        )
+    if several and isinstance(exposed, Mapping):
+        exposed = list(exposed.values())
+    for one in exposed if several and isinstance(exposed, list | tuple) else [exposed]:
+        yield from _exposed_findings(one)
     has_header = properties.get("has_header")
     if not isinstance(has_header, bool | None) and not is_environment_reference(has_header):
         yield "has_header", f"{has_header!r} is not true or false; write 'True:bool'"
     data = properties.get("default_data")
     if isinstance(data, str | bytes | bool | int | float) and not is_environment_reference(data):
         yield "default_data", f"a table cannot hold {data!r}; give a table or a list of rows"
+
+
+def _exposed_findings(exposed: object) -> Iterator[tuple[str, str]]:
+    if exposed is None or exposed in _TABLES or is_environment_reference(exposed):
+        return
+    if isinstance(exposed, str) and ":" not in exposed:
+        yield (
+            "exposed_type",
+            f"unknown type {exposed!r}; use pandas, numpy or 'package.module:Class'",
+        )
+    else:
+        yield from _import_findings("exposed_type", exposed)
+
+
+def _sheet_findings(names: object) -> Iterator[tuple[str, str]]:
+    if names is None or isinstance(names, str):
+        return
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        yield "sheet_name", f"{names!r} names no sheet; give a name, a list of names, or nothing"
+    elif len(set(names)) < len(names):
+        yield "sheet_name", "a sheet is named more than once; name each once"
+
+
+def _database_findings(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    engine = properties.get("db_engine")
+    if kind != "mongo_collection" and engine is not None and not is_environment_reference(engine):
+        known = list(DatabaseEngine)
+        if engine not in known:
+            yield "db_engine", f"unknown database engine {engine!r}; use one of {', '.join(known)}"
+    port = properties.get("db_port")
+    if port is not None and not is_environment_reference(port) and not str(port).isdecimal():
+        yield "db_port", f"{port!r} is not a port; give a number"
+    extra = properties.get("db_extra_args")
+    if extra is not None and not isinstance(extra, Mapping):
+        yield "db_extra_args", f"{extra!r} is not an object; give options by name"
 
 
 def _import_findings(key: str, value: object) -> Iterator[tuple[str, str]]:

@@ -157,7 +157,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that keeps sheets as Excel. Not served yet: `check` says so."""
+        """Declare a data node that keeps sheets as Excel."""
         return self.configure_data_node(
             id,
             "excel",
@@ -181,7 +181,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node with functions of its own. Not served yet: `check` says so."""
+        """Declare a data node with functions of its own."""
         return self.configure_data_node(
             id,
             "generic",
@@ -246,7 +246,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that is a table of a database. Not served yet: `check` says so."""
+        """Declare a data node that is a table of a database."""
         return self.configure_data_node(
             id,
             "sql_table",
@@ -288,7 +288,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that is read by a query. Not served yet: `check` says so."""
+        """Declare a data node that is read by a query."""
         return self.configure_data_node(
             id,
             "sql",
@@ -327,7 +327,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that is a MongoDB collection. Not served yet: `check` says so."""
+        """Declare a data node that is a MongoDB collection."""
         return self.configure_data_node(
             id,
             "mongo_collection",
@@ -360,7 +360,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that is an object of S3. Not served yet: `check` says so."""
+        """Declare a data node that is an object of S3."""
         return self.configure_data_node(
             id,
             "s3_object",

@@ -77,8 +77,8 @@ class Declarations:
         scope = draft.take("scope", as_scope, base.scope)
         validity_period = draft.take("validity_period", as_duration, base.validity_period)
         properties = draft.rest(base.properties if inherits else {})
-        if (exposed := properties.get("exposed_type")) in _TABLE_CLASSES:
-            properties["exposed_type"] = _TABLE_CLASSES[exposed]
+        if "exposed_type" in properties:
+            properties["exposed_type"] = _exposed(properties["exposed_type"])
         entry = DataNodeConfig(
             id=id,
             storage_type=storage_type,
@@ -217,3 +217,12 @@ class Declarations:
         else:
             entries[entry.id] = entry
         return entry
+
+
+def _exposed(kinds: Any) -> Any:
+    """Put plain words for classes, of which sheets may have one each."""
+    if isinstance(kinds, dict):
+        return {name: _exposed(kind) for name, kind in kinds.items()}
+    if isinstance(kinds, list):
+        return [_exposed(kind) for kind in kinds]
+    return _TABLE_CLASSES.get(kinds, kinds)

@@ -23,7 +23,13 @@ from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, JobId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status
-from scenarist.domain.vocabulary import Change, JobStatus, Kind, SubmissionStatus
+from scenarist.domain.vocabulary import (
+    EXTERNAL_STORAGE_TYPES,
+    Change,
+    JobStatus,
+    Kind,
+    SubmissionStatus,
+)
 
 JOBS_LIMIT = 16_384
 """Jobs that one submission can have. Their numbers follow from the submission's, so that jobs are
@@ -36,6 +42,7 @@ INPUT = "INPUT"
 _NODES = select(
     data_nodes.c.id,
     data_nodes.c.last_edit_id,
+    data_nodes.c.storage_type,
     data_nodes.c.properties,
     select(job_holds.c.job_number)
     .where(job_holds.c.data_node_id == data_nodes.c.id, job_holds.c.mode == WRITE)
@@ -102,7 +109,7 @@ class _Node:
 
     edit_id: str | None
     writer: int | None  # the number of the unfinished job that writes it last
-    is_replaced: bool  # its file is replaced in place, so that readers and writers take turns
+    is_replaced: bool  # its value is replaced in place, so that readers and writers take turns
     readers: list[int]
 
 
@@ -221,7 +228,9 @@ def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[st
         row.id: _Node(
             edit_id=row.last_edit_id,
             writer=row.writer,
-            is_replaced="path" in row.properties or "default_path" in row.properties,
+            is_replaced=row.storage_type in EXTERNAL_STORAGE_TYPES
+            or "path" in row.properties
+            or "default_path" in row.properties,
             readers=[],
         )
         for row in connection.execute(_NODES, {"ids": ids})

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, select, union_all, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from scenarist.db.among import among
@@ -25,6 +25,8 @@ from scenarist.domain.vocabulary import Scope
 
 WRITE = "WRITE"
 READ = "READ"
+JOBS_SHOWN = 100
+"""How many of the jobs that wrote a data node it tells of: the last ones."""
 
 _WRITER = (
     select(jobs.c.id)
@@ -47,9 +49,29 @@ _PARENTS = union_all(
         among(scenario_data_nodes.c.data_node_id, "ids")
     ),
 )
-_LAST_EDIT = select(edits).where(
-    edits.c.id
-    == select(data_nodes.c.last_edit_id).where(data_nodes.c.id == bindparam("id")).scalar_subquery()
+_LATER = edits.alias("later")
+_FIRST_SHOWN = (
+    select(_LATER.c.id)
+    .where(_LATER.c.data_node_id == data_nodes.c.id, _LATER.c.job_id.is_not(None))
+    .order_by(_LATER.c.id.desc())
+    .limit(1)
+    .offset(JOBS_SHOWN - 1)
+    .scalar_subquery()
+)
+_WRITERS = (
+    select(data_nodes.c.id, edits.c.job_id)
+    .join(edits, edits.c.data_node_id == data_nodes.c.id)
+    .where(
+        among(data_nodes.c.id, "ids"),
+        edits.c.job_id.is_not(None),
+        edits.c.id >= func.coalesce(_FIRST_SHOWN, ""),
+    )
+    .order_by(edits.c.id)
+)
+_LOCK = (
+    update(data_nodes)
+    .where(data_nodes.c.id == bindparam("node_id"))
+    .values(locked_by=bindparam("editor"), locked_until=bindparam("until"))
 )
 _INSERT_EDIT = insert(edits)
 _POINT = (
@@ -125,9 +147,11 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
     connection.execute(_POINT, [{"node_id": edit.data_node_id, "edit_id": edit.id} for edit in new])
 
 
-def find_last_edit(connection: Connection, data_node_id: str) -> Edit | None:
-    row = connection.execute(_LAST_EDIT, {"id": data_node_id}).first()
-    return None if row is None else edit_from(row)
+def set_lock(
+    connection: Connection, data_node_id: str, editor: str | None, until: datetime | None
+) -> None:
+    """Lock a data node for an editor until a moment; for nobody, when both are None."""
+    connection.execute(_LOCK, {"node_id": data_node_id, "editor": editor, "until": until})
 
 
 def last_edit_times(
@@ -195,6 +219,9 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
         known = parents.setdefault(node_id, [])
         if parent_id not in known:
             known.append(parent_id)
+    writers: dict[str, dict[JobId, None]] = {}
+    for node_id, job_id in connection.execute(_WRITERS, {"ids": [row.id for row in rows]}):
+        writers.setdefault(node_id, {})[JobId(job_id)] = None
     return [
         DataNode(
             id=DataNodeId(row.id),
@@ -210,6 +237,9 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
             being_written_by=row.written_by,
             created_at=row.created_at,
             version=row.version,
+            job_ids=tuple(writers.get(row.id, ())),
+            locked_by=row.locked_by,
+            locked_until=row.locked_until,
         )
         for row in rows
     ]

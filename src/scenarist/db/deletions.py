@@ -6,7 +6,7 @@ there is to delete.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select, union
@@ -57,7 +57,6 @@ _DELETE_NODES = delete(data_nodes).where(among(data_nodes.c.id, "ids"))
 _DELETE_SUBMISSIONS = delete(submissions).where(among(submissions.c.id, "ids"))
 _DELETE_JOBS = delete(jobs).where(among(jobs.c.submission_id, "ids"))
 _DELETE_JOBS_ALONE = delete(jobs).where(among(jobs.c.id, "ids"))
-_DELETE_JOBS_OF_TASKS = delete(jobs).where(among(jobs.c.task_id, "ids")).returning(jobs.c.id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +70,11 @@ class Cascade:
     data_nodes: Ids = ()
     submissions: Ids = ()
     jobs: Ids = ()
+
+    @property
+    def by_kind(self) -> dict[str, Ids]:
+        """The identifiers under the names of their kinds."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 def cascade_of_cycles(connection: Connection, cycle_ids: Iterable[str]) -> Cascade:
@@ -132,14 +136,6 @@ def delete_submissions(connection: Connection, submission_ids: Iterable[str]) ->
 def delete_jobs(connection: Connection, job_ids: Iterable[str]) -> None:
     """Delete jobs that have ended, with their logs; their submissions stay."""
     connection.execute(_DELETE_JOBS_ALONE, {"ids": tuple(job_ids)})
-
-
-def delete_jobs_of_tasks(connection: Connection, task_ids: Iterable[str]) -> list[str]:
-    """Delete the jobs of tasks, all of which have ended; return their identifiers.
-
-    Their submissions stay, also those that have no job any more.
-    """
-    return list(connection.execute(_DELETE_JOBS_OF_TASKS, {"ids": tuple(task_ids)}).scalars())
 
 
 def delete_tasks(connection: Connection, task_ids: Iterable[str]) -> None:

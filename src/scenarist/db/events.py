@@ -22,7 +22,11 @@ _AFTER = (
     .order_by(events.c.number)
     .limit(bindparam("limit"))
 )
-_ENDS = select(func.min(events.c.number), func.max(events.c.number))
+# One look at each end; SQLite would read all of the log for both in one.
+_ENDS = select(
+    select(func.min(events.c.number)).scalar_subquery(),
+    select(func.max(events.c.number)).scalar_subquery(),
+)
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Event]).decode

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select
+from sqlalchemy import Connection, bindparam, func, literal_column, select, text, union_all
 
+from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import among
 from scenarist.db.pages import Page, cut, narrowed, within
 from scenarist.db.tables import job_logs, job_waits, jobs, submissions
@@ -21,6 +22,16 @@ _WAITS = (
     .outerjoin(_awaited, _awaited.c.number == job_waits.c.for_job)
     .where(among(job_waits.c.job_number, "numbers"))
 )
+# Each in the words of a partial index, so that only what has not ended is looked at.
+_COUNT_UNFINISHED = union_all(
+    select(jobs.c.status, func.count())
+    .where(text("status IN ('BLOCKED', 'PENDING')"))
+    .group_by(jobs.c.status),
+    select(literal_column("'RUNNING'"), func.count())
+    .select_from(jobs)
+    .where(text("status = 'RUNNING'")),
+)
+_COUNT_UNDER_WAY = select(func.count(submissions.c.number)).where(text("status IS NULL"))
 
 
 def find(connection: Connection, job_id: str) -> Job | None:
@@ -59,12 +70,25 @@ def find_log(connection: Connection, job_id: str) -> list[tuple[int, str]]:
     return [(attempt, text) for attempt, text in connection.execute(query)]
 
 
+def count_unfinished(connection: Connection) -> dict[JobStatus, int]:
+    """Count the jobs that have not ended, by each status that they may have."""
+    counts = {JobStatus.BLOCKED: 0, JobStatus.PENDING: 0, JobStatus.RUNNING: 0}
+    for status, count in connection.execute(_COUNT_UNFINISHED):
+        counts[JobStatus(status)] = count
+    return counts
+
+
+def count_submissions_under_way(connection: Connection) -> int:
+    return connection.execute(_COUNT_UNDER_WAY).scalar_one()
+
+
 def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Job]:
     waits: dict[int, list[str]] = {}
     blocked = [row.number for row in rows if row.waiting]
     if blocked:
         for number, target in connection.execute(_WAITS, {"numbers": blocked}):
             waits.setdefault(number, []).append(target)
+    told = subscriber_rows.of_entities(connection, {row.submit_entity_id for row in rows})
     return [
         Job(
             id=JobId(row.id),
@@ -81,6 +105,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Job]:
             run_at=row.run_at,
             finished_at=row.finished_at,
             cancel_requested_at=row.cancel_requested_at,
+            subscribers=told.get(row.submit_entity_id, ()),
             version=row.version,
         )
         for row in rows

@@ -1,7 +1,6 @@
 """Scenarios and their cycles as rows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +13,12 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    text,
+    update,
 )
 
 from scenarist.db import sequences as sequence_rows
+from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import among
 from scenarist.db.pages import Page, cut, narrowed, within
 from scenarist.db.tables import (
@@ -59,13 +61,22 @@ _TAGS = (
 )
 _NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''"))
 _EXISTS = select(scenarios.c.number).where(scenarios.c.id == bindparam("id"))
+_FIND_MANY = select(scenarios).where(among(scenarios.c.id, "ids"))
+# Written out: SQLite uses the partial index only for the very words of its condition.
+_PRIMARY = select(scenarios.c.id).where(
+    scenarios.c.cycle_id == bindparam("cycle_id"), text("scenarios.is_primary")
+)
+_SET_PRIMARY = (
+    update(scenarios)
+    .where(scenarios.c.id == bindparam("of"))
+    .values(is_primary=bindparam("is_primary"))
+)
 
 
-def has_primary(connection: Connection, cycle_id: CycleId) -> bool:
-    query = select(scenarios.c.number).where(
-        scenarios.c.cycle_id == cycle_id, scenarios.c.is_primary
-    )
-    return connection.execute(query).first() is not None
+def find_primary(connection: Connection, cycle_id: CycleId) -> ScenarioId | None:
+    """Return the primary scenario of a cycle; None while it has no scenario."""
+    found = connection.execute(_PRIMARY, {"cycle_id": cycle_id}).scalar()
+    return None if found is None else ScenarioId(found)
 
 
 def add(connection: Connection, scenario: Scenario) -> None:
@@ -103,7 +114,26 @@ def add(connection: Connection, scenario: Scenario) -> None:
         )
 
 
-def replace_tags(connection: Connection, scenario_id: str, tags: Iterable[str]) -> None:
+def set_primary(
+    connection: Connection, scenario_id: ScenarioId, *, instead_of: ScenarioId | None
+) -> None:
+    """Make a scenario the primary one of its cycle."""
+    if instead_of is not None:
+        connection.execute(_SET_PRIMARY, {"of": instead_of, "is_primary": False})
+    connection.execute(_SET_PRIMARY, {"of": scenario_id, "is_primary": True})
+
+
+def change(connection: Connection, scenario: Scenario) -> None:
+    """Store the name, the properties and the tags of a scenario anew."""
+    connection.execute(
+        update(scenarios)
+        .where(scenarios.c.id == scenario.id)
+        .values(name=scenario.name, properties=dict(scenario.properties))
+    )
+    _replace_tags(connection, scenario.id, scenario.tags)
+
+
+def _replace_tags(connection: Connection, scenario_id: str, tags: Iterable[str]) -> None:
     connection.execute(delete(scenario_tags).where(scenario_tags.c.scenario_id == scenario_id))
     created_at, number = connection.execute(
         select(scenarios.c.created_at, scenarios.c.number).where(scenarios.c.id == scenario_id)
@@ -131,8 +161,15 @@ def find(connection: Connection, scenario_id: str) -> Scenario | None:
     return None if row is None else _assembled(connection, [row])[0]
 
 
+def find_many(connection: Connection, scenario_ids: Iterable[str]) -> list[Scenario]:
+    """Return scenarios in the order of the identifiers given; unknown ones are left out."""
+    ids = list(scenario_ids)
+    rows = connection.execute(_FIND_MANY, {"ids": ids}).fetchall()
+    found: dict[str, Scenario] = {item.id: item for item in _assembled(connection, rows)}
+    return [found[item] for item in ids if item in found]
+
+
 def page(connection: Connection, wanted: ScenarioFilter, request: PageRequest) -> Page[Scenario]:
-    """Return scenarios in the order of their creation dates, unless another sort is asked for."""
     query = narrowed(
         select(scenarios),
         {
@@ -153,7 +190,7 @@ def page(connection: Connection, wanted: ScenarioFilter, request: PageRequest) -
     found = cut(
         connection,
         query,
-        request if request.sort is not None else replace(request, sort=CREATION_DATE),
+        request,
         number=dated.c.number,
         keys={CREATION_DATE: dated.c.created_at, NAME: _NAME},
     )
@@ -172,6 +209,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
     additional = _grouped(connection.execute(_ADDITIONAL, {"ids": ids}))
     tags = _grouped(connection.execute(_TAGS, {"ids": ids}))
     sequences = sequence_rows.of_scenarios(connection, ids)
+    told = subscriber_rows.of_entities(connection, ids)
     return [
         Scenario(
             id=ScenarioId(row.id),
@@ -190,6 +228,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
             sequences=tuple(sequences.get(row.id, ())),
             created_at=row.created_at,
             version=row.version,
+            subscribers=told.get(row.id, ()),
         )
         for row in rows
     ]

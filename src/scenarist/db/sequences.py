@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import JSON, Connection, bindparam, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import among
 from scenarist.db.pages import Page, cut, narrowed, within
-from scenarist.db.tables import sequence_tasks, sequences
+from scenarist.db.tables import jobs, sequence_tasks, sequences, submissions, subscribers
 from scenarist.domain import entities
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import ScenarioId, SequenceId, TaskId
@@ -16,7 +17,11 @@ from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, Sequence
 
 # One statement for the most frequent look-up of all: a row for each task, or one without.
 _FIND = (
-    select(sequences, sequence_tasks.c.task_id)
+    select(
+        sequences,
+        sequence_tasks.c.task_id,
+        exists().where(subscribers.c.entity_id == sequences.c.id).label("has_subscribers"),
+    )
     .outerjoin(sequence_tasks, sequence_tasks.c.sequence_id == sequences.c.id)
     .where(sequences.c.id == bindparam("id"))
     .order_by(sequence_tasks.c.position)
@@ -38,7 +43,32 @@ _OF_SCENARIOS = (
 _KEYS = {CREATION_DATE: sequences.c.created_at, NAME: sequences.c.name}
 _INSERT = insert(sequences)
 _INSERT_TASKS = insert(sequence_tasks)
-_DELETE = delete(sequences).where(sequences.c.id == bindparam("id"))
+_UPDATE = (
+    update(sequences)
+    .where(sequences.c.id == bindparam("of"))
+    .values(
+        id=bindparam("new_id"),
+        name=bindparam("name"),
+        properties=bindparam("properties", type_=JSON),
+    )
+)
+_DELETE_TASKS = delete(sequence_tasks).where(sequence_tasks.c.sequence_id == bindparam("of"))
+# The jobs first: they are found by the submissions' old entity.
+_FOLLOW = (
+    update(jobs)
+    .where(
+        jobs.c.submission_id.in_(
+            select(submissions.c.id).where(submissions.c.entity_id == bindparam("of"))
+        )
+    )
+    .values(submit_entity_id=bindparam("new_id")),
+    update(submissions)
+    .where(submissions.c.entity_id == bindparam("of"))
+    .values(entity_id=bindparam("new_id")),
+    update(subscribers)
+    .where(subscribers.c.entity_id == bindparam("of"))
+    .values(entity_id=bindparam("new_id")),
+)
 
 
 def add(connection: Connection, sequence: entities.Sequence) -> None:
@@ -60,11 +90,36 @@ def add(connection: Connection, sequence: entities.Sequence) -> None:
             },
         )
     except IntegrityError:
-        raise ConflictError(
-            f"scenario {sequence.scenario_id} already has a sequence named {sequence.name!r}; "
-            "take another name, or delete that one first",
-            code="sequence_exists",
-        ) from None
+        raise _name_is_taken(sequence) from None
+    _add_tasks(connection, sequence)
+
+
+def change(connection: Connection, former: entities.Sequence, sequence: entities.Sequence) -> None:
+    """Store a sequence anew. Under a new identifier its submissions and subscribers follow it.
+
+    Raises:
+        ConflictError: Its scenario already has a sequence of that name.
+    """
+    connection.execute(_DELETE_TASKS, {"of": former.id})
+    try:
+        connection.execute(
+            _UPDATE,
+            {
+                "of": former.id,
+                "new_id": sequence.id,
+                "name": sequence.name,
+                "properties": sequence.properties,
+            },
+        )
+    except IntegrityError:
+        raise _name_is_taken(sequence) from None
+    _add_tasks(connection, sequence)
+    if sequence.id != former.id:
+        for statement in _FOLLOW:
+            connection.execute(statement, {"of": former.id, "new_id": sequence.id})
+
+
+def _add_tasks(connection: Connection, sequence: entities.Sequence) -> None:
     if sequence.task_ids:
         connection.execute(
             _INSERT_TASKS,
@@ -75,11 +130,22 @@ def add(connection: Connection, sequence: entities.Sequence) -> None:
         )
 
 
+def _name_is_taken(sequence: entities.Sequence) -> ConflictError:
+    return ConflictError(
+        f"scenario {sequence.scenario_id} already has a sequence named {sequence.name!r}; "
+        "take another name, or delete that one first",
+        code="sequence_exists",
+    )
+
+
 def find(connection: Connection, sequence_id: str) -> entities.Sequence | None:
     rows = connection.execute(_FIND, {"id": sequence_id}).fetchall()
     if not rows:
         return None
-    return _sequence(rows[0], (row.task_id for row in rows if row.task_id is not None))
+    row = rows[0]
+    told = subscriber_rows.of_entities(connection, [row.id]) if row.has_subscribers else {}
+    task_ids = (row.task_id for row in rows if row.task_id is not None)
+    return _sequence(row, task_ids, told.get(row.id, ()))
 
 
 def tasks_of(connection: Connection, sequence_ids: Iterable[str]) -> dict[str, tuple[TaskId, ...]]:
@@ -90,11 +156,6 @@ def tasks_of(connection: Connection, sequence_ids: Iterable[str]) -> dict[str, t
         if task_id is not None:
             known.append(TaskId(task_id))
     return {sequence_id: tuple(known) for sequence_id, known in tasks.items()}
-
-
-def delete_one(connection: Connection, sequence_id: str) -> bool:
-    """Delete a sequence; False when there is none."""
-    return connection.execute(_DELETE, {"id": sequence_id}).rowcount == 1
 
 
 def page(
@@ -124,10 +185,13 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[entities.Seq
     tasks: dict[str, list[str]] = {}
     for owner, task_id in connection.execute(_TASKS, {"ids": [row.id for row in rows]}):
         tasks.setdefault(owner, []).append(task_id)
-    return [_sequence(row, tasks.get(row.id, ())) for row in rows]
+    told = subscriber_rows.of_entities(connection, [row.id for row in rows])
+    return [_sequence(row, tasks.get(row.id, ()), told.get(row.id, ())) for row in rows]
 
 
-def _sequence(row: Any, task_ids: Iterable[str]) -> entities.Sequence:
+def _sequence(
+    row: Any, task_ids: Iterable[str], told: tuple[entities.Subscriber, ...]
+) -> entities.Sequence:
     return entities.Sequence(
         id=SequenceId(row.id),
         name=row.name,
@@ -136,4 +200,5 @@ def _sequence(row: Any, task_ids: Iterable[str]) -> entities.Sequence:
         properties=row.properties,
         created_at=row.created_at,
         version=row.version,
+        subscribers=told,
     )

@@ -156,6 +156,7 @@ class Job:
     finished_at: datetime | None
     cancel_requested_at: datetime | None
     version: str
+    subscribers: tuple[Subscriber, ...] = ()  #: those of what was submitted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -51,6 +51,11 @@ class Kind(StrEnum):
     SUBSCRIBER = "SUBSCRIBER"
 
 
+EXTERNAL_STORAGE_TYPES = frozenset({"generic", "s3_object", "mongo_collection", "sql", "sql_table"})
+"""The types of storage whose values lie where the properties of the data node say, and nowhere
+else: a write replaces what was there."""
+
+
 @unique
 class Change(StrEnum):
     """What may happen to an entity."""
@@ -105,3 +110,33 @@ class SubmissionStatus(StrEnum):
             SubmissionStatus.FAILED,
             SubmissionStatus.CANCELED,
         }
+
+
+@unique
+class FilterOperator(StrEnum):
+    """How a condition compares what stands in a column with its own value."""
+
+    EQUAL = "EQUAL"
+    NOT_EQUAL = "NOT_EQUAL"
+    LESS_THAN = "LESS_THAN"
+    LESS_OR_EQUAL = "LESS_OR_EQUAL"
+    GREATER_THAN = "GREATER_THAN"
+    GREATER_OR_EQUAL = "GREATER_OR_EQUAL"
+
+
+@unique
+class JoinOperator(StrEnum):
+    """Whether all conditions must hold, or one of them."""
+
+    AND = "AND"
+    OR = "OR"
+
+
+@unique
+class DatabaseEngine(StrEnum):
+    """The databases that can hold the value of a data node."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+    MYSQL = "mysql"
+    MSSQL = "mssql"

@@ -1,9 +1,12 @@
 """The wire contract: what goes over HTTP, shared by the server and the client.
 
 Field names are those of the documented system, completed. Times are RFC 3339 in UTC.
+
+May import: domain (its words).
+Never here: the database, services, config; the contract outlives what is behind it.
 """
 
-from scenarist.schemas.common import (
+from scenarist.schemas.base import (
     Deletion,
     Fault,
     Message,
@@ -25,7 +28,7 @@ from scenarist.schemas.data_nodes import (
     Unlock,
     Value,
 )
-from scenarist.schemas.events import Event
+from scenarist.schemas.events import Event, Gap
 from scenarist.schemas.jobs import AttemptLog, Job, JobAnswer, JobLog, OneJob
 from scenarist.schemas.scenarios import (
     ChangeScenario,
@@ -34,6 +37,7 @@ from scenarist.schemas.scenarios import (
     CreateScenario,
     OneScenario,
     Scenario,
+    ScenarioAnswer,
     ScenarioCreated,
     ScenarioSubmitted,
     SequenceOfScenario,
@@ -75,6 +79,7 @@ __all__ = [
     "Edit",
     "Event",
     "Fault",
+    "Gap",
     "Job",
     "JobAnswer",
     "JobLog",
@@ -94,6 +99,7 @@ __all__ = [
     "Request",
     "Results",
     "Scenario",
+    "ScenarioAnswer",
     "ScenarioCreated",
     "ScenarioSubmitted",
     "Sequence",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from scenarist.domain.vocabulary import Frequency
-from scenarist.schemas.common import Request
+from scenarist.schemas.base import Request
 
 
 class CreateCycle(Request, kw_only=True, frozen=True):

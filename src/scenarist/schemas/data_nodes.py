@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from scenarist.domain.vocabulary import Scope
-from scenarist.schemas.common import Request
+from scenarist.schemas.base import Request
 
 
 class Operator(Request, kw_only=True, frozen=True):
@@ -27,7 +27,7 @@ class Operator(Request, kw_only=True, frozen=True):
 class DataNodeFilter(Request, kw_only=True, frozen=True):
     """Which rows of a value are read; documented as a body of the GET."""
 
-    operators: list[Operator] = field(default_factory=list)
+    operators: Annotated[list[Operator], Meta(max_length=100)] = field(default_factory=list)
     join_operator: Annotated[
         str, Meta(description="AND or OR, in upper or lower case.", examples=["OR"])
     ] = "AND"
@@ -74,7 +74,8 @@ class Edit(Struct, kw_only=True, frozen=True):
     digest: Annotated[str | None, Meta(examples=["sha256:9f86d081…"])]
     python_type: Annotated[str | None, Meta(examples=["pandas.DataFrame"])]
     preview: Annotated[
-        Any, Meta(description="The value while it is small, else its beginning; not in lists.")
+        Any | UnsetType,
+        Meta(description="The value while it is small, else its beginning; not in lists."),
     ] = UNSET
     is_complete: Annotated[
         bool | UnsetType, Meta(description="Whether the preview is the whole value; not in lists.")

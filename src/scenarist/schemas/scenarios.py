@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from scenarist.schemas.common import Request
+from scenarist.schemas.base import Request
 from scenarist.schemas.submissions import Submission
 from scenarist.schemas.subscribers import Subscriber
 
@@ -14,7 +14,7 @@ class CreateScenario(Request, kw_only=True, frozen=True):
     """Makes a scenario from a config; the config may also be named by the query."""
 
     config_id: Annotated[str | None, Meta(examples=["heating"])] = None
-    name: Annotated[str, Meta(max_length=256, examples=["cold winter"])] | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=256, examples=["cold winter"])] | None = None
     tags: Annotated[list[str], Meta(description="Within the config's authorized_tags.")] = field(
         default_factory=list
     )
@@ -28,7 +28,11 @@ class CreateScenario(Request, kw_only=True, frozen=True):
 class ChangeScenario(Request, kw_only=True, frozen=True):
     """What is given is changed."""
 
-    name: Annotated[str, Meta(max_length=256, examples=["cold winter"])] | UnsetType | None = UNSET
+    name: (
+        Annotated[str, Meta(min_length=1, max_length=256, examples=["cold winter"])]
+        | UnsetType
+        | None
+    ) = UNSET
     tags: Annotated[
         list[str] | UnsetType,
         Meta(description="All its tags, within the config's authorized_tags."),
@@ -42,10 +46,24 @@ class ChangeScenario(Request, kw_only=True, frozen=True):
 class CompareScenarios(Request, kw_only=True, frozen=True):
     """Runs the comparators of a config over the values of two or more scenarios of it."""
 
-    scenario_ids: Annotated[list[str], Meta(description="Two or more of one config, in order.")]
-    data_node_config_ids: Annotated[
-        list[str] | UnsetType, Meta(description="Those to compare; all that have comparators.")
-    ] = UNSET
+    scenario_ids: Annotated[
+        list[str],
+        Meta(
+            description="Two or more of one config, in order.",
+            examples=[["SCENARIO_heating_0…", "SCENARIO_heating_1…"]],
+        ),
+    ]
+    data_node_config_ids: (
+        Annotated[
+            list[str],
+            Meta(
+                min_length=1,
+                description="Those to compare; all that have comparators, when left out.",
+                examples=[["plan"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class SequenceOfScenario(Struct, kw_only=True, frozen=True):
@@ -94,6 +112,13 @@ class OneScenario(Struct, kw_only=True, frozen=True):
 
 
 class ScenarioCreated(Struct, kw_only=True, frozen=True):
+    message: str
+    scenario: Scenario
+
+
+class ScenarioAnswer(Struct, kw_only=True, frozen=True):
+    """What became of a scenario by the request."""
+
     message: str
     scenario: Scenario
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from scenarist.schemas.common import Request
+from scenarist.schemas.base import Request
 from scenarist.schemas.submissions import Submission
 from scenarist.schemas.subscribers import Subscriber
 

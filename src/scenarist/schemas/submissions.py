@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
-from scenarist.schemas.common import Request
+from scenarist.schemas.base import Request
 
 
 class Submit(Request, kw_only=True, frozen=True):

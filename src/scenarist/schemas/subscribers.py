@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from scenarist.schemas.common import Request
+from scenarist.schemas.base import Request
 
 
 class CreateSubscriber(Request, kw_only=True, frozen=True):

@@ -2,23 +2,38 @@
 
 from dataclasses import dataclass
 
+from scenarist.services.changes import ChangeService, News
+from scenarist.services.comparisons import ComparisonService
 from scenarist.services.completions import Completions
+from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
+from scenarist.services.edits import EditService
+from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
 from scenarist.services.scenarios import ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
+from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
+from scenarist.services.values import ValueService
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
+    cycles: CycleService
     scenarios: ScenarioService
+    comparisons: ComparisonService
     sequences: SequenceService
     tasks: TaskService
     data_nodes: DataNodeService
+    values: ValueService
+    files: FileService
+    edits: EditService
     submissions: SubmissionService
     jobs: JobService
+    subscribers: SubscriberService
+    changes: ChangeService
+    news: News
     completions: Completions
     health: HealthService

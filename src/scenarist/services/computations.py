@@ -3,6 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from scenarist.domain.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    ScenaristError,
+    UnavailableError,
+)
 from scenarist.storage.base import Place, Target, Written
 
 LONGEST_SECONDS = 60.0
@@ -34,3 +41,22 @@ class Compute(Protocol):
         Raises:
             UnavailableError: No worker had the time within `LONGEST_SECONDS`; nothing was kept.
         """
+
+
+def fault_of(computed: Computed, *, doing: str, code: str, is_clients: bool) -> ScenaristError:
+    """Return the error that a storage raised in a worker, or what else went wrong there.
+
+    Args:
+        doing: What could not be done, as the message begins.
+        code: Of the conflict that it is when nothing in the request was wrong.
+        is_clients: Whether the request may have been wrong, so that a storage's refusal means it.
+    """
+    name, _, text = (computed.reason or "").partition(": ")
+    message = f"{doing}: {text or name or 'the worker ended'}"
+    if name == InvalidError.__name__ and is_clients:
+        return InvalidError(message)
+    if name == NotFoundError.__name__:
+        return NotFoundError(message, code=code)
+    if name == UnavailableError.__name__:
+        return UnavailableError(message)
+    return ConflictError(message, code=code)

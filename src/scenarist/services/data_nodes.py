@@ -1,180 +1,190 @@
-"""What may be done with data nodes: looking at them, reading and writing their values."""
+"""What may be done with data nodes themselves; their values are in `scenarist.services.values`."""
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from scenarist.config import ConfigRegistry
 from scenarist.db import data_nodes as data_node_rows
-from scenarist.db import endings
+from scenarist.db import deletions, events
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
-from scenarist.domain.entities import DataNode, Edit
-from scenarist.domain.environment import resolve
-from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
-from scenarist.domain.identifiers import DataNodeId, EditId, new_uuid
+from scenarist.domain.entities import DataNode, Event
+from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.listings import DataNodeFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import discard, find_storage, publish, read_json
+from scenarist.domain.vocabulary import Change, Kind
+from scenarist.services.deletions import remove_files
+from scenarist.services.locks import (
+    check_unlocked,
+    check_writable,
+    get_data_node,
+    seen_at,
+)
+from scenarist.services.making import Making
+from scenarist.services.recording import updated
+from scenarist.storage.base import Written
+from scenarist.storage.kinds import discard
 
+_MOST_NAMED = 5
 
-@dataclass(frozen=True, slots=True)
-class ShownValue:
-    """A data node's value as JSON text; cut short when it is not complete."""
-
-    text: str
-    is_complete: bool
+Expect = Callable[[DataNode], None]
 
 
 class DataNodeService:
-    """Reads what lies at a data node, and writes it for people and programs.
+    """Shows data nodes, makes them from the configs of a registry, locks and deletes them.
 
     Args:
-        folder: Where values go whose place the system names.
-        wake: Called after each commit that may let jobs run.
+        folder: Where default values go whose place the system names.
     """
 
     def __init__(
         self,
         database: Database,
+        registry: ConfigRegistry,
         *,
         folder: str,
         now: Callable[[], datetime],
-        wake: Callable[[], None],
+        version: str,
     ) -> None:
         self._database = database
+        self._registry = registry
         self._folder = folder
         self._now = now
-        self._wake = wake
+        self._version = version
 
     def get(self, actor: Actor, data_node_id: str) -> DataNode:
         actor.require(Permission.READ)
-        found = data_node_rows.find(self._database.reader, data_node_id)
-        if found is None:
-            raise NotFoundError(f"no data node has the identifier {data_node_id}")
-        return found
+        return get_data_node(self._database.reader, data_node_id, self._now())
 
     def list_page(
         self, actor: Actor, wanted: DataNodeFilter, request: PageRequest
     ) -> Page[DataNode]:
         actor.require(Permission.READ)
-        return data_node_rows.page(self._database.reader, wanted, request)
+        page = data_node_rows.page(self._database.reader, wanted, request)
+        now = self._now()
+        return replace(page, items=[seen_at(node, now) for node in page.items])
 
-    def read(self, actor: Actor, data_node_id: str) -> ShownValue:
-        """Return the newest value; of a pickled one that is large, the preview its writer made.
+    def create(self, actor: Actor, config_id: str) -> tuple[DataNode, bool]:
+        """Return the data node of a config that nobody owns, and whether it was made just now.
 
         Raises:
-            NotFoundError: There is no such data node, it has no value yet, or its file is gone.
-            ConflictError: The value can be shown only by a worker, and none has looked at it.
+            NotFoundError: No data node config has the identifier; names those there are.
         """
-        node = self.get(actor, data_node_id)
-        edit = data_node_rows.find_last_edit(self._database.reader, data_node_id)
-        if edit is None:
+        actor.require(Permission.EDIT)
+        config = self._registry.data_nodes.get(config_id)
+        if config is None:
+            known = ", ".join(self._registry.data_nodes) or "none"
             raise NotFoundError(
-                f"data node {data_node_id} has no value yet; write one, or submit what produces it",
-                code="data_node_not_written",
+                f"no data node config has the identifier {config_id[:100]!r}; there are: {known}"
             )
-        if edit.rendition is not None and edit.is_complete:
-            return ShownValue(edit.rendition, is_complete=True)
-        if find_storage(node.storage_type).is_safe:
-            place = Place(
-                storage_type=node.storage_type,
-                properties=resolve(node.properties, os.environ),
-                uri=edit.uri,
-                content=edit.content,
-            )
-            return ShownValue(_text_at(place), is_complete=True)
-        if edit.rendition is None:
-            raise ConflictError(
-                f"the value of data node {data_node_id} is a {node.storage_type} file that no job "
-                "has written, and the server never opens those; it shows values that jobs write",
-                code="data_node_not_shown",
-            )
-        return ShownValue(edit.rendition, is_complete=False)
+        written: list[Written] = []
 
-    def write(self, actor: Actor, data_node_id: str, data: object) -> Edit:
-        """Make data that came as JSON the newest value, and let jobs go on that waited for it.
+        def work(connection: Connection) -> tuple[DataNode, bool]:
+            making = Making(
+                connection=connection,
+                now=self._now(),
+                version=self._version,
+                folder=self._folder,
+                actor=actor.name,
+                written=written,
+            )
+            node_id = making.data_node(config)
+            events.add(connection, making.changes, making.now)
+            return get_data_node(connection, node_id, making.now), bool(making.changes)
+
+        try:
+            return self._database.write(work)
+        except BaseException:
+            for item in written:
+                discard(item)
+            raise
+
+    def delete(self, actor: Actor, data_node_id: str, *, expect: Expect | None = None) -> None:
+        """Delete a data node that nothing refers to, with its values; user-named files stay.
 
         Raises:
             NotFoundError: There is no such data node.
-            InvalidError: The data node's storage cannot hold such data.
-            ConflictError: The data node is read-only, or a job that has not ended will write it.
+            ConflictError: A task or a scenario has it, a job that has not ended uses it, or
+                another editor has locked it.
+            ChangedError: It is not as expected.
         """
         actor.require(Permission.EDIT)
-        node = self.get(actor, data_node_id)
-        if node.properties.get("read_only"):
-            raise ConflictError(
-                f"data node {data_node_id} is declared read-only; write another one",
-                code="data_node_read_only",
-            )
-        storage = find_storage(node.storage_type)
-        edit_id = EditId(new_uuid(self._now()))
-        properties = resolve(node.properties, os.environ)
-        written = storage.write(
-            storage.from_json(data),
-            Target(
-                data_node_id=node.id,
-                edit_id=edit_id,
-                storage_type=node.storage_type,
-                folder=self._folder,
-                properties=properties,
-            ),
+
+        def work(connection: Connection) -> list[str]:
+            now = self._now()
+            node = get_data_node(connection, data_node_id, now)
+            if expect is not None:
+                expect(node)
+            _check_is_free(connection, node, actor.name)
+            gone = Event(kind=Kind.DATA_NODE, id=node.id, change=Change.DELETED, actor=actor.name)
+            events.add(connection, [gone], now)
+            return deletions.delete_data_nodes(connection, [node.id])
+
+        remove_files(self._database.write(work))
+
+    def lock(
+        self, actor: Actor, data_node_id: str, *, editor_id: str | None = None, lasts: timedelta
+    ) -> DataNode:
+        """Keep everybody but one editor from writing a data node; renews that editor's own lock.
+
+        Raises:
+            NotFoundError: There is no such data node.
+            ConflictError: It is read-only, a job that has not ended uses it, or another editor
+                has locked it.
+        """
+        actor.require(Permission.EDIT)
+        editor = editor_id or actor.name
+
+        def work(connection: Connection) -> DataNode:
+            now = self._now()
+            node = get_data_node(connection, data_node_id, now)
+            check_writable(connection, node, editor)
+            until = now + lasts
+            data_node_rows.set_lock(connection, node.id, editor, until)
+            events.add(connection, [updated(node.id, actor)], now)
+            return replace(node, locked_by=editor, locked_until=until)
+
+        return self._database.write(work)
+
+    def unlock(self, actor: Actor, data_node_id: str, *, editor_id: str | None = None) -> DataNode:
+        """End an editor's lock before its time is over; nothing happens where there is none.
+
+        Raises:
+            NotFoundError: There is no such data node.
+            ConflictError: Another editor has locked it.
+        """
+        actor.require(Permission.EDIT)
+
+        def work(connection: Connection) -> DataNode:
+            now = self._now()
+            node = get_data_node(connection, data_node_id, now)
+            check_unlocked(node, editor_id or actor.name)
+            if node.locked_by is None:
+                return node
+            data_node_rows.set_lock(connection, node.id, None, None)
+            events.add(connection, [updated(node.id, actor)], now)
+            return replace(node, locked_by=None, locked_until=None)
+
+        return self._database.write(work)
+
+
+def _check_is_free(connection: Connection, node: DataNode, editor: str) -> None:
+    if node.parent_ids:
+        named = ", ".join(node.parent_ids[:_MOST_NAMED])
+        more = len(node.parent_ids) - _MOST_NAMED
+        raise ConflictError(
+            f"data node {node.id} belongs to {named}{f' and {more} more' if more > 0 else ''}; "
+            "delete those first",
+            code="data_node_referenced",
         )
-
-        def work(connection: Connection) -> Edit:
-            _check_is_free(connection, node)
-            edit = edit_of(node.id, edit_id, written, at=self._now(), actor=actor.name)
-            data_node_rows.add_edits(connection, [edit])
-            endings.release_inputs(connection, [node.id])
-            publish(written)
-            return edit
-
-        try:
-            edit = self._database.write(work)
-        except BaseException:
-            discard(written)
-            raise
-        self._wake()
-        return edit
-
-
-def edit_of(
-    data_node_id: DataNodeId, edit_id: EditId, written: Written, *, at: datetime, actor: str | None
-) -> Edit:
-    """Describe a value that no job wrote."""
-    return Edit(
-        id=edit_id,
-        data_node_id=data_node_id,
-        created_at=at,
-        job_id=None,
-        actor=actor,
-        comment=None,
-        uri=written.uri,
-        content=written.content,
-        size=written.size,
-        digest=written.digest,
-        python_type=written.python_type,
-        rendition=written.rendition,
-        is_complete=written.is_complete,
-    )
-
-
-def _text_at(place: Place) -> str:
-    try:
-        return read_json(place)
-    except InvalidError as error:
-        # The request was right; what lies there is not.
-        raise ConflictError(error.message, code="data_node_unreadable") from error
-
-
-def _check_is_free(connection: Connection, node: DataNode) -> None:
     holder = data_node_rows.find_holder(connection, node.id)
     if holder is not None:
         raise ConflictError(
             f"data node {node.id} is used by job {holder}, which has not ended; "
-            "write it when the job has ended",
+            "delete it when the job has ended",
             code="data_node_in_use",
         )
+    check_unlocked(node, editor)

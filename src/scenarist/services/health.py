@@ -1,11 +1,24 @@
 """Whether the server can do its work; asked by machines, so without an actor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from scenarist.db import jobs as job_rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
+from scenarist.domain.vocabulary import JobStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """What is to be done now, and what has been done since the start."""
+
+    jobs: Mapping[JobStatus, int]  #: those that have not ended, by status
+    submissions: int  #: those that have not ended
+    is_orchestrating: bool
+    commits: int  #: of this process, since it started
 
 
 class HealthService:
@@ -28,3 +41,17 @@ class HealthService:
         self._database.reader.execute(text("SELECT 1"))
         if not self._is_orchestrating():
             raise UnavailableError("the orchestrator is not running")
+
+    def count_work(self) -> Work:
+        """Count what is under way.
+
+        Raises:
+            UnavailableError: The database cannot be read; says why.
+        """
+        reader = self._database.reader
+        return Work(
+            jobs=job_rows.count_unfinished(reader),
+            submissions=job_rows.count_submissions_under_way(reader),
+            is_orchestrating=self._is_orchestrating(),
+            commits=self._database.commits,
+        )

@@ -1,7 +1,7 @@
 """How data nodes and tasks are made from their configs, with their first values."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
 from scenarist.domain.vocabulary import Change, Kind, Scope
-from scenarist.services.data_nodes import edit_of
+from scenarist.services.edits import edit_of
 from scenarist.storage.base import Target, Written
 from scenarist.storage.kinds import find_storage, named_path, publish
 
@@ -30,6 +30,7 @@ class Making:
         changes: Takes an event for every entity that was not there yet.
         written: Takes every value that was written; discard them when the transaction fails.
         owners: Who owns what is of a scope; nobody, when it is not said.
+        outputs: Configs of the data nodes that tasks write: they have no value before.
     """
 
     connection: Connection
@@ -40,6 +41,7 @@ class Making:
     written: list[Written]
     changes: list[Event] = field(default_factory=list)
     owners: Mapping[Scope, ScenarioId | CycleId | None] = field(default_factory=dict)
+    outputs: Collection[str] = ()
 
     def data_node(self, config: DataNodeConfig) -> DataNodeId:
         plain = {name: value for name, value in config.properties.items() if name != "default_data"}
@@ -60,7 +62,7 @@ class Making:
         )
         node_id, is_new = data_node_rows.find_or_make(self.connection, node)
         if is_new:
-            self._note(Kind.DATA_NODE, node_id)
+            self.note(Kind.DATA_NODE, node_id)
             first = self._first_edit(node, config.properties)
             data_node_rows.add_edits(self.connection, [] if first is None else [first])
         return node_id
@@ -88,33 +90,23 @@ class Making:
             ),
         )
         if is_new:
-            self._note(Kind.TASK, task_id)
+            self.note(Kind.TASK, task_id)
         return task_id
 
-    def _note(self, kind: Kind, entity_id: str) -> None:
+    def note(self, kind: Kind, entity_id: str) -> None:
+        """Take down that an entity was made."""
         self.changes.append(Event(kind=kind, id=entity_id, change=Change.CREATED, actor=self.actor))
 
     def _first_edit(self, node: DataNode, properties: Mapping[str, Any]) -> Edit | None:
-        """Return the edit of a file that is there already, else of the default data, if any."""
+        """Return the edit of what is there already, else of the default data, if any."""
         edit_id = ids.EditId(new_uuid(self.now))
         resolved = resolve(dict(node.properties), os.environ)
         path = named_path(resolved)
         if path is not None and Path(path).is_file():
-            return Edit(
-                id=edit_id,
-                data_node_id=node.id,
-                created_at=self.now,
-                job_id=None,
-                actor=None,
-                comment=None,
-                uri=path,
-                content=None,
-                size=None,
-                digest=None,
-                python_type=None,
-                rendition=None,
-                is_complete=False,
-            )
+            return _found_edit(node, edit_id, path)
+        storage = find_storage(node.storage_type)
+        if storage.is_external:
+            return None if node.config_id in self.outputs else _found_edit(node, edit_id, None)
         if "default_data" not in properties:
             return None
         target = Target(
@@ -124,9 +116,26 @@ class Making:
             folder=self.folder,
             properties=resolved,
         )
-        written = find_storage(node.storage_type).write(
-            resolve(properties["default_data"], os.environ), target
-        )
+        written = storage.write(resolve(properties["default_data"], os.environ), target)
         self.written.append(written)
         publish(written)
         return edit_of(node.id, edit_id, written, at=self.now, actor=None)
+
+
+def _found_edit(node: DataNode, edit_id: ids.EditId, uri: str | None) -> Edit:
+    """Describe a value that was there before its data node."""
+    return Edit(
+        id=edit_id,
+        data_node_id=node.id,
+        created_at=node.created_at,
+        job_id=None,
+        actor=None,
+        comment=None,
+        uri=uri,
+        content=None,
+        size=None,
+        digest=None,
+        python_type=None,
+        rendition=None,
+        is_complete=False,
+    )

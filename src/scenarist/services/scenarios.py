@@ -1,29 +1,41 @@
 """What may be done with scenarios."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry, ScenarioConfig
 from scenarist.db import cycles as cycle_rows
+from scenarist.db import deletions, events, standings
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
+from scenarist.db.deletions import Cascade
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain import entities
 from scenarist.domain import identifiers as ids
-from scenarist.domain.cycles import period_around, period_label
-from scenarist.domain.entities import Cycle, Scenario
-from scenarist.domain.errors import NotFoundError
-from scenarist.domain.identifiers import CycleId, new_uuid
+from scenarist.domain.entities import Cycle, Event, Scenario
+from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.listings import PageRequest, ScenarioFilter
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.vocabulary import Frequency, Scope
+from scenarist.domain.properties import checked_name, checked_properties, checked_tags, merged
+from scenarist.domain.vocabulary import Change, Frequency, Kind, Scope
+from scenarist.services.cycles import cycle_around, in_utc
+from scenarist.services.deletions import deleted_events, refuse_under_way, remove_files
 from scenarist.services.making import Making
+from scenarist.services.standings import (
+    NO_CYCLE,
+    Standing,
+    owners_of,
+    primary_reason,
+    standing_of,
+)
 from scenarist.storage.base import Written
 from scenarist.storage.kinds import discard
 
@@ -34,8 +46,22 @@ class NewScenario:
 
     config_id: str
     name: str | None = None
+    tags: Sequence[str] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime | None = None  #: decides the cycle; now, when not given
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScenarioChange:
+    """What shall be changed; what is not given stays."""
+
+    name: str | UnsetType | None = UNSET
+    tags: Sequence[str] | UnsetType = UNSET
+    properties: Mapping[str, Any] | UnsetType = UNSET  #: merged into those there are
+
+
+Expect = Callable[[Standing], None]
+"""A check of a scenario as it is, in the transaction that changes it; raises to refuse."""
 
 
 class ScenarioService:
@@ -71,6 +97,7 @@ class ScenarioService:
 
         Raises:
             NotFoundError: No scenario config has the identifier; names those there are.
+            InvalidError: The name, a tag, the properties or the date cannot be.
         """
         actor.require(Permission.EDIT)
         config = self._registry.scenarios.get(new.config_id)
@@ -79,6 +106,13 @@ class ScenarioService:
             raise NotFoundError(
                 f"no scenario config has the identifier {new.config_id!r}; there are: {known}"
             )
+        checked = replace(
+            new,
+            name=None if new.name is None else checked_name(new.name),
+            tags=checked_tags(new.tags, self.authorized_tags(config.id)),
+            properties=checked_properties(new.properties),
+            created_at=None if new.created_at is None else in_utc(new.created_at),
+        )
         written: list[Written] = []
 
         def work(connection: Connection) -> Scenario:
@@ -90,7 +124,9 @@ class ScenarioService:
                 actor=actor.name,
                 written=written,
             )
-            return self._make(making, config, new)
+            scenario = self._make(making, config, checked)
+            events.add(connection, making.changes, making.now)
+            return scenario
 
         try:
             return self._database.write(work)
@@ -99,18 +135,117 @@ class ScenarioService:
                 discard(item)
             raise
 
-    def get(self, actor: Actor, scenario_id: str) -> Scenario:
+    def get(self, actor: Actor, scenario_id: str) -> Standing:
+        """Return a scenario, and what may be done with it now."""
         actor.require(Permission.READ)
-        found = scenario_rows.find(self._database.reader, scenario_id)
-        if found is None:
-            raise NotFoundError(f"no scenario has the identifier {scenario_id}")
-        return found
+        connection = self._database.reader
+        return self._standing(connection, _found(connection, scenario_id))
 
     def list_page(
         self, actor: Actor, wanted: ScenarioFilter, request: PageRequest
     ) -> Page[Scenario]:
         actor.require(Permission.READ)
         return scenario_rows.page(self._database.reader, wanted, request)
+
+    def authorized_tags(self, config_id: str) -> tuple[str, ...] | None:
+        """Return the tags that a config allows; None for any, also when the config is gone."""
+        config = self._registry.scenarios.get(config_id)
+        tags = None if config is None else config.properties.get("authorized_tags")
+        if tags is None:
+            return None
+        return tuple(tags) if isinstance(tags, list | tuple) else (str(tags),)
+
+    def change(
+        self,
+        actor: Actor,
+        scenario_id: str,
+        change: ScenarioChange,
+        *,
+        expect: Expect | None = None,
+    ) -> Standing:
+        """Change the name, the tags or the properties of a scenario.
+
+        Raises:
+            NotFoundError: There is no such scenario.
+            InvalidError: The name, a tag or the properties cannot be; names the offenders.
+        """
+        actor.require(Permission.EDIT)
+
+        def work(connection: Connection) -> Standing:
+            scenario = _found(connection, scenario_id)
+            self._check(connection, scenario, expect)
+            changed = self._changed(scenario, change)
+            if changed != scenario or change.properties:
+                scenario_rows.change(connection, changed)
+                self._log(connection, [_event(Change.UPDATED, changed.id, actor)])
+            return self._standing(connection, changed)
+
+        return self._database.write(work)
+
+    def promote(self, actor: Actor, scenario_id: str) -> Standing:
+        """Make a scenario the primary one of its cycle, in place of the one that is.
+
+        Raises:
+            NotFoundError: There is no such scenario.
+            ConflictError: It has no cycle.
+        """
+        actor.require(Permission.EDIT)
+
+        def work(connection: Connection) -> Standing:
+            scenario = _found(connection, scenario_id)
+            if scenario.cycle_id is None:
+                raise ConflictError(
+                    f"scenario {scenario.id} cannot be the primary one of a cycle: {NO_CYCLE}",
+                    code="scenario_without_cycle",
+                )
+            if not scenario.is_primary:
+                former = scenario_rows.find_primary(connection, scenario.cycle_id)
+                scenario_rows.set_primary(connection, scenario.id, instead_of=former)
+                moved = [scenario.id] if former is None else [former, scenario.id]
+                self._log(connection, [_event(Change.UPDATED, item, actor) for item in moved])
+            return self._standing(connection, replace(scenario, is_primary=True))
+
+        return self._database.write(work)
+
+    def delete(
+        self,
+        actor: Actor,
+        scenario_id: str,
+        *,
+        dry_run: bool = False,
+        expect: Expect | None = None,
+    ) -> Cascade:
+        """Delete a scenario with all that it owns and all that was submitted of it.
+
+        A cycle that would be left without a scenario goes too, with what it owns. What other
+        scenarios share stays.
+
+        Args:
+            dry_run: Change nothing, only return what would be deleted.
+
+        Raises:
+            NotFoundError: There is no such scenario.
+            ConflictError: It is the primary one of a cycle that has others, or a submission of it
+                or of its sequences and tasks is under way.
+        """
+        actor.require(Permission.EDIT)
+
+        def look(connection: Connection) -> Cascade:
+            scenario = _found(connection, scenario_id)
+            self._check(connection, scenario, expect)
+            return _deletable(connection, scenario)
+
+        def work(connection: Connection) -> tuple[Cascade, list[str]]:
+            cascade = look(connection)
+            uris = deletions.delete_cascade(connection, cascade)
+            self._log(connection, deleted_events(cascade, actor.name))
+            return cascade, uris
+
+        if dry_run:
+            return look(self._database.reader)
+        cascade, uris = self._database.write(work)
+        remove_files(uris)
+        return cascade
 
     def _make(self, making: Making, config: ScenarioConfig, new: NewScenario) -> Scenario:
         created_at = new.created_at or making.now
@@ -121,6 +256,7 @@ class ScenarioService:
             Scope.CYCLE: None if cycle is None else cycle.id,
             Scope.GLOBAL: None,
         }
+        making.outputs = {node.id for task in config.tasks for node in task.outputs}
         nodes = {node.id: making.data_node(node) for node in config.data_nodes}
         tasks = {task.id: making.task(task, nodes) for task in config.tasks}
         sequences = tuple(
@@ -141,8 +277,8 @@ class ScenarioService:
             name=new.name,
             cycle_id=None if cycle is None else cycle.id,
             is_primary=cycle is not None
-            and not scenario_rows.has_primary(making.connection, cycle.id),
-            tags=(),
+            and scenario_rows.find_primary(making.connection, cycle.id) is None,
+            tags=tuple(new.tags),
             properties={**config.properties, **new.properties},
             task_ids=tuple(tasks.values()),
             data_node_ids=tuple(dict.fromkeys(nodes.values())),
@@ -152,8 +288,10 @@ class ScenarioService:
             version=self._version,
         )
         scenario_rows.add(making.connection, scenario)
+        making.note(Kind.SCENARIO, scenario.id)
         for sequence in sequences:
             sequence_rows.add(making.connection, sequence)
+            making.note(Kind.SEQUENCE, sequence.id)
         return scenario
 
     def _cycle(
@@ -161,15 +299,54 @@ class ScenarioService:
     ) -> Cycle | None:
         if frequency is None:
             return None
-        start, end = period_around(frequency, created_at, self._zone)
-        label = period_label(frequency, start.date())
-        cycle = Cycle(
-            id=CycleId(ids.cycle_id(label, new_uuid(making.now))),
-            name=label,
-            frequency=frequency,
-            properties={},
-            start_at=start,
-            end_at=end,
-            created_at=making.now,
+        wanted = cycle_around(frequency, created_at, self._zone, making.now)
+        cycle, is_new = cycle_rows.find_or_make(making.connection, wanted)
+        if is_new:
+            making.note(Kind.CYCLE, cycle.id)
+        return cycle
+
+    def _changed(self, scenario: Scenario, change: ScenarioChange) -> Scenario:
+        name, tags, properties = scenario.name, scenario.tags, scenario.properties
+        if change.name is not UNSET:
+            name = None if change.name is None else checked_name(change.name)
+        if change.tags is not UNSET:
+            tags = checked_tags(change.tags, self.authorized_tags(scenario.config_id))
+        if change.properties is not UNSET:
+            properties = merged(properties, checked_properties(change.properties))
+        return replace(scenario, name=name, tags=tags, properties=properties)
+
+    def _check(self, connection: Connection, scenario: Scenario, expect: Expect | None) -> None:
+        if expect is not None:
+            expect(self._standing(connection, scenario))
+
+    def _standing(self, connection: Connection, scenario: Scenario) -> Standing:
+        return standing_of(connection, scenario, self._now())
+
+    def _log(self, connection: Connection, changes: list[Event]) -> None:
+        events.add(connection, changes, self._now())
+
+
+def _found(connection: Connection, scenario_id: str) -> Scenario:
+    found = scenario_rows.find(connection, scenario_id)
+    if found is None:
+        raise NotFoundError(f"no scenario has the identifier {scenario_id}")
+    return found
+
+
+def _deletable(connection: Connection, scenario: Scenario) -> Cascade:
+    """Return what goes with a scenario; refuse when it must stay."""
+    what = f"scenario {scenario.id}"
+    has_siblings = scenario.cycle_id is not None and standings.has_siblings(
+        connection, scenario.id, scenario.cycle_id
+    )
+    if scenario.is_primary and has_siblings:
+        raise ConflictError(
+            f"{what} cannot be deleted: {primary_reason(scenario)}", code="scenario_is_primary"
         )
-        return cycle_rows.find_or_make(making.connection, cycle)[0]
+    owners = owners_of(scenario, has_siblings=has_siblings)
+    refuse_under_way(connection, what, (*owners, *(sequence.id for sequence in scenario.sequences)))
+    return deletions.cascade_of_scenarios(connection, [scenario.id], cycle_ids=owners[1:])
+
+
+def _event(change: Change, scenario_id: str, actor: Actor) -> Event:
+    return Event(kind=Kind.SCENARIO, id=scenario_id, change=change, actor=actor.name)

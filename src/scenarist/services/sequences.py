@@ -2,23 +2,41 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
+from scenarist.db import deletions, events, standings
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
-from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain import entities
+from scenarist.domain.entities import Event
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
-from scenarist.domain.identifiers import ScenarioId, sequence_id, sequence_name_fault
+from scenarist.domain.identifiers import ScenarioId, TaskId, sequence_name_fault
+from scenarist.domain.identifiers import sequence_id as new_id
 from scenarist.domain.listings import PageRequest, SequenceFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.planning import TaskLinks, connected_groups
+from scenarist.domain.properties import checked_properties, merged
+from scenarist.domain.vocabulary import Change, Kind
+
+Expect = Callable[[entities.Sequence], None]
+"""A check of a sequence as it is, in the transaction that changes it; raises to refuse."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SequenceChange:
+    """What shall be changed; what is not given stays."""
+
+    name: str | UnsetType = UNSET
+    task_ids: Sequence[str] | UnsetType = UNSET
+    properties: Mapping[str, Any] | UnsetType = UNSET  #: merged into those there are
 
 
 class SequenceService:
@@ -44,44 +62,31 @@ class SequenceService:
             ConflictError: The scenario has a sequence of that name already.
         """
         actor.require(Permission.EDIT)
-        fault = sequence_name_fault(name)
-        if fault is not None:
-            raise InvalidError(
-                f"{fault}; got {name[:200]!r}",
-                errors=[{"field": "sequence_name", "message": fault}],
-            )
+        _check_name(name, "sequence_name")
+        checked_properties(properties or {})
         created_at = self._now()
 
         def work(connection: Connection) -> entities.Sequence:
             if not scenario_rows.exists(connection, scenario_id):
                 raise NotFoundError(f"no scenario has the identifier {scenario_id}")
-            tasks = task_rows.get_many(connection, task_ids)
-            _check_tasks(
-                scenario_id,
-                task_ids,
-                tasks,
-                set(scenario_rows.task_ids_of(connection, scenario_id)),
-            )
             sequence = entities.Sequence(
-                id=sequence_id(name, ScenarioId(scenario_id)),
+                id=new_id(name, ScenarioId(scenario_id)),
                 name=name,
                 scenario_id=ScenarioId(scenario_id),
-                task_ids=tuple(task.id for task in tasks),
+                task_ids=_checked_tasks(connection, scenario_id, task_ids),
                 properties=properties or {},
                 created_at=created_at,
                 version=self._version,
             )
             sequence_rows.add(connection, sequence)
+            events.add(connection, [_event(Change.CREATED, sequence.id, actor)], created_at)
             return sequence
 
         return self._database.write(work)
 
     def get(self, actor: Actor, sequence_id: str) -> entities.Sequence:
         actor.require(Permission.READ)
-        found = sequence_rows.find(self._database.reader, sequence_id)
-        if found is None:
-            raise NotFoundError(f"no sequence has the identifier {sequence_id}")
-        return found
+        return _found(self._database.reader, sequence_id)
 
     def list_page(
         self, actor: Actor, wanted: SequenceFilter, request: PageRequest
@@ -89,8 +94,47 @@ class SequenceService:
         actor.require(Permission.READ)
         return sequence_rows.page(self._database.reader, wanted, request)
 
-    def delete(self, actor: Actor, sequence_id: str) -> None:
-        """Delete a sequence; the jobs it had and their results stay.
+    def change(
+        self,
+        actor: Actor,
+        sequence_id: str,
+        change: SequenceChange,
+        *,
+        expect: Expect | None = None,
+    ) -> entities.Sequence:
+        """Rename a sequence, give it other tasks or other properties.
+
+        A new name makes a new identifier; its submissions, jobs and subscribers follow it.
+
+        Raises:
+            NotFoundError: There is no such sequence.
+            InvalidError: The name, the tasks or the properties cannot be; names the offenders.
+            ConflictError: The scenario has a sequence of that name already, or a submission of
+                the sequence is under way and more than properties shall change.
+        """
+        actor.require(Permission.EDIT)
+        if change.name is not UNSET:
+            _check_name(change.name, "name")
+        if change.properties is not UNSET:
+            checked_properties(change.properties)
+
+        def work(connection: Connection) -> entities.Sequence:
+            sequence = _found(connection, sequence_id)
+            if expect is not None:
+                expect(sequence)
+            changed = _changed(connection, sequence, change)
+            if changed == sequence and not change.properties:
+                return sequence
+            if (changed.id, changed.task_ids) != (sequence.id, sequence.task_ids):
+                _refuse_under_way(connection, sequence.id, "change")
+            sequence_rows.change(connection, sequence, changed)
+            events.add(connection, _changes(sequence, changed, actor), self._now())
+            return changed
+
+        return self._database.write(work)
+
+    def delete(self, actor: Actor, sequence_id: str, *, expect: Expect | None = None) -> None:
+        """Delete a sequence with its subscribers; the jobs it had and their results stay.
 
         Raises:
             NotFoundError: There is no such sequence.
@@ -99,17 +143,83 @@ class SequenceService:
         actor.require(Permission.EDIT)
 
         def work(connection: Connection) -> None:
-            under_way = submission_rows.find_under_way(connection, sequence_id)
-            if under_way is not None and sequence_rows.find(connection, sequence_id) is not None:
-                raise ConflictError(
-                    f"sequence {sequence_id} has a submission under way, {under_way}; "
-                    "delete the sequence when it has ended",
-                    code="submission_under_way",
-                )
-            if not sequence_rows.delete_one(connection, sequence_id):
-                raise NotFoundError(f"no sequence has the identifier {sequence_id}")
+            sequence = _found(connection, sequence_id)
+            if expect is not None:
+                expect(sequence)
+            _refuse_under_way(connection, sequence.id, "delete")
+            deletions.delete_sequences(connection, [sequence.id])
+            events.add(connection, [_event(Change.DELETED, sequence.id, actor)], self._now())
 
         self._database.write(work)
+
+
+def _found(connection: Connection, sequence_id: str) -> entities.Sequence:
+    found = sequence_rows.find(connection, sequence_id)
+    if found is None:
+        raise NotFoundError(f"no sequence has the identifier {sequence_id}")
+    return found
+
+
+def _changed(
+    connection: Connection, sequence: entities.Sequence, change: SequenceChange
+) -> entities.Sequence:
+    name, task_ids, properties = sequence.name, sequence.task_ids, sequence.properties
+    if change.name is not UNSET:
+        name = change.name
+    if change.task_ids is not UNSET:
+        task_ids = _checked_tasks(connection, sequence.scenario_id, change.task_ids)
+    if change.properties is not UNSET:
+        properties = merged(properties, change.properties)
+    return replace(
+        sequence,
+        id=sequence.id if name == sequence.name else new_id(name, sequence.scenario_id),
+        name=name,
+        task_ids=task_ids,
+        properties=properties,
+    )
+
+
+def _changes(former: entities.Sequence, changed: entities.Sequence, actor: Actor) -> list[Event]:
+    """Describe a change; of a rename, that one identifier is gone and another one there."""
+    if former.id == changed.id:
+        return [_event(Change.UPDATED, changed.id, actor)]
+    return [_event(Change.DELETED, former.id, actor), _event(Change.CREATED, changed.id, actor)]
+
+
+def _event(change: Change, sequence_id: str, actor: Actor) -> Event:
+    return Event(kind=Kind.SEQUENCE, id=sequence_id, change=change, actor=actor.name)
+
+
+def _refuse_under_way(connection: Connection, sequence_id: str, verb: str) -> None:
+    under_way = standings.find_under_way(connection, [sequence_id])
+    if under_way is not None:
+        raise ConflictError(
+            f"sequence {sequence_id} has a submission under way, {under_way}; "
+            f"{verb} the sequence when it has ended",
+            code="submission_under_way",
+        )
+
+
+def _check_name(name: str, field: str) -> None:
+    fault = sequence_name_fault(name)
+    if fault is not None:
+        raise InvalidError(
+            f"{fault}; got {name[:200]!r}", errors=[{"field": field, "message": fault}]
+        )
+
+
+def _checked_tasks(
+    connection: Connection, scenario_id: str, task_ids: Sequence[str]
+) -> tuple[TaskId, ...]:
+    """Return the tasks of a sequence in their order.
+
+    Raises:
+        InvalidError: They do not make a sequence; names each offender.
+    """
+    tasks = task_rows.get_many(connection, task_ids)
+    of_scenario = set(scenario_rows.task_ids_of(connection, scenario_id))
+    _check_tasks(scenario_id, task_ids, tasks, of_scenario)
+    return tuple(task.id for task in tasks)
 
 
 def _check_tasks(

@@ -125,6 +125,7 @@ class TaskService:
 
 
 def _make(making: Making, config: TaskConfig) -> tuple[Task, bool]:
+    making.outputs = {node.id for node in config.outputs}
     nodes = {node.id: making.data_node(node) for node in (*config.inputs, *config.outputs)}
     task_id = making.task(config, nodes)
     is_new = any(change.id == task_id for change in making.changes)

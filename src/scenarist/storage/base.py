@@ -10,7 +10,10 @@ INLINE_LIMIT = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where one value of a data node lies: in a file (``uri``) or in hand (``content``)."""
+    """Where one value of a data node lies: in a file (``uri``) or in hand (``content``).
+
+    The place of an external storage has neither: the properties say where to look.
+    """
 
     storage_type: str
     properties: Mapping[str, Any] = field(default_factory=dict)
@@ -40,6 +43,7 @@ class Written:
 
     ``staged`` is the file that waits beside a user-named path for `files.publish`.
     ``rendition`` is JSON text: the value when ``is_complete``, else a bounded preview.
+    Of an external storage both ``uri`` and ``content`` are None.
     """
 
     size: int
@@ -60,13 +64,37 @@ class Storage(Protocol):
 
     storage_type: str
     is_safe: bool
-    """Whether reading runs no code that the value brings along, so that the server may do it."""
+    """Whether reading runs no code that the value brings along, so that the server may do it.
+
+    Never so for an external storage: the server reads and writes it through a worker.
+    """
+    is_external: bool
+    """Whether the value lives where the properties say: a database, a bucket, a user's function.
+
+    Then it is read as it is there now, and a write takes effect at once.
+    """
+    can_append: bool
 
     def write(self, value: object, target: Target) -> Written:
         """Write a value aside and sync it; nothing that can be read changes until it is published.
 
         Raises:
             InvalidError: The storage cannot hold such a value; says what it can hold.
+        """
+
+    def append(self, value: object, target: Target, place: Place | None) -> Written:
+        """Write a new value, as `write` does: the one at *place*, and after it the one given.
+
+        A table gains rows: its columns stay as they are, and cells that are missing are null.
+        A list gains items, or one item; an object gains and replaces entries.
+
+        Args:
+            place: None where nothing has been written yet; then this is `write`. An external
+                storage does not ask: what is there now gains the rows or items.
+
+        Raises:
+            NotFoundError: There is no file at the place.
+            InvalidError: The storage cannot append, or the two do not go together; says why.
         """
 
     def read(self, place: Place) -> Any:

@@ -54,7 +54,7 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
         except ScenaristError:
             raise
         except Exception as error:
-            where = place.uri if place.content is None else "the value in the database"
+            where = place.uri or "the value in the database"
             raise InvalidError(
                 f"{where} cannot be read as {place.storage_type}: {reason(error)}"
             ) from error

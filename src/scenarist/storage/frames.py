@@ -3,6 +3,11 @@
 from typing import Any
 
 
+def is_frame(value: Any) -> bool:
+    """Whether a value is a table as pandas has them."""
+    return hasattr(value, "iloc") and getattr(value, "ndim", None) == 2
+
+
 def records(frame: Any) -> list[dict[Any, Any]]:
     """Return a DataFrame's rows, its labels and cells as they are."""
     labels = list(frame.columns)

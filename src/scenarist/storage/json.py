@@ -1,15 +1,18 @@
 """Values as JSON documents."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import msgspec
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.selections import Selection
 from scenarist.storage import files
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.objects import load_class, python_type, reason
+from scenarist.storage.objects import form, load_class, python_type, reason
 from scenarist.storage.rendition import render
+from scenarist.storage.selection import select
 
 
 class JsonStorage:
@@ -21,6 +24,8 @@ class JsonStorage:
 
     storage_type = "json"
     is_safe = True
+    is_external = False
+    can_append = True
 
     def write(self, value: object, target: Target) -> Written:
         encoder = _codec(target.properties.get("encoder"), json.JSONEncoder, "encoder")
@@ -45,16 +50,39 @@ class JsonStorage:
             rendition=render(value),
         )
 
+    def append(self, value: object, target: Target, place: Place | None) -> Written:
+        if place is None:
+            return self.write(value, target)
+        return self.write(_extended(self._read_plain(place), value), target)
+
     def read(self, place: Place) -> Any:
         decoder = _codec(place.properties.get("decoder"), json.JSONDecoder, "decoder")
         return files.decode(place, lambda file: json.loads(_text(file, place), cls=decoder))
 
-    def read_json(self, place: Place) -> str:
-        text: str = files.decode(place, lambda file: _strict(json.loads(_text(file, place))))
-        return text
+    def read_json(self, place: Place, selection: Selection | None) -> str:
+        value = self._read_plain(place)
+        return _strict(value if selection is None else select(value, selection))
 
     def from_json(self, data: object) -> object:
         return data
+
+    def _read_plain(self, place: Place) -> Any:
+        """Read without the decoder: as plain data, which every encoder writes again."""
+        return files.decode(place, lambda file: json.loads(_text(file, place)))
+
+
+def _extended(present: object, value: object) -> object:
+    if isinstance(present, list):
+        return [*present, *(value if isinstance(value, list | tuple) else [value])]
+    if isinstance(present, dict) and isinstance(value, Mapping):
+        return {**present, **value}
+    if isinstance(present, dict):
+        raise InvalidError(
+            f"only an object can be appended to the object there is; it was given {form(value)}"
+        )
+    raise InvalidError(
+        f"only to a list or an object can something be appended; there is {form(present)}"
+    )
 
 
 def _encoding(properties: Any) -> str:

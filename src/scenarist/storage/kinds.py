@@ -3,23 +3,34 @@
 from collections.abc import Callable
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.selections import Selection
 from scenarist.storage.base import Place, Storage
 from scenarist.storage.csv import CsvStorage
+from scenarist.storage.excel import ExcelStorage
 from scenarist.storage.files import discard, named_path, publish
+from scenarist.storage.generic import GenericStorage
 from scenarist.storage.json import JsonStorage
+from scenarist.storage.mongo import MongoStorage
 from scenarist.storage.parquet import ParquetStorage
 from scenarist.storage.pickle import InMemoryStorage, PickleStorage
 from scenarist.storage.rendition import render
+from scenarist.storage.s3 import S3Storage
+from scenarist.storage.sql import SqlStorage
+from scenarist.storage.sql_table import SqlTableStorage
 
 __all__ = ["discard", "find_storage", "named_path", "publish", "read_json", "render"]
 
-_JSON, _CSV, _PARQUET = JsonStorage(), CsvStorage(), ParquetStorage()
+_JSON, _CSV, _EXCEL, _PARQUET = JsonStorage(), CsvStorage(), ExcelStorage(), ParquetStorage()
 _STORAGES: dict[str, Storage] = {
     storage.storage_type: storage
-    for storage in (PickleStorage(), _JSON, _CSV, _PARQUET, InMemoryStorage())
+    for storage in (
+        *(PickleStorage(), _JSON, _CSV, _PARQUET, InMemoryStorage()),
+        *(_EXCEL, SqlTableStorage(), SqlStorage()),
+        *(GenericStorage(), MongoStorage(), S3Storage()),
+    )
 }
-_JSON_READERS: dict[str, Callable[[Place], str]] = {
-    storage.storage_type: storage.read_json for storage in (_JSON, _CSV, _PARQUET)
+_JSON_READERS: dict[str, Callable[[Place, Selection | None], str]] = {
+    storage.storage_type: storage.read_json for storage in (_JSON, _CSV, _EXCEL, _PARQUET)
 }
 
 
@@ -36,12 +47,16 @@ def find_storage(storage_type: str) -> Storage:
     return storage
 
 
-def read_json(place: Place) -> str:
-    """Return the whole value at a place as strict JSON text, running none of the user's code.
+def read_json(place: Place, selection: Selection | None = None) -> str:
+    """Return a value as strict JSON text, running none of the user's code.
+
+    Args:
+        selection: What of a table or list of objects is wanted; without it, the whole value.
 
     Raises:
         NotFoundError: There is no file at the place.
-        InvalidError: The storage cannot be read safely, or the file is not in its format.
+        InvalidError: The storage cannot be read safely, the file is not in its format, or the
+            value cannot be filtered so.
     """
     reader = _JSON_READERS.get(find_storage(place.storage_type).storage_type)
     if reader is None:
@@ -49,4 +64,4 @@ def read_json(place: Place) -> str:
             f"a value of storage type {place.storage_type!r} is read in worker processes only;"
             " its rendition shows it"
         )
-    return reader(place)
+    return reader(place, selection)

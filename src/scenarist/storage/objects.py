@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import sys
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
@@ -41,28 +42,69 @@ def fields_of(value: object) -> dict[str, Any] | None:
     return None
 
 
+def row_of(item: object) -> object:
+    """Return an item of a list as a row: by column, or by position; else the item itself."""
+    if isinstance(item, dict | list):
+        return item
+    if isinstance(item, tuple):
+        return item._asdict() if hasattr(item, "_asdict") else list(item)
+    fields = fields_of(item)
+    if fields is not None:
+        return fields
+    return getattr(item, "__dict__", None) or item
+
+
 def load_class(reference: object, *, setting: str) -> type[Any]:
     """Import the class that a property names as ``module:Class``; in worker processes only.
 
     Raises:
         InvalidError: The property has another form, or no such class can be imported.
     """
-    if not isinstance(reference, str) or ":" not in reference:
-        raise InvalidError(f"{setting} is {reference!r}; name a class as 'module:Class'")
-    module, _, name = reference.partition(":")
-    try:
-        found = attrgetter(name)(importlib.import_module(module))
-    # Importing runs the module, which may raise anything.
-    except Exception as error:
-        raise InvalidError(f"{setting} {reference!r} cannot be loaded: {reason(error)}") from error
+    found = _load(reference, setting, form="a class as 'module:Class'")
     if not isinstance(found, type):
         raise InvalidError(f"{setting} {reference!r} is not a class; name one as 'module:Class'")
     return found
 
 
-def reason(error: BaseException) -> str:
-    """Return what an error says, in one bounded text."""
+def load_function(reference: object, *, setting: str) -> Callable[..., Any]:
+    """Import the function that a property names as ``module:name``; in worker processes only.
+
+    Raises:
+        InvalidError: The property has another form, or no such function can be imported.
+    """
+    found = _load(reference, setting, form="a function as 'module:name'")
+    if not callable(found):
+        raise InvalidError(f"{setting} {reference!r} cannot be called; name a function")
+    return found  # type: ignore[no-any-return]
+
+
+def _load(reference: object, setting: str, *, form: str) -> Any:
+    if not isinstance(reference, str) or ":" not in reference:
+        raise InvalidError(f"{setting} is {reference!r}; name {form}")
+    module, _, name = reference.partition(":")
     try:
-        return f"{type(error).__name__}: {error}"[:_MOST_CHARACTERS]
+        return attrgetter(name)(importlib.import_module(module))
+    # Importing runs the module, which may raise anything.
+    except Exception as error:
+        raise InvalidError(f"{setting} {reference!r} cannot be loaded: {reason(error)}") from error
+
+
+def form(value: object) -> str:
+    """Return what a value is, for a sentence that says what was given."""
+    return "null" if value is None else f"a {type(value).__name__}"
+
+
+def reason(error: BaseException, *, hiding: Iterable[object] = ()) -> str:
+    """Return what an error says, in one bounded text without the secrets given."""
+    try:
+        text = f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001 - the error may be of a class of the user's
-        return type(error).__name__
+        text = type(error).__name__
+    return told(text, hiding=hiding)
+
+
+def told(text: str, *, hiding: Iterable[object] = ()) -> str:
+    """Return the text of an error bounded, and with a mark for each secret that it repeats."""
+    for secret in filter(None, hiding):
+        text = text.replace(str(secret), "…")
+    return text[:_MOST_CHARACTERS]

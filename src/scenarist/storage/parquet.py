@@ -1,13 +1,16 @@
 """Tables as Parquet."""
 
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
-import msgspec
-
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.selections import Selection
 from scenarist.storage import files, tables
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.objects import python_type
+from scenarist.storage.comparison import DATES, TEXT, kind_of_dtype, kinds_of
+from scenarist.storage.frames import series_values
+from scenarist.storage.objects import python_type, reason
 from scenarist.storage.rendition import render
 
 
@@ -19,6 +22,8 @@ class ParquetStorage:
 
     storage_type = "parquet"
     is_safe = True
+    is_external = False
+    can_append = True
 
     def write(self, value: object, target: Target) -> Written:
         engine = target.properties.get("engine") or "pyarrow"
@@ -43,11 +48,21 @@ class ParquetStorage:
             rendition=render(frame),
         )
 
+    def append(self, value: object, target: Target, place: Place | None) -> Written:
+        if place is None:
+            return self.write(value, target)
+        # All of the table, whatever part of it ``read_kwargs`` show.
+        whole = {**place.properties, "read_kwargs": None}
+        present = self._read_frame(replace(place, properties=whole))
+        if not len(present.columns):
+            return self.write(value, target)
+        return self.write(_joined(present, value), target)
+
     def read(self, place: Place) -> Any:
         return tables.expose(self._read_frame(place), {**place.properties, "has_header": True})
 
-    def read_json(self, place: Place) -> str:
-        return msgspec.json.encode(tables.plain_records(self._read_frame(place))).decode()
+    def read_json(self, place: Place, selection: Selection | None) -> str:
+        return tables.json_text(self._read_frame(place), selection)
 
     def from_json(self, data: object) -> object:
         return tables.to_frame(data, self.storage_type)
@@ -62,3 +77,42 @@ class ParquetStorage:
         return files.decode(
             place, lambda file: pandas.read_parquet(BytesIO(file.read()), **options)
         )
+
+
+def _joined(present: Any, value: object) -> Any:
+    """Return a table with rows added, its columns of the types that they have."""
+    import pandas
+
+    added = tables.added_rows(value, present.columns, ParquetStorage.storage_type)
+    has_index = not isinstance(present.index, pandas.RangeIndex)
+    if has_index and added.index.names != present.index.names:
+        names = ", ".join(map(repr, present.index.names))
+        raise InvalidError(f"the table has the index {names}; append a DataFrame with this index")
+    columns = {label: _fitted(added[label], present[label].dtype) for label in present.columns}
+    added = pandas.DataFrame(columns, index=added.index)
+    return pandas.concat([present, added], ignore_index=not has_index)
+
+
+def _fitted(added: Any, dtype: Any) -> Any:
+    """Return what is added to a column as the column's type, which may have to take nulls."""
+    kind = kind_of_dtype(dtype)
+    if kind is None and not added.isna().all():
+        return added
+    others = kinds_of(series_values(added)) - {kind}
+    if others - ({TEXT} if kind == DATES else set()):
+        raise InvalidError(
+            f"column {added.name!r} holds {kind}; {' and '.join(sorted(others))} cannot be"
+            " appended to it"
+        )
+    try:
+        if dtype.kind not in "biu":
+            return added.astype(dtype)
+        # By way of types that take nulls, and refuse a fraction among whole numbers.
+        bits = 8 * dtype.itemsize
+        added = added.astype({"b": "boolean", "i": f"Int{bits}", "u": f"UInt{bits}"}[dtype.kind])
+        return added if added.isna().any() else added.astype(dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidError(
+            f"column {added.name!r} is of type {dtype}; what is appended does not fit:"
+            f" {reason(error)}"
+        ) from error

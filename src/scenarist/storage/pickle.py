@@ -3,6 +3,7 @@
 import pickle
 from typing import Any
 
+from scenarist.domain.errors import InvalidError
 from scenarist.storage import files
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.objects import python_type
@@ -14,6 +15,8 @@ class PickleStorage:
 
     storage_type = "pickle"
     is_safe = False
+    is_external = False
+    can_append = False
 
     def write(self, value: object, target: Target) -> Written:
         data = files.encode(value, target, _dump)
@@ -23,6 +26,12 @@ class PickleStorage:
             extension="p",
             python_type=python_type(value),
             rendition=render(value),
+        )
+
+    def append(self, value: object, target: Target, place: Place | None) -> Written:
+        raise InvalidError(
+            f"storage type '{self.storage_type}' cannot append; read the value, extend it and"
+            " write it"
         )
 
     def read(self, place: Place) -> Any:

@@ -4,10 +4,14 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.selections import Selection
 from scenarist.storage.frames import records, series_values
-from scenarist.storage.objects import fields_of, load_class, reason
+from scenarist.storage.objects import form, load_class, reason, row_of
 from scenarist.storage.rendition import plain_value
+from scenarist.storage.selection import select
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -15,8 +19,8 @@ if TYPE_CHECKING:
 _PLAIN_TYPES = frozenset({"bool", "int64", "float64", "str"})
 
 
-def require(storage_type: str, *modules: str) -> None:
-    """See that modules of the extra are installed.
+def require(storage_type: str, *modules: str, extra: str = "tabular") -> None:
+    """See that modules of an extra are installed.
 
     Raises:
         InvalidError: One is not installed.
@@ -26,7 +30,7 @@ def require(storage_type: str, *modules: str) -> None:
             importlib.import_module(module)
     except ImportError as error:
         raise InvalidError(
-            f"storage type '{storage_type}' needs the extra: pip install 'scenarist[tabular]'"
+            f"storage type '{storage_type}' needs the extra: pip install 'scenarist[{extra}]'"
         ) from error
 
 
@@ -44,7 +48,7 @@ def to_frame(value: object, storage_type: str) -> "DataFrame":
     if isinstance(value, pandas.Series):
         return value.to_frame()
     if isinstance(value, list | tuple):
-        value = [_row(item) for item in value]
+        value = [row_of(item) for item in value]
     if not (_is_array(value, (1, 2)) or _is_table(value)):
         raise InvalidError(
             f"storage type '{storage_type}' keeps tables: a list of objects, a list of rows"
@@ -87,6 +91,46 @@ def plain_records(frame: "DataFrame") -> list[dict[str, Any]]:
     return [dict(zip(labels, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
+def json_text(frame: "DataFrame", selection: Selection | None) -> str:
+    """Return the rows of a table that were selected, as JSON text; all without a selection."""
+    if selection is not None:
+        frame = select(frame, selection)
+    return msgspec.json.encode(plain_records(frame)).decode()
+
+
+def named_rows(value: object, columns: Sequence[Any], storage_type: str) -> "DataFrame":
+    """Return a value as rows for the table that has these columns, which may leave some out.
+
+    Columns go by their names as text; rows without names, as wide as the table, by position.
+
+    Raises:
+        InvalidError: The value is no table, or has a column that the table lacks.
+    """
+    frame = to_frame(value, storage_type)
+    if not frame.columns.is_unique:
+        raise InvalidError("two columns have the same name; rename one")
+    labels = {str(column): column for column in columns}
+    given = [str(label) for label in frame.columns]
+    unknown = [label for label in given if label not in labels]
+    if unknown and given == [str(number) for number in range(len(columns))]:
+        return frame.set_axis(list(columns), axis=1)
+    if unknown:
+        raise InvalidError(
+            f"the table has no column {', '.join(map(repr, unknown))}; its columns are"
+            f" {', '.join(map(repr, labels))}"
+        )
+    return frame.set_axis([labels[label] for label in given], axis=1)
+
+
+def added_rows(value: object, columns: Sequence[Any], storage_type: str) -> "DataFrame":
+    """Return `named_rows` with all columns of the table in its order; missing cells are null.
+
+    Raises:
+        InvalidError: As there.
+    """
+    return named_rows(value, columns, storage_type).reindex(columns=list(columns))
+
+
 def _plain_column(series: Any) -> list[Any]:
     values = series_values(series)
     # Numbers and text need no look at each value: their NaN is null in JSON by itself.
@@ -103,17 +147,6 @@ def _object(kind: type[Any], row: Mapping[Any, Any], number: int, *, by_name: bo
         raise InvalidError(
             f"row {number} does not make a {kind.__qualname__}: {reason(error)}"
         ) from error
-
-
-def _row(item: object) -> object:
-    if isinstance(item, dict | list):
-        return item
-    if isinstance(item, tuple):
-        return item._asdict() if hasattr(item, "_asdict") else list(item)
-    fields = fields_of(item)
-    if fields is not None:
-        return fields
-    return getattr(item, "__dict__", None) or item
 
 
 def _is_table(value: object) -> bool:
@@ -143,4 +176,4 @@ def _form(value: object) -> str:
         return "an object whose values are not lists of one length"
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return "a list whose items are neither all objects nor all lists"
-    return "null" if value is None else f"a {type(value).__name__}"
+    return form(value)

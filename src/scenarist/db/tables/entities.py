@@ -41,6 +41,8 @@ cycles = Table(
     created_at_column(),
     Column("properties", JSON, nullable=False, server_default=text("'{}'")),
     UniqueConstraint("frequency", "start_at"),
+    Index("ix_cycles_created_at_number", "created_at", "number"),
+    Index("ix_cycles_frequency_created_at_number", "frequency", "created_at", "number"),
     sqlite_autoincrement=True,
 )
 
@@ -60,6 +62,7 @@ scenarios = Table(
     Index("ix_scenarios_created_at_number", "created_at", "number"),
     Index("ix_scenarios_config_id_created_at_number", "config_id", "created_at", "number"),
     Index("ix_scenarios_cycle_id_created_at_number", "cycle_id", "created_at", "number"),
+    Index("ix_scenarios_is_primary_created_at_number", "is_primary", "created_at", "number"),
     sqlite_autoincrement=True,
 )
 Index("ix_scenarios_name_number", func.coalesce(scenarios.c.name, text("''")), scenarios.c.number)

@@ -9,7 +9,7 @@ down_revision = "0001"
 _COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _WAITING = "status IN ('BLOCKED', 'PENDING')"
 _ENDED = "status IN ('COMPLETED', 'FAILED', 'CANCELED', 'SKIPPED', 'ABANDONED')"
-_BY_DATE = ("scenarios", "data_nodes", "tasks", "sequences", "submissions", "jobs")
+_BY_DATE = ("cycles", "scenarios", "data_nodes", "tasks", "sequences", "submissions", "jobs")
 
 
 def upgrade() -> None:
@@ -37,6 +37,8 @@ def _add_indexes() -> None:
     for table, *columns in (
         ("scenarios", "config_id", "created_at", "number"),
         ("scenarios", "cycle_id", "created_at", "number"),
+        ("scenarios", "is_primary", "created_at", "number"),
+        ("cycles", "frequency", "created_at", "number"),
         ("data_nodes", "config_id", "number"),
         ("data_nodes", "scope", "number"),
         ("data_nodes", "storage_type", "number"),

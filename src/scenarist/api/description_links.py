@@ -1,0 +1,126 @@
+"""Links of the API description: which answers name what other paths take (OpenAPI 3.1, 4.8.20)."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Document = dict[str, Any]
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+# Fields of an answered entity that hold identifiers of others.
+_REFERENCES = {"tasks": "task", "data_nodes": "datanode", "job_ids": "job"}
+# What a link fills into a body, where an identifier goes there.
+_BODIES = {
+    ("scenario", "createSequence"): {
+        "scenario_id": "$response.body#/scenario/id",
+        "sequence_name": "outlook",
+        "tasks": ["$response.body#/scenario/tasks/0"],
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Target:
+    """An operation that takes an identifier in its path."""
+
+    name: str
+    noun: str
+    parameter: str
+    others: tuple[str, ...]  #: the other parameters of its path
+    gets_one: bool
+
+
+def add_links(document: Document) -> None:
+    """Lead from what a POST made, and from the entries of a list, to the paths that take them."""
+    targets = list(_targets(document))
+    for method, path, operation in _operations(document):
+        if method not in {"get", "post"}:
+            continue
+        given = set(_PARAMETER.findall(path))
+        for status, answer in operation["responses"].items():
+            schema = _schema_of(document, answer) if status.startswith("2") else None
+            if schema is None:
+                continue
+            identifiers = list(_identifiers(document, schema, is_list=method == "get"))
+            links = {
+                target.name: _link(target, place)
+                for noun, place in identifiers
+                for target in targets
+                if _leads(target, noun, given, is_list=method == "get")
+            }
+            links |= _links_into_bodies(document, identifiers)
+            if links:
+                answer["links"] = links
+
+
+def _links_into_bodies(document: Document, identifiers: list[tuple[str, str]]) -> Document:
+    names = {operation["operationId"] for _, _, operation in _operations(document)}
+    return {
+        name: {"operationId": name, "requestBody": body}
+        for (noun, name), body in _BODIES.items()
+        if (noun, f"/{noun}/id") in identifiers and name in names
+    }
+
+
+def _leads(target: _Target, noun: str, given: set[str], *, is_list: bool) -> bool:
+    if target.noun != noun or (is_list and not target.gets_one):
+        return False
+    return given.issuperset(target.others)
+
+
+def _link(target: _Target, place: str) -> Document:
+    parameters = {name: f"$request.path.{name}" for name in target.others}
+    parameters[target.parameter] = f"$response.body#{place}"
+    return {"operationId": target.name, "parameters": parameters}
+
+
+def _targets(document: Document) -> Iterator[_Target]:
+    for method, path, operation in _operations(document):
+        names = _PARAMETER.findall(path)
+        if names:
+            *others, parameter = names
+            yield _Target(
+                name=operation["operationId"],
+                noun=parameter.removesuffix("_id").replace("_", ""),
+                parameter=parameter,
+                others=tuple(others),
+                gets_one=method == "get" and path.endswith(f"{{{parameter}}}"),
+            )
+
+
+def _identifiers(
+    document: Document, schema: Document, *, is_list: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield the nouns that an answer has identifiers of, and where."""
+    fields = schema.get("properties", {})
+    if is_list:
+        entry = fields.get("results", {}).get("items", {}).get("$ref")
+        if entry is not None:
+            yield entry.rpartition("/")[2].lower(), "/results/0/id"
+        return
+    for noun, field in fields.items():
+        entity = _resolved(document, field)
+        if "id" in entity.get("properties", {}):
+            yield noun, f"/{noun}/id"
+            for name, other in _REFERENCES.items():
+                if name in entity["properties"]:
+                    yield other, f"/{noun}/{name}/0"
+
+
+def _schema_of(document: Document, answer: Document) -> Document | None:
+    media = answer.get("content", {}).get("application/json")
+    return None if media is None else _resolved(document, media["schema"])
+
+
+def _resolved(document: Document, schema: Document) -> Document:
+    if "$ref" not in schema:
+        return schema
+    found: Document = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            yield method, path, operation

@@ -1,0 +1,237 @@
+"""Completes the API description: what is true of many paths is said here once for all.
+
+Litestar describes the paths and their parameters, msgspec the bodies, from the same types that read
+and write them. Here they are put together with roles, shared statuses, headers, examples and links.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_origin
+
+import msgspec
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from scenarist.api.description_examples import add_examples
+from scenarist.api.description_links import add_links
+from scenarist.api.description_parts import (
+    EVENT,
+    PARAMETERS,
+    REQUIRED_QUERY,
+    RESPONSES,
+    WORDS,
+    headers_of,
+    response_name,
+)
+from scenarist.api.description_schemas import describe_types
+from scenarist.api.descriptions import LOCATION
+from scenarist.domain.permissions import NEEDED_ROLE
+from scenarist.schemas import Problem, Results, Submit
+
+Document = dict[str, Any]
+
+_DEFAULTS = {"deprecated": False, "allowEmptyValue": False, "allowReserved": False}
+_TAGS = {
+    "sequences": "Tasks of one scenario that are submitted together.",
+    "scenarios": "What a scenario config makes: data nodes, tasks and sequences of its own.",
+    "tasks": "A function with the data nodes that it reads and writes.",
+    "datanodes": "Where values live, with all edits of each.",
+    "cycles": "The periods that scenarios with a frequency belong to.",
+    "submissions": "What was asked to run, and what became of it.",
+    "jobs": "One run of one task.",
+    "events": "What changes, as it happens.",
+    "health": "For machines that watch the server; no role is needed.",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Operation:
+    """One method of one path: its description, and the handler behind it."""
+
+    method: str
+    path: str
+    said: Document
+    handler: HTTPRouteHandler
+
+    @property
+    def body(self) -> type[msgspec.Struct] | None:
+        field = self.handler.parsed_fn_signature.parameters.get("data")
+        return field.annotation if field is not None and _is_struct(field.annotation) else None
+
+    def containers(self) -> Iterator[tuple[str, Any]]:
+        """Yield the status and type of each answer that is JSON."""
+        for status, spec in (self.handler.responses or {}).items():
+            if _is_struct(spec.data_container):
+                yield str(status), spec.data_container
+
+
+def operation_id(handler: HTTPRouteHandler, method: Any, path: Any) -> str:
+    """Name an operation after the function behind it: ``list_sequences`` is ``listSequences``."""
+    first, *others = handler.handler_name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def complete(described: Document, app: Litestar) -> Document:
+    """Return the whole description of an application, from what Litestar says of it."""
+    document: Document = msgspec.json.decode(msgspec.json.encode(described))
+    operations = list(_operations(document, app))
+    types = {kind for operation in operations for _, kind in operation.containers()}
+    bodies = {operation.body for operation in operations if operation.body is not None}
+    schemas = describe_types([*types, *bodies, Problem])
+    document["components"] = {
+        "schemas": schemas.components,
+        "parameters": PARAMETERS,
+        "responses": RESPONSES,
+    }
+    document["tags"] = [
+        {"name": name, "description": _TAGS.get(name, "")}
+        for name in dict.fromkeys(tag for item in operations for tag in item.said.get("tags", ()))
+    ]
+    for operation in operations:
+        _clean_parameters(operation.said)
+        _say_role(operation)
+        _say_body(operation, schemas.of)
+        _say_answers(operation, schemas.of)
+    add_examples(document)
+    add_links(document)
+    return document
+
+
+def _operations(document: Document, app: Litestar) -> Iterator[_Operation]:
+    for route in app.routes:
+        if not isinstance(route, HTTPRoute):
+            continue
+        for handler in route.route_handlers:
+            for method in handler.http_methods:
+                said = document["paths"].get(route.path_format, {}).get(method.lower())
+                if said is not None and handler.resolve_include_in_schema():
+                    yield _Operation(
+                        method=method, path=route.path_format, said=said, handler=handler
+                    )
+
+
+def _clean_parameters(said: Document) -> None:
+    """Leave out what is so anyhow, and null, which no query can say."""
+    said.pop("deprecated", None)
+    for parameter in said.get("parameters", ()):
+        for name, value in _DEFAULTS.items():
+            if parameter.get(name) == value:
+                del parameter[name]
+        schema = parameter["schema"]
+        schema.pop("description", None)
+        kinds = [kind for kind in schema.pop("oneOf", ()) if kind != {"type": "null"}]
+        if len(kinds) == 1:
+            schema.update(kinds[0])
+        elif kinds:
+            schema["oneOf"] = kinds
+        _say_words(said, parameter)
+
+
+def _say_words(said: Document, parameter: Document) -> None:
+    """Say of a parameter what its type does not."""
+    name = parameter["name"]
+    schema = parameter["schema"]
+    words = WORDS.get(f"{said['tags'][0]} {name}", WORDS.get(name, {}))
+    schema.get("items", schema).update(words)
+    if (said["operationId"], name) in REQUIRED_QUERY:
+        parameter["required"] = True
+        schema["minLength"] = 1
+
+
+def _say_role(operation: _Operation) -> None:
+    permission = operation.handler.opt.get("permission")
+    said = operation.said
+    if permission is None:
+        sentence = "Needs no role."
+    else:
+        role = NEEDED_ROLE[permission].value
+        sentence = f"Needs the role {role}."
+        said["x-role"] = role
+    said["description"] = "\n\n".join(filter(None, (said.get("description"), sentence)))
+
+
+def _say_body(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
+    if operation.body is None:
+        return
+    field = operation.handler.parsed_fn_signature.parameters["data"]
+    operation.said["requestBody"] = {
+        "content": {"application/json": {"schema": schemas[operation.body]}},
+        "required": not field.has_default,
+    }
+
+
+def _say_answers(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
+    said = operation.said
+    answers: Document = said["responses"]
+    kinds = dict(operation.containers())
+    for status, kind in kinds.items():
+        if kind is Problem:
+            answers[status] = _problem(int(status))
+        else:
+            answers[status]["content"] = {"application/json": {"schema": schemas[kind]}}
+    for number in _shared_statuses(operation):
+        # Litestar describes a 400 of its own, which nobody gets.
+        answers[str(number)] = _problem(number)
+    stream = answers.get("200", {}).get("content", {}).get("text/event-stream")
+    if stream is not None:
+        stream["schema"] = EVENT
+    traits = _traits(operation, kinds.get("200"))
+    if "tagged" in traits:
+        answers["304"] = {"description": "It is what the client has already."}
+    said["responses"] = dict(sorted(answers.items()))
+    _say_headers(said, traits)
+
+
+def _problem(status: int) -> Document:
+    return {"$ref": f"#/components/responses/{response_name(status)}"}
+
+
+def _shared_statuses(operation: _Operation) -> Iterator[int]:
+    # An unknown query parameter is a fault on every path.
+    yield 400
+    if "requestBody" in operation.said:
+        yield 413
+    if operation.handler.opt.get("permission") is not None:
+        yield from (401, 403)
+
+
+def _traits(operation: _Operation, answer: Any) -> set[str]:
+    """Return what the operation does of the things that many do."""
+    traits = set()
+    parameters = {item["name"] for item in operation.said.get("parameters", ())}
+    if LOCATION in (operation.handler.response_headers or ()):
+        traits.add("located")
+    if operation.body is Submit:
+        traits.add("submit")
+    if "412" in operation.said["responses"]:
+        traits.add("guarded")
+    if get_origin(answer) is Results and "limit" in parameters:
+        traits.add("paged")
+    elif operation.method == "GET" and "{" in operation.path:
+        traits.add("tagged")
+    elif operation.method == "PATCH":
+        traits.add("tagging")
+    return traits
+
+
+def _say_headers(said: Document, traits: set[str]) -> None:
+    for status, answer in said["responses"].items():
+        headers = headers_of(traits) if status.startswith(("2", "304")) else {}
+        if headers:
+            answer["headers"] = headers
+    wanted = {
+        "submit": ("Prefer", "Idempotency-Key"),
+        "guarded": ("If-Match",),
+        "tagged": ("If-None-Match",),
+    }
+    names = [name for trait, names in wanted.items() if trait in traits for name in names]
+    if names:
+        said.setdefault("parameters", []).extend(
+            {"$ref": f"#/components/parameters/{name}"} for name in names
+        )
+
+
+def _is_struct(kind: Any) -> bool:
+    origin = get_origin(kind) or kind
+    return isinstance(origin, type) and issubclass(origin, msgspec.Struct)

@@ -1,0 +1,231 @@
+"""The stream of what changes, as server-sent events (WHATWG HTML, section 9.2)."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+import structlog
+from litestar import get
+from litestar.concurrency import sync_to_thread
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery, HeaderParameter, QueryParameter
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from scenarist import schemas
+from scenarist.api.descriptions import responses
+from scenarist.api.gathering import Gatherer
+from scenarist.api.requests import READ, AnyRequest, actor_of, member_of, services_of
+from scenarist.domain.errors import InvalidError, ScenaristError
+from scenarist.domain.permissions import Actor
+from scenarist.domain.vocabulary import Change, Kind
+from scenarist.services.changes import (
+    ChangeFilter,
+    ChangePage,
+    ChangeWish,
+    LoggedChange,
+    Mark,
+    News,
+    NewsReader,
+    Start,
+)
+
+PATH = "/api/v1/events"
+
+Reads = Gatherer[ChangeWish, ChangePage]
+"""Where all streams read the log together."""
+
+_ID = re.compile("([0-9]{1,18})[.]([0-9]{1,9})")
+_TYPE = "text/event-stream"
+_OPENING = b"retry: 1000\n\n"  # milliseconds until a client that was cut off comes again
+QUIET_SECONDS = 15.0
+"""How long nothing is sent before a comment shows that the stream lives."""
+
+_COMMENT = b": still here\n\n"
+_TOGETHER = 256  # events that are sent in one piece
+
+_encode = msgspec.json.Encoder().encode
+_log = structlog.get_logger(__name__)
+
+
+class EventStream:
+    """An endless answer, as an ASGI application.
+
+    It reads on only when the client has taken what was read before, ends when the client goes or
+    the server stops, and waits without a thread.
+    """
+
+    def __init__(
+        self,
+        reads: Reads,
+        news: News,
+        *,
+        actor: Actor,
+        start: Start,
+        wanted: ChangeFilter,
+        quiet_seconds: float = QUIET_SECONDS,
+    ) -> None:
+        self._reads = reads
+        self._news = news
+        self._actor = actor
+        self._start = start
+        self._wanted = wanted
+        self._quiet_seconds = quiet_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with asyncio.TaskGroup() as group:
+            stream = group.create_task(self._stream(send))
+            watch = group.create_task(_until_gone(receive))
+            stream.add_done_callback(lambda _: watch.cancel())
+            watch.add_done_callback(lambda _: stream.cancel())
+
+    async def _stream(self, send: Send) -> None:
+        headers = [
+            (b"content-type", _TYPE.encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),  # a proxy shall pass each event on at once
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await _send_piece(send, _OPENING)
+        if self._start.oldest is not None:
+            gap = _encode(schemas.Gap(oldest=_id_of(self._start.oldest)))
+            await _send_piece(send, b"event: gap\ndata: %b\n\n" % gap)
+        try:
+            with self._news.listen() as reader:
+                await self._follow(send, reader)
+        except ScenaristError as error:
+            # The client comes again, and goes on after the last event that it got.
+            _log.warning("event stream broken off", reason=error.message)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _follow(self, send: Send, reader: NewsReader) -> None:
+        loop = asyncio.get_running_loop()
+        at = self._start.at
+        quiet_until = loop.time() + self._quiet_seconds
+        while not reader.is_over:
+            reader.catch_up()
+            page = await self._reads.ask(ChangeWish(self._actor, at, self._wanted))
+            at = page.following
+            for piece in _pieces(page):
+                await _send_piece(send, piece)
+                quiet_until = loop.time() + self._quiet_seconds
+            has_more = not page.is_last
+            while not has_more:
+                has_more = await reader.wait(max(0.0, quiet_until - loop.time()))
+                if loop.time() >= quiet_until:
+                    await _send_piece(send, _COMMENT)
+                    quiet_until = loop.time() + self._quiet_seconds
+
+
+@get(
+    PATH,
+    opt=READ,
+    summary="Follow what changes",
+    tags=["events"],
+    responses=responses(200, str, "", 400)
+    | {
+        200: ResponseSpec(
+            data_container=str,
+            description="Events without end.",
+            media_type=_TYPE,
+            generate_examples=False,
+        )
+    },
+)
+async def follow_events(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    entity_type: Annotated[
+        list[str] | None,
+        QueryParameter(description="Only of these kinds, such as JOB; may be repeated."),
+    ] = None,
+    entity_id: Annotated[
+        list[str] | None, QueryParameter(description="Only of these entities; may be repeated.")
+    ] = None,
+    change: Annotated[
+        str | None, QueryParameter(description="Only CREATED, UPDATED or DELETED.")
+    ] = None,
+    submission_id: FromQuery[str | None] = None,
+    after: Annotated[
+        str | None,
+        QueryParameter(description="Go on after the event of this id; as Last-Event-ID."),
+    ] = None,
+    last_event_id: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID",
+            description="Go on after the event of this id.",
+            schema_extra={"pattern": f"^{_ID.pattern}$"},
+        ),
+    ] = None,
+) -> ASGIApp:
+    """Server-sent events, from now on or after the one that `Last-Event-ID` names.
+
+    Each has its id, the kind of entity as its type, and as data a JSON object: id, timestamp,
+    entity_type, entity_id, change, actor, status, submission_id. A first event of type `gap` says
+    that what should come next is not kept any more; the oldest that is kept follows.
+    """
+    services, actor = services_of(request), actor_of(request)
+    wanted = ChangeFilter(
+        kinds=frozenset(member_of(Kind, text, "entity_type") for text in entity_type or ()),
+        entity_ids=frozenset(entity_id or ()),
+        change=member_of(Change, change, "change"),
+        submission_id=submission_id,
+    )
+    seen = _mark_of(last_event_id, "Last-Event-ID") or _mark_of(after, "after")
+    start = await sync_to_thread(services.changes.begin, actor, seen)
+    reads: Reads = request.app.state["reads"]
+    return EventStream(reads, services.news, actor=actor, start=start, wanted=wanted)
+
+
+async def _send_piece(send: Send, piece: bytes) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _pieces(page: ChangePage) -> Iterator[bytes]:
+    for first in range(0, len(page.changes), _TOGETHER):
+        yield b"".join(_frame(change) for change in page.changes[first : first + _TOGETHER])
+
+
+def _frame(change: LoggedChange) -> bytes:
+    event = change.event
+    event_id = _id_of(change.mark)
+    shown = schemas.Event(
+        id=event_id,
+        timestamp=change.at,
+        entity_type=event.kind,
+        entity_id=event.id,
+        change=event.change,
+        actor=event.actor,
+        status=event.status,
+        submission_id=event.submission_id,
+    )
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (
+        event_id.encode(),
+        event.kind.lower().encode(),
+        _encode(shown),
+    )
+
+
+def _id_of(mark: Mark) -> str:
+    return f"{mark.number}.{mark.position}"
+
+
+def _mark_of(text: str | None, field: str) -> Mark | None:
+    if text is None:
+        return None
+    parts = _ID.fullmatch(text)
+    if parts is None:
+        raise InvalidError(
+            f"{field} {text[:100]!r} is not the id of an event; give back one such as 1042.0",
+            errors=[{"field": field, "message": "not the id of an event"}],
+        )
+    return Mark(int(parts[1]), int(parts[2]))
+
+
+HANDLERS = [follow_events]

@@ -1,0 +1,164 @@
+"""The paths of values as files: download and upload."""
+
+import re
+from dataclasses import dataclass
+from io import BytesIO
+from urllib.parse import quote
+
+from litestar import get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.params import FromPath, RawBody
+from litestar.response.streaming import ASGIStreamingResponse
+from litestar.types import ASGIApp
+from litestar.utils.sync import AsyncIteratorWrapper
+from multipart import (  # type: ignore[import-untyped]
+    MultipartError,
+    MultipartParser,
+    parse_options_header,
+)
+
+from scenarist import schemas
+from scenarist.api.answers import Answer, is_known, tag_of
+from scenarist.api.data_nodes import PATH
+from scenarist.api.descriptions import responses
+from scenarist.api.editors import Comment, EditorId
+from scenarist.api.requests import EDIT, READ, AnyRequest, actor_of, services_of
+from scenarist.api.values import EditIdentifier, options_of, written
+from scenarist.domain.errors import InvalidError
+
+_MOST_PARTS = 100
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_.-]")
+_BYTES = "application/octet-stream"
+
+
+@dataclass
+class WithFile(Operation):
+    """A path whose body is a file: its bytes, or a form with it."""
+
+    def __post_init__(self) -> None:
+        form = Schema(
+            type="object",  # type: ignore[arg-type]
+            properties={"file": Schema(content_media_type=_BYTES)},
+            required=["file"],
+        )
+        self.request_body = RequestBody(
+            content={
+                _BYTES: OpenAPIMediaType(schema=Schema()),
+                "multipart/form-data": OpenAPIMediaType(schema=form),
+            },
+            required=True,
+        )
+
+
+@get(
+    PATH + "/{data_node_id:str}/download",
+    opt=READ,
+    summary="Download a data node's value",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    responses={
+        **responses(200, None, "", 404, 409),
+        200: ResponseSpec(
+            data_container=bytes,
+            description="The bytes of the value, as they are.",
+            media_type=_BYTES,
+            generate_examples=False,
+        ),
+    },
+)
+def download_data_node(
+    request: AnyRequest, data_node_id: FromPath[str], edit_id: EditIdentifier = None
+) -> ASGIApp:
+    """The file of a csv, excel, json, parquet or pickle data node; open no pickle of a stranger's.
+
+    404 when there is no value yet, 409 where values are no files.
+    """
+    found = services_of(request).files.download(actor_of(request), data_node_id, edit_id=edit_id)
+    tag = tag_of(found.version.encode())
+    if is_known(request, tag):
+        return Answer(status=304, headers={"ETag": tag})
+    size, pieces = found.open()
+    headers = {
+        "ETag": tag,
+        "Content-Disposition": _disposition(found.name),
+        "Content-Length": str(size),
+        "X-Content-Type-Options": "nosniff",
+    }
+    return ASGIStreamingResponse(
+        iterator=AsyncIteratorWrapper(pieces), media_type=found.media_type, headers=headers
+    )
+
+
+@post(
+    PATH + "/{data_node_id:str}/upload",
+    status_code=200,
+    operation_class=WithFile,
+    opt=EDIT,
+    summary="Upload a data node's value",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    responses=responses(
+        200, schemas.DataNodeWritten, "It is the newest value.", 400, 404, 409, 412
+    ),
+)
+def upload_data_node(
+    request: AnyRequest,
+    data_node_id: FromPath[str],
+    body: RawBody,
+    editor_id: EditorId = None,
+    comment: Comment = None,
+) -> Answer:
+    """The body is a file in the format of a csv, excel, json or parquet data node, kept as it is.
+
+    It may also be the one file of a form. 400 when it cannot be read, 409 for other storages: no
+    pickle is taken, since reading one runs what it says.
+    """
+    edit = services_of(request).files.upload(
+        actor_of(request),
+        data_node_id,
+        _file_in(request, body),
+        options_of(request, editor_id, comment),
+    )
+    return written(f"Data node {data_node_id} was successfully uploaded.", edit.id)
+
+
+def _file_in(request: AnyRequest, body: bytes) -> bytes:
+    """Return the file that a body is, or that its form has.
+
+    Raises:
+        InvalidError: The body is empty, or a form without a file, or with several.
+    """
+    if not body:
+        raise InvalidError("the request has no body; it must be a file", code="body_missing")
+    media_type, options = parse_options_header(request.headers.get("content-type", ""))
+    if media_type != "multipart/form-data":
+        return body
+    room = len(body) + 1
+    try:
+        parser = MultipartParser(
+            BytesIO(body),
+            options.get("boundary", ""),
+            part_limit=_MOST_PARTS,
+            spool_limit=room,
+            memory_limit=room,
+        )
+        files = [part.raw for part in parser if part.filename is not None]
+    except MultipartError as error:
+        raise InvalidError(
+            f"the body is not a form that can be read: {error}", code="body_malformed"
+        ) from None
+    if len(files) != 1:
+        raise InvalidError(
+            f"the form has {len(files)} files; it must have one", code="body_invalid"
+        )
+    return bytes(files[0])
+
+
+def _disposition(name: str) -> str:
+    plain = _NOT_PLAIN.sub("_", name)
+    exact = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
+    return f'attachment; filename="{plain}"{exact}'
+
+
+HANDLERS = [download_data_node, upload_data_node]

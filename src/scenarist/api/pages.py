@@ -1,0 +1,118 @@
+"""Pages on which people read the API and try it, made by Swagger UI from the description.
+
+All that a page loads comes with the package ``swagger-ui-bundle-v2``; nothing is fetched from
+elsewhere, and the browser is told to refuse it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import swagger_ui_bundle  # type: ignore[import-untyped]
+from litestar import Litestar, Request, Response, Router, get
+from litestar.datastructures import CacheControlHeader
+from litestar.exceptions import NotFoundException
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
+from litestar.params import FromPath
+
+PATH = "/schema"
+
+_ASSETS = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "favicon-32x32.png": "image/png",
+}
+_START = "start.js"
+_CACHED = CacheControlHeader(max_age=3600)
+
+# Swagger UI has its icons in its style sheet.
+_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_PAGE = f"""<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Scenarist: the API</title>
+    <link rel="icon" type="image/png" href="{PATH}/assets/favicon-32x32.png">
+    <link rel="stylesheet" href="{PATH}/assets/swagger-ui.css">
+  </head>
+  <body>
+    <main id="api"></main>
+    <noscript>The pages need JavaScript; the description is at {PATH}/openapi.json.</noscript>
+    <script src="{PATH}/assets/swagger-ui-bundle.js"></script>
+    <script src="{PATH}/assets/{_START}"></script>
+  </body>
+</html>
+"""
+
+_SCRIPT = f"""SwaggerUIBundle({{
+  url: "{PATH}/openapi.json",
+  dom_id: "#api",
+  deepLinking: true,
+  displayRequestDuration: true,
+  docExpansion: "list",
+  filter: true,
+  validatorUrl: null,
+}});
+"""
+
+
+class Pages(OpenAPIRenderPlugin):
+    """The page itself, and what it loads."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/")
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return _PAGE.encode()
+
+    def receive_router(self, router: Router) -> None:
+        router.register(get_asset)
+
+
+class Description(JsonRenderPlugin):
+    """The description as it is served, made when it is first asked for.
+
+    Args:
+        complete: Makes it from what Litestar says of an application.
+    """
+
+    def __init__(self, complete: Callable[[dict[str, Any], Litestar], dict[str, Any]]) -> None:
+        super().__init__()
+        self._complete = complete
+        self._text: bytes | None = None
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        if self._text is None:
+            self._text = msgspec.json.encode(self._complete(openapi_schema, request.app))
+        return self._text
+
+
+@get("/assets/{name:str}", sync_to_thread=True, cache_control=_CACHED)
+def get_asset(name: FromPath[str]) -> Response[bytes]:
+    if name == _START:
+        return Response(_SCRIPT.encode(), media_type="text/javascript")
+    media_type = _ASSETS.get(name)
+    if media_type is None:
+        raise NotFoundException
+    content = Path(str(swagger_ui_bundle.swagger_ui_path), name).read_bytes()
+    return Response(content, media_type=media_type)
+
+
+def pages_router() -> Router:
+    """Return the router of the pages; Litestar adds what the plugins render."""
+    return Router(
+        PATH,
+        route_handlers=[],
+        include_in_schema=False,
+        response_headers={
+            "Content-Security-Policy": _SECURITY_POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        },
+    )

@@ -1,0 +1,181 @@
+"""The paths of the values of data nodes: reading, writing and appending."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from litestar import get, post, put
+from litestar.params import FromPath, QueryParameter, RawBody
+
+from scenarist import schemas
+from scenarist.api.answers import Answer, answer, expectation, is_known, tag_of, tagged
+from scenarist.api.bodies import read_json
+from scenarist.api.data_nodes import PATH, one
+from scenarist.api.descriptions import WithAnyJson, responses
+from scenarist.api.editors import Comment, EditorId, checked_lines, checked_text
+from scenarist.api.requests import EDIT, READ, AnyRequest, actor_of, services_of
+from scenarist.api.selections import Query, selection_of
+from scenarist.domain.entities import DataNode
+from scenarist.domain.selections import Selection
+from scenarist.services.recording import WriteOptions
+
+MOST_ROWS = 1_000_000
+
+EditIdentifier = Annotated[
+    str | None, QueryParameter(description="A past edit, in place of the newest.")
+]
+
+
+@get(
+    PATH + "/{data_node_id:str}/read",
+    opt=READ,
+    summary="Read a data node's value",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Value, "The value, or what is left of it.", 400, 404, 409),
+)
+def read_data_node(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    data_node_id: FromPath[str],
+    body: RawBody,
+    columns: Annotated[
+        list[str] | None,
+        QueryParameter(description="Only these columns of a table, in this order: a,b."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        QueryParameter(
+            description="Only rows for which this holds: KEY:OPERATOR:VALUE, such as "
+            "temp:GREATER_THAN:20. VALUE is read as JSON, else as text. Several may be given."
+        ),
+    ] = None,
+    join_operator: Annotated[
+        str | None,
+        QueryParameter(description="AND, or OR when one of several conditions is enough."),
+    ] = None,
+    limit: Annotated[
+        int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most so many rows.")
+    ] = None,
+    edit_id: EditIdentifier = None,
+) -> Answer:
+    """The newest value, a table as a list of records; conditions choose rows.
+
+    The conditions may also come as a JSON body, as documented: `{"operators": [{"key", "operator",
+    "value"}], "join_operator"}`. Operators are EQUAL, NOT_EQUAL, LESS_THAN, LESS_OR_EQUAL,
+    GREATER_THAN and GREATER_OR_EQUAL.
+
+    A pickled value that is large comes as a preview, with `"truncated": true`. 404 when there is no
+    value yet.
+    """
+    query = Query(columns=columns, where=where, join_operator=join_operator, limit=limit)
+    wanted = selection_of(query, body)
+    found = services_of(request).values.read(
+        actor_of(request), data_node_id, wanted, edit_id=edit_id
+    )
+    tag = None if found.version is None else _tag(found.version, wanted)
+    if tag is not None and is_known(request, tag):
+        return Answer(status=304, headers={"ETag": tag})
+    value = found.show()
+    # The value is JSON text already; it goes into the answer as it is.
+    mark = b"" if value.is_complete else b',"truncated":true'
+    text = b'{"data":' + value.text.encode() + mark + b"}"
+    return tagged(request, text) if tag is None else Answer(text, headers={"ETag": tag})
+
+
+@put(
+    PATH + "/{data_node_id:str}/write",
+    operation_class=WithAnyJson,
+    opt=EDIT,
+    summary="Write a data node's value",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    responses=responses(
+        200, schemas.DataNodeWritten, "It is the newest value.", 400, 404, 409, 412
+    ),
+)
+def write_data_node(
+    request: AnyRequest,
+    data_node_id: FromPath[str],
+    body: RawBody,
+    editor_id: EditorId = None,
+    comment: Comment = None,
+) -> Answer:
+    """The body is the value, as JSON; a table as a list of records. Jobs that waited go on.
+
+    409 while a job that has not ended will write it, or another editor has locked it. `If-Match`
+    takes the tag of the data node or of its plain value.
+    """
+    edit = services_of(request).values.write(
+        actor_of(request), data_node_id, read_json(body), options_of(request, editor_id, comment)
+    )
+    return written(f"Data node {data_node_id} was successfully written.", edit.id)
+
+
+@post(
+    PATH + "/{data_node_id:str}/append",
+    status_code=200,
+    operation_class=WithAnyJson,
+    opt=EDIT,
+    summary="Append to a data node's value",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    responses=responses(
+        200, schemas.DataNodeWritten, "It is part of the newest value.", 400, 404, 409, 412
+    ),
+)
+def append_to_data_node(
+    request: AnyRequest,
+    data_node_id: FromPath[str],
+    body: RawBody,
+    editor_id: EditorId = None,
+    comment: Comment = None,
+) -> Answer:
+    """Adds rows to a table, items to a list, or entries to an object; else as a write.
+
+    Of appends that come at one time, all land. 409 where the storage cannot append.
+    """
+    edit = services_of(request).values.append(
+        actor_of(request), data_node_id, read_json(body), options_of(request, editor_id, comment)
+    )
+    return written(f"Data node {data_node_id} was successfully appended to.", edit.id)
+
+
+def written(message: str, edit_id: str) -> Answer:
+    return answer(schemas.DataNodeWritten(message=message, edit_id=edit_id))
+
+
+def options_of(request: AnyRequest, editor_id: str | None, comment: str | None) -> WriteOptions:
+    """Put together what a client says of a write.
+
+    ``If-Match`` may name the tag of the data node, or that of its plain value.
+
+    Raises:
+        InvalidError: A text has characters that cannot be shown.
+    """
+    return WriteOptions(
+        editor_id=checked_text(editor_id, "editor_id"),
+        comment=checked_lines(comment),
+        expect=_expectation(request),
+    )
+
+
+def _expectation(request: AnyRequest) -> Callable[[DataNode, str | None], None] | None:
+    header = request.headers.get("if-match", "")
+    check = expectation(request, one)
+    if check is None:
+        return None
+
+    def either(node: DataNode, version: str | None) -> None:
+        if version is None or tag_of(version.encode()) not in header:
+            check(node)
+
+    return either
+
+
+def _tag(version: str, wanted: Selection) -> str:
+    """Return the tag of what is left of a value; that of the whole is of its version alone."""
+    chosen = b"" if wanted == Selection() else msgspec.json.encode(wanted.to_data())
+    return tag_of(version.encode() + chosen)
+
+
+HANDLERS = [read_data_node, write_data_node, append_to_data_node]

@@ -1,0 +1,73 @@
+"""The values that scenarios have at the data nodes of the same configs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, union
+
+from scenarist.db.among import among
+from scenarist.db.tables import (
+    data_nodes,
+    edits,
+    scenario_data_nodes,
+    scenario_tasks,
+    task_data_nodes,
+)
+from scenarist.domain.identifiers import DataNodeId
+
+_LINKS = union(
+    select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id)
+    .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
+    .where(among(scenario_tasks.c.scenario_id, "scenario_ids")),
+    select(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.data_node_id).where(
+        among(scenario_data_nodes.c.scenario_id, "scenario_ids")
+    ),
+).subquery()
+_VALUES = (
+    select(
+        _LINKS.c.scenario_id,
+        data_nodes.c.id,
+        data_nodes.c.config_id,
+        data_nodes.c.storage_type,
+        data_nodes.c.properties,
+        data_nodes.c.last_edit_id,
+        edits.c.uri,
+        edits.c.content,
+    )
+    .join(data_nodes, data_nodes.c.id == _LINKS.c.data_node_id)
+    .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .where(among(data_nodes.c.config_id, "config_ids"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewestValue:
+    """Where the newest value of a data node lies; nowhere while it was never written."""
+
+    data_node_id: DataNodeId
+    storage_type: str
+    properties: dict[str, Any]
+    is_written: bool
+    uri: str | None
+    content: bytes | None
+
+
+def newest_values(
+    connection: Connection, scenario_ids: Sequence[str], config_ids: Sequence[str]
+) -> dict[tuple[str, str], NewestValue]:
+    """Return the newest values of data nodes, by scenario and by data node config."""
+    rows = connection.execute(
+        _VALUES, {"scenario_ids": list(scenario_ids), "config_ids": list(config_ids)}
+    )
+    return {
+        (row.scenario_id, row.config_id): NewestValue(
+            DataNodeId(row.id),
+            row.storage_type,
+            row.properties,
+            row.last_edit_id is not None,
+            row.uri,
+            row.content,
+        )
+        for row in rows
+    }

@@ -1,0 +1,195 @@
+"""The messages of webhooks as rows, from the event that they tell of until they have arrived.
+
+Those of one subscriber are sent in order, so only the oldest of each is ever looked at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
+
+from scenarist.db import events as event_rows
+from scenarist.db.among import among
+from scenarist.db.tables import deliveries, jobs, sequences, submissions, subscribers
+from scenarist.domain.entities import Event
+from scenarist.domain.identifiers import SubscriberId
+from scenarist.domain.vocabulary import Change, Kind
+
+_IS_ACTIVE = subscribers.c.is_active == literal_column("1")
+_JOBS = (
+    select(
+        jobs.c.id,
+        jobs.c.task_id,
+        submissions.c.id.label("submission_id"),
+        submissions.c.entity_id,
+        submissions.c.entity_type,
+        sequences.c.scenario_id,
+    )
+    .join(submissions, submissions.c.id == jobs.c.submission_id)
+    .outerjoin(sequences, sequences.c.id == submissions.c.entity_id)
+    .where(among(jobs.c.id, "ids"))
+)
+_LISTENING = (
+    select(subscribers.c.id, subscribers.c.entity_id, subscribers.c.after_event)
+    .where(among(subscribers.c.entity_id, "ids"), _IS_ACTIVE)
+    .order_by(subscribers.c.number)
+)
+_INSERT = insert(deliveries)
+_SUBSCRIBERS_WAITED_FOR = (
+    select(deliveries.c.subscriber_id).where(deliveries.c.due_at.is_not(None)).distinct()
+)
+_OLDEST = (
+    select(
+        deliveries.c.id,
+        deliveries.c.subscriber_id,
+        deliveries.c.body,
+        deliveries.c.attempts,
+        deliveries.c.due_at,
+        subscribers.c.url,
+        subscribers.c.secret,
+    )
+    .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+    .where(deliveries.c.subscriber_id == bindparam("subscriber"), _IS_ACTIVE)
+    .order_by(deliveries.c.number)
+    .limit(1)
+)
+_DELETE = delete(deliveries).where(deliveries.c.id == bindparam("id"))
+_PUT_OFF = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("of"))
+    .values(
+        attempts=deliveries.c.attempts + 1, due_at=bindparam("due_at"), fault=bindparam("fault")
+    )
+)
+_DEACTIVATE = (
+    update(subscribers)
+    .where(subscribers.c.id == bindparam("of"), _IS_ACTIVE)
+    .values(is_active=literal_column("0"))
+)
+_DELETE_OTHERS = delete(deliveries).where(
+    deliveries.c.subscriber_id == bindparam("subscriber"), deliveries.c.id != bindparam("kept")
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobOrigin:
+    """What a job was made for."""
+
+    task_id: str
+    submission_id: str
+    entity_id: str
+    entity_type: str
+    scenario_id: str | None  #: of a sequence that was submitted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listening:
+    """A subscriber that is told of the events after one."""
+
+    id: SubscriberId
+    entity_id: str
+    after_event: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewDelivery:
+    id: str
+    subscriber_id: SubscriberId
+    body: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """A message that has not arrived, with where it goes."""
+
+    id: str
+    subscriber_id: SubscriberId
+    url: str
+    secret: str
+    body: str
+    attempts: int  #: made before
+    due_at: datetime
+
+
+def origins_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobOrigin]:
+    """Return what jobs were made for, by job; those that were deleted are left out."""
+    return {
+        row.id: JobOrigin(
+            task_id=row.task_id,
+            submission_id=row.submission_id,
+            entity_id=row.entity_id,
+            entity_type=row.entity_type,
+            scenario_id=row.scenario_id,
+        )
+        for row in connection.execute(_JOBS, {"ids": job_ids})
+    }
+
+
+def listening_to(connection: Connection, entity_ids: Sequence[str]) -> dict[str, list[Listening]]:
+    """Return the active subscribers of entities, by entity."""
+    found: dict[str, list[Listening]] = {}
+    for row in connection.execute(_LISTENING, {"ids": entity_ids}):
+        found.setdefault(row.entity_id, []).append(
+            Listening(id=SubscriberId(row.id), entity_id=row.entity_id, after_event=row.after_event)
+        )
+    return found
+
+
+def add(connection: Connection, new: Sequence[NewDelivery], now: datetime) -> None:
+    """Store messages, which are due at once."""
+    connection.execute(
+        _INSERT,
+        [
+            {
+                "id": item.id,
+                "subscriber_id": item.subscriber_id,
+                "body": item.body,
+                "created_at": now,
+                "attempts": 0,
+                "due_at": now,
+            }
+            for item in new
+        ],
+    )
+
+
+def subscribers_waited_for(connection: Connection) -> list[SubscriberId]:
+    """Return the subscribers that messages are on the way to."""
+    return [SubscriberId(item) for item in connection.execute(_SUBSCRIBERS_WAITED_FOR).scalars()]
+
+
+def find_oldest(connection: Connection, subscriber_id: SubscriberId) -> Delivery | None:
+    """Return the message that an active subscriber gets next; None when none waits for it."""
+    row = connection.execute(_OLDEST, {"subscriber": subscriber_id}).one_or_none()
+    if row is None:
+        return None
+    return Delivery(
+        id=row.id,
+        subscriber_id=SubscriberId(row.subscriber_id),
+        url=row.url,
+        secret=row.secret,
+        body=row.body,
+        attempts=row.attempts,
+        due_at=row.due_at,
+    )
+
+
+def delete_many(connection: Connection, delivery_ids: Sequence[str]) -> None:
+    """Forget messages that have arrived."""
+    connection.execute(_DELETE, [{"id": item} for item in delivery_ids])
+
+
+def put_off(connection: Connection, delivery_id: str, *, due_at: datetime, fault: str) -> None:
+    """Count an attempt that went wrong, and try again at a moment."""
+    connection.execute(_PUT_OFF, {"of": delivery_id, "due_at": due_at, "fault": fault})
+
+
+def give_up(connection: Connection, delivery: Delivery, *, fault: str, now: datetime) -> None:
+    """Tell a subscriber nothing any more; of its messages, the last fault is kept to be shown."""
+    connection.execute(_PUT_OFF, {"of": delivery.id, "due_at": None, "fault": fault})
+    of = delivery.subscriber_id
+    if connection.execute(_DEACTIVATE, {"of": of}).rowcount:
+        connection.execute(_DELETE_OTHERS, {"subscriber": of, "kept": delivery.id})
+        change = Event(kind=Kind.SUBSCRIBER, id=of, change=Change.UPDATED)
+        event_rows.add(connection, [change], now)

@@ -1,0 +1,51 @@
+"""The edits of data nodes as rows: the history of each one's value."""
+
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, literal, null, select
+
+from scenarist.db.data_nodes import edit_from
+from scenarist.db.pages import Page
+from scenarist.db.tables import edits
+from scenarist.domain.entities import Edit
+from scenarist.domain.listings import PageRequest, Position
+
+_FIND = select(edits).where(
+    edits.c.id == bindparam("id"), edits.c.data_node_id == bindparam("data_node_id")
+)
+# What the values are stays behind: a page of them would be large.
+_BRIEF = select(
+    *(
+        column
+        for column in edits.c
+        if column.name not in {edits.c.content.name, edits.c.rendition.name}
+    ),
+    null().label("content"),
+    null().label("rendition"),
+)
+
+
+def find(connection: Connection, data_node_id: str, edit_id: str) -> Edit | None:
+    """Return an edit of a data node; None also when it is another data node's."""
+    row = connection.execute(_FIND, {"id": edit_id, "data_node_id": data_node_id}).first()
+    return None if row is None else edit_from(row)
+
+
+def page(connection: Connection, data_node_id: str, request: PageRequest) -> Page[Edit]:
+    """Return edits of a data node in the order of their identifiers, which is that of time.
+
+    They come without what the values are.
+    """
+    of_node = edits.c.data_node_id == data_node_id
+    query = _BRIEF.where(of_node)
+    if request.after is not None:
+        last = literal(request.after.key, edits.c.id.type)
+        query = query.where(edits.c.id < last if request.is_descending else edits.c.id > last)
+    ordered = query.order_by(edits.c.id.desc() if request.is_descending else edits.c.id)
+    rows: list[Any] = list(connection.execute(ordered.limit(request.limit + 1)))
+    total = None
+    if request.with_total:
+        total = connection.execute(select(func.count(edits.c.id)).where(of_node)).scalar_one()
+    items = [edit_from(row) for row in rows[: request.limit]]
+    is_last = len(rows) <= request.limit
+    return Page(items, None if is_last else Position(items[-1].id, 0), total)

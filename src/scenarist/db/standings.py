@@ -1,0 +1,96 @@
+"""What stands in the way of submitting, deleting or promoting a scenario, as rows tell it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import JSON, Connection, bindparam, func, select, union_all
+
+from scenarist.db.among import among
+from scenarist.db.tables import (
+    data_nodes,
+    scenario_tasks,
+    scenarios,
+    submissions,
+    task_data_nodes,
+    tasks,
+)
+from scenarist.db.tasks import OUTPUT
+from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, SubmissionId
+
+_IS_UNDER_WAY = submissions.c.status.is_(None)
+# Whatever is under way is not older than the oldest that is. So the look-up does not grow with
+# what was submitted before and has ended.
+_OLDEST = select(func.min(submissions.c.number)).where(_IS_UNDER_WAY).scalar_subquery()
+_GIVEN = func.json_each(bindparam("ids", type_=JSON)).table_valued("value")
+_UNDER_WAY = (
+    select(submissions.c.id)
+    .where(
+        _IS_UNDER_WAY,
+        submissions.c.number >= _OLDEST,
+        submissions.c.entity_id.in_(
+            union_all(
+                select(_GIVEN.c.value),
+                select(tasks.c.id).where(among(tasks.c.owner_id, "ids")),
+            )
+        ),
+    )
+    .order_by(submissions.c.number)
+    .limit(1)
+)
+_SIBLING = (
+    select(scenarios.c.id)
+    .where(scenarios.c.cycle_id == bindparam("cycle_id"), scenarios.c.id != bindparam("id"))
+    .limit(1)
+)
+_ENDS = (
+    select(
+        data_nodes.c.id,
+        data_nodes.c.last_edit_id,
+        data_nodes.c.locked_by,
+        data_nodes.c.locked_until,
+        func.max(task_data_nodes.c.direction == OUTPUT).label("is_made"),
+    )
+    .select_from(scenario_tasks)
+    .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
+    .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
+    .where(scenario_tasks.c.scenario_id == bindparam("id"))
+    .group_by(data_nodes.c.id)
+    .order_by(func.min(scenario_tasks.c.position), func.min(task_data_nodes.c.position))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A data node that tasks of a scenario read or write, as far as a submit depends on it."""
+
+    id: DataNodeId
+    is_made: bool  #: by one of these tasks
+    is_written: bool
+    locked_by: str | None
+    locked_until: datetime | None
+
+
+def find_ends(connection: Connection, scenario_id: str) -> list[End]:
+    """Return the data nodes that the tasks of a scenario read or write, in their order."""
+    return [
+        End(
+            DataNodeId(row.id),
+            bool(row.is_made),
+            row.last_edit_id is not None,
+            row.locked_by,
+            row.locked_until,
+        )
+        for row in connection.execute(_ENDS, {"id": scenario_id})
+    ]
+
+
+def find_under_way(connection: Connection, ids: Iterable[str]) -> SubmissionId | None:
+    """Return the oldest unfinished submission of entities, or of tasks that they own."""
+    return connection.execute(_UNDER_WAY, {"ids": list(ids)}).scalar()
+
+
+def has_siblings(connection: Connection, scenario_id: ScenarioId, cycle_id: CycleId) -> bool:
+    """Whether a cycle has other scenarios."""
+    found = connection.execute(_SIBLING, {"id": scenario_id, "cycle_id": cycle_id})
+    return found.first() is not None

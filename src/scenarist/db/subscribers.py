@@ -1,0 +1,116 @@
+"""The webhooks of scenarios and sequences as rows, and what of their messages is on the way."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from scenarist.db import events as event_rows
+from scenarist.db.among import among
+from scenarist.db.tables import deliveries, event_readers, subscribers
+from scenarist.domain.entities import Subscriber
+from scenarist.domain.identifiers import SubscriberId
+
+READER = "webhooks"
+"""The name under which it is kept how far the events have become messages."""
+
+_IS_ACTIVE = subscribers.c.is_active == literal_column("1")
+_WAITING = (
+    select(func.count())
+    .where(deliveries.c.subscriber_id == subscribers.c.id, deliveries.c.due_at.is_not(None))
+    .scalar_subquery()
+)
+# Only the oldest can have one: those after it wait until it has arrived.
+_FAULT = (
+    select(deliveries.c.fault)
+    .where(deliveries.c.subscriber_id == subscribers.c.id)
+    .order_by(deliveries.c.number)
+    .limit(1)
+    .scalar_subquery()
+)
+_SHOWN = select(subscribers, _WAITING.label("waiting"), _FAULT.label("fault"))
+_OF_ENTITIES = _SHOWN.where(among(subscribers.c.entity_id, "ids")).order_by(subscribers.c.number)
+_FIND = _SHOWN.where(
+    subscribers.c.id == bindparam("id"), subscribers.c.entity_id == bindparam("entity")
+)
+_INSERT = insert(subscribers)
+_COUNT = select(func.count()).where(subscribers.c.entity_id == bindparam("entity"))
+_ANY_ACTIVE = select(subscribers.c.number).where(_IS_ACTIVE).limit(1)
+_DELETE = delete(subscribers).where(subscribers.c.id == bindparam("id"))
+_POSITION = select(event_readers.c.event_number).where(event_readers.c.name == READER)
+_KEEP_POSITION = upsert(event_readers).values(name=READER, event_number=bindparam("number"))
+_KEEP_POSITION = _KEEP_POSITION.on_conflict_do_update(
+    index_elements=[event_readers.c.name],
+    set_={"event_number": _KEEP_POSITION.excluded.event_number},
+)
+
+
+def add(connection: Connection, subscriber: Subscriber) -> None:
+    """Store a subscriber; it is told of what happens from the present transaction on."""
+    _, newest = event_rows.bounds(connection)
+    if not any_active(connection):
+        # Nobody reads the events as long as there is nobody to tell.
+        keep_position(connection, newest)
+    connection.execute(
+        _INSERT,
+        {
+            "id": subscriber.id,
+            "entity_id": subscriber.entity_id,
+            "url": subscriber.url,
+            "secret": subscriber.secret,
+            "after_event": newest,
+            "is_active": int(subscriber.is_active),
+            "created_at": subscriber.created_at,
+        },
+    )
+
+
+def of_entities(
+    connection: Connection, entity_ids: Iterable[str]
+) -> dict[str, tuple[Subscriber, ...]]:
+    """Return the subscribers of entities by entity, oldest first; those without are left out."""
+    found: dict[str, list[Subscriber]] = {}
+    for row in connection.execute(_OF_ENTITIES, {"ids": list(entity_ids)}):
+        found.setdefault(row.entity_id, []).append(_subscriber(row))
+    return {entity_id: tuple(items) for entity_id, items in found.items()}
+
+
+def find(connection: Connection, entity_id: str, subscriber_id: str) -> Subscriber | None:
+    row = connection.execute(_FIND, {"id": subscriber_id, "entity": entity_id}).one_or_none()
+    return None if row is None else _subscriber(row)
+
+
+def count_of(connection: Connection, entity_id: str) -> int:
+    return connection.execute(_COUNT, {"entity": entity_id}).scalar_one()
+
+
+def any_active(connection: Connection) -> bool:
+    return connection.execute(_ANY_ACTIVE).first() is not None
+
+
+def delete_one(connection: Connection, subscriber_id: str) -> None:
+    """Delete a subscriber with the messages that have not arrived."""
+    connection.execute(_DELETE, {"id": subscriber_id})
+
+
+def get_position(connection: Connection) -> int:
+    """Return the number of the last transaction whose changes have become messages."""
+    return connection.execute(_POSITION).scalar() or 0
+
+
+def keep_position(connection: Connection, number: int) -> None:
+    connection.execute(_KEEP_POSITION, {"number": number})
+
+
+def _subscriber(row: Any) -> Subscriber:
+    return Subscriber(
+        id=SubscriberId(row.id),
+        entity_id=row.entity_id,
+        url=row.url,
+        secret=row.secret,
+        is_active=bool(row.is_active),
+        waiting=row.waiting,
+        fault=row.fault,
+        created_at=row.created_at,
+    )

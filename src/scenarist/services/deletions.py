@@ -1,0 +1,71 @@
+"""What every deletion does besides taking rows away: it refuses, logs, and removes files."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+
+import structlog
+from sqlalchemy import Connection
+
+from scenarist.db import standings
+from scenarist.db.deletions import Cascade
+from scenarist.domain.entities import Event
+from scenarist.domain.errors import ConflictError
+from scenarist.domain.vocabulary import Change, Kind
+
+_log = structlog.get_logger(__name__)
+
+
+def refuse_under_way(connection: Connection, what: str, ids: Iterable[str]) -> None:
+    """Refuse to delete while a submission of entities, or of tasks that they own, is under way.
+
+    Args:
+        what: The entity that shall be deleted, as the message names it.
+
+    Raises:
+        ConflictError: Names the submission.
+    """
+    under_way = standings.find_under_way(connection, ids)
+    if under_way is not None:
+        raise ConflictError(
+            f"{what} has a submission under way, {under_way}; delete it when that has ended, or "
+            "cancel it first",
+            code="submission_under_way",
+        )
+
+
+def deleted_events(cascade: Cascade, actor: str) -> list[Event]:
+    """Describe for the log of events what a cascade deletes."""
+    return [
+        Event(kind=kind, id=entity_id, change=Change.DELETED, actor=actor)
+        for kind, ids in (
+            (Kind.JOB, cascade.jobs),
+            (Kind.SUBMISSION, cascade.submissions),
+            (Kind.SEQUENCE, cascade.sequences),
+            (Kind.SCENARIO, cascade.scenarios),
+            (Kind.TASK, cascade.tasks),
+            (Kind.DATA_NODE, cascade.data_nodes),
+            (Kind.CYCLE, cascade.cycles),
+        )
+        for entity_id in ids
+    ]
+
+
+def remove_files(uris: Iterable[str]) -> None:
+    """Remove files of values whose records are gone, after the commit that took them away.
+
+    A file that cannot be removed is logged and left: nothing refers to it any more.
+    """
+    folders = set()
+    for uri in uris:
+        folders.add(os.path.dirname(uri))
+        try:
+            os.remove(uri)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            _log.warning("file not removed", file=uri, reason=error.strerror)
+    for folder in folders:
+        # It holds the values of one data node only, so it is empty now, unless a file was left.
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)

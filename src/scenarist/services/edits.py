@@ -1,0 +1,64 @@
+"""What may be done with the edits of data nodes: the history of each one's value."""
+
+from datetime import datetime
+
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import edits as edit_rows
+from scenarist.db.engine import Database
+from scenarist.db.pages import Page
+from scenarist.domain.entities import Edit
+from scenarist.domain.errors import NotFoundError
+from scenarist.domain.identifiers import DataNodeId, EditId
+from scenarist.domain.listings import PageRequest
+from scenarist.domain.permissions import Actor, Permission
+from scenarist.storage.base import Written
+
+
+class EditService:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, actor: Actor, data_node_id: str, edit_id: str) -> Edit:
+        actor.require(Permission.READ)
+        found = edit_rows.find(self._database.reader, data_node_id, edit_id)
+        if found is None:
+            raise NotFoundError(f"data node {data_node_id} has no edit {edit_id}")
+        return found
+
+    def list_page(self, actor: Actor, data_node_id: str, request: PageRequest) -> Page[Edit]:
+        """Return edits without what the values are.
+
+        Raises:
+            NotFoundError: There is no such data node.
+        """
+        actor.require(Permission.READ)
+        if data_node_rows.find(self._database.reader, data_node_id) is None:
+            raise NotFoundError(f"no data node has the identifier {data_node_id}")
+        return edit_rows.page(self._database.reader, data_node_id, request)
+
+
+def edit_of(
+    data_node_id: DataNodeId,
+    edit_id: EditId,
+    written: Written,
+    *,
+    at: datetime,
+    actor: str | None,
+    comment: str | None = None,
+) -> Edit:
+    """Describe a value that no job wrote."""
+    return Edit(
+        id=edit_id,
+        data_node_id=data_node_id,
+        created_at=at,
+        job_id=None,
+        actor=actor,
+        comment=comment,
+        uri=written.uri,
+        content=written.content,
+        size=written.size,
+        digest=written.digest,
+        python_type=written.python_type,
+        rendition=written.rendition,
+        is_complete=written.is_complete,
+    )

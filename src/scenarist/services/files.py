@@ -1,0 +1,145 @@
+"""What may be done with values as files: taking them away, and bringing new ones."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from scenarist.db.engine import Database
+from scenarist.domain.entities import DataNode, Edit
+from scenarist.domain.errors import ConflictError
+from scenarist.domain.identifiers import EditId, new_uuid
+from scenarist.domain.permissions import Actor, Permission
+from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
+from scenarist.services.showing import is_named, resolved, version_of
+from scenarist.services.values import find_value
+from scenarist.storage.base import Target
+from scenarist.storage.transfers import (
+    find_format,
+    is_uploadable,
+    keep_upload,
+    open_file,
+    size_of,
+)
+
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundFile:
+    """A value as a file.
+
+    Args:
+        version: Another one when the bytes are others.
+        open: Opens it; returns the number of bytes, and the bytes piece by piece.
+    """
+
+    name: str
+    media_type: str
+    version: str
+    open: Callable[[], tuple[int, Iterator[bytes]]]
+
+
+class FileService:
+    """Hands out the bytes of values, and takes those in that can be checked.
+
+    Args:
+        folder: Where values go whose place the system names.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        recorder: Recorder,
+        *,
+        folder: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._recorder = recorder
+        self._folder = folder
+        self._now = now
+
+    def download(self, actor: Actor, data_node_id: str, *, edit_id: str | None = None) -> FoundFile:
+        """Find the newest value as a file, or that of an edit, with its bytes as they are.
+
+        Raises:
+            NotFoundError: There is no such data node or edit, no value yet, or its file is gone.
+            ConflictError: Values of its storage are no files, or this one has been replaced.
+        """
+        actor.require(Permission.READ)
+        node, edit = find_value(self._database.reader, data_node_id, edit_id, self._now())
+        form = find_format(node.storage_type)
+        if form is None:
+            raise ConflictError(
+                f"values of storage type {node.storage_type} are no files; read data node "
+                f"{node.id} instead",
+                code="download_not_supported",
+            )
+        if is_named(node) and edit.id != node.last_edit_id:
+            raise ConflictError(
+                f"the file of edit {edit.id} has been replaced by that of a later one",
+                code="edit_replaced",
+            )
+        return FoundFile(
+            name=f"{node.config_id}.{form.extension}",
+            media_type=form.media_type,
+            version=_version(node, edit),
+            open=lambda: _opened(edit),
+        )
+
+    def upload(
+        self, actor: Actor, data_node_id: str, data: bytes, options: WriteOptions = NO_OPTIONS
+    ) -> Edit:
+        """Make bytes the newest value as they are, once they have been read without any risk.
+
+        Raises:
+            NotFoundError: There is no such data node.
+            InvalidError: They are not in the format of the data node's storage; says why.
+            ConflictError: Its storage takes no bytes unseen, or the data node cannot be written
+                now.
+            ChangedError: It is not as expected.
+        """
+        actor.require(Permission.EDIT)
+        node = self._recorder.check(self._database.reader, actor, data_node_id, options)
+        if not is_uploadable(node.storage_type):
+            raise ConflictError(
+                f"data node {node.id} is of storage type {node.storage_type}, which takes no "
+                "uploads; those of csv, excel, json and parquet do",
+                code="upload_not_supported",
+            )
+        target = Target(
+            data_node_id=node.id,
+            edit_id=new_uuid(self._now()),
+            storage_type=node.storage_type,
+            folder=self._folder,
+            properties=resolved(node),
+        )
+        value = NewValue(
+            data_node_id=node.id,
+            edit_id=EditId(target.edit_id),
+            written=keep_upload(data, target),
+        )
+        return self._recorder.record(actor, value, options)
+
+
+def _version(node: DataNode, edit: Edit) -> str:
+    if edit.digest is not None and not is_named(node):
+        return edit.digest
+    return version_of(node, edit) or edit.id
+
+
+def _opened(edit: Edit) -> tuple[int, Iterator[bytes]]:
+    if edit.uri is None:
+        content = edit.content or b""
+        return len(content), iter([content])
+    file = open_file(edit.uri)
+    size = size_of(file)
+
+    def pieces() -> Iterator[bytes]:
+        left = size
+        with file:
+            while left and (piece := file.read(min(_CHUNK, left))):
+                left -= len(piece)
+                yield piece
+
+    return size, pieces()

@@ -1,0 +1,147 @@
+"""How a value that came over REST becomes the newest of its data node, in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import edits as edit_rows
+from scenarist.db import endings, events
+from scenarist.db.engine import Database
+from scenarist.domain.entities import DataNode, Edit, Event
+from scenarist.domain.identifiers import EditId
+from scenarist.domain.permissions import Actor
+from scenarist.domain.vocabulary import Change, Kind
+from scenarist.services.edits import edit_of
+from scenarist.services.locks import check_writable, get_data_node
+from scenarist.services.showing import version_of
+from scenarist.storage.base import Written
+from scenarist.storage.kinds import discard, publish
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WriteOptions:
+    """What a client says of a write.
+
+    Args:
+        editor_id: Who edits, when that is not the actor; a lock lets its own editor pass.
+        expect: Refuses the data node, or its value's version, when it is not what the client knows.
+    """
+
+    editor_id: str | None = None
+    comment: str | None = None
+    expect: Callable[[DataNode, str | None], None] | None = None
+
+    def editor(self, actor: Actor) -> str:
+        return self.editor_id or actor.name
+
+
+NO_OPTIONS = WriteOptions()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewValue:
+    """A value that was written aside, to be recorded under its edit's identifier."""
+
+    data_node_id: str
+    edit_id: EditId
+    written: Written
+
+
+class Recorder:
+    """Records values: the edit, the event, and the release of the jobs that waited for one.
+
+    Args:
+        wake: Called after each commit that may let jobs run.
+    """
+
+    def __init__(
+        self, database: Database, *, now: Callable[[], datetime], wake: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._wake = wake
+
+    def check(
+        self, connection: Connection, actor: Actor, data_node_id: str, options: WriteOptions
+    ) -> DataNode:
+        """Return a data node that the actor may write now.
+
+        Raises:
+            NotFoundError: There is no such data node.
+            ConflictError: It is read-only, in use by a job, or locked by another editor.
+            ChangedError: It is not as expected.
+        """
+        node = get_data_node(connection, data_node_id, self._now())
+        check_writable(connection, node, options.editor(actor))
+        if options.expect is not None:
+            edit = None
+            if node.last_edit_id is not None:
+                edit = edit_rows.find(connection, node.id, node.last_edit_id)
+            options.expect(node, None if edit is None else version_of(node, edit))
+        return node
+
+    def record(
+        self,
+        actor: Actor,
+        value: NewValue,
+        options: WriteOptions,
+        *,
+        check: Callable[[Connection], DataNode] | None = None,
+    ) -> Edit:
+        """Make a value the newest of its data node; when that fails, nothing is left of it.
+
+        Args:
+            check: Replaces `check`; runs within the transaction, and may change the lock.
+
+        Raises:
+            ConflictError: As `check`.
+            ChangedError: As `check`.
+        """
+
+        def work(connection: Connection) -> Edit:
+            if check is None:
+                node = self.check(connection, actor, value.data_node_id, options)
+            else:
+                node = check(connection)
+            now = self._now()
+            edit = edit_of(
+                node.id,
+                _later_than(node.last_edit_id, value.edit_id),
+                value.written,
+                at=now,
+                actor=options.editor(actor),
+                comment=options.comment,
+            )
+            data_node_rows.add_edits(connection, [edit])
+            changes = endings.release_inputs(connection, [node.id])
+            events.add(connection, [updated(node.id, actor), *changes], now)
+            publish(value.written)
+            return edit
+
+        try:
+            edit = self._database.write(work)
+        except BaseException:
+            discard(value.written)
+            raise
+        self._wake()
+        return edit
+
+
+def updated(data_node_id: str, actor: Actor) -> Event:
+    """Describe a change of a data node, for the log of events."""
+    return Event(kind=Kind.DATA_NODE, id=data_node_id, change=Change.UPDATED, actor=actor.name)
+
+
+def _later_than(last: EditId | None, edit_id: EditId) -> EditId:
+    """Return an identifier that sorts after the last edit's: the order of edits is theirs.
+
+    Two that were made in one millisecond, or while another write was quicker, may lie the other
+    way round.
+    """
+    if last is None or edit_id > last:
+        return edit_id
+    return EditId(str(UUID(int=UUID(last).int + 1)))

@@ -1,0 +1,85 @@
+"""Whether a scenario can be submitted, deleted and promoted now, and what stands in the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from scenarist.db import standings
+from scenarist.db.standings import End
+from scenarist.domain.entities import Scenario
+
+ALREADY_PRIMARY = "it is the primary scenario of its cycle already"
+NO_CYCLE = "it has no cycle; only scenarios of a config with a frequency have one"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """A scenario, and why it cannot be submitted, deleted or promoted: no reason, and it can."""
+
+    scenario: Scenario
+    submit: tuple[str, ...]
+    delete: tuple[str, ...]
+    promote: tuple[str, ...]
+
+
+def standing_of(connection: Connection, scenario: Scenario, now: datetime) -> Standing:
+    """Look at what surrounds a scenario; the number of statements is always the same."""
+    siblings = scenario.cycle_id is not None and standings.has_siblings(
+        connection, scenario.id, scenario.cycle_id
+    )
+    return Standing(
+        scenario=scenario,
+        submit=tuple(_reasons_against_submit(standings.find_ends(connection, scenario.id), now)),
+        delete=tuple(_reasons_against_delete(connection, scenario, has_siblings=siblings)),
+        promote=_reasons_against_promote(scenario),
+    )
+
+
+def owners_of(scenario: Scenario, *, has_siblings: bool) -> tuple[str, ...]:
+    """Return whose tasks and data nodes go with a scenario: its own, and a lonely cycle's."""
+    if scenario.cycle_id is None or has_siblings:
+        return (scenario.id,)
+    return (scenario.id, scenario.cycle_id)
+
+
+def primary_reason(scenario: Scenario) -> str:
+    """Say why a primary scenario is not deleted before its siblings."""
+    return (
+        f"it is the primary scenario of cycle {scenario.cycle_id}, which has others; promote one "
+        "of them first"
+    )
+
+
+def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
+    reasons = []
+    for end in ends:
+        if not end.is_made and not end.is_written:
+            reasons.append(f"data node {end.id} has no value yet")
+        if end.locked_by is not None and end.locked_until is not None and end.locked_until > now:
+            until = end.locked_until.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            reasons.append(f"data node {end.id} is locked by {end.locked_by} until {until}")
+    return reasons
+
+
+def _reasons_against_delete(
+    connection: Connection, scenario: Scenario, *, has_siblings: bool
+) -> list[str]:
+    reasons = [primary_reason(scenario)] if scenario.is_primary and has_siblings else []
+    under_way = standings.find_under_way(
+        connection,
+        (
+            *owners_of(scenario, has_siblings=has_siblings),
+            *(sequence.id for sequence in scenario.sequences),
+        ),
+    )
+    if under_way is not None:
+        reasons.append(f"submission {under_way} is under way")
+    return reasons
+
+
+def _reasons_against_promote(scenario: Scenario) -> tuple[str, ...]:
+    if scenario.cycle_id is None:
+        return (NO_CYCLE,)
+    return (ALREADY_PRIMARY,) if scenario.is_primary else ()

@@ -1,0 +1,158 @@
+"""What may be done with subscribers: the webhooks of scenarios and sequences."""
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from secrets import token_bytes
+
+from sqlalchemy import Connection
+
+from scenarist.db import events as event_rows
+from scenarist.db import scenarios as scenario_rows
+from scenarist.db import sequences as sequence_rows
+from scenarist.db import subscribers as subscriber_rows
+from scenarist.db.engine import Database
+from scenarist.domain.entities import Event, Subscriber
+from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
+from scenarist.domain.identifiers import SubscriberId, new_uuid
+from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.vocabulary import Change, EntityType, Kind
+from scenarist.domain.webhooks import SECRET_PREFIX, secret_fault, url_fault
+
+SUBSCRIBERS_LIMIT = 20
+"""Subscribers that one scenario or sequence can have."""
+
+_SECRET_BYTES = 32
+
+
+class SubscriberService:
+    """Keeps who is told of the jobs of a scenario or a sequence.
+
+    Args:
+        may_be_private: Whether messages may go to addresses that are not on the public Internet.
+    """
+
+    def __init__(
+        self, database: Database, *, now: Callable[[], datetime], may_be_private: bool
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._may_be_private = may_be_private
+
+    def create(
+        self,
+        actor: Actor,
+        entity_type: EntityType,
+        entity_id: str,
+        *,
+        url: str,
+        secret: str | None = None,
+    ) -> Subscriber:
+        """Have an address told of each status change of the entity's jobs from now on.
+
+        Raises:
+            NotFoundError: There is no such scenario or sequence.
+            InvalidError: The address or the secret cannot be; says why, and repeats neither.
+            ConflictError: The entity has as many subscribers as it can have.
+        """
+        actor.require(Permission.EDIT)
+        _refuse("url", url_fault(url, may_be_private=self._may_be_private))
+        if secret is not None:
+            _refuse("secret", secret_fault(secret))
+        now = self._now()
+        subscriber = Subscriber(
+            id=SubscriberId(f"SUBSCRIBER_{new_uuid(now)}"),
+            entity_id=entity_id,
+            url=url,
+            secret=secret or _new_secret(),
+            is_active=True,
+            waiting=0,
+            fault=None,
+            created_at=now,
+        )
+
+        def work(connection: Connection) -> None:
+            _check_entity(connection, entity_type, entity_id)
+            if subscriber_rows.count_of(connection, entity_id) >= SUBSCRIBERS_LIMIT:
+                raise ConflictError(
+                    f"{entity_id} has {SUBSCRIBERS_LIMIT} subscribers, which is as many as it can "
+                    "have; delete one first",
+                    code="subscribers_limit",
+                )
+            subscriber_rows.add(connection, subscriber)
+            event_rows.add(connection, [_event(Change.CREATED, subscriber.id, actor)], now)
+
+        self._database.write(work)
+        return subscriber
+
+    def list_all(
+        self, actor: Actor, entity_type: EntityType, entity_id: str
+    ) -> Sequence[Subscriber]:
+        """Return the subscribers of an entity, oldest first."""
+        actor.require(Permission.READ)
+        connection = self._database.reader
+        _check_entity(connection, entity_type, entity_id)
+        return subscriber_rows.of_entities(connection, [entity_id]).get(entity_id, ())
+
+    def get(
+        self, actor: Actor, entity_type: EntityType, entity_id: str, subscriber_id: str
+    ) -> Subscriber:
+        actor.require(Permission.READ)
+        connection = self._database.reader
+        _check_entity(connection, entity_type, entity_id)
+        return _found(connection, entity_id, subscriber_id)
+
+    def delete(
+        self,
+        actor: Actor,
+        entity_type: EntityType,
+        entity_id: str,
+        subscriber_id: str,
+        *,
+        expect: Callable[[Subscriber], None] | None = None,
+    ) -> None:
+        """Delete a subscriber; messages to it that have not arrived are not sent any more.
+
+        Args:
+            expect: Refuses the subscriber when it is not as the client knows it.
+        """
+        actor.require(Permission.EDIT)
+
+        def work(connection: Connection) -> None:
+            _check_entity(connection, entity_type, entity_id)
+            found = _found(connection, entity_id, subscriber_id)
+            if expect is not None:
+                expect(found)
+            subscriber_rows.delete_one(connection, found.id)
+            event_rows.add(connection, [_event(Change.DELETED, found.id, actor)], self._now())
+
+        self._database.write(work)
+
+
+def _check_entity(connection: Connection, entity_type: EntityType, entity_id: str) -> None:
+    if entity_type is EntityType.SCENARIO:
+        is_there = scenario_rows.exists(connection, entity_id)
+    else:
+        is_there = sequence_rows.find(connection, entity_id) is not None
+    if not is_there:
+        raise NotFoundError(f"no {entity_type.lower()} has the identifier {entity_id}")
+
+
+def _found(connection: Connection, entity_id: str, subscriber_id: str) -> Subscriber:
+    found = subscriber_rows.find(connection, entity_id, subscriber_id)
+    if found is None:
+        raise NotFoundError(f"{entity_id} has no subscriber with the identifier {subscriber_id}")
+    return found
+
+
+def _refuse(field: str, fault: str | None) -> None:
+    if fault is not None:
+        raise InvalidError(f"{field}: {fault}", errors=[{"field": field, "message": fault}])
+
+
+def _new_secret() -> str:
+    return SECRET_PREFIX + b64encode(token_bytes(_SECRET_BYTES)).decode()
+
+
+def _event(change: Change, subscriber_id: str, actor: Actor) -> Event:
+    return Event(kind=Kind.SUBSCRIBER, id=subscriber_id, change=change, actor=actor.name)

@@ -1,0 +1,326 @@
+"""What may be done with the values of data nodes: reading, writing and appending."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Connection
+
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import edits as edit_rows
+from scenarist.db.engine import Database
+from scenarist.domain.entities import DataNode, Edit
+from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.identifiers import EditId, new_uuid
+from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.selections import Selection
+from scenarist.services.computations import Computation, Compute, fault_of
+from scenarist.services.locks import get_data_node
+from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
+from scenarist.services.showing import (
+    Show,
+    ShownValue,
+    is_named,
+    json_place,
+    noted,
+    place_of,
+    resolved,
+    version_of,
+)
+from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.kinds import discard, find_storage, named_path, read_json
+
+LOCKED_WHILE_WRITING = timedelta(seconds=120)
+"""How long a write by way of a worker locks its data node when the server ends meanwhile."""
+
+APPEND_ATTEMPTS = 6
+
+_PREPARED = "scenarist.storage.reading:prepared"
+_APPENDED = "scenarist.storage.appending:append"
+_EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundValue:
+    """A value that can be shown.
+
+    Args:
+        version: Another one when the value is another; None where only the value itself tells.
+        show: Reads it; see `ValueService.read` for what may go wrong.
+    """
+
+    version: str | None
+    show: Callable[[], ShownValue]
+
+
+class ValueService:
+    """Reads what lies at data nodes, and writes it for people and programs.
+
+    What only code of the user can read or write is done by workers.
+
+    Args:
+        folder: Where values go whose place the system names.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        recorder: Recorder,
+        compute: Compute,
+        *,
+        folder: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._recorder = recorder
+        self._compute = compute
+        self._folder = folder
+        self._now = now
+        self._show = Show(compute, folder=folder, now=now)
+        self._turn = threading.Lock()
+
+    def read(
+        self,
+        actor: Actor,
+        data_node_id: str,
+        wanted: Selection = _EVERYTHING,
+        *,
+        edit_id: str | None = None,
+    ) -> FoundValue:
+        """Find the newest value, or that of an edit; of a large pickled one, its beginning.
+
+        Raises:
+            NotFoundError: There is no such data node or edit, no value yet, or its file is gone.
+            InvalidError: The value has no such columns, or is nothing to choose from.
+            ConflictError: What lies there cannot be read, or has been replaced since.
+            UnavailableError: No worker had the time to look at it.
+        """
+        actor.require(Permission.READ)
+        node, edit = find_value(self._database.reader, data_node_id, edit_id, self._now())
+        is_elsewhere = find_storage(node.storage_type).is_external or is_named(node)
+        if is_elsewhere and edit.id != node.last_edit_id:
+            return FoundValue(version=edit.id, show=lambda: noted(edit, wanted))
+        return FoundValue(
+            version=version_of(node, edit), show=lambda: self._show.newest(node, edit, wanted)
+        )
+
+    def write(
+        self, actor: Actor, data_node_id: str, data: object, options: WriteOptions = NO_OPTIONS
+    ) -> Edit:
+        """Make data that came as JSON the newest value, and let jobs go on that waited for it.
+
+        Raises:
+            NotFoundError: There is no such data node.
+            InvalidError: The data node's storage cannot hold such data.
+            ConflictError: The data node is read-only, a job that has not ended will write it, or
+                another editor has locked it.
+            ChangedError: It is not as expected.
+            UnavailableError: The value could not be written now.
+        """
+        actor.require(Permission.EDIT)
+        node = self._recorder.check(self._database.reader, actor, data_node_id, options)
+        if _needs_worker(node):
+            return self._by_worker(actor, node, options, lambda now: self._write_apart(now, data))
+        storage = find_storage(node.storage_type)
+        target = self._target(node)
+        written = storage.write(storage.from_json(data), target)
+        return self._recorder.record(actor, _new(target, written), options)
+
+    def append(
+        self, actor: Actor, data_node_id: str, data: object, options: WriteOptions = NO_OPTIONS
+    ) -> Edit:
+        """Add data that came as JSON to the newest value; of appends at one time, all land.
+
+        Raises:
+            NotFoundError: As `write`.
+            InvalidError: As `write`; also when the data does not go with what is there.
+            ConflictError: As `write`; also when the storage cannot append, or others wrote the
+                data node again and again meanwhile.
+            ChangedError: As `write`.
+            UnavailableError: As `write`.
+        """
+        actor.require(Permission.EDIT)
+        node = self._recorder.check(self._database.reader, actor, data_node_id, options)
+        if not find_storage(node.storage_type).can_append:
+            raise ConflictError(
+                f"data node {node.id} is of storage type {node.storage_type}, to which nothing can "
+                "be appended; write the whole value",
+                code="append_not_supported",
+            )
+        if _needs_worker(node):
+            return self._by_worker(actor, node, options, lambda now: self._append_apart(now, data))
+        edit = self._append_once(actor, node, data, options)
+        if edit is not None:
+            return edit
+        # Those that lost take turns; only a write that just came can be quicker again.
+        with self._turn:
+            for _ in range(APPEND_ATTEMPTS - 1):
+                node = self._recorder.check(self._database.reader, actor, data_node_id, options)
+                edit = self._append_once(actor, node, data, options)
+                if edit is not None:
+                    return edit
+        raise ConflictError(
+            f"data node {node.id} was written by others {APPEND_ATTEMPTS} times while this was to "
+            "be appended; try again",
+            code="data_node_busy",
+        )
+
+    def _append_once(
+        self, actor: Actor, node: DataNode, data: object, options: WriteOptions
+    ) -> Edit | None:
+        """Append to the value that the data node has; None when it has got another meanwhile."""
+        storage = find_storage(node.storage_type)
+        target = self._target(node)
+        written = storage.append(storage.from_json(data), target, self._base(node))
+
+        def check(connection: Connection) -> DataNode:
+            current = self._recorder.check(connection, actor, node.id, options)
+            if current.last_edit_id != node.last_edit_id:
+                raise _MovedError("the data node has another value now")
+            return current
+
+        try:
+            return self._recorder.record(actor, _new(target, written), options, check=check)
+        except _MovedError:
+            return None
+
+    def _base(self, node: DataNode) -> Place | None:
+        """Return where the value lies that something is appended to."""
+        if node.last_edit_id is not None:
+            _, edit = find_value(self._database.reader, node.id, node.last_edit_id, self._now())
+            return place_of(node, edit)
+        properties = resolved(node)
+        path = named_path(properties)
+        if path is not None and Path(path).is_file():
+            return Place(storage_type=node.storage_type, properties=properties, uri=path)
+        return None
+
+    def _by_worker(
+        self,
+        actor: Actor,
+        node: DataNode,
+        options: WriteOptions,
+        work: Callable[[DataNode], NewValue],
+    ) -> Edit:
+        """Keep others from a data node while a worker writes it, and record what it wrote.
+
+        Args:
+            work: Gets the data node as it is once nobody else can write it.
+        """
+        uuid = new_uuid(self._now())
+        mark = f"{options.editor(actor)}, who writes it now ({uuid})"
+
+        def take(connection: Connection) -> DataNode:
+            found = self._recorder.check(connection, actor, node.id, options)
+            data_node_rows.set_lock(connection, node.id, mark, self._now() + LOCKED_WHILE_WRITING)
+            return found
+
+        def give_back(connection: Connection) -> DataNode:
+            current = get_data_node(connection, node.id, self._now())
+            if current.locked_by == mark:
+                data_node_rows.set_lock(connection, node.id, before.locked_by, before.locked_until)
+            return current
+
+        before = self._database.write(take)
+        try:
+            value = work(before)
+        except BaseException:
+            self._database.write(give_back)
+            raise
+        return self._recorder.record(actor, value, options, check=give_back)
+
+    def _write_apart(self, node: DataNode, data: object) -> NewValue:
+        target = self._target(node, is_resolved=False)
+        done = self._compute(
+            Computation(
+                function=_PREPARED,
+                inputs=(json_place(data), json_place(node.storage_type)),
+                outputs=(target,),
+            )
+        )
+        if not done.is_successful:
+            raise fault_of(
+                done,
+                doing=f"data node {node.id} could not be written",
+                code="data_node_unwritable",
+                is_clients=True,
+            )
+        return _new(target, done.written[0])
+
+    def _append_apart(self, node: DataNode, data: object) -> NewValue:
+        target = self._target(node, is_resolved=False)
+        if find_storage(node.storage_type).is_external:
+            # Whatever is there, also when none of our edits says so.
+            base: Place | None = Place(storage_type=node.storage_type)
+        else:
+            base = self._base(node)
+        place = None if base is None else replace(base, properties=node.properties)
+        answer = replace(target, storage_type="json", properties={})
+        done = self._compute(
+            Computation(
+                function=_APPENDED,
+                inputs=(json_place(data), json_place(target), json_place(place)),
+                outputs=(answer,),
+            )
+        )
+        if not done.is_successful:
+            raise fault_of(
+                done,
+                doing=f"nothing could be appended to data node {node.id}",
+                code="data_node_unwritable",
+                is_clients=True,
+            )
+        (said,) = done.written
+        try:
+            text = read_json(Place(storage_type="json", uri=said.uri, content=said.content))
+        finally:
+            discard(said)
+        return _new(target, msgspec.json.decode(text, type=Written))
+
+    def _target(self, node: DataNode, *, is_resolved: bool = True) -> Target:
+        return Target(
+            data_node_id=node.id,
+            edit_id=new_uuid(self._now()),
+            storage_type=node.storage_type,
+            folder=self._folder,
+            properties=resolved(node) if is_resolved else node.properties,
+        )
+
+
+class _MovedError(ConflictError):
+    """What was appended to is not the newest value any more."""
+
+
+def find_value(
+    connection: Connection, data_node_id: str, edit_id: str | None, now: datetime
+) -> tuple[DataNode, Edit]:
+    """Return a data node with its newest edit, or with the one that is named.
+
+    Raises:
+        NotFoundError: There is no such data node or edit, or no value yet.
+    """
+    node = get_data_node(connection, data_node_id, now)
+    wanted = edit_id or node.last_edit_id
+    if wanted is None:
+        raise NotFoundError(
+            f"data node {data_node_id} has no value yet; write one, or submit what produces it",
+            code="data_node_not_written",
+        )
+    edit = edit_rows.find(connection, data_node_id, wanted)
+    if edit is None:
+        raise NotFoundError(f"data node {data_node_id} has no edit {wanted}")
+    return node, edit
+
+
+def _new(target: Target, written: Written) -> NewValue:
+    return NewValue(
+        data_node_id=target.data_node_id, edit_id=EditId(target.edit_id), written=written
+    )
+
+
+def _needs_worker(node: DataNode) -> bool:
+    """Whether code of the user takes part in writing a value."""
+    return find_storage(node.storage_type).is_external or bool(node.properties.get("encoder"))

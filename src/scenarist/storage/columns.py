@@ -1,0 +1,119 @@
+"""Columns of database tables: their types for new tables, and cells in the form of a type."""
+
+import datetime
+import decimal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.databases import plain_cell
+from scenarist.storage.frames import series_values
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column
+    from sqlalchemy.types import TypeEngine
+
+Fit = Callable[[Any], Any]
+
+
+def type_of(series: Any, label: str) -> "TypeEngine[Any]":
+    """Return the type that a column of a new table gets.
+
+    Raises:
+        InvalidError: Its cells are of different kinds, or of one that databases lack.
+    """
+    from sqlalchemy import types
+
+    cells = [cell for cell in map(plain_cell, series_values(series)) if cell is not None]
+    kinds = {type(cell) for cell in cells}
+    choices: tuple[tuple[set[type], TypeEngine[Any]], ...] = (
+        ({str}, types.Text()),
+        ({bool}, types.Boolean()),
+        ({int}, types.BigInteger()),
+        ({int, float}, types.Double()),
+        ({int, decimal.Decimal}, types.Numeric()),
+        ({datetime.datetime}, types.DateTime(timezone=any(map(_has_zone, cells)))),
+        ({datetime.date}, types.Date()),
+        ({datetime.time}, types.Time()),
+        ({bytes}, types.LargeBinary()),
+        ({dict, list}, types.JSON()),
+    )
+    if not kinds and series.dtype.kind in "biufM":
+        # No cell tells it, but the table does.
+        kinds = {{"b": bool, "f": float, "M": datetime.datetime}.get(series.dtype.kind, int)}
+    for held, kind in choices:
+        if kinds <= held:
+            return kind
+    named = " and ".join(sorted(one.__name__ for one in kinds))
+    raise InvalidError(
+        f"column {label!r} holds {named}, for which there is no type of column; give it cells of"
+        " one kind, or make the table with the types that you want"
+    )
+
+
+def fit_of(column: "Column[Any]") -> Fit:
+    """Return what puts a cell into the form that the column takes; text in ISO form is a date.
+
+    Moments without a zone are in UTC, as are those in columns that keep no zone. What does not
+    fit raises an `InvalidError`.
+    """
+    from sqlalchemy import types
+
+    kind, label = column.type, column.name
+    if isinstance(kind, types.DateTime):
+        return _fit_with(label, lambda cell: _moment(cell, has_zone=kind.timezone))
+    if isinstance(kind, types.Date):
+        return _fit_with(label, _day)
+    if isinstance(kind, types.Time):
+        return _fit_with(label, _time)
+    if isinstance(kind, types.Integer):
+        return _fit_with(label, _whole)
+    return plain_cell
+
+
+def _fit_with(label: str, convert: Fit) -> Fit:
+    def fit(value: Any) -> Any:
+        cell = plain_cell(value)
+        try:
+            return None if cell is None else convert(cell)
+        except ValueError as error:
+            raise InvalidError(f"column {label!r} cannot hold {cell!r}: {error}") from error
+
+    return fit
+
+
+def _moment(cell: Any, *, has_zone: bool) -> Any:
+    if isinstance(cell, str):
+        cell = datetime.datetime.fromisoformat(cell)
+    if isinstance(cell, datetime.date) and not isinstance(cell, datetime.datetime):
+        cell = datetime.datetime.combine(cell, datetime.time())
+    if not isinstance(cell, datetime.datetime):
+        return cell
+    utc = cell.astimezone(datetime.UTC) if _has_zone(cell) else cell.replace(tzinfo=datetime.UTC)
+    return utc if has_zone else utc.replace(tzinfo=None)
+
+
+def _day(cell: Any) -> Any:
+    if isinstance(cell, str):
+        cell = datetime.datetime.fromisoformat(cell)
+    if not isinstance(cell, datetime.datetime):
+        return cell
+    if cell.time() != datetime.time():
+        raise ValueError("it has a time of day")
+    return cell.date()
+
+
+def _time(cell: Any) -> Any:
+    return datetime.time.fromisoformat(cell) if isinstance(cell, str) else cell
+
+
+def _whole(cell: Any) -> Any:
+    if not isinstance(cell, float):
+        return cell
+    if not cell.is_integer():
+        raise ValueError("it is not a whole number")
+    return int(cell)
+
+
+def _has_zone(cell: Any) -> bool:
+    return getattr(cell, "tzinfo", None) is not None

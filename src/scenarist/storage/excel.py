@@ -1,0 +1,222 @@
+"""Tables as sheets of an Excel workbook."""
+
+from collections.abc import Callable, Collection, Mapping
+from io import BytesIO
+from typing import Any, TypeVar
+
+import msgspec
+
+from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.domain.selections import Selection
+from scenarist.storage import files, tables, workbooks
+from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.frames import is_frame
+from scenarist.storage.objects import form, python_type, row_of
+from scenarist.storage.rendition import render
+from scenarist.storage.selection import select
+
+T = TypeVar("T")
+
+_ONLY_SHEET = "Sheet1"
+"""What the one sheet is called where nobody names it."""
+
+_MOST_TITLE = 31
+_NOT_IN_TITLES = set("\\*?:/[]")
+
+
+class ExcelStorage:
+    """A sheet of a workbook as a table, or several sheets as an object of tables by their names.
+
+    ``sheet_name`` names the one sheet, or lists the sheets; without it, all are read. A write
+    makes a workbook of the sheets that it is given; an append keeps the formats and the other
+    sheets of the one there is.
+
+    Text is never taken for a formula, and no formula or macro is ever run: of a formula, the
+    result is read that the spreadsheet program saved. Empty rows at the end are no rows, empty
+    text is null, and times are kept to the millisecond.
+    """
+
+    storage_type = "excel"
+    is_safe = True
+    is_external = False
+    can_append = True
+
+    def write(self, value: object, target: Target) -> Written:
+        _require()
+        names = _names(target.properties)
+        sheets = _frames(_sheets(value, names or (_ONLY_SHEET,)))
+        if names is not None and sheets.keys() != set(names):
+            raise InvalidError(
+                f"sheet_name declares {_listed(names)}; the value has {_listed(sheets)}"
+            )
+        _check_titles(sheets)
+        has_header = _has_header(target.properties)
+        return files.keep(
+            _encode(target, lambda: workbooks.dump(sheets, has_header)),
+            target,
+            extension="xlsx",
+            python_type=python_type(value),
+            rendition=render(_shaped(sheets, target.properties)),
+        )
+
+    def append(self, value: object, target: Target, place: Place | None) -> Written:
+        if place is None:
+            return self.write(value, target)
+        present = self._read_frames(place)
+        added = {
+            name: _added(rows, name, present)
+            for name, rows in _sheets(value, tuple(present)).items()
+        }
+        has_header = _has_header(place.properties)
+
+        workbook = files.decode(place, workbooks.open_whole)
+        data = _encode(target, lambda: workbooks.extend(workbook, added, present, has_header))
+        frames = workbooks.load(BytesIO(data), tuple(present), has_header)
+        whole = _shaped(frames, place.properties)
+        return files.keep(
+            data, target, extension="xlsx", python_type=python_type(whole), rendition=render(whole)
+        )
+
+    def read(self, place: Place) -> Any:
+        frames = self._read_frames(place)
+        kinds = _exposed_types(place.properties, tuple(frames))
+        shown = {
+            name: tables.expose(frame, {**place.properties, "exposed_type": kinds[name]})
+            for name, frame in frames.items()
+        }
+        return _shaped(shown, place.properties)
+
+    def read_json(self, place: Place, selection: Selection | None) -> str:
+        value: Any = _shaped(self._read_frames(place), place.properties)
+        if selection is not None:
+            value = select(value, selection)
+        if is_frame(value):
+            return msgspec.json.encode(tables.plain_records(value)).decode()
+        rows = {name: tables.plain_records(frame) for name, frame in value.items()}
+        return msgspec.json.encode(rows).decode()
+
+    def from_json(self, data: object) -> object:
+        _require()
+        if not isinstance(data, dict):
+            return tables.to_frame(data, self.storage_type)
+        # Whether an object of empty lists is one of columns or of sheets, the properties tell.
+        _frames(_sheets(data, (_ONLY_SHEET,)))
+        return data
+
+    def _read_frames(self, place: Place) -> dict[str, Any]:
+        _require()
+        names, has_header = _names(place.properties), _has_header(place.properties)
+        frames: dict[str, Any] = files.decode(
+            place, lambda file: workbooks.load(file, names, has_header)
+        )
+        return frames
+
+
+def _encode(target: Target, dump: Callable[[], bytes]) -> bytes:
+    try:
+        return files.encode(None, target, lambda _: dump())
+    except InvalidError as error:
+        # Sheets on their way into a workbook lie in temporary files.
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise UnavailableError(error.message) from error
+
+
+def _require() -> None:
+    tables.require(ExcelStorage.storage_type, "pandas", "openpyxl")
+
+
+def _has_header(properties: Mapping[str, Any]) -> bool:
+    return bool(properties.get("has_header", True))
+
+
+def _names(properties: Mapping[str, Any]) -> tuple[str, ...] | None:
+    names = properties.get("sheet_name")
+    if not names:
+        return None
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _shaped(sheets: dict[str, T], properties: Mapping[str, Any]) -> T | dict[str, T]:
+    """Return the one sheet where the data node names one, else all by name."""
+    name = properties.get("sheet_name")
+    return sheets[name] if isinstance(name, str) and name else sheets
+
+
+def _sheets(value: object, names: tuple[str, ...]) -> dict[str, object]:
+    """Return the tables that a value is by sheet; a single table goes to the only sheet there is.
+
+    Raises:
+        InvalidError: It is a single table, and there are several sheets.
+    """
+    if isinstance(value, dict) and value and (len(names) > 1 or _has_sheets(value.values())):
+        return {str(name): table for name, table in value.items()}
+    if len(names) > 1:
+        raise InvalidError(
+            f"there are the sheets {_listed(names)}; give an object of tables by the names of"
+            f" their sheets, or name one in sheet_name; it was given {form(value)}"
+        )
+    return {names[0]: value}
+
+
+def _has_sheets(values: Collection[Any]) -> bool:
+    """Whether the entries of an object are tables of their own, not columns."""
+    tables = [_is_table(value) for value in values]
+    return any(tables) and all(
+        is_table or (isinstance(value, list | tuple) and not value)
+        for is_table, value in zip(tables, values, strict=True)
+    )
+
+
+def _is_table(value: Any) -> bool:
+    if is_frame(value) or isinstance(value, Mapping) or getattr(value, "ndim", None) == 2:
+        return True
+    return (
+        isinstance(value, list | tuple)
+        and bool(value)
+        and isinstance(row_of(value[0]), Mapping | list)
+    )
+
+
+def _frames(sheets: Mapping[str, object]) -> dict[str, Any]:
+    return {
+        name: tables.to_frame(table, ExcelStorage.storage_type) for name, table in sheets.items()
+    }
+
+
+def _added(value: object, name: str, present: Mapping[str, Any]) -> Any:
+    if name not in present:
+        raise InvalidError(f"there is no sheet {name!r} to append to; there are {_listed(present)}")
+    if not len(present[name].columns):
+        return tables.to_frame(value, ExcelStorage.storage_type)
+    return tables.added_rows(value, present[name].columns, ExcelStorage.storage_type)
+
+
+def _check_titles(sheets: Mapping[str, Any]) -> None:
+    for title in sheets:
+        if not 1 <= len(title) <= _MOST_TITLE or set(title) & _NOT_IN_TITLES:
+            raise InvalidError(
+                f"{title!r} cannot be the name of a sheet; take 1 to {_MOST_TITLE} characters"
+                f" without {' '.join(sorted(_NOT_IN_TITLES))}"
+            )
+    if len({title.lower() for title in sheets}) < len(sheets):
+        raise InvalidError(f"two of the sheets {_listed(sheets)} differ in case only; rename one")
+
+
+def _exposed_types(properties: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the form of each sheet: ``exposed_type`` is one for all, or has one for each."""
+    kinds = properties.get("exposed_type")
+    if isinstance(kinds, Mapping):
+        return {name: kinds.get(name) for name in names}
+    if not isinstance(kinds, list | tuple):
+        return dict.fromkeys(names, kinds)
+    if len(kinds) != len(names):
+        raise InvalidError(
+            f"exposed_type lists {len(kinds)} types for the {len(names)} sheets {_listed(names)};"
+            " give one for each"
+        )
+    return dict(zip(names, kinds, strict=True))
+
+
+def _listed(names: Mapping[str, Any] | tuple[str, ...]) -> str:
+    return ", ".join(map(repr, names))

@@ -1,0 +1,302 @@
+"""Values as collections of MongoDB."""
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from scenarist.domain.errors import InvalidError, NotFoundError, ScenaristError, UnavailableError
+from scenarist.storage import files
+from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.objects import fields_of, load_class, python_type, reason, told
+from scenarist.storage.rendition import MOST_ITEMS, render
+from scenarist.storage.tables import require
+
+if TYPE_CHECKING:
+    from pymongo.collection import Collection
+
+_Document: TypeAlias = dict[str, Any]
+
+_SELECTION_TIMEOUT = 10_000
+"""Milliseconds to look for a server that answers, where ``db_extra_args`` do not say."""
+
+_MOST_READS = 10
+_REPLACED = frozenset({43, 175})
+"""Codes of a cursor that is gone, or was killed, because its collection was replaced."""
+
+_REFUSED = frozenset({13, 18, 8000})
+
+
+class MongoStorage:
+    """A list of documents as one collection.
+
+    A document is an object (dict), an instance of a dataclass or msgspec struct, or any other
+    whose ``encode`` method, or attributes, are one. With ``custom_document`` documents are read
+    as objects of this class: by its function ``decode``, where it has one, from the document as
+    it is; else from the fields. Its ``_id`` is among these if the class takes it. Plain documents
+    come without an ``_id`` that the driver made.
+
+    A write makes a new collection, with the options and indexes of the present one, and renames it
+    over that one in one step; readers see the old documents or the new ones. A worker that is
+    killed while it writes leaves a collection named after the edit, which can be dropped. An
+    append adds to the documents that are there, whoever wrote them. Size and digest are those of
+    the documents written or appended, as BSON.
+
+    ``db_extra_args`` are options of the driver. Times are kept in UTC to the millisecond, and
+    read without a zone unless the option ``tz_aware`` is set.
+    """
+
+    storage_type = "mongo_collection"
+    is_safe = False
+    is_external = True
+    can_append = True
+
+    def write(self, value: object, target: Target) -> Written:
+        documents = _documents(value)
+        with _opened(target.properties, "written") as collection:
+            data = _encoded(documents, collection)
+            written = files.record(data, python_type(value), render(documents))
+            _replace(collection, documents, f"{collection.name}.{target.edit_id}")
+        return written
+
+    def append(self, value: object, target: Target, place: Place | None) -> Written:
+        added = _documents(value)
+        with _opened(target.properties, "appended to") as collection:
+            # Described before: a later failure would let the next attempt append them again.
+            present = [_plain(document) for document in _find(collection, limit=MOST_ITEMS + 1)]
+            first = [*present, *added]
+            text, is_complete = render(first[:MOST_ITEMS])
+            rendition = (text, is_complete and len(first) <= MOST_ITEMS)
+            written = files.record(_encoded(added, collection), "list", rendition)
+            _insert(collection, added)
+        return written
+
+    def read(self, place: Place) -> list[Any]:
+        reference = place.properties.get("custom_document")
+        make = _maker(load_class(reference, setting="custom_document")) if reference else None
+        with _opened(place.properties, "read") as collection:
+            documents = _find(collection)
+            if not documents and _info(collection) is None:
+                raise NotFoundError(
+                    f"there is no collection {collection.name!r} in database"
+                    f" {collection.database.name!r}; write the data node, or mend the names"
+                )
+        if make is None:
+            return [_plain(document) for document in documents]
+        return [_object(make, document, number) for number, document in enumerate(documents, 1)]
+
+    def from_json(self, data: object) -> object:
+        _documents(data)
+        return data
+
+
+def _documents(value: object) -> list[_Document]:
+    """Return copies of the documents that a value is; the driver adds ids to what it inserts."""
+    if isinstance(value, Mapping) or fields_of(value) is not None:
+        value = [value]
+    if not isinstance(value, list | tuple):
+        raise InvalidError(_held(f"a {type(value).__name__}"))
+    return [_document(item, number) for number, item in enumerate(value, start=1)]
+
+
+def _document(item: object, number: int) -> _Document:
+    found: Any = item
+    if not isinstance(item, Mapping | str):
+        encode = getattr(item, "encode", None)
+        try:
+            found = encode() if callable(encode) else fields_of(item) or vars(item)
+        # The method is the user's; it may raise anything.
+        except Exception as error:
+            fault = f"a {type(item).__name__} ({reason(error)})"
+            raise InvalidError(_held(f"a list whose item {number} is {fault}")) from error
+    if not isinstance(found, Mapping):
+        raise InvalidError(_held(f"a list whose item {number} is a {type(found).__name__}"))
+    document = dict(found)
+    # An object that has not been inserted yet.
+    if document.get("_id", "") is None:
+        del document["_id"]
+    return document
+
+
+def _held(given: str) -> str:
+    return (
+        f"storage type 'mongo_collection' keeps a list of documents (objects); it was given {given}"
+    )
+
+
+def _plain(document: _Document) -> _Document:
+    from bson import ObjectId
+
+    return {
+        key: value
+        for key, value in document.items()
+        if key != "_id" or not isinstance(value, ObjectId)
+    }
+
+
+def _maker(kind: type[Any]) -> Callable[[_Document], Any]:
+    """Return what makes an object of a class out of a document.
+
+    Raises:
+        InvalidError: The class does not say what it takes.
+    """
+    decode = getattr(kind, "decode", None)
+    if callable(decode):
+        return decode  # type: ignore[no-any-return]
+    try:
+        parameters = inspect.signature(kind).parameters
+    except ValueError as error:
+        raise InvalidError(
+            f"custom_document {kind.__qualname__} does not say what it takes; give it a signature"
+            " or a function decode"
+        ) from error
+    if "_id" in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        return lambda document: kind(**document)
+    return lambda document: kind(**{key: document[key] for key in document if key != "_id"})
+
+
+def _object(make: Callable[[_Document], Any], document: _Document, number: int) -> Any:
+    try:
+        return make(document)
+    # The class is the user's; it may raise anything.
+    except Exception as error:
+        raise InvalidError(
+            f"document {number} does not make a custom_document: {reason(error)}"
+        ) from error
+
+
+def _encoded(documents: list[_Document], collection: "Collection[_Document]") -> bytes:
+    from bson import encode
+
+    options = collection.codec_options
+    return b"".join(encode(document, codec_options=options) for document in documents)
+
+
+def _replace(
+    collection: "Collection[_Document]", documents: list[_Document], staged_name: str
+) -> None:
+    database = collection.database
+    info = _info(collection) or {"type": "collection", "options": {}}
+    if info["type"] != "collection":
+        raise InvalidError(f"{collection.full_name} is a {info['type']}; name a plain collection")
+    indexes = [index for index in collection.list_indexes() if index["name"] != "_id_"]
+    database.command("create", staged_name, **info["options"])
+    staged = database[staged_name]
+    try:
+        if indexes:
+            database.command("createIndexes", staged_name, indexes=indexes)
+        if documents:
+            staged.insert_many(documents)
+        staged.rename(collection.name, dropTarget=True)
+    except BaseException:
+        # What went wrong is told by the first error, whatever becomes of the rest.
+        with contextlib.suppress(Exception):
+            staged.drop()
+        raise
+
+
+def _insert(collection: "Collection[_Document]", documents: list[_Document]) -> None:
+    from pymongo.errors import BulkWriteError
+
+    if not documents:
+        return
+    try:
+        collection.insert_many(documents)
+    except BulkWriteError as error:
+        # They go in one after the other; those before the refused one are there.
+        inserted = documents[: error.details["nInserted"]]
+        collection.delete_many({"_id": {"$in": [document["_id"] for document in inserted]}})
+        raise
+
+
+def _find(collection: "Collection[_Document]", *, limit: int = 0) -> list[_Document]:
+    """Return the documents in natural order (of insertion, as a rule); all without a limit."""
+    from pymongo.errors import OperationFailure
+
+    for _ in range(_MOST_READS):
+        try:
+            return list(collection.find(limit=limit))
+        except OperationFailure as error:
+            # The rest of the documents went with the collection; begin with the new one.
+            if error.code not in _REPLACED:
+                raise
+    raise UnavailableError(
+        f"{collection.full_name} was replaced {_MOST_READS} times while it was read; try again"
+    )
+
+
+def _info(collection: "Collection[_Document]") -> Mapping[str, Any] | None:
+    with collection.database.list_collections(filter={"name": collection.name}) as found:
+        return next(iter(found), None)
+
+
+@contextlib.contextmanager
+def _opened(properties: Mapping[str, Any], act: str) -> Iterator["Collection[_Document]"]:
+    """Connect to the server; give the data node's collection.
+
+    What the driver raises becomes an error of ours, without its cause, which may tell secrets.
+
+    Raises:
+        InvalidError: The server refused the credentials or what was asked, or a property or
+            document has a form that the driver does not take.
+        UnavailableError: The server cannot be reached.
+    """
+    require(MongoStorage.storage_type, "pymongo", extra="mongo")
+    from pymongo import MongoClient
+
+    try:
+        with MongoClient[_Document](**_connection(properties)) as client:
+            yield client[properties["db_name"]][properties["collection_name"]]
+    except ScenaristError:
+        raise
+    # Beside its own errors the driver raises plain ones for what it cannot take.
+    except Exception as error:  # noqa: BLE001
+        fault = (
+            f"collection {properties.get('collection_name')!r} of database"
+            f" {properties.get('db_name')!r} cannot be {act}"
+        )
+        raise _error_of(error, fault, properties) from None
+
+
+def _connection(properties: Mapping[str, Any]) -> dict[str, Any]:
+    host = properties.get("db_host") or "localhost"
+    driver = properties.get("db_driver")
+    place: dict[str, Any] = {"host": host, "port": int(properties.get("db_port") or 27017)}
+    if driver:
+        # Such as mongodb+srv, where the ports are those that the name service tells.
+        place = {"host": f"mongodb+{driver}://{host}/"}
+    if properties.get("db_username"):
+        place["username"] = properties["db_username"]
+        place["password"] = properties.get("db_password")
+    return {
+        **place,
+        "serverSelectionTimeoutMS": _SELECTION_TIMEOUT,
+        **(properties.get("db_extra_args") or {}),
+    }
+
+
+def _error_of(error: Exception, fault: str, properties: Mapping[str, Any]) -> ScenaristError:
+    from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+
+    said = told(_said(error), hiding=[properties.get("db_password")])
+    if isinstance(error, ConnectionFailure) or (isinstance(error, PyMongoError) and error.timeout):
+        return UnavailableError(
+            f"{fault}: the server cannot be reached: {said}; try again, or check db_host, db_port"
+            " and db_extra_args"
+        )
+    if isinstance(error, OperationFailure) and error.code in _REFUSED:
+        return InvalidError(
+            f"{fault}: the server refused it: {said}; check db_username, db_password and"
+            " what the user is allowed to do"
+        )
+    return InvalidError(f"{fault}: {said}")
+
+
+def _said(error: Exception) -> str:
+    """Return what an error says, without the documents and settings that the driver adds to it."""
+    details: Any = getattr(error, "details", None)
+    if isinstance(details, Mapping):
+        fault = next(iter(details.get("writeErrors") or [details]))
+        if "errmsg" in fault:
+            return str(fault["errmsg"])
+    return f"{type(error).__name__}: {error}".partition(" (configured timeouts")[0]

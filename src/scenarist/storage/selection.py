@@ -1,0 +1,105 @@
+"""Applies a selection to a table or a list of objects."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
+from typing import Any
+
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.selections import Condition, Selection
+from scenarist.domain.vocabulary import JoinOperator
+from scenarist.storage import comparison
+from scenarist.storage.frames import is_frame
+from scenarist.storage.objects import row_of
+
+_Mask = list[bool]
+
+
+def select(value: Any, selection: Selection) -> Any:
+    """Return what a selection leaves of a DataFrame or a list of objects.
+
+    Rows keep their order, and equal rows stay as many as they are.
+
+    Raises:
+        InvalidError: The value is neither, a column is not there, or a condition compares a
+            column with something that is not of its kind.
+    """
+    if selection == Selection():
+        return value
+    if is_frame(value):
+        return _of_frame(value, selection)
+    if isinstance(value, list | tuple):
+        return _of_list(value, selection)
+    raise _refusal(f"the value is a {type(value).__name__}")
+
+
+def _of_frame(frame: Any, selection: Selection) -> Any:
+    labels = [str(label) for label in frame.columns]
+    if not labels:
+        return frame.iloc[: selection.limit]
+
+    def position(key: str) -> int:
+        return labels.index(_known(key, labels))
+
+    # All names are looked at, also where no row is left.
+    positions = None
+    if selection.columns is not None:
+        positions = [position(key) for key in selection.columns]
+    if selection.conditions:
+        masks = [
+            comparison.mask_of_series(frame.iloc[:, position(one.key)], one)
+            for one in selection.conditions
+        ]
+        joined = reduce(
+            (lambda a, b: a | b) if selection.join == JoinOperator.OR else (lambda a, b: a & b),
+            masks,
+        )
+        frame = frame[joined]
+    if positions is not None:
+        frame = frame.iloc[:, positions]
+    return frame.iloc[: selection.limit]
+
+
+def _of_list(items: list[Any] | tuple[Any, ...], selection: Selection) -> list[Any]:
+    if not selection.conditions and selection.columns is None:
+        return list(items[: selection.limit])
+    rows = [_row(item, number) for number, item in enumerate(items, start=1)]
+    if not rows:
+        return []
+    keys = list(dict.fromkeys(str(key) for row in rows for key in row))
+    for key in selection.columns or ():
+        _known(key, keys)
+    kept = [number for number, keep in enumerate(_joined(rows, keys, selection)) if keep]
+    kept = kept[: selection.limit]
+    if selection.columns is None:
+        return [items[number] for number in kept]
+    return [{key: rows[number].get(key) for key in selection.columns} for number in kept]
+
+
+def _joined(rows: list[dict[str, Any]], keys: list[str], selection: Selection) -> Iterable[bool]:
+    join: Callable[[Iterable[bool]], bool] = any if selection.join == JoinOperator.OR else all
+    if not selection.conditions:
+        return [True] * len(rows)
+
+    def mask(condition: Condition) -> _Mask:
+        key = _known(condition.key, keys)
+        return comparison.mask_of_values([row.get(key) for row in rows], condition)
+
+    masks = [mask(condition) for condition in selection.conditions]
+    return map(join, zip(*masks, strict=True))
+
+
+def _row(item: object, number: int) -> dict[str, Any]:
+    row = row_of(item)
+    if not isinstance(row, Mapping):
+        raise _refusal(f"item {number} of the list is a {type(item).__name__}")
+    return {str(key): value for key, value in row.items()}
+
+
+def _known(key: str, keys: list[str]) -> str:
+    if key not in keys:
+        raise InvalidError(f"there is no column {key!r}; there are {', '.join(map(repr, keys))}")
+    return key
+
+
+def _refusal(found: str) -> InvalidError:
+    return InvalidError(f"only tables and lists of objects can be filtered; {found}")

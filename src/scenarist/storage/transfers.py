@@ -1,0 +1,98 @@
+"""Values as files that people take away and bring: their formats, and how they are kept."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
+from scenarist.storage import files
+from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.kinds import find_storage
+from scenarist.storage.objects import python_type, reason
+from scenarist.storage.rendition import render
+
+_CLASSES = {"decoder", "encoder", "exposed_type"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """How the values of a storage look as files."""
+
+    extension: str
+    media_type: str
+
+
+_FORMATS: Mapping[str, FileFormat] = {
+    "csv": FileFormat("csv", "text/csv"),
+    "excel": FileFormat(
+        "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    ),
+    "json": FileFormat("json", "application/json"),
+    "parquet": FileFormat("parquet", "application/vnd.apache.parquet"),
+    "pickle": FileFormat("p", "application/octet-stream"),
+}
+
+
+def find_format(storage_type: str) -> FileFormat | None:
+    """Return how the values of a storage look as files; None where they are no files."""
+    return _FORMATS.get(storage_type)
+
+
+def open_file(uri: str) -> BinaryIO:
+    """Open the file of a value.
+
+    Raises:
+        NotFoundError: It is gone.
+        ConflictError: It cannot be opened.
+    """
+    try:
+        file = open(uri, "rb")  # noqa: SIM115 - the caller closes it
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(
+            f"there is no file at {uri}; write the data node, or put the file there",
+            code="data_node_file_missing",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ConflictError(
+            f"{uri} cannot be opened: {reason(error)}", code="data_node_unreadable"
+        ) from error
+    return file
+
+
+def keep_upload(data: bytes, target: Target) -> Written:
+    """Keep bytes as they came, after reading them as the storage does, but without code of a user.
+
+    Raises:
+        InvalidError: They are not in the storage's format; says what is wrong.
+        UnavailableError: They could not be kept.
+    """
+    storage = find_storage(target.storage_type)
+    form = _FORMATS[target.storage_type]
+    plain = {name: value for name, value in target.properties.items() if name not in _CLASSES}
+    place = Place(storage_type=target.storage_type, properties=plain, content=data)
+    try:
+        value = storage.read(place)
+    except InvalidError as error:
+        cause = error.__cause__
+        why = error.message if cause is None else reason(cause)
+        raise InvalidError(
+            f"what was uploaded cannot be read as {target.storage_type}: {why}",
+            code="upload_invalid",
+        ) from error
+    return files.keep(
+        data,
+        target,
+        extension=form.extension,
+        python_type=python_type(value),
+        rendition=render(value),
+    )
+
+
+def is_uploadable(storage_type: str) -> bool:
+    """Whether bytes of anybody may become a value: not where reading them could run code."""
+    return storage_type in _FORMATS and find_storage(storage_type).is_safe
+
+
+def size_of(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size

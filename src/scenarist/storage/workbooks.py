@@ -1,0 +1,189 @@
+"""Tables in and out of the sheets of a workbook, cell by cell."""
+
+import datetime
+import decimal
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.frames import series_values
+
+_MOST_TEXT = 32_767
+"""Characters of one cell; what is more would be cut."""
+
+_PLAIN = (bool, datetime.date, datetime.time, datetime.timedelta)
+
+
+def load(file: BinaryIO, names: Sequence[str] | None, has_header: bool) -> dict[str, Any]:
+    """Return sheets as DataFrames by name; all sheets where no names are given.
+
+    Raises:
+        InvalidError: There is no such sheet.
+    """
+    import openpyxl  # type: ignore[import-untyped]
+
+    workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    try:
+        sheets = {sheet.title: sheet for sheet in workbook.worksheets}
+        for name in names or ():
+            if name not in sheets:
+                raise InvalidError(
+                    f"there is no sheet {name!r}; there are {', '.join(map(repr, sheets))}"
+                )
+        return {name: _frame(sheets[name], has_header) for name in names or sheets}
+    finally:
+        workbook.close()
+
+
+def dump(tables: Mapping[str, Any], has_header: bool) -> bytes:
+    """Return a workbook that has DataFrames as its sheets.
+
+    Raises:
+        InvalidError: A cell holds what a workbook cannot.
+    """
+    import openpyxl
+    from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
+
+    workbook = openpyxl.Workbook(write_only=True)
+    probe = WriteOnlyCell(openpyxl.Workbook().active)
+    for frame in tables.values():
+        # A sheet that was begun and not ended would leave a file behind.
+        for row in _rows(frame, has_header):
+            for value in row:
+                _fill(probe, value)
+    for name, frame in tables.items():
+        sheet = workbook.create_sheet(name)
+        for row in _rows(frame, has_header):
+            sheet.append([_fill(WriteOnlyCell(sheet), value) for value in row])
+    return _saved(workbook)
+
+
+def open_whole(file: BinaryIO) -> Any:
+    """Return a workbook with all that the library knows of it, for `extend`."""
+    import openpyxl
+
+    return openpyxl.load_workbook(file)
+
+
+def extend(
+    workbook: Any, added: Mapping[str, Any], present: Mapping[str, Any], has_header: bool
+) -> bytes:
+    """Return a workbook with the rows of DataFrames put below those that its sheets have.
+
+    Args:
+        present: The sheets as `load` gave them; all those of *added* are among them.
+
+    Raises:
+        InvalidError: A cell holds what a workbook cannot, or the workbook has formulas: their
+            results would be lost.
+    """
+    for sheet in workbook.worksheets:
+        for row in sheet.iter_rows():
+            for cell in row:
+                _keep_cell(cell, sheet.title)
+    for name, frame in added.items():
+        is_new = not len(present[name].columns)
+        first = 1 if is_new else len(present[name]) + has_header + 1
+        rows = _rows(frame, has_header and is_new)
+        for number, row in enumerate(rows, start=first):
+            for position, value in enumerate(row, start=1):
+                _fill(workbook[name].cell(number, position), value)
+    return _saved(workbook)
+
+
+def _keep_cell(cell: Any, title: str) -> None:
+    if cell.data_type == "f":
+        raise InvalidError(
+            f"cell {cell.coordinate} of sheet {title!r} holds a formula, whose result would be"
+            " lost; append where there are values only"
+        )
+    if isinstance(cell.value, int | float) and not isinstance(cell.value, bool):
+        _fill_number(cell, cell.value)
+
+
+def _saved(workbook: Any) -> bytes:
+    file = BytesIO()
+    workbook.save(file)
+    return file.getvalue()
+
+
+def _frame(sheet: Any, has_header: bool) -> Any:
+    import pandas
+
+    # What a file says of its own size may be wrong.
+    sheet.reset_dimensions()
+    rows = [_stripped(row) for row in sheet.iter_rows(values_only=True)]
+    while rows and not rows[-1]:
+        rows.pop()
+    width = max(map(len, rows), default=0)
+    rows = [row + [None] * (width - len(row)) for row in rows]
+    if not has_header or not rows:
+        return pandas.DataFrame(rows)
+    return pandas.DataFrame(rows[1:], columns=_labels(rows[0]))
+
+
+def _stripped(row: Iterable[Any]) -> list[Any]:
+    cells = list(row)
+    while cells and cells[-1] is None:
+        cells.pop()
+    return cells
+
+
+def _labels(header: list[Any]) -> list[Any]:
+    """Return the names of columns as pandas gives them: none is empty, and none comes twice."""
+    labels: dict[Any, None] = {}
+    for position, name in enumerate(header):
+        label = unique = f"Unnamed: {position}" if name is None else name
+        number = 0
+        while unique in labels:
+            number += 1
+            unique = f"{label}.{number}"
+        labels[unique] = None
+    return list(labels)
+
+
+def _rows(frame: Any, has_header: bool) -> Iterable[Iterable[Any]]:
+    if has_header:
+        yield frame.columns.tolist()
+    columns = [series_values(frame.iloc[:, position]) for position in range(frame.shape[1])]
+    yield from zip(*columns, strict=True)
+
+
+def _fill(cell: Any, value: Any) -> Any:
+    import pandas
+
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if isinstance(value, str):
+        if len(value) > _MOST_TEXT:
+            raise InvalidError(
+                f"a text of {len(value)} characters does not fit a cell of a workbook, which takes"
+                f" {_MOST_TEXT}; use csv or parquet"
+            )
+        cell.value = value
+        # Also what begins as a formula, or looks like an error.
+        cell.data_type = "s"
+    elif value is None or value is pandas.NA or value is pandas.NaT:
+        cell.value = None
+    elif isinstance(value, _PLAIN):
+        cell.value = value
+    elif isinstance(value, int | float | decimal.Decimal):
+        _fill_number(cell, value)
+    else:
+        raise InvalidError(
+            f"a cell of a workbook is a text, a number, true, false, a date, a time or null; it was"
+            f" given a {type(value).__name__}"
+        )
+    return cell
+
+
+def _fill_number(cell: Any, value: Any) -> None:
+    if math.isnan(value):
+        return
+    if math.isinf(value):
+        raise InvalidError("a workbook has no infinity; use null, csv or parquet")
+    # By itself the library writes fewer digits than a float has.
+    cell.value = str(value)
+    cell.data_type = "n"

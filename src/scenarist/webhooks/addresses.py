@@ -1,0 +1,96 @@
+"""Connects to receivers at addresses that have been looked at, so that no message goes astray."""
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Iterable
+
+import httpcore
+
+from scenarist.domain.webhooks import is_public
+
+
+class ForbiddenAddressError(Exception):
+    """The name of a host leads to where messages must not go."""
+
+
+def resolve(host: str, port: int, *, may_be_private: bool) -> list[str]:
+    """Return the addresses of a host, each once.
+
+    Raises:
+        OSError: The name is unknown.
+        ForbiddenAddressError: One of them is not on the public Internet.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    addresses = list(dict.fromkeys(str(target[0]) for *_, target in found))
+    if not may_be_private:
+        for address in addresses:
+            if not is_public(ipaddress.ip_address(address)):
+                raise ForbiddenAddressError(
+                    f"{host} leads to the private address {address}, where the setting "
+                    "webhook_private_addresses does not let messages go"
+                )
+    return addresses
+
+
+class CheckedBackend(httpcore.NetworkBackend):
+    """Opens one connection, to an address that was resolved and checked in the same call.
+
+    A name that is looked up twice could lead elsewhere the second time. TLS goes on knowing the
+    host by its name.
+    """
+
+    def __init__(self, *, may_be_private: bool) -> None:
+        self._may_be_private = may_be_private
+        self._sockets = httpcore.SyncBackend()
+        self._gate = threading.Lock()
+        self._line: socket.socket | None = None
+        self._end = threading.Event()
+
+    @property
+    def is_cut(self) -> bool:
+        return self._end.is_set()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        fault: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in resolve(host, port, may_be_private=self._may_be_private):
+            if self._end.is_set():
+                break
+            try:
+                stream = self._sockets.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                fault = error
+                continue
+            # TLS takes the socket over, so that only a second descriptor can still end it.
+            line: socket.socket = stream.get_extra_info("socket").dup()
+            with self._gate:
+                self._line = line
+            if self._end.is_set():
+                self.cut()
+            return stream
+        raise fault
+
+    def cut(self) -> None:
+        """End the connection, whatever is going on; may be called from any thread."""
+        with self._gate:
+            self._end.set()
+            if self._line is not None:
+                try:
+                    self._line.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    return  # the other side was quicker
+
+    def close(self) -> None:
+        with self._gate:
+            if self._line is not None:
+                self._line.close()
+                self._line = None

@@ -1,0 +1,278 @@
+"""The loop that makes messages of events, sends them, and tries again until they arrive."""
+
+import heapq
+import itertools
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from scenarist.db import deliveries as delivery_rows
+from scenarist.db import events as event_rows
+from scenarist.db import subscribers as subscriber_rows
+from scenarist.db.deliveries import Delivery
+from scenarist.db.engine import Database
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.identifiers import SubscriberId
+from scenarist.domain.vocabulary import Kind
+from scenarist.webhooks.messages import JobChange, messages_of
+from scenarist.webhooks.sending import Answer, Attempt, Sender
+
+DELAYS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+)
+"""How long after each attempt the next one is made: what the specification suggests."""
+
+_JITTER = 0.1  # a delay is longer by up to this part of it, so that not all come back at once
+_AT_ONCE = 8  # messages under way, each to another subscriber
+_TRANSACTIONS = 100  # that are read at a time
+_KEEP_EVERY = 1000  # transactions without a message; so many may be read again after a restart
+_SPACING_SECONDS = 0.05  # between two looks at the events
+_RETRY_SECONDS = 1.0  # after the database refused
+_GRACE_SECONDS = 0.5  # for what is under way when the server stops
+
+_log = structlog.get_logger(__name__)
+
+
+def in_a_thread(work: Callable[[], None]) -> None:
+    """Do work aside. The process does not wait for it at its end."""
+    threading.Thread(target=work, name="webhook", daemon=True).start()
+
+
+class Dispatcher:
+    """Sends the messages of one database to their subscribers.
+
+    `wake` may be called from any thread. Nothing is asked of the database while nothing is
+    committed and no message is due. Messages to one subscriber go in order, one at a time; a
+    message goes again under the same identifier when it is not certain that it arrived.
+
+    Args:
+        launch: How a message is sent aside; a test has it sent at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        sender: Sender,
+        *,
+        now: Callable[[], datetime],
+        launch: Callable[[Callable[[], None]], None] = in_a_thread,
+    ) -> None:
+        self._database = database
+        self._sender = sender
+        self._now = now
+        self._launch = launch
+        self._has_news = True
+        self._position: int | None = None  # how far the events were read; None: nobody to tell
+        self._kept = 0  # how far the database knows
+        # Who gets a message next, and when; whoever came first goes first.
+        self._waiting: list[tuple[datetime, int, SubscriberId]] = []
+        self._turns = itertools.count()
+        self._known: set[SubscriberId] = set()  # those waiting or under way
+        self._under_way = 0
+        self._attempts: deque[Attempt] = deque()
+        self._something = threading.Event()
+        self._stopping = threading.Event()
+        self._next_look = 0.0
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Go on with what an earlier server left, until `stop`."""
+        self.recover()
+        self._something.set()
+        self._thread = threading.Thread(target=self._loop, name="webhooks", daemon=True)
+        self._thread.start()
+
+    def recover(self) -> None:
+        """Take up the messages that have not arrived yet."""
+        for subscriber_id in delivery_rows.subscribers_waited_for(self._database.reader):
+            self._line_up(subscriber_id, self._now())
+
+    def stop(self) -> None:
+        """Start nothing more, and give what is under way a moment; the rest goes again later."""
+        self._stopping.set()
+        self._something.set()
+        if self._thread is not None:
+            self._thread.join()
+        end = time.monotonic() + _GRACE_SECONDS
+        while self._under_way and (left := end - time.monotonic()) > 0:
+            self._something.wait(left)
+            self._something.clear()
+            with suppress(UnavailableError):
+                self._record()
+        self._sender.close()
+
+    def wake(self) -> None:
+        """Look at the events: something was committed."""
+        if not self._has_news:
+            self._has_news = True
+            self._something.set()
+
+    def step(self, *, is_look_due: bool = True) -> bool:
+        """Record what came back, make messages of events, and send what is due.
+
+        Returns:
+            Whether anything was done.
+
+        Raises:
+            UnavailableError: The database refused. What came back is kept for the next step.
+        """
+        has_recorded = self._record()
+        has_looked = self._has_news and is_look_due
+        if has_looked:
+            self._look()
+        return self._send_due() or has_recorded or has_looked
+
+    def _record(self) -> bool:
+        attempts = [self._attempts.popleft() for _ in range(len(self._attempts))]
+        if not attempts:
+            return False
+        now = self._now()
+        try:
+            again = self._database.write(lambda connection: _note(connection, attempts, now))
+        except BaseException:
+            self._attempts.extendleft(reversed(attempts))
+            raise
+        self._under_way -= len(attempts)
+        for attempt, due_at in zip(attempts, again, strict=True):
+            self._known.discard(attempt.delivery.subscriber_id)
+            if due_at is not None:
+                self._line_up(attempt.delivery.subscriber_id, due_at)
+        return True
+
+    def _look(self) -> None:
+        """Make messages of the events since the last look, and move on past them."""
+        self._has_news = False
+        connection = self._database.reader
+        if not subscriber_rows.any_active(connection):
+            self._position = None
+            return
+        if self._position is None:
+            self._position = self._kept = subscriber_rows.get_position(connection)
+        found = event_rows.read(connection, first=self._position + 1, limit=_TRANSACTIONS)
+        if not found:
+            return
+        last = found[-1][0]
+        changes = [
+            JobChange(number, at, event)
+            for number, at, events in found
+            for event in events
+            if event.kind is Kind.JOB and event.status is not None
+        ]
+        now = self._now()
+        has_messages = bool(changes) and bool(messages_of(connection, changes, now))
+        if has_messages or last - self._kept >= _KEEP_EVERY:
+            told = self._database.write(lambda writer: _store(writer, changes, last, now))
+            self._kept = last
+            for subscriber_id in told:
+                self._line_up(subscriber_id, now)
+        self._position = last
+        if len(found) == _TRANSACTIONS:
+            self._has_news = True
+
+    def _line_up(self, subscriber_id: SubscriberId, due_at: datetime) -> None:
+        if subscriber_id not in self._known:
+            self._known.add(subscriber_id)
+            heapq.heappush(self._waiting, (due_at, next(self._turns), subscriber_id))
+
+    def _send_due(self) -> bool:
+        has_sent = False
+        while self._waiting and self._under_way < _AT_ONCE and not self._stopping.is_set():
+            if self._waiting[0][0] > self._now():
+                break
+            _, _, subscriber_id = heapq.heappop(self._waiting)
+            self._known.discard(subscriber_id)
+            delivery = delivery_rows.find_oldest(self._database.reader, subscriber_id)
+            if delivery is None:
+                continue
+            if delivery.due_at > self._now():
+                self._line_up(subscriber_id, delivery.due_at)
+                continue
+            self._known.add(subscriber_id)
+            self._under_way += 1
+            has_sent = True
+            self._send(delivery)
+        return has_sent
+
+    def _send(self, delivery: Delivery) -> None:
+        def work() -> None:
+            self._attempts.append(self._sender.send(delivery))
+            self._something.set()
+
+        self._launch(work)
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self._something.wait(self._seconds_to_wait())
+            self._something.clear()
+            is_look_due = time.monotonic() >= self._next_look
+            if self._has_news and is_look_due:
+                self._next_look = time.monotonic() + _SPACING_SECONDS
+            try:
+                self.step(is_look_due=is_look_due)
+            except UnavailableError as error:
+                _log.error("webhooks put off", reason=error.message, seconds=_RETRY_SECONDS)
+                self._something.set()
+                self._stopping.wait(_RETRY_SECONDS)
+            except Exception:  # noqa: BLE001 - the loop outlives whatever a step trips over
+                _log.exception("webhooks failed")
+                self._something.set()
+                self._stopping.wait(_RETRY_SECONDS)
+
+    def _seconds_to_wait(self) -> float | None:
+        """Return how long nothing can happen by itself; None for ever."""
+        waits = []
+        if self._has_news:
+            waits.append(self._next_look - time.monotonic())
+        if self._waiting and self._under_way < _AT_ONCE:
+            waits.append((self._waiting[0][0] - self._now()).total_seconds())
+        return max(0.0, min(waits)) if waits else None
+
+
+def _store(
+    connection: Connection, changes: Sequence[JobChange], last: int, now: datetime
+) -> list[SubscriberId]:
+    """Store the messages of changes with how far they go; return who gets any."""
+    kept = subscriber_rows.get_position(connection)
+    new = [change for change in changes if change.number > kept]
+    messages = messages_of(connection, new, now) if new else []
+    if messages:
+        delivery_rows.add(connection, messages, now)
+    subscriber_rows.keep_position(connection, max(last, kept))
+    return list(dict.fromkeys(message.subscriber_id for message in messages))
+
+
+def _note(
+    connection: Connection, attempts: Sequence[Attempt], now: datetime
+) -> list[datetime | None]:
+    """Record attempts; return when each subscriber's next one is due, None for never."""
+    arrived = [item.delivery.id for item in attempts if item.answer is Answer.ARRIVED]
+    if arrived:
+        delivery_rows.delete_many(connection, arrived)
+    return [_due(connection, attempt, now) for attempt in attempts]
+
+
+def _due(connection: Connection, attempt: Attempt, now: datetime) -> datetime | None:
+    delivery, fault = attempt.delivery, attempt.fault
+    if attempt.answer is Answer.ARRIVED:
+        return now
+    if attempt.answer is Answer.GONE or delivery.attempts >= len(DELAYS):
+        delivery_rows.give_up(connection, delivery, fault=fault, now=now)
+        _log.warning(
+            "subscriber is told nothing any more",
+            subscriber_id=delivery.subscriber_id,
+            fault=fault,
+            attempts=delivery.attempts + 1,
+        )
+        return None
+    longer = 1 + _JITTER * random.random()  # noqa: S311 - nothing to guess
+    due_at = now + DELAYS[delivery.attempts] * longer
+    delivery_rows.put_off(connection, delivery.id, due_at=due_at, fault=fault)
+    return due_at

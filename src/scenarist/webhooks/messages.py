@@ -1,0 +1,91 @@
+"""Makes messages of events: who is told, and what is said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from scenarist.db import deliveries as delivery_rows
+from scenarist.db.deliveries import JobOrigin, NewDelivery
+from scenarist.domain.entities import Event
+from scenarist.domain.identifiers import new_uuid
+
+
+@dataclass(frozen=True, slots=True)
+class JobChange:
+    """A job that has another status: which transaction says so, and when."""
+
+    number: int
+    at: datetime
+    event: Event
+
+
+class _Data(msgspec.Struct, frozen=True):
+    job_id: str
+    task_id: str
+    status: str
+    submission_id: str
+    entity_id: str
+    entity_type: str
+
+
+class _Message(msgspec.Struct, frozen=True):
+    """The payload that the specification recommends: what happened, when, to what."""
+
+    type: str
+    timestamp: datetime
+    data: _Data
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def messages_of(
+    connection: Connection, changes: Sequence[JobChange], now: datetime
+) -> list[NewDelivery]:
+    """Return the messages that subscribers get of changes, in their order.
+
+    Those of a sequence are told of its submissions, those of a scenario also of its sequences'.
+    """
+    origins = delivery_rows.origins_of(connection, [change.event.id for change in changes])
+    if not origins:
+        return []
+    entity_ids = {origin.entity_id for origin in origins.values()}
+    entity_ids |= {origin.scenario_id for origin in origins.values() if origin.scenario_id}
+    listening = delivery_rows.listening_to(connection, sorted(entity_ids))
+    messages = []
+    for change in changes if listening else ():
+        origin = origins.get(change.event.id)
+        if origin is None:
+            continue
+        told = listening.get(origin.entity_id, []) + listening.get(origin.scenario_id or "", [])
+        messages += [
+            NewDelivery(
+                id=f"DELIVERY_{new_uuid(now)}",
+                subscriber_id=subscriber.id,
+                body=_body(change, origin),
+            )
+            for subscriber in told
+            if subscriber.after_event < change.number
+        ]
+    return messages
+
+
+def _body(change: JobChange, origin: JobOrigin) -> str:
+    event = change.event
+    status = event.status or ""
+    message = _Message(
+        type=f"job.{status.lower()}",
+        timestamp=change.at,
+        data=_Data(
+            job_id=event.id,
+            task_id=origin.task_id,
+            status=status,
+            submission_id=origin.submission_id,
+            entity_id=origin.entity_id,
+            entity_type=origin.entity_type,
+        ),
+    )
+    return _encode(message).decode()

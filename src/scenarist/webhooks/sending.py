@@ -1,0 +1,155 @@
+"""Sends one message to one receiver, and says what came of it."""
+
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto, unique
+from importlib.metadata import version
+
+import httpcore
+import httpx
+
+from scenarist.db.deliveries import Delivery
+from scenarist.webhooks.addresses import CheckedBackend, ForbiddenAddressError
+from scenarist.webhooks.signing import sign
+
+_PORTS = {"http": 80, "https": 443}
+_AGENT = f"Scenarist/{version('scenarist')}"
+
+
+@unique
+class Answer(Enum):
+    ARRIVED = auto()
+    GONE = auto()  #: the receiver wants no more messages
+    NOTHING = auto()  #: to be tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of sending a message once; the fault says why it did not arrive."""
+
+    delivery: Delivery
+    answer: Answer
+    fault: str = ""
+
+
+class Sender:
+    """Posts messages over a connection of their own each; `send` may be called from any thread.
+
+    Redirects and proxies are not followed, and answers are not read beyond their headers.
+
+    Args:
+        may_be_private: Whether messages may go to addresses that are not on the public Internet.
+        connect_seconds: How long one address has to take up a connection.
+        total_seconds: How long an attempt may take, however busy the receiver keeps it.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        may_be_private: bool,
+        connect_seconds: float = 5.0,
+        total_seconds: float = 15.0,
+    ) -> None:
+        self._now = now
+        self._may_be_private = may_be_private
+        self._connect_seconds = connect_seconds
+        self._total_seconds = total_seconds
+        self._gate = threading.Lock()
+        self._open: set[CheckedBackend] = set()
+        self._context: ssl.SSLContext | None = None
+
+    def send(self, delivery: Delivery) -> Attempt:
+        backend = CheckedBackend(may_be_private=self._may_be_private)
+        end = threading.Timer(self._total_seconds, backend.cut)
+        end.daemon = True
+        with self._gate:
+            self._open.add(backend)
+        end.start()
+        try:
+            return _attempt(delivery, self._post(delivery, backend))
+        except Exception as error:  # noqa: BLE001 - whatever a receiver can do to a connection
+            fault = self._slow if backend.is_cut else self._fault(error)
+            return Attempt(delivery, Answer.NOTHING, fault)
+        finally:
+            end.cancel()
+            with self._gate:
+                self._open.discard(backend)
+            backend.close()
+
+    def close(self) -> None:
+        """End all attempts under way."""
+        with self._gate:
+            backends = list(self._open)
+        for backend in backends:
+            backend.cut()
+
+    def _post(self, delivery: Delivery, backend: CheckedBackend) -> int:
+        url = httpx.URL(delivery.url)
+        body = delivery.body.encode()
+        seconds = int(self._now().timestamp())
+        port = url.port or _PORTS[url.scheme]
+        with httpcore.HTTPConnection(
+            httpcore.Origin(url.raw_scheme, url.raw_host, port),
+            ssl_context=self._tls() if url.scheme == "https" else None,
+            network_backend=backend,
+        ) as connection:
+            waits = {"connect": self._connect_seconds}
+            waits |= dict.fromkeys(("read", "write"), self._total_seconds)
+            with connection.stream(
+                "POST",
+                httpcore.URL(
+                    scheme=url.raw_scheme, host=url.raw_host, port=port, target=url.raw_path
+                ),
+                headers=[
+                    (b"host", url.netloc),
+                    (b"user-agent", _AGENT),
+                    (b"connection", b"close"),
+                    (b"content-type", b"application/json"),
+                    (b"content-length", str(len(body))),
+                    (b"webhook-id", delivery.id),
+                    (b"webhook-timestamp", str(seconds)),
+                    (b"webhook-signature", sign(delivery.secret, delivery.id, seconds, body)),
+                ],
+                content=body,
+                extensions={"timeout": waits},
+            ) as response:
+                return response.status
+
+    def _tls(self) -> ssl.SSLContext:
+        """Return what knows the certificates to trust; made when it is needed first."""
+        with self._gate:
+            if self._context is None:
+                self._context = httpx.create_ssl_context()
+            return self._context
+
+    @property
+    def _slow(self) -> str:
+        return f"it did not answer within {self._total_seconds:g} s"
+
+    def _fault(self, error: Exception) -> str:
+        match error:
+            case ForbiddenAddressError():
+                return str(error)
+            case httpcore.ConnectTimeout():
+                return f"no connection within {self._connect_seconds:g} s"
+            case httpcore.TimeoutException():
+                return self._slow
+            case httpcore.ConnectError() | OSError():
+                return f"no connection: {error}"
+            case _:
+                return f"the exchange broke off: {type(error).__name__}: {error}"
+
+
+def _attempt(delivery: Delivery, status: int) -> Attempt:
+    if 200 <= status < 300:
+        return Attempt(delivery, Answer.ARRIVED)
+    if status == 410:
+        return Attempt(delivery, Answer.GONE, "it answered 410 Gone")
+    if 300 <= status < 400:
+        fault = f"it answered {status}; redirects are not followed"
+        return Attempt(delivery, Answer.NOTHING, fault)
+    return Attempt(delivery, Answer.NOTHING, f"it answered {status}")

@@ -1,0 +1,21 @@
+"""Signs messages so that receivers know them.
+
+Source: the Standard Webhooks specification, section "Signature scheme" (symmetric).
+"""
+
+import hashlib
+import hmac
+from base64 import b64encode
+
+from scenarist.domain.webhooks import key_of
+
+
+def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the signature of one attempt.
+
+    Args:
+        timestamp: When the attempt is made, in seconds since 1970; receivers refuse an old one.
+    """
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    digest = hmac.new(key_of(secret), signed, hashlib.sha256).digest()
+    return f"v1,{b64encode(digest).decode()}"

@@ -1,0 +1,102 @@
+"""What Prometheus reads: the requests, and the work that waits."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from servers import StartedServer
+
+WAITING = ("BLOCKED", "PENDING", "RUNNING")
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def samples(server: StartedServer) -> Samples:
+    return read(server.http.get("/metrics"))
+
+
+def read(response: httpx.Response) -> Samples:
+    assert response.status_code == 200
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+
+
+def value(found: Samples, name: str, **labels: str) -> float:
+    return found.get((name, frozenset(labels.items())), 0)
+
+
+def test_requests_are_counted_by_method_path_and_status(
+    server: StartedServer, chain: dict[str, Any]
+) -> None:
+    path = "/api/v1/scenarios/{scenario_id}"
+    before = samples(server)
+
+    server.http.get(f"/api/v1/scenarios/{chain['id']}")
+    server.http.get(f"/api/v1/scenarios/{chain['id']}/")
+    server.http.get("/api/v1/scenarios/SCENARIO_x")
+    server.http.head(f"/api/v1/scenarios/{chain['id']}")
+
+    after = samples(server)
+    for method, status, more in (("GET", "200", 2), ("GET", "404", 1), ("HEAD", "200", 1)):
+        labels = {"method": method, "path": path, "status": status}
+        name = "scenarist_http_requests_total"
+        assert value(after, name, **labels) - value(before, name, **labels) == more
+    name = "scenarist_http_request_seconds_count"
+    of_path = {"method": "GET", "path": path}
+    assert value(after, name, **of_path) - value(before, name, **of_path) == 3
+
+
+def test_every_request_is_in_the_last_bucket_of_its_histogram(server: StartedServer) -> None:
+    server.http.get("/healthz")
+
+    found = samples(server)
+
+    name, labels = "scenarist_http_request_seconds", {"method": "GET", "path": "/healthz"}
+    assert value(found, f"{name}_count", **labels) >= 1
+    assert value(found, f"{name}_bucket", le="+Inf", **labels) == value(
+        found, f"{name}_count", **labels
+    )
+    assert value(found, f"{name}_sum", **labels) > 0
+
+
+def test_what_clients_make_up_makes_no_series(server: StartedServer) -> None:
+    for number in range(3):
+        server.http.request(f"MADEUP{number}", "/healthz")
+        server.http.get(f"/made/up/{number}")
+
+    labels = [dict(labels) for _, labels in samples(server)]
+
+    assert not [item for item in labels if "MADEUP" in item.get("method", "")]
+    assert not [item for item in labels if "made" in item.get("path", "")]
+    assert {"method": "GET", "path": "none", "status": "404"} in labels
+
+
+def test_what_is_under_way_is_counted(tmp_path: Path) -> None:
+    with StartedServer(tmp_path) as server:
+        gated = server.create("gated")
+        before = samples(server)
+        server.http.post(f"/api/v1/scenarios/submit/{gated['id']}")
+        after = samples(server)
+
+    assert value(before, "scenarist_submissions_under_way") == 0
+    assert value(after, "scenarist_submissions_under_way") == 1
+    assert {status: value(after, "scenarist_jobs", status=status) for status in WAITING} == {
+        "BLOCKED": 1,
+        "PENDING": 0,
+        "RUNNING": 0,
+    }
+    commits = "scenarist_database_commits_total"
+    assert value(after, commits) > value(before, commits)
+
+
+def test_the_process_and_the_orchestrator_are_told(server: StartedServer) -> None:
+    found = samples(server)
+
+    assert value(found, "scenarist_orchestrator_up") == 1
+    assert value(found, "process_start_time_seconds") > 0
+    assert value(found, "process_resident_memory_bytes") > 0

@@ -1,0 +1,58 @@
+"""What the server tells of its work, and at what cost."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from builders import Clock
+from orchestrator.world import World
+from scenarist.db.engine import Database
+from scenarist.domain.vocabulary import JobStatus
+from scenarist.services.health import HealthService
+
+
+@pytest.fixture
+def world(database: Database, clock: Clock, tmp_path: Path) -> World:
+    return World(database, clock, tmp_path / "data")
+
+
+def test_only_what_has_not_ended_is_counted(world: World) -> None:
+    health = HealthService(world.database, is_orchestrating=lambda: True)
+    ended = world.make(lambda draft: draft.task("ended", "increment", [draft.node("a", 1)], []))
+    waiting = world.make(lambda draft: draft.task("waiting", "increment", [draft.node("b")], []))
+    world.submit(ended)
+    world.run_all()
+    world.submit(waiting)
+    world.submit(ended)
+
+    work = health.count_work()
+
+    assert work.jobs == {JobStatus.BLOCKED: 1, JobStatus.PENDING: 1, JobStatus.RUNNING: 0}
+    assert work.submissions == 2
+    assert work.commits == world.database.commits
+    assert work.is_orchestrating
+
+
+def test_counting_looks_only_at_what_has_not_ended(world: World) -> None:
+    seen: list[str] = []
+
+    def note(_c: Any, _k: Any, statement: str, _p: Any, _x: Any, _m: bool) -> None:
+        seen.append(statement)
+
+    event.listen(world.database._engine, "before_cursor_execute", note)
+    HealthService(world.database, is_orchestrating=lambda: True).count_work()
+    event.remove(world.database._engine, "before_cursor_execute", note)
+
+    plan = [
+        row.detail
+        for statement in seen
+        for row in world.database.reader.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
+        if row.detail.startswith(("SCAN", "SEARCH"))
+    ]
+    assert [step.partition("INDEX ")[2].split()[0] for step in plan] == [
+        "ix_jobs_waiting",
+        "ix_jobs_running",
+        "ix_submissions_under_way",
+    ]

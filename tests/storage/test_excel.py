@@ -1,0 +1,443 @@
+"""Sheets of workbooks, and the odd cases of their cells."""
+
+import datetime
+import decimal
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl  # type: ignore[import-untyped]
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from openpyxl.chart import BarChart  # type: ignore[import-untyped]
+from openpyxl.styles import Font  # type: ignore[import-untyped]
+
+from scenarist.domain.errors import InvalidError, NotFoundError
+from scenarist.domain.selections import Condition, Selection
+from scenarist.domain.vocabulary import FilterOperator
+from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.kinds import find_storage, publish, read_json
+
+EXCEL = find_storage("excel")
+
+
+@dataclass
+class Reading:
+    city: str
+    days: int
+
+
+CITIES = [{"city": "Oslo", "days": 3}, {"city": "Rome", "days": 5}]
+PRICES = [{"price": 1.5}]
+
+
+def a_target(**properties: Any) -> Target:
+    return Target(
+        data_node_id="DATANODE_plan_1",
+        edit_id="EDIT_1",
+        storage_type="excel",
+        folder="unused",
+        properties=properties,
+    )
+
+
+def write(value: object, **properties: Any) -> Written:
+    return EXCEL.write(value, a_target(**properties))
+
+
+def a_place(content: bytes | None, **properties: Any) -> Place:
+    return Place(storage_type="excel", content=content, properties=properties)
+
+
+def read(written: Written, **properties: Any) -> Any:
+    return EXCEL.read(a_place(written.content, **properties))
+
+
+def rows_of(written: Written, **properties: Any) -> Any:
+    return json.loads(read_json(a_place(written.content, **properties)))
+
+
+def append(written: Written, value: object, **properties: Any) -> Written:
+    return EXCEL.append(value, a_target(**properties), a_place(written.content, **properties))
+
+
+def a_workbook(fill: Callable[[Any], object]) -> Written:
+    """Make a workbook as a spreadsheet program would, past the storage."""
+    workbook = openpyxl.Workbook()
+    fill(workbook.active)
+    file = BytesIO()
+    workbook.save(file)
+    return Written(
+        size=0,
+        digest="",
+        python_type="",
+        rendition="",
+        is_complete=False,
+        content=file.getvalue(),
+    )
+
+
+def cells_of(written: Written) -> Any:
+    assert written.content is not None
+    return openpyxl.load_workbook(BytesIO(written.content))
+
+
+def test_named_sheet_is_one_table() -> None:
+    written = write(CITIES, sheet_name="Cities")
+
+    assert read(written, sheet_name="Cities").to_dict("records") == CITIES
+    assert json.loads(written.rendition) == CITIES
+
+
+def test_all_sheets_are_tables_by_name() -> None:
+    written = write({"Cities": CITIES, "Prices": pd.DataFrame(PRICES)})
+
+    assert rows_of(written) == {"Cities": CITIES, "Prices": PRICES}
+    assert json.loads(written.rendition) == {"Cities": CITIES, "Prices": PRICES}
+    assert list(read(written)) == ["Cities", "Prices"]
+
+
+def test_listed_sheets_are_tables_by_name_in_the_order_of_the_list() -> None:
+    written = write({"A": PRICES, "B": CITIES, "C": PRICES})
+
+    assert list(rows_of(written, sheet_name=["C", "B"]).items()) == [("C", PRICES), ("B", CITIES)]
+
+
+def test_table_without_a_named_sheet_is_the_only_one() -> None:
+    written = write(CITIES)
+
+    assert rows_of(written) == {"Sheet1": CITIES}
+
+
+def test_object_of_columns_is_one_table() -> None:
+    written = write({"city": ["Oslo", "Rome"], "days": [3, 5]})
+
+    assert rows_of(written) == {"Sheet1": CITIES}
+
+
+def test_empty_table_is_a_sheet_among_others() -> None:
+    written = write(EXCEL.from_json({"Cities": CITIES, "Prices": []}))
+
+    assert rows_of(written) == {"Cities": CITIES, "Prices": []}
+
+
+def test_objects_of_empty_lists_are_sheets_where_sheets_are_listed() -> None:
+    written = write(EXCEL.from_json({"A": [], "B": []}), sheet_name=["A", "B"])
+
+    assert rows_of(written) == {"A": [], "B": []}
+
+
+def test_sheets_other_than_those_declared_are_refused() -> None:
+    with pytest.raises(InvalidError, match="sheet_name declares 'A', 'B'; the value has 'A', 'C'"):
+        write({"A": CITIES, "C": CITIES}, sheet_name=["A", "B"])
+
+
+def test_single_table_for_several_sheets_is_refused() -> None:
+    with pytest.raises(InvalidError, match="give an object of tables by the names"):
+        write(CITIES, sheet_name=["A", "B"])
+
+
+@pytest.mark.parametrize("title", ["", "x" * 32, "a/b", "a:b", "[a]"])
+def test_name_that_no_sheet_can_have_is_refused(title: str) -> None:
+    with pytest.raises(InvalidError, match="cannot be the name of a sheet"):
+        write({title: CITIES})
+
+
+def test_names_that_differ_in_case_only_are_refused() -> None:
+    with pytest.raises(InvalidError, match="differ in case only"):
+        write({"plan": CITIES, "Plan": CITIES})
+
+
+def test_sheet_that_is_not_there_is_named_with_those_there_are() -> None:
+    written = write({"A": CITIES, "B": CITIES})
+
+    with pytest.raises(InvalidError, match="there is no sheet 'C'; there are 'A', 'B'"):
+        read(written, sheet_name="C")
+
+
+def test_chart_sheet_is_no_table() -> None:
+    def fill(sheet: Any) -> None:
+        sheet.append(["a"])
+        sheet.parent.create_chartsheet("Chart").add_chart(BarChart())
+
+    assert rows_of(a_workbook(fill)) == {"Sheet": []}
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", '=HYPERLINK("http://example.org")', "+1", "@a", "#N/A", "007", "NA", "1.5"]
+)
+def test_text_stays_text(text: str) -> None:
+    written = write([{"a": text}], sheet_name="A")
+
+    (cell,) = cells_of(written)["A"]["A"][1:]
+    assert cell.data_type == "s"
+    assert rows_of(written, sheet_name="A") == [{"a": text}]
+
+
+def test_text_in_the_names_of_columns_is_no_formula() -> None:
+    written = write([{"=1+1": 5}], sheet_name="A")
+
+    assert cells_of(written)["A"]["A1"].data_type == "s"
+    assert rows_of(written, sheet_name="A") == [{"=1+1": 5}]
+
+
+def test_formula_is_not_run_and_its_saved_result_is_read() -> None:
+    written = a_workbook(lambda sheet: (sheet.append(["a"]), sheet.append(["=1+1"])))
+
+    assert rows_of(written, sheet_name="Sheet") == []
+
+
+def test_types_of_cells_come_back() -> None:
+    row = {
+        "text": "Ærø\n'x'",
+        "whole": 2**60 + 1,
+        "part": 0.1 + 0.2,
+        "truth": True,
+        "moment": pd.Timestamp("2026-07-01T12:30:15.123"),
+        "time": datetime.time(1, 2, 3),
+    }
+
+    frame = read(write([row], sheet_name="A"), sheet_name="A")
+
+    assert frame.to_dict("records") == [row]
+
+
+def test_dates_spans_and_decimals_come_back_as_the_nearest_that_a_workbook_has() -> None:
+    row = {
+        "date": datetime.date(2026, 7, 1),
+        "span": datetime.timedelta(hours=36),
+        "price": decimal.Decimal("1.10"),
+    }
+
+    frame = read(write([row], sheet_name="A"), sheet_name="A")
+
+    assert frame.to_dict("records") == [
+        {"date": pd.Timestamp("2026-07-01"), "span": pd.Timedelta(hours=36), "price": 1.1}
+    ]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT, decimal.Decimal("NaN"), ""])
+def test_missing_cell_is_null(missing: object) -> None:
+    frame = pd.DataFrame({"a": [missing, "x"], "b": [1, 2]}, dtype=object)
+
+    written = write(frame, sheet_name="A")
+
+    assert rows_of(written, sheet_name="A") == [{"a": None, "b": 1}, {"a": "x", "b": 2}]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ({"b": 1}, "it was given a dict"),
+        (b"raw", "it was given a bytes"),
+        (float("inf"), "a workbook has no infinity"),
+        ("x" * 32_768, "does not fit a cell of a workbook"),
+        ("\x00", "cannot be written as excel"),
+        (pd.Timestamp("2026-07-01", tz="UTC"), "cannot be written as excel: .*timezone"),
+    ],
+)
+def test_cell_that_a_workbook_cannot_hold_is_refused(cell: object, message: str) -> None:
+    with pytest.raises(InvalidError, match=message):
+        write(pd.DataFrame({"a": [cell]}), sheet_name="A")
+
+
+def test_table_without_header_has_numbered_columns() -> None:
+    written = write([[1, 2], [3, 4]], has_header=False, sheet_name="A")
+
+    properties = {"has_header": False, "sheet_name": "A"}
+    assert rows_of(written, **properties) == [{"0": 1, "1": 2}, {"0": 3, "1": 4}]
+
+
+def test_columns_without_a_name_of_their_own_get_one() -> None:
+    written = a_workbook(lambda sheet: (sheet.append(["a", "a", None]), sheet.append([1, 2, 3])))
+
+    assert rows_of(written, sheet_name="Sheet") == [{"a": 1, "a.1": 2, "Unnamed: 2": 3}]
+
+
+def test_empty_rows_and_columns_at_the_end_are_left_out() -> None:
+    written = a_workbook(
+        lambda sheet: (
+            sheet.append(["a"]),
+            sheet.append([None]),
+            sheet.append([1]),
+            sheet.cell(9, 9).__setattr__("font", Font(bold=True)),
+        )
+    )
+
+    assert rows_of(written, sheet_name="Sheet") == [{"a": None}, {"a": 1}]
+
+
+def test_empty_sheet_is_an_empty_table() -> None:
+    written = a_workbook(lambda sheet: None)
+
+    assert rows_of(written) == {"Sheet": []}
+
+
+def test_rows_are_given_in_the_form_declared_for_each_sheet() -> None:
+    written = write({"Cities": CITIES, "Prices": PRICES})
+    objects = [Reading("Oslo", 3), Reading("Rome", 5)]
+    kind = f"{__name__}:Reading"
+
+    listed = read(written, sheet_name=["Cities", "Prices"], exposed_type=[kind, "numpy"])
+    by_name = read(written, exposed_type={"Cities": kind})
+
+    assert listed["Cities"] == objects
+    assert listed["Prices"].tolist() == [[1.5]]
+    assert by_name["Cities"] == objects
+    assert by_name["Prices"].to_dict("records") == PRICES
+
+
+def test_types_for_another_number_of_sheets_are_refused() -> None:
+    written = write({"Cities": CITIES, "Prices": PRICES})
+
+    with pytest.raises(InvalidError, match="exposed_type lists 1 types for the 2 sheets"):
+        read(written, exposed_type=["numpy"])
+
+
+def test_rows_of_a_named_sheet_are_selected() -> None:
+    written = write(CITIES, sheet_name="Cities")
+    condition = Condition(key="days", operator=FilterOperator.LESS_THAN, value=5)
+    place = a_place(written.content, sheet_name="Cities")
+
+    text = read_json(place, Selection(conditions=(condition,), columns=("city",)))
+
+    assert text == '[{"city":"Oslo"}]'
+
+
+def test_several_sheets_are_not_filtered() -> None:
+    written = write({"Cities": CITIES, "Prices": PRICES})
+
+    with pytest.raises(InvalidError, match="only tables and lists of objects"):
+        read_json(a_place(written.content), Selection(limit=1))
+
+
+def test_appended_rows_come_below_and_everything_else_stays() -> None:
+    def fill(sheet: Any) -> None:
+        sheet.append(["city", "days"])
+        sheet.append(["Oslo", 3])
+        sheet["A1"].font = Font(bold=True)
+        sheet.cell(9, 9).font = Font(bold=True)
+        sheet.parent.create_sheet("Notes").append(["mine"])
+
+    written = append(a_workbook(fill), [{"days": 5, "city": "=Rome"}], sheet_name="Sheet")
+
+    workbook = cells_of(written)
+    assert [cell.value for cell in workbook["Sheet"]["A"][:3]] == ["city", "Oslo", "=Rome"]
+    assert workbook["Sheet"]["A3"].data_type == "s"
+    assert workbook["Sheet"]["A1"].font.bold
+    assert workbook["Notes"]["A1"].value == "mine"
+    assert json.loads(written.rendition) == [CITIES[0], {"city": "=Rome", "days": 5}]
+
+
+def test_numbers_keep_all_their_digits_when_rows_are_appended() -> None:
+    row = {"whole": 2**60 + 1, "part": 0.1 + 0.2}
+
+    written = append(write([row]), [row])
+
+    assert rows_of(written) == {"Sheet1": [row, row]}
+
+
+def test_rows_are_appended_to_the_only_sheet_where_none_is_named() -> None:
+    written = append(write(CITIES[:1]), CITIES[1:])
+
+    assert rows_of(written) == {"Sheet1": CITIES}
+
+
+def test_rows_are_appended_to_several_sheets_by_name() -> None:
+    written = append(write({"A": CITIES[:1], "B": PRICES}), {"A": CITIES[1:], "B": PRICES})
+
+    assert rows_of(written) == {"A": CITIES, "B": PRICES * 2}
+
+
+def test_rows_are_appended_without_header() -> None:
+    properties = {"has_header": False, "sheet_name": "A"}
+
+    written = append(write([[1, 2]], **properties), [[3, 4]], **properties)
+
+    assert rows_of(written, **properties) == [{"0": 1, "1": 2}, {"0": 3, "1": 4}]
+
+
+def test_rows_are_appended_to_an_empty_sheet_with_their_header() -> None:
+    written = append(a_workbook(lambda sheet: None), CITIES)
+
+    assert rows_of(written) == {"Sheet": CITIES}
+
+
+def test_rows_for_one_of_several_sheets_have_to_name_it() -> None:
+    with pytest.raises(InvalidError, match="there are the sheets 'A', 'B'"):
+        append(write({"A": CITIES, "B": PRICES}), CITIES)
+
+
+def test_rows_for_a_sheet_that_is_not_there_are_refused() -> None:
+    with pytest.raises(InvalidError, match="there is no sheet 'C' to append to; there are 'A'"):
+        append(write({"A": CITIES}), {"C": CITIES})
+
+
+def test_nothing_is_appended_where_the_results_of_formulas_would_be_lost() -> None:
+    written = a_workbook(lambda sheet: (sheet.append(["a"]), sheet.append(["=1+1"])))
+
+    with pytest.raises(InvalidError, match="cell A2 of sheet 'Sheet' holds a formula"):
+        append(written, [{"a": 1}])
+
+
+def test_workbook_of_the_user_is_read_and_replaced(tmp_path: Path) -> None:
+    path = str(tmp_path / "plan.xlsx")
+    first = write(CITIES[:1], path=path)
+    publish(first)
+    place = Place(storage_type="excel", uri=first.uri)
+
+    second = EXCEL.append(CITIES[1:], a_target(path=path), place)
+
+    assert json.loads(read_json(place)) == {"Sheet1": CITIES[:1]}
+    publish(second)
+    assert json.loads(read_json(place)) == {"Sheet1": CITIES}
+
+
+def test_file_that_is_no_workbook_is_invalid_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "plan.xlsx"
+    path.write_text("city,days\n")
+
+    with pytest.raises(InvalidError, match=r"plan\.xlsx cannot be read as excel: BadZipFile"):
+        read_json(Place(storage_type="excel", uri=str(path)))
+
+
+def test_missing_workbook_is_not_found() -> None:
+    with pytest.raises(NotFoundError, match="gone"):
+        EXCEL.append(CITIES, a_target(), Place(storage_type="excel", uri="gone"))
+
+
+@pytest.mark.parametrize("missing", ["pandas", "openpyxl"])
+def test_missing_extra_is_named(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    with pytest.raises(InvalidError, match=r"needs the extra: pip install 'scenarist\[tabular\]'"):
+        write(CITIES)
+
+
+cells = (
+    st.booleans()
+    | st.integers(-(2**62), 2**62)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1)
+)
+
+
+# To explain a failure takes longer than a test may.
+@settings(deadline=None, max_examples=40, phases=set(Phase) - {Phase.explain})
+@given(rows=st.lists(st.tuples(cells, cells), max_size=8), cut=st.integers(0, 8))
+def test_values_come_back_whether_written_at_once_or_appended(
+    rows: list[tuple[Any, Any]], cut: int
+) -> None:
+    frame = pd.DataFrame(rows, columns=["a", "b"], dtype=object)
+
+    written = append(write(frame.iloc[:cut], sheet_name="A"), frame.iloc[cut:], sheet_name="A")
+
+    left = read(written, sheet_name="A").astype(object)
+    assert [tuple(row) for row in left.to_numpy().tolist()] == rows
