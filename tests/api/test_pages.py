@@ -75,6 +75,13 @@ def test_the_page_may_load_nothing_from_elsewhere(server: StartedServer) -> None
     assert "//" not in page.text.replace("<!doctype html>", "")
 
 
+def test_what_there_is_not_is_a_problem_here_too(server: StartedServer) -> None:
+    response = server.http.get("/schema/nothing")
+
+    assert response.status_code == 404
+    assert response.headers["content-type"].startswith("application/problem+json")
+
+
 @pytest.mark.parametrize("name", ["index.html", "..%2F__init__.py", "swagger-ui.css.map"])
 def test_no_other_file_is_served(server: StartedServer, name: str) -> None:
     assert server.http.get(f"/schema/assets/{name}").status_code == 404

@@ -15,6 +15,7 @@ from litestar.datastructures import CacheControlHeader
 from litestar.exceptions import NotFoundException
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.params import FromPath
+from litestar.status_codes import HTTP_404_NOT_FOUND
 
 PATH = "/schema"
 
@@ -104,12 +105,20 @@ def get_asset(name: FromPath[str]) -> Response[bytes]:
     return Response(content, media_type=media_type)
 
 
+async def _refuse_in_our_words(response: Response[Any]) -> Response[Any]:
+    """Answer what there is not as everywhere else; Litestar has an HTML page for it here."""
+    if response.status_code == HTTP_404_NOT_FOUND:
+        raise NotFoundException
+    return response
+
+
 def pages_router() -> Router:
     """Return the router of the pages; Litestar adds what the plugins render."""
     return Router(
         PATH,
         route_handlers=[],
         include_in_schema=False,
+        after_request=_refuse_in_our_words,
         response_headers={
             "Content-Security-Policy": _SECURITY_POLICY,
             "X-Content-Type-Options": "nosniff",

@@ -140,6 +140,13 @@ edits = Table(
     Column("is_complete", Boolean(create_constraint=False), nullable=False),
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
 )
+Index(
+    "ix_edits_of_jobs",
+    edits.c.data_node_id,
+    edits.c.id,
+    sqlite_where=text("job_id IS NOT NULL"),
+    postgresql_where=text("job_id IS NOT NULL"),
+)
 
 tasks = Table(
     "tasks",

@@ -52,6 +52,7 @@ def _add_indexes() -> None:
     )
     op.drop_index("ix_jobs_blocked", "jobs")
     for name, table, columns, condition in (
+        ("ix_edits_of_jobs", "edits", ["data_node_id", "id"], "job_id IS NOT NULL"),
         ("ix_data_nodes_locked", "data_nodes", ["locked_until"], "locked_by IS NOT NULL"),
         ("ix_submissions_ended", "submissions", ["status", "number"], "status IS NOT NULL"),
         ("ix_jobs_waiting", "jobs", ["status", "number"], _WAITING),
