@@ -81,7 +81,8 @@ _COPIES: dict[str, dict[str, str]] = {
     },
     "sequences": {
         "id": "'SEQUENCE_copy_' || i",
-        "scenario_id": "'SCENARIO_copy_' || (i / 100 + 1)",
+        # The first has many; each of the others one, so that pages of scenarios are alike.
+        "scenario_id": "'SCENARIO_copy_' || (CASE WHEN i <= 200 THEN 1 ELSE i END)",
         "name": "'name ' || i",
         "properties": "'{{}}'",
         "created_at": "{start} + i",

@@ -23,7 +23,7 @@ LISTS = {
     "scenarios of a time": "scenarios?created_after=2023-11-14T22:13:20.000500Z",
     "sequences": "sequences",
     "sequences by name": "sequences?sort=name",
-    "sequences of a scenario": "sequences?scenario_id=SCENARIO_copy_5",
+    "sequences of a scenario": "sequences?scenario_id=SCENARIO_copy_1",
     "tasks": "tasks",
     "tasks of a config": "tasks?config_id=copy3",
     "data nodes": "datanodes",

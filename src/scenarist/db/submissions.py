@@ -46,17 +46,6 @@ def find_by_key(connection: Connection, key: str) -> Submission | None:
     return None if row is None else _assembled(connection, [row])[0]
 
 
-def find_under_way(connection: Connection, entity_id: str) -> SubmissionId | None:
-    """Return the oldest unfinished submission of an entity."""
-    query = (
-        select(submissions.c.id)
-        .where(submissions.c.entity_id == entity_id, submissions.c.status.is_(None))
-        .order_by(submissions.c.number)
-        .limit(1)
-    )
-    return connection.execute(query).scalar()
-
-
 def page(
     connection: Connection, wanted: SubmissionFilter, request: PageRequest
 ) -> Page[Submission]:

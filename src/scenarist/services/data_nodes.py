@@ -12,7 +12,7 @@ from scenarist.db import deletions, events
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain.entities import DataNode, Event
-from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.errors import ConflictError
 from scenarist.domain.listings import DataNodeFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import Change, Kind
@@ -23,10 +23,8 @@ from scenarist.services.locks import (
     get_data_node,
     seen_at,
 )
-from scenarist.services.making import Making
+from scenarist.services.making import Maker, Making, declared
 from scenarist.services.recording import updated
-from scenarist.storage.base import Written
-from scenarist.storage.kinds import discard
 
 _MOST_NAMED = 5
 
@@ -51,9 +49,8 @@ class DataNodeService:
     ) -> None:
         self._database = database
         self._registry = registry
-        self._folder = folder
         self._now = now
-        self._version = version
+        self._maker = Maker(database, folder=folder, now=now, version=version)
 
     def get(self, actor: Actor, data_node_id: str) -> DataNode:
         actor.require(Permission.READ)
@@ -74,33 +71,14 @@ class DataNodeService:
             NotFoundError: No data node config has the identifier; names those there are.
         """
         actor.require(Permission.EDIT)
-        config = self._registry.data_nodes.get(config_id)
-        if config is None:
-            known = ", ".join(self._registry.data_nodes) or "none"
-            raise NotFoundError(
-                f"no data node config has the identifier {config_id[:100]!r}; there are: {known}"
-            )
-        written: list[Written] = []
+        config = declared(self._registry.data_nodes, config_id, "data node")
 
-        def work(connection: Connection) -> tuple[DataNode, bool]:
-            making = Making(
-                connection=connection,
-                now=self._now(),
-                version=self._version,
-                folder=self._folder,
-                actor=actor.name,
-                written=written,
-            )
+        def work(making: Making) -> tuple[DataNode, bool]:
             node_id = making.data_node(config)
-            events.add(connection, making.changes, making.now)
-            return get_data_node(connection, node_id, making.now), bool(making.changes)
+            node = get_data_node(making.connection, node_id, making.now)
+            return node, bool(making.changes)
 
-        try:
-            return self._database.write(work)
-        except BaseException:
-            for item in written:
-                discard(item)
-            raise
+        return self._maker.make(actor, work)
 
     def delete(self, actor: Actor, data_node_id: str, *, expect: Expect | None = None) -> None:
         """Delete a data node that nothing refers to, with its values; user-named files stay.

@@ -1,25 +1,87 @@
 """How data nodes and tasks are made from their configs, with their first values."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from scenarist.config import DataNodeConfig, TaskConfig
 from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import events
 from scenarist.db import tasks as task_rows
+from scenarist.db.engine import Database
 from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
+from scenarist.domain.errors import NotFoundError
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
+from scenarist.domain.permissions import Actor
 from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
 from scenarist.storage.base import Target, Written
-from scenarist.storage.kinds import find_storage, named_path, publish
+from scenarist.storage.kinds import discard, find_storage, named_path, publish
+
+T = TypeVar("T")
+ConfigT = TypeVar("ConfigT")
+
+
+def declared(configs: Mapping[str, ConfigT], config_id: str, kind: str) -> ConfigT:
+    """Return a config by its identifier.
+
+    Raises:
+        NotFoundError: There is none; names those there are.
+    """
+    config = configs.get(config_id)
+    if config is None:
+        known = ", ".join(configs) or "none"
+        raise NotFoundError(
+            f"no {kind} config has the identifier {config_id[:100]!r}; there are: {known}"
+        )
+    return config
+
+
+class Maker:
+    """Makes entities, each time in one transaction that logs what is new.
+
+    Args:
+        folder: Where first values go whose place the system names.
+    """
+
+    def __init__(
+        self, database: Database, *, folder: str, now: Callable[[], datetime], version: str
+    ) -> None:
+        self._database = database
+        self._folder = folder
+        self._now = now
+        self._version = version
+
+    def make(self, actor: Actor, work: "Callable[[Making], T]") -> T:
+        """Do work that makes entities, all or none; the values that it wrote go when it fails."""
+        written: list[Written] = []
+
+        def within(connection: Connection) -> T:
+            making = Making(
+                connection=connection,
+                now=self._now(),
+                version=self._version,
+                folder=self._folder,
+                actor=actor.name,
+                written=written,
+            )
+            made = work(making)
+            events.add(connection, making.changes, making.now)
+            return made
+
+        try:
+            return self._database.write(within)
+        except BaseException:
+            for item in written:
+                discard(item)
+            raise
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ from scenarist.domain.properties import checked_name, checked_properties, checke
 from scenarist.domain.vocabulary import Change, Frequency, Kind, Scope
 from scenarist.services.cycles import cycle_around, in_utc
 from scenarist.services.deletions import deleted_events, refuse_under_way, remove_files
-from scenarist.services.making import Making
+from scenarist.services.making import Maker, Making, declared
 from scenarist.services.standings import (
     NO_CYCLE,
     Standing,
@@ -36,8 +36,6 @@ from scenarist.services.standings import (
     primary_reason,
     standing_of,
 )
-from scenarist.storage.base import Written
-from scenarist.storage.kinds import discard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,10 +82,10 @@ class ScenarioService:
     ) -> None:
         self._database = database
         self._registry = registry
-        self._folder = folder
         self._now = now
         self._version = version
         self._zone = zone
+        self._maker = Maker(database, folder=folder, now=now, version=version)
 
     def create(self, actor: Actor, new: NewScenario) -> Scenario:
         """Create a scenario with its cycle, data nodes, tasks and sequences, all or none.
@@ -100,12 +98,7 @@ class ScenarioService:
             InvalidError: The name, a tag, the properties or the date cannot be.
         """
         actor.require(Permission.EDIT)
-        config = self._registry.scenarios.get(new.config_id)
-        if config is None:
-            known = ", ".join(self._registry.scenarios) or "none"
-            raise NotFoundError(
-                f"no scenario config has the identifier {new.config_id!r}; there are: {known}"
-            )
+        config = declared(self._registry.scenarios, new.config_id, "scenario")
         checked = replace(
             new,
             name=None if new.name is None else checked_name(new.name),
@@ -113,27 +106,7 @@ class ScenarioService:
             properties=checked_properties(new.properties),
             created_at=None if new.created_at is None else in_utc(new.created_at),
         )
-        written: list[Written] = []
-
-        def work(connection: Connection) -> Scenario:
-            making = Making(
-                connection=connection,
-                now=self._now(),
-                version=self._version,
-                folder=self._folder,
-                actor=actor.name,
-                written=written,
-            )
-            scenario = self._make(making, config, checked)
-            events.add(connection, making.changes, making.now)
-            return scenario
-
-        try:
-            return self._database.write(work)
-        except BaseException:
-            for item in written:
-                discard(item)
-            raise
+        return self._maker.make(actor, lambda making: self._make(making, config, checked))
 
     def get(self, actor: Actor, scenario_id: str) -> Standing:
         """Return a scenario, and what may be done with it now."""

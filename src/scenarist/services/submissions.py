@@ -24,7 +24,7 @@ from scenarist.db.acceptance import (
 from scenarist.db.cancellation import Unfinished
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
-from scenarist.domain.entities import Event, Submission
+from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, ScenaristError
 from scenarist.domain.identifiers import (
     DataNodeId,
@@ -37,8 +37,9 @@ from scenarist.domain.identifiers import (
 from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.planning import TaskLinks, order_tasks
-from scenarist.domain.vocabulary import Change, EntityType, Kind, SubmissionStatus
+from scenarist.domain.vocabulary import EntityType, SubmissionStatus
 from scenarist.services.cancelling import Canceller
+from scenarist.services.deletions import deleted_events
 
 _PLANS_KEPT = 10_000
 
@@ -185,13 +186,8 @@ class SubmissionService:
                     code="submission_under_way",
                 )
             deletions.delete_submissions(connection, [submission_id])
-            gone = [(Kind.SUBMISSION, submission_id)]
-            gone += [(Kind.JOB, job_id) for job_id in submission.job_ids]
-            changes = [
-                Event(kind=kind, id=id, change=Change.DELETED, actor=actor.name)
-                for kind, id in gone
-            ]
-            events.add(connection, changes, now)
+            gone = deletions.Cascade(submissions=(submission_id,), jobs=submission.job_ids)
+            events.add(connection, deleted_events(gone, actor.name), now)
 
         self._database.write(work)
 

@@ -7,18 +7,15 @@ from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry, TaskConfig
 from scenarist.db import deletions, events
-from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
-from scenarist.domain.entities import Event, Task
+from scenarist.domain.entities import Task
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.listings import PageRequest, TaskFilter
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.vocabulary import Change, Kind
-from scenarist.services.making import Making
-from scenarist.storage.base import Written
-from scenarist.storage.kinds import discard
+from scenarist.services.deletions import deleted_events, refuse_under_way
+from scenarist.services.making import Maker, Making, declared
 
 
 class TaskService:
@@ -39,9 +36,8 @@ class TaskService:
     ) -> None:
         self._database = database
         self._registry = registry
-        self._folder = folder
         self._now = now
-        self._version = version
+        self._maker = Maker(database, folder=folder, now=now, version=version)
 
     def get(self, actor: Actor, task_id: str) -> Task:
         actor.require(Permission.READ)
@@ -60,33 +56,8 @@ class TaskService:
             NotFoundError: No task config has the identifier; names those there are.
         """
         actor.require(Permission.EDIT)
-        config = self._registry.tasks.get(config_id)
-        if config is None:
-            known = ", ".join(self._registry.tasks) or "none"
-            raise NotFoundError(
-                f"no task config has the identifier {config_id!r}; there are: {known}"
-            )
-        written: list[Written] = []
-
-        def work(connection: Connection) -> tuple[Task, bool]:
-            making = Making(
-                connection=connection,
-                now=self._now(),
-                version=self._version,
-                folder=self._folder,
-                actor=actor.name,
-                written=written,
-            )
-            made = _make(making, config)
-            events.add(connection, making.changes, making.now)
-            return made
-
-        try:
-            return self._database.write(work)
-        except BaseException:
-            for item in written:
-                discard(item)
-            raise
+        config = declared(self._registry.tasks, config_id, "task")
+        return self._maker.make(actor, lambda making: _make(making, config))
 
     def has_config(self, config_id: str) -> bool:
         """Whether the application declares such a task."""
@@ -112,14 +83,7 @@ class TaskService:
             _check_is_free(connection, task)
             cascade = deletions.cascade_of_tasks(connection, [task_id])
             deletions.delete_cascade(connection, cascade)
-            gone = [(Kind.TASK, task_id)]
-            gone += [(Kind.SUBMISSION, submission_id) for submission_id in cascade.submissions]
-            gone += [(Kind.JOB, job_id) for job_id in cascade.jobs]
-            changes = [
-                Event(kind=kind, id=id, change=Change.DELETED, actor=actor.name)
-                for kind, id in gone
-            ]
-            events.add(connection, changes, now)
+            events.add(connection, deleted_events(cascade, actor.name), now)
 
         self._database.write(work)
 
@@ -138,13 +102,7 @@ def _check_is_free(connection: Connection, task: Task) -> None:
             f"task {task.id} is part of {', '.join(task.parent_ids)}; delete those first",
             code="task_in_use",
         )
-    under_way = submission_rows.find_under_way(connection, task.id)
-    if under_way is not None:
-        raise ConflictError(
-            f"task {task.id} has a submission under way, {under_way}; cancel it first, or delete "
-            "the task when it has ended",
-            code="submission_under_way",
-        )
+    refuse_under_way(connection, f"task {task.id}", [task.id])
 
 
 def _get(connection: Connection, task_id: str) -> Task:
