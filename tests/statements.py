@@ -1,13 +1,20 @@
 """Notes the statements that a database is given, and asks it how it would find the rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import event
 
 from scenarist.db.engine import Database
+from scenarist.db.pages import Page
+from scenarist.db.tables import metadata
+from scenarist.domain.listings import PageRequest
+
+T = TypeVar("T")
+
+GROWING = tuple(metadata.tables)
 
 
 @dataclass
@@ -49,3 +56,29 @@ def noted(database: Database) -> Iterator[Statements]:
 def scanned(plan: Sequence[str], tables: Sequence[str]) -> list[str]:
     """Return the steps of a plan that look through all rows of a table, by an index or not."""
     return [step for step in plan if step.startswith("SCAN ") and step.split()[1] in tables]
+
+
+def check_two_pages(
+    database: Database, fetch: Callable[[PageRequest], Page[T]], request: PageRequest
+) -> None:
+    """Read a page and the next one: rows are found in their order, from the cursor on."""
+    with noted(database) as statements:
+        first = fetch(request)
+        assert first.following is not None
+        second = fetch(
+            PageRequest(
+                limit=1,
+                sort=request.sort,
+                is_descending=request.is_descending,
+                after=first.following,
+            )
+        )
+    assert second.items != first.items
+    plans = statements.plans()
+    lists = {statement: plan for statement, plan in plans.items() if "page_number" in statement}
+    assert len(lists) == 2
+    for statement, plan in lists.items():
+        assert not any("TEMP B-TREE" in step for step in plan), (statement, plan)
+        assert " WHERE " not in statement or not scanned(plan, GROWING), (statement, plan)
+    for statement in plans.keys() - lists.keys():
+        assert not scanned(plans[statement], GROWING), (statement, plans[statement])

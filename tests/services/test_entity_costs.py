@@ -1,6 +1,5 @@
 """Scenarios, sequences and cycles cost what the first cost, however many there are."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +13,6 @@ from scenarist.db import cycles as cycle_rows
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
 from scenarist.db.tables import metadata
 from scenarist.domain.entities import Scenario
 from scenarist.domain.listings import (
@@ -31,7 +29,7 @@ from scenarist.domain.vocabulary import Frequency, Scope
 from scenarist.services.cycles import CycleService
 from scenarist.services.scenarios import NewScenario, ScenarioChange, ScenarioService
 from scenarist.services.sequences import SequenceChange, SequenceService
-from statements import noted, scanned
+from statements import check_two_pages, noted, scanned
 
 T = TypeVar("T")
 
@@ -188,8 +186,8 @@ def test_scenarios_are_found_in_order_for_each_filter_and_sort(
     if wanted.cycle_id is not None:
         wanted = ScenarioFilter(cycle_id=scenarios[0].cycle_id)
 
-    read_two_pages(
-        estate,
+    check_two_pages(
+        estate.database,
         lambda request: scenario_rows.page(estate.database.reader, wanted, request),
         PageRequest(limit=1, sort=sort, is_descending=is_descending),
     )
@@ -226,8 +224,8 @@ def test_sequences_are_found_in_order_for_each_filter_and_sort(
     for day in range(8):
         estate.create(day=day // 2)
 
-    read_two_pages(
-        estate,
+    check_two_pages(
+        estate.database,
         lambda request: sequence_rows.page(estate.database.reader, wanted, request),
         PageRequest(limit=1, sort=sort, is_descending=is_descending),
     )
@@ -241,34 +239,8 @@ def test_cycles_are_found_in_order_for_each_filter_and_sort(
     for day in range(8):
         estate.create(day=day)
 
-    read_two_pages(
-        estate,
+    check_two_pages(
+        estate.database,
         lambda request: cycle_rows.page(estate.database.reader, wanted, request),
         PageRequest(limit=1, sort=CREATION_DATE, is_descending=is_descending),
     )
-
-
-def read_two_pages(
-    estate: Estate, fetch: Callable[[PageRequest], Page[T]], request: PageRequest
-) -> None:
-    """Read a page and the next one: rows are found in their order, from the cursor on."""
-    with noted(estate.database) as statements:
-        first = fetch(request)
-        assert first.following is not None
-        second = fetch(
-            PageRequest(
-                limit=1,
-                sort=request.sort,
-                is_descending=request.is_descending,
-                after=first.following,
-            )
-        )
-    assert second.items != first.items
-    plans = statements.plans()
-    lists = {statement: plan for statement, plan in plans.items() if "page_number" in statement}
-    assert len(lists) == 2
-    for statement, plan in lists.items():
-        assert not any("TEMP B-TREE" in step for step in plan), (statement, plan)
-        assert " WHERE " not in statement or not scanned(plan, GROWING), (statement, plan)
-    for statement in plans.keys() - lists.keys():
-        assert not scanned(plans[statement], GROWING), (statement, plans[statement])
