@@ -118,7 +118,7 @@ def test_a_cycle_that_was_made_first_takes_the_scenarios_of_its_period(
 @pytest.mark.parametrize(
     ("change", "field", "said"),
     [
-        ({"id": "../../x"}, "", "unknown field id"),
+        ({"id": "../../x"}, "id", "unknown field id"),
         ({"frequency": "HOURLY"}, "frequency", "there are DAILY, WEEKLY, MONTHLY"),
         ({"frequency": None}, "frequency", "Expected str"),
         ({"creation_date": "soon"}, "creation_date", "no moment"),

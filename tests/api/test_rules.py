@@ -113,3 +113,11 @@ def test_a_body_that_is_too_large_is_413(server: StartedServer, chain: dict[str,
 def test_health_is_told_to_machines(server: StartedServer) -> None:
     assert server.http.get("/healthz").json() == {"message": "alive"}
     assert server.http.get("/readyz").json() == {"message": "ready"}
+
+
+def test_an_unknown_field_of_a_body_is_named(server: StartedServer, chain: dict[str, Any]) -> None:
+    path = f"/api/v1/scenarios/{chain['id']}"
+
+    problem = server.http.patch(path, json={"nme": "x"}).json()
+
+    assert problem["errors"] == [{"field": "nme", "message": "Object contains unknown field nme"}]

@@ -89,8 +89,8 @@ def test_a_value_of_another_type_is_a_change_even_when_python_calls_them_equal(
         ({"name": "x" * 257}, "name", "length <= 256"),
         ({"name": "a\nb"}, "name", "printable"),
         ({"properties": None}, "properties", "Expected object"),
-        ({"id": "mine"}, "", "unknown field id"),
-        ({"cycle": "mine"}, "", "unknown field cycle"),
+        ({"id": "mine"}, "id", "unknown field id"),
+        ({"cycle": "mine"}, "cycle", "unknown field cycle"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused(
@@ -229,6 +229,16 @@ class TestReasons:
         assert found["reasons"]["submit"] == [
             f"data node {middle} is locked by anna until {locked['editor_expiration_date']}"
         ]
+
+    def test_a_lock_of_what_is_only_read_stands_in_no_way(
+        self, server: StartedServer, chain: dict[str, Any]
+    ) -> None:
+        start = chain["node_of"]["start"]
+        server.http.post(f"/api/v1/datanodes/{start}/lock", json={"editor_id": "anna"})
+
+        assert one(server, chain["id"])["is_submittable"] is True
+        submitted = server.http.post(f"/api/v1/scenarios/submit/{chain['id']}")
+        assert submitted.status_code == 202
 
     def test_a_primary_scenario_with_siblings_is_not_deletable(self, server: StartedServer) -> None:
         first, second = (create(server, "2042-01-02") for _ in range(2))

@@ -100,7 +100,7 @@ def test_what_is_not_given_stays(server: StartedServer, half: str) -> None:
         ({"tasks": None}, "tasks"),
         ({"task_ids": ["TASK_nope"], "tasks": []}, "task_ids"),
         ({"properties": [1]}, "properties"),
-        ({"id": "mine"}, ""),
+        ({"id": "mine"}, "id"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused(

@@ -4,6 +4,7 @@ import pytest
 
 from builders import Draft
 from orchestrator.world import World
+from scenarist.db import events
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import TaskId
@@ -40,6 +41,22 @@ def test_a_pending_job_is_cancelled_at_once_and_those_that_need_it_are_abandoned
     assert submission.id in world.ended
     world.step()
     assert world.executor.waiting == []
+
+
+def test_the_log_of_events_says_who_cancelled_and_what_followed_by_itself(
+    world: World, chain: list[TaskId]
+) -> None:
+    submission = world.submit(*chain)
+    world.cancel(submission.job_ids[0])
+
+    *_, (_, _, changes) = events.read(world.database.reader, first=0, limit=100)
+
+    assert [(change.id, change.status, change.actor) for change in changes] == [
+        (submission.job_ids[0], "CANCELED", "anyone"),
+        (submission.job_ids[1], "ABANDONED", None),
+        (submission.job_ids[2], "ABANDONED", None),
+        (submission.id, "CANCELED", None),
+    ]
 
 
 def test_a_blocked_job_is_cancelled_and_those_before_it_run(

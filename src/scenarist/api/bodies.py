@@ -12,6 +12,7 @@ from scenarist.domain.errors import InvalidError
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
+_UNKNOWN = re.compile(r"unknown field `(.*?)`")
 _PLACE = re.compile(r" - at `\$?\.?(.*)`$")
 
 
@@ -41,11 +42,10 @@ def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     except msgspec.ValidationError as error:
         text = str(error)
         place = _PLACE.search(text)
-        fault = {
-            "field": place[1] if place else "",
-            "message": _PLACE.sub("", text).replace("`", ""),
-        }
-        shown = f" (at {fault['field']})" if fault["field"] else ""
+        unknown = _UNKNOWN.search(text)
+        parts = [match[1] for match in (place, unknown) if match and match[1]]
+        fault = {"field": ".".join(parts), "message": _PLACE.sub("", text).replace("`", "")}
+        shown = f" (at {place[1]})" if place and place[1] else ""
         raise InvalidError(
             f"the body does not fit: {fault['message']}{shown}", code="body_invalid", errors=[fault]
         ) from None

@@ -4,7 +4,7 @@ Litestar describes the paths and their parameters, msgspec the bodies, from the 
 and write them. Here they are put together with roles, shared statuses, headers, examples and links.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_origin
 
@@ -180,7 +180,7 @@ def _say_answers(operation: _Operation, schemas: Mapping[Any, Document]) -> None
     if "tagged" in traits:
         answers["304"] = {"description": "It is what the client has already."}
     said["responses"] = dict(sorted(answers.items()))
-    _say_headers(said, traits)
+    _say_headers(said, traits, operation.handler.opt.get("headers", ()))
 
 
 def _problem(status: int) -> Document:
@@ -215,17 +215,18 @@ def _traits(operation: _Operation, answer: Any) -> set[str]:
     return traits
 
 
-def _say_headers(said: Document, traits: set[str]) -> None:
+def _say_headers(said: Document, traits: set[str], headers: Sequence[str]) -> None:
     for status, answer in said["responses"].items():
-        headers = headers_of(traits) if status.startswith(("2", "304")) else {}
-        if headers:
-            answer["headers"] = headers
+        sent = headers_of(traits) if status.startswith(("2", "304")) else {}
+        if sent:
+            answer["headers"] = sent
     wanted = {
         "submit": ("Prefer", "Idempotency-Key"),
         "guarded": ("If-Match",),
         "tagged": ("If-None-Match",),
     }
     names = [name for trait, names in wanted.items() if trait in traits for name in names]
+    names += headers
     if names:
         said.setdefault("parameters", []).extend(
             {"$ref": f"#/components/parameters/{name}"} for name in names

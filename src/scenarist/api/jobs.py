@@ -24,7 +24,9 @@ from scenarist.api.paging import (
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
+    PREFERS_BODY,
     READ,
+    REPEATS_BY_KEY,
     AnyRequest,
     Status,
     actor_of,
@@ -143,7 +145,7 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 @post(
     PATH,
-    opt=EXECUTE,
+    opt=EXECUTE | REPEATS_BY_KEY,
     summary="Submit a task as a job",
     tags=["jobs"],
     sync_to_thread=True,
@@ -178,7 +180,7 @@ def create_job(request: AnyRequest, task_id: FromQuery[str]) -> Answer:
 @post(
     PATH + "/cancel/{job_id:str}",
     status_code=200,
-    opt=EXECUTE,
+    opt=EXECUTE | PREFERS_BODY,
     summary="Cancel a job",
     tags=["jobs"],
     responses=responses(204, None, "It is cancelled.", 400, 404, 409)

@@ -25,6 +25,10 @@ EDIT = {"permission": Permission.EDIT}
 EXECUTE = {"permission": Permission.EXECUTE}
 """What a handler's ``opt`` says of the permission that it needs."""
 
+PREFERS_BODY = {"headers": ("Prefer",)}
+REPEATS_BY_KEY = {"headers": ("Idempotency-Key",)}
+"""What it says of headers that nothing else tells the description of."""
+
 MemberT = TypeVar("MemberT", bound=StrEnum)
 
 LONGEST_WAIT_SECONDS = 300.0

@@ -26,6 +26,7 @@ from scenarist.api.paging import (
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
+    PREFERS_BODY,
     READ,
     AnyRequest,
     Status,
@@ -190,7 +191,7 @@ def _applied(is_representation: bool, wait_seconds: float | None) -> str:
 @post(
     PATH + "/cancel/{submission_id:str}",
     status_code=200,
-    opt=EXECUTE,
+    opt=EXECUTE | PREFERS_BODY,
     summary="Cancel a submission",
     tags=["submissions"],
     responses=responses(204, None, "It is cancelled.", 400, 404, 409)

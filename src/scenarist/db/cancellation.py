@@ -59,14 +59,22 @@ def find_unfinished(
 
 
 def cancel(
-    connection: Connection, unfinished: Sequence[Unfinished], now: datetime, *, why: str
+    connection: Connection, unfinished: Sequence[Unfinished], now: datetime, *, actor: str
 ) -> Consequences:
-    """Cancel the jobs that wait, with all that follows, and mark those that run to be stopped."""
+    """Cancel the jobs that wait, with all that follows, and mark those that run to be stopped.
+
+    Args:
+        actor: Who asked for it.
+    """
     running = [job for job in unfinished if job.status is JobStatus.RUNNING]
     if running:
         connection.execute(_ASK, {"numbers": [job.number for job in running], "at": now})
     waiting = [job for job in unfinished if job.status is not JobStatus.RUNNING]
-    return _end(connection, waiting, now, why) if waiting else Consequences()
+    return (
+        _end(connection, waiting, now, f"cancelled by {actor}", actor)
+        if waiting
+        else Consequences()
+    )
 
 
 def end_stopped(
@@ -86,7 +94,11 @@ def end_stopped(
 
 
 def _end(
-    connection: Connection, unfinished: Sequence[Unfinished], now: datetime, why: str
+    connection: Connection,
+    unfinished: Sequence[Unfinished],
+    now: datetime,
+    why: str,
+    actor: str | None = None,
 ) -> Consequences:
     numbers = [job.number for job in unfinished]
     connection.execute(_CANCEL, {"numbers": numbers, "at": now, "why": why})
@@ -106,7 +118,9 @@ def _end(
         now,
         turnless=turnless,
     )
-    changes = [job_change(job.id, job.submission_id, JobStatus.CANCELED) for job in unfinished]
+    changes = [
+        job_change(job.id, job.submission_id, JobStatus.CANCELED, actor) for job in unfinished
+    ]
     return Consequences(consequences.ended, changes + consequences.changes)
 
 

@@ -179,12 +179,15 @@ def release_inputs(connection: Connection, data_node_ids: Sequence[str]) -> list
     return _count_down(connection, _released_by_values(connection, data_node_ids))
 
 
-def job_change(job_id: str, submission_id: str, status: JobStatus) -> Event:
+def job_change(
+    job_id: str, submission_id: str, status: JobStatus, actor: str | None = None
+) -> Event:
     """Describe that a job has another status, for the log of events."""
     return Event(
         kind=Kind.JOB,
         id=job_id,
         change=Change.UPDATED,
+        actor=actor,
         status=status,
         submission_id=submission_id,
     )

@@ -48,9 +48,7 @@ class Canceller:
 
         def work(connection: Connection) -> tuple[list[int], list[str]]:
             unfinished = find(connection)
-            consequences = cancellation.cancel(
-                connection, unfinished, now, why=f"cancelled by {actor.name}"
-            )
+            consequences = cancellation.cancel(connection, unfinished, now, actor=actor.name)
             events.add(connection, consequences.changes, now)
             running = [job.number for job in unfinished if job.status is JobStatus.RUNNING]
             return running, consequences.ended

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.moments import as_text
 
 
 def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> DataNode:
@@ -44,7 +45,7 @@ def check_unlocked(node: DataNode, editor: str) -> None:
         ConflictError: Another editor has locked the data node; names it and the end of the lock.
     """
     if node.locked_by is not None and node.locked_by != editor:
-        until = "" if node.locked_until is None else f" until {node.locked_until.isoformat()}"
+        until = "" if node.locked_until is None else f" until {as_text(node.locked_until)}"
         raise ConflictError(
             f"data node {node.id} is locked by {node.locked_by}{until}; wait for the end of the "
             "lock, or have it unlocked",

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from scenarist.db import standings
 from scenarist.db.standings import End
 from scenarist.domain.entities import Scenario
+from scenarist.domain.moments import as_text
 
 ALREADY_PRIMARY = "it is the primary scenario of its cycle already"
 NO_CYCLE = "it has no cycle; only scenarios of a config with a frequency have one"
@@ -57,8 +58,9 @@ def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
     for end in ends:
         if not end.is_made and not end.is_written:
             reasons.append(f"data node {end.id} has no value yet")
-        if end.locked_by is not None and end.locked_until is not None and end.locked_until > now:
-            until = end.locked_until.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        # What is only read is read as it is.
+        if end.is_made and end.locked_until is not None and end.locked_until > now:
+            until = as_text(end.locked_until)
             reasons.append(f"data node {end.id} is locked by {end.locked_by} until {until}")
     return reasons
 

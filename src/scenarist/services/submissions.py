@@ -35,6 +35,7 @@ from scenarist.domain.identifiers import (
     submission_id,
 )
 from scenarist.domain.listings import PageRequest, SubmissionFilter
+from scenarist.domain.moments import as_text
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.planning import TaskLinks, order_tasks
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
@@ -329,7 +330,7 @@ def _check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> No
             if (lock := locks.get(node_id)) is not None:
                 raise ConflictError(
                     f"data node {node_id} is locked by {lock.editor} until "
-                    f"{lock.until.isoformat()}, and task {job.task_id} writes it; submit when it "
+                    f"{as_text(lock.until)}, and task {job.task_id} writes it; submit when it "
                     "is unlocked",
                     code="data_node_locked",
                 )
