@@ -57,7 +57,7 @@ def test_it_names_the_scenario_and_what_its_commands_use(text: str) -> None:
         NODES["forecast"],
         NODES["plan"],
         NODES["assumptions"],
-        "http://127.0.0.1:5001/schema/openapi.json",
+        "http://127.0.0.1:5001/schema",
     ]
 
     assert [name for name in named if name not in text] == []

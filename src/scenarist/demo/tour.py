@@ -45,7 +45,7 @@ Copy a command into another terminal. Add  | python3 -m json.tool  to see its an
  9. Delete the sequence of 2; the tasks and their data stay:
     curl -X DELETE {address}/api/v1/sequences/{outlook}
 
-Every path is described at {address}/schema/openapi.json
+Read and try every path in a browser: {address}/schema
 Ctrl-C stops the server. The data stays in .scenarist/ and is there at the next start.
 """
 
