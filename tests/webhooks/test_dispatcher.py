@@ -64,6 +64,21 @@ def test_a_scenario_is_told_of_its_sequences_and_a_sequence_only_of_itself(post:
         assert {got.json["data"]["entity_id"] for got in of_second.so_far()} == {post.second}
 
 
+def test_a_scenario_is_told_of_a_task_of_its_own_that_was_submitted_alone(
+    post: Post, receiver: Receiver
+) -> None:
+    (job,) = post.world.jobs(post.run())
+    post.subscribe(receiver, post.scenario_id)
+    submission = post.world.submit_task(job.task_id, priority=0)
+    post.world.run_all()
+
+    post.send()
+
+    told = receiver.so_far()
+    assert types(told) == LIFE
+    assert {got.json["data"]["submission_id"] for got in told} == {submission.id}
+
+
 def test_what_happened_before_the_subscription_is_not_told(post: Post, receiver: Receiver) -> None:
     post.world.submit_sequence(post.first)
     post.subscribe(receiver)
