@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
 
 from scenarist.db import events as event_rows
 from scenarist.db.among import among
-from scenarist.db.tables import deliveries, jobs, sequences, submissions, subscribers
+from scenarist.db.tables import deliveries, jobs, sequences, submissions, subscribers, tasks
 from scenarist.domain.entities import Event
 from scenarist.domain.identifiers import SubscriberId
 from scenarist.domain.vocabulary import Change, Kind
@@ -24,10 +24,11 @@ _JOBS = (
         submissions.c.id.label("submission_id"),
         submissions.c.entity_id,
         submissions.c.entity_type,
-        sequences.c.scenario_id,
+        func.coalesce(sequences.c.scenario_id, tasks.c.owner_id).label("scenario_id"),
     )
     .join(submissions, submissions.c.id == jobs.c.submission_id)
     .outerjoin(sequences, sequences.c.id == submissions.c.entity_id)
+    .outerjoin(tasks, tasks.c.id == submissions.c.entity_id)
     .where(among(jobs.c.id, "ids"))
 )
 _LISTENING = (
@@ -80,7 +81,7 @@ class JobOrigin:
     submission_id: str
     entity_id: str
     entity_type: str
-    scenario_id: str | None  #: of a sequence that was submitted
+    scenario_id: str | None  #: that a submitted sequence or task is of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

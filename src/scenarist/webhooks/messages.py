@@ -47,7 +47,8 @@ def messages_of(
 ) -> list[NewDelivery]:
     """Return the messages that subscribers get of changes, in their order.
 
-    Those of a sequence are told of its submissions, those of a scenario also of its sequences'.
+    Those of a sequence are told of its submissions, those of a scenario also of those of its
+    sequences and of its own tasks.
     """
     origins = delivery_rows.origins_of(connection, [change.event.id for change in changes])
     if not origins:
