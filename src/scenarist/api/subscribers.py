@@ -59,10 +59,9 @@ def list_scenario_subscribers(request: AnyRequest, scenario_id: FromPath[str]) -
 def create_scenario_subscriber(
     request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.CreateSubscriber]
 ) -> Answer:
-    """Has an address told of each status change of the jobs of a scenario, its sequences and
-    its own tasks.
+    """Has an address told of each status change of the scenario's jobs.
 
-    Messages are signed as the Standard Webhooks specification says. The answer shows the secret,
+    These are those of submits of the scenario, of its sequences and of its own tasks. Messages are signed as the Standard Webhooks specification says. The answer shows the secret,
     which no other does.
     """
     return _create(request, EntityType.SCENARIO, scenario_id, data)
