@@ -61,8 +61,9 @@ def create_scenario_subscriber(
 ) -> Answer:
     """Has an address told of each status change of the scenario's jobs.
 
-    These are those of submits of the scenario, of its sequences and of its own tasks. Messages are signed as the Standard Webhooks specification says. The answer shows the secret,
-    which no other does.
+    These are the jobs of submits of the scenario, of its sequences and of its own tasks. Messages
+    are signed as the Standard Webhooks specification says. The answer shows the secret, which no
+    other does.
     """
     return _create(request, EntityType.SCENARIO, scenario_id, data)
 
