@@ -171,3 +171,8 @@ def write_drawer(value: Any, path: str) -> None:
 
 def row_count(table: Sized) -> int:
     return len(table)
+
+
+def compare_without_end(*values: object) -> None:
+    Path("comparing").touch()
+    time.sleep(3600)

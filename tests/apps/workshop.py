@@ -116,3 +116,9 @@ registry.configure_scenario(
     sequences={"scoring": [scores], "summing": [sums_weekly]},
     authorized_tags=["draft", "final"],
 )
+
+endless_pair = registry.configure_json_data_node("endless_pair", default_data=1)
+sees_it = registry.configure_task("sees_it", "pipelines:nothing", [], endless_pair)
+registry.configure_scenario(
+    "endless_comparison", [sees_it], comparators={"endless_pair": "pipelines:compare_without_end"}
+)

@@ -114,6 +114,20 @@ def test_a_server_that_is_asked_to_stop_hands_back_what_it_ran(tmp_path: Path) -
         assert server.http.get(where).json()["submission"]["status"] == "COMPLETED"
 
 
+def test_a_stop_does_not_wait_for_a_worker_that_a_request_waits_for(tmp_path: Path) -> None:
+    with StartedServer(tmp_path) as server, ThreadPoolExecutor(1) as pool:
+        ids = [server.create("endless_comparison")["id"] for _ in range(2)]
+        body = {"scenario_ids": ids}
+        request = pool.submit(server.http.post, "/api/v1/scenarios/compare", json=body)
+        while not (tmp_path / "comparing").exists():
+            time.sleep(0.01)
+
+        # The patience of the test is half of that with a worker.
+        assert server.stop() == 0
+
+        assert request.result().status_code == 503
+
+
 def wait_until_nothing_is_under_way(server: StartedServer) -> None:
     def is_under_way(status: str) -> bool:
         found = server.http.get(f"/api/v1/submissions?status={status}&limit=1").json()
