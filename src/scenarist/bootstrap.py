@@ -73,6 +73,11 @@ class Server:
     orchestrator: Orchestrator
     asgi: Litestar
 
+    def hang_up(self) -> None:
+        """End what would keep the server from stopping: endless answers, waits for a worker."""
+        self.services.news.end()
+        self.orchestrator.hang_up()
+
 
 def check(application: Application) -> None:
     """Refuse an application that cannot work.
@@ -181,7 +186,7 @@ def serve(
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
         address = f"http://{host}:{port}"
-        door = Door(server.asgi, hang_up=server.services.news.end)
+        door = Door(server.asgi, hang_up=server.hang_up)
         # Uvicorn takes signals while it runs, and raises them once more when it has stopped. Before
         # and after, they must neither be lost nor keep what follows from running.
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -103,13 +103,17 @@ class EventStream:
         loop = asyncio.get_running_loop()
         at = self._start.at
         quiet_until = loop.time() + self._quiet_seconds
-        while not reader.is_over:
+        while True:
+            # When the server stops, what happened until then is read once more.
+            is_over = reader.is_over
             reader.catch_up()
             page = await self._reads.ask(ChangeWish(self._actor, at, self._wanted))
             at = page.following
             for piece in _pieces(page):
                 await _send_piece(send, piece)
                 quiet_until = loop.time() + self._quiet_seconds
+            if is_over:
+                return
             has_more = not page.is_last
             while not has_more:
                 has_more = await reader.wait(max(0.0, quiet_until - loop.time()))

@@ -36,6 +36,8 @@ Announce = Callable[[Sequence[str]], None]
 
 _Taken = tuple[Claim, TaskRecipe, list[InputValue]]
 
+_NOBODY_TO_ASK = "no worker can be asked here and now; try again later"
+
 _log = structlog.get_logger(__name__)
 
 
@@ -79,6 +81,7 @@ class Orchestrator:
         self._numbers_asked = itertools.count(-1, -1)
         self._something = threading.Event()
         self._is_stopping = False
+        self._has_hung_up = False
         self._thread: threading.Thread | None = None
         self._next_due: datetime | None = None
 
@@ -111,6 +114,7 @@ class Orchestrator:
     def stop(self) -> None:
         """Claim no more, stop the workers, and put what they ran back to PENDING."""
         self._is_stopping = True
+        self.hang_up()
         self._something.set()
         if self._thread is not None:
             self._thread.join()
@@ -145,12 +149,27 @@ class Orchestrator:
             UnavailableError: No jobs are being run here.
         """
         executor = self._executor
-        if executor is None or self._is_stopping:
-            raise UnavailableError("no worker can be asked here and now; try again later")
+        if executor is None:
+            raise UnavailableError(_NOBODY_TO_ASK)
         number = next(self._numbers_asked)
         asked = self._asked[number] = Future()
+        # After it stands there, so that one of the two sees the other.
+        if self._has_hung_up:
+            self._asked.pop(number, None)
+            raise UnavailableError(_NOBODY_TO_ASK)
         executor.submit([replace(request, number=number)])
         return Asked(asked, lambda: executor.cancel(number))
+
+    def hang_up(self) -> None:
+        """Let nobody wait for a worker any more: the server stops. Jobs run on until `stop`.
+
+        Those who ask, or have asked and have no outcome yet, get an UnavailableError.
+        """
+        self._has_hung_up = True
+        for number in list(self._asked):
+            asked = self._asked.pop(number, None)
+            if asked is not None:
+                asked.set_exception(UnavailableError(_NOBODY_TO_ASK))
 
     def step(self, *, claims_too: bool = True) -> bool:
         """Settle, release and claim in one transaction, then hand out what was claimed.
