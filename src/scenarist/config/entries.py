@@ -147,6 +147,9 @@ class AuthenticationConfig:
     base_dn: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     auth_session_duration: int | str | None = None
+    groups: Mapping[str, Sequence[str]] | None = None  #: roles by the name of a group
+    issuer: str | None = None
+    audience: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 

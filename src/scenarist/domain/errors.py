@@ -5,7 +5,9 @@ ScenaristError
 ├─ ConflictError      it exists, and its present state forbids this
 ├─ ChangedError       it is not any more as the client said it must be
 ├─ InvalidError       what was said cannot be right, whatever the state
+├─ UnauthenticatedError  it is not known who asks: no credential, or one that proves nothing
 ├─ DeniedError        the actor lacks a permission
+├─ ThrottledError     too many tries; the time to wait is known
 └─ UnavailableError   nothing is wrong with the request; try again later
 """
 
@@ -54,8 +56,26 @@ class InvalidError(ScenaristError):
     code: ClassVar[str] = "invalid"
 
 
+class UnauthenticatedError(ScenaristError):
+    code: ClassVar[str] = "credential_invalid"
+
+
 class DeniedError(ScenaristError):
     code: ClassVar[str] = "permission_missing"
+
+
+class ThrottledError(ScenaristError):
+    """Too many tries.
+
+    Args:
+        retry_seconds: How long to wait before the next one.
+    """
+
+    code: ClassVar[str] = "too_many_tries"
+
+    def __init__(self, message: str, *, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class UnavailableError(ScenaristError):

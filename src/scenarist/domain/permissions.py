@@ -3,6 +3,7 @@
 Source of the roles: the notes on each path of the documented REST pages.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
@@ -55,6 +56,23 @@ class Actor:
             if permission in _PERMISSIONS[role]:
                 return
         raise DeniedError(f"{self.name} lacks the role {NEEDED_ROLE[permission]}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Who somebody is, as a directory or an issuer of tokens says: a name and roles."""
+
+    name: str
+    roles: frozenset[Role]
+
+
+def roles_of_groups(groups: Iterable[str], roles: Mapping[str, Iterable[Role]]) -> frozenset[Role]:
+    """Return the roles of all groups that somebody is in; a group that is not mapped gives none.
+
+    Args:
+        roles: By the name of a group, exactly as it is written there.
+    """
+    return frozenset(role for group in groups for role in roles.get(group, ()))
 
 
 ANYONE = Actor("anyone", frozenset({Role.ADMIN}))
