@@ -1,12 +1,10 @@
 """The composition root: puts a server together from an application and settings, and runs it."""
 
-import fcntl
-import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,8 @@ from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
 from scenarist.api.app import create_app
+from scenarist.api.auth import Gate
+from scenarist.authorization import Authorization, open_authorization
 from scenarist.config import Application, load_app, resolve
 from scenarist.db import migrate
 from scenarist.db.engine import Database
@@ -29,6 +29,8 @@ from scenarist.domain.permissions import ANYONE
 from scenarist.door import Door, open_listener
 from scenarist.executors.base import Deliver, Executor, JobRequest
 from scenarist.executors.local import LocalExecutor
+from scenarist.folders import lock, prepare_file, prepare_folder
+from scenarist.logs import configure_logging
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.bundle import Services
 from scenarist.services.cancelling import Canceller
@@ -54,7 +56,7 @@ from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
 from scenarist.services.values import ValueService
-from scenarist.settings import LogFormat, Settings, storage_folder
+from scenarist.settings import Settings, storage_folder
 from scenarist.webhooks.dispatcher import Dispatcher
 from scenarist.webhooks.sending import Sender
 
@@ -129,15 +131,18 @@ def open_server(
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
     folder = storage_folder(settings)
-    _prepare_folder(folder, "storage folder")
+    prepare_folder(folder, "storage folder")
     with ExitStack() as stack:
         database = stack.enter_context(_database(stack, settings.database))
         completions = Completions()
         orchestrator = Orchestrator(
             database, folder=str(folder), now=now, announce=completions.announce
         )
+        authorization = open_authorization(
+            database, settings, application.registry.authentication, now
+        )
         services = _services(
-            application, settings, database, orchestrator, completions, str(folder), now
+            application, settings, database, orchestrator, completions, authorization, now
         )
         if make_executor is None:
             executor = LocalExecutor(
@@ -154,7 +159,7 @@ def open_server(
             database=database,
             services=services,
             orchestrator=orchestrator,
-            asgi=create_app(services),
+            asgi=create_app(services, _gate(settings, authorization)),
         )
 
 
@@ -227,6 +232,19 @@ def upgrade_database(settings: Settings) -> str | None:
         return migrate.current(stack.enter_context(_database(stack, settings.database)))
 
 
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Open the database beside a server that may be running on it, with the tables it needs.
+
+    Raises:
+        UnavailableError: It cannot be used; says why.
+    """
+    with Database(settings.database) as database:
+        prepare_file(database.file)
+        migrate.upgrade(database)
+        yield database
+
+
 def database_revision(settings: Settings) -> str | None:
     """Return the revision of the database; None when there is none yet."""
     database = Database(settings.database)
@@ -236,42 +254,17 @@ def database_revision(settings: Settings) -> str | None:
         return migrate.current(database)
 
 
-def configure_logging(log_format: LogFormat) -> None:
-    """Log to standard error: one line an event, as text for people or JSON for machines."""
-    render: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            # Without the values of variables, which may hold secrets.
-            exception_formatter=structlog.dev.plain_traceback,
-        )
-    )
-    chain: Sequence[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        *([structlog.processors.format_exc_info] if log_format == "json" else []),
-        render,
-    ]
-    structlog.configure(
-        processors=chain,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-
-
 def _services(  # noqa: PLR0913 - all that services are made of
     application: Application,
     settings: Settings,
     database: Database,
     orchestrator: Orchestrator,
     completions: Completions,
-    folder: str,
+    authorization: Authorization,
     now: Callable[[], datetime],
 ) -> Services:
     registry = application.registry
+    folder = str(storage_folder(settings))
     canceller = Canceller(
         database,
         now=now,
@@ -308,7 +301,17 @@ def _services(  # noqa: PLR0913 - all that services are made of
         news=_news(database),
         completions=completions,
         health=HealthService(database, is_orchestrating=lambda: orchestrator.is_running),
+        signing_in=authorization.signing_in,
+        users=authorization.users,
+        keys=authorization.keys,
+        audit=authorization.audit,
     )
+
+
+def _gate(settings: Settings, authorization: Authorization) -> Gate:
+    switches = ("open_metrics", "open_description")
+    opened = frozenset(name for name in switches if getattr(settings, name))
+    return Gate(authorization.authenticator, authorization.audit, opened=opened)
 
 
 def _news(database: Database) -> News:
@@ -359,38 +362,7 @@ def _compute_with(orchestrator: Orchestrator) -> Compute:
 
 def _database(stack: ExitStack, url: str) -> Database:
     database = Database(url)
-    _prepare_folder(database.file.parent, "folder of the database")
-    _lock(stack, database.file)
+    prepare_file(database.file)
+    lock(stack, database.file)
     migrate.upgrade(database)
     return database
-
-
-def _prepare_folder(folder: Path, name: str) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".scenarist-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UnavailableError(
-            f"the {name} {folder} cannot be written: {error.strerror}"
-        ) from error
-
-
-def _lock(stack: ExitStack, file: Path) -> None:
-    """Keep a second server off the database; the lock goes with the process, however it ends."""
-    try:
-        lock = stack.enter_context(open(f"{file}.lock", "a+"))  # noqa: SIM115 - kept open
-    except OSError as error:
-        raise UnavailableError(f"{file}.lock cannot be written: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.seek(0)
-        raise UnavailableError(
-            f"the database {file} is in use by another server "
-            f"(process {lock.read().strip() or 'unknown'}); stop that one, or name another database"
-        ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()

@@ -10,12 +10,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from scenarist.domain.errors import InvalidError
 
 LogFormat = Literal["text", "json"]
+Auth = Literal["none", "local", "ldap", "oidc"]
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
 
 
-def _setting(default: Any, sentence: str) -> Any:
-    return field(default=default, metadata={"sentence": sentence})
+def _setting(default: Any, sentence: str, *, is_secret: bool = False) -> Any:
+    return field(
+        default=default,
+        metadata={"sentence": sentence, "is_secret": is_secret},
+        repr=not is_secret,
+    )
 
 
 # ruff: noqa: RUF009 - _setting is `field` with a sentence
@@ -39,10 +44,35 @@ class Settings:
     webhook_private_addresses: bool = _setting(
         False, "Whether webhooks may be sent to private addresses."
     )
+    auth: Auth = _setting(
+        "none",
+        "Who knows the users: `none` (authorization is off), `local`, `ldap` or `oidc`; `taipy` is "
+        "`local`.",
+    )
+    session_seconds: int = _setting(28_800, "How long somebody stays signed in, in seconds.")
+    secret_key_file: str | None = _setting(
+        None,
+        "The file of secret keys; made at the first start (default: `secret.key` beside the "
+        "database).",
+    )
+    secret_key: str | None = _setting(
+        None,
+        "The secret key itself, instead of a file: no option, as other users of the machine could "
+        "read it there.",
+        is_secret=True,
+    )
+    open_metrics: bool = _setting(False, "Whether `/metrics` needs no role.")
+    open_description: bool = _setting(False, "Whether `/schema` needs no role.")
+    insecure: bool = _setting(
+        False, "Whether to listen on other addresses than loopback while authorization is off."
+    )
 
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+
+_KINDS = {item.name: item.type for item in fields(Settings)}
 
 
 def read_settings(
@@ -78,16 +108,17 @@ def read_settings(
 
 
 def _read(name: str, value: Any, source: str) -> Any:
-    if name in {"port", "workers"}:
+    kind = _KINDS[name]
+    if kind is int:
         try:
             return int(value)
         except (TypeError, ValueError):
             raise InvalidError(f"{source} must be a whole number, not {value!r}") from None
-    if name == "webhook_private_addresses":
+    if kind is bool:
         return _read_switch(value, source)
     if not isinstance(value, str):
-        raise InvalidError(f"{source} must be a text, not {value!r}")
-    return value
+        raise InvalidError(f"{source} must be a text, not {type(value).__name__}")
+    return "local" if name == "auth" and value == "taipy" else value
 
 
 def _read_switch(value: Any, source: str) -> bool:
@@ -104,6 +135,13 @@ def _checked(settings: Settings) -> Settings:
         raise InvalidError(f"the port must be from 0 to 65535, not {settings.port}")
     if settings.workers < 1:
         raise InvalidError(f"there must be at least one worker, not {settings.workers}")
+    if settings.auth not in get_args(Auth):
+        known = ", ".join(get_args(Auth))
+        raise InvalidError(f"auth is one of {known}, not {settings.auth!r}")
+    if not 60 <= settings.session_seconds <= 31_536_000:
+        raise InvalidError(
+            f"a session lasts from 60 to 31536000 seconds, not {settings.session_seconds}"
+        )
     if settings.log_format not in get_args(LogFormat):
         raise InvalidError(f"the log format is text or json, not {settings.log_format!r}")
     try:

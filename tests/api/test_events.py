@@ -17,7 +17,7 @@ from scenarist.db import events as event_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import ScenaristError
-from scenarist.domain.permissions import ANYONE
+from scenarist.domain.permissions import ANYONE, Actor
 from scenarist.domain.vocabulary import Change, Kind
 from scenarist.services.changes import (
     ChangeFilter,
@@ -223,6 +223,10 @@ def test_a_client_goes_on_with_the_next_server_where_it_was(tmp_path: Path) -> N
     assert [item.summary for item in more] == HALF
 
 
+async def anyone() -> Actor:
+    return ANYONE
+
+
 class SlowClient:
     """Takes pieces only as it is let to; what it was given is kept."""
 
@@ -268,7 +272,7 @@ def test_the_log_is_read_only_as_fast_as_a_client_takes_it(database: Database) -
         stream = EventStream(
             Gatherer(reads.read_many),
             News(),
-            actor=ANYONE,
+            find_actor=anyone,
             start=Start(at=Mark(1)),
             wanted=ChangeFilter(),
         )
@@ -296,7 +300,7 @@ def test_a_quiet_stream_shows_that_it_lives_and_reads_nothing(database: Database
         stream = EventStream(
             Gatherer(reads.read_many),
             News(),
-            actor=ANYONE,
+            find_actor=anyone,
             start=Start(at=Mark(1)),
             wanted=ChangeFilter(),
             quiet_seconds=0.001,

@@ -17,6 +17,7 @@ FUNCTION_LINES = 60
 # The clock is an argument everywhere else. Worker processes stamp what they do; the pool and the
 # composition root are where the clock comes from.
 MAY_READ_THE_CLOCK = {
+    "administration.py",
     "bootstrap.py",
     "executors/local.py",
     "executors/runner.py",
@@ -24,10 +25,18 @@ MAY_READ_THE_CLOCK = {
 }
 # Our database, and the databases of others that hold values.
 MAY_COMMIT = {"db/engine.py", "storage/databases.py"}
-# Signing in and health have no actor yet.
-NO_ACTOR = {"HealthService", "Completions", "Expectation"}
-# Each wish has an actor of its own; what a config allows is nobody's secret.
-NO_ACTOR_OF_ITS_OWN = {"submit_many", "read_many", "authorized_tags", "has_config"}
+# Who signs in is no actor yet, nor who asks for health.
+NO_ACTOR = {"HealthService", "Completions", "Expectation", "Authenticator"}
+# Each wish has an actor of its own, who signs in or was refused is none yet, and what a config
+# allows is nobody's secret.
+NO_ACTOR_OF_ITS_OWN = {
+    "submit_many",
+    "read_many",
+    "authorized_tags",
+    "has_config",
+    "sign_in",
+    "add_refusal",
+}
 
 
 def name_of(module: Path) -> str:

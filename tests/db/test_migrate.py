@@ -60,7 +60,7 @@ def test_a_current_database_is_left_alone(database: Database) -> None:
     migrate.upgrade(database)
 
     assert database.file.read_bytes() == before
-    assert migrate.current(database) == "0002"
+    assert migrate.current(database) == "0003"
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:

@@ -9,7 +9,12 @@ ALLOWED = {
     Role.READER: {Permission.READ},
     Role.EDITOR: {Permission.READ, Permission.EDIT},
     Role.EXECUTOR: {Permission.READ, Permission.EXECUTE},
-    Role.ADMIN: {Permission.READ, Permission.EDIT, Permission.EXECUTE},
+    Role.ADMIN: {
+        Permission.READ,
+        Permission.EDIT,
+        Permission.EXECUTE,
+        Permission.ADMINISTER,
+    },
 }
 
 

@@ -179,8 +179,8 @@ def test_check_lists_every_mistake(tmp_path: Path) -> None:
 
 def test_the_database_can_be_made_and_told_its_revision(tmp_path: Path) -> None:
     assert scenarist(tmp_path, "db", "current")[1] == "none\n"
-    assert scenarist(tmp_path, "db", "upgrade")[1] == "The database is at revision 0002.\n"
-    assert scenarist(tmp_path, "db", "current")[1] == "0002\n"
+    assert scenarist(tmp_path, "db", "upgrade")[1] == "The database is at revision 0003.\n"
+    assert scenarist(tmp_path, "db", "current")[1] == "0003\n"
 
 
 def test_settings_come_from_the_command_line_then_the_environment_then_the_file(

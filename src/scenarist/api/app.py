@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
 
 from scenarist.api import (
+    audit,
     cycles,
     data_nodes,
     edits,
@@ -15,16 +16,20 @@ from scenarist.api import (
     files,
     health,
     jobs,
+    keys,
     metrics,
     pages,
     problems,
     scenarios,
     sequences,
+    signing_in,
     submissions,
     subscribers,
     tasks,
+    users,
     values,
 )
+from scenarist.api.auth import Gate, Turnstile
 from scenarist.api.description_rules import complete, operation_id
 from scenarist.api.gathering import Gatherer
 from scenarist.api.methods import with_all_methods
@@ -36,7 +41,7 @@ LARGEST_BODY = 64 * 1024 * 1024
 """Bytes of a request's body; more is answered with 413."""
 
 
-def create_app(services: Services) -> Litestar:
+def create_app(services: Services, gate: Gate) -> Litestar:
     counts = metrics.Metrics(services.health)
     app = Litestar(
         route_handlers=[_paths()],
@@ -46,8 +51,11 @@ def create_app(services: Services) -> Litestar:
                 "submits": Gatherer(services.submissions.submit_many),
                 "reads": Gatherer(services.changes.read_many),
                 "metrics": counts,
+                "gate": gate,
+                "turnstile": Turnstile(),
             }
         ),
+        guards=[gate],
         before_request=refuse_unknown_parameters,
         exception_handlers={
             ScenaristError: problems.from_scenarist_error,
@@ -67,9 +75,20 @@ def create_app(services: Services) -> Litestar:
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )
+    _check_who_may(app)
     # Around all of Litestar: HEAD has no handler to be found, and a 404 is counted too.
     app.asgi_handler = counts.counted(with_all_methods(app.asgi_handler))
     return app
+
+
+def _check_who_may(app: Litestar) -> None:
+    """Stop at a handler that does not say who may: it must not be forgotten."""
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            if handler.http_methods == {"OPTIONS"}:
+                continue  # Litestar's own; `with_all_methods` answers before it
+            if "permission" not in handler.opt and "is_open" not in handler.opt:
+                raise RuntimeError(f"{route.path} does not say who may: {handler.handler_name}")
 
 
 def _paths() -> Router:
@@ -90,6 +109,10 @@ def _paths() -> Router:
             *jobs.HANDLERS,
             *subscribers.HANDLERS,
             *events.HANDLERS,
+            *signing_in.HANDLERS,
+            *users.HANDLERS,
+            *keys.HANDLERS,
+            *audit.HANDLERS,
             *health.HANDLERS,
             *metrics.HANDLERS,
         ],

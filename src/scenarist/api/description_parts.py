@@ -118,6 +118,16 @@ EVENT: Document = {
 }
 """One event of a stream."""
 
+SECURITY_SCHEMES: Document = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token that `POST /api/v1/auth/login` answers, a key of "
+        "`POST /api/v1/keys`, or a token of the issuer that the server trusts. Not asked for while "
+        "authorization is off.",
+    }
+}
+
 REQUIRED_QUERY = {
     ("createTask", "config_id"),
     ("createDataNode", "config_id"),

@@ -20,13 +20,14 @@ from scenarist.api.description_parts import (
     PARAMETERS,
     REQUIRED_QUERY,
     RESPONSES,
+    SECURITY_SCHEMES,
     WORDS,
     headers_of,
     response_name,
 )
 from scenarist.api.description_schemas import describe_types
-from scenarist.api.descriptions import LOCATION
-from scenarist.domain.permissions import NEEDED_ROLE
+from scenarist.api.descriptions import LOCATION, camel_case
+from scenarist.domain.permissions import NEEDED_ROLE, Permission
 from scenarist.schemas import Problem, Results, Submit
 
 Document = dict[str, Any]
@@ -41,6 +42,10 @@ _TAGS = {
     "submissions": "What was asked to run, and what became of it.",
     "jobs": "One run of one task.",
     "events": "What changes, as it happens.",
+    "auth": "Signing in and out, while authorization is on.",
+    "users": "Who can sign in; for administrators.",
+    "keys": "Credentials of machines; for administrators.",
+    "audit": "Who did what, and what was refused; for administrators.",
     "health": "For machines that watch the server; no role is needed.",
 }
 
@@ -68,14 +73,14 @@ class _Operation:
 
 def operation_id(handler: HTTPRouteHandler, method: Any, path: Any) -> str:
     """Name an operation after the function behind it: ``list_sequences`` is ``listSequences``."""
-    first, *others = handler.handler_name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    return camel_case(handler.handler_name)
 
 
 def complete(described: Document, app: Litestar) -> Document:
     """Return the whole description of an application, from what Litestar says of it."""
     document: Document = msgspec.json.decode(msgspec.json.encode(described))
     operations = list(_operations(document, app))
+    is_off = app.state["gate"].is_off
     types = {kind for operation in operations for _, kind in operation.containers()}
     bodies = {operation.body for operation in operations if operation.body is not None}
     schemas = describe_types([*types, *bodies, Problem])
@@ -83,6 +88,7 @@ def complete(described: Document, app: Litestar) -> Document:
         "schemas": schemas.components,
         "parameters": PARAMETERS,
         "responses": RESPONSES,
+        "securitySchemes": SECURITY_SCHEMES,
     }
     document["tags"] = [
         {"name": name, "description": _TAGS.get(name, "")}
@@ -90,7 +96,7 @@ def complete(described: Document, app: Litestar) -> Document:
     ]
     for operation in operations:
         _clean_parameters(operation.said)
-        _say_role(operation)
+        _say_role(operation, is_off=is_off)
         _say_body(operation, schemas.of)
         _say_answers(operation, schemas.of)
     add_examples(document)
@@ -139,11 +145,17 @@ def _say_words(said: Document, parameter: Document) -> None:
         schema["minLength"] = 1
 
 
-def _say_role(operation: _Operation) -> None:
-    permission = operation.handler.opt.get("permission")
+def _say_role(operation: _Operation, *, is_off: bool) -> None:
+    opt = operation.handler.opt
+    permission = opt.get("permission")
     said = operation.said
-    if permission is None:
+    if not is_off:
+        said["security"] = [] if "is_open" in opt else [{"bearer": []}]
+    if "is_open" in opt:
         sentence = "Needs no role."
+    elif permission is None:
+        sentence = "Needs no role, but to be signed in."
+        said["x-role"] = "any"
     else:
         role = NEEDED_ROLE[permission].value
         sentence = f"Needs the role {role}."
@@ -192,8 +204,12 @@ def _shared_statuses(operation: _Operation) -> Iterator[int]:
     yield 400
     if "requestBody" in operation.said:
         yield 413
+    if "is_open" not in operation.handler.opt:
+        yield 401
     if operation.handler.opt.get("permission") is not None:
-        yield from (401, 403)
+        yield 403
+    if operation.handler.opt.get("permission") is Permission.ADMINISTER:
+        yield 409
 
 
 def _traits(operation: _Operation, answer: Any) -> set[str]:

@@ -23,6 +23,12 @@ PROBLEMS = {
 """What each status of a problem means."""
 
 
+def camel_case(name: str) -> str:
+    """Name an operation after the function behind it: ``list_sequences`` is ``listSequences``."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
 def responses(
     status: int, container: type[Any] | None, description: str, *problems: int
 ) -> dict[int, ResponseSpec]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -14,6 +14,7 @@ from litestar.params import FromQuery, HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from scenarist import schemas
+from scenarist.api.auth import gate_of
 from scenarist.api.descriptions import responses
 from scenarist.api.gathering import Gatherer
 from scenarist.api.requests import READ, AnyRequest, actor_of, member_of, services_of
@@ -61,14 +62,14 @@ class EventStream:
         reads: Reads,
         news: News,
         *,
-        actor: Actor,
+        find_actor: Callable[[], Awaitable[Actor]],
         start: Start,
         wanted: ChangeFilter,
         quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
         self._reads = reads
         self._news = news
-        self._actor = actor
+        self._find_actor = find_actor
         self._start = start
         self._wanted = wanted
         self._quiet_seconds = quiet_seconds
@@ -107,7 +108,9 @@ class EventStream:
             # When the server stops, what happened until then is read once more.
             is_over = reader.is_over
             reader.catch_up()
-            page = await self._reads.ask(ChangeWish(self._actor, at, self._wanted))
+            # Asked each time: who signs out, or loses the role, sees nothing that comes later.
+            actor = await self._find_actor()
+            page = await self._reads.ask(ChangeWish(actor, at, self._wanted))
             at = page.following
             for piece in _pieces(page):
                 await _send_piece(send, piece)
@@ -118,6 +121,7 @@ class EventStream:
             while not has_more:
                 has_more = await reader.wait(max(0.0, quiet_until - loop.time()))
                 if loop.time() >= quiet_until:
+                    await self._find_actor()
                     await _send_piece(send, _COMMENT)
                     quiet_until = loop.time() + self._quiet_seconds
 
@@ -179,7 +183,8 @@ async def follow_events(  # noqa: PLR0913 - query parameters
     seen = _mark_of(last_event_id, "Last-Event-ID") or _mark_of(after, "after")
     start = await sync_to_thread(services.changes.begin, actor, seen)
     reads: Reads = request.app.state["reads"]
-    return EventStream(reads, services.news, actor=actor, start=start, wanted=wanted)
+    find_actor = gate_of(request).finder(request)
+    return EventStream(reads, services.news, find_actor=find_actor, start=start, wanted=wanted)
 
 
 async def _send_piece(send: Send, piece: bytes) -> None:

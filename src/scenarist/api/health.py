@@ -4,11 +4,12 @@ from litestar import get
 
 from scenarist import schemas
 from scenarist.api.descriptions import responses
-from scenarist.api.requests import AnyRequest, services_of
+from scenarist.api.requests import OPEN, AnyRequest, services_of
 
 
 @get(
     "/healthz",
+    opt=OPEN,
     summary="Is the server alive?",
     tags=["health"],
     sync_to_thread=False,
@@ -20,6 +21,7 @@ def get_health() -> schemas.Message:
 
 @get(
     "/readyz",
+    opt=OPEN,
     summary="Can the server do its work?",
     tags=["health"],
     sync_to_thread=True,

@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from scenarist.api.descriptions import responses
-from scenarist.api.requests import AnyRequest
+from scenarist.api.requests import READ, AnyRequest
 from scenarist.services.health import HealthService
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
@@ -151,6 +151,7 @@ class _Work(Collector):
 
 @get(
     "/metrics",
+    opt=READ | {"opened_by": "open_metrics"},
     summary="Read the metrics",
     tags=["health"],
     sync_to_thread=True,

@@ -17,6 +17,8 @@ from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.params import FromPath
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
+from scenarist.api.requests import READ
+
 PATH = "/schema"
 
 _ASSETS = {
@@ -118,6 +120,7 @@ def pages_router() -> Router:
         PATH,
         route_handlers=[],
         include_in_schema=False,
+        opt=READ | {"opened_by": "open_description"},
         after_request=_refuse_in_our_words,
         response_headers={
             "Content-Security-Policy": _SECURITY_POLICY,

@@ -16,6 +16,8 @@ from scenarist.domain.errors import (
     InvalidError,
     NotFoundError,
     ScenaristError,
+    ThrottledError,
+    UnauthenticatedError,
     UnavailableError,
 )
 from scenarist.schemas import Fault, Problem
@@ -24,13 +26,17 @@ MEDIA_TYPE = "application/problem+json"
 
 STATUSES: dict[type[ScenaristError], HTTPStatus] = {
     InvalidError: HTTPStatus.BAD_REQUEST,
+    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     DeniedError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
     ChangedError: HTTPStatus.PRECONDITION_FAILED,
+    ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _RETRY_SECONDS = "1"
+NO_CREDENTIAL = "credential_missing"
+"""The code of a 401 where nothing was shown."""
 
 _log = structlog.get_logger(__name__)
 
@@ -41,7 +47,19 @@ def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError)
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     faults = [Fault(field=item.get("field", ""), message=item["message"]) for item in error.errors]
-    return _response(status, error.message, error.reason, faults)
+    response = _response(status, error.message, error.reason, faults)
+    if isinstance(error, UnauthenticatedError):
+        response.headers["WWW-Authenticate"] = _challenge(error)
+    elif isinstance(error, ThrottledError):
+        response.headers["Retry-After"] = str(error.retry_seconds)
+    return response
+
+
+def _challenge(error: UnauthenticatedError) -> str:
+    """Say how to come in (RFC 6750, section 3): nothing is wrong with a token that is missing."""
+    if error.reason in {NO_CREDENTIAL, "sign_in_failed"}:
+        return 'Bearer realm="scenarist"'
+    return 'Bearer realm="scenarist", error="invalid_token"'
 
 
 def from_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 from scenarist.api.gathering import Gatherer
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.permissions import ANYONE, Actor, Permission
+from scenarist.domain.permissions import Actor, Permission
 from scenarist.services.bundle import Services
 from scenarist.services.submissions import Wish
 
@@ -23,7 +23,12 @@ Status = Annotated[
 READ = {"permission": Permission.READ}
 EDIT = {"permission": Permission.EDIT}
 EXECUTE = {"permission": Permission.EXECUTE}
-"""What a handler's ``opt`` says of the permission that it needs."""
+ADMINISTER = {"permission": Permission.ADMINISTER}
+SIGNED_IN = {"permission": None}
+OPEN = {"is_open": True}
+"""What a handler's ``opt`` says of who may: an actor with a permission, whoever is signed in, or
+anybody. Without any of these the application does not start.
+"""
 
 PREFERS_BODY = {"headers": ("Prefer",)}
 REPEATS_BY_KEY = {"headers": ("Idempotency-Key",)}
@@ -71,7 +76,9 @@ def submits_of(request: AnyRequest) -> Gatherer[Wish, Submission]:
 
 
 def actor_of(request: AnyRequest) -> Actor:
-    return ANYONE
+    """Return who asks, as the gate has found out."""
+    actor: Actor = request.scope["actor"]  # type: ignore[typeddict-item]
+    return actor
 
 
 async def refuse_unknown_parameters(request: AnyRequest) -> None:

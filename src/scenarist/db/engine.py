@@ -103,6 +103,18 @@ class Database:
             self._opened.append(connection)
         return connection
 
+    def generation(self) -> int:
+        """Return a number that changes whenever anybody commits, as this thread's reader sees it.
+
+        Two are compared only within one thread. Costs a hundredth of a request.
+        """
+        driver: Any = self.reader.connection.driver_connection
+        try:
+            (number,) = driver.execute("PRAGMA data_version").fetchone()
+        except sqlite3.OperationalError as error:
+            raise _trouble(error) from error
+        return int(number)
+
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run work that writes, and commit it with a full sync before returning.
 

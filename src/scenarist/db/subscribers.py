@@ -1,9 +1,9 @@
 """The webhooks of scenarios and sequences as rows, and what of their messages is on the way."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from scenarist.db import events as event_rows
@@ -64,6 +64,16 @@ def add(connection: Connection, subscriber: Subscriber) -> None:
             "created_at": subscriber.created_at,
         },
     )
+
+
+def change_secrets(connection: Connection, changed: Callable[[str], str]) -> None:
+    """Put what a function makes of each secret in its place."""
+    for row in connection.execute(select(subscribers.c.number, subscribers.c.secret)).fetchall():
+        connection.execute(
+            update(subscribers)
+            .where(subscribers.c.number == row.number)
+            .values(secret=changed(row.secret))
+        )
 
 
 def of_entities(

@@ -16,6 +16,7 @@ SubmissionId = NewType("SubmissionId", str)
 JobId = NewType("JobId", str)
 SubscriberId = NewType("SubscriberId", str)
 HolderId = NewType("HolderId", str)
+KeyId = NewType("KeyId", str)
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ ]*[A-Za-z0-9_])?")
 _NOT_SLUG = re.compile(r"[^A-Za-z0-9_.-]+")

@@ -110,3 +110,13 @@ class JobFilter:
     entity_id: str | None = None
     status: JobStatus | None = None
     created: Window = EVER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditFilter:
+    actor: str | None = None
+    key_id: str | None = None
+    entity_id: str | None = None
+    operation: str | None = None
+    is_allowed: bool | None = None
+    created: Window = EVER

@@ -23,12 +23,14 @@ class Permission(StrEnum):
     READ = "read"
     EDIT = "edit"  #: create, change, delete, write data
     EXECUTE = "execute"  #: submit and cancel
+    ADMINISTER = "administer"  #: users, keys and the audit
 
 
 NEEDED_ROLE = {
     Permission.READ: Role.READER,
     Permission.EDIT: Role.EDITOR,
     Permission.EXECUTE: Role.EXECUTOR,
+    Permission.ADMINISTER: Role.ADMIN,
 }
 
 _PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -40,11 +42,28 @@ _PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from, and what it asks for, as the audit keeps it."""
+
+    address: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: a person or a program, with the roles it holds."""
+    """Who asks: a person or a program, with the roles it holds.
+
+    Args:
+        user_number: The user behind a session, or who made the key; None when no record is kept.
+        key_id: The key that was shown, when it was one.
+        origin: What the audit says of the request; without one, nothing is written there.
+    """
 
     name: str
     roles: frozenset[Role] = field(default_factory=frozenset)
+    user_number: int | None = None
+    key_id: str | None = None
+    origin: Origin | None = None
 
     def require(self, permission: Permission) -> None:
         """Let the actor pass when one of its roles has the permission.
@@ -52,10 +71,18 @@ class Actor:
         Raises:
             DeniedError: None has; the message names the role that is missing.
         """
-        for role in self.roles:
-            if permission in _PERMISSIONS[role]:
-                return
-        raise DeniedError(f"{self.name} lacks the role {NEEDED_ROLE[permission]}")
+        if not has_permission(self.roles, permission):
+            raise DeniedError(f"{self.name} lacks the role {NEEDED_ROLE[permission]}")
+
+
+def has_permission(roles: Iterable[Role], permission: Permission) -> bool:
+    return any(permission in _PERMISSIONS[role] for role in roles)
+
+
+def limited(roles: Iterable[Role], by: Iterable[Role]) -> frozenset[Role]:
+    """Return the roles that give no permission which others do not give."""
+    allowed = frozenset[Permission]().union(*(_PERMISSIONS[role] for role in by))
+    return frozenset(role for role in roles if _PERMISSIONS[role] <= allowed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from scenarist.services.audit import AuditService
 from scenarist.services.changes import ChangeService, News
 from scenarist.services.comparisons import ComparisonService
 from scenarist.services.completions import Completions
@@ -11,11 +12,14 @@ from scenarist.services.edits import EditService
 from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
+from scenarist.services.keys import KeyService
 from scenarist.services.scenarios import ScenarioService
 from scenarist.services.sequences import SequenceService
+from scenarist.services.signing_in import SigningInService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
+from scenarist.services.users import UserService
 from scenarist.services.values import ValueService
 
 
@@ -37,3 +41,7 @@ class Services:
     news: News
     completions: Completions
     health: HealthService
+    signing_in: SigningInService
+    users: UserService
+    keys: KeyService
+    audit: AuditService

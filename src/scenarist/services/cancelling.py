@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from scenarist.db import cancellation, events
+from scenarist.db import audit, cancellation, events
 from scenarist.db.cancellation import Unfinished
 from scenarist.db.engine import Database
 from scenarist.domain.permissions import Actor
@@ -38,10 +38,16 @@ class Canceller:
         self._wake = wake
         self._announce = announce
 
-    def cancel(self, actor: Actor, find: Callable[[Connection], Sequence[Unfinished]]) -> None:
+    def cancel(
+        self,
+        actor: Actor,
+        entity_id: str,
+        find: Callable[[Connection], Sequence[Unfinished]],
+    ) -> None:
         """Cancel jobs, with those that need their output.
 
         Args:
+            entity_id: What was named, a job or a submission.
             find: Finds the jobs, or refuses; called in the transaction.
         """
         now = self._now()
@@ -50,6 +56,7 @@ class Canceller:
             unfinished = find(connection)
             consequences = cancellation.cancel(connection, unfinished, now, actor=actor.name)
             events.add(connection, consequences.changes, now)
+            audit.add_done(connection, actor, entity_id, now)
             running = [job.number for job in unfinished if job.status is JobStatus.RUNNING]
             return running, consequences.ended
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from scenarist.config import ConfigRegistry, ScenarioConfig
+from scenarist.db import audit
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db.comparisons import NewestValue, newest_values
 from scenarist.db.engine import Database
@@ -74,6 +75,10 @@ class ComparisonService:
             ]
             for name in chosen
         }
+        if actor.origin is not None:
+            self._database.write(
+                lambda connection: audit.add_done(connection, actor, None, self._now())
+            )
         return {
             name: {
                 label: self._result(function, places[name])

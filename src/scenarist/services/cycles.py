@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from scenarist.db import audit, deletions, events
 from scenarist.db import cycles as cycle_rows
-from scenarist.db import deletions, events
 from scenarist.db.deletions import Cascade
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
@@ -78,6 +78,7 @@ class CycleService:
             if is_new:
                 made = Event(kind=Kind.CYCLE, id=cycle.id, change=Change.CREATED, actor=actor.name)
                 events.add(connection, [made], now)
+            audit.add_done(connection, actor, cycle.id, now)
             return cycle, is_new
 
         return self._database.write(work)
@@ -124,7 +125,9 @@ class CycleService:
         def work(connection: Connection) -> tuple[Cascade, list[str]]:
             cascade = look(connection)
             uris = deletions.delete_cascade(connection, cascade)
-            events.add(connection, deleted_events(cascade, actor.name), self._now())
+            now = self._now()
+            events.add(connection, deleted_events(cascade, actor.name), now)
+            audit.add_done(connection, actor, cycle_id, now)
             return cascade, uris
 
         if dry_run:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry
+from scenarist.db import audit, deletions, events
 from scenarist.db import data_nodes as data_node_rows
-from scenarist.db import deletions, events
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain.entities import DataNode, Event
@@ -76,6 +76,7 @@ class DataNodeService:
         def work(making: Making) -> tuple[DataNode, bool]:
             node_id = making.data_node(config)
             node = get_data_node(making.connection, node_id, making.now)
+            audit.add_done(making.connection, actor, node.id, making.now)
             return node, bool(making.changes)
 
         return self._maker.make(actor, work)
@@ -99,6 +100,7 @@ class DataNodeService:
             _check_is_free(connection, node, actor.name)
             gone = Event(kind=Kind.DATA_NODE, id=node.id, change=Change.DELETED, actor=actor.name)
             events.add(connection, [gone], now)
+            audit.add_done(connection, actor, node.id, now)
             return deletions.delete_data_nodes(connection, [node.id])
 
         remove_files(self._database.write(work))
@@ -120,6 +122,7 @@ class DataNodeService:
             now = self._now()
             node = get_data_node(connection, data_node_id, now)
             check_writable(connection, node, editor)
+            audit.add_done(connection, actor, node.id, now)
             until = now + lasts
             data_node_rows.set_lock(connection, node.id, editor, until)
             events.add(connection, [updated(node.id, actor)], now)
@@ -140,6 +143,7 @@ class DataNodeService:
             now = self._now()
             node = get_data_node(connection, data_node_id, now)
             check_unlocked(node, editor_id or actor.name)
+            audit.add_done(connection, actor, node.id, now)
             if node.locked_by is None:
                 return node
             data_node_rows.set_lock(connection, node.id, None, None)

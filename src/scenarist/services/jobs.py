@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from scenarist.db import cancellation, deletions, events
+from scenarist.db import audit, cancellation, deletions, events
 from scenarist.db import jobs as job_rows
 from scenarist.db.cancellation import Unfinished
 from scenarist.db.engine import Database
@@ -58,7 +58,7 @@ class JobService:
             require_not_ended(_get(connection, job_id))
             return cancellation.find_unfinished(connection, job_id=job_id)
 
-        self._canceller.cancel(actor, find)
+        self._canceller.cancel(actor, job_id, find)
         return _get(self._database.reader, job_id)
 
     def delete(
@@ -86,6 +86,7 @@ class JobService:
             deletions.delete_jobs(connection, [job_id])
             change = Event(kind=Kind.JOB, id=job_id, change=Change.DELETED, actor=actor.name)
             events.add(connection, [change], now)
+            audit.add_done(connection, actor, job_id, now)
 
         self._database.write(work)
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from scenarist.db import audit, endings, events
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
-from scenarist.db import endings, events
 from scenarist.db.engine import Database
 from scenarist.domain.entities import DataNode, Edit, Event
 from scenarist.domain.identifiers import EditId
@@ -119,6 +119,7 @@ class Recorder:
             data_node_rows.add_edits(connection, [edit])
             changes = endings.release_inputs(connection, [node.id])
             events.add(connection, [updated(node.id, actor), *changes], now)
+            audit.add_done(connection, actor, node.id, now)
             publish(value.written)
             return edit
 

@@ -10,8 +10,8 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry, ScenarioConfig
+from scenarist.db import audit, deletions, events, standings
 from scenarist.db import cycles as cycle_rows
-from scenarist.db import deletions, events, standings
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db.deletions import Cascade
@@ -106,7 +106,7 @@ class ScenarioService:
             properties=checked_properties(new.properties),
             created_at=None if new.created_at is None else in_utc(new.created_at),
         )
-        return self._maker.make(actor, lambda making: self._make(making, config, checked))
+        return self._maker.make(actor, lambda making: self._make(making, actor, config, checked))
 
     def get(self, actor: Actor, scenario_id: str) -> Standing:
         """Return a scenario, and what may be done with it now."""
@@ -148,6 +148,7 @@ class ScenarioService:
             scenario = _found(connection, scenario_id)
             self._check(connection, scenario, expect)
             changed = self._changed(scenario, change)
+            audit.add_done(connection, actor, scenario.id, self._now())
             if changed != scenario or change.properties:
                 scenario_rows.change(connection, changed)
                 self._log(connection, [_event(Change.UPDATED, changed.id, actor)])
@@ -171,6 +172,7 @@ class ScenarioService:
                     f"scenario {scenario.id} cannot be the primary one of a cycle: {NO_CYCLE}",
                     code="scenario_without_cycle",
                 )
+            audit.add_done(connection, actor, scenario.id, self._now())
             if not scenario.is_primary:
                 former = scenario_rows.find_primary(connection, scenario.cycle_id)
                 scenario_rows.set_primary(connection, scenario.id, instead_of=former)
@@ -212,6 +214,7 @@ class ScenarioService:
             cascade = look(connection)
             uris = deletions.delete_cascade(connection, cascade)
             self._log(connection, deleted_events(cascade, actor.name))
+            audit.add_done(connection, actor, scenario_id, self._now())
             return cascade, uris
 
         if dry_run:
@@ -220,9 +223,12 @@ class ScenarioService:
         remove_files(uris)
         return cascade
 
-    def _make(self, making: Making, config: ScenarioConfig, new: NewScenario) -> Scenario:
+    def _make(
+        self, making: Making, actor: Actor, config: ScenarioConfig, new: NewScenario
+    ) -> Scenario:
         created_at = new.created_at or making.now
         scenario_id = ids.scenario_id(config.id, new_uuid(making.now))
+        audit.add_done(making.connection, actor, scenario_id, making.now)
         cycle = self._cycle(making, config.frequency, created_at)
         making.owners = {
             Scope.SCENARIO: scenario_id,

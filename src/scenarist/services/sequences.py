@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
-from scenarist.db import deletions, events, standings
+from scenarist.db import audit, deletions, events, standings
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import tasks as task_rows
@@ -80,6 +80,7 @@ class SequenceService:
             )
             sequence_rows.add(connection, sequence)
             events.add(connection, [_event(Change.CREATED, sequence.id, actor)], created_at)
+            audit.add_done(connection, actor, sequence.id, created_at)
             return sequence
 
         return self._database.write(work)
@@ -123,6 +124,7 @@ class SequenceService:
             if expect is not None:
                 expect(sequence)
             changed = _changed(connection, sequence, change)
+            audit.add_done(connection, actor, sequence.id, self._now())
             if changed == sequence and not change.properties:
                 return sequence
             if (changed.id, changed.task_ids) != (sequence.id, sequence.task_ids):
@@ -148,7 +150,9 @@ class SequenceService:
                 expect(sequence)
             _refuse_under_way(connection, sequence.id, "delete")
             deletions.delete_sequences(connection, [sequence.id])
-            events.add(connection, [_event(Change.DELETED, sequence.id, actor)], self._now())
+            now = self._now()
+            events.add(connection, [_event(Change.DELETED, sequence.id, actor)], now)
+            audit.add_done(connection, actor, sequence.id, now)
 
         self._database.write(work)
 

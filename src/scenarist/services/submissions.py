@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from sqlalchemy import Connection
 
-from scenarist.db import cancellation, deletions, events
+from scenarist.db import audit, cancellation, deletions, events
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import submissions as submission_rows
@@ -124,6 +124,7 @@ class SubmissionService:
             )
             answers = [self._answer(batch, wish, now) for wish in wishes]
             add_many(connection, batch.accepted)
+            audit.add_many_done(connection, _done(wishes, answers), now)
             return answers
 
         answers = self._database.write(work)
@@ -156,7 +157,7 @@ class SubmissionService:
             require_not_ended(_get(connection, submission_id))
             return cancellation.find_unfinished(connection, submission_id=submission_id)
 
-        self._canceller.cancel(actor, find)
+        self._canceller.cancel(actor, submission_id, find)
         return _get(self._database.reader, submission_id)
 
     def delete(
@@ -189,6 +190,7 @@ class SubmissionService:
             deletions.delete_submissions(connection, [submission_id])
             gone = deletions.Cascade(submissions=(submission_id,), jobs=submission.job_ids)
             events.add(connection, deleted_events(gone, actor.name), now)
+            audit.add_done(connection, actor, submission_id, now)
 
         self._database.write(work)
 
@@ -256,6 +258,17 @@ class SubmissionService:
                 self._plans.clear()
             self._plans[task_ids] = plan
         return plan
+
+
+def _done(
+    wishes: Sequence[Wish], answers: Sequence[Submission | ScenaristError]
+) -> list[tuple[Actor, str]]:
+    """Say who has submitted what, of those who were not refused."""
+    return [
+        (wish.actor, wish.entity_id)
+        for wish, answer in zip(wishes, answers, strict=True)
+        if isinstance(answer, Submission)
+    ]
 
 
 def require_not_ended(submission: Submission) -> None:

@@ -7,6 +7,7 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
+from scenarist.db import audit
 from scenarist.db import events as event_rows
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
@@ -81,6 +82,7 @@ class SubscriberService:
                 )
             subscriber_rows.add(connection, subscriber)
             event_rows.add(connection, [_event(Change.CREATED, subscriber.id, actor)], now)
+            audit.add_done(connection, actor, subscriber.id, now)
 
         self._database.write(work)
         return subscriber
@@ -124,7 +126,9 @@ class SubscriberService:
             if expect is not None:
                 expect(found)
             subscriber_rows.delete_one(connection, found.id)
-            event_rows.add(connection, [_event(Change.DELETED, found.id, actor)], self._now())
+            now = self._now()
+            event_rows.add(connection, [_event(Change.DELETED, found.id, actor)], now)
+            audit.add_done(connection, actor, found.id, now)
 
         self._database.write(work)
 

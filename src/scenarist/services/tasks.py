@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry, TaskConfig
-from scenarist.db import deletions, events
+from scenarist.db import audit, deletions, events
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
@@ -57,7 +57,7 @@ class TaskService:
         """
         actor.require(Permission.EDIT)
         config = declared(self._registry.tasks, config_id, "task")
-        return self._maker.make(actor, lambda making: _make(making, config))
+        return self._maker.make(actor, lambda making: _make(making, actor, config))
 
     def has_config(self, config_id: str) -> bool:
         """Whether the application declares such a task."""
@@ -84,15 +84,17 @@ class TaskService:
             cascade = deletions.cascade_of_tasks(connection, [task_id])
             deletions.delete_cascade(connection, cascade)
             events.add(connection, deleted_events(cascade, actor.name), now)
+            audit.add_done(connection, actor, task_id, now)
 
         self._database.write(work)
 
 
-def _make(making: Making, config: TaskConfig) -> tuple[Task, bool]:
+def _make(making: Making, actor: Actor, config: TaskConfig) -> tuple[Task, bool]:
     making.outputs = {node.id for node in config.outputs}
     nodes = {node.id: making.data_node(node) for node in (*config.inputs, *config.outputs)}
     task_id = making.task(config, nodes)
     is_new = any(change.id == task_id for change in making.changes)
+    audit.add_done(making.connection, actor, task_id, making.now)
     return _get(making.connection, task_id), is_new
 
 

@@ -19,6 +19,7 @@ from scenarist.db.tables.entities import (
     tasks,
 )
 from scenarist.db.tables.events import deliveries, event_readers, events, subscribers
+from scenarist.db.tables.identities import audit, keys, revoked_tokens, sessions, tries, users
 from scenarist.db.tables.jobs import (
     job_holds,
     job_inputs,
@@ -29,6 +30,7 @@ from scenarist.db.tables.jobs import (
 )
 
 __all__ = [
+    "audit",
     "cycles",
     "data_nodes",
     "deliveries",
@@ -40,15 +42,20 @@ __all__ = [
     "job_logs",
     "job_waits",
     "jobs",
+    "keys",
     "metadata",
+    "revoked_tokens",
     "scenario_data_nodes",
     "scenario_tags",
     "scenario_tasks",
     "scenarios",
     "sequence_tasks",
     "sequences",
+    "sessions",
     "submissions",
     "subscribers",
     "task_data_nodes",
     "tasks",
+    "tries",
+    "users",
 ]

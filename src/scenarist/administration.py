@@ -1,0 +1,170 @@
+"""What the command line does on the database itself: users, keys and secret keys."""
+
+import getpass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from scenarist.authorization import secret_key_file, secret_keys
+from scenarist.bootstrap import open_database
+from scenarist.db import subscribers as subscriber_rows
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.listings import PageRequest
+from scenarist.domain.permissions import Actor, Origin, Role
+from scenarist.domain.users import Key, Realm, User, checked_password
+from scenarist.identity import secret_keys as key_files
+from scenarist.identity.passwords import Passwords
+from scenarist.identity.sealing import Seal
+from scenarist.services.keys import KeyService
+from scenarist.services.users import UserChange, UserService
+from scenarist.settings import Settings
+
+_ALL = PageRequest(limit=1_000_000)
+
+
+def add_user(settings: Settings, name: str, password: str, roles: Sequence[str]) -> User:
+    """Create a user in the database.
+
+    Raises:
+        InvalidError: The name, the password or a role cannot be.
+        ConflictError: There is a user of that name.
+    """
+    with _users(settings) as users:
+        return users.create(_operator("user add"), name, password, roles)
+
+
+def list_users(settings: Settings) -> list[User]:
+    with _users(settings) as users:
+        return users.list_page(_operator("user list"), _ALL).items
+
+
+def set_password(settings: Settings, name: str, password: str) -> None:
+    """Give a user another password; the sessions of the user end.
+
+    Raises:
+        NotFoundError: There is no such user.
+        InvalidError: The password cannot be.
+    """
+    with _users(settings) as users:
+        users.change(_operator("user passwd"), name, UserChange(password=password))
+
+
+def set_roles(settings: Settings, name: str, roles: Sequence[str]) -> User:
+    """Give a user other roles.
+
+    Raises:
+        NotFoundError: There is no such user.
+        InvalidError: A role cannot be.
+        ConflictError: The configuration file says the roles, or nobody could administer any more.
+    """
+    with _users(settings) as users:
+        return users.change(_operator("user roles"), name, UserChange(roles=roles))
+
+
+def remove_user(settings: Settings, name: str) -> None:
+    """Delete a user, with the sessions and the keys that the user has made.
+
+    Raises:
+        NotFoundError: There is no such user.
+        ConflictError: The configuration file declares the user, or nobody could administer any
+            more.
+    """
+    with _users(settings) as users:
+        users.delete(_operator("user remove"), name)
+
+
+def password_hash(password: str) -> str:
+    """Return what stands for a password in a configuration file.
+
+    Raises:
+        InvalidError: The password cannot be.
+    """
+    return Passwords().hash(checked_password(password))
+
+
+def create_key(
+    settings: Settings, name: str, roles: Sequence[str], *, days: int | None
+) -> tuple[Key, str]:
+    """Make a key that goes with nobody; return it with its text.
+
+    Raises:
+        InvalidError: The name, a role or the number of days cannot be.
+        ConflictError: There is a key of that name.
+    """
+    now = datetime.now(UTC)
+    if days is not None and not 0 < days < 100_000:
+        raise InvalidError(f"a key cannot live for {days} days")
+    expires_at = None if days is None else now + timedelta(days=days)
+    with open_database(settings) as database:
+        made = KeyService(database, now=lambda: now).create(
+            _operator("key create"), name, roles, expires_at=expires_at
+        )
+    return made.key, made.text
+
+
+def list_keys(settings: Settings) -> list[Key]:
+    with open_database(settings) as database:
+        return KeyService(database, now=_now).list_page(_operator("key list"), _ALL).items
+
+
+def revoke_key(settings: Settings, name: str) -> None:
+    """Revoke the key of a name, or of an identifier.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    with open_database(settings) as database:
+        keys = KeyService(database, now=_now)
+        if name.startswith("KEY_"):
+            keys.delete(_operator("key revoke"), name)
+        else:
+            keys.delete_named(_operator("key revoke"), name)
+
+
+def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
+    """Put a new key first into the file of secret keys, and seal anew what the database holds.
+
+    Args:
+        forget_old: Take the old keys out, so that every session ends.
+
+    Raises:
+        InvalidError: The key is given by a setting, not kept in a file.
+        UnavailableError: The file cannot be written, or a sealed secret cannot be opened.
+    """
+    if settings.secret_key is not None:
+        raise InvalidError(
+            "the secret key is given by the setting secret_key; put the new one before the old "
+            "there, with a blank between them"
+        )
+    with open_database(settings) as database:
+        file = secret_key_file(settings, database)
+        secret_keys(settings, database)
+        key_files.rotate(file)
+        seal = Seal(secret_keys(settings, database))
+        database.write(
+            lambda connection: subscriber_rows.change_secrets(
+                connection, lambda kept: seal.close(seal.open(kept))
+            )
+        )
+        if forget_old:
+            key_files.keep_newest(file)
+
+
+def new_secret_key() -> str:
+    return key_files.new_key()
+
+
+@contextmanager
+def _users(settings: Settings) -> Iterator[UserService]:
+    with open_database(settings) as database:
+        yield UserService(database, Passwords(), now=_now, realm=Realm.LOCAL)
+
+
+def _operator(operation: str) -> Actor:
+    """Return who stands behind the command line: whoever can write the database."""
+    origin = Origin(f"login {getpass.getuser()}", operation)
+    return Actor("(command line)", frozenset({Role.ADMIN}), origin=origin)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,84 @@
+"""The path of the audit, for administrators."""
+
+from typing import Annotated
+
+from litestar import get
+from litestar.params import FromQuery, QueryParameter
+from litestar.types import ASGIApp
+
+from scenarist import schemas
+from scenarist.api.answers import listed
+from scenarist.api.descriptions import responses
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Limit,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, services_of
+from scenarist.domain.listings import CREATION_DATE, AuditFilter
+from scenarist.domain.users import AuditEntry
+
+PATH = "/api/v1/audit"
+
+
+def shown(entry: AuditEntry) -> schemas.AuditEntry:
+    return schemas.AuditEntry(
+        number=entry.number,
+        creation_date=entry.created_at,
+        actor=entry.actor,
+        key_id=entry.key_id,
+        address=entry.address,
+        operation=entry.operation,
+        entity_id=entry.entity_id,
+        is_allowed=entry.is_allowed,
+        reason=entry.reason,
+    )
+
+
+@get(
+    PATH,
+    opt=ADMINISTER,
+    summary="Read the audit",
+    tags=["audit"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.AuditEntry], "What was done.", 400),
+)
+def list_audit(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    actor: FromQuery[str | None] = None,
+    key_id: FromQuery[str | None] = None,
+    entity_id: FromQuery[str | None] = None,
+    operation: Annotated[
+        str | None, QueryParameter(description="Only of this operation, such as createSequence.")
+    ] = None,
+    is_allowed: Annotated[
+        bool | None, QueryParameter(description="true for what was done, false for refusals.")
+    ] = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = f"-{CREATION_DATE}",
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """Every change with who made it and from where, and every refusal; the newest first."""
+    service, reader = services_of(request).audit, actor_of(request)
+    created = window_of(created_after, created_before)
+    wanted = AuditFilter(
+        actor=actor,
+        key_id=key_id,
+        entity_id=entity_id,
+        operation=operation,
+        is_allowed=is_allowed,
+        created=created,
+    )
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed(request, lambda page: service.list_page(reader, wanted, page), shown, paging)
+
+
+HANDLERS = [list_audit]

@@ -1,0 +1,200 @@
+"""The gate: who asks, and whether the role is there, before anything else of a request is read."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from litestar.concurrency import sync_to_thread
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from scenarist.api.descriptions import camel_case
+from scenarist.api.problems import NO_CREDENTIAL
+from scenarist.api.requests import AnyRequest
+from scenarist.domain.errors import (
+    ConflictError,
+    DeniedError,
+    ScenaristError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from scenarist.domain.permissions import ANYONE, Actor, Origin, Permission
+from scenarist.domain.users import AuditEntry
+from scenarist.services.audit import AuditService
+from scenarist.services.authentication import Authenticator
+
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+T = TypeVar("T")
+
+_SIGN_IN_THREADS = 4
+_SIGN_IN_WAITING = 64
+
+
+class Gate:
+    """Lets requests pass, as a guard in front of every handler.
+
+    Args:
+        authenticator: None while authorization is off: then everybody is `ANYONE`.
+        opened: Names of settings that open paths: what a handler's ``opt`` has as ``opened_by``.
+    """
+
+    def __init__(
+        self,
+        authenticator: Authenticator | None,
+        audit: AuditService,
+        *,
+        opened: frozenset[str] = frozenset(),
+    ) -> None:
+        self._authenticator = authenticator
+        self._audit = audit
+        self._opened = opened
+
+    @property
+    def is_off(self) -> bool:
+        return self._authenticator is None
+
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
+        """Note who asks in the scope of the request.
+
+        Raises:
+            UnauthenticatedError: It is not known who asks.
+            DeniedError: The role is missing; names it.
+            ConflictError: Users and keys are asked for while authorization is off.
+            UnavailableError: The issuer of the token cannot be asked.
+        """
+        scope: Any = connection.scope
+        opt = handler.opt
+        if self._authenticator is None and opt.get("permission") is Permission.ADMINISTER:
+            raise ConflictError(
+                "while authorization is off, users and keys are looked after on the command line "
+                "only; whoever came in now would still be there when it is on",
+                code="authorization_off",
+            )
+        if self._authenticator is None or "is_open" in opt or opt.get("opened_by") in self._opened:
+            scope["actor"] = ANYONE
+            return
+        actor = None
+        permission: Permission | None = opt["permission"]
+        try:
+            credential = credential_of(connection)
+            actor = await self._admitted(self._authenticator, credential)
+            if permission is not None:
+                actor.require(permission)
+        except (UnauthenticatedError, DeniedError) as refusal:
+            await sync_to_thread(self._keep_refusal, connection, handler, actor, refusal)
+            raise
+        if permission is not Permission.READ:
+            actor = replace(actor, origin=origin_of(connection, handler))
+        scope["actor"] = actor
+
+    def finder(self, request: AnyRequest) -> Callable[[], Awaitable[Actor]]:
+        """Return what finds out anew who asks, for an answer that takes long.
+
+        It raises what the gate would raise for a new request.
+        """
+        authenticator = self._authenticator
+        if authenticator is None:
+            return _anyone
+        credential = credential_of(request)
+
+        async def find_actor() -> Actor:
+            return await self._admitted(authenticator, credential)
+
+        return find_actor
+
+    async def _admitted(self, authenticator: Authenticator, credential: str) -> Actor:
+        actor = authenticator.recall(credential)
+        if actor is None:
+            if authenticator.needs_network(credential):
+                verified = await sync_to_thread(authenticator.verify, credential)
+            else:
+                verified = authenticator.verify(credential)
+            actor = authenticator.admit(credential, verified)
+        return actor
+
+    def _keep_refusal(
+        self,
+        connection: AnyConnection,
+        handler: BaseRouteHandler,
+        actor: Actor | None,
+        refusal: ScenaristError,
+    ) -> None:
+        origin = origin_of(connection, handler)
+        entry = AuditEntry(
+            created_at=self._audit.now(),
+            actor=None if actor is None else actor.name,
+            key_id=None if actor is None else actor.key_id,
+            address=origin.address,
+            operation=origin.operation,
+            entity_id=_entity_of(connection.path_params),
+            is_allowed=False,
+            reason=refusal.message,
+        )
+        # What cannot be kept is refused all the same.
+        with suppress(UnavailableError):
+            self._audit.add_refusal(entry)
+
+
+class Turnstile:
+    """Lets few sign in at a time: each takes memory and a processor for a while."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_SIGN_IN_THREADS, "sign-in")
+        self._inside = 0
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Work in a thread that is kept for this.
+
+        Raises:
+            UnavailableError: Too many wait already.
+        """
+        if self._inside >= _SIGN_IN_THREADS + _SIGN_IN_WAITING:
+            raise UnavailableError("too many sign in at this moment; try again")
+        self._inside += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._inside -= 1
+
+
+def gate_of(request: AnyRequest) -> Gate:
+    gate: Gate = request.app.state["gate"]
+    return gate
+
+
+def credential_of(connection: AnyConnection) -> str:
+    """Return the bearer token of a request (RFC 6750, section 2.1).
+
+    Raises:
+        UnauthenticatedError: There is none, or more than one.
+    """
+    found = [value for name, value in connection.scope["headers"] if name == b"authorization"]
+    if not found:
+        raise UnauthenticatedError(
+            "the request does not say who asks; send the header Authorization: Bearer TOKEN",
+            code=NO_CREDENTIAL,
+        )
+    scheme, _, token = found[0].decode("latin-1").strip().partition(" ")
+    token = token.strip()
+    if len(found) > 1 or scheme.lower() != "bearer" or not token or " " in token:
+        raise UnauthenticatedError(
+            "the header Authorization cannot be read; send it once, as Bearer TOKEN",
+            code="credential_malformed",
+        )
+    return token
+
+
+def origin_of(connection: AnyConnection, handler: BaseRouteHandler) -> Origin:
+    client = connection.client
+    return Origin("" if client is None else client.host, camel_case(handler.handler_name))
+
+
+def _entity_of(path_params: Mapping[str, Any]) -> str | None:
+    return str(next(iter(path_params.values())))[:512] if path_params else None
+
+
+async def _anyone() -> Actor:
+    return ANYONE

@@ -1,0 +1,126 @@
+"""The paths of signing in and out, as the documented page of ``auth`` has them, completed."""
+
+from litestar import get, post
+from litestar.params import JSONBody
+
+from scenarist import schemas
+from scenarist.api.answers import Answer, answer
+from scenarist.api.auth import Turnstile, credential_of, gate_of, origin_of
+from scenarist.api.bodies import body_of
+from scenarist.api.descriptions import responses
+from scenarist.api.requests import OPEN, SIGNED_IN, AnyRequest, actor_of, services_of
+from scenarist.domain.permissions import ANYONE
+
+PATH = "/api/v1/auth"
+
+_NOT_STORED = {"Cache-Control": "no-store"}
+_OFF = "Authorization is off: everybody may do everything, and no token is needed."
+_NO_TOKEN = "authorization-is-off"  # noqa: S105 - not a secret, and no token
+
+
+def turnstile_of(request: AnyRequest) -> Turnstile:
+    turnstile: Turnstile = request.app.state["turnstile"]
+    return turnstile
+
+
+@post(
+    PATH + "/login",
+    opt=OPEN,
+    summary="Sign in",
+    tags=["auth"],
+    dto=body_of(schemas.Login),
+    responses=responses(201, schemas.SignedIn, "The token of a new session.", 400, 401, 429),
+)
+async def login(request: AnyRequest, data: JSONBody[schemas.Login]) -> Answer:
+    """Opens a session with a name and a password.
+
+    The token is good until `expires_at`, or until the session is signed out. After five failed
+    tries within five minutes, more of them get 429 for a while.
+    """
+    if gate_of(request).is_off:
+        return answer(
+            schemas.SignedIn(
+                message=_OFF,
+                token=_NO_TOKEN,
+                username=ANYONE.name,
+                roles=sorted(ANYONE.roles),
+                expires_at=None,
+            ),
+            status=201,
+            headers=_NOT_STORED,
+        )
+    service = services_of(request).signing_in
+    origin = origin_of(request, request.route_handler)
+    session = await turnstile_of(request).run(
+        lambda: service.sign_in(data.username, data.password, origin)
+    )
+    return answer(
+        schemas.SignedIn(
+            message=f"{session.name} is signed in.",
+            token=session.token,
+            username=session.name,
+            roles=sorted(session.roles),
+            expires_at=session.expires_at,
+        ),
+        status=201,
+        headers=_NOT_STORED,
+    )
+
+
+@post(
+    PATH + "/logout",
+    opt=SIGNED_IN,
+    summary="Sign out",
+    tags=["auth"],
+    sync_to_thread=True,
+    responses=responses(201, schemas.Message, "The session has ended.", 409),
+)
+def logout(request: AnyRequest) -> Answer:
+    """Ends the session of the token: the next request with it is refused, on every server.
+
+    A token of an issuer elsewhere is refused here from now on. A key is not signed out (409).
+    """
+    if gate_of(request).is_off:
+        return answer(schemas.Message(message=_OFF), status=201)
+    actor = actor_of(request)
+    services_of(request).signing_in.sign_out(actor, credential_of(request))
+    return answer(schemas.Message(message=f"{actor.name} is signed out."), status=201)
+
+
+@get(
+    PATH + "/me",
+    opt=SIGNED_IN,
+    summary="Who am I?",
+    tags=["auth"],
+    sync_to_thread=False,
+    responses=responses(200, schemas.Me, "Who asks, and with which roles."),
+)
+def get_me(request: AnyRequest) -> Answer:
+    """Answers `anyone` with all rights while authorization is off."""
+    actor = actor_of(request)
+    me = schemas.Me(username=actor.name, roles=sorted(actor.roles), key_id=actor.key_id)
+    return answer(me, headers=_NOT_STORED)
+
+
+@post(
+    PATH + "/password",
+    status_code=200,
+    opt=SIGNED_IN,
+    summary="Change my password",
+    tags=["auth"],
+    dto=body_of(schemas.ChangePassword),
+    responses=responses(200, schemas.Message, "It is changed.", 400, 409, 429),
+)
+async def change_password(request: AnyRequest, data: JSONBody[schemas.ChangePassword]) -> Answer:
+    """All sessions of the user end, this one too. 401 when the old password is wrong.
+
+    409 where no password is kept here: with a directory, an issuer elsewhere, or a key.
+    """
+    service, actor = services_of(request).signing_in, actor_of(request)
+    await turnstile_of(request).run(
+        lambda: service.change_password(actor, data.old_password, data.new_password)
+    )
+    return answer(schemas.Message(message="The password is changed; sign in again."))
+
+
+HANDLERS = [login, logout, get_me, change_password]

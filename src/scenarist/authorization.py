@@ -1,0 +1,166 @@
+"""Puts together who may come in, from settings and the section [AUTHENTICATION]."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from scenarist.config import AuthenticationConfig, resolve
+from scenarist.db.engine import Database
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.permissions import Actor, Origin, Role
+from scenarist.domain.users import Realm, checked_roles
+from scenarist.identity.passwords import Passwords
+from scenarist.identity.sealing import Seal
+from scenarist.identity.secret_keys import SecretKeys
+from scenarist.identity.tokens import TokenSigner
+from scenarist.services.audit import AuditService
+from scenarist.services.authentication import Authenticator, Issuer
+from scenarist.services.keys import KeyService
+from scenarist.services.signing_in import Directory, SigningInService
+from scenarist.services.users import UserService
+from scenarist.settings import Settings
+
+_REALMS = {"local": Realm.LOCAL, "ldap": Realm.LDAP}
+_DIRECTORY_OPTIONS = ("bind_dn", "bind_password", "user_filter", "ca_file")
+_ISSUER_OPTIONS = ("roles_claim", "name_claim")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Authorization:
+    """The parts that know who comes in.
+
+    Args:
+        authenticator: None while authorization is off.
+    """
+
+    authenticator: Authenticator | None
+    signing_in: SigningInService
+    users: UserService
+    keys: KeyService
+    audit: AuditService
+    seal: Seal
+
+
+def open_authorization(
+    database: Database,
+    settings: Settings,
+    declared: AuthenticationConfig,
+    now: Callable[[], datetime],
+) -> Authorization:
+    """Put the parts together, and make the declared users those of the configuration file.
+
+    Raises:
+        InvalidError: What is needed is not declared, or cannot be; says where.
+        UnavailableError: The secret keys cannot be read or made.
+    """
+    realm = _REALMS.get(settings.auth)
+    passwords = Passwords()
+    keys = secret_keys(settings, database)
+    signer = TokenSigner(keys, now=now)
+    authenticator = Authenticator(
+        database, signer, now=now, realm=realm, issuer=_issuer(settings, declared, now)
+    )
+    users = UserService(database, passwords, now=now, realm=realm or Realm.LOCAL)
+    if realm is Realm.LOCAL:
+        users.declare(_configuration(), _table(declared.roles), _table(declared.passwords))
+    return Authorization(
+        authenticator=None if settings.auth == "none" else authenticator,
+        signing_in=SigningInService(
+            database,
+            authenticator,
+            signer,
+            passwords,
+            now=now,
+            realm=realm,
+            directory=_directory(settings, declared),
+            session_length=timedelta(seconds=settings.session_seconds),
+        ),
+        users=users,
+        keys=KeyService(database, now=now),
+        audit=AuditService(database, now=now),
+        seal=Seal(keys),
+    )
+
+
+def secret_keys(settings: Settings, database: Database) -> SecretKeys:
+    """Return the keys that are given, or those of the file; at the first start, it is made.
+
+    Raises:
+        InvalidError: A key is too short.
+        UnavailableError: The file can be neither read nor made.
+    """
+    if settings.secret_key is not None:
+        return SecretKeys.given(settings.secret_key)
+    return SecretKeys.kept_in(secret_key_file(settings, database))
+
+
+def secret_key_file(settings: Settings, database: Database) -> Path:
+    if settings.secret_key_file is not None:
+        return Path(settings.secret_key_file).absolute()
+    return database.file.with_name("secret.key")
+
+
+def _configuration() -> Actor:
+    # No user can have such a name.
+    name = "(configuration)"
+    return Actor(name, frozenset({Role.ADMIN}), origin=Origin("", "declare"))
+
+
+def _directory(settings: Settings, declared: AuthenticationConfig) -> Directory | None:
+    if settings.auth != "ldap":
+        return None
+    from scenarist.identity.ldap import LdapDirectory
+
+    return LdapDirectory(
+        server=_needed(declared.server, "server"),
+        base_dn=_needed(declared.base_dn, "base_dn"),
+        roles=_roles_of_groups(declared),
+        **_options(declared, _DIRECTORY_OPTIONS),
+    )
+
+
+def _issuer(
+    settings: Settings, declared: AuthenticationConfig, now: Callable[[], datetime]
+) -> Issuer | None:
+    if settings.auth != "oidc":
+        return None
+    from scenarist.identity.oidc import OidcIssuer
+
+    return OidcIssuer(
+        issuer=_needed(declared.issuer, "issuer"),
+        audience=_needed(declared.audience, "audience"),
+        roles=_roles_of_groups(declared),
+        now=now,
+        **_options(declared, _ISSUER_OPTIONS),
+    )
+
+
+def _roles_of_groups(declared: AuthenticationConfig) -> Mapping[str, Collection[Role]]:
+    """Read the map of groups to roles; without one, groups have the names of roles."""
+    groups = _table(declared.groups)
+    if not groups:
+        return {role.value: frozenset({role}) for role in Role}
+    return {
+        name: checked_roles(roles, f"[AUTHENTICATION.groups] {name}")
+        for name, roles in groups.items()
+    }
+
+
+def _options(declared: AuthenticationConfig, names: Collection[str]) -> dict[str, Any]:
+    return {
+        name: resolve(declared.properties[name]) for name in names if name in declared.properties
+    }
+
+
+def _needed(value: str | None, name: str) -> str:
+    if not value:
+        raise InvalidError(
+            f"[AUTHENTICATION] {name} is missing; this protocol cannot do without it"
+        )
+    return str(resolve(value))
+
+
+def _table(value: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: resolve(item) for name, item in (value or {}).items()}

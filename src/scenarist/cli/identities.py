@@ -1,0 +1,204 @@
+"""Commands for users, the keys of machines and the secret keys of the server."""
+
+import getpass
+import sys
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from scenarist.cli.options import Number, Switch, Text, settings_of
+from scenarist.domain.errors import InvalidError
+
+users = App(name="user", help="Look after the users of the database.")
+keys = App(name="key", help="Look after the keys of machines.")
+secrets = App(name="secret", help="Look after the secret keys of the server.")
+
+Roles = Annotated[list[str] | None, Parameter(name=["--role", "-r"], negative="")]
+
+
+@users.command
+def add(
+    name: str, /, *, role: Roles = None, password_stdin: Switch = None, database: Text = None
+) -> None:
+    """Create a user, who can sign in from now on.
+
+    Args:
+        name: Letters (a to z), digits and . _ @ + -
+        role: reader, editor, executor or admin; may be repeated [reader].
+        password_stdin: Read the password from standard input instead of asking for it.
+        database: Its URL [sqlite:///.scenarist/scenarist.db].
+    """
+    from scenarist import administration
+
+    settings = settings_of(database=database)
+    password = _new_password(from_stdin=bool(password_stdin))
+    user = administration.add_user(settings, name, password, role or ["reader"])
+    print(f"User {user.name} can sign in, with {', '.join(sorted(user.roles)) or 'no role'}.")
+
+
+@users.command(name="list")
+def list_users(*, database: Text = None) -> None:
+    """List the users of the database.
+
+    Args:
+        database: Its URL [sqlite:///.scenarist/scenarist.db].
+    """
+    from scenarist import administration
+
+    for user in administration.list_users(settings_of(database=database)):
+        notes = " (declared in the configuration file)" if user.is_declared else ""
+        notes += "" if user.password_hash else " (without a password)"
+        print(f"{user.name}: {', '.join(sorted(user.roles)) or 'no role'}{notes}")
+
+
+@users.command
+def passwd(name: str, /, *, password_stdin: Switch = None, database: Text = None) -> None:
+    """Give a user another password; the sessions of the user end.
+
+    Args:
+        name: The user.
+        password_stdin: Read the password from standard input instead of asking for it.
+        database: Its URL [sqlite:///.scenarist/scenarist.db].
+    """
+    from scenarist import administration
+
+    settings = settings_of(database=database)
+    password = _new_password(from_stdin=bool(password_stdin))
+    administration.set_password(settings, name, password)
+    print(f"User {name.lower()} has a new password.")
+
+
+@users.command
+def roles(name: str, /, *, role: Roles = None, database: Text = None) -> None:
+    """Give a user other roles, in place of all those before.
+
+    Args:
+        name: The user.
+        role: reader, editor, executor or admin; may be repeated [none at all].
+        database: Its URL [sqlite:///.scenarist/scenarist.db].
+    """
+    from scenarist import administration
+
+    user = administration.set_roles(settings_of(database=database), name, role or [])
+    print(f"User {user.name} has {', '.join(sorted(user.roles)) or 'no role'}.")
+
+
+@users.command
+def remove(name: str, /, *, database: Text = None) -> None:
+    """Delete a user, with the sessions and the keys that the user has made.
+
+    Args:
+        name: The user.
+        database: Its URL [sqlite:///.scenarist/scenarist.db].
+    """
+    from scenarist import administration
+
+    administration.remove_user(settings_of(database=database), name)
+    print(f"User {name.lower()} is deleted.")
+
+
+@users.command(name="hash")
+def hash_password(*, password_stdin: Switch = None) -> None:
+    """Print what stands for a password in the section [AUTHENTICATION.passwords].
+
+    Args:
+        password_stdin: Read the password from standard input instead of asking for it.
+    """
+    from scenarist import administration
+
+    print(administration.password_hash(_new_password(from_stdin=bool(password_stdin))))
+
+
+@keys.command
+def create(name: str, /, *, role: Roles = None, days: Number = None, database: Text = None) -> None:
+    """Make a key for a machine, and print it: this once.
+
+    Args:
+        name: What the key is called.
+        role: reader, editor, executor or admin; may be repeated [reader].
+        days: How long it lives, at most 400 days [90].
+        database: Its URL [sqlite:///.scenarist/scenarist.db].
+    """
+    from scenarist import administration
+
+    key, text = administration.create_key(
+        settings_of(database=database), name, role or ["reader"], days=days
+    )
+    print(text)
+    print(
+        f"Key {key.id} expires on {key.expires_at.date()}. Keep the line above: it is not shown "
+        "again.",
+        file=sys.stderr,
+    )
+
+
+@keys.command(name="list")
+def list_keys(*, database: Text = None) -> None:
+    """List the keys of machines, without their texts.
+
+    Args:
+        database: Its URL [sqlite:///.scenarist/scenarist.db].
+    """
+    from scenarist import administration
+
+    for key in administration.list_keys(settings_of(database=database)):
+        print(
+            f"{key.id} {key.name}: {', '.join(sorted(key.roles)) or 'no role'}, made by "
+            f"{key.made_by}, expires on {key.expires_at.date()}"
+        )
+
+
+@keys.command
+def revoke(name: str, /, *, database: Text = None) -> None:
+    """Revoke a key; the next request with it is refused.
+
+    Args:
+        name: Its name or its identifier.
+        database: Its URL [sqlite:///.scenarist/scenarist.db].
+    """
+    from scenarist import administration
+
+    administration.revoke_key(settings_of(database=database), name)
+    print(f"Key {name} is revoked.")
+
+
+@secrets.command
+def new() -> None:
+    """Print a new secret key, for the variable SCENARIST_SECRET_KEY."""
+    from scenarist import administration
+
+    print(administration.new_secret_key())
+
+
+@secrets.command
+def rotate(
+    *, forget_old: Switch = None, database: Text = None, secret_key_file: Text = None
+) -> None:
+    """Put a new secret key into the file; servers that run take it up by themselves.
+
+    Args:
+        forget_old: Take the old keys out, so that everybody has to sign in again.
+        database: Its URL [sqlite:///.scenarist/scenarist.db].
+        secret_key_file: The file of secret keys [secret.key beside the database].
+    """
+    from scenarist import administration
+
+    settings = settings_of(database=database, secret_key_file=secret_key_file)
+    administration.rotate_secret_key(settings, forget_old=bool(forget_old))
+    print("There is a new secret key" + (", and no old one." if forget_old else "."))
+
+
+def _new_password(*, from_stdin: bool) -> str:
+    """Ask for a new password twice, or read it from standard input.
+
+    Raises:
+        InvalidError: The two differ, or nobody can be asked.
+    """
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    if not sys.stdin.isatty():
+        raise InvalidError("there is no terminal to ask for the password; use --password-stdin")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != password:
+        raise InvalidError("the two differ; nothing was changed")
+    return password

@@ -1,0 +1,121 @@
+"""Commands that serve an application, and the one that checks it."""
+
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from scenarist.cli.options import Number, Switch, Text, settings_of
+
+if TYPE_CHECKING:
+    from scenarist.config import ConfigRegistry
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions:
+    """Every setting of a server but the secret key, which others would see.
+
+    Args:
+        host: The address to listen on [127.0.0.1].
+        port: The port to listen on [5000].
+        database: Where records are kept, as a URL [sqlite:///.scenarist/scenarist.db].
+        storage: The folder for values of data nodes [.scenarist/data].
+        workers: How many jobs run at the same time [the number of cores].
+        time_zone: The time zone whose midnights start and end cycles [UTC].
+        log_format: How the server logs [text].
+        webhook_private_addresses: Whether webhooks may be sent to private addresses [no].
+        auth: Who knows the users [none: authorization is off].
+        session_seconds: How long somebody stays signed in, in seconds [28800].
+        secret_key_file: The file of secret keys [secret.key beside the database].
+        open_metrics: Whether /metrics needs no role [no].
+        open_description: Whether /schema needs no role [no].
+        insecure: Whether to listen on other addresses than loopback without authorization [no].
+    """
+
+    host: Text = None
+    port: Number = None
+    database: Text = None
+    storage: Text = None
+    workers: Number = None
+    time_zone: Text = None
+    log_format: Annotated[Literal["text", "json"] | None, Parameter(show_default=False)] = None
+    webhook_private_addresses: Switch = None
+    auth: Annotated[
+        Literal["none", "local", "taipy", "ldap", "oidc"] | None, Parameter(show_default=False)
+    ] = None
+    session_seconds: Number = None
+    secret_key_file: Text = None
+    open_metrics: Switch = None
+    open_description: Switch = None
+    insecure: Switch = None
+
+
+_NOTHING = ServerOptions()
+
+
+def serve(application: str, /, *, options: ServerOptions = _NOTHING) -> None:
+    """Serve an application over REST and run its jobs.
+
+    Args:
+        application: A module (package.module), a Python file or a TOML file.
+    """
+    from scenarist import bootstrap
+    from scenarist.config import load_app, resolve
+    from scenarist.settings import read_settings
+
+    loaded = load_app(application)
+    settings = read_settings(
+        asdict(options),
+        os.environ,
+        resolve({**_settings_of_sections(loaded.registry), **loaded.registry.settings}),
+    )
+    bootstrap.serve(application, loaded, settings)
+
+
+def demo(
+    *,
+    port: Number = None,
+    database: Text = None,
+    storage: Text = None,
+) -> None:
+    """Serve the example application, create a scenario of it, and print what to try.
+
+    Args:
+        port: The port to listen on [5000].
+        database: Where records are kept, as a URL [sqlite:///.scenarist/scenarist.db].
+        storage: The folder for values of data nodes [.scenarist/data].
+    """
+    from scenarist import bootstrap
+
+    bootstrap.serve_demo(settings_of(port=port, database=database, storage=storage), print)
+
+
+def check(application: str, /) -> None:
+    """Find every mistake in an application's configuration, without starting anything.
+
+    Args:
+        application: A module (package.module), a Python file or a TOML file.
+    """
+    from scenarist import bootstrap
+    from scenarist.config import load_app
+
+    loaded = load_app(application)
+    bootstrap.check(loaded)
+    registry = loaded.registry
+    print(
+        f"{application} can be served: {len(registry.scenarios)} scenario configs, "
+        f"{len(registry.tasks)} task configs, {len(registry.data_nodes)} data node configs."
+    )
+
+
+def _settings_of_sections(registry: "ConfigRegistry") -> dict[str, Any]:
+    """Return the settings that stand in documented sections of a configuration file."""
+    authentication = registry.authentication
+    return {
+        "workers": registry.jobs.max_nb_of_workers,
+        "auth": authentication.protocol,
+        "session_seconds": authentication.auth_session_duration,
+        "secret_key": authentication.secret_key,
+    }

@@ -1,0 +1,84 @@
+"""The keys of machines as rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from scenarist.db import users as user_rows
+from scenarist.db.pages import Page, cut
+from scenarist.db.tables import keys, users
+from scenarist.domain.identifiers import KeyId
+from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest
+from scenarist.domain.permissions import Role
+from scenarist.domain.users import Key
+
+_KEYS = {CREATION_DATE: keys.c.created_at, NAME: keys.c.name}
+_WITH_MAKER = (
+    select(keys, users.c.roles.label("maker_roles"))
+    .outerjoin_from(keys, users, keys.c.maker_number == users.c.number)
+    .where(keys.c.id == bindparam("id"))
+)
+_BY_NAME = select(keys.c.id).where(keys.c.name == bindparam("name"))
+_INSERT = insert(keys)
+_DELETE = delete(keys).where(keys.c.id == bindparam("id"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownKey:
+    """A key, and the roles that its maker has now; None when no user made it."""
+
+    key: Key
+    maker_roles: frozenset[Role] | None
+
+
+def find(connection: Connection, key_id: str) -> KnownKey | None:
+    row = connection.execute(_WITH_MAKER, {"id": key_id}).first()
+    if row is None:
+        return None
+    maker = None if row.maker_number is None else user_rows.roles_of(row.maker_roles)
+    return KnownKey(key=_key(row), maker_roles=maker)
+
+
+def find_id(connection: Connection, name: str) -> str | None:
+    """Return the identifier of the key that has a name."""
+    found: str | None = connection.execute(_BY_NAME, {"name": name}).scalar()
+    return found
+
+
+def page(connection: Connection, request: PageRequest) -> Page[Key]:
+    found = cut(connection, select(keys), request, number=keys.c.number, keys=_KEYS)
+    return found.page([_key(row) for row in found.rows])
+
+
+def add(connection: Connection, key: Key) -> None:
+    connection.execute(
+        _INSERT,
+        {
+            "id": key.id,
+            "name": key.name,
+            "roles": sorted(key.roles),
+            "secret_hash": key.secret_hash,
+            "made_by": key.made_by,
+            "maker_number": key.maker_number,
+            "created_at": key.created_at,
+            "expires_at": key.expires_at,
+        },
+    )
+
+
+def remove(connection: Connection, key_id: str) -> None:
+    connection.execute(_DELETE, {"id": key_id})
+
+
+def _key(row: Any) -> Key:
+    return Key(
+        id=KeyId(row.id),
+        name=row.name,
+        roles=user_rows.roles_of(row.roles),
+        secret_hash=row.secret_hash,
+        made_by=row.made_by,
+        maker_number=row.maker_number,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )

@@ -1,0 +1,138 @@
+"""Users, sessions, keys of machines, and the audit."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+_COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    _add_users()
+    _add_credentials()
+    _add_audit()
+
+
+def _add_users() -> None:
+    op.create_table(
+        "users",
+        sa.Column("number", _COUNT, autoincrement=True, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("realm", sa.Text(), nullable=False),
+        sa.Column("roles", sa.JSON(), nullable=False),
+        sa.Column("password_hash", sa.Text()),
+        sa.Column("is_declared", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_users")),
+        sa.UniqueConstraint("name", "realm", name=op.f("uq_users_name_realm")),
+        sqlite_autoincrement=True,
+    )
+
+
+def _add_credentials() -> None:
+    op.create_table(
+        "sessions",
+        sa.Column("id_hash", sa.Text(), nullable=False),
+        sa.Column("user_number", _COUNT, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_number"],
+            ["users.number"],
+            name=op.f("fk_sessions_user_number"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id_hash", name=op.f("pk_sessions")),
+    )
+    op.create_table(
+        "keys",
+        sa.Column("number", _COUNT, autoincrement=True, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("roles", sa.JSON(), nullable=False),
+        sa.Column("secret_hash", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("maker_number", _COUNT),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["maker_number"],
+            ["users.number"],
+            name=op.f("fk_keys_maker_number"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_keys")),
+        sa.UniqueConstraint("id", name=op.f("uq_keys_id")),
+        sa.UniqueConstraint("name", name=op.f("uq_keys_name")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "revoked_tokens",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_revoked_tokens")),
+    )
+    op.create_table(
+        "tries",
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("tally", sa.Integer(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("who", name=op.f("pk_tries")),
+    )
+    for table, column in (
+        ("sessions", "user_number"),
+        ("sessions", "expires_at"),
+        ("keys", "maker_number"),
+        ("revoked_tokens", "expires_at"),
+        ("tries", "since"),
+    ):
+        op.create_index(f"ix_{table}_{column}", table, [column])
+
+
+def _add_audit() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("number", _COUNT, autoincrement=True, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.Text()),
+        sa.Column("key_id", sa.Text()),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("entity_id", sa.Text()),
+        sa.Column("is_allowed", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text()),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_audit")),
+        sqlite_autoincrement=True,
+    )
+    for first in ([], ["actor"], ["entity_id"], ["operation"]):
+        columns = [*first, "created_at", "number"]
+        op.create_index(f"ix_audit_{'_'.join(columns)}", "audit", columns)
+    op.create_index(
+        "ix_audit_refused",
+        "audit",
+        ["created_at", "number"],
+        sqlite_where=sa.text("is_allowed = 0"),
+        postgresql_where=sa.text("is_allowed = 0"),
+    )
+    _keep_audit()
+
+
+def _keep_audit() -> None:
+    """Let nobody change or delete a row by a slip."""
+    if op.get_bind().dialect.name == "sqlite":
+        for verb in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER audit_keeps_on_{verb.lower()} BEFORE {verb} ON audit "
+                "BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END"
+            )
+        return
+    op.execute(
+        "CREATE FUNCTION audit_keeps() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit is only added to'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER audit_keeps BEFORE UPDATE OR DELETE ON audit "
+        "FOR EACH ROW EXECUTE FUNCTION audit_keeps()"
+    )

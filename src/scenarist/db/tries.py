@@ -1,0 +1,48 @@
+"""Tries to sign in, counted in stretches of time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from scenarist.db.tables import tries
+
+_FIND = select(tries).where(tries.c.who == bindparam("key"))
+_INSERT = insert(tries)
+_COUNT = update(tries).where(tries.c.who == bindparam("key")).values(tally=tries.c.tally + 1)
+_DELETE = delete(tries).where(tries.c.who == bindparam("key"))
+_FORGET = delete(tries).where(tries.c.since <= bindparam("before"))
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How many tries somebody has within a stretch of time."""
+
+    who: str
+    limit: int
+
+
+def take(
+    connection: Connection, bounds: tuple[Bound, ...], *, stretch: timedelta, now: datetime
+) -> timedelta | None:
+    """Count one try for each bound; when one is used up, return the time to wait instead."""
+    connection.execute(_FORGET, {"before": now - stretch})
+    rows = {bound: connection.execute(_FIND, {"key": bound.who}).first() for bound in bounds}
+    ends: list[datetime] = [
+        row.since + stretch
+        for bound, row in rows.items()
+        if row is not None and row.tally >= bound.limit
+    ]
+    if ends:
+        return max(ends) - now
+    for bound, row in rows.items():
+        if row is None:
+            connection.execute(_INSERT, {"who": bound.who, "tally": 1, "since": now})
+        else:
+            connection.execute(_COUNT, {"key": bound.who})
+    return None
+
+
+def forget(connection: Connection, who: str) -> None:
+    """Start anew, as after a try that succeeded."""
+    connection.execute(_DELETE, {"key": who})

@@ -1,0 +1,105 @@
+"""Users as rows."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from scenarist.db.pages import Page, cut
+from scenarist.db.tables import sessions, users
+from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest
+from scenarist.domain.permissions import Role
+from scenarist.domain.users import Realm, User
+
+_KEYS = {CREATION_DATE: users.c.created_at, NAME: users.c.name}
+_FIND = select(users).where(users.c.name == bindparam("name"), users.c.realm == bindparam("realm"))
+_INSERT = insert(users).returning(users.c.number)
+_DELETE = delete(users).where(users.c.number == bindparam("user"))
+_CHANGE = (
+    update(users)
+    .where(users.c.number == bindparam("user"))
+    .values(
+        roles=bindparam("new_roles"),
+        password_hash=bindparam("new_hash"),
+        is_declared=bindparam("declared"),
+    )
+)
+_END_SESSIONS = delete(sessions).where(sessions.c.user_number == bindparam("user"))
+
+
+def find(connection: Connection, name: str, realm: Realm) -> User | None:
+    row = connection.execute(_FIND, {"name": name, "realm": realm}).first()
+    return None if row is None else _user(row)
+
+
+def page(connection: Connection, realm: Realm, request: PageRequest) -> Page[User]:
+    query = select(users).where(users.c.realm == realm)
+    found = cut(connection, query, request, number=users.c.number, keys=_KEYS)
+    return found.page([_user(row) for row in found.rows])
+
+
+def declared(connection: Connection) -> list[User]:
+    return [_user(row) for row in connection.execute(select(users).where(users.c.is_declared == 1))]
+
+
+def add(connection: Connection, user: User) -> User:
+    number = connection.execute(
+        _INSERT,
+        {
+            "name": user.name,
+            "realm": user.realm,
+            "roles": sorted(user.roles),
+            "password_hash": user.password_hash,
+            "is_declared": int(user.is_declared),
+            "created_at": user.created_at,
+        },
+    ).scalar_one()
+    return replace(user, number=number)
+
+
+def change(connection: Connection, user: User) -> None:
+    """Store the roles, the password and the origin of a user."""
+    connection.execute(
+        _CHANGE,
+        {
+            "user": user.number,
+            "new_roles": sorted(user.roles),
+            "new_hash": user.password_hash,
+            "declared": int(user.is_declared),
+        },
+    )
+
+
+def remove(connection: Connection, number: int) -> None:
+    """Delete a user; the sessions and the keys that the user has made go, too."""
+    connection.execute(_DELETE, {"user": number})
+
+
+def end_sessions(connection: Connection, number: int) -> None:
+    connection.execute(_END_SESSIONS, {"user": number})
+
+
+def has_other_admin(connection: Connection, number: int, realm: Realm) -> bool:
+    """Whether somebody else can administer, of those whom the same realm knows."""
+    rows = connection.execute(
+        select(users.c.roles).where(users.c.realm == realm, users.c.number != number)
+    )
+    return any(Role.ADMIN in row.roles for row in rows)
+
+
+def roles_of(names: Iterable[str]) -> frozenset[Role]:
+    """Read the roles that a row holds."""
+    return frozenset(Role(name) for name in names)
+
+
+def _user(row: Any) -> User:
+    return User(
+        number=row.number,
+        name=row.name,
+        realm=Realm(row.realm),
+        roles=roles_of(row.roles),
+        password_hash=row.password_hash,
+        is_declared=bool(row.is_declared),
+        created_at=row.created_at,
+    )

@@ -1,0 +1,122 @@
+"""The tokens of sessions: JSON Web Tokens (RFC 7519), signed with HMAC-SHA256."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+
+from scenarist.domain.errors import UnauthenticatedError
+from scenarist.domain.moments import as_text
+from scenarist.identity.secret_keys import SecretKeys
+
+_ISSUER = "scenarist"
+_ALGORITHM = "HS256"
+_LONGEST = 2048
+_OPTIONS: Any = {
+    "require": ["iss", "jti", "exp"],
+    # Compared with the clock of the server, which a test can move.
+    "verify_exp": False,
+    "verify_iat": False,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionToken:
+    """A new token, and what is kept of it.
+
+    Args:
+        id_hash: SHA-256 of the identifier within the token: a record of it does not make a token.
+    """
+
+    text: str
+    id_hash: str
+
+
+class TokenSigner:
+    """Makes and reads tokens. What they say of a user is only the name, for people who look.
+
+    Who the user is and which roles the user has is said by the record of the session.
+    """
+
+    def __init__(self, keys: SecretKeys, *, now: Callable[[], datetime]) -> None:
+        self._keys = keys
+        self._now = now
+        self._derived = dict(keys.derive("tokens"))
+
+    def make(self, name: str, expires_at: datetime) -> SessionToken:
+        if self._keys.is_renewed():
+            self._derived = dict(self._keys.derive("tokens"))
+        kid, key = next(iter(self._derived.items()))
+        session_id = secrets.token_urlsafe(24)
+        claims = {
+            "iss": _ISSUER,
+            "sub": name,
+            "jti": session_id,
+            "iat": int(self._now().timestamp()),
+            "exp": int(expires_at.timestamp()),
+        }
+        text = jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid})
+        return SessionToken(text=text, id_hash=_hash(session_id))
+
+    def read(self, token: str) -> str:
+        """Return the hash of the session's identifier.
+
+        Raises:
+            UnauthenticatedError: The token is none of this server, or its time is over.
+        """
+        claims = self._claims(token)
+        expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+        if expires_at <= self._now():
+            raise UnauthenticatedError(
+                f"the token expired at {as_text(expires_at)}; sign in again", code="token_expired"
+            )
+        return _hash(str(claims["jti"]))
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        if len(token) > _LONGEST:
+            raise _invalid("it is longer than any that this server makes")
+        try:
+            key = self._key(str(jwt.get_unverified_header(token).get("kid")))
+            claims: dict[str, Any] = jwt.decode(
+                token, key, algorithms=[_ALGORITHM], issuer=_ISSUER, options=_OPTIONS
+            )
+        except jwt.InvalidTokenError as error:
+            raise _invalid(_fault(error)) from None
+        if not isinstance(claims["exp"], int) or not 0 < claims["exp"] < 2**33:
+            raise _invalid("its time cannot be")
+        return claims
+
+    def _key(self, kid: str) -> bytes:
+        key = self._derived.get(kid)
+        if key is None and self._keys.is_renewed():
+            self._derived = dict(self._keys.derive("tokens"))
+            key = self._derived.get(kid)
+        if key is None:
+            raise _invalid("this server has no key of that name")
+        return key
+
+
+def _fault(error: jwt.InvalidTokenError) -> str:
+    match error:
+        case jwt.InvalidSignatureError():
+            return "its signature does not fit"
+        case jwt.InvalidAlgorithmError():
+            return f"it is not signed with {_ALGORITHM}"
+        case jwt.InvalidIssuerError():
+            return "another issuer has made it"
+        case jwt.MissingRequiredClaimError():
+            return f"it does not say its {error.claim}"
+        case _:
+            return "it is no token, or not all of one"
+
+
+def _invalid(fault: str) -> UnauthenticatedError:
+    return UnauthenticatedError(f"the token is refused: {fault}", code="token_invalid")
+
+
+def _hash(session_id: str) -> str:
+    return hashlib.sha256(session_id.encode()).hexdigest()

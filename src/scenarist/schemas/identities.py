@@ -1,0 +1,143 @@
+"""Signing in, users, keys of machines and the audit."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from scenarist.schemas.base import Request
+
+Roles = Annotated[
+    list[str],
+    Meta(
+        description="TAIPY_READER, TAIPY_EDITOR, TAIPY_EXECUTOR, TAIPY_ADMIN; what they allow adds "
+        "up.",
+        examples=[["TAIPY_EDITOR", "TAIPY_EXECUTOR"]],
+    ),
+]
+Username = Annotated[
+    str,
+    Meta(
+        description="1 to 128 letters (a to z, in any case), digits and . _ @ + -",
+        examples=["ines"],
+    ),
+]
+Password = Annotated[
+    str, Meta(description="8 to 1024 characters.", examples=["correct horse battery staple"])
+]
+
+
+class Login(Request, kw_only=True, frozen=True):
+    username: Username
+    password: Annotated[str, Meta(examples=["correct horse battery staple"])]
+
+
+class SignedIn(Struct, kw_only=True, frozen=True):
+    """The token goes into the header ``Authorization: Bearer TOKEN`` of each request."""
+
+    message: str
+    token: str
+    username: str
+    roles: list[str]
+    expires_at: Annotated[
+        datetime | None, Meta(description="null while authorization is off: nothing expires.")
+    ]
+
+
+class Me(Struct, kw_only=True, frozen=True):
+    """Who asks, as the server sees it."""
+
+    username: str
+    roles: list[str]
+    key_id: Annotated[str | None, Meta(description="The key that was shown, when it was one.")]
+
+
+class ChangePassword(Request, kw_only=True, frozen=True):
+    old_password: str
+    new_password: Password
+
+
+class User(Struct, kw_only=True, frozen=True):
+    username: str
+    roles: list[str]
+    realm: Annotated[
+        str, Meta(description="Who knows the password: `local`, or `ldap` for a directory.")
+    ]
+    is_declared: Annotated[
+        bool, Meta(description="Whether the configuration file declares the user.")
+    ]
+    has_password: Annotated[bool, Meta(description="Whether a password is kept here.")]
+    creation_date: datetime
+
+
+class OneUser(Struct, kw_only=True, frozen=True):
+    user: User
+
+
+class CreateUser(Request, kw_only=True, frozen=True):
+    username: Username
+    password: Password
+    roles: Roles
+
+
+class ChangeUser(Request, kw_only=True, frozen=True):
+    """What is not given stays. A new password ends all sessions of the user."""
+
+    roles: Roles | UnsetType = UNSET
+    password: Password | UnsetType = UNSET
+
+
+class UserCreated(Struct, kw_only=True, frozen=True):
+    message: str
+    user: User
+
+
+class Key(Struct, kw_only=True, frozen=True):
+    """A credential of a machine; its text is shown once, in the answer to its creation."""
+
+    id: str
+    name: str
+    roles: list[str]
+    made_by: str
+    creation_date: datetime
+    expires_at: datetime
+
+
+class OneKey(Struct, kw_only=True, frozen=True):
+    key: Key
+
+
+class CreateKey(Request, kw_only=True, frozen=True):
+    name: Annotated[
+        str,
+        Meta(description="1 to 128 printable characters; each key has its own.", examples=["ci"]),
+    ]
+    roles: Roles
+    expires_at: Annotated[
+        datetime | UnsetType,
+        Meta(description="In 90 days when left out; at most in 400, and with a time zone."),
+    ] = UNSET
+
+
+class KeyCreated(Struct, kw_only=True, frozen=True):
+    message: str
+    key: Key
+    token: Annotated[str, Meta(description="Goes into the header `Authorization: Bearer TOKEN`.")]
+
+
+class AuditEntry(Struct, kw_only=True, frozen=True):
+    """One change that somebody made, or one request that was refused."""
+
+    number: int
+    creation_date: datetime
+    actor: Annotated[str | None, Meta(description="null for somebody who is not known.")]
+    key_id: str | None
+    address: str
+    operation: Annotated[
+        str, Meta(description="As in the API description.", examples=["createSequence"])
+    ]
+    entity_id: Annotated[
+        str | None, Meta(description="What it was done to, where there is one such thing.")
+    ]
+    is_allowed: bool
+    reason: Annotated[str | None, Meta(description="Why it was refused.")]

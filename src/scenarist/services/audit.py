@@ -1,0 +1,59 @@
+"""Who did what, and what was refused."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from scenarist.db import audit as audit_rows
+from scenarist.db.engine import Database
+from scenarist.db.pages import Page
+from scenarist.domain.listings import AuditFilter, PageRequest
+from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.users import AuditEntry
+
+REFUSALS_AT_ONCE = 100
+REFUSALS_PER_SECOND = 10.0
+"""How many refusals are kept one by one; a flood of them must not fill the disk."""
+
+
+class AuditService:
+    """Reads the audit, and adds what was refused; what was done is added where it is done."""
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self.now = now
+        self._lock = threading.Lock()
+        self._room = float(REFUSALS_AT_ONCE)
+        self._counted_at = now()
+        self._passed_over = 0
+
+    def list_page(
+        self, actor: Actor, wanted: AuditFilter, request: PageRequest
+    ) -> Page[AuditEntry]:
+        actor.require(Permission.ADMINISTER)
+        return audit_rows.page(self._database.reader, wanted, request)
+
+    def add_refusal(self, entry: AuditEntry) -> None:
+        """Keep that somebody was refused, or only count it when there are too many to keep."""
+        passed_over = self._take_room()
+        if passed_over is None:
+            return
+        if passed_over:
+            more = f"; before it, {passed_over} refusals were too many to be kept"
+            entry = replace(entry, reason=f"{entry.reason}{more}")
+        self._database.write(lambda connection: audit_rows.add(connection, entry))
+
+    def _take_room(self) -> int | None:
+        """Return how many refusals were passed over before this one; None to pass it over, too."""
+        with self._lock:
+            now = self.now()
+            gone = max(0.0, (now - self._counted_at).total_seconds())
+            self._counted_at = now
+            self._room = min(float(REFUSALS_AT_ONCE), self._room + gone * REFUSALS_PER_SECOND)
+            if self._room < 1:
+                self._passed_over += 1
+                return None
+            self._room -= 1
+            passed_over, self._passed_over = self._passed_over, 0
+            return passed_over

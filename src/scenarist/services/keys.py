@@ -1,0 +1,168 @@
+"""What may be done with the keys of machines."""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from scenarist.db import audit
+from scenarist.db import keys as key_rows
+from scenarist.db.engine import Database
+from scenarist.db.pages import Page
+from scenarist.domain.errors import ConflictError, DeniedError, InvalidError, NotFoundError
+from scenarist.domain.identifiers import KeyId, new_uuid
+from scenarist.domain.listings import PageRequest
+from scenarist.domain.moments import as_text
+from scenarist.domain.permissions import Actor, Permission, Role, limited
+from scenarist.domain.users import Key, checked_roles
+from scenarist.services.authentication import hash_of_secret, text_of_key
+
+LONGEST_LIFE = timedelta(days=400)
+USUAL_LIFE = timedelta(days=90)
+
+Expect = Callable[[Key], None]
+"""A check of a key as it is, in the transaction that revokes it; raises to refuse."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewKey:
+    """A key with its text, which is not kept and cannot be shown again."""
+
+    key: Key
+    text: str
+
+
+class KeyService:
+    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def list_page(self, actor: Actor, request: PageRequest) -> Page[Key]:
+        actor.require(Permission.ADMINISTER)
+        return key_rows.page(self._database.reader, request)
+
+    def get(self, actor: Actor, key_id: str) -> Key:
+        actor.require(Permission.ADMINISTER)
+        return _found(self._database.reader, key_id)
+
+    def create(
+        self,
+        actor: Actor,
+        name: str,
+        roles: Iterable[str],
+        *,
+        expires_at: datetime | None = None,
+    ) -> NewKey:
+        """Make a key. It goes with the user who made it, and never may do more than that user.
+
+        A key that another key makes is that of the same user, and does not outlive the first.
+
+        Args:
+            expires_at: In 90 days when not given; at most in 400.
+
+        Raises:
+            InvalidError: The name, a role or the date cannot be.
+            DeniedError: A role gives more than those of the actor.
+            ConflictError: There is a key of that name.
+        """
+        actor.require(Permission.ADMINISTER)
+        wanted = _checked_roles(actor, roles)
+        now = self._now()
+        secret = secrets.token_urlsafe(32)
+        key = Key(
+            id=KeyId(f"KEY_{new_uuid(now)}"),
+            name=_checked_name(name),
+            roles=wanted,
+            secret_hash=hash_of_secret(secret),
+            made_by=actor.name,
+            maker_number=actor.user_number,
+            created_at=now,
+            expires_at=_checked_end(expires_at, now),
+        )
+
+        def work(connection: Connection) -> None:
+            taken = key_rows.find_id(connection, key.name)
+            if taken is not None:
+                raise ConflictError(
+                    f"there is a key named {key.name!r} already, {taken}; revoke it, or choose "
+                    "another name",
+                    code="key_exists",
+                )
+            maker = None if actor.key_id is None else key_rows.find(connection, actor.key_id)
+            if maker is not None and maker.key.expires_at < key.expires_at:
+                raise InvalidError(
+                    "a key cannot make one that outlives it; it expires at "
+                    f"{as_text(maker.key.expires_at)}",
+                    errors=[{"field": "expires_at", "message": "later than that of the maker"}],
+                )
+            key_rows.add(connection, key)
+            audit.add_done(connection, actor, key.id, now)
+
+        self._database.write(work)
+        return NewKey(key=key, text=text_of_key(key.id, secret))
+
+    def delete(self, actor: Actor, key_id: str, *, expect: Expect | None = None) -> None:
+        """Revoke a key: the next request with it is refused, on every server.
+
+        Raises:
+            NotFoundError: There is no such key.
+        """
+        actor.require(Permission.ADMINISTER)
+
+        def work(connection: Connection) -> None:
+            key = _found(connection, key_id)
+            if expect is not None:
+                expect(key)
+            key_rows.remove(connection, key.id)
+            audit.add_done(connection, actor, key.id, self._now())
+
+        self._database.write(work)
+
+    def delete_named(self, actor: Actor, name: str) -> None:
+        """Revoke the key of a name.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        actor.require(Permission.ADMINISTER)
+        key_id = key_rows.find_id(self._database.reader, name)
+        if key_id is None:
+            raise NotFoundError(f"there is no key named {name[:128]!r}")
+        self.delete(actor, key_id)
+
+
+def _found(connection: Connection, key_id: str) -> Key:
+    found = key_rows.find(connection, key_id)
+    if found is None:
+        raise NotFoundError(f"no key has the identifier {key_id}")
+    return found.key
+
+
+def _checked_roles(actor: Actor, roles: Iterable[str]) -> frozenset[Role]:
+    wanted = checked_roles(roles)
+    beyond = sorted(wanted - limited(wanted, actor.roles))
+    if beyond:
+        raise DeniedError(f"{actor.name} lacks the role {beyond[0]}, and cannot give it to a key")
+    return wanted
+
+
+def _checked_name(name: str) -> str:
+    if not 1 <= len(name) <= 128 or name != name.strip() or not name.isprintable():
+        fault = "a key's name has 1 to 128 printable characters and no blank at its start or end"
+        raise InvalidError(
+            f"{fault}; got {name[:128]!r}", errors=[{"field": "name", "message": fault}]
+        )
+    return name
+
+
+def _checked_end(expires_at: datetime | None, now: datetime) -> datetime:
+    end = now + USUAL_LIFE if expires_at is None else expires_at
+    if not now < end <= now + LONGEST_LIFE:
+        raise InvalidError(
+            f"a key expires after now and at most {LONGEST_LIFE.days} days from now, so not at "
+            f"{as_text(end)}",
+            errors=[{"field": "expires_at", "message": "past, or too far away"}],
+        )
+    return end

@@ -1,0 +1,304 @@
+"""Signing in with a name and a password, and out again."""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NoReturn, Protocol
+
+from sqlalchemy import Connection
+
+from scenarist.db import audit, tries
+from scenarist.db import sessions as session_rows
+from scenarist.db import users as user_rows
+from scenarist.db.engine import Database
+from scenarist.db.tries import Bound
+from scenarist.domain.errors import (
+    ConflictError,
+    InvalidError,
+    ThrottledError,
+    UnauthenticatedError,
+)
+from scenarist.domain.permissions import Actor, Identity, Origin
+from scenarist.domain.users import (
+    LONGEST_PASSWORD,
+    AuditEntry,
+    Realm,
+    User,
+    checked_password,
+    checked_user_name,
+)
+from scenarist.identity.passwords import Passwords
+from scenarist.identity.tokens import TokenSigner
+from scenarist.services.authentication import Authenticator, Kind
+
+TRIES_STRETCH = timedelta(minutes=5)
+TRIES_OF_USER_AT_ADDRESS = 5
+TRIES_OF_ADDRESS = 30
+TRIES_OF_USER = 100
+"""Failed tries within the stretch: of one name from one address, from one address with any names,
+and of one name from all addresses. The last is high, so that nobody is kept out by another."""
+
+
+class Directory(Protocol):
+    """Knows the passwords of users itself."""
+
+    def sign_in(self, name: str, password: str) -> Identity | None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignedIn:
+    name: str
+    roles: frozenset[str]
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Whose password it is: the record as it was then, and a better hash of the password."""
+
+    user: User
+    better_hash: str | None = None
+
+
+class SigningInService:
+    """Opens and ends sessions.
+
+    Args:
+        realm: Whose users sign in here; None for nobody's, when an issuer elsewhere does that.
+        directory: Asked about passwords instead of the records of users.
+        session_length: How long a session lasts.
+    """
+
+    def __init__(  # noqa: PLR0913 - all that signing in is made of
+        self,
+        database: Database,
+        authenticator: Authenticator,
+        signer: TokenSigner,
+        passwords: Passwords,
+        *,
+        now: Callable[[], datetime],
+        realm: Realm | None,
+        directory: Directory | None,
+        session_length: timedelta,
+    ) -> None:
+        self._database = database
+        self._authenticator = authenticator
+        self._signer = signer
+        self._passwords = passwords
+        self._now = now
+        self._realm = realm
+        self._directory = directory
+        self._session_length = session_length
+
+    def sign_in(self, name: str, password: str, origin: Origin) -> SignedIn:
+        """Open a session.
+
+        An unknown user, a user without a password and a wrong password look and take the same.
+
+        Raises:
+            UnauthenticatedError: The name or the password is wrong, or nobody signs in here.
+            ThrottledError: There were too many tries; says how long to wait.
+            UnavailableError: The directory cannot be asked.
+        """
+        if self._realm is None:
+            raise UnauthenticatedError(
+                "nobody signs in here with a password; send a token of the issuer",
+                code="sign_in_elsewhere",
+            )
+        plain = name.lower()
+        pair = self._take_try(plain, origin)
+        judged = self._judged(plain, password)
+        if judged is None:
+            self._refuse(plain, origin, "the name or the password is wrong")
+        return self._opened(judged, pair, origin)
+
+    def sign_out(self, actor: Actor, credential: str) -> None:
+        """End the session, here and on every server that shares the database.
+
+        Raises:
+            ConflictError: It is a key, which is revoked and not signed out.
+        """
+        verified = self._authenticator.verify(credential)
+        if verified.kind is Kind.KEY:
+            raise ConflictError(
+                "a key is not signed out; an administrator revokes it", code="key_not_signed_out"
+            )
+        now = self._now()
+
+        def work(connection: Connection) -> None:
+            if verified.kind is Kind.SESSION:
+                session_rows.end(connection, verified.id)
+            elif verified.expires_at is not None:
+                session_rows.revoke(connection, verified.id, verified.expires_at)
+            audit.add_done(connection, actor, None, now)
+
+        self._database.write(work)
+
+    def change_password(self, actor: Actor, old: str, new: str) -> None:
+        """Give oneself another password. All sessions of the user end, this one too.
+
+        Raises:
+            InvalidError: The new password cannot be.
+            UnauthenticatedError: The old password is wrong.
+            ThrottledError: There were too many tries.
+            ConflictError: The password is not kept here, or the configuration file has it.
+        """
+        checked_password(new)
+        origin = actor.origin or Origin("", "")
+        if self._realm is not Realm.LOCAL or actor.user_number is None or actor.key_id is not None:
+            raise ConflictError(
+                "there is no password here that could be changed", code="no_password_here"
+            )
+        pair = self._take_try(actor.name, origin)
+        judged = self._judged(actor.name, old)
+        if judged is None or judged.user.number != actor.user_number:
+            self._refuse(actor.name, origin, "the old password is wrong")
+        if judged.user.is_declared:
+            raise ConflictError(
+                "the password stands in the configuration file; have it changed there",
+                code="user_declared",
+            )
+        changed = replace(judged.user, password_hash=self._passwords.hash(new))
+
+        def work(connection: Connection) -> None:
+            tries.forget(connection, pair)
+            user_rows.change(connection, changed)
+            user_rows.end_sessions(connection, changed.number)
+            audit.add_done(connection, actor, None, self._now())
+
+        self._database.write(work)
+
+    def _take_try(self, name: str, origin: Origin) -> str:
+        """Count a try before it is judged; return under what those of this name here are."""
+        address = _counted_address(origin.address)
+        pair = f"{name[:128]} at {address}"
+        bounds = (
+            Bound(pair, TRIES_OF_USER_AT_ADDRESS),
+            Bound(f"at {address}", TRIES_OF_ADDRESS),
+            Bound(f"{name[:128]} anywhere", TRIES_OF_USER),
+        )
+        wait = self._database.write(
+            lambda connection: tries.take(
+                connection, bounds, stretch=TRIES_STRETCH, now=self._now()
+            )
+        )
+        if wait is not None:
+            seconds = max(1, int(wait.total_seconds()) + 1)
+            raise ThrottledError(
+                f"too many tries to sign in; wait {seconds} s", retry_seconds=seconds
+            )
+        return pair
+
+    def _judged(self, name: str, password: str) -> _Judged | None:
+        """Say whose password this is; None when the name or the password is wrong."""
+        tried = password[: LONGEST_PASSWORD + 1]
+        if self._directory is not None:
+            identity = self._directory.sign_in(name, tried)
+            return None if identity is None else self._from_directory(identity)
+        found = None
+        if _is_name(name):
+            found = user_rows.find(self._database.reader, name, Realm.LOCAL)
+        verdict = self._passwords.verify(None if found is None else found.password_hash, tried)
+        if found is None or not verdict.is_right:
+            return None
+        return _Judged(found, None if found.is_declared else verdict.better_hash)
+
+    def _from_directory(self, identity: Identity) -> _Judged | None:
+        if not _is_name(identity.name):
+            return None
+        user = User(
+            name=identity.name,
+            realm=Realm.LDAP,
+            roles=identity.roles,
+            password_hash=None,
+            is_declared=False,
+            created_at=self._now(),
+        )
+        return _Judged(user)
+
+    def _opened(self, judged: _Judged, pair: str, origin: Origin) -> SignedIn:
+        now = self._now()
+        expires_at = (now + self._session_length).replace(microsecond=0)
+        token = self._signer.make(judged.user.name, expires_at)
+
+        def work(connection: Connection) -> User:
+            user = _kept(connection, judged)
+            tries.forget(connection, pair)
+            session_rows.add(connection, token.id_hash, user.number, now=now, expires_at=expires_at)
+            actor = Actor(user.name, user.roles, origin=origin)
+            audit.add_done(connection, actor, None, now)
+            return user
+
+        user = self._database.write(work)
+        return SignedIn(
+            name=user.name,
+            roles=frozenset(user.roles),
+            token=token.text,
+            expires_at=expires_at,
+        )
+
+    def _refuse(self, name: str, origin: Origin, reason: str) -> NoReturn:
+        now = self._now()
+
+        def work(connection: Connection) -> None:
+            # A name that nobody has may be a password, typed into the wrong field.
+            is_known = _is_name(name) and any(
+                user_rows.find(connection, name, realm) is not None for realm in Realm
+            )
+            entry = AuditEntry(
+                created_at=now,
+                actor=name if is_known else None,
+                key_id=None,
+                address=origin.address,
+                operation=origin.operation,
+                entity_id=None,
+                is_allowed=False,
+                reason=reason,
+            )
+            audit.add(connection, entry)
+
+        self._database.write(work)
+        raise UnauthenticatedError(reason, code="sign_in_failed")
+
+
+def _kept(connection: Connection, judged: _Judged) -> User:
+    """Return the record of a user who has just shown the right password.
+
+    Raises:
+        UnauthenticatedError: The user was removed or changed in the meantime.
+    """
+    user = judged.user
+    found = user_rows.find(connection, user.name, user.realm)
+    if user.realm is Realm.LDAP:
+        if found is None:
+            return user_rows.add(connection, user)
+        kept = replace(found, roles=user.roles)
+    elif found == user:
+        kept = replace(found, password_hash=judged.better_hash or found.password_hash)
+    else:
+        raise UnauthenticatedError(
+            "the user was just changed; sign in again", code="sign_in_failed"
+        )
+    if kept != found:
+        user_rows.change(connection, kept)
+    return kept
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return checked_user_name(name) == name
+    except InvalidError:
+        return False
+
+
+def _counted_address(address: str) -> str:
+    """Return what an address counts as: of IPv6, somebody has at least 64 bits for oneself."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False))

@@ -1,0 +1,255 @@
+"""What may be done with users."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from msgspec import UNSET, UnsetType
+from sqlalchemy import Connection
+
+from scenarist.db import audit
+from scenarist.db import users as user_rows
+from scenarist.db.engine import Database
+from scenarist.db.pages import Page
+from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.listings import PageRequest
+from scenarist.domain.permissions import Actor, Permission, Role
+from scenarist.domain.users import (
+    Realm,
+    User,
+    checked_password,
+    checked_roles,
+    checked_user_name,
+)
+from scenarist.identity.passwords import Passwords
+
+Expect = Callable[[User], None]
+"""A check of a user as it is, in the transaction that changes it; raises to refuse."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UserChange:
+    """What shall be changed; what is not given stays."""
+
+    roles: Iterable[str] | UnsetType = UNSET
+    password: str | UnsetType = UNSET
+
+
+class UserService:
+    """Looks after the records of users.
+
+    Args:
+        realm: Whose users they are; those of a directory are there once they have signed in.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        *,
+        now: Callable[[], datetime],
+        realm: Realm = Realm.LOCAL,
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._now = now
+        self._realm = realm
+
+    def list_page(self, actor: Actor, request: PageRequest) -> Page[User]:
+        actor.require(Permission.ADMINISTER)
+        return user_rows.page(self._database.reader, self._realm, request)
+
+    def get(self, actor: Actor, name: str) -> User:
+        actor.require(Permission.ADMINISTER)
+        return self._found(self._database.reader, name)
+
+    def create(self, actor: Actor, name: str, password: str, roles: Iterable[str]) -> User:
+        """Create a user, who can sign in from now on.
+
+        Raises:
+            InvalidError: The name, the password or a role cannot be.
+            ConflictError: There is a user of that name, or a directory has the users.
+        """
+        actor.require(Permission.ADMINISTER)
+        if self._realm is not Realm.LOCAL:
+            raise ConflictError(
+                "the directory has the users; add them there", code="users_elsewhere"
+            )
+        user = User(
+            name=checked_user_name(name),
+            realm=Realm.LOCAL,
+            roles=checked_roles(roles),
+            password_hash=self._passwords.hash(checked_password(password)),
+            is_declared=False,
+            created_at=self._now(),
+        )
+
+        def work(connection: Connection) -> User:
+            if user_rows.find(connection, user.name, Realm.LOCAL) is not None:
+                raise ConflictError(
+                    f"there is a user {user.name} already; change that one, or choose another name",
+                    code="user_exists",
+                )
+            audit.add_done(connection, actor, user.name, user.created_at)
+            return user_rows.add(connection, user)
+
+        return self._database.write(work)
+
+    def change(
+        self, actor: Actor, name: str, change: UserChange, *, expect: Expect | None = None
+    ) -> User:
+        """Give a user other roles or another password; a new password ends all sessions.
+
+        Roles count from the next request on, in sessions and keys that there are.
+
+        Raises:
+            NotFoundError: There is no such user.
+            InvalidError: The password or a role cannot be.
+            ConflictError: What shall change stands elsewhere, or nobody could administer any more.
+        """
+        actor.require(Permission.ADMINISTER)
+        roles = None if change.roles is UNSET else checked_roles(change.roles)
+        password_hash = None
+        if change.password is not UNSET:
+            password_hash = self._passwords.hash(checked_password(change.password))
+
+        def work(connection: Connection) -> User:
+            user = self._found(connection, name)
+            if expect is not None:
+                expect(user)
+            changed = _changed(user, roles, password_hash)
+            if Role.ADMIN not in changed.roles:
+                _keep_an_admin(connection, user)
+            user_rows.change(connection, changed)
+            if password_hash is not None:
+                user_rows.end_sessions(connection, user.number)
+            audit.add_done(connection, actor, user.name, self._now())
+            return changed
+
+        return self._database.write(work)
+
+    def delete(self, actor: Actor, name: str, *, expect: Expect | None = None) -> None:
+        """Delete a user; the sessions end, and the keys that the user has made go, too.
+
+        Raises:
+            NotFoundError: There is no such user.
+            ConflictError: The configuration file declares the user, or nobody could administer
+                any more.
+        """
+        actor.require(Permission.ADMINISTER)
+
+        def work(connection: Connection) -> None:
+            user = self._found(connection, name)
+            if expect is not None:
+                expect(user)
+            if user.is_declared:
+                raise ConflictError(
+                    f"the configuration file declares {user.name}; take the user out there",
+                    code="user_declared",
+                )
+            _keep_an_admin(connection, user)
+            user_rows.remove(connection, user.number)
+            audit.add_done(connection, actor, user.name, self._now())
+
+        self._database.write(work)
+
+    def declare(
+        self, actor: Actor, roles: Mapping[str, Iterable[str]], passwords: Mapping[str, str]
+    ) -> None:
+        """Make the users of the configuration file those that it declares, and no other.
+
+        Args:
+            roles: By name.
+            passwords: Hashes by name; without one, a password that is kept here stands.
+        """
+        actor.require(Permission.ADMINISTER)
+        wanted = {
+            checked_user_name(name): (checked_roles(roles.get(name, ())), passwords.get(name))
+            for name in {*roles, *passwords}
+        }
+
+        def work(connection: Connection) -> None:
+            for former in user_rows.declared(connection):
+                if former.name not in wanted:
+                    user_rows.remove(connection, former.number)
+                    audit.add_done(connection, actor, former.name, self._now())
+            for name, (its_roles, password_hash) in sorted(wanted.items()):
+                if self._declare(connection, name, its_roles, password_hash):
+                    audit.add_done(connection, actor, name, self._now())
+
+        self._database.write(work)
+
+    def _declare(
+        self,
+        connection: Connection,
+        name: str,
+        roles: frozenset[Role],
+        password_hash: str | None,
+    ) -> bool:
+        """Store a declared user; return whether anything changed."""
+        found = user_rows.find(connection, name, Realm.LOCAL)
+        if found is None:
+            user = User(
+                name=name,
+                realm=Realm.LOCAL,
+                roles=roles,
+                password_hash=password_hash,
+                is_declared=True,
+                created_at=self._now(),
+            )
+            user_rows.add(connection, user)
+            return True
+        kept = password_hash or found.password_hash
+        user = replace(found, roles=roles, password_hash=kept, is_declared=True)
+        if user == found:
+            return False
+        user_rows.change(connection, user)
+        if kept != found.password_hash:
+            user_rows.end_sessions(connection, user.number)
+        return True
+
+    def _found(self, connection: Connection, name: str) -> User:
+        found = user_rows.find(connection, name.lower(), self._realm)
+        if found is None:
+            raise NotFoundError(f"there is no user {name[:128]!r}")
+        return found
+
+
+def _changed(user: User, roles: frozenset[Role] | None, password_hash: str | None) -> User:
+    if roles is not None and roles != user.roles and user.realm is not Realm.LOCAL:
+        raise ConflictError(
+            f"the groups of {user.name} in the directory say the roles; change them there",
+            code="user_elsewhere",
+        )
+    if roles is not None and roles != user.roles and user.is_declared:
+        raise ConflictError(
+            f"the configuration file says the roles of {user.name}; change them there",
+            code="user_declared",
+        )
+    if password_hash is not None and user.realm is not Realm.LOCAL:
+        raise ConflictError(
+            f"the directory has the password of {user.name}; change it there",
+            code="user_elsewhere",
+        )
+    return replace(
+        user,
+        roles=user.roles if roles is None else roles,
+        password_hash=password_hash or user.password_hash,
+    )
+
+
+def _keep_an_admin(connection: Connection, user: User) -> None:
+    """Refuse to take away the last administrator.
+
+    Raises:
+        ConflictError: No other user could look after users, keys and roles.
+    """
+    if (
+        user.realm is Realm.LOCAL
+        and Role.ADMIN in user.roles
+        and not user_rows.has_other_admin(connection, user.number, user.realm)
+    ):
+        raise ConflictError(
+            f"{user.name} is the last user with {Role.ADMIN}; give that role to another one first",
+            code="last_admin",
+        )
