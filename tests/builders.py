@@ -24,7 +24,10 @@ from scenarist.domain.identifiers import (
     new_uuid,
 )
 from scenarist.domain.vocabulary import Scope
+from scenarist.identity.sealing import Seal
+from scenarist.identity.secret_keys import SecretKeys
 
+SEAL = Seal(SecretKeys(["a secret key for tests only"]))
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 from litestar import Litestar
@@ -26,10 +25,12 @@ from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
+from scenarist.domain.secrets import referenced
 from scenarist.door import Door, open_listener
 from scenarist.executors.base import Deliver, Executor, JobRequest
 from scenarist.executors.local import LocalExecutor
 from scenarist.folders import lock, prepare_file, prepare_folder
+from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.bundle import Services
@@ -130,6 +131,7 @@ def open_server(
         InvalidError: A setting cannot work.
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
+    _keep_secrets(application)
     folder = storage_folder(settings)
     prepare_folder(folder, "storage folder")
     with ExitStack() as stack:
@@ -152,7 +154,7 @@ def open_server(
             )
             stack.callback(orchestrator.stop)
             orchestrator.start(executor)
-            _send_webhooks(stack, database, settings, now)
+            _send_webhooks(stack, database, settings, authorization.seal, now)
         else:
             orchestrator.attach(make_executor(orchestrator.deliver))
         yield Server(
@@ -295,7 +297,10 @@ def _services(  # noqa: PLR0913 - all that services are made of
         ),
         jobs=JobService(database, canceller, now=now),
         subscribers=SubscriberService(
-            database, now=now, may_be_private=settings.webhook_private_addresses
+            database,
+            now=now,
+            may_be_private=settings.webhook_private_addresses,
+            seal=authorization.seal.close,
         ),
         changes=ChangeService(database),
         news=_news(database),
@@ -306,6 +311,13 @@ def _services(  # noqa: PLR0913 - all that services are made of
         keys=authorization.keys,
         audit=authorization.audit,
     )
+
+
+def _keep_secrets(application: Application) -> None:
+    """Keep the secrets of data nodes in the environment, where their records refer to them."""
+    for node in application.registry.data_nodes.values():
+        _, values = referenced(node.id, node.properties)
+        os.environ.update(resolve(values))
 
 
 def _gate(settings: Settings, authorization: Authorization) -> Gate:
@@ -321,9 +333,13 @@ def _news(database: Database) -> News:
 
 
 def _send_webhooks(
-    stack: ExitStack, database: Database, settings: Settings, now: Callable[[], datetime]
+    stack: ExitStack,
+    database: Database,
+    settings: Settings,
+    seal: Seal,
+    now: Callable[[], datetime],
 ) -> None:
-    sender = Sender(now=now, may_be_private=settings.webhook_private_addresses)
+    sender = Sender(now=now, may_be_private=settings.webhook_private_addresses, unseal=seal.open)
     dispatcher = Dispatcher(database, sender, now=now)
     database.on_commit(dispatcher.wake)
     stack.callback(dispatcher.stop)

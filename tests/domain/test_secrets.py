@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenarist.domain.secrets import masked
+from scenarist.domain.secrets import masked, referenced
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,48 @@ def test_secrets_are_found_at_any_depth() -> None:
 )
 def test_a_password_in_a_url_is_masked(url: str, shown: str) -> None:
     assert masked({"endpoint": url}) == {"endpoint": shown}
+
+
+def test_a_secret_is_stored_as_a_reference_to_a_variable_that_holds_it() -> None:
+    stored, values = referenced("orders", {"db_password": "sesame", "db_host": "db.example.com"})
+
+    assert stored == {
+        "db_password": "ENV[SCENARIST_DATANODE_orders_db_password]",
+        "db_host": "db.example.com",
+    }
+    assert values == {"SCENARIST_DATANODE_orders_db_password": "sesame"}
+
+
+def test_a_reference_of_the_author_stays_as_it_is() -> None:
+    properties = {"db_password": "ENV[ORDERS_PASSWORD]"}
+
+    assert referenced("orders", properties) == (properties, {})
+
+
+def test_secrets_within_tables_lists_and_addresses_are_found() -> None:
+    stored, values = referenced(
+        "orders",
+        {
+            "credentials": {"user": "keeper", "pin": 1234},
+            "hosts": ["https://keeper:sesame@db.example.com", "https://db.example.com"],
+        },
+    )
+
+    assert stored == {
+        "credentials": {
+            "user": "ENV[SCENARIST_DATANODE_orders_credentials_user]",
+            "pin": "ENV[SCENARIST_DATANODE_orders_credentials_pin]:int",
+        },
+        "hosts": ["ENV[SCENARIST_DATANODE_orders_hosts_0]", "https://db.example.com"],
+    }
+    assert values == {
+        "SCENARIST_DATANODE_orders_credentials_user": "keeper",
+        "SCENARIST_DATANODE_orders_credentials_pin": "1234",
+        "SCENARIST_DATANODE_orders_hosts_0": "https://keeper:sesame@db.example.com",
+    }
+
+
+def test_nothing_else_becomes_a_variable() -> None:
+    properties = {"default_path": "a.csv", "has_header": True, "db_password": None}
+
+    assert referenced("orders", properties) == (properties, {})

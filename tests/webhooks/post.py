@@ -1,10 +1,11 @@
 """A world with subscribers, and a dispatcher whose steps a test takes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from builders import Clock, Draft
+from builders import SEAL, Clock, Draft
 from orchestrator.world import World
 from scenarist.domain.entities import Submission, Subscriber
 from scenarist.domain.identifiers import SequenceId
@@ -28,13 +29,15 @@ class Post:
     def __init__(self, world: World, clock: Clock) -> None:
         self.world = world
         self.clock = clock
-        self.subscribers = SubscriberService(world.database, now=clock, may_be_private=True)
+        self.subscribers = SubscriberService(
+            world.database, now=clock, may_be_private=True, seal=SEAL.close
+        )
         self.scenario_id, self.first, self.second = world.database.write(_make)
         self.new_dispatcher()
 
     def new_dispatcher(self, *, launch: Launch = at_once) -> None:
         """Start over, as a new server on the same database would."""
-        sender = Sender(now=self.clock, may_be_private=True)
+        sender = Sender(now=self.clock, may_be_private=True, unseal=SEAL.open)
         self.dispatcher = Dispatcher(self.world.database, sender, now=self.clock, launch=launch)
         self.dispatcher.recover()
         self.world.database.on_commit(self.dispatcher.wake)
@@ -46,7 +49,9 @@ class Post:
         return self.subscribers.create(ANYONE, kind, entity_id, url=receiver.url)
 
     def shown(self, subscriber: Subscriber) -> Subscriber:
-        return self.subscribers.get(ANYONE, EntityType.SEQUENCE, self.first, subscriber.id)
+        """Return the record of a subscriber, with its secret unsealed."""
+        found = self.subscribers.get(ANYONE, EntityType.SEQUENCE, self.first, subscriber.id)
+        return replace(found, secret=SEAL.open(found.secret))
 
     def delete(self, subscriber: Subscriber) -> None:
         self.subscribers.delete(ANYONE, EntityType.SEQUENCE, self.first, subscriber.id)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from standardwebhooks.webhooks import Webhook
 
+from builders import SEAL
 from scenarist.db import events as event_rows
 from scenarist.domain.vocabulary import Kind
 from scenarist.webhooks.dispatcher import DELAYS, Dispatcher
@@ -336,7 +337,7 @@ def test_more_transactions_than_are_read_at_a_time_are_all_told(
 def test_stopping_does_not_wait_for_a_slow_receiver(post: Post, receiver: Receiver) -> None:
     receiver.is_open.clear()
     post.subscribe(receiver)
-    sender = Sender(now=post.clock, may_be_private=True, total_seconds=3600)
+    sender = Sender(now=post.clock, may_be_private=True, unseal=SEAL.open, total_seconds=3600)
     dispatcher = Dispatcher(post.world.database, sender, now=post.clock)
     post.world.database.on_commit(dispatcher.wake)
     dispatcher.start()

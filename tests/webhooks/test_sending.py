@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from builders import NOON
+from builders import NOON, SEAL
 from scenarist.db.deliveries import Delivery
 from scenarist.domain.identifiers import SubscriberId
 from scenarist.webhooks.sending import Answer, Attempt, Sender
@@ -24,7 +24,12 @@ FOR_EVER = 3600.0
 
 
 def a_sender(*, may_be_private: bool = True, **seconds: float) -> Sender:
-    return Sender(now=lambda: datetime.now(UTC), may_be_private=may_be_private, **seconds)
+    return Sender(
+        now=lambda: datetime.now(UTC),
+        may_be_private=may_be_private,
+        unseal=SEAL.open,
+        **seconds,
+    )
 
 
 def a_delivery(url: str) -> Delivery:

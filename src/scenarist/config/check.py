@@ -2,31 +2,31 @@
 
 import keyword
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from scenarist.config.check_authentication import authentication_findings
 from scenarist.config.check_scenarios import scenario_findings
+from scenarist.config.check_sections import (
+    environment_findings,
+    number_findings,
+    values_of,
+    word_findings,
+)
 from scenarist.config.check_storages import data_node_findings
 from scenarist.config.declarations import Declarations
 from scenarist.config.drafts import Problem
 from scenarist.config.entries import (
-    AuthenticationConfig,
-    CoreConfig,
     DataNodeConfig,
     JobConfig,
     TaskConfig,
 )
 from scenarist.config.functions import import_fault
-from scenarist.config.values import as_int, iter_environment_faults, resolve
-from scenarist.domain.errors import InvalidError
-from scenarist.domain.permissions import Role
 
 Findings = Iterator[tuple[str, str]]
 """Keys of one entry, each with what is wrong there and how to mend it."""
 
 _RESERVED = ("CYCLE", "SCENARIO", "SEQUENCE", "TASK", "DATANODE")
-_PROTOCOLS = ("none", "local", "taipy", "ldap", "oidc")
 _JOB_MODES = ("development", "standalone", "cluster")
 
 
@@ -44,29 +44,29 @@ def find_problems(declarations: Declarations) -> list[Problem]:
 
 
 def _all_findings(declarations: Declarations) -> Iterator[tuple[str, Findings]]:
-    yield "TAIPY", _environment_findings(declarations.global_app)
-    yield "SCENARIST", _environment_findings(declarations.settings)
-    yield "CORE", _environment_findings(_values_of(declarations.core))
+    yield "TAIPY", environment_findings(declarations.global_app)
+    yield "SCENARIST", environment_findings(declarations.settings)
+    yield "CORE", environment_findings(values_of(declarations.core))
     yield "JOB", _job_findings(declarations.jobs)
-    yield "AUTHENTICATION", _authentication_findings(declarations.authentication)
+    yield "AUTHENTICATION", authentication_findings(declarations.authentication)
     owners: dict[str, str] = {}
     for node in declarations.data_nodes.values():
         place = f"DATA_NODE.{node.id}"
         yield place, _id_findings(node.id, owners, place)
         yield place, data_node_findings(node)
-        yield place, _environment_findings(node.properties)
+        yield place, environment_findings(node.properties)
         yield place, _plain_findings(node.properties, besides="default_data")
     for task in declarations.tasks.values():
         place = f"TASK.{task.id}"
         yield place, _id_findings(task.id, owners, place)
         yield place, _task_findings(task)
-        yield place, _environment_findings(task.properties)
+        yield place, environment_findings(task.properties)
         yield place, _plain_findings(task.properties)
     for scenario in declarations.scenarios.values():
         place = f"SCENARIO.{scenario.id}"
         yield place, _id_findings(scenario.id, owners, place)
         yield place, scenario_findings(scenario)
-        yield place, _environment_findings(scenario.properties)
+        yield place, environment_findings(scenario.properties)
         yield place, _plain_findings(scenario.properties)
 
 
@@ -111,35 +111,9 @@ def _repeated(nodes: tuple[DataNodeConfig, ...]) -> list[str]:
 
 
 def _job_findings(jobs: JobConfig) -> Findings:
-    yield from _environment_findings(_values_of(jobs))
-    yield from _word_findings("mode", jobs.mode, _JOB_MODES)
-    yield from _number_findings("max_nb_of_workers", jobs.max_nb_of_workers)
-
-
-def _authentication_findings(authentication: AuthenticationConfig) -> Findings:
-    yield from _environment_findings(_values_of(authentication))
-    yield from _word_findings("protocol", authentication.protocol, _PROTOCOLS)
-    yield from _number_findings("auth_session_duration", authentication.auth_session_duration)
-    for key in ("roles", "passwords"):
-        if not isinstance(getattr(authentication, key), Mapping | None):
-            yield key, f"is not a table; write it as [AUTHENTICATION.{key}]"
-    if isinstance(authentication.roles, Mapping):
-        for user, roles in authentication.roles.items():
-            yield from _role_findings(f"roles.{user}", roles)
-
-
-def _role_findings(key: str, roles: object) -> Findings:
-    if not isinstance(roles, list):
-        yield key, f"{roles!r} is not a list of roles; write it in brackets"
-        return
-    for role in roles:
-        yield from _word_findings(key, role, tuple(Role))
-
-
-def _environment_findings(values: Mapping[str, Any]) -> Findings:
-    for key, value in values.items():
-        for fault in iter_environment_faults(value):
-            yield key, fault
+    yield from environment_findings(values_of(jobs))
+    yield from word_findings("mode", jobs.mode, _JOB_MODES)
+    yield from number_findings("max_nb_of_workers", jobs.max_nb_of_workers)
 
 
 def _plain_findings(values: Mapping[str, Any], besides: str = "") -> Findings:
@@ -162,28 +136,3 @@ def _is_plain(value: object) -> bool:
             return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
         case _:
             return False
-
-
-def _values_of(section: JobConfig | CoreConfig | AuthenticationConfig) -> dict[str, Any]:
-    names = (item.name for item in fields(section) if item.name != "properties")
-    return {name: getattr(section, name) for name in names} | dict(section.properties)
-
-
-def _word_findings(key: str, value: object, words: tuple[str, ...]) -> Findings:
-    # A variable that is not set is found with all other references to the environment.
-    if value is None or any(iter_environment_faults(value)):
-        return
-    if resolve(value) not in words:
-        yield key, f"{value!r} is not known here; use one of {', '.join(words)}"
-
-
-def _number_findings(key: str, value: object) -> Findings:
-    if value is None or any(iter_environment_faults(value)):
-        return
-    try:
-        number = as_int(resolve(value))
-    except InvalidError as error:
-        yield key, error.message
-        return
-    if number < 1:
-        yield key, f"{number} is too small; give 1 or more"

@@ -373,6 +373,8 @@ def _ending(code: int) -> str:
 
 def _worker_environment(search_path: Sequence[str]) -> dict[str, str]:
     environment = dict(os.environ)
+    # The functions of tasks have no use for the key that signs tokens.
+    environment.pop("SCENARIST_SECRET_KEY", None)
     folders = [*search_path, *filter(None, [environment.get("PYTHONPATH")])]
     if folders:
         environment["PYTHONPATH"] = os.pathsep.join(folders)

@@ -20,6 +20,7 @@ from scenarist.domain.environment import resolve
 from scenarist.domain.errors import NotFoundError
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
 from scenarist.domain.permissions import Actor
+from scenarist.domain.secrets import referenced
 from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
 from scenarist.storage.base import Target, Written
@@ -107,6 +108,7 @@ class Making:
 
     def data_node(self, config: DataNodeConfig) -> DataNodeId:
         plain = {name: value for name, value in config.properties.items() if name != "default_data"}
+        stored, _ = referenced(config.id, plain)
         node = DataNode(
             id=ids.data_node_id(config.id, new_uuid(self.now)),
             config_id=config.id,
@@ -114,7 +116,7 @@ class Making:
             storage_type=config.storage_type,
             owner_id=self.owners.get(config.scope),
             parent_ids=(),
-            properties=plain,
+            properties=stored,
             validity=config.validity_period,
             last_edit_id=None,
             last_edited_at=None,

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from secrets import token_bytes
 
@@ -31,11 +32,18 @@ class SubscriberService:
 
     Args:
         may_be_private: Whether messages may go to addresses that are not on the public Internet.
+        seal: Makes of a secret what the database may hold.
     """
 
     def __init__(
-        self, database: Database, *, now: Callable[[], datetime], may_be_private: bool
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime],
+        may_be_private: bool,
+        seal: Callable[[str], str],
     ) -> None:
+        self._seal = seal
         self._database = database
         self._now = now
         self._may_be_private = may_be_private
@@ -80,7 +88,8 @@ class SubscriberService:
                     "have; delete one first",
                     code="subscribers_limit",
                 )
-            subscriber_rows.add(connection, subscriber)
+            sealed = replace(subscriber, secret=self._seal(subscriber.secret))
+            subscriber_rows.add(connection, sealed)
             event_rows.add(connection, [_event(Change.CREATED, subscriber.id, actor)], now)
             audit.add_done(connection, actor, subscriber.id, now)
 

@@ -12,6 +12,7 @@ import httpcore
 import httpx
 
 from scenarist.db.deliveries import Delivery
+from scenarist.domain.errors import UnavailableError
 from scenarist.webhooks.addresses import CheckedBackend, ForbiddenAddressError
 from scenarist.webhooks.signing import sign
 
@@ -42,6 +43,7 @@ class Sender:
 
     Args:
         may_be_private: Whether messages may go to addresses that are not on the public Internet.
+        unseal: Gives back the secret that a record holds.
         connect_seconds: How long one address has to take up a connection.
         total_seconds: How long an attempt may take, however busy the receiver keeps it.
     """
@@ -51,11 +53,13 @@ class Sender:
         *,
         now: Callable[[], datetime],
         may_be_private: bool,
+        unseal: Callable[[str], str],
         connect_seconds: float = 5.0,
         total_seconds: float = 15.0,
     ) -> None:
         self._now = now
         self._may_be_private = may_be_private
+        self._unseal = unseal
         self._connect_seconds = connect_seconds
         self._total_seconds = total_seconds
         self._gate = threading.Lock()
@@ -63,6 +67,10 @@ class Sender:
         self._context: ssl.SSLContext | None = None
 
     def send(self, delivery: Delivery) -> Attempt:
+        try:
+            secret = self._unseal(delivery.secret)
+        except UnavailableError as error:
+            return Attempt(delivery, Answer.NOTHING, error.message)
         backend = CheckedBackend(may_be_private=self._may_be_private)
         end = threading.Timer(self._total_seconds, backend.cut)
         end.daemon = True
@@ -70,7 +78,7 @@ class Sender:
             self._open.add(backend)
         end.start()
         try:
-            return _attempt(delivery, self._post(delivery, backend))
+            return _attempt(delivery, self._post(delivery, secret, backend))
         except Exception as error:  # noqa: BLE001 - whatever a receiver can do to a connection
             fault = self._slow if backend.is_cut else self._fault(error)
             return Attempt(delivery, Answer.NOTHING, fault)
@@ -87,7 +95,7 @@ class Sender:
         for backend in backends:
             backend.cut()
 
-    def _post(self, delivery: Delivery, backend: CheckedBackend) -> int:
+    def _post(self, delivery: Delivery, secret: str, backend: CheckedBackend) -> int:
         url = httpx.URL(delivery.url)
         body = delivery.body.encode()
         seconds = int(self._now().timestamp())
@@ -112,7 +120,7 @@ class Sender:
                     (b"content-length", str(len(body))),
                     (b"webhook-id", delivery.id),
                     (b"webhook-timestamp", str(seconds)),
-                    (b"webhook-signature", sign(delivery.secret, delivery.id, seconds, body)),
+                    (b"webhook-signature", sign(secret, delivery.id, seconds, body)),
                 ],
                 content=body,
                 extensions={"timeout": waits},

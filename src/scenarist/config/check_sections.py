@@ -1,0 +1,43 @@
+"""What is wrong with single values of the documented sections."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from scenarist.config.entries import AuthenticationConfig, CoreConfig, JobConfig
+from scenarist.config.values import as_int, iter_environment_faults, resolve
+from scenarist.domain.errors import InvalidError
+
+Findings = Iterator[tuple[str, str]]
+"""Keys of one entry, each with what is wrong there and how to mend it."""
+
+
+def environment_findings(values: Mapping[str, Any]) -> Findings:
+    for key, value in values.items():
+        for fault in iter_environment_faults(value):
+            yield key, fault
+
+
+def values_of(section: JobConfig | CoreConfig | AuthenticationConfig) -> dict[str, Any]:
+    names = (item.name for item in fields(section) if item.name != "properties")
+    return {name: getattr(section, name) for name in names} | dict(section.properties)
+
+
+def word_findings(key: str, value: object, words: tuple[str, ...]) -> Findings:
+    # A variable that is not set is found with all other references to the environment.
+    if value is None or any(iter_environment_faults(value)):
+        return
+    if resolve(value) not in words:
+        yield key, f"{value!r} is not known here; use one of {', '.join(words)}"
+
+
+def number_findings(key: str, value: object) -> Findings:
+    if value is None or any(iter_environment_faults(value)):
+        return
+    try:
+        number = as_int(resolve(value))
+    except InvalidError as error:
+        yield key, error.message
+        return
+    if number < 1:
+        yield key, f"{number} is too small; give 1 or more"
