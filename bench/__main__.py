@@ -6,7 +6,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import measure_jobs, measure_lists, measure_processes, measure_requests
+from bench import (
+    measure_authorization,
+    measure_jobs,
+    measure_lists,
+    measure_processes,
+    measure_requests,
+)
 from bench.report import Row, failed, report, write_results
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -27,6 +33,9 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
 
     return {
         "S1": lambda folder: requests.measure_get(folder, rounds=rounds, seconds=size(5, 1)),
+        "AUTH": lambda folder: measure_authorization.measure_token(
+            folder, rounds=size(7, 1), seconds=size(4, 1)
+        ),
         "S2": lambda folder: requests.measure_pages(
             folder, rounds=size(25, 3), many=size(100_000, 5_000)
         ),

@@ -57,6 +57,7 @@ class Server:
         environment: Mapping[str, str],
         address: str | None = None,
         core: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._log = folder / "server.log"
         with self._log.open("wb") as log, pinned(core):
@@ -70,7 +71,9 @@ class Server:
             )
         try:
             self.address = address or self._logged_address()
-            self.http = httpx.Client(base_url=f"{self.address}/api/v1", timeout=_PATIENCE_SECONDS)
+            self.http = httpx.Client(
+                base_url=f"{self.address}/api/v1", timeout=_PATIENCE_SECONDS, headers=headers
+            )
             self._wait_for_answer()
         except BaseException:
             self.kill()
@@ -157,8 +160,18 @@ def _kill_all(family: Sequence[psutil.Process]) -> None:
     psutil.wait_procs(family, 10)
 
 
-def scenarist(folder: Path, *, core: int | None = None) -> Server:
-    """Start Scenarist with two workers and its database in the folder."""
+def scenarist(
+    folder: Path,
+    *,
+    core: int | None = None,
+    options: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Server:
+    """Start Scenarist with two workers and its database in the folder.
+
+    Args:
+        headers: What each request of the returned server's own client brings along.
+    """
     return Server(
         [
             sys.executable,
@@ -171,10 +184,12 @@ def scenarist(folder: Path, *, core: int | None = None) -> Server:
             "--log-format=json",
             f"--database=sqlite:///{folder}/scenarist.db",
             f"--storage={folder}/data",
+            *options,
         ],
         folder,
         environment={},
         core=core,
+        headers=headers,
     )
 
 

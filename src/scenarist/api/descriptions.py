@@ -1,6 +1,7 @@
 """What the API description says of answers that many paths share."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from litestar.datastructures import ResponseHeader
@@ -23,6 +24,7 @@ PROBLEMS = {
 """What each status of a problem means."""
 
 
+@cache
 def camel_case(name: str) -> str:
     """Name an operation after the function behind it: ``list_sequences`` is ``listSequences``."""
     first, *others = name.split("_")

@@ -103,17 +103,21 @@ class Database:
             self._opened.append(connection)
         return connection
 
-    def generation(self) -> int:
-        """Return a number that changes whenever anybody commits, as this thread's reader sees it.
+    def look(self, statement: str) -> Any:
+        """Return the value that a plain statement asks for, as this thread's reader sees it.
 
-        Two are compared only within one thread. Costs a hundredth of a request.
+        For what each request asks: on the driver itself, at an eighth of what SQLAlchemy's way
+        costs.
+
+        Raises:
+            UnavailableError: The database is in trouble.
         """
         driver: Any = self.reader.connection.driver_connection
         try:
-            (number,) = driver.execute("PRAGMA data_version").fetchone()
+            (value,) = driver.execute(statement).fetchone()
         except sqlite3.OperationalError as error:
             raise _trouble(error) from error
-        return int(number)
+        return value
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run work that writes, and commit it with a full sync before returning.

@@ -72,6 +72,10 @@ def end(connection: Connection, id_hash: str) -> None:
     connection.execute(_DELETE, {"id": id_hash})
 
 
+def end_all(connection: Connection) -> None:
+    connection.execute(delete(sessions))
+
+
 def revoke(connection: Connection, digest: str, expires_at: datetime) -> None:
     """Remember that a token from elsewhere is signed out; once more changes nothing."""
     if not is_revoked(connection, digest):

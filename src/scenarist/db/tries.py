@@ -10,6 +10,11 @@ from scenarist.db.tables import tries
 _FIND = select(tries).where(tries.c.who == bindparam("key"))
 _INSERT = insert(tries)
 _COUNT = update(tries).where(tries.c.who == bindparam("key")).values(tally=tries.c.tally + 1)
+_GIVE_BACK = (
+    update(tries)
+    .where(tries.c.who == bindparam("key"), tries.c.tally > 0)
+    .values(tally=tries.c.tally - 1)
+)
 _DELETE = delete(tries).where(tries.c.who == bindparam("key"))
 _FORGET = delete(tries).where(tries.c.since <= bindparam("before"))
 
@@ -43,6 +48,12 @@ def take(
     return None
 
 
+def give_back(connection: Connection, bounds: tuple[Bound, ...]) -> None:
+    """Count a try no more, as one that succeeded."""
+    for bound in bounds:
+        connection.execute(_GIVE_BACK, {"key": bound.who})
+
+
 def forget(connection: Connection, who: str) -> None:
-    """Start anew, as after a try that succeeded."""
+    """Start anew."""
     connection.execute(_DELETE, {"key": who})

@@ -14,6 +14,7 @@ from scenarist.domain.users import Realm, User
 
 _KEYS = {CREATION_DATE: users.c.created_at, NAME: users.c.name}
 _FIND = select(users).where(users.c.name == bindparam("name"), users.c.realm == bindparam("realm"))
+_IS_THERE = select(users.c.number).where(users.c.number == bindparam("user"))
 _INSERT = insert(users).returning(users.c.number)
 _DELETE = delete(users).where(users.c.number == bindparam("user"))
 _CHANGE = (
@@ -31,6 +32,10 @@ _END_SESSIONS = delete(sessions).where(sessions.c.user_number == bindparam("user
 def find(connection: Connection, name: str, realm: Realm) -> User | None:
     row = connection.execute(_FIND, {"name": name, "realm": realm}).first()
     return None if row is None else _user(row)
+
+
+def is_there(connection: Connection, number: int) -> bool:
+    return connection.execute(_IS_THERE, {"user": number}).first() is not None
 
 
 def page(connection: Connection, realm: Realm, request: PageRequest) -> Page[User]:
@@ -81,9 +86,11 @@ def end_sessions(connection: Connection, number: int) -> None:
 
 
 def has_other_admin(connection: Connection, number: int, realm: Realm) -> bool:
-    """Whether somebody else can administer, of those whom the same realm knows."""
+    """Whether somebody else can sign in with a password kept here, and administer."""
     rows = connection.execute(
-        select(users.c.roles).where(users.c.realm == realm, users.c.number != number)
+        select(users.c.roles).where(
+            users.c.realm == realm, users.c.number != number, users.c.password_hash.is_not(None)
+        )
     )
     return any(Role.ADMIN in row.roles for row in rows)
 

@@ -19,7 +19,15 @@ from scenarist.db.tables.entities import (
     tasks,
 )
 from scenarist.db.tables.events import deliveries, event_readers, events, subscribers
-from scenarist.db.tables.identities import audit, keys, revoked_tokens, sessions, tries, users
+from scenarist.db.tables.identities import (
+    audit,
+    credential_changes,
+    keys,
+    revoked_tokens,
+    sessions,
+    tries,
+    users,
+)
 from scenarist.db.tables.jobs import (
     job_holds,
     job_inputs,
@@ -31,6 +39,7 @@ from scenarist.db.tables.jobs import (
 
 __all__ = [
     "audit",
+    "credential_changes",
     "cycles",
     "data_nodes",
     "deliveries",

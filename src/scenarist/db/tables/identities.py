@@ -86,6 +86,15 @@ tries = Table(
     Index("ix_tries_since", "since"),
 )
 
+# One row: how often something was changed that makes a credential good no more. The migrations add
+# the triggers that count it.
+credential_changes = Table(
+    "credential_changes",
+    metadata,
+    Column("number", Count, nullable=False),
+    PrimaryKeyConstraint("number"),
+)
+
 # The migrations add triggers: a row can be neither changed nor deleted.
 audit = Table(
     "audit",

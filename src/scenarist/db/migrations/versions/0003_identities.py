@@ -6,6 +6,14 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
+_CHANGES = (
+    ("users", "UPDATE"),
+    ("users", "DELETE"),
+    ("sessions", "DELETE"),
+    ("keys", "UPDATE"),
+    ("keys", "DELETE"),
+    ("revoked_tokens", "INSERT"),
+)
 _COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -13,6 +21,7 @@ def upgrade() -> None:
     _add_users()
     _add_credentials()
     _add_audit()
+    _count_changes()
 
 
 def _add_users() -> None:
@@ -117,6 +126,29 @@ def _add_audit() -> None:
         postgresql_where=sa.text("is_allowed = 0"),
     )
     _keep_audit()
+
+
+def _count_changes() -> None:
+    """Count what may make a credential good no more, whoever changes it."""
+    op.create_table(
+        "credential_changes",
+        sa.Column("number", _COUNT, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_credential_changes")),
+    )
+    op.execute("INSERT INTO credential_changes (number) VALUES (0)")
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    count = "UPDATE credential_changes SET number = number + 1"
+    if not is_sqlite:
+        op.execute(
+            "CREATE FUNCTION count_credential_changes() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {count}; RETURN NULL; END $$"
+        )
+    for table, verb in _CHANGES:
+        trigger = f"CREATE TRIGGER {table}_{verb.lower()}_counts AFTER {verb} ON {table} "
+        if is_sqlite:
+            op.execute(f"{trigger} BEGIN {count}; END")
+        else:
+            op.execute(f"{trigger} FOR EACH STATEMENT EXECUTE FUNCTION count_credential_changes()")
 
 
 def _keep_audit() -> None:
