@@ -1,4 +1,4 @@
-"""The tests that docs/reliability.md names are there."""
+"""The tests that docs/reliability.md and docs/security.md name are there."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "reliability.md").read_text()
+PAGE = "".join((ROOT / "docs" / name).read_text() for name in ("reliability.md", "security.md"))
 
 
 @pytest.mark.parametrize("file", sorted(set(re.findall(r"`(tests/[\w/]+\.py)`", PAGE))))

@@ -10,7 +10,9 @@ from schemathesis.engine import Status, StopReason, from_schema
 from schemathesis.engine.events import EngineFinished, FatalError, NonFatalError, ScenarioFinished
 from schemathesis.engine.run import PhaseName
 
+from scenarist import administration
 from servers import StartedServer
+from signed_in import bearer, settings_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -38,6 +40,7 @@ BEYOND_A_SCHEMA = {
     "writeDataNode": "the value fits the storage",
     "appendToDataNode": "the value fits the storage",
     "uploadDataNode": "the file is one of the storage",
+    "createKey": "the key expires within 400 days",
 }
 # Parameters whose words only the server knows.
 OPAQUE = {"cursor", "sort", "where", "after", "Last-Event-ID"}
@@ -69,8 +72,10 @@ CONFIGURATION: dict[str, Any] = {
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[StartedServer]:
-    """A server with a scenario, and jobs that have run."""
-    with StartedServer(tmp_path) as started:
+    """A server with a scenario, and jobs that have run, that asks who asks."""
+    _, key = administration.create_key(settings_in(tmp_path), "schemathesis", ["admin"], days=1)
+    with StartedServer(tmp_path, options=["--auth=local"]) as started:
+        started.http.headers.update(bearer(key))
         started.submit(started.create("chain")["sequences"]["half"]["id"])
         yield started
 
@@ -96,8 +101,14 @@ def test_what_is_served_is_what_is_described(server: StartedServer) -> None:
 
 
 def api_of(server: StartedServer) -> Any:
-    config = schemathesis.Config.from_dict(CONFIGURATION)
-    api = schemathesis.openapi.from_url(f"{server.address}/schema/openapi.json", config=config)
+    header = server.http.headers["Authorization"]
+    scheme = {"bearer": header.removeprefix("Bearer ")}
+    config = schemathesis.Config.from_dict(
+        {**CONFIGURATION, "auth": {"openapi": {"bearer": scheme}}}
+    )
+    api = schemathesis.openapi.from_url(
+        f"{server.address}/schema/openapi.json", config=config, headers={"Authorization": header}
+    )
 
     @api.hook
     def map_case(context: Any, case: Any) -> Any:

@@ -5,25 +5,26 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from scenarist.domain.permissions import Role
+from scenarist.domain.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from scenarist.schemas.base import Request
 
 Roles = Annotated[
     list[str],
     Meta(
-        description="TAIPY_READER, TAIPY_EDITOR, TAIPY_EXECUTOR, TAIPY_ADMIN; what they allow adds "
-        "up.",
+        description="What they allow adds up.",
         examples=[["TAIPY_EDITOR", "TAIPY_EXECUTOR"]],
+        extra_json_schema={"items": {"type": "string", "enum": list(Role)}},
     ),
 ]
-Username = Annotated[
+Username = Annotated[str, Meta(description="In any case of its letters.", examples=["ines"])]
+Password = Annotated[
     str,
     Meta(
-        description="1 to 128 letters (a to z, in any case), digits and . _ @ + -",
-        examples=["ines"],
+        min_length=SHORTEST_PASSWORD,
+        max_length=LONGEST_PASSWORD,
+        examples=["correct horse battery staple"],
     ),
-]
-Password = Annotated[
-    str, Meta(description="8 to 1024 characters.", examples=["correct horse battery staple"])
 ]
 
 
@@ -75,7 +76,9 @@ class OneUser(Struct, kw_only=True, frozen=True):
 
 
 class CreateUser(Request, kw_only=True, frozen=True):
-    username: Username
+    username: Annotated[
+        Username, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._@+-]*$", min_length=1, max_length=128)
+    ]
     password: Password
     roles: Roles
 
@@ -110,7 +113,12 @@ class OneKey(Struct, kw_only=True, frozen=True):
 class CreateKey(Request, kw_only=True, frozen=True):
     name: Annotated[
         str,
-        Meta(description="1 to 128 printable characters; each key has its own.", examples=["ci"]),
+        Meta(
+            description="Printable characters; each key has its own.",
+            examples=["ci"],
+            min_length=1,
+            max_length=128,
+        ),
     ]
     roles: Roles
     expires_at: Annotated[
