@@ -1,0 +1,204 @@
+"""Sign-in against an LDAP directory, such as OpenLDAP or Active Directory."""
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Collection, Mapping
+from contextlib import closing, suppress
+from typing import Any
+
+import structlog
+
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.permissions import Identity, Role, roles_of_groups
+from scenarist.identity.ldap_connections import Entry, Line, load_ldap3, server_of
+
+DEFAULT_USER_FILTER = "(|(uid={name})(sAMAccountName={name}))"
+
+_REFUSALS = {
+    "invalidCredentials",
+    "inappropriateAuthentication",  # the entry has no password
+    "insufficientAccessRights",
+    "noSuchObject",
+    "constraintViolation",  # too many wrong passwords
+    "unwillingToPerform",  # the account is locked
+}
+_NAME_LENGTH = 128
+_NAMING = re.compile(r"\(\s*([A-Za-z][\w.;-]*)\s*=\s*\{name\}\s*\)")
+_PAIR = re.compile(r"\s*([A-Za-z\d][\w.-]*)\s*=((?:\\.|[^\\,+])*)([,+]|$)", re.DOTALL)
+_ESCAPE = re.compile(r"((?:\\[0-9a-fA-F]{2})+)|\\(.)", re.DOTALL)
+
+_log = structlog.get_logger(__name__)
+
+
+class LdapDirectory:
+    """Asks an LDAP directory whether a password is somebody's, and what groups that person is in.
+
+    Each sign-in has a connection of its own, on which the service account looks for the person,
+    the person's entry shows the password, and the service account looks for the groups. Referrals
+    are not followed. An object may be used from several threads.
+
+    Args:
+        server: ``ldaps://host[:port]``, or ``ldap://host[:port]``, where StartTLS secures the
+            connection before anything is said. Only on this machine (loopback) is a server asked
+            in the clear, and not even there when *ca_file* is given.
+        roles: By a group's DN or its plain ``cn``, in upper or lower case. Where others than
+            administrators may create groups, only the DN says which group is meant.
+        bind_dn: The service account; without one, whatever anybody may read is searched.
+        user_filter: Has ``{name}`` where the name belongs, once at least as in ``(uid={name})``:
+            the attribute that is so compared is where the name of the Identity comes from.
+        ca_file: Holds the certificates (PEM) that are trusted instead of the system's.
+        timeout_seconds: For connecting to each address of the host, and for each whole answer.
+
+    Raises:
+        InvalidError: An argument cannot be right, or the extra ``ldap`` is not installed.
+    """
+
+    def __init__(  # noqa: PLR0913 - one parameter for each setting
+        self,
+        *,
+        server: str,
+        base_dn: str,
+        roles: Mapping[str, Collection[Role]],
+        bind_dn: str | None = None,
+        bind_password: str | None = None,
+        user_filter: str = DEFAULT_USER_FILTER,
+        ca_file: str | None = None,
+        timeout_seconds: float = 5.0,
+    ) -> None:
+        if bool(bind_dn) != bool(bind_password):
+            raise InvalidError(
+                "bind_dn and bind_password go together; give both, or neither to ask anonymously"
+            )
+        if not timeout_seconds > 0:
+            raise InvalidError("timeout_seconds must be more than 0, such as 5")
+        if _normal_dn(base_dn) is None:
+            raise InvalidError(
+                f"base_dn {base_dn!r} is no DN; write the DN under which people and groups are,"
+                " such as 'dc=example,dc=com'"
+            )
+        self._ldap3 = load_ldap3()
+        self._server = server_of(server, base_dn, ca_file, timeout_seconds)
+        self._user_filter = user_filter
+        self._naming = _naming_attributes(self._ldap3, user_filter)
+        self._service = bind_dn or None
+        self._service_password = (bind_password or "").encode()
+        self._roles: dict[str, set[Role]] = {}
+        for group, granted in roles.items():
+            self._roles.setdefault(_normal_dn(group) or _normal(group), set()).update(granted)
+
+    def sign_in(self, name: str, password: str) -> Identity | None:
+        """Return who somebody is; None when the name or the password is wrong, whichever it is.
+
+        For an unknown name as many questions are asked as for a wrong password.
+
+        Raises:
+            UnavailableError: The directory cannot be asked; trying again later may help.
+        """
+        # With an empty password, the directory would let anybody in as nobody (RFC 4513, 5.1.2).
+        if not password or not name.strip() or not name.isprintable() or len(name) > _NAME_LENGTH:
+            return None
+        try:
+            # As it was typed: few directories prepare what they compare it with (RFC 4013).
+            shown = password.encode()
+        except UnicodeEncodeError:
+            return None
+        with closing(Line(self._ldap3, self._server)) as line:
+            self._become_the_service(line)
+            entry, canonical = self._find_person(line, name)
+            stranger = f"cn={secrets.token_hex(16)},{self._server.base_dn}"
+            said = line.bind(entry["dn"] if entry else stranger, shown)
+            if said != "success" and said not in _REFUSALS:
+                raise line.unavailable(f"it judges no password: {said}")
+            if entry is None or said != "success":
+                return None
+            self._become_the_service(line)
+            groups = self._groups_of(line, entry, canonical)
+        return Identity(name=canonical.lower(), roles=roles_of_groups(groups, self._roles))
+
+    def _become_the_service(self, line: Line) -> None:
+        said = line.bind(self._service, self._service_password)
+        if said != "success":
+            who = self._service or "anybody without an account"
+            raise line.unavailable(f"it does not let in {who}: {said}")
+
+    def _find_person(self, line: Line, typed: str) -> tuple[Entry | None, str]:
+        """Return the one entry of a name, and the name as the directory writes it.
+
+        Of several names in an entry the one that was typed counts: otherwise, somebody who may
+        add a name to an entry could become whoever has that name.
+        """
+        wish = self._user_filter.replace("{name}", _escaped(typed))
+        attributes = list(dict.fromkeys([*self._naming, "uid", "memberOf"]))
+        entries, is_all = line.search(wish, attributes, limit=2)
+        names = [name for entry in entries for key in self._naming for name in _values(entry, key)]
+        matching = [name for name in names if _folded(name) == _folded(typed)]
+        if len(entries) == 1 and is_all and (matching or len(names) == 1):
+            return entries[0], (matching or names)[0]
+        if entries:
+            _log.warning("ldap name is unclear", name=typed, dns=[entry["dn"] for entry in entries])
+        return None, typed
+
+    def _groups_of(self, line: Line, entry: Entry, name: str) -> set[str]:
+        dn = _escaped(entry["dn"])
+        wish = f"(member={dn})(uniqueMember={dn})"
+        uids = _values(entry, "uid")
+        if name in uids or len(uids) == 1:
+            wish += f"(memberUid={_escaped(name if name in uids else uids[0])})"
+        entries, is_all = line.search(f"(|{wish})", ["cn"])
+        if not is_all:
+            _log.warning("ldap groups are too many", name=name, found=len(entries))
+        groups = {_normal(cn) for group in entries for cn in _values(group, "cn")}
+        for group_dn in (*_values(entry, "memberOf"), *(group["dn"] for group in entries)):
+            normal = _normal_dn(group_dn) or ""
+            groups.add(normal)
+            if cn := re.match(r"cn=([^,+]*)", normal):
+                groups.add(cn[1])
+        return groups
+
+
+def _naming_attributes(ldap3: Any, user_filter: str) -> list[str]:
+    """Return the attributes that a filter compares with the name."""
+    whole = user_filter.replace("{name}", "name")
+    with suppress(ldap3.core.exceptions.LDAPExceptionError):
+        ldap3.operation.search.parse_filter(whole, None, False, False, None, False)
+        if naming := list(dict.fromkeys(_NAMING.findall(user_filter))):
+            return naming
+    raise InvalidError(
+        f"user_filter {user_filter!r} finds nobody by name; write one in which {{name}} stands"
+        " for the name, such as '(&(objectClass=person)(uid={name}))'"
+    )
+
+
+def _values(entry: Entry, attribute: str) -> list[str]:
+    return [raw.decode(errors="replace") for raw in entry["raw_attributes"].get(attribute) or ()]
+
+
+def _escaped(value: str) -> str:
+    """Write a value for a filter (RFC 4515): all but plain letters and digits as their bytes."""
+    octets = re.sub(rb"[^A-Za-z0-9]", lambda found: b"\\%02x" % ord(found[0]), value.encode())
+    return octets.decode()
+
+
+def _normal_dn(dn: str) -> str | None:
+    """Write a DN (RFC 4514) so that equal ones are the same text; None for what is no DN."""
+    pairs = list(_PAIR.finditer(dn))
+    if not pairs or "".join(pair[0] for pair in pairs) != dn:
+        return None
+    return "".join(
+        f"{attribute.lower()}={_normal(_ESCAPE.sub(_unescaped, value))}{end}"
+        for attribute, value, end in map(re.Match.groups, pairs)
+    )
+
+
+def _normal(value: str) -> str:
+    """Write a value of a DN, or a plain cn, which looks like no DN then, whatever it holds."""
+    return re.sub(r"[\\,+=]", lambda found: f"\\{ord(found[0]):02x}", _folded(value))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return found[2] or bytes.fromhex(found[1].replace("\\", "")).decode(errors="replace")
+
+
+def _folded(value: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
