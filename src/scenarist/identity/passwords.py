@@ -47,7 +47,7 @@ class Passwords:
         """
         try:
             self._hasher.verify(password_hash or self._nobodys, password)
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return Verdict(is_right=False)
         if password_hash is None:
             return Verdict(is_right=False)

@@ -18,13 +18,10 @@ class Seal:
 
     def __init__(self, keys: SecretKeys) -> None:
         self._keys = keys
-        self._boxes = _boxes(keys)
 
     def close(self, text: str) -> str:
-        if self._keys.is_renewed():
-            self._boxes = _boxes(self._keys)
-        name, box = next(iter(self._boxes.items()))
-        return f"{_PREFIX}{name}:{box.encrypt(text.encode()).decode()}"
+        name, key = next(iter(self._keys.derive("secrets").items()))
+        return f"{_PREFIX}{name}:{_box(key).encrypt(text.encode()).decode()}"
 
     def open(self, sealed: str) -> str:
         """Return what was sealed; a text from before there were seals is returned as it is.
@@ -35,10 +32,8 @@ class Seal:
         if not sealed.startswith(_PREFIX):
             return sealed
         name, _, text = sealed.removeprefix(_PREFIX).partition(":")
-        if name not in self._boxes and self._keys.is_renewed():
-            self._boxes = _boxes(self._keys)
         try:
-            return self._boxes[name].decrypt(text.encode()).decode()
+            return _box(self._keys.derive("secrets")[name]).decrypt(text.encode()).decode()
         except (KeyError, InvalidToken):
             raise UnavailableError(
                 f"the secret key {name} with which this was sealed is missing; put it back into "
@@ -46,5 +41,5 @@ class Seal:
             ) from None
 
 
-def _boxes(keys: SecretKeys) -> dict[str, Fernet]:
-    return {name: Fernet(urlsafe_b64encode(key)) for name, key in keys.derive("secrets")}
+def _box(key: bytes) -> Fernet:
+    return Fernet(urlsafe_b64encode(key))

@@ -7,7 +7,9 @@ key of its own, derived with HKDF (RFC 5869), so that none tells anything of ano
 import os
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -19,18 +21,32 @@ SHORTEST = 16
 """Characters of a key that is given; one that is made has 43."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Keys that were read together, and what was derived from them so far."""
+
+    texts: tuple[str, ...]
+    read_at: tuple[int, int] | None
+    derived: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
+
+
 class SecretKeys:
     """One or more keys, the newest first: that one is used, the others still open and verify.
 
     Args:
         texts: Each at least 16 characters long; the longer and the more random, the better.
-        file: Where they come from, to be read again when a key is met that is not known.
+        file: Where they come from, to be read again whenever it has changed.
+        read_at: What `_changed_at` said of the file before it was read.
     """
 
-    def __init__(self, texts: Sequence[str], file: Path | None = None) -> None:
+    def __init__(
+        self,
+        texts: Sequence[str],
+        file: Path | None = None,
+        read_at: tuple[int, int] | None = None,
+    ) -> None:
         self._file = file
-        self._read_at = _changed_at(file)
-        self._texts = _checked(texts)
+        self._found = _Found(_checked(texts), read_at)
 
     @classmethod
     def given(cls, text: str) -> "SecretKeys":
@@ -51,27 +67,34 @@ class SecretKeys:
         """
         try:
             _make(file, new_key())
-            return cls(_read(file), file)
+            # Before the file is read: a change in between is then seen later.
+            read_at = _changed_at(file)
+            return cls(_read(file), file, read_at)
         except OSError as error:
             raise UnavailableError(
                 f"the file of secret keys {file} cannot be used: {error.strerror}"
             ) from error
 
-    def derive(self, use: str) -> "list[tuple[str, bytes]]":
-        """Return for each key, the newest first, its public name and 32 bytes for one use."""
-        return [(_name(text), _derived(text, use)) for text in self._texts]
+    def derive(self, use: str) -> Mapping[str, bytes]:
+        """Return 32 bytes for one use, by the public name of each key; the newest comes first.
 
-    def is_renewed(self) -> bool:
-        """Read the file again when it has changed; return whether it had."""
+        A change of the file is seen at once, by every use and from every thread.
+        """
+        self._read_again()
+        found = self._found
+        derived = found.derived.get(use)
+        if derived is None:
+            derived = {_name(text): _derived(text, use) for text in found.texts}
+            found.derived[use] = derived
+        return derived
+
+    def _read_again(self) -> None:
         changed_at = _changed_at(self._file)
-        if self._file is None or changed_at == self._read_at:
-            return False
-        try:
-            self._texts = _checked(_read(self._file))
-        except (OSError, InvalidError):
-            return False  # in the middle of a change; what was read before still holds
-        self._read_at = changed_at
-        return True
+        if self._file is None or changed_at == self._found.read_at:
+            return
+        # In the middle of a change, what was read before still holds.
+        with suppress(OSError, InvalidError):
+            self._found = _Found(_checked(_read(self._file)), changed_at)
 
 
 def new_key() -> str:
@@ -98,12 +121,16 @@ def keep_newest(file: Path) -> None:
 
 def _replace(file: Path, change: Callable[[list[str]], list[str]]) -> None:
     """Write a file anew, all at once: who reads it finds the old or the new."""
-    part = file.with_name(f"{file.name}.{os.getpid()}")
+    part = _part_of(file)
     try:
-        _make(part, "\n".join(change(_read(file))))
+        owner = file.stat()
+        _write(part, "\n".join(change(_read(file))))
+        # Whoever rotates may be somebody else than the server, which must read the file.
+        os.chown(part, owner.st_uid, owner.st_gid)
         part.replace(file)
         _sync(file.parent)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise UnavailableError(
             f"the file of secret keys {file} cannot be written: {error.strerror}"
         ) from error
@@ -111,15 +138,11 @@ def _replace(file: Path, change: Callable[[list[str]], list[str]]) -> None:
 
 def _make(file: Path, text: str) -> None:
     """Write a new file that its owner alone can read; leave one that is there."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     if file.exists():
         return
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    part = _part_of(file)
     try:
-        with os.fdopen(descriptor, "w") as opened:
-            opened.write(text + "\n")
-            opened.flush()
-            os.fsync(opened.fileno())
+        _write(part, text)
         try:
             # Unlike a rename, a link does not replace what another server has made meanwhile.
             os.link(part, file)
@@ -127,7 +150,20 @@ def _make(file: Path, text: str) -> None:
             return
         _sync(file.parent)
     finally:
-        part.unlink()
+        part.unlink(missing_ok=True)
+
+
+def _part_of(file: Path) -> Path:
+    """Return the name of a file to be; nobody else has it, not even from before a crash."""
+    return file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+
+
+def _write(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(text + "\n")
+        opened.flush()
+        os.fsync(opened.fileno())
 
 
 def _sync(folder: Path) -> None:
@@ -139,7 +175,10 @@ def _sync(folder: Path) -> None:
 
 
 def _read(file: Path) -> list[str]:
-    return file.read_text().split()
+    try:
+        return file.read_text().split()
+    except UnicodeDecodeError:
+        raise InvalidError(f"the file of secret keys {file} holds no text") from None
 
 
 def _changed_at(file: Path | None) -> tuple[int, int] | None:
@@ -162,7 +201,7 @@ def _checked(texts: Sequence[str]) -> tuple[str, ...]:
 
 def _derived(text: str, use: str) -> bytes:
     hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"scenarist {use}".encode())
-    return hkdf.derive(text.encode())
+    return hkdf.derive(text.encode(errors="surrogateescape"))
 
 
 def _name(text: str) -> str:

@@ -45,12 +45,9 @@ class TokenSigner:
     def __init__(self, keys: SecretKeys, *, now: Callable[[], datetime]) -> None:
         self._keys = keys
         self._now = now
-        self._derived = dict(keys.derive("tokens"))
 
     def make(self, name: str, expires_at: datetime) -> SessionToken:
-        if self._keys.is_renewed():
-            self._derived = dict(self._keys.derive("tokens"))
-        kid, key = next(iter(self._derived.items()))
+        kid, key = next(iter(self._keys.derive("tokens").items()))
         session_id = secrets.token_urlsafe(24)
         claims = {
             "iss": _ISSUER,
@@ -91,10 +88,7 @@ class TokenSigner:
         return claims
 
     def _key(self, kid: str) -> bytes:
-        key = self._derived.get(kid)
-        if key is None and self._keys.is_renewed():
-            self._derived = dict(self._keys.derive("tokens"))
-            key = self._derived.get(kid)
+        key = self._keys.derive("tokens").get(kid)
         if key is None:
             raise _invalid("this server has no key of that name")
         return key

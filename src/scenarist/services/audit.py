@@ -8,6 +8,7 @@ from datetime import datetime
 from scenarist.db import audit as audit_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
+from scenarist.domain.errors import UnavailableError
 from scenarist.domain.listings import AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.users import AuditEntry
@@ -35,14 +36,24 @@ class AuditService:
         return audit_rows.page(self._database.reader, wanted, request)
 
     def add_refusal(self, entry: AuditEntry) -> None:
-        """Keep that somebody was refused, or only count it when there are too many to keep."""
+        """Keep that somebody was refused, or only count it when there are too many to keep.
+
+        Raises:
+            UnavailableError: The database takes nothing; it is counted.
+        """
         passed_over = self._take_room()
         if passed_over is None:
             return
+        kept = entry
         if passed_over:
             more = f"; before it, {passed_over} refusals were too many to be kept"
-            entry = replace(entry, reason=f"{entry.reason}{more}")
-        self._database.write(lambda connection: audit_rows.add(connection, entry))
+            kept = replace(entry, reason=f"{entry.reason}{more}")
+        try:
+            self._database.write(lambda connection: audit_rows.add(connection, kept))
+        except UnavailableError:
+            with self._lock:
+                self._passed_over += passed_over + 1
+            raise
 
     def _take_room(self) -> int | None:
         """Return how many refusals were passed over before this one; None to pass it over, too."""

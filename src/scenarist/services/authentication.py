@@ -10,6 +10,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from scenarist.db import credentials as credential_rows
 from scenarist.db import keys as key_rows
 from scenarist.db import sessions as session_rows
 from scenarist.db.engine import Database
@@ -23,7 +24,7 @@ from scenarist.identity.tokens import TokenSigner
 KEY_PREFIX = "scn_"
 """How the text of a key begins, so that people and scanners of secrets know it."""
 
-_TRUSTED = timedelta(minutes=5)
+_TRUSTED = timedelta(minutes=1)
 """How long an issuer is believed about a token before its keys are asked again."""
 
 _KNOWN_LIMIT = 10_000
@@ -83,7 +84,7 @@ class _Known:
 
 
 class Authenticator:
-    """Remembers who showed a credential, and looks again whenever anything was committed.
+    """Remembers who showed a credential, and looks again whenever any credential lost something.
 
     So a session that is ended, a key that is revoked and a role that is taken away are seen by the
     next request, on every server that shares the database, and a request in between costs next to
@@ -121,7 +122,7 @@ class Authenticator:
         known = self._known.get(credential)
         if known is None:
             return None
-        generation = self._database.generation()
+        generation = credential_rows.generation(self._database)
         if known.ends_at <= self._now():
             del self._known[credential]
             return None
@@ -160,7 +161,7 @@ class Authenticator:
             UnauthenticatedError: It is good no more; says why.
         """
         # Read first: what is committed after this is looked at by the next request.
-        generation = self._database.generation()
+        generation = credential_rows.generation(self._database)
         self._known.pop(credential, None)
         actor, ends_at = self._look(self._database.reader, verified)
         if ends_at <= self._now():

@@ -9,9 +9,16 @@ from sqlalchemy import Connection
 
 from scenarist.db import audit
 from scenarist.db import keys as key_rows
+from scenarist.db import users as user_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
-from scenarist.domain.errors import ConflictError, DeniedError, InvalidError, NotFoundError
+from scenarist.domain.errors import (
+    ConflictError,
+    DeniedError,
+    InvalidError,
+    NotFoundError,
+    UnauthenticatedError,
+)
 from scenarist.domain.identifiers import KeyId, new_uuid
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.moments import as_text
@@ -90,13 +97,7 @@ class KeyService:
                     "another name",
                     code="key_exists",
                 )
-            maker = None if actor.key_id is None else key_rows.find(connection, actor.key_id)
-            if maker is not None and maker.key.expires_at < key.expires_at:
-                raise InvalidError(
-                    "a key cannot make one that outlives it; it expires at "
-                    f"{as_text(maker.key.expires_at)}",
-                    errors=[{"field": "expires_at", "message": "later than that of the maker"}],
-                )
+            _check_maker(connection, actor, key.expires_at)
             key_rows.add(connection, key)
             audit.add_done(connection, actor, key.id, now)
 
@@ -133,6 +134,28 @@ class KeyService:
         self.delete(actor, key_id)
 
 
+def _check_maker(connection: Connection, actor: Actor, expires_at: datetime) -> None:
+    """Refuse what the maker cannot give, as it is in this transaction.
+
+    Raises:
+        UnauthenticatedError: The user or the key that asks is not there any more.
+        InvalidError: The key that asks would be outlived.
+    """
+    if actor.user_number is not None and not user_rows.is_there(connection, actor.user_number):
+        raise UnauthenticatedError("the user was just removed")
+    if actor.key_id is None:
+        return
+    maker = key_rows.find(connection, actor.key_id)
+    if maker is None:
+        raise UnauthenticatedError("the key was just revoked", code="key_invalid")
+    if maker.key.expires_at < expires_at:
+        raise InvalidError(
+            "a key cannot make one that outlives it; it expires at "
+            f"{as_text(maker.key.expires_at)}",
+            errors=[{"field": "expires_at", "message": "later than that of the maker"}],
+        )
+
+
 def _found(connection: Connection, key_id: str) -> Key:
     found = key_rows.find(connection, key_id)
     if found is None:
@@ -160,9 +183,10 @@ def _checked_name(name: str) -> str:
 def _checked_end(expires_at: datetime | None, now: datetime) -> datetime:
     end = now + USUAL_LIFE if expires_at is None else expires_at
     if not now < end <= now + LONGEST_LIFE:
+        # The moment itself is not repeated: in UTC, it may lie beyond what can be written.
         raise InvalidError(
-            f"a key expires after now and at most {LONGEST_LIFE.days} days from now, so not at "
-            f"{as_text(end)}",
+            f"a key expires after now and at most {LONGEST_LIFE.days} days from now, so by "
+            f"{as_text(now + LONGEST_LIFE)}",
             errors=[{"field": "expires_at", "message": "past, or too far away"}],
         )
     return end

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NoReturn, Protocol
 
+import structlog
 from sqlalchemy import Connection
 
 from scenarist.db import audit, tries
@@ -18,6 +19,7 @@ from scenarist.domain.errors import (
     InvalidError,
     ThrottledError,
     UnauthenticatedError,
+    UnavailableError,
 )
 from scenarist.domain.permissions import Actor, Identity, Origin
 from scenarist.domain.users import (
@@ -31,6 +33,8 @@ from scenarist.domain.users import (
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.tokens import TokenSigner
 from scenarist.services.authentication import Authenticator, Kind
+
+_log = structlog.get_logger(__name__)
 
 TRIES_STRETCH = timedelta(minutes=5)
 TRIES_OF_USER_AT_ADDRESS = 5
@@ -108,11 +112,14 @@ class SigningInService:
                 code="sign_in_elsewhere",
             )
         plain = name.lower()
-        pair = self._take_try(plain, origin)
-        judged = self._judged(plain, password)
-        if judged is None:
-            self._refuse(plain, origin, "the name or the password is wrong")
-        return self._opened(judged, pair, origin)
+        taken = self._take_try(plain, origin)
+        opened = self._opened(self._right(plain, password, origin), taken, origin)
+        if opened is None:
+            # The user was changed meanwhile, such as by a hash made anew next to this.
+            opened = self._opened(self._right(plain, password, origin), taken, origin)
+        if opened is None:
+            self._refuse(plain, origin, "the user was just changed; sign in again")
+        return opened
 
     def sign_out(self, actor: Actor, credential: str) -> None:
         """End the session, here and on every server that shares the database.
@@ -151,7 +158,7 @@ class SigningInService:
             raise ConflictError(
                 "there is no password here that could be changed", code="no_password_here"
             )
-        pair = self._take_try(actor.name, origin)
+        taken = self._take_try(actor.name, origin)
         judged = self._judged(actor.name, old)
         if judged is None or judged.user.number != actor.user_number:
             self._refuse(actor.name, origin, "the old password is wrong")
@@ -162,20 +169,24 @@ class SigningInService:
             )
         changed = replace(judged.user, password_hash=self._passwords.hash(new))
 
-        def work(connection: Connection) -> None:
-            tries.forget(connection, pair)
+        def work(connection: Connection) -> bool:
+            # Roles that were taken away meanwhile must not come back.
+            if user_rows.find(connection, changed.name, changed.realm) != judged.user:
+                return False
+            _end_tries(connection, taken)
             user_rows.change(connection, changed)
             user_rows.end_sessions(connection, changed.number)
             audit.add_done(connection, actor, None, self._now())
+            return True
 
-        self._database.write(work)
+        if not self._database.write(work):
+            self._refuse(actor.name, origin, "the user was just changed; sign in again")
 
-    def _take_try(self, name: str, origin: Origin) -> str:
-        """Count a try before it is judged; return under what those of this name here are."""
+    def _take_try(self, name: str, origin: Origin) -> tuple[Bound, ...]:
+        """Count a try before it is judged; return what it counts for, this name here first."""
         address = _counted_address(origin.address)
-        pair = f"{name[:128]} at {address}"
         bounds = (
-            Bound(pair, TRIES_OF_USER_AT_ADDRESS),
+            Bound(f"{name[:128]} at {address}", TRIES_OF_USER_AT_ADDRESS),
             Bound(f"at {address}", TRIES_OF_ADDRESS),
             Bound(f"{name[:128]} anywhere", TRIES_OF_USER),
         )
@@ -189,13 +200,20 @@ class SigningInService:
             raise ThrottledError(
                 f"too many tries to sign in; wait {seconds} s", retry_seconds=seconds
             )
-        return pair
+        return bounds
+
+    def _right(self, name: str, password: str, origin: Origin) -> _Judged:
+        """Refuse whoever does not show the right password."""
+        judged = self._judged(name, password)
+        if judged is None:
+            self._refuse(name, origin, "the name or the password is wrong")
+        return judged
 
     def _judged(self, name: str, password: str) -> _Judged | None:
         """Say whose password this is; None when the name or the password is wrong."""
         tried = password[: LONGEST_PASSWORD + 1]
         if self._directory is not None:
-            identity = self._directory.sign_in(name, tried)
+            identity = self._ask(self._directory, name, tried)
             return None if identity is None else self._from_directory(identity)
         found = None
         if _is_name(name):
@@ -204,6 +222,16 @@ class SigningInService:
         if found is None or not verdict.is_right:
             return None
         return _Judged(found, None if found.is_declared else verdict.better_hash)
+
+    def _ask(self, directory: Directory, name: str, password: str) -> Identity | None:
+        try:
+            return directory.sign_in(name, password)
+        except UnavailableError as error:
+            # Somebody unknown need not know where the directory is.
+            _log.error("directory cannot be asked", reason=error.message)
+            raise UnavailableError(
+                "the directory of users cannot be asked now; try again later"
+            ) from error
 
     def _from_directory(self, identity: Identity) -> _Judged | None:
         if not _is_name(identity.name):
@@ -218,20 +246,25 @@ class SigningInService:
         )
         return _Judged(user)
 
-    def _opened(self, judged: _Judged, pair: str, origin: Origin) -> SignedIn:
+    def _opened(self, judged: _Judged, taken: tuple[Bound, ...], origin: Origin) -> SignedIn | None:
+        """Open a session; None when the user was removed or changed since the verdict."""
         now = self._now()
         expires_at = (now + self._session_length).replace(microsecond=0)
         token = self._signer.make(judged.user.name, expires_at)
 
-        def work(connection: Connection) -> User:
+        def work(connection: Connection) -> User | None:
             user = _kept(connection, judged)
-            tries.forget(connection, pair)
+            if user is None:
+                return None
+            _end_tries(connection, taken)
             session_rows.add(connection, token.id_hash, user.number, now=now, expires_at=expires_at)
             actor = Actor(user.name, user.roles, origin=origin)
             audit.add_done(connection, actor, None, now)
             return user
 
         user = self._database.write(work)
+        if user is None:
+            return None
         return SignedIn(
             name=user.name,
             roles=frozenset(user.roles),
@@ -263,11 +296,16 @@ class SigningInService:
         raise UnauthenticatedError(reason, code="sign_in_failed")
 
 
-def _kept(connection: Connection, judged: _Judged) -> User:
+def _end_tries(connection: Connection, taken: tuple[Bound, ...]) -> None:
+    """Start anew for this name here; for all others, let a try that succeeded not count."""
+    tries.forget(connection, taken[0].who)
+    tries.give_back(connection, taken[1:])
+
+
+def _kept(connection: Connection, judged: _Judged) -> User | None:
     """Return the record of a user who has just shown the right password.
 
-    Raises:
-        UnauthenticatedError: The user was removed or changed in the meantime.
+    None when the user was removed or changed in the meantime.
     """
     user = judged.user
     found = user_rows.find(connection, user.name, user.realm)
@@ -278,9 +316,7 @@ def _kept(connection: Connection, judged: _Judged) -> User:
     elif found == user:
         kept = replace(found, password_hash=judged.better_hash or found.password_hash)
     else:
-        raise UnauthenticatedError(
-            "the user was just changed; sign in again", code="sign_in_failed"
-        )
+        return None
     if kept != found:
         user_rows.change(connection, kept)
     return kept
@@ -299,6 +335,8 @@ def _counted_address(address: str) -> str:
         found = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if found.version == 4:
+    if isinstance(found, ipaddress.IPv4Address):
         return address
-    return str(ipaddress.ip_network((found, 64), strict=False))
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)  # how IPv4 looks to whoever listens on both
+    return str(ipaddress.IPv6Network((int(found), 64), strict=False))

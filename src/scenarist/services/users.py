@@ -163,9 +163,11 @@ class UserService:
             passwords: Hashes by name; without one, a password that is kept here stands.
         """
         actor.require(Permission.ADMINISTER)
+        roles_of = {checked_user_name(name): checked_roles(its) for name, its in roles.items()}
+        hash_of = {checked_user_name(name): its for name, its in passwords.items()}
         wanted = {
-            checked_user_name(name): (checked_roles(roles.get(name, ())), passwords.get(name))
-            for name in {*roles, *passwords}
+            name: (roles_of.get(name, frozenset()), hash_of.get(name))
+            for name in {*roles_of, *hash_of}
         }
 
         def work(connection: Connection) -> None:

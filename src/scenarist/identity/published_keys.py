@@ -1,0 +1,302 @@
+"""The keys of an issuer of tokens: fetched when they are needed, and kept for a while."""
+
+import asyncio
+import ipaddress
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+import jwt
+import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import AllowedPublicKeys
+
+from scenarist.domain.errors import InvalidError, UnauthenticatedError, UnavailableError
+
+_FRESH = timedelta(minutes=5)  # so long a withdrawn key may go on
+_USABLE = timedelta(hours=1)  # while the issuer is away
+_PAUSE = timedelta(seconds=10)  # between two tries to fetch
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+_RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
+_SHORTEST_RSA = 2048  # bits; RFC 7518, sections 3.3 and 3.5
+_CURVES = {
+    ("EC", "P-256"): frozenset({"ES256"}),
+    ("EC", "P-384"): frozenset({"ES384"}),
+    ("EC", "P-521"): frozenset({"ES512"}),
+    ("OKP", "Ed25519"): frozenset({"EdDSA"}),
+    ("OKP", "Ed448"): frozenset({"EdDSA"}),
+}
+ALGORITHMS = _RSA.union(*_CURVES.values())
+"""Those that sign with a key which only the issuer has."""
+
+_LONGEST_ANSWER = 1024 * 1024  # bytes
+_HEADERS = {
+    "Accept": "application/json",
+    # What is unpacked could be longer than anything that was counted.
+    "Accept-Encoding": "identity",
+    "User-Agent": f"Scenarist/{version('scenarist')}",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _PublishedKey:
+    """A key, and the algorithms that it may be used with."""
+
+    id: str | None
+    algorithms: frozenset[str]
+    key: AllowedPublicKeys
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    """What is known of the keys of an issuer.
+
+    Args:
+        fault: Why the last try to fetch them failed; empty when it did not.
+    """
+
+    keys: tuple[_PublishedKey, ...] = ()
+    fetched_at: datetime = _NEVER
+    tried_at: datetime = _NEVER
+    fault: str = ""
+
+    def fitting(self, key_id: str | None, algorithm: str) -> list[_PublishedKey]:
+        return [
+            key for key in self.keys if algorithm in key.algorithms and key_id in (None, key.id)
+        ]
+
+
+class PublishedKeys:
+    """The keys that one issuer publishes (OpenID Connect Discovery 1.0); for any thread.
+
+    They are fetched at the first use, again when they are five minutes old, and when a token
+    names one that is not among them; never more than once in ten seconds, and by one thread for
+    all. While the issuer is away, those of its last answer are used for up to an hour.
+
+    Redirects are not followed. What the environment says of proxies and certificates holds, for
+    an operator may have no other way out; plain http, which stays on this machine, goes past
+    proxies.
+
+    Args:
+        issuer: Its URL, as its tokens have it.
+        timeout_seconds: How long one fetch may take, however busy the issuer keeps it; only the
+            look-up of a name cannot be broken off.
+
+    Raises:
+        InvalidError: The issuer is not to be trusted at this URL.
+    """
+
+    def __init__(self, issuer: str, *, now: Callable[[], datetime], timeout_seconds: float) -> None:
+        _check_address(issuer, "the issuer")
+        self._issuer = issuer
+        self._now = now
+        self._timeout_seconds = timeout_seconds
+        self._known = _Known()  # replaced as a whole, so that it is read without the lock
+        self._fetching = threading.Lock()
+
+    def get_key(self, key_id: str | None, algorithm: str) -> AllowedPublicKeys:
+        """Return the key of a token.
+
+        Args:
+            key_id: What the token calls it; None fits any, if there is one alone.
+
+        Raises:
+            UnauthenticatedError: The issuer publishes no such key, or several.
+            UnavailableError: Nobody can say, because the issuer is away.
+        """
+        known = self._known
+        if not self._is_within(_FRESH, known.fetched_at):
+            known = self._renewed(known)
+        fitting = known.fitting(key_id, algorithm)
+        if not fitting:
+            known = self._renewed(known)
+            fitting = known.fitting(key_id, algorithm)
+        is_outdated = self._now() - known.fetched_at >= _USABLE
+        if is_outdated or (known.fault and not fitting):
+            raise UnavailableError(f"the keys of {self._issuer} cannot be had: {known.fault}")
+        if len(fitting) != 1:
+            raise UnauthenticatedError(
+                "the token does not say with which key it is signed, and several may be meant"
+                if fitting
+                else f"the token is signed with a key that {self._issuer} does not publish",
+                code="token_invalid",
+            )
+        return fitting[0].key
+
+    def _renewed(self, seen: _Known) -> _Known:
+        """Return what is known after a fetch, by this thread or another, if it is time for one.
+
+        Args:
+            seen: What did not do; anything newer is returned as it is.
+        """
+        # While the issuer is away, one thread tries again, and the others do not wait for it.
+        if not self._fetching.acquire(blocking=not seen.fault):
+            return self._known
+        try:
+            if self._known is seen and not self._is_within(_PAUSE, seen.tried_at):
+                self._known = self._after_fetch(seen)
+            return self._known
+        finally:
+            self._fetching.release()
+
+    def _after_fetch(self, seen: _Known) -> _Known:
+        # Of the time before it: what the issuer withdraws during a fetch may still be in it.
+        tried_at = self._now()
+        try:
+            # A loop of its own, in a thread of its own: the caller's may run one already.
+            with ThreadPoolExecutor(1) as aside:
+                keys = aside.submit(asyncio.run, self._fetch()).result()
+        except UnavailableError as error:
+            _log.warning("keys not fetched", issuer=self._issuer, fault=error.message)
+            return replace(seen, tried_at=tried_at, fault=error.message)
+        return _Known(keys=keys, fetched_at=tried_at, tried_at=tried_at)
+
+    async def _fetch(self) -> tuple[_PublishedKey, ...]:
+        """Fetch the keys; asynchronous, because that can be broken off at any moment.
+
+        Raises:
+            UnavailableError: Says what is wrong with the issuer or with its answers.
+        """
+        try:
+            async with (
+                asyncio.timeout(self._timeout_seconds),
+                httpx.AsyncClient(
+                    headers=_HEADERS, timeout=self._timeout_seconds, mounts={"http://": None}
+                ) as client,
+            ):
+                document = await _get_document(
+                    client,
+                    f"{self._issuer.removesuffix('/')}/.well-known/openid-configuration",
+                    "its configuration",
+                )
+                published = await _get_document(
+                    client, self._address_of_keys(document), "its key set"
+                )
+        except (TimeoutError, httpx.TimeoutException):
+            raise UnavailableError(
+                f"it did not answer within {self._timeout_seconds:g} s"
+            ) from None
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an issuer can do to an exchange
+            raise UnavailableError(f"no answer: {type(error).__name__}: {error}") from None
+        return _read_keys(published)
+
+    def _address_of_keys(self, document: dict[str, Any]) -> str:
+        found = document.get("issuer")
+        if found != self._issuer:
+            raise UnavailableError(
+                f"its configuration is that of {str(found)[:200]!r}, not of {self._issuer!r}"
+            )
+        address = document.get("jwks_uri")
+        if not isinstance(address, str):
+            raise UnavailableError("its configuration has no jwks_uri")
+        try:
+            _check_address(address, "the jwks_uri of its configuration")
+        except InvalidError as error:
+            raise UnavailableError(error.message) from None
+        return address
+
+    def _is_within(self, span: timedelta, since: datetime) -> bool:
+        """Say whether less than a time has passed; a clock that was set back says no."""
+        return timedelta(0) <= self._now() - since < span
+
+
+def _check_address(address: str, name: str) -> None:
+    """Let the address of an issuer pass when nobody on the way can change what comes from it.
+
+    Raises:
+        InvalidError: Says what to write instead.
+    """
+    try:
+        url = httpx.URL(address)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise InvalidError(f"{name} is no URL: {error}") from None
+    is_whole = url.scheme in ("http", "https") and url.host and (url.port or 0) < 2**16
+    if not is_whole or url.userinfo:
+        raise InvalidError(
+            f"{name} must be a URL such as https://id.example.com/realms/plans, without a user "
+            "or a password in it"
+        )
+    if url.scheme == "http" and not _is_this_machine(url.host):
+        raise InvalidError(
+            f"{name} must begin with https://, because whoever changes its answers on the way "
+            "can sign in as anybody; http:// is for localhost, 127.0.0.1 and ::1"
+        )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _get_document(client: httpx.AsyncClient, address: str, name: str) -> dict[str, Any]:
+    async with client.stream("GET", address) as response:
+        if response.is_redirect:
+            raise UnavailableError(
+                f"{name} was answered with {response.status_code}; redirects are not followed"
+            )
+        if response.status_code != httpx.codes.OK:
+            raise UnavailableError(f"{name} was answered with {response.status_code}")
+        content = bytearray()
+        async for part in response.aiter_raw():
+            content += part
+            if len(content) > _LONGEST_ANSWER:
+                raise UnavailableError(f"{name} is longer than 1 MiB")
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise UnavailableError(f"{name} is no JSON object")
+    return document
+
+
+def _read_keys(published: dict[str, Any]) -> tuple[_PublishedKey, ...]:
+    """Return the keys of a key set (RFC 7517) that sign tokens; the others do not count."""
+    described = published.get("keys")
+    if not isinstance(described, list):
+        raise UnavailableError("its key set has no list of keys")
+    keys = (_read_key(key) for key in described if isinstance(key, dict))
+    return tuple(key for key in keys if key is not None)
+
+
+def _read_key(described: dict[str, Any]) -> _PublishedKey | None:
+    key_id = described.get("kid")
+    algorithms = _algorithms_of(described)
+    if not algorithms or not isinstance(key_id, str | None):
+        return None
+    try:
+        key = jwt.get_algorithm_by_name(min(algorithms)).from_jwk(described)
+    except (jwt.PyJWTError, UnsupportedAlgorithm, TypeError, ValueError):
+        return None
+    if isinstance(key, RSAPublicKey) and key.key_size < _SHORTEST_RSA:
+        return None
+    return _PublishedKey(key_id, algorithms, key)
+
+
+def _algorithms_of(described: dict[str, Any]) -> frozenset[str]:
+    """Return the algorithms that a key may be used with; none if it is not for signatures."""
+    uses = described.get("key_ops", ["verify"])
+    is_for_signatures = (
+        described.get("use") in (None, "sig") and isinstance(uses, list) and "verify" in uses
+    )
+    # With its private part published, anybody can sign with it.
+    if not is_for_signatures or "d" in described:
+        return frozenset()
+    kind, curve = str(described.get("kty")), str(described.get("crv"))
+    fitting = _RSA if kind == "RSA" else _CURVES.get((kind, curve), frozenset())
+    only = described.get("alg")
+    return fitting if only is None else fitting & {str(only)}
