@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,8 +20,15 @@ PATIENCE_SECONDS = 30
 class StartedServer:
     """A server process on a free port, with its database and storage in one folder."""
 
-    def __init__(self, folder: Path, app: str = "workshop.py", options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        app: str = "workshop.py",
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
+        self._environment = dict(environment or {})
         self._app = str(TESTS / "apps" / app) if app.endswith(".py") else app
         self._options = options
         self.lines: list[dict[str, Any]] = []
@@ -30,7 +37,7 @@ class StartedServer:
 
     def start(self) -> None:
         """Start a server on the same folder, after `kill` or `stop`."""
-        environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+        environment = {**os.environ, "PYTHONPATH": str(TESTS), **self._environment}
         self.process = subprocess.Popen(
             [
                 sys.executable,

@@ -3,14 +3,18 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
+from ldap_server import BASE_DN, SERVICE_DN, SERVICE_PASSWORD, Ldaptor
+from oidc_provider import Provider
 from scenarist import administration
 from scenarist.domain.permissions import Actor, Permission, Role
 from servers import StartedServer
-from signed_in import ROLES, bearer, settings_in, token_of, with_users
+from signed_in import ROLES, ask, bearer, settings_in, token_of, with_users
 
 Document = dict[str, Any]
 
@@ -27,6 +31,13 @@ BODIES: dict[str, Document] = {
     "createKey": {"name": " ", "roles": []},
     "createUser": {"username": "nobody", "password": "short", "roles": []},
 }
+LDAP_USERS = [
+    ("nora", "right", ["TAIPY_READER"]),
+    ("lea", "right", ["TAIPY_EDITOR"]),
+    ("omar", "right", ["TAIPY_EXECUTOR"]),
+    ("ines", "right", ["TAIPY_EDITOR", "TAIPY_ADMIN"]),
+    ("tom", "right", []),
+]
 ENDS_THE_SESSION = "logout"
 
 
@@ -54,6 +65,61 @@ class Operation:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServer]:
     with with_users(tmp_path_factory.mktemp("guarded")) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def of_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServer]:
+    """A server whose users are those of a directory."""
+    folder = tmp_path_factory.mktemp("of-directory")
+    with (
+        Ldaptor() as directory,
+        declared(
+            folder,
+            f"""
+        protocol = "ldap"
+        server = "{directory.address}"
+        base_dn = "{BASE_DN}"
+        bind_dn = "{SERVICE_DN}"
+        bind_password = "{SERVICE_PASSWORD}"
+        [AUTHENTICATION.groups]
+        "Plans, all" = ["TAIPY_READER"]
+        editors = ["TAIPY_EDITOR"]
+        runners = ["TAIPY_EXECUTOR"]
+        readers = ["TAIPY_ADMIN"]
+        """,
+        ) as server,
+    ):
+        yield server
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    with Provider() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def of_issuer(
+    provider: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartedServer]:
+    """A server that takes the tokens of an issuer."""
+    with declared(
+        tmp_path_factory.mktemp("of-issuer"),
+        f"""
+        protocol = "oidc"
+        issuer = "{provider.url}"
+        audience = "scenarist"
+        name_claim = "sub"
+        """,
+    ) as server:
+        yield server
+
+
+def declared(folder: Path, section: str) -> StartedServer:
+    """Start a server with a section [AUTHENTICATION]."""
+    file = folder / "authentication.toml"
+    file.write_text("[AUTHENTICATION]\n" + dedent(section))
+    return StartedServer(folder, environment={"SCENARIST_CONFIG_PATH": str(file)})
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +208,11 @@ def expected_of(operation: Operation, actor: Actor | None) -> int | None:
 
 def is_documented(operation: Operation, status: int, code: str) -> bool:
     if operation.id == "login":
-        return (status, code) in {(401, "sign_in_failed"), (429, "too_many_tries")}
+        return (status, code) in {
+            (401, "sign_in_failed"),
+            (401, "sign_in_elsewhere"),
+            (429, "too_many_tries"),
+        }
     return status in operation.statuses - {401, 403}
 
 
@@ -177,3 +247,54 @@ def test_a_key_may_do_what_its_roles_allow_and_nothing_else(
     )
 
     assert faults_of(guarded, operations, key, ROLES[name]) == []
+
+
+@pytest.mark.parametrize(("name", "password", "roles"), LDAP_USERS)
+def test_a_user_of_a_directory_may_do_what_the_groups_allow_and_nothing_else(
+    of_directory: StartedServer,
+    operations: list[Operation],
+    name: str,
+    password: str,
+    roles: list[str],
+) -> None:
+    answer = of_directory.http.post(
+        "/api/v1/auth/login", json={"username": name, "password": password}
+    )
+
+    assert answer.status_code == 201, answer.text
+    assert faults_of(of_directory, operations, answer.json()["token"], roles) == []
+
+
+@pytest.mark.parametrize("name", list(ROLES))
+def test_a_user_of_an_issuer_may_do_what_the_claims_allow_and_nothing_else(
+    of_issuer: StartedServer, provider: Provider, operations: list[Operation], name: str
+) -> None:
+    token = provider.sign_in(name, "scenarist", groups=ROLES[name])["id_token"]
+
+    assert faults_of(of_issuer, operations, token, ROLES[name]) == []
+
+
+def test_a_token_of_an_issuer_that_is_signed_out_is_taken_no_more(
+    of_issuer: StartedServer, provider: Provider
+) -> None:
+    token = provider.sign_in("omar", "scenarist", groups=["TAIPY_READER"])["id_token"]
+    first = ask(of_issuer, token, "GET", "/api/v1/auth/me")
+
+    out = ask(of_issuer, token, "POST", "/api/v1/auth/logout")
+    again = ask(of_issuer, token, "GET", "/api/v1/auth/me")
+
+    assert (first.status_code, out.status_code, again.status_code) == (200, 201, 401)
+    assert again.json()["code"] == "token_revoked"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/schema", "/schema/openapi.json"])
+def test_what_a_setting_opens_is_open_and_closed_without_it(
+    guarded: StartedServer, tmp_path: Path, path: str
+) -> None:
+    with with_users(tmp_path, "--open-metrics", "--open-description") as opened:
+        assert opened.http.get(path).status_code == 200
+        assert opened.http.get("/api/v1/sequences").status_code == 401
+
+    assert guarded.http.get(path).status_code == 401
+    assert ask(guarded, token_of(guarded, "rita"), "GET", path).status_code == 200
+    assert ask(guarded, token_of(guarded, "nina"), "GET", path).status_code == 403
