@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 
 from scenarist import schemas
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 
@@ -30,14 +27,18 @@ class Client:
 
     Args:
         url: Where it listens, such as ``http://127.0.0.1:5000``.
+        token: Of a session, or a key; none while authorization is off.
         timeout: Seconds that one request may take beyond what it asks the server to wait.
     """
 
-    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, *, token: str | None = None, timeout: float = 30.0) -> None:
         import httpx  # imported when a client is made: importing this module stays cheap
 
         self._timeout = timeout
-        self._http: httpx.Client = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1")
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._http: httpx.Client = httpx.Client(
+            base_url=f"{url.rstrip('/')}/api/v1", headers=headers
+        )
         self.scenarios = _Scenarios(self)
         self.sequences = _Sequences(self)
         self.tasks = _Entities(self, "tasks", schemas.OneTask, schemas.Task)

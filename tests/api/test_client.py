@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from scenarist import Client
+from scenarist import Client, administration
 from scenarist.client import ProblemError
 from servers import StartedServer
+from signed_in import settings_in
 
 
 @pytest.fixture
@@ -95,3 +97,14 @@ def test_importing_the_client_brings_in_neither_the_server_nor_the_http_library(
     )
 
     assert done.stdout == "[]\n"
+
+
+def test_a_key_is_the_token_of_a_program(tmp_path: Path) -> None:
+    _, key = administration.create_key(settings_in(tmp_path), "nightly", ["executor"], days=1)
+    with StartedServer(tmp_path, options=["--auth=local"]) as server:
+        with Client(server.address, token=key) as known:
+            assert list(known.scenarios.list()) == []
+        with Client(server.address) as unknown, pytest.raises(ProblemError) as refusal:
+            list(unknown.scenarios.list())
+
+    assert refusal.value.problem.status == 401
