@@ -1,12 +1,26 @@
 """Servers with authorization, and what their users show."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 
-from scenarist import administration
+from scenarist.bootstrap import open_database
+from scenarist.db.engine import Database
+from scenarist.domain.listings import AuditFilter, PageRequest
+from scenarist.domain.permissions import Actor, Origin, Role
+from scenarist.domain.users import AuditEntry, Realm
+from scenarist.identity.passwords import Passwords
+from scenarist.identity.secret_keys import SecretKeys
+from scenarist.identity.tokens import TokenSigner
+from scenarist.services.audit import AuditService
+from scenarist.services.authentication import Authenticator
+from scenarist.services.keys import KeyService
+from scenarist.services.signing_in import SigningInService
+from scenarist.services.users import UserService
 from scenarist.settings import Settings
 from servers import StartedServer
 
@@ -25,12 +39,18 @@ ROLES = {
     "nina": [],
 }
 
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Takes no time; what it makes looks like any other hash."""
+SETTING_UP = Actor("whoever sets it up", frozenset({Role.ADMIN}))
+
 
 def with_users(folder: Path, *options: str) -> StartedServer:
     """Start a server that has all the users, with a secret key of its own."""
-    settings = settings_in(folder)
-    for name, password in PASSWORDS.items():
-        administration.add_user(settings, name, password, ROLES[name])
+    with open_database(settings_in(folder)) as database:
+        # Whoever signs in gets a hash of the usual effort then.
+        users = UserService(database, Passwords(CHEAP), now=lambda: datetime.now(UTC))
+        for name, password in PASSWORDS.items():
+            users.create(SETTING_UP, name, password, ROLES[name])
     return StartedServer(folder, options=("--auth=local", *options))
 
 
@@ -65,3 +85,58 @@ def audit_of(server: StartedServer, token: str, **wanted: str) -> list[dict[str,
     assert found.status_code == 200, found.text
     entries: list[dict[str, Any]] = found.json()["results"]
     return entries
+
+
+SECRET_KEY = "the-key-of-a-server-in-a-test"
+SESSION = timedelta(hours=8)
+HERE = Origin("192.0.2.1", "login")
+ADMIN = Actor("chief", frozenset({Role.ADMIN}), origin=Origin("192.0.2.9", "administer"))
+
+
+class Entrance:
+    """What one server has over a database to know who comes in; passwords take no time."""
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        *,
+        keys: SecretKeys | None = None,
+        hasher: PasswordHasher = CHEAP,
+    ) -> None:
+        self.database = database
+        self.signer = TokenSigner(keys or SecretKeys.given(SECRET_KEY), now=now)
+        self.authenticator = Authenticator(database, self.signer, now=now, realm=Realm.LOCAL)
+        passwords = Passwords(hasher)
+        self.signing_in = SigningInService(
+            database,
+            self.authenticator,
+            self.signer,
+            passwords,
+            now=now,
+            realm=Realm.LOCAL,
+            directory=None,
+            session_length=SESSION,
+        )
+        self.users = UserService(database, passwords, now=now)
+        self.keys = KeyService(database, now=now)
+        self.audit = AuditService(database, now=now)
+
+    def add(self, name: str, *roles: str) -> None:
+        """Add one of `PASSWORDS` with the usual roles, or with others."""
+        self.users.create(ADMIN, name, PASSWORDS[name], roles or ROLES[name])
+
+    def sign_in(self, name: str, origin: Origin = HERE) -> str:
+        return self.signing_in.sign_in(name, PASSWORDS[name], origin).token
+
+    def actor(self, credential: str) -> Actor:
+        """Find out who asks, as the gate does."""
+        known = self.authenticator.recall(credential)
+        if known is not None:
+            return known
+        return self.authenticator.admit(credential, self.authenticator.verify(credential))
+
+    def entries(self, **wanted: Any) -> list[AuditEntry]:
+        """Read the audit, the newest first."""
+        request = PageRequest(limit=1000, is_descending=True)
+        return self.audit.list_page(ADMIN, AuditFilter(**wanted), request).items

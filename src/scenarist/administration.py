@@ -1,14 +1,16 @@
 """What the command line does on the database itself: users, keys and secret keys."""
 
 import getpass
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from scenarist.authorization import secret_key_file, secret_keys
 from scenarist.bootstrap import open_database
+from scenarist.db import sessions as session_rows
 from scenarist.db import subscribers as subscriber_rows
-from scenarist.domain.errors import InvalidError
+from scenarist.domain.errors import InvalidError, NotFoundError
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.users import Key, Realm, User, checked_password
@@ -115,9 +117,9 @@ def revoke_key(settings: Settings, name: str) -> None:
     """
     with open_database(settings) as database:
         keys = KeyService(database, now=_now)
-        if name.startswith("KEY_"):
+        try:
             keys.delete(_operator("key revoke"), name)
-        else:
+        except NotFoundError:
             keys.delete_named(_operator("key revoke"), name)
 
 
@@ -128,7 +130,7 @@ def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
         forget_old: Take the old keys out, so that every session ends.
 
     Raises:
-        InvalidError: The key is given by a setting, not kept in a file.
+        InvalidError: The key is given by a setting, or there is no file yet.
         UnavailableError: The file cannot be written, or a sealed secret cannot be opened.
     """
     if settings.secret_key is not None:
@@ -138,6 +140,11 @@ def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
         )
     with open_database(settings) as database:
         file = secret_key_file(settings, database)
+        if not file.exists():
+            raise InvalidError(
+                f"there is no file of secret keys {file} yet; the first start of the server makes "
+                "it, or name another one with --secret-key-file"
+            )
         secret_keys(settings, database)
         key_files.rotate(file)
         seal = Seal(secret_keys(settings, database))
@@ -148,6 +155,8 @@ def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
         )
         if forget_old:
             key_files.keep_newest(file)
+            # Servers that run remember whom they let in; they look again once this is committed.
+            database.write(session_rows.end_all)
 
 
 def new_secret_key() -> str:
@@ -162,8 +171,15 @@ def _users(settings: Settings) -> Iterator[UserService]:
 
 def _operator(operation: str) -> Actor:
     """Return who stands behind the command line: whoever can write the database."""
-    origin = Origin(f"login {getpass.getuser()}", operation)
+    origin = Origin(f"login {_login()}", operation)
     return Actor("(command line)", frozenset({Role.ADMIN}), origin=origin)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"number {os.getuid()}"  # as in a container, where nobody has that number
 
 
 def _now() -> datetime:

@@ -192,13 +192,21 @@ def _new_password(*, from_stdin: bool) -> str:
     """Ask for a new password twice, or read it from standard input.
 
     Raises:
-        InvalidError: The two differ, or nobody can be asked.
+        InvalidError: The two differ, nobody can be asked, or what comes is no text.
     """
     if from_stdin:
-        return sys.stdin.readline().rstrip("\n")
+        return _line_of_stdin()
     if not sys.stdin.isatty():
         raise InvalidError("there is no terminal to ask for the password; use --password-stdin")
     password = getpass.getpass("Password: ")
     if getpass.getpass("Once more: ") != password:
         raise InvalidError("the two differ; nothing was changed")
     return password
+
+
+def _line_of_stdin() -> str:
+    """Read UTF-8, as the bodies of requests are, whatever the terminal is set to."""
+    try:
+        return sys.stdin.buffer.readline().decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise InvalidError("the password on standard input is not text in UTF-8") from None

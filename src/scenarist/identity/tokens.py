@@ -1,6 +1,7 @@
 """The tokens of sessions: JSON Web Tokens (RFC 7519), signed with HMAC-SHA256."""
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,6 +59,11 @@ class TokenSigner:
         }
         text = jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": kid})
         return SessionToken(text=text, id_hash=_hash(session_id))
+
+    def blind(self, text: str) -> str:
+        """Return what stands for a text that may be counted, but not be kept or guessed."""
+        key = next(iter(self._keys.derive("blinds").values()))
+        return hmac.digest(key, text.encode(), "sha256").hex()[:32]
 
     def read(self, token: str) -> str:
         """Return the hash of the session's identifier.

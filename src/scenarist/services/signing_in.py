@@ -185,10 +185,12 @@ class SigningInService:
     def _take_try(self, name: str, origin: Origin) -> tuple[Bound, ...]:
         """Count a try before it is judged; return what it counts for, this name here first."""
         address = _counted_address(origin.address)
+        # What is typed as a name may be a password.
+        blind = self._signer.blind(name)
         bounds = (
-            Bound(f"{name[:128]} at {address}", TRIES_OF_USER_AT_ADDRESS),
+            Bound(f"{blind} at {address}", TRIES_OF_USER_AT_ADDRESS),
             Bound(f"at {address}", TRIES_OF_ADDRESS),
-            Bound(f"{name[:128]} anywhere", TRIES_OF_USER),
+            Bound(f"{blind} anywhere", TRIES_OF_USER),
         )
         wait = self._database.write(
             lambda connection: tries.take(

@@ -1,0 +1,189 @@
+"""What pages in browsers may do: where they may call from (CORS), and by which of our names.
+
+Litestar's own CORS replaces the `Vary` of an answer, and leaves it out when a request names no
+origin, so that a cache may give that answer to a page of any.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar.types import ASGIApp, Message, Receive, Send
+
+from scenarist import schemas
+from scenarist.api.problems import MEDIA_TYPE
+from scenarist.domain.addresses import ANY_ORIGIN, host_in, origin_of, read_hosts, read_origins
+
+_Fields = list[tuple[bytes, bytes]]
+_Fault = tuple[HTTPStatus, str, str]
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITES = frozenset({b"same-origin", b"none"})  # none: a person, by a bookmark or by typing
+_ASKS_FIRST = b"access-control-request-method"
+
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_VARIES = (b"vary", b"Origin")
+_EXPOSED = (
+    b"access-control-expose-headers",
+    b"Content-Disposition, ETag, Link, Location, Preference-Applied, Retry-After",
+)
+_PERMITTED = [
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
+    (
+        b"access-control-allow-headers",
+        b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, "
+        b"Prefer",
+    ),
+    (b"access-control-max-age", b"600"),
+]
+
+
+def guarded(
+    app: ASGIApp, *, cors_origins: Collection[str] = (), hosts: Collection[str] = ()
+) -> ASGIApp:
+    """Refuse what pages may not do before anything is done; have browsers be strict with answers.
+
+    A page could write to a server on the machine of its reader, since bodies are JSON whatever
+    their content type says. Programs that are no browsers name no origin and pass.
+
+    Args:
+        cors_origins: Origins whose pages may call; `ANY_ORIGIN` for all, then without credentials.
+        hosts: What this server may be called, whatever the port; anything when empty. The name of
+            a page may be made to lead here (DNS rebinding); its calls then seem to be ours.
+
+    Raises:
+        InvalidError: An origin or a host is none; names it.
+    """
+    origins = _Origins(read_origins(cors_origins))
+    find_host_fault = _host_judge(read_hosts(hosts)) if hosts else None
+
+    # Not ``async``, as a coroutine of its own would cost as much as the looking.
+    def door(scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http":
+            return app(scope, receive, send)
+        told = dict(scope["headers"])
+        origin = told.get(b"origin")
+        answer = _answering(send, origins.fields(origin))
+        fault = find_host_fault(told.get(b"host")) if find_host_fault else None
+        if fault is None and (origin is not None or b"sec-fetch-site" in told):
+            if not origins.has(origin):
+                fault = _find_origin_fault(scope, told)
+            elif scope["method"] == "OPTIONS" and _ASKS_FIRST in told:
+                return _permit(answer)
+        return app(scope, receive, answer) if fault is None else _refuse(answer, *fault)
+
+    return door
+
+
+class _Origins:
+    """The origins whose pages may call, with what they are told for that."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._fields: dict[bytes | None, _Fields] = {
+            name.encode(): [
+                (b"access-control-allow-origin", name.encode()),
+                (b"access-control-allow-credentials", b"true"),
+                _EXPOSED,
+                _VARIES,
+            ]
+            for name in names
+        }
+        self._others: _Fields = [_VARIES] if names else []
+        self._are_all = ANY_ORIGIN in names
+        if self._are_all:
+            self._others = [(b"access-control-allow-origin", b"*"), _EXPOSED]
+
+    def has(self, origin: bytes | None) -> bool:
+        return origin in self._fields or (self._are_all and origin is not None)
+
+    def fields(self, origin: bytes | None) -> _Fields:
+        return self._fields.get(origin, self._others)
+
+
+def _answering(send: Send, fields: _Fields) -> Send:
+    def send_on(message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            headers = [*message["headers"], *fields]
+            for name, _ in headers:
+                if name == b"content-security-policy":
+                    break  # the pages on the API have a policy of their own
+            else:
+                headers.append(_POLICY)
+            message["headers"] = headers
+        return send(message)
+
+    return send_on
+
+
+def _host_judge(hosts: frozenset[str]) -> Callable[[bytes | None], _Fault | None]:
+    @lru_cache(maxsize=64)
+    def find_fault(host: bytes | None) -> _Fault | None:
+        # Browsers always name a host; what names none is no page's doing.
+        if host is None or host_in(host.decode("latin-1")) in hosts:
+            return None
+        return (
+            HTTPStatus.MISDIRECTED_REQUEST,
+            "host_refused",
+            f"this server is not called {_shown(host)}; when it is, name that in the setting hosts",
+        )
+
+    return find_fault
+
+
+def _find_origin_fault(scope: Any, told: Mapping[bytes, bytes]) -> _Fault | None:
+    """Judge by what only browsers write: pages cannot change it, and programs leave it out."""
+    site = told.get(b"sec-fetch-site")
+    origin = told.get(b"origin")
+    if scope["method"] in _SAFE:
+        # An answer is kept from foreign pages by their browser, and a link may lead here.
+        is_fine = site != b"cross-site" or told.get(b"sec-fetch-mode") == b"navigate"
+    elif site is not None:
+        is_fine = site in _OWN_SITES
+    else:
+        is_fine = origin is None or _is_own(origin, scope["scheme"], told.get(b"host", b""))
+    if is_fine:
+        return None
+    said = "another site" if origin is None else _shown(origin)
+    return (
+        HTTPStatus.FORBIDDEN,
+        "origin_refused",
+        f"pages of {said} may not call this server; the setting cors_origins names those that may",
+    )
+
+
+def _is_own(origin: bytes, scheme: str, host: bytes) -> bool:
+    """Whether a page came from this server, maybe by way of a proxy that speaks TLS for it."""
+    name = host.decode("latin-1")
+    return origin.decode("latin-1") in {origin_of(scheme, name), origin_of("https", name)}
+
+
+def _shown(text: bytes) -> str:
+    return text[:100].decode("latin-1")
+
+
+async def _refuse(send: Send, status: HTTPStatus, code: str, detail: str) -> None:
+    problem = schemas.Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        message=detail,
+    )
+    body = msgspec.json.encode(problem)
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await _send(send, status, headers, body)
+
+
+async def _permit(send: Send) -> None:
+    await _send(send, HTTPStatus.NO_CONTENT, _PERMITTED)
+
+
+async def _send(send: Send, status: int, headers: _Fields, body: bytes = b"") -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

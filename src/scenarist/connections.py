@@ -1,0 +1,306 @@
+"""One connection over HTTP: what it may cost, and how it ends."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import chain
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httptools
+import msgspec
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from scenarist.schemas import Problem
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What one client may cost before it is refused."""
+
+    target_bytes: int = 16 * 1024
+    head_bytes: int = 32 * 1024  #: of the target and all headers; of the trailers once more
+    header_fields: int = 100
+    waiting_requests: int = 100  #: sent on one connection before the first is answered
+    head_seconds: float = 20  #: for the line and headers of a request
+    body_seconds: float = 60  #: without a byte of a body that has not ended
+    answer_seconds: float = 60  #: without reading a byte of an answer that has not ended
+    farewell_seconds: float = 5  #: to read an answer that came early, and to stop sending
+
+
+class _RefusedError(Exception):
+    """A request is not served; says what its client is told."""
+
+    def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+class Connection(HttpToolsProtocol):
+    """A connection of uvicorn's that is bounded, and refuses with problems.
+
+    Uvicorn 0.54 counts and times nothing of this, takes trailers for headers, answers a malformed
+    request in place of the one before it, and reads the body of a request that asks for another
+    protocol as the next request.
+    """
+
+    def __init__(self, *arguments: Any, limits: Limits, **others: Any) -> None:
+        super().__init__(*arguments, **others)
+        self._limits = limits
+        self._is_in_head = False
+        self._is_in_body = False
+        self._chunk = 0  # bytes of the last chunk
+        self._first_chunk = 0  # bytes of the chunk in which the head began
+        self._coming = 0  # bytes of chunks since then, or since the last that had some of a body
+        self._keeps_alive = False  # after a request whose body is still coming
+        self._patience: asyncio.TimerHandle | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._is_over = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait(self._limits.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_over:
+            return
+        self._unset_keepalive_if_required()
+        self._chunk = len(data)
+        self._coming += self._chunk
+        try:
+            rest = None
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = data[upgrade.args[0] :]
+            if rest is not None:
+                self._feed_without_upgrade(rest)
+            if self._is_in_head or self._is_in_body:
+                self._check_size(self._coming)
+        except httptools.HttpParserError as error:
+            self._refuse(_refusal_in(error))
+        except _RefusedError as refusal:
+            self._refuse(refusal)
+        else:
+            self._wait_for_more()
+
+    def _feed_without_upgrade(self, rest: bytes) -> None:
+        """Have a request read again as one that asks for no other protocol."""
+        while True:
+            version = self.parser.get_http_version().encode()
+            line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)
+            fields = [b"%b: %b" % field for field in self.headers if field[0] != b"upgrade"]
+            head = b"\r\n".join([line, *fields, b"", b""])
+            try:
+                self.parser.feed_data(head + rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                # The next request, sent along with this one.
+                rest = rest[upgrade.args[0] - len(head) :]
+            else:
+                return
+
+    def _check_size(self, coming: int = 0) -> None:
+        limits = self._limits
+        if len(self.url) > limits.target_bytes:
+            raise _RefusedError(
+                HTTPStatus.REQUEST_URI_TOO_LONG,
+                "target_too_long",
+                f"the target of the request has more than {limits.target_bytes} bytes",
+            )
+        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
+        if len(self.headers) > limits.header_fields or max(size, coming) > limits.head_bytes:
+            raise _RefusedError(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers_too_large",
+                f"the request has more than {limits.header_fields} headers, "
+                f"or more than {limits.head_bytes} bytes of them",
+            )
+
+    def on_message_begin(self) -> None:
+        self._is_in_head = True
+        self._first_chunk = self._chunk
+        self._coming = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        limits = self._limits
+        # Counting takes longer than seeing that there is nothing to count.
+        most_bytes = self._first_chunk + self._coming
+        if most_bytes > limits.target_bytes or len(self.headers) > limits.header_fields:
+            self._check_size()
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise _RefusedError(
+                    HTTPStatus.NOT_IMPLEMENTED, "method_unknown", "this server is no proxy"
+                )
+            return  # it is read again
+        if len(self.pipeline) >= limits.waiting_requests:
+            raise _RefusedError(
+                HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "too many requests are waiting"
+            )
+        super().on_headers_complete()
+        self._is_in_head, self._is_in_body = False, True
+        self._coming = 0
+        self._stop_waiting()
+        # The parser tells trailers as headers too; an application must not take them for some
+        # (RFC 9110, section 6.5.1).
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        self._coming = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._is_in_body:  # else it is read again
+            self._is_in_body = False
+            if self._patience is not None:
+                self._stop_waiting()
+                self._keep_alive_again()
+            super().on_message_complete()
+
+    def _wait_for_more(self) -> None:
+        if self._is_in_body:
+            self._stop_waiting()
+            self._wait(self._limits.body_seconds)
+            self._keep_alive_no_longer()
+        elif self._patience is None and (self._is_in_head or self.cycle.response_complete):
+            self._wait(self._limits.head_seconds)
+
+    def _keep_alive_no_longer(self) -> None:
+        """Let an answer that does not wait for the body be the last, and its end be gentle.
+
+        Nobody knows whether the client goes on with the body or with the next request.
+        """
+        cycle = self.cycle
+        if cycle.transport is self.transport and not cycle.response_started:
+            self._keeps_alive, cycle.keep_alive = cycle.keep_alive, False
+            line = SimpleNamespace(
+                write=self.transport.write,
+                is_closing=self.transport.is_closing,
+                close=self._say_farewell,
+            )
+            cycle.transport = cast("asyncio.Transport", line)
+
+    def _keep_alive_again(self) -> None:
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = self._keeps_alive
+            self.cycle.transport = self.transport
+
+    def shutdown(self) -> None:
+        self._keeps_alive = False
+        super().shutdown()
+
+    def _wait(self, seconds: float) -> None:
+        self._patience = self.loop.call_later(seconds, self._lose_patience)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _lose_patience(self) -> None:
+        if self._is_in_body and self.flow.read_paused:
+            self._wait(self._limits.body_seconds)  # it is we who do not read on
+        elif not (self._is_in_head or self._is_in_body):
+            self.transport.close()
+        else:
+            detail = "the request did not come to its end"
+            self._refuse(_RefusedError(HTTPStatus.REQUEST_TIMEOUT, "request_late", detail))
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader(None)
+
+    def resume_writing(self) -> None:
+        self._stop_watching()
+        super().resume_writing()
+
+    def _watch_reader(self, before: int | None) -> None:
+        left = self.transport.get_write_buffer_size()
+        if before is not None and left >= before:
+            self.transport.abort()
+        else:
+            seconds = self._limits.answer_seconds
+            self._watch = self.loop.call_later(seconds, self._watch_reader, left)
+
+    def _stop_watching(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _refuse(self, refusal: _RefusedError) -> None:
+        """Read no more; answer what was asked before, then this, unless its answer has begun."""
+        self._is_over = True
+        self._stop_waiting()
+        if self.transport.is_closing():
+            return
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        is_begun = False
+        if cycle is not None and self._is_in_body:
+            is_begun = cycle.response_started
+            cycle.disconnected = True
+            cycle.waiting_for_100_continue = False
+            cycle.message_event.set()
+        elif cycle is not None and not cycle.response_complete:
+            # Its client did not wait for answers; it sees that the last one is missing.
+            cycle.keep_alive = False
+            return
+        _log.info("request refused", client=self.client, code=refusal.code)
+        if self.pipeline:
+            self.transport.close()
+            return
+        if not is_begun:
+            self.transport.write(_answer(refusal, self.server_state.default_headers))
+        self._say_farewell()
+
+    def _say_farewell(self) -> None:
+        """Close after the client, or soon; closing with bytes unread takes back what was sent."""
+        self._is_over = True
+        self._stop_waiting()
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        seconds = self._limits.farewell_seconds
+        self._patience = self.loop.call_later(seconds, self.transport.close)
+
+
+def _refusal_in(error: httptools.HttpParserError) -> _RefusedError:
+    cause = error.__context__
+    if isinstance(cause, _RefusedError):
+        return cause
+    said = str(error) if cause is None else "its target has no form that is known"
+    return _RefusedError(
+        HTTPStatus.BAD_REQUEST, "request_malformed", f"this is no HTTP that can be read: {said}"
+    )
+
+
+def _answer(refusal: _RefusedError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    status = refusal.status
+    problem = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        detail=refusal.detail,
+        code=refusal.code,
+        message=refusal.detail,
+    )
+    body = msgspec.json.encode(problem)
+    fields = [
+        *headers,
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    line = f"HTTP/1.1 {status:d} {status.phrase}".encode()
+    return b"\r\n".join([line, *(b"%b: %b" % field for field in fields), b"", body])

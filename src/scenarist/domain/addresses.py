@@ -1,0 +1,89 @@
+"""Addresses that an operator names: proxies to trust, origins and hosts; judged by their text."""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+from scenarist.domain.errors import InvalidError
+
+ANY_ORIGIN = "*"
+
+_MAPPED_BITS = 96  # RFC 4291, section 2.5.5.2: an IPv4 address in the last four bytes
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(:[0-9]*)?", re.IGNORECASE)
+
+
+def read_networks(texts: Iterable[str]) -> list[str]:
+    """Return addresses and networks as networks, an IPv4 one also as IPv6 writes it.
+
+    A socket that listens for both tells an IPv4 client by an IPv6 address.
+
+    Raises:
+        InvalidError: One is neither an address nor a network; names it.
+    """
+    found = []
+    for text in texts:
+        try:
+            network = ipaddress.ip_network(text.strip())
+        except ValueError as error:
+            raise InvalidError(
+                "a trusted proxy is an address or a network, "
+                f"such as 10.0.0.7 or 10.0.0.0/8: {error}"
+            ) from None
+        found.append(str(network))
+        if network.version == 4:
+            bits = _MAPPED_BITS + network.prefixlen
+            found.append(str(ipaddress.ip_network(f"::ffff:{network.network_address}/{bits}")))
+    return found
+
+
+def read_origins(texts: Iterable[str]) -> frozenset[str]:
+    """Return origins as browsers write them; `ANY_ORIGIN` stands for all.
+
+    Raises:
+        InvalidError: One is no origin, or `ANY_ORIGIN` is not alone; names it.
+    """
+    origins = frozenset(_read_origin(text.strip()) for text in texts)
+    if ANY_ORIGIN in origins and len(origins) > 1:
+        raise InvalidError(f"the origin {ANY_ORIGIN} stands for all; it must stand alone")
+    return origins
+
+
+def _read_origin(text: str) -> str:
+    if text == ANY_ORIGIN:
+        return text
+    scheme, _, host = text.partition("://")
+    scheme = scheme.lower()
+    if scheme not in _USUAL_PORTS or not _HOST.fullmatch(host):
+        raise InvalidError(
+            f"{text!r} is no origin; write a scheme and a host without a path, "
+            "such as https://planner.example.com"
+        )
+    return origin_of(scheme, host)
+
+
+def origin_of(scheme: str, host: str) -> str:
+    """Return the origin of ``HOST`` or ``HOST:PORT`` as browsers write it: no usual port."""
+    return f"{scheme}://{host.lower().removesuffix(_USUAL_PORTS.get(scheme, ''))}"
+
+
+def read_hosts(texts: Iterable[str]) -> frozenset[str]:
+    """Return hosts as `host_in` finds them.
+
+    Raises:
+        InvalidError: One is no host, or has a port; names it.
+    """
+    hosts = frozenset(text.strip().lower() for text in texts)
+    for host in hosts:
+        if host_in(host) != host:
+            raise InvalidError(
+                f"{host!r} is no host; write a name or an address without a port, "
+                "such as planner.example.com or [::1]"
+            )
+    return hosts
+
+
+def host_in(text: str) -> str | None:
+    """Return the host of ``HOST`` or ``HOST:PORT`` in small letters; None when it is neither."""
+    match = _HOST.fullmatch(text)
+    return match[1].lower() if match else None
