@@ -46,7 +46,7 @@ SETTING_UP = Actor("whoever sets it up", frozenset({Role.ADMIN}))
 
 def with_users(folder: Path, *options: str) -> StartedServer:
     """Start a server that has all the users, with a secret key of its own."""
-    with open_database(settings_in(folder)) as database:
+    with open_database(settings_in(folder), make=True) as database:
         # Whoever signs in gets a hash of the usual effort then.
         users = UserService(database, Passwords(CHEAP), now=lambda: datetime.now(UTC))
         for name, password in PASSWORDS.items():

@@ -79,6 +79,7 @@ def check_two_pages(
     assert len(lists) == 2
     for statement, plan in lists.items():
         assert not any("TEMP B-TREE" in step for step in plan), (statement, plan)
-        assert " WHERE " not in statement or not scanned(plan, GROWING), (statement, plan)
+    late, plan = list(lists.items())[-1]
+    assert not scanned(plan, GROWING), (late, plan)
     for statement in plans.keys() - lists.keys():
         assert not scanned(plans[statement], GROWING), (statement, plans[statement])

@@ -6,8 +6,9 @@ import pytest
 
 from doors import Caller, Echo, opened
 from scenarist.connections import Limits
+from scenarist.domain.addresses import read_hosts
 from scenarist.domain.errors import InvalidError
-from scenarist.door import Door, is_loopback_only, require_loopback
+from scenarist.door import Door, is_loopback_only, loopback_hosts, require_loopback
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -318,6 +319,25 @@ def test_an_address_that_others_may_reach(host: str) -> None:
     assert not is_loopback_only(host)
     with pytest.raises(InvalidError, match=r"switch authorization on .* or say --insecure"):
         require_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.8.8.8", "127.8.8.8"),
+        ("::1", "[::1]"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_a_server_on_loopback_is_called_by_its_address_and_the_usual_names(
+    host: str, own: str
+) -> None:
+    assert read_hosts(loopback_hosts(host)) == {"localhost", "127.0.0.1", "[::1]", own}
+
+
+def test_a_server_that_others_may_reach_may_be_called_anything() -> None:
+    assert loopback_hosts("0.0.0.0") == []
 
 
 def test_the_refusal_of_an_address_names_it() -> None:

@@ -31,7 +31,7 @@ def add_user(settings: Settings, name: str, password: str, roles: Sequence[str])
         InvalidError: The name, the password or a role cannot be.
         ConflictError: There is a user of that name.
     """
-    with _users(settings) as users:
+    with _users(settings, make=True) as users:
         return users.create(_operator("user add"), name, password, roles)
 
 
@@ -97,7 +97,7 @@ def create_key(
     if days is not None and not 0 < days < 100_000:
         raise InvalidError(f"a key cannot live for {days} days")
     expires_at = None if days is None else now + timedelta(days=days)
-    with open_database(settings) as database:
+    with open_database(settings, make=True) as database:
         made = KeyService(database, now=lambda: now).create(
             _operator("key create"), name, roles, expires_at=expires_at
         )
@@ -164,8 +164,8 @@ def new_secret_key() -> str:
 
 
 @contextmanager
-def _users(settings: Settings) -> Iterator[UserService]:
-    with open_database(settings) as database:
+def _users(settings: Settings, *, make: bool = False) -> Iterator[UserService]:
+    with open_database(settings, make=make) as database:
         yield UserService(database, Passwords(), now=_now, realm=Realm.LOCAL)
 
 

@@ -21,7 +21,7 @@ from scenarist.config import Application, load_app, resolve
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
-from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
@@ -235,13 +235,21 @@ def upgrade_database(settings: Settings) -> str | None:
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[Database]:
+def open_database(settings: Settings, *, make: bool = False) -> Iterator[Database]:
     """Open the database beside a server that may be running on it, with the tables it needs.
 
+    Args:
+        make: Make it when there is none yet.
+
     Raises:
+        NotFoundError: There is none.
         UnavailableError: It cannot be used; says why.
     """
     with Database(settings.database) as database:
+        if not make and not database.file.exists():
+            raise NotFoundError(
+                f"there is no database {database.file}; name the one of the server with --database"
+            )
         prepare_file(database.file)
         migrate.upgrade(database)
         yield database

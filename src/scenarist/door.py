@@ -11,7 +11,7 @@ from typing import Any, cast
 import uvicorn
 
 from scenarist.connections import Connection, Limits
-from scenarist.domain.addresses import read_networks
+from scenarist.domain.addresses import host_in, read_networks
 from scenarist.domain.errors import InvalidError, UnavailableError
 
 _GRACE_SECONDS = 5
@@ -114,6 +114,14 @@ def require_loopback(host: str) -> None:
             f"other machines can reach {host or 'all addresses'}, and without authorization they "
             "may do anything; switch authorization on (docs/security.md), or say --insecure"
         )
+
+
+def loopback_hosts(host: str) -> list[str]:
+    """Return what a server that listens on a loopback address may be called; none for others."""
+    if not is_loopback_only(host):
+        return []
+    written = f"[{host}]" if ":" in host else host
+    return ["localhost", "127.0.0.1", "[::1]", *([written] if host_in(written) else [])]
 
 
 def _is_loopback(text: str) -> bool:

@@ -260,9 +260,23 @@ def test_a_key_that_is_given_is_not_rotated_in_a_file(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_neither_rotated_nor_made(
     tmp_path: Path, terminal: Terminal
 ) -> None:
+    administration.add_user(settings_in(tmp_path), "ines", PASSWORD, ["reader"])
+
     assert "no file of secret keys" in terminal.mistake(tmp_path, "secret", "rotate")
 
     assert not (tmp_path / "secret.key").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("user", "list"), ("user", "remove", "ines"), ("key", "list"), ("key", "revoke", "ci")],
+)
+def test_where_there_is_no_database_none_is_made(
+    tmp_path: Path, terminal: Terminal, command: tuple[str, ...]
+) -> None:
+    assert "there is no database" in terminal.mistake(tmp_path, *command)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_whoever_has_no_name_on_this_machine_can_use_the_command_line(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from builders import NOON, Clock
+from scenarist.db import users as user_rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import (
     ConflictError,
@@ -44,11 +45,15 @@ def users(entrance: Entrance) -> UserService:
 @pytest.fixture
 def of_a_directory(database: Database, clock: Clock) -> UserService:
     """The users of a directory, of whom one has signed in."""
-    insert = (
-        "INSERT INTO users (name, realm, roles, is_declared, created_at) VALUES (?, ?, ?, 0, 0)"
+    lydia = User(
+        name="lydia",
+        realm=Realm.LDAP,
+        roles=frozenset({Role.ADMIN}),
+        password_hash=None,
+        is_declared=False,
+        created_at=clock(),
     )
-    with database.connect() as connection:
-        connection.exec_driver_sql(insert, ("lydia", "ldap", '["TAIPY_ADMIN"]'))
+    database.write(lambda connection: user_rows.add(connection, lydia))
     return UserService(database, Passwords(CHEAP), now=clock, realm=Realm.LDAP)
 
 

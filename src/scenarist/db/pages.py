@@ -63,6 +63,8 @@ def cut(
         after = [literal(request.after.number, BigInteger)]
         if request.sort is not None:
             after.insert(0, literal(request.after.key, key.type))
+            # An index of an expression is not used for the pair below, but for this.
+            page = page.where(key <= after[0] if request.is_descending else key >= after[0])
         here, there = tuple_(*ordering), tuple_(*after)
         page = page.where(here < there if request.is_descending else here > there)
     page = page.order_by(*((part.desc() if request.is_descending else part) for part in ordering))

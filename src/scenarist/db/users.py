@@ -24,6 +24,7 @@ _CHANGE = (
         roles=bindparam("new_roles"),
         password_hash=bindparam("new_hash"),
         is_declared=bindparam("declared"),
+        is_password_declared=bindparam("password_declared"),
     )
 )
 _END_SESSIONS = delete(sessions).where(sessions.c.user_number == bindparam("user"))
@@ -57,6 +58,7 @@ def add(connection: Connection, user: User) -> User:
             "roles": sorted(user.roles),
             "password_hash": user.password_hash,
             "is_declared": int(user.is_declared),
+            "is_password_declared": int(user.is_password_declared),
             "created_at": user.created_at,
         },
     ).scalar_one()
@@ -72,6 +74,7 @@ def change(connection: Connection, user: User) -> None:
             "new_roles": sorted(user.roles),
             "new_hash": user.password_hash,
             "declared": int(user.is_declared),
+            "password_declared": int(user.is_password_declared),
         },
     )
 
@@ -108,5 +111,6 @@ def _user(row: Any) -> User:
         roles=roles_of(row.roles),
         password_hash=row.password_hash,
         is_declared=bool(row.is_declared),
+        is_password_declared=bool(row.is_password_declared),
         created_at=row.created_at,
     )

@@ -30,6 +30,7 @@ class User:
 
     Args:
         is_declared: Whether the configuration file declares the user, so that roles change there.
+        is_password_declared: Whether it has the password, too.
         number: Tells users apart for ever: a name may be given again.
     """
 
@@ -40,6 +41,7 @@ class User:
     password_hash: str | None
     is_declared: bool
     created_at: datetime
+    is_password_declared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,7 +41,8 @@ TRIES_OF_USER_AT_ADDRESS = 5
 TRIES_OF_ADDRESS = 30
 TRIES_OF_USER = 100
 """Failed tries within the stretch: of one name from one address, from one address with any names,
-and of one name from all addresses. The last is high, so that nobody is kept out by another."""
+and of one name from all addresses. The last bounds guessing from many addresses at once; who does
+that can keep the user out for a while, which is the lesser evil."""
 
 
 class Directory(Protocol):
@@ -162,7 +163,7 @@ class SigningInService:
         judged = self._judged(actor.name, old)
         if judged is None or judged.user.number != actor.user_number:
             self._refuse(actor.name, origin, "the old password is wrong")
-        if judged.user.is_declared:
+        if judged.user.is_password_declared:
             raise ConflictError(
                 "the password stands in the configuration file; have it changed there",
                 code="user_declared",
@@ -223,7 +224,7 @@ class SigningInService:
         verdict = self._passwords.verify(None if found is None else found.password_hash, tried)
         if found is None or not verdict.is_right:
             return None
-        return _Judged(found, None if found.is_declared else verdict.better_hash)
+        return _Judged(found, None if found.is_password_declared else verdict.better_hash)
 
     def _ask(self, directory: Directory, name: str, password: str) -> Identity | None:
         try:

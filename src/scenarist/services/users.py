@@ -197,12 +197,19 @@ class UserService:
                 roles=roles,
                 password_hash=password_hash,
                 is_declared=True,
+                is_password_declared=password_hash is not None,
                 created_at=self._now(),
             )
             user_rows.add(connection, user)
             return True
         kept = password_hash or found.password_hash
-        user = replace(found, roles=roles, password_hash=kept, is_declared=True)
+        user = replace(
+            found,
+            roles=roles,
+            password_hash=kept,
+            is_declared=True,
+            is_password_declared=password_hash is not None,
+        )
         if user == found:
             return False
         user_rows.change(connection, user)
@@ -232,6 +239,11 @@ def _changed(user: User, roles: frozenset[Role] | None, password_hash: str | Non
         raise ConflictError(
             f"the directory has the password of {user.name}; change it there",
             code="user_elsewhere",
+        )
+    if password_hash is not None and user.is_password_declared:
+        raise ConflictError(
+            f"the configuration file has the password of {user.name}; change it there",
+            code="user_declared",
         )
     return replace(
         user,

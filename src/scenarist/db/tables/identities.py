@@ -31,6 +31,7 @@ users = Table(
     Column("roles", JSON, nullable=False),
     Column("password_hash", Text),  # none: nobody can sign in with a password kept here
     Column("is_declared", Integer, nullable=False),
+    Column("is_password_declared", Integer, nullable=False),
     created_at_column(),
     UniqueConstraint("name", "realm", name="uq_users_name_realm"),
     sqlite_autoincrement=True,
@@ -110,6 +111,7 @@ audit = Table(
     Column("reason", Text),
     Index("ix_audit_created_at_number", "created_at", "number"),
     Index("ix_audit_actor_created_at_number", "actor", "created_at", "number"),
+    Index("ix_audit_key_id_created_at_number", "key_id", "created_at", "number"),
     Index("ix_audit_entity_id_created_at_number", "entity_id", "created_at", "number"),
     Index("ix_audit_operation_created_at_number", "operation", "created_at", "number"),
     sqlite_autoincrement=True,

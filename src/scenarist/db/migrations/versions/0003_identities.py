@@ -33,6 +33,7 @@ def _add_users() -> None:
         sa.Column("roles", sa.JSON(), nullable=False),
         sa.Column("password_hash", sa.Text()),
         sa.Column("is_declared", sa.Integer(), nullable=False),
+        sa.Column("is_password_declared", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_users")),
         sa.UniqueConstraint("name", "realm", name=op.f("uq_users_name_realm")),
@@ -115,7 +116,7 @@ def _add_audit() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit")),
         sqlite_autoincrement=True,
     )
-    for first in ([], ["actor"], ["entity_id"], ["operation"]):
+    for first in ([], ["actor"], ["key_id"], ["entity_id"], ["operation"]):
         columns = [*first, "created_at", "number"]
         op.create_index(f"ix_audit_{'_'.join(columns)}", "audit", columns)
     op.create_index(
