@@ -71,9 +71,9 @@ def measure_get(folder: Path, *, rounds: int, seconds: float) -> list[Row]:
 def _saturate(server: Server, path: str, seconds: float) -> tuple[float, float]:
     """Return answers per second, and the part of its core that the server used."""
     plan = load.Plan(address=server.address, paths=[path], connections=CONNECTIONS, seconds=seconds)
-    before = _processor_seconds(server)
+    before = server.processor_seconds()
     outcome = load.run(plan, core=1)
-    return outcome.rate, (_processor_seconds(server) - before) / outcome.seconds
+    return outcome.rate, (server.processor_seconds() - before) / outcome.seconds
 
 
 def measure_pages(folder: Path, *, rounds: int, many: int) -> list[Row]:
@@ -110,11 +110,6 @@ def _page_row(what: str, few: list[float], much: list[float], many: int) -> Row:
         bar="at most 1.2",
         holds=ratio <= 1.2,
     )
-
-
-def _processor_seconds(server: Server) -> float:
-    times = server.process.cpu_times()
-    return float(times.user + times.system)
 
 
 def _fill(folder: Path, total: int) -> None:

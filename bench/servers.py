@@ -104,6 +104,11 @@ class Server:
         except psutil.NoSuchProcess:
             return [self.process]
 
+    def processor_seconds(self) -> float:
+        """Return the processor time that the server itself has used, without its workers."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
     def post(self, path: str, **options: Any) -> Any:
         return self.http.post(path, **options).raise_for_status()
 

@@ -1,16 +1,18 @@
 """Puts together who may come in, from settings and the section [AUTHENTICATION]."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from scenarist.api.auth import Gate
 from scenarist.config import AuthenticationConfig, resolve
 from scenarist.db.engine import Database
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.users import Realm, checked_roles
+from scenarist.door import loopback_hosts
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.sealing import Seal
 from scenarist.identity.secret_keys import SecretKeys
@@ -100,6 +102,19 @@ def secret_key_file(settings: Settings, database: Database) -> Path:
     if settings.secret_key_file is not None:
         return Path(settings.secret_key_file).absolute()
     return database.file.with_name("secret.key")
+
+
+def gate_of(settings: Settings, authorization: Authorization) -> Gate:
+    switches = ("open_metrics", "open_description")
+    opened = frozenset(name for name in switches if getattr(settings, name))
+    return Gate(authorization.authenticator, authorization.audit, opened=opened)
+
+
+def host_names(settings: Settings) -> Sequence[str]:
+    """Return what the server may be called: without authorization, pages must not rename it."""
+    if settings.hosts or settings.auth != "none" or settings.insecure:
+        return settings.hosts
+    return loopback_hosts(settings.host)
 
 
 def _configuration() -> Actor:

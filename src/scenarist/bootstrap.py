@@ -15,8 +15,12 @@ from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
 from scenarist.api.app import create_app
-from scenarist.api.auth import Gate
-from scenarist.authorization import Authorization, open_authorization
+from scenarist.authorization import (
+    Authorization,
+    gate_of,
+    host_names,
+    open_authorization,
+)
 from scenarist.config import Application, load_app, resolve
 from scenarist.db import migrate
 from scenarist.db.engine import Database
@@ -26,7 +30,7 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.secrets import referenced
-from scenarist.door import Door, open_listener
+from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor, JobRequest
 from scenarist.executors.local import LocalExecutor
 from scenarist.folders import lock, prepare_file, prepare_folder
@@ -161,7 +165,12 @@ def open_server(
             database=database,
             services=services,
             orchestrator=orchestrator,
-            asgi=create_app(services, _gate(settings, authorization)),
+            asgi=create_app(
+                services,
+                gate_of(settings, authorization),
+                cors_origins=settings.cors_origins,
+                hosts=host_names(settings),
+            ),
         )
 
 
@@ -185,6 +194,8 @@ def serve(
     """
     check_apart(app)
     configure_logging(settings.log_format)
+    if settings.auth == "none" and not settings.insecure:
+        require_loopback(settings.host)
     with ExitStack() as stack:
         listener = stack.enter_context(open_listener(settings.host, settings.port))
         server = stack.enter_context(open_server(application, settings))
@@ -193,7 +204,7 @@ def serve(
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
         address = f"http://{host}:{port}"
-        door = Door(server.asgi, hang_up=server.hang_up)
+        door = Door(server.asgi, hang_up=server.hang_up, trusted_proxies=settings.trusted_proxies)
         # Uvicorn takes signals while it runs, and raises them once more when it has stopped. Before
         # and after, they must neither be lost nor keep what follows from running.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -326,12 +337,6 @@ def _keep_secrets(application: Application) -> None:
     for node in application.registry.data_nodes.values():
         _, values = referenced(node.id, node.properties)
         os.environ.update(resolve(values))
-
-
-def _gate(settings: Settings, authorization: Authorization) -> Gate:
-    switches = ("open_metrics", "open_description")
-    opened = frozenset(name for name in switches if getattr(settings, name))
-    return Gate(authorization.authenticator, authorization.audit, opened=opened)
 
 
 def _news(database: Database) -> News:

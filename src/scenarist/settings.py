@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scenarist.domain.errors import InvalidError
@@ -63,6 +63,17 @@ class Settings:
     )
     open_metrics: bool = _setting(False, "Whether `/metrics` needs no role.")
     open_description: bool = _setting(False, "Whether `/schema` needs no role.")
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "Addresses and networks of proxies that are believed about who the client is."
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        (), "Origins whose pages may call from browsers, such as `https://planner.example.com`."
+    )
+    hosts: tuple[str, ...] = _setting(
+        (),
+        "What the server may be called by clients (default: anything; without authorization the "
+        "names of loopback).",
+    )
     insecure: bool = _setting(
         False, "Whether to listen on other addresses than loopback while authorization is off."
     )
@@ -116,6 +127,8 @@ def _read(name: str, value: Any, source: str) -> Any:
             raise InvalidError(f"{source} must be a whole number, not {value!r}") from None
     if kind is bool:
         return _read_switch(value, source)
+    if get_origin(kind) is tuple:
+        return _read_list(value, source)
     if not isinstance(value, str):
         raise InvalidError(f"{source} must be a text, not {type(value).__name__}")
     return "local" if name == "auth" and value == "taipy" else value
@@ -128,6 +141,13 @@ def _read_switch(value: Any, source: str) -> bool:
         return _SWITCH[str(value).lower()]
     except KeyError:
         raise InvalidError(f"{source} must be true or false, not {value!r}") from None
+
+
+def _read_list(value: Any, source: str) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise InvalidError(f"{source} must be texts with commas between them, or a list of texts")
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def _checked(settings: Settings) -> Settings:

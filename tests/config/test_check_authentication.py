@@ -36,7 +36,9 @@ def test_a_hash_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("key", ["roles", "groups"])
 def test_a_role_that_there_is_not_is_named(key: str) -> None:
-    (fault,) = faults(**{key: {"planners": ["TAIPY_OWNER"]}})
+    given: dict[str, Any] = {key: {"planners": ["TAIPY_OWNER"]}}
+
+    (fault,) = faults("local", **given)
 
     assert fault.startswith(f"{key}.planners: 'TAIPY_OWNER' is not known here; use one of TAIPY_")
 

@@ -1,8 +1,9 @@
 """The table of settings in docs/configuration.md."""
 
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
 from scenarist.cli import app
 from scenarist.settings import Settings
@@ -15,18 +16,25 @@ def default_of(name: str, default: object) -> str:
     return "the number of cores" if name == "workers" else f"`{default}`"
 
 
+def option_of(setting: Field[Any]) -> str:
+    # Other users of a machine can read the options of a command.
+    if setting.metadata["is_secret"]:
+        return "none"
+    return f"`--{setting.name.replace('_', '-')}`"
+
+
 def test_the_table_has_every_setting_and_nothing_else() -> None:
     table = PAGE.read_text().partition("\n## Server settings\n")[2]
-    rows = re.findall(r"^\| `\w+` \| `--.*", table, re.MULTILINE)
+    rows = re.findall(r"^\| `\w+` \| (?:`--|none).*", table, re.MULTILINE)
 
     assert rows == [
-        f"| `{item.name}` | `--{item.name.replace('_', '-')}` | `SCENARIST_{item.name.upper()}` "
+        f"| `{item.name}` | {option_of(item)} | `SCENARIST_{item.name.upper()}` "
         f"| {default_of(item.name, item.default)} | {item.metadata['sentence']} |"
         for item in fields(Settings)
     ]
 
 
-def test_every_setting_is_an_option_of_serve() -> None:
+def test_every_setting_that_is_no_secret_is_an_option_of_serve() -> None:
     options = {
         name
         for argument in app["serve"].assemble_argument_collection()
@@ -34,4 +42,8 @@ def test_every_setting_is_an_option_of_serve() -> None:
         if name.startswith("--")
     }
 
-    assert options == {f"--{item.name.replace('_', '-')}" for item in fields(Settings)}
+    assert options == {
+        f"--{item.name.replace('_', '-')}"
+        for item in fields(Settings)
+        if not item.metadata["is_secret"]
+    }

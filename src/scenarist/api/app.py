@@ -1,5 +1,6 @@
 """The ASGI application: all paths over one bundle of services."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from litestar import Litestar, Router
@@ -30,6 +31,7 @@ from scenarist.api import (
     values,
 )
 from scenarist.api.auth import Gate, Turnstile
+from scenarist.api.browsers import guarded
 from scenarist.api.description_rules import complete, operation_id
 from scenarist.api.gathering import Gatherer
 from scenarist.api.methods import with_all_methods
@@ -37,11 +39,23 @@ from scenarist.api.requests import refuse_unknown_parameters
 from scenarist.domain.errors import ScenaristError
 from scenarist.services.bundle import Services
 
-LARGEST_BODY = 64 * 1024 * 1024
-"""Bytes of a request's body; more is answered with 413."""
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a request's body; more is answered with 413. Values of data nodes may have more."""
 
 
-def create_app(services: Services, gate: Gate) -> Litestar:
+def create_app(
+    services: Services,
+    gate: Gate,
+    *,
+    cors_origins: Sequence[str] = (),
+    hosts: Sequence[str] = (),
+) -> Litestar:
+    """Put the paths together.
+
+    Args:
+        cors_origins: Origins whose pages may call.
+        hosts: What the server may be called; anything when empty.
+    """
     counts = metrics.Metrics(services.health)
     app = Litestar(
         route_handlers=[_paths()],
@@ -77,7 +91,8 @@ def create_app(services: Services, gate: Gate) -> Litestar:
     )
     _check_who_may(app)
     # Around all of Litestar: HEAD has no handler to be found, and a 404 is counted too.
-    app.asgi_handler = counts.counted(with_all_methods(app.asgi_handler))
+    inner = guarded(with_all_methods(app.asgi_handler), cors_origins=cors_origins, hosts=hosts)
+    app.asgi_handler = counts.counted(inner)
     return app
 
 

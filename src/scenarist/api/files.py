@@ -23,7 +23,7 @@ from scenarist.api.answers import Answer, is_known, tag_of
 from scenarist.api.data_nodes import PATH
 from scenarist.api.descriptions import responses
 from scenarist.api.editors import Comment, EditorId
-from scenarist.api.requests import EDIT, READ, AnyRequest, actor_of, services_of
+from scenarist.api.requests import EDIT, LARGEST_VALUE, READ, AnyRequest, actor_of, services_of
 from scenarist.api.values import EditIdentifier, options_of, written
 from scenarist.domain.errors import InvalidError
 
@@ -83,7 +83,6 @@ def download_data_node(
         "ETag": tag,
         "Content-Disposition": _disposition(found.name),
         "Content-Length": str(size),
-        "X-Content-Type-Options": "nosniff",
     }
     return ASGIStreamingResponse(
         iterator=AsyncIteratorWrapper(pieces), media_type=found.media_type, headers=headers
@@ -92,6 +91,7 @@ def download_data_node(
 
 @post(
     PATH + "/{data_node_id:str}/upload",
+    request_max_body_size=LARGEST_VALUE,
     status_code=200,
     operation_class=WithFile,
     opt=EDIT,

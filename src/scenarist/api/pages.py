@@ -124,7 +124,5 @@ def pages_router() -> Router:
         after_request=_refuse_in_our_words,
         response_headers={
             "Content-Security-Policy": _SECURITY_POLICY,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
         },
     )

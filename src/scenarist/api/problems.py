@@ -34,6 +34,8 @@ STATUSES: dict[type[ScenaristError], HTTPStatus] = {
     ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+# Python has changed the name of this one.
+_CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_entity_too_large"}
 _RETRY_SECONDS = "1"
 NO_CREDENTIAL = "credential_missing"
 """The code of a 401 where nothing was shown."""
@@ -68,9 +70,11 @@ def from_http_exception(request: Request[Any, Any, Any], error: HTTPException) -
         detail = f"there is no path {request.url.path}"
     elif status == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.url.path} does not take {request.method}"
+    elif status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        detail = "the body is too large; a value has at most 64 MiB, any other body 1 MiB"
     else:
         detail = error.detail
-    response = _response(status, detail, status.name.lower(), [])
+    response = _response(status, detail, _CODES.get(status, status.name.lower()), [])
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response

@@ -37,6 +37,8 @@ REPEATS_BY_KEY = {"headers": ("Idempotency-Key",)}
 MemberT = TypeVar("MemberT", bound=StrEnum)
 
 LONGEST_WAIT_SECONDS = 300.0
+LARGEST_VALUE = 64 * 1024 * 1024
+"""Bytes of a body that is a value of a data node; more is answered with 413."""
 
 
 @overload

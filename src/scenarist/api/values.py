@@ -13,7 +13,7 @@ from scenarist.api.bodies import read_json
 from scenarist.api.data_nodes import PATH, one
 from scenarist.api.descriptions import WithAnyJson, responses
 from scenarist.api.editors import Comment, EditorId, checked_lines, checked_text
-from scenarist.api.requests import EDIT, READ, AnyRequest, actor_of, services_of
+from scenarist.api.requests import EDIT, LARGEST_VALUE, READ, AnyRequest, actor_of, services_of
 from scenarist.api.selections import Query, selection_of
 from scenarist.domain.entities import DataNode
 from scenarist.domain.selections import Selection
@@ -84,6 +84,7 @@ def read_data_node(  # noqa: PLR0913 - query parameters
 
 @put(
     PATH + "/{data_node_id:str}/write",
+    request_max_body_size=LARGEST_VALUE,
     operation_class=WithAnyJson,
     opt=EDIT,
     summary="Write a data node's value",
@@ -113,6 +114,7 @@ def write_data_node(
 
 @post(
     PATH + "/{data_node_id:str}/append",
+    request_max_body_size=LARGEST_VALUE,
     status_code=200,
     operation_class=WithAnyJson,
     opt=EDIT,

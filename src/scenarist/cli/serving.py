@@ -31,6 +31,10 @@ class ServerOptions:
         secret_key_file: The file of secret keys [secret.key beside the database].
         open_metrics: Whether /metrics needs no role [no].
         open_description: Whether /schema needs no role [no].
+        trusted_proxies: Proxies that are believed about who the client is, with commas [none].
+        cors_origins: Origins whose pages may call from browsers, with commas [none].
+        hosts: What the server may be called by clients, with commas [anything; without
+            authorization the names of loopback].
         insecure: Whether to listen on other addresses than loopback without authorization [no].
     """
 
@@ -49,6 +53,9 @@ class ServerOptions:
     secret_key_file: Text = None
     open_metrics: Switch = None
     open_description: Switch = None
+    trusted_proxies: Text = None
+    cors_origins: Text = None
+    hosts: Text = None
     insecure: Switch = None
 
 
