@@ -136,6 +136,16 @@ def tell_process(path: str) -> str:
     return wait_for_file(f"{path}.go")
 
 
+def tell_parent(path: str) -> str:
+    """Write the number of the process that started this one into a file, and wait for another."""
+    Path(path).write_text(str(os.getppid()))
+    return wait_for_file(f"{path}.go")
+
+
+def variable(name: str) -> str | None:
+    return os.environ.get(name)
+
+
 def unlike_json() -> dict[str, float]:
     return {"nan": float("nan"), "infinity": float("inf"), "one": 1.0}
 

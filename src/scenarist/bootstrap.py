@@ -32,7 +32,7 @@ from scenarist.domain.permissions import ANYONE
 from scenarist.domain.secrets import referenced
 from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor, JobRequest
-from scenarist.executors.local import LocalExecutor
+from scenarist.executors.kinds import open_executor
 from scenarist.folders import lock, prepare_file, prepare_folder
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
@@ -42,12 +42,7 @@ from scenarist.services.cancelling import Canceller
 from scenarist.services.changes import ChangeService, News
 from scenarist.services.comparisons import ComparisonService
 from scenarist.services.completions import Completions
-from scenarist.services.computations import (
-    LONGEST_SECONDS,
-    Computation,
-    Compute,
-    Computed,
-)
+from scenarist.services.computations import LONGEST_SECONDS, Computation, Compute, Computed
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
 from scenarist.services.edits import EditService
@@ -151,8 +146,10 @@ def open_server(
             application, settings, database, orchestrator, completions, authorization, now
         )
         if make_executor is None:
-            executor = LocalExecutor(
+            executor = open_executor(
+                settings.executor,
                 orchestrator.deliver,
+                address=settings.executor_address,
                 size=settings.workers,
                 search_path=application.search_path,
             )
@@ -324,7 +321,11 @@ def _services(  # noqa: PLR0913 - all that services are made of
         changes=ChangeService(database),
         news=_news(database),
         completions=completions,
-        health=HealthService(database, is_orchestrating=lambda: orchestrator.is_running),
+        health=HealthService(
+            database,
+            is_orchestrating=lambda: orchestrator.is_running,
+            executor_fault=lambda: orchestrator.executor_fault,
+        ),
         signing_in=authorization.signing_in,
         users=authorization.users,
         keys=authorization.keys,

@@ -11,6 +11,7 @@ from scenarist.domain.errors import InvalidError
 
 LogFormat = Literal["text", "json"]
 Auth = Literal["none", "local", "ldap", "oidc"]
+ExecutorName = Literal["local", "ray", "dask"]
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -38,6 +39,13 @@ class Settings:
     )
     workers: int = _setting(
         os.cpu_count() or 1, "How many jobs run at the same time (default: the number of cores)."
+    )
+    executor: ExecutorName = _setting(
+        "local", "What runs jobs: `local` (processes of this machine), `ray` or `dask`."
+    )
+    executor_address: str | None = _setting(
+        None,
+        "Where the Ray or Dask cluster is (default: one of this machine, started with the server).",
     )
     time_zone: str = _setting("UTC", "The time zone whose midnights start and end cycles.")
     log_format: LogFormat = _setting("text", "How the server logs: `text` or `json`.")
@@ -155,15 +163,11 @@ def _checked(settings: Settings) -> Settings:
         raise InvalidError(f"the port must be from 0 to 65535, not {settings.port}")
     if settings.workers < 1:
         raise InvalidError(f"there must be at least one worker, not {settings.workers}")
-    if settings.auth not in get_args(Auth):
-        known = ", ".join(get_args(Auth))
-        raise InvalidError(f"auth is one of {known}, not {settings.auth!r}")
+    _require_known_words(settings)
     if not 60 <= settings.session_seconds <= 31_536_000:
         raise InvalidError(
             f"a session lasts from 60 to 31536000 seconds, not {settings.session_seconds}"
         )
-    if settings.log_format not in get_args(LogFormat):
-        raise InvalidError(f"the log format is text or json, not {settings.log_format!r}")
     try:
         _ = settings.zone
     except (ZoneInfoNotFoundError, ValueError):
@@ -173,6 +177,19 @@ def _checked(settings: Settings) -> Settings:
             f"the storage must be a folder on this machine for now, not {settings.storage!r}"
         )
     return settings
+
+
+def _require_known_words(settings: Settings) -> None:
+    for what, word, words in (
+        ("auth", settings.auth, get_args(Auth)),
+        ("the executor", settings.executor, get_args(ExecutorName)),
+    ):
+        if word not in words:
+            raise InvalidError(f"{what} is one of {', '.join(words)}, not {word!r}")
+    if settings.executor_address is not None and settings.executor == "local":
+        raise InvalidError("the executor 'local' has no address; choose ray or dask")
+    if settings.log_format not in get_args(LogFormat):
+        raise InvalidError(f"the log format is text or json, not {settings.log_format!r}")
 
 
 def storage_folder(settings: Settings) -> Path:

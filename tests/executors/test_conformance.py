@@ -2,72 +2,51 @@
 
 import os
 import pickle
-import queue
 import signal
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from executors.desks import TESTS, Desk, Relay, await_end_of, await_file, number_in
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors.base import LOG_LIMIT, Executor, JobOutcome, JobRequest
+from scenarist.executors.base import LOG_LIMIT
 from scenarist.executors.inline import InlineExecutor
 from scenarist.executors.local import LocalExecutor
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import Target
 
-TESTS = str(Path(__file__).parents[1])
-PATIENCE_SECONDS = 30
-
-
-class Desk:
-    """Collects the outcomes of one executor."""
-
-    def __init__(self) -> None:
-        self.executor: Executor
-        self._outcomes: queue.SimpleQueue[JobOutcome] = queue.SimpleQueue()
-        self._number = 0
-
-    def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
-        for outcome in outcomes:
-            self._outcomes.put(outcome)
-
-    def request(
-        self,
-        function: str,
-        *inputs: object,
-        outputs: Sequence[Target] = (),
-        timeout: float | None = None,
-    ) -> JobRequest:
-        self._number += 1
-        return JobRequest(
-            number=self._number,
-            attempt=1,
-            function=f"pipelines:{function}",
-            inputs=tuple(
-                Place(storage_type="pickle", content=pickle.dumps(value)) for value in inputs
-            ),
-            outputs=tuple(outputs),
-            timeout_seconds=timeout,
-        )
-
-    def next(self) -> JobOutcome:
-        return self._outcomes.get(timeout=PATIENCE_SECONDS)
-
-    def run(self, function: str, *inputs: object, **more: object) -> JobOutcome:
-        self.executor.submit([self.request(function, *inputs, **more)])  # type: ignore[arg-type]
-        return self.next()
+CLUSTERS = [
+    pytest.param("dask", marks=pytest.mark.dask),
+    pytest.param("ray", marks=pytest.mark.ray),
+]
 
 
-@pytest.fixture(params=["inline", "local"])
+@pytest.fixture(params=["inline", "local", *CLUSTERS])
 def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
-    desk = Desk()
     if request.param == "inline":
+        desk = Desk(size=1)
         desk.executor = InlineExecutor(desk.deliver)
+        yield desk
     else:
-        desk.executor = LocalExecutor(desk.deliver, size=1, search_path=[TESTS])
-    yield desk
-    desk.executor.close()
+        yield from opened_desk(request, request.param)
+
+
+@pytest.fixture(params=["local", *CLUSTERS])
+def workers(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """Executors with two workers, each in a process of its own."""
+    yield from opened_desk(request, request.param)
+
+
+def opened_desk(request: pytest.FixtureRequest, name: str) -> Iterator[Desk]:
+    desk = Desk(size=2)
+    if name == "local":
+        desk.executor = LocalExecutor(desk.deliver, size=2, search_path=[TESTS])
+        yield desk
+        desk.executor.close()
+    else:
+        relay: Relay = request.getfixturevalue(f"{name}_relay")
+        with relay.serving(desk):
+            yield desk
 
 
 @pytest.fixture
@@ -75,7 +54,7 @@ def pool() -> Iterator[Callable[[int], tuple[Desk, LocalExecutor]]]:
     opened: list[LocalExecutor] = []
 
     def open_pool(size: int) -> tuple[Desk, LocalExecutor]:
-        desk = Desk()
+        desk = Desk(size=size)
         executor = LocalExecutor(desk.deliver, size=size, search_path=[TESTS])
         desk.executor = executor
         opened.append(executor)
@@ -150,12 +129,21 @@ def test_the_next_request_runs_after_any_failure(desk: Desk) -> None:
     assert desk.run("one").event == JobEvent.SUCCEEDED
 
 
-def test_requests_are_taken_up_oldest_first(desk: Desk) -> None:
+def test_requests_are_taken_up_oldest_first(desk: Desk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    others = [desk.request("wait_for_file", str(gate)) for _ in range(desk.size - 1)]
+    desk.executor.submit(others)
     requests = [desk.request("nothing") for _ in range(20)]
 
     desk.executor.submit(requests)
 
     assert [desk.next().number for _ in requests] == [request.number for request in requests]
+    gate.touch()
+    assert [desk.next().number for _ in others] == [request.number for request in others]
+
+
+def test_a_job_that_is_not_here_cannot_be_cancelled(desk: Desk) -> None:
+    assert not desk.executor.cancel(77_000_000)
 
 
 @pytest.mark.parametrize(
@@ -165,21 +153,112 @@ def test_requests_are_taken_up_oldest_first(desk: Desk) -> None:
         ("kill_itself", "its process was killed by signal 9 (SIGKILL)"),
     ],
 )
-def test_a_worker_that_ends_takes_only_its_own_job_along(
-    pool: Callable[[int], tuple[Desk, LocalExecutor]], function: str, ending: str
+def test_a_process_that_ends_takes_only_its_own_job_along(
+    workers: Desk, function: str, ending: str
 ) -> None:
-    desk, executor = pool(1)
-    deadly, harmless = desk.request(function), desk.request("one")
+    deadly, harmless = workers.request(function), workers.request("one")
 
-    executor.submit([deadly, harmless])
-    first, second = desk.next(), desk.next()
+    workers.executor.submit([deadly, harmless])
+    outcomes = {outcome.number: outcome for outcome in (workers.next(), workers.next())}
 
-    assert (first.number, first.event, first.reason) == (
-        deadly.number,
+    assert (outcomes[deadly.number].event, outcomes[deadly.number].reason) == (
         JobEvent.WORKER_LOST,
         ending,
     )
-    assert (second.number, second.event) == (harmless.number, JobEvent.SUCCEEDED)
+    assert outcomes[harmless.number].event == JobEvent.SUCCEEDED
+
+
+def test_a_job_that_runs_longer_than_its_timeout_is_killed(workers: Desk) -> None:
+    outcome = workers.run("sleep_long", timeout=0.2)
+
+    assert outcome.event == JobEvent.TIMED_OUT
+    assert outcome.reason == "it ran longer than its timeout of 0.2 s"
+    assert workers.run("one").event == JobEvent.SUCCEEDED
+
+
+def test_a_running_job_can_be_cancelled(workers: Desk, tmp_path: Path) -> None:
+    process_file = tmp_path / "process"
+    request = workers.request("tell_process", str(process_file))
+    workers.executor.submit([request])
+    process_id = number_in(process_file)
+
+    assert workers.executor.cancel(request.number)
+
+    outcome = workers.next()
+    assert (outcome.number, outcome.event) == (request.number, JobEvent.CANCEL_REQUESTED)
+    await_end_of(process_id)
+    assert workers.run("one").event == JobEvent.SUCCEEDED
+
+
+def test_a_job_that_does_not_end_when_asked_is_killed(workers: Desk, tmp_path: Path) -> None:
+    request = workers.request("stay", str(tmp_path / "staying"))
+    workers.executor.submit([request])
+    await_file(tmp_path / "staying")
+
+    assert workers.executor.cancel(request.number)
+
+    assert workers.next().event == JobEvent.CANCEL_REQUESTED
+
+
+def test_a_job_that_waits_for_a_worker_never_runs_when_it_is_cancelled(
+    workers: Desk, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    workers.executor.submit([workers.request("wait_for_file", str(gate)) for _ in range(2)])
+    waiting = workers.request("note", str(tmp_path / "noted"))
+    workers.executor.submit([waiting])
+
+    assert workers.executor.cancel(waiting.number)
+
+    outcome = workers.next()
+    gate.touch()
+    assert (outcome.number, outcome.event) == (waiting.number, JobEvent.CANCEL_REQUESTED)
+    assert [workers.next().event for _ in range(2)] == [JobEvent.SUCCEEDED] * 2
+    assert workers.run("one").event == JobEvent.SUCCEEDED
+    assert not (tmp_path / "noted").exists()
+
+
+def test_as_many_jobs_run_at_once_as_there_are_workers(workers: Desk, tmp_path: Path) -> None:
+    gates = [tmp_path / name for name in ("first", "second", "third")]
+    requests = [workers.request("wait_for_file", str(gate)) for gate in gates]
+    first, second, third = (request.number for request in requests)
+    workers.executor.submit(requests)
+
+    gates[1].touch()
+    assert workers.next().number == second
+    gates[2].touch()
+    assert workers.next().number == third
+    gates[0].touch()
+    assert workers.next().number == first
+
+
+def test_what_a_job_writes_is_its_log(workers: Desk) -> None:
+    outcome = workers.run("speak")
+
+    assert sorted(outcome.log.splitlines()) == [
+        "WARNING task from logging",
+        "from print",
+        "from the descriptor",
+    ]
+    assert [workers.run("one").log for _ in range(2)] == ["", ""]
+
+
+def test_a_long_log_keeps_its_start_and_its_end(workers: Desk) -> None:
+    log = workers.run("speak_at_length").log
+
+    assert log.startswith("start")
+    assert log.endswith("end\n")
+    assert "bytes left out" in log
+    assert len(log) < LOG_LIMIT + 100
+
+
+def test_a_process_that_a_task_leaves_behind_does_not_hide_the_end_of_its_worker(
+    workers: Desk, tmp_path: Path
+) -> None:
+    outcome = workers.run("fork_and_vanish", str(tmp_path / "gate"))
+
+    (tmp_path / "gate").touch()
+    assert outcome.event == JobEvent.WORKER_LOST
 
 
 def test_an_idle_worker_that_is_killed_is_replaced(
@@ -196,94 +275,8 @@ def test_an_idle_worker_that_is_killed_is_replaced(
     assert executor.process_ids != [process_id]
 
 
-def test_a_job_that_runs_longer_than_its_timeout_is_killed(
-    pool: Callable[[int], tuple[Desk, LocalExecutor]],
-) -> None:
-    desk, _ = pool(1)
-
-    outcome = desk.run("sleep_long", timeout=0.2)
-
-    assert outcome.event == JobEvent.TIMED_OUT
-    assert outcome.reason == "it ran longer than its timeout of 0.2 s"
-    assert desk.run("one").event == JobEvent.SUCCEEDED
-
-
-def test_a_running_job_can_be_cancelled(
-    pool: Callable[[int], tuple[Desk, LocalExecutor]], tmp_path: Path
-) -> None:
-    desk, executor = pool(1)
-    desk.run("one")
-    request = desk.request("wait_for_file", str(tmp_path / "never"))
-    executor.submit([request])
-
-    assert executor.cancel(request.number)
-
-    assert desk.next().event == JobEvent.CANCEL_REQUESTED
-    assert desk.run("one").event == JobEvent.SUCCEEDED
-
-
-def test_a_job_that_is_not_here_cannot_be_cancelled(
-    pool: Callable[[int], tuple[Desk, LocalExecutor]],
-) -> None:
-    _, executor = pool(1)
-
-    assert not executor.cancel(77)
-
-
-def test_a_pool_runs_as_many_jobs_at_once_as_its_size(
-    pool: Callable[[int], tuple[Desk, LocalExecutor]], tmp_path: Path
-) -> None:
-    desk, executor = pool(2)
-    gates = [tmp_path / name for name in ("first", "second", "third")]
-    executor.submit([desk.request("wait_for_file", str(gate)) for gate in gates])
-
-    gates[1].touch()
-    assert desk.next().number == 2
-    gates[2].touch()
-    assert desk.next().number == 3
-    gates[0].touch()
-    assert desk.next().number == 1
-
-
-def test_what_a_job_writes_is_its_log(pool: Callable[[int], tuple[Desk, LocalExecutor]]) -> None:
-    desk, _ = pool(1)
-
-    outcome = desk.run("speak")
-
-    assert sorted(outcome.log.splitlines()) == [
-        "WARNING task from logging",
-        "from print",
-        "from the descriptor",
-    ]
-    assert desk.run("one").log == ""
-
-
-def test_a_long_log_keeps_its_start_and_its_end(
-    pool: Callable[[int], tuple[Desk, LocalExecutor]],
-) -> None:
-    desk, _ = pool(1)
-
-    log = desk.run("speak_at_length").log
-
-    assert log.startswith("start")
-    assert log.endswith("end\n")
-    assert "bytes left out" in log
-    assert len(log) < LOG_LIMIT + 100
-
-
-def test_a_process_that_a_task_leaves_behind_does_not_hide_the_end_of_its_worker(
-    pool: Callable[[int], tuple[Desk, LocalExecutor]], tmp_path: Path
-) -> None:
-    desk, _ = pool(1)
-
-    outcome = desk.run("fork_and_vanish", str(tmp_path / "gate"))
-
-    (tmp_path / "gate").touch()
-    assert outcome.event == JobEvent.WORKER_LOST
-
-
 def test_workers_end_with_the_pool() -> None:
-    desk = Desk()
+    desk = Desk(size=2)
     executor = LocalExecutor(desk.deliver, size=2, search_path=[TESTS])
     desk.executor = executor
     desk.run("one")
@@ -291,6 +284,5 @@ def test_workers_end_with_the_pool() -> None:
 
     executor.close()
 
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while any(Path(f"/proc/{process_id}").exists() for process_id in process_ids):
-        assert time.monotonic() < deadline
+    for process_id in process_ids:
+        await_end_of(process_id)

@@ -39,6 +39,7 @@ class HandExecutor:
         self._deliver = deliver
         self.waiting: list[JobRequest] = []
         self.slots = 100
+        self.fault: str | None = None
 
     @property
     def free_slots(self) -> int:

@@ -23,6 +23,8 @@ class ServerOptions:
         database: Where records are kept, as a URL [sqlite:///.scenarist/scenarist.db].
         storage: The folder for values of data nodes [.scenarist/data].
         workers: How many jobs run at the same time [the number of cores].
+        executor: What runs jobs [local: processes of this machine].
+        executor_address: Where the Ray or Dask cluster is [one of this machine is started].
         time_zone: The time zone whose midnights start and end cycles [UTC].
         log_format: How the server logs [text].
         webhook_private_addresses: Whether webhooks may be sent to private addresses [no].
@@ -43,6 +45,10 @@ class ServerOptions:
     database: Text = None
     storage: Text = None
     workers: Number = None
+    executor: Annotated[Literal["local", "ray", "dask"] | None, Parameter(show_default=False)] = (
+        None
+    )
+    executor_address: Text = None
     time_zone: Text = None
     log_format: Annotated[Literal["text", "json"] | None, Parameter(show_default=False)] = None
     webhook_private_addresses: Switch = None

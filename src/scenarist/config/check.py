@@ -22,6 +22,9 @@ from scenarist.config.entries import (
     TaskConfig,
 )
 from scenarist.config.functions import import_fault
+from scenarist.config.values import iter_environment_faults, resolve
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.resources import READERS
 
 Findings = Iterator[tuple[str, str]]
 """Keys of one entry, each with what is wrong there and how to mend it."""
@@ -61,6 +64,7 @@ def _all_findings(declarations: Declarations) -> Iterator[tuple[str, Findings]]:
         yield place, _id_findings(task.id, owners, place)
         yield place, _task_findings(task)
         yield place, environment_findings(task.properties)
+        yield place, _resource_findings(task.properties)
         yield place, _plain_findings(task.properties)
     for scenario in declarations.scenarios.values():
         place = f"SCENARIO.{scenario.id}"
@@ -103,6 +107,18 @@ def _task_findings(task: TaskConfig) -> Findings:
                 "outputs",
                 f"data node {node.id!r} is read-only; take it out, or let it be written",
             )
+
+
+def _resource_findings(properties: Mapping[str, Any]) -> Findings:
+    for key, read in READERS.items():
+        value = properties.get(key)
+        # A variable that is not set is found with all other references to the environment.
+        if value is None or any(iter_environment_faults(value)):
+            continue
+        try:
+            read(resolve(value))
+        except InvalidError as error:
+            yield key, error.message
 
 
 def _repeated(nodes: tuple[DataNodeConfig, ...]) -> list[str]:

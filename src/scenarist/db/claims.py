@@ -106,6 +106,7 @@ class TaskRecipe:
     timeout: timedelta | None
     retries: int
     retry_delay: timedelta
+    properties: dict[str, Any]
     inputs: tuple[TaskEnd, ...]
     outputs: tuple[TaskEnd, ...]
 
@@ -156,6 +157,7 @@ def get_recipe(connection: Connection, task_id: TaskId) -> TaskRecipe:
         timeout=task.timeout_seconds,
         retries=task.retries,
         retry_delay=task.retry_delay_seconds,
+        properties=task.properties,
         inputs=tuple(ends[True]),
         outputs=tuple(ends[False]),
     )

@@ -53,6 +53,19 @@ def resolve(value: Any, environment: Mapping[str, str]) -> Any:
             return value
 
 
+def variables_in(value: Any) -> set[str]:
+    """Return the names of the variables that a text, a list or a mapping refers to."""
+    match value:
+        case str():
+            return set(ENV.findall(value)) if "ENV[" in value else set()
+        case list() | tuple():
+            return set().union(*map(variables_in, value))
+        case dict():
+            return set().union(*map(variables_in, value.values()))
+        case _:
+            return set()
+
+
 def _resolve_text(text: str, environment: Mapping[str, str]) -> Any:
     match = TYPED_ENV.fullmatch(text)
     if match is None:

@@ -1,15 +1,18 @@
 """What goes to an executor, what comes back, and what every executor can do."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, Self
 
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.resources import Resources
 from scenarist.storage.base import Place, Target, Written
 
 LOG_LIMIT = 64 * 1024
 """Bytes kept of what one attempt of a job writes: its first half and its last."""
+
+_NO_RESOURCES = Resources()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +21,11 @@ class JobRequest:
 
     ``number`` and ``attempt`` come back with the outcome. ``timeout_seconds`` counts from the
     start of the function's process work, reading and writing included.
+
+    Args:
+        resources: What it takes, for executors that can tell machines apart; others ignore it.
+        variables: Environment variables that the worker has while it runs this, and that its own
+            environment lacks. An executor adds them when the worker is not its child.
     """
 
     number: int
@@ -26,6 +34,8 @@ class JobRequest:
     inputs: tuple[Place, ...] = ()
     outputs: tuple[Target, ...] = ()
     timeout_seconds: float | None = None
+    resources: Resources = _NO_RESOURCES
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +66,10 @@ class Executor(Protocol):
     @property
     def free_slots(self) -> int:
         """How many more requests it can use now: idle workers, and work to keep them busy."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why it runs nothing at the moment; None when it can."""
 
     def submit(self, requests: Sequence[JobRequest]) -> None:
         """Take requests, the oldest first; each gives one outcome, whatever happens."""

@@ -10,6 +10,7 @@ class InlineExecutor:
     """An executor without processes; its outcomes are there when `submit` returns."""
 
     free_slots = 1
+    fault = None
 
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver

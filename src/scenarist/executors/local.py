@@ -18,12 +18,11 @@ import structlog
 
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import LOG_LIMIT, Deliver, JobOutcome, JobRequest
+from scenarist.executors.endings import ended
+from scenarist.executors.environments import worker_environment
 from scenarist.executors.frames import Frames, frame
+from scenarist.executors.pace import Pace
 
-# Ahead of its idle workers, the pool takes as many requests as they run in this time, so that
-# they never wait for the database; longer jobs stay queued, for whichever worker is free.
-_AHEAD_SECONDS = 0.02
-_AHEAD_LIMIT = 64  # requests for each worker
 _KILL_GRACE_SECONDS = 2.0
 _RESTART_SECONDS = 1.0
 _NO_STREAM = -1
@@ -47,11 +46,11 @@ class LocalExecutor:
     def __init__(self, deliver: Deliver, *, size: int, search_path: Sequence[str] = ()) -> None:
         self._deliver = deliver
         self._size = size
-        self._environment = _worker_environment(search_path)
+        self._environment = worker_environment(search_path)
         self._lock = threading.RLock()
         self._queue: deque[JobRequest] = deque()
         self._workers: list[_Worker] = []
-        self._mean_seconds = 1.0
+        self._pace = Pace()
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
@@ -65,9 +64,13 @@ class LocalExecutor:
         with self._lock:
             if not self._workers:
                 return 0
-            ahead = min(int(_AHEAD_SECONDS / self._mean_seconds), _AHEAD_LIMIT) * self._size
+            ahead = self._pace.ahead * self._size
             idle = sum(1 for worker in self._workers if worker.is_idle)
             return max(0, idle + ahead - len(self._queue))
+
+    @property
+    def fault(self) -> str | None:
+        return None
 
     @property
     def process_ids(self) -> list[int]:
@@ -88,7 +91,7 @@ class LocalExecutor:
             for request in self._queue:
                 if request.number == number:
                     self._queue.remove(request)
-                    self._deliver([_stopped(request, JobEvent.CANCEL_REQUESTED, None)])
+                    self._deliver([ended(request, JobEvent.CANCEL_REQUESTED)])
                     return True
             for worker in self._workers:
                 if worker.request is not None and worker.request.number == number:
@@ -160,9 +163,7 @@ class LocalExecutor:
             worker.process.kill()
             return self._bury(worker)
         for outcome in outcomes:
-            if outcome.started_at is not None and outcome.finished_at is not None:
-                seconds = (outcome.finished_at - outcome.started_at).total_seconds()
-                self._mean_seconds += (max(seconds, 1e-5) - self._mean_seconds) / 8
+            self._pace.note(outcome)
         return outcomes
 
     def _listen_to_log(self, worker: "_Worker") -> list[JobOutcome]:
@@ -302,11 +303,10 @@ class _Worker:
         self.read_log()
         if self.request is None:
             return None
-        outcome = _stopped(self.request, JobEvent.WORKER_LOST, self.started_at, _ending(code))
+        event, reason = JobEvent.WORKER_LOST, _ending(code)
         if self.stop_event is not None:
-            outcome = _stopped(
-                self.request, self.stop_event, self.started_at, self._stop_reason or None
-            )
+            event, reason = self.stop_event, self._stop_reason
+        outcome = ended(self.request, event, reason or None, started_at=self.started_at)
         return outcome.with_log(self.take_log())
 
     def read_log(self) -> bool:
@@ -345,22 +345,6 @@ class _Worker:
             os.close(self.exit_reader)
 
 
-def _stopped(
-    request: JobRequest,
-    event: JobEvent,
-    started_at: datetime | None,
-    reason: str | None = None,
-) -> JobOutcome:
-    return JobOutcome(
-        number=request.number,
-        attempt=request.attempt,
-        event=event,
-        reason=reason,
-        started_at=started_at,
-        finished_at=datetime.now(UTC),
-    )
-
-
 def _ending(code: int) -> str:
     if code >= 0:
         return f"its process exited with code {code} before the function returned"
@@ -369,13 +353,3 @@ def _ending(code: int) -> str:
     except ValueError:
         name = "unknown"
     return f"its process was killed by signal {-code} ({name})"
-
-
-def _worker_environment(search_path: Sequence[str]) -> dict[str, str]:
-    environment = dict(os.environ)
-    # The functions of tasks have no use for the key that signs tokens.
-    environment.pop("SCENARIST_SECRET_KEY", None)
-    folders = [*search_path, *filter(None, [environment.get("PYTHONPATH")])]
-    if folders:
-        environment["PYTHONPATH"] = os.pathsep.join(folders)
-    return environment

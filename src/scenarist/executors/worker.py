@@ -39,9 +39,23 @@ def main() -> None:
     connection.sendall(frame(READY))
     while data := connection.recv(1 << 18):
         for message in frames.feed(data):
-            outcome: JobOutcome = run(decoder.decode(message))
+            outcome = _run(decoder.decode(message))
             _flush_log()
             connection.sendall(frame(encoder.encode(outcome)))
+
+
+def _run(request: JobRequest) -> JobOutcome:
+    """Run a request with the variables that it brings, and leave none of them behind."""
+    kept = {name: os.environ.get(name) for name in request.variables}
+    os.environ.update(request.variables)
+    try:
+        return run(request)
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _flush_log() -> None:

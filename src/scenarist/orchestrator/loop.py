@@ -89,6 +89,11 @@ class Orchestrator:
     def is_running(self) -> bool:
         return self._thread is not None and self._thread.is_alive() and not self._is_stopping
 
+    @property
+    def executor_fault(self) -> str | None:
+        """Why no jobs can be run at the moment; None when they can."""
+        return None if self._executor is None else self._executor.fault
+
     def start(self, executor: Executor) -> None:
         """Take over what an earlier holder left, and run until `stop`.
 

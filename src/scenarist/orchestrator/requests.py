@@ -1,5 +1,6 @@
 """What a claimed job needs to be run: its function, its input values, the places of its outputs."""
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -7,8 +8,11 @@ from sqlalchemy import Connection
 
 from scenarist.db.claims import Claim, InputValue, TaskRecipe, get_inputs, get_recipe
 from scenarist.db.data_nodes import last_edit_times
+from scenarist.domain.environment import resolve
+from scenarist.domain.errors import InvalidError
 from scenarist.domain.identifiers import TaskId, new_uuid
 from scenarist.domain.lifecycle import is_skippable
+from scenarist.domain.resources import READERS, Resources, read_resources
 from scenarist.executors.base import JobRequest
 from scenarist.storage.base import Place, Target
 
@@ -90,4 +94,14 @@ def request_for(
             for end in recipe.outputs
         ),
         timeout_seconds=None if recipe.timeout is None else recipe.timeout.total_seconds(),
+        resources=_resources(recipe),
     )
+
+
+def _resources(recipe: TaskRecipe) -> Resources:
+    """Return what a task asks of a machine: nothing, where it was made before that was checked."""
+    asked = {name: recipe.properties[name] for name in READERS if name in recipe.properties}
+    try:
+        return read_resources(resolve(asked, os.environ))
+    except InvalidError:
+        return Resources()

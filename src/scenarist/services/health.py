@@ -26,11 +26,19 @@ class HealthService:
 
     Args:
         is_orchestrating: Whether jobs are being taken up.
+        executor_fault: Why those that are taken up cannot be run at the moment, if so.
     """
 
-    def __init__(self, database: Database, *, is_orchestrating: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        is_orchestrating: Callable[[], bool],
+        executor_fault: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._database = database
         self._is_orchestrating = is_orchestrating
+        self._executor_fault = executor_fault
 
     def check_readiness(self) -> None:
         """Do nothing when requests and jobs would be served now.
@@ -41,6 +49,8 @@ class HealthService:
         self._database.reader.execute(text("SELECT 1"))
         if not self._is_orchestrating():
             raise UnavailableError("the orchestrator is not running")
+        if (fault := self._executor_fault()) is not None:
+            raise UnavailableError(f"{fault}; jobs wait for it")
 
     def count_work(self) -> Work:
         """Count what is under way.

@@ -1,0 +1,85 @@
+"""What a task asks of the machine that runs it, for executors that can tell machines apart."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scenarist.domain.errors import InvalidError
+
+_UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?B|)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resources:
+    """What one job takes; None where its task does not say."""
+
+    cpus: float | None = None
+    gpus: float | None = None
+    memory: int | None = None  #: bytes
+
+
+def _read_cpus(value: Any) -> float:
+    return _read_count(value, least=0.001)
+
+
+def _read_gpus(value: Any) -> float:
+    return _read_count(value, least=0.0)
+
+
+def _read_count(value: Any, *, least: float) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # A comparison with NaN is false, so this refuses it as well.
+    if not is_number or not least <= value <= 1_000_000:
+        raise InvalidError(f"{value!r} cannot be asked for; give a number such as 0.5 or 2")
+    return float(value)
+
+
+def _read_size(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
+    if size <= 0:
+        raise InvalidError(
+            f"{value!r} is no size of memory; give a number of bytes, or a text such as '500MB' "
+            "or '2GiB'"
+        )
+    return size
+
+
+READERS: Mapping[str, Callable[[Any], Any]] = {
+    "cpus": _read_cpus,
+    "gpus": _read_gpus,
+    "memory": _read_size,
+}
+"""The properties of a task that say what it takes, each with how it is read.
+
+A reader raises an InvalidError that says what could be given instead.
+"""
+
+
+def read_resources(properties: Mapping[str, Any]) -> Resources:
+    """Return what the properties of a task ask for.
+
+    Raises:
+        InvalidError: One of them cannot be read; says which, and what could be given.
+    """
+    given: dict[str, Any] = {
+        name: read(properties[name])
+        for name, read in READERS.items()
+        if properties.get(name) is not None
+    }
+    return Resources(**given)

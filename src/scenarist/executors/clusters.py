@@ -1,0 +1,219 @@
+"""Runs requests on a cluster of Ray or Dask, by way of a process that speaks to it."""
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from importlib.util import find_spec
+
+import msgspec
+import structlog
+
+from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.executors.base import Deliver, JobOutcome, JobRequest
+from scenarist.executors.endings import ended
+from scenarist.executors.environments import with_variables
+from scenarist.executors.links import Link
+from scenarist.executors.messages import Assignment, Broken, Ended, EngineName, Run, Slots, Stop
+from scenarist.executors.pace import Pace
+
+_LIBRARIES = {"ray": "ray", "dask": "distributed"}
+_TITLES = {"ray": "Ray", "dask": "Dask"}
+_SHORTEST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 10.0
+_AHEAD_LIMIT = 1_000
+
+_log = structlog.get_logger(__name__)
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(JobOutcome)
+
+
+class ClusterExecutor:
+    """Jobs on the machines of a cluster.
+
+    When the cluster is lost, what ran there is handed back, and nothing more is taken until it is
+    there again.
+
+    Args:
+        address: Where the cluster is; without one, a cluster of this machine is started.
+        size: How many jobs a cluster of this machine runs at the same time.
+        search_path: Folders that workers put first on their module search path.
+
+    Raises:
+        InvalidError: The engine is not installed.
+        UnavailableError: The cluster does not answer, or cannot be started; says why.
+    """
+
+    def __init__(
+        self,
+        deliver: Deliver,
+        *,
+        engine: EngineName,
+        address: str | None = None,
+        size: int,
+        search_path: Sequence[str] = (),
+    ) -> None:
+        if find_spec(_LIBRARIES[engine]) is None:
+            raise InvalidError(
+                f"the executor {engine!r} needs the extra: pip install 'scenarist[{engine}]'"
+            )
+        self._deliver = deliver
+        self._engine: EngineName = engine
+        self._address = address
+        self._size = size
+        self._search_path = tuple(search_path)
+        self._name = f"the {_TITLES[engine]} cluster" + (f" at {address}" if address else "")
+        self._lock = threading.Lock()
+        self._in_flight: dict[int, JobRequest] = {}
+        self._used = 0.0
+        self._pace = Pace()
+        self._slots = 0
+        self._link: Link | None = None
+        self._is_up = False
+        self._closing = threading.Event()
+        self._first: Future[None] = Future()
+        self._thread = threading.Thread(target=self._watch, name="cluster-executor", daemon=True)
+        self._thread.start()
+        self._first.result()
+
+    @property
+    def free_slots(self) -> int:
+        with self._lock:
+            if not self._is_up:
+                return 0
+            ahead = min(self._pace.ahead * self._slots, _AHEAD_LIMIT)
+            return max(0, int(self._slots - self._used) + ahead)
+
+    @property
+    def fault(self) -> str | None:
+        return None if self._is_up else f"{self._name} does not answer"
+
+    def submit(self, requests: Sequence[JobRequest]) -> None:
+        if not requests:
+            return
+        with self._lock:
+            for request in requests:
+                self._in_flight[request.number] = request
+                self._used += _share(request)
+            if self._link is not None and self._is_up:
+                self._link.send([self._run(self._link, request) for request in requests])
+
+    def cancel(self, number: int) -> bool:
+        with self._lock:
+            request = self._in_flight.get(number)
+            if request is None:
+                return False
+            if self._link is not None and self._is_up:
+                self._link.send([Stop(number)])
+                return True
+            self._remove(number)
+        self._deliver([ended(request, JobEvent.CANCEL_REQUESTED)])
+        return True
+
+    def close(self) -> None:
+        self._closing.set()
+        link = self._link
+        if link is not None:
+            link.hang_up()
+        self._thread.join()
+
+    def _run(self, link: Link, request: JobRequest) -> Run:
+        assignment = Assignment(
+            link.session, with_variables(request, os.environ), self._search_path
+        )
+        return Run(request.number, request.attempt, request.resources, _encoder.encode(assignment))
+
+    def _remove(self, number: int) -> JobRequest | None:
+        """Forget a request; the lock is held."""
+        request = self._in_flight.pop(number, None)
+        if request is not None:
+            self._used -= _share(request)
+        return request
+
+    def _watch(self) -> None:
+        pause = _SHORTEST_PAUSE_SECONDS
+        while not self._closing.is_set():
+            try:
+                link = self._link = Link(self._engine, self._address, self._size)
+            except OSError as error:
+                reason = str(error)
+            else:
+                # Whoever closes has set the event before looking for the link.
+                if self._closing.is_set():
+                    link.hang_up()
+                reason = self._listen(link)
+                link.end()
+            if self._closing.is_set():
+                break
+            was_up = self._lose(reason)
+            pause = _SHORTEST_PAUSE_SECONDS if was_up else min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            self._closing.wait(pause)
+
+    def _listen(self, link: Link) -> str:
+        """Take what a process says, until it ends; return why it did, as far as is known."""
+        reason = ""
+        while (messages := link.receive()) is not None:
+            outcomes: list[JobOutcome] = []
+            has_more = False
+            for message in messages:
+                match message:
+                    case Ended():
+                        outcomes += self._settle(message)
+                    case Slots():
+                        has_more |= self._note_slots(link, message.count)
+                    case Broken():
+                        reason = message.reason
+            if outcomes or has_more:
+                self._deliver(outcomes)
+        return reason or link.output or "its process ended"
+
+    def _settle(self, message: Ended) -> list[JobOutcome]:
+        with self._lock:
+            request = self._remove(message.number)
+        if request is None:
+            return []
+        try:
+            outcome = _decoder.decode(message.outcome)
+        except msgspec.MsgspecError:
+            return [ended(request, JobEvent.WORKER_LOST, "its worker answered with nonsense")]
+        self._pace.note(outcome)
+        # Which job it was is known here, whatever the worker says.
+        return [replace(outcome, number=request.number, attempt=request.attempt)]
+
+    def _note_slots(self, link: Link, count: int) -> bool:
+        with self._lock:
+            has_more = count > self._slots or not self._is_up
+            self._slots = count
+            if not self._is_up:
+                self._is_up = True
+                # What came while it was away has waited for it.
+                link.send([self._run(link, request) for request in self._in_flight.values()])
+                _log.info("cluster is there", engine=self._engine, slots=count)
+        if not self._first.done():
+            self._first.set_result(None)
+        return has_more
+
+    def _lose(self, reason: str) -> bool:
+        """Hand back what ran on a cluster that is lost; return whether it had been there."""
+        with self._lock:
+            was_up, self._is_up = self._is_up, False
+            self._slots = 0
+            lost = [self._remove(number) for number in list(self._in_flight)] if was_up else []
+        if not self._first.done():
+            self._first.set_exception(UnavailableError(f"{self._name} cannot be used: {reason}"))
+            self._closing.set()
+            return was_up
+        _log.error("cluster does not answer", engine=self._engine, reason=reason, jobs=len(lost))
+        why = f"UnavailableError: {self._name} was lost"
+        self._deliver(
+            [ended(request, JobEvent.HANDED_BACK, why) for request in lost if request is not None]
+        )
+        return was_up
+
+
+def _share(request: JobRequest) -> float:
+    """How many of the cluster's slots a request takes."""
+    cpus = request.resources.cpus
+    return 1.0 if cpus is None else cpus

@@ -1,0 +1,171 @@
+"""Has jobs run by Dask, each as a task of its own; one of the engines.
+
+The scheduler and the workers of the cluster import this module as well.
+"""
+
+import threading
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from distributed import Client, Future, LocalCluster, SchedulerPlugin, get_worker
+from distributed.scheduler import KilledWorker
+from distributed.security import Security
+
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.resources import Resources
+from scenarist.executors import remote
+from scenarist.executors.engines import Outbox
+from scenarist.executors.messages import Ended, Run
+
+_NAME = "scenarist"
+# A small outcome goes ahead of the news that its task has ended; a large one is fetched.
+_EVENT_LIMIT = 8 * 1024
+_CONNECT_SECONDS = 10
+
+
+class OneTry(SchedulerPlugin):
+    """Has the scheduler give up a job when its worker is lost; the orchestrator tries it again."""
+
+    name = _NAME
+
+    def update_graph(self, scheduler: Any, *, tasks: Sequence[Any], **_: Any) -> None:
+        for key in tasks:
+            if isinstance(key, str) and key.startswith(f"{_NAME}-"):
+                scheduler.tasks[key].suspicious = scheduler.allowed_failures
+
+    def remove_client(self, scheduler: Any, client: str) -> None:
+        if client.startswith(f"Client-{_NAME}-"):
+            # It would keep the last outcomes of each session for ever.
+            scheduler._broker.truncate(client)  # noqa: SLF001 - there is no other way
+
+
+def run(assignment: bytes, number: int, topic: str) -> bytes | None:
+    """Run an assignment in a worker; return its outcome, or None when it was sent ahead."""
+    outcome = remote.run(assignment)
+    if len(outcome) > _EVENT_LIMIT:
+        return outcome
+    get_worker().log_event(topic, {"number": number, "outcome": outcome})
+    return None
+
+
+class DaskEngine:
+    """A Dask cluster, by address, or one of this machine that ends with this process."""
+
+    def __init__(self, outbox: Outbox, *, session: str, address: str | None, size: int) -> None:
+        self._outbox = outbox
+        self._session = session
+        self._cluster: LocalCluster | None = None
+        self._lock = threading.Lock()
+        self._under_way: dict[int, tuple[Run, Future[Any]]] = {}
+        if address is None:
+            # Its jobs have processes of their own anyway; one worker with threads is enough.
+            self._cluster = LocalCluster(
+                n_workers=1,
+                threads_per_worker=size,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=Security.temporary(),
+                dashboard_address=None,
+                resources={"CPU": size},
+            )
+        self._client = Client(
+            self._cluster or address, timeout=_CONNECT_SECONDS, name=_NAME, set_as_default=False
+        )
+        self._client.register_plugin(OneTry())
+        self._topic: str = self._client.id
+        self._client.subscribe_topic(self._topic, self._take_event)
+
+    def count_slots(self) -> int:
+        if self._client.status != "running":
+            raise ConnectionError(f"the client is {self._client.status}")
+        threads: int = sum(self._client.nthreads().values())
+        # An adaptive cluster adds workers when it sees tasks that wait.
+        return threads if self._cluster is not None else threads + max(1, threads // 4)
+
+    def run(self, runs: Sequence[Run]) -> None:
+        for resources, group in groupby(runs, key=lambda run: run.resources):
+            some = list(group)
+            # Held meanwhile, so that no outcome comes before it is known where it belongs.
+            with self._lock:
+                futures = self._client.map(
+                    run,
+                    [run.assignment for run in some],
+                    [run.number for run in some],
+                    topic=self._topic,
+                    key=[self._key(run) for run in some],
+                    pure=False,
+                    resources=_asked(resources),
+                    fifo_timeout="0 ms",
+                )
+                for item, future in zip(some, futures, strict=True):
+                    self._under_way[item.number] = (item, future)
+                    future.add_done_callback(lambda done, item=item: self._settle(item, done))
+
+    def stop(self, number: int) -> None:
+        # Workers are asked one after the other, and other jobs must not wait for that.
+        threading.Thread(target=self._stop, args=[number], daemon=True).start()
+
+    def close(self) -> None:
+        if self._client.status == "running":
+            self._client.run(remote.leave, self._session, on_error="ignore")
+        self._client.close(timeout=2)
+        if self._cluster is not None:
+            self._cluster.close(timeout=3)
+
+    def _stop(self, number: int) -> None:
+        with self._lock:
+            found = self._under_way.get(number)
+        if found is None:
+            return
+        item, future = found
+        if self._stop_in_workers(item):
+            return
+        # It has not started, and no worker there is will start it now.
+        future.cancel(force=True)
+        if not self._stop_in_workers(item) and self._take(number):
+            self._outbox.ended(item, JobEvent.CANCEL_REQUESTED)
+
+    def _stop_in_workers(self, item: Run) -> bool:
+        """Have all workers stop a job or refuse it later; whether one of them was running it."""
+        answers = self._client.run(
+            remote.stop, self._session, item.number, item.attempt, on_error="ignore"
+        )
+        return any(answers.values())
+
+    def _take_event(self, event: tuple[float, dict[str, Any]]) -> None:
+        number, outcome = event[1]["number"], event[1]["outcome"]
+        if self._take(number):
+            self._outbox.put(Ended(number, outcome))
+
+    def _settle(self, item: Run, done: "Future[Any]") -> None:
+        """Take the outcome of a task that no event told of."""
+        with self._lock:
+            if self._under_way.get(item.number, (None,))[0] is not item:
+                return
+        if done.status == "cancelled":
+            return  # `stop` says what came of it, or the cluster is lost
+        error = done.exception() if done.status != "finished" else None
+        outcome = done.result() if error is None else None
+        if not self._take(item.number):
+            return
+        if outcome is not None:
+            self._outbox.put(Ended(item.number, outcome))
+        elif error is None or isinstance(error, KilledWorker):
+            self._outbox.ended(item, JobEvent.WORKER_LOST, "the worker of the cluster ended")
+        else:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+            self._outbox.ended(item, JobEvent.RAISED, reason)
+
+    def _take(self, number: int) -> bool:
+        with self._lock:
+            return self._under_way.pop(number, None) is not None
+
+    def _key(self, item: Run) -> str:
+        return f"{_NAME}-{self._session}-{item.number}-{item.attempt}"
+
+
+def _asked(resources: Resources) -> dict[str, float] | None:
+    """Return the resources that a worker must have declared, by the names that it gives them."""
+    asked = {"CPU": resources.cpus, "GPU": resources.gpus, "MEMORY": resources.memory}
+    return {name: amount for name, amount in asked.items() if amount} or None

@@ -1,0 +1,155 @@
+"""The process that speaks to an engine: takes jobs from the server, has the engine run them.
+
+Started by `scenarist.executors.clusters`. What the engine's library loads, unpickles, prints or
+does at its end happens here, never in the server.
+"""
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.executors.endings import ended
+from scenarist.executors.frames import Frames, frame
+from scenarist.executors.messages import Broken, Ended, FromEngine, Run, Slots, Stop, ToEngine
+
+_BEAT_SECONDS = 1.0
+_CLOSING_SECONDS = 8.0
+_KNOCK_SECONDS = 5.0
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
+
+
+class Engine(Protocol):
+    """A library that runs functions on a cluster."""
+
+    def count_slots(self) -> int:
+        """How many jobs its machines can run at the same time now.
+
+        Raises:
+            Exception: The cluster is lost, for good.
+        """
+
+    def run(self, runs: Sequence[Run]) -> None:
+        """Have jobs run, the oldest first; says what came of each to the outbox."""
+
+    def stop(self, number: int) -> None:
+        """Stop a job; one that is not here is passed over."""
+
+    def close(self) -> None:
+        """Stop all jobs, and the cluster if it was started here."""
+
+
+class Outbox:
+    """Takes messages for the server from any thread; one thread sends them on."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._messages: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
+
+    def put(self, message: FromEngine) -> None:
+        self._messages.put(message)
+
+    def ended(self, run: Run, event: JobEvent, reason: str | None = None) -> None:
+        """Tell of an ending that no worker could tell of."""
+        outcome = ended(run, event, reason)
+        self.put(Ended(run.number, _encoder.encode(outcome)))
+
+    def send_on(self) -> None:
+        while True:
+            messages = [self._messages.get()]
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    messages.append(self._messages.get_nowait())
+            self._connection.sendall(b"".join(frame(_encoder.encode(item)) for item in messages))
+
+
+def main() -> None:
+    descriptor, name, session, address, size = sys.argv[1:]
+    connection = socket.socket(fileno=int(descriptor))
+    connection.set_inheritable(False)
+    # The server decides when this ends; Ctrl-C in its terminal reaches it as well. Workers that are
+    # started from here would inherit that it is ignored, and Ray stops tasks by it.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    outbox = Outbox(connection)
+    try:
+        engine = _open(name, outbox, session=session, address=address or None, size=int(size))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is why the engine cannot be used
+        traceback.print_exc()
+        text = " ".join(str(error).split()) or type(error).__name__
+        connection.sendall(frame(_encoder.encode(Broken(text[:500]))))
+        return
+    for target, arguments in ((outbox.send_on, ()), (_beat, (engine, outbox))):
+        threading.Thread(target=target, args=arguments, daemon=True).start()
+    try:
+        _listen(connection, engine)
+    finally:
+        # A cluster that is gone may keep its library waiting for it.
+        threading.Timer(_CLOSING_SECONDS, os._exit, [1]).start()
+        engine.close()
+        os._exit(0)
+
+
+def _open(name: str, outbox: Outbox, *, session: str, address: str | None, size: int) -> Engine:
+    if address is not None:
+        _knock(address)
+    if name == "ray":
+        from scenarist.executors.ray import RayEngine
+
+        return RayEngine(outbox, address=address, size=size)
+    from scenarist.executors.dask import DaskEngine
+
+    return DaskEngine(outbox, session=session, address=address, size=size)
+
+
+def _knock(address: str) -> None:
+    """See whether anybody listens at an address; the libraries take a minute to find out.
+
+    Raises:
+        OSError: Nobody does; says why.
+    """
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    if parts.hostname is not None and parts.port is not None:
+        socket.create_connection((parts.hostname, parts.port), _KNOCK_SECONDS).close()
+
+
+def _listen(connection: socket.socket, engine: Engine) -> None:
+    frames = Frames()
+    while data := connection.recv(1 << 18):
+        runs: list[Run] = []
+        for content in frames.feed(data):
+            message = _decoder.decode(content)
+            if isinstance(message, Stop):
+                engine.run(runs)
+                runs = []
+                engine.stop(message.number)
+            else:
+                runs.append(message)
+        engine.run(runs)
+
+
+def _beat(engine: Engine, outbox: Outbox) -> None:
+    pause = threading.Event()
+    try:
+        while True:
+            outbox.put(Slots(engine.count_slots()))
+            pause.wait(_BEAT_SECONDS)
+    except Exception:  # noqa: BLE001 - the server sees the end, and starts anew
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

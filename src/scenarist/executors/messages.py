@@ -1,0 +1,66 @@
+"""What goes between the server, the process that speaks to an engine, and the engine's workers."""
+
+from typing import Literal
+
+import msgspec
+
+from scenarist.domain.resources import Resources
+from scenarist.executors.base import JobRequest
+
+EngineName = Literal["ray", "dask"]
+
+
+class Run(msgspec.Struct, frozen=True, tag=True):
+    """Have a job run; exactly one `Ended` answers, unless the process ends before.
+
+    Args:
+        assignment: An `Assignment` as bytes, for a worker of the engine.
+    """
+
+    number: int
+    attempt: int
+    resources: Resources
+    assignment: bytes
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """Stop a job; its `Ended` says whether it stopped in time."""
+
+    number: int
+
+
+class Ended(msgspec.Struct, frozen=True, tag=True):
+    """What came of a job: a `JobOutcome` as bytes, from a worker of the engine."""
+
+    number: int
+    outcome: bytes
+
+
+class Slots(msgspec.Struct, frozen=True, tag=True):
+    """How many jobs the engine's machines can run at the same time; sent every second."""
+
+    count: int
+
+
+class Broken(msgspec.Struct, frozen=True, tag=True):
+    """The engine cannot be used, and the process ends."""
+
+    reason: str
+
+
+ToEngine = Run | Stop
+FromEngine = Ended | Slots | Broken
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """A request on its way to a worker of an engine.
+
+    Args:
+        session: Names the executor that sent it; code that changed since the last start is thus
+            loaded anew.
+        search_path: Folders that are searched for its functions first.
+    """
+
+    session: str
+    request: JobRequest
+    search_path: tuple[str, ...]
