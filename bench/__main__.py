@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import (
     measure_authorization,
+    measure_engines,
     measure_jobs,
     measure_lists,
     measure_processes,
@@ -52,6 +53,9 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         "S6": lambda folder: jobs.measure_chain(folder, rounds=rounds, count=size(10, 3)),
         "S8": lambda folder: processes.measure_idle(folder, seconds=size(10, 2)),
         "S9": lambda folder: processes.measure_starts(folder, count=size(10, 3)),
+        "S10": lambda folder: measure_engines.measure_engines(
+            folder, rounds=rounds, count=size(3_000, 500)
+        ),
     }
 
 

@@ -58,7 +58,7 @@ def measure_submits(folder: Path, *, rounds: int, count: int) -> list[Row]:
     ]
 
 
-def measure_drain(folder: Path, *, rounds: int, count: int) -> list[Row]:
+def measuredrain(folder: Path, *, rounds: int, count: int) -> list[Row]:
     """S4: a backlog that is in the database when the server starts, beside bare pools.
 
     The time counts from the first job's start to the last job's end, as the database has them, so
@@ -71,14 +71,14 @@ def measure_drain(folder: Path, *, rounds: int, count: int) -> list[Row]:
     ):
         backlog = folder / f"backlog-{with_value}"
         backlog.mkdir()
-        _fill(backlog, count, with_value=with_value)
+        fill(backlog, count, with_value=with_value)
         ours: list[float] = []
         pebbles: list[float] = []
         futures: list[float] = []
         for _ in range(rounds):
             pebbles.append(baselines.pebble_rate(count, with_value=with_value))
             futures.append(baselines.futures_rate(count, with_value=with_value))
-            ours.append(_drain(backlog, folder / "drained", count))
+            ours.append(drain(backlog, folder / "drained", count))
         ratio = median_ratio(ours, pebbles)
         rows.append(
             Row(
@@ -171,7 +171,7 @@ def _measure_latency(folder: Path, latency: _Latency, rounds: int) -> Row:
     )
 
 
-def _fill(folder: Path, count: int, *, with_value: bool) -> None:
+def fill(folder: Path, count: int, *, with_value: bool) -> None:
     """Submit jobs that nobody runs: the executor of this server is never asked to."""
     settings = Settings(
         database=f"sqlite:///{folder}/scenarist.db", storage=str(folder / "data"), workers=2
@@ -197,10 +197,11 @@ def _fill(folder: Path, count: int, *, with_value: bool) -> None:
                 future.result()
 
 
-def _drain(backlog: Path, folder: Path, count: int) -> float:
+def drain(backlog: Path, folder: Path, count: int, *, executor: str = "local") -> float:
+    """Return how many jobs a second a server runs of a backlog, from first start to last end."""
     shutil.copytree(backlog, folder)
     try:
-        with scenarist(folder):
+        with scenarist(folder, options=[f"--executor={executor}"]):
             _wait_for_jobs(folder)
         _count_completed(folder, count)
         with closing(_open(folder)) as connection:

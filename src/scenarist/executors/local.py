@@ -1,31 +1,23 @@
 """Runs requests on a pool of warm processes, each of which can be killed alone."""
 
-import contextlib
-import os
 import selectors
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 import structlog
 
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors.base import LOG_LIMIT, Deliver, JobOutcome, JobRequest
+from scenarist.executors.base import Deliver, JobOutcome, JobRequest
 from scenarist.executors.endings import ended
 from scenarist.executors.environments import worker_environment
-from scenarist.executors.frames import Frames, frame
 from scenarist.executors.pace import Pace
+from scenarist.executors.processes import NO_STREAM, WorkerProcess
 
-_KILL_GRACE_SECONDS = 2.0
 _RESTART_SECONDS = 1.0
-_NO_STREAM = -1
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.msgpack.Decoder(JobOutcome)
@@ -49,7 +41,7 @@ class LocalExecutor:
         self._environment = worker_environment(search_path)
         self._lock = threading.RLock()
         self._queue: deque[JobRequest] = deque()
-        self._workers: list[_Worker] = []
+        self._workers: list[WorkerProcess] = []
         self._pace = Pace()
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = socket.socketpair()
@@ -144,7 +136,7 @@ class LocalExecutor:
         self._wake_reader.close()
         self._wake_writer.close()
 
-    def _listen(self, worker: "_Worker") -> list[JobOutcome]:
+    def _listen(self, worker: WorkerProcess) -> list[JobOutcome]:
         try:
             data = worker.connection.recv(1 << 18, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -166,18 +158,18 @@ class LocalExecutor:
             self._pace.note(outcome)
         return outcomes
 
-    def _listen_to_log(self, worker: "_Worker") -> list[JobOutcome]:
+    def _listen_to_log(self, worker: WorkerProcess) -> list[JobOutcome]:
         if not worker.read_log():
             self._selector.unregister(worker.log_reader)
         return []
 
-    def _see_end(self, worker: "_Worker") -> list[JobOutcome]:
+    def _see_end(self, worker: WorkerProcess) -> list[JobOutcome]:
         # What it sent before it ended still counts. A process that it left behind may hold its
         # socket open, so the end of the socket alone would not tell.
         outcomes = self._listen(worker)
         return outcomes + self._bury(worker) if worker in self._workers else outcomes
 
-    def _bury(self, worker: "_Worker") -> list[JobOutcome]:
+    def _bury(self, worker: WorkerProcess) -> list[JobOutcome]:
         """Replace a worker that has ended; its job, if it had one, gets an outcome."""
         self._workers.remove(worker)
         for stream in (worker.connection, worker.log_reader, worker.exit_reader):
@@ -197,7 +189,7 @@ class LocalExecutor:
             self._restart_at = None
         while len(self._workers) < self._size and not self._is_closing:
             try:
-                worker = _Worker(self._environment)
+                worker = WorkerProcess(self._environment)
             except OSError as error:
                 _log.error("worker cannot be started", reason=str(error))
                 self._restart_at = time.monotonic() + _RESTART_SECONDS
@@ -207,7 +199,7 @@ class LocalExecutor:
                 (worker.log_reader, self._listen_to_log),
                 (worker.exit_reader, self._see_end),
             ):
-                if stream != _NO_STREAM:
+                if stream != NO_STREAM:
                     self._selector.register(stream, selectors.EVENT_READ, (worker, listen))
             self._workers.append(worker)
 
@@ -219,137 +211,5 @@ class LocalExecutor:
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _keep_deadlines(self) -> None:
-        now = time.monotonic()
         for worker in self._workers:
-            if worker.deadline is None or now < worker.deadline or worker.request is None:
-                continue
-            if worker.stop_event is not None:
-                worker.process.kill()
-                worker.deadline = None
-            else:
-                limit = worker.request.timeout_seconds
-                worker.stop(JobEvent.TIMED_OUT, f"it ran longer than its timeout of {limit:g} s")
-
-
-class _Worker:
-    """One process, the socket to it, its log, and the request that it has now."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.connection, theirs = socket.socketpair()
-        self.log_reader, log_writer = os.pipe()
-        os.set_blocking(self.log_reader, False)
-        try:
-            self.process = subprocess.Popen(  # noqa: S603 - our own module
-                [
-                    sys.executable,
-                    "-m",
-                    "scenarist.executors.worker",
-                    str(theirs.fileno()),
-                    str(os.getpid()),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log_writer,
-                stderr=log_writer,
-                pass_fds=(theirs.fileno(),),
-                env=environment,
-            )
-        finally:
-            theirs.close()
-            os.close(log_writer)
-        # Linux tells the end of a process on a descriptor; elsewhere its closed socket does.
-        has_exit = sys.platform == "linux"
-        self.exit_reader = os.pidfd_open(self.process.pid) if has_exit else _NO_STREAM
-        self.frames = Frames()
-        self.is_ready = False
-        self.request: JobRequest | None = None
-        self.started_at: datetime | None = None
-        self.deadline: float | None = None  # monotonic: when to stop it, or to kill it
-        self.stop_event: JobEvent | None = None
-        self._stop_reason = ""
-        self._log_head = bytearray()
-        self._log_tail = bytearray()
-        self._log_lost = 0
-
-    @property
-    def is_idle(self) -> bool:
-        return self.is_ready and self.request is None and self.process.returncode is None
-
-    def start(self, request: JobRequest) -> None:
-        self.request = request
-        self.started_at = datetime.now(UTC)
-        if request.timeout_seconds is not None:
-            self.deadline = time.monotonic() + request.timeout_seconds
-        # When it has just ended, its closed socket tells the watching thread.
-        with contextlib.suppress(ConnectionError):
-            self.connection.sendall(frame(_encoder.encode(request)))
-
-    def stop(self, event: JobEvent, reason: str) -> None:
-        """Ask the process to end, and have it killed when it does not."""
-        self.stop_event = event
-        self._stop_reason = reason
-        self.deadline = time.monotonic() + _KILL_GRACE_SECONDS
-        self.process.send_signal(signal.SIGTERM)
-
-    def settle(self, message: bytes) -> JobOutcome:
-        self.read_log()
-        self.request = None
-        if self.stop_event is None:
-            self.deadline = None
-        return _decoder.decode(message).with_log(self.take_log())
-
-    def last_outcome(self) -> JobOutcome | None:
-        """Word what the end of the process means for the job it had, if any."""
-        code = self.process.wait()
-        self.read_log()
-        if self.request is None:
-            return None
-        event, reason = JobEvent.WORKER_LOST, _ending(code)
-        if self.stop_event is not None:
-            event, reason = self.stop_event, self._stop_reason
-        outcome = ended(self.request, event, reason or None, started_at=self.started_at)
-        return outcome.with_log(self.take_log())
-
-    def read_log(self) -> bool:
-        """Take in what the process has written; False when it will write no more."""
-        while True:
-            try:
-                data = os.read(self.log_reader, 1 << 16)
-            except BlockingIOError:
-                return True
-            if not data:
-                return False
-            room = LOG_LIMIT // 2 - len(self._log_head)
-            self._log_head += data[:room]
-            self._log_tail += data[room:]
-            overflow = len(self._log_tail) - LOG_LIMIT // 2
-            if overflow > 0:
-                del self._log_tail[:overflow]
-                self._log_lost += overflow
-
-    def take_log(self) -> str:
-        if not self._log_head:
-            return ""
-        gap = f"\n… {self._log_lost} bytes left out …\n".encode() if self._log_lost else b""
-        text = (bytes(self._log_head) + gap + bytes(self._log_tail)).decode(errors="replace")
-        self._log_head.clear()
-        self._log_tail.clear()
-        self._log_lost = 0
-        return text
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.connection.close()
-        os.close(self.log_reader)
-        if self.exit_reader != _NO_STREAM:
-            os.close(self.exit_reader)
-
-
-def _ending(code: int) -> str:
-    if code >= 0:
-        return f"its process exited with code {code} before the function returned"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = "unknown"
-    return f"its process was killed by signal {-code} ({name})"
+            worker.keep_deadline()

@@ -4,10 +4,10 @@ That process is a worker of the local executor. So a job can be stopped, timed o
 in the same way everywhere, and takes nothing of the engine along when it ends its process.
 """
 
+import select
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 
 import msgspec
@@ -15,11 +15,12 @@ import msgspec
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import JobOutcome, JobRequest
 from scenarist.executors.endings import ended
-from scenarist.executors.local import LocalExecutor
+from scenarist.executors.environments import worker_environment
 from scenarist.executors.messages import Assignment
+from scenarist.executors.processes import NO_STREAM, WorkerProcess
 
 # How often a wait looks up, so that an interrupt that came meanwhile is taken.
-_LOOK_SECONDS = 0.1
+_LOOK_MILLISECONDS = 100
 _SESSIONS_LIMIT = 4  # of one thread; processes of sessions that are gone without a word are ended
 _REFUSED_LIMIT = 10_000
 
@@ -28,32 +29,79 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class _Seat:
-    """The process beside one thread of a worker of an engine, for one job at a time."""
+    """The process beside one thread of a worker of an engine, for one job at a time.
+
+    The thread waits for the process itself: each further thread between the two would cost as much
+    as a small job.
+    """
 
     def __init__(self, search_path: Sequence[str]) -> None:
-        self._outcome: Future[JobOutcome] = Future()
-        self._executor = LocalExecutor(self._deliver, size=1, search_path=search_path)
+        self._environment = worker_environment(search_path)
+        self._process: WorkerProcess | None = None
+        self._poll = select.poll()
 
     def run(self, request: JobRequest) -> JobOutcome:
-        self._outcome = Future()
-        self._executor.submit([request])
+        process = self._process
+        if process is None or process.stop_event is not None or process.process.poll() is not None:
+            process = self._replace()
+        process.start(request)
         while True:
             try:
-                return self._outcome.result(_LOOK_SECONDS)
-            except TimeoutError:
-                continue
+                outcome = self._look(process)
             except KeyboardInterrupt:  # how Ray asks a task to stop
-                self.stop(request.number)
+                self.stop()
+                continue
+            if outcome is not None:
+                return outcome
 
-    def stop(self, number: int) -> None:
-        self._executor.cancel(number)
+    def stop(self) -> None:
+        process = self._process
+        if process is not None:
+            process.stop(JobEvent.CANCEL_REQUESTED, "")
 
     def close(self) -> None:
-        self._executor.close()
+        process, self._process = self._process, None
+        if process is not None:
+            process.end()
 
-    def _deliver(self, outcomes: Sequence[JobOutcome]) -> None:
-        for outcome in outcomes:
-            self._outcome.set_result(outcome)
+    def _replace(self) -> WorkerProcess:
+        self.close()
+        process = self._process = WorkerProcess(self._environment)
+        self._poll = select.poll()
+        for stream in (process.connection.fileno(), process.log_reader, process.exit_reader):
+            if stream != NO_STREAM:
+                self._poll.register(stream, select.POLLIN)
+        return process
+
+    def _look(self, process: WorkerProcess) -> JobOutcome | None:
+        """Wait a little for the process; return the outcome when it is there."""
+        readable = {stream for stream, _ in self._poll.poll(_LOOK_MILLISECONDS)}
+        if process.log_reader in readable and not process.read_log():
+            self._poll.unregister(process.log_reader)
+        if process.connection.fileno() in readable:
+            return self._receive(process)
+        if process.exit_reader in readable:
+            return self._bury(process)
+        process.keep_deadline()
+        return None
+
+    def _receive(self, process: WorkerProcess) -> JobOutcome | None:
+        try:
+            data = process.connection.recv(1 << 18)
+            outcomes = [process.settle(message) for message in process.frames.feed(data) if message]
+        except (ConnectionError, msgspec.MsgspecError):
+            process.process.kill()
+            return self._bury(process)
+        if not data:
+            return self._bury(process)
+        if outcomes and process.stop_event is not None:
+            self.close()  # it was asked to end, and will
+        return outcomes[0] if outcomes else None
+
+    def _bury(self, process: WorkerProcess) -> JobOutcome | None:
+        outcome = process.last_outcome()
+        self.close()
+        return outcome
 
 
 class _Office:
@@ -87,7 +135,7 @@ class _Office:
                 self._refused.popitem(last=False)
             seat = self._running.get(key)
         if seat is not None:
-            seat.stop(number)
+            seat.stop()
         return seat is not None
 
     def leave(self, session: str) -> None:
