@@ -90,6 +90,7 @@ class Draft:
             "timeout": None,
             "retries": 0,
             "retry_delay": timedelta(seconds=1),
+            "properties": {},
             **changes,
         }
         task = Task(
@@ -100,7 +101,6 @@ class Draft:
             input_ids=tuple(inputs),
             output_ids=tuple(outputs),
             function=f"pipelines:{function}",
-            properties={},
             created_at=NOON,
             version="test",
             **details,

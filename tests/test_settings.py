@@ -38,6 +38,8 @@ def test_a_switch_is_read_from_what_each_source_can_say(value: bool | str, is_on
     ("options", "environment", "table", "said"),
     [
         ({}, {"SCENARIST_PORT": "many"}, {}, "variable SCENARIST_PORT must be a whole number"),
+        ({"executor": "spark"}, {}, {}, "the executor is one of local, ray, dask, not 'spark'"),
+        ({"executor_address": "auto"}, {}, {}, "the executor 'local' has no address"),
         ({}, {}, {"port": "ten"}, r"\[SCENARIST\] port must be a whole number"),
         ({}, {}, {"prot": 1}, r"\[SCENARIST\] has no setting 'prot'; it has auth, cors_origins"),
         ({}, {}, {"webhook_private_addresses": "maybe"}, "must be true or false, not 'maybe'"),

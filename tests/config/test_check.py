@@ -330,3 +330,19 @@ def test_a_task_that_would_write_a_read_only_data_node_is_named() -> None:
 
     assert problem.where.endswith("TASK.guess.outputs")
     assert problem.message.startswith("data node 'prices' is read-only")
+
+
+def test_what_a_task_asks_of_a_machine_is_checked() -> None:
+    problems = problems_of(
+        lambda registry: registry.configure_task(
+            "fit", json.dumps, cpus=0, gpus=1, memory="ENV[NO_SUCH_VARIABLE]"
+        )
+    )
+
+    assert problems == [
+        (
+            "TASK.fit.memory",
+            "the environment variable NO_SUCH_VARIABLE is not set; set it before the start",
+        ),
+        ("TASK.fit.cpus", "0 cannot be asked for; give a number such as 0.5 or 2"),
+    ]

@@ -12,6 +12,7 @@ from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
+from scenarist.domain.resources import Resources
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 
 COMPLETED, FAILED, ABANDONED = JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.ABANDONED
@@ -345,6 +346,40 @@ def test_a_job_that_lost_its_worker_runs_again_and_after_the_third_time_is_faile
     assert world.jobs(submission)[0].reason == (
         "it has lost its worker 3 times; the last time its process was killed by signal 9 (SIGKILL)"
     )
+
+
+def test_a_job_whose_cluster_is_lost_runs_again_however_often_that_happens(world: World) -> None:
+    first, *_ = world.make(chain)
+    submission = world.submit(first)
+
+    for _ in range(4):
+        world.step()
+        world.executor.end(JobEvent.HANDED_BACK, "the cluster was lost")
+        world.executor.slots = 0
+        world.step()
+        assert world.statuses(submission) == [PENDING]
+        world.executor.slots = 100
+    world.run_all()
+
+    assert world.statuses(submission) == [COMPLETED]
+
+
+@pytest.mark.parametrize(
+    ("properties", "asked"),
+    [
+        ({}, Resources()),
+        ({"cpus": 2, "gpus": 0.5, "memory": "2GiB"}, Resources(cpus=2, gpus=0.5, memory=2**31)),
+        ({"memory": "a lot"}, Resources()),
+    ],
+)
+def test_a_request_says_what_its_task_asks_of_a_machine(
+    world: World, properties: dict[str, object], asked: Resources
+) -> None:
+    world.submit(world.make(lambda draft: draft.task("wide", "nothing", properties=properties)))
+
+    world.step()
+
+    assert [request.resources for request in world.executor.waiting] == [asked]
 
 
 def test_a_task_with_retries_runs_again_after_a_delay_that_doubles(world: World) -> None:

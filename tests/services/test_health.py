@@ -9,6 +9,7 @@ from sqlalchemy import event
 from builders import Clock
 from orchestrator.world import World
 from scenarist.db.engine import Database
+from scenarist.domain.errors import UnavailableError
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.services.health import HealthService
 
@@ -33,6 +34,21 @@ def test_only_what_has_not_ended_is_counted(world: World) -> None:
     assert work.submissions == 2
     assert work.commits == world.database.commits
     assert work.is_orchestrating
+
+
+def test_a_server_whose_executor_runs_nothing_is_not_ready(world: World) -> None:
+    world.executor.fault = "the Ray cluster does not answer"
+    health = HealthService(
+        world.database,
+        is_orchestrating=lambda: True,
+        executor_fault=lambda: world.orchestrator.executor_fault,
+    )
+
+    with pytest.raises(UnavailableError, match="the Ray cluster does not answer; jobs wait for it"):
+        health.check_readiness()
+    world.executor.fault = None
+
+    health.check_readiness()
 
 
 def test_counting_looks_only_at_what_has_not_ended(world: World) -> None:

@@ -63,7 +63,9 @@ class ClusterExecutor:
         self._engine: EngineName = engine
         self._address = address
         self._size = size
-        self._search_path = tuple(search_path)
+        # Workers of the cluster do not inherit where this process looks.
+        inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+        self._search_path = (*search_path, *inherited)
         self._name = f"the {_TITLES[engine]} cluster" + (f" at {address}" if address else "")
         self._lock = threading.Lock()
         self._in_flight: dict[int, JobRequest] = {}
