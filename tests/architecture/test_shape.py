@@ -20,7 +20,7 @@ MAY_READ_THE_CLOCK = {
     "administration.py",
     "bootstrap.py",
     "executors/endings.py",
-    "executors/local.py",
+    "executors/processes.py",
     "executors/runner.py",
     "demo/app.py",
 }
