@@ -59,6 +59,11 @@ class _Seat:
         if process is not None:
             process.stop(JobEvent.CANCEL_REQUESTED, "")
 
+    def kill(self) -> None:
+        process = self._process
+        if process is not None:
+            process.process.kill()
+
     def close(self) -> None:
         process, self._process = self._process, None
         if process is not None:
@@ -142,8 +147,13 @@ class _Office:
         with self._lock:
             left = [key for key in self._seats if key[1] == session]
             seats = [self._seats.pop(key) for key in left]
+            busy = list(self._running.values())
         for seat in seats:
-            seat.close()
+            # A thread that waits for its process closes what it waits on by itself.
+            if seat in busy:
+                seat.kill()
+            else:
+                seat.close()
 
     @contextmanager
     def _seat(self, assignment: Assignment) -> Iterator[_Seat]:
