@@ -25,6 +25,8 @@ from scenarist.executors.messages import Broken, Ended, FromEngine, Run, Slots, 
 
 _BEAT_SECONDS = 1.0
 _CLOSING_SECONDS = 8.0
+_GATHER_SECONDS = 0.002  # for each message of the last sending
+_LONGEST_GATHER_SECONDS = 0.02
 _KNOCK_SECONDS = 5.0
 
 _encoder = msgspec.msgpack.Encoder()
@@ -67,12 +69,15 @@ class Outbox:
         self.put(Ended(run.number, _encoder.encode(outcome)))
 
     def send_on(self) -> None:
+        pause = threading.Event()
         while True:
             messages = [self._messages.get()]
             with contextlib.suppress(queue.Empty):
                 while True:
                     messages.append(self._messages.get_nowait())
             self._connection.sendall(b"".join(frame(_encoder.encode(item)) for item in messages))
+            # Under load, each time that the server is woken up shall be for many outcomes.
+            pause.wait(min(_GATHER_SECONDS * len(messages), _LONGEST_GATHER_SECONDS))
 
 
 def main() -> None:
