@@ -1,6 +1,5 @@
 """The composition root: puts a server together from an application and settings, and runs it."""
 
-import fcntl
 import logging
 import os
 import signal
@@ -17,6 +16,7 @@ import structlog
 from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
+from scenarist.alone import keep_others_off
 from scenarist.api.app import create_app
 from scenarist.config import Application, load_app, resolve
 from scenarist.db import migrate
@@ -154,7 +154,8 @@ def open_server(
             database=database,
             services=services,
             orchestrator=orchestrator,
-            asgi=create_app(services),
+            # A network lies between this process and a database that is no file.
+            asgi=create_app(services, looks_up_in_threads=database.file is None),
         )
 
 
@@ -230,7 +231,7 @@ def upgrade_database(settings: Settings) -> str | None:
 def database_revision(settings: Settings) -> str | None:
     """Return the revision of the database; None when there is none yet."""
     database = Database(settings.database)
-    if not database.file.exists():
+    if database.file is not None and not database.file.exists():
         return None
     with database:
         return migrate.current(database)
@@ -359,8 +360,9 @@ def _compute_with(orchestrator: Orchestrator) -> Compute:
 
 def _database(stack: ExitStack, url: str) -> Database:
     database = Database(url)
-    _prepare_folder(database.file.parent, "folder of the database")
-    _lock(stack, database.file)
+    if database.file is not None:
+        _prepare_folder(database.file.parent, "folder of the database")
+    keep_others_off(stack, database)
     migrate.upgrade(database)
     return database
 
@@ -375,22 +377,3 @@ def _prepare_folder(folder: Path, name: str) -> None:
         raise UnavailableError(
             f"the {name} {folder} cannot be written: {error.strerror}"
         ) from error
-
-
-def _lock(stack: ExitStack, file: Path) -> None:
-    """Keep a second server off the database; the lock goes with the process, however it ends."""
-    try:
-        lock = stack.enter_context(open(f"{file}.lock", "a+"))  # noqa: SIM115 - kept open
-    except OSError as error:
-        raise UnavailableError(f"{file}.lock cannot be written: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.seek(0)
-        raise UnavailableError(
-            f"the database {file} is in use by another server "
-            f"(process {lock.read().strip() or 'unknown'}); stop that one, or name another database"
-        ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()

@@ -1,10 +1,12 @@
 """The ASGI application: all paths over one bundle of services."""
 
+from copy import copy
 from importlib.metadata import version
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
 from scenarist.api import (
@@ -36,10 +38,15 @@ LARGEST_BODY = 64 * 1024 * 1024
 """Bytes of a request's body; more is answered with 413."""
 
 
-def create_app(services: Services) -> Litestar:
+def create_app(services: Services, *, looks_up_in_threads: bool = False) -> Litestar:
+    """Put all paths over services.
+
+    Args:
+        looks_up_in_threads: Whether a look-up by key may take longer than a change of thread.
+    """
     counts = metrics.Metrics(services.health)
     app = Litestar(
-        route_handlers=[_paths()],
+        route_handlers=[_paths(looks_up_in_threads=looks_up_in_threads)],
         state=State(
             {
                 "services": services,
@@ -72,25 +79,36 @@ def create_app(services: Services) -> Litestar:
     return app
 
 
-def _paths() -> Router:
+def _paths(*, looks_up_in_threads: bool) -> Router:
+    handlers = [
+        *sequences.HANDLERS,
+        *scenarios.HANDLERS,
+        *cycles.HANDLERS,
+        *tasks.HANDLERS,
+        *data_nodes.HANDLERS,
+        *values.HANDLERS,
+        *files.HANDLERS,
+        *edits.HANDLERS,
+        *submissions.HANDLERS,
+        *jobs.HANDLERS,
+        *subscribers.HANDLERS,
+        *events.HANDLERS,
+        *metrics.HANDLERS,
+    ]
+    if looks_up_in_threads:
+        handlers = [_in_a_thread(handler) for handler in handlers]
     # In one router: Litestar 2.25 breaks a threaded handler that it registers on its own and
     # again with the next handler of the same path.
     return Router(
         path="/",
-        route_handlers=[
-            *sequences.HANDLERS,
-            *scenarios.HANDLERS,
-            *cycles.HANDLERS,
-            *tasks.HANDLERS,
-            *data_nodes.HANDLERS,
-            *values.HANDLERS,
-            *files.HANDLERS,
-            *edits.HANDLERS,
-            *submissions.HANDLERS,
-            *jobs.HANDLERS,
-            *subscribers.HANDLERS,
-            *events.HANDLERS,
-            *health.HANDLERS,
-            *metrics.HANDLERS,
-        ],
+        route_handlers=[*handlers, *health.HANDLERS],
     )
+
+
+def _in_a_thread(handler: HTTPRouteHandler) -> HTTPRouteHandler:
+    """Return a handler that runs in a thread, if it is a plain function."""
+    if handler.sync_to_thread is not False:
+        return handler
+    moved = copy(handler)
+    moved.sync_to_thread = True
+    return moved

@@ -1,10 +1,11 @@
 """How jobs are taken to be run, and put back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import Connection, bindparam, func, literal_column, not_, or_, select, update
 
 from scenarist.db.among import among
 from scenarist.db.tables import data_nodes, edits, job_inputs, jobs, task_data_nodes, tasks
@@ -16,15 +17,19 @@ _IS_PENDING = jobs.c.status == literal_column("'PENDING'")
 _IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
 _IS_DUE = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= bindparam("now"))
 
+# Looked for once, before anything is marked: as a subquery, PostgreSQL could look again and again.
+_due = (
+    select(jobs.c.number)
+    .where(_IS_PENDING, _IS_DUE)
+    .order_by(jobs.c.priority.desc(), jobs.c.number)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
 _CLAIM = (
     update(jobs)
     .where(
-        jobs.c.number.in_(
-            select(jobs.c.number)
-            .where(_IS_PENDING, _IS_DUE)
-            .order_by(jobs.c.priority.desc(), jobs.c.number)
-            .limit(bindparam("limit"))
-        )
+        jobs.c.number.in_(select(_due.c.number)),
     )
     .values(
         status=literal_column("'RUNNING'"),
@@ -162,16 +167,21 @@ def get_recipe(connection: Connection, task_id: TaskId) -> TaskRecipe:
 
 
 def hand_back(
-    connection: Connection, *, holder_id: HolderId | None = None
+    connection: Connection, *, holder_id: HolderId | None = None, but: Sequence[int] = ()
 ) -> list[tuple[JobId, SubmissionId]]:
-    """Put RUNNING jobs back to PENDING: those of a holder that stops, or all (None)."""
-    statement = update(jobs).where(_IS_RUNNING)
+    """Put RUNNING jobs back to PENDING: those of a holder that stops, or all (None).
+
+    Args:
+        but: The numbers of those that stay as they are.
+    """
+    statement = update(jobs).where(_IS_RUNNING, not_(among(jobs.c.number, "kept")))
     if holder_id is not None:
         statement = statement.where(jobs.c.holder_id == holder_id)
     rows = connection.execute(
         statement.values(status="PENDING", holder_id=None).returning(
             jobs.c.id, jobs.c.submission_id
-        )
+        ),
+        {"kept": list(but)},
     )
     return [(JobId(job_id), SubmissionId(submission_id)) for job_id, submission_id in rows]
 
