@@ -157,8 +157,8 @@ def _kill_all(family: Sequence[psutil.Process]) -> None:
     psutil.wait_procs(family, 10)
 
 
-def scenarist(folder: Path, *, core: int | None = None) -> Server:
-    """Start Scenarist with two workers and its database in the folder."""
+def scenarist(folder: Path, *, core: int | None = None, database: str | None = None) -> Server:
+    """Start Scenarist with two workers; its database is in the folder, unless it is named."""
     return Server(
         [
             sys.executable,
@@ -169,7 +169,7 @@ def scenarist(folder: Path, *, core: int | None = None) -> Server:
             "--port=0",
             "--workers=2",
             "--log-format=json",
-            f"--database=sqlite:///{folder}/scenarist.db",
+            f"--database={database or f'sqlite:///{folder}/scenarist.db'}",
             f"--storage={folder}/data",
         ],
         folder,

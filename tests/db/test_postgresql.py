@@ -5,12 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, text
 
 from cutting_proxy import COMMIT, CuttingProxy
 from postgres_server import GUARDED, PostgresServer
 from scenarist.db.engine import Database
+from scenarist.db.together import together
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
 
 
@@ -282,3 +284,33 @@ def test_without_its_driver_postgresql_is_refused_with_the_extra_that_brings_it(
 
     with pytest.raises(InvalidError, match=r"pip install 'scenarist\[postgres\]'"):
         Database("postgresql://localhost/db")
+
+
+def test_what_goes_wrong_in_statements_that_go_together_is_the_fault_of_their_work(
+    notes: Database,
+) -> None:
+    def work(connection: Connection) -> None:
+        with together(connection):
+            for number in (1, 1, 2):
+                connection.execute(text("INSERT INTO notes VALUES (:n)"), {"n": number})
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        notes.write(work)
+
+    assert noted(notes) == []
+    assert notes.write(lambda connection: note(connection, 1)) == 1
+
+
+def test_a_connection_that_is_lost_under_statements_that_go_together_is_told(
+    notes: Database, postgres_server: PostgresServer
+) -> None:
+    def work(connection: Connection) -> None:
+        number = backend(connection)
+        with together(connection):
+            connection.execute(text("INSERT INTO notes VALUES (1)"))
+            end_backends(postgres_server, number)
+
+    with pytest.raises(UnavailableError, match="nothing was changed"):
+        notes.write(work)
+
+    assert noted(notes) == []

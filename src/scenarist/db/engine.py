@@ -200,12 +200,12 @@ class Database:
 
     def _run(self, connection: Connection, units: "list[_Unit[Any]]") -> bool:
         """Run the work of all; return whether there is anything to commit."""
-        if len(units) == 1:
-            return units[0].run(connection)
         for unit in units:
-            if not unit.run(connection):
+            if not unit.run(connection, self._fault_of):
+                if len(units) == 1:
+                    return False
                 self._backend.say(connection, "ROLLBACK TO unit")
-            elif unit is not units[-1]:
+            elif unit is not units[-1]:  # the commit releases the last one
                 self._backend.say(connection, "RELEASE unit", "SAVEPOINT unit")
         return True
 
@@ -260,14 +260,14 @@ class _Unit(Generic[T]):
         self.turn = threading.Lock()
         self.turn.acquire()
 
-    def run(self, connection: Connection) -> bool:
+    def run(self, connection: Connection, fault_of: Callable[[Exception], Exception]) -> bool:
         """Do the work; return whether it ended well. What it raises, the asking thread gets."""
         try:
             self._value = self._work(connection)
-        except _TroubleError:
-            raise
-        except Exception as error:  # noqa: BLE001 - it belongs to the thread that asked
-            self._error = error
+        except Exception as error:
+            self._error = fault_of(error)
+            if isinstance(self._error, _TroubleError):
+                raise self._error from error
             return False
         return True
 
