@@ -54,9 +54,10 @@ _INPUTS = (
     .where(among(job_inputs.c.job_number, "numbers"))
     .order_by(job_inputs.c.job_number, job_inputs.c.position)
 )
-_TASK = select(tasks).where(tasks.c.id == bindparam("id"))
+_TASKS = select(tasks).where(among(tasks.c.id, "ids"))
 _TASK_ENDS = (
     select(
+        task_data_nodes.c.task_id,
         task_data_nodes.c.direction,
         data_nodes.c.id,
         data_nodes.c.storage_type,
@@ -64,7 +65,7 @@ _TASK_ENDS = (
         data_nodes.c.validity_seconds,
     )
     .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
-    .where(task_data_nodes.c.task_id == bindparam("id"))
+    .where(among(task_data_nodes.c.task_id, "ids"))
     .order_by(task_data_nodes.c.position)
 )
 
@@ -146,24 +147,27 @@ def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[Inp
     return values
 
 
-def get_recipe(connection: Connection, task_id: TaskId) -> TaskRecipe:
-    task = connection.execute(_TASK, {"id": task_id}).one()
-    ends: dict[bool, list[TaskEnd]] = {True: [], False: []}
-    for direction, node_id, storage_type, properties, validity in connection.execute(
-        _TASK_ENDS, {"id": task_id}
+def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:
+    """Return what running tasks takes, by task."""
+    ends: dict[tuple[str, bool], list[TaskEnd]] = {}
+    for task_id, direction, node_id, storage_type, properties, validity in connection.execute(
+        _TASK_ENDS, {"ids": task_ids}
     ):
-        ends[direction == INPUT].append(
+        ends.setdefault((task_id, direction == INPUT), []).append(
             TaskEnd(DataNodeId(node_id), storage_type, properties, validity)
         )
-    return TaskRecipe(
-        function=task.function,
-        skippable=task.skippable,
-        timeout=task.timeout_seconds,
-        retries=task.retries,
-        retry_delay=task.retry_delay_seconds,
-        inputs=tuple(ends[True]),
-        outputs=tuple(ends[False]),
-    )
+    return {
+        TaskId(task.id): TaskRecipe(
+            function=task.function,
+            skippable=task.skippable,
+            timeout=task.timeout_seconds,
+            retries=task.retries,
+            retry_delay=task.retry_delay_seconds,
+            inputs=tuple(ends.get((task.id, True), ())),
+            outputs=tuple(ends.get((task.id, False), ())),
+        )
+        for task in connection.execute(_TASKS, {"ids": task_ids})
+    }
 
 
 def hand_back(

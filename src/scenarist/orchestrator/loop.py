@@ -258,11 +258,12 @@ class Orchestrator:
     ) -> tuple[list[_Taken], list[Settlement]]:
         """Claim as many jobs as there are slots; return those to run, and those that need not."""
         claimed = claims.claim(connection, self._holder_id, limit=slots, now=now)
+        self._recipes.read(connection, (claim.task_id for claim in claimed))
         inputs = gather_inputs(connection, claimed, self._recipes)
         taken: list[_Taken] = []
         needless: list[Settlement] = []
         for claim in claimed:
-            recipe = self._recipes.get(connection, claim.task_id)
+            recipe = self._recipes.get(claim.task_id)
             values = inputs.get(claim.number, [])
             if need_not_run(connection, claim, recipe, values, now):
                 needless.append(skipped(claim, now))
