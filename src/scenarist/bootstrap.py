@@ -14,6 +14,7 @@ import structlog
 from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
+from scenarist.alone import keep_others_off
 from scenarist.api.app import create_app
 from scenarist.authorization import (
     Authorization,
@@ -33,7 +34,7 @@ from scenarist.domain.secrets import referenced
 from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor, JobRequest
 from scenarist.executors.local import LocalExecutor
-from scenarist.folders import lock, prepare_file, prepare_folder
+from scenarist.folders import prepare_file, prepare_folder
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestrator.loop import Orchestrator
@@ -167,9 +168,11 @@ def open_server(
             orchestrator=orchestrator,
             asgi=create_app(
                 services,
-                gate_of(settings, authorization),
+                gate_of(settings, authorization, database),
                 cors_origins=settings.cors_origins,
                 hosts=host_names(settings),
+                # A network lies between this process and a database that is no file.
+                looks_up_in_threads=database.file is None,
             ),
         )
 
@@ -257,11 +260,12 @@ def open_database(settings: Settings, *, make: bool = False) -> Iterator[Databas
         UnavailableError: It cannot be used; says why.
     """
     with Database(settings.database) as database:
-        if not make and not database.file.exists():
+        if not make and database.file is not None and not database.file.exists():
             raise NotFoundError(
                 f"there is no database {database.file}; name the one of the server with --database"
             )
-        prepare_file(database.file)
+        if database.file is not None:
+            prepare_file(database.file)
         migrate.upgrade(database)
         yield database
 
@@ -269,7 +273,7 @@ def open_database(settings: Settings, *, make: bool = False) -> Iterator[Databas
 def database_revision(settings: Settings) -> str | None:
     """Return the revision of the database; None when there is none yet."""
     database = Database(settings.database)
-    if not database.file.exists():
+    if database.file is not None and not database.file.exists():
         return None
     with database:
         return migrate.current(database)
@@ -391,7 +395,8 @@ def _compute_with(orchestrator: Orchestrator) -> Compute:
 
 def _database(stack: ExitStack, url: str) -> Database:
     database = Database(url)
-    prepare_file(database.file)
-    lock(stack, database.file)
+    if database.file is not None:
+        prepare_file(database.file)
+    keep_others_off(stack, database)
     migrate.upgrade(database)
     return database

@@ -1,6 +1,5 @@
 """Two servers on one database: what one of them ends, the other refuses at the next request."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,11 +21,9 @@ from signed_in import ADMIN, PASSWORDS, SESSION, Entrance
 
 
 @pytest.fixture
-def databases(empty_database: Path, tmp_path: Path) -> Iterator[list[Database]]:
-    """What two servers have open of one file."""
-    file = tmp_path / "shared.db"
-    shutil.copy(empty_database, file)
-    with Database(f"sqlite:///{file}") as first, Database(f"sqlite:///{file}") as second:
+def databases(database_url: str) -> Iterator[list[Database]]:
+    """What two servers have open of one database."""
+    with Database(database_url) as first, Database(database_url) as second:
         yield [first, second]
 
 

@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.texts import storable
 from scenarist.executors.base import LOG_LIMIT, Deliver, JobOutcome, JobRequest
 from scenarist.executors.frames import Frames, frame
 
@@ -331,6 +332,7 @@ class _Worker:
             return ""
         gap = f"\n… {self._log_lost} bytes left out …\n".encode() if self._log_lost else b""
         text = (bytes(self._log_head) + gap + bytes(self._log_tail)).decode(errors="replace")
+        text = storable(text)
         self._log_head.clear()
         self._log_tail.clear()
         self._log_lost = 0
