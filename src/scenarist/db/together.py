@@ -12,7 +12,8 @@ def together(connection: Connection) -> Iterator[None]:
     """Do not wait for the answer to each statement of the block, but for all at its end.
 
     No rows can be read within it; an INSERT that SQLAlchemy would have return a number must be
-    ``inline()``. What goes wrong is raised at its end, as the driver words it.
+    ``inline()``. What goes wrong is raised by a later statement, or by the driver at the end: a
+    conflict cannot be told apart from others here.
     """
     if connection.dialect.name != "postgresql":
         yield
