@@ -18,6 +18,7 @@ from scenarist.identity.secret_keys import SecretKeys, rotate
 from scenarist.services.authentication import KEY_PREFIX
 from scenarist.services.users import UserChange
 from signed_in import ADMIN, PASSWORDS, SESSION, Entrance
+from statements import noted
 
 
 @pytest.fixture
@@ -43,6 +44,10 @@ def there(here: Entrance, databases: list[Database], clock: Clock) -> Entrance:
 @contextmanager
 def said_by(database: Database) -> Iterator[list[str]]:
     """Note what this thread's reader is told, by whatever way."""
+    if database.file is None:
+        with noted(database) as statements:
+            yield statements.said
+        return
     driver: Any = database.reader.connection.driver_connection
     said: list[str] = []
     driver.set_trace_callback(said.append)
