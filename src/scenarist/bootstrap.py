@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -22,11 +20,12 @@ from scenarist.authorization import (
     host_names,
     open_authorization,
 )
+from scenarist.checking import check_apart
 from scenarist.config import Application, load_app, resolve
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
-from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
+from scenarist.domain.errors import NotFoundError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
@@ -85,36 +84,6 @@ class Server:
         """End what would keep the server from stopping: endless answers, waits for a worker."""
         self.services.news.end()
         self.orchestrator.hang_up()
-
-
-def check(application: Application) -> None:
-    """Refuse an application that cannot work.
-
-    Raises:
-        InvalidError: Lists every mistake, each with where it stands and how to mend it.
-    """
-    problems = application.registry.check()
-    if problems:
-        lines = "\n".join(f"  {problem.where}: {problem.message}" for problem in problems)
-        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-        raise InvalidError(
-            f"the configuration has {count}:\n{lines}",
-            errors=[{"field": item.where, "message": item.message} for item in problems],
-        )
-
-
-def check_apart(app: str) -> None:
-    """Check an application in a process of its own.
-
-    The check imports the functions of tasks, and what they need stays out of the server.
-
-    Raises:
-        InvalidError: As `check`.
-    """
-    command = [sys.executable, "-m", "scenarist", "check", app]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        raise InvalidError(done.stderr.strip().removeprefix("scenarist: "))
 
 
 @contextmanager

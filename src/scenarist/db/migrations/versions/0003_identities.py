@@ -150,7 +150,7 @@ def _count_changes() -> None:
         if is_sqlite:
             op.execute(f"{trigger} BEGIN {count}; END")
         else:
-            op.execute(f"{trigger} FOR EACH STATEMENT EXECUTE FUNCTION count_credential_changes()")
+            op.execute(f"{trigger} FOR EACH ROW EXECUTE FUNCTION count_credential_changes()")
 
 
 def _keep_audit() -> None:
