@@ -14,6 +14,7 @@ from bench import (
     measure_processes,
     measure_requests,
 )
+from bench.databases import OnSqlite, Records, on_postgres
 from bench.report import Row, failed, report, write_results
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -21,6 +22,22 @@ SCRATCH = Path(__file__).parent.parent / ".cache" / "bench"
 """On the disk of the project: a file system in memory would make durable commits free."""
 
 Measure = Callable[[Path], list[Row]]
+
+
+def on_both(measure: Callable[[Path, Records], list[Row]]) -> Measure:
+    """Measure on SQLite, and on a PostgreSQL that is started for it."""
+
+    def measure_both(folder: Path) -> list[Row]:
+        rows = measure(_made(folder / "sqlite"), OnSqlite())
+        with on_postgres() as records:
+            return rows + measure(_made(folder / "postgresql"), records)
+
+    return measure_both
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def measures(*, is_quick: bool) -> dict[str, Measure]:
@@ -33,7 +50,11 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         return quick if is_quick else full
 
     return {
-        "S1": lambda folder: requests.measure_get(folder, rounds=rounds, seconds=size(5, 1)),
+        "S1": on_both(
+            lambda folder, records: requests.measure_get(
+                folder, records, rounds=rounds, seconds=size(5, 1)
+            )
+        ),
         "AUTH": lambda folder: measure_authorization.measure_token(
             folder, rounds=size(7, 1), seconds=size(4, 1)
         ),
@@ -47,10 +68,26 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
             folder, rounds=size(15, 2), many=size(10_000, 1_000), count=size(40, 10)
         ),
         "EVENTS": lambda folder: lists.measure_events(folder, count=size(200, 20)),
-        "S3": lambda folder: jobs.measure_submits(folder, rounds=rounds, count=size(4_000, 400)),
-        "S4": lambda folder: jobs.measure_drain(folder, rounds=rounds, count=size(20_000, 2_000)),
-        "S5": lambda folder: jobs.measure_one_task(folder, rounds=rounds, count=size(200, 50)),
-        "S6": lambda folder: jobs.measure_chain(folder, rounds=rounds, count=size(10, 3)),
+        "S3": on_both(
+            lambda folder, records: jobs.measure_submits(
+                folder, records, rounds=rounds, count=size(4_000, 400)
+            )
+        ),
+        "S4": on_both(
+            lambda folder, records: jobs.measure_drain(
+                folder, records, rounds=rounds, count=size(20_000, 2_000)
+            )
+        ),
+        "S5": on_both(
+            lambda folder, records: jobs.measure_one_task(
+                folder, records, rounds=rounds, count=size(200, 50)
+            )
+        ),
+        "S6": on_both(
+            lambda folder, records: jobs.measure_chain(
+                folder, records, rounds=rounds, count=size(10, 3)
+            )
+        ),
         "S8": lambda folder: processes.measure_idle(folder, seconds=size(10, 2)),
         "S9": lambda folder: processes.measure_starts(folder, count=size(10, 3)),
         "S10": lambda folder: measure_engines.measure_engines(

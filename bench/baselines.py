@@ -1,17 +1,17 @@
 """What the machine itself can do: the other side of each ratio."""
 
 import concurrent.futures
-import sqlite3
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pebble
 
+from bench.databases import Records
 from bench.servers import APPS
 
 sys.path.insert(0, str(APPS))
@@ -20,18 +20,9 @@ from noops import nothing, same
 WORKERS = 2
 
 
-@contextmanager
-def commits(folder: Path) -> Iterator[Callable[[], Any]]:
-    """Give a function that commits one row to SQLite with a full sync."""
-    with closing(sqlite3.connect(folder / "commits.db", isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("CREATE TABLE IF NOT EXISTS entries (text TEXT)")
-        yield lambda: connection.execute("INSERT INTO entries VALUES ('one row')")
-
-
-def commit_rate(folder: Path, count: int) -> float:
-    with commits(folder) as commit:
+def commit_rate(records: Records, folder: Path, count: int) -> float:
+    """Return how many single rows a database commits a second, each with a full sync."""
+    with records.commits(folder) as commit:
         started_at = time.perf_counter()
         for _ in range(count):
             commit()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
+from bench.databases import OnSqlite
 from bench.measure_jobs import drain, fill
 from bench.report import Row, median_ratio
 from bench.servers import APPS
@@ -17,14 +18,15 @@ def measure_engines(folder: Path, *, rounds: int, count: int) -> list[Row]:
     """S10: a backlog of no-op jobs on clusters of this machine, beside the bare engine."""
     backlog = folder / "backlog"
     backlog.mkdir()
-    fill(backlog, count, with_value=False)
+    records = OnSqlite()
+    fill(backlog, records, count, with_value=False)
     rows = []
     for engine, title in _TITLES.items():
         ours: list[float] = []
         bare: list[float] = []
         for _ in range(rounds):
             bare.append(_bare_rate(engine, count))
-            ours.append(drain(backlog, folder / "drained", count, executor=engine))
+            ours.append(drain(backlog, folder / "drained", records, count, executor=engine))
         ratio = median_ratio(ours, bare)
         rows.append(
             Row(

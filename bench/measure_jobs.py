@@ -1,19 +1,19 @@
 """S3 to S6: what it costs to submit and to run a job."""
 
 import shutil
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from bench import baselines, load
+from bench.databases import Records, ask
 from bench.report import Row, median_ratio
 from bench.servers import APPS, scenarist, wait_until
 from scenarist.bootstrap import open_server
 from scenarist.config import load_app
+from scenarist.db.engine import Database
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
@@ -27,11 +27,11 @@ ENDED = {"Prefer": "return=representation, wait=30"}
 COMPLETED = '"status":"COMPLETED"'
 
 
-def measure_submits(folder: Path, *, rounds: int, count: int) -> list[Row]:
+def measure_submits(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:
     """S3: sequences submitted in turn while their jobs run, beside single durable commits."""
     commits: list[float] = []
     ours: list[float] = []
-    with scenarist(folder) as server:
+    with scenarist(folder, database=records.url(folder)) as server:
         paths = [
             f"/api/v1/sequences/submit/{server.create_sequence_of('pair')}" for _ in range(200)
         ]
@@ -39,15 +39,16 @@ def measure_submits(folder: Path, *, rounds: int, count: int) -> list[Row]:
             address=server.address, paths=paths, method="POST", connections=16, count=count
         )
         for _ in range(rounds):
-            commits.append(baselines.commit_rate(folder, 3000))
+            commits.append(baselines.commit_rate(records, folder, 3000))
             ours.append(load.run(plan).rate)
-            _wait_for_jobs(folder)
-        completed = _count_completed(folder, rounds * count * 2)
+            _wait_for_jobs(folder, records)
+        completed = _count_completed(folder, records, rounds * count * 2)
     ratio = median_ratio(ours, commits)
     return [
         Row(
             number="S3",
-            work="submit two-task sequences of 200 scenarios in turn, 16 connections",
+            work="submit two-task sequences of 200 scenarios in turn, 16 connections, "
+            f"{records.name}",
             ours=f"{median(ours):,.0f}/s",
             beside=f"durable commits {median(commits):,.0f}/s",
             ratio=ratio,
@@ -58,7 +59,7 @@ def measure_submits(folder: Path, *, rounds: int, count: int) -> list[Row]:
     ]
 
 
-def measuredrain(folder: Path, *, rounds: int, count: int) -> list[Row]:
+def measure_drain(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:
     """S4: a backlog that is in the database when the server starts, beside bare pools.
 
     The time counts from the first job's start to the last job's end, as the database has them, so
@@ -71,19 +72,19 @@ def measuredrain(folder: Path, *, rounds: int, count: int) -> list[Row]:
     ):
         backlog = folder / f"backlog-{with_value}"
         backlog.mkdir()
-        fill(backlog, count, with_value=with_value)
+        fill(backlog, records, count, with_value=with_value)
         ours: list[float] = []
         pebbles: list[float] = []
         futures: list[float] = []
         for _ in range(rounds):
             pebbles.append(baselines.pebble_rate(count, with_value=with_value))
             futures.append(baselines.futures_rate(count, with_value=with_value))
-            ours.append(drain(backlog, folder / "drained", count))
+            ours.append(drain(backlog, folder / "drained", records, count))
         ratio = median_ratio(ours, pebbles)
         rows.append(
             Row(
                 number="S4",
-                work=f"drain {count:,} no-op jobs {what}",
+                work=f"drain {count:,} no-op jobs {what}, {records.name}",
                 ours=f"{median(ours):,.0f}/s",
                 beside=f"bare Pebble pool {median(pebbles):,.0f}/s",
                 ratio=ratio,
@@ -110,28 +111,28 @@ class _Latency:
     baseline: Callable[[], object]
 
 
-def measure_one_task(folder: Path, *, rounds: int, count: int) -> list[Row]:
+def measure_one_task(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:
     """S5: one task, beside a warm pool's round trip and one durable commit."""
-    with baselines.warm_pool() as pool, baselines.commits(folder) as commit:
+    with baselines.warm_pool() as pool, records.commits(folder) as commit:
         latency = _Latency(
             number="S5",
             config_id="single",
-            work="one-task sequence, from submit to COMPLETED",
+            work=f"one-task sequence, from submit to COMPLETED, {records.name}",
             limit_ms=10,
             count=count,
             beside="pool round trip and one durable commit",
             baseline=lambda: (pool.schedule(baselines.nothing).result(), commit()),
         )
-        return [_measure_latency(folder, latency, rounds)]
+        return [_measure_latency(folder, records, latency, rounds)]
 
 
-def measure_chain(folder: Path, *, rounds: int, count: int) -> list[Row]:
+def measure_chain(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:
     """S6: forty tasks, each on the value of the one before, beside as many round trips."""
     with baselines.warm_pool() as pool:
         latency = _Latency(
             number="S6",
             config_id="chain",
-            work=f"chain of {CHAIN_LENGTH} no-op tasks, from submit to COMPLETED",
+            work=f"chain of {CHAIN_LENGTH} no-op tasks, from submit to COMPLETED, {records.name}",
             limit_ms=400,
             count=count,
             beside=f"{CHAIN_LENGTH} pool round trips in a row",
@@ -139,13 +140,13 @@ def measure_chain(folder: Path, *, rounds: int, count: int) -> list[Row]:
                 pool.schedule(baselines.same, args=(1,)).result() for _ in range(CHAIN_LENGTH)
             ],
         )
-        return [_measure_latency(folder, latency, rounds)]
+        return [_measure_latency(folder, records, latency, rounds)]
 
 
-def _measure_latency(folder: Path, latency: _Latency, rounds: int) -> Row:
+def _measure_latency(folder: Path, records: Records, latency: _Latency, rounds: int) -> Row:
     ours: list[float] = []
     bare: list[float] = []
-    with scenarist(folder) as server:
+    with scenarist(folder, database=records.url(folder)) as server:
         path = f"/api/v1/sequences/submit/{server.create_sequence_of(latency.config_id)}"
         plan = load.Plan(
             address=server.address,
@@ -171,11 +172,9 @@ def _measure_latency(folder: Path, latency: _Latency, rounds: int) -> Row:
     )
 
 
-def fill(folder: Path, count: int, *, with_value: bool) -> None:
+def fill(folder: Path, records: Records, count: int, *, with_value: bool) -> None:
     """Submit jobs that nobody runs: the executor of this server is never asked to."""
-    settings = Settings(
-        database=f"sqlite:///{folder}/scenarist.db", storage=str(folder / "data"), workers=2
-    )
+    settings = Settings(database=records.url(folder), storage=str(folder / "data"), workers=2)
     application = load_app(str(APPS / "workload.py"))
     with open_server(application, settings, make_executor=InlineExecutor) as server:
         scenarios, submissions = server.services.scenarios, server.services.submissions
@@ -197,40 +196,34 @@ def fill(folder: Path, count: int, *, with_value: bool) -> None:
                 future.result()
 
 
-def drain(backlog: Path, folder: Path, count: int, *, executor: str = "local") -> float:
+def drain(
+    backlog: Path, folder: Path, records: Records, count: int, *, executor: str = "local"
+) -> float:
     """Return how many jobs a second a server runs of a backlog, from first start to last end."""
-    shutil.copytree(backlog, folder)
+    records.copy(backlog, folder)
     try:
-        with scenarist(folder, options=[f"--executor={executor}"]):
-            _wait_for_jobs(folder)
-        _count_completed(folder, count)
-        with closing(_open(folder)) as connection:
-            first, last = connection.execute(
-                "SELECT min(run_at), max(finished_at) FROM jobs"
-            ).fetchone()
-        return count / ((last - first) / 1e6)
+        with scenarist(folder, database=records.url(folder), options=[f"--executor={executor}"]):
+            _wait_for_jobs(folder, records)
+        _count_completed(folder, records, count)
+        ((first, last),) = ask(records, folder, "SELECT min(run_at), max(finished_at) FROM jobs")
+        return float(count / ((last - first) / 1e6))
     finally:
         shutil.rmtree(folder)
 
 
-def _open(folder: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{folder}/scenarist.db?mode=ro", uri=True)
-
-
-def _wait_for_jobs(folder: Path) -> None:
+def _wait_for_jobs(folder: Path, records: Records) -> None:
     query = "SELECT 1 FROM submissions WHERE status IS NULL LIMIT 1"
-    with closing(_open(folder)) as connection:
+    with Database(records.url(folder)) as database:
         wait_until(
-            lambda: connection.execute(query).fetchone() is None,
+            lambda: database.reader.exec_driver_sql(query).first() is None,
             what="the end of all jobs",
             seconds=300,
             every=0.1,
         )
 
 
-def _count_completed(folder: Path, expected: int) -> int:
-    with closing(_open(folder)) as connection:
-        found = dict(connection.execute("SELECT status, count(*) FROM jobs GROUP BY status"))
+def _count_completed(folder: Path, records: Records, expected: int) -> int:
+    found = dict(ask(records, folder, "SELECT status, count(*) FROM jobs GROUP BY status"))
     if found != {"COMPLETED": expected}:
         raise RuntimeError(f"{expected} jobs should be COMPLETED; there are {found}")
     return expected

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench import load
 from bench.baselines import commit_rate
+from bench.databases import OnSqlite
 from bench.filling import fill
 from bench.report import Row, median_ratio
 from bench.servers import Server, scenarist
@@ -109,7 +110,7 @@ def measure_events(folder: Path, *, count: int) -> list[Row]:
             for item in server.list(f"/datanodes?scenario_id={scenario_id}&config_id=start")
         )
         latencies = _listen(server, node, count)
-    commit_ms = 1000 / commit_rate(folder, 500)
+    commit_ms = 1000 / commit_rate(OnSqlite(), folder, 500)
     typical = median(latencies)
     return [
         Row(

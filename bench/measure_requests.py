@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import median
 
 from bench import load
+from bench.databases import Records
 from bench.report import Row, median_ratio
 from bench.servers import APPS, Server, scenarist
 from scenarist.bootstrap import open_server
@@ -24,7 +25,7 @@ TRIES = 4
 """A round is tried at most so often."""
 
 
-def measure_get(folder: Path, *, rounds: int, seconds: float) -> list[Row]:
+def measure_get(folder: Path, records: Records, *, rounds: int, seconds: float) -> list[Row]:
     """S1: one sequence by its identifier, beside the constant answer of the same process.
 
     A round counts only when the server used its whole core in both loads: otherwise the client, or
@@ -36,7 +37,7 @@ def measure_get(folder: Path, *, rounds: int, seconds: float) -> list[Row]:
     constant: list[float] = []
     ours: list[float] = []
     tried = 0
-    with scenarist(folder, core=0) as server:
+    with scenarist(folder, core=0, database=records.url(folder)) as server:
         path = f"/api/v1/sequences/{server.create_sequence_of('pair')}"
         while len(ours) < rounds:
             if tried == rounds * TRIES:
@@ -53,7 +54,7 @@ def measure_get(folder: Path, *, rounds: int, seconds: float) -> list[Row]:
     return [
         Row(
             number="S1",
-            work="GET one sequence, 32 connections",
+            work=f"GET one sequence, 32 connections, {records.name}",
             ours=f"{median(ours):,.0f}/s",
             beside=f"constant JSON route {median(constant):,.0f}/s",
             ratio=ratio,

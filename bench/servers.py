@@ -169,10 +169,11 @@ def scenarist(
     folder: Path,
     *,
     core: int | None = None,
+    database: str | None = None,
     options: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Server:
-    """Start Scenarist with two workers and its database in the folder.
+    """Start Scenarist with two workers; its database is in the folder, unless it is named.
 
     Args:
         headers: What each request of the returned server's own client brings along.
@@ -187,7 +188,7 @@ def scenarist(
             "--port=0",
             "--workers=2",
             "--log-format=json",
-            f"--database=sqlite:///{folder}/scenarist.db",
+            f"--database={database or f'sqlite:///{folder}/scenarist.db'}",
             f"--storage={folder}/data",
             *options,
         ],

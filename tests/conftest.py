@@ -1,14 +1,17 @@
-"""Fixtures that many rooms share: the clock and a fresh database."""
+"""Fixtures that many rooms share: the clock, and a fresh database of each kind."""
 
+import itertools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from builders import Clock
+from postgres_server import PostgresServer
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 
@@ -17,6 +20,11 @@ hypothesis.settings.register_profile("steady", derandomize=True)
 hypothesis.settings.register_profile("searching", print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
+FreshUrl = Callable[[], AbstractContextManager[str]]
+
+_TEMPLATE = "migrated"
+_numbers = itertools.count()
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -24,7 +32,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def postgres_server() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database file, to be copied."""
     file = tmp_path_factory.mktemp("template") / "empty.db"
     with Database(f"sqlite:///{file}") as database:
@@ -32,9 +46,57 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def empty_postgres(postgres_server: PostgresServer) -> PostgresServer:
+    """A server with a migrated database, to be copied."""
+    postgres_server.run(f"CREATE DATABASE {_TEMPLATE}")
+    with Database(postgres_server.url(_TEMPLATE)) as database:
+        migrate.upgrade(database)
+    return postgres_server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def fresh_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> FreshUrl:
+    """Make migrated databases, of one kind in turn; each is there for the length of a block."""
+    if request.param == "sqlite":
+        empty: Path = request.getfixturevalue("empty_sqlite")
+        folder = tmp_path_factory.mktemp("databases")
+        return lambda: _sqlite_like(empty, folder)
+    server: PostgresServer = request.getfixturevalue("empty_postgres")
+    return lambda: _postgres_like(server, _TEMPLATE)
+
+
+@contextmanager
+def _sqlite_like(empty: Path, folder: Path) -> Iterator[str]:
+    file = folder / f"scenarist{next(_numbers)}.db"
+    shutil.copy(empty, file)
+    yield f"sqlite:///{file}"
+    for left in folder.glob(f"{file.name}*"):
+        left.unlink()
+
+
+@contextmanager
+def _postgres_like(server: PostgresServer, template: str) -> Iterator[str]:
+    name = f"scenarist_{next(_numbers)}"
+    server.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.url(name)
+    server.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
-def database(empty_database: Path, tmp_path: Path) -> Iterator[Database]:
-    file = tmp_path / "scenarist.db"
-    shutil.copy(empty_database, file)
-    with Database(f"sqlite:///{file}") as opened:
+def database_url(fresh_url: FreshUrl) -> Iterator[str]:
+    """The URL of a migrated database of the test's own: one of each kind in turn."""
+    with fresh_url() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(empty_postgres: PostgresServer) -> Iterator[str]:
+    with _postgres_like(empty_postgres, _TEMPLATE) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with Database(database_url) as opened:
         yield opened

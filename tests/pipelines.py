@@ -35,6 +35,11 @@ def fail(*arguments: object) -> None:
     raise ValueError(f"no luck with {arguments!r}")
 
 
+def fail_strangely(*arguments: object) -> None:
+    print("nul \0")
+    raise ValueError("nul \0 and half \ud800 of a character")
+
+
 def leave(*arguments: object) -> None:
     sys.exit("enough")
 

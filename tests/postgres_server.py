@@ -1,6 +1,7 @@
-"""Starts a real PostgreSQL, on which tables of values are kept."""
+"""Starts a real PostgreSQL, on which records or tables of values are kept."""
 
 import shutil
+import signal
 import tempfile
 import warnings
 from pathlib import Path
@@ -25,7 +26,7 @@ class PostgresServer:
         # Not under pytest's folder: the server may run as another user, who cannot go there.
         self._folder = tempfile.mkdtemp(prefix="scenarist-postgres-")
         self._server = get_server(self._folder)
-        self._host = self._server.get_uri().partition("?host=")[2]
+        self.host = self._server.get_uri().partition("?host=")[2]
         self.execute(f"CREATE ROLE {GUARDED} LOGIN PASSWORD '{GUARDED}'")
         rules = Path(self._folder, "pg_hba.conf")
         rules.write_text(f"local all {GUARDED} scram-sha-256\n{rules.read_text()}")
@@ -50,9 +51,36 @@ class PostgresServer:
             "db_name": "postgres",
             "db_username": "postgres",
             "db_password": "secret",
-            "db_host": self._host,
+            "db_host": self.host,
             **properties,
         }
+
+    def url(self, name: str, *, user: str = "postgres", host: str | None = None) -> str:
+        """Return the URL of one of its databases.
+
+        Args:
+            user: May come with a password after a colon.
+            host: The folder of another socket.
+        """
+        return f"postgresql://{user}@/{name}?host={host or self.host}"
+
+    def kill(self) -> None:
+        """End it as a crash would: nothing is written any more."""
+        process = self._server.get_postmaster_info().process
+        assert process is not None
+        process.send_signal(signal.SIGQUIT)
+        process.wait()
+
+    def start(self) -> None:
+        """Start it again after `kill`."""
+        self._server.ensure_postgres_running()
+
+    def run(self, statement: str, name: str = "postgres") -> None:
+        """Run a statement that cannot be part of a transaction, such as making a database."""
+        with psycopg.connect(
+            host=self.host, user="postgres", dbname=name, autocommit=True
+        ) as connection:
+            connection.execute(statement.encode())
 
     def execute(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements past the storage, in one transaction; return the rows of the last."""
@@ -63,7 +91,7 @@ class PostgresServer:
             return cursor.fetchall() if cursor.description else []
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        return psycopg.connect(host=self._host, user="postgres", dbname="postgres")
+        return psycopg.connect(host=self.host, user="postgres", dbname="postgres")
 
     def clear(self) -> None:
         self.execute(

@@ -18,7 +18,11 @@ PATIENCE_SECONDS = 30
 
 
 class StartedServer:
-    """A server process on a free port, with its database and storage in one folder."""
+    """A server process on a free port, with its storage in a folder.
+
+    Args:
+        database: The URL of its database; a file in the folder, when it is not said.
+    """
 
     def __init__(
         self,
@@ -26,9 +30,11 @@ class StartedServer:
         app: str = "workshop.py",
         options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        database: str | None = None,
     ) -> None:
         self.folder = folder
         self._environment = dict(environment or {})
+        self.database = database or f"sqlite:///{folder}/scenarist.db"
         self._app = str(TESTS / "apps" / app) if app.endswith(".py") else app
         self._options = options
         self.lines: list[dict[str, Any]] = []
@@ -48,7 +54,7 @@ class StartedServer:
                 "--port=0",
                 "--workers=2",
                 "--log-format=json",
-                f"--database=sqlite:///{self.folder}/scenarist.db",
+                f"--database={self.database}",
                 f"--storage={self.folder}/data",
                 *self._options,
             ],

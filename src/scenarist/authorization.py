@@ -22,7 +22,7 @@ from scenarist.services.authentication import Authenticator, Issuer
 from scenarist.services.keys import KeyService
 from scenarist.services.signing_in import Directory, SigningInService
 from scenarist.services.users import UserService
-from scenarist.settings import Settings
+from scenarist.settings import Settings, storage_folder
 
 _REALMS = {"local": Realm.LOCAL, "ldap": Realm.LDAP}
 _DIRECTORY_OPTIONS = ("bind_dn", "bind_password", "user_filter", "ca_file")
@@ -101,13 +101,19 @@ def secret_keys(settings: Settings, database: Database) -> SecretKeys:
 def secret_key_file(settings: Settings, database: Database) -> Path:
     if settings.secret_key_file is not None:
         return Path(settings.secret_key_file).absolute()
-    return database.file.with_name("secret.key")
+    beside = storage_folder(settings) if database.file is None else database.file
+    return beside.with_name("secret.key")
 
 
-def gate_of(settings: Settings, authorization: Authorization) -> Gate:
+def gate_of(settings: Settings, authorization: Authorization, database: Database) -> Gate:
     switches = ("open_metrics", "open_description")
     opened = frozenset(name for name in switches if getattr(settings, name))
-    return Gate(authorization.authenticator, authorization.audit, opened=opened)
+    return Gate(
+        authorization.authenticator,
+        authorization.audit,
+        opened=opened,
+        looks_up_in_threads=database.file is None,
+    )
 
 
 def host_names(settings: Settings) -> Sequence[str]:

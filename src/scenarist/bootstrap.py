@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -14,6 +12,7 @@ import structlog
 from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
+from scenarist.alone import keep_others_off
 from scenarist.api.app import create_app
 from scenarist.authorization import (
     Authorization,
@@ -21,11 +20,12 @@ from scenarist.authorization import (
     host_names,
     open_authorization,
 )
+from scenarist.checking import check_apart
 from scenarist.config import Application, load_app, resolve
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
-from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
+from scenarist.domain.errors import NotFoundError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
@@ -33,7 +33,7 @@ from scenarist.domain.secrets import referenced
 from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor, JobRequest
 from scenarist.executors.kinds import open_executor
-from scenarist.folders import lock, prepare_file, prepare_folder
+from scenarist.folders import prepare_file, prepare_folder
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestrator.loop import Orchestrator
@@ -79,36 +79,6 @@ class Server:
         """End what would keep the server from stopping: endless answers, waits for a worker."""
         self.services.news.end()
         self.orchestrator.hang_up()
-
-
-def check(application: Application) -> None:
-    """Refuse an application that cannot work.
-
-    Raises:
-        InvalidError: Lists every mistake, each with where it stands and how to mend it.
-    """
-    problems = application.registry.check()
-    if problems:
-        lines = "\n".join(f"  {problem.where}: {problem.message}" for problem in problems)
-        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-        raise InvalidError(
-            f"the configuration has {count}:\n{lines}",
-            errors=[{"field": item.where, "message": item.message} for item in problems],
-        )
-
-
-def check_apart(app: str) -> None:
-    """Check an application in a process of its own.
-
-    The check imports the functions of tasks, and what they need stays out of the server.
-
-    Raises:
-        InvalidError: As `check`.
-    """
-    command = [sys.executable, "-m", "scenarist", "check", app]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        raise InvalidError(done.stderr.strip().removeprefix("scenarist: "))
 
 
 @contextmanager
@@ -164,9 +134,11 @@ def open_server(
             orchestrator=orchestrator,
             asgi=create_app(
                 services,
-                gate_of(settings, authorization),
+                gate_of(settings, authorization, database),
                 cors_origins=settings.cors_origins,
                 hosts=host_names(settings),
+                # A network lies between this process and a database that is no file.
+                looks_up_in_threads=database.file is None,
             ),
         )
 
@@ -254,11 +226,12 @@ def open_database(settings: Settings, *, make: bool = False) -> Iterator[Databas
         UnavailableError: It cannot be used; says why.
     """
     with Database(settings.database) as database:
-        if not make and not database.file.exists():
+        if not make and database.file is not None and not database.file.exists():
             raise NotFoundError(
                 f"there is no database {database.file}; name the one of the server with --database"
             )
-        prepare_file(database.file)
+        if database.file is not None:
+            prepare_file(database.file)
         migrate.upgrade(database)
         yield database
 
@@ -266,7 +239,7 @@ def open_database(settings: Settings, *, make: bool = False) -> Iterator[Databas
 def database_revision(settings: Settings) -> str | None:
     """Return the revision of the database; None when there is none yet."""
     database = Database(settings.database)
-    if not database.file.exists():
+    if database.file is not None and not database.file.exists():
         return None
     with database:
         return migrate.current(database)
@@ -392,7 +365,8 @@ def _compute_with(orchestrator: Orchestrator) -> Compute:
 
 def _database(stack: ExitStack, url: str) -> Database:
     database = Database(url)
-    prepare_file(database.file)
-    lock(stack, database.file)
+    if database.file is not None:
+        prepare_file(database.file)
+    keep_others_off(stack, database)
     migrate.upgrade(database)
     return database

@@ -1,8 +1,7 @@
-"""The folders and files that a server needs: made, tried and locked."""
+"""The folders and files that a server needs: made and tried."""
 
-import fcntl
 import os
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from scenarist.domain.errors import UnavailableError
@@ -25,22 +24,3 @@ def prepare_folder(folder: Path, name: str) -> None:
         raise UnavailableError(
             f"the {name} {folder} cannot be written: {error.strerror}"
         ) from error
-
-
-def lock(stack: ExitStack, file: Path) -> None:
-    """Keep a second server off the database; the lock goes with the process, however it ends."""
-    try:
-        lock = stack.enter_context(open(f"{file}.lock", "a+"))  # noqa: SIM115 - kept open
-    except OSError as error:
-        raise UnavailableError(f"{file}.lock cannot be written: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.seek(0)
-        raise UnavailableError(
-            f"the database {file} is in use by another server "
-            f"(process {lock.read().strip() or 'unknown'}); stop that one, or name another database"
-        ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()

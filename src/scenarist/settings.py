@@ -61,7 +61,7 @@ class Settings:
     secret_key_file: str | None = _setting(
         None,
         "The file of secret keys; made at the first start (default: `secret.key` beside the "
-        "database).",
+        "database, or beside the storage where that is no file).",
     )
     secret_key: str | None = _setting(
         None,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from builders import NOON
 from scenarist.db import audit as audit_rows
@@ -59,7 +59,7 @@ def numbers(database: Database, wanted: AuditFilter, **request: Any) -> list[int
 def test_a_row_can_be_neither_changed_nor_deleted(kept: Database, change: Any) -> None:
     before = audit_rows.page(kept.reader, AuditFilter(), PageRequest(limit=100))
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(DBAPIError, match="the audit is only added to"):
         kept.write(lambda connection: connection.execute(change))
 
     assert audit_rows.page(kept.reader, AuditFilter(), PageRequest(limit=100)) == before
@@ -154,6 +154,8 @@ def test_each_list_is_read_in_its_order_from_the_cursor_on(
     ids=str,
 )
 def test_each_filter_has_an_index(kept: Database, wanted: AuditFilter, index: str) -> None:
+    if kept.file is None:
+        pytest.skip("PostgreSQL says the same in other words")
     request = PageRequest(limit=1, sort=CREATION_DATE, is_descending=True)
 
     with noted(kept) as statements:

@@ -15,6 +15,7 @@ from scenarist.db.engine import Database
 from scenarist.domain.entities import Edit
 from scenarist.domain.identifiers import DataNodeId, JobId
 from scenarist.domain.listings import PageRequest
+from statements import noted, scanned
 
 
 @pytest.fixture
@@ -86,16 +87,10 @@ def test_the_last_hundred_jobs_are_told_with_the_newest_last(
 
 
 def test_the_edits_of_others_are_not_looked_at(database: Database, node: DataNodeId) -> None:
-    for statement, values in (
-        (data_node_rows._WRITERS, {"ids": [node]}),
-        (edit_rows._FIND, {"id": "x", "data_node_id": node}),
-    ):
-        text = str(statement.compile(database.reader.engine))
-        names = statement.compile(database.reader.engine).positiontup or []
-        parameters = {**statement.compile(database.reader.engine).params, **values}
-        plan = database.reader.exec_driver_sql(
-            f"EXPLAIN QUERY PLAN {text}",
-            tuple(str(parameters[name]) for name in names),
-        )
+    with noted(database) as statements:
+        data_node_rows.find(database.reader, node)
+        edit_rows.find(database.reader, node, "x")
 
-        assert [row.detail for row in plan if row.detail.startswith("SCAN edits")] == []
+    plans = statements.plans()
+    assert len(plans) == 4
+    assert not any(scanned(plan, ["edits"]) for plan in plans.values())

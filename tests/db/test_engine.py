@@ -1,7 +1,8 @@
 """The one place that commits: what is shared between writers, and what is not."""
 
-import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from scenarist.domain.errors import ConflictError, InvalidError, UnavailableErro
 
 @pytest.fixture
 def notes(database: Database) -> Database:
-    database.write(lambda connection: connection.execute(text("CREATE TABLE notes (n UNIQUE)")))
+    make = text("CREATE TABLE notes (n INTEGER UNIQUE)")
+    database.write(lambda connection: connection.execute(make))
     return database
 
 
@@ -26,10 +28,32 @@ def noted(database: Database) -> list[int]:
     return list(database.reader.execute(text("SELECT n FROM notes ORDER BY n")).scalars())
 
 
-def test_a_write_returns_what_its_work_returns_once_it_is_committed(notes: Database) -> None:
+@contextmanager
+def writing(database: Database) -> Iterator[None]:
+    """Hold a transaction open for the length of a block."""
+    begun, over = threading.Event(), threading.Event()
+
+    def work(connection: Connection) -> None:
+        note(connection, 100)
+        begun.set()
+        over.wait()
+
+    thread = threading.Thread(target=database.write, args=(work,))
+    thread.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_write_returns_what_its_work_returns_once_it_is_committed(
+    notes: Database, database_url: str
+) -> None:
     assert notes.write(lambda connection: note(connection, 7)) == 7
-    with sqlite3.connect(notes.file) as other:
-        assert other.execute("SELECT n FROM notes").fetchall() == [(7,)]
+    with Database(database_url) as other:
+        assert noted(other) == [7]
 
 
 def test_work_that_raises_is_undone(notes: Database) -> None:
@@ -41,6 +65,20 @@ def test_work_that_raises_is_undone(notes: Database) -> None:
         notes.write(work)
 
     assert noted(notes) == []
+
+
+def test_nobody_is_told_of_work_that_was_undone(notes: Database) -> None:
+    told: list[int] = []
+    notes.on_commit(lambda: told.append(1))
+
+    def work(connection: Connection) -> None:
+        raise ConflictError("changed my mind")
+
+    with pytest.raises(ConflictError):
+        notes.write(work)
+    notes.write(lambda connection: note(connection, 1))
+
+    assert told == [1]
 
 
 def test_work_that_raises_does_not_undo_the_work_that_shares_its_commit(  # noqa: C901
@@ -84,23 +122,60 @@ def test_work_that_raises_does_not_undo_the_work_that_shares_its_commit(  # noqa
     assert notes.commits == commits + 2
 
 
-def test_a_database_that_another_process_locks_is_unavailable_and_free_again_after(
+def test_a_statement_that_fails_does_not_undo_the_work_that_shares_its_commit(
     notes: Database,
 ) -> None:
-    other = sqlite3.connect(notes.file, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    faults: list[Exception] = []
 
-    with Database(f"sqlite:///{notes.file}", busy_seconds=0) as impatient:
-        with pytest.raises(UnavailableError, match="database is locked"):
+    def attempt() -> None:
+        try:
+            notes.write(lambda connection: note(connection, 1))
+        except Exception as error:  # noqa: BLE001 - whatever the driver calls it
+            faults.append(error)
+
+    with writing(notes):
+        threads = [threading.Thread(target=attempt) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        while len(notes._queue) < 3:
+            pass
+    for thread in threads:
+        thread.join()
+
+    assert noted(notes) == [1, 100]
+    assert [type(fault).__name__ for fault in faults] == ["IntegrityError", "IntegrityError"]
+
+
+def test_one_transaction_writes_at_a_time_whatever_process_it_is_of(
+    notes: Database, database_url: str
+) -> None:
+    with Database(database_url, busy_seconds=0) as impatient:
+        with writing(notes), pytest.raises(UnavailableError, match=r"locked|lock timeout"):
             impatient.write(lambda connection: note(connection, 1))
-        other.execute("ROLLBACK")
         impatient.write(lambda connection: note(connection, 2))
 
-    other.close()
-    assert noted(notes) == [2]
+    assert noted(notes) == [2, 100]
 
 
-def test_each_commit_is_synced_in_full(database: Database) -> None:
+def test_who_waits_for_another_process_sees_what_it_committed(
+    notes: Database, database_url: str
+) -> None:
+    seen: list[int] = []
+
+    def look(connection: Connection) -> None:
+        seen.extend(connection.execute(text("SELECT n FROM notes")).scalars())
+
+    with Database(database_url) as other:
+        thread = threading.Thread(target=other.write, args=(look,))
+        with writing(notes):
+            thread.start()
+        thread.join()
+
+    assert seen == [100]
+
+
+@pytest.mark.parametrize("fresh_url", ["sqlite"], indirect=True)
+def test_each_commit_of_sqlite_is_synced_in_full(database: Database) -> None:
     def pragmas(connection: Connection) -> list[object]:
         return [
             connection.execute(text(f"PRAGMA {name}")).scalar()
@@ -114,7 +189,9 @@ def test_each_commit_is_synced_in_full(database: Database) -> None:
     ("url", "message"),
     [
         ("nonsense", "'nonsense' is not a database URL"),
-        ("mysql://someone:secret@host/db", "no database of kind 'mysql' can be used yet"),
+        ("mysql://someone:secret@host/db", "no database of kind 'mysql' can be used"),
+        ("postgresql+asyncpg://a:secret@host/db", "of kind 'postgresql.asyncpg' can be used"),
+        ("postgresql://someone:secret@host:port/db", "'host:port/db' is not a database URL"),
         ("sqlite://", "the database must be a file"),
     ],
 )
@@ -132,5 +209,7 @@ def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
 
 
 def test_trouble_of_the_database_while_reading_is_an_error_of_ours(notes: Database) -> None:
-    with pytest.raises(UnavailableError, match="no such table: nowhere"):
+    with pytest.raises(UnavailableError, match="nowhere"):
         notes.reader.execute(text("SELECT 1 FROM nowhere"))
+
+    assert noted(notes) == []

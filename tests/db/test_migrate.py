@@ -1,66 +1,87 @@
 """The migrations make the tables that the code expects, and refuse what they do not know."""
 
 import re
-import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, inspect, text
 
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.db.tables import metadata
 from scenarist.domain.errors import UnavailableError
 
+# Names of constraints are not asked for: SQLite knows only some of them.
+_SQLITE = (
+    "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    'SELECT t.name, c.name, c.type, c."notnull", c.dflt_value, c.pk'
+    " FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+    'SELECT t.name, k."from", k."table", k."to", k.on_delete'
+    " FROM sqlite_master t, pragma_foreign_key_list(t.name) k WHERE t.type = 'table'",
+    'SELECT t.name, i.name, i."unique", i.origin, i.partial'
+    " FROM sqlite_master t, pragma_index_list(t.name) i WHERE t.type = 'table'",
+)
+_POSTGRESQL = (
+    "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name"
+    " FROM information_schema.columns WHERE table_schema = 'public'",
+    "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE connamespace = 'public'::regnamespace",
+    "SELECT relname, reloptions::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    " AND relkind = 'r'",
+)
 
-def schema_of(file: Path) -> dict[str, object]:
-    """The columns, keys and indexes of each table; the order in which they were made is no matter.
+
+def schema_of(connection: Connection) -> list[tuple[Any, ...]]:
+    """The columns, keys and indexes of all tables; the order in which they were made is no matter.
 
     A table that a migration has altered has another text than one that was made at once.
     """
-    with sqlite3.connect(file) as connection:
-
-        def ask(statement: str) -> list[tuple[object, ...]]:
-            return sorted(connection.execute(statement).fetchall(), key=repr)
-
-        rows = ask("SELECT type, name, sql FROM sqlite_master")
-        tables = [
-            str(name)
-            for kind, name, _ in rows
-            if kind == "table" and not str(name).startswith(("alembic", "sqlite"))
-        ]
-        schema: dict[str, object] = {
-            name: (
-                [row[1:] for row in ask(f"PRAGMA table_info({name})")],
-                sorted(row[2:] for row in ask(f"PRAGMA foreign_key_list({name})")),
-                sorted(row[2:] for row in ask(f"PRAGMA index_list({name})")),
-            )
-            for name in tables
-        }
-        schema |= {
-            str(name): re.sub(r"\s+", " ", str(sql))
-            for kind, name, sql in rows
-            if kind == "index" and sql
-        }
-    return schema
+    questions = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
+    return sorted(
+        (
+            (number, *(re.sub(r"\s+", " ", str(item)) for item in row))
+            for number, question in enumerate(questions)
+            for row in connection.execute(text(question))
+            if not str(row[0]).startswith(("alembic", "sqlite", "pk_alembic"))
+        ),
+    )
 
 
-def test_migrations_and_tables_agree(database: Database, tmp_path: Path) -> None:
-    expected = tmp_path / "expected.db"
-    engine = create_engine(f"sqlite:///{expected}")
-    metadata.create_all(engine)
-    engine.dispose()
+def test_migrations_and_tables_agree(database: Database) -> None:
+    migrated = schema_of(database.reader)
 
-    assert schema_of(database.file) == schema_of(expected)
+    def make_at_once(connection: Connection) -> list[tuple[Any, ...]]:
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+        return schema_of(connection)
+
+    assert migrated == database.write(make_at_once)
+
+
+def test_texts_are_in_the_order_of_their_code_points(database: Database) -> None:
+    """On PostgreSQL a column has the order of some language, unless it is said."""
+    if database.url.get_backend_name() == "sqlite":
+        return
+    found = database.reader.execute(
+        text(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND data_type = 'text'"
+            " AND collation_name IS DISTINCT FROM 'C'"
+        )
+    )
+
+    assert found.all() == []
 
 
 def test_a_current_database_is_left_alone(database: Database) -> None:
-    before = database.file.read_bytes()
+    commits = database.commits
 
     migrate.upgrade(database)
 
-    assert database.file.read_bytes() == before
-    assert migrate.current(database) == "0003"
+    assert database.commits == commits
+    assert migrate.current(database) == "0004"
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
@@ -85,14 +106,15 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         migrate.upgrade(database)
 
 
-def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "half.db"
-    with sqlite3.connect(file) as connection:
-        connection.execute("CREATE TABLE jobs (mine)")
+def test_a_migration_that_fails_changes_nothing(database: Database) -> None:
+    def leave_one_in_the_way(connection: Connection) -> None:
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        connection.execute(text("CREATE TABLE jobs (mine INTEGER)"))
 
-    with Database(f"sqlite:///{file}") as database:
-        with pytest.raises(UnavailableError):
-            migrate.upgrade(database)
-        tables = database.reader.execute(text("SELECT name FROM sqlite_master")).scalars().all()
+    database.write(leave_one_in_the_way)
 
-    assert tables == ["jobs"]
+    with pytest.raises(UnavailableError):
+        migrate.upgrade(database)
+
+    assert inspect(database.reader).get_table_names() == ["jobs"]

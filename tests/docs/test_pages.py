@@ -57,7 +57,7 @@ def test_the_pages_name_only_make_targets_that_exist() -> None:
 
 
 def test_no_file_names_a_path_of_a_machine() -> None:
-    files = [file for file in ROOT.glob("*") if file.is_file()]
+    files = [file for file in ROOT.glob("*") if file.is_file() and file.name != ".git"]
     files += [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.is_file()]
     texts = {
         name_of(file): file.read_text(errors="replace")

@@ -103,3 +103,9 @@ def test_a_scenario_has_at_most_a_hundred_tags() -> None:
     assert len(checked_tags([str(number) for number in range(100)], None)) == 100
     with pytest.raises(InvalidError, match="at most 100"):
         checked_tags([str(number) for number in range(101)], None)
+
+
+@pytest.mark.parametrize("properties", [{"a": "b\0"}, {"a\0": 1}, {"a": [{"b": "\0"}]}])
+def test_properties_with_the_character_nul_are_refused(properties: dict[str, Any]) -> None:
+    with pytest.raises(InvalidError, match="the character NUL"):
+        checked_properties(properties)

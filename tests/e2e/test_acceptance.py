@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from conftest import FreshUrl
 from servers import StartedServer
 
 pytestmark = pytest.mark.e2e
@@ -24,8 +25,11 @@ API = "/api/v1"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServer]:
-    with StartedServer(tmp_path_factory.mktemp("acceptance")) as started:
+def server(
+    fresh_url: FreshUrl, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartedServer]:
+    folder = tmp_path_factory.mktemp("acceptance")
+    with fresh_url() as url, StartedServer(folder, database=url) as started:
         yield started
 
 
@@ -99,6 +103,8 @@ def test_03_every_unknown_identifier_is_404_with_a_problem(server: StartedServer
         for method, operation in operations.items():
             if method not in {"get", "delete", "post", "put", "patch"}:
                 continue
+            if operation["x-role"] == "TAIPY_ADMIN":
+                continue  # 409 while authorization is off; see tests/api/test_authorization_grid.py
             body = {"get": None, "delete": None}.get(method, b"{}")
             if "subscribers" in path and method == "post":
                 body = b'{"url": "https://example.com/hook"}'

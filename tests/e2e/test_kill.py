@@ -1,13 +1,14 @@
 """Promises 1 and 2: a server that is killed loses nothing that it acknowledged."""
 
-import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from scenarist.db.engine import Database
 from servers import PATIENCE_SECONDS, StartedServer
 
 pytestmark = pytest.mark.e2e
@@ -17,9 +18,9 @@ SUBMISSIONS = 200
 
 
 def test_a_server_killed_under_200_submissions_completes_them_all_after_a_new_start(
-    tmp_path: Path,
+    tmp_path: Path, database_url: str
 ) -> None:
-    with StartedServer(tmp_path) as server:
+    with StartedServer(tmp_path, database=database_url) as server:
         scenarios = [server.create("counting") for _ in range(SCENARIOS)]
         for number, scenario in enumerate(scenarios):
             node = scenario["node_of"]["counter"]
@@ -57,15 +58,12 @@ def test_a_server_killed_under_200_submissions_completes_them_all_after_a_new_st
         assert len(set(acknowledged)) == SUBMISSIONS
         submissions = [server.http.get(where).json()["submission"] for where in acknowledged]
         assert {submission["status"] for submission in submissions} == {"COMPLETED"}
-        with sqlite3.connect(tmp_path / "scenarist.db") as connection:
-            jobs = connection.execute("SELECT count(*) FROM jobs").fetchone()
-            edits = connection.execute(
-                "SELECT count(job_id), count(DISTINCT job_id) FROM edits WHERE job_id IS NOT NULL"
-            ).fetchone()
-            leftovers = connection.execute(
-                "SELECT (SELECT count(*) FROM job_holds), (SELECT count(*) FROM job_waits)"
-            ).fetchone()
-        connection.close()
+        (jobs,) = ask(database_url, "SELECT count(*) FROM jobs")
+        (edits,) = ask(database_url, "SELECT count(job_id), count(DISTINCT job_id) FROM edits")
+        (leftovers,) = ask(
+            database_url,
+            "SELECT (SELECT count(*) FROM job_holds), (SELECT count(*) FROM job_waits)",
+        )
         assert jobs == (SUBMISSIONS,)
         assert edits == (SUBMISSIONS, SUBMISSIONS)
         assert leftovers == (0, 0)
@@ -92,8 +90,10 @@ def test_workers_die_with_a_server_that_is_killed(tmp_path: Path) -> None:
             time.sleep(0.01)
 
 
-def test_a_server_that_is_asked_to_stop_hands_back_what_it_ran(tmp_path: Path) -> None:
-    with StartedServer(tmp_path) as server:
+def test_a_server_that_is_asked_to_stop_hands_back_what_it_ran(
+    tmp_path: Path, database_url: str
+) -> None:
+    with StartedServer(tmp_path, database=database_url) as server:
         gated = server.create("gated")
         gate = tmp_path / "gate"
         server.http.put(f"/api/v1/datanodes/{gated['node_of']['gate']}/write", json=str(gate))
@@ -105,9 +105,7 @@ def test_a_server_that_is_asked_to_stop_hands_back_what_it_ran(tmp_path: Path) -
 
         assert server.stop() == 0
 
-        with sqlite3.connect(tmp_path / "scenarist.db") as connection:
-            assert connection.execute("SELECT status FROM jobs").fetchall() == [("PENDING",)]
-        connection.close()
+        assert ask(database_url, "SELECT status FROM jobs") == [("PENDING",)]
         gate.touch()
         server.start()
         wait_until_nothing_is_under_way(server)
@@ -126,6 +124,11 @@ def test_a_stop_does_not_wait_for_a_worker_that_a_request_waits_for(tmp_path: Pa
         assert server.stop() == 0
 
         assert request.result().status_code == 503
+
+
+def ask(database_url: str, question: str) -> list[tuple[object, ...]]:
+    with Database(database_url) as database:
+        return [tuple(row) for row in database.reader.execute(text(question))]
 
 
 def wait_until_nothing_is_under_way(server: StartedServer) -> None:

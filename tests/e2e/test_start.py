@@ -2,14 +2,16 @@
 
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from postgres_server import PostgresServer
 from scenarist.config import load_app
+from scenarist.db.engine import Database
 from servers import TESTS, StartedServer
 
 pytestmark = pytest.mark.e2e
@@ -48,14 +50,12 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert not (tmp_path / ".scenarist").exists()
 
 
-def test_a_database_of_a_newer_version(tmp_path: Path) -> None:
-    with StartedServer(tmp_path) as server:
-        server.stop()
-    with sqlite3.connect(tmp_path / "scenarist.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
+def test_a_database_of_a_newer_version(tmp_path: Path, database_url: str) -> None:
+    newer = text("UPDATE alembic_version SET version_num = '9999'")
+    with Database(database_url) as database:
+        database.write(lambda connection: connection.execute(newer))
 
-    said = refusal(tmp_path, WORKSHOP, "--port=0", f"--database=sqlite:///{tmp_path}/scenarist.db")
+    said = refusal(tmp_path, WORKSHOP, "--port=0", f"--database={database_url}")
 
     assert "is of a newer version of Scenarist (revision 9999)" in said
 
@@ -68,14 +68,34 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert "file is not a database" in said
 
 
-def test_a_database_that_another_server_uses(tmp_path: Path) -> None:
-    with StartedServer(tmp_path) as server:
-        said = refusal(
-            tmp_path, WORKSHOP, "--port=0", f"--database=sqlite:///{tmp_path}/scenarist.db"
-        )
+def test_a_database_that_another_server_uses(tmp_path: Path, database_url: str) -> None:
+    with StartedServer(tmp_path, database=database_url) as server:
+        said = refusal(tmp_path, WORKSHOP, "--port=0", f"--database={database_url}")
 
-        assert f"is in use by another server (process {server.process.pid})" in said
+        assert "is in use by another server" in said
         assert server.http.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("me:secret@/nowhere?host={host}", 'database "nowhere" does not exist'),
+        ("guarded:secret@/postgres?host={host}", "password authentication failed"),
+        ("me:secret@127.0.0.1:1/db", "Connection refused"),
+        ("me:secret@/db?host=/nowhere", "No such file or directory"),
+        ("me:secret@/db?colour=blue", 'invalid connection option "colour"'),
+    ],
+)
+def test_a_postgresql_that_cannot_be_used(
+    tmp_path: Path, postgres_server: PostgresServer, where: str, said: str
+) -> None:
+    postgres_server.run("DO $$ BEGIN CREATE ROLE me LOGIN; EXCEPTION WHEN OTHERS THEN END $$")
+    url = f"postgresql://{where.format(host=postgres_server.host)}"
+
+    told = refusal(tmp_path, WORKSHOP, "--port=0", f"--database={url}")
+
+    assert said in told
+    assert "secret" not in told
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
@@ -177,10 +197,16 @@ def test_check_lists_every_mistake(tmp_path: Path) -> None:
     assert err.startswith("scenarist: the configuration has 2 mistakes:\n")
 
 
-def test_the_database_can_be_made_and_told_its_revision(tmp_path: Path) -> None:
-    assert scenarist(tmp_path, "db", "current")[1] == "none\n"
-    assert scenarist(tmp_path, "db", "upgrade")[1] == "The database is at revision 0003.\n"
-    assert scenarist(tmp_path, "db", "current")[1] == "0003\n"
+def test_the_database_can_be_made_and_told_its_revision(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    postgres_server.run("CREATE DATABASE to_be_made")
+    for options in ([], [f"--database={postgres_server.url('to_be_made')}"]):
+        assert scenarist(tmp_path, "db", "current", *options)[1] == "none\n"
+        made = scenarist(tmp_path, "db", "upgrade", *options)
+        assert made[1] == "The database is at revision 0004.\n"
+        assert scenarist(tmp_path, "db", "current", *options)[1] == "0004\n"
+    postgres_server.run("DROP DATABASE to_be_made")
 
 
 def test_settings_come_from_the_command_line_then_the_environment_then_the_file(

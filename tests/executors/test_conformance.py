@@ -81,6 +81,13 @@ def test_a_function_that_returns_succeeds_with_its_outputs_written(
     assert [item.rendition for item in outcome.written] == ["42"]
 
 
+def test_what_a_function_says_can_be_stored(desk: Desk) -> None:
+    outcome = desk.run("fail_strangely")
+
+    assert outcome.reason == "ValueError: nul \ufffd and half \ufffd of a character"
+    assert "\0" not in f"{outcome.stacktrace}{outcome.log}"
+
+
 def test_several_outputs_take_the_result_apart(desk: Desk, tmp_path: Path) -> None:
     outcome = desk.run("twice", 4, outputs=[target(tmp_path, "one"), target(tmp_path, "two")])
 

@@ -1,6 +1,5 @@
 """Promise 3 as a law: submissions leave what they would have left one after the other."""
 
-import shutil
 import tempfile
 from contextlib import suppress
 from datetime import timedelta
@@ -11,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builders import Clock, Draft
+from conftest import FreshUrl
 from orchestrator.world import World
 from pipelines import mix
 from scenarist.db.engine import Database
@@ -81,7 +81,7 @@ def in_order(shape: Shape, tasks: list[int]) -> list[int]:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), shape=shapes())
 def test_any_interleaving_leaves_what_one_after_the_other_leaves(  # noqa: PLR0915
-    empty_database: Path, data: st.DataObject, shape: Shape
+    fresh_url: FreshUrl, data: st.DataObject, shape: Shape
 ) -> None:
     every = st.lists(st.integers(0, len(shape) - 1), min_size=1, unique=True)
     submissions = [
@@ -92,7 +92,8 @@ def test_any_interleaving_leaves_what_one_after_the_other_leaves(  # noqa: PLR09
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        Database(f"sqlite:///{shutil.copy(empty_database, folder)}") as database,
+        fresh_url() as url,
+        Database(url) as database,
     ):
         world = World(database, Clock(), Path(folder))
 

@@ -83,6 +83,15 @@ def test_a_failed_job_abandons_what_needs_it_and_leaves_its_siblings_alone(world
     assert failed.id in str(abandoned.reason)
 
 
+def test_a_reason_that_no_database_can_hold_is_told_with_replacements(world: World) -> None:
+    submission = world.submit(world.make(lambda draft: draft.task("breaks", "fail_strangely")))
+    world.run_all()
+
+    (job,) = world.jobs(submission)
+    assert job.status == FAILED
+    assert job.reason == "ValueError: nul \ufffd and half \ufffd of a character"
+
+
 def test_a_submission_is_under_way_until_its_last_job_has_ended(world: World) -> None:
     def build(draft: Draft) -> tuple[TaskId, TaskId]:
         start = draft.node("start", 1)

@@ -1,6 +1,5 @@
 """Two servers on one database: what one of them ends, the other refuses at the next request."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,14 +18,13 @@ from scenarist.identity.secret_keys import SecretKeys, rotate
 from scenarist.services.authentication import KEY_PREFIX
 from scenarist.services.users import UserChange
 from signed_in import ADMIN, PASSWORDS, SESSION, Entrance
+from statements import noted
 
 
 @pytest.fixture
-def databases(empty_database: Path, tmp_path: Path) -> Iterator[list[Database]]:
-    """What two servers have open of one file."""
-    file = tmp_path / "shared.db"
-    shutil.copy(empty_database, file)
-    with Database(f"sqlite:///{file}") as first, Database(f"sqlite:///{file}") as second:
+def databases(database_url: str) -> Iterator[list[Database]]:
+    """What two servers have open of one database."""
+    with Database(database_url) as first, Database(database_url) as second:
         yield [first, second]
 
 
@@ -46,6 +44,10 @@ def there(here: Entrance, databases: list[Database], clock: Clock) -> Entrance:
 @contextmanager
 def said_by(database: Database) -> Iterator[list[str]]:
     """Note what this thread's reader is told, by whatever way."""
+    if database.file is None:
+        with noted(database) as statements:
+            yield statements.said
+        return
     driver: Any = database.reader.connection.driver_connection
     said: list[str] = []
     driver.set_trace_callback(said.append)

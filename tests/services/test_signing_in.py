@@ -1,11 +1,9 @@
 """Signing in: who is let in, how often anybody may try, and what a try leaves behind."""
 
-import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -303,14 +301,12 @@ def test_the_addresses_that_one_may_have_for_oneself_count_together(
 
 
 def test_tries_at_once_cannot_be_more_than_are_allowed(
-    entrance: Entrance, hasher: WatchedHasher, clock: Clock, empty_database: Path, tmp_path: Path
+    hasher: WatchedHasher, clock: Clock, database_url: str
 ) -> None:
-    file = tmp_path / "shared.db"
-    shutil.copy(empty_database, file)
     together = threading.Barrier(8)
     with (
-        Database(f"sqlite:///{file}") as first,
-        Database(f"sqlite:///{file}") as second,
+        Database(database_url) as first,
+        Database(database_url) as second,
     ):
         entrances = [Entrance(database, clock, hasher=hasher) for database in (first, second)]
         entrances[0].add("rita")

@@ -26,7 +26,9 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def server(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(
+    database_url: str, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Server]:
     monkeypatch.chdir(tmp_path)
     registry = ConfigRegistry()
     registry.configure_json_data_node("notes")
@@ -38,7 +40,7 @@ def server(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Ite
         read_fct_args=["drawer.json"],
         write_fct_args=["drawer.json"],
     )
-    settings = Settings(database=f"sqlite:///{tmp_path}/x.db", storage=str(tmp_path / "data"))
+    settings = Settings(database=database_url, storage=str(tmp_path / "data"))
     application = Application(registry=registry, search_path=())
     with bootstrap.open_server(
         application, settings, make_executor=InlineExecutor, now=clock

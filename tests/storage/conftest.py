@@ -35,12 +35,6 @@ def object_store() -> Iterator[ObjectStore]:
     store.stop()
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    with PostgresServer() as server:
-        yield server
-
-
 @pytest.fixture
 def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
     """A server whose database is empty."""

@@ -1,11 +1,13 @@
 """The ASGI application: all paths over one bundle of services."""
 
 from collections.abc import Sequence
+from copy import copy
 from importlib.metadata import version
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
 from scenarist.api import (
@@ -49,16 +51,18 @@ def create_app(
     *,
     cors_origins: Sequence[str] = (),
     hosts: Sequence[str] = (),
+    looks_up_in_threads: bool = False,
 ) -> Litestar:
-    """Put the paths together.
+    """Put all paths over services.
 
     Args:
         cors_origins: Origins whose pages may call.
         hosts: What the server may be called; anything when empty.
+        looks_up_in_threads: Whether a look-up by key may take longer than a change of thread.
     """
     counts = metrics.Metrics(services.health)
     app = Litestar(
-        route_handlers=[_paths()],
+        route_handlers=[_paths(looks_up_in_threads=looks_up_in_threads)],
         state=State(
             {
                 "services": services,
@@ -106,29 +110,40 @@ def _check_who_may(app: Litestar) -> None:
                 raise RuntimeError(f"{route.path} does not say who may: {handler.handler_name}")
 
 
-def _paths() -> Router:
+def _paths(*, looks_up_in_threads: bool) -> Router:
+    handlers = [
+        *sequences.HANDLERS,
+        *scenarios.HANDLERS,
+        *cycles.HANDLERS,
+        *tasks.HANDLERS,
+        *data_nodes.HANDLERS,
+        *values.HANDLERS,
+        *files.HANDLERS,
+        *edits.HANDLERS,
+        *submissions.HANDLERS,
+        *jobs.HANDLERS,
+        *subscribers.HANDLERS,
+        *events.HANDLERS,
+        *signing_in.HANDLERS,
+        *users.HANDLERS,
+        *keys.HANDLERS,
+        *audit.HANDLERS,
+        *metrics.HANDLERS,
+    ]
+    if looks_up_in_threads:
+        handlers = [_in_a_thread(handler) for handler in handlers]
     # In one router: Litestar 2.25 breaks a threaded handler that it registers on its own and
     # again with the next handler of the same path.
     return Router(
         path="/",
-        route_handlers=[
-            *sequences.HANDLERS,
-            *scenarios.HANDLERS,
-            *cycles.HANDLERS,
-            *tasks.HANDLERS,
-            *data_nodes.HANDLERS,
-            *values.HANDLERS,
-            *files.HANDLERS,
-            *edits.HANDLERS,
-            *submissions.HANDLERS,
-            *jobs.HANDLERS,
-            *subscribers.HANDLERS,
-            *events.HANDLERS,
-            *signing_in.HANDLERS,
-            *users.HANDLERS,
-            *keys.HANDLERS,
-            *audit.HANDLERS,
-            *health.HANDLERS,
-            *metrics.HANDLERS,
-        ],
+        route_handlers=[*handlers, *health.HANDLERS],
     )
+
+
+def _in_a_thread(handler: HTTPRouteHandler) -> HTTPRouteHandler:
+    """Return a handler that runs in a thread, if it is a plain function."""
+    if handler.sync_to_thread is not False:
+        return handler
+    moved = copy(handler)
+    moved.sync_to_thread = True
+    return moved

@@ -39,6 +39,7 @@ class Gate:
     Args:
         authenticator: None while authorization is off: then everybody is `ANYONE`.
         opened: Names of settings that open paths: what a handler's ``opt`` has as ``opened_by``.
+        looks_up_in_threads: Whether a look-up may take longer than a change of thread.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Gate:
         audit: AuditService,
         *,
         opened: frozenset[str] = frozenset(),
+        looks_up_in_threads: bool = False,
     ) -> None:
+        self._looks_up_in_threads = looks_up_in_threads
         self._authenticator = authenticator
         self._audit = audit
         self._opened = opened
@@ -106,14 +109,13 @@ class Gate:
         return find_actor
 
     async def _admitted(self, authenticator: Authenticator, credential: str) -> Actor:
+        if self._looks_up_in_threads:
+            return await sync_to_thread(_admitted_at_once, authenticator, credential)
         actor = authenticator.recall(credential)
-        if actor is None:
-            if authenticator.needs_network(credential):
-                verified = await sync_to_thread(authenticator.verify, credential)
-            else:
-                verified = authenticator.verify(credential)
+        if actor is None and authenticator.needs_network(credential):
+            verified = await sync_to_thread(authenticator.verify, credential)
             actor = authenticator.admit(credential, verified)
-        return actor
+        return actor or _admitted_at_once(authenticator, credential)
 
     def _keep_refusal(
         self,
@@ -193,7 +195,16 @@ def origin_of(connection: AnyConnection, handler: BaseRouteHandler) -> Origin:
 
 
 def _entity_of(path_params: Mapping[str, Any]) -> str | None:
-    return str(next(iter(path_params.values())))[:512] if path_params else None
+    if not path_params:
+        return None
+    # Not every database can hold every character.
+    plain = str(next(iter(path_params.values())))[:512].replace("\0", "\ufffd")
+    return plain.encode("utf-8", "replace").decode()
+
+
+def _admitted_at_once(authenticator: Authenticator, credential: str) -> Actor:
+    actor = authenticator.recall(credential)
+    return actor or authenticator.admit(credential, authenticator.verify(credential))
 
 
 async def _anyone() -> Actor:

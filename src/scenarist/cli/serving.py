@@ -111,11 +111,11 @@ def check(application: str, /) -> None:
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
-    from scenarist import bootstrap
+    from scenarist import checking
     from scenarist.config import load_app
 
     loaded = load_app(application)
-    bootstrap.check(loaded)
+    checking.check(loaded)
     registry = loaded.registry
     print(
         f"{application} can be served: {len(registry.scenarios)} scenario configs, "

@@ -19,6 +19,7 @@ from scenarist.db.tables import (
     jobs,
     submissions,
 )
+from scenarist.db.together import together
 from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, JobId, TaskId
@@ -70,7 +71,7 @@ _INSERT_MANY = insert(submissions).returning(submissions.c.number, sort_by_param
 _INSERT_JOBS = insert(jobs)
 _INSERT_INPUTS = insert(job_inputs)
 _INSERT_WAITS = insert(job_waits)
-_INSERT_HOLDS = insert(job_holds)
+_INSERT_HOLDS = insert(job_holds).inline()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +174,16 @@ def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
         )
         for position, job in enumerate(new.jobs):
             _draft_job(_Draft(first + position, first), job, new, nodes, rows)
-    for statement, values in (
-        (_INSERT_JOBS, rows.jobs),
-        (_INSERT_INPUTS, rows.inputs),
-        (_INSERT_WAITS, rows.waits),
-        (_INSERT_HOLDS, rows.holds),
-    ):
-        if values:
-            connection.execute(statement, values)
-    events.add(connection, rows.changes, accepted[0].submission.created_at)
+    with together(connection):
+        for statement, values in (
+            (_INSERT_JOBS, rows.jobs),
+            (_INSERT_INPUTS, rows.inputs),
+            (_INSERT_WAITS, rows.waits),
+            (_INSERT_HOLDS, rows.holds),
+        ):
+            if values:
+                connection.execute(statement, values)
+        events.add(connection, rows.changes, accepted[0].submission.created_at)
 
 
 def _add_submissions(connection: Connection, accepted: Sequence[NewSubmission]) -> list[int]:

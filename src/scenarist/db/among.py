@@ -1,15 +1,69 @@
-"""Tests a column against a list of values of any length, in a statement that stays the same."""
+"""Tests a column against a list of values of any length, in a statement that stays the same.
+
+The list travels as one parameter: as JSON on SQLite, as an array on PostgreSQL. ``IN`` with a
+parameter for each value would make another statement for each length, which both SQLAlchemy and
+the database would have to prepare anew.
+"""
 
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, bindparam, func, select
+from sqlalchemy import JSON, Boolean, ColumnElement, Text, bindparam
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.types import TypeEngine
+
+
+class _Among(FunctionElement[bool]):
+    """Whether the first argument is one of the values that the second one holds."""
+
+    name = "among"
+    type = Boolean()
+    inherit_cache = True
+    _is_implicitly_boolean = True  # or SQLite's compiler compares it with 1
+
+
+class _Values(FunctionElement[Any]):
+    """The texts of a list, as rows."""
+
+    name = "values"
+    inherit_cache = True
 
 
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Whether a column is one of the values in the list that is bound under a name.
+    """Whether a column is one of the values in the list that is bound under a name."""
+    element = Text() if isinstance(column.type, Text) else column.type
+    return _Among(column, bindparam(name, type_=_list_of(element)))
 
-    The list travels as one JSON parameter. ``IN`` with a parameter for each value would make
-    another statement for each length, which both SQLAlchemy and SQLite would have to prepare anew.
-    """
-    values = func.json_each(bindparam(name, type_=JSON)).table_valued("value")
-    return column.in_(select(values.c.value))
+
+def texts(name: str) -> TableValuedAlias:
+    """Return the texts in the list that is bound under a name as rows, in a column `value`."""
+    return _Values(bindparam(name, type_=_list_of(Text()))).table_valued("value")
+
+
+def _list_of(element: TypeEngine[Any]) -> JSON:
+    return JSON().with_variant(ARRAY(element), "postgresql")
+
+
+@compiles(_Among, "sqlite")
+def _among_of_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(part, **options) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - nobody's words
+
+
+@compiles(_Among, "postgresql")
+def _among_of_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(part, **options) for part in element.clauses)
+    return f"{column} = ANY ({values})"
+
+
+@compiles(_Values, "sqlite")
+def _values_of_sqlite(element: _Values, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Values, "postgresql")
+def _values_of_postgresql(element: _Values, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(SELECT unnest({compiler.process(element.clauses, **options)}) AS value)"

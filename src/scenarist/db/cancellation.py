@@ -78,17 +78,24 @@ def cancel(
 
 
 def end_stopped(
-    connection: Connection, now: datetime, *, holder_id: HolderId | None = None
+    connection: Connection,
+    now: datetime,
+    *,
+    holder_id: HolderId | None = None,
+    but: Sequence[int] = (),
 ) -> Consequences:
     """Cancel the jobs whose holder is gone, and that had been asked to stop.
 
     Args:
         holder_id: Which holder is gone; all that ever ran, when it is None.
+        but: The numbers of those that stay as they are.
     """
     conditions: list[ColumnElement[bool]] = [_IS_RUNNING, jobs.c.cancel_requested_at.is_not(None)]
     if holder_id is not None:
         conditions.append(jobs.c.holder_id == holder_id)
-    stopped = _read(connection, _COLUMNS.where(*conditions))
+    stopped = [
+        job for job in _read(connection, _COLUMNS.where(*conditions)) if job.number not in but
+    ]
     why = "it was asked to stop, and its server stopped"
     return _end(connection, stopped, now, why) if stopped else Consequences()
 

@@ -1,10 +1,11 @@
 """How jobs are taken to be run, and put back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import Connection, bindparam, func, literal_column, not_, or_, select, update
 
 from scenarist.db.among import among
 from scenarist.db.tables import data_nodes, edits, job_inputs, jobs, task_data_nodes, tasks
@@ -16,15 +17,19 @@ _IS_PENDING = jobs.c.status == literal_column("'PENDING'")
 _IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
 _IS_DUE = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= bindparam("now"))
 
+# Looked for once, before anything is marked: as a subquery, PostgreSQL could look again and again.
+_due = (
+    select(jobs.c.number)
+    .where(_IS_PENDING, _IS_DUE)
+    .order_by(jobs.c.priority.desc(), jobs.c.number)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
 _CLAIM = (
     update(jobs)
     .where(
-        jobs.c.number.in_(
-            select(jobs.c.number)
-            .where(_IS_PENDING, _IS_DUE)
-            .order_by(jobs.c.priority.desc(), jobs.c.number)
-            .limit(bindparam("limit"))
-        )
+        jobs.c.number.in_(select(_due.c.number)),
     )
     .values(
         status=literal_column("'RUNNING'"),
@@ -49,9 +54,10 @@ _INPUTS = (
     .where(among(job_inputs.c.job_number, "numbers"))
     .order_by(job_inputs.c.job_number, job_inputs.c.position)
 )
-_TASK = select(tasks).where(tasks.c.id == bindparam("id"))
+_TASKS = select(tasks).where(among(tasks.c.id, "ids"))
 _TASK_ENDS = (
     select(
+        task_data_nodes.c.task_id,
         task_data_nodes.c.direction,
         data_nodes.c.id,
         data_nodes.c.storage_type,
@@ -59,7 +65,7 @@ _TASK_ENDS = (
         data_nodes.c.validity_seconds,
     )
     .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
-    .where(task_data_nodes.c.task_id == bindparam("id"))
+    .where(among(task_data_nodes.c.task_id, "ids"))
     .order_by(task_data_nodes.c.position)
 )
 
@@ -142,38 +148,46 @@ def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[Inp
     return values
 
 
-def get_recipe(connection: Connection, task_id: TaskId) -> TaskRecipe:
-    task = connection.execute(_TASK, {"id": task_id}).one()
-    ends: dict[bool, list[TaskEnd]] = {True: [], False: []}
-    for direction, node_id, storage_type, properties, validity in connection.execute(
-        _TASK_ENDS, {"id": task_id}
+def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:
+    """Return what running tasks takes, by task."""
+    ends: dict[tuple[str, bool], list[TaskEnd]] = {}
+    for task_id, direction, node_id, storage_type, properties, validity in connection.execute(
+        _TASK_ENDS, {"ids": task_ids}
     ):
-        ends[direction == INPUT].append(
+        ends.setdefault((task_id, direction == INPUT), []).append(
             TaskEnd(DataNodeId(node_id), storage_type, properties, validity)
         )
-    return TaskRecipe(
-        function=task.function,
-        skippable=task.skippable,
-        timeout=task.timeout_seconds,
-        retries=task.retries,
-        retry_delay=task.retry_delay_seconds,
-        properties=task.properties,
-        inputs=tuple(ends[True]),
-        outputs=tuple(ends[False]),
-    )
+    return {
+        TaskId(task.id): TaskRecipe(
+            function=task.function,
+            skippable=task.skippable,
+            timeout=task.timeout_seconds,
+            retries=task.retries,
+            retry_delay=task.retry_delay_seconds,
+            properties=task.properties,
+            inputs=tuple(ends.get((task.id, True), ())),
+            outputs=tuple(ends.get((task.id, False), ())),
+        )
+        for task in connection.execute(_TASKS, {"ids": task_ids})
+    }
 
 
 def hand_back(
-    connection: Connection, *, holder_id: HolderId | None = None
+    connection: Connection, *, holder_id: HolderId | None = None, but: Sequence[int] = ()
 ) -> list[tuple[JobId, SubmissionId]]:
-    """Put RUNNING jobs back to PENDING: those of a holder that stops, or all (None)."""
-    statement = update(jobs).where(_IS_RUNNING)
+    """Put RUNNING jobs back to PENDING: those of a holder that stops, or all (None).
+
+    Args:
+        but: The numbers of those that stay as they are.
+    """
+    statement = update(jobs).where(_IS_RUNNING, not_(among(jobs.c.number, "kept")))
     if holder_id is not None:
         statement = statement.where(jobs.c.holder_id == holder_id)
     rows = connection.execute(
         statement.values(status="PENDING", holder_id=None).returning(
             jobs.c.id, jobs.c.submission_id
-        )
+        ),
+        {"kept": list(but)},
     )
     return [(JobId(job_id), SubmissionId(submission_id)) for job_id, submission_id in rows]
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.pages import Page, cut, narrowed
 from scenarist.db.tables import cycles
@@ -30,13 +30,14 @@ def find_or_make(connection: Connection, cycle: Cycle) -> tuple[Cycle, bool]:
             created_at=cycle.created_at,
         )
         .on_conflict_do_nothing()
-    )
+        .returning(cycles.c.number)
+    ).first()
     row = connection.execute(
         select(cycles).where(
             cycles.c.frequency == cycle.frequency, cycles.c.start_at == cycle.start_at
         )
     ).one()
-    return _cycle(row), made.rowcount == 1
+    return _cycle(row), made is not None
 
 
 def find(connection: Connection, cycle_id: str) -> Cycle | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, select, union_all, update
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import among
 from scenarist.db.pages import Page, cut, narrowed, within
@@ -97,8 +97,9 @@ def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bo
             version=node.version,
         )
         .on_conflict_do_nothing()
-    )
-    if made.rowcount == 1:
+        .returning(data_nodes.c.number)
+    ).first()
+    if made is not None:
         return node.id, True
     known = select(data_nodes.c.id).where(
         data_nodes.c.config_id == node.config_id,

@@ -8,57 +8,37 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-import msgspec
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
 
-from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.db.backends import Backend, backend_of
+from scenarist.domain.errors import UnavailableError
 
 T = TypeVar("T")
 
-_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA temp_store = MEMORY",
-    # Pages of 4 KiB. A checkpoint writes each page once, however often it changed; ten times fewer
-    # of them than SQLite makes by itself let a third more submits through.
-    "PRAGMA wal_autocheckpoint = 10000",
-    "PRAGMA cache_size = -16000",  # KiB, for each connection
-)
-
 
 class Database:
-    """SQLite behind SQLAlchemy Core.
+    """SQLite or PostgreSQL behind SQLAlchemy Core.
 
     Each thread reads on a connection of its own, in autocommit. Writes of all threads share one
     connection: whoever comes while a transaction is open is in the next one, so many writers pay
-    for one sync together.
+    for one sync together. One transaction writes at a time, whatever process it is of.
 
     Args:
         busy_seconds: How long a write waits while another process holds the database.
     """
 
     def __init__(self, url: str, *, busy_seconds: float = 5.0) -> None:
-        self.url = _parsed(url)
-        self._engine = create_engine(
-            self.url,
-            isolation_level="AUTOCOMMIT",
-            json_serializer=_json_text,
-            json_deserializer=msgspec.json.decode,
-            pool_size=0,
-            connect_args={
-                "check_same_thread": False,
-                "cached_statements": 512,
-                "timeout": busy_seconds,
-            },
-        )
-        event.listen(self._engine, "connect", _prepare)
-        event.listen(self._engine, "handle_error", _translate)
+        self._backend: Backend = backend_of(url, busy_seconds=busy_seconds)
+        self.url = self._backend.url
+        self._engine = self._backend.make_engine()
+        event.listen(self._engine, "handle_error", self._translate)
         self._readers = threading.local()
-        self._opened: list[Connection] = []
+        self._opened: set[Connection] = set()
+        self._losses = 0  # connections that were lost so far: others of their age may be lost too
         self._writer: Connection | None = None
+        self._writer_losses = 0
         self._gate = threading.Lock()
         self._queue: deque[_Unit[Any]] = deque()
         self._is_led = False
@@ -77,9 +57,14 @@ class Database:
         self.close()
 
     @property
-    def file(self) -> Path:
-        """The database file."""
-        return Path(self.url.database or "")
+    def name(self) -> str:
+        """What messages call it: never with a password."""
+        return self._backend.name
+
+    @property
+    def file(self) -> Path | None:
+        """The database file; None when it is not a file of this machine."""
+        return self._backend.file
 
     def connect(self) -> Connection:
         """Open a connection in autocommit, which the caller closes.
@@ -90,44 +75,50 @@ class Database:
         try:
             return self._engine.connect()
         except DBAPIError as error:
-            raise UnavailableError(
-                f"the database {self.file} cannot be opened: {error.orig}"
-            ) from error
+            cause = error.orig or error
+            reason = self._backend.trouble_in(cause) or str(cause).strip()
+            raise UnavailableError(f"{self.name} cannot be opened: {reason}") from error
 
     @property
     def reader(self) -> Connection:
-        """This thread's connection for reads; every statement sees the newest commit."""
+        """This thread's connection for reads; every statement sees the newest commit.
+
+        Take it anew for each piece of work: after a loss it is another one.
+        """
         connection: Connection | None = getattr(self._readers, "connection", None)
-        if connection is None:
-            connection = self._readers.connection = self.connect()
-            self._opened.append(connection)
+        if connection is None or self._readers.losses != self._losses:
+            connection = self._open_reader(connection)
         return connection
 
     def look(self, statement: str) -> Any:
         """Return the value that a plain statement asks for, as this thread's reader sees it.
 
-        For what each request asks: on the driver itself, at an eighth of what SQLAlchemy's way
-        costs.
+        For what each request asks. Of a file it is asked on the driver itself, at an eighth of what
+        SQLAlchemy's way costs; elsewhere the network costs more than either.
 
         Raises:
             UnavailableError: The database is in trouble.
         """
+        if self.file is None:
+            return self.reader.exec_driver_sql(statement).scalar_one()
         driver: Any = self.reader.connection.driver_connection
         try:
             (value,) = driver.execute(statement).fetchone()
         except sqlite3.OperationalError as error:
-            raise _trouble(error) from error
+            raise UnavailableError(self._backend.trouble_in(error) or str(error)) from error
         return value
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run work that writes, and commit it with a full sync before returning.
 
         Work of several threads may share one commit; each is undone alone when it raises. The
-        work may run in another thread than the caller's, and must not call `write` itself.
+        work may run in another thread than the caller's, and must not call `write` itself. An
+        error of the database itself must leave it, or what it did before is stored without it.
 
         Raises:
             UnavailableError: The database is locked by another process, full, or gone.
                 Nothing of the work was stored; trying again is safe.
+            InDoubtError: It was lost while it committed. The work is stored in full or not at all.
         """
         unit = _Unit(work)
         with self._gate:
@@ -150,10 +141,19 @@ class Database:
         for connection in self._opened:
             connection.close()
         self._opened.clear()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._drop_writer()
         self._engine.dispose()
+
+    def _open_reader(self, lost: Connection | None) -> Connection:
+        if lost is not None:
+            self._opened.discard(lost)
+            self._readers.connection = None
+            lost.close()
+        losses = self._losses
+        connection = self.connect()
+        self._readers.connection, self._readers.losses = connection, losses
+        self._opened.add(connection)
+        return connection
 
     def _lead(self) -> None:
         """Commit all that is queued, then hand the lead to whoever came meanwhile."""
@@ -175,38 +175,91 @@ class Database:
 
     def _commit(self, units: "list[_Unit[Any]]") -> None:
         try:
-            connection = self._open_writer()
-            _say(connection, "BEGIN IMMEDIATE")
+            connection = self._begin(is_shared=len(units) > 1)
             try:
-                for unit in units:
-                    unit.run(connection)
-                _say(connection, "COMMIT")
-                self.commits += 1
+                is_worth_it = self._run(connection, units)
+                if is_worth_it:
+                    self._backend.commit(connection)
+                    self.commits += 1
+                else:
+                    self._backend.say(connection, "ROLLBACK")
             except BaseException:
                 self._roll_back(connection)
                 raise
         except Exception as error:  # noqa: BLE001 - every waiting thread gets it
+            fault = self._fault_of(error)
             for unit in units:
-                unit.fail(error)
+                unit.fail(fault)
         else:
-            for listener in self._listeners:
-                listener()
+            if is_worth_it:
+                for listener in self._listeners:
+                    listener()
 
-    def _open_writer(self) -> Connection:
-        if self._writer is None:
-            self._writer = self.connect()
-            # For SQLAlchemy it is always in a transaction; when one really starts is said below.
-            self._writer.begin()
-        return self._writer
+    def _begin(self, *, is_shared: bool) -> Connection:
+        """Begin a transaction, on another connection when the old one turns out to be lost."""
+        first = ("SAVEPOINT unit",) if is_shared else ()
+        if self._writer is not None and self._writer_losses != self._losses:
+            self._drop_writer()
+        if self._writer is not None:
+            try:
+                self._backend.begin(self._writer, *first)
+            except Exception:
+                if not self._backend.is_lost(self._writer):
+                    raise
+                self._lose_writer()
+            else:
+                return self._writer
+        losses = self._losses
+        connection = self._writer = self.connect()
+        self._writer_losses = losses
+        # For SQLAlchemy it is always in a transaction; when one really starts is said here.
+        connection.begin()
+        self._backend.begin(connection, *first)
+        return connection
+
+    def _run(self, connection: Connection, units: "list[_Unit[Any]]") -> bool:
+        """Run the work of all; return whether there is anything to commit."""
+        for unit in units:
+            if not unit.run(connection, self._fault_of):
+                if len(units) == 1:
+                    return False
+                self._backend.say(connection, "ROLLBACK TO unit")
+            elif unit is not units[-1]:  # the commit releases the last one
+                self._backend.say(connection, "RELEASE unit", "SAVEPOINT unit")
+        return True
 
     def _roll_back(self, connection: Connection) -> None:
         try:
-            _say(connection, "ROLLBACK")
-        except _TroubleError:
+            self._backend.say(connection, "ROLLBACK")
+        except Exception:  # noqa: BLE001 - whatever it is, there is a clean start
             # A full disk and the like end the transaction by themselves; a fresh start is safe.
-            connection.invalidate()
-            connection.close()
+            self._lose_writer()
+
+    def _lose_writer(self) -> None:
+        self._losses += 1
+        if self._writer is not None:
+            self._writer.invalidate()
+        self._drop_writer()
+
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
             self._writer = None
+
+    def _fault_of(self, error: Exception) -> Exception:
+        """Turn what the driver says of the database itself into an error of ours."""
+        reason = self._backend.trouble_in(error)
+        return error if reason is None else _trouble(reason, error)
+
+    def _translate(self, context: ExceptionContext) -> None:
+        """Turn it into one of ours while SQLAlchemy handles it."""
+        if context.connection is None:
+            return  # `connect` tells of it
+        if context.is_disconnect or self._backend.is_to_be_left(context.original_exception):
+            self._losses += 1
+        reason = self._backend.trouble_in(context.original_exception)
+        if reason is not None:
+            raise _trouble(reason, context.original_exception)
 
 
 class _TroubleError(UnavailableError):
@@ -226,16 +279,16 @@ class _Unit(Generic[T]):
         self.turn = threading.Lock()
         self.turn.acquire()
 
-    def run(self, connection: Connection) -> None:
-        _say(connection, "SAVEPOINT unit")
+    def run(self, connection: Connection, fault_of: Callable[[Exception], Exception]) -> bool:
+        """Do the work; return whether it ended well. What it raises, the asking thread gets."""
         try:
             self._value = self._work(connection)
-        except _TroubleError:
-            raise
-        except Exception as error:  # noqa: BLE001 - it belongs to the thread that asked
-            _say(connection, "ROLLBACK TO unit")
-            self._error = error
-        _say(connection, "RELEASE unit")
+        except Exception as error:
+            self._error = fault_of(error)
+            if isinstance(self._error, _TroubleError):
+                raise self._error from error
+            return False
+        return True
 
     def fail(self, error: Exception) -> None:
         self._error = error
@@ -246,57 +299,9 @@ class _Unit(Generic[T]):
         return self._value  # type: ignore[return-value]
 
 
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise InvalidError(
-            f"{_shown(url)!r} is not a database URL; write one such as sqlite:///scenarist.db"
-        ) from None
-    if parsed.get_backend_name() != "sqlite":
-        raise InvalidError(
-            f"no database of kind {parsed.get_backend_name()!r} can be used yet; "
-            "write one such as sqlite:///scenarist.db"
-        )
-    if not parsed.database or parsed.database == ":memory:":
-        raise InvalidError("the database must be a file, such as sqlite:///scenarist.db")
-    # Pinned now, so that a later change of folder cannot move it.
-    return parsed.set(database=str(Path(parsed.database).absolute()))
-
-
-def _shown(url: str) -> str:
-    """Leave a password out of what is shown."""
-    return url.split("@", 1)[-1]
-
-
-def _json_text(value: object) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def _prepare(connection: sqlite3.Connection, record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _say(connection: Connection, statement: str) -> None:
-    """Control the transaction on the driver itself, at a tenth of what SQLAlchemy's way costs."""
-    driver: Any = connection.connection.driver_connection
-    try:
-        driver.execute(statement)
-    except sqlite3.OperationalError as error:
-        raise _trouble(error) from error
-
-
-def _translate(context: ExceptionContext) -> None:
-    """Turn what the driver says of the database itself into an error of ours."""
-    error = context.original_exception
-    if isinstance(error, sqlite3.OperationalError):
-        raise _trouble(error) from error
-
-
-def _trouble(error: sqlite3.OperationalError) -> _TroubleError:
-    return _TroubleError(
-        f"the database could not do this ({error}); nothing was changed, try again"
+def _trouble(reason: str, error: BaseException) -> _TroubleError:
+    trouble = _TroubleError(
+        f"the database could not do this ({reason}); nothing was changed, try again"
     )
+    trouble.__cause__ = error
+    return trouble

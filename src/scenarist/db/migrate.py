@@ -28,7 +28,7 @@ def upgrade(database: Database) -> None:
         script.revision for script in scripts.walk_revisions()
     }:
         raise UnavailableError(
-            f"the database {database.file} is of a newer version of Scenarist "
+            f"{database.name} is of a newer version of Scenarist "
             f"(revision {now_at}); install that version, or name another database"
         )
     database.write(lambda connection: _run(connection, scripts))

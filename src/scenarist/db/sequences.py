@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import JSON, Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import subscribers as subscriber_rows
@@ -20,7 +20,13 @@ _FIND = (
     select(
         sequences,
         sequence_tasks.c.task_id,
-        exists().where(subscribers.c.entity_id == sequences.c.id).label("has_subscribers"),
+        # EXISTS would let PostgreSQL read all subscribers while they are few.
+        select(subscribers.c.number)
+        .where(subscribers.c.entity_id == sequences.c.id)
+        .limit(1)
+        .scalar_subquery()
+        .is_not(None)
+        .label("has_subscribers"),
     )
     .outerjoin(sequence_tasks, sequence_tasks.c.sequence_id == sequences.c.id)
     .where(sequences.c.id == bindparam("id"))

@@ -10,6 +10,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.among import among
 from scenarist.db.endings import Consequences, Ended, follow, job_change
 from scenarist.db.tables import job_logs, jobs
+from scenarist.db.together import together
 from scenarist.domain.entities import Edit, Event
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
 from scenarist.domain.lifecycle import JobEvent, next_status
@@ -100,20 +101,21 @@ def settle(
     ]
     if not standing:
         return Consequences()
-    _update_jobs(connection, standing, now)
     logs = [
         {"job_number": item.number, "attempt": item.attempt, "text": item.log}
         for item in standing
         if item.log
     ]
-    if logs:
-        connection.execute(_LOG, logs)
-    changes = [job_change(item.job_id, item.submission_id, item.status) for item in standing]
     ended = [item for item in standing if item.status.is_finished]
+    edits = [edit for item in ended for edit in item.edits]
+    with together(connection):
+        _update_jobs(connection, standing, now)
+        if logs:
+            connection.execute(_LOG, logs)
+        data_node_rows.add_edits(connection, edits)
+    changes = [job_change(item.job_id, item.submission_id, item.status) for item in standing]
     if not ended:
         return Consequences(changes=changes)
-    edits = [edit for item in ended for edit in item.edits]
-    data_node_rows.add_edits(connection, edits)
     written = [edit.data_node_id for edit in edits]
     changes += [
         Event(kind=Kind.DATA_NODE, id=node_id, change=Change.UPDATED) for node_id in written

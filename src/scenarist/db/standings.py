@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import JSON, Connection, bindparam, func, select, union_all
+from sqlalchemy import Connection, bindparam, case, func, select, union_all
 
-from scenarist.db.among import among
+from scenarist.db.among import among, texts
 from scenarist.db.tables import (
     data_nodes,
     scenario_tasks,
@@ -22,7 +22,7 @@ _IS_UNDER_WAY = submissions.c.status.is_(None)
 # Whatever is under way is not older than the oldest that is. So the look-up does not grow with
 # what was submitted before and has ended.
 _OLDEST = select(func.min(submissions.c.number)).where(_IS_UNDER_WAY).scalar_subquery()
-_GIVEN = func.json_each(bindparam("ids", type_=JSON)).table_valued("value")
+_GIVEN = texts("ids")
 _UNDER_WAY = (
     select(submissions.c.id)
     .where(
@@ -49,13 +49,13 @@ _ENDS = (
         data_nodes.c.last_edit_id,
         data_nodes.c.locked_by,
         data_nodes.c.locked_until,
-        func.max(task_data_nodes.c.direction == OUTPUT).label("is_made"),
+        func.max(case((task_data_nodes.c.direction == OUTPUT, 1), else_=0)).label("is_made"),
     )
     .select_from(scenario_tasks)
     .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
     .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
     .where(scenario_tasks.c.scenario_id == bindparam("id"))
-    .group_by(data_nodes.c.id)
+    .group_by(data_nodes.c.number)
     .order_by(func.min(scenario_tasks.c.position), func.min(task_data_nodes.c.position))
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, union_all
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import among
 from scenarist.db.pages import Page, cut, narrowed, within
@@ -52,8 +52,9 @@ def find_or_make(connection: Connection, task: Task) -> tuple[TaskId, bool]:
             version=task.version,
         )
         .on_conflict_do_nothing()
-    )
-    if made.rowcount == 0:
+        .returning(tasks.c.number)
+    ).first()
+    if made is None:
         known = select(tasks.c.id).where(
             tasks.c.config_id == task.config_id,
             tasks.c.owner_id == task.owner_id

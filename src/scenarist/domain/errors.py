@@ -9,6 +9,7 @@ ScenaristError
 ├─ DeniedError        the actor lacks a permission
 ├─ ThrottledError     too many tries; the time to wait is known
 └─ UnavailableError   nothing is wrong with the request; try again later
+   └─ InDoubtError    the same, and whether it was done is not known
 """
 
 from collections.abc import Iterable, Mapping
@@ -80,3 +81,9 @@ class ThrottledError(ScenaristError):
 
 class UnavailableError(ScenaristError):
     code: ClassVar[str] = "unavailable"
+
+
+class InDoubtError(UnavailableError):
+    """The database was lost while it committed: all of it is stored, or nothing."""
+
+    code: ClassVar[str] = "in_doubt"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.texts import has_nul
 
 DEEPEST = 100
 """How deep lists and objects may be nested in properties; each room that reads them goes along."""
@@ -16,8 +17,13 @@ def checked_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return properties that a client gave.
 
     Raises:
-        InvalidError: They are nested too deeply.
+        InvalidError: They are nested too deeply, or a text in them has the character NUL.
     """
+    if has_nul(properties):
+        raise InvalidError(
+            "a text in the properties has the character NUL, which cannot be stored",
+            errors=[{"field": "properties", "message": "has the character NUL"}],
+        )
     level: list[Any] = [properties]
     for _ in range(DEEPEST):
         level = [inner for outer in level for inner in _containers_in(outer)]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.texts import storable
 from scenarist.executors.base import LOG_LIMIT, JobOutcome, JobRequest
 from scenarist.executors.endings import ended
 from scenarist.executors.frames import Frames, frame
@@ -134,6 +135,7 @@ class WorkerProcess:
             return ""
         gap = f"\n… {self._log_lost} bytes left out …\n".encode() if self._log_lost else b""
         text = (bytes(self._log_head) + gap + bytes(self._log_tail)).decode(errors="replace")
+        text = storable(text)
         self._log_head.clear()
         self._log_tail.clear()
         self._log_lost = 0

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from scenarist.domain.environment import resolve
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.texts import storable
 from scenarist.executors.base import JobOutcome, JobRequest
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.kinds import discard, find_storage, publish
@@ -101,7 +102,7 @@ def _one_line(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - an error that cannot word itself is still an error
         text = ""
     name = type(error).__name__
-    return (f"{name}: {text}" if text else name)[:_REASON_LIMIT]
+    return storable(f"{name}: {text}" if text else name)[:_REASON_LIMIT]
 
 
 def _stacktrace(error: BaseException) -> str:
@@ -113,4 +114,5 @@ def _stacktrace(error: BaseException) -> str:
         text = "".join(traceback.format_exception(type(error), error, frames))
     except Exception:  # noqa: BLE001 - see _one_line
         text = type(error).__name__
+    text = storable(text)
     return text if len(text) <= _STACKTRACE_LIMIT else "…" + text[-_STACKTRACE_LIMIT:]

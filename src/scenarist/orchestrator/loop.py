@@ -18,7 +18,7 @@ from scenarist.db.endings import job_change
 from scenarist.db.engine import Database
 from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Event
-from scenarist.domain.errors import UnavailableError
+from scenarist.domain.errors import InDoubtError, UnavailableError
 from scenarist.domain.identifiers import HolderId, new_uuid
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import Executor, JobOutcome, JobRequest
@@ -80,6 +80,7 @@ class Orchestrator:
         self._asked: dict[int, Future[JobOutcome]] = {}
         self._numbers_asked = itertools.count(-1, -1)
         self._something = threading.Event()
+        self._is_in_doubt = False  # whether a step may have been stored without being known of
         self._is_stopping = False
         self._has_hung_up = False
         self._thread: threading.Thread | None = None
@@ -202,9 +203,11 @@ class Orchestrator:
             ended, taken = self._database.write(
                 lambda connection: self._record(connection, ending, slots, now)
             )
-        except BaseException:
+        except BaseException as error:
             self._outcomes.extendleft(reversed(outcomes))
+            self._is_in_doubt |= isinstance(error, InDoubtError)
             raise
+        self._is_in_doubt = False
         for item in ending:
             del self._running[item.number]
         requests = []
@@ -238,6 +241,9 @@ class Orchestrator:
             ended.extend(settled.ended)
             changes.extend(settled.changes)
 
+        if self._is_in_doubt:
+            # A claim that was stored, and not known of, would run for ever.
+            changes += self._let_go(connection, self._holder_id, but=list(self._running))[1]
         if ending:
             settle(ending)
         if any(item.not_before is not None for item in ending) or self._next_due is not None:
@@ -257,11 +263,12 @@ class Orchestrator:
     ) -> tuple[list[_Taken], list[Settlement]]:
         """Claim as many jobs as there are slots; return those to run, and those that need not."""
         claimed = claims.claim(connection, self._holder_id, limit=slots, now=now)
+        self._recipes.read(connection, (claim.task_id for claim in claimed))
         inputs = gather_inputs(connection, claimed, self._recipes)
         taken: list[_Taken] = []
         needless: list[Settlement] = []
         for claim in claimed:
-            recipe = self._recipes.get(connection, claim.task_id)
+            recipe = self._recipes.get(claim.task_id)
             values = inputs.get(claim.number, [])
             if need_not_run(connection, claim, recipe, values, now):
                 needless.append(skipped(claim, now))
@@ -271,12 +278,18 @@ class Orchestrator:
 
     def _hand_back(self, connection: Connection, holder_id: HolderId | None) -> int:
         """Put what a holder ran back, or what anybody ran (None); return how many run again."""
-        now = self._now()
-        stopped = cancellation.end_stopped(connection, now, holder_id=holder_id)
-        handed = claims.hand_back(connection, holder_id=holder_id)
+        count, changes = self._let_go(connection, holder_id)
+        events.add(connection, changes, self._now())
+        return count
+
+    def _let_go(
+        self, connection: Connection, holder_id: HolderId | None, *, but: Sequence[int] = ()
+    ) -> tuple[int, list[Event]]:
+        """Put jobs back, or end those that were asked to stop; return how many run again."""
+        stopped = cancellation.end_stopped(connection, self._now(), holder_id=holder_id, but=but)
+        handed = claims.hand_back(connection, holder_id=holder_id, but=but)
         changes = [job_change(*job, JobStatus.PENDING) for job in handed]
-        events.add(connection, stopped.changes + changes, now)
-        return len(handed)
+        return len(handed), stopped.changes + changes
 
     def _loop(self) -> None:
         pause = threading.Event()

@@ -1,12 +1,12 @@
 """What a claimed job needs to be run: its function, its input values, the places of its outputs."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from scenarist.db.claims import Claim, InputValue, TaskRecipe, get_inputs, get_recipe
+from scenarist.db.claims import Claim, InputValue, TaskRecipe, get_inputs, get_recipes
 from scenarist.db.data_nodes import last_edit_times
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InvalidError
@@ -25,21 +25,23 @@ class Recipes:
     def __init__(self) -> None:
         self._kept: dict[TaskId, TaskRecipe] = {}
 
-    def get(self, connection: Connection, task_id: TaskId) -> TaskRecipe:
-        recipe = self._kept.get(task_id)
-        if recipe is None:
-            recipe = get_recipe(connection, task_id)
-            if len(self._kept) >= _RECIPES_KEPT:
-                self._kept.clear()
-            self._kept[task_id] = recipe
-        return recipe
+    def read(self, connection: Connection, task_ids: Iterable[TaskId]) -> None:
+        """Read the recipes of tasks that are not known yet; `get` has them after this."""
+        if len(self._kept) >= _RECIPES_KEPT:
+            self._kept.clear()
+        unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in self._kept]
+        if unknown:
+            self._kept |= get_recipes(connection, unknown)
+
+    def get(self, task_id: TaskId) -> TaskRecipe:
+        return self._kept[task_id]
 
 
 def gather_inputs(
     connection: Connection, claims: Sequence[Claim], recipes: Recipes
 ) -> dict[int, list[InputValue]]:
     """Return the input values of the claimed jobs that have inputs, by job."""
-    numbers = [claim.number for claim in claims if recipes.get(connection, claim.task_id).inputs]
+    numbers = [claim.number for claim in claims if recipes.get(claim.task_id).inputs]
     return get_inputs(connection, numbers) if numbers else {}
 
 

@@ -114,8 +114,6 @@ class Authenticator:
     def recall(self, credential: str) -> Actor | None:
         """Return who shows a credential that was admitted before; None when it must be verified.
 
-        `recall` and `admit` are for one thread, which they do not hold up.
-
         Raises:
             UnauthenticatedError: It is good no more; says why.
         """
@@ -124,7 +122,7 @@ class Authenticator:
             return None
         generation = credential_rows.generation(self._database)
         if known.ends_at <= self._now():
-            del self._known[credential]
+            self._known.pop(credential, None)
             return None
         if known.generation != generation:
             return self.admit(credential, known.verified)

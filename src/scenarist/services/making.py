@@ -17,7 +17,7 @@ from scenarist.db.engine import Database
 from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
-from scenarist.domain.errors import NotFoundError
+from scenarist.domain.errors import InDoubtError, NotFoundError
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
 from scenarist.domain.permissions import Actor
 from scenarist.domain.secrets import referenced
@@ -79,6 +79,8 @@ class Maker:
 
         try:
             return self._database.write(within)
+        except InDoubtError:
+            raise
         except BaseException:
             for item in written:
                 discard(item)

@@ -12,6 +12,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import DataNode, Edit, Event
+from scenarist.domain.errors import InDoubtError
 from scenarist.domain.identifiers import EditId
 from scenarist.domain.permissions import Actor
 from scenarist.domain.vocabulary import Change, Kind
@@ -125,6 +126,8 @@ class Recorder:
 
         try:
             edit = self._database.write(work)
+        except InDoubtError:
+            raise
         except BaseException:
             discard(value.written)
             raise

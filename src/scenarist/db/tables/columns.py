@@ -10,9 +10,9 @@ from sqlalchemy import (
     Float,
     Integer,
     MetaData,
-    Text,
     TypeDecorator,
 )
+from sqlalchemy import Text as PlainText
 
 metadata = MetaData(
     naming_convention={
@@ -52,6 +52,9 @@ class Seconds(TypeDecorator[timedelta]):
     def process_result_value(self, value: float | None, dialect: Any) -> timedelta | None:
         return None if value is None else timedelta(seconds=value)
 
+
+# In the order of its code points, on whatever machine and in whatever language.
+Text = PlainText().with_variant(PlainText(collation="C"), "postgresql")
 
 # SQLite counts only in INTEGER columns.
 Count = BigInteger().with_variant(Integer, "sqlite")

@@ -7,13 +7,13 @@ from sqlalchemy import (
     Integer,
     PrimaryKeyConstraint,
     Table,
-    Text,
     text,
 )
 
 from scenarist.db.tables.columns import (
     Count,
     Moment,
+    Text,
     created_at_column,
     id_column,
     metadata,
@@ -57,7 +57,7 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", Moment),
     Column("fault", Text),  # why the last attempt did not arrive
-    Index("ix_deliveries_subscriber_id", "subscriber_id"),
+    Index("ix_deliveries_subscriber_id_number", "subscriber_id", "number"),
     sqlite_autoincrement=True,
 )
 Index(

@@ -8,7 +8,6 @@ from sqlalchemy import (
     Integer,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
@@ -16,6 +15,7 @@ from sqlalchemy import (
 from scenarist.db.tables.columns import (
     Count,
     Moment,
+    Text,
     created_at_column,
     id_column,
     metadata,
@@ -92,8 +92,7 @@ tries = Table(
 credential_changes = Table(
     "credential_changes",
     metadata,
-    Column("number", Count, nullable=False),
-    PrimaryKeyConstraint("number"),
+    Column("number", Count, primary_key=True, autoincrement=False),
 )
 
 # The migrations add triggers: a row can be neither changed nor deleted.

@@ -8,13 +8,13 @@ from sqlalchemy import (
     Integer,
     PrimaryKeyConstraint,
     Table,
-    Text,
     text,
 )
 
 from scenarist.db.tables.columns import (
     Count,
     Moment,
+    Text,
     created_at_column,
     id_column,
     metadata,
@@ -83,7 +83,7 @@ jobs = Table(
     Column("reason", Text),
     version_column(),
     Column("cancel_requested_at", Moment),  # while it runs: it shall not run again
-    Index("ix_jobs_submission_id", "submission_id"),
+    Index("ix_jobs_submission_id_number", "submission_id", "number"),
     Index("ix_jobs_created_at_number", "created_at", "number"),
     Index("ix_jobs_task_id_number", "task_id", "number"),
 )

@@ -6,6 +6,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -13,9 +14,9 @@ def upgrade() -> None:
     op.create_table(
         "cycles",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("frequency", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
+        sa.Column("frequency", _TEXT, nullable=False),
         sa.Column("start_at", sa.BigInteger(), nullable=False),
         sa.Column("end_at", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -27,16 +28,16 @@ def upgrade() -> None:
     op.create_table(
         "data_nodes",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("config_id", sa.Text(), nullable=False),
-        sa.Column("owner_id", sa.Text(), nullable=True),
-        sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("storage_type", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("config_id", _TEXT, nullable=False),
+        sa.Column("owner_id", _TEXT, nullable=True),
+        sa.Column("scope", _TEXT, nullable=False),
+        sa.Column("storage_type", _TEXT, nullable=False),
         sa.Column("properties", sa.JSON(), nullable=False),
         sa.Column("validity_seconds", sa.Float(), nullable=True),
-        sa.Column("last_edit_id", sa.Text(), nullable=True),
+        sa.Column("last_edit_id", _TEXT, nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("version", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_data_nodes")),
         sa.UniqueConstraint("id", name=op.f("uq_data_nodes_id")),
         sqlite_autoincrement=True,
@@ -45,18 +46,18 @@ def upgrade() -> None:
     op.create_table(
         "submissions",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("entity_id", sa.Text(), nullable=False),
-        sa.Column("entity_type", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("entity_id", _TEXT, nullable=False),
+        sa.Column("entity_type", _TEXT, nullable=False),
         sa.Column("properties", sa.JSON(), nullable=False),
-        sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("idempotency_key", _TEXT, nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
-        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("status", _TEXT, nullable=True),
         sa.Column("unfinished", sa.Integer(), nullable=False),
         sa.Column("failed", sa.Integer(), nullable=False),
         sa.Column("canceled", sa.Integer(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("version", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_submissions")),
         sa.UniqueConstraint("id", name=op.f("uq_submissions_id")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_submissions_idempotency_key")),
@@ -76,17 +77,17 @@ def upgrade() -> None:
     op.create_table(
         "tasks",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("config_id", sa.Text(), nullable=False),
-        sa.Column("owner_id", sa.Text(), nullable=True),
-        sa.Column("function", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("config_id", _TEXT, nullable=False),
+        sa.Column("owner_id", _TEXT, nullable=True),
+        sa.Column("function", _TEXT, nullable=False),
         sa.Column("skippable", sa.Boolean(), nullable=False),
         sa.Column("timeout_seconds", sa.Float(), nullable=True),
         sa.Column("retries", sa.Integer(), nullable=False),
         sa.Column("retry_delay_seconds", sa.Float(), nullable=False),
         sa.Column("properties", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("version", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_tasks")),
         sa.UniqueConstraint("id", name=op.f("uq_tasks_id")),
         sqlite_autoincrement=True,
@@ -94,18 +95,18 @@ def upgrade() -> None:
     op.create_index("ix_tasks_owner_id", "tasks", ["owner_id"], unique=False)
     op.create_table(
         "edits",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("data_node_id", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("data_node_id", _TEXT, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("job_id", sa.Text(), nullable=True),
-        sa.Column("actor", sa.Text(), nullable=True),
-        sa.Column("comment", sa.Text(), nullable=True),
-        sa.Column("uri", sa.Text(), nullable=True),
+        sa.Column("job_id", _TEXT, nullable=True),
+        sa.Column("actor", _TEXT, nullable=True),
+        sa.Column("comment", _TEXT, nullable=True),
+        sa.Column("uri", _TEXT, nullable=True),
         sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=True),
-        sa.Column("digest", sa.Text(), nullable=True),
-        sa.Column("python_type", sa.Text(), nullable=True),
-        sa.Column("rendition", sa.Text(), nullable=True),
+        sa.Column("digest", _TEXT, nullable=True),
+        sa.Column("python_type", _TEXT, nullable=True),
+        sa.Column("rendition", _TEXT, nullable=True),
         sa.Column("is_complete", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["data_node_id"],
@@ -119,25 +120,25 @@ def upgrade() -> None:
     op.create_table(
         "jobs",
         sa.Column("number", _COUNT, autoincrement=False, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("task_id", sa.Text(), nullable=False),
-        sa.Column("submission_id", sa.Text(), nullable=False),
-        sa.Column("submit_entity_id", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("task_id", _TEXT, nullable=False),
+        sa.Column("submission_id", _TEXT, nullable=False),
+        sa.Column("submit_entity_id", _TEXT, nullable=False),
+        sa.Column("status", _TEXT, nullable=False),
         sa.Column("force", sa.Boolean(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("waiting", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("lost", sa.Integer(), nullable=False),
-        sa.Column("holder_id", sa.Text(), nullable=True),
+        sa.Column("holder_id", _TEXT, nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=True),
         sa.Column("run_at", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
-        sa.Column("stacktrace", sa.Text(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("stacktrace", _TEXT, nullable=True),
+        sa.Column("reason", _TEXT, nullable=True),
+        sa.Column("version", _TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["submission_id"], ["submissions.id"], name=op.f("fk_jobs_submission_id")
         ),
@@ -173,15 +174,15 @@ def upgrade() -> None:
     op.create_table(
         "scenarios",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("config_id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=True),
-        sa.Column("cycle_id", sa.Text(), nullable=True),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("config_id", _TEXT, nullable=False),
+        sa.Column("name", _TEXT, nullable=True),
+        sa.Column("cycle_id", _TEXT, nullable=True),
         sa.Column("is_primary", sa.Boolean(), nullable=False),
         sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("properties", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("version", _TEXT, nullable=False),
         sa.ForeignKeyConstraint(["cycle_id"], ["cycles.id"], name=op.f("fk_scenarios_cycle_id")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_scenarios")),
         sa.UniqueConstraint("id", name=op.f("uq_scenarios_id")),
@@ -200,10 +201,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "task_data_nodes",
-        sa.Column("task_id", sa.Text(), nullable=False),
-        sa.Column("direction", sa.Text(), nullable=False),
+        sa.Column("task_id", _TEXT, nullable=False),
+        sa.Column("direction", _TEXT, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("data_node_id", sa.Text(), nullable=False),
+        sa.Column("data_node_id", _TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["data_node_id"], ["data_nodes.id"], name=op.f("fk_task_data_nodes_data_node_id")
         ),
@@ -221,8 +222,8 @@ def upgrade() -> None:
         "job_holds",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
         sa.Column("job_number", _COUNT, nullable=False),
-        sa.Column("data_node_id", sa.Text(), nullable=False),
-        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("data_node_id", _TEXT, nullable=False),
+        sa.Column("mode", _TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["job_number"],
             ["jobs.number"],
@@ -239,8 +240,8 @@ def upgrade() -> None:
         "job_inputs",
         sa.Column("job_number", _COUNT, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("data_node_id", sa.Text(), nullable=False),
-        sa.Column("edit_id", sa.Text(), nullable=True),
+        sa.Column("data_node_id", _TEXT, nullable=False),
+        sa.Column("edit_id", _TEXT, nullable=True),
         sa.Column("producer", _COUNT, nullable=True),
         sa.ForeignKeyConstraint(
             ["job_number"],
@@ -262,7 +263,7 @@ def upgrade() -> None:
         "job_logs",
         sa.Column("job_number", _COUNT, nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("text", _TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["job_number"], ["jobs.number"], name=op.f("fk_job_logs_job_number"), ondelete="CASCADE"
         ),
@@ -271,9 +272,9 @@ def upgrade() -> None:
     op.create_table(
         "job_waits",
         sa.Column("job_number", _COUNT, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
         sa.Column("for_job", _COUNT, nullable=True),
-        sa.Column("for_data_node", sa.Text(), nullable=True),
+        sa.Column("for_data_node", _TEXT, nullable=True),
         sa.ForeignKeyConstraint(
             ["job_number"],
             ["jobs.number"],
@@ -300,9 +301,9 @@ def upgrade() -> None:
     op.create_index("ix_job_waits_job_number", "job_waits", ["job_number"], unique=False)
     op.create_table(
         "scenario_data_nodes",
-        sa.Column("scenario_id", sa.Text(), nullable=False),
+        sa.Column("scenario_id", _TEXT, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("data_node_id", sa.Text(), nullable=False),
+        sa.Column("data_node_id", _TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["data_node_id"], ["data_nodes.id"], name=op.f("fk_scenario_data_nodes_data_node_id")
         ),
@@ -319,9 +320,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "scenario_tasks",
-        sa.Column("scenario_id", sa.Text(), nullable=False),
+        sa.Column("scenario_id", _TEXT, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("task_id", sa.Text(), nullable=False),
+        sa.Column("task_id", _TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["scenario_id"],
             ["scenarios.id"],
@@ -335,12 +336,12 @@ def upgrade() -> None:
     op.create_table(
         "sequences",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("scenario_id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("scenario_id", _TEXT, nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
         sa.Column("properties", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("version", _TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["scenario_id"],
             ["scenarios.id"],
@@ -354,9 +355,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "sequence_tasks",
-        sa.Column("sequence_id", sa.Text(), nullable=False),
+        sa.Column("sequence_id", _TEXT, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("task_id", sa.Text(), nullable=False),
+        sa.Column("task_id", _TEXT, nullable=False),
         sa.ForeignKeyConstraint(
             ["sequence_id"],
             ["sequences.id"],

@@ -6,6 +6,7 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _WAITING = "status IN ('BLOCKED', 'PENDING')"
 _ENDED = "status IN ('COMPLETED', 'FAILED', 'CANCELED', 'SKIPPED', 'ABANDONED')"
@@ -25,9 +26,9 @@ def _add_columns() -> None:
     op.add_column(
         "cycles", sa.Column("properties", sa.JSON(), server_default=sa.text("'{}'"), nullable=False)
     )
-    op.add_column("data_nodes", sa.Column("locked_by", sa.Text()))
+    op.add_column("data_nodes", sa.Column("locked_by", _TEXT))
     op.add_column("data_nodes", sa.Column("locked_until", sa.BigInteger()))
-    op.add_column("submissions", sa.Column("retry_of", sa.Text()))
+    op.add_column("submissions", sa.Column("retry_of", _TEXT))
     op.add_column("jobs", sa.Column("cancel_requested_at", sa.BigInteger()))
 
 
@@ -70,8 +71,8 @@ def _add_indexes() -> None:
 def _add_tags() -> None:
     op.create_table(
         "scenario_tags",
-        sa.Column("scenario_id", sa.Text(), nullable=False),
-        sa.Column("tag", sa.Text(), nullable=False),
+        sa.Column("scenario_id", _TEXT, nullable=False),
+        sa.Column("tag", _TEXT, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("number", _COUNT, nullable=False),
         sa.ForeignKeyConstraint(
@@ -92,17 +93,17 @@ def _add_events() -> None:
         "events",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("changes", sa.Text(), nullable=False),
+        sa.Column("changes", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_events")),
         sqlite_autoincrement=True,
     )
     op.create_table(
         "subscribers",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("entity_id", sa.Text(), nullable=False),
-        sa.Column("url", sa.Text(), nullable=False),
-        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("entity_id", _TEXT, nullable=False),
+        sa.Column("url", _TEXT, nullable=False),
+        sa.Column("secret", _TEXT, nullable=False),
         sa.Column("after_event", _COUNT, nullable=False),
         sa.Column("is_active", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -114,13 +115,13 @@ def _add_events() -> None:
     op.create_table(
         "deliveries",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("subscriber_id", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("subscriber_id", _TEXT, nullable=False),
+        sa.Column("body", _TEXT, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.BigInteger()),
-        sa.Column("fault", sa.Text()),
+        sa.Column("fault", _TEXT),
         sa.ForeignKeyConstraint(
             ["subscriber_id"],
             ["subscribers.id"],
@@ -141,7 +142,7 @@ def _add_events() -> None:
     )
     op.create_table(
         "event_readers",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
         sa.Column("event_number", _COUNT, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_event_readers")),
     )

@@ -14,6 +14,7 @@ _CHANGES = (
     ("keys", "DELETE"),
     ("revoked_tokens", "INSERT"),
 )
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -28,10 +29,10 @@ def _add_users() -> None:
     op.create_table(
         "users",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("realm", sa.Text(), nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
+        sa.Column("realm", _TEXT, nullable=False),
         sa.Column("roles", sa.JSON(), nullable=False),
-        sa.Column("password_hash", sa.Text()),
+        sa.Column("password_hash", _TEXT),
         sa.Column("is_declared", sa.Integer(), nullable=False),
         sa.Column("is_password_declared", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -44,7 +45,7 @@ def _add_users() -> None:
 def _add_credentials() -> None:
     op.create_table(
         "sessions",
-        sa.Column("id_hash", sa.Text(), nullable=False),
+        sa.Column("id_hash", _TEXT, nullable=False),
         sa.Column("user_number", _COUNT, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
@@ -59,11 +60,11 @@ def _add_credentials() -> None:
     op.create_table(
         "keys",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
         sa.Column("roles", sa.JSON(), nullable=False),
-        sa.Column("secret_hash", sa.Text(), nullable=False),
-        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("secret_hash", _TEXT, nullable=False),
+        sa.Column("made_by", _TEXT, nullable=False),
         sa.Column("maker_number", _COUNT),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
@@ -80,13 +81,13 @@ def _add_credentials() -> None:
     )
     op.create_table(
         "revoked_tokens",
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("digest", _TEXT, nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_revoked_tokens")),
     )
     op.create_table(
         "tries",
-        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("who", _TEXT, nullable=False),
         sa.Column("tally", sa.Integer(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("who", name=op.f("pk_tries")),
@@ -106,13 +107,13 @@ def _add_audit() -> None:
         "audit",
         sa.Column("number", _COUNT, autoincrement=True, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("actor", sa.Text()),
-        sa.Column("key_id", sa.Text()),
-        sa.Column("address", sa.Text(), nullable=False),
-        sa.Column("operation", sa.Text(), nullable=False),
-        sa.Column("entity_id", sa.Text()),
+        sa.Column("actor", _TEXT),
+        sa.Column("key_id", _TEXT),
+        sa.Column("address", _TEXT, nullable=False),
+        sa.Column("operation", _TEXT, nullable=False),
+        sa.Column("entity_id", _TEXT),
         sa.Column("is_allowed", sa.Integer(), nullable=False),
-        sa.Column("reason", sa.Text()),
+        sa.Column("reason", _TEXT),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit")),
         sqlite_autoincrement=True,
     )
@@ -149,7 +150,7 @@ def _count_changes() -> None:
         if is_sqlite:
             op.execute(f"{trigger} BEGIN {count}; END")
         else:
-            op.execute(f"{trigger} FOR EACH STATEMENT EXECUTE FUNCTION count_credential_changes()")
+            op.execute(f"{trigger} FOR EACH ROW EXECUTE FUNCTION count_credential_changes()")
 
 
 def _keep_audit() -> None:

@@ -1,0 +1,167 @@
+"""PostgreSQL: whoever writes waits for the turn, in all processes on all machines."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.pool import NullPool
+
+from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
+from scenarist.domain.texts import storable
+
+OLDEST_VERSION = 13
+
+# Held by the one transaction that writes, from its beginning to its end. So what a transaction
+# looked up stays so until it commits, as on SQLite, and what it numbers is seen in that order.
+_TURN = 0x5CE9A415
+
+# At its beginning every transaction looks at the newest commit only once it has the turn.
+_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_TURN})"
+
+# What the URL says instead wins.
+_CONNECT = {
+    "application_name": "scenarist",
+    "connect_timeout": 5,
+    # The other end counts as gone after a quarter of a minute without a sign of life.
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+}
+_STALLED_MILLISECONDS = 15_000  # of a writer within a transaction, until it loses the turn
+
+# Of what is said of a statement, some is of the database: rights, tables too many or too few.
+_TROUBLE_CODES = ("42501", "42P01", "42P07", "42703", "3F000")
+
+
+class PostgreSql:
+    """The backend behind a URL such as ``postgresql://user:password@host/name``."""
+
+    file: Path | None = None
+
+    def __init__(self, url: URL, *, busy_seconds: float) -> None:
+        self.url = url.set(drivername="postgresql+psycopg")
+        self.name = f"the database {_shown(url)}"
+        self._busy_milliseconds = max(1, int(busy_seconds * 1000))
+
+    def make_engine(self) -> Engine:
+        try:
+            import psycopg
+            from psycopg.adapt import Dumper
+            from psycopg.types.numeric import Int8Dumper
+        except ImportError:
+            raise InvalidError(
+                "PostgreSQL needs an extra that is not installed: pip install 'scenarist[postgres]'"
+            ) from None
+        self._errors = psycopg
+        self._whole_number = Int8Dumper
+        # Nothing that is looked for with a NUL is there; nothing that is stored needs to have one.
+        self._text = type(
+            "TextDumper", (Dumper,), {"dump": lambda _, text: storable(text).encode()}
+        )
+        engine = create_engine(
+            self.url,
+            isolation_level="AUTOCOMMIT",
+            json_serializer=_json_text,
+            json_deserializer=msgspec.json.decode,
+            poolclass=NullPool,
+            use_native_hstore=False,
+            connect_args={**_CONNECT, **self.url.query},
+        )
+        event.listen(engine, "connect", self._prepare)
+        return engine
+
+    def begin(self, connection: Connection, *statements: str) -> None:
+        driver: Any = connection.connection.driver_connection
+        try:
+            self.say(connection, _BEGIN, *statements)
+        except self._errors.Error:
+            if not driver.closed:  # it waited for its turn in vain
+                driver.execute("ROLLBACK", prepare=False)
+            raise
+
+    def say(self, connection: Connection, *statements: str) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.execute("; ".join(statements), prepare=False)
+
+    def commit(self, connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        try:
+            said = driver.execute("COMMIT", prepare=False)
+        except self._errors.OperationalError as error:
+            if driver.closed:
+                raise InDoubtError(
+                    "the connection to the database was lost at the moment of the commit; "
+                    "look whether this was done before trying again"
+                ) from error
+            raise
+        # A transaction in which a statement failed is undone by its COMMIT, without an error.
+        if said.statusmessage != "COMMIT":
+            raise RuntimeError("a statement failed, and what came after it went on")
+
+    def trouble_in(self, error: BaseException) -> str | None:
+        if not isinstance(error, self._errors.Error):
+            return None
+        of_itself = (
+            self._errors.OperationalError,
+            self._errors.InterfaceError,
+            self._errors.InternalError,
+        )
+        if not isinstance(error, of_itself) and error.sqlstate not in _TROUBLE_CODES:
+            return None
+        if error.diag.message_primary:
+            return error.diag.message_primary
+        first, *more = [line.strip(" \t-") for line in str(error).splitlines()]
+        # What libpq adds to a first line is advice, unless there are several hosts.
+        return " ".join([first, *more]).strip() if first.endswith(":") else first
+
+    def is_to_be_left(self, error: BaseException) -> bool:
+        # Another server may have taken over from one that can only be read.
+        return isinstance(error, self._errors.errors.ReadOnlySqlTransaction)
+
+    def is_lost(self, connection: Connection) -> bool:
+        if connection.invalidated:
+            return True
+        driver: Any = connection.connection.driver_connection
+        return bool(driver.closed)
+
+    def _prepare(self, driver: Any, record: object) -> None:
+        """Refuse a server that cannot keep what is promised, and set what a session needs."""
+        info = driver.info
+        if info.server_version < OLDEST_VERSION * 10_000:
+            raise UnavailableError(
+                f"{self.name} is on a PostgreSQL of version {info.server_version // 10_000}; "
+                f"Scenarist needs {OLDEST_VERSION} or newer"
+            )
+        if info.parameter_status("server_encoding") != "UTF8":
+            raise UnavailableError(
+                f"{self.name} does not hold all characters: its encoding is "
+                f"{info.parameter_status('server_encoding')}; make one with ENCODING 'UTF8'"
+            )
+        driver.prepared_max = 500
+        # Of one size, or each statement would be prepared for each combination of sizes.
+        driver.adapters.register_dumper(int, self._whole_number)
+        driver.adapters.register_dumper(str, self._text)
+        driver.execute(
+            # Stronger settings than `on` are left as they are.
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') = 'off';"
+            f" SET lock_timeout = {self._busy_milliseconds};"
+            f" SET idle_in_transaction_session_timeout = {_STALLED_MILLISECONDS};"
+            " SET jit = off",
+            prepare=False,
+        )
+
+
+def _json_text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _shown(url: URL) -> str:
+    """Write a URL with user, host and name only: parameters may hold secrets as well."""
+    shown = {key: value for key, value in url.query.items() if key in {"host", "port"}}
+    return URL.create(
+        "postgresql", url.username, None, url.host, url.port, url.database, shown
+    ).render_as_string()

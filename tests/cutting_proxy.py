@@ -1,0 +1,98 @@
+"""Stands between a server of ours and PostgreSQL, and cuts the connection when a test says so."""
+
+import select
+import socket
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+COMMIT = b"COMMIT\0"  # READ COMMITTED, which stands at each beginning, goes on
+
+_NAME = ".s.PGSQL.5432"
+
+
+class CuttingProxy:
+    """Passes on what goes to a PostgreSQL on a socket, and what comes back.
+
+    Args:
+        folder: Where the socket of PostgreSQL is.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._target = str(Path(folder, _NAME))
+        self._folder = tempfile.TemporaryDirectory(prefix="proxy-")
+        self.host = self._folder.name
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(Path(self.host, _NAME)))
+        self._listener.listen()
+        self._cut_after: bytes | None = None
+        self._cut_before: bytes | None = None
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for end in self._open:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        self._folder.cleanup()
+
+    def cut_after(self, statement: bytes) -> None:
+        """Let a statement through once, and cut before its answer comes back."""
+        self._cut_after = statement
+
+    def cut_before(self, statement: bytes) -> None:
+        """Cut before a statement comes through, once."""
+        self._cut_before = statement
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._target)
+            self._open += [client, server]
+            self._threads.append(threading.Thread(target=self._pass_on, args=(client, server)))
+            self._threads[-1].start()
+
+    def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while self._pass_some(client, server):
+                pass
+        for end in (client, server):
+            end.close()
+
+    def _pass_some(self, client: socket.socket, server: socket.socket) -> bool:
+        for end in select.select([client, server], [], [])[0]:
+            data = end.recv(65536)
+            if not data:
+                return False
+            if end is server:
+                client.sendall(data)
+                continue
+            if self._cut_before is not None and self._cut_before in data:
+                self._cut_before = None
+                return False
+            server.sendall(data)
+            if self._cut_after is not None and self._cut_after in data:
+                self._cut_after = None
+                server.recv(65536)  # the answer: it was done
+                return False
+        return True
