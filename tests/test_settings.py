@@ -39,7 +39,7 @@ def test_a_switch_is_read_from_what_each_source_can_say(value: bool | str, is_on
     [
         ({}, {"SCENARIST_PORT": "many"}, {}, "variable SCENARIST_PORT must be a whole number"),
         ({}, {}, {"port": "ten"}, r"\[SCENARIST\] port must be a whole number"),
-        ({}, {}, {"prot": 1}, r"\[SCENARIST\] has no setting 'prot'; it has auth, cors_origins"),
+        ({}, {}, {"prot": 1}, r"\[SCENARIST\] has no setting 'prot'; it has audit_refusals, auth"),
         ({}, {}, {"webhook_private_addresses": "maybe"}, "must be true or false, not 'maybe'"),
         ({}, {}, {"host": 5}, r"\[SCENARIST\] host must be a text, not int"),
         ({"port": 70_000}, {}, {}, "from 0 to 65535"),

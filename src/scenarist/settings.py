@@ -50,6 +50,11 @@ class Settings:
         "`local`.",
     )
     session_seconds: int = _setting(28_800, "How long somebody stays signed in, in seconds.")
+    audit_refusals: int = _setting(
+        10,
+        "How many refusals the audit keeps in a second; ten times as many at once. Of the others "
+        "it has the number.",
+    )
     secret_key_file: str | None = _setting(
         None,
         "The file of secret keys; made at the first start (default: `secret.key` beside the "
@@ -161,6 +166,10 @@ def _checked(settings: Settings) -> Settings:
     if not 60 <= settings.session_seconds <= 31_536_000:
         raise InvalidError(
             f"a session lasts from 60 to 31536000 seconds, not {settings.session_seconds}"
+        )
+    if settings.audit_refusals < 1:
+        raise InvalidError(
+            f"the audit keeps at least one refusal in a second, not {settings.audit_refusals}"
         )
     if settings.log_format not in get_args(LogFormat):
         raise InvalidError(f"the log format is text or json, not {settings.log_format!r}")
