@@ -156,21 +156,10 @@ def _read_list(value: Any, source: str) -> tuple[str, ...]:
 
 
 def _checked(settings: Settings) -> Settings:
-    if not 0 <= settings.port <= 65_535:
-        raise InvalidError(f"the port must be from 0 to 65535, not {settings.port}")
-    if settings.workers < 1:
-        raise InvalidError(f"there must be at least one worker, not {settings.workers}")
+    _require_amounts(settings)
     if settings.auth not in get_args(Auth):
         known = ", ".join(get_args(Auth))
         raise InvalidError(f"auth is one of {known}, not {settings.auth!r}")
-    if not 60 <= settings.session_seconds <= 31_536_000:
-        raise InvalidError(
-            f"a session lasts from 60 to 31536000 seconds, not {settings.session_seconds}"
-        )
-    if settings.audit_refusals < 1:
-        raise InvalidError(
-            f"the audit keeps at least one refusal in a second, not {settings.audit_refusals}"
-        )
     if settings.log_format not in get_args(LogFormat):
         raise InvalidError(f"the log format is text or json, not {settings.log_format!r}")
     try:
@@ -182,6 +171,21 @@ def _checked(settings: Settings) -> Settings:
             f"the storage must be a folder on this machine for now, not {settings.storage!r}"
         )
     return settings
+
+
+def _require_amounts(settings: Settings) -> None:
+    if not 0 <= settings.port <= 65_535:
+        raise InvalidError(f"the port must be from 0 to 65535, not {settings.port}")
+    if settings.workers < 1:
+        raise InvalidError(f"there must be at least one worker, not {settings.workers}")
+    if not 60 <= settings.session_seconds <= 31_536_000:
+        raise InvalidError(
+            f"a session lasts from 60 to 31536000 seconds, not {settings.session_seconds}"
+        )
+    if settings.audit_refusals < 1:
+        raise InvalidError(
+            f"the audit keeps at least one refusal in a second, not {settings.audit_refusals}"
+        )
 
 
 def storage_folder(settings: Settings) -> Path:
