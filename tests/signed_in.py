@@ -51,6 +51,9 @@ def with_users(folder: Path, *options: str) -> StartedServer:
         users = UserService(database, Passwords(CHEAP), now=lambda: datetime.now(UTC))
         for name, password in PASSWORDS.items():
             users.create(SETTING_UP, name, password, ROLES[name])
+    if not any(option.startswith("--audit-refusals") for option in options):
+        # Tests are refused faster than people, and look at what the audit says of it.
+        options = ("--audit-refusals=10000", *options)
     return StartedServer(folder, options=("--auth=local", *options))
 
 

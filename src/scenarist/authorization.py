@@ -81,7 +81,7 @@ def open_authorization(
         ),
         users=users,
         keys=KeyService(database, now=now),
-        audit=AuditService(database, now=now),
+        audit=AuditService(database, now=now, refusals_per_second=settings.audit_refusals),
         seal=Seal(keys),
     )
 

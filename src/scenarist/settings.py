@@ -58,6 +58,11 @@ class Settings:
         "`local`.",
     )
     session_seconds: int = _setting(28_800, "How long somebody stays signed in, in seconds.")
+    audit_refusals: int = _setting(
+        10,
+        "How many refusals the audit keeps in a second; ten times as many at once. Of the others "
+        "it has the number.",
+    )
     secret_key_file: str | None = _setting(
         None,
         "The file of secret keys; made at the first start (default: `secret.key` beside the "
@@ -159,15 +164,8 @@ def _read_list(value: Any, source: str) -> tuple[str, ...]:
 
 
 def _checked(settings: Settings) -> Settings:
-    if not 0 <= settings.port <= 65_535:
-        raise InvalidError(f"the port must be from 0 to 65535, not {settings.port}")
-    if settings.workers < 1:
-        raise InvalidError(f"there must be at least one worker, not {settings.workers}")
+    _require_amounts(settings)
     _require_known_words(settings)
-    if not 60 <= settings.session_seconds <= 31_536_000:
-        raise InvalidError(
-            f"a session lasts from 60 to 31536000 seconds, not {settings.session_seconds}"
-        )
     try:
         _ = settings.zone
     except (ZoneInfoNotFoundError, ValueError):
@@ -177,6 +175,21 @@ def _checked(settings: Settings) -> Settings:
             f"the storage must be a folder on this machine for now, not {settings.storage!r}"
         )
     return settings
+
+
+def _require_amounts(settings: Settings) -> None:
+    if not 0 <= settings.port <= 65_535:
+        raise InvalidError(f"the port must be from 0 to 65535, not {settings.port}")
+    if settings.workers < 1:
+        raise InvalidError(f"there must be at least one worker, not {settings.workers}")
+    if not 60 <= settings.session_seconds <= 31_536_000:
+        raise InvalidError(
+            f"a session lasts from 60 to 31536000 seconds, not {settings.session_seconds}"
+        )
+    if settings.audit_refusals < 1:
+        raise InvalidError(
+            f"the audit keeps at least one refusal in a second, not {settings.audit_refusals}"
+        )
 
 
 def _require_known_words(settings: Settings) -> None:

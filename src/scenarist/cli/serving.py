@@ -30,6 +30,7 @@ class ServerOptions:
         webhook_private_addresses: Whether webhooks may be sent to private addresses [no].
         auth: Who knows the users [none: authorization is off].
         session_seconds: How long somebody stays signed in, in seconds [28800].
+        audit_refusals: How many refusals the audit keeps in a second [10].
         secret_key_file: The file of secret keys [secret.key beside the database].
         open_metrics: Whether /metrics needs no role [no].
         open_description: Whether /schema needs no role [no].
@@ -56,6 +57,7 @@ class ServerOptions:
         Literal["none", "local", "taipy", "ldap", "oidc"] | None, Parameter(show_default=False)
     ] = None
     session_seconds: Number = None
+    audit_refusals: Number = None
     secret_key_file: Text = None
     open_metrics: Switch = None
     open_description: Switch = None

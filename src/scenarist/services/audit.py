@@ -13,19 +13,31 @@ from scenarist.domain.listings import AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.users import AuditEntry
 
-REFUSALS_AT_ONCE = 100
-REFUSALS_PER_SECOND = 10.0
-"""How many refusals are kept one by one; a flood of them must not fill the disk."""
+REFUSALS_PER_SECOND = 10
+_SECONDS_SAVED = 10
 
 
 class AuditService:
-    """Reads the audit, and adds what was refused; what was done is added where it is done."""
+    """Reads the audit, and adds what was refused; what was done is added where it is done.
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+    Args:
+        refusals_per_second: How many are kept one by one, so that a flood does not fill the disk;
+            ten times as many at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime],
+        refusals_per_second: int = REFUSALS_PER_SECOND,
+    ) -> None:
         self._database = database
         self.now = now
         self._lock = threading.Lock()
-        self._room = float(REFUSALS_AT_ONCE)
+        self._rate = refusals_per_second
+        self._at_once = float(refusals_per_second * _SECONDS_SAVED)
+        self._room = self._at_once
         self._counted_at = now()
         self._passed_over = 0
 
@@ -61,7 +73,7 @@ class AuditService:
             now = self.now()
             gone = max(0.0, (now - self._counted_at).total_seconds())
             self._counted_at = now
-            self._room = min(float(REFUSALS_AT_ONCE), self._room + gone * REFUSALS_PER_SECOND)
+            self._room = min(self._at_once, self._room + gone * self._rate)
             if self._room < 1:
                 self._passed_over += 1
                 return None
