@@ -129,6 +129,18 @@ def stay(path: str) -> None:
     time.sleep(3600)
 
 
+def tidy_up(path: str) -> None:
+    """Run until asked to end, and then leave a file."""
+
+    def end(number: int, frame: object) -> None:
+        Path(f"{path}.tidy").touch()
+        sys.exit("asked to end")
+
+    signal.signal(signal.SIGTERM, end)
+    Path(path).touch()
+    time.sleep(3600)
+
+
 def require_file(path: str) -> str:
     if not Path(path).exists():
         raise FileNotFoundError(path)

@@ -1,10 +1,14 @@
 """What comes in by the door, and what it keeps out."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
-from doors import Caller, Echo, opened
+from doors import PATIENCE_SECONDS, Caller, Echo, opened
 from scenarist.connections import Limits
 from scenarist.domain.addresses import read_hosts
 from scenarist.domain.errors import InvalidError
@@ -269,6 +273,24 @@ def test_the_body_of_who_asks_for_another_protocol_is_a_body_and_no_request(
     assert [request["path"] for request in echo.requests] == ["/", "/", "/"]
 
 
+def test_what_the_stop_cuts_off_is_told_so_and_not_that_the_server_is_at_fault() -> None:
+    has_begun = threading.Event()
+
+    async def answer_never(scope: Any, receive: Any, send: Any) -> None:
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    with ExitStack() as stack:
+        with opened(answer_never, is_in_a_hurry=True) as port:
+            caller = stack.enter_context(Caller(port))
+            caller.say(GET)
+            assert has_begun.wait(PATIENCE_SECONDS)
+        said = caller.hear()
+
+    assert said is not None
+    assert (said.status, said.json["code"], said.headers["retry-after"]) == (503, "in_doubt", "1")
+
+
 def test_a_proxy_is_not_played(port: int) -> None:
     with Caller(port) as caller:
         said = caller.ask(b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -303,7 +325,7 @@ def test_a_proxy_that_is_not_named_is_not_believed() -> None:
 
 def test_a_proxy_that_is_no_address_is_told_at_once() -> None:
     with pytest.raises(InvalidError, match=r"10\.0\.0\.1/8 has host bits set"):
-        Door(Echo(), hang_up=lambda: None, trusted_proxies=["10.0.0.1/8"])
+        Door(Echo(), hang_up=lambda: None, hurry=lambda: None, trusted_proxies=["10.0.0.1/8"])
 
 
 @pytest.mark.parametrize(

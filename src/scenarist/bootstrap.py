@@ -76,9 +76,13 @@ class Server:
     asgi: Litestar
 
     def hang_up(self) -> None:
-        """End what would keep the server from stopping: endless answers, waits for a worker."""
+        """End what would keep the server from stopping: endless answers, waits of requests.
+
+        No job is claimed any more; those that run have their time to end.
+        """
         self.services.news.end()
-        self.orchestrator.hang_up()
+        self.services.completions.end()
+        self.orchestrator.drain()
 
 
 @contextmanager
@@ -106,9 +110,7 @@ def open_server(
     with ExitStack() as stack:
         database = stack.enter_context(_database(stack, settings.database))
         completions = Completions()
-        orchestrator = Orchestrator(
-            database, folder=str(folder), now=now, announce=completions.announce
-        )
+        orchestrator = _orchestrator(settings, database, completions, now)
         authorization = open_authorization(
             database, settings, application.registry.authentication, now
         )
@@ -173,9 +175,13 @@ def serve(
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
         address = f"http://{host}:{port}"
-        door = Door(server.asgi, hang_up=server.hang_up, trusted_proxies=settings.trusted_proxies)
-        # Uvicorn takes signals while it runs, and raises them once more when it has stopped. Before
-        # and after, they must neither be lost nor keep what follows from running.
+        door = Door(
+            server.asgi,
+            hang_up=server.hang_up,
+            hurry=server.orchestrator.hurry,
+            trusted_proxies=settings.trusted_proxies,
+        )
+        # Before it runs and after, they must neither be lost nor keep what follows from running.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, door.handle_exit)
         structlog.get_logger(__name__).info("serving", address=address, pid=os.getpid())
@@ -243,6 +249,22 @@ def database_revision(settings: Settings) -> str | None:
         return None
     with database:
         return migrate.current(database)
+
+
+def _orchestrator(
+    settings: Settings,
+    database: Database,
+    completions: Completions,
+    now: Callable[[], datetime],
+) -> Orchestrator:
+    return Orchestrator(
+        database,
+        folder=str(storage_folder(settings)),
+        now=now,
+        announce=completions.announce,
+        grace_seconds=settings.grace_seconds,
+        drain_seconds=settings.drain_seconds,
+    )
 
 
 def _services(  # noqa: PLR0913 - all that services are made of

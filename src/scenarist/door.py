@@ -6,15 +6,31 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
+from types import FrameType
 from typing import Any, cast
 
+import msgspec
 import uvicorn
 
 from scenarist.connections import Connection, Limits
 from scenarist.domain.addresses import host_in, read_networks
 from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.schemas import Problem
 
 _GRACE_SECONDS = 5
+
+_WHY_CUT_OFF = (
+    "the server stopped before it had done this; look whether it was done before trying again"
+)
+_CUT_OFF = Problem(
+    type="about:blank",
+    title=HTTPStatus.SERVICE_UNAVAILABLE.phrase,
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    detail=_WHY_CUT_OFF,
+    code="in_doubt",
+    message=_WHY_CUT_OFF,
+)
 
 # On every answer, also on those that no application made.
 _HEADERS = [
@@ -32,6 +48,7 @@ class Door(uvicorn.Server):
     Args:
         hang_up: Ends the answers that have no end of their own; called when the server stops,
             which would wait for them otherwise.
+        hurry: Called when a second signal comes while the server stops.
         trusted_proxies: Addresses and networks whose word is taken for who the client is
             (``X-Forwarded-For``) and how it came (``X-Forwarded-Proto``).
 
@@ -44,12 +61,13 @@ class Door(uvicorn.Server):
         asgi: Any,
         *,
         hang_up: Callable[[], None],
+        hurry: Callable[[], None],
         trusted_proxies: Sequence[str] = (),
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                asgi,
+                _UntilStopped(asgi),
                 http=cast("type[asyncio.Protocol]", partial(Connection, limits=limits)),
                 ws="none",
                 lifespan="off",
@@ -63,10 +81,56 @@ class Door(uvicorn.Server):
             )
         )
         self._hang_up = hang_up
+        self._hurry = hurry
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to whoever has set `handle_exit` for them, before and after as well."""
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; asked once more, wait for nothing that can be done again later."""
+        if self.should_exit:
+            self.force_exit = True
+            self._hurry()
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._hang_up()
         await super().shutdown(sockets)
+
+
+class _UntilStopped:
+    """Answers what the stop of the server cuts off, which uvicorn would call an error of its own.
+
+    As nobody can know how far it came, the code is that of a commit in doubt.
+    """
+
+    def __init__(self, asgi: Any) -> None:
+        self._asgi = asgi
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        has_begun = False
+
+        async def send_on(message: Any) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._asgi(scope, receive, send_on)
+        except asyncio.CancelledError:
+            if has_begun:
+                raise
+            body = msgspec.json.encode(_CUT_OFF)
+            headers = [
+                (b"content-type", b"application/problem+json"),
+                (b"content-length", str(len(body)).encode()),
+                (b"retry-after", b"1"),
+            ]
+            start = {"type": "http.response.start", "status": _CUT_OFF.status, "headers": headers}
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
 
 
 @contextmanager

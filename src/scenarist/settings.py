@@ -47,6 +47,14 @@ class Settings:
         None,
         "Where the Ray or Dask cluster is (default: one of this machine, started with the server).",
     )
+    grace_seconds: int = _setting(
+        2, "How long a job that is stopped may take to end, in seconds, until it is killed."
+    )
+    drain_seconds: int = _setting(
+        5,
+        "How long running jobs may go on, in seconds, when the server stops; then they are "
+        "stopped as well, and run again later.",
+    )
     time_zone: str = _setting("UTC", "The time zone whose midnights start and end cycles.")
     log_format: LogFormat = _setting("text", "How the server logs: `text` or `json`.")
     webhook_private_addresses: bool = _setting(
@@ -182,6 +190,9 @@ def _require_amounts(settings: Settings) -> None:
         raise InvalidError(f"the port must be from 0 to 65535, not {settings.port}")
     if settings.workers < 1:
         raise InvalidError(f"there must be at least one worker, not {settings.workers}")
+    for name, seconds in (("grace", settings.grace_seconds), ("drain", settings.drain_seconds)):
+        if not 0 <= seconds <= 86_400:
+            raise InvalidError(f"{name}_seconds must be from 0 to 86400, not {seconds}")
     if not 60 <= settings.session_seconds <= 31_536_000:
         raise InvalidError(
             f"a session lasts from 60 to 31536000 seconds, not {settings.session_seconds}"

@@ -67,6 +67,9 @@ endless = registry.configure_scenario("endless", [nap, second], sequences={"all"
 stays = registry.configure_task("stays", "pipelines:stay", gate, opened)
 registry.configure_scenario("stubborn", [stays], sequences={"all": [stays]})
 
+tidies = registry.configure_task("tidies", "pipelines:tidy_up", gate, opened)
+registry.configure_scenario("tidy", [tidies], sequences={"all": [tidies]})
+
 requires = registry.configure_task("requires", "pipelines:require_file", gate, opened)
 reports = registry.configure_task("reports", "pipelines:same", opened, counted)
 registry.configure_scenario(

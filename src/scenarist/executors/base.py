@@ -9,6 +9,9 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
 from scenarist.storage.base import Place, Target, Written
 
+GRACE_SECONDS = 2.0
+"""How long a job that is stopped may take to end before it is killed, unless it is said."""
+
 LOG_LIMIT = 64 * 1024
 """Bytes kept of what one attempt of a job writes: its first half and its last."""
 
@@ -34,6 +37,7 @@ class JobRequest:
     inputs: tuple[Place, ...] = ()
     outputs: tuple[Target, ...] = ()
     timeout_seconds: float | None = None
+    grace_seconds: float = GRACE_SECONDS  #: from asking its process to end to killing it
     resources: Resources = _NO_RESOURCES
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 

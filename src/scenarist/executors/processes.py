@@ -18,7 +18,6 @@ from scenarist.executors.endings import ended
 from scenarist.executors.frames import Frames, frame
 
 NO_STREAM = -1
-_KILL_GRACE_SECONDS = 2.0
 
 _decoder = msgspec.msgpack.Decoder(JobOutcome)
 _encoder = msgspec.msgpack.Encoder()
@@ -77,10 +76,13 @@ class WorkerProcess:
             self.connection.sendall(frame(_encoder.encode(request)))
 
     def stop(self, event: JobEvent, reason: str) -> None:
-        """Ask the process to end, and have it killed when it does not."""
+        """Ask the process to end, and have it killed when it does not within its grace."""
+        if self.stop_event is not None:
+            return  # being asked again gives it no more time
         self.stop_event = event
         self._stop_reason = reason
-        self.deadline = time.monotonic() + _KILL_GRACE_SECONDS
+        grace = 0.0 if self.request is None else self.request.grace_seconds
+        self.deadline = time.monotonic() + grace
         self.process.send_signal(signal.SIGTERM)
 
     def keep_deadline(self) -> None:

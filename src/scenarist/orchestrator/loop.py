@@ -1,5 +1,6 @@
 """The loop that settles what came back, claims what may run, and hands it to the executor."""
 
+import contextlib
 import itertools
 import threading
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
+from queue import Empty, SimpleQueue
 
 import structlog
 from sqlalchemy import Connection
@@ -20,11 +22,13 @@ from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import InDoubtError, UnavailableError
 from scenarist.domain.identifiers import HolderId, new_uuid
+from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.vocabulary import JobStatus
-from scenarist.executors.base import Executor, JobOutcome, JobRequest
+from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
 from scenarist.orchestrator.outcomes import settlement_of, skipped
 from scenarist.orchestrator.requests import Recipes, gather_inputs, need_not_run, request_for
 
+_KILL_SECONDS = 1.0  # from a kill to its outcome, at most
 _RETRY_SECONDS = 1.0  # after the database refused a step
 # After a step that moved jobs, the next one waits twice as long as that one took, within these
 # bounds, for more to happen: under load a commit carries many jobs, and a job alone waits little.
@@ -57,6 +61,8 @@ class Orchestrator:
 
     Args:
         folder: Where values go whose place the system names.
+        grace_seconds: How long a job that is stopped may take to end until it is killed.
+        drain_seconds: How long running jobs may go on when the orchestrator stops.
     """
 
     def __init__(
@@ -66,11 +72,15 @@ class Orchestrator:
         folder: str,
         now: Callable[[], datetime],
         announce: Announce,
+        grace_seconds: float = GRACE_SECONDS,
+        drain_seconds: float = 0.0,
     ) -> None:
         self._database = database
         self._folder = folder
         self._now = now
         self._announce = announce
+        self._grace_seconds = grace_seconds
+        self._drain_seconds = drain_seconds
         self._holder_id = HolderId(f"HOLDER_{new_uuid(now())}")
         self._executor: Executor | None = None
         self._recipes = Recipes()
@@ -82,13 +92,18 @@ class Orchestrator:
         self._something = threading.Event()
         self._is_in_doubt = False  # whether a step may have been stored without being known of
         self._is_stopping = False
+        self._drain_until: float | None = None  # monotonic: when what runs is stopped as well
+        self._interrupted: frozenset[int] = (
+            frozenset()
+        )  # what is stopped so that it runs again later
+        self._quiet: SimpleQueue[None] = SimpleQueue()  # a word that nothing runs, or not to wait
         self._has_hung_up = False
         self._thread: threading.Thread | None = None
         self._next_due: datetime | None = None
 
     @property
     def is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive() and not self._is_stopping
+        return self._thread is not None and self._thread.is_alive() and self._drain_until is None
 
     @property
     def executor_fault(self) -> str | None:
@@ -117,10 +132,34 @@ class Orchestrator:
         if count:
             _log.info("jobs of an earlier server run again", count=count)
 
-    def stop(self) -> None:
-        """Claim no more, stop the workers, and put what they ran back to PENDING."""
-        self._is_stopping = True
+    def drain(self) -> None:
+        """Claim no more, and let nobody wait for a worker; jobs run on until `stop`."""
+        if self._drain_until is None:
+            self._drain_until = time.monotonic() + self._drain_seconds
+            if self._running:
+                _log.info("draining", jobs=len(self._running), seconds=self._drain_seconds)
         self.hang_up()
+
+    def hurry(self) -> None:
+        """Wait no longer for running jobs; safe in a signal handler."""
+        self._grace_seconds = 0.0
+        self._drain_until = time.monotonic()
+        self._quiet.put(None)
+
+    def stop(self) -> None:
+        """Claim no more, and put back to PENDING what does not end in its time.
+
+        What runs may go on for a while from `drain` on; then it is asked to end, and killed after
+        its grace.
+        """
+        self.drain()
+        self._wait_for_quiet()
+        if self._running:
+            self._interrupted = frozenset(self._running)
+            self.cancel(list(self._interrupted))
+            self._drain_until = time.monotonic() + self._grace_seconds + _KILL_SECONDS
+            self._wait_for_quiet()
+        self._is_stopping = True
         self._something.set()
         if self._thread is not None:
             self._thread.join()
@@ -129,6 +168,15 @@ class Orchestrator:
         if self._outcomes:
             self.step(claims_too=False)
         self._database.write(lambda connection: self._hand_back(connection, self._holder_id))
+
+    def _wait_for_quiet(self) -> None:
+        """Wait until nothing runs any more, or until there is no more time."""
+        while self._running and self._thread is not None:
+            left = (self._drain_until or 0.0) - time.monotonic()
+            if left <= 0:
+                return
+            with contextlib.suppress(Empty):
+                self._quiet.get(timeout=left)
 
     def wake(self) -> None:
         """Look for jobs that may run: something was submitted or written."""
@@ -194,7 +242,7 @@ class Orchestrator:
         while self._to_stop:
             executor.cancel(self._to_stop.popleft())
         outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
-        slots = executor.free_slots if claims_too else 0
+        slots = executor.free_slots if claims_too and self._drain_until is None else 0
         if not outcomes and not slots:
             return False
         now = self._now()
@@ -212,7 +260,14 @@ class Orchestrator:
             del self._running[item.number]
         requests = []
         for claim, recipe, inputs in taken:
-            request = request_for(claim, recipe, inputs, folder=self._folder, now=now)
+            request = request_for(
+                claim,
+                recipe,
+                inputs,
+                folder=self._folder,
+                grace_seconds=self._grace_seconds,
+                now=now,
+            )
             self._running[claim.number] = (claim, recipe, request)
             requests.append(request)
         executor.submit(requests)
@@ -226,6 +281,8 @@ class Orchestrator:
         for outcome in outcomes:
             running = self._running.get(outcome.number)
             if running is not None and running[0].attempt == outcome.attempt:
+                if outcome.number in self._interrupted and outcome.event is not JobEvent.SUCCEEDED:
+                    outcome = replace(outcome, event=JobEvent.HANDED_BACK, stacktrace=None)
                 endings.append(settlement_of(*running, outcome, now))
         return endings
 
@@ -298,7 +355,10 @@ class Orchestrator:
             self._something.clear()
             try:
                 started = time.monotonic()
-                if self.step():
+                has_moved = self.step()
+                if not self._running and self._drain_until is not None:
+                    self._quiet.put(None)
+                if has_moved:
                     took = time.monotonic() - started
                     gather = max(2 * took, _SHORTEST_GATHER_SECONDS)
                     pause.wait(min(gather, _LONGEST_GATHER_SECONDS))

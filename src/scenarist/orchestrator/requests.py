@@ -70,6 +70,7 @@ def request_for(
     inputs: Sequence[InputValue],
     *,
     folder: str,
+    grace_seconds: float,
     now: datetime,
 ) -> JobRequest:
     return JobRequest(
@@ -96,6 +97,7 @@ def request_for(
             for end in recipe.outputs
         ),
         timeout_seconds=None if recipe.timeout is None else recipe.timeout.total_seconds(),
+        grace_seconds=grace_seconds,
         resources=_resources(recipe),
     )
 

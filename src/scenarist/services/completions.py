@@ -12,6 +12,7 @@ class Completions:
         self._lock = threading.Lock()
         self._waiting: dict[str, list[asyncio.Event]] = {}
         self._loops: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self._has_ended = False
 
     def announce(self, ended: Iterable[str]) -> None:
         with self._lock:
@@ -21,6 +22,13 @@ class Completions:
             for event in events:
                 self._loops[event].call_soon_threadsafe(event.set)
 
+    def end(self) -> None:
+        """Let nobody wait any more: the server stops, and answers with what there is."""
+        with self._lock:
+            self._has_ended = True
+            for event, loop in self._loops.items():
+                loop.call_soon_threadsafe(event.set)
+
     def expect(self, entity_id: str) -> "Expectation":
         """Start listening for an end; look at the status after this and before waiting."""
         return Expectation(self, entity_id)
@@ -29,6 +37,8 @@ class Completions:
         with self._lock:
             self._waiting.setdefault(entity_id, []).append(event)
             self._loops[event] = asyncio.get_running_loop()
+            if self._has_ended:
+                event.set()
 
     def _remove(self, entity_id: str, event: asyncio.Event) -> None:
         with self._lock:
@@ -55,7 +65,7 @@ class Expectation:
         self._completions._remove(self._entity_id, self._event)  # noqa: SLF001
 
     async def wait(self, seconds: float) -> None:
-        """Return when it has ended, or when the time is over."""
+        """Return when it has ended, when the time is over, or when the server stops."""
         try:
             await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:
