@@ -15,9 +15,10 @@ from postgres_server import PostgresServer
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 
-# A change is judged by the same examples each time; HYPOTHESIS_PROFILE=searching tries new ones.
-hypothesis.settings.register_profile("steady", derandomize=True)
-hypothesis.settings.register_profile("searching", print_blob=True)
+# A change is judged by the same examples each time, and never by how long one takes;
+# HYPOTHESIS_PROFILE=searching tries new ones.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("searching", print_blob=True, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 FreshUrl = Callable[[], AbstractContextManager[str]]
