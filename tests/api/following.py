@@ -35,8 +35,9 @@ class Following:
 
     def __init__(self, response: httpx.Response) -> None:
         self._lines = response.iter_lines()
-        opening = [next(self._lines), next(self._lines)]
-        assert opening == ["retry: 1000", ""]
+        retry, mark, end = [next(self._lines) for _ in range(3)]
+        assert (retry, end) == ("retry: 1000", "")
+        self.opening = mark.removeprefix("id: ")
 
     def __iter__(self) -> Iterator[Told]:
         """Yield events until the server ends the stream."""

@@ -316,5 +316,6 @@ def test_a_quiet_stream_shows_that_it_lives_and_reads_nothing(database: Database
 
     pieces = asyncio.run(follow())
 
-    assert pieces == [b"retry: 1000\n\n", b": still here\n\n", b": still here\n\n"]
+    opening = b"retry: 1000\nid: 0.999999999\n\n"
+    assert pieces == [opening, b": still here\n\n", b": still here\n\n"]
     assert reads.count == 1

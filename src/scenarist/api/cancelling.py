@@ -1,12 +1,12 @@
-"""How a request to cancel is answered: with what happened, not with what was wished."""
+"""How requests are answered that wait for an end: with what happened, not with what was wished."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from litestar.concurrency import sync_to_thread
 
-from scenarist.api.answers import Answer, answer
-from scenarist.api.requests import AnyRequest, preferences_of
+from scenarist.api.answers import Answer, answer, tagged
+from scenarist.api.requests import AnyRequest, preferences_of, services_of
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 from scenarist.services.completions import Completions
 
@@ -23,20 +23,41 @@ T = TypeVar("T", bound=WithStatus)
 
 
 async def ended(
-    completions: Completions, id: str, *, first: Callable[[], T], again: Callable[[], T]
+    completions: Completions,
+    id: str,
+    *,
+    first: Callable[[], T],
+    again: Callable[[], T],
+    seconds: float = LONGEST_WAIT_SECONDS,
 ) -> T:
-    """Do something that should end an entity, and return the entity when it has ended.
+    """Return an entity when it has ended, or as it is when the time is over.
 
     Args:
-        first: Does it, and returns the entity as it is then.
+        first: Looks at the entity, perhaps after having done something that should end it.
         again: Returns the entity as it is later.
     """
     with completions.expect(id) as expectation:
         entity = await sync_to_thread(first)
         if entity.status.is_finished:
             return entity
-        await expectation.wait(LONGEST_WAIT_SECONDS)
+        await expectation.wait(seconds)
     return await sync_to_thread(again)
+
+
+async def got(
+    request: AnyRequest, id: str, look: Callable[[], T], represent: Callable[[T], object]
+) -> Answer:
+    """Answer a GET of an entity that ends some time: then, when the client prefers to wait."""
+    seconds = preferences_of(request).wait_seconds
+    entity = look()
+    if seconds is None:
+        return tagged(request, represent(entity))
+    if not entity.status.is_finished:
+        completions = services_of(request).completions
+        entity = await ended(completions, id, first=look, again=look, seconds=seconds)
+    said = tagged(request, represent(entity))
+    said.headers.append((b"preference-applied", b"wait=%d" % seconds))
+    return said
 
 
 def cancelled(

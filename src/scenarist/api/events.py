@@ -39,7 +39,9 @@ Reads = Gatherer[ChangeWish, ChangePage]
 
 _ID = re.compile("([0-9]{1,18})[.]([0-9]{1,9})")
 _TYPE = "text/event-stream"
-_OPENING = b"retry: 1000\n\n"  # milliseconds until a client that was cut off comes again
+_OPENING = b"retry: 1000\nid: %b\n\n"
+"""Milliseconds until a client that was cut off comes again, and where it goes on then when nothing
+has happened yet that it wanted to know."""
 QUIET_SECONDS = 15.0
 """How long nothing is sent before a comment shows that the stream lives."""
 
@@ -88,7 +90,7 @@ class EventStream:
             (b"x-accel-buffering", b"no"),  # a proxy shall pass each event on at once
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await _send_piece(send, _OPENING)
+        await _send_piece(send, _OPENING % _id_of(self._start.at.preceding).encode())
         if self._start.oldest is not None:
             gap = _encode(schemas.Gap(oldest=_id_of(self._start.oldest)))
             await _send_piece(send, b"event: gap\ndata: %b\n\n" % gap)

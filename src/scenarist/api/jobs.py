@@ -9,7 +9,7 @@ from litestar.types import ASGIApp
 from scenarist import schemas
 from scenarist.api import subscribers
 from scenarist.api.answers import Answer, answer, expectation, listed, tagged
-from scenarist.api.cancelling import cancelled, ended
+from scenarist.api.cancelling import cancelled, ended, got
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.paging import (
     Count,
@@ -25,6 +25,7 @@ from scenarist.api.requests import (
     EDIT,
     EXECUTE,
     PREFERS_BODY,
+    PREFERS_WAIT,
     READ,
     REPEATS_BY_KEY,
     AnyRequest,
@@ -105,15 +106,15 @@ def list_jobs(  # noqa: PLR0913 - query parameters
 
 @get(
     PATH + "/{job_id:str}",
-    opt=READ,
+    opt=READ | PREFERS_WAIT,
     summary="Get a job",
     tags=["jobs"],
-    sync_to_thread=False,
-    responses=responses(200, schemas.OneJob, "The job.", 404),
+    responses=responses(200, schemas.OneJob, "The job.", 400, 404),
 )
-def get_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
-    job = services_of(request).jobs.get(actor_of(request), job_id)
-    return tagged(request, _one(job))
+async def get_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+    """With `Prefer: wait=30` the answer comes when it has ended, or after so many seconds."""
+    services, actor = services_of(request), actor_of(request)
+    return await got(request, job_id, lambda: services.jobs.get(actor, job_id), _one)
 
 
 @get(

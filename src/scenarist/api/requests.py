@@ -30,7 +30,7 @@ OPEN = {"is_open": True}
 anybody. Without any of these the application does not start.
 """
 
-PREFERS_BODY = {"headers": ("Prefer",)}
+PREFERS_BODY = PREFERS_WAIT = {"headers": ("Prefer",)}
 REPEATS_BY_KEY = {"headers": ("Idempotency-Key",)}
 """What it says of headers that nothing else tells the description of."""
 

@@ -8,9 +8,9 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, Sent, answer, expectation, listed, tagged
+from scenarist.api.answers import Answer, Sent, answer, expectation, listed
 from scenarist.api.bodies import body_of
-from scenarist.api.cancelling import cancelled, ended
+from scenarist.api.cancelling import cancelled, ended, got
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.paging import (
     Count,
@@ -27,6 +27,7 @@ from scenarist.api.requests import (
     EDIT,
     EXECUTE,
     PREFERS_BODY,
+    PREFERS_WAIT,
     READ,
     AnyRequest,
     Status,
@@ -154,15 +155,17 @@ def list_submissions(  # noqa: PLR0913 - query parameters
 
 @get(
     PATH + "/{submission_id:str}",
-    opt=READ,
+    opt=READ | PREFERS_WAIT,
     summary="Get a submission",
     tags=["submissions"],
-    sync_to_thread=False,
-    responses=responses(200, schemas.OneSubmission, "The submission.", 404),
+    responses=responses(200, schemas.OneSubmission, "The submission.", 400, 404),
 )
-def get_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
-    submission = services_of(request).submissions.get(actor_of(request), submission_id)
-    return tagged(request, _one(submission))
+async def get_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+    """With `Prefer: wait=30` the answer comes when it has ended, or after so many seconds."""
+    services, actor = services_of(request), actor_of(request)
+    return await got(
+        request, submission_id, lambda: services.submissions.get(actor, submission_id), _one
+    )
 
 
 def _one(submission: entities.Submission) -> schemas.OneSubmission:
@@ -173,12 +176,11 @@ async def _ended(
     request: AnyRequest, submission: entities.Submission, seconds: float
 ) -> entities.Submission:
     services, actor = services_of(request), actor_of(request)
-    with services.completions.expect(submission.id) as expectation:
-        now = await sync_to_thread(services.submissions.get, actor, submission.id)
-        if now.status.is_finished:
-            return now
-        await expectation.wait(seconds)
-    return await sync_to_thread(services.submissions.get, actor, submission.id)
+
+    def look() -> entities.Submission:
+        return services.submissions.get(actor, submission.id)
+
+    return await ended(services.completions, submission.id, first=look, again=look, seconds=seconds)
 
 
 def _applied(is_representation: bool, wait_seconds: float | None) -> str:

@@ -16,6 +16,7 @@ from scenarist.domain.vocabulary import Change, Kind
 _Rows = list[tuple[int, datetime, list[Event]]]
 
 _TRANSACTIONS = 64  # that are read at a time
+_AFTER_ALL = 999_999_999  # the position that stands for all changes of a transaction
 _SPACING_SECONDS = 0.02  # between two rings of the bell
 
 
@@ -25,6 +26,20 @@ class Mark:
 
     number: int
     position: int = 0
+
+    @property
+    def following(self) -> "Mark":
+        """Where the log goes on after the change at this place."""
+        if self.position == _AFTER_ALL:
+            return Mark(self.number + 1)
+        return Mark(self.number, self.position + 1)
+
+    @property
+    def preceding(self) -> "Mark":
+        """The mark of which this one is the following."""
+        if self.position:
+            return Mark(self.number, self.position - 1)
+        return Mark(self.number - 1, _AFTER_ALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,8 +117,8 @@ class ChangeService:
         oldest, newest = event_rows.bounds(self._database.reader)
         if seen is None:
             return Start(at=Mark(newest + 1))
-        if oldest <= seen.number <= newest:
-            return Start(at=Mark(seen.number, seen.position + 1))
+        if oldest <= seen.following.number and seen.number <= newest:
+            return Start(at=seen.following)
         first = Mark(max(oldest, 1))
         return Start(at=first, oldest=first)
 

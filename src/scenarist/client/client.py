@@ -1,0 +1,161 @@
+"""The client itself: what there is on a server, by noun, and who asks."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from scenarist import schemas
+from scenarist.client.cycles import Cycles
+from scenarist.client.data_nodes import DataNodes
+from scenarist.client.entities import Listing, Moment
+from scenarist.client.events import EventStream
+from scenarist.client.identities import Keys, Users
+from scenarist.client.jobs import Jobs
+from scenarist.client.scenarios import Scenarios
+from scenarist.client.sequences import Sequences
+from scenarist.client.submissions import Submissions
+from scenarist.client.tasks import Tasks
+from scenarist.client.transport import Call, Transport, path_of
+from scenarist.domain.vocabulary import Change, Kind
+
+
+class Client:
+    """Talks to a server. Connections are kept open and shared; threads may share a client, too.
+
+    A request whose answer was lost is sent again when that does no harm: reading, writing a value,
+    deleting, and submitting, which carries a key that makes a repeat return the first submission.
+    Everything is sent again when there was no connection, or the server said 503 and has changed
+    nothing.
+
+    Args:
+        url: Where it listens, such as ``http://127.0.0.1:5000``.
+        token: Of a session, or a key; none while authorization is off.
+        timeout: Seconds that one request may take beyond what it asks the server to wait.
+        retries: How often a request is sent again, with growing pauses; a ``Retry-After`` of the
+            server is kept to.
+    """
+
+    def __init__(
+        self, url: str, *, token: str | None = None, timeout: float = 30.0, retries: int = 4
+    ) -> None:
+        self._transport = Transport(url, token=token, timeout=timeout, retries=retries)
+        self.scenarios = Scenarios(self._transport)
+        self.sequences = Sequences(self._transport)
+        self.tasks = Tasks(self._transport)
+        self.data_nodes = DataNodes(self._transport)
+        self.cycles = Cycles(self._transport)
+        self.submissions = Submissions(self._transport)
+        self.jobs = Jobs(self._transport)
+        self.users = Users(self._transport)
+        self.keys = Keys(self._transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Client of {self._transport.url}>"
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def sign_in(self, username: str, password: str) -> schemas.SignedIn:
+        """Open a session; the client shows its token from here on."""
+        body = schemas.Login(username=username, password=password)
+        call = Call(method="POST", path=path_of("auth", "login"), body=body)
+        signed_in = self._transport.ask(call, schemas.SignedIn)
+        self._transport.token = signed_in.token
+        return signed_in
+
+    def sign_out(self) -> None:
+        """End the session, and forget its token."""
+        self._transport.ask(Call(method="POST", path=path_of("auth", "logout")), schemas.Message)
+        self._transport.token = None
+
+    def me(self) -> schemas.Me:
+        """Return who asks, as the server sees it."""
+        return self._transport.ask(Call(method="GET", path=path_of("auth", "me")), schemas.Me)
+
+    def change_password(self, old: str, new: str) -> None:
+        """Change one's own password; all sessions end, this one too."""
+        body = schemas.ChangePassword(old_password=old, new_password=new)
+        call = Call(method="POST", path=path_of("auth", "password"), body=body)
+        self._transport.ask(call, schemas.Message)
+
+    def events(
+        self,
+        *,
+        entity_type: Kind | str | Sequence[Kind | str] = (),
+        entity_id: str | Sequence[str] = (),
+        change: Change | str | None = None,
+        submission_id: str | None = None,
+        after: str | None = None,
+        patience: float = 60.0,
+    ) -> EventStream:
+        """Follow what changes from now on; nothing is missed when the connection is lost.
+
+        Args:
+            entity_type: Only of this kind, or of these.
+            entity_id: Only of this entity, or of these.
+            submission_id: Only of this submission and its jobs.
+            after: Go on after the event with this id.
+            patience: Seconds during which a lost connection is tried again.
+        """
+        filters = {
+            "entity_type": [entity_type] if isinstance(entity_type, str) else list(entity_type),
+            "entity_id": [entity_id] if isinstance(entity_id, str) else list(entity_id),
+            "change": change,
+            "submission_id": submission_id,
+        }
+        return EventStream(self._transport, filters, after=after, patience=patience)
+
+    def audit(  # noqa: PLR0913 - query parameters
+        self,
+        *,
+        actor: str | None = None,
+        key_id: str | None = None,
+        entity_id: str | None = None,
+        operation: str | None = None,
+        is_allowed: bool | None = None,
+        created_after: Moment | None = None,
+        created_before: Moment | None = None,
+        sort: str | None = None,
+    ) -> Listing[schemas.AuditEntry]:
+        """List who did what, and what was refused; the newest first."""
+        filters = {
+            "actor": actor,
+            "key_id": key_id,
+            "entity_id": entity_id,
+            "operation": operation,
+            "is_allowed": is_allowed,
+            "created_after": created_after,
+            "created_before": created_before,
+            "sort": sort,
+        }
+        results = schemas.Results[schemas.AuditEntry]
+        return Listing(self._transport, path_of("audit"), results, filters)
+
+    def check_health(self) -> str:
+        """Return ``alive``; a server that is not does not answer."""
+        return self._transport.ask(Call(method="GET", path="/healthz"), schemas.Message).message
+
+    def check_readiness(self) -> str:
+        """Return ``ready``.
+
+        Raises:
+            UnavailableError: The server cannot work now; says why.
+        """
+        call = Call(method="GET", path="/readyz", waits=False)
+        return self._transport.ask(call, schemas.Message).message
+
+    def metrics(self) -> str:
+        """Return the figures of the server, in the text format of Prometheus."""
+        call = Call(method="GET", path="/metrics", headers={"Accept": "*/*"})
+        return self._transport.send(call).text

@@ -1,0 +1,62 @@
+"""Cycles: the periods that scenarios belong to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import UNSET
+
+from scenarist import schemas
+from scenarist.client.entities import Entities, Listing, Moment
+from scenarist.client.scenarios import deletion
+from scenarist.client.transport import Call, Transport, path_of
+from scenarist.domain.vocabulary import Frequency
+
+
+class Cycles(Entities[schemas.Cycle]):
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(
+            transport,
+            "cycles",
+            schemas.Results[schemas.Cycle],
+            lambda body: transport.read(body, schemas.OneCycle).cycle,
+        )
+
+    def create(
+        self,
+        frequency: Frequency | str,
+        *,
+        name: str | None = None,
+        properties: Mapping[str, Any] | None = None,
+        creation_date: Moment | None = None,
+    ) -> schemas.Cycle:
+        """Make the cycle of a period, or return the one that there is.
+
+        Args:
+            creation_date: A moment or a date within the period; now, when left out.
+        """
+        moment = (
+            creation_date if isinstance(creation_date, str | None) else creation_date.isoformat()
+        )
+        body = schemas.CreateCycle(
+            frequency=frequency,
+            name=name,
+            properties=dict(properties or {}),
+            creation_date=UNSET if moment is None else moment,
+        )
+        call = Call(method="POST", path=path_of(self._name), body=body, repeats=True)
+        return self._transport.ask(call, schemas.CycleCreated).cycle
+
+    def delete(
+        self, id: str, *, dry_run: bool = False, if_match: str | None = None
+    ) -> schemas.Deletion:
+        """Delete a cycle with all its scenarios.
+
+        Args:
+            dry_run: Change nothing; say what would be deleted.
+        """
+        return deletion(self._transport, path_of(self._name, id), dry_run, if_match)
+
+    def list(
+        self, *, frequency: Frequency | str | None = None, sort: str | None = None
+    ) -> Listing[schemas.Cycle]:
+        return self._list(frequency=frequency, sort=sort)

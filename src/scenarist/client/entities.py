@@ -1,0 +1,112 @@
+"""What the entities of the server have in common: got, listed page by page, deleted."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+
+from scenarist import schemas
+from scenarist.client.transport import Call, Transport, path_of
+
+EntityT = TypeVar("EntityT")
+EntityT_co = TypeVar("EntityT_co", covariant=True)
+
+Moment = datetime | date | str
+"""A moment, or a date: then the start of the day in UTC."""
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged(Generic[EntityT_co]):
+    """An entity, and the tag of what it is now: as ``if_match`` it guards a change."""
+
+    value: EntityT_co
+    tag: str
+
+
+class Listing(Generic[EntityT]):
+    """A list of the server, fetched page by page as it is gone through; each pass asks anew."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        path: str,
+        results: type[schemas.Results[EntityT]],
+        filters: Mapping[str, Any],
+    ) -> None:
+        self._transport = transport
+        self._path = path
+        self._results = results
+        self._filters = {name: _in_query(value) for name, value in filters.items()}
+
+    def __iter__(self) -> Iterator[EntityT]:
+        cursor: str | None = None
+        while True:
+            page = self._page(limit=_PAGE, cursor=cursor)
+            yield from page.results
+            if not isinstance(page.next, str):
+                return
+            cursor = page.next
+
+    def first(self) -> EntityT | None:
+        """Return the first one; None of an empty list."""
+        return next(iter(self._page(limit=1).results), None)
+
+    def count(self) -> int:
+        """Return how many there are, without fetching them."""
+        total = self._page(limit=1, count="true").total
+        return total if isinstance(total, int) else 0
+
+    def _page(self, **paging: Any) -> schemas.Results[EntityT]:
+        call = Call(method="GET", path=self._path, query={**self._filters, **paging})
+        return self._transport.ask(call, self._results)
+
+
+class Entities(Generic[EntityT]):
+    """One kind of entity.
+
+    Args:
+        name: How its paths begin.
+        read_one: Takes the entity out of the answer to a GET of one.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        name: str,
+        results: type[schemas.Results[EntityT]],
+        read_one: Callable[[bytes], EntityT],
+    ) -> None:
+        self._transport = transport
+        self._name = name
+        self._results = results
+        self._read_one = read_one
+
+    def get(self, id: str) -> EntityT:
+        return self.get_tagged(id).value
+
+    def get_tagged(self, id: str) -> Tagged[EntityT]:
+        """Return an entity together with its tag."""
+        return self._got(Call(method="GET", path=path_of(self._name, id)))
+
+    def _got(self, call: Call) -> Tagged[EntityT]:
+        response = self._transport.send(call)
+        return Tagged(self._read_one(response.content), response.headers.get("etag", ""))
+
+    def _list(self, **filters: Any) -> Listing[EntityT]:
+        return Listing(self._transport, path_of(self._name), self._results, filters)
+
+    def _delete(self, id: str, if_match: str | None) -> None:
+        call = Call(method="DELETE", path=path_of(self._name, id), headers=guard(if_match))
+        self._transport.ask(call, schemas.Message)
+
+
+def guard(if_match: str | None) -> dict[str, str]:
+    return {} if if_match is None else {"If-Match": if_match}
+
+
+def _in_query(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date) else value

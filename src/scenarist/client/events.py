@@ -1,0 +1,129 @@
+"""What changes, as it happens: a stream that goes on after a lost connection."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from scenarist import schemas
+from scenarist.client.errors import TransportError, UnavailableError
+from scenarist.client.transport import Call, Transport, path_of
+
+QUIET_SECONDS = 45.0
+"""How long nothing may come until the connection counts as lost; the server says something every
+fifteen seconds."""
+
+_SHORTEST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class EventStream:
+    """Iterates over what changes, without end; not to be shared by threads.
+
+    It is open when it has been made: what happens from then on is told. A `Gap` comes where the
+    server does not keep any more what should have come next.
+
+    Args:
+        after: The id of an event, to go on after it.
+        patience: Seconds during which a lost connection is tried again.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        filters: dict[str, Any],
+        *,
+        after: str | None,
+        patience: float,
+    ) -> None:
+        self._transport = transport
+        self._filters = filters
+        self._patience = patience
+        self._connection = ExitStack()
+        self._is_closed = False
+        self._pause = _SHORTEST_PAUSE_SECONDS
+        self.last_event_id = after
+        """Where to go on; with ``after`` in another stream as well."""
+        self._frames = self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._connection.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> schemas.Event | schemas.Gap:
+        """Wait for the next one.
+
+        Raises:
+            ProblemError: The server tells nothing any more: the session has ended, perhaps.
+            TransportError: The connection was lost, and there was none for too long.
+        """
+        while not self._is_closed:
+            try:
+                frame = next(self._frames, None)
+            except TransportError as error:
+                self._come_again(error)
+                continue
+            if frame is not None:
+                self._pause = _SHORTEST_PAUSE_SECONDS
+                return self._read(frame)
+            self._come_again(TransportError(f"{self._transport.url} has ended the stream"))
+        raise StopIteration
+
+    def _come_again(self, failure: TransportError | UnavailableError) -> None:
+        until = time.monotonic() + self._patience
+        while time.monotonic() < until:
+            time.sleep(self._pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE_SECONDS)
+            try:
+                self._frames = self._open()
+            except (TransportError, UnavailableError) as error:
+                failure = error
+            else:
+                return
+        raise failure
+
+    def _open(self) -> Iterator[dict[str, bytes]]:
+        self._connection.close()
+        headers = {"Accept": "text/event-stream"}
+        if self.last_event_id is not None:
+            headers["Last-Event-ID"] = self.last_event_id
+        call = Call(method="GET", path=path_of("events"), query=self._filters, headers=headers)
+        lines = self._connection.enter_context(
+            self._transport.lines(call, quiet_seconds=QUIET_SECONDS)
+        )
+        return self._frames_of(lines)
+
+    def _frames_of(self, lines: Iterator[bytes]) -> Iterator[dict[str, bytes]]:
+        """Put the fields of each event together (WHATWG HTML, section 9.2.6)."""
+        fields: dict[str, bytes] = {}
+        for line in lines:
+            name, _, value = line.partition(b":")
+            if line:
+                fields[name.decode("latin-1")] = value.removeprefix(b" ")
+                continue
+            if "id" in fields:
+                self.last_event_id = fields["id"].decode("latin-1")
+            if "data" in fields:
+                yield fields
+            fields = {}
+
+    def _read(self, frame: dict[str, bytes]) -> schemas.Event | schemas.Gap:
+        if frame.get("event") == b"gap":
+            return self._transport.read(frame["data"], schemas.Gap)
+        return self._transport.read(frame["data"], schemas.Event)

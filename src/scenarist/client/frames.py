@@ -1,0 +1,63 @@
+"""Values of data nodes on their way: as JSON, from and to data frames of pandas."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from scenarist.client.errors import ClientError, MissingExtraError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def as_json(value: object) -> bytes:
+    """Return a value as JSON: a data frame as a list of records, numbers of numpy as plain ones.
+
+    Raises:
+        ClientError: There is something in it that JSON cannot say.
+    """
+    # Whoever has a data frame has imported pandas.
+    pandas = sys.modules.get("pandas")
+    try:
+        if pandas is not None and isinstance(value, pandas.DataFrame):
+            value = value.to_dict("records")
+        elif pandas is not None and isinstance(value, pandas.Series):
+            value = value.to_list()
+        return msgspec.json.encode(value, enc_hook=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ClientError(f"the value cannot be written as JSON: {error}") from error
+
+
+def as_frame(value: object, columns: Sequence[str] | None) -> "pd.DataFrame":
+    """Return a list of records as a data frame.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+        ClientError: The value is no list of records.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError(
+            "data frames need pandas; install the extra: pip install 'scenarist[tabular]'"
+        ) from error
+    if not isinstance(value, list) or not all(isinstance(record, dict) for record in value):
+        raise ClientError(
+            f"the value is {type(value).__name__}, not a list of records; read() returns it as "
+            "it is"
+        )
+    return pd.DataFrame(value, columns=None if columns is None else list(columns))
+
+
+def _plain(value: Any) -> Any:
+    """Turn what pandas and numpy have in cells into what JSON has."""
+    kind = type(value).__name__
+    if kind in {"NaTType", "NAType"}:
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"JSON has no {kind}")

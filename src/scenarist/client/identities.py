@@ -1,0 +1,80 @@
+"""Users, keys of machines, and the audit: for administrators."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import UNSET
+
+from scenarist import schemas
+from scenarist.client.entities import Entities, Listing, guard
+from scenarist.client.transport import Call, Transport, path_of
+
+
+class Users(Entities[schemas.User]):
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(
+            transport,
+            "users",
+            schemas.Results[schemas.User],
+            lambda body: transport.read(body, schemas.OneUser).user,
+        )
+
+    def create(self, username: str, password: str, roles: Sequence[str]) -> schemas.User:
+        body = schemas.CreateUser(username=username, password=password, roles=list(roles))
+        call = Call(method="POST", path=path_of(self._name), body=body)
+        return self._transport.ask(call, schemas.UserCreated).user
+
+    def change(
+        self,
+        username: str,
+        *,
+        roles: Sequence[str] | None = None,
+        password: str | None = None,
+        if_match: str | None = None,
+    ) -> schemas.User:
+        """Change what is given; a new password ends all sessions of the user."""
+        body = schemas.ChangeUser(
+            roles=UNSET if roles is None else list(roles),
+            password=UNSET if password is None else password,
+        )
+        path = path_of(self._name, username)
+        call = Call(method="PATCH", path=path, body=body, headers=guard(if_match))
+        return self._transport.ask(call, schemas.OneUser).user
+
+    def delete(self, username: str, *, if_match: str | None = None) -> None:
+        """Delete a user, with the sessions and the keys that the user has made."""
+        self._delete(username, if_match)
+
+    def list(self, *, sort: str | None = None) -> Listing[schemas.User]:
+        return self._list(sort=sort)
+
+
+class Keys(Entities[schemas.Key]):
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(
+            transport,
+            "keys",
+            schemas.Results[schemas.Key],
+            lambda body: transport.read(body, schemas.OneKey).key,
+        )
+
+    def create(
+        self, name: str, roles: Sequence[str], *, expires_at: datetime | None = None
+    ) -> schemas.KeyCreated:
+        """Make a key; only this answer has its token.
+
+        Args:
+            expires_at: With a time zone; in 90 days, when left out.
+        """
+        body = schemas.CreateKey(
+            name=name, roles=list(roles), expires_at=UNSET if expires_at is None else expires_at
+        )
+        call = Call(method="POST", path=path_of(self._name), body=body)
+        return self._transport.ask(call, schemas.KeyCreated)
+
+    def delete(self, id: str, *, if_match: str | None = None) -> None:
+        """Revoke a key: the next request with it is refused."""
+        self._delete(id, if_match)
+
+    def list(self, *, sort: str | None = None) -> Listing[schemas.Key]:
+        return self._list(sort=sort)

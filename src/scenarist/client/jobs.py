@@ -1,0 +1,84 @@
+"""Jobs: how each goes, what it wrote, cancelling."""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from scenarist import schemas
+from scenarist.client.entities import Entities, Listing, Moment
+from scenarist.client.submissions import PREFERS_BODY, holding, waited
+from scenarist.client.transport import Call, Transport, checked_header, path_of
+from scenarist.domain.vocabulary import JobStatus
+
+
+class Jobs(Entities[schemas.Job]):
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(
+            transport,
+            "jobs",
+            schemas.Results[schemas.Job],
+            lambda body: transport.read(body, schemas.OneJob).job,
+        )
+
+    def log(self, id: str) -> Sequence[schemas.AttemptLog]:
+        """Return what a job wrote, attempt by attempt."""
+        call = Call(method="GET", path=path_of(self._name, id, "log"))
+        return self._transport.ask(call, schemas.JobLog).attempts
+
+    def create(self, task_id: str, *, idempotency_key: str | None = None) -> schemas.Job:
+        """Submit one task and return its job.
+
+        Args:
+            task_id: Of a task, or of a task config: then it is the task that no scenario owns.
+        """
+        key = checked_header(idempotency_key or f"client-{uuid4()}", "an idempotency key")
+        call = Call(
+            method="POST",
+            path=path_of(self._name),
+            query={"task_id": task_id},
+            headers={"Idempotency-Key": key},
+        )
+        return self._transport.ask(call, schemas.JobAnswer).job
+
+    def wait(self, id: str, *, timeout: float | None = None) -> schemas.Job:
+        """Return a job when it has ended, as `Submissions.wait` does with a submission."""
+        return waited(
+            lambda seconds: self._got(holding(path_of(self._name, id), seconds)).value, timeout
+        )
+
+    def cancel(self, id: str) -> schemas.Job:
+        """Cancel a job; those that need its output are abandoned.
+
+        Returns:
+            The job: CANCELED, or still RUNNING while its process has to stop.
+
+        Raises:
+            ConflictError: It has ended otherwise.
+        """
+        call = Call(method="POST", path=path_of(self._name, "cancel", id), headers=PREFERS_BODY)
+        return self._transport.ask(call, schemas.JobAnswer).job
+
+    def delete(self, id: str, *, if_match: str | None = None) -> None:
+        """Delete a job with its log; the values that it wrote stay."""
+        self._delete(id, if_match)
+
+    def list(  # noqa: PLR0913 - query parameters
+        self,
+        *,
+        submission_id: str | None = None,
+        task_id: str | None = None,
+        entity_id: str | None = None,
+        status: JobStatus | str | None = None,
+        created_after: Moment | None = None,
+        created_before: Moment | None = None,
+        sort: str | None = None,
+    ) -> Listing[schemas.Job]:
+        """List jobs, the oldest first unless ``sort`` is ``-creation_date``."""
+        return self._list(
+            submission_id=submission_id,
+            task_id=task_id,
+            entity_id=entity_id,
+            status=status,
+            created_after=created_after,
+            created_before=created_before,
+            sort=sort,
+        )

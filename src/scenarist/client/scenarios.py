@@ -1,0 +1,145 @@
+"""Scenarios: made from configs, changed, compared, submitted, deleted."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from scenarist import schemas
+from scenarist.client.entities import Listing, Moment, guard
+from scenarist.client.submissions import Submittable, submissions_of
+from scenarist.client.subscribers import Subscribers
+from scenarist.client.transport import Call, Transport, path_of
+from scenarist.domain.vocabulary import SubmissionStatus
+
+
+class Scenarios(Submittable[schemas.Scenario]):
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(
+            transport,
+            "scenarios",
+            schemas.Results[schemas.Scenario],
+            lambda body: transport.read(body, schemas.OneScenario).scenario,
+        )
+
+    def create(
+        self,
+        config_id: str,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        properties: Mapping[str, Any] | None = None,
+        creation_date: datetime | None = None,
+    ) -> schemas.Scenario:
+        """Make a scenario with its cycle, data nodes, tasks and sequences.
+
+        It is not sent again when the connection breaks: look whether it was made.
+
+        Args:
+            creation_date: With a time zone; decides the cycle. Now, when left out.
+        """
+        body = schemas.CreateScenario(
+            config_id=config_id,
+            name=name,
+            tags=list(tags),
+            properties=dict(properties or {}),
+            creation_date=creation_date,
+        )
+        call = Call(method="POST", path=path_of(self._name), body=body)
+        return self._transport.ask(call, schemas.ScenarioCreated).scenario
+
+    def change(
+        self,
+        id: str,
+        *,
+        name: str | UnsetType | None = UNSET,
+        tags: Sequence[str] | UnsetType = UNSET,
+        properties: Mapping[str, Any] | UnsetType = UNSET,
+        if_match: str | None = None,
+    ) -> schemas.Scenario:
+        """Change what is given; properties are merged, and None removes one."""
+        body = schemas.ChangeScenario(
+            name=name,
+            tags=UNSET if isinstance(tags, UnsetType) else list(tags),
+            properties=UNSET if isinstance(properties, UnsetType) else dict(properties),
+        )
+        path = path_of(self._name, id)
+        call = Call(method="PATCH", path=path, body=body, headers=guard(if_match))
+        return self._transport.ask(call, schemas.OneScenario).scenario
+
+    def delete(
+        self, id: str, *, dry_run: bool = False, if_match: str | None = None
+    ) -> schemas.Deletion:
+        """Delete a scenario with all that it owns.
+
+        Args:
+            dry_run: Change nothing; say what would be deleted.
+        """
+        return deletion(self._transport, path_of(self._name, id), dry_run, if_match)
+
+    def promote(self, id: str) -> schemas.Scenario:
+        """Make it the primary scenario of its cycle."""
+        call = Call(method="POST", path=path_of(self._name, "promote", id), repeats=True)
+        return self._transport.ask(call, schemas.ScenarioAnswer).scenario
+
+    def compare(
+        self, ids: Sequence[str], *, data_node_config_ids: Sequence[str] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Run the comparators of a config over several scenarios of it.
+
+        Returns:
+            What they found, by data node config and by comparator.
+        """
+        chosen = UNSET if data_node_config_ids is None else list(data_node_config_ids)
+        body = schemas.CompareScenarios(scenario_ids=list(ids), data_node_config_ids=chosen)
+        call = Call(
+            method="POST",
+            path=path_of(self._name, "compare"),
+            body=body,
+            hold_seconds=60,
+            repeats=True,
+        )
+        return self._transport.ask(call, schemas.Comparison).comparisons
+
+    def submissions(
+        self, id: str, *, status: SubmissionStatus | str | None = None
+    ) -> Listing[schemas.Submission]:
+        """List the submissions of the scenario as a whole."""
+        return submissions_of(self._transport, path_of(self._name, id, "submissions"), status)
+
+    def subscribers(self, id: str) -> Subscribers:
+        return Subscribers(self._transport, (self._name, id))
+
+    def list(  # noqa: PLR0913 - query parameters
+        self,
+        *,
+        config_id: str | None = None,
+        cycle_id: str | None = None,
+        tag: str | None = None,
+        primary: bool | None = None,
+        name: str | None = None,
+        created_after: Moment | None = None,
+        created_before: Moment | None = None,
+        sort: str | None = None,
+    ) -> Listing[schemas.Scenario]:
+        """List scenarios in the order of their creation dates, or of ``sort``."""
+        return self._list(
+            config_id=config_id,
+            cycle_id=cycle_id,
+            tag=tag,
+            primary=primary,
+            name=name,
+            created_after=created_after,
+            created_before=created_before,
+            sort=sort,
+        )
+
+
+def deletion(
+    transport: Transport, path: str, dry_run: bool, if_match: str | None
+) -> schemas.Deletion:
+    """Delete an entity that takes others with it."""
+    query = {"dry_run": "true"} if dry_run else {}
+    call = Call(method="DELETE", path=path, query=query, headers=guard(if_match))
+    return transport.ask(call, schemas.Deletion)

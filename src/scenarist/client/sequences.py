@@ -1,0 +1,94 @@
+"""Sequences: tasks of a scenario that are submitted together."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from scenarist import schemas
+from scenarist.client.entities import Listing, Moment, guard
+from scenarist.client.submissions import Submittable, submissions_of
+from scenarist.client.subscribers import Subscribers
+from scenarist.client.transport import Call, Transport, path_of
+from scenarist.domain.vocabulary import SubmissionStatus
+
+
+class Sequences(Submittable[schemas.Sequence]):
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(
+            transport,
+            "sequences",
+            schemas.Results[schemas.Sequence],
+            lambda body: transport.read(body, schemas.OneSequence).sequence,
+        )
+
+    def create(
+        self,
+        scenario_id: str,
+        name: str,
+        tasks: Sequence[str],
+        *,
+        properties: Mapping[str, Any] | None = None,
+    ) -> schemas.Sequence:
+        """Group tasks of a scenario, given by their identifiers, under a name."""
+        body = schemas.CreateSequence(
+            scenario_id=scenario_id,
+            sequence_name=name,
+            tasks=list(tasks),
+            properties=dict(properties or {}),
+        )
+        call = Call(method="POST", path=path_of(self._name), body=body)
+        return self._transport.ask(call, schemas.SequenceCreated).sequence
+
+    def change(
+        self,
+        id: str,
+        *,
+        name: str | UnsetType = UNSET,
+        tasks: Sequence[str] | UnsetType = UNSET,
+        properties: Mapping[str, Any] | UnsetType = UNSET,
+        if_match: str | None = None,
+    ) -> schemas.Sequence:
+        """Change what is given; properties are merged, and None removes one.
+
+        A new name makes a new identifier, which the sequence that is returned has.
+        """
+        body = schemas.ChangeSequence(
+            name=name,
+            tasks=UNSET if isinstance(tasks, UnsetType) else list(tasks),
+            properties=UNSET if isinstance(properties, UnsetType) else dict(properties),
+        )
+        path = path_of(self._name, id)
+        call = Call(method="PATCH", path=path, body=body, headers=guard(if_match))
+        return self._transport.ask(call, schemas.OneSequence).sequence
+
+    def delete(self, id: str, *, if_match: str | None = None) -> None:
+        """Delete a sequence; its jobs and their results stay."""
+        self._delete(id, if_match)
+
+    def submissions(
+        self, id: str, *, status: SubmissionStatus | str | None = None
+    ) -> Listing[schemas.Submission]:
+        """List the submissions of the sequence itself, not of its scenario."""
+        return submissions_of(self._transport, path_of(self._name, id, "submissions"), status)
+
+    def subscribers(self, id: str) -> Subscribers:
+        return Subscribers(self._transport, (self._name, id))
+
+    def list(
+        self,
+        *,
+        scenario_id: str | None = None,
+        name: str | None = None,
+        created_after: Moment | None = None,
+        created_before: Moment | None = None,
+        sort: str | None = None,
+    ) -> Listing[schemas.Sequence]:
+        """List sequences in the order of their creation, or of ``sort``."""
+        return self._list(
+            scenario_id=scenario_id,
+            name=name,
+            created_after=created_after,
+            created_before=created_before,
+            sort=sort,
+        )

@@ -1,0 +1,47 @@
+"""Tasks: what scenarios are made of, and those that stand alone."""
+
+from scenarist import schemas
+from scenarist.client.entities import Listing, Moment
+from scenarist.client.submissions import Submittable
+from scenarist.client.transport import Call, Transport, path_of
+
+
+class Tasks(Submittable[schemas.Task]):
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(
+            transport,
+            "tasks",
+            schemas.Results[schemas.Task],
+            lambda body: transport.read(body, schemas.OneTask).task,
+        )
+
+    def create(self, config_id: str) -> schemas.Task:
+        """Make the task of a config that no scenario owns, or return the one that there is."""
+        call = Call(
+            method="POST", path=path_of(self._name), query={"config_id": config_id}, repeats=True
+        )
+        return self._transport.ask(call, schemas.TaskCreated).task
+
+    def delete(self, id: str, *, if_match: str | None = None) -> None:
+        """Delete a task that stands alone; its jobs go with it, its data nodes stay."""
+        self._delete(id, if_match)
+
+    def list(
+        self,
+        *,
+        scenario_id: str | None = None,
+        sequence_id: str | None = None,
+        config_id: str | None = None,
+        created_after: Moment | None = None,
+        created_before: Moment | None = None,
+        sort: str | None = None,
+    ) -> Listing[schemas.Task]:
+        """List tasks in the order of their creation, or of ``sort``."""
+        return self._list(
+            scenario_id=scenario_id,
+            sequence_id=sequence_id,
+            config_id=config_id,
+            created_after=created_after,
+            created_before=created_before,
+            sort=sort,
+        )

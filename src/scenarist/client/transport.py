@@ -1,0 +1,321 @@
+"""Requests to one server: sent again where that is safe, and their answers read."""
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from scenarist import schemas
+from scenarist.client.errors import ClientError, ProblemError, TransportError, error_of
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+API = "/api/v1"
+
+_SAFE = frozenset({"GET", "HEAD"})
+_IDEMPOTENT = frozenset({"PUT", "DELETE"})
+_LONGEST_PAUSE_SECONDS = 30.0
+_KEPT_OPEN_SECONDS = 3.0
+"""How long an idle connection is kept: shorter than a server does, which would close it just when
+a request is on its way."""
+
+_GONE = b'{"message": "It is gone; the answer that said so was lost.", "deleted": {}}'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One request.
+
+    Args:
+        body: What goes as JSON.
+        content: What goes as it is, in place of a body.
+        hold_seconds: How long the server is asked to hold its answer.
+        repeats: Whether it does no harm to send it twice; what HTTP says of the method, when it is
+            not said.
+        waits: Whether it is sent again when the server says that it cannot work now.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: object = msgspec.UNSET
+    content: bytes | Iterable[bytes] | None = None
+    hold_seconds: float = 0.0
+    repeats: bool | None = None
+    waits: bool = True
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be sent again when nobody knows what came of it.
+
+        With ``If-Match`` a repeat would be refused because of the first.
+        """
+        if self.repeats is not None:
+            return self.repeats
+        if self.method in _SAFE or "Idempotency-Key" in self.headers:
+            return True
+        return self.method in _IDEMPOTENT and "If-Match" not in self.headers
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the body is still there after it was sent, unlike that of a file."""
+        return self.content is None or isinstance(self.content, bytes)
+
+
+class Transport:
+    """A pool of connections to one server; threads may share it.
+
+    Args:
+        token: Goes with each request.
+        timeout: Seconds that one answer may take beyond what the server is asked to hold it.
+        retries: How often a request is sent again, at most.
+
+    Raises:
+        ClientError: The address or the token cannot be one.
+    """
+
+    def __init__(self, url: str, *, token: str | None, timeout: float, retries: int) -> None:
+        import httpx  # imported when a client is made: importing the package stays cheap
+
+        self.url = checked_address(url)
+        self.token = token
+        self._timeout = timeout
+        self._retries = retries
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers={"Accept": "application/json"},
+            limits=httpx.Limits(
+                max_connections=100,
+                max_keepalive_connections=20,
+                keepalive_expiry=_KEPT_OPEN_SECONDS,
+            ),
+        )
+
+    @property
+    def token(self) -> str | None:
+        return self._token
+
+    @token.setter
+    def token(self, token: str | None) -> None:
+        self._token = None if token is None else checked_header(token, "the token")
+
+    def close(self) -> None:
+        self._http.close()
+
+    def ask(self, call: Call, answer: type[T]) -> T:
+        """Send a request and read its answer.
+
+        Raises:
+            ProblemError: The server refused.
+            TransportError: No answer came, or none that can be read.
+        """
+        return self.read(self.send(call).content, answer)
+
+    def read(self, content: bytes, answer: type[T]) -> T:
+        try:
+            return msgspec.json.decode(content, type=answer)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise TransportError(
+                f"{self.url} gave an answer that cannot be read ({error}); is it a Scenarist "
+                "server of this version?"
+            ) from error
+
+    def send(self, call: Call) -> "httpx.Response":
+        """Send a request, again where it is safe, and return its answer with the body read."""
+        with self.stream(call) as response:
+            self._read_whole(response)
+            return response
+
+    def _read_whole(self, response: "httpx.Response") -> None:
+        import httpx
+
+        try:
+            response.read()
+        except httpx.TransportError as error:
+            raise self._lost(error) from error
+
+    @contextmanager
+    def stream(
+        self, call: Call, *, quiet_seconds: float | None = None
+    ) -> Iterator["httpx.Response"]:
+        """Send a request, again where it is safe; its body is read within the block.
+
+        Args:
+            quiet_seconds: How long nothing may come of the body.
+        """
+        response = self._answer(call, quiet_seconds)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    @contextmanager
+    def pieces(self, call: Call, size: int) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
+        """Return the headers of an answer, and its body in pieces of at most so many bytes."""
+        with self.stream(call) as response:
+            yield response.headers, self._unless_lost(response.iter_bytes(size))
+
+    @contextmanager
+    def lines(self, call: Call, *, quiet_seconds: float) -> Iterator[Iterator[bytes]]:
+        """Return the lines of an answer that has no end, each as soon as it has come."""
+        with self.stream(call, quiet_seconds=quiet_seconds) as response:
+            yield _lines_of(self._unless_lost(response.iter_bytes()))
+
+    def _unless_lost(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        import httpx
+
+        try:
+            yield from pieces
+        except httpx.TransportError as error:
+            raise self._lost(error) from error
+
+    def _answer(self, call: Call, quiet_seconds: float | None) -> "httpx.Response":
+        import httpx
+
+        attempt = 0
+        was_lost = False
+        while True:
+            failure: ClientError
+            try:
+                response = self._http.send(self._request(call, quiet_seconds), stream=True)
+                if response.is_success:
+                    return response
+                response.read()
+            except httpx.TransportError as error:
+                failure = self._lost(error)
+                failure.__cause__ = error
+                never_sent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+                was_lost = was_lost or not never_sent
+                may_repeat = never_sent or _is_worth_repeating(call, error)
+            else:
+                if was_lost and call.method == "DELETE" and response.status_code == 404:
+                    return httpx.Response(200, content=_GONE)
+                failure = self._refusal(response)
+                may_repeat = _is_passing(failure, call)
+            pause = _pause(attempt, failure)
+            if not (may_repeat and call.is_whole) or attempt >= self._retries or pause is None:
+                raise failure
+            time.sleep(pause)
+            attempt += 1
+
+    def _request(self, call: Call, quiet_seconds: float | None) -> "httpx.Request":
+        import httpx
+
+        headers = dict(call.headers)
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        content = call.content
+        if call.body is not msgspec.UNSET:
+            content = msgspec.json.encode(call.body)
+            headers["Content-Type"] = "application/json"
+        reading = quiet_seconds or self._timeout + call.hold_seconds
+        return self._http.build_request(
+            call.method,
+            call.path,
+            params={name: value for name, value in call.query.items() if value is not None},
+            headers=headers,
+            content=content,
+            timeout=httpx.Timeout(self._timeout, read=reading),
+        )
+
+    def _refusal(self, response: "httpx.Response") -> ClientError:
+        try:
+            problem = msgspec.json.decode(response.content, type=schemas.Problem)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return TransportError(
+                f"{self.url} answered {response.status_code} {response.reason_phrase} with what is "
+                "no answer of a Scenarist server; is the address right?"
+            )
+        return error_of(problem, _seconds(response.headers.get("retry-after")))
+
+    def _lost(self, error: Exception) -> TransportError:
+        import httpx
+
+        if isinstance(error, httpx.ReadTimeout):
+            return TransportError(f"{self.url} has not answered in time")
+        said = str(error) or type(error).__name__
+        if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+            return TransportError(f"{self.url} cannot be reached: {said}")
+        return TransportError(f"the connection to {self.url} was lost: {said}")
+
+
+def path_of(*parts: str) -> str:
+    """Return the path of an entity, whatever characters its identifier has."""
+    return "/".join([API, *(quote(part, safe="") for part in parts)])
+
+
+def checked_address(url: str) -> str:
+    """Return the address of a server without the slash at its end.
+
+    Raises:
+        ClientError: It is none.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable():
+        raise ClientError(f"{url!r} is no address of a server, such as http://127.0.0.1:5000")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ClientError(
+            "the address of a server has no user, no password and no query; a credential goes "
+            "into the token"
+        )
+    return url.rstrip("/")
+
+
+def checked_header(text: str, name: str) -> str:
+    """Return a text that can go into a header.
+
+    Raises:
+        ClientError: It cannot. The text is not repeated, which may be a secret.
+    """
+    if not text.isascii() or not text.isprintable() or text != text.strip() or not text:
+        raise ClientError(f"{name} has plain printable characters only, and is not empty")
+    return text
+
+
+def _lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Take lines apart where a line ends, and not where Unicode has other separators."""
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r")
+
+
+def _is_worth_repeating(call: Call, error: Exception) -> bool:
+    import httpx
+
+    # An answer that takes too long would take as long again.
+    gives_up = (httpx.ReadTimeout, httpx.LocalProtocolError, httpx.UnsupportedProtocol)
+    return call.is_repeatable and not isinstance(error, gives_up)
+
+
+def _is_passing(failure: ClientError, call: Call) -> bool:
+    """Whether a refusal may be over soon: with 503 nothing was changed, unless it is in doubt."""
+    if not isinstance(failure, ProblemError):
+        return call.is_repeatable
+    is_passing = failure.status == 503 and call.waits
+    return is_passing and (call.is_repeatable or failure.code != "in_doubt")
+
+
+def _pause(attempt: int, failure: ClientError) -> float | None:
+    """Return how long to wait before the next try; None when that would be too long."""
+    asked = failure.retry_seconds if isinstance(failure, ProblemError) else None
+    if asked is not None and asked > _LONGEST_PAUSE_SECONDS:
+        return None
+    # Longer each time, and not the same for all clients that were cut off together.
+    longest: float = min(5.0, 0.2 * 2**attempt)
+    growing = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+    return max(asked or 0.0, growing)
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header is not None and header.isdecimal() else None
