@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import (
     measure_authorization,
     measure_engines,
+    measure_growth,
     measure_jobs,
     measure_lists,
     measure_processes,
@@ -86,6 +87,16 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         "S6": on_both(
             lambda folder, records: jobs.measure_chain(
                 folder, records, rounds=rounds, count=size(10, 3)
+            )
+        ),
+        "S7": on_both(
+            lambda folder, records: measure_growth.measure_growth(
+                folder,
+                records,
+                rounds=rounds,
+                ended=size(1_000_000, 10_000),
+                submits=size(4_000, 400),
+                drained=size(20_000, 2_000),
             )
         ),
         "S8": lambda folder: processes.measure_idle(folder, seconds=size(10, 2)),

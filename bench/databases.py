@@ -34,6 +34,10 @@ class Records(Protocol):
         """Give a function that commits one row with a full sync, within a ``with`` block."""
         ...
 
+    def settle(self, folder: Path) -> None:
+        """Bring a database that was filled at once to where it would be if it had grown."""
+        ...
+
 
 def ask(records: Records, folder: Path, question: str) -> list[tuple[Any, ...]]:
     with Database(records.url(folder)) as database:
@@ -57,6 +61,10 @@ class OnSqlite:
             connection.execute("CREATE TABLE IF NOT EXISTS entries (text TEXT)")
             yield lambda: connection.execute("INSERT INTO entries VALUES ('one row')")
 
+    def settle(self, folder: Path) -> None:
+        with closing(sqlite3.connect(folder / "scenarist.db")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
 
 class OnPostgres:
     """PostgreSQL as it comes, on a socket, with a database for each folder."""
@@ -78,14 +86,18 @@ class OnPostgres:
             copied = f"CREATE DATABASE {name} TEMPLATE {self._database(source)}"
             connection.execute(copied.encode())
         self._made.add(name)
-        with self._connect(name) as connection:
-            connection.execute("VACUUM ANALYZE")
+        self.settle(target)
 
     @contextmanager
     def commits(self, folder: Path) -> Iterator[Commit]:
         with self._connect(self._database(folder)) as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS entries (text TEXT)")
             yield lambda: connection.execute("INSERT INTO entries VALUES ('one row')")
+
+    def settle(self, folder: Path) -> None:
+        with self._connect(self._database(folder)) as connection:
+            connection.execute("VACUUM ANALYZE")
+            connection.execute("CHECKPOINT")
 
     def _database(self, folder: Path) -> str:
         name = _name_of(folder)

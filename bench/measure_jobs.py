@@ -41,7 +41,7 @@ def measure_submits(folder: Path, records: Records, *, rounds: int, count: int) 
         for _ in range(rounds):
             commits.append(baselines.commit_rate(records, folder, 3000))
             ours.append(load.run(plan).rate)
-            _wait_for_jobs(folder, records)
+            wait_for_jobs(folder, records)
         completed = _count_completed(folder, records, rounds * count * 2)
     ratio = median_ratio(ours, commits)
     return [
@@ -203,7 +203,7 @@ def drain(
     records.copy(backlog, folder)
     try:
         with scenarist(folder, database=records.url(folder), options=[f"--executor={executor}"]):
-            _wait_for_jobs(folder, records)
+            wait_for_jobs(folder, records)
         _count_completed(folder, records, count)
         ((first, last),) = ask(records, folder, "SELECT min(run_at), max(finished_at) FROM jobs")
         return float(count / ((last - first) / 1e6))
@@ -211,7 +211,7 @@ def drain(
         shutil.rmtree(folder)
 
 
-def _wait_for_jobs(folder: Path, records: Records) -> None:
+def wait_for_jobs(folder: Path, records: Records) -> None:
     query = "SELECT 1 FROM submissions WHERE status IS NULL LIMIT 1"
     with Database(records.url(folder)) as database:
         wait_until(

@@ -1,7 +1,8 @@
-"""What the command line does on the database itself: users, keys and secret keys."""
+"""What the command line does on the database itself: users, keys, secret keys, pruning."""
 
 import getpass
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,13 +14,15 @@ from scenarist.db import subscribers as subscriber_rows
 from scenarist.domain.errors import InvalidError, NotFoundError
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Origin, Role
+from scenarist.domain.retention import Pruned
 from scenarist.domain.users import Key, Realm, User, checked_password
 from scenarist.identity import secret_keys as key_files
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.sealing import Seal
 from scenarist.services.keys import KeyService
+from scenarist.services.pruning import PruningService
 from scenarist.services.users import UserChange, UserService
-from scenarist.settings import Settings
+from scenarist.settings import Settings, storage_folder
 
 _ALL = PageRequest(limit=1_000_000)
 
@@ -157,6 +160,37 @@ def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
             key_files.keep_newest(file)
             # Servers that run remember whom they let in; they look again once this is committed.
             database.write(session_rows.end_all)
+
+
+def prune(settings: Settings, *, is_dry_run: bool) -> Pruned:
+    """Delete what the retention of the settings does not keep; a dry run only counts it.
+
+    Raises:
+        InvalidError: Everything is kept for ever.
+        NotFoundError: There is no database.
+        UnavailableError: The database or the storage folder is in trouble; says why.
+    """
+    if settings.retention.is_for_ever:
+        raise InvalidError(
+            "nothing was said to go; name how much is kept, such as --keep-jobs-days 30"
+        )
+    with open_database(settings) as database:
+        service = PruningService(
+            database, folder=str(storage_folder(settings)), now=_now, pause=time.sleep
+        )
+        return service.prune(_operator("db prune"), settings.retention, is_dry_run=is_dry_run)
+
+
+def shrink(settings: Settings) -> int:
+    """Give the space that is free within a SQLite file back; return how many bytes it was.
+
+    Raises:
+        NotFoundError: There is no database.
+        ConflictError: It is no file.
+        UnavailableError: It is in use by another process all the time, or the disk is full.
+    """
+    with open_database(settings) as database:
+        return database.shrink()
 
 
 def new_secret_key() -> str:

@@ -55,6 +55,7 @@ from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
+from scenarist.services.upkeep import Upkeep
 from scenarist.services.values import ValueService
 from scenarist.settings import Settings, storage_folder
 from scenarist.webhooks.dispatcher import Dispatcher
@@ -128,6 +129,7 @@ def open_server(
             stack.callback(orchestrator.stop)
             orchestrator.start(executor)
             _send_webhooks(stack, database, settings, authorization.seal, now)
+            _keep_up(stack, database, settings, now)
         else:
             orchestrator.attach(make_executor(orchestrator.deliver))
         yield Server(
@@ -353,6 +355,17 @@ def _send_webhooks(
     database.on_commit(dispatcher.wake)
     stack.callback(dispatcher.stop)
     dispatcher.start()
+
+
+def _keep_up(
+    stack: ExitStack, database: Database, settings: Settings, now: Callable[[], datetime]
+) -> None:
+    if settings.retention.is_for_ever:
+        return
+    folder = str(storage_folder(settings))
+    upkeep = Upkeep(database, settings.retention, folder=folder, now=now)
+    stack.callback(upkeep.stop)
+    upkeep.start()
 
 
 def _compute_with(orchestrator: Orchestrator) -> Compute:

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.retention import Retention
 
 LogFormat = Literal["text", "json"]
 Auth = Literal["none", "local", "ldap", "oidc"]
@@ -65,6 +67,26 @@ class Settings:
         "Who knows the users: `none` (authorization is off), `local`, `ldap` or `oidc`; `taipy` is "
         "`local`.",
     )
+    keep_jobs_days: int | None = _setting(
+        None,
+        "How many days submissions that have ended are kept, with their jobs (default: for ever).",
+    )
+    keep_logs_days: int | None = _setting(
+        None, "How many days the logs of jobs that have ended are kept (default: as their jobs)."
+    )
+    keep_events_days: int | None = _setting(
+        None,
+        "How many days events are kept (default: those of the last 100,000 transactions, which is "
+        "the most at any rate).",
+    )
+    keep_edits: int | None = _setting(
+        None, "How many edits of each data node are kept, the newest ones (default: all)."
+    )
+    keep_leftovers_days: int | None = _setting(
+        None,
+        "How many days files of the storage folder are kept that no record points at (default: "
+        "for ever).",
+    )
     session_seconds: int = _setting(28_800, "How long somebody stays signed in, in seconds.")
     audit_refusals: int = _setting(
         10,
@@ -103,7 +125,23 @@ class Settings:
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
 
+    @property
+    def retention(self) -> Retention:
+        """How long what has ended is kept."""
 
+        def days(number: int | None) -> timedelta | None:
+            return None if number is None else timedelta(days=number)
+
+        return Retention(
+            jobs=days(self.keep_jobs_days),
+            logs=days(self.keep_logs_days),
+            events=days(self.keep_events_days),
+            edits=self.keep_edits,
+            leftovers=days(self.keep_leftovers_days),
+        )
+
+
+_KEPT = tuple(item.name for item in fields(Settings) if item.name.startswith("keep_"))
 _KINDS = {item.name: item.type for item in fields(Settings)}
 
 
@@ -141,7 +179,7 @@ def read_settings(
 
 def _read(name: str, value: Any, source: str) -> Any:
     kind = _KINDS[name]
-    if kind is int:
+    if kind in (int, int | None):
         try:
             return int(value)
         except (TypeError, ValueError):
@@ -173,6 +211,7 @@ def _read_list(value: Any, source: str) -> tuple[str, ...]:
 
 def _checked(settings: Settings) -> Settings:
     _require_amounts(settings)
+    _require_retention(settings)
     _require_known_words(settings)
     try:
         _ = settings.zone
@@ -201,6 +240,13 @@ def _require_amounts(settings: Settings) -> None:
         raise InvalidError(
             f"the audit keeps at least one refusal in a second, not {settings.audit_refusals}"
         )
+
+
+def _require_retention(settings: Settings) -> None:
+    for name in _KEPT:
+        kept = getattr(settings, name)
+        if kept is not None and not 1 <= kept <= 100_000:
+            raise InvalidError(f"{name} must be from 1 to 100000, not {kept}")
 
 
 def _require_known_words(settings: Settings) -> None:

@@ -81,7 +81,7 @@ def test_a_current_database_is_left_alone(database: Database) -> None:
     migrate.upgrade(database)
 
     assert database.commits == commits
-    assert migrate.current(database) == "0004"
+    assert migrate.current(database) == "0005"
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:

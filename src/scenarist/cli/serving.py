@@ -31,6 +31,11 @@ class ServerOptions:
         log_format: How the server logs [text].
         webhook_private_addresses: Whether webhooks may be sent to private addresses [no].
         auth: Who knows the users [none: authorization is off].
+        keep_jobs_days: How many days submissions that have ended are kept [for ever].
+        keep_logs_days: How many days the logs of jobs that have ended are kept [as their jobs].
+        keep_events_days: How many days events are kept [the last 100,000 transactions].
+        keep_edits: How many edits of each data node are kept, the newest ones [all].
+        keep_leftovers_days: How many days files that no record points at are kept [for ever].
         session_seconds: How long somebody stays signed in, in seconds [28800].
         audit_refusals: How many refusals the audit keeps in a second [10].
         secret_key_file: The file of secret keys [secret.key beside the database].
@@ -60,6 +65,11 @@ class ServerOptions:
     auth: Annotated[
         Literal["none", "local", "taipy", "ldap", "oidc"] | None, Parameter(show_default=False)
     ] = None
+    keep_jobs_days: Number = None
+    keep_logs_days: Number = None
+    keep_events_days: Number = None
+    keep_edits: Number = None
+    keep_leftovers_days: Number = None
     session_seconds: Number = None
     audit_refusals: Number = None
     secret_key_file: Text = None

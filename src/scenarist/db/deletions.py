@@ -126,11 +126,15 @@ def delete_sequences(connection: Connection, sequence_ids: Iterable[str]) -> Non
     connection.execute(_DELETE_SEQUENCES, {"ids": ids})
 
 
-def delete_submissions(connection: Connection, submission_ids: Iterable[str]) -> None:
-    """Delete submissions that have ended, with their jobs and the logs of these."""
+def delete_submissions(connection: Connection, submission_ids: Iterable[str]) -> tuple[int, int]:
+    """Delete submissions that have ended, with their jobs and the logs of these.
+
+    Returns:
+        How many submissions went, and how many jobs.
+    """
     ids = tuple(submission_ids)
-    connection.execute(_DELETE_JOBS, {"ids": ids})
-    connection.execute(_DELETE_SUBMISSIONS, {"ids": ids})
+    gone_jobs = connection.execute(_DELETE_JOBS, {"ids": ids}).rowcount
+    return connection.execute(_DELETE_SUBMISSIONS, {"ids": ids}).rowcount, gone_jobs
 
 
 def delete_jobs(connection: Connection, job_ids: Iterable[str]) -> None:
@@ -152,7 +156,7 @@ def delete_data_nodes(connection: Connection, data_node_ids: Iterable[str]) -> l
     """
     ids = tuple(data_node_ids)
     files = connection.execute(_FILES, {"ids": ids})
-    uris = [uri for node_id, uri in files if _is_system_named(node_id, uri)]
+    uris = [uri for node_id, uri in files if is_system_named(node_id, uri)]
     connection.execute(_DELETE_NODES, {"ids": ids})
     return list(dict.fromkeys(uris))
 
@@ -187,6 +191,6 @@ def _ids(connection: Connection, query: Select[Any], ids: Ids) -> Ids:
     return tuple(connection.execute(query, {"ids": ids}).scalars())
 
 
-def _is_system_named(data_node_id: str, uri: str) -> bool:
+def is_system_named(data_node_id: str, uri: str) -> bool:
     """Whether a value's file lies in the folder that the system makes for its data node."""
     return data_node_id in uri.replace("\\", "/").split("/")[:-1]

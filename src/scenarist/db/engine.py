@@ -13,7 +13,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from scenarist.db.backends import Backend, backend_of
-from scenarist.domain.errors import UnavailableError
+from scenarist.domain.errors import ConflictError, UnavailableError
 
 T = TypeVar("T")
 
@@ -131,6 +131,23 @@ class Database:
         if not unit.is_settled:
             self._lead()
         return unit.result()
+
+    def shrink(self) -> int:
+        """Write a database file anew without the space that is free in it; return what was saved.
+
+        Nothing can be written meanwhile. It takes as much space again until it is done.
+
+        Raises:
+            ConflictError: It is no file.
+            UnavailableError: It is in use by another process all the time, or the disk is full.
+        """
+        if self.file is None:
+            raise ConflictError(f"{self.name} is no file; PostgreSQL uses free space again itself")
+        before = self.file.stat().st_size
+        with self.connect() as connection:
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                connection.exec_driver_sql(statement)
+        return before - self.file.stat().st_size
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Have a function called after each commit, in whatever thread; it must not wait."""

@@ -51,10 +51,13 @@ def deleted_events(cascade: Cascade, actor: str) -> list[Event]:
     ]
 
 
-def remove_files(uris: Iterable[str]) -> None:
+def remove_files(uris: Iterable[str], *, with_folders: bool = True) -> None:
     """Remove files of values whose records are gone, after the commit that took them away.
 
     A file that cannot be removed is logged and left: nothing refers to it any more.
+
+    Args:
+        with_folders: Whether their data nodes are gone too, so that nobody writes there any more.
     """
     folders = set()
     for uri in uris:
@@ -65,7 +68,7 @@ def remove_files(uris: Iterable[str]) -> None:
             continue
         except OSError as error:
             _log.warning("file not removed", file=uri, reason=error.strerror)
-    for folder in folders:
+    for folder in folders if with_folders else ():
         # It holds the values of one data node only, so it is empty now, unless a file was left.
         with contextlib.suppress(OSError):
             os.rmdir(folder)

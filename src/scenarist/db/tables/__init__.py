@@ -18,7 +18,7 @@ from scenarist.db.tables.entities import (
     task_data_nodes,
     tasks,
 )
-from scenarist.db.tables.events import deliveries, event_readers, events, subscribers
+from scenarist.db.tables.events import chores, deliveries, event_readers, events, subscribers
 from scenarist.db.tables.identities import (
     audit,
     credential_changes,
@@ -39,6 +39,7 @@ from scenarist.db.tables.jobs import (
 
 __all__ = [
     "audit",
+    "chores",
     "credential_changes",
     "cycles",
     "data_nodes",

@@ -75,3 +75,12 @@ event_readers = Table(
     Column("event_number", Count, nullable=False),
     PrimaryKeyConstraint("name"),
 )
+
+# What one of the servers does now and then for all of them, and when one last began to.
+chores = Table(
+    "chores",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("begun_at", Moment, nullable=False),
+    PrimaryKeyConstraint("name"),
+)

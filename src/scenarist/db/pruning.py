@@ -1,0 +1,285 @@
+"""What may go of what has ended: found on a reader, piece by piece, and deleted in small sets.
+
+Nothing that is found here comes to be needed later: a submission that has ended does not begin
+again, and a value that is not the newest of its data node is never promised to another job.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    union_all,
+    update,
+)
+
+from scenarist.db.among import among
+from scenarist.db.data_nodes import WRITE
+from scenarist.db.deletions import is_system_named
+from scenarist.db.tables import (
+    chores,
+    data_nodes,
+    edits,
+    event_readers,
+    events,
+    job_holds,
+    job_inputs,
+    job_logs,
+    jobs,
+    submissions,
+    subscribers,
+)
+from scenarist.domain.identifiers import DataNodeId, EditId, SubmissionId
+
+_PRUNE = "prune"
+_PAGE = 500
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+_ENDED = (
+    select(submissions.c.id, submissions.c.created_at, submissions.c.number)
+    .where(
+        submissions.c.created_at <= bindparam("before"),
+        tuple_(submissions.c.created_at, submissions.c.number)
+        > tuple_(
+            bindparam("created_at", type_=submissions.c.created_at.type),
+            bindparam("number", type_=submissions.c.number.type),
+        ),
+        submissions.c.status.is_not(None),
+        submissions.c.finished_at <= bindparam("before"),
+    )
+    .order_by(submissions.c.created_at, submissions.c.number)
+    .limit(_PAGE)
+)
+_JOB_COUNTS = (
+    select(jobs.c.submission_id, func.count(jobs.c.number).label("jobs"))
+    .where(among(jobs.c.submission_id, "ids"))
+    .group_by(jobs.c.submission_id)
+)
+# Jobs are numbered as they are made, so whatever ended before then is not later in their order.
+_LAST_BEFORE = (
+    select(jobs.c.number)
+    .where(jobs.c.created_at <= bindparam("before"))
+    .order_by(jobs.c.created_at.desc(), jobs.c.number.desc())
+    .limit(1)
+)
+_LOGS = (
+    select(job_logs.c.job_number, job_logs.c.attempt)
+    .join(jobs, jobs.c.number == job_logs.c.job_number)
+    .where(
+        tuple_(job_logs.c.job_number, job_logs.c.attempt)
+        > tuple_(
+            bindparam("number", type_=job_logs.c.job_number.type),
+            bindparam("attempt", type_=job_logs.c.attempt.type),
+        ),
+        job_logs.c.job_number <= bindparam("last"),
+        jobs.c.finished_at <= bindparam("before"),
+    )
+    .order_by(job_logs.c.job_number, job_logs.c.attempt)
+    .limit(_PAGE)
+)
+_DELETE_LOG = delete(job_logs).where(
+    job_logs.c.job_number == bindparam("number"), job_logs.c.attempt == bindparam("of")
+)
+_EVENTS = (
+    select(events.c.number, events.c.created_at)
+    .where(events.c.number > bindparam("after"))
+    .order_by(events.c.number)
+    .limit(_PAGE)
+)
+# What webhooks have not read yet is still needed, while there is anybody to tell.
+_LAST_READ = select(func.min(event_readers.c.event_number)).where(
+    select(subscribers.c.number).where(subscribers.c.is_active == literal_column("1")).exists()
+)
+_DELETE_EVENTS = delete(events).where(events.c.number <= bindparam("last"))
+_of_node = edits.alias("of_node")
+_NEWEST_SUPERSEDED = (
+    select(_of_node.c.id)
+    .where(_of_node.c.data_node_id == data_nodes.c.id)
+    .order_by(_of_node.c.id.desc())
+    .limit(1)
+    .offset(bindparam("kept"))
+    .scalar_subquery()
+)
+_NODES = (
+    select(
+        data_nodes.c.number,
+        data_nodes.c.id,
+        data_nodes.c.last_edit_id,
+        _NEWEST_SUPERSEDED.label("newest_superseded"),
+    )
+    .where(data_nodes.c.number > bindparam("after"))
+    .order_by(data_nodes.c.number)
+    .limit(_PAGE)
+)
+_SUPERSEDED = (
+    select(edits.c.id, edits.c.uri)
+    .where(
+        edits.c.data_node_id == bindparam("node"),
+        edits.c.id > bindparam("after"),
+        edits.c.id <= bindparam("up_to"),
+    )
+    .order_by(edits.c.id)
+    .limit(_PAGE)
+)
+_UNFINISHED = union_all(
+    select(jobs.c.number).where(text("status IN ('BLOCKED', 'PENDING')")),
+    select(jobs.c.number).where(text("status = 'RUNNING'")),
+).cte("unfinished")
+_PROMISED = (
+    select(job_inputs.c.edit_id)
+    .join(_UNFINISHED, _UNFINISHED.c.number == job_inputs.c.job_number)
+    .where(among(job_inputs.c.edit_id, "ids"))
+)
+_DELETE_EDITS = delete(edits).where(among(edits.c.id, "ids"))
+_RECORDED = select(edits.c.uri).where(among(edits.c.data_node_id, "ids"), edits.c.uri.is_not(None))
+_BEING_WRITTEN = (
+    select(job_holds.c.data_node_id)
+    .join(jobs, jobs.c.number == job_holds.c.job_number)
+    .where(
+        among(job_holds.c.data_node_id, "ids"),
+        job_holds.c.mode == WRITE,
+        jobs.c.status == literal_column("'RUNNING'"),
+    )
+)
+_KNOWN = select(data_nodes.c.id).where(among(data_nodes.c.id, "ids"))
+_TAKE_TURN = (
+    update(chores)
+    .where(
+        chores.c.name == _PRUNE,
+        # One that lies ahead is of a clock that was wrong.
+        or_(chores.c.begun_at <= bindparam("before"), chores.c.begun_at > bindparam("now")),
+    )
+    .values(begun_at=bindparam("now"))
+)
+_BEGUN_AT = select(chores.c.begun_at).where(chores.c.name == _PRUNE)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSubmission:
+    id: SubmissionId
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class OldEdit:
+    id: EditId
+    file: str | None  #: of its value, where the system named one
+
+
+def take_turn(connection: Connection, every: timedelta, now: datetime) -> bool:
+    """Whether it is time to prune, and nobody else has begun to since the last time."""
+    return bool(connection.execute(_TAKE_TURN, {"before": now - every, "now": now}).rowcount)
+
+
+def begun_at(connection: Connection) -> datetime:
+    """Return when a server began to prune the last time."""
+    begun: datetime = connection.execute(_BEGUN_AT).scalar_one()
+    return begun
+
+
+def ended_submissions(reader: Connection, before: datetime) -> Iterator[EndedSubmission]:
+    """Yield the submissions that had ended by a moment, the oldest first."""
+    after = {"created_at": _LONG_AGO, "number": 0}
+    while rows := reader.execute(_ENDED, {"before": before, **after}).all():
+        found = reader.execute(_JOB_COUNTS, {"ids": [row.id for row in rows]})
+        counts = {row.submission_id: row.jobs for row in found}
+        for row in rows:
+            yield EndedSubmission(SubmissionId(row.id), counts.get(row.id, 0))
+        after = {"created_at": rows[-1].created_at, "number": rows[-1].number}
+
+
+def old_logs(reader: Connection, before: datetime) -> Iterator[tuple[int, int]]:
+    """Yield the logs of jobs that had ended by a moment: the number of the job, the attempt."""
+    last = reader.execute(_LAST_BEFORE, {"before": before}).scalar()
+    number, attempt = -1, 0
+    while last is not None and (
+        rows := reader.execute(
+            _LOGS, {"before": before, "last": last, "number": number, "attempt": attempt}
+        ).all()
+    ):
+        yield from ((row.job_number, row.attempt) for row in rows)
+        number, attempt = rows[-1].job_number, rows[-1].attempt
+
+
+def delete_logs(connection: Connection, found: Sequence[tuple[int, int]]) -> int:
+    """Delete the logs of attempts; return how many went."""
+    values = [{"number": number, "of": attempt} for number, attempt in found]
+    return connection.execute(_DELETE_LOG, values).rowcount
+
+
+def old_events(reader: Connection, before: datetime) -> Iterator[int]:
+    """Yield the transactions in the log of events that are of a moment or older, in their order."""
+    last_read = reader.execute(_LAST_READ).scalar()
+    after = 0
+    while rows := reader.execute(_EVENTS, {"after": after}).all():
+        for number, created_at in rows:
+            if created_at > before or (last_read is not None and number > last_read):
+                return
+            yield number
+        after = rows[-1].number
+
+
+def delete_events(connection: Connection, last: int) -> int:
+    """Delete the log of events up to a transaction; return how many went."""
+    return connection.execute(_DELETE_EVENTS, {"last": last}).rowcount
+
+
+def superseded_edits(reader: Connection, kept: int) -> Iterator[OldEdit]:
+    """Yield the edits before the newest *kept* ones of their data node, never its value as it is.
+
+    Jobs may still read them, see `promised`.
+    """
+    after = 0
+    while nodes := reader.execute(_NODES, {"after": after, "kept": kept}).all():
+        for node in nodes:
+            if node.newest_superseded is not None:
+                yield from _superseded_of(reader, node)
+        after = nodes[-1].number
+
+
+def _superseded_of(reader: Connection, node: Any) -> Iterator[OldEdit]:
+    up_to, after = node.newest_superseded, ""
+    while found := reader.execute(
+        _SUPERSEDED, {"node": node.id, "after": after, "up_to": up_to}
+    ).all():
+        for edit_id, uri in found:
+            # The last one to be written may be of a clock that went behind.
+            if edit_id != node.last_edit_id:
+                is_ours = uri is not None and is_system_named(node.id, uri)
+                yield OldEdit(EditId(edit_id), uri if is_ours else None)
+        after = found[-1].id
+
+
+def promised(reader: Connection, edit_ids: Sequence[EditId]) -> set[EditId]:
+    """Return those edits that jobs were promised as input which have not ended."""
+    return {EditId(item) for item in reader.execute(_PROMISED, {"ids": edit_ids}).scalars()}
+
+
+def delete_edits(connection: Connection, edit_ids: Sequence[EditId]) -> int:
+    """Delete edits; return how many went. Their files are to be removed after the commit."""
+    return connection.execute(_DELETE_EDITS, {"ids": edit_ids}).rowcount
+
+
+def recorded_files(reader: Connection, data_node_ids: Sequence[str]) -> set[str]:
+    """Return the files in which the values of data nodes lie."""
+    return set(reader.execute(_RECORDED, {"ids": data_node_ids}).scalars())
+
+
+def being_written(reader: Connection, data_node_ids: Sequence[str]) -> set[DataNodeId]:
+    """Return those data nodes that a running job will write."""
+    found = reader.execute(_BEING_WRITTEN, {"ids": data_node_ids}).scalars()
+    return {DataNodeId(item) for item in found}
+
+
+def known_data_nodes(reader: Connection, data_node_ids: Sequence[str]) -> set[DataNodeId]:
+    return {DataNodeId(item) for item in reader.execute(_KNOWN, {"ids": data_node_ids}).scalars()}

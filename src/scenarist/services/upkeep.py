@@ -1,0 +1,89 @@
+"""Prunes once a day, on one of the servers that share a database."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from scenarist.db import pruning as rows
+from scenarist.db.engine import Database
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.permissions import ANYONE
+from scenarist.domain.retention import Pruned, Retention
+from scenarist.services.pruning import PruningService
+
+EVERY = timedelta(days=1)
+
+_RETRY = timedelta(minutes=10)  # after the database or the folder was in trouble
+
+_log = structlog.get_logger(__name__)
+
+
+class Upkeep:
+    """Prunes in a thread of its own; nothing is asked of the database between two times.
+
+    Args:
+        folder: Where values go whose place the system names.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        retention: Retention,
+        *,
+        folder: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._retention = retention
+        self._now = now
+        self._stopping = threading.Event()
+        self._service = PruningService(database, folder=folder, now=now, pause=self._rest)
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._loop, name="upkeep", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Begin no further transaction; what is left goes the next time."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def step(self) -> Pruned | None:
+        """Prune, unless a server has begun to within the last day.
+
+        Raises:
+            UnavailableError: As `PruningService.prune`.
+        """
+        now = self._now()
+        if not self._database.write(lambda connection: rows.take_turn(connection, EVERY, now)):
+            return None
+        pruned = self._service.prune(ANYONE, self._retention)
+        _log.info("pruned", **pruned.counts)
+        return pruned
+
+    def _loop(self) -> None:
+        wait = timedelta()
+        while not self._stopping.wait(wait.total_seconds()):
+            try:
+                self.step()
+                wait = max(rows.begun_at(self._database.reader) + EVERY - self._now(), _RETRY)
+            except _StoppedError:
+                return
+            except UnavailableError as error:
+                _log.warning("pruning put off", reason=error.message)
+                wait = _RETRY
+            except Exception:  # noqa: BLE001 - the thread outlives whatever a step trips over
+                _log.exception("pruning failed")
+                wait = EVERY
+
+    def _rest(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise _StoppedError
+
+
+class _StoppedError(Exception):
+    """The server stops while it prunes."""

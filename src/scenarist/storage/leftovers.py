@@ -1,0 +1,72 @@
+"""Files of values whose places the system named, as they lie in the storage folder."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from scenarist.domain.errors import UnavailableError
+
+_OF_A_DATA_NODE = re.compile(r"DATANODE_.+")
+_OF_AN_EDIT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFolder:
+    """The folder of a data node, with the files in it that have not changed for a while."""
+
+    data_node_id: str
+    path: str
+    old_files: tuple[str, ...]
+    is_old: bool  #: whether nothing came or went for as long
+
+
+def node_folders(folder: str, unchanged_since: datetime) -> Iterator[NodeFolder]:
+    """Yield the folders of data nodes under the storage folder; what else lies there is not seen.
+
+    Raises:
+        UnavailableError: A folder cannot be read.
+    """
+    limit = unchanged_since.timestamp()
+    try:
+        for kind in _folders_in(folder):
+            for node in _folders_in(kind.path):
+                if _OF_A_DATA_NODE.fullmatch(node.name):
+                    yield _seen(node, limit)
+    except OSError as error:
+        raise UnavailableError(
+            f"{error.filename or folder} cannot be read: {error.strerror}"
+        ) from error
+
+
+def remove_folder(path: str) -> None:
+    """Remove a folder of which nothing is left; any other stays."""
+    with suppress(OSError):
+        os.rmdir(path)
+
+
+def _folders_in(folder: str) -> "list[os.DirEntry[str]]":
+    with os.scandir(folder) as entries:
+        return sorted(
+            (entry for entry in entries if entry.is_dir(follow_symlinks=False)),
+            key=lambda entry: entry.name,
+        )
+
+
+def _seen(node: "os.DirEntry[str]", limit: float) -> NodeFolder:
+    old_files = []
+    with suppress(FileNotFoundError), os.scandir(node.path) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if (
+                    _OF_AN_EDIT.fullmatch(entry.name)
+                    and entry.is_file(follow_symlinks=False)
+                    and entry.stat(follow_symlinks=False).st_mtime < limit
+                ):
+                    old_files.append(entry.path)
+    is_old = False
+    with suppress(FileNotFoundError):
+        is_old = os.stat(node.path).st_mtime < limit
+    return NodeFolder(node.name, node.path, tuple(sorted(old_files)), is_old)
