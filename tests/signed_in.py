@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from argon2 import PasswordHasher
 
-from scenarist.bootstrap import open_database
+from scenarist.administration import open_database
 from scenarist.db.engine import Database
 from scenarist.domain.listings import AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor, Origin, Role

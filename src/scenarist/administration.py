@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from scenarist.authorization import secret_key_file, secret_keys
-from scenarist.bootstrap import open_database
+from scenarist.db import migrate
 from scenarist.db import sessions as session_rows
 from scenarist.db import subscribers as subscriber_rows
+from scenarist.db.engine import Database
 from scenarist.domain.errors import InvalidError, NotFoundError
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.retention import Pruned
 from scenarist.domain.users import Key, Realm, User, checked_password
+from scenarist.folders import prepare_file
 from scenarist.identity import secret_keys as key_files
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.sealing import Seal
@@ -195,6 +197,37 @@ def shrink(settings: Settings) -> int:
 
 def new_secret_key() -> str:
     return key_files.new_key()
+
+
+@contextmanager
+def open_database(settings: Settings, *, make: bool = False) -> Iterator[Database]:
+    """Open the database beside a server that may be running on it, with the tables it needs.
+
+    Args:
+        make: Make it when there is none yet.
+
+    Raises:
+        NotFoundError: There is none.
+        UnavailableError: It cannot be used; says why.
+    """
+    with Database(settings.database) as database:
+        if not make and database.file is not None and not database.file.exists():
+            raise NotFoundError(
+                f"there is no database {database.file}; name the one of the server with --database"
+            )
+        if database.file is not None:
+            prepare_file(database.file)
+        migrate.upgrade(database)
+        yield database
+
+
+def database_revision(settings: Settings) -> str | None:
+    """Return the revision of the database; None when there is none yet."""
+    database = Database(settings.database)
+    if database.file is not None and not database.file.exists():
+        return None
+    with database:
+        return migrate.current(database)
 
 
 @contextmanager

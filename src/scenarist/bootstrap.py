@@ -25,7 +25,7 @@ from scenarist.config import Application, load_app, resolve
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
-from scenarist.domain.errors import NotFoundError, UnavailableError
+from scenarist.domain.errors import UnavailableError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
@@ -220,37 +220,6 @@ def upgrade_database(settings: Settings) -> str | None:
     """Apply the migrations that the database lacks; return its revision."""
     with ExitStack() as stack:
         return migrate.current(stack.enter_context(_database(stack, settings.database)))
-
-
-@contextmanager
-def open_database(settings: Settings, *, make: bool = False) -> Iterator[Database]:
-    """Open the database beside a server that may be running on it, with the tables it needs.
-
-    Args:
-        make: Make it when there is none yet.
-
-    Raises:
-        NotFoundError: There is none.
-        UnavailableError: It cannot be used; says why.
-    """
-    with Database(settings.database) as database:
-        if not make and database.file is not None and not database.file.exists():
-            raise NotFoundError(
-                f"there is no database {database.file}; name the one of the server with --database"
-            )
-        if database.file is not None:
-            prepare_file(database.file)
-        migrate.upgrade(database)
-        yield database
-
-
-def database_revision(settings: Settings) -> str | None:
-    """Return the revision of the database; None when there is none yet."""
-    database = Database(settings.database)
-    if database.file is not None and not database.file.exists():
-        return None
-    with database:
-        return migrate.current(database)
 
 
 def _orchestrator(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scenarist import administration
-from scenarist.bootstrap import open_database
+from scenarist.administration import open_database
 from servers import StartedServer
 from signed_in import ask, audit_of, settings_in, token_of, with_users
 

@@ -27,10 +27,10 @@ def current(*, database: Text = None) -> None:
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import bootstrap
+    from scenarist import administration
 
     settings = settings_of(database=database)
-    print(bootstrap.database_revision(settings) or "none")
+    print(administration.database_revision(settings) or "none")
 
 
 @group.command
