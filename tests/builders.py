@@ -90,6 +90,7 @@ class Draft:
             "timeout": None,
             "retries": 0,
             "retry_delay": timedelta(seconds=1),
+            "retry_on": (),
             "properties": {},
             **changes,
         }

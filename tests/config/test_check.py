@@ -144,6 +144,11 @@ def test_a_data_node_has_a_scope_and_a_period_that_can_be(
         ({"retries": "two"}, ("retries", "'two' is not a whole number")),
         ({"skippable": "yes"}, ("skippable", "'yes' is not true or false")),
         ({"timeout": timedelta(0)}, ("timeout", "a timeout of 0:00:00 cannot be")),
+        ({"retry_on": "json:dumps"}, ("retry_on", "'json:dumps' is no exception")),
+        ({"retry_on": ["int"]}, ("retry_on", "'builtins:int' is no exception")),
+        ({"retry_on": "json:NoSuchError"}, ("retry_on", "there is no 'NoSuchError' in 'json'")),
+        ({"retry_on": "Conection"}, ("retry_on", "'Conection' does not name a function")),
+        ({"retry_on": 5}, ("retry_on", "5 is not a function")),
         ({"retry_delay": timedelta(seconds=-1)}, ("retry_delay", "a delay of -1 day")),
         ({"input": 5}, ("inputs", "5 is not a data node config; give what configure_*")),
         (

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -214,6 +215,24 @@ def test_a_task_may_have_a_timeout_and_retries(registry: ConfigRegistry) -> None
         3,
         timedelta(0),
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (ConnectionError, ("builtins:ConnectionError",)),
+        ("ConnectionError", ("builtins:ConnectionError",)),
+        (["json:JSONDecodeError", OSError], ("json:JSONDecodeError", "builtins:OSError")),
+        (json.JSONDecodeError, ("json.decoder:JSONDecodeError",)),
+    ],
+)
+def test_a_task_may_name_the_exceptions_after_which_it_is_tried_again(
+    registry: ConfigRegistry, given: Any, names: tuple[str, ...]
+) -> None:
+    task = registry.configure_task("join", json.dumps, retries=3, retry_on=given)
+
+    assert task.retry_on == names
+    assert registry.check() == []
 
 
 def test_tasks_and_scenarios_take_defaults_too(registry: ConfigRegistry) -> None:

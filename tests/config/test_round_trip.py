@@ -69,6 +69,7 @@ def registries(draw: st.DrawFn) -> ConfigRegistry:
             timeout=draw(DURATIONS),
             retries=draw(st.integers()),
             retry_delay=draw(st.timedeltas()),
+            retry_on=draw(st.none() | st.lists(FUNCTIONS, max_size=2)),
             **draw(PROPERTIES),
         )
         for number in range(draw(st.integers(1, 3)))

@@ -76,12 +76,12 @@ def test_texts_are_in_the_order_of_their_code_points(database: Database) -> None
 
 
 def test_a_current_database_is_left_alone(database: Database) -> None:
-    commits = database.commits
+    commits, revision = database.commits, migrate.current(database)
 
     migrate.upgrade(database)
 
     assert database.commits == commits
-    assert migrate.current(database) == "0005"
+    assert migrate.current(database) == revision is not None
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:

@@ -1,5 +1,6 @@
 """The table of what may happen to a job, and what a submission makes of it."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,9 +71,18 @@ def test_a_submission_under_way_tells_its_liveliest_job(
 
 
 def test_delays_between_attempts_double_up_to_an_hour() -> None:
-    delays = [retry_delay(failures, timedelta(seconds=10)) for failures in (1, 2, 3, 40)]
+    for failures, least in ((1, 10), (2, 20), (3, 40), (40, 3600)):
+        delay = retry_delay(failures, timedelta(seconds=10), job_id="JOB_a")
 
-    assert delays == [timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=40), HOUR]
+        assert timedelta(seconds=least) <= delay <= timedelta(seconds=least) * 1.25
+
+
+def test_jobs_that_failed_together_do_not_come_back_together() -> None:
+    delays = [retry_delay(1, HOUR, job_id=f"JOB_{number}") for number in range(100)]
+
+    quarters = Counter(int((delay - HOUR) / (HOUR / 16)) for delay in delays)
+    assert set(quarters) == {0, 1, 2, 3}
+    assert min(quarters.values()) > 10
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ class Desk:
         timeout: float | None = None,
         places: Sequence[Place] = (),
         cpus: float | None = None,
+        grace: float = 2.0,
+        retry_on: Sequence[str] = (),
     ) -> JobRequest:
         number = next(_numbers)
         self._requested.add(number)
@@ -55,6 +57,8 @@ class Desk:
             inputs=(*values, *places),
             outputs=tuple(outputs),
             timeout_seconds=timeout,
+            grace_seconds=grace,
+            retry_on=tuple(retry_on),
             resources=Resources(cpus=cpus),
         )
 

@@ -183,6 +183,45 @@ def test_a_job_that_runs_longer_than_its_timeout_is_killed(workers: Desk) -> Non
     assert workers.run("one").event == JobEvent.SUCCEEDED
 
 
+@pytest.mark.parametrize(
+    ("retry_on", "may_be_retried"),
+    [
+        ([], True),
+        (["builtins:ValueError"], True),
+        (["no_such_module:Error", "builtins:Exception"], True),
+        (["builtins:OSError", "pipelines:one"], False),
+    ],
+)
+def test_what_a_function_raises_is_looked_for_among_the_exceptions_named(
+    desk: Desk, retry_on: list[str], may_be_retried: bool
+) -> None:
+    outcome = desk.run("fail", retry_on=retry_on)
+
+    assert (outcome.event, outcome.may_be_retried) == (JobEvent.RAISED, may_be_retried)
+
+
+@pytest.mark.parametrize(
+    ("retry_on", "may_be_retried"), [(["builtins:OSError"], True), (["builtins:ValueError"], False)]
+)
+def test_a_timeout_counts_as_python_s_own(
+    workers: Desk, retry_on: list[str], may_be_retried: bool
+) -> None:
+    outcome = workers.run("sleep_long", timeout=0.1, retry_on=retry_on)
+
+    assert (outcome.event, outcome.may_be_retried) == (JobEvent.TIMED_OUT, may_be_retried)
+
+
+def test_a_job_that_does_not_end_when_asked_to_has_its_grace(workers: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "stays"
+    request = workers.request("stay", str(file), grace=0.0)
+    workers.executor.submit([request])
+    await_file(file)
+
+    assert workers.executor.cancel(request.number)
+
+    assert workers.next().event == JobEvent.CANCEL_REQUESTED
+
+
 def test_a_running_job_can_be_cancelled(workers: Desk, tmp_path: Path) -> None:
     process_file = tmp_path / "process"
     request = workers.request("tell_process", str(process_file))

@@ -401,20 +401,37 @@ def test_a_task_with_retries_runs_again_after_a_delay_that_doubles(world: World)
     world.step()
     assert world.statuses(submission) == [PENDING]
 
-    world.clock.advance(timedelta(seconds=10))
+    world.clock.advance(timedelta(seconds=12.5))
     world.step()
     world.executor.run()
     world.step()
     world.clock.advance(timedelta(seconds=19))
     world.step()
     assert world.statuses(submission) == [PENDING]
-    world.clock.advance(timedelta(seconds=1))
+    world.clock.advance(timedelta(seconds=6))
     world.step()
     world.executor.run()
     world.step()
 
     assert world.statuses(submission) == [FAILED]
     assert world.jobs(submission)[0].attempt == 3
+
+
+@pytest.mark.parametrize(
+    ("retry_on", "status"),
+    [((), PENDING), (("builtins:ValueError",), PENDING), (("builtins:OSError",), FAILED)],
+)
+def test_a_task_may_say_for_which_exceptions_it_is_tried_again(
+    world: World, retry_on: tuple[str, ...], status: str
+) -> None:
+    task = world.make(lambda draft: draft.task("flaky", "fail", retries=1, retry_on=retry_on))
+    submission = world.submit(task)
+
+    world.step()
+    world.executor.run()
+    world.step()
+
+    assert world.statuses(submission) == [status]
 
 
 def test_a_stop_of_the_server_uses_up_no_retry(world: World) -> None:
@@ -429,7 +446,7 @@ def test_a_stop_of_the_server_uses_up_no_retry(world: World) -> None:
     world.step()
 
     assert world.statuses(submission) == [PENDING]
-    world.clock.advance(timedelta(seconds=1))
+    world.clock.advance(timedelta(seconds=2))
     world.step()
     world.executor.run()
     world.step()

@@ -48,6 +48,8 @@ def shown(task: entities.Task) -> schemas.Task:
         skippable=task.skippable,
         timeout_seconds=None if task.timeout is None else task.timeout.total_seconds(),
         retries=task.retries,
+        retry_delay_seconds=task.retry_delay.total_seconds(),
+        retry_on=list(task.retry_on),
         properties=dict(task.properties),
         creation_date=task.created_at,
         version=task.version,

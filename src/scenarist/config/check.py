@@ -21,7 +21,7 @@ from scenarist.config.entries import (
     JobConfig,
     TaskConfig,
 )
-from scenarist.config.functions import import_fault
+from scenarist.config.functions import exception_fault, import_fault
 from scenarist.config.values import iter_environment_faults, resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.resources import READERS
@@ -91,12 +91,9 @@ def _task_findings(task: TaskConfig) -> Findings:
         yield "function", "a task needs a function; name one as 'package.module:name'"
     elif fault := import_fault(task.function):
         yield "function", fault
-    if task.retries < 0:
-        yield "retries", f"{task.retries} retries cannot be; give 0 or more"
     if task.timeout is not None and task.timeout.total_seconds() <= 0:
         yield "timeout", f"a timeout of {task.timeout} cannot be; give more than none"
-    if task.retry_delay.total_seconds() < 0:
-        yield "retry_delay", f"a delay of {task.retry_delay} cannot be; give none or more"
+    yield from _retry_findings(task)
     yield from (
         ("outputs", f"data node {id!r} is named more than once; name each output once")
         for id in _repeated(task.outputs)
@@ -107,6 +104,16 @@ def _task_findings(task: TaskConfig) -> Findings:
                 "outputs",
                 f"data node {node.id!r} is read-only; take it out, or let it be written",
             )
+
+
+def _retry_findings(task: TaskConfig) -> Findings:
+    if task.retries < 0:
+        yield "retries", f"{task.retries} retries cannot be; give 0 or more"
+    if task.retry_delay.total_seconds() < 0:
+        yield "retry_delay", f"a delay of {task.retry_delay} cannot be; give none or more"
+    for name in task.retry_on:
+        if fault := exception_fault(name):
+            yield "retry_on", fault
 
 
 def _resource_findings(properties: Mapping[str, Any]) -> Findings:

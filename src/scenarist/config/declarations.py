@@ -15,7 +15,7 @@ from scenarist.config.entries import (
     TaskConfig,
     overwrite,
 )
-from scenarist.config.functions import function_name
+from scenarist.config.functions import exception_names, function_name
 from scenarist.config.values import as_bool, as_duration, as_frequency, as_int, as_scope, as_text
 from scenarist.domain.errors import ConflictError, InvalidError
 
@@ -104,6 +104,7 @@ class Declarations:
             timeout=draft.take("timeout", as_duration, base.timeout),
             retries=draft.take("retries", as_int, base.retries),
             retry_delay=draft.take("retry_delay", as_duration, base.retry_delay),
+            retry_on=draft.take("retry_on", exception_names, base.retry_on),
             properties=draft.rest(base.properties),
         )
         return self._keep("TASK", self.tasks, entry)

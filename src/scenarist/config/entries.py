@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 Function = Callable[..., Any] | str
 """A function of a module, or its name ``package.module:name``."""
 
+Exceptions = type[BaseException] | str | Sequence[type[BaseException] | str]
+"""Classes of exceptions, or their names: ``ConnectionError``, ``package.module:Name``."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Entry:
@@ -48,6 +51,7 @@ class TaskConfig(Entry):
 
     Args:
         function: ``package.module:name``; empty when it was declared wrongly or not at all.
+        retry_on: Exceptions by name, ``package.module:Name``; none stands for all.
     """
 
     function: str = ""
@@ -57,6 +61,7 @@ class TaskConfig(Entry):
     timeout: timedelta | None = None
     retries: int = 0
     retry_delay: timedelta = timedelta(seconds=1)
+    retry_on: tuple[str, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,5 +1,6 @@
 """Functions and classes by name: what user code is called, and whether a worker will find it."""
 
+import builtins
 import importlib
 import inspect
 import os
@@ -37,6 +38,33 @@ def function_name(value: object) -> str:
             "make it a function of a module"
         )
     return f"{module}:{name}"
+
+
+def exception_names(value: object) -> tuple[str, ...]:
+    """Return the names of exceptions, given as classes or by name, one or several.
+
+    Those of Python itself need no module: ``ConnectionError`` is ``builtins:ConnectionError``.
+
+    Raises:
+        InvalidError: One of them is no class or name that a worker process could find.
+    """
+    given = value if isinstance(value, list | tuple | set | frozenset) else [value]
+    return tuple(
+        f"builtins:{item}"
+        if isinstance(item, str) and hasattr(builtins, item)
+        else function_name(item)
+        for item in given
+    )
+
+
+def exception_fault(name: str) -> str | None:
+    """Return why what a name stands for is no exception that a worker could import."""
+    fault = import_fault(name)
+    if fault is None:
+        found = import_function(name)
+        if not isinstance(found, type) or not issubclass(found, BaseException):
+            return f"{name!r} is no exception"
+    return fault
 
 
 def import_function(name: str) -> Any:

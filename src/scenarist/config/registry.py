@@ -14,6 +14,7 @@ from scenarist.config.entries import (
     CoreConfig,
     DataNodeConfig,
     DataNodes,
+    Exceptions,
     Function,
     JobConfig,
     ScenarioConfig,
@@ -79,6 +80,7 @@ class ConfigRegistry(DataNodeFunctions):
         timeout: timedelta | str | None = None,
         retries: int | str | None = None,
         retry_delay: timedelta | str | None = None,
+        retry_on: Exceptions | None = None,
         **properties: Any,
     ) -> TaskConfig:
         """Declare a task.
@@ -89,7 +91,10 @@ class ConfigRegistry(DataNodeFunctions):
             skippable: Whether it need not run while its outputs are newer than its inputs.
             timeout: How long one attempt may run before it is stopped; for ever if not given.
             retries: How often it is tried again after a failure.
-            retry_delay: The wait before the first retry; doubled before each further one.
+            retry_delay: The wait before the first retry; doubled before each further one. Chance
+                adds a quarter at most, so that what failed together does not come back together.
+            retry_on: The exceptions after which it is tried again; all if not given. A timeout
+                counts as ``TimeoutError``.
         """
         self._declarations.require_open()
         given = {
@@ -100,6 +105,7 @@ class ConfigRegistry(DataNodeFunctions):
             "timeout": timeout,
             "retries": retries,
             "retry_delay": retry_delay,
+            "retry_on": retry_on,
             **properties,
         }
         return self._declarations.declare_task(id, given, calling_place())
@@ -114,6 +120,7 @@ class ConfigRegistry(DataNodeFunctions):
         timeout: timedelta | str | None = None,
         retries: int | str | None = None,
         retry_delay: timedelta | str | None = None,
+        retry_on: Exceptions | None = None,
         **properties: Any,
     ) -> TaskConfig:
         """Declare what tasks that are configured from now on take where nothing is given."""
@@ -126,6 +133,7 @@ class ConfigRegistry(DataNodeFunctions):
             timeout=timeout,
             retries=retries,
             retry_delay=retry_delay,
+            retry_on=retry_on,
             **properties,
         )
 

@@ -112,6 +112,7 @@ class TaskRecipe:
     timeout: timedelta | None
     retries: int
     retry_delay: timedelta
+    retry_on: tuple[str, ...]
     properties: dict[str, Any]
     inputs: tuple[TaskEnd, ...]
     outputs: tuple[TaskEnd, ...]
@@ -164,6 +165,7 @@ def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[Task
             timeout=task.timeout_seconds,
             retries=task.retries,
             retry_delay=task.retry_delay_seconds,
+            retry_on=tuple(task.retry_on),
             properties=task.properties,
             inputs=tuple(ends.get((task.id, True), ())),
             outputs=tuple(ends.get((task.id, False), ())),

@@ -95,6 +95,7 @@ class Task:
     timeout: timedelta | None
     retries: int
     retry_delay: timedelta
+    retry_on: tuple[str, ...]  #: names of exceptions, "package.module:Name"; none stands for all
     properties: Mapping[str, Any]
     created_at: datetime
     version: str

@@ -7,6 +7,7 @@ may move a job in a way that is not in `TRANSITIONS`.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
+from hashlib import blake2b
 
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
@@ -71,24 +72,34 @@ def lets_followers_run(status: JobStatus) -> bool:
     return status in {JobStatus.COMPLETED, JobStatus.SKIPPED}
 
 
-def ending_of(event: JobEvent, *, failures: int, retries: int, losses: int) -> JobEvent:
+def ending_of(
+    event: JobEvent, *, failures: int, retries: int, losses: int, may_be_retried: bool = True
+) -> JobEvent:
     """Return what an ending means for a job that has failed and lost workers before.
 
     Args:
+        may_be_retried: Whether what went wrong is something that its task is tried again for.
         failures: How many attempts went wrong before this one.
         losses: How many workers ended under it before this one.
     """
-    if event in {JobEvent.RAISED, JobEvent.TIMED_OUT} and failures < retries:
+    has_failed = event in {JobEvent.RAISED, JobEvent.TIMED_OUT}
+    if has_failed and may_be_retried and failures < retries:
         return JobEvent.RETRIED
     if event is JobEvent.WORKER_LOST and losses + 1 >= LOST_LIMIT:
         return JobEvent.GIVEN_UP
     return event
 
 
-def retry_delay(failures: int, base: timedelta) -> timedelta:
-    """Return how long a job waits after it went wrong so many times, doubling each time."""
+def retry_delay(failures: int, base: timedelta, *, job_id: str) -> timedelta:
+    """Return how long a job waits after it went wrong so many times, doubling each time.
+
+    Up to a quarter is added, by what looks like chance and is the same for the same job and
+    attempt, so that jobs which went wrong together do not come back together.
+    """
     doublings: int = 2 ** min(failures - 1, 20)
-    return min(base * doublings, timedelta(hours=1))
+    digest = blake2b(f"{job_id} {failures}".encode(), digest_size=4).digest()
+    chance = int.from_bytes(digest) / 2**32
+    return min(base * doublings, timedelta(hours=1)) * (1 + chance / 4)
 
 
 def roll_up_ended(*, failed: int, canceled: int) -> SubmissionStatus:

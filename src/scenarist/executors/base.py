@@ -38,6 +38,7 @@ class JobRequest:
     outputs: tuple[Target, ...] = ()
     timeout_seconds: float | None = None
     grace_seconds: float = GRACE_SECONDS  #: from asking its process to end to killing it
+    retry_on: tuple[str, ...] = ()  #: names of exceptions; none stands for all
     resources: Resources = _NO_RESOURCES
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -50,6 +51,7 @@ class JobOutcome:
     attempt: int
     event: JobEvent
     written: tuple[Written, ...] = ()
+    may_be_retried: bool = True  #: whether it went wrong in a way that its request names
     reason: str | None = None
     stacktrace: str | None = None
     log: str = ""

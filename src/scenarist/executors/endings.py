@@ -6,6 +6,8 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import JobOutcome, JobRequest
 from scenarist.executors.messages import Run
 
+_NAMES_OF_A_TIMEOUT = {f"builtins:{base.__qualname__}" for base in TimeoutError.__mro__}
+
 
 def ended(
     attempt: JobRequest | Run,
@@ -15,11 +17,18 @@ def ended(
     started_at: datetime | None = None,
 ) -> JobOutcome:
     """Return the outcome of an attempt that ended just now."""
+    is_named = event is not JobEvent.TIMED_OUT or _is_retried_on_timeout(attempt)
     return JobOutcome(
         number=attempt.number,
         attempt=attempt.attempt,
         event=event,
+        may_be_retried=is_named,
         reason=reason,
         started_at=started_at,
         finished_at=datetime.now(UTC),
     )
+
+
+def _is_retried_on_timeout(attempt: JobRequest | Run) -> bool:
+    retry_on = attempt.retry_on if isinstance(attempt, JobRequest) else ()
+    return not retry_on or not _NAMES_OF_A_TIMEOUT.isdisjoint(retry_on)

@@ -47,6 +47,7 @@ def run(request: JobRequest) -> JobOutcome:
             number=request.number,
             attempt=request.attempt,
             event=JobEvent.RAISED,
+            may_be_retried=_is_named(error, request.retry_on),
             reason=_one_line(error),
             stacktrace=_stacktrace(error),
             started_at=started_at,
@@ -60,6 +61,19 @@ def run(request: JobRequest) -> JobOutcome:
         started_at=started_at,
         finished_at=datetime.now(UTC),
     )
+
+
+def _is_named(error: BaseException, names: Sequence[str]) -> bool:
+    """Whether an error is of a class that is named; no names stand for all."""
+    return not names or any(isinstance(error, _find_exception(name)) for name in names)
+
+
+def _find_exception(name: str) -> type[BaseException] | tuple[()]:
+    try:
+        found: Any = _find_function(name)
+    except Exception:  # noqa: BLE001 - then it is not what was raised
+        return ()
+    return found if isinstance(found, type) and issubclass(found, BaseException) else ()
 
 
 @cache

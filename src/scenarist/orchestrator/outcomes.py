@@ -22,14 +22,19 @@ def settlement_of(
 ) -> Settlement:
     """Turn the outcome of one attempt into what the database shall record of it."""
     event = ending_of(
-        outcome.event, failures=claim.failures, retries=recipe.retries, losses=claim.lost
+        outcome.event,
+        failures=claim.failures,
+        retries=recipe.retries,
+        losses=claim.lost,
+        may_be_retried=outcome.may_be_retried,
     )
     reason = outcome.reason
     if event is JobEvent.GIVEN_UP:
         reason = f"it has lost its worker {LOST_LIMIT} times; the last time {outcome.reason}"
     not_before = None
     if event is JobEvent.RETRIED:
-        not_before = now + retry_delay(claim.failures + 1, recipe.retry_delay)
+        delay = retry_delay(claim.failures + 1, recipe.retry_delay, job_id=claim.id)
+        not_before = now + delay
     return Settlement(
         number=claim.number,
         job_id=claim.id,

@@ -98,6 +98,7 @@ def request_for(
         ),
         timeout_seconds=None if recipe.timeout is None else recipe.timeout.total_seconds(),
         grace_seconds=grace_seconds,
+        retry_on=recipe.retry_on,
         resources=_resources(recipe),
     )
 

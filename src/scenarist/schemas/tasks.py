@@ -20,6 +20,8 @@ class Task(Struct, kw_only=True, frozen=True):
     skippable: bool
     timeout_seconds: float | None
     retries: int
+    retry_delay_seconds: float
+    retry_on: list[str]  #: names of exceptions; none stands for all
     properties: dict[str, Any]
     creation_date: datetime
     version: str

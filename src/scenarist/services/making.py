@@ -150,6 +150,7 @@ class Making:
                 timeout=config.timeout,
                 retries=config.retries,
                 retry_delay=config.retry_delay,
+                retry_on=config.retry_on,
                 properties=config.properties,
                 created_at=self.now,
                 version=self.version,

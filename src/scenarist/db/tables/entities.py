@@ -163,6 +163,9 @@ tasks = Table(
     properties_column(),
     created_at_column(),
     version_column(),
+    Column(
+        "retry_on", JSON, nullable=False, server_default=text("'[]'")
+    ),  # names of exceptions; none stands for all
     Index("ix_tasks_owner_id", "owner_id"),
     Index("ix_tasks_created_at_number", "created_at", "number"),
     Index("ix_tasks_config_id_number", "config_id", "number"),

@@ -1,0 +1,13 @@
+"""For which exceptions a task is tried again."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    op.add_column(
+        "tasks", sa.Column("retry_on", sa.JSON(), server_default=sa.text("'[]'"), nullable=False)
+    )
