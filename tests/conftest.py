@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import hypothesis
 import pytest
 
 from builders import Clock
+from external_servers import ObjectStore
 from postgres_server import PostgresServer
 from scenarist.db import migrate
 from scenarist.db.engine import Database
@@ -30,6 +32,13 @@ _numbers = itertools.count()
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    store = ObjectStore()
+    yield store
+    store.stop()
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +110,17 @@ def postgres_url(empty_postgres: PostgresServer) -> Iterator[str]:
 def database(database_url: str) -> Iterator[Database]:
     with Database(database_url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def ray_environment() -> Iterator[None]:
+    """Keep what Ray writes out of the home folder, and its ports on the loopback address."""
+    # Not a folder of pytest: the names of Ray's sockets would become too long.
+    folder = tempfile.mkdtemp(prefix="ray-")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", folder)
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", "only-for-the-tests-of-this-machine")
+        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        yield
+    shutil.rmtree(folder, ignore_errors=True)

@@ -87,15 +87,32 @@ class ObjectStore:
     """Moto's S3 over HTTP in a thread, on a free port, with one empty bucket."""
 
     def __init__(self) -> None:
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        self._server.start()
-        _, port = self._server.get_host_and_port()
-        self.address = f"http://127.0.0.1:{port}"
+        self._start(0)
+        _, self._port = self._server.get_host_and_port()
+        self.address = f"http://127.0.0.1:{self._port}"
         with self.client("s3") as s3:
             s3.create_bucket(Bucket=BUCKET)
 
+    def _start(self, port: int) -> None:
+        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        self._server.start()
+
     def stop(self) -> None:
         self._server.stop()
+
+    def start_again(self) -> None:
+        """Start after `stop`, at the same address and with all that was there."""
+        self._start(self._port)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the environment must say for a bucket of this server to be found and let in."""
+        return {
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_ACCESS_KEY_ID": "anybody",
+            "AWS_SECRET_ACCESS_KEY": "anything",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
 
     @contextmanager
     def client(self, service: str) -> Iterator[Any]:

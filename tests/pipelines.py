@@ -118,6 +118,11 @@ def big_table() -> object:
     return pd.DataFrame({"number": range(50_000), "text": "some text"})
 
 
+def numbers_of(table: Any) -> list[int]:
+    numbers: list[int] = table["number"].tolist()
+    return numbers
+
+
 def same(value: object) -> object:
     return value
 

@@ -22,6 +22,7 @@ class StartedServer:
 
     Args:
         database: The URL of its database; a file in the folder, when it is not said.
+        storage: Where values go; a folder in the folder, when it is not said.
     """
 
     def __init__(
@@ -31,10 +32,12 @@ class StartedServer:
         options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         database: str | None = None,
+        storage: str | None = None,
     ) -> None:
         self.folder = folder
         self._environment = dict(environment or {})
         self.database = database or f"sqlite:///{folder}/scenarist.db"
+        self._storage = storage or f"{folder}/data"
         self._app = str(TESTS / "apps" / app) if app.endswith(".py") else app
         self._options = options
         self.lines: list[dict[str, Any]] = []
@@ -55,7 +58,7 @@ class StartedServer:
                 "--workers=2",
                 "--log-format=json",
                 f"--database={self.database}",
-                f"--storage={self.folder}/data",
+                f"--storage={self._storage}",
                 *self._options,
             ],
             cwd=self.folder,

@@ -1,11 +1,12 @@
 """Settings: who wins, and what cannot be."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scenarist.domain.errors import InvalidError
-from scenarist.settings import Settings, read_settings
+from scenarist.settings import Settings, read_settings, storage_folder
 
 
 def test_nothing_has_to_be_set() -> None:
@@ -51,7 +52,6 @@ def test_a_switch_is_read_from_what_each_source_can_say(value: bool | str, is_on
         ({"audit_refusals": 0}, {}, {}, "at least one refusal"),
         ({"log_format": "xml"}, {}, {}, "text or json"),
         ({"time_zone": "Nowhere"}, {}, {}, "no time zone named 'Nowhere'"),
-        ({"storage": "s3://bucket"}, {}, {}, "must be a folder on this machine"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named_with_where_it_comes_from(
@@ -59,3 +59,21 @@ def test_a_setting_that_cannot_be_is_named_with_where_it_comes_from(
 ) -> None:
     with pytest.raises(InvalidError, match=said):
         read_settings(options, environment, table)
+
+
+@pytest.mark.parametrize(
+    ("storage", "folder"),
+    [
+        ("/srv/data", Path("/srv/data")),
+        ("data", Path.cwd() / "data"),
+        ("file:///srv/all%20data", Path("/srv/all data")),
+        ("s3://bucket/data", None),
+    ],
+)
+def test_a_storage_is_a_folder_of_this_machine_or_none(storage: str, folder: Path | None) -> None:
+    assert storage_folder(Settings(storage=storage)) == folder
+
+
+def test_a_folder_of_another_machine_is_refused() -> None:
+    with pytest.raises(InvalidError, match="'file://there/data' names a host"):
+        storage_folder(Settings(storage="file://there/data"))

@@ -17,14 +17,14 @@ from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.retention import Pruned
 from scenarist.domain.users import Key, Realm, User, checked_password
-from scenarist.folders import prepare_file
+from scenarist.folders import prepare_file, storage_of
 from scenarist.identity import secret_keys as key_files
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.sealing import Seal
 from scenarist.services.keys import KeyService
 from scenarist.services.pruning import PruningService
 from scenarist.services.users import UserChange, UserService
-from scenarist.settings import Settings, storage_folder
+from scenarist.settings import Settings
 
 _ALL = PageRequest(limit=1_000_000)
 
@@ -177,9 +177,7 @@ def prune(settings: Settings, *, is_dry_run: bool) -> Pruned:
             "nothing was said to go; name how much is kept, such as --keep-jobs-days 30"
         )
     with open_database(settings) as database:
-        service = PruningService(
-            database, folder=str(storage_folder(settings)), now=_now, pause=time.sleep
-        )
+        service = PruningService(database, folder=storage_of(settings), now=_now, pause=time.sleep)
         return service.prune(_operator("db prune"), settings.retention, is_dry_run=is_dry_run)
 
 

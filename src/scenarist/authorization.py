@@ -101,7 +101,12 @@ def secret_keys(settings: Settings, database: Database) -> SecretKeys:
 def secret_key_file(settings: Settings, database: Database) -> Path:
     if settings.secret_key_file is not None:
         return Path(settings.secret_key_file).absolute()
-    beside = storage_folder(settings) if database.file is None else database.file
+    beside = database.file or storage_folder(settings)
+    if beside is None:
+        raise InvalidError(
+            "the secret key needs a place: neither the database nor the storage lies on this "
+            "machine; name a file with --secret-key-file, or give the key in SCENARIST_SECRET_KEY"
+        )
     return beside.with_name("secret.key")
 
 

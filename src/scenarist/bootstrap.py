@@ -33,7 +33,7 @@ from scenarist.domain.secrets import referenced
 from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor, JobRequest
 from scenarist.executors.kinds import open_executor
-from scenarist.folders import prepare_file, prepare_folder
+from scenarist.folders import prepare_file, prepare_storage, storage_of
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestrator.loop import Orchestrator
@@ -57,7 +57,7 @@ from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
 from scenarist.services.upkeep import Upkeep
 from scenarist.services.values import ValueService
-from scenarist.settings import Settings, storage_folder
+from scenarist.settings import Settings
 from scenarist.webhooks.dispatcher import Dispatcher
 from scenarist.webhooks.sending import Sender
 
@@ -106,17 +106,16 @@ def open_server(
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
     _keep_secrets(application)
-    folder = storage_folder(settings)
-    prepare_folder(folder, "storage folder")
+    folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(stack, settings.database))
         completions = Completions()
-        orchestrator = _orchestrator(settings, database, completions, now)
+        orchestrator = _orchestrator(settings, folder, database, completions, now)
         authorization = open_authorization(
             database, settings, application.registry.authentication, now
         )
         services = _services(
-            application, settings, database, orchestrator, completions, authorization, now
+            application, settings, folder, database, orchestrator, completions, authorization, now
         )
         if make_executor is None:
             executor = open_executor(
@@ -224,13 +223,14 @@ def upgrade_database(settings: Settings) -> str | None:
 
 def _orchestrator(
     settings: Settings,
+    folder: str,
     database: Database,
     completions: Completions,
     now: Callable[[], datetime],
 ) -> Orchestrator:
     return Orchestrator(
         database,
-        folder=str(storage_folder(settings)),
+        folder=folder,
         now=now,
         announce=completions.announce,
         grace_seconds=settings.grace_seconds,
@@ -241,6 +241,7 @@ def _orchestrator(
 def _services(  # noqa: PLR0913 - all that services are made of
     application: Application,
     settings: Settings,
+    folder: str,
     database: Database,
     orchestrator: Orchestrator,
     completions: Completions,
@@ -248,7 +249,6 @@ def _services(  # noqa: PLR0913 - all that services are made of
     now: Callable[[], datetime],
 ) -> Services:
     registry = application.registry
-    folder = str(storage_folder(settings))
     canceller = Canceller(
         database,
         now=now,
@@ -331,8 +331,7 @@ def _keep_up(
 ) -> None:
     if settings.retention.is_for_ever:
         return
-    folder = str(storage_folder(settings))
-    upkeep = Upkeep(database, settings.retention, folder=folder, now=now)
+    upkeep = Upkeep(database, settings.retention, folder=storage_of(settings), now=now)
     stack.callback(upkeep.stop)
     upkeep.start()
 

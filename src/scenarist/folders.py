@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from scenarist.domain.errors import UnavailableError
+from scenarist.settings import Settings, storage_folder
+from scenarist.storage import shared
 
 
 def prepare_file(file: Path) -> None:
@@ -12,6 +14,30 @@ def prepare_file(file: Path) -> None:
     prepare_folder(file.parent, "folder of the database")
     with suppress(OSError):
         os.close(os.open(file, os.O_CREAT, 0o600))
+
+
+def storage_of(settings: Settings) -> str:
+    """Return the folder or URL below which values go.
+
+    Raises:
+        InvalidError: It cannot name a storage.
+    """
+    folder = storage_folder(settings)
+    return shared.plain_url(settings.storage) if folder is None else str(folder)
+
+
+def prepare_storage(settings: Settings) -> str:
+    """Return the folder or URL below which values go, once something could be written there.
+
+    Raises:
+        InvalidError: It cannot name a storage, or a library is missing.
+        UnavailableError: It cannot be reached or written; says why.
+    """
+    folder = storage_folder(settings)
+    if folder is None:
+        return shared.prepare(settings.storage)
+    prepare_folder(folder, "storage folder")
+    return str(folder)
 
 
 def prepare_folder(folder: Path, name: str) -> None:

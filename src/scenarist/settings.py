@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scenarist.domain.errors import InvalidError
@@ -37,7 +38,9 @@ class Settings:
         "sqlite:///.scenarist/scenarist.db", "Where records are kept, as a URL."
     )
     storage: str = _setting(
-        ".scenarist/data", "The folder for values whose place is not named by their data node."
+        ".scenarist/data",
+        "The folder for values whose place is not named by their data node, or a URL such as "
+        "`s3://bucket/folder`.",
     )
     workers: int = _setting(
         os.cpu_count() or 1, "How many jobs run at the same time (default: the number of cores)."
@@ -217,10 +220,6 @@ def _checked(settings: Settings) -> Settings:
         _ = settings.zone
     except (ZoneInfoNotFoundError, ValueError):
         raise InvalidError(f"there is no time zone named {settings.time_zone!r}") from None
-    if "://" in settings.storage:
-        raise InvalidError(
-            f"the storage must be a folder on this machine for now, not {settings.storage!r}"
-        )
     return settings
 
 
@@ -262,5 +261,15 @@ def _require_known_words(settings: Settings) -> None:
         raise InvalidError(f"the log format is text or json, not {settings.log_format!r}")
 
 
-def storage_folder(settings: Settings) -> Path:
-    return Path(settings.storage).absolute()
+def storage_folder(settings: Settings) -> Path | None:
+    """Return the folder of the storage; None when it is a URL that names none of this machine."""
+    scheme, separator, path = settings.storage.partition("://")
+    if not separator:
+        return Path(settings.storage).absolute()
+    if scheme != "file":
+        return None
+    if not path.startswith("/"):
+        raise InvalidError(
+            f"the storage {settings.storage!r} names a host; write file:///path, or the path alone"
+        )
+    return Path(unquote(path))

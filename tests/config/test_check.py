@@ -95,6 +95,7 @@ def test_an_id_is_used_in_one_family_only() -> None:
         ("csv", {"exposed_type": "json:nope"}, ("exposed_type", "there is no 'nope' in 'json'")),
         ("csv", {"has_header": "True"}, ("has_header", "'True' is not true or false")),
         ("csv", {"default_path": 5}, ("default_path", "5 is not a path; write it as text")),
+        ("csv", {"path": "s3://b/a.csv"}, ("path", "'s3://b/a.csv' is a URL, and a path names")),
         ("parquet", {"default_data": 5}, ("default_data", "a table cannot hold 5; give a table")),
         ("json", {"encoder": "fit"}, ("encoder", "'fit' does not name a function")),
         ("json", {"decoder": lambda x: x}, ("decoder", "a lambda (in")),

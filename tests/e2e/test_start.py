@@ -107,6 +107,18 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert "cannot be written: Not a directory" in said
 
 
+def test_a_bucket_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret of the store")
+
+    said = refusal(tmp_path, WORKSHOP, "--port=0", "--storage=s3://plans/data")
+
+    assert "the storage cannot be used: s3://plans/data/" in said
+    assert "Could not connect to the endpoint URL" in said
+    assert "a secret" not in said
+
+
 def test_a_lock_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "scenarist.db.lock").mkdir()
 
@@ -139,6 +151,7 @@ def test_a_configuration_that_cannot_work_is_told_before_anything_is_made(tmp_pa
         ([WORKSHOP, "--workers=0"], "at least one worker"),
         ([WORKSHOP, "--port=99999"], "from 0 to 65535"),
         ([WORKSHOP, "--database=mysql://me:secret@there/db"], "no database of kind 'mysql'"),
+        ([WORKSHOP, "--storage=memory://data"], "is memory of one process"),
         ([WORKSHOP, "--time-zone=Mars/Olympus"], "no time zone named 'Mars/Olympus'"),
     ],
 )

@@ -1,7 +1,5 @@
 """Clusters of Ray and Dask, each started once for all tests of a session that need it."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -9,20 +7,6 @@ import pytest
 from executors.desks import TESTS, Relay
 from scenarist.executors.clusters import ClusterExecutor
 from scenarist.executors.messages import EngineName
-
-
-@pytest.fixture(scope="session")
-def ray_environment() -> Iterator[None]:
-    """Keep what Ray writes out of the home folder, and its ports on the loopback address."""
-    # Not a folder of pytest: the names of Ray's sockets would become too long.
-    folder = tempfile.mkdtemp(prefix="ray-")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_TMPDIR", folder)
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", "only-for-the-tests-of-this-machine")
-        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-        yield
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

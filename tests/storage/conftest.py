@@ -2,12 +2,14 @@
 
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from external_servers import MongoServer, ObjectStore
 from postgres_server import PostgresServer
+from storage.homes import BucketHome, FolderHome, Home
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +30,18 @@ def machines(mongo_server: MongoServer) -> Iterator[dict[str, Any]]:
             database.drop_collection(name)
 
 
-@pytest.fixture(scope="session")
-def object_store() -> Iterator[ObjectStore]:
-    store = ObjectStore()
-    yield store
-    store.stop()
+@pytest.fixture(params=["folder", "s3"])
+def home(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Home]:
+    """Where the system puts files: a folder and a bucket in turn."""
+    if request.param == "folder":
+        yield FolderHome(tmp_path)
+        return
+    store: ObjectStore = request.getfixturevalue("object_store")
+    for name, value in store.environment.items():
+        monkeypatch.setenv(name, value)
+    yield BucketHome(store, tmp_path.name)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.kinds import discard, find_storage, publish, read_json
+from storage.homes import Home
 
 NOISE = np.random.default_rng(7).random(40_000)
 
@@ -71,7 +72,9 @@ every_kind_with_files = pytest.mark.parametrize(
 )
 
 
-def a_target(kind: Kind, folder: Path, *, edit_id: str = "EDIT_1", **properties: Any) -> Target:
+def a_target(
+    kind: Kind, folder: Path | str, *, edit_id: str = "EDIT_1", **properties: Any
+) -> Target:
     return Target(
         data_node_id="DATANODE_plan_1",
         edit_id=edit_id,
@@ -118,18 +121,18 @@ def a_full_disk() -> Iterator[None]:
 
 
 @every_kind
-def test_small_value_comes_back_from_the_row_without_a_file(kind: Kind, tmp_path: Path) -> None:
-    written = write(kind, kind.small, a_target(kind, tmp_path))
+def test_small_value_comes_back_from_the_row_without_a_file(kind: Kind, home: Home) -> None:
+    written = write(kind, kind.small, a_target(kind, home.folder))
 
     assert written.uri is None
     assert written.staged is None
     assert is_same(read(kind, written), kind.small)
-    assert files_under(tmp_path) == []
+    assert home.files() == []
 
 
 @every_kind
-def test_large_value_comes_back(kind: Kind, tmp_path: Path) -> None:
-    written = write(kind, kind.large, a_target(kind, tmp_path))
+def test_large_value_comes_back(kind: Kind, home: Home) -> None:
+    written = write(kind, kind.large, a_target(kind, home.folder))
 
     assert is_same(read(kind, written), kind.large)
 
@@ -144,20 +147,20 @@ def test_large_value_comes_back(kind: Kind, tmp_path: Path) -> None:
         (EXCEL, "excels/DATANODE_plan_1/EDIT_1.xlsx"),
     ],
 )
-def test_large_value_lies_in_a_file_of_its_edit(kind: Kind, file: str, tmp_path: Path) -> None:
-    written = write(kind, kind.large, a_target(kind, tmp_path))
+def test_large_value_lies_in_a_file_of_its_edit(kind: Kind, file: str, home: Home) -> None:
+    written = write(kind, kind.large, a_target(kind, home.folder))
 
-    assert written.uri == str(tmp_path / file)
+    assert written.uri == f"{home.folder}/{file}"
     assert written.content is None
-    assert files_under(tmp_path) == [file]
+    assert home.files() == [file]
 
 
 @every_kind_with_files
-def test_file_of_another_edit_is_never_overwritten(kind: Kind, tmp_path: Path) -> None:
-    first = write(kind, kind.large, a_target(kind, tmp_path))
+def test_file_of_another_edit_is_never_overwritten(kind: Kind, home: Home) -> None:
+    first = write(kind, kind.large, a_target(kind, home.folder))
 
     with pytest.raises(UnavailableError, match="EDIT_1"):
-        write(kind, kind.large, a_target(kind, tmp_path))
+        write(kind, kind.large, a_target(kind, home.folder))
 
     assert is_same(read(kind, first), kind.large)
 
@@ -172,10 +175,10 @@ def test_digest_and_size_are_of_the_bytes(kind: Kind, tmp_path: Path) -> None:
 
 
 @every_kind_with_files
-def test_digest_and_size_are_of_the_file(kind: Kind, tmp_path: Path) -> None:
-    written = write(kind, kind.large, a_target(kind, tmp_path))
+def test_digest_and_size_are_of_the_file(kind: Kind, home: Home) -> None:
+    written = write(kind, kind.large, a_target(kind, home.folder))
 
-    data = Path(str(written.uri)).read_bytes()
+    data = home.read(str(written.uri))
     assert written.size == len(data)
     assert written.digest == "sha256:" + hashlib.sha256(data).hexdigest()
 
@@ -286,10 +289,10 @@ def test_path_that_leads_through_a_file_is_refused(kind: Kind, tmp_path: Path) -
 
 
 @every_kind
-def test_missing_file_is_not_found_and_named(kind: Kind, tmp_path: Path) -> None:
-    place = Place(storage_type=kind.storage_type, uri=str(tmp_path / "gone"))
+def test_missing_file_is_not_found_and_named(kind: Kind, home: Home) -> None:
+    place = Place(storage_type=kind.storage_type, uri=f"{home.folder}/gone")
 
-    with pytest.raises(NotFoundError, match=str(tmp_path / "gone")):
+    with pytest.raises(NotFoundError, match=f"{home.folder}/gone"):
         find_storage(kind.storage_type).read(place)
 
 
@@ -300,12 +303,11 @@ def test_value_that_was_never_written_is_not_found(kind: Kind) -> None:
 
 
 @every_kind
-def test_file_in_another_format_is_invalid_and_named(kind: Kind, tmp_path: Path) -> None:
-    path = tmp_path / "plan.dat"
-    path.write_bytes(b'\xff\x00"broken')
+def test_file_in_another_format_is_invalid_and_named(kind: Kind, home: Home) -> None:
+    uri = home.put("plan.dat", b'\xff\x00"broken')
 
-    with pytest.raises(InvalidError, match=str(path)):
-        find_storage(kind.storage_type).read(Place(storage_type=kind.storage_type, uri=str(path)))
+    with pytest.raises(InvalidError, match=uri):
+        find_storage(kind.storage_type).read(Place(storage_type=kind.storage_type, uri=uri))
 
 
 @every_kind
@@ -314,10 +316,10 @@ def test_value_lies_in_a_file_or_row_of_ours(kind: Kind) -> None:
 
 
 @every_kind
-def test_json_data_is_written_and_read_again(kind: Kind, tmp_path: Path) -> None:
+def test_json_data_is_written_and_read_again(kind: Kind, home: Home) -> None:
     storage = find_storage(kind.storage_type)
 
-    written = storage.write(storage.from_json(FRAME_JSON), a_target(kind, tmp_path))
+    written = storage.write(storage.from_json(FRAME_JSON), a_target(kind, home.folder))
 
     assert json.loads(written.rendition) == FRAME_JSON
 
@@ -330,9 +332,9 @@ def test_whole_value_is_read_as_json(kind: Kind, tmp_path: Path) -> None:
 
 
 @every_safe_kind
-def test_missing_file_read_as_json_is_not_found(kind: Kind, tmp_path: Path) -> None:
+def test_missing_file_read_as_json_is_not_found(kind: Kind, home: Home) -> None:
     with pytest.raises(NotFoundError, match="gone"):
-        read_json(Place(storage_type=kind.storage_type, uri=str(tmp_path / "gone")))
+        read_json(Place(storage_type=kind.storage_type, uri=f"{home.folder}/gone"))
 
 
 @every_kind_with_files
@@ -378,13 +380,13 @@ def test_publish_may_be_repeated(kind: Kind, tmp_path: Path) -> None:
 
 
 @every_kind_with_files
-def test_discarded_file_is_gone_and_may_be_discarded_again(kind: Kind, tmp_path: Path) -> None:
-    written = write(kind, kind.large, a_target(kind, tmp_path))
+def test_discarded_file_is_gone_and_may_be_discarded_again(kind: Kind, home: Home) -> None:
+    written = write(kind, kind.large, a_target(kind, home.folder))
 
     discard(written)
     discard(written)
 
-    assert files_under(tmp_path) == []
+    assert home.files() == []
 
 
 @every_kind_with_files
@@ -444,10 +446,10 @@ def test_value_appended_to_nothing_is_the_value(kind: Kind, tmp_path: Path) -> N
 
 
 @every_table
-def test_large_table_gains_rows_in_a_file_of_the_new_edit(kind: Kind, tmp_path: Path) -> None:
-    old = write(kind, kind.large, a_target(kind, tmp_path))
+def test_large_table_gains_rows_in_a_file_of_the_new_edit(kind: Kind, home: Home) -> None:
+    old = write(kind, kind.large, a_target(kind, home.folder))
 
-    new = append(kind, kind.large[:2], a_target(kind, tmp_path, edit_id="EDIT_2"), old)
+    new = append(kind, kind.large[:2], a_target(kind, home.folder, edit_id="EDIT_2"), old)
 
     assert new.uri != old.uri
     assert is_same(read(kind, old), kind.large)

@@ -21,7 +21,7 @@ class ServerOptions:
         host: The address to listen on [127.0.0.1].
         port: The port to listen on [5000].
         database: Where records are kept, as a URL [sqlite:///.scenarist/scenarist.db].
-        storage: The folder for values of data nodes [.scenarist/data].
+        storage: The folder for values of data nodes, or a URL [.scenarist/data].
         workers: How many jobs run at the same time [the number of cores].
         executor: What runs jobs [local: processes of this machine].
         executor_address: Where the Ray or Dask cluster is [one of this machine is started].

@@ -35,6 +35,7 @@ _IMPORTED = (
     "append_query_builder",
 )
 _TABULAR = ("csv", "parquet", "excel", "sql_table", "sql")
+_IN_FILES = ("pickle", "json", "csv", "parquet", "excel")
 _DATABASES = ("sql_table", "sql", "mongo_collection")
 _TABLES = ("pandas", "numpy")
 
@@ -56,9 +57,21 @@ def data_node_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
             "validity_period",
             f"a period of {node.validity_period} cannot be; give more than none",
         )
-    path = node.properties.get("default_path")
-    if path is not None and not isinstance(path, str):
-        yield "default_path", f"{path!r} is not a path; write it as text"
+    if node.storage_type in _IN_FILES:
+        yield from _path_findings(node.properties)
+
+
+def _path_findings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key in ("default_path", "path"):
+        path = properties.get(key)
+        if path is not None and not isinstance(path, str):
+            yield key, f"{path!r} is not a path; write it as text"
+        elif path is not None and "://" in path:
+            yield (
+                key,
+                f"{path!r} is a URL, and a path names a file of the machine; leave it out, so that "
+                "the value lies in the storage of the server, which may be a URL",
+            )
 
 
 def _storage_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:

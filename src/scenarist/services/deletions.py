@@ -1,7 +1,5 @@
 """What every deletion does besides taking rows away: it refuses, logs, and removes files."""
 
-import contextlib
-import os
 from collections.abc import Iterable
 
 import structlog
@@ -12,6 +10,7 @@ from scenarist.db.deletions import Cascade
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.vocabulary import Change, Kind
+from scenarist.storage import kinds
 
 _log = structlog.get_logger(__name__)
 
@@ -59,16 +58,5 @@ def remove_files(uris: Iterable[str], *, with_folders: bool = True) -> None:
     Args:
         with_folders: Whether their data nodes are gone too, so that nobody writes there any more.
     """
-    folders = set()
-    for uri in uris:
-        folders.add(os.path.dirname(uri))
-        try:
-            os.remove(uri)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            _log.warning("file not removed", file=uri, reason=error.strerror)
-    for folder in folders if with_folders else ():
-        # It holds the values of one data node only, so it is empty now, unless a file was left.
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
+    for uri, reason in kinds.remove_files(uris, with_folders=with_folders).items():
+        _log.warning("file not removed", file=uri, reason=reason)

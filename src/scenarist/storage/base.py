@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 INLINE_LIMIT = 64 * 1024
@@ -26,8 +27,9 @@ class Target:
     """Where the next value of a data node shall go.
 
     A user-named path (``path`` or ``default_path`` of the properties) wins; without one the
-    system names the place: in the edit's row while small, else a new file under ``folder``.
-    Files are named after ``edit_id``, so every attempt at a value needs a new one.
+    system names the place: in the edit's row while small, else a new file under ``folder``,
+    which may be a URL. Files are named after ``edit_id``, so every attempt at a value needs a
+    new one.
     """
 
     data_node_id: str
@@ -54,6 +56,15 @@ class Written:
     uri: str | None = None
     content: bytes | None = None
     staged: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that was found below a folder or URL of values."""
+
+    uri: str
+    size: int
+    modified_at: datetime
 
 
 class Storage(Protocol):

@@ -1,12 +1,12 @@
-"""Files and bytes of values: written aside and synced, put in place by a rename, opened again."""
+"""Files and bytes of values: written aside, put in place by a rename, opened, removed."""
 
 import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from scenarist.domain.errors import (
     InvalidError,
@@ -14,6 +14,7 @@ from scenarist.domain.errors import (
     ScenaristError,
     UnavailableError,
 )
+from scenarist.storage import disk, shared
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.objects import reason
 
@@ -76,12 +77,16 @@ def keep(
         if path is not None:
             staged = _stage(path, data, target)
         else:
-            path = _system_path(target, extension)
-            _write_new(path, data)
-    except (OSError, ValueError) as error:
+            names = (
+                f"{target.storage_type}s",
+                target.data_node_id,
+                f"{target.edit_id}.{extension}",
+            )
+            path = _home(target.folder).below(target.folder, *names)
+            _home(path).write_new(path, data)
+    except UnavailableError as error:
         raise UnavailableError(
-            f"the value for data node {target.data_node_id} could not be written"
-            f" to {path}: {reason(error)}"
+            f"the value for data node {target.data_node_id} could not be written to {error.message}"
         ) from error
     return record(data, python_type, rendition, uri=path, staged=staged)
 
@@ -124,7 +129,7 @@ def publish(written: Written) -> None:
     try:
         with contextlib.suppress(FileNotFoundError):
             os.replace(written.staged, path)
-            _sync_folder(os.path.dirname(path))
+            disk.sync_folder(os.path.dirname(path))
     except OSError as error:
         raise UnavailableError(
             f"{written.uri} could not be replaced: {error.strerror}; the new value waits in"
@@ -139,8 +144,51 @@ def discard(written: Written) -> None:
     """
     path = written.staged or written.uri
     if path is not None:
-        with contextlib.suppress(OSError):
-            os.remove(path)
+        _home(path).remove([path])
+
+
+def remove_files(uris: Iterable[str], *, with_folders: bool) -> dict[str, str]:
+    """Remove files of values that nothing refers to any more.
+
+    Args:
+        with_folders: Whether their data nodes are gone too, so that nobody writes there any more.
+
+    Returns:
+        Why those are left that could not be removed. A file that is gone is no error.
+    """
+    here: list[str] = []
+    elsewhere: list[str] = []
+    for uri in uris:
+        (elsewhere if shared.is_url(uri) else here).append(uri)
+    left = disk.remove(here) | shared.remove(elsewhere)
+    if with_folders:
+        disk.remove_empty_folders(here)
+    return left
+
+
+def open_file(uri: str) -> BinaryIO:
+    """Open the file of a value, to read it piece by piece.
+
+    Raises:
+        NotFoundError: It is gone.
+        InvalidError: It cannot be opened.
+        UnavailableError: The storage cannot be reached.
+    """
+    return _home(uri).open_file(uri)
+
+
+class _Home(Protocol):
+    """What a module does that knows one kind of home of files: folders, or URLs."""
+
+    def below(self, folder: str, *names: str) -> str: ...
+    def write_new(self, path: str, data: bytes) -> None: ...
+    def open_file(self, path: str) -> BinaryIO: ...
+    def open_whole(self, path: str) -> BinaryIO: ...
+    def remove(self, paths: Iterable[str]) -> dict[str, str]: ...
+
+
+def _home(uri: str) -> _Home:
+    return shared if shared.is_url(uri) else disk
 
 
 @contextlib.contextmanager
@@ -150,25 +198,8 @@ def _open(place: Place) -> Iterator[BinaryIO]:
         return
     if place.uri is None:
         raise NotFoundError("there is no value to read; write the data node first")
-    try:
-        file = open(place.uri, "rb")  # noqa: SIM115 - closed below; only opening is guarded
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(
-            f"there is no file at {place.uri}; write the data node, or put the file there"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InvalidError(f"{place.uri} cannot be opened: {reason(error)}") from error
-    with file:
+    with _home(place.uri).open_whole(place.uri) as file:
         yield file
-
-
-def _system_path(target: Target, extension: str) -> str:
-    return os.path.join(
-        os.path.abspath(target.folder),
-        f"{target.storage_type}s",
-        target.data_node_id,
-        f"{target.edit_id}.{extension}",
-    )
 
 
 def _stage(path: str, data: bytes, target: Target) -> str:
@@ -176,52 +207,13 @@ def _stage(path: str, data: bytes, target: Target) -> str:
         raise InvalidError(
             f"the path of data node {target.data_node_id}, {path}, is a folder; name a file"
         )
-    # Beside the file that a link leads to, so that the rename stays within one file system.
-    path = os.path.realpath(path)
+    try:
+        # Beside the file that a link leads to, so that the rename stays within one file system.
+        path = os.path.realpath(path)
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"{path}: {reason(error)}") from error
     staged = os.path.join(os.path.dirname(path), f".{target.edit_id}.staged")
-    _write_new(staged, data)
+    disk.write_new(staged, data)
     with contextlib.suppress(OSError):
         shutil.copymode(path, staged)
     return staged
-
-
-def _write_new(path: str, data: bytes) -> None:
-    """Write a file that does not exist yet, and sync it and its folder; all or nothing."""
-    folder = os.path.dirname(path)
-    _make_folder(folder)
-    with open(path, "xb", buffering=0) as file:
-        try:
-            _write_all(file.fileno(), data)
-            os.fsync(file.fileno())
-            _sync_folder(folder)
-        except BaseException:
-            os.remove(path)
-            raise
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    # A raw write may take only a part, as it does when the disk fills up.
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _make_folder(folder: str) -> None:
-    if os.path.isdir(folder):
-        return
-    parent = os.path.dirname(folder)
-    _make_folder(parent)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(folder)
-    _sync_folder(parent)
-
-
-def _sync_folder(folder: str) -> None:
-    """Make the names in a folder durable, where the system can (Windows cannot)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

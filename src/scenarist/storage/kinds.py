@@ -7,7 +7,7 @@ from scenarist.domain.selections import Selection
 from scenarist.storage.base import Place, Storage
 from scenarist.storage.csv import CsvStorage
 from scenarist.storage.excel import ExcelStorage
-from scenarist.storage.files import discard, named_path, publish
+from scenarist.storage.files import discard, named_path, publish, remove_files
 from scenarist.storage.generic import GenericStorage
 from scenarist.storage.json import JsonStorage
 from scenarist.storage.mongo import MongoStorage
@@ -18,7 +18,15 @@ from scenarist.storage.s3 import S3Storage
 from scenarist.storage.sql import SqlStorage
 from scenarist.storage.sql_table import SqlTableStorage
 
-__all__ = ["discard", "find_storage", "named_path", "publish", "read_json", "render"]
+__all__ = [
+    "discard",
+    "find_storage",
+    "named_path",
+    "publish",
+    "read_json",
+    "remove_files",
+    "render",
+]
 
 _JSON, _CSV, _EXCEL, _PARQUET = JsonStorage(), CsvStorage(), ExcelStorage(), ParquetStorage()
 _STORAGES: dict[str, Storage] = {

@@ -1,4 +1,4 @@
-"""Files of values whose places the system named, as they lie in the storage folder."""
+"""Files of values whose places the system named, as they lie in the storage."""
 
 import os
 import re
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from scenarist.domain.errors import UnavailableError
+from scenarist.storage import shared
 
 _OF_A_DATA_NODE = re.compile(r"DATANODE_.+")
 _OF_AN_EDIT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\w+")
@@ -24,11 +25,14 @@ class NodeFolder:
 
 
 def node_folders(folder: str, unchanged_since: datetime) -> Iterator[NodeFolder]:
-    """Yield the folders of data nodes under the storage folder; what else lies there is not seen.
+    """Yield the folders of data nodes in the storage; what else lies there is not seen.
 
     Raises:
-        UnavailableError: A folder cannot be read.
+        UnavailableError: A folder, or the storage, cannot be read.
     """
+    if shared.is_url(folder):
+        yield from _shared_node_folders(folder, unchanged_since)
+        return
     limit = unchanged_since.timestamp()
     try:
         for kind in _folders_in(folder):
@@ -39,6 +43,19 @@ def node_folders(folder: str, unchanged_since: datetime) -> Iterator[NodeFolder]
         raise UnavailableError(
             f"{error.filename or folder} cannot be read: {error.strerror}"
         ) from error
+
+
+def _shared_node_folders(url: str, unchanged_since: datetime) -> Iterator[NodeFolder]:
+    """Yield what would be folders; where files are only named so, there is nothing to remove."""
+    old_files: dict[str, list[str]] = {}
+    for file in shared.list_files(url):
+        kind, _, name = file.uri.removeprefix(f"{url}/").rpartition("/")
+        is_of_edit = _OF_AN_EDIT.fullmatch(name) and re.fullmatch(r"[^/]+/DATANODE_[^/]+", kind)
+        if is_of_edit and file.modified_at < unchanged_since:
+            old_files.setdefault(kind, []).append(file.uri)
+    for kind, uris in old_files.items():
+        node_id = kind.partition("/")[2]
+        yield NodeFolder(node_id, f"{url}/{kind}", tuple(sorted(uris)), is_old=False)
 
 
 def remove_folder(path: str) -> None:

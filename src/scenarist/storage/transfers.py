@@ -40,24 +40,19 @@ def find_format(storage_type: str) -> FileFormat | None:
 
 
 def open_file(uri: str) -> BinaryIO:
-    """Open the file of a value.
+    """Open the file of a value, to read it piece by piece.
 
     Raises:
         NotFoundError: It is gone.
         ConflictError: It cannot be opened.
+        UnavailableError: The storage cannot be reached.
     """
     try:
-        file = open(uri, "rb")  # noqa: SIM115 - the caller closes it
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(
-            f"there is no file at {uri}; write the data node, or put the file there",
-            code="data_node_file_missing",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ConflictError(
-            f"{uri} cannot be opened: {reason(error)}", code="data_node_unreadable"
-        ) from error
-    return file
+        return files.open_file(uri)
+    except NotFoundError as error:
+        raise NotFoundError(error.message, code="data_node_file_missing") from None
+    except InvalidError as error:
+        raise ConflictError(error.message, code="data_node_unreadable") from error
 
 
 def keep_upload(data: bytes, target: Target) -> Written:
@@ -95,4 +90,6 @@ def is_uploadable(storage_type: str) -> bool:
 
 
 def size_of(file: BinaryIO) -> int:
-    return os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size

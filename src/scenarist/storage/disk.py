@@ -1,0 +1,108 @@
+"""Files of values in folders of this machine: written and synced, opened, removed."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
+from scenarist.storage.objects import reason
+
+
+def below(folder: str, *names: str) -> str:
+    """Return the name of a file below a folder."""
+    return os.path.join(os.path.abspath(folder), *names)
+
+
+def write_new(path: str, data: bytes) -> None:
+    """Write a file that does not exist yet, and sync it and its folder; all or nothing.
+
+    Raises:
+        UnavailableError: It exists, or could not be written; says why.
+    """
+    try:
+        _write_new(path, data)
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"{path}: {reason(error)}") from error
+
+
+def open_file(path: str) -> BinaryIO:
+    """Open a file to read it.
+
+    Raises:
+        NotFoundError: It is gone.
+        InvalidError: It cannot be opened; says why.
+    """
+    try:
+        return open(path, "rb")
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(
+            f"there is no file at {path}; write the data node, or put the file there"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InvalidError(f"{path} cannot be opened: {reason(error)}") from error
+
+
+open_whole = open_file
+"""Of a file here, what is not asked for is not read."""
+
+
+def remove(paths: Iterable[str]) -> dict[str, str]:
+    """Remove files; return why those are left that could not be. One that is gone is no error."""
+    left = {}
+    for path in paths:
+        try:
+            os.remove(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError) as error:
+            left[path] = reason(error)
+    return left
+
+
+def remove_empty_folders(paths: Iterable[str]) -> None:
+    """Remove the folders in which files lay, where they are empty now."""
+    for folder in {os.path.dirname(path) for path in paths}:
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
+def sync_folder(folder: str) -> None:
+    """Make the names in a folder durable, where the system can (Windows cannot)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_new(path: str, data: bytes) -> None:
+    folder = os.path.dirname(path)
+    _make_folder(folder)
+    with open(path, "xb", buffering=0) as file:
+        try:
+            _write_all(file.fileno(), data)
+            os.fsync(file.fileno())
+            sync_folder(folder)
+        except BaseException:
+            os.remove(path)
+            raise
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    # A raw write may take only a part, as it does when the disk fills up.
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _make_folder(folder: str) -> None:
+    if os.path.isdir(folder):
+        return
+    parent = os.path.dirname(folder)
+    _make_folder(parent)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder)
+    sync_folder(parent)
