@@ -1,13 +1,12 @@
 """Commands for users, the keys of machines and the secret keys of the server."""
 
-import getpass
 import sys
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from scenarist.cli.asking import ask_new_password
 from scenarist.cli.options import Number, Switch, Text, settings_of
-from scenarist.domain.errors import InvalidError
 
 users = App(name="user", help="Look after the users of the database.")
 keys = App(name="key", help="Look after the keys of machines.")
@@ -31,7 +30,7 @@ def add(
     from scenarist import administration
 
     settings = settings_of(database=database)
-    password = _new_password(from_stdin=bool(password_stdin))
+    password = ask_new_password(from_stdin=bool(password_stdin))
     user = administration.add_user(settings, name, password, role or ["reader"])
     print(f"User {user.name} can sign in, with {', '.join(sorted(user.roles)) or 'no role'}.")
 
@@ -63,7 +62,7 @@ def passwd(name: str, /, *, password_stdin: Switch = None, database: Text = None
     from scenarist import administration
 
     settings = settings_of(database=database)
-    password = _new_password(from_stdin=bool(password_stdin))
+    password = ask_new_password(from_stdin=bool(password_stdin))
     administration.set_password(settings, name, password)
     print(f"User {name.lower()} has a new password.")
 
@@ -106,7 +105,7 @@ def hash_password(*, password_stdin: Switch = None) -> None:
     """
     from scenarist import administration
 
-    print(administration.password_hash(_new_password(from_stdin=bool(password_stdin))))
+    print(administration.password_hash(ask_new_password(from_stdin=bool(password_stdin))))
 
 
 @keys.command
@@ -186,27 +185,3 @@ def rotate(
     settings = settings_of(database=database, secret_key_file=secret_key_file)
     administration.rotate_secret_key(settings, forget_old=bool(forget_old))
     print("There is a new secret key" + (", and no old one." if forget_old else "."))
-
-
-def _new_password(*, from_stdin: bool) -> str:
-    """Ask for a new password twice, or read it from standard input.
-
-    Raises:
-        InvalidError: The two differ, nobody can be asked, or what comes is no text.
-    """
-    if from_stdin:
-        return _line_of_stdin()
-    if not sys.stdin.isatty():
-        raise InvalidError("there is no terminal to ask for the password; use --password-stdin")
-    password = getpass.getpass("Password: ")
-    if getpass.getpass("Once more: ") != password:
-        raise InvalidError("the two differ; nothing was changed")
-    return password
-
-
-def _line_of_stdin() -> str:
-    """Read UTF-8, as the bodies of requests are, whatever the terminal is set to."""
-    try:
-        return sys.stdin.buffer.readline().decode().rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise InvalidError("the password on standard input is not text in UTF-8") from None

@@ -1,30 +1,64 @@
 """All commands together, and how a failed one ends."""
 
+import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cyclopts import App
 
-from scenarist.cli import databases, identities, serving
+from scenarist.cli import databases, identities, serving, sessions
+from scenarist.cli.completion import completion
 from scenarist.domain.errors import ScenaristError
+
+if TYPE_CHECKING:
+    from scenarist.client import ClientError
 
 app = App(
     name="scenarist",
     help="An open scenario server: declare scenarios in Python, work with them over REST.",
     version_flags=["--version"],
 )
-for command in (serving.serve, serving.demo, serving.check):
-    app.command(command)
+app.command(serving.serve)
+app.command(serving.demo)
+app.command(serving.check)
 for group in (databases.group, identities.users, identities.keys, identities.secrets):
     app.command(group)
+app.command(sessions.login)
+app.command(sessions.logout)
+app.command(sessions.whoami)
+app.command(completion)
+for name, module, summary in (
+    ("scenario", "scenarios", "Work with the scenarios of a server."),
+    ("sequence", "sequences", "Work with the sequences of a server."),
+    ("submission", "submissions", "Follow what was submitted to a server."),
+    ("job", "jobs", "Look at the jobs of a server."),
+    ("datanode", "data_nodes", "Read and write the data nodes of a server."),
+):
+    # Imported when one of its commands is run.
+    app.command(f"scenarist.cli.{module}:group", name=name, help=summary)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exits with 1 when the command failed, 2 when it was not understood."""
+    """Run the command line; docs/client.md lists the exit codes."""
     try:
         app(list(arguments) if arguments is not None else None)
     except ScenaristError as error:
         print(f"scenarist: {error.message}", file=sys.stderr)
         sys.exit(1)
+    except _errors_of_the_client() as error:
+        from scenarist.cli.failures import report
+
+        sys.exit(report(error))
+    except BrokenPipeError:
+        # Whoever read the output has enough of it; Python would complain when it flushes the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _errors_of_the_client() -> "tuple[type[ClientError], ...]":
+    # Whoever raises one has imported them; most commands need no client.
+    module = sys.modules.get("scenarist.client")
+    return () if module is None else (module.ClientError,)

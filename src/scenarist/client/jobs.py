@@ -54,7 +54,8 @@ class Jobs(Entities[schemas.Job]):
         Raises:
             ConflictError: It has ended otherwise.
         """
-        call = Call(method="POST", path=path_of(self._name, "cancel", id), headers=PREFERS_BODY)
+        path = path_of(self._name, "cancel", id)
+        call = Call(method="POST", path=path, headers=PREFERS_BODY, repeats=True)
         return self._transport.ask(call, schemas.JobAnswer).job
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:

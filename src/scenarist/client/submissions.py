@@ -81,7 +81,8 @@ class Submissions(Entities[schemas.Submission]):
         Raises:
             ConflictError: It has ended otherwise.
         """
-        call = Call(method="POST", path=path_of(self._name, "cancel", id), headers=PREFERS_BODY)
+        path = path_of(self._name, "cancel", id)
+        call = Call(method="POST", path=path, headers=PREFERS_BODY, repeats=True)
         return self._transport.ask(call, schemas.SubmissionAnswer).submission
 
     def retry(

@@ -1,0 +1,60 @@
+"""The options of all commands that talk to a server, and the client that they make."""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cyclopts import Parameter
+
+from scenarist.cli.options import Switch, Text
+
+if TYPE_CHECKING:
+    from scenarist.client import Client
+
+DEFAULT_URL = "http://127.0.0.1:5000"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Which server, and who asks.
+
+    Args:
+        url: Where the server is [SCENARIST_URL; that of the last login; http://127.0.0.1:5000].
+        token: Of a session, or a key [SCENARIST_TOKEN; that of the login at this server]. Others
+            on this machine can see it when it is given here.
+        json: Print JSON, for programs.
+    """
+
+    url: Text = None
+    token: Text = None
+    json: Switch = None
+
+
+NOTHING = Access()
+
+
+def client_of(access: Access) -> "Client":
+    """Make the client of the server that is meant, for who is meant."""
+    from scenarist.cli import logins
+    from scenarist.client import Client
+
+    url = url_of(access.url)
+    token = access.token or os.environ.get("SCENARIST_TOKEN")
+    if token is None:
+        login = logins.read().at.get(url)
+        token = None if login is None else login.token
+    return Client(url, token=token)
+
+
+def url_of(url: str | None) -> str:
+    """Return the address of the server that is meant.
+
+    Raises:
+        ClientError: It cannot be one.
+    """
+    from scenarist.cli import logins
+    from scenarist.client.transport import checked_address
+
+    meant = url or os.environ.get("SCENARIST_URL") or logins.read().last or DEFAULT_URL
+    return checked_address(meant)

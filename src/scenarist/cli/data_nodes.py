@@ -1,0 +1,172 @@
+"""Commands for data nodes and their values."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from scenarist.cli.connecting import NOTHING, Access, client_of
+from scenarist.cli.options import Number, Text
+from scenarist.cli.printing import json_of, print_entity, print_json, print_rows, say
+from scenarist.domain.errors import InvalidError
+
+group = App(name="datanode")
+
+Conditions = Annotated[list[str] | None, Parameter(name="--where", negative="")]
+Columns = Annotated[list[str] | None, Parameter(name="--column", negative="")]
+
+
+@group.command(name="list")
+def list_data_nodes(
+    *, scenario: Text = None, config: Text = None, limit: Number = None, access: Access = NOTHING
+) -> None:
+    """List data nodes, the oldest first.
+
+    Args:
+        scenario: Only of this scenario.
+        config: Only of this config.
+        limit: At most so many [100; with --json all].
+    """
+    with client_of(access) as client:
+        print_rows(
+            client.data_nodes.list(scenario_id=scenario, config_id=config),
+            {
+                "id": lambda node: node.id,
+                "config": lambda node: node.config_id,
+                "kept as": lambda node: node.storage_type,
+                "scope": lambda node: node.scope,
+                "written": lambda node: node.last_edit_date,
+            },
+            as_json=access.json,
+            limit=limit,
+        )
+
+
+@group.command
+def show(node: str, /, *, access: Access = NOTHING) -> None:
+    """Show a data node, without its value.
+
+    Args:
+        node: Its identifier.
+    """
+    with client_of(access) as client:
+        print_entity(client.data_nodes.get(node), as_json=access.json)
+
+
+@group.command
+def read(
+    node: str,
+    /,
+    *,
+    column: Columns = None,
+    where: Conditions = None,
+    limit: Number = None,
+    access: Access = NOTHING,
+) -> None:
+    """Print the value of a data node as JSON; with --json in one line.
+
+    Args:
+        node: Its identifier.
+        column: Only this column; may be repeated.
+        where: Only rows for which this holds, such as temp:GREATER_THAN:20. May be repeated.
+        limit: At most so many rows.
+    """
+    with client_of(access) as client:
+        value = client.data_nodes.read(node, columns=column, where=where, limit=limit)
+    print(json_of(value, indent=None if access.json else 2))
+
+
+@group.command
+def write(
+    node: str,
+    value: Text = None,
+    /,
+    *,
+    file: Text = None,
+    editor: Text = None,
+    comment: Text = None,
+    access: Access = NOTHING,
+) -> None:
+    """Write a value, and print the identifier of the edit.
+
+    Args:
+        node: The identifier of the data node.
+        value: The value as JSON. Without it and a file, it is read from standard input.
+        file: A file that has it, as JSON.
+        editor: Who edits [who asks].
+        comment: Why.
+    """
+    import msgspec
+
+    if value is not None and file is not None:
+        raise InvalidError("there is a value and a file; one of them is enough")
+    content = msgspec.Raw(_content_of(value, file))
+    with client_of(access) as client:
+        written = client.data_nodes.write(node, content, editor_id=editor, comment=comment)
+    if access.json:
+        print_json(written)
+    else:
+        say(written.edit_id)
+
+
+@group.command
+def download(node: str, target: Path = Path(), /, *, access: Access = NOTHING) -> None:
+    """Get a value as the file that it is, and print where that is now.
+
+    Args:
+        node: The identifier of the data node.
+        target: A file, or a folder [this one].
+    """
+    with _said(target, "written"), client_of(access) as client:
+        stored = client.data_nodes.download(node, target)
+    if access.json:
+        print_json({"file": str(stored)})
+    else:
+        say(stored)
+
+
+@group.command
+def upload(
+    node: str,
+    file: Path,
+    /,
+    *,
+    editor: Text = None,
+    comment: Text = None,
+    access: Access = NOTHING,
+) -> None:
+    """Give a data node a file as its value, and print the identifier of the edit.
+
+    Args:
+        node: The identifier of the data node.
+        file: In the format that its storage has.
+        editor: Who edits [who asks].
+        comment: Why.
+    """
+    with _said(file, "read"), client_of(access) as client:
+        written = client.data_nodes.upload(node, file, editor_id=editor, comment=comment)
+    if access.json:
+        print_json(written)
+    else:
+        say(written.edit_id)
+
+
+def _content_of(value: str | None, file: str | None) -> bytes:
+    if value is not None:
+        return value.encode()
+    if file is None:
+        return sys.stdin.buffer.read()
+    with _said(file, "read"):
+        return Path(file).read_bytes()
+
+
+@contextmanager
+def _said(file: Path | str, what: str) -> Iterator[None]:
+    """Say which file it was that could not be used."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidError(f"{file} cannot be {what}: {error.strerror or error}") from error

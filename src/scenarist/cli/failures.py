@@ -1,0 +1,36 @@
+"""How a command that failed ends: one line on standard error, and an exit code for scripts."""
+
+from scenarist.cli.printing import note
+from scenarist.client import (
+    ClientError,
+    DeniedError,
+    NotFoundError,
+    ThrottledError,
+    TransportError,
+    UnauthenticatedError,
+    UnavailableError,
+    WaitTimeoutError,
+)
+
+FAILED = 1
+NOT_FOUND = 3
+UNREACHABLE = 4
+NOT_ALLOWED = 5
+TIMED_OUT = 124
+
+_CODES: dict[type[ClientError], int] = {
+    NotFoundError: NOT_FOUND,
+    TransportError: UNREACHABLE,
+    UnavailableError: UNREACHABLE,
+    ThrottledError: UNREACHABLE,
+    UnauthenticatedError: NOT_ALLOWED,
+    DeniedError: NOT_ALLOWED,
+    WaitTimeoutError: TIMED_OUT,
+}
+
+
+def report(error: ClientError) -> int:
+    """Say what went wrong; return the exit code."""
+    hint = "; sign in with: scenarist login" if isinstance(error, UnauthenticatedError) else ""
+    note(f"scenarist: {str(error).rstrip('.')}{hint}")
+    return next((code for family, code in _CODES.items() if isinstance(error, family)), FAILED)

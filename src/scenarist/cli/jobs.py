@@ -1,0 +1,93 @@
+"""Commands for jobs."""
+
+from cyclopts import App
+
+from scenarist.cli.connecting import NOTHING, Access, client_of
+from scenarist.cli.options import Number, Text
+from scenarist.cli.printing import plain, print_entity, print_json, print_rows, say
+
+group = App(name="job")
+
+
+@group.command(name="list")
+def list_jobs(
+    *,
+    submission: Text = None,
+    task: Text = None,
+    status: Text = None,
+    limit: Number = None,
+    access: Access = NOTHING,
+) -> None:
+    """List jobs: those of a submission in its order, else the newest first.
+
+    Args:
+        submission: Only of this submission.
+        task: Only of this task.
+        status: Only of this status, such as FAILED.
+        limit: At most so many [100; with --json all].
+    """
+    with client_of(access) as client:
+        print_rows(
+            client.jobs.list(
+                submission_id=submission,
+                task_id=task,
+                status=status,
+                sort=None if submission else "-creation_date",
+            ),
+            {
+                "id": lambda job: job.id,
+                "status": lambda job: job.status,
+                "attempts": lambda job: job.attempts,
+                "submitted": lambda job: job.submitted_at,
+                "seconds": lambda job: job.execution_duration,
+                "reason": lambda job: job.reason,
+            },
+            as_json=access.json,
+            limit=limit,
+        )
+
+
+@group.command
+def show(job: str, /, *, access: Access = NOTHING) -> None:
+    """Show a job.
+
+    Args:
+        job: Its identifier.
+    """
+    with client_of(access) as client:
+        print_entity(client.jobs.get(job), as_json=access.json)
+
+
+@group.command
+def log(job: str, /, *, access: Access = NOTHING) -> None:
+    """Print what a job wrote, attempt by attempt.
+
+    Args:
+        job: Its identifier.
+    """
+    with client_of(access) as client:
+        attempts = client.jobs.log(job)
+    if access.json:
+        print_json(attempts)
+        return
+    for attempt in attempts:
+        if len(attempts) > 1:
+            print(f"--- attempt {attempt.attempt}")
+        print(plain(attempt.text, keeping="\n\t"), end="" if attempt.text.endswith("\n") else "\n")
+
+
+@group.command
+def cancel(job: str, /, *, access: Access = NOTHING) -> None:
+    """Cancel a job that has not ended; those that need its output are abandoned.
+
+    Args:
+        job: Its identifier.
+    """
+    with client_of(access) as client:
+        cancelled = client.jobs.cancel(job)
+    if access.json:
+        print_json(cancelled)
+    elif cancelled.status == "CANCELED":
+        say(f"Job {job} was cancelled.")
+    else:
+        say(f"Job {job} was asked to stop, and still runs.")

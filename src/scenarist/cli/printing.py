@@ -1,0 +1,141 @@
+"""What commands print: for people as lines and tables, for programs as JSON.
+
+Texts come from others, by way of the server. Nothing in them reaches the terminal that would move
+its cursor, colour its lines or turn their order round.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from msgspec import Struct
+
+T = TypeVar("T")
+
+SHOWN = 100
+"""Rows of a table when it is not said how many; JSON has all of them."""
+
+_SUSPECT = re.compile(r"[^\n\x20-\x7e]")
+
+
+def plain(text: object, *, keeping: str = "") -> str:
+    """Return a text in which an escape stands for each character that is not printable."""
+    return "".join(
+        character
+        if character.isprintable() or character in keeping
+        else character.encode("unicode_escape").decode()
+        for character in str(text)
+    )
+
+
+def say(text: object) -> None:
+    """Print one line."""
+    print(plain(text))
+
+
+def note(text: object) -> None:
+    """Say one line besides, where it is not in the way of what is printed."""
+    print(plain(text), file=sys.stderr)
+
+
+def json_of(value: object, *, indent: int | None = None) -> str:
+    """Return JSON that is printable; characters that are not stand as escapes, as JSON has them."""
+    import msgspec  # imported where it is needed: the help of commands does without
+
+    is_ascii = "utf" not in (sys.stdout.encoding or "").lower()
+    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=is_ascii, indent=indent)
+    return _SUSPECT.sub(lambda found: _escaped(found[0]), text)
+
+
+def print_json(value: object) -> None:
+    print(json_of(value))
+
+
+def print_rows(
+    items: Iterable[T],
+    columns: Mapping[str, Callable[[T], object]],
+    *,
+    as_json: bool | None,
+    limit: int | None,
+) -> None:
+    """Print a list: as an array of JSON with an item a line, or as a table.
+
+    Args:
+        columns: What stands in a row, under which name.
+        limit: At most so many.
+    """
+    if as_json:
+        separator = "["
+        for item in islice(items, limit):
+            print(f"{separator}\n{json_of(item)}", end="")
+            separator = ","
+        print("[]" if separator == "[" else "\n]")
+        return
+    most = limit or SHOWN
+    found = list(islice(items, most + 1))
+    rows = [[_cell(cell(item)) for cell in columns.values()] for item in found[:most]]
+    print_table([name.upper() for name in columns], rows)
+    if len(found) > most and limit is None:
+        note(f"There are more than these {most}; --limit says how many to list.")
+
+
+def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    for row in (names, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        print("  ".join(cells).rstrip())
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """Print what there is to know of one thing, a field a line."""
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        print(f"{name.ljust(width)}  {_cell(value)}")
+
+
+def print_entity(entity: "Struct", *, as_json: bool | None) -> None:
+    from msgspec.structs import asdict
+
+    if as_json:
+        print_json(entity)
+    else:
+        print_fields(asdict(entity))
+
+
+def _cell(value: object) -> str:
+    import msgspec
+
+    if value is None or value is msgspec.UNSET:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return plain(", ".join(value)) or "-"
+    if isinstance(value, (dict, list, msgspec.Struct)):
+        return json_of(value)
+    return plain(value)
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def pair_of(text: str) -> tuple[str, Any]:
+    """Read ``name=value``; the value as JSON when it is some, else as text."""
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

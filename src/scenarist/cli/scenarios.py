@@ -1,0 +1,116 @@
+"""Commands for scenarios."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from scenarist.cli.connecting import NOTHING, Access, client_of
+from scenarist.cli.options import Number, Switch, Text
+from scenarist.cli.printing import pair_of, print_entity, print_json, print_rows, say
+from scenarist.cli.submitting import AS_USUAL, SubmitOptions, submit_and_follow
+
+group = App(name="scenario")
+
+Tags = Annotated[list[str] | None, Parameter(name="--tag", negative="")]
+Properties = Annotated[list[str] | None, Parameter(name="--property", negative="")]
+
+
+@group.command
+def create(
+    config: str,
+    /,
+    *,
+    name: Text = None,
+    tag: Tags = None,
+    properties: Properties = None,
+    access: Access = NOTHING,
+) -> None:
+    """Make a scenario from a config, and print its identifier.
+
+    Args:
+        config: The scenario config.
+        name: What it is called.
+        tag: May be repeated.
+        properties: NAME=VALUE, kept with it; the value as JSON, else as text. May be repeated.
+    """
+    with client_of(access) as client:
+        made = client.scenarios.create(
+            config, name=name, tags=tag or [], properties=dict(map(pair_of, properties or []))
+        )
+    if access.json:
+        print_json(made)
+    else:
+        say(made.id)
+
+
+@group.command(name="list")
+def list_scenarios(
+    *,
+    config: Text = None,
+    name: Text = None,
+    tag: Text = None,
+    limit: Number = None,
+    access: Access = NOTHING,
+) -> None:
+    """List scenarios, the oldest first.
+
+    Args:
+        config: Only of this config.
+        name: Only of this name.
+        tag: Only with this tag.
+        limit: At most so many [100; with --json all].
+    """
+    with client_of(access) as client:
+        print_rows(
+            client.scenarios.list(config_id=config, name=name, tag=tag),
+            {
+                "id": lambda scenario: scenario.id,
+                "name": lambda scenario: scenario.name,
+                "primary": lambda scenario: scenario.primary_scenario,
+                "tags": lambda scenario: scenario.tags,
+                "created": lambda scenario: scenario.creation_date,
+            },
+            as_json=access.json,
+            limit=limit,
+        )
+
+
+@group.command
+def show(scenario: str, /, *, access: Access = NOTHING) -> None:
+    """Show a scenario, and what can be done with it now.
+
+    Args:
+        scenario: Its identifier.
+    """
+    with client_of(access) as client:
+        print_entity(client.scenarios.get(scenario), as_json=access.json)
+
+
+@group.command
+def submit(scenario: str, /, *, options: SubmitOptions = AS_USUAL, access: Access = NOTHING) -> int:
+    """Submit all tasks of a scenario, and print the identifier of the submission.
+
+    Args:
+        scenario: Its identifier.
+    """
+    with client_of(access) as client:
+        return submit_and_follow(client, client.scenarios.submit, scenario, options, access)
+
+
+@group.command
+def delete(scenario: str, /, *, dry_run: Switch = None, access: Access = NOTHING) -> None:
+    """Delete a scenario with all that it owns.
+
+    Args:
+        scenario: Its identifier.
+        dry_run: Change nothing; say what would be deleted.
+    """
+    with client_of(access) as client:
+        deletion = client.scenarios.delete(scenario, dry_run=bool(dry_run))
+    if access.json:
+        print_json(deletion)
+        return
+    say(deletion.message)
+    counts = {kind: len(ids) for kind, ids in deletion.deleted.items() if ids}
+    if counts:
+        say(", ".join(f"{kind.replace('_', ' ')}: {count}" for kind, count in counts.items()))

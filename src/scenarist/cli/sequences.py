@@ -1,0 +1,92 @@
+"""Commands for sequences."""
+
+from cyclopts import App
+
+from scenarist.cli.connecting import NOTHING, Access, client_of
+from scenarist.cli.options import Number, Text
+from scenarist.cli.printing import print_entity, print_json, print_rows, say
+from scenarist.cli.submitting import AS_USUAL, SubmitOptions, submit_and_follow
+
+group = App(name="sequence")
+
+
+@group.command
+def create(scenario: str, name: str, /, *tasks: str, access: Access = NOTHING) -> None:
+    """Group tasks of a scenario under a name, and print the identifier of the sequence.
+
+    Args:
+        scenario: The identifier of the scenario.
+        name: What the sequence is called.
+        tasks: Its tasks, each by its identifier or its config.
+    """
+    with client_of(access) as client:
+        ids = {}
+        if tasks:
+            ids = {task.config_id: task.id for task in client.tasks.list(scenario_id=scenario)}
+        made = client.sequences.create(scenario, name, [ids.get(task, task) for task in tasks])
+    if access.json:
+        print_json(made)
+    else:
+        say(made.id)
+
+
+@group.command(name="list")
+def list_sequences(
+    *, scenario: Text = None, name: Text = None, limit: Number = None, access: Access = NOTHING
+) -> None:
+    """List sequences, the oldest first.
+
+    Args:
+        scenario: Only of this scenario.
+        name: Only of this name.
+        limit: At most so many [100; with --json all].
+    """
+    with client_of(access) as client:
+        print_rows(
+            client.sequences.list(scenario_id=scenario, name=name),
+            {
+                "id": lambda sequence: sequence.id,
+                "name": lambda sequence: sequence.name,
+                "tasks": lambda sequence: len(sequence.tasks),
+                "created": lambda sequence: sequence.creation_date,
+            },
+            as_json=access.json,
+            limit=limit,
+        )
+
+
+@group.command
+def show(sequence: str, /, *, access: Access = NOTHING) -> None:
+    """Show a sequence.
+
+    Args:
+        sequence: Its identifier.
+    """
+    with client_of(access) as client:
+        print_entity(client.sequences.get(sequence), as_json=access.json)
+
+
+@group.command
+def submit(sequence: str, /, *, options: SubmitOptions = AS_USUAL, access: Access = NOTHING) -> int:
+    """Submit a sequence, and print the identifier of the submission.
+
+    Args:
+        sequence: Its identifier.
+    """
+    with client_of(access) as client:
+        return submit_and_follow(client, client.sequences.submit, sequence, options, access)
+
+
+@group.command
+def delete(sequence: str, /, *, access: Access = NOTHING) -> None:
+    """Delete a sequence; its jobs and their results stay.
+
+    Args:
+        sequence: Its identifier.
+    """
+    with client_of(access) as client:
+        client.sequences.delete(sequence)
+    if access.json:
+        print_json({"deleted": sequence})
+    else:
+        say(f"Sequence {sequence} was deleted.")

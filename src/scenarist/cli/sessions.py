@@ -1,0 +1,77 @@
+"""Commands for signing in to a server and out again."""
+
+from scenarist.cli.asking import ask_name, ask_password
+from scenarist.cli.connecting import NOTHING, Access, client_of, url_of
+from scenarist.cli.options import Switch, Text
+from scenarist.cli.printing import note, print_fields, print_json, say
+
+
+def login(*, url: Text = None, user: Text = None, password_stdin: Switch = None) -> None:
+    """Sign in to a server; commands at it show the token until you log out.
+
+    Args:
+        url: Where the server is [SCENARIST_URL; that of the last login; http://127.0.0.1:5000].
+        user: Who signs in [you are asked].
+        password_stdin: Read the password from standard input instead of asking for it.
+    """
+    from scenarist.cli import logins
+    from scenarist.client import Client
+
+    address = url_of(url)
+    with Client(address) as client:
+        client.check_health()
+        name = ask_name(user)
+        signed_in = client.sign_in(name, ask_password(from_stdin=bool(password_stdin)))
+    known = logins.read()
+    known.last = address
+    known.at.pop(address, None)
+    if signed_in.expires_at is None:
+        logins.store(known)
+        say(signed_in.message)
+        return
+    known.at[address] = logins.Login(
+        username=signed_in.username, token=signed_in.token, expires_at=signed_in.expires_at
+    )
+    logins.store(known)
+    roles = ", ".join(signed_in.roles) or "no role"
+    say(f"{signed_in.username} is signed in at {address}, with {roles}.")
+
+
+def logout(*, url: Text = None) -> int:
+    """Sign out of a server, and forget the token.
+
+    Args:
+        url: Where the server is [SCENARIST_URL; that of the last login; http://127.0.0.1:5000].
+    """
+    from scenarist.cli import logins
+    from scenarist.cli.failures import UNREACHABLE
+    from scenarist.client import Client, ClientError, UnauthenticatedError
+
+    address = url_of(url)
+    known = logins.read()
+    login = known.at.pop(address, None)
+    if login is None:
+        say(f"Nobody is logged in at {address}.")
+        return 0
+    # Forgotten first: a token that is not known here any more ends by itself, too.
+    logins.store(known)
+    try:
+        with Client(address, token=login.token, retries=1) as client:
+            client.sign_out()
+    except UnauthenticatedError:
+        pass  # the session has ended before
+    except ClientError as error:
+        note(f"scenarist: the token is forgotten, but the session was not ended: {error}")
+        return UNREACHABLE
+    say(f"{login.username} is signed out at {address}.")
+    return 0
+
+
+def whoami(*, access: Access = NOTHING) -> None:
+    """Say who you are for a server, and what your roles are."""
+    with client_of(access) as client:
+        me = client.me()
+    if access.json:
+        print_json(me)
+    else:
+        print_fields({"user": me.username, "roles": me.roles, "key": me.key_id})

@@ -1,0 +1,94 @@
+"""Commands for submissions."""
+
+from cyclopts import App
+
+from scenarist.cli.connecting import NOTHING, Access, client_of
+from scenarist.cli.options import Number, Text
+from scenarist.cli.printing import print_entity, print_json, print_rows, say
+from scenarist.cli.submitting import AS_USUAL, Seconds, SubmitOptions, follow
+
+group = App(name="submission")
+
+
+@group.command(name="list")
+def list_submissions(
+    *, entity: Text = None, status: Text = None, limit: Number = None, access: Access = NOTHING
+) -> None:
+    """List submissions, the newest first.
+
+    Args:
+        entity: Only of this scenario, sequence or task.
+        status: Only of this status, such as RUNNING.
+        limit: At most so many [100; with --json all].
+    """
+    with client_of(access) as client:
+        print_rows(
+            client.submissions.list(entity_id=entity, status=status, sort="-creation_date"),
+            {
+                "id": lambda submission: submission.id,
+                "of": lambda submission: submission.entity_id,
+                "status": lambda submission: submission.status,
+                "submitted": lambda submission: submission.submitted_at,
+                "ended": lambda submission: submission.finished_at,
+            },
+            as_json=access.json,
+            limit=limit,
+        )
+
+
+@group.command
+def show(submission: str, /, *, access: Access = NOTHING) -> None:
+    """Show a submission.
+
+    Args:
+        submission: Its identifier.
+    """
+    with client_of(access) as client:
+        print_entity(client.submissions.get(submission), as_json=access.json)
+
+
+@group.command
+def cancel(submission: str, /, *, access: Access = NOTHING) -> None:
+    """Cancel all jobs of a submission that have not ended.
+
+    Args:
+        submission: Its identifier.
+    """
+    with client_of(access) as client:
+        cancelled = client.submissions.cancel(submission)
+    if access.json:
+        print_json(cancelled)
+    elif cancelled.status == "CANCELED":
+        say(f"Submission {submission} was cancelled.")
+    else:
+        say(f"Submission {submission} was asked to stop, and still runs.")
+
+
+@group.command
+def retry(
+    submission: str, /, *, options: SubmitOptions = AS_USUAL, access: Access = NOTHING
+) -> int:
+    """Submit anew what did not succeed, and print the identifier of the new submission.
+
+    Args:
+        submission: The identifier of the one that failed or was cancelled.
+    """
+    with client_of(access) as client:
+        again = client.submissions.retry(
+            submission, force=bool(options.force), priority=options.priority or 0
+        )
+        return follow(client, again, options, access)
+
+
+@group.command
+def watch(submission: str, /, *, timeout: Seconds = None, access: Access = NOTHING) -> int:
+    """Show how a submission goes until it has ended; exit with 1 unless it is COMPLETED.
+
+    Args:
+        submission: Its identifier.
+        timeout: Watch no longer than so many seconds; exit with 124 then.
+    """
+    from scenarist.cli.watching import watch as watch_it
+
+    with client_of(access) as client:
+        return watch_it(client, submission, timeout=timeout, as_json=bool(access.json))

@@ -1,0 +1,74 @@
+"""What commands that submit something have in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from scenarist.cli.connecting import Access
+from scenarist.cli.options import Number, Switch
+from scenarist.cli.printing import print_json, say
+
+if TYPE_CHECKING:
+    from scenarist import schemas
+    from scenarist.client import Client, Submitted
+
+Seconds = Annotated[float | None, Parameter(show_default=False)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class SubmitOptions:
+    """How to submit, and whether to stay until the end.
+
+    Args:
+        force: Run skippable tasks even when nothing has changed.
+        priority: From -1000 to 1000; higher goes first [0].
+        wait: Stay until it has ended; exit with 1 unless it is COMPLETED.
+        watch: The same, and show how it goes.
+        timeout: Stay no longer than so many seconds; exit with 124 then. It goes on.
+    """
+
+    force: Switch = None
+    priority: Number = None
+    wait: Switch = None
+    watch: Switch = None
+    timeout: Seconds = None
+
+
+AS_USUAL = SubmitOptions()
+
+
+def submit_and_follow(
+    client: "Client",
+    submit: "Callable[..., Submitted]",
+    id: str,
+    options: SubmitOptions,
+    access: Access,
+) -> int:
+    """Submit something, and stay until its end when that is wanted; return the exit code."""
+    submitted = submit(id, force=bool(options.force), priority=options.priority or 0)
+    return follow(client, submitted, options, access)
+
+
+def follow(client: "Client", submitted: "Submitted", options: SubmitOptions, access: Access) -> int:
+    if options.watch:
+        from scenarist.cli.watching import watch
+
+        return watch(client, submitted.id, timeout=options.timeout, as_json=bool(access.json))
+    submission = submitted.submission
+    if options.wait:
+        submission = submitted.wait(options.timeout)
+    if access.json:
+        print_json(submission)
+    elif options.wait:
+        say(f"Submission {submission.id} is {submission.status}.")
+    else:
+        say(submission.id)
+    return code_of(submission) if options.wait else 0
+
+
+def code_of(submission: "schemas.Submission") -> int:
+    """Return the exit code that says how a submission has ended."""
+    return 0 if submission.status == "COMPLETED" else 1

@@ -1,0 +1,236 @@
+"""Shows how a submission goes: as a table that changes, or line by line without a terminal."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from scenarist import schemas
+from scenarist.cli.printing import note, plain, print_json, say
+from scenarist.cli.submitting import code_of
+from scenarist.client import WaitTimeoutError
+from scenarist.domain.vocabulary import EntityType, JobStatus, Kind
+
+if TYPE_CHECKING:
+    from scenarist.client import Client
+
+_STYLES: dict[str, str] = {
+    JobStatus.RUNNING: "bold cyan",
+    JobStatus.COMPLETED: "green",
+    JobStatus.SKIPPED: "green",
+    JobStatus.FAILED: "bold red",
+    JobStatus.CANCELED: "yellow",
+    JobStatus.ABANDONED: "yellow",
+}
+_FIRST = [JobStatus.RUNNING, JobStatus.FAILED, JobStatus.PENDING]
+"""What is shown where there is no room for all."""
+
+_BAR_WIDTH = 40
+_LINES_AROUND = 4
+
+
+@dataclass(slots=True)
+class Row:
+    """One job, as it was when something was last heard of it."""
+
+    task: str
+    status: JobStatus
+    since: datetime
+
+
+class _TimeIsOver(BaseException):
+    """Rises through whatever waits, past everything that catches the errors of connections."""
+
+
+class View(Protocol):
+    """Where it is shown."""
+
+    def show(self, status: str, rows: dict[str, Row], changed: Row | None) -> None: ...
+
+
+def watch(client: "Client", id: str, *, timeout: float | None, as_json: bool) -> int:
+    """Show how a submission goes until it has ended; return the exit code.
+
+    Raises:
+        WaitTimeoutError: It has not ended in time.
+    """
+    console = Console(highlight=False, markup=False, emoji=False)
+    with _alarm(id, timeout), client.events(submission_id=id) as stream:
+        # Looked at after the stream was opened: whatever changes from here on is in it.
+        submission = client.submissions.get(id)
+        if as_json:
+            _print_events(client, submission, stream)
+        elif console.is_terminal:
+            with Live(console=console, auto_refresh=False) as live:
+                _follow(client, submission, stream, _LiveView(live, id))
+        else:
+            _follow(client, submission, stream, _LineView())
+        submission = client.submissions.get(id)
+    if as_json:
+        print_json(submission)
+        return code_of(submission)
+    say(f"Submission {submission.id} is {submission.status}.")
+    if submission.status == "FAILED":
+        for job in client.jobs.list(submission_id=id, status=JobStatus.FAILED):
+            note(f"Job {job.id} failed: {job.reason}")
+    return code_of(submission)
+
+
+def _follow(
+    client: "Client",
+    submission: schemas.Submission,
+    stream: Iterator[schemas.Event | schemas.Gap],
+    view: View,
+) -> None:
+    rows = _rows_of(client, submission)
+    status = submission.status.value
+    view.show(status, rows, None)
+    if submission.status.is_finished:
+        return
+    for event in stream:
+        if isinstance(event, schemas.Gap):
+            submission = client.submissions.get(submission.id)
+            rows, status = _rows_of(client, submission), submission.status.value
+            view.show(status, rows, None)
+            if submission.status.is_finished:
+                return
+        elif event.entity_type == Kind.SUBMISSION:
+            status = event.status or status
+            view.show(status, rows, None)
+            if _is_end(event):
+                return
+        elif (row := rows.get(event.entity_id)) and event.status and event.timestamp >= row.since:
+            row.status, row.since = JobStatus(event.status), event.timestamp
+            view.show(status, rows, row)
+
+
+def _print_events(
+    client: "Client",
+    submission: schemas.Submission,
+    stream: Iterator[schemas.Event | schemas.Gap],
+) -> None:
+    if submission.status.is_finished:
+        return
+    for event in stream:
+        print_json(event)
+        sys.stdout.flush()
+        if isinstance(event, schemas.Gap):
+            if client.submissions.get(submission.id).status.is_finished:
+                return
+        elif event.entity_type == Kind.SUBMISSION and _is_end(event):
+            return
+
+
+def _is_end(event: schemas.Event) -> bool:
+    return event.change == "DELETED" or event.status in {"COMPLETED", "FAILED", "CANCELED"}
+
+
+def _rows_of(client: "Client", submission: schemas.Submission) -> dict[str, Row]:
+    names = _task_names(client, submission)
+    return {
+        job.id: Row(
+            task=names.get(job.task_id, job.task_id),
+            status=job.status,
+            since=job.finished_at or job.run_at or job.submitted_at,
+        )
+        for job in client.jobs.list(submission_id=submission.id)
+    }
+
+
+def _task_names(client: "Client", submission: schemas.Submission) -> dict[str, str]:
+    """Return what the author calls the tasks."""
+    if submission.entity_type is EntityType.TASK:
+        task = client.tasks.get(submission.entity_id)
+        return {task.id: task.config_id}
+    is_whole = submission.entity_type is EntityType.SCENARIO
+    owner = {"scenario_id" if is_whole else "sequence_id": submission.entity_id}
+    return {task.id: task.config_id for task in client.tasks.list(**owner)}
+
+
+class _LineView:
+    """One line for each change, with its time first."""
+
+    def __init__(self) -> None:
+        self._is_first = True
+
+    def show(self, status: str, rows: dict[str, Row], changed: Row | None) -> None:
+        for row in rows.values() if self._is_first else [changed] if changed else []:
+            print(f"{row.since:%Y-%m-%dT%H:%M:%SZ}  {row.status:<9}  {plain(row.task)}", flush=True)
+        self._is_first = False
+
+
+class _LiveView:
+    """A bar, and a table of jobs that fits the terminal."""
+
+    def __init__(self, live: Live, id: str) -> None:
+        self._live = live
+        self._id = id
+
+    def show(self, status: str, rows: dict[str, Row], changed: Row | None) -> None:
+        self._live.update(self._picture(status, list(rows.values())), refresh=True)
+
+    def _picture(self, status: str, rows: list[Row]) -> Group:
+        ended = sum(row.status.is_finished for row in rows)
+        head = Table.grid(padding=(0, 1))
+        head.add_row(
+            Text(status, style=_STYLES.get(status, "bold")),
+            ProgressBar(
+                total=max(len(rows), 1),
+                completed=ended,
+                width=_BAR_WIDTH,
+                complete_style="cyan",
+                finished_style="green",
+            ),
+            Text(f"{ended} of {len(rows)} jobs"),
+        )
+        table = Table.grid(padding=(0, 2))
+        room = max(self._live.console.height - _LINES_AROUND, 1)
+        shown = rows if len(rows) <= room else _most_telling(rows, room - 1)
+        for row in shown:
+            style = _STYLES.get(row.status, "dim")
+            table.add_row(
+                Text(plain(row.task)),
+                Text(row.status.value, style=style),
+                Text(f"{row.since:%H:%M:%S}", style="dim"),
+            )
+        if len(shown) < len(rows):
+            table.add_row(Text(f"and {len(rows) - len(shown)} more", style="dim"), "", "")
+        return Group(Text(plain(self._id), style="dim"), head, table)
+
+
+def _most_telling(rows: list[Row], room: int) -> list[Row]:
+    """Choose rows: what runs and what failed before what is over or waits, in their order."""
+    ranks = {status: rank for rank, status in enumerate(_FIRST)}
+    chosen = sorted(range(len(rows)), key=lambda at: ranks.get(rows[at].status, len(ranks)))[:room]
+    return [rows[at] for at in sorted(chosen)]
+
+
+@contextmanager
+def _alarm(id: str, seconds: float | None) -> Iterator[None]:
+    """Stop whatever waits within the block when the time is over."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise _TimeIsOver
+
+    if seconds is None:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    try:
+        yield
+    except _TimeIsOver:
+        raise WaitTimeoutError(f"{id} has not ended after {seconds:g} seconds") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
