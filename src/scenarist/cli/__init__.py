@@ -1,6 +1,6 @@
 """The command line: parses, calls, prints; one line on standard error says what went wrong.
 
-May import: bootstrap, authorization, administration, config, settings, domain, the client.
+May import: bootstrap, authorization, administration, config, pictures, settings, domain, client.
 Never here: services, db; what they do is called through the composition root.
 """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
-from scenarist.cli import databases, identities, serving, sessions
+from scenarist.cli import databases, drawing, identities, serving, sessions
 from scenarist.cli.completion import completion
 from scenarist.domain.errors import ScenaristError
 
@@ -22,6 +22,7 @@ app = App(
 app.command(serving.serve)
 app.command(serving.demo)
 app.command(serving.check)
+app.command(drawing.graph)
 for group in (databases.group, identities.users, identities.keys, identities.secrets):
     app.command(group)
 app.command(sessions.login)

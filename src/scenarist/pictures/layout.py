@@ -1,0 +1,241 @@
+"""Places the boxes of a graph in layers from left to right, with few crossings and short ways.
+
+The steps are those of Sugiyama, Tagawa and Toda (1981): layers, an order within each, places. A way
+over several layers goes through a bend in each, so that it passes between the boxes.
+"""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import Generic, TypeVar
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+
+_SWEEPS = 12
+_BEND_WEIGHT = 8.0
+"""How much more a bend pulls than a box: ways shall be straight rather than boxes centred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where the middle of a box or of a bend is, and how much room it takes."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout(Generic[KeyT]):
+    """Where everything is.
+
+    Args:
+        ways: For each pair, the bends between the two boxes.
+    """
+
+    boxes: Mapping[KeyT, Spot]
+    ways: Mapping[tuple[KeyT, KeyT], Sequence[Spot]]
+    width: float
+    height: float
+
+
+_Point = tuple[str, Hashable, int]
+"""What stands in a layer: a box, or the bend that a way makes there."""
+
+
+def place(
+    sizes: Mapping[KeyT, Size],
+    ways: Sequence[tuple[KeyT, KeyT]],
+    *,
+    gap: Size,
+) -> Layout[KeyT]:
+    """Place boxes whose ways make no cycle.
+
+    Args:
+        sizes: The boxes, in the order in which they are named.
+        ways: From which box to which.
+        gap: The room between layers, and between the boxes of one.
+    """
+    layer_of = _layers(list(sizes), ways)
+    chains = {way: _chain(way, layer_of) for way in dict.fromkeys(ways)}
+    layers = _filled(sizes, layer_of, chains.values())
+    links = [pair for chain in chains.values() for pair in itertools.pairwise(chain)]
+    _order(layers, links)
+    heights = {point: sizes[point[1]].height if point[0] == "box" else 0.0  # type: ignore[index]
+               for layer in layers for point in layer}  # fmt: skip
+    middles = _middles(layers, links, heights, gap.height)
+    widths = [
+        max((sizes[point[1]].width for point in layer if point[0] == "box"), default=0.0)  # type: ignore[index]
+        for layer in layers
+    ]
+    lefts = [sum(widths[:at]) + at * gap.width for at in range(len(layers))]
+
+    def spot(point: _Point) -> Spot:
+        at = point[2]
+        return Spot(lefts[at] + widths[at] / 2, middles[point], widths[at], heights[point])
+
+    return Layout(
+        boxes={
+            key: Spot(
+                lefts[layer_of[key]] + widths[layer_of[key]] / 2,
+                middles["box", key, layer_of[key]],
+                size.width,
+                size.height,
+            )
+            for key, size in sizes.items()
+        },
+        ways={way: [spot(point) for point in chain[1:-1]] for way, chain in chains.items()},
+        width=sum(widths) + gap.width * max(len(layers) - 1, 0),
+        height=max((middles[point] + heights[point] / 2 for point in middles), default=0.0),
+    )
+
+
+def _layers(keys: Sequence[KeyT], ways: Sequence[tuple[KeyT, KeyT]]) -> dict[KeyT, int]:
+    """Return the number of each box's layer: after all that lead to it.
+
+    What nothing leads to stands right before the first that it leads to.
+    """
+    before: dict[KeyT, list[KeyT]] = {key: [] for key in keys}
+    after: dict[KeyT, list[KeyT]] = {key: [] for key in keys}
+    for start, end in ways:
+        before[end].append(start)
+        after[start].append(end)
+    layer_of: dict[KeyT, int] = {}
+    for key in TopologicalSorter(before).static_order():
+        layer_of[key] = max((layer_of[other] + 1 for other in before[key]), default=0)
+    for key in keys:
+        if not before[key] and after[key]:
+            layer_of[key] = min(layer_of[other] for other in after[key]) - 1
+    return layer_of
+
+
+def _chain(way: tuple[KeyT, KeyT], layer_of: Mapping[KeyT, int]) -> list[_Point]:
+    start, end = way
+    bends: list[_Point] = [
+        ("bend", way, layer) for layer in range(layer_of[start] + 1, layer_of[end])
+    ]
+    return [("box", start, layer_of[start]), *bends, ("box", end, layer_of[end])]
+
+
+def _filled(
+    keys: Iterable[KeyT], layer_of: Mapping[KeyT, int], chains: Iterable[Sequence[_Point]]
+) -> list[list[_Point]]:
+    points: dict[_Point, None] = {("box", key, layer_of[key]): None for key in keys}
+    for chain in chains:
+        points.update(dict.fromkeys(chain))
+    layers: list[list[_Point]] = [[] for _ in range(max(layer_of.values(), default=-1) + 1)]
+    for point in points:
+        layers[point[2]].append(point)
+    return layers
+
+
+def _neighbours(
+    links: Iterable[tuple[_Point, _Point]],
+) -> tuple[dict[_Point, list[_Point]], dict[_Point, list[_Point]]]:
+    before: dict[_Point, list[_Point]] = defaultdict(list)
+    after: dict[_Point, list[_Point]] = defaultdict(list)
+    for start, end in links:
+        before[end].append(start)
+        after[start].append(end)
+    return before, after
+
+
+def _order(layers: list[list[_Point]], links: Sequence[tuple[_Point, _Point]]) -> None:
+    """Sort each layer so that few ways cross: again and again by where the neighbours are."""
+    before, after = _neighbours(links)
+    best = [list(layer) for layer in layers]
+    fewest = _crossings(layers, after)
+    for sweep in range(_SWEEPS):
+        if not fewest:
+            break
+        down = sweep % 2 == 0
+        for layer in layers[1:] if down else reversed(layers[:-1]):
+            places = {point: at for row in layers for at, point in enumerate(row)}
+            _sort_by_neighbours(layer, before if down else after, places)
+        count = _crossings(layers, after)
+        if count < fewest:
+            fewest, best = count, [list(layer) for layer in layers]
+    for layer, kept in zip(layers, best, strict=True):
+        layer[:] = kept
+
+
+def _sort_by_neighbours(
+    layer: list[_Point], neighbours: Mapping[_Point, list[_Point]], places: Mapping[_Point, int]
+) -> None:
+    def wish(point: _Point) -> float:
+        found = [places[other] for other in neighbours.get(point, ())]
+        return sum(found) / len(found) if found else places[point]
+
+    layer.sort(key=wish)
+
+
+def _crossings(layers: Sequence[list[_Point]], after: Mapping[_Point, list[_Point]]) -> int:
+    count = 0
+    for layer, following in itertools.pairwise(layers):
+        places = {point: at for at, point in enumerate(following)}
+        ends = [
+            at for point in layer for at in sorted(places[other] for other in after.get(point, ()))
+        ]
+        count += sum(earlier > later for at, later in enumerate(ends) for earlier in ends[:at])
+    return count
+
+
+def _middles(
+    layers: Sequence[list[_Point]],
+    links: Sequence[tuple[_Point, _Point]],
+    heights: Mapping[_Point, float],
+    gap: float,
+) -> dict[_Point, float]:
+    """Place everything up and down: near its neighbours, in order, and with room between."""
+    before, after = _neighbours(links)
+    middles = {point: 0.0 for layer in layers for point in layer}
+    for layer in layers:
+        _settle(layer, middles, middles.__getitem__, heights, gap)
+    for sweep in range(_SWEEPS):
+        down = sweep % 2 == 0
+        near = before if down else after
+
+        def wish(point: _Point, near: Mapping[_Point, list[_Point]] = near) -> float:
+            found = [middles[other] for other in near.get(point, ())]
+            return sum(found) / len(found) if found else middles[point]
+
+        for layer in layers if down else reversed(layers):
+            _settle(layer, middles, wish, heights, gap)
+    top = min((middles[point] - heights[point] / 2 for point in middles), default=0.0)
+    return {point: middle - top for point, middle in middles.items()}
+
+
+def _settle(
+    layer: Sequence[_Point],
+    middles: dict[_Point, float],
+    wish: Callable[[_Point], float],
+    heights: Mapping[_Point, float],
+    gap: float,
+) -> None:
+    """Move each point of a layer as near to its wish as its order and the gaps allow.
+
+    Without the gaps this is a monotone regression: neighbours that would pass each other move
+    together, to the mean of their wishes.
+    """
+    offsets = [0.0]
+    for upper, lower in itertools.pairwise(layer):
+        offsets.append(offsets[-1] + (heights[upper] + heights[lower]) / 2 + gap)
+    groups: list[tuple[float, float, int]] = []  # sum of weighted wishes, weight, how many
+    for point, offset in zip(layer, offsets, strict=True):
+        weight = _BEND_WEIGHT if point[0] == "bend" else 1.0
+        groups.append(((wish(point) - offset) * weight, weight, 1))
+        while len(groups) > 1 and groups[-2][0] / groups[-2][1] > groups[-1][0] / groups[-1][1]:
+            last, previous = groups.pop(), groups.pop()
+            groups.append(tuple(a + b for a, b in zip(previous, last, strict=True)))  # type: ignore[arg-type]
+    shifts = [total / weight for total, weight, count in groups for _ in range(count)]
+    for point, shift, offset in zip(layer, shifts, offsets, strict=True):
+        middles[point] = shift + offset
