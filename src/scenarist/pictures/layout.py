@@ -5,6 +5,7 @@ over several layers goes through a bend in each, so that it passes between the b
 """
 
 import itertools
+from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -182,10 +183,11 @@ def _crossings(layers: Sequence[list[_Point]], after: Mapping[_Point, list[_Poin
     count = 0
     for layer, following in itertools.pairwise(layers):
         places = {point: at for at, point in enumerate(following)}
-        ends = [
-            at for point in layer for at in sorted(places[other] for other in after.get(point, ()))
-        ]
-        count += sum(earlier > later for at, later in enumerate(ends) for earlier in ends[:at])
+        passed: list[int] = []
+        for point in layer:
+            for end in sorted(places[other] for other in after.get(point, ())):
+                count += len(passed) - bisect_right(passed, end)
+                insort(passed, end)
     return count
 
 
