@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test quick lint format bench bench-peers clean
+.PHONY: demo test quick lint format bench bench-peers vendor clean
 
 demo: $(VENV)/.demo  ## serve the example on port 5000
 	$(BIN)/scenarist demo
@@ -30,6 +30,9 @@ bench: $(VENV)/.bench  ## measure this machine; writes bench/results.md
 
 bench-peers: $(VENV)/.bench  ## the same work on Taipy and DBOS; writes bench/peers.md
 	$(BIN)/python -m bench.peers
+
+vendor: $(VENV)/.test  ## fetch the modules of others that the console carries; needs npm
+	$(BIN)/python -m scenarist.console.vendoring
 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

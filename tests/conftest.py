@@ -7,15 +7,20 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+from browsers import started_browser
 from builders import Clock
 from external_servers import ObjectStore
 from postgres_server import PostgresServer
 from scenarist.db import migrate
 from scenarist.db.engine import Database
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # A change is judged by the same examples each time, and never by how long one takes;
 # HYPOTHESIS_PROFILE=searching tries new ones.
@@ -39,6 +44,13 @@ def object_store() -> Iterator[ObjectStore]:
     store = ObjectStore()
     yield store
     store.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """One for all tests of a process: two at a time cannot be driven in one thread."""
+    with started_browser() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from scenarist.authorization import (
 )
 from scenarist.checking import check_apart
 from scenarist.config import Application, load_app, resolve
+from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
@@ -43,6 +44,7 @@ from scenarist.services.changes import ChangeService, News
 from scenarist.services.comparisons import ComparisonService
 from scenarist.services.completions import Completions
 from scenarist.services.computations import LONGEST_SECONDS, Computation, Compute, Computed
+from scenarist.services.configs import ConfigService
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
 from scenarist.services.edits import EditService
@@ -140,6 +142,7 @@ def open_server(
                 gate_of(settings, authorization, database),
                 cors_origins=settings.cors_origins,
                 hosts=host_names(settings),
+                pages=[console.router(settings.auth)],
                 # A network lies between this process and a database that is no file.
                 looks_up_in_threads=database.file is None,
             ),
@@ -259,6 +262,7 @@ def _services(  # noqa: PLR0913 - all that services are made of
     recorder = Recorder(database, now=now, wake=orchestrator.wake)
     version = resolve(registry.core.version_number or "latest")
     return Services(
+        configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=settings.zone),
         scenarios=ScenarioService(
             database, registry, folder=folder, now=now, version=version, zone=settings.zone

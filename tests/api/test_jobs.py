@@ -93,3 +93,16 @@ def test_an_unknown_status_is_400(server: StartedServer) -> None:
 
     assert response.status_code == 400
     assert "DONE" in response.json()["message"]
+
+
+def test_the_newest_job_of_each_task_of_a_scenario_is_found_whatever_was_submitted(
+    server: StartedServer, chain: dict[str, Any]
+) -> None:
+    server.submit(chain["sequences"]["all of it"]["id"])
+    whole = server.submit(chain["sequences"]["all of it"]["id"])
+    half = server.submit(chain["sequences"]["half"]["id"])
+    server.submit(server.create("chain")["sequences"]["half"]["id"])
+
+    found = server.http.get(f"/api/v1/jobs?newest_of={chain['id']}").json()["results"]
+
+    assert [job["id"] for job in found] == [whole["job_ids"][1], half["job_ids"][0]]

@@ -1,40 +1,17 @@
 """The pages that show the API and try it, from this server alone."""
 
-import importlib.util
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from browsers import needs_browser
 from servers import StartedServer
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 ASSET = re.compile(r'(?:href|src)="([^"]*)"')
-
-needs_browser = pytest.mark.skipif(
-    importlib.util.find_spec("playwright") is None or not CHROMIUM.exists(),
-    reason="needs playwright and /usr/bin/chromium",
-)
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("path", ["/schema", "/schema/"])
@@ -89,7 +66,7 @@ def test_no_other_file_is_served(server: StartedServer, name: str) -> None:
 
 @needs_browser
 def test_a_browser_lists_the_operations_and_tries_one(
-    server: StartedServer, chain: dict[str, Any], browser: Any
+    server: StartedServer, chain: dict[str, Any], browser: "Browser"
 ) -> None:
     page = browser.new_page()
     requested: list[str] = []

@@ -25,7 +25,7 @@ from scenarist.domain.listings import (
     Window,
 )
 from scenarist.domain.vocabulary import EntityType, JobStatus, Scope, SubmissionStatus
-from statements import check_two_pages
+from statements import GROWING, check_two_pages, noted, scanned
 
 WINDOW = Window(start=NOON, end=NOON + timedelta(hours=1))
 
@@ -156,3 +156,14 @@ def test_submissions_of_a_type_of_entity_are_those(busy: World) -> None:
 
     assert page.total == 3
     assert {item.entity_type for item in page.items} == {EntityType.TASK}
+
+
+def test_jobs_and_submissions_of_a_scenario_are_looked_up_not_looked_through(busy: World) -> None:
+    request = PageRequest(limit=10)
+    with noted(busy.database) as statements:
+        job_rows.page(busy.database.reader, JobFilter(newest_of="SCENARIO_x"), request)
+        submission_rows.page(
+            busy.database.reader, SubmissionFilter(scenario_id="SCENARIO_x"), request
+        )
+
+    assert [step for plan in statements.plans().values() for step in scanned(plan, GROWING)] == []

@@ -12,8 +12,10 @@ from litestar.openapi import OpenAPIConfig
 
 from scenarist.api import (
     audit,
+    configs,
     cycles,
     data_nodes,
+    description_pages,
     edits,
     events,
     files,
@@ -21,7 +23,6 @@ from scenarist.api import (
     jobs,
     keys,
     metrics,
-    pages,
     problems,
     scenarios,
     sequences,
@@ -51,6 +52,7 @@ def create_app(
     *,
     cors_origins: Sequence[str] = (),
     hosts: Sequence[str] = (),
+    pages: Sequence[Router] = (),
     looks_up_in_threads: bool = False,
 ) -> Litestar:
     """Put all paths over services.
@@ -58,11 +60,12 @@ def create_app(
     Args:
         cors_origins: Origins whose pages may call.
         hosts: What the server may be called; anything when empty.
+        pages: What serves pages beside the API.
         looks_up_in_threads: Whether a look-up by key may take longer than a change of thread.
     """
     counts = metrics.Metrics(services.health)
     app = Litestar(
-        route_handlers=[_paths(looks_up_in_threads=looks_up_in_threads)],
+        route_handlers=[_paths(looks_up_in_threads=looks_up_in_threads), *pages],
         state=State(
             {
                 "services": services,
@@ -85,8 +88,8 @@ def create_app(
             title="Scenarist",
             version=version("scenarist"),
             description="Scenarios, sequences and their jobs.",
-            openapi_router=pages.pages_router(),
-            render_plugins=[pages.Pages(), pages.Description(complete)],
+            openapi_router=description_pages.pages_router(),
+            render_plugins=[description_pages.Pages(), description_pages.Description(complete)],
             operation_id_creator=operation_id,
             use_handler_docstrings=True,
         ),
@@ -114,6 +117,7 @@ def _paths(*, looks_up_in_threads: bool) -> Router:
     handlers = [
         *sequences.HANDLERS,
         *scenarios.HANDLERS,
+        *configs.HANDLERS,
         *cycles.HANDLERS,
         *tasks.HANDLERS,
         *data_nodes.HANDLERS,

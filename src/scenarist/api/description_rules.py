@@ -36,6 +36,7 @@ _DEFAULTS = {"deprecated": False, "allowEmptyValue": False, "allowReserved": Fal
 _TAGS = {
     "sequences": "Tasks of one scenario that are submitted together.",
     "scenarios": "What a scenario config makes: data nodes, tasks and sequences of its own.",
+    "configs": "What the author of the application has declared.",
     "tasks": "A function with the data nodes that it reads and writes.",
     "datanodes": "Where values live, with all edits of each.",
     "cycles": "The periods that scenarios with a frequency belong to.",

@@ -1,9 +1,10 @@
 """The paths of jobs."""
 
 from datetime import datetime
+from typing import Annotated
 
 from litestar import delete, get, post
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
@@ -82,6 +83,10 @@ def list_jobs(  # noqa: PLR0913 - query parameters
     submission_id: FromQuery[str | None] = None,
     task_id: FromQuery[str | None] = None,
     entity_id: FromQuery[str | None] = None,
+    newest_of: Annotated[
+        str | None,
+        QueryParameter(description="Of each task of this scenario, the job accepted last."),
+    ] = None,
     status: Status = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
@@ -94,6 +99,7 @@ def list_jobs(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).jobs, actor_of(request)
     created = window_of(created_after, created_before)
     wanted = JobFilter(
+        newest_of=newest_of,
         submission_id=submission_id,
         task_id=task_id,
         entity_id=entity_id,

@@ -1,10 +1,11 @@
 """The paths of submissions, and the answer to a submit of whatever can be submitted."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 from litestar import delete, get, post
 from litestar.concurrency import sync_to_thread
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
@@ -132,6 +133,10 @@ def list_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     entity_id: FromQuery[str | None] = None,
     entity_type: FromQuery[str | None] = None,
+    scenario_id: Annotated[
+        str | None,
+        QueryParameter(description="Only of this scenario, its sequences and its tasks."),
+    ] = None,
     status: Status = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
@@ -146,6 +151,7 @@ def list_submissions(  # noqa: PLR0913 - query parameters
     wanted = SubmissionFilter(
         entity_id=entity_id,
         entity_type=member_of(EntityType, entity_type, "entity_type"),
+        scenario_id=scenario_id,
         status=member_of(SubmissionStatus, status, "status"),
         created=created,
     )

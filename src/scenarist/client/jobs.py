@@ -68,16 +68,22 @@ class Jobs(Entities[schemas.Job]):
         submission_id: str | None = None,
         task_id: str | None = None,
         entity_id: str | None = None,
+        newest_of: str | None = None,
         status: JobStatus | str | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Job]:
-        """List jobs, the oldest first unless ``sort`` is ``-creation_date``."""
+        """List jobs, the oldest first unless ``sort`` is ``-creation_date``.
+
+        Args:
+            newest_of: A scenario: of each of its tasks, the job that was accepted last.
+        """
         return self._list(
             submission_id=submission_id,
             task_id=task_id,
             entity_id=entity_id,
+            newest_of=newest_of,
             status=status,
             created_after=created_after,
             created_before=created_before,

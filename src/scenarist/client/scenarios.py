@@ -23,6 +23,11 @@ class Scenarios(Submittable[schemas.Scenario]):
             lambda body: transport.read(body, schemas.OneScenario).scenario,
         )
 
+    def configs(self) -> Sequence[schemas.ScenarioConfig]:
+        """Return what scenarios can be made from."""
+        call = Call(method="GET", path=path_of("configs", "scenarios"))
+        return self._transport.ask(call, schemas.Results[schemas.ScenarioConfig]).results
+
     def create(
         self,
         config_id: str,

@@ -37,20 +37,26 @@ class Submissions(Entities[schemas.Submission]):
             lambda body: transport.read(body, schemas.OneSubmission).submission,
         )
 
-    def list(
+    def list(  # noqa: PLR0913 - query parameters
         self,
         *,
         entity_id: str | None = None,
         entity_type: EntityType | str | None = None,
+        scenario_id: str | None = None,
         status: SubmissionStatus | str | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Submission]:
-        """List submissions, the oldest first unless ``sort`` is ``-creation_date``."""
+        """List submissions, the oldest first unless ``sort`` is ``-creation_date``.
+
+        Args:
+            scenario_id: Those of this scenario, of its sequences and of its tasks.
+        """
         return self._list(
             entity_id=entity_id,
             entity_type=entity_type,
+            scenario_id=scenario_id,
             status=status,
             created_after=created_after,
             created_before=created_before,

@@ -3,12 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select, text, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    text,
+    union_all,
+)
 
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import among
 from scenarist.db.pages import Page, cut, narrowed, within
-from scenarist.db.tables import job_logs, job_waits, jobs, submissions
+from scenarist.db.tables import job_logs, job_waits, jobs, scenario_tasks, submissions
 from scenarist.domain.entities import Job
 from scenarist.domain.identifiers import JobId, SubmissionId, TaskId
 from scenarist.domain.listings import CREATION_DATE, JobFilter, PageRequest
@@ -17,6 +26,7 @@ from scenarist.domain.vocabulary import JobStatus
 _KEYS = {CREATION_DATE: jobs.c.created_at}
 _FIND = select(jobs).where(jobs.c.id == bindparam("id"))
 _awaited = jobs.alias("awaited")
+_other = jobs.alias("other")
 _WAITS = (
     select(job_waits.c.job_number, func.coalesce(_awaited.c.id, job_waits.c.for_data_node))
     .outerjoin(_awaited, _awaited.c.number == job_waits.c.for_job)
@@ -51,6 +61,8 @@ def page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Pag
                 select(submissions.c.id).where(submissions.c.entity_id == wanted.entity_id)
             )
         )
+    if wanted.newest_of is not None:
+        query = query.where(_is_newest_of(wanted.newest_of))
     if wanted.status is not None:
         # Written out, not bound: SQLite uses a partial index only when it sees the condition.
         query = query.where(jobs.c.status == literal_column(f"'{wanted.status}'"))
@@ -80,6 +92,20 @@ def count_unfinished(connection: Connection) -> dict[JobStatus, int]:
 
 def count_submissions_under_way(connection: Connection) -> int:
     return connection.execute(_COUNT_UNDER_WAY).scalar_one()
+
+
+def _is_newest_of(scenario_id: str) -> ColumnElement[bool]:
+    # One look into an index for each task, however many jobs it has had.
+    newest = (
+        select(func.max(_other.c.number))
+        .where(_other.c.task_id == scenario_tasks.c.task_id)
+        .scalar_subquery()
+    )
+    return jobs.c.number.in_(
+        select(newest)
+        .select_from(scenario_tasks)
+        .where(scenario_tasks.c.scenario_id == scenario_id)
+    )
 
 
 def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Job]:

@@ -6,17 +6,22 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     and_,
     bindparam,
+    literal,
     literal_column,
     select,
+    union_all,
 )
 
 from scenarist.db.among import among
 from scenarist.db.pages import Page, cut, narrowed, within
 from scenarist.db.tables import (
     jobs,
+    scenario_tasks,
+    sequences,
     submissions,
 )
 from scenarist.domain.entities import Submission
@@ -57,11 +62,22 @@ def page(
             submissions.c.entity_type: wanted.entity_type,
         },
     )
+    if wanted.scenario_id is not None:
+        query = query.where(submissions.c.entity_id.in_(_submittable_in(wanted.scenario_id)))
     if wanted.status is not None:
         query = query.where(_has_status(wanted.status))
     query = within(query, submissions.c.created_at, wanted.created)
     found = cut(connection, query, request, number=submissions.c.number, keys=_KEYS)
     return found.page(_assembled(connection, found.rows))
+
+
+def _submittable_in(scenario_id: str) -> CompoundSelect[Any]:
+    """Return the scenario itself, its sequences and its tasks."""
+    return union_all(
+        select(literal(scenario_id)),
+        select(sequences.c.id).where(sequences.c.scenario_id == scenario_id),
+        select(scenario_tasks.c.task_id).where(scenario_tasks.c.scenario_id == scenario_id),
+    )
 
 
 def _has_status(status: SubmissionStatus) -> Any:

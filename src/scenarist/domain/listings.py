@@ -97,7 +97,14 @@ class CycleFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubmissionFilter:
+    """Which submissions a list shall have.
+
+    Args:
+        scenario_id: Those of this scenario, of its sequences and of its tasks.
+    """
+
     entity_id: str | None = None
+    scenario_id: str | None = None
     entity_type: EntityType | None = None
     status: SubmissionStatus | None = None
     created: Window = EVER
@@ -105,6 +112,13 @@ class SubmissionFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobFilter:
+    """Which jobs a list shall have.
+
+    Args:
+        newest_of: Of each task of this scenario, the job that was accepted last.
+    """
+
+    newest_of: str | None = None
     submission_id: str | None = None
     task_id: str | None = None
     entity_id: str | None = None

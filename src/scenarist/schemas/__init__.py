@@ -14,6 +14,7 @@ from scenarist.schemas.base import (
     Request,
     Results,
 )
+from scenarist.schemas.configs import ScenarioConfig
 from scenarist.schemas.cycles import CreateCycle, Cycle, CycleCreated, OneCycle
 from scenarist.schemas.data_nodes import (
     DataNode,
@@ -127,6 +128,7 @@ __all__ = [
     "Results",
     "Scenario",
     "ScenarioAnswer",
+    "ScenarioConfig",
     "ScenarioCreated",
     "ScenarioSubmitted",
     "Sequence",

@@ -6,6 +6,7 @@ from scenarist.services.audit import AuditService
 from scenarist.services.changes import ChangeService, News
 from scenarist.services.comparisons import ComparisonService
 from scenarist.services.completions import Completions
+from scenarist.services.configs import ConfigService
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
 from scenarist.services.edits import EditService
@@ -25,6 +26,7 @@ from scenarist.services.values import ValueService
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
+    configs: ConfigService
     cycles: CycleService
     scenarios: ScenarioService
     comparisons: ComparisonService

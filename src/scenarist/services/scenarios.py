@@ -26,6 +26,7 @@ from scenarist.domain.listings import PageRequest, ScenarioFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.properties import checked_name, checked_properties, checked_tags, merged
 from scenarist.domain.vocabulary import Change, Frequency, Kind, Scope
+from scenarist.services.configs import authorized_tags
 from scenarist.services.cycles import cycle_around, in_utc
 from scenarist.services.deletions import deleted_events, refuse_under_way, remove_files
 from scenarist.services.making import Maker, Making, declared
@@ -122,11 +123,7 @@ class ScenarioService:
 
     def authorized_tags(self, config_id: str) -> tuple[str, ...] | None:
         """Return the tags that a config allows; None for any, also when the config is gone."""
-        config = self._registry.scenarios.get(config_id)
-        tags = None if config is None else config.properties.get("authorized_tags")
-        if tags is None:
-            return None
-        return tuple(tags) if isinstance(tags, list | tuple) else (str(tags),)
+        return authorized_tags(self._registry.scenarios.get(config_id))
 
     def change(
         self,

@@ -1,0 +1,128 @@
+"""Serves the console: one page, and the files that it loads under an address of their own version.
+
+The files never change under one address, so a browser keeps them for good; the page itself is
+asked for each time, and answered with 304 while it is the same.
+"""
+
+import gzip
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from litestar import Request, Response, Router, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+FOLDER = Path(__file__).with_name("static")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    # No text becomes markup, whatever a script does with it.
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+_OPEN = {"is_open": True}  # what they hold is no secret: it is the same on every server
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+_PAGE = "index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file as it is sent: whole, and compressed."""
+
+    content: bytes
+    compressed: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """All files by name, and the version that they make together."""
+
+    by_name: dict[str, File]
+    version: str
+
+
+def router(auth: str) -> Router:
+    """Return what serves the console.
+
+    Args:
+        auth: How people sign in: the page must know before it asks for anything.
+    """
+
+    @get(["/", "/console"], sync_to_thread=False)
+    def get_console(request: Request[Any, Any, Any]) -> Response[bytes]:
+        page = _page(auth)
+        tag = f'"{blake2b(page.content, digest_size=12).hexdigest()}"'
+        headers = {
+            "Content-Security-Policy": POLICY,
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cache-Control": "no-cache",
+            "ETag": tag,
+        }
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(b"", status_code=304, headers=headers)
+        return _sent(request, page, headers)
+
+    return Router(
+        "/", route_handlers=[get_console, get_console_file], opt=_OPEN, include_in_schema=False
+    )
+
+
+@get("/console/{version:str}/{name:path}", sync_to_thread=False)
+def get_console_file(
+    request: Request[Any, Any, Any], version: FromPath[str], name: FromPath[Path]
+) -> Response[bytes]:
+    files = _files()
+    file = files.by_name.get(str(name).lstrip("/"))
+    if file is None or version != files.version:
+        raise NotFoundException
+    return _sent(request, file, {"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+@cache
+def _files() -> Files:
+    digest = blake2b(digest_size=8)
+    by_name = {}
+    for path in sorted(FOLDER.rglob("*")):
+        if path.suffix not in _TYPES or path.name == _PAGE:
+            continue
+        content = path.read_bytes()
+        name = path.relative_to(FOLDER).as_posix()
+        digest.update(name.encode() + b"\0" + content)
+        by_name[name] = _file(content, path.suffix)
+    return Files(by_name, digest.hexdigest())
+
+
+@cache
+def _page(auth: str) -> File:
+    """Return the page, with the address of its files; the browser fetches all of them at once."""
+    files = _files()
+    base = f"/console/{files.version}"
+    modules = (name for name in files.by_name if name.endswith(".js"))
+    preloads = (f'<link rel="modulepreload" href="{base}/{name}">' for name in modules)
+    text = (FOLDER / _PAGE).read_text()
+    for mark, value in (("BASE", base), ("AUTH", auth), ("MODULES", "\n    ".join(preloads))):
+        text = text.replace("{" + mark + "}", value)
+    return _file(text.encode(), ".html")
+
+
+def _file(content: bytes, suffix: str) -> File:
+    return File(content, gzip.compress(content, mtime=0), _TYPES[suffix])
+
+
+def _sent(request: Request[Any, Any, Any], file: File, headers: dict[str, str]) -> Response[bytes]:
+    headers = {**headers, "Vary": "Accept-Encoding"}
+    content = file.content
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content = file.compressed
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, media_type=file.media_type, headers=headers)

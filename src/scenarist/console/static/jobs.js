@@ -1,0 +1,242 @@
+// Jobs across everything, one job, and what it wrote.
+
+import { ask, pathOf } from "./api.js";
+import {
+  Action,
+  Chooser,
+  Empty,
+  EntityLink,
+  Facts,
+  Heading,
+  Loaded,
+  Moment,
+  Pages,
+  Status,
+} from "./parts.js";
+import { ofKind, useResource } from "./resources.js";
+import { go, linkTo } from "./router.js";
+import { may } from "./session.js";
+import { html, useEffect, useRef } from "./view.js";
+import { durationOf, hasEnded, labelOf } from "./words.js";
+
+const PAGE = 50;
+const STATUSES = [
+  "BLOCKED",
+  "PENDING",
+  "RUNNING",
+  "COMPLETED",
+  "FAILED",
+  "CANCELED",
+  "SKIPPED",
+  "ABANDONED",
+];
+const SINCE = [
+  ["1", "last hour"],
+  ["24", "last day"],
+  ["168", "last week"],
+];
+const HOUR = 3600 * 1000;
+
+export function Jobs({ parameters }) {
+  const { status, hours, task_id, cursor } = parameters;
+  // To the minute, so that the address of the list does not change with each look.
+  const since = hours && new Date(Math.floor(Date.now() / 60000) * 60000 - hours * HOUR);
+  const list = useResource(
+    pathOf(["jobs"], {
+      status,
+      task_id,
+      created_after: since ? since.toISOString() : null,
+      cursor,
+      limit: PAGE,
+      sort: "-creation_date",
+    }),
+    ofKind("JOB"),
+  );
+  const narrow = (change) => go(["jobs"], { ...parameters, cursor: null, ...change });
+  const isNarrowed = status || hours || task_id;
+  return html`
+    <${Heading} title="Jobs" />
+    <div class="filters">
+      <${Chooser}
+        label="Status"
+        value=${status}
+        options=${STATUSES.map((one) => [one, one.toLowerCase()])}
+        choose=${(value) => narrow({ status: value })}
+      />
+      <${Chooser}
+        label="Submitted"
+        value=${hours}
+        options=${SINCE}
+        all="at any time"
+        choose=${(value) => narrow({ hours: value })}
+      />
+      ${task_id &&
+      html`<div class="filter chosen">
+        <span>of the task ${labelOf(task_id)}</span>
+        <button type="button" onClick=${() => narrow({ task_id: null })}>Show all tasks</button>
+      </div>`}
+    </div>
+    <${Loaded} resource=${list}>
+      ${(page) =>
+        page.results.length === 0
+          ? html`<${Empty} title=${isNarrowed ? "No job is like that." : "There are no jobs yet."}>
+              ${isNarrowed
+                ? html`<a href=${linkTo(["jobs"])}>Show all</a>`
+                : html`<a href=${linkTo(["scenarios"])}>Choose a scenario to submit</a>`}
+            <//>`
+          : html`<${JobTable} jobs=${page.results} />
+              <${Pages} parts=${["jobs"]} parameters=${parameters} next=${page.next} />`}
+    <//>
+  `;
+}
+
+function JobTable({ jobs }) {
+  return html`<div class="table"><table>
+    <thead>
+      <tr>
+        <th scope="col">Status</th>
+        <th scope="col">Job</th>
+        <th scope="col">Submission</th>
+        <th scope="col">Submitted</th>
+        <th scope="col">Waited</th>
+        <th scope="col">Ran</th>
+        <th scope="col">Why</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${jobs.map(
+        (job) => html`<tr key=${job.id}>
+          <td><${Status} status=${job.status} /></td>
+          <td><${EntityLink} id=${job.id} /></td>
+          <td><${EntityLink} id=${job.submission_id} /></td>
+          <td><${Moment} at=${job.submitted_at} /></td>
+          <td class="figure">${shownDuration(job.pending_duration)}</td>
+          <td class="figure">${shownDuration(job.execution_duration)}</td>
+          <td class="reason-cell">${job.reason ?? ""}</td>
+        </tr>`,
+      )}
+    </tbody>
+  </table></div>`;
+}
+
+const shownDuration = (seconds) => (seconds === null ? "–" : durationOf(seconds));
+
+export function Job({ id }) {
+  const job = useResource(pathOf(["jobs", id]), (change) => change.entity_id === id);
+  return html`<${Loaded} resource=${job}>
+    ${(data) => html`<${Shown} job=${data.job} />`}
+  <//>`;
+}
+
+function Shown({ job }) {
+  const isOver = hasEnded(job.status);
+  async function remove() {
+    await ask("DELETE", pathOf(["jobs", job.id]));
+    go(["jobs"]);
+  }
+  return html`
+    <${Heading} title=${labelOf(job.task_id)} kind="Job">
+      ${may("execute") &&
+      !isOver &&
+      html`<${Action}
+        label="Cancel"
+        kind="danger"
+        run=${() => ask("POST", pathOf(["jobs", "cancel", job.id]))}
+      />`}
+      ${may("edit") &&
+      isOver &&
+      html`<${Action}
+        label="Delete"
+        kind="danger"
+        question="The job is deleted with its log; the values that it wrote stay."
+        run=${remove}
+      />`}
+    <//>
+    <section class="card">
+      <p class="line">
+        <${Status} status=${job.status} />
+        ${job.reason !== null && html`<span class="reason">${job.reason}</span>`}
+      </p>
+      <${Facts}
+        facts=${[
+          ["Submission", html`<${EntityLink} id=${job.submission_id} />`],
+          ["Task", html`<a href=${linkTo(["jobs"], { task_id: job.task_id })}>${labelOf(job.task_id)}</a>`],
+          ["Attempts", job.attempts],
+          job.waiting_for.length > 0 && [
+            "Waits for",
+            job.waiting_for.map(
+              (awaited) => html`<${EntityLink} key=${awaited} id=${awaited} /> `,
+            ),
+          ],
+          ["Submitted", html`<${Moment} at=${job.submitted_at} />`],
+          ["Started", html`<${Moment} at=${job.run_at} />`],
+          ["Ended", html`<${Moment} at=${job.finished_at} />`],
+          job.execution_duration !== null && ["Ran for", durationOf(job.execution_duration)],
+          job.cancel_requested_at !== null && [
+            "Asked to stop",
+            html`<${Moment} at=${job.cancel_requested_at} />`,
+          ],
+          ["Identifier", html`<code>${job.id}</code>`],
+        ]}
+      />
+    </section>
+    <${JobLog} job=${job} />
+  `;
+}
+
+/** What a job wrote and why it failed, read again with each change of the job. */
+export function JobLog({ job }) {
+  const log = useResource(
+    pathOf(["jobs", job.id, "log"]),
+    (change) => change.entity_id === job.id,
+  );
+  const attempts = log.data?.attempts ?? [];
+  return html`<section class="card">
+    <div class="section-head">
+      <h2>Log of <${EntityLink} id=${job.id} text=${labelOf(job.task_id)} /></h2>
+    </div>
+    ${job.reason !== null && html`<p class="reason">${job.reason}</p>`}
+    <${Loaded} resource=${log}>
+      ${() =>
+        attempts.length === 0
+          ? html`<p class="quiet">${silence(job)}</p>`
+          : attempts.map(
+              ({ attempt, text }) => html`<${Attempt}
+                key=${attempt}
+                title=${attempts.length > 1 || job.attempts > 1 ? `Attempt ${attempt}` : null}
+                text=${text}
+              />`,
+            )}
+    <//>
+    ${job.stacktrace.length > 0 &&
+    html`<details open>
+      <summary>Stack trace</summary>
+      <pre tabindex="0">${job.stacktrace.join("\n")}</pre>
+    </details>`}
+  </section>`;
+}
+
+function silence(job) {
+  if (job.status === "RUNNING") return "It has written nothing so far.";
+  return hasEnded(job.status) ? "It wrote nothing." : "It has not started yet.";
+}
+
+function Attempt({ title, text }) {
+  const end = useRef(null);
+  const wasAtEnd = useRef(true);
+  useEffect(() => {
+    if (wasAtEnd.current) end.current.scrollTop = end.current.scrollHeight;
+  }, [text]);
+  return html`${title && html`<h3>${title}</h3>`}
+    <pre
+      class="log"
+      tabindex="0"
+      aria-label="Log"
+      ref=${end}
+      onScroll=${({ currentTarget: box }) => {
+        wasAtEnd.current = box.scrollTop + box.clientHeight > box.scrollHeight - 24;
+      }}
+    >
+${text}</pre
+    >`;
+}

@@ -1,0 +1,227 @@
+// Submissions: the list, and one with its progress, its jobs over time, and their logs.
+
+import { ask, askAll, pathOf } from "./api.js";
+import { Gantt } from "./gantt.js";
+import { JobLog } from "./jobs.js";
+import {
+  Action,
+  Chooser,
+  Empty,
+  EntityLink,
+  Facts,
+  Heading,
+  Loaded,
+  Moment,
+  Pages,
+  Progress,
+  Status,
+} from "./parts.js";
+import { ofKind, useResource } from "./resources.js";
+import { go, linkTo } from "./router.js";
+import { may } from "./session.js";
+import { html, useState } from "./view.js";
+import { hasEnded, labelOf, shortId } from "./words.js";
+
+const PAGE = 50;
+const STATUSES = [
+  "SUBMITTED",
+  "BLOCKED",
+  "PENDING",
+  "RUNNING",
+  "COMPLETED",
+  "FAILED",
+  "CANCELED",
+];
+const TYPES = ["SCENARIO", "SEQUENCE", "TASK"];
+
+/** Submit a scenario, a sequence or a task; the jobs are made when this returns. */
+export function submitTo(kind, id) {
+  return ask("POST", pathOf([kind, "submit", id]), {
+    headers: { "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()} ${Math.random()}` },
+    json: {},
+  });
+}
+
+export function Submissions({ parameters }) {
+  const { status, entity_type, cursor } = parameters;
+  const list = useResource(
+    pathOf(["submissions"], { status, entity_type, cursor, limit: PAGE, sort: "-creation_date" }),
+    ofKind("SUBMISSION", "JOB"),
+  );
+  const narrow = (change) => go(["submissions"], { ...parameters, cursor: null, ...change });
+  return html`
+    <${Heading} title="Submissions" />
+    <div class="filters">
+      <${Chooser}
+        label="Status"
+        value=${status}
+        options=${STATUSES.map((one) => [one, one.toLowerCase()])}
+        choose=${(value) => narrow({ status: value })}
+      />
+      <${Chooser}
+        label="Of a"
+        value=${entity_type}
+        options=${TYPES.map((one) => [one, one.toLowerCase()])}
+        choose=${(value) => narrow({ entity_type: value })}
+      />
+    </div>
+    <${Loaded} resource=${list}>
+      ${(page) =>
+        page.results.length === 0
+          ? html`<${Empty} title=${status || entity_type ? "No submission is like that." : "Nothing was submitted yet."}>
+              ${status || entity_type
+                ? html`<a href=${linkTo(["submissions"])}>Show all</a>`
+                : html`<a href=${linkTo(["scenarios"])}>Choose a scenario to submit</a>`}
+            <//>`
+          : html`<${SubmissionTable} submissions=${page.results} />
+              <${Pages} parts=${["submissions"]} parameters=${parameters} next=${page.next} />`}
+    <//>
+  `;
+}
+
+/** @param {{submissions: object[], sequences?: {id: string, name: string}[]}} props */
+export function SubmissionTable({ submissions, sequences = [] }) {
+  const names = new Map(sequences.map(({ id, name }) => [id, name]));
+  return html`<div class="table"><table>
+    <thead>
+      <tr>
+        <th scope="col">Status</th>
+        <th scope="col">Submission</th>
+        <th scope="col">Progress</th>
+        <th scope="col">Submitted</th>
+        <th scope="col">Ended</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${submissions.map(
+        (submission) => html`<tr key=${submission.id}>
+          <td><${Status} status=${submission.status} /></td>
+          <td>
+            <a href=${linkTo(["submissions", submission.id])} title=${submission.id}
+              >${nameOfSubmitted(submission, names)}</a
+            >
+          </td>
+          <td><${Progress} counts=${submission.job_counts} /></td>
+          <td><${Moment} at=${submission.submitted_at} /></td>
+          <td><${Moment} at=${submission.finished_at} /></td>
+        </tr>`,
+      )}
+    </tbody>
+  </table></div>`;
+}
+
+function nameOfSubmitted({ entity_id, entity_type }, names = new Map()) {
+  const label = names.get(entity_id) ?? labelOf(entity_id);
+  const told = entity_type === "SCENARIO" ? `${label} ${shortId(entity_id)}` : label;
+  return `${entity_type.toLowerCase()} ${told}`;
+}
+
+export function Submission({ id }) {
+  const submission = useResource(
+    pathOf(["submissions", id]),
+    (change) => change.entity_id === id || change.submission_id === id,
+  );
+  const jobs = useResource(
+    `jobs of ${id}`,
+    (change) => change.submission_id === id,
+    () => askAll(["jobs"], { submission_id: id }),
+  );
+  return html`<${Loaded} resource=${submission}>
+    ${(data) => html`<${Shown} submission=${data.submission} jobs=${jobs} />`}
+  <//>`;
+}
+
+function Shown({ submission, jobs }) {
+  const [picked, setPicked] = useState(null);
+  const list = jobs.data ?? [];
+  const job =
+    list.find(({ id }) => id === picked) ??
+    list.find(({ status }) => status === "FAILED") ??
+    list.find(({ status }) => status === "RUNNING") ??
+    list[0];
+  return html`
+    <${Heading} title=${nameOfSubmitted(submission)} kind="Submission">
+      <${Actions} submission=${submission} />
+    <//>
+    <section class="card">
+      <p class="line">
+        <${Status} status=${submission.status} />
+        <${Progress} counts=${submission.job_counts} label="jobs that have ended" />
+      </p>
+      <${Facts}
+        facts=${[
+          ["Of", html`<${Submitted} submission=${submission} />`],
+          submission.retry_of !== null && [
+            "Tries again",
+            html`<${EntityLink} id=${submission.retry_of} />`,
+          ],
+          ["Submitted", html`<${Moment} at=${submission.submitted_at} />`],
+          ["Started", html`<${Moment} at=${submission.run_at} />`],
+          ["Ended", html`<${Moment} at=${submission.finished_at} />`],
+        ]}
+      />
+    </section>
+    <section class="card">
+      <h2>Jobs</h2>
+      <${Loaded} resource=${jobs}>
+        ${(found) =>
+          html`<${Gantt} jobs=${found} picked=${job?.id} pick=${(one) => setPicked(one.id)} />`}
+      <//>
+    </section>
+    ${job !== undefined && html`<${JobLog} key=${job.id} job=${job} />`}
+  `;
+}
+
+/** The scenario that a submission belongs to; a sequence knows its own. */
+function Submitted({ submission }) {
+  const { entity_type, entity_id } = submission;
+  const sequence = useResource(
+    entity_type === "SEQUENCE" ? pathOf(["sequences", entity_id]) : null,
+  );
+  const task = useResource(entity_type === "TASK" ? pathOf(["tasks", entity_id]) : null);
+  if (entity_type === "SCENARIO") return html`<${EntityLink} id=${entity_id} text=${named(entity_id)} />`;
+  const kind = entity_type.toLowerCase();
+  const name = sequence.data?.sequence.name ?? task.data?.task.config_id ?? labelOf(entity_id);
+  const owner = sequence.data?.sequence.owner_id ?? task.data?.task.owner_id;
+  if (!owner) return `${kind} ${name}`;
+  return html`${kind} ${name} of <${EntityLink}
+      id=${owner}
+      text=${named(owner)}
+    />`;
+}
+
+const named = (id) => `${labelOf(id)} ${shortId(id)}`;
+
+function Actions({ submission }) {
+  const isOver = hasEnded(submission.status);
+  const { FAILED = 0, CANCELED = 0, ABANDONED = 0 } = submission.job_counts;
+  async function retry() {
+    const answer = await ask("POST", pathOf(["submissions", "retry", submission.id]), { json: {} });
+    go(["submissions", answer.submission.id]);
+  }
+  async function remove() {
+    await ask("DELETE", pathOf(["submissions", submission.id]));
+    go(["submissions"]);
+  }
+  return html`
+    ${may("execute") &&
+    !isOver &&
+    html`<${Action}
+      label="Cancel"
+      kind="danger"
+      run=${() => ask("POST", pathOf(["submissions", "cancel", submission.id]))}
+    />`}
+    ${may("execute") &&
+    isOver &&
+    FAILED + CANCELED + ABANDONED > 0 &&
+    html`<${Action} label="Retry" kind="primary" run=${retry} />`}
+    ${may("edit") &&
+    isOver &&
+    html`<${Action}
+      label="Delete"
+      kind="danger"
+      question="The submission is deleted with its jobs and logs; the values they wrote stay."
+      run=${remove}
+    />`}
+  `;
+}

@@ -1,0 +1,15 @@
+// What draws the views: Preact, with tagged templates in place of a build step.
+
+import { h } from "./vendor/preact.js";
+import htm from "./vendor/htm.js";
+
+export const html = htm.bind(h);
+export { render } from "./vendor/preact.js";
+export {
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "./vendor/hooks.js";

@@ -1,0 +1,68 @@
+// How identifiers, moments, amounts and statuses are written for people.
+
+const UUID = /_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const KIND = /^(?:SCENARIO|SEQUENCE|TASK|DATANODE|JOB|CYCLE|KEY)_/;
+const OF_SCENARIO = /_SCENARIO_.*$/;
+
+/** Return the part of an identifier that people can read; to be shown and for nothing else. */
+export function labelOf(id) {
+  if (id.startsWith("SUBMISSION_")) return `…${id.slice(-8)}`;
+  const inner = id.startsWith("SEQUENCE_") ? id.replace(OF_SCENARIO, "") : id.replace(UUID, "");
+  return inner.replace(KIND, "").replaceAll("TPSPACE", " ");
+}
+
+/** Return what tells entities with the same label apart. */
+export const shortId = (id) => id.slice(-6);
+
+/** How a scenario is called: by its name, or by its config and what tells it apart. */
+export function nameOf(scenario) {
+  return scenario.name ?? `${scenario.config_id} ${shortId(scenario.id)}`;
+}
+
+const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+const TIME = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+
+export const momentOf = (text) => DAY_AND_TIME.format(new Date(text));
+export const timeOf = (text) => TIME.format(new Date(text));
+
+export function durationOf(seconds) {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+const UNITS = ["bytes", "KiB", "MiB", "GiB"];
+export function sizeOf(bytes) {
+  let amount = bytes;
+  let unit = 0;
+  while (amount >= 1024 && unit < UNITS.length - 1) {
+    amount /= 1024;
+    unit += 1;
+  }
+  return `${unit ? amount.toFixed(1) : amount} ${UNITS[unit]}`;
+}
+
+const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 6 });
+/** A figure for people; what is no number as JSON. */
+export function figureOf(value) {
+  if (typeof value === "number") return NUMBER.format(value);
+  if (value === null || value === undefined) return "–";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+export const ENDED = ["COMPLETED", "FAILED", "CANCELED", "SKIPPED", "ABANDONED"];
+export const hasEnded = (status) => ENDED.includes(status);
+export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;

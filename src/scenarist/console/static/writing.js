@@ -1,0 +1,53 @@
+// Writing the value of a data node: as JSON, or as a file.
+
+import { ask, pathOf, Refusal } from "./api.js";
+import { Dialog, Field, Form } from "./parts.js";
+import { html } from "./view.js";
+
+const LARGEST = 64 * 1024; // characters of a value that is offered to be changed
+
+export function Write({ node, tag, value, close }) {
+  const isKnown = value !== undefined && value !== null && value.isComplete;
+  const text = isKnown ? JSON.stringify(value.data, null, 2) : "";
+  async function write({ text: written, comment }) {
+    try {
+      JSON.parse(written);
+    } catch (error) {
+      throw new Refusal(400, { message: `This is not JSON yet: ${error.message}` });
+    }
+    await ask("PUT", pathOf(["datanodes", node.id, "write"], { comment }), {
+      body: written,
+      headers: tag === null ? {} : { "If-Match": tag },
+    });
+    close();
+  }
+  return html`<${Dialog} title=${`Write ${node.name ?? node.config_id}`} close=${close}>
+    <${Form} label="Write" submit=${write} close=${close}>
+      <${Field} label="Value as JSON" hint="A table is a list of records.">
+        <textarea name="text" rows="14" spellcheck="false" required>
+${text.length <= LARGEST ? text : ""}</textarea
+        >
+      <//>
+      <${Field} label="Why" hint="Is kept with the edit; may be left out.">
+        <input name="comment" maxlength="1000" autocomplete="off" />
+      <//>
+    <//>
+  <//>`;
+}
+
+export function Upload({ node, close }) {
+  async function upload({ file, comment }) {
+    await ask("POST", pathOf(["datanodes", node.id, "upload"], { comment }), { body: file });
+    close();
+  }
+  return html`<${Dialog} title=${`Upload ${node.name ?? node.config_id}`} close=${close}>
+    <${Form} label="Upload" submit=${upload} close=${close}>
+      <${Field} label=${`A file in the format ${node.storage_type}`}>
+        <input name="file" type="file" required />
+      <//>
+      <${Field} label="Why" hint="Is kept with the edit; may be left out.">
+        <input name="comment" maxlength="1000" autocomplete="off" />
+      <//>
+    <//>
+  <//>`;
+}

@@ -1,0 +1,133 @@
+"""Fetches the modules of others that the console carries, with ``npm``: ``make vendor``.
+
+What a package holds is taken only when its checksum is the one written here.
+"""
+
+import hashlib
+import subprocess
+import tarfile
+import tempfile
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+VENDOR = Path(__file__).with_name("static") / "vendor"
+CHECKSUMS = VENDOR / "SHA256SUMS"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Package:
+    """One package of the npm registry.
+
+    Args:
+        integrity: The SHA-512 of the archive, as the registry writes it.
+        files: What is taken of it, each with its name here.
+        changes: Texts that are replaced. Browsers do not know what a bare name stands for.
+    """
+
+    name: str
+    version: str
+    integrity: str
+    files: Mapping[str, str]
+    changes: Mapping[str, str] = field(default_factory=dict)
+
+
+PACKAGES = (
+    Package(
+        name="preact",
+        version="11.2.0",
+        integrity="sha512-/HfHI/7N84e6GrWBJ3J280z3mLaRJiDcSvj/A+y/4AbLnND/1UlGHe1sR6oYuTGwId0nP7dqDU9OnLxMPZ7xBg==",
+        files={
+            "dist/preact.mjs": "preact.js",
+            "hooks/dist/hooks.mjs": "hooks.js",
+            "LICENSE": "preact.LICENSE",
+        },
+        changes={'from"preact"': 'from"./preact.js"'},
+    ),
+    Package(
+        name="htm",
+        version="3.1.1",
+        integrity="sha512-983Vyg8NwUE7JkZ6NmOqpCZ+sh1bKv2iYTlUkzlWmA5JD2acKoxd4KVxbMmxX/85mtfdnDmTFoNKcg5DGAvxNQ==",
+        files={"dist/htm.module.js": "htm.js", "LICENSE": "htm.LICENSE"},
+    ),
+    Package(
+        name="@dagrejs/dagre",
+        version="3.1.3",
+        integrity="sha512-X4aUTwOReZvthaZWOVHqlJ52/ZdhZFEM4+Lh/uR4XooUSLE6p71bcy7MPGzYnNUcNh+nj+i/qJQpCMIdQnSmrg==",
+        files={
+            "dist/dagre.esm.js": "dagre.js",
+            "dist/dagre.esm.js.LEGAL.txt": "dagre.LEGAL.txt",
+            "LICENSE": "dagre.LICENSE",
+        },
+    ),
+    Package(
+        name="uplot",
+        version="1.6.32",
+        integrity="sha512-KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==",
+        files={
+            "dist/uPlot.esm.js": "uplot.js",
+            "dist/uPlot.min.css": "uplot.css",
+            "LICENSE": "uplot.LICENSE",
+        },
+    ),
+)
+
+
+class ChecksumError(Exception):
+    """A package is not the one that was pinned."""
+
+
+def refresh(packages: tuple[Package, ...] = PACKAGES) -> None:
+    """Replace the files by those of the pinned versions, and note their checksums.
+
+    Raises:
+        ChecksumError: The registry gave something else; nothing of it is kept.
+    """
+    kept: dict[str, bytes] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for package in packages:
+            kept |= _taken(package, _fetched(package, Path(folder)))
+    for file in VENDOR.iterdir():
+        file.unlink()
+    for name, content in kept.items():
+        (VENDOR / name).write_bytes(content)
+    lines = [f"{checksum(content)}  {name}\n" for name, content in sorted(kept.items())]
+    CHECKSUMS.write_text("".join(lines))
+
+
+def checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _fetched(package: Package, folder: Path) -> Path:
+    wanted = f"{package.name}@{package.version}"
+    done = subprocess.run(  # noqa: S603 - the names are those above
+        ["npm", "pack", "--silent", "--pack-destination", str(folder), wanted],  # noqa: S607
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    archive = folder / done.stdout.split()[-1]
+    found = "sha512-" + b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    if found != package.integrity:
+        raise ChecksumError(f"{wanted} is {found}, not {package.integrity}; nothing was changed")
+    return archive
+
+
+def _taken(package: Package, archive: Path) -> dict[str, bytes]:
+    taken: dict[str, bytes] = {}
+    with tarfile.open(archive) as files:
+        for path, name in package.files.items():
+            member = files.extractfile(f"package/{path}")
+            if member is None:
+                raise ChecksumError(f"{package.name}: {path} is no file")
+            content = member.read()
+            for old, new in package.changes.items():
+                content = content.replace(old.encode(), new.encode())
+            taken[name] = content
+    return taken
+
+
+if __name__ == "__main__":
+    refresh()

@@ -1,0 +1,135 @@
+"""What people do in the console, in a real browser on a started server."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from browsers import needs_browser
+from console_pages import OpenConsole
+from servers import StartedServer
+
+pytestmark = [pytest.mark.e2e, needs_browser]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServer]:
+    folder = tmp_path_factory.mktemp("demo")
+    with StartedServer(folder, app="scenarist.demo.app") as started:
+        yield started
+
+
+def test_a_new_user_gets_from_an_empty_list_to_a_finished_run_and_its_chart(
+    demo: StartedServer, open_console: OpenConsole
+) -> None:
+    console = open_console(demo)
+    console.press("Make the first one")
+    console.dialog().get_by_label("Name").fill("as it is")
+    console.press("Create", console.dialog())
+
+    console.task("plan_fuel", "NONE").wait_for()
+    console.press("Submit", console.page.locator(".heading"))
+    console.task("plan_fuel", "COMPLETED").wait_for()
+    console.statuses().get_by_text("completed").first.wait_for()
+    console.data_node("forecast", "WRITTEN").click()
+    console.link("See its value").click()
+    console.press("Chart")
+
+    console.page.locator(".chart canvas").wait_for()
+    assert console.title() == "forecast"
+    assert console.page.locator(".chart").get_attribute("aria-label") == (
+        "Line chart of temp_celsius over 28 rows"
+    )
+    assert console.foreign == []
+
+
+def test_a_sequence_is_made_of_selected_tasks_renamed_submitted_and_deleted(
+    server: StartedServer, open_console: OpenConsole
+) -> None:
+    scenario = server.create("chain")
+    console = open_console(server, f"scenarios/{scenario['id']}")
+
+    console.task("first").click()
+    console.task("second").click()
+    console.page.get_by_label("Name of the sequence").fill("both")
+    console.press("Make a sequence")
+    console.sequence("both").wait_for()
+    assert console.task("first").get_attribute("class") == "graph-task in-group"
+
+    console.press("Rename", console.sequence("both"))
+    console.dialog().get_by_label("Name").fill("the pair")
+    console.press("Rename", console.dialog())
+    console.sequence("the pair").wait_for()
+
+    console.press("Submit", console.sequence("the pair"))
+    console.task("second", "COMPLETED").wait_for()
+    console.page.get_by_role("link", name="sequence the pair").wait_for()
+
+    console.press("Delete", console.sequence("the pair"))
+    console.press("Delete", console.dialog())
+    console.sequence("the pair").wait_for(state="detached")
+    listed = server.http.get(f"/api/v1/sequences?scenario_id={scenario['id']}").json()["results"]
+    assert sorted(item["name"] for item in listed) == ["all of it", "half"]
+
+
+def test_a_running_submission_is_cancelled(
+    server: StartedServer, open_console: OpenConsole
+) -> None:
+    scenario = server.create("endless")
+    console = open_console(server, f"scenarios/{scenario['id']}")
+    console.press("Submit", console.page.locator(".heading"))
+    console.task("nap", "RUNNING").wait_for()
+
+    console.page.locator("tbody a").first.click()
+    console.press("Cancel")
+
+    console.page.locator('.card > .line .status[data-status="CANCELED"]').wait_for()
+    rows = console.page.locator(".gantt-row .status")
+    assert rows.all_inner_texts() == ["canceled", "canceled"]
+    assert console.button("Cancel").count() == 0
+
+
+def test_what_failed_says_why_and_is_tried_again(
+    server: StartedServer, open_console: OpenConsole
+) -> None:
+    scenario = server.create("broken")
+    submission = server.submit(scenario["sequences"]["all"]["id"])
+    console = open_console(server, f"submissions/{submission['id']}")
+
+    console.page.locator(".log, details pre").filter(has_text="Traceback").wait_for()
+    console.press("Retry")
+
+    console.page.get_by_text("Tries again").wait_for()
+    console.page.locator('.card > .line .status[data-status="FAILED"]').wait_for()
+    assert submission["id"] not in console.page.url
+
+
+def test_what_a_job_wrote_is_shown_when_it_ends(
+    server: StartedServer, open_console: OpenConsole
+) -> None:
+    scenario = server.create("speaking")
+    submission = server.submit(scenario["sequences"]["all"]["id"])
+
+    console = open_console(server, f"submissions/{submission['id']}")
+
+    console.page.locator(".log").filter(has_text="from print").wait_for()
+
+
+def test_a_link_leads_to_one_view_and_the_back_button_to_the_one_before(
+    server: StartedServer, chain: dict[str, Any], open_console: OpenConsole
+) -> None:
+    console = open_console(server, "jobs?status=FAILED")
+    console.page.get_by_role("heading", name="Jobs").wait_for()
+    assert console.page.get_by_label("Status").input_value() == "FAILED"
+
+    console.link("Scenarios").click()
+    console.page.get_by_role("heading", name="Scenarios").wait_for()
+    console.page.go_back()
+
+    console.page.get_by_role("heading", name="Jobs").wait_for()
+    assert console.page.get_by_label("Status").input_value() == "FAILED"
+
+
+@pytest.fixture
+def chain(server: StartedServer) -> dict[str, Any]:
+    return server.create("chain")
