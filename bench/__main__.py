@@ -96,7 +96,7 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
                 rounds=rounds,
                 ended=size(1_000_000, 10_000),
                 submits=size(4_000, 400),
-                drained=size(20_000, 2_000),
+                drained=size(10_000, 1_000),
             )
         ),
         "S8": lambda folder: processes.measure_idle(folder, seconds=size(10, 2)),

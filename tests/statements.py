@@ -44,7 +44,12 @@ class Statements:
 
 
 def plan_of(
-    database: Database, statement: str, parameters: Any, *, in_order: bool = False
+    database: Database,
+    statement: str,
+    parameters: Any,
+    *,
+    in_order: bool = False,
+    without: Sequence[str] = ("seqscan", "hashjoin", "mergejoin", "material"),
 ) -> list[str]:
     """Return the steps that the database takes for a statement, in SQLite's words.
 
@@ -55,9 +60,7 @@ def plan_of(
     if reader.dialect.name == "sqlite":
         rows = reader.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         return [row.detail for row in rows]
-    ways = ["seqscan", "hashjoin", "mergejoin", "material"]
-    if in_order:
-        ways.append("sort")
+    ways = [*without, "sort"] if in_order else without
     numbers: dict[str, int] = {}
     numbered = _PARAMETER.sub(
         lambda found: f"${numbers.setdefault(found[1], len(numbers) + 1)}", statement
@@ -68,6 +71,19 @@ def plan_of(
         explained = connection.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered}".encode())
         ((plan,),) = explained.fetchall()
     return list(_steps(plan[0]["Plan"]))
+
+
+def plans_as_they_are(database: Database, statement: str, parameters: Any) -> list[str]:
+    """Return the steps that are taken for these parameters and, on PostgreSQL, for any others.
+
+    Unlike `plan_of`, nothing is forbidden: the tables must be large enough to tell.
+    """
+    reader = database.reader
+    if reader.dialect.name == "sqlite":
+        return plan_of(database, statement, parameters)
+    explained = reader.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+    steps = list(_steps(explained.scalar_one()[0]["Plan"]))
+    return steps + plan_of(database, statement, parameters, without=())
 
 
 def database_address(database: Database) -> str:
