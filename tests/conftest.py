@@ -94,7 +94,7 @@ def _sqlite_like(empty: Path, folder: Path) -> Iterator[str]:
     shutil.copy(empty, file)
     yield f"sqlite:///{file}"
     for left in folder.glob(f"{file.name}*"):
-        left.unlink()
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 @contextmanager

@@ -21,29 +21,25 @@ from scenarist.authorization import (
     open_authorization,
 )
 from scenarist.checking import check_apart
+from scenarist.computing import compute_with
 from scenarist.config import Application, load_app, resolve
 from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
-from scenarist.domain.errors import UnavailableError
-from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.secrets import referenced
 from scenarist.door import Door, open_listener, require_loopback
-from scenarist.executors.base import Deliver, Executor, JobRequest
-from scenarist.executors.kinds import open_executor
-from scenarist.folders import prepare_file, prepare_storage, storage_of
-from scenarist.identity.sealing import Seal
+from scenarist.executors.base import Deliver, Executor
+from scenarist.folders import prepare_file, prepare_storage
 from scenarist.logs import configure_logging
-from scenarist.orchestrator.loop import Orchestrator
+from scenarist.orchestration import Orchestration
 from scenarist.services.bundle import Services
 from scenarist.services.cancelling import Canceller
 from scenarist.services.changes import ChangeService, News
 from scenarist.services.comparisons import ComparisonService
 from scenarist.services.completions import Completions
-from scenarist.services.computations import LONGEST_SECONDS, Computation, Compute, Computed
 from scenarist.services.configs import ConfigService
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
@@ -57,11 +53,8 @@ from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
-from scenarist.services.upkeep import Upkeep
 from scenarist.services.values import ValueService
 from scenarist.settings import Settings
-from scenarist.webhooks.dispatcher import Dispatcher
-from scenarist.webhooks.sending import Sender
 
 REQUEST_THREADS = 16
 """Threads that run the synchronous handlers; each holds one connection for reads."""
@@ -75,7 +68,7 @@ class Server:
 
     database: Database
     services: Services
-    orchestrator: Orchestrator
+    orchestration: Orchestration
     asgi: Litestar
 
     def hang_up(self) -> None:
@@ -85,7 +78,7 @@ class Server:
         """
         self.services.news.end()
         self.services.completions.end()
-        self.orchestrator.drain()
+        self.orchestration.drain()
 
 
 @contextmanager
@@ -110,33 +103,29 @@ def open_server(
     _keep_secrets(application)
     folder = prepare_storage(settings)
     with ExitStack() as stack:
-        database = stack.enter_context(_database(stack, settings.database))
-        completions = Completions()
-        orchestrator = _orchestrator(settings, folder, database, completions, now)
+        database = stack.enter_context(
+            _database(stack, settings.database, is_alone=not settings.no_orchestrator)
+        )
+        completions = Completions(database)
+        database.on_ring(completions.hear)
+        orchestration = Orchestration(
+            application, settings, database, announce=completions.announce, now=now
+        )
         authorization = open_authorization(
             database, settings, application.registry.authentication, now
         )
         services = _services(
-            application, settings, folder, database, orchestrator, completions, authorization, now
+            application, settings, folder, database, orchestration, completions, authorization, now
         )
         if make_executor is None:
-            executor = open_executor(
-                settings.executor,
-                orchestrator.deliver,
-                address=settings.executor_address,
-                size=settings.workers,
-                search_path=application.search_path,
-            )
-            stack.callback(orchestrator.stop)
-            orchestrator.start(executor)
-            _send_webhooks(stack, database, settings, authorization.seal, now)
-            _keep_up(stack, database, settings, now)
+            database.listen()
+            orchestration.start(stack, authorization.seal)
         else:
-            orchestrator.attach(make_executor(orchestrator.deliver))
+            orchestration.attach(make_executor)
         yield Server(
             database=database,
             services=services,
-            orchestrator=orchestrator,
+            orchestration=orchestration,
             asgi=create_app(
                 services,
                 gate_of(settings, authorization, database),
@@ -182,7 +171,7 @@ def serve(
         door = Door(
             server.asgi,
             hang_up=server.hang_up,
-            hurry=server.orchestrator.hurry,
+            hurry=server.orchestration.hurry,
             trusted_proxies=settings.trusted_proxies,
         )
         # Before it runs and after, they must neither be lost nor keep what follows from running.
@@ -224,29 +213,12 @@ def upgrade_database(settings: Settings) -> str | None:
         return migrate.current(stack.enter_context(_database(stack, settings.database)))
 
 
-def _orchestrator(
-    settings: Settings,
-    folder: str,
-    database: Database,
-    completions: Completions,
-    now: Callable[[], datetime],
-) -> Orchestrator:
-    return Orchestrator(
-        database,
-        folder=folder,
-        now=now,
-        announce=completions.announce,
-        grace_seconds=settings.grace_seconds,
-        drain_seconds=settings.drain_seconds,
-    )
-
-
 def _services(  # noqa: PLR0913 - all that services are made of
     application: Application,
     settings: Settings,
     folder: str,
     database: Database,
-    orchestrator: Orchestrator,
+    orchestration: Orchestration,
     completions: Completions,
     authorization: Authorization,
     now: Callable[[], datetime],
@@ -255,11 +227,11 @@ def _services(  # noqa: PLR0913 - all that services are made of
     canceller = Canceller(
         database,
         now=now,
-        stop=orchestrator.cancel,
-        wake=orchestrator.wake,
+        stop=orchestration.cancel,
+        wake=orchestration.wake,
         announce=completions.announce,
     )
-    recorder = Recorder(database, now=now, wake=orchestrator.wake)
+    recorder = Recorder(database, now=now, wake=orchestration.wake)
     version = resolve(registry.core.version_number or "latest")
     return Services(
         configs=ConfigService(registry),
@@ -268,18 +240,18 @@ def _services(  # noqa: PLR0913 - all that services are made of
             database, registry, folder=folder, now=now, version=version, zone=settings.zone
         ),
         comparisons=ComparisonService(
-            database, registry, _compute_with(orchestrator), folder=folder, now=now
+            database, registry, compute_with(orchestration.asking), folder=folder, now=now
         ),
         sequences=SequenceService(database, now=now, version=version),
         tasks=TaskService(database, registry, folder=folder, now=now, version=version),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
         values=ValueService(
-            database, recorder, _compute_with(orchestrator), folder=folder, now=now
+            database, recorder, compute_with(orchestration.asking), folder=folder, now=now
         ),
         files=FileService(database, recorder, folder=folder, now=now),
         edits=EditService(database),
         submissions=SubmissionService(
-            database, canceller, now=now, wake=orchestrator.wake, version=version
+            database, canceller, now=now, wake=orchestration.wake, version=version
         ),
         jobs=JobService(database, canceller, now=now),
         subscribers=SubscriberService(
@@ -293,8 +265,8 @@ def _services(  # noqa: PLR0913 - all that services are made of
         completions=completions,
         health=HealthService(
             database,
-            is_orchestrating=lambda: orchestrator.is_running,
-            executor_fault=lambda: orchestrator.executor_fault,
+            is_orchestrating=lambda: orchestration.is_running,
+            executor_fault=lambda: orchestration.executor_fault,
         ),
         signing_in=authorization.signing_in,
         users=authorization.users,
@@ -316,64 +288,11 @@ def _news(database: Database) -> News:
     return news
 
 
-def _send_webhooks(
-    stack: ExitStack,
-    database: Database,
-    settings: Settings,
-    seal: Seal,
-    now: Callable[[], datetime],
-) -> None:
-    sender = Sender(now=now, may_be_private=settings.webhook_private_addresses, unseal=seal.open)
-    dispatcher = Dispatcher(database, sender, now=now)
-    database.on_commit(dispatcher.wake)
-    stack.callback(dispatcher.stop)
-    dispatcher.start()
-
-
-def _keep_up(
-    stack: ExitStack, database: Database, settings: Settings, now: Callable[[], datetime]
-) -> None:
-    if settings.retention.is_for_ever:
-        return
-    upkeep = Upkeep(database, settings.retention, folder=storage_of(settings), now=now)
-    stack.callback(upkeep.stop)
-    upkeep.start()
-
-
-def _compute_with(orchestrator: Orchestrator) -> Compute:
-    """Let requests have something worked out by the workers that run jobs."""
-
-    def compute(computation: Computation) -> Computed:
-        asked = orchestrator.ask(
-            JobRequest(
-                number=0,
-                attempt=1,
-                function=computation.function,
-                inputs=computation.inputs,
-                outputs=computation.outputs,
-                timeout_seconds=LONGEST_SECONDS,
-            )
-        )
-        try:
-            outcome = asked.outcome.result(LONGEST_SECONDS)
-        except TimeoutError:
-            asked.cancel()
-            raise UnavailableError(
-                f"no worker could do this within {LONGEST_SECONDS:g} s; try again later"
-            ) from None
-        return Computed(
-            written=outcome.written,
-            reason=outcome.reason,
-            is_successful=outcome.event is JobEvent.SUCCEEDED,
-        )
-
-    return compute
-
-
-def _database(stack: ExitStack, url: str) -> Database:
+def _database(stack: ExitStack, url: str, *, is_alone: bool = True) -> Database:
     database = Database(url)
     if database.file is not None:
         prepare_file(database.file)
-    keep_others_off(stack, database)
+    if is_alone:
+        keep_others_off(stack, database)
     migrate.upgrade(database)
     return database

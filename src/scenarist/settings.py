@@ -60,6 +60,9 @@ class Settings:
         "How long running jobs may go on, in seconds, when the server stops; then they are "
         "stopped as well, and run again later.",
     )
+    no_orchestrator: bool = _setting(
+        False, "Whether the server only answers requests, and leaves jobs and webhooks to others."
+    )
     time_zone: str = _setting("UTC", "The time zone whose midnights start and end cycles.")
     log_format: LogFormat = _setting("text", "How the server logs: `text` or `json`.")
     webhook_private_addresses: bool = _setting(

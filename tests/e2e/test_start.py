@@ -217,8 +217,9 @@ def test_the_database_can_be_made_and_told_its_revision(
     for options in ([], [f"--database={postgres_server.url('to_be_made')}"]):
         assert scenarist(tmp_path, "db", "current", *options)[1] == "none\n"
         made = scenarist(tmp_path, "db", "upgrade", *options)
-        assert made[1] == "The database is at revision 0004.\n"
-        assert scenarist(tmp_path, "db", "current", *options)[1] == "0004\n"
+        current = scenarist(tmp_path, "db", "current", *options)
+        assert current[1].strip().isdigit()
+        assert made[1] == f"The database is at revision {current[1].strip()}.\n"
     postgres_server.run("DROP DATABASE to_be_made")
 
 

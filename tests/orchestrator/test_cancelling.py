@@ -5,12 +5,15 @@ import pytest
 from builders import Draft
 from orchestrator.world import World
 from scenarist.db import events
+from scenarist.db.bells import Topic
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
+from scenarist.services.cancelling import Canceller
+from scenarist.services.jobs import JobService
 
 
 @pytest.fixture
@@ -85,6 +88,30 @@ def test_a_running_job_is_cancelled_when_its_process_has_stopped(
 
     assert world.statuses(submission) == ["CANCELED", "ABANDONED", "ABANDONED"]
     assert submission.job_ids[0] in world.ended
+
+
+def test_a_job_that_another_process_wants_stopped_is_stopped(
+    world: World, chain: list[TaskId]
+) -> None:
+    submission = world.submit(*chain)
+    world.step()
+    elsewhere = Canceller(
+        world.database,
+        now=world.clock,
+        stop=lambda numbers: None,
+        wake=lambda: None,
+        announce=lambda ended: None,
+    )
+    JobService(world.database, elsewhere, now=world.clock).cancel(ANYONE, submission.job_ids[0])
+
+    world.step()
+    before = world.statuses(submission)
+    world.orchestrator.hear(frozenset({Topic.STOP}))
+    world.step()
+    world.step()
+
+    assert before[0] is JobStatus.RUNNING
+    assert world.statuses(submission) == ["CANCELED", "ABANDONED", "ABANDONED"]
 
 
 def test_a_job_that_ends_before_it_is_stopped_keeps_what_it_did(

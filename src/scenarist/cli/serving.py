@@ -27,6 +27,7 @@ class ServerOptions:
         executor_address: Where the Ray or Dask cluster is [one of this machine is started].
         grace_seconds: How long a job that is stopped may take to end until it is killed [2].
         drain_seconds: How long running jobs may go on when the server stops [5].
+        no_orchestrator: Whether others run the jobs and send the webhooks [no].
         time_zone: The time zone whose midnights start and end cycles [UTC].
         log_format: How the server logs [text].
         webhook_private_addresses: Whether webhooks may be sent to private addresses [no].
@@ -59,6 +60,7 @@ class ServerOptions:
     executor_address: Text = None
     grace_seconds: Number = None
     drain_seconds: Number = None
+    no_orchestrator: Switch = None
     time_zone: Text = None
     log_format: Annotated[Literal["text", "json"] | None, Parameter(show_default=False)] = None
     webhook_private_addresses: Switch = None

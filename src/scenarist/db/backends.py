@@ -1,5 +1,7 @@
 """What SQLite and PostgreSQL do each in its own way, behind one small protocol."""
 
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -7,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
+from scenarist.db.bells import Bell, Topics
 from scenarist.db.postgresql import PostgreSql
 from scenarist.db.sqlite import Sqlite
 from scenarist.domain.errors import InvalidError
@@ -46,7 +49,17 @@ class Backend(Protocol):
         """Say statements without parameters to the driver itself: SQLAlchemy's way costs more."""
         ...
 
-    def commit(self, connection: Connection) -> None: ...
+    def commit(self, connection: Connection, topics: Topics) -> None:
+        """Commit, and tell the other processes that listen what it was about."""
+        ...
+
+    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
+        """Hear the commits of other processes until a socket can be read.
+
+        Raises:
+            UnavailableError: They cannot be heard; says why.
+        """
+        ...
 
     def trouble_in(self, error: BaseException) -> str | None:
         """Return what a driver's error says of the database itself, in one line.

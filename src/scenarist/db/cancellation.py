@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, literal_column, select, update
 
+from scenarist.db import bells
 from scenarist.db.abandonment import Turnless, withdraw
 from scenarist.db.among import among
+from scenarist.db.bells import Topic
 from scenarist.db.endings import Consequences, Ended, follow, job_change
 from scenarist.db.tables import jobs
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
@@ -33,6 +35,9 @@ _ASK = (
     update(jobs)
     .where(among(jobs.c.number, "numbers"), jobs.c.cancel_requested_at.is_(None))
     .values(cancel_requested_at=bindparam("at"))
+)
+_ASKED = select(jobs.c.number).where(
+    _IS_RUNNING, jobs.c.holder_id == bindparam("holder"), jobs.c.cancel_requested_at.is_not(None)
 )
 
 
@@ -69,12 +74,18 @@ def cancel(
     running = [job for job in unfinished if job.status is JobStatus.RUNNING]
     if running:
         connection.execute(_ASK, {"numbers": [job.number for job in running], "at": now})
+        bells.note(connection, Topic.STOP)
     waiting = [job for job in unfinished if job.status is not JobStatus.RUNNING]
     return (
         _end(connection, waiting, now, f"cancelled by {actor}", actor)
         if waiting
         else Consequences()
     )
+
+
+def asked_to_stop(connection: Connection, holder_id: HolderId) -> list[int]:
+    """Return the numbers of the jobs that a holder runs and that were asked to stop."""
+    return list(connection.execute(_ASKED, {"holder": holder_id}).scalars())
 
 
 def end_stopped(

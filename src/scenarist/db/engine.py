@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -12,7 +13,9 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
+from scenarist.db import bells
 from scenarist.db.backends import Backend, backend_of
+from scenarist.db.bells import Ear, Topic, Topics
 from scenarist.domain.errors import ConflictError, UnavailableError
 
 T = TypeVar("T")
@@ -43,6 +46,8 @@ class Database:
         self._queue: deque[_Unit[Any]] = deque()
         self._is_led = False
         self._listeners: list[Callable[[], None]] = []
+        self._ringers: list[Callable[[Topics], None]] = []
+        self._ear: Ear | None = None
         self.commits = 0  #: transactions of this process so far
 
     def __enter__(self) -> Self:
@@ -150,11 +155,42 @@ class Database:
         return before - self.file.stat().st_size
 
     def on_commit(self, listener: Callable[[], None]) -> None:
-        """Have a function called after each commit, in whatever thread; it must not wait."""
+        """Have a function called after each commit, in whatever thread; it must not wait.
+
+        Those of other processes count from `listen` on, unless they left nothing in the log.
+        """
         self._listeners.append(listener)
+
+    def on_ring(self, listener: Callable[[Topics], None]) -> None:
+        """Have a function told of the commits of other processes, from `listen` on."""
+        self._ringers.append(listener)
+
+    def listen(self) -> None:
+        """Hear what other processes commit. Look once after this: earlier commits are not told.
+
+        Raises:
+            UnavailableError: They cannot be heard; says why.
+        """
+        ear = Ear(partial(self._backend.open_bell, self.connect), self._hear)
+        ear.start()
+        self._ear = ear
+
+    def stop_listening(self) -> None:
+        """Be told nothing more; what is committed still rings for others."""
+        if self._ear is not None:
+            self._ear.stop()
+            self._ear = None
+
+    def _hear(self, topics: Topics) -> None:
+        if Topic.NEWS in topics:
+            for listener in self._listeners:
+                listener()
+        for ringer in self._ringers:
+            ringer(topics)
 
     def close(self) -> None:
         """Close all connections; no thread may use the database any more."""
+        self.stop_listening()
         for connection in self._opened:
             connection.close()
         self._opened.clear()
@@ -196,10 +232,11 @@ class Database:
             try:
                 is_worth_it = self._run(connection, units)
                 if is_worth_it:
-                    self._backend.commit(connection)
+                    self._backend.commit(connection, bells.take_noted(connection))
                     self.commits += 1
                 else:
                     self._backend.say(connection, "ROLLBACK")
+                    bells.take_noted(connection)
             except BaseException:
                 self._roll_back(connection)
                 raise
@@ -247,6 +284,7 @@ class Database:
 
     def _roll_back(self, connection: Connection) -> None:
         try:
+            bells.take_noted(connection)
             self._backend.say(connection, "ROLLBACK")
         except Exception:  # noqa: BLE001 - whatever it is, there is a clean start
             # A full disk and the like end the transaction by themselves; a fresh start is safe.

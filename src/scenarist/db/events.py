@@ -8,8 +8,11 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
+from scenarist.db import bells
+from scenarist.db.bells import Topic
 from scenarist.db.tables import events
 from scenarist.domain.entities import Event
+from scenarist.domain.vocabulary import JobStatus
 
 KEPT = 100_000
 """Transactions whose changes are kept, at least, for those who want to go on after a break."""
@@ -41,6 +44,9 @@ def add(connection: Connection, changes: Sequence[Event], now: datetime) -> None
     if not changes:
         return
     connection.execute(_INSERT, {"created_at": now, "changes": _encode(changes).decode()})
+    bells.note(connection, Topic.NEWS)
+    if any(item.status == JobStatus.PENDING for item in changes):
+        bells.note(connection, Topic.WORK)
     # Each process counts by itself, and begins anywhere, so that short lives trim as well.
     if next(_turns) % _TRIM_EVERY == 0:
         connection.execute(_TRIM)

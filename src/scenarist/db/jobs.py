@@ -42,11 +42,22 @@ _COUNT_UNFINISHED = union_all(
     .where(text("status = 'RUNNING'")),
 )
 _COUNT_UNDER_WAY = select(func.count(submissions.c.number)).where(text("status IS NULL"))
+_ENDED = union_all(
+    select(jobs.c.id).where(among(jobs.c.id, "ids"), jobs.c.finished_at.is_not(None)),
+    select(submissions.c.id).where(
+        among(submissions.c.id, "ids"), submissions.c.finished_at.is_not(None)
+    ),
+)
 
 
 def find(connection: Connection, job_id: str) -> Job | None:
     row = connection.execute(_FIND, {"id": job_id}).first()
     return None if row is None else _assembled(connection, [row])[0]
+
+
+def find_ended(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Return those jobs and submissions that have ended."""
+    return list(connection.execute(_ENDED, {"ids": ids}).scalars())
 
 
 def page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Page[Job]:

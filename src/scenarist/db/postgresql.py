@@ -1,5 +1,7 @@
 """PostgreSQL: whoever writes waits for the turn, in all processes on all machines."""
 
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import NullPool
 
+from scenarist.db.bells import Bell, Topics
+from scenarist.db.postgresql_bells import PostgresBell, ring_statement
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
 from scenarist.domain.texts import storable
 
@@ -32,6 +36,8 @@ _CONNECT = {
 }
 _STALLED_MILLISECONDS = 15_000  # of a writer within a transaction, until it loses the turn
 
+_WENT_ON = "a statement failed, and what came after it went on"
+
 # Of what is said of a statement, some is of the database: rights, tables too many or too few.
 _TROUBLE_CODES = ("42501", "42P01", "42P07", "42703", "3F000")
 
@@ -45,6 +51,7 @@ class PostgreSql:
         self.url = url.set(drivername="postgresql+psycopg")
         self.name = f"the database {_shown(url)}"
         self._busy_milliseconds = max(1, int(busy_seconds * 1000))
+        self._channel = ""  # on which this process itself listens
 
     def make_engine(self) -> Engine:
         try:
@@ -86,10 +93,16 @@ class PostgreSql:
         driver: Any = connection.connection.driver_connection
         driver.execute("; ".join(statements), prepare=False)
 
-    def commit(self, connection: Connection) -> None:
+    def commit(self, connection: Connection, topics: Topics) -> None:
         driver: Any = connection.connection.driver_connection
+        ring = f"{ring_statement(self._channel, topics)}; " if topics else ""
         try:
-            said = driver.execute("COMMIT", prepare=False)
+            said = driver.execute(f"{ring}COMMIT", prepare=False)
+            while said.nextset():
+                pass
+        except self._errors.errors.InFailedSqlTransaction:
+            driver.execute("ROLLBACK", prepare=False)
+            raise RuntimeError(_WENT_ON) from None
         except self._errors.OperationalError as error:
             if driver.closed:
                 raise InDoubtError(
@@ -99,7 +112,12 @@ class PostgreSql:
             raise
         # A transaction in which a statement failed is undone by its COMMIT, without an error.
         if said.statusmessage != "COMMIT":
-            raise RuntimeError("a statement failed, and what came after it went on")
+            raise RuntimeError(_WENT_ON)
+
+    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
+        bell = PostgresBell(connect, stop, turn=_BEGIN)
+        self._channel = bell.channel
+        return bell
 
     def trouble_in(self, error: BaseException) -> str | None:
         if not isinstance(error, self._errors.Error):

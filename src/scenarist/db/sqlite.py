@@ -1,6 +1,8 @@
 """SQLite: one file, one writer at a time, synced in full at each commit."""
 
+import socket
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import msgspec
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 
+from scenarist.db.bells import Bell, Topics
+from scenarist.db.sqlite_bells import LocalBell, folder_of, ring_once
 from scenarist.domain.errors import InvalidError
 
 _PRAGMAS = (
@@ -29,10 +33,13 @@ class Sqlite:
         if not url.database or url.database == ":memory:":
             raise InvalidError("the database must be a file, such as sqlite:///scenarist.db")
         # Pinned now, so that a later change of folder cannot move it.
-        self.file: Path | None = Path(url.database).absolute()
+        file = Path(url.database).absolute()
+        self.file: Path | None = file
         self.url = url.set(database=str(self.file))
         self.name = f"the database {self.file}"
         self._busy_seconds = busy_seconds
+        self._bells = folder_of(file)
+        self._bell: LocalBell | None = None
 
     def make_engine(self) -> Engine:
         engine = create_engine(
@@ -58,8 +65,18 @@ class Sqlite:
         for statement in statements:
             driver.execute(statement)
 
-    def commit(self, connection: Connection) -> None:
+    def commit(self, connection: Connection, topics: Topics) -> None:
         self.say(connection, "COMMIT")
+        if not topics:
+            return
+        if self._bell is not None:
+            self._bell.ring(topics)
+        else:
+            ring_once(self._bells, topics)
+
+    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
+        self._bell = LocalBell(self._bells, stop)
+        return self._bell
 
     def trouble_in(self, error: BaseException) -> str | None:
         return str(error) if isinstance(error, sqlite3.OperationalError) else None

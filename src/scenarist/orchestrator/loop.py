@@ -1,13 +1,11 @@
 """The loop that settles what came back, claims what may run, and hands it to the executor."""
 
 import contextlib
-import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from queue import Empty, SimpleQueue
 
@@ -15,6 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from scenarist.db import cancellation, claims, events, settlements
+from scenarist.db.bells import Topic, Topics
 from scenarist.db.claims import Claim, InputValue, TaskRecipe
 from scenarist.db.endings import job_change
 from scenarist.db.engine import Database
@@ -25,6 +24,7 @@ from scenarist.domain.identifiers import HolderId, new_uuid
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
+from scenarist.orchestrator.asking import Asking
 from scenarist.orchestrator.outcomes import settlement_of, skipped
 from scenarist.orchestrator.requests import Recipes, gather_inputs, need_not_run, request_for
 
@@ -40,17 +40,7 @@ Announce = Callable[[Sequence[str]], None]
 
 _Taken = tuple[Claim, TaskRecipe, list[InputValue]]
 
-_NOBODY_TO_ASK = "no worker can be asked here and now; try again later"
-
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request that is no job, on its way: its outcome, and how to stop it."""
-
-    outcome: "Future[JobOutcome]"
-    cancel: Callable[[], bool]
 
 
 class Orchestrator:
@@ -87,19 +77,17 @@ class Orchestrator:
         self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
         self._outcomes: deque[JobOutcome] = deque()
         self._to_stop: deque[int] = deque()
-        self._asked: dict[int, Future[JobOutcome]] = {}
-        self._numbers_asked = itertools.count(-1, -1)
+        self.asking = Asking(lambda: self._executor)
         self._something = threading.Event()
         self._is_in_doubt = False  # whether a step may have been stored without being known of
         self._is_stopping = False
         self._drain_until: float | None = None  # monotonic: when what runs is stopped as well
-        self._interrupted: frozenset[int] = (
-            frozenset()
-        )  # what is stopped so that it runs again later
+        self._interrupted: frozenset[int] = frozenset()  # stopped so that it runs again later
         self._quiet: SimpleQueue[None] = SimpleQueue()  # a word that nothing runs, or not to wait
-        self._has_hung_up = False
         self._thread: threading.Thread | None = None
         self._next_due: datetime | None = None
+        self._is_due_unknown = True  # whether others may have put retries off
+        self._is_stop_asked = True  # whether others may have asked jobs to stop
 
     @property
     def is_running(self) -> bool:
@@ -138,7 +126,7 @@ class Orchestrator:
             self._drain_until = time.monotonic() + self._drain_seconds
             if self._running:
                 _log.info("draining", jobs=len(self._running), seconds=self._drain_seconds)
-        self.hang_up()
+        self.asking.hang_up()
 
     def hurry(self) -> None:
         """Wait no longer for running jobs; safe in a signal handler."""
@@ -182,6 +170,15 @@ class Orchestrator:
         """Look for jobs that may run: something was submitted or written."""
         self._something.set()
 
+    def hear(self, topics: Topics) -> None:
+        """Take notice of what another process has committed."""
+        if Topic.STOP in topics:
+            self._is_stop_asked = True
+        if Topic.WORK in topics:
+            self._is_due_unknown = True
+        if topics & {Topic.STOP, Topic.WORK}:
+            self._something.set()
+
     def cancel(self, numbers: Sequence[int]) -> None:
         """Stop running jobs that were asked to stop; those that do not run here are passed over."""
         self._to_stop.extend(numbers)
@@ -189,41 +186,9 @@ class Orchestrator:
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
         """Take what came back from the executor; an empty list says that it has free slots."""
-        for outcome in outcomes:
-            if outcome.number >= 0:
-                self._outcomes.append(outcome)
-            elif (asked := self._asked.pop(outcome.number, None)) is not None:
-                asked.set_result(outcome)
+        self.asking.deliver(outcomes)
+        self._outcomes.extend(outcome for outcome in outcomes if outcome.number >= 0)
         self._something.set()
-
-    def ask(self, request: JobRequest) -> "Asked":
-        """Have a request run that is no job: nothing is recorded, its outcome goes to the asker.
-
-        Raises:
-            UnavailableError: No jobs are being run here.
-        """
-        executor = self._executor
-        if executor is None:
-            raise UnavailableError(_NOBODY_TO_ASK)
-        number = next(self._numbers_asked)
-        asked = self._asked[number] = Future()
-        # After it stands there, so that one of the two sees the other.
-        if self._has_hung_up:
-            self._asked.pop(number, None)
-            raise UnavailableError(_NOBODY_TO_ASK)
-        executor.submit([replace(request, number=number)])
-        return Asked(asked, lambda: executor.cancel(number))
-
-    def hang_up(self) -> None:
-        """Let nobody wait for a worker any more: the server stops. Jobs run on until `stop`.
-
-        Those who ask, or have asked and have no outcome yet, get an UnavailableError.
-        """
-        self._has_hung_up = True
-        for number in list(self._asked):
-            asked = self._asked.pop(number, None)
-            if asked is not None:
-                asked.set_exception(UnavailableError(_NOBODY_TO_ASK))
 
     def step(self, *, claims_too: bool = True) -> bool:
         """Settle, release and claim in one transaction, then hand out what was claimed.
@@ -239,8 +204,7 @@ class Orchestrator:
         if executor is None:
             raise RuntimeError("attach an executor first")
         # What this step claims cannot be among them: it was asked before.
-        while self._to_stop:
-            executor.cancel(self._to_stop.popleft())
+        self._stop_asked(executor)
         outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
         slots = executor.free_slots if claims_too and self._drain_until is None else 0
         if not outcomes and not slots:
@@ -254,6 +218,7 @@ class Orchestrator:
         except BaseException as error:
             self._outcomes.extendleft(reversed(outcomes))
             self._is_in_doubt |= isinstance(error, InDoubtError)
+            self._is_due_unknown = True
             raise
         self._is_in_doubt = False
         for item in ending:
@@ -274,6 +239,23 @@ class Orchestrator:
         if ended:
             self._announce(ended)
         return bool(ending or taken)
+
+    def _stop_asked(self, executor: Executor) -> None:
+        """Stop the jobs that were asked to stop, here or by another process."""
+        if self._is_stop_asked:
+            self._is_stop_asked = False
+            try:
+                self._to_stop += self._asked_elsewhere()
+            except BaseException:
+                self._is_stop_asked = True
+                raise
+        while self._to_stop:
+            executor.cancel(self._to_stop.popleft())
+
+    def _asked_elsewhere(self) -> list[int]:
+        if not self._running:
+            return []
+        return cancellation.asked_to_stop(self._database.reader, self._holder_id)
 
     def _endings(self, outcomes: Sequence[JobOutcome], now: datetime) -> list[Settlement]:
         """Word the outcomes of what runs here; those of an attempt that was lost are left out."""
@@ -303,7 +285,12 @@ class Orchestrator:
             changes += self._let_go(connection, self._holder_id, but=list(self._running))[1]
         if ending:
             settle(ending)
-        if any(item.not_before is not None for item in ending) or self._next_due is not None:
+        if (
+            self._is_due_unknown
+            or self._next_due is not None
+            or any(item.not_before is not None for item in ending)
+        ):
+            self._is_due_unknown = False
             self._next_due = claims.next_due(connection, now)
         taken, needless = self._claim(connection, slots, now) if slots else ([], [])
         changes += [

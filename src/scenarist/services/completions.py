@@ -4,11 +4,16 @@ import asyncio
 import threading
 from collections.abc import Iterable
 
+from scenarist.db import jobs as job_rows
+from scenarist.db.bells import Topic, Topics
+from scenarist.db.engine import Database
+
 
 class Completions:
     """Tells waiting coroutines what has ended, by identifier; announced from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._lock = threading.Lock()
         self._waiting: dict[str, list[asyncio.Event]] = {}
         self._loops: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
@@ -28,6 +33,19 @@ class Completions:
             self._has_ended = True
             for event, loop in self._loops.items():
                 loop.call_soon_threadsafe(event.set)
+
+    def hear(self, topics: Topics) -> None:
+        """Look at what is waited for: another process has committed something.
+
+        Raises:
+            UnavailableError: The database cannot be read.
+        """
+        if Topic.NEWS not in topics:
+            return
+        with self._lock:
+            waited_for = list(self._waiting)
+        if waited_for:
+            self.announce(job_rows.find_ended(self._database.reader, waited_for))
 
     def expect(self, entity_id: str) -> "Expectation":
         """Start listening for an end; look at the status after this and before waiting."""

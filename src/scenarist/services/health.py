@@ -25,7 +25,7 @@ class HealthService:
     """Tells what stands in the way of serving.
 
     Args:
-        is_orchestrating: Whether jobs are being taken up.
+        is_orchestrating: Whether jobs are being taken up here; None when others shall do it.
         executor_fault: Why those that are taken up cannot be run at the moment, if so.
     """
 
@@ -33,7 +33,7 @@ class HealthService:
         self,
         database: Database,
         *,
-        is_orchestrating: Callable[[], bool],
+        is_orchestrating: Callable[[], bool | None],
         executor_fault: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
@@ -47,7 +47,7 @@ class HealthService:
             UnavailableError: Says what is not ready.
         """
         self._database.reader.execute(text("SELECT 1"))
-        if not self._is_orchestrating():
+        if self._is_orchestrating() is False:
             raise UnavailableError("the orchestrator is not running")
         if (fault := self._executor_fault()) is not None:
             raise UnavailableError(f"{fault}; jobs wait for it")
@@ -62,6 +62,6 @@ class HealthService:
         return Work(
             jobs=job_rows.count_unfinished(reader),
             submissions=job_rows.count_submissions_under_way(reader),
-            is_orchestrating=self._is_orchestrating(),
+            is_orchestrating=bool(self._is_orchestrating()),
             commits=self._database.commits,
         )

@@ -18,7 +18,14 @@ from scenarist.db.tables.entities import (
     task_data_nodes,
     tasks,
 )
-from scenarist.db.tables.events import chores, deliveries, event_readers, events, subscribers
+from scenarist.db.tables.events import (
+    chores,
+    deliveries,
+    event_readers,
+    events,
+    listeners,
+    subscribers,
+)
 from scenarist.db.tables.identities import (
     audit,
     credential_changes,
@@ -53,6 +60,7 @@ __all__ = [
     "job_waits",
     "jobs",
     "keys",
+    "listeners",
     "metadata",
     "revoked_tokens",
     "scenario_data_nodes",

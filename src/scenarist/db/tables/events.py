@@ -84,3 +84,11 @@ chores = Table(
     Column("begun_at", Moment, nullable=False),
     PrimaryKeyConstraint("name"),
 )
+
+# On PostgreSQL: who is told of commits, each on a channel of its own (db/postgresql_bells.py).
+listeners = Table(
+    "listeners",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("session", Integer, nullable=False),  # the process of PostgreSQL that serves it
+)

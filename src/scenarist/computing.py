@@ -1,0 +1,62 @@
+"""Lets requests have something worked out by worker processes, those of jobs or some of its own."""
+
+import threading
+from collections.abc import Callable
+
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.executors.base import Deliver, Executor, JobRequest
+from scenarist.orchestrator.asking import Asking
+from scenarist.services.computations import LONGEST_SECONDS, Computation, Compute, Computed
+
+
+class OwnWorkers:
+    """Workers of a server that runs no jobs; the first request that needs one starts them."""
+
+    def __init__(self, open_executor: Callable[[Deliver], Executor]) -> None:
+        self._open_executor = open_executor
+        self._lock = threading.Lock()
+        self._executor: Executor | None = None
+        self.asking = Asking(self._find)
+
+    def close(self) -> None:
+        self.asking.hang_up()
+        with self._lock:
+            if self._executor is not None:
+                self._executor.close()
+
+    def _find(self) -> Executor:
+        with self._lock:
+            if self._executor is None:
+                self._executor = self._open_executor(self.asking.deliver)
+            return self._executor
+
+
+def compute_with(asking: Asking) -> Compute:
+    """Let requests have something worked out by those who can be asked."""
+
+    def compute(computation: Computation) -> Computed:
+        asked = asking.ask(
+            JobRequest(
+                number=0,
+                attempt=1,
+                function=computation.function,
+                inputs=computation.inputs,
+                outputs=computation.outputs,
+                timeout_seconds=LONGEST_SECONDS,
+            )
+        )
+        try:
+            outcome = asked.outcome.result(LONGEST_SECONDS)
+        except TimeoutError:
+            asked.cancel()
+            raise UnavailableError(
+                f"no worker could do this within {LONGEST_SECONDS:g} s; try again later"
+            ) from None
+        return Computed(
+            written=outcome.written,
+            reason=outcome.reason,
+            is_successful=outcome.event is JobEvent.SUCCEEDED,
+        )
+
+    return compute

@@ -1,0 +1,175 @@
+"""Bells between the processes of one machine: sockets in a folder beside the database file."""
+
+import os
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from scenarist.db.bells import EVERYTHING, Topic, Topics, read, written
+from scenarist.domain.errors import UnavailableError
+
+_LONGEST_PATH = 100  # bytes that the address of a socket may have everywhere
+_DO_NOT_WAIT = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
+
+
+def folder_of(file: Path) -> Path:
+    """Return where the sockets of a database are, by whatever name the file is known."""
+    return Path(f"{os.path.realpath(file)}.bells")
+
+
+def ring_once(folder: Path, topics: Topics) -> None:
+    """Tell all who listen of a commit, for a process that does not listen itself."""
+    for peer in _connected(folder):
+        with peer:
+            _send(peer, topics)
+
+
+class LocalBell:
+    """A connection to each other process; whoever comes connects to those that are there.
+
+    So a commit costs one `send` for each other process, and nothing when there is none. The end
+    of a connection says that a process is gone, perhaps between its commit and its ring: then
+    everybody looks once.
+
+    Raises:
+        UnavailableError: The folder cannot be used; says why.
+    """
+
+    def __init__(self, folder: Path, stop: socket.socket) -> None:
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._peers: set[socket.socket] = set()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(stop, selectors.EVENT_READ)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._file = folder / uuid4().hex
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _listen(self._listener, self._file)
+            # Those who come later connect to this one.
+            for peer in _connected(folder, but=self._file.name):
+                self._add(peer)
+        except OSError as error:
+            self.close()
+            raise UnavailableError(f"{folder} cannot be used: {error.strerror}") from error
+        self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def ring(self, topics: Topics) -> None:
+        """Tell all others of a commit; may be called from any thread."""
+        if self._is_closed:
+            ring_once(self._file.parent, topics)
+        elif self._peers:
+            with self._lock:
+                for peer in self._peers:
+                    _send(peer, topics)
+
+    def hear(self) -> Topics:
+        heard: set[Topic] = set()
+        while not heard:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._stop:
+                    return frozenset()
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif isinstance(key.fileobj, socket.socket):
+                    heard |= self._receive(key.fileobj)
+        return frozenset(heard)
+
+    def close(self) -> None:
+        self._is_closed = True
+        with suppress(OSError):
+            self._file.unlink()
+        with self._lock:
+            for peer in self._peers:
+                peer.close()
+            self._peers.clear()
+        self._listener.close()
+        self._selector.close()
+
+    def _accept(self) -> None:
+        try:
+            peer, _ = self._listener.accept()
+        except OSError:  # it has gone again
+            return
+        self._add(peer)
+        # What was committed before this connection was known here, it was not told of.
+        _send(peer, EVERYTHING)
+
+    def _receive(self, peer: socket.socket) -> Topics:
+        try:
+            data = peer.recv(4096, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return frozenset()
+        except OSError:
+            data = b""
+        if data:
+            return read(data.decode("ascii", "replace"))
+        self._selector.unregister(peer)
+        with self._lock:
+            self._peers.discard(peer)
+        peer.close()
+        return EVERYTHING
+
+    def _add(self, peer: socket.socket) -> None:
+        self._selector.register(peer, selectors.EVENT_READ)
+        with self._lock:
+            self._peers.add(peer)
+
+
+def _send(peer: socket.socket, topics: Topics) -> None:
+    # One that has not read for so long that nothing more fits will look anyway; of one that is
+    # gone, its socket tells whoever listens.
+    with suppress(OSError):
+        peer.send(written(topics).encode(), _DO_NOT_WAIT)
+
+
+def _listen(listener: socket.socket, file: Path) -> None:
+    # Nobody may find it before it listens, or it would be taken for one that is dead.
+    hidden = file.with_name(f".{file.name}")
+    with _address(hidden) as address:
+        listener.bind(address)
+    listener.listen(128)
+    listener.setblocking(False)
+    hidden.rename(file)
+
+
+def _connected(folder: Path, but: str = "") -> Iterator[socket.socket]:
+    """Connect to all who listen; the sockets of those that were killed are removed."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name == but or name.startswith("."):
+            continue
+        peer = socket.socket(socket.AF_UNIX)
+        peer.setblocking(False)
+        try:
+            with _address(folder / name) as address:
+                peer.connect(address)
+        except (ConnectionRefusedError, FileNotFoundError):
+            peer.close()
+            with suppress(OSError):
+                (folder / name).unlink()
+        except OSError:  # it is too busy even to be told
+            peer.close()
+        else:
+            yield peer
+
+
+@contextmanager
+def _address(file: Path) -> Iterator[str]:
+    """Give the address of a socket, by way of its folder's descriptor where the path is long."""
+    if len(os.fsencode(file)) <= _LONGEST_PATH:
+        yield str(file)
+        return
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{folder}/{file.name}"
+    finally:
+        os.close(folder)

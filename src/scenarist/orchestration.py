@@ -1,0 +1,141 @@
+"""Puts together what runs jobs and sends webhooks: here, or in other processes of the database."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+
+from scenarist.computing import OwnWorkers
+from scenarist.config import Application
+from scenarist.db.engine import Database
+from scenarist.executors.base import Deliver, Executor
+from scenarist.executors.kinds import open_executor
+from scenarist.executors.local import LocalExecutor
+from scenarist.folders import storage_of
+from scenarist.identity.sealing import Seal
+from scenarist.orchestrator.asking import Asking
+from scenarist.orchestrator.loop import Announce, Orchestrator
+from scenarist.services.upkeep import Upkeep
+from scenarist.settings import Settings
+from scenarist.webhooks.dispatcher import Dispatcher
+from scenarist.webhooks.sending import Sender
+
+
+class Orchestration:
+    """The orchestrator of this process, or what stands in for it while others have theirs.
+
+    Args:
+        announce: Takes the identifiers of what has ended.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        settings: Settings,
+        database: Database,
+        *,
+        announce: Announce,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._application = application
+        self._settings = settings
+        self._database = database
+        self._now = now
+        self.orchestrator: Orchestrator | None = None
+        self._own_workers: OwnWorkers | None = None
+        if settings.no_orchestrator:
+            self._own_workers = OwnWorkers(self._open_workers)
+            self.asking: Asking = self._own_workers.asking
+        else:
+            self.orchestrator = Orchestrator(
+                database,
+                folder=storage_of(settings),
+                now=now,
+                announce=announce,
+                grace_seconds=settings.grace_seconds,
+                drain_seconds=settings.drain_seconds,
+            )
+            self.asking = self.orchestrator.asking
+
+    @property
+    def is_running(self) -> bool | None:
+        """Whether jobs are taken up here; None when that is left to others."""
+        return None if self.orchestrator is None else self.orchestrator.is_running
+
+    @property
+    def executor_fault(self) -> str | None:
+        return None if self.orchestrator is None else self.orchestrator.executor_fault
+
+    def drain(self) -> None:
+        """Claim no more, and let nobody wait for a worker; jobs run on."""
+        self.asking.hang_up()
+        if self.orchestrator is not None:
+            self.orchestrator.drain()
+
+    def hurry(self) -> None:
+        """Wait no longer for running jobs; safe in a signal handler."""
+        if self.orchestrator is not None:
+            self.orchestrator.hurry()
+
+    def wake(self) -> None:
+        """Look for jobs that may run; others hear of them by the commit."""
+        if self.orchestrator is not None:
+            self.orchestrator.wake()
+
+    def cancel(self, numbers: Sequence[int]) -> None:
+        """Stop the jobs that run here; others hear of theirs by the commit."""
+        if self.orchestrator is not None:
+            self.orchestrator.cancel(numbers)
+
+    def start(self, stack: ExitStack, seal: Seal) -> None:
+        """Run jobs and send webhooks until the stack is closed, unless that is left to others.
+
+        Raises:
+            InvalidError: The executor cannot be had here.
+            UnavailableError: The database or the executor cannot be used.
+        """
+        orchestrator, settings = self.orchestrator, self._settings
+        if orchestrator is None:
+            if self._own_workers is not None:
+                stack.callback(self._own_workers.close)
+            return
+        executor = open_executor(
+            settings.executor,
+            orchestrator.deliver,
+            address=settings.executor_address,
+            size=settings.workers,
+            search_path=self._application.search_path,
+        )
+        stack.callback(orchestrator.stop)
+        self._database.on_ring(orchestrator.hear)
+        orchestrator.start(executor)
+        self._send_webhooks(stack, seal)
+        self._keep_up(stack)
+
+    def attach(self, make_executor: Callable[[Deliver], Executor]) -> None:
+        """Have the steps of the orchestrator taken by hand."""
+        if self.orchestrator is not None:
+            self.orchestrator.attach(make_executor(self.orchestrator.deliver))
+
+    def _open_workers(self, deliver: Deliver) -> Executor:
+        return LocalExecutor(
+            deliver, size=self._settings.workers, search_path=self._application.search_path
+        )
+
+    def _send_webhooks(self, stack: ExitStack, seal: Seal) -> None:
+        sender = Sender(
+            now=self._now,
+            may_be_private=self._settings.webhook_private_addresses,
+            unseal=seal.open,
+        )
+        dispatcher = Dispatcher(self._database, sender, now=self._now)
+        self._database.on_commit(dispatcher.wake)
+        stack.callback(dispatcher.stop)
+        dispatcher.start()
+
+    def _keep_up(self, stack: ExitStack) -> None:
+        if self._settings.retention.is_for_ever:
+            return
+        folder = storage_of(self._settings)
+        upkeep = Upkeep(self._database, self._settings.retention, folder=folder, now=self._now)
+        stack.callback(upkeep.stop)
+        upkeep.start()

@@ -1,0 +1,67 @@
+"""Stories of several orchestrators on one database; each has a connection of its own."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from listening import Listener
+from orchestrator.world import World
+from scenarist.db.bells import EVERYTHING, Topic
+from scenarist.db.engine import Database
+from scenarist.domain.vocabulary import JobStatus
+
+
+@pytest.fixture
+def other(world: World, database_url: str) -> Iterator[Listener]:
+    """Another process, which hears what this one commits."""
+    world.database.listen()
+    with Database(database_url) as database:
+        listener = Listener(database)
+        database.listen()
+        listener.get_to_know()
+        yield listener
+
+
+def test_a_step_that_finds_nothing_to_do_rings_for_nobody(world: World, other: Listener) -> None:
+    world.step()
+    world.step()
+
+    assert other.hear_all_of(world.database) == {frozenset()}
+
+
+def test_others_are_told_of_jobs_that_may_run(world: World, other: Listener) -> None:
+    world.submit(world.make(lambda draft: draft.task("free", "nothing")))
+
+    assert other.hear() == {Topic.NEWS, Topic.WORK}
+
+
+def test_a_step_that_leaves_nothing_to_claim_tells_only_what_happened(
+    world: World, other: Listener
+) -> None:
+    world.submit(world.make(lambda draft: draft.task("free", "nothing")))
+    assert other.hear() == {Topic.NEWS, Topic.WORK}
+
+    world.run_all()
+
+    assert Topic.WORK not in frozenset().union(*other.hear_all_of(world.database))
+
+
+def test_a_retry_that_another_orchestrator_put_off_is_waited_for(world: World) -> None:
+    submission = world.submit(
+        world.make(
+            lambda draft: draft.task("flaky", "fail", retries=1, retry_delay=timedelta(seconds=10))
+        )
+    )
+    second = world.orchestrator
+    first_executor = world.executor
+    first = world.new_orchestrator()
+    second.step()
+    first_executor.run()
+    second.step()
+
+    first.hear(EVERYTHING)
+    first.step()
+
+    assert world.statuses(submission) == [JobStatus.PENDING]
+    assert first._seconds_to_next_due() == 10.0
