@@ -99,6 +99,11 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
                 drained=size(10_000, 1_000),
             )
         ),
+        "FLEET": on_both(
+            lambda folder, records: jobs.measure_fleet(
+                folder, records, rounds=rounds, count=size(20_000, 2_000)
+            )
+        ),
         "S8": lambda folder: processes.measure_idle(folder, seconds=size(10, 2)),
         "S9": lambda folder: processes.measure_starts(folder, count=size(10, 3)),
         "S10": lambda folder: measure_engines.measure_engines(

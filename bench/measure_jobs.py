@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -10,7 +11,7 @@ from statistics import median
 from bench import baselines, load
 from bench.databases import Records, ask
 from bench.report import Row, median_ratio
-from bench.servers import APPS, scenarist, wait_until
+from bench.servers import APPS, Server, scenarist, wait_until
 from scenarist.bootstrap import open_server
 from scenarist.config import load_app
 from scenarist.db.engine import Database
@@ -96,6 +97,32 @@ def measure_drain(folder: Path, records: Records, *, rounds: int, count: int) ->
             )
         )
     return rows
+
+
+def measure_fleet(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:
+    """FLEET: the backlog of S4, drained by two servers that start together, beside one."""
+    backlog = folder / "backlog"
+    backlog.mkdir()
+    fill(backlog, records, count, with_value=False)
+    alone: list[float] = []
+    together: list[float] = []
+    for _ in range(rounds):
+        alone.append(drain(backlog, folder / "drained", records, count))
+        together.append(drain(backlog, folder / "drained", records, count, servers=2))
+    ratio = median_ratio(together, alone)
+    return [
+        Row(
+            number="FLEET",
+            work=f"drain {count:,} no-op jobs with two servers, {records.name}",
+            ours=f"{median(together):,.0f}/s",
+            beside=f"one server {median(alone):,.0f}/s",
+            ratio=ratio,
+            bar="at least 1",
+            holds=ratio >= 1,
+            note="two workers each, all on this machine; from the first job's start to the last "
+            "one's end",
+        )
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,12 +224,26 @@ def fill(folder: Path, records: Records, count: int, *, with_value: bool) -> Non
 
 
 def drain(
-    backlog: Path, folder: Path, records: Records, count: int, *, executor: str = "local"
+    backlog: Path,
+    folder: Path,
+    records: Records,
+    count: int,
+    *,
+    executor: str = "local",
+    servers: int = 1,
 ) -> float:
-    """Return how many jobs a second a server runs of a backlog, from first start to last end."""
+    """Return how many jobs a second servers run of a backlog, from first start to last end."""
     records.copy(backlog, folder)
+
+    def start(number: int) -> Server:
+        own = folder / f"server{number}"
+        own.mkdir()
+        return scenarist(own, database=records.url(folder), options=[f"--executor={executor}"])
+
     try:
-        with scenarist(folder, database=records.url(folder), options=[f"--executor={executor}"]):
+        with ThreadPoolExecutor(servers) as threads, ExitStack() as stack:
+            for server in threads.map(start, range(servers)):
+                stack.enter_context(server)
             wait_for_jobs(folder, records)
         _count_completed(folder, records, count)
         ((first, last),) = ask(records, folder, "SELECT min(run_at), max(finished_at) FROM jobs")

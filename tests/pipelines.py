@@ -1,5 +1,6 @@
 """Functions for the tasks of tests; worker processes import them by name."""
 
+import ctypes
 import json
 import logging
 import os
@@ -73,6 +74,12 @@ def sleep(seconds: float) -> float:
 
 def sleep_long() -> None:
     time.sleep(3600)
+
+
+def hold_interpreter() -> None:
+    """Let no other Python code of this process run for five seconds."""
+    # Unlike CDLL, it keeps the lock of the interpreter while the function runs.
+    ctypes.PyDLL(None).sleep(5)
 
 
 def wait_for_file(path: str) -> str:

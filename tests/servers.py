@@ -23,6 +23,7 @@ class StartedServer:
     Args:
         database: The URL of its database; a file in the folder, when it is not said.
         storage: Where values go; a folder in the folder, when it is not said.
+        command: What it does: `serve`, or `orchestrate`, which has no address.
     """
 
     def __init__(
@@ -33,13 +34,15 @@ class StartedServer:
         environment: Mapping[str, str] | None = None,
         database: str | None = None,
         storage: str | None = None,
+        command: str = "serve",
     ) -> None:
         self.folder = folder
         self._environment = dict(environment or {})
         self.database = database or f"sqlite:///{folder}/scenarist.db"
         self._storage = storage or f"{folder}/data"
         self._app = str(TESTS / "apps" / app) if app.endswith(".py") else app
-        self._options = options
+        self._options = [*options, *(["--port=0"] if command == "serve" else [])]
+        self._command = command
         self.lines: list[dict[str, Any]] = []
         self.http = httpx.Client(timeout=PATIENCE_SECONDS)
         self.start()
@@ -52,9 +55,8 @@ class StartedServer:
                 sys.executable,
                 "-m",
                 "scenarist",
-                "serve",
+                self._command,
                 self._app,
-                "--port=0",
                 "--workers=2",
                 "--log-format=json",
                 f"--database={self.database}",
@@ -80,8 +82,8 @@ class StartedServer:
             if line.startswith("{"):
                 event = json.loads(line)
                 self.lines.append(event)
-                if event.get("event") == "serving":
-                    return str(event["address"])
+                if event.get("event") in {"serving", "orchestrating"}:
+                    return str(event.get("address", ""))
         raise AssertionError(f"the server did not start: {text}")
 
     def _keep_lines(self) -> None:

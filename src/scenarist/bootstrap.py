@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -12,13 +13,13 @@ import structlog
 from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
-from scenarist.alone import keep_others_off
 from scenarist.api.app import create_app
 from scenarist.authorization import (
     Authorization,
     gate_of,
     host_names,
     open_authorization,
+    secret_keys,
 )
 from scenarist.checking import check_apart
 from scenarist.computing import compute_with
@@ -27,12 +28,14 @@ from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
+from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.secrets import referenced
 from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor
 from scenarist.folders import prepare_file, prepare_storage
+from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestration import Orchestration
 from scenarist.services.bundle import Services
@@ -62,6 +65,10 @@ REQUEST_THREADS = 16
 _DEMO = "scenarist.demo.app"
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
     """The parts of a running server, for those who drive it by hand."""
@@ -87,7 +94,7 @@ def open_server(
     settings: Settings,
     *,
     make_executor: Callable[[Deliver], Executor] | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] = _now,
 ) -> Iterator[Server]:
     """Open the database and put all parts together; everything is closed at the end.
 
@@ -103,9 +110,7 @@ def open_server(
     _keep_secrets(application)
     folder = prepare_storage(settings)
     with ExitStack() as stack:
-        database = stack.enter_context(
-            _database(stack, settings.database, is_alone=not settings.no_orchestrator)
-        )
+        database = stack.enter_context(_database(settings.database))
         completions = Completions(database)
         database.on_ring(completions.hear)
         orchestration = Orchestration(
@@ -183,6 +188,45 @@ def serve(
         door.run(sockets=[listener])
 
 
+def orchestrate(app: str, application: Application, settings: Settings) -> None:
+    """Run the jobs of a database, and answer no requests, until a signal says stop.
+
+    Args:
+        app: What the application was loaded from.
+
+    Raises:
+        InvalidError: A setting or the configuration cannot work.
+        UnavailableError: The database, the storage or the executor cannot be used; says why.
+    """
+    if settings.no_orchestrator:
+        raise InvalidError(
+            "without an orchestrator there is nothing to do; leave no_orchestrator out"
+        )
+    check_apart(app)
+    configure_logging(settings.log_format)
+    _keep_secrets(application)
+    prepare_storage(settings)
+    with ExitStack() as stack:
+        database = stack.enter_context(_database(settings.database))
+        orchestration = Orchestration(
+            application, settings, database, announce=lambda ended: None, now=_now
+        )
+        stopping = threading.Event()
+
+        def handle_exit(number: int, frame: object) -> None:
+            if stopping.is_set():
+                orchestration.hurry()
+            stopping.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, handle_exit)
+        database.listen()
+        orchestration.start(stack, Seal(secret_keys(settings, database)))
+        structlog.get_logger(__name__).info("orchestrating", pid=os.getpid())
+        stopping.wait()
+        orchestration.drain()
+
+
 def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
     """Serve the example application with a new scenario of it, and show what to try."""
 
@@ -209,8 +253,8 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
 
 def upgrade_database(settings: Settings) -> str | None:
     """Apply the migrations that the database lacks; return its revision."""
-    with ExitStack() as stack:
-        return migrate.current(stack.enter_context(_database(stack, settings.database)))
+    with _database(settings.database) as database:
+        return migrate.current(database)
 
 
 def _services(  # noqa: PLR0913 - all that services are made of
@@ -288,11 +332,10 @@ def _news(database: Database) -> News:
     return news
 
 
-def _database(stack: ExitStack, url: str, *, is_alone: bool = True) -> Database:
-    database = Database(url)
-    if database.file is not None:
-        prepare_file(database.file)
-    if is_alone:
-        keep_others_off(stack, database)
-    migrate.upgrade(database)
-    return database
+@contextmanager
+def _database(url: str) -> Iterator[Database]:
+    with Database(url) as database:
+        if database.file is not None:
+            prepare_file(database.file)
+        migrate.upgrade(database)
+        yield database

@@ -13,10 +13,13 @@ from scenarist.executors.local import LocalExecutor
 from scenarist.folders import storage_of
 from scenarist.identity.sealing import Seal
 from scenarist.orchestrator.asking import Asking
+from scenarist.orchestrator.leases import LeaseTerms
 from scenarist.orchestrator.loop import Announce, Orchestrator
+from scenarist.orchestrator.processes import own_process
 from scenarist.services.upkeep import Upkeep
 from scenarist.settings import Settings
 from scenarist.webhooks.dispatcher import Dispatcher
+from scenarist.webhooks.dispatching import Dispatching
 from scenarist.webhooks.sending import Sender
 
 
@@ -53,6 +56,7 @@ class Orchestration:
                 announce=announce,
                 grace_seconds=settings.grace_seconds,
                 drain_seconds=settings.drain_seconds,
+                terms=LeaseTerms(seconds=settings.lease_seconds, process=own_process()),
             )
             self.asking = self.orchestrator.asking
 
@@ -122,15 +126,18 @@ class Orchestration:
         )
 
     def _send_webhooks(self, stack: ExitStack, seal: Seal) -> None:
-        sender = Sender(
-            now=self._now,
-            may_be_private=self._settings.webhook_private_addresses,
-            unseal=seal.open,
-        )
-        dispatcher = Dispatcher(self._database, sender, now=self._now)
-        self._database.on_commit(dispatcher.wake)
-        stack.callback(dispatcher.stop)
-        dispatcher.start()
+        def make() -> Dispatcher:
+            sender = Sender(
+                now=self._now,
+                may_be_private=self._settings.webhook_private_addresses,
+                unseal=seal.open,
+            )
+            return Dispatcher(self._database, sender, now=self._now)
+
+        dispatching = Dispatching(self._database.turn("webhooks"), make)
+        self._database.on_commit(dispatching.wake)
+        stack.callback(dispatching.stop)
+        dispatching.start()
 
     def _keep_up(self, stack: ExitStack) -> None:
         if self._settings.retention.is_for_ever:

@@ -60,6 +60,11 @@ class Settings:
         "How long running jobs may go on, in seconds, when the server stops; then they are "
         "stopped as well, and run again later.",
     )
+    lease_seconds: int = _setting(
+        15,
+        "How long an orchestrator may run jobs without a sign of life, in seconds, until others "
+        "take them over.",
+    )
     no_orchestrator: bool = _setting(
         False, "Whether the server only answers requests, and leaves jobs and webhooks to others."
     )
@@ -238,6 +243,8 @@ def _require_amounts(settings: Settings) -> None:
         raise InvalidError(
             f"a session lasts from 60 to 31536000 seconds, not {settings.session_seconds}"
         )
+    if not 1 <= settings.lease_seconds <= 3600:
+        raise InvalidError(f"a lease lasts from 1 to 3600 seconds, not {settings.lease_seconds}")
     if settings.audit_refusals < 1:
         raise InvalidError(
             f"the audit keeps at least one refusal in a second, not {settings.audit_refusals}"

@@ -41,6 +41,9 @@ registry.configure_scenario("unstorable", [odd], sequences={"all": [odd]})
 speaks = registry.configure_task("speaks", "pipelines:speak")
 registry.configure_scenario("speaking", [speaks], sequences={"all": [speaks]})
 
+holds = registry.configure_task("holds", "pipelines:hold_interpreter", [], middle)
+registry.configure_scenario("holding", [holds], sequences={"all": [holds]})
+
 waits = registry.configure_task("waits", "pipelines:wait_for_file", gate, opened)
 registry.configure_scenario("gated", [waits], sequences={"all": [waits]})
 

@@ -3,12 +3,14 @@
 Each is something that the released implementation of that system gets wrong.
 """
 
+import itertools
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,20 +19,46 @@ import httpx
 import pytest
 
 from conftest import FreshUrl
-from servers import StartedServer
+from servers import PATIENCE_SECONDS, StartedServer
 
 pytestmark = pytest.mark.e2e
 
 API = "/api/v1"
 
 
-@pytest.fixture(scope="module")
+class InTurn(httpx.BaseTransport):
+    """Passes each request to the next of some servers, as a proxy before them does."""
+
+    def __init__(self, servers: Sequence[StartedServer]) -> None:
+        self._hosts = itertools.cycle(httpx.URL(server.address) for server in servers)
+        self._transport = httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        host = next(self._hosts)
+        request.url = request.url.copy_with(host=host.host, port=host.port)
+        request.headers["host"] = host.netloc.decode()
+        return self._transport.handle_request(request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one", "two in turn"])
 def server(
-    fresh_url: FreshUrl, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, fresh_url: FreshUrl, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StartedServer]:
+    """A server, or one of two that its client asks in turn."""
     folder = tmp_path_factory.mktemp("acceptance")
-    with fresh_url() as url, StartedServer(folder, database=url) as started:
-        yield started
+    with fresh_url() as url, ExitStack() as stack:
+        servers = [
+            stack.enter_context(StartedServer(folder, database=url)) for _ in range(request.param)
+        ]
+        if len(servers) > 1:
+            servers[0].http.close()
+            servers[0].http = httpx.Client(
+                base_url=servers[0].address, transport=InTurn(servers), timeout=PATIENCE_SECONDS
+            )
+        yield servers[0]
 
 
 def at_once(count: int, ask: Callable[[int], httpx.Response]) -> list[httpx.Response]:

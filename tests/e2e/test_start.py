@@ -68,14 +68,6 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert "file is not a database" in said
 
 
-def test_a_database_that_another_server_uses(tmp_path: Path, database_url: str) -> None:
-    with StartedServer(tmp_path, database=database_url) as server:
-        said = refusal(tmp_path, WORKSHOP, "--port=0", f"--database={database_url}")
-
-        assert "is in use by another server" in said
-        assert server.http.get("/readyz").status_code == 200
-
-
 @pytest.mark.parametrize(
     ("where", "said"),
     [
@@ -119,12 +111,21 @@ def test_a_bucket_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.Mon
     assert "a secret" not in said
 
 
-def test_a_lock_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "scenarist.db.lock").mkdir()
+def test_sockets_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "scenarist.db.bells").touch()
 
     said = refusal(tmp_path, WORKSHOP, "--port=0", "--database=sqlite:///scenarist.db")
 
-    assert f"{tmp_path}/scenarist.db.lock cannot be written: Is a directory" in said
+    assert f"{tmp_path}/scenarist.db.bells cannot be used: File exists" in said
+
+
+def test_an_orchestrator_that_shall_not_orchestrate(tmp_path: Path) -> None:
+    (tmp_path / "app.toml").write_text("[SCENARIST]\nno_orchestrator = true\n")
+
+    code, _, err = scenarist(tmp_path, "orchestrate", "app.toml")
+
+    assert code == 1
+    assert "without an orchestrator there is nothing to do" in err
 
 
 def test_a_configuration_that_cannot_work_is_told_before_anything_is_made(tmp_path: Path) -> None:

@@ -13,18 +13,11 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[tuple[StartedServer, StartedServer]]:
-    """Two servers that know the database by two names, as one server has each name for itself.
-
-    They run no jobs here: that is for one at a time.
-    """
-    first_folder, second_folder = tmp_path / "first", tmp_path / "second"
-    first_folder.mkdir()
-    second_folder.mkdir()
-    with with_users(first_folder) as first:
-        (second_folder / "scenarist.db").symlink_to(first_folder / "scenarist.db")
-        (second_folder / "secret.key").symlink_to(first_folder / "secret.key")
-        with StartedServer(second_folder, options=["--auth=local"]) as second:
-            yield first, second
+    with (
+        with_users(tmp_path) as first,
+        StartedServer(tmp_path, options=["--auth=local"], database=first.database) as second,
+    ):
+        yield first, second
 
 
 def test_who_signs_out_on_one_is_refused_on_the_other(

@@ -21,6 +21,7 @@ from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import EntityType, JobStatus
 from scenarist.executors.base import Deliver, JobOutcome, JobRequest
 from scenarist.executors.runner import run
+from scenarist.orchestrator.leases import LeaseTerms
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.cancelling import Canceller
 from scenarist.services.computations import Computation, Computed
@@ -30,6 +31,8 @@ from scenarist.services.submissions import SubmissionService, SubmitOptions, Wis
 from scenarist.services.values import ValueService
 
 T = TypeVar("T")
+
+LEASE_SECONDS = 15.0
 
 
 class HandExecutor:
@@ -82,6 +85,8 @@ class World:
         self.clock = clock
         self.folder = folder
         self.ended: list[str] = []
+        self.gone: set[str] = set()  # processes that have ended
+        self._processes = 0
         self.canceller = Canceller(
             database,
             now=clock,
@@ -101,12 +106,27 @@ class World:
             now=clock,
         )
         self.executor = HandExecutor(lambda outcomes: self.orchestrator.deliver(outcomes))
-        self.orchestrator = self.new_orchestrator()
+        self.orchestrator = self.another_orchestrator()
 
     def new_orchestrator(self) -> Orchestrator:
-        """Start over, as a new server on the same database would."""
+        """Start over, as a new server on the same database would after the end of the last."""
+        self.gone.add(f"process {self._processes}")
+        return self.another_orchestrator()
+
+    def another_orchestrator(self) -> Orchestrator:
+        """Start one more; from now on it is the one whose steps are taken."""
+        self._processes += 1
         self.orchestrator = Orchestrator(
-            self.database, folder=str(self.folder), now=self.clock, announce=self.ended.extend
+            self.database,
+            folder=str(self.folder),
+            now=self.clock,
+            announce=self.ended.extend,
+            terms=LeaseTerms(
+                seconds=LEASE_SECONDS,
+                process=f"process {self._processes}",
+                is_gone=self.gone.__contains__,
+                elapsed=lambda: self.clock.at.timestamp(),
+            ),
         )
         self.executor = HandExecutor(self.orchestrator.deliver)
         self.orchestrator.attach(self.executor)

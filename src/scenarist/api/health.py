@@ -28,8 +28,7 @@ def get_health() -> schemas.Message:
     responses=responses(200, schemas.Message, "Database and orchestrator are up."),
 )
 def get_readiness(request: AnyRequest) -> schemas.Message:
-    services_of(request).health.check_readiness()
-    return schemas.Message(message="ready")
+    return schemas.Message(message=services_of(request).health.check_readiness())
 
 
 HANDLERS = [get_health, get_readiness]

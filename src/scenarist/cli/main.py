@@ -20,6 +20,7 @@ app = App(
     version_flags=["--version"],
 )
 app.command(serving.serve)
+app.command(serving.orchestrate)
 app.command(serving.demo)
 app.command(serving.check)
 app.command(drawing.graph)

@@ -9,17 +9,16 @@ from cyclopts import Parameter
 from scenarist.cli.options import Number, Switch, Text, settings_of
 
 if TYPE_CHECKING:
-    from scenarist.config import ConfigRegistry
+    from scenarist.config import Application, ConfigRegistry
+    from scenarist.settings import Settings
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class ServerOptions:
-    """Every setting of a server but the secret key, which others would see.
+class OrchestratorOptions:
+    """The settings of whoever runs jobs, but the secret key, which others would see.
 
     Args:
-        host: The address to listen on [127.0.0.1].
-        port: The port to listen on [5000].
         database: Where records are kept, as a URL [sqlite:///.scenarist/scenarist.db].
         storage: The folder for values of data nodes, or a URL [.scenarist/data].
         workers: How many jobs run at the same time [the number of cores].
@@ -27,19 +26,50 @@ class ServerOptions:
         executor_address: Where the Ray or Dask cluster is [one of this machine is started].
         grace_seconds: How long a job that is stopped may take to end until it is killed [2].
         drain_seconds: How long running jobs may go on when the server stops [5].
-        no_orchestrator: Whether others run the jobs and send the webhooks [no].
-        time_zone: The time zone whose midnights start and end cycles [UTC].
+        lease_seconds: How long jobs run without a sign of life until others take them over [15].
         log_format: How the server logs [text].
         webhook_private_addresses: Whether webhooks may be sent to private addresses [no].
-        auth: Who knows the users [none: authorization is off].
         keep_jobs_days: How many days submissions that have ended are kept [for ever].
         keep_logs_days: How many days the logs of jobs that have ended are kept [as their jobs].
         keep_events_days: How many days events are kept [the last 100,000 transactions].
         keep_edits: How many edits of each data node are kept, the newest ones [all].
         keep_leftovers_days: How many days files that no record points at are kept [for ever].
+        secret_key_file: The file of secret keys [secret.key beside the database].
+    """
+
+    database: Text = None
+    storage: Text = None
+    workers: Number = None
+    executor: Annotated[Literal["local", "ray", "dask"] | None, Parameter(show_default=False)] = (
+        None
+    )
+    executor_address: Text = None
+    grace_seconds: Number = None
+    drain_seconds: Number = None
+    lease_seconds: Number = None
+    log_format: Annotated[Literal["text", "json"] | None, Parameter(show_default=False)] = None
+    webhook_private_addresses: Switch = None
+    keep_jobs_days: Number = None
+    keep_logs_days: Number = None
+    keep_events_days: Number = None
+    keep_edits: Number = None
+    keep_leftovers_days: Number = None
+    secret_key_file: Text = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions(OrchestratorOptions):
+    """The settings that a server has besides.
+
+    Args:
+        host: The address to listen on [127.0.0.1].
+        port: The port to listen on [5000].
+        no_orchestrator: Whether others run the jobs and send the webhooks [no].
+        time_zone: The time zone whose midnights start and end cycles [UTC].
+        auth: Who knows the users [none: authorization is off].
         session_seconds: How long somebody stays signed in, in seconds [28800].
         audit_refusals: How many refusals the audit keeps in a second [10].
-        secret_key_file: The file of secret keys [secret.key beside the database].
         open_metrics: Whether /metrics needs no role [no].
         open_description: Whether /schema needs no role [no].
         trusted_proxies: Proxies that are believed about who the client is, with commas [none].
@@ -51,30 +81,13 @@ class ServerOptions:
 
     host: Text = None
     port: Number = None
-    database: Text = None
-    storage: Text = None
-    workers: Number = None
-    executor: Annotated[Literal["local", "ray", "dask"] | None, Parameter(show_default=False)] = (
-        None
-    )
-    executor_address: Text = None
-    grace_seconds: Number = None
-    drain_seconds: Number = None
     no_orchestrator: Switch = None
     time_zone: Text = None
-    log_format: Annotated[Literal["text", "json"] | None, Parameter(show_default=False)] = None
-    webhook_private_addresses: Switch = None
     auth: Annotated[
         Literal["none", "local", "taipy", "ldap", "oidc"] | None, Parameter(show_default=False)
     ] = None
-    keep_jobs_days: Number = None
-    keep_logs_days: Number = None
-    keep_events_days: Number = None
-    keep_edits: Number = None
-    keep_leftovers_days: Number = None
     session_seconds: Number = None
     audit_refusals: Number = None
-    secret_key_file: Text = None
     open_metrics: Switch = None
     open_description: Switch = None
     trusted_proxies: Text = None
@@ -84,6 +97,7 @@ class ServerOptions:
 
 
 _NOTHING = ServerOptions()
+_LITTLE = OrchestratorOptions()
 
 
 def serve(application: str, /, *, options: ServerOptions = _NOTHING) -> None:
@@ -93,16 +107,19 @@ def serve(application: str, /, *, options: ServerOptions = _NOTHING) -> None:
         application: A module (package.module), a Python file or a TOML file.
     """
     from scenarist import bootstrap
-    from scenarist.config import load_app, resolve
-    from scenarist.settings import read_settings
 
-    loaded = load_app(application)
-    settings = read_settings(
-        asdict(options),
-        os.environ,
-        resolve({**_settings_of_sections(loaded.registry), **loaded.registry.settings}),
-    )
-    bootstrap.serve(application, loaded, settings)
+    bootstrap.serve(application, *_loaded(application, options))
+
+
+def orchestrate(application: str, /, *, options: OrchestratorOptions = _LITTLE) -> None:
+    """Run the jobs of an application beside other servers of its database; answer no requests.
+
+    Args:
+        application: A module (package.module), a Python file or a TOML file.
+    """
+    from scenarist import bootstrap
+
+    bootstrap.orchestrate(application, *_loaded(application, options))
 
 
 def demo(
@@ -139,6 +156,16 @@ def check(application: str, /) -> None:
         f"{application} can be served: {len(registry.scenarios)} scenario configs, "
         f"{len(registry.tasks)} task configs, {len(registry.data_nodes)} data node configs."
     )
+
+
+def _loaded(application: str, options: OrchestratorOptions) -> "tuple[Application, Settings]":
+    """Load an application, and read the settings with those of its own."""
+    from scenarist.config import load_app, resolve
+    from scenarist.settings import read_settings
+
+    loaded = load_app(application)
+    table = resolve({**_settings_of_sections(loaded.registry), **loaded.registry.settings})
+    return loaded, read_settings(asdict(options), os.environ, table)
 
 
 def _settings_of_sections(registry: "ConfigRegistry") -> dict[str, Any]:

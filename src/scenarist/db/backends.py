@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from scenarist.db.bells import Bell, Topics
 from scenarist.db.postgresql import PostgreSql
 from scenarist.db.sqlite import Sqlite
+from scenarist.db.turns import Turn
 from scenarist.domain.errors import InvalidError
 
 _EXAMPLES = "sqlite:///scenarist.db or postgresql://user:password@host/name"
@@ -59,6 +60,10 @@ class Backend(Protocol):
         Raises:
             UnavailableError: They cannot be heard; says why.
         """
+        ...
+
+    def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:
+        """Return what lets one process at a time do something."""
         ...
 
     def trouble_in(self, error: BaseException) -> str | None:

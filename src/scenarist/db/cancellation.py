@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, literal_column, select, update
+from sqlalchemy import Connection, Select, bindparam, literal_column, select, update
 
 from scenarist.db import bells
 from scenarist.db.abandonment import Turnless, withdraw
@@ -92,21 +92,19 @@ def end_stopped(
     connection: Connection,
     now: datetime,
     *,
-    holder_id: HolderId | None = None,
+    holder_id: HolderId,
     but: Sequence[int] = (),
 ) -> Consequences:
     """Cancel the jobs whose holder is gone, and that had been asked to stop.
 
     Args:
-        holder_id: Which holder is gone; all that ever ran, when it is None.
+        holder_id: Which holder is gone.
         but: The numbers of those that stay as they are.
     """
-    conditions: list[ColumnElement[bool]] = [_IS_RUNNING, jobs.c.cancel_requested_at.is_not(None)]
-    if holder_id is not None:
-        conditions.append(jobs.c.holder_id == holder_id)
-    stopped = [
-        job for job in _read(connection, _COLUMNS.where(*conditions)) if job.number not in but
-    ]
+    asked = _COLUMNS.where(
+        _IS_RUNNING, jobs.c.cancel_requested_at.is_not(None), jobs.c.holder_id == holder_id
+    )
+    stopped = [job for job in _read(connection, asked) if job.number not in but]
     why = "it was asked to stop, and its server stopped"
     return _end(connection, stopped, now, why) if stopped else Consequences()
 

@@ -48,6 +48,12 @@ _CLAIM = (
         jobs.c.force,
     )
 )
+_HAND_BACK = (
+    update(jobs)
+    .where(_IS_RUNNING, jobs.c.holder_id == bindparam("holder"), not_(among(jobs.c.number, "kept")))
+    .values(status=literal_column("'PENDING'"), holder_id=None)
+    .returning(jobs.c.id, jobs.c.submission_id)
+)
 _INPUTS = (
     select(job_inputs.c.job_number, edits.c.uri, edits.c.content, edits.c.created_at)
     .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
@@ -175,22 +181,14 @@ def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[Task
 
 
 def hand_back(
-    connection: Connection, *, holder_id: HolderId | None = None, but: Sequence[int] = ()
+    connection: Connection, *, holder_id: HolderId, but: Sequence[int] = ()
 ) -> list[tuple[JobId, SubmissionId]]:
-    """Put RUNNING jobs back to PENDING: those of a holder that stops, or all (None).
+    """Put the RUNNING jobs of a holder back to PENDING.
 
     Args:
         but: The numbers of those that stay as they are.
     """
-    statement = update(jobs).where(_IS_RUNNING, not_(among(jobs.c.number, "kept")))
-    if holder_id is not None:
-        statement = statement.where(jobs.c.holder_id == holder_id)
-    rows = connection.execute(
-        statement.values(status="PENDING", holder_id=None).returning(
-            jobs.c.id, jobs.c.submission_id
-        ),
-        {"kept": list(but)},
-    )
+    rows = connection.execute(_HAND_BACK, {"holder": holder_id, "kept": list(but)})
     return [(JobId(job_id), SubmissionId(submission_id)) for job_id, submission_id in rows]
 
 

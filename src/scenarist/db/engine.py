@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from scenarist.db import bells
 from scenarist.db.backends import Backend, backend_of
 from scenarist.db.bells import Ear, Topic, Topics
+from scenarist.db.turns import Turn
 from scenarist.domain.errors import ConflictError, UnavailableError
 
 T = TypeVar("T")
@@ -174,6 +175,10 @@ class Database:
         ear = Ear(partial(self._backend.open_bell, self.connect), self._hear)
         ear.start()
         self._ear = ear
+
+    def turn(self, name: str) -> Turn:
+        """Return what lets one process on the database at a time do something."""
+        return self._backend.open_turn(name, self.connect)
 
     def stop_listening(self) -> None:
         """Be told nothing more; what is committed still rings for others."""

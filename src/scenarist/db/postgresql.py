@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from scenarist.db.bells import Bell, Topics
 from scenarist.db.postgresql_bells import PostgresBell, ring_statement
+from scenarist.db.turns import SessionTurn, Turn
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
 from scenarist.domain.texts import storable
 
@@ -118,6 +119,9 @@ class PostgreSql:
         bell = PostgresBell(connect, stop, turn=_BEGIN)
         self._channel = bell.channel
         return bell
+
+    def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:
+        return SessionTurn(connect, name)
 
     def trouble_in(self, error: BaseException) -> str | None:
         if not isinstance(error, self._errors.Error):

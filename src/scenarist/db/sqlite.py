@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, Engine
 
 from scenarist.db.bells import Bell, Topics
 from scenarist.db.sqlite_bells import LocalBell, folder_of, ring_once
+from scenarist.db.turns import FileTurn, Turn
 from scenarist.domain.errors import InvalidError
 
 _PRAGMAS = (
@@ -77,6 +78,9 @@ class Sqlite:
     def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
         self._bell = LocalBell(self._bells, stop)
         return self._bell
+
+    def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:
+        return FileTurn(self._bells.with_suffix(f".{name}"))
 
     def trouble_in(self, error: BaseException) -> str | None:
         return str(error) if isinstance(error, sqlite3.OperationalError) else None

@@ -8,25 +8,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
 
 from scenarist.db import cancellation, claims, events, settlements
 from scenarist.db.bells import Topic, Topics
-from scenarist.db.claims import Claim, InputValue, TaskRecipe
+from scenarist.db.claims import Claim, TaskRecipe
 from scenarist.db.endings import job_change
 from scenarist.db.engine import Database
 from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import InDoubtError, UnavailableError
-from scenarist.domain.identifiers import HolderId, new_uuid
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
 from scenarist.orchestrator.asking import Asking
-from scenarist.orchestrator.outcomes import settlement_of, skipped
-from scenarist.orchestrator.requests import Recipes, gather_inputs, need_not_run, request_for
+from scenarist.orchestrator.keeper import HandedBack, Keeper, hand_back
+from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseTerms
+from scenarist.orchestrator.outcomes import settlement_of
+from scenarist.orchestrator.requests import Recipes, request_for
+from scenarist.orchestrator.taking import Taken, take
 
 _KILL_SECONDS = 1.0  # from a kill to its outcome, at most
 _RETRY_SECONDS = 1.0  # after the database refused a step
@@ -38,7 +41,14 @@ _LONGEST_GATHER_SECONDS = 0.01
 Announce = Callable[[Sequence[str]], None]
 """Takes the identifiers of the jobs and submissions that a step has ended, after its commit."""
 
-_Taken = tuple[Claim, TaskRecipe, list[InputValue]]
+
+class _Step(NamedTuple):
+    """What a step has done in the database, while it is not known whether it is stored."""
+
+    ended: list[str]
+    taken: list[Taken]
+    held: float | None
+
 
 _log = structlog.get_logger(__name__)
 
@@ -53,9 +63,10 @@ class Orchestrator:
         folder: Where values go whose place the system names.
         grace_seconds: How long a job that is stopped may take to end until it is killed.
         drain_seconds: How long running jobs may go on when the orchestrator stops.
+        terms: How its lease is kept, and that of others looked at.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that it is made of
         self,
         database: Database,
         *,
@@ -64,6 +75,7 @@ class Orchestrator:
         announce: Announce,
         grace_seconds: float = GRACE_SECONDS,
         drain_seconds: float = 0.0,
+        terms: LeaseTerms = LeaseTerms(),  # noqa: B008 - frozen
     ) -> None:
         self._database = database
         self._folder = folder
@@ -71,9 +83,18 @@ class Orchestrator:
         self._announce = announce
         self._grace_seconds = grace_seconds
         self._drain_seconds = drain_seconds
-        self._holder_id = HolderId(f"HOLDER_{new_uuid(now())}")
+        self._lease = Lease(terms, now)
+        self._keeper = Keeper(
+            database,
+            self._lease,
+            is_at_work=lambda: bool(self._running),
+            finish=self._finish,
+            wake=self.wake,
+        )
         self._executor: Executor | None = None
         self._recipes = Recipes()
+        # Attempts that were given up with the lease, until they have ended.
+        self._given_up: set[tuple[int, int]] = set()
         self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
         self._outcomes: deque[JobOutcome] = deque()
         self._to_stop: deque[int] = deque()
@@ -99,13 +120,14 @@ class Orchestrator:
         return None if self._executor is None else self._executor.fault
 
     def start(self, executor: Executor) -> None:
-        """Take over what an earlier holder left, and run until `stop`.
+        """Take over what those who are gone left, and run until `stop`.
 
         Raises:
             UnavailableError: The database cannot be written.
         """
         self._executor = executor
         self.recover()
+        self._keeper.start()
         self._something.set()
         self._thread = threading.Thread(target=self._loop, name="orchestrator", daemon=True)
         self._thread.start()
@@ -115,10 +137,8 @@ class Orchestrator:
         self._executor = executor
 
     def recover(self) -> None:
-        """Put the jobs that ran when an earlier holder ended back to PENDING."""
-        count = self._database.write(lambda connection: self._hand_back(connection, None))
-        if count:
-            _log.info("jobs of an earlier server run again", count=count)
+        """Begin the lease, and put back to PENDING what those ran who are surely gone."""
+        self._keeper.recover()
 
     def drain(self) -> None:
         """Claim no more, and let nobody wait for a worker; jobs run on until `stop`."""
@@ -155,7 +175,10 @@ class Orchestrator:
             self._executor.close()
         if self._outcomes:
             self.step(claims_too=False)
-        self._database.write(lambda connection: self._hand_back(connection, self._holder_id))
+        try:
+            self._keeper.leave()
+        finally:
+            self._keeper.stop()
 
     def _wait_for_quiet(self) -> None:
         """Wait until nothing runs any more, or until there is no more time."""
@@ -178,6 +201,7 @@ class Orchestrator:
             self._is_due_unknown = True
         if topics & {Topic.STOP, Topic.WORK}:
             self._something.set()
+        self._keeper.hear(topics)
 
     def cancel(self, numbers: Sequence[int]) -> None:
         """Stop running jobs that were asked to stop; those that do not run here are passed over."""
@@ -203,26 +227,45 @@ class Orchestrator:
         executor = self._executor
         if executor is None:
             raise RuntimeError("attach an executor first")
+        if self._lease.is_lost:
+            self._give_up(executor)
         # What this step claims cannot be among them: it was asked before.
         self._stop_asked(executor)
         outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
-        slots = executor.free_slots if claims_too and self._drain_until is None else 0
+        self._given_up.difference_update((item.number, item.attempt) for item in outcomes)
+        slots = self._free_slots(executor) if claims_too else 0
         if not outcomes and not slots:
             return False
         now = self._now()
         ending = self._endings(outcomes, now)
         try:
-            ended, taken = self._database.write(
+            step = self._database.write(
                 lambda connection: self._record(connection, ending, slots, now)
             )
+        except LeaseLostError:
+            self._give_up(executor)
+            return True
         except BaseException as error:
             self._outcomes.extendleft(reversed(outcomes))
             self._is_in_doubt |= isinstance(error, InDoubtError)
             self._is_due_unknown = True
             raise
         self._is_in_doubt = False
+        self._lease.confirm(step.held)
         for item in ending:
             del self._running[item.number]
+        self._hand_out(executor, step.taken, now)
+        if step.ended:
+            self._announce(step.ended)
+        return bool(ending or step.taken)
+
+    def _free_slots(self, executor: Executor) -> int:
+        """Return how many jobs may be claimed; none while others are being stopped for good."""
+        if self._drain_until is not None or self._given_up:
+            return 0
+        return executor.free_slots
+
+    def _hand_out(self, executor: Executor, taken: Sequence[Taken], now: datetime) -> None:
         requests = []
         for claim, recipe, inputs in taken:
             request = request_for(
@@ -236,9 +279,8 @@ class Orchestrator:
             self._running[claim.number] = (claim, recipe, request)
             requests.append(request)
         executor.submit(requests)
-        if ended:
-            self._announce(ended)
-        return bool(ending or taken)
+        if taken:
+            self._keeper.claimed()
 
     def _stop_asked(self, executor: Executor) -> None:
         """Stop the jobs that were asked to stop, here or by another process."""
@@ -255,7 +297,7 @@ class Orchestrator:
     def _asked_elsewhere(self) -> list[int]:
         if not self._running:
             return []
-        return cancellation.asked_to_stop(self._database.reader, self._holder_id)
+        return cancellation.asked_to_stop(self._database.reader, self._lease.holder_id)
 
     def _endings(self, outcomes: Sequence[JobOutcome], now: datetime) -> list[Settlement]:
         """Word the outcomes of what runs here; those of an attempt that was lost are left out."""
@@ -270,19 +312,23 @@ class Orchestrator:
 
     def _record(
         self, connection: Connection, ending: Sequence[Settlement], slots: int, now: datetime
-    ) -> tuple[list[str], list[_Taken]]:
-        """Do what a step does in the database; return what has ended, and what shall run."""
+    ) -> "_Step":
+        """Do what a step does in the database."""
         ended: list[str] = []
         changes: list[Event] = []
+        held = self._lease.hold(connection) if slots else None
+        holder_id = self._lease.holder_id
 
         def settle(some: Sequence[Settlement]) -> None:
-            settled = settlements.settle(connection, some, holder_id=self._holder_id, now=now)
+            settled = settlements.settle(connection, some, holder_id=holder_id, now=now)
             ended.extend(settled.ended)
             changes.extend(settled.changes)
 
         if self._is_in_doubt:
             # A claim that was stored, and not known of, would run for ever.
-            changes += self._let_go(connection, self._holder_id, but=list(self._running))[1]
+            back = hand_back(connection, holder_id, now, but=list(self._running))
+            ended += back.ended
+            changes += back.changes
         if ending:
             settle(ending)
         if (
@@ -292,7 +338,7 @@ class Orchestrator:
         ):
             self._is_due_unknown = False
             self._next_due = claims.next_due(connection, now)
-        taken, needless = self._claim(connection, slots, now) if slots else ([], [])
+        taken, needless = take(connection, self._recipes, holder_id, slots, now)
         changes += [
             job_change(claim.id, claim.submission_id, JobStatus.RUNNING) for claim, _, _ in taken
         ]
@@ -300,40 +346,24 @@ class Orchestrator:
             settle(needless)
             self._something.set()  # what they released may run
         events.add(connection, changes, now)
-        return ended, taken
+        return _Step(ended, taken, held)
 
-    def _claim(
-        self, connection: Connection, slots: int, now: datetime
-    ) -> tuple[list[_Taken], list[Settlement]]:
-        """Claim as many jobs as there are slots; return those to run, and those that need not."""
-        claimed = claims.claim(connection, self._holder_id, limit=slots, now=now)
-        self._recipes.read(connection, (claim.task_id for claim in claimed))
-        inputs = gather_inputs(connection, claimed, self._recipes)
-        taken: list[_Taken] = []
-        needless: list[Settlement] = []
-        for claim in claimed:
-            recipe = self._recipes.get(claim.task_id)
-            values = inputs.get(claim.number, [])
-            if need_not_run(connection, claim, recipe, values, now):
-                needless.append(skipped(claim, now))
-            else:
-                taken.append((claim, recipe, values))
-        return taken, needless
+    def _give_up(self, executor: Executor) -> None:
+        """Stop what ran under a lease that others have ended, and go on under another name."""
+        _log.error("lease lost", holder_id=self._lease.holder_id, jobs=len(self._running))
+        self._lease.give_up()
+        given_up, self._running = self._running, {}
+        for number, (claim, _, _) in given_up.items():
+            self._given_up.add((number, claim.attempt))
+            executor.cancel(number)
 
-    def _hand_back(self, connection: Connection, holder_id: HolderId | None) -> int:
-        """Put what a holder ran back, or what anybody ran (None); return how many run again."""
-        count, changes = self._let_go(connection, holder_id)
-        events.add(connection, changes, self._now())
-        return count
-
-    def _let_go(
-        self, connection: Connection, holder_id: HolderId | None, *, but: Sequence[int] = ()
-    ) -> tuple[int, list[Event]]:
-        """Put jobs back, or end those that were asked to stop; return how many run again."""
-        stopped = cancellation.end_stopped(connection, self._now(), holder_id=holder_id, but=but)
-        handed = claims.hand_back(connection, holder_id=holder_id, but=but)
-        changes = [job_change(*job, JobStatus.PENDING) for job in handed]
-        return len(handed), stopped.changes + changes
+    def _finish(self, back: HandedBack) -> None:
+        """Do what follows when jobs were put back, and that is stored."""
+        if back.jobs:
+            _log.info("jobs run again", count=len(back.jobs))
+        if back.ended:
+            self._announce(back.ended)
+        self.wake()
 
     def _loop(self) -> None:
         pause = threading.Event()

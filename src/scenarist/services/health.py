@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import text
-
+from scenarist.db import holders as holder_rows
 from scenarist.db import jobs as job_rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
@@ -40,17 +39,23 @@ class HealthService:
         self._is_orchestrating = is_orchestrating
         self._executor_fault = executor_fault
 
-    def check_readiness(self) -> None:
-        """Do nothing when requests and jobs would be served now.
+    def check_readiness(self) -> str:
+        """Return how it stands, when requests would be served now, and jobs taken up.
+
+        Of a server that leaves jobs to others, it says whether there are any, as far as is known.
 
         Raises:
             UnavailableError: Says what is not ready.
         """
-        self._database.reader.execute(text("SELECT 1"))
-        if self._is_orchestrating() is False:
+        others = holder_rows.count(self._database.reader)
+        is_orchestrating = self._is_orchestrating()
+        if is_orchestrating is None:
+            return f"ready; orchestrators that run the jobs: {others}"
+        if not is_orchestrating:
             raise UnavailableError("the orchestrator is not running")
         if (fault := self._executor_fault()) is not None:
             raise UnavailableError(f"{fault}; jobs wait for it")
+        return "ready"
 
     def count_work(self) -> Work:
         """Count what is under way.

@@ -36,6 +36,7 @@ from scenarist.db.tables.identities import (
     users,
 )
 from scenarist.db.tables.jobs import (
+    holders,
     job_holds,
     job_inputs,
     job_logs,
@@ -54,6 +55,7 @@ __all__ = [
     "edits",
     "event_readers",
     "events",
+    "holders",
     "job_holds",
     "job_inputs",
     "job_logs",

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -180,4 +181,16 @@ job_logs = Table(
     Column("attempt", Integer, nullable=False),
     Column("text", Text, nullable=False),
     PrimaryKeyConstraint("job_number", "attempt"),
+)
+
+# The orchestrators that run jobs, with the lease of each. Idle ones renew nothing.
+holders = Table(
+    "holders",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("process", Text, nullable=False),  # tells on its machine whether it lives
+    Column("lease", Float, nullable=False),  # seconds
+    Column("renewals", Count, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("renewed_at", Moment, nullable=False),  # for people: leases do not rely on clocks
 )

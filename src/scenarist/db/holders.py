@@ -1,0 +1,129 @@
+"""The orchestrators on a database, and the leases under which they run jobs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from scenarist.db.tables import holders, jobs
+from scenarist.domain.identifiers import HolderId
+
+_IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
+# It may be there already, when it was not known whether it was stored.
+_INSERT = insert(holders).on_conflict_do_nothing(index_elements=[holders.c.id])
+_RENEW = (
+    update(holders)
+    .where(holders.c.id == bindparam("of"))
+    .values(renewals=holders.c.renewals + 1, renewed_at=bindparam("at"))
+)
+_LISTED = select(holders).order_by(holders.c.id)
+_AT_WORK = (
+    select(
+        jobs.c.holder_id.label("id"),
+        *(holders.c[name] for name in ("process", "lease", "renewals")),
+    )
+    .select_from(jobs)
+    .outerjoin(holders, holders.c.id == jobs.c.holder_id)
+    .where(_IS_RUNNING, jobs.c.holder_id != bindparam("own"))
+    .distinct()
+)
+_END = delete(holders).where(
+    holders.c.id == bindparam("of"), holders.c.renewals == bindparam("renewals")
+)
+_LEAVE = delete(holders).where(holders.c.id == bindparam("of"))
+_FORGET = delete(holders).where(
+    holders.c.renewed_at < bindparam("before"),
+    holders.c.id.not_in(select(jobs.c.holder_id).where(_IS_RUNNING, jobs.c.holder_id.is_not(None))),
+)
+_COUNT = select(func.count()).select_from(holders)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holder:
+    """An orchestrator as others see it.
+
+    Args:
+        process: Tells on its machine whether it lives.
+        lease_seconds: How long it may run jobs without a renewal.
+        renewals: How often it has renewed its lease; None when it has none at all.
+    """
+
+    id: HolderId
+    process: str
+    lease_seconds: float
+    renewals: int | None
+
+
+def add(
+    connection: Connection,
+    holder_id: HolderId,
+    *,
+    process: str,
+    lease_seconds: float,
+    now: datetime,
+) -> None:
+    """Begin a lease."""
+    connection.execute(
+        _INSERT,
+        {
+            "id": holder_id,
+            "process": process,
+            "lease": lease_seconds,
+            "renewals": 0,
+            "started_at": now,
+            "renewed_at": now,
+        },
+    )
+
+
+def renew(connection: Connection, holder_id: HolderId, now: datetime) -> bool:
+    """Renew a lease; False when others have ended it."""
+    return connection.execute(_RENEW, {"of": holder_id, "at": now}).rowcount == 1
+
+
+def list_all(connection: Connection) -> list[Holder]:
+    return _read(connection.execute(_LISTED))
+
+
+def at_work(connection: Connection, *, but: HolderId) -> list[Holder]:
+    """Return those who run jobs, one of them excepted; also those whose lease was ended."""
+    return _read(connection.execute(_AT_WORK, {"own": but}))
+
+
+def end(connection: Connection, holder: Holder) -> bool:
+    """End the lease of another; False when it was renewed meanwhile, or ended."""
+    if holder.renewals is None:
+        return True
+    of = {"of": holder.id, "renewals": holder.renewals}
+    return connection.execute(_END, of).rowcount == 1
+
+
+def leave(connection: Connection, holder_id: HolderId) -> None:
+    """End one's own lease."""
+    connection.execute(_LEAVE, {"of": holder_id})
+
+
+def forget_idle(connection: Connection, *, before: datetime) -> None:
+    """Forget those who run nothing and have not renewed since a moment; most are gone.
+
+    One that lives takes another name with its next job.
+    """
+    connection.execute(_FORGET, {"before": before})
+
+
+def count(connection: Connection) -> int:
+    return connection.execute(_COUNT).scalar_one()
+
+
+def _read(rows: Any) -> list[Holder]:
+    return [
+        Holder(
+            id=HolderId(row.id),
+            process=row.process or "",
+            lease_seconds=row.lease or 0.0,
+            renewals=row.renewals,
+        )
+        for row in rows
+    ]

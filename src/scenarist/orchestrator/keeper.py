@@ -1,0 +1,218 @@
+"""Keeps the lease of an orchestrator, and takes over the jobs of those who have lost theirs."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from scenarist.db import cancellation, claims, events, holders
+from scenarist.db.bells import EVERYTHING, Topics
+from scenarist.db.endings import job_change
+from scenarist.db.engine import Database
+from scenarist.db.holders import Holder
+from scenarist.domain.entities import Event
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
+from scenarist.domain.vocabulary import JobStatus
+from scenarist.orchestrator.leases import Lease, LeaseLostError, Observation
+from scenarist.orchestrator.processes import ProcessWatch
+
+_RETRY_SECONDS = 1.0  # after the database refused
+_IDLE = timedelta(days=1)  # after so long without a job a holder may be forgotten
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandedBack:
+    """What came of putting back what a holder ran."""
+
+    jobs: Sequence[tuple[JobId, SubmissionId]]  #: that run again
+    ended: Sequence[str]  #: what ended by it, as it had been asked to stop
+    changes: Sequence[Event]
+
+
+def hand_back(
+    connection: Connection, holder_id: HolderId, now: datetime, *, but: Sequence[int] = ()
+) -> HandedBack:
+    """Put back what a holder runs, or end it where it was asked to stop; log it with `events`.
+
+    Args:
+        but: The numbers of those that stay as they are.
+    """
+    stopped = cancellation.end_stopped(connection, now, holder_id=holder_id, but=but)
+    handed = claims.hand_back(connection, holder_id=holder_id, but=but)
+    changes = [job_change(*job, JobStatus.PENDING) for job in handed]
+    return HandedBack(jobs=handed, ended=stopped.ended, changes=stopped.changes + changes)
+
+
+class Keeper:
+    """A thread that renews a lease while jobs run under it, and takes over from who is gone.
+
+    It runs nobody's code but this. While nobody runs jobs it sleeps; while others do, it looks at
+    them once in a third of a lease, and when a process of this machine ends.
+
+    Args:
+        is_at_work: Whether jobs run under the lease.
+        finish: Called when jobs were put back, and that is stored.
+        wake: Called when the lease is lost.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        lease: Lease,
+        *,
+        is_at_work: Callable[[], bool],
+        finish: Callable[[HandedBack], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._lease = lease
+        self._terms = lease.terms
+        self._is_at_work = is_at_work
+        self._finish = finish
+        self._wake = wake
+        self._observation = Observation(lease.terms)
+        self._look_at: float | None = None  # elapsed; None while nobody else runs jobs
+        self._stopping = threading.Event()
+        self._processes: ProcessWatch | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._processes = ProcessWatch()
+        self._thread = threading.Thread(target=self._loop, name="leases", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None and self._processes is not None:
+            self._processes.poke()
+            self._thread.join()
+            self._processes.close()
+
+    def leave(self) -> None:
+        """End the lease, and put back what still runs under it.
+
+        Raises:
+            UnavailableError: The database refused.
+        """
+
+        def work(connection: Connection) -> HandedBack:
+            holders.leave(connection, self._lease.holder_id)
+            return self._put_back(connection, self._lease.holder_id)
+
+        self._finish(self._database.write(work))
+
+    def claimed(self) -> None:
+        """Take notice that jobs run under the lease: it is to be renewed."""
+        if not self._lease.is_used:
+            self._lease.is_used = True
+            self._poke()
+
+    def hear(self, topics: Topics) -> None:
+        """Take notice of what another process has committed: it may run jobs."""
+        if topics == EVERYTHING or self._look_at is None:
+            wait = 0.0 if topics == EVERYTHING else self._terms.third
+            self._look_at = self._terms.elapsed() + wait
+            self._poke()
+
+    def recover(self) -> None:
+        """Begin the lease, and take over from those who are surely gone.
+
+        Raises:
+            UnavailableError: The database refused.
+        """
+        self._lease.confirm(self._database.write(self._lease.hold))
+        own = self._lease.holder_id
+        reader = self._database.reader
+        for holder in holders.list_all(reader):
+            if holder.id != own and self._terms.is_gone(holder.process):
+                self._take_over(holder)
+        self._database.write(
+            lambda connection: holders.forget_idle(connection, before=self._lease.now() - _IDLE)
+        )
+        self.look()
+
+    def keep(self) -> None:
+        """Renew the lease and look at others, as far as either is due.
+
+        Raises:
+            UnavailableError: The database refused.
+        """
+        now = self._terms.elapsed()
+        if self._is_needed() and now >= self._lease.due_at:
+            self._renew()
+        if self._look_at is not None and now >= self._look_at:
+            self.look()
+
+    def look(self) -> None:
+        """Take over from those who are gone, and see when to look again."""
+        found = holders.at_work(self._database.reader, but=self._lease.holder_id)
+        # Who begins to run jobs from now on is heard of.
+        self._look_at = self._terms.elapsed() + self._terms.third if found else None
+        gone = self._observation.gone(found)
+        if self._processes is not None:
+            self._processes.watch({holder.process for holder in found if holder not in gone})
+        for holder in gone:
+            self._take_over(holder)
+
+    def _take_over(self, holder: Holder) -> None:
+        """Put back what a holder ran that is gone, unless others have done it."""
+
+        def work(connection: Connection) -> HandedBack | None:
+            is_ended = holders.end(connection, holder)
+            return self._put_back(connection, holder.id) if is_ended else None
+
+        back = self._database.write(work)
+        if back is not None:
+            _log.warning("holder gone", holder_id=holder.id, jobs=len(back.jobs))
+            self._finish(back)
+
+    def _put_back(self, connection: Connection, holder_id: HolderId) -> HandedBack:
+        now = self._lease.now()
+        back = hand_back(connection, holder_id, now)
+        events.add(connection, back.changes, now)
+        return back
+
+    def _is_needed(self) -> bool:
+        return not self._lease.is_lost and (self._lease.is_used or self._is_at_work())
+
+    def _renew(self) -> None:
+        holder_id = self._lease.holder_id
+        try:
+            self._lease.confirm(self._database.write(self._lease.hold))
+        except LeaseLostError:
+            if holder_id == self._lease.holder_id:
+                self._lease.is_lost = True
+                self._wake()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            if self._processes is not None and self._processes.wait(self._seconds()):
+                self._look_at = self._terms.elapsed()
+            if self._stopping.is_set():
+                return
+            try:
+                self.keep()
+            except UnavailableError as error:
+                _log.error("lease not renewed", reason=error.message, seconds=_RETRY_SECONDS)
+                self._observation.forget()
+                self._stopping.wait(_RETRY_SECONDS)
+            except Exception:  # noqa: BLE001 - the thread outlives whatever it trips over
+                _log.exception("lease not renewed")
+                self._stopping.wait(_RETRY_SECONDS)
+
+    def _seconds(self) -> float | None:
+        """Return how long there is nothing to do by itself; None for ever."""
+        due = [] if self._look_at is None else [self._look_at]
+        if self._is_needed():
+            due.append(self._lease.due_at)
+        return max(0.0, min(due) - self._terms.elapsed()) if due else None
+
+    def _poke(self) -> None:
+        if self._processes is not None and not self._stopping.is_set():
+            self._processes.poke()

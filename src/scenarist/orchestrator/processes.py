@@ -1,0 +1,119 @@
+"""The processes of this machine: how one is told from all others, and when it ends."""
+
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+_HAS_PROCESSES = sys.platform == "linux"
+_ENDED = frozenset("ZX")  # states of one that only waits for its parent to ask
+
+
+def boot_seconds() -> float:
+    """Return a time that never jumps, and goes on while the machine sleeps where that is known."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+def own_process() -> str:
+    """Return what tells this process from any other of any machine; empty where nothing does."""
+    if not _HAS_PROCESSES:
+        return ""
+    _, started = _look(os.getpid()) or ("", "")
+    return f"{_place()} {os.getpid()} {started}"
+
+
+def is_gone(process: str) -> bool:
+    """Whether a process has surely ended: one of another machine or container never has."""
+    number = _number_here(process)
+    if number is None:
+        return False
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    found = _look(number)
+    if found is None:  # it has just ended, or is hidden from us
+        return False
+    state, started = found
+    return state in _ENDED or started != process.rpartition(" ")[2]
+
+
+class ProcessWatch:
+    """Sleeps until one of some processes ends, or something else happens."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(self._reader, select.POLLIN)
+        self._watched: dict[str, int] = {}
+
+    def watch(self, processes: Collection[str]) -> None:
+        """Watch these processes, and no others; those of other machines are passed over."""
+        for process in self._watched.keys() - set(processes):
+            self._drop(process)
+        for process in processes:
+            number = _number_here(process)
+            if number is None or process in self._watched:
+                continue
+            with suppress(OSError):
+                self._watched[process] = descriptor = os.pidfd_open(number)
+                self._poll.register(descriptor, select.POLLIN)
+
+    def wait(self, seconds: float | None) -> bool:
+        """Return whether a watched process has ended before the time was over, or `poke`."""
+        found = self._poll.poll(None if seconds is None else seconds * 1000)
+        ready = {descriptor for descriptor, _ in found}
+        if self._reader.fileno() in ready:
+            with suppress(BlockingIOError):
+                self._reader.recv(4096)
+        ended = [process for process, descriptor in self._watched.items() if descriptor in ready]
+        for process in ended:
+            self._drop(process)
+        return bool(ended)
+
+    def poke(self) -> None:
+        """Let `wait` return; may be called from any thread."""
+        with suppress(OSError):  # it returns anyway, or it is closed
+            self._writer.send(b"\0")
+
+    def close(self) -> None:
+        for process in list(self._watched):
+            self._drop(process)
+        self._reader.close()
+        self._writer.close()
+
+    def _drop(self, process: str) -> None:
+        descriptor = self._watched.pop(process)
+        self._poll.unregister(descriptor)
+        os.close(descriptor)
+
+
+def _place() -> str:
+    """Return where numbers of processes are those of this process: boot, and name space."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+
+
+def _number_here(process: str) -> int | None:
+    place, _, rest = process.rpartition(" ")[0].rpartition(" ")
+    return int(rest) if _HAS_PROCESSES and process and place == _place() else None
+
+
+def _look(number: int) -> tuple[str, str] | None:
+    """Return the state of a process and when it started, in ticks since the boot."""
+    try:
+        text = Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()
+    return fields[0], fields[19]

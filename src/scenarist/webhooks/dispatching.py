@@ -1,0 +1,70 @@
+"""Sends webhooks from one process on a database at a time; when it ends, another goes on."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from scenarist.db.turns import Turn
+from scenarist.domain.errors import UnavailableError
+from scenarist.webhooks.dispatcher import Dispatcher
+
+_RETRY_SECONDS = 1.0  # after the turn was lost, or could not be had
+
+_log = structlog.get_logger(__name__)
+
+
+class Dispatching:
+    """Waits for this process's turn, and has a dispatcher while it lasts.
+
+    Args:
+        make: Makes a dispatcher, which goes on with what the last one left.
+    """
+
+    def __init__(self, turn: Turn, make: Callable[[], Dispatcher]) -> None:
+        self._turn = turn
+        self._make = make
+        self._dispatcher: Dispatcher | None = None
+        self._stopping = threading.Event()
+        self._is_waiting = True
+        self._thread = threading.Thread(target=self._run, name="webhook turn", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look at the events: something was committed."""
+        if (dispatcher := self._dispatcher) is not None:
+            dispatcher.wake()
+
+    def stop(self) -> None:
+        """Send nothing more, and let another process go on."""
+        self._stopping.set()
+        self._turn.stop()
+        # One that waits finds no turn any more, and nothing waits for it.
+        if not self._is_waiting:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._is_waiting = True
+                has_turn = self._turn.wait()
+                self._is_waiting = False
+                if has_turn:
+                    self._dispatch()
+            except UnavailableError as error:
+                _log.warning("webhooks put off", reason=error.message, seconds=_RETRY_SECONDS)
+            self._turn.end()
+            self._stopping.wait(_RETRY_SECONDS)
+
+    def _dispatch(self) -> None:
+        if self._stopping.is_set():
+            return
+        dispatcher = self._dispatcher = self._make()
+        try:
+            dispatcher.start()
+            self._turn.keep()
+        finally:
+            dispatcher.stop()
+            self._dispatcher = None
