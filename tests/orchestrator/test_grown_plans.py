@@ -1,6 +1,7 @@
 """What is said to a database that has grown is still found by indexes, as it chooses itself."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def grow(connection: Connection) -> None:
 def grown(world: World) -> World:
     live_a_life(world)
     for statement in ("DELETE FROM job_waits", "DELETE FROM job_holds"):
-        world.database.write(lambda connection, said=statement: connection.exec_driver_sql(said))
+        world.database.write(partial(Connection.exec_driver_sql, statement=statement))
     world.database.write(grow)
     if world.database.file is None:
         believe_in_millions(world)
