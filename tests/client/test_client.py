@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -172,6 +173,18 @@ def test_a_subscriber_is_added_and_deleted(client: Client, scenario: schemas.Sce
     assert subscribers.list() == [subscribers.get(made.subscriber.id)]
     subscribers.delete(made.subscriber.id)
     assert subscribers.list() == []
+
+
+def test_threads_share_a_client(client: Client) -> None:
+    def run_one(number: int) -> str:
+        scenario = client.scenarios.create("chain", name=f"of thread {number}")
+        ended = client.scenarios.submit(scenario.id).wait(timeout=30)
+        return f"{client.scenarios.get(scenario.id).name} {ended.status}"
+
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(run_one, range(16)))
+
+    assert told == [f"of thread {number} COMPLETED" for number in range(16)]
 
 
 def test_the_server_is_asked_how_it_is(client: Client) -> None:

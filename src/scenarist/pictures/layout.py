@@ -158,10 +158,10 @@ def _order(layers: list[list[_Point]], links: Sequence[tuple[_Point, _Point]]) -
     for sweep in range(_SWEEPS):
         if not fewest:
             break
-        down = sweep % 2 == 0
-        for layer in layers[1:] if down else reversed(layers[:-1]):
-            places = {point: at for row in layers for at, point in enumerate(row)}
-            _sort_by_neighbours(layer, before if down else after, places)
+        rightwards = sweep % 2 == 0
+        near = before if rightwards else after
+        for fixed, layer in itertools.pairwise(layers if rightwards else layers[::-1]):
+            _sort_by_neighbours(layer, near, {point: at for at, point in enumerate(fixed)})
         count = _crossings(layers, after)
         if count < fewest:
             fewest, best = count, [list(layer) for layer in layers]
@@ -172,9 +172,11 @@ def _order(layers: list[list[_Point]], links: Sequence[tuple[_Point, _Point]]) -
 def _sort_by_neighbours(
     layer: list[_Point], neighbours: Mapping[_Point, list[_Point]], places: Mapping[_Point, int]
 ) -> None:
+    own = {point: at for at, point in enumerate(layer)}
+
     def wish(point: _Point) -> float:
         found = [places[other] for other in neighbours.get(point, ())]
-        return sum(found) / len(found) if found else places[point]
+        return sum(found) / len(found) if found else own[point]
 
     layer.sort(key=wish)
 
@@ -203,14 +205,14 @@ def _middles(
     for layer in layers:
         _settle(layer, middles, middles.__getitem__, heights, gap)
     for sweep in range(_SWEEPS):
-        down = sweep % 2 == 0
-        near = before if down else after
+        rightwards = sweep % 2 == 0
+        near = before if rightwards else after
 
         def wish(point: _Point, near: Mapping[_Point, list[_Point]] = near) -> float:
             found = [middles[other] for other in near.get(point, ())]
             return sum(found) / len(found) if found else middles[point]
 
-        for layer in layers if down else reversed(layers):
+        for layer in layers if rightwards else reversed(layers):
             _settle(layer, middles, wish, heights, gap)
     top = min((middles[point] - heights[point] / 2 for point in middles), default=0.0)
     return {point: middle - top for point, middle in middles.items()}
