@@ -37,6 +37,15 @@ def test_reading_goes_on_after_lost_answers(
     assert through.scenarios.get(scenario.id) == through.scenarios.get(scenario.id)
 
 
+def test_an_answer_that_breaks_off_is_asked_for_again(
+    proxy: UnsteadyProxy, through: Client, scenario: schemas.Scenario
+) -> None:
+    proxy.halve_answers(2)
+
+    assert through.scenarios.get(scenario.id).id == scenario.id
+    assert through.scenarios.submit(scenario.id).wait(timeout=30).status == "COMPLETED"
+
+
 def test_a_submit_whose_answer_was_lost_is_accepted_once(
     proxy: UnsteadyProxy, through: Client, client: Client, scenario: schemas.Scenario
 ) -> None:
@@ -138,6 +147,18 @@ def test_a_server_that_stays_busy_is_given_up(proxy: UnsteadyProxy) -> None:
     assert proxy.unused == 1
 
 
+def test_a_proxy_that_has_lost_its_server_is_asked_again(
+    proxy: UnsteadyProxy, through: Client, client: Client
+) -> None:
+    page = "HTTP/1.1 502 Bad Gateway\nContent-Length: 3\nConnection: close\n\n<p>"
+    proxy.answer(page, page)
+    assert through.check_health() == "alive"
+
+    proxy.answer(page)
+    with pytest.raises(TransportError, match="answered 502 Bad Gateway"):
+        through.scenarios.create("chain")
+
+
 def test_nobody_waits_for_a_server_that_asks_for_an_hour(
     proxy: UnsteadyProxy, through: Client
 ) -> None:
@@ -202,7 +223,16 @@ def test_a_conflict_and_what_is_not_found_are_classes_of_their_own(
 
 
 @pytest.mark.parametrize(
-    "url", ["", "localhost:5000", "ftp://localhost", "http://ines:secret@localhost", "http://\n"]
+    "url",
+    [
+        "",
+        "localhost:5000",
+        "ftp://localhost",
+        "http://ines:secret@localhost",
+        "http://\n",
+        "http://[::1",
+        "http://a:99999",
+    ],
 )
 def test_an_address_that_is_none_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ClientError) as refusal:

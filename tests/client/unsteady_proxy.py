@@ -21,6 +21,7 @@ class UnsteadyProxy:
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
         self._lost = 0
+        self._halved = 0
         self._answers: list[bytes] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -50,6 +51,10 @@ class UnsteadyProxy:
     def lose_answers(self, count: int) -> None:
         """Let so many requests through, and cut before their answers come back."""
         self._lost = count
+
+    def halve_answers(self, count: int) -> None:
+        """Cut in the middle of the next answers."""
+        self._halved = count
 
     def answer(self, *answers: str) -> None:
         """Answer the next requests like this, without passing them on."""
@@ -96,6 +101,10 @@ class UnsteadyProxy:
             if end is server:
                 if self._lost:
                     self._lost -= 1
+                    return False
+                if self._halved:
+                    self._halved -= 1
+                    client.sendall(data[: len(data) // 2])
                     return False
                 client.sendall(data)
             elif self._answers:

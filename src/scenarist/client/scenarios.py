@@ -8,13 +8,11 @@ from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
 from scenarist.client.entities import Listing, Moment, guard
-from scenarist.client.submissions import Submittable, submissions_of
-from scenarist.client.subscribers import Subscribers
+from scenarist.client.subscribers import Followed
 from scenarist.client.transport import Call, Transport, path_of
-from scenarist.domain.vocabulary import SubmissionStatus
 
 
-class Scenarios(Submittable[schemas.Scenario]):
+class Scenarios(Followed[schemas.Scenario]):
     def __init__(self, transport: Transport) -> None:
         super().__init__(
             transport,
@@ -106,15 +104,6 @@ class Scenarios(Submittable[schemas.Scenario]):
             repeats=True,
         )
         return self._transport.ask(call, schemas.Comparison).comparisons
-
-    def submissions(
-        self, id: str, *, status: SubmissionStatus | str | None = None
-    ) -> Listing[schemas.Submission]:
-        """List the submissions of the scenario as a whole."""
-        return submissions_of(self._transport, path_of(self._name, id, "submissions"), status)
-
-    def subscribers(self, id: str) -> Subscribers:
-        return Subscribers(self._transport, (self._name, id))
 
     def list(  # noqa: PLR0913 - query parameters
         self,

@@ -7,13 +7,11 @@ from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
 from scenarist.client.entities import Listing, Moment, guard
-from scenarist.client.submissions import Submittable, submissions_of
-from scenarist.client.subscribers import Subscribers
+from scenarist.client.subscribers import Followed
 from scenarist.client.transport import Call, Transport, path_of
-from scenarist.domain.vocabulary import SubmissionStatus
 
 
-class Sequences(Submittable[schemas.Sequence]):
+class Sequences(Followed[schemas.Sequence]):
     def __init__(self, transport: Transport) -> None:
         super().__init__(
             transport,
@@ -65,15 +63,6 @@ class Sequences(Submittable[schemas.Sequence]):
     def delete(self, id: str, *, if_match: str | None = None) -> None:
         """Delete a sequence; its jobs and their results stay."""
         self._delete(id, if_match)
-
-    def submissions(
-        self, id: str, *, status: SubmissionStatus | str | None = None
-    ) -> Listing[schemas.Submission]:
-        """List the submissions of the sequence itself, not of its scenario."""
-        return submissions_of(self._transport, path_of(self._name, id, "submissions"), status)
-
-    def subscribers(self, id: str) -> Subscribers:
-        return Subscribers(self._transport, (self._name, id))
 
     def list(
         self,

@@ -197,12 +197,6 @@ def submit(
     return Submitted(transport, transport.ask(call, _Accepted).submission)
 
 
-def submissions_of(
-    transport: Transport, path: str, status: SubmissionStatus | str | None
-) -> Listing[schemas.Submission]:
-    return Listing(transport, path, schemas.Results[schemas.Submission], {"status": status})
-
-
 def waited(hold: Callable[[int], WaitedT], timeout: float | None) -> WaitedT:
     """Return what is waited for when it has ended.
 

@@ -1,12 +1,14 @@
-"""Subscribers of one scenario or sequence: addresses that are told of its jobs."""
+"""Who follows the submissions of a scenario or a sequence: you, and addresses that are told."""
 
 from collections.abc import Sequence
 
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.client.entities import guard
+from scenarist.client.entities import EntityT, Listing, guard
+from scenarist.client.submissions import Submittable
 from scenarist.client.transport import Call, Transport, path_of
+from scenarist.domain.vocabulary import SubmissionStatus
 
 
 class Subscribers:
@@ -40,3 +42,18 @@ class Subscribers:
 
     def _path(self, *more: str) -> str:
         return path_of(*self._of, "subscribers", *more)
+
+
+class Followed(Submittable[EntityT]):
+    """Scenarios and sequences: whoever has submitted one is not the only one to know."""
+
+    def submissions(
+        self, id: str, *, status: SubmissionStatus | str | None = None
+    ) -> Listing[schemas.Submission]:
+        """List its own submissions: for a scenario not those of its sequences, nor the reverse."""
+        path = path_of(self._name, id, "submissions")
+        results = schemas.Results[schemas.Submission]
+        return Listing(self._transport, path, results, {"status": status})
+
+    def subscribers(self, id: str) -> Subscribers:
+        return Subscribers(self._transport, (self._name, id))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
 
@@ -22,6 +22,7 @@ API = "/api/v1"
 
 _SAFE = frozenset({"GET", "HEAD"})
 _IDEMPOTENT = frozenset({"PUT", "DELETE"})
+_OF_PROXIES = frozenset({502, 503, 504})
 _LONGEST_PAUSE_SECONDS = 30.0
 _KEPT_OPEN_SECONDS = 3.0
 """How long an idle connection is kept: shorter than a server does, which would close it just when
@@ -131,17 +132,7 @@ class Transport:
 
     def send(self, call: Call) -> "httpx.Response":
         """Send a request, again where it is safe, and return its answer with the body read."""
-        with self.stream(call) as response:
-            self._read_whole(response)
-            return response
-
-    def _read_whole(self, response: "httpx.Response") -> None:
-        import httpx
-
-        try:
-            response.read()
-        except httpx.TransportError as error:
-            raise self._lost(error) from error
+        return self._answer(call, reads=True)
 
     @contextmanager
     def stream(
@@ -152,7 +143,7 @@ class Transport:
         Args:
             quiet_seconds: How long nothing may come of the body.
         """
-        response = self._answer(call, quiet_seconds)
+        response = self._answer(call, reads=False, quiet_seconds=quiet_seconds)
         try:
             yield response
         finally:
@@ -178,7 +169,9 @@ class Transport:
         except httpx.TransportError as error:
             raise self._lost(error) from error
 
-    def _answer(self, call: Call, quiet_seconds: float | None) -> "httpx.Response":
+    def _answer(
+        self, call: Call, *, reads: bool, quiet_seconds: float | None = None
+    ) -> "httpx.Response":
         import httpx
 
         attempt = 0
@@ -187,20 +180,23 @@ class Transport:
             failure: ClientError
             try:
                 response = self._http.send(self._request(call, quiet_seconds), stream=True)
+                if reads or not response.is_success:
+                    response.read()
                 if response.is_success:
                     return response
-                response.read()
             except httpx.TransportError as error:
                 failure = self._lost(error)
                 failure.__cause__ = error
-                never_sent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+                never_sent = isinstance(
+                    error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+                )
                 was_lost = was_lost or not never_sent
                 may_repeat = never_sent or _is_worth_repeating(call, error)
             else:
                 if was_lost and call.method == "DELETE" and response.status_code == 404:
                     return httpx.Response(200, content=_GONE)
                 failure = self._refusal(response)
-                may_repeat = _is_passing(failure, call)
+                may_repeat = _is_passing(failure, response.status_code, call)
             pause = _pause(attempt, failure)
             if not (may_repeat and call.is_whole) or attempt >= self._retries or pause is None:
                 raise failure
@@ -259,8 +255,8 @@ def checked_address(url: str) -> str:
     Raises:
         ClientError: It is none.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable():
+    parts = _address_in(url)
+    if parts is None:
         raise ClientError(f"{url!r} is no address of a server, such as http://127.0.0.1:5000")
     if parts.username is not None or parts.query or parts.fragment:
         raise ClientError(
@@ -268,6 +264,15 @@ def checked_address(url: str) -> str:
             "into the token"
         )
     return url.rstrip("/")
+
+
+def _address_in(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.port != 0 and parts.scheme in {"http", "https"} and url.isprintable()
+    except ValueError:
+        return None
+    return parts if is_address and parts.hostname else None
 
 
 def checked_header(text: str, name: str) -> str:
@@ -298,11 +303,14 @@ def _is_worth_repeating(call: Call, error: Exception) -> bool:
     return call.is_repeatable and not isinstance(error, gives_up)
 
 
-def _is_passing(failure: ClientError, call: Call) -> bool:
-    """Whether a refusal may be over soon: with 503 nothing was changed, unless it is in doubt."""
+def _is_passing(failure: ClientError, status: int, call: Call) -> bool:
+    """Whether a refusal may be over soon: with 503 nothing was changed, unless it is in doubt.
+
+    What stands before the server says so as well, but knows nothing of what was changed.
+    """
     if not isinstance(failure, ProblemError):
-        return call.is_repeatable
-    is_passing = failure.status == 503 and call.waits
+        return status in _OF_PROXIES and call.is_repeatable
+    is_passing = status == 503 and call.waits
     return is_passing and (call.is_repeatable or failure.code != "in_doubt")
 
 
