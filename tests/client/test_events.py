@@ -55,6 +55,17 @@ def test_nothing_is_missed_when_the_connection_is_lost(
             assert (event.entity_id, event.change) == (node, "UPDATED")
 
 
+def test_a_stream_that_breaks_off_before_its_first_word_is_opened_again(
+    proxy: UnsteadyProxy, through: Client
+) -> None:
+    proxy.answer("HTTP/1.1 200 OK\nContent-Type: text/event-stream\nContent-Length: 99\n\n")
+
+    with through.events() as stream:
+        assert stream.last_event_id is not None
+
+    assert proxy.unused == 0
+
+
 def test_a_stream_outlives_a_server_that_starts_again(tmp_path: Path) -> None:
     with (
         StartedServer(tmp_path) as server,

@@ -1,5 +1,6 @@
 """What changes, as it happens: a stream that goes on after a lost connection."""
 
+import itertools
 import random
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ QUIET_SECONDS = 45.0
 """How long nothing may come until the connection counts as lost; the server says something every
 fifteen seconds."""
 
+_OPENINGS = 3  # that may break off at once
 _SHORTEST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -99,18 +101,30 @@ class EventStream:
         raise failure
 
     def _open(self) -> Iterator[dict[str, bytes]]:
+        """Connect, and read where the stream begins: then it can go on wherever it breaks off."""
+        attempt = 0
+        while True:
+            blocks = self._blocks_of(self._connect())
+            try:
+                first = next(blocks, {})
+            except TransportError:
+                attempt += 1
+                if attempt == _OPENINGS:
+                    raise
+            else:
+                return (block for block in itertools.chain([first], blocks) if "data" in block)
+
+    def _connect(self) -> Iterator[bytes]:
         self._connection.close()
         headers = {"Accept": "text/event-stream"}
         if self.last_event_id is not None:
             headers["Last-Event-ID"] = self.last_event_id
         call = Call(method="GET", path=path_of("events"), query=self._filters, headers=headers)
-        lines = self._connection.enter_context(
-            self._transport.lines(call, quiet_seconds=QUIET_SECONDS)
-        )
-        return self._frames_of(lines)
+        lines = self._transport.lines(call, quiet_seconds=QUIET_SECONDS)
+        return self._connection.enter_context(lines)
 
-    def _frames_of(self, lines: Iterator[bytes]) -> Iterator[dict[str, bytes]]:
-        """Put the fields of each event together (WHATWG HTML, section 9.2.6)."""
+    def _blocks_of(self, lines: Iterator[bytes]) -> Iterator[dict[str, bytes]]:
+        """Put the fields of each block together (WHATWG HTML, section 9.2.6)."""
         fields: dict[str, bytes] = {}
         for line in lines:
             name, _, value = line.partition(b":")
@@ -119,8 +133,7 @@ class EventStream:
                 continue
             if "id" in fields:
                 self.last_event_id = fields["id"].decode("latin-1")
-            if "data" in fields:
-                yield fields
+            yield fields
             fields = {}
 
     def _read(self, frame: dict[str, bytes]) -> schemas.Event | schemas.Gap:
