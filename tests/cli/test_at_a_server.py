@@ -107,6 +107,14 @@ def test_a_scenario_is_created_listed_shown_and_deleted(shell: Shell) -> None:
     assert shell.json("scenario", "list", "--name", "winter") == []
 
 
+def test_what_scenarios_can_be_made_from_is_listed(shell: Shell) -> None:
+    head, chain, *_ = shell.lines("scenario", "configs")
+
+    assert head.split() == ["CONFIG", "FREQUENCY", "TASKS", "SEQUENCES"]
+    assert chain.split() == ["chain", "-", "2", "all", "of", "it,", "half"]
+    assert shell.json("scenario", "configs")[0]["tasks"] == ["first", "second"]
+
+
 def test_a_list_is_cut_with_a_word_and_whole_as_json(shell: Shell, scenario: str) -> None:
     for number in range(3):
         shell.line("sequence", "create", scenario, f"s{number}")

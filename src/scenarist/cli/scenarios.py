@@ -15,6 +15,23 @@ Tags = Annotated[list[str] | None, Parameter(name="--tag", negative="")]
 Properties = Annotated[list[str] | None, Parameter(name="--property", negative="")]
 
 
+@group.command(name="configs")
+def list_configs(*, access: Access = NOTHING) -> None:
+    """List what scenarios can be made from."""
+    with client_of(access) as client:
+        print_rows(
+            client.scenarios.configs(),
+            {
+                "config": lambda config: config.id,
+                "frequency": lambda config: config.frequency,
+                "tasks": lambda config: len(config.tasks),
+                "sequences": lambda config: list(config.sequences),
+            },
+            as_json=access.json,
+            limit=None,
+        )
+
+
 @group.command
 def create(
     config: str,
