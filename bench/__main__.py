@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import (
     measure_authorization,
+    measure_console,
     measure_engines,
     measure_growth,
     measure_jobs,
@@ -103,6 +104,9 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
             lambda folder, records: jobs.measure_fleet(
                 folder, records, rounds=rounds, count=size(20_000, 2_000)
             )
+        ),
+        "CONSOLE": lambda folder: measure_console.measure_console(
+            folder, rounds=size(9, 3), many=size(10_000, 500), count=size(50, 5)
         ),
         "S8": lambda folder: processes.measure_idle(folder, seconds=size(10, 2)),
         "S9": lambda folder: processes.measure_starts(folder, count=size(10, 3)),

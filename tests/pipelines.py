@@ -57,6 +57,11 @@ def unstorable(*arguments: object) -> object:
     return lambda: None
 
 
+def speak_ill() -> None:
+    print("<script>window.harmed=1</script>")
+    raise ValueError("<img src=x onerror='window.harmed=1'>")
+
+
 def speak() -> None:
     print("from print")
     logging.getLogger("task").warning("from logging")

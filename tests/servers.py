@@ -41,14 +41,14 @@ class StartedServer:
         self.database = database or f"sqlite:///{folder}/scenarist.db"
         self._storage = storage or f"{folder}/data"
         self._app = str(TESTS / "apps" / app) if app.endswith(".py") else app
-        self._options = [*options, *(["--port=0"] if command == "serve" else [])]
+        self._options = options
         self._command = command
         self.lines: list[dict[str, Any]] = []
         self.http = httpx.Client(timeout=PATIENCE_SECONDS)
         self.start()
 
-    def start(self) -> None:
-        """Start a server on the same folder, after `kill` or `stop`."""
+    def start(self, port: int = 0) -> None:
+        """Start a server on the same folder, after `kill` or `stop`; on any free port with 0."""
         environment = {**os.environ, "PYTHONPATH": str(TESTS), **self._environment}
         self.process = subprocess.Popen(
             [
@@ -61,6 +61,7 @@ class StartedServer:
                 "--log-format=json",
                 f"--database={self.database}",
                 f"--storage={self._storage}",
+                *([f"--port={port}"] if self._command == "serve" else []),
                 *self._options,
             ],
             cwd=self.folder,

@@ -4,6 +4,7 @@ from scenarist import ConfigRegistry
 
 CHAIN_LENGTH = 40
 WIDTH = 100
+WEB = 300
 
 registry = ConfigRegistry()
 
@@ -40,3 +41,20 @@ alone = [
     for index in range(WIDTH)
 ]
 registry.configure_scenario("wide", alone)
+
+# Each task of the web reads what two earlier ones have made, one of them from some way back.
+made = [registry.configure_json_data_node(f"knot_{index}") for index in range(WEB)]
+web = [
+    registry.configure_task(
+        f"weave_{index}",
+        "noops:nothing",
+        [
+            made[back]
+            for back in sorted({(index - 1) // 2, index - 1 - index * 7 % 30})
+            if back >= 0
+        ],
+        made[index],
+    )
+    for index in range(WEB)
+]
+registry.configure_scenario("web", web)

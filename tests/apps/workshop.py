@@ -44,6 +44,9 @@ registry.configure_scenario("speaking", [speaks], sequences={"all": [speaks]})
 holds = registry.configure_task("holds", "pipelines:hold_interpreter", [], middle)
 registry.configure_scenario("holding", [holds], sequences={"all": [holds]})
 
+speaks_ill = registry.configure_task("speaks_ill", "pipelines:speak_ill")
+registry.configure_scenario("speaking_ill", [speaks_ill], sequences={"all": [speaks_ill]})
+
 waits = registry.configure_task("waits", "pipelines:wait_for_file", gate, opened)
 registry.configure_scenario("gated", [waits], sequences={"all": [waits]})
 

@@ -52,16 +52,6 @@ PACKAGES = (
         files={"dist/htm.module.js": "htm.js", "LICENSE": "htm.LICENSE"},
     ),
     Package(
-        name="@dagrejs/dagre",
-        version="3.1.3",
-        integrity="sha512-X4aUTwOReZvthaZWOVHqlJ52/ZdhZFEM4+Lh/uR4XooUSLE6p71bcy7MPGzYnNUcNh+nj+i/qJQpCMIdQnSmrg==",
-        files={
-            "dist/dagre.esm.js": "dagre.js",
-            "dist/dagre.esm.js.LEGAL.txt": "dagre.LEGAL.txt",
-            "LICENSE": "dagre.LICENSE",
-        },
-    ),
-    Package(
         name="uplot",
         version="1.6.32",
         integrity="sha512-KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==",

@@ -10,7 +10,9 @@ Scenarist serves the example at {address}
 A plant heats a part of Seattle: how much fuel must it order for the next four weeks, and when?
 Yours to try: {scenario}
 
-Copy a command into another terminal. Add  | python3 -m json.tool  to see its answer indented.
+Look at it in a browser: {address}
+
+Or copy a command into another terminal. Add  | python3 -m json.tool  to see its answer indented.
 
  1. List the sequences:
     curl -X GET {address}/api/v1/sequences

@@ -1,7 +1,7 @@
 // Who one is, a new password, and the way out.
 
 import { ask, pathOf } from "./api.js";
-import { Action, Facts, Field, Form, Heading } from "./parts.js";
+import { Action, Facts, Field, Form, Heading, NameForManagers } from "./parts.js";
 import { authorization, signOut, useSession } from "./session.js";
 import { html } from "./view.js";
 
@@ -19,11 +19,11 @@ export function Account() {
         ]}
       />
     </section>
-    ${authorization === "local" && session.keyId === null && html`<${NewPassword} />`}
+    ${authorization === "local" && session.keyId === null && html`<${NewPassword} name=${session.username} />`}
   `;
 }
 
-function NewPassword() {
+function NewPassword({ name }) {
   const change = ({ old_password, new_password }) =>
     ask("POST", pathOf(["auth", "password"]), { json: { old_password, new_password } }).then(
       signOut,
@@ -32,6 +32,7 @@ function NewPassword() {
     <h2>Change my password</h2>
     <p class="quiet">All your sessions end, and you sign in again.</p>
     <${Form} label="Change" submit=${change}>
+      <${NameForManagers} name=${name} />
       <${Field} label="Old password">
         <input name="old_password" type="password" autocomplete="current-password" required />
       <//>

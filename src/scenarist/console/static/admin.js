@@ -1,7 +1,19 @@
 // Users, keys and the audit, for administrators.
 
 import { ask, pathOf } from "./api.js";
-import { Action, Chooser, Dialog, Empty, Field, Form, Heading, Loaded, Moment, Pages } from "./parts.js";
+import {
+  Action,
+  Chooser,
+  Dialog,
+  Empty,
+  Field,
+  Form,
+  Heading,
+  Loaded,
+  Moment,
+  NameForManagers,
+  Pages,
+} from "./parts.js";
 import { useResource } from "./resources.js";
 import { go, linkTo } from "./router.js";
 import { hasIdentities, may, ROLE_NAMES } from "./session.js";
@@ -43,7 +55,7 @@ function RoleBoxes({ roles = [] }) {
     <legend>Roles</legend>
     ${ROLE_NAMES.map(
       (role) => html`<label key=${role}>
-        <input type="checkbox" name="roles" value=${role} checked=${roles.includes(role)} /> ${role}
+        <input type="checkbox" name="roles" value=${role} defaultChecked=${roles.includes(role)} /> ${role}
       </label>`,
     )}
   </fieldset>`;
@@ -133,6 +145,7 @@ function ChangeUser({ user, close }) {
   }
   return html`<${Dialog} title=${`Edit ${user.username}`} close=${close}>
     <${Form} label="Save" submit=${change} close=${close}>
+      <${NameForManagers} name=${user.username} />
       <${RoleBoxes} roles=${user.roles} />
       ${user.has_password &&
       html`<${Field} label="New password" hint="Ends all sessions of the user; empty for the old one.">
@@ -246,9 +259,9 @@ function Audit({ parameters }) {
         narrow(Object.fromEntries(new FormData(event.currentTarget)));
       }}
     >
-      <label class="filter"><span>Who</span><input name="actor" type="search" value=${actor ?? ""} /></label>
+      <label class="filter"><span>Who</span><input name="actor" type="search" key=${actor} defaultValue=${actor ?? ""} /></label>
       <label class="filter">
-        <span>Done to</span><input name="entity_id" type="search" value=${entity_id ?? ""} />
+        <span>Done to</span><input name="entity_id" type="search" key=${entity_id} defaultValue=${entity_id ?? ""} />
       </label>
       <${Chooser}
         label="Outcome"

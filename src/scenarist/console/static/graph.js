@@ -1,6 +1,6 @@
-// The graph of a scenario: tasks and data nodes where dagre lays them, each with its state.
+// The graph of a scenario: tasks and data nodes laid out along the flow, each with its state.
 
-import dagre from "./vendor/dagre.js";
+import { layOut } from "./layout.js";
 import { Shape } from "./parts.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./view.js";
 
@@ -8,8 +8,8 @@ const SIZES = { task: { width: 176, height: 46 }, node: { width: 150, height: 34
 const SMALLEST = 0.3;
 const READABLE = 0.8; // a scale at which names are read with ease
 const FEW = 80; // tasks and data nodes that are quickly laid out twice
+const HIGHEST = 0.72; // of the window, as far as names stay readable
 const STEP = 1.25;
-const MARGIN = 16;
 
 /**
  * @typedef {object} Placed
@@ -17,52 +17,38 @@ const MARGIN = 16;
  * @property {"task" | "node"} kind
  * @property {number} x of the middle
  * @property {number} y
+ * @property {number} width
+ * @property {number} height
  */
 
-/**
- * Lay out what tasks read and write, from left to right ("LR") or from top to bottom ("TB").
- * @returns {{placed: Placed[], edges: {from: string, to: string, points: {x: number, y: number}[]}[],
- *   width: number, height: number}}
- */
-export function layOut(tasks, dataNodes, direction) {
-  const graph = new dagre.graphlib.Graph();
-  graph.setGraph({
-    rankdir: direction,
-    nodesep: 14,
-    ranksep: direction === "LR" ? 38 : 26,
-    marginx: MARGIN,
-    marginy: MARGIN,
-    // The best of its rankings takes three times as long for a picture that is hardly narrower.
-    ranker: "tight-tree",
-  });
-  graph.setDefaultEdgeLabel(() => ({}));
-  const kinds = new Map();
-  for (const task of tasks) kinds.set(task.id, "task");
-  for (const node of dataNodes) kinds.set(node.id, "node");
-  for (const [id, kind] of kinds) graph.setNode(id, { ...SIZES[kind] });
-  for (const task of tasks) {
-    for (const id of task.input_ids) if (kinds.has(id)) graph.setEdge(id, task.id);
-    for (const id of task.output_ids) if (kinds.has(id)) graph.setEdge(task.id, id);
-  }
-  dagre.layout(graph, { disableOptimalOrderHeuristic: true });
-  const { width = 0, height = 0 } = graph.graph();
-  return {
-    placed: [...kinds].map(([id, kind]) => ({ id, kind, ...graph.node(id) })),
-    edges: graph.edges().map(({ v, w }) => ({ from: v, to: w, points: graph.edge(v, w).points })),
-    width: Math.max(width, 1),
-    height: Math.max(height, 1),
-  };
+/** Lay out tasks and data nodes along what reads and writes what. */
+function planOf(tasks, dataNodes, direction) {
+  const boxes = [
+    ...tasks.map(({ id }) => ({ id, kind: "task", ...SIZES.task })),
+    ...dataNodes.map(({ id }) => ({ id, kind: "node", ...SIZES.node })),
+  ];
+  const ends = tasks.flatMap(({ id, input_ids, output_ids }) => [
+    ...input_ids.map((input) => [input, id]),
+    ...output_ids.map((output) => [id, output]),
+  ]);
+  const { boxes: places, ...rest } = layOut(boxes, ends, direction);
+  return { ...rest, direction, placed: boxes.map((box) => ({ ...box, ...places.get(box.id) })) };
 }
 
-function pathThrough(points) {
+/** Draw a way as curves that leave and arrive along the flow. */
+function pathThrough(points, direction) {
   const [first, ...rest] = points;
   let path = `M${first.x},${first.y}`;
-  for (let number = 0; number < rest.length - 1; number += 1) {
-    const [here, next] = [rest[number], rest[number + 1]];
-    path += `Q${here.x},${here.y} ${(here.x + next.x) / 2},${(here.y + next.y) / 2}`;
+  let here = first;
+  for (const next of rest) {
+    const [x, y] = [(here.x + next.x) / 2, (here.y + next.y) / 2];
+    path +=
+      direction === "LR"
+        ? `C${x},${here.y} ${x},${next.y} ${next.x},${next.y}`
+        : `C${here.x},${y} ${next.x},${y} ${next.x},${next.y}`;
+    here = next;
   }
-  const last = rest.at(-1);
-  return `${path}L${last.x},${last.y}`;
+  return path;
 }
 
 /** Return the node that lies next in a direction: arrow keys go there. */
@@ -87,13 +73,13 @@ function usePlan(tasks, dataNodes, width) {
   const shape = [...tasks, ...dataNodes].map(({ id }) => id).join(" ");
   const wide = useMemo(() => {
     performance.mark("layout-start");
-    const found = layOut(tasks, dataNodes, "LR");
+    const found = planOf(tasks, dataNodes, "LR");
     performance.measure("graph layout", "layout-start");
     return found;
   }, [shape]);
   const isTooWide = width > 0 && width < READABLE * wide.width && wide.placed.length <= FEW;
   const tall = useMemo(
-    () => (isTooWide ? layOut(tasks, dataNodes, "TB") : null),
+    () => (isTooWide ? planOf(tasks, dataNodes, "TB") : null),
     [shape, isTooWide],
   );
   return tall !== null && tall.width < wide.width ? tall : wide;
@@ -131,7 +117,8 @@ export function Graph({ tasks, dataNodes, look, selected, group, opened, choose 
     resized.observe(frame.current);
     return () => resized.disconnect();
   }, []);
-  const fitting = Math.max(SMALLEST, Math.min(1, width / plan.width || 1));
+  const inHeight = Math.max(READABLE, (HIGHEST * window.innerHeight) / plan.height);
+  const fitting = Math.max(SMALLEST, Math.min(1, width / plan.width || 1, inHeight));
   const scale = zoom ?? fitting;
   const inGroup = useMemo(() => around(plan.edges, group), [plan, group]);
 
@@ -187,7 +174,7 @@ export function Graph({ tasks, dataNodes, look, selected, group, opened, choose 
                 html`<path
                   key=${`${from} ${to}`}
                   class=${group?.has(from) || group?.has(to) ? "edge in-group" : "edge"}
-                  d=${pathThrough(points)}
+                  d=${pathThrough(points, plan.direction)}
                   marker-end="url(#arrow)"
                 />`,
             )}

@@ -212,6 +212,19 @@ export function Form({ submit, label, close, children, kind = "primary" }) {
   </form>`;
 }
 
+/** Says to managers of passwords whose password a form is about; people see it elsewhere. */
+export function NameForManagers({ name }) {
+  return html`<input
+    class="unseen"
+    type="text"
+    autocomplete="username"
+    aria-hidden="true"
+    tabindex="-1"
+    readonly
+    value=${name}
+  />`;
+}
+
 export function Field({ label, hint, children }) {
   return html`<label class="field">
     <span>${label}</span>

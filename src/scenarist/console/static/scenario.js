@@ -208,10 +208,10 @@ function Change({ scenario, close }) {
   return html`<${Dialog} title="Edit the scenario" close=${close}>
     <${Form} label="Save" submit=${change} close=${close}>
       <${Field} label="Name">
-        <input name="name" value=${scenario.name ?? ""} maxlength="256" autocomplete="off" />
+        <input name="name" defaultValue=${scenario.name ?? ""} maxlength="256" autocomplete="off" />
       <//>
       <${Field} label="Tags" hint=${hint}>
-        <input name="tags" value=${scenario.tags.join(", ")} autocomplete="off" />
+        <input name="tags" defaultValue=${scenario.tags.join(", ")} autocomplete="off" />
       <//>
     <//>
     <${Facts} facts=${[["Identifier", html`<code>${scenario.id}</code>`]]} />

@@ -1,6 +1,6 @@
 // The list of scenarios: found by config, cycle and tag, made from a config, chosen to compare.
 
-import { ask, askAll, pathOf } from "./api.js";
+import { ask, pathOf } from "./api.js";
 import { Chooser, Dialog, Empty, Field, Form, Heading, Loaded, Moment, Pages } from "./parts.js";
 import { ofKind, useResource } from "./resources.js";
 import { go, linkTo } from "./router.js";
@@ -9,13 +9,15 @@ import { html, useState } from "./view.js";
 import { labelOf, nameOf } from "./words.js";
 
 const PAGE = 50;
+const CYCLES = 200; // the newest ones, to choose from
 
 export const useConfigs = () => useResource(pathOf(["configs", "scenarios"]));
 
 export function Scenarios({ parameters }) {
   const configs = useConfigs();
-  const cycles = useResource("cycles", ofKind("CYCLE"), () =>
-    askAll(["cycles"], { sort: "-creation_date" }),
+  const cycles = useResource(
+    pathOf(["cycles"], { sort: "-creation_date", limit: CYCLES }),
+    ofKind("CYCLE"),
   );
   const [isMaking, setMaking] = useState(false);
   const [chosen, setChosen] = useState([]);
@@ -33,7 +35,8 @@ export function Scenarios({ parameters }) {
   );
   const narrow = (change) => go(["scenarios"], { ...parameters, cursor: null, ...change });
   const known = configs.data?.results ?? [];
-  const cycleNames = new Map((cycles.data ?? []).map((item) => [item.id, item.name]));
+  const cycleNames = new Map((cycles.data?.results ?? []).map((item) => [item.id, item.name]));
+  if (cycle && !cycleNames.has(cycle)) cycleNames.set(cycle, labelOf(cycle));
 
   return html`
     <${Heading} title="Scenarios">
@@ -52,7 +55,7 @@ export function Scenarios({ parameters }) {
       <${Chooser}
         label="Cycle"
         value=${cycle}
-        options=${(cycles.data ?? []).map((item) => [item.id, item.name])}
+        options=${[...cycleNames]}
         choose=${(value) => narrow({ cycle: value })}
       />
       <form
@@ -62,7 +65,10 @@ export function Scenarios({ parameters }) {
           narrow({ tag: new FormData(event.currentTarget).get("tag") });
         }}
       >
-        <label><span>Tag</span><input name="tag" type="search" value=${tag ?? ""} key=${tag} /></label>
+        <label
+          ><span>Tag</span>
+          <input name="tag" type="search" key=${tag} defaultValue=${tag ?? ""} />
+        </label>
       </form>
       <${CompareButton} chosen=${chosen} configs=${known} clear=${() => setChosen([])} />
     </div>

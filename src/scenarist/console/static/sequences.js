@@ -104,7 +104,7 @@ function Rename({ sequence, close }) {
   return html`<${Dialog} title="Rename the sequence" close=${close}>
     <${Form} label="Rename" submit=${rename} close=${close}>
       <${Field} label="Name">
-        <input name="name" value=${sequence.name} maxlength="128" required autocomplete="off" />
+        <input name="name" defaultValue=${sequence.name} maxlength="128" required autocomplete="off" />
       <//>
     <//>
   <//>`;

@@ -1,6 +1,6 @@
 // Signing in, where authorization is on.
 
-import { Field, Form, Refused } from "./parts.js";
+import { Field, Form, NameForManagers, Refused } from "./parts.js";
 import { authorization, signIn, signInWithToken } from "./session.js";
 import { html, useEffect, useState } from "./view.js";
 
@@ -37,6 +37,7 @@ function ByPassword() {
 
 function ByToken() {
   return html`<${Form} label="Sign in" submit=${({ token }) => signInWithToken(token.trim())}>
+    <${NameForManagers} name="token" />
     <${Field}
       label="Token"
       hint="A key of this server, or a token that its issuer has made for you."

@@ -2,13 +2,17 @@
 
 import { ask, pathOf, Refusal } from "./api.js";
 import { Dialog, Field, Form } from "./parts.js";
-import { html } from "./view.js";
+import { html, useState } from "./view.js";
 
 const LARGEST = 64 * 1024; // characters of a value that is offered to be changed
 
 export function Write({ node, tag, value, close }) {
-  const isKnown = value !== undefined && value !== null && value.isComplete;
-  const text = isKnown ? JSON.stringify(value.data, null, 2) : "";
+  // As it was when the dialog was opened: what somebody else writes meanwhile is not overwritten.
+  const [guard] = useState(tag);
+  const [text] = useState(() => {
+    const known = value?.isComplete ? JSON.stringify(value.data, null, 2) : "";
+    return known.length <= LARGEST ? known : "";
+  });
   async function write({ text: written, comment }) {
     try {
       JSON.parse(written);
@@ -17,7 +21,7 @@ export function Write({ node, tag, value, close }) {
     }
     await ask("PUT", pathOf(["datanodes", node.id, "write"], { comment }), {
       body: written,
-      headers: tag === null ? {} : { "If-Match": tag },
+      headers: guard === null ? {} : { "If-Match": guard },
     });
     close();
   }
@@ -25,7 +29,7 @@ export function Write({ node, tag, value, close }) {
     <${Form} label="Write" submit=${write} close=${close}>
       <${Field} label="Value as JSON" hint="A table is a list of records.">
         <textarea name="text" rows="14" spellcheck="false" required>
-${text.length <= LARGEST ? text : ""}</textarea
+${text}</textarea
         >
       <//>
       <${Field} label="Why" hint="Is kept with the edit; may be left out.">
