@@ -29,6 +29,7 @@ from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.figures import ProcessFigures
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.secrets import referenced
@@ -134,11 +135,13 @@ def open_server(
             asgi=create_app(
                 services,
                 gate_of(settings, authorization, database),
+                ProcessFigures(database.figures, orchestration, services.news),
                 cors_origins=settings.cors_origins,
                 hosts=host_names(settings),
                 pages=[console.router(settings.auth)],
                 # A network lies between this process and a database that is no file.
                 looks_up_in_threads=database.file is None,
+                has_access_log=settings.access_log,
             ),
         )
 
@@ -162,7 +165,7 @@ def serve(
         UnavailableError: The database, the storage folder or the port cannot be used; says why.
     """
     check_apart(app)
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, settings.log_level)
     if settings.auth == "none" and not settings.insecure:
         require_loopback(settings.host)
     with ExitStack() as stack:
@@ -203,7 +206,7 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
             "without an orchestrator there is nothing to do; leave no_orchestrator out"
         )
     check_apart(app)
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, settings.log_level)
     _keep_secrets(application)
     prepare_storage(settings)
     with ExitStack() as stack:
@@ -309,6 +312,7 @@ def _services(  # noqa: PLR0913 - all that services are made of
         completions=completions,
         health=HealthService(
             database,
+            now=now,
             is_orchestrating=lambda: orchestration.is_running,
             executor_fault=lambda: orchestration.executor_fault,
         ),

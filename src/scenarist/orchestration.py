@@ -7,6 +7,7 @@ from datetime import datetime
 from scenarist.computing import OwnWorkers
 from scenarist.config import Application
 from scenarist.db.engine import Database
+from scenarist.domain.figures import JobFigures
 from scenarist.executors.base import Deliver, Executor
 from scenarist.executors.kinds import open_executor
 from scenarist.executors.local import LocalExecutor
@@ -21,6 +22,8 @@ from scenarist.settings import Settings
 from scenarist.webhooks.dispatcher import Dispatcher
 from scenarist.webhooks.dispatching import Dispatching
 from scenarist.webhooks.sending import Sender
+
+_NO_FIGURES = JobFigures()
 
 
 class Orchestration:
@@ -68,6 +71,19 @@ class Orchestration:
     @property
     def executor_fault(self) -> str | None:
         return None if self.orchestrator is None else self.orchestrator.executor_fault
+
+    @property
+    def figures(self) -> JobFigures:
+        """What the orchestrator of this process has done."""
+        return _NO_FIGURES if self.orchestrator is None else self.orchestrator.figures
+
+    @property
+    def running(self) -> int:
+        return 0 if self.orchestrator is None else self.orchestrator.running
+
+    @property
+    def slots(self) -> int:
+        return 0 if self.orchestrator is None else self.orchestrator.slots
 
     def drain(self) -> None:
         """Claim no more, and let nobody wait for a worker; jobs run on."""

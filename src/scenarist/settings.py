@@ -13,6 +13,7 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.retention import Retention
 
 LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 Auth = Literal["none", "local", "ldap", "oidc"]
 ExecutorName = Literal["local", "ray", "dask"]
 
@@ -70,6 +71,10 @@ class Settings:
     )
     time_zone: str = _setting("UTC", "The time zone whose midnights start and end cycles.")
     log_format: LogFormat = _setting("text", "How the server logs: `text` or `json`.")
+    log_level: LogLevel = _setting(
+        "info", "What the server logs at least: `debug`, `info`, `warning` or `error`."
+    )
+    access_log: bool = _setting(False, "Whether each request is logged, without query and headers.")
     webhook_private_addresses: bool = _setting(
         False, "Whether webhooks may be sent to private addresses."
     )
@@ -262,13 +267,13 @@ def _require_known_words(settings: Settings) -> None:
     for what, word, words in (
         ("auth", settings.auth, get_args(Auth)),
         ("the executor", settings.executor, get_args(ExecutorName)),
+        ("the log format", settings.log_format, get_args(LogFormat)),
+        ("the log level", settings.log_level, get_args(LogLevel)),
     ):
         if word not in words:
             raise InvalidError(f"{what} is one of {', '.join(words)}, not {word!r}")
     if settings.executor_address is not None and settings.executor == "local":
         raise InvalidError("the executor 'local' has no address; choose ray or dask")
-    if settings.log_format not in get_args(LogFormat):
-        raise InvalidError(f"the log format is text or json, not {settings.log_format!r}")
 
 
 def storage_folder(settings: Settings) -> Path | None:

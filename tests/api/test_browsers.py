@@ -199,7 +199,7 @@ def test_a_page_of_a_named_origin_may_ask_first_without_a_credential(planned: Gu
     assert response.headers["access-control-allow-methods"] == "GET, HEAD, POST, PUT, PATCH, DELETE"
     assert response.headers["access-control-allow-headers"] == (
         "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, "
-        "Prefer"
+        "Prefer, X-Request-ID"
     )
     assert response.headers["vary"] == "Origin"
     assert planned.echo.requests == []
@@ -215,7 +215,8 @@ def test_a_page_of_a_named_origin_may_call_and_read(planned: Guarded, origin: st
         assert response.headers["access-control-allow-origin"] == origin
         assert response.headers["access-control-allow-credentials"] == "true"
         assert response.headers["access-control-expose-headers"] == (
-            "Content-Disposition, ETag, Link, Location, Preference-Applied, Retry-After"
+            "Content-Disposition, ETag, Link, Location, Preference-Applied, Retry-After, "
+            "X-Request-ID"
         )
         assert response.headers["vary"] == "Origin"
 

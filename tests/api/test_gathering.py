@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -67,3 +68,20 @@ def test_when_the_service_fails_all_who_asked_are_told_and_the_next_is_served() 
         return await gatherer.ask(2)
 
     assert asyncio.run(main()) == 2
+
+
+def test_what_is_done_for_many_is_done_in_the_context_of_none() -> None:
+    name: ContextVar[str | None] = ContextVar("name", default=None)
+    seen: list[str | None] = []
+
+    def look(wishes: Sequence[int]) -> list[int | Exception]:
+        seen.append(name.get())
+        return list(wishes)
+
+    async def main() -> None:
+        name.set("the first request")
+        await Gatherer(look).ask(1)
+
+    asyncio.run(main())
+
+    assert seen == [None]

@@ -100,3 +100,49 @@ def test_the_process_and_the_orchestrator_are_told(server: StartedServer) -> Non
     assert value(found, "scenarist_orchestrator_up") == 1
     assert value(found, "process_start_time_seconds") > 0
     assert value(found, "process_resident_memory_bytes") > 0
+
+
+def test_attempts_are_counted_by_task_and_ending_and_timed(tmp_path: Path) -> None:
+    with StartedServer(tmp_path) as server:
+        broken = server.create("broken")
+        server.submit(broken["sequences"]["all"]["id"])
+        found = samples(server)
+
+    attempts = {"task": "breaks", "ending": "FAILED"}
+    assert value(found, "scenarist_job_attempts_total", **attempts) == 1
+    assert value(found, "scenarist_task_run_seconds_total", task="breaks") > 0
+    for name in ("job_claim", "job_hand_over", "job_run"):
+        assert value(found, f"scenarist_{name}_seconds_count") == 1
+    assert value(found, "scenarist_job_run_seconds_sum") == value(
+        found, "scenarist_task_run_seconds_total", task="breaks"
+    )
+
+
+def test_the_transactions_are_timed_and_told_from_what_they_hold(tmp_path: Path) -> None:
+    with StartedServer(tmp_path) as server:
+        before = samples(server)
+        server.create("chain")
+        after = samples(server)
+
+    commits = "scenarist_database_commits_total"
+    for name in (
+        "scenarist_database_writes_total",
+        "scenarist_database_turn_seconds_count",
+        "scenarist_database_commit_seconds_count",
+    ):
+        more = value(after, name) - value(before, name)
+        assert more >= value(after, commits) - value(before, commits) >= 1
+
+
+def test_who_follows_the_events_is_counted(tmp_path: Path) -> None:
+    with StartedServer(tmp_path) as server:
+        before = samples(server)
+        with server.http.stream("GET", "/api/v1/events") as stream:
+            pieces = stream.iter_text()
+            next(pieces)
+            server.create("chain")
+            next(piece for piece in pieces if "id:" in piece)
+            during = samples(server)
+
+    assert value(before, "scenarist_event_streams") == 0
+    assert value(during, "scenarist_event_streams") == 1

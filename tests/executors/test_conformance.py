@@ -81,6 +81,12 @@ def test_a_function_that_returns_succeeds_with_its_outputs_written(
     assert [item.rendition for item in outcome.written] == ["42"]
 
 
+def test_an_executor_that_has_run_something_has_slots(desk: Desk) -> None:
+    desk.run("nothing")
+
+    assert desk.executor.slots in {1, 2}
+
+
 def test_what_a_function_says_can_be_stored(desk: Desk) -> None:
     outcome = desk.run("fail_strangely")
 

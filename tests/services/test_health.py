@@ -1,18 +1,18 @@
 """What the server tells of its work, and at what cost."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from builders import Clock
 from orchestrator.world import World
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
+from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.services.health import HealthService
-from statements import plan_of
+from statements import noted
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def world(database: Database, clock: Clock, tmp_path: Path) -> World:
 
 
 def test_only_what_has_not_ended_is_counted(world: World) -> None:
-    health = HealthService(world.database, is_orchestrating=lambda: True)
+    health = HealthService(world.database, now=world.clock, is_orchestrating=lambda: True)
     ended = world.make(lambda draft: draft.task("ended", "increment", [draft.node("a", 1)], []))
     waiting = world.make(lambda draft: draft.task("waiting", "increment", [draft.node("b")], []))
     world.submit(ended)
@@ -33,14 +33,13 @@ def test_only_what_has_not_ended_is_counted(world: World) -> None:
 
     assert work.jobs == {JobStatus.BLOCKED: 1, JobStatus.PENDING: 1, JobStatus.RUNNING: 0}
     assert work.submissions == 2
-    assert work.commits == world.database.commits
-    assert work.is_orchestrating
 
 
 def test_a_server_whose_executor_runs_nothing_is_not_ready(world: World) -> None:
     world.executor.fault = "the Ray cluster does not answer"
     health = HealthService(
         world.database,
+        now=world.clock,
         is_orchestrating=lambda: True,
         executor_fault=lambda: world.orchestrator.executor_fault,
     )
@@ -52,24 +51,47 @@ def test_a_server_whose_executor_runs_nothing_is_not_ready(world: World) -> None
     health.check_readiness()
 
 
+def test_the_age_is_that_of_the_job_that_is_claimed_next(world: World) -> None:
+    health = HealthService(world.database, now=world.clock, is_orchestrating=lambda: True)
+    task = world.make(lambda draft: draft.task("first", "increment", [], []))
+    before = health.count_work().first_waits_seconds
+
+    world.submit(task)
+    world.clock.advance(timedelta(seconds=20))
+
+    assert before == 0
+    assert health.count_work().first_waits_seconds == 20
+
+
+def test_a_job_that_is_put_off_has_no_age(world: World) -> None:
+    health = HealthService(world.database, now=world.clock, is_orchestrating=lambda: True)
+    task = world.make(lambda draft: draft.task("fails", "fail", [], [], retries=1))
+    world.submit(task)
+    world.step()
+    world.executor.end(JobEvent.RAISED)
+
+    world.step()
+
+    assert health.count_work().jobs[JobStatus.PENDING] == 1
+    assert health.count_work().first_waits_seconds == 0
+
+
 def test_counting_looks_only_at_what_has_not_ended(world: World) -> None:
-    seen: list[str] = []
+    health = HealthService(world.database, now=world.clock, is_orchestrating=lambda: True)
 
-    def note(_c: Any, _k: Any, statement: str, _p: Any, _x: Any, _m: bool) -> None:
-        seen.append(statement)
+    with noted(world.database) as statements:
+        health.count_work()
 
-    event.listen(world.database._engine, "before_cursor_execute", note)
-    HealthService(world.database, is_orchestrating=lambda: True).count_work()
-    event.remove(world.database._engine, "before_cursor_execute", note)
-
-    plan = [
+    steps = [
         step
-        for statement in seen
-        for step in plan_of(world.database, statement, ())
+        for plan in statements.plans(in_order=True).values()
+        for step in plan
         if step.startswith(("SCAN", "SEARCH"))
     ]
-    assert [step.partition("INDEX ")[2].split()[0] for step in plan] == [
+    assert [step.partition("INDEX ")[2].split()[0] for step in steps] == [
+        "ix_jobs_pending",
         "ix_jobs_waiting",
         "ix_jobs_running",
         "ix_submissions_under_way",
+        "ix_deliveries_due",
     ]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from standardwebhooks.webhooks import Webhook
 
 from builders import SEAL
+from scenarist.db import deliveries as delivery_rows
 from scenarist.db import events as event_rows
 from scenarist.domain.vocabulary import Kind
 from scenarist.webhooks.dispatcher import DELAYS, Dispatcher
@@ -320,6 +321,16 @@ def test_nothing_is_written_for_what_nobody_wants_to_know(post: Post, receiver: 
     post.send()
 
     assert post.world.database.commits == commits
+
+
+def test_what_has_not_arrived_is_counted(post: Post, receiver: Receiver) -> None:
+    post.subscribe(receiver)
+    receiver.answers.append(503)
+    post.run()
+
+    post.send()
+
+    assert delivery_rows.count_waiting(post.world.database.reader) == 3
 
 
 def test_more_transactions_than_are_read_at_a_time_are_all_told(

@@ -38,22 +38,26 @@ from scenarist.api.browsers import guarded
 from scenarist.api.description_rules import complete, operation_id
 from scenarist.api.gathering import Gatherer
 from scenarist.api.methods import with_all_methods
+from scenarist.api.observation import observed
 from scenarist.api.requests import refuse_unknown_parameters
 from scenarist.domain.errors import ScenaristError
+from scenarist.domain.figures import ProcessFigures
 from scenarist.services.bundle import Services
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request's body; more is answered with 413. Values of data nodes may have more."""
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - all that paths are put over
     services: Services,
     gate: Gate,
+    figures: ProcessFigures,
     *,
     cors_origins: Sequence[str] = (),
     hosts: Sequence[str] = (),
     pages: Sequence[Router] = (),
     looks_up_in_threads: bool = False,
+    has_access_log: bool = False,
 ) -> Litestar:
     """Put all paths over services.
 
@@ -62,8 +66,9 @@ def create_app(
         hosts: What the server may be called; anything when empty.
         pages: What serves pages beside the API.
         looks_up_in_threads: Whether a look-up by key may take longer than a change of thread.
+        has_access_log: Whether each request is logged.
     """
-    counts = metrics.Metrics(services.health)
+    counts = metrics.Metrics(services.health, figures)
     app = Litestar(
         route_handlers=[_paths(looks_up_in_threads=looks_up_in_threads), *pages],
         state=State(
@@ -99,7 +104,7 @@ def create_app(
     _check_who_may(app)
     # Around all of Litestar: HEAD has no handler to be found, and a 404 is counted too.
     inner = guarded(with_all_methods(app.asgi_handler), cors_origins=cors_origins, hosts=hosts)
-    app.asgi_handler = counts.counted(inner)
+    app.asgi_handler = observed(inner, counts.requests, has_access_log=has_access_log)
     return app
 
 

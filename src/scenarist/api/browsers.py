@@ -27,14 +27,14 @@ _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'no
 _VARIES = (b"vary", b"Origin")
 _EXPOSED = (
     b"access-control-expose-headers",
-    b"Content-Disposition, ETag, Link, Location, Preference-Applied, Retry-After",
+    b"Content-Disposition, ETag, Link, Location, Preference-Applied, Retry-After, X-Request-ID",
 )
 _PERMITTED = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
     (
         b"access-control-allow-headers",
         b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, "
-        b"Prefer",
+        b"Prefer, X-Request-ID",
     ),
     (b"access-control-max-age", b"600"),
 ]

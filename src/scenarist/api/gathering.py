@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 from litestar.concurrency import sync_to_thread
@@ -28,7 +29,8 @@ class Gatherer(Generic[WishT, AnswerT]):
         answer: asyncio.Future[AnswerT] = loop.create_future()
         self._waiting.append((wish, answer))
         if self._task is None:
-            self._task = loop.create_task(self._run())
+            # In no request's context: what it does is done for many.
+            self._task = loop.create_task(self._run(), context=Context())
         return await answer
 
     async def _run(self) -> None:

@@ -1,60 +1,35 @@
 """What the server has done and has to do, for Prometheus."""
 
-from bisect import bisect_left
-from collections.abc import Awaitable, Iterator
-from itertools import accumulate
-from time import perf_counter
+from collections.abc import Iterator
 
 from litestar import get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Response
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import Scope
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-)
+from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from scenarist.api.descriptions import responses
+from scenarist.api.families import histogram, of_process, of_work
 from scenarist.api.requests import READ, AnyRequest
+from scenarist.domain.figures import REQUEST_BOUNDS, ProcessFigures, Times
 from scenarist.services.health import HealthService
 
-_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_PATH = "none"
 _TEXT = "text/plain; version=0.0.4"
 
 
 class Metrics:
-    """Counts and times the requests of one application, and tells them with what waits for work.
+    """Counts and times the requests of one application, and tells them with all other figures."""
 
-    The time is that until the answer begins, so that a stream counts like any other answer.
-    """
-
-    def __init__(self, health: HealthService) -> None:
-        self._requests = _Requests()
+    def __init__(self, health: HealthService, figures: ProcessFigures) -> None:
+        self.requests = RequestFigures()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        self._registry.register(self._requests)
-        self._registry.register(_Work(health))
-
-    def counted(self, app: ASGIApp) -> ASGIApp:
-        requests = self._requests
-
-        async def door(scope: Scope, receive: Receive, send: Send) -> None:
-            begun = perf_counter()
-
-            # Not ``async``, as a coroutine of its own would cost as much as the counting.
-            def note(message: Message) -> Awaitable[None]:
-                if message["type"] == "http.response.start":
-                    requests.add(scope, message["status"], perf_counter() - begun)
-                return send(message)
-
-            await app(scope, receive, note)
-
-        return door
+        self._registry.register(self.requests)
+        self._registry.register(_Figures(health, figures))
 
     def text(self) -> bytes:
         """Return all series in the text format of Prometheus.
@@ -65,21 +40,14 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _Series:
-    """The requests of one method, path and status."""
+class RequestFigures(Collector):
+    """Counts in the event loop, so without a lock: half the cost of the library's own counters.
 
-    __slots__ = ("counts", "seconds")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(_BOUNDS) + 1)  # by the bound that their time is within
-        self.seconds = 0.0
-
-
-class _Requests(Collector):
-    """Counts in the event loop, so without a lock: half the cost of the library's own counters."""
+    The time is that until the answer begins, so that a stream counts like any other answer.
+    """
 
     def __init__(self) -> None:
-        self._series: dict[tuple[str, str, int], _Series] = {}
+        self._series: dict[tuple[str, str, int], Times] = {}
 
     def add(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope.get("method", "")
@@ -89,64 +57,38 @@ class _Requests(Collector):
         key = (method, scope.get("path_template", _NO_PATH), status)
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = _Series()
-        series.counts[bisect_left(_BOUNDS, seconds)] += 1
-        series.seconds += seconds
+            series = self._series[key] = Times(REQUEST_BOUNDS)
+        series.add(seconds)
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
             "scenarist_http_requests",
-            "Requests that were answered.",
+            "Requests that this process has answered.",
             labels=["method", "path", "status"],
         )
-        times = HistogramMetricFamily(
-            "scenarist_http_request_seconds",
-            "Time until the answer of a request began.",
-            labels=["method", "path"],
-        )
-        together: dict[tuple[str, str], _Series] = {}
+        together: dict[tuple[str, ...], Times] = {}
         for (method, path, status), series in list(self._series.items()):
             requests.add_metric([method, path, str(status)], sum(series.counts))
-            total = together.setdefault((method, path), _Series())
-            total.counts = [a + b for a, b in zip(total.counts, series.counts, strict=True)]
-            total.seconds += series.seconds
-        bounds = [*(str(bound) for bound in _BOUNDS), "+Inf"]
-        for (method, path), series in together.items():
-            buckets = list(zip(bounds, accumulate(series.counts), strict=True))
-            times.add_metric([method, path], buckets, series.seconds)
+            together.setdefault((method, path), Times(REQUEST_BOUNDS)).include(series)
         yield requests
-        yield times
+        yield histogram(
+            "scenarist_http_request_seconds",
+            "Time until this process began to answer a request.",
+            together,
+            labels=("method", "path"),
+        )
 
 
-class _Work(Collector):
-    """Reads from the database what there is to do, each time it is asked."""
+class _Figures(Collector):
+    """Asks the database what there is to do each time it is asked, and the process what it did."""
 
-    def __init__(self, health: HealthService) -> None:
+    def __init__(self, health: HealthService, figures: ProcessFigures) -> None:
         self._health = health
+        self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
-        work = self._health.count_work()
-        jobs = GaugeMetricFamily(
-            "scenarist_jobs", "Jobs that have not ended, by status.", labels=["status"]
-        )
-        for status, count in work.jobs.items():
-            jobs.add_metric([status], count)
-        yield jobs
-        yield GaugeMetricFamily(
-            "scenarist_submissions_under_way",
-            "Submissions that have not ended.",
-            value=work.submissions,
-        )
-        yield GaugeMetricFamily(
-            "scenarist_orchestrator_up",
-            "1 while jobs are being taken up.",
-            value=float(work.is_orchestrating),
-        )
-        yield CounterMetricFamily(
-            "scenarist_database_commits",
-            "Transactions that this process has committed.",
-            value=work.commits,
-        )
+        yield from of_work(self._health.count_work())
+        yield from of_process(self._figures, is_orchestrating=self._health.is_orchestrating)
 
 
 @get(

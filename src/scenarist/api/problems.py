@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from litestar import Request
@@ -106,11 +105,12 @@ def from_validation_exception(
 
 def from_anything_else(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Log what should not have happened; tell the client only where to find it in the log."""
-    number = uuid4().hex
-    _log.error("request failed", path=request.url.path, incident=number, exc_info=error)
+    # A client may choose this name; what else is logged of the request has it as well.
+    request_id = request.scope["request_id"]  # type: ignore[typeddict-item]
+    _log.error("request failed", path=request.url.path, exc_info=error)
     return _response(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        f"the server made a mistake; its log has the details under {number}",
+        f"the server made a mistake; its log has the details under {request_id}",
         "internal",
         [],
     )

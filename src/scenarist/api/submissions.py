@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
+import structlog
 from litestar import delete, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -49,6 +50,8 @@ from scenarist.services.submissions import SubmitOptions, Wish, require_not_ende
 PATH = "/api/v1/submissions"
 
 NO_OPTIONS = schemas.Submit()
+
+_log = structlog.get_logger(__name__)
 
 
 def shown(submission: entities.Submission) -> schemas.Submission:
@@ -97,6 +100,14 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
     )
     if preferences.wait_seconds is not None and not submission.status.is_finished:
         submission = await _ended(request, submission, preferences.wait_seconds)
+    # What ties the request to its submission: all that follows carries the latter's name.
+    _log.info(
+        "submitted",
+        submission_id=submission.id,
+        entity_id=entity_id,
+        jobs=len(submission.job_ids),
+        actor=actor_of(request).name,
+    )
     headers = {"Location": f"{PATH}/{submission.id}"}
     if preferences.wait_seconds is not None or preferences.is_representation:
         headers["Preference-Applied"] = _applied(

@@ -28,6 +28,7 @@ class OrchestratorOptions:
         drain_seconds: How long running jobs may go on when the server stops [5].
         lease_seconds: How long jobs run without a sign of life until others take them over [15].
         log_format: How the server logs [text].
+        log_level: What the server logs at least [info].
         webhook_private_addresses: Whether webhooks may be sent to private addresses [no].
         keep_jobs_days: How many days submissions that have ended are kept [for ever].
         keep_logs_days: How many days the logs of jobs that have ended are kept [as their jobs].
@@ -48,6 +49,9 @@ class OrchestratorOptions:
     drain_seconds: Number = None
     lease_seconds: Number = None
     log_format: Annotated[Literal["text", "json"] | None, Parameter(show_default=False)] = None
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"] | None, Parameter(show_default=False)
+    ] = None
     webhook_private_addresses: Switch = None
     keep_jobs_days: Number = None
     keep_logs_days: Number = None
@@ -67,6 +71,7 @@ class ServerOptions(OrchestratorOptions):
         port: The port to listen on [5000].
         no_orchestrator: Whether others run the jobs and send the webhooks [no].
         time_zone: The time zone whose midnights start and end cycles [UTC].
+        access_log: Whether each request is logged [no].
         auth: Who knows the users [none: authorization is off].
         session_seconds: How long somebody stays signed in, in seconds [28800].
         audit_refusals: How many refusals the audit keeps in a second [10].
@@ -83,6 +88,7 @@ class ServerOptions(OrchestratorOptions):
     port: Number = None
     no_orchestrator: Switch = None
     time_zone: Text = None
+    access_log: Switch = None
     auth: Annotated[
         Literal["none", "local", "taipy", "ldap", "oidc"] | None, Parameter(show_default=False)
     ] = None

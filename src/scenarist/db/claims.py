@@ -46,12 +46,13 @@ _CLAIM = (
         jobs.c.failures,
         jobs.c.lost,
         jobs.c.force,
+        func.coalesce(jobs.c.pending_since, jobs.c.created_at),
     )
 )
 _HAND_BACK = (
     update(jobs)
     .where(_IS_RUNNING, jobs.c.holder_id == bindparam("holder"), not_(among(jobs.c.number, "kept")))
-    .values(status=literal_column("'PENDING'"), holder_id=None)
+    .values(status=literal_column("'PENDING'"), holder_id=None, pending_since=bindparam("now"))
     .returning(jobs.c.id, jobs.c.submission_id)
 )
 _INPUTS = (
@@ -88,6 +89,8 @@ class Claim:
     failures: int
     lost: int
     force: bool
+    pending_since: datetime
+    claimed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class TaskEnd:
 class TaskRecipe:
     """What running a task takes; it never changes once the task is made."""
 
+    config_id: str
     function: str
     skippable: bool
     timeout: timedelta | None
@@ -140,8 +144,20 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
             failures,
             lost,
             bool(force),
+            pending_since,
+            now,
         )
-        for number, job_id, task_id, submission_id, attempt, failures, lost, force in rows
+        for (
+            number,
+            job_id,
+            task_id,
+            submission_id,
+            attempt,
+            failures,
+            lost,
+            force,
+            pending_since,
+        ) in rows
     ]
     claims.sort(key=lambda claim: claim.number)
     return claims
@@ -166,6 +182,7 @@ def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[Task
         )
     return {
         TaskId(task.id): TaskRecipe(
+            config_id=task.config_id,
             function=task.function,
             skippable=task.skippable,
             timeout=task.timeout_seconds,
@@ -181,14 +198,14 @@ def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[Task
 
 
 def hand_back(
-    connection: Connection, *, holder_id: HolderId, but: Sequence[int] = ()
+    connection: Connection, now: datetime, *, holder_id: HolderId, but: Sequence[int] = ()
 ) -> list[tuple[JobId, SubmissionId]]:
     """Put the RUNNING jobs of a holder back to PENDING.
 
     Args:
         but: The numbers of those that stay as they are.
     """
-    rows = connection.execute(_HAND_BACK, {"holder": holder_id, "kept": list(but)})
+    rows = connection.execute(_HAND_BACK, {"holder": holder_id, "kept": list(but), "now": now})
     return [(JobId(job_id), SubmissionId(submission_id)) for job_id, submission_id in rows]
 
 

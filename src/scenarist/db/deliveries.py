@@ -40,6 +40,7 @@ _INSERT = insert(deliveries)
 _SUBSCRIBERS_WAITED_FOR = (
     select(deliveries.c.subscriber_id).where(deliveries.c.due_at.is_not(None)).distinct()
 )
+_COUNT_WAITING = select(func.count()).where(deliveries.c.due_at.is_not(None))
 _OLDEST = (
     select(
         deliveries.c.id,
@@ -158,6 +159,11 @@ def add(connection: Connection, new: Sequence[NewDelivery], now: datetime) -> No
 def subscribers_waited_for(connection: Connection) -> list[SubscriberId]:
     """Return the subscribers that messages are on the way to."""
     return [SubscriberId(item) for item in connection.execute(_SUBSCRIBERS_WAITED_FOR).scalars()]
+
+
+def count_waiting(connection: Connection) -> int:
+    """Count the messages that have not arrived and were not given up."""
+    return connection.execute(_COUNT_WAITING).scalar_one()
 
 
 def find_oldest(connection: Connection, subscriber_id: SubscriberId) -> Delivery | None:

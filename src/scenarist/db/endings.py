@@ -83,6 +83,7 @@ _COUNT_DOWN = (
             ),
             else_=jobs.c.status,
         ),
+        pending_since=bindparam("now"),
     )
 )
 _COUNTS = select(
@@ -163,7 +164,7 @@ def follow(
     released.subtract(_wait_for_values(connection, missing))
     changes = [
         job_change(job.id, job.submission_id, JobStatus.ABANDONED) for job in abandoned
-    ] + _count_down(connection, released)
+    ] + _count_down(connection, released, now)
     statuses = [(item.submission_id, item.status) for item in ended]
     statuses += [(job.submission_id, JobStatus.ABANDONED) for job in abandoned]
     done = _sum_up(connection, statuses, now)
@@ -174,9 +175,11 @@ def follow(
     return Consequences([*(item.job_id for item in ended), *done], changes)
 
 
-def release_inputs(connection: Connection, data_node_ids: Sequence[str]) -> list[Event]:
+def release_inputs(
+    connection: Connection, data_node_ids: Sequence[str], now: datetime
+) -> list[Event]:
     """Let the jobs go on that waited for the first value of data nodes, which is there now."""
-    return _count_down(connection, _released_by_values(connection, data_node_ids))
+    return _count_down(connection, _released_by_values(connection, data_node_ids), now)
 
 
 def job_change(
@@ -214,9 +217,11 @@ def _released_by_values(connection: Connection, nodes: Sequence[str]) -> Counter
     return released
 
 
-def _count_down(connection: Connection, released: Counter[int]) -> list[Event]:
+def _count_down(connection: Connection, released: Counter[int], now: datetime) -> list[Event]:
     """Count what jobs wait for down; return the changes of those that wait no longer."""
-    rows = [{"of": number, "fewer": fewer} for number, fewer in released.items() if fewer]
+    rows = [
+        {"of": number, "fewer": fewer, "now": now} for number, fewer in released.items() if fewer
+    ]
     if not rows:
         return []
     connection.execute(_COUNT_DOWN, rows)

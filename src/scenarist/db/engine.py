@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -18,6 +19,7 @@ from scenarist.db.backends import Backend, backend_of
 from scenarist.db.bells import Ear, Topic, Topics
 from scenarist.db.turns import Turn
 from scenarist.domain.errors import ConflictError, UnavailableError
+from scenarist.domain.figures import DatabaseFigures
 
 T = TypeVar("T")
 
@@ -49,7 +51,7 @@ class Database:
         self._listeners: list[Callable[[], None]] = []
         self._ringers: list[Callable[[Topics], None]] = []
         self._ear: Ear | None = None
-        self.commits = 0  #: transactions of this process so far
+        self.figures = DatabaseFigures()
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +63,11 @@ class Database:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def commits(self) -> int:
+        """How many transactions of this process have written so far."""
+        return self.figures.commits
 
     @property
     def name(self) -> str:
@@ -233,12 +240,15 @@ class Database:
 
     def _commit(self, units: "list[_Unit[Any]]") -> None:
         try:
+            asked = perf_counter()
             connection = self._begin(is_shared=len(units) > 1)
+            self.figures.turn_times.add(perf_counter() - asked)
             try:
                 is_worth_it = self._run(connection, units)
                 if is_worth_it:
+                    done = perf_counter()
                     self._backend.commit(connection, bells.take_noted(connection))
-                    self.commits += 1
+                    self.figures.add_commit(len(units), perf_counter() - done)
                 else:
                     self._backend.say(connection, "ROLLBACK")
                     bells.take_noted(connection)

@@ -1,6 +1,7 @@
 """Jobs as they are shown: their status, what they wait for, and their logs."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -9,6 +10,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    or_,
     select,
     text,
     union_all,
@@ -40,6 +42,15 @@ _COUNT_UNFINISHED = union_all(
     select(literal_column("'RUNNING'"), func.count())
     .select_from(jobs)
     .where(text("status = 'RUNNING'")),
+)
+_FIRST_DUE = (
+    select(func.coalesce(jobs.c.pending_since, jobs.c.created_at))
+    .where(
+        text("status = 'PENDING'"),
+        or_(jobs.c.not_before.is_(None), jobs.c.not_before <= bindparam("now")),
+    )
+    .order_by(jobs.c.priority.desc(), jobs.c.number)
+    .limit(1)
 )
 _COUNT_UNDER_WAY = select(func.count(submissions.c.number)).where(text("status IS NULL"))
 _ENDED = union_all(
@@ -99,6 +110,11 @@ def count_unfinished(connection: Connection) -> dict[JobStatus, int]:
     for status, count in connection.execute(_COUNT_UNFINISHED):
         counts[JobStatus(status)] = count
     return counts
+
+
+def find_first_due(connection: Connection, now: datetime) -> datetime | None:
+    """Return from when the job may run that is claimed next; None when no job may."""
+    return connection.execute(_FIRST_DUE, {"now": now}).scalar()
 
 
 def count_submissions_under_way(connection: Connection) -> int:

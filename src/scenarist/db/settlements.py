@@ -1,7 +1,7 @@
 """How the outcomes of jobs are recorded, with all that follows from them, in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, literal_column, null, select, update
@@ -39,6 +39,18 @@ class Settlement:
     not_before: datetime | None = None
     failures: int = 0
     lost: int = 0
+    # Not recorded, but told to those who watch.
+    task_config_id: str = ""
+    started_after: float | None = None  #: seconds from its claim
+    run_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The settlements that stood, as they were recorded, and what came of them."""
+
+    standing: Sequence[Settlement] = ()
+    consequences: Consequences = field(default_factory=Consequences)
 
 
 _HELD = select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at).where(
@@ -55,6 +67,7 @@ _UPDATE = (
         run_at=bindparam("run_at"),
         finished_at=bindparam("finished_at"),
         not_before=bindparam("not_before"),
+        pending_since=bindparam("pending_since"),
         reason=bindparam("reason"),
         stacktrace=bindparam("stacktrace"),
         failures=jobs.c.failures + bindparam("failures"),
@@ -84,7 +97,7 @@ def settle(
     *,
     holder_id: HolderId,
     now: datetime,
-) -> Consequences:
+) -> Settled:
     """Record attempts of jobs that a holder ran, their edits, and what follows for other jobs.
 
     A settlement stands only while its job is RUNNING under this holder in the same attempt; any
@@ -100,7 +113,7 @@ def settle(
         if item.number in attempts and attempts[item.number][0] == item.attempt
     ]
     if not standing:
-        return Consequences()
+        return Settled()
     logs = [
         {"job_number": item.number, "attempt": item.attempt, "text": item.log}
         for item in standing
@@ -115,7 +128,7 @@ def settle(
         data_node_rows.add_edits(connection, edits)
     changes = [job_change(item.job_id, item.submission_id, item.status) for item in standing]
     if not ended:
-        return Consequences(changes=changes)
+        return Settled(standing, Consequences(changes=changes))
     written = [edit.data_node_id for edit in edits]
     changes += [
         Event(kind=Kind.DATA_NODE, id=node_id, change=Change.UPDATED) for node_id in written
@@ -135,7 +148,7 @@ def settle(
         now,
         written_nodes=written,
     )
-    return Consequences(consequences.ended, changes + consequences.changes)
+    return Settled(standing, Consequences(consequences.ended, changes + consequences.changes))
 
 
 def _stopped(item: Settlement) -> Settlement:
@@ -165,6 +178,7 @@ def _job_values(item: Settlement, now: datetime) -> dict[str, object]:
         "run_at": item.run_at,
         "finished_at": now if item.status.is_finished else None,
         "not_before": item.not_before,
+        "pending_since": None if item.status.is_finished else item.not_before or now,
         "reason": item.reason,
         "stacktrace": item.stacktrace,
         "failures": item.failures,

@@ -74,6 +74,10 @@ class Executor(Protocol):
         """How many more requests it can use now: idle workers, and work to keep them busy."""
 
     @property
+    def slots(self) -> int:
+        """How many requests it can run at the same time now."""
+
+    @property
     def fault(self) -> str | None:
         """Why it runs nothing at the moment; None when it can."""
 

@@ -89,6 +89,10 @@ class ClusterExecutor:
             return max(0, int(self._slots - self._used) + ahead)
 
     @property
+    def slots(self) -> int:
+        return self._slots
+
+    @property
     def fault(self) -> str | None:
         return None if self._is_up else f"{self._name} does not answer"
 

@@ -9,6 +9,7 @@ from scenarist.executors.runner import run
 class InlineExecutor:
     """An executor without processes; its outcomes are there when `submit` returns."""
 
+    slots = 1
     free_slots = 1
     fault = None
 

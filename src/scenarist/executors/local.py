@@ -61,6 +61,11 @@ class LocalExecutor:
             return max(0, idle + ahead - len(self._queue))
 
     @property
+    def slots(self) -> int:
+        with self._lock:
+            return sum(1 for worker in self._workers if worker.is_ready)
+
+    @property
     def fault(self) -> str | None:
         return None
 

@@ -44,7 +44,7 @@ def hand_back(
         but: The numbers of those that stay as they are.
     """
     stopped = cancellation.end_stopped(connection, now, holder_id=holder_id, but=but)
-    handed = claims.hand_back(connection, holder_id=holder_id, but=but)
+    handed = claims.hand_back(connection, now, holder_id=holder_id, but=but)
     changes = [job_change(*job, JobStatus.PENDING) for job in handed]
     return HandedBack(jobs=handed, ended=stopped.ended, changes=stopped.changes + changes)
 

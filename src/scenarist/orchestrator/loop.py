@@ -5,7 +5,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -21,15 +20,15 @@ from scenarist.db.engine import Database
 from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import InDoubtError, UnavailableError
-from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
 from scenarist.orchestrator.asking import Asking
 from scenarist.orchestrator.keeper import HandedBack, Keeper, hand_back
 from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseTerms
-from scenarist.orchestrator.outcomes import settlement_of
+from scenarist.orchestrator.outcomes import settlements_of
 from scenarist.orchestrator.requests import Recipes, request_for
 from scenarist.orchestrator.taking import Taken, take
+from scenarist.orchestrator.watch import Watch
 
 _KILL_SECONDS = 1.0  # from a kill to its outcome, at most
 _RETRY_SECONDS = 1.0  # after the database refused a step
@@ -47,6 +46,7 @@ class _Step(NamedTuple):
 
     ended: list[str]
     taken: list[Taken]
+    recorded: list[Settlement]  #: the settlements that stood
     held: float | None
 
 
@@ -93,6 +93,8 @@ class Orchestrator:
         )
         self._executor: Executor | None = None
         self._recipes = Recipes()
+        self._watch = Watch()
+        self.figures = self._watch.figures
         # Attempts that were given up with the lease, until they have ended.
         self._given_up: set[tuple[int, int]] = set()
         self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
@@ -113,6 +115,14 @@ class Orchestrator:
     @property
     def is_running(self) -> bool:
         return self._thread is not None and self._thread.is_alive() and self._drain_until is None
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    @property
+    def slots(self) -> int:
+        return 0 if self._executor is None else self._executor.slots
 
     @property
     def executor_fault(self) -> str | None:
@@ -237,7 +247,7 @@ class Orchestrator:
         if not outcomes and not slots:
             return False
         now = self._now()
-        ending = self._endings(outcomes, now)
+        ending = settlements_of(outcomes, self._running, now, interrupted=self._interrupted)
         try:
             step = self._database.write(
                 lambda connection: self._record(connection, ending, slots, now)
@@ -254,6 +264,7 @@ class Orchestrator:
         self._lease.confirm(step.held)
         for item in ending:
             del self._running[item.number]
+        self._watch.settled(step.recorded)
         self._hand_out(executor, step.taken, now)
         if step.ended:
             self._announce(step.ended)
@@ -278,6 +289,7 @@ class Orchestrator:
             )
             self._running[claim.number] = (claim, recipe, request)
             requests.append(request)
+        self._watch.claimed([claim for claim, _, _ in taken])
         executor.submit(requests)
         if taken:
             self._keeper.claimed()
@@ -299,30 +311,21 @@ class Orchestrator:
             return []
         return cancellation.asked_to_stop(self._database.reader, self._lease.holder_id)
 
-    def _endings(self, outcomes: Sequence[JobOutcome], now: datetime) -> list[Settlement]:
-        """Word the outcomes of what runs here; those of an attempt that was lost are left out."""
-        endings = []
-        for outcome in outcomes:
-            running = self._running.get(outcome.number)
-            if running is not None and running[0].attempt == outcome.attempt:
-                if outcome.number in self._interrupted and outcome.event is not JobEvent.SUCCEEDED:
-                    outcome = replace(outcome, event=JobEvent.HANDED_BACK, stacktrace=None)
-                endings.append(settlement_of(*running, outcome, now))
-        return endings
-
     def _record(
         self, connection: Connection, ending: Sequence[Settlement], slots: int, now: datetime
     ) -> "_Step":
         """Do what a step does in the database."""
         ended: list[str] = []
         changes: list[Event] = []
+        recorded: list[Settlement] = []
         held = self._lease.hold(connection) if slots else None
         holder_id = self._lease.holder_id
 
         def settle(some: Sequence[Settlement]) -> None:
             settled = settlements.settle(connection, some, holder_id=holder_id, now=now)
-            ended.extend(settled.ended)
-            changes.extend(settled.changes)
+            ended.extend(settled.consequences.ended)
+            changes.extend(settled.consequences.changes)
+            recorded.extend(settled.standing)
 
         if self._is_in_doubt:
             # A claim that was stored, and not known of, would run for ever.
@@ -346,7 +349,7 @@ class Orchestrator:
             settle(needless)
             self._something.set()  # what they released may run
         events.add(connection, changes, now)
-        return _Step(ended, taken, held)
+        return _Step(ended, taken, recorded, held)
 
     def _give_up(self, executor: Executor) -> None:
         """Stop what ran under a lease that others have ended, and go on under another name."""
@@ -359,8 +362,7 @@ class Orchestrator:
 
     def _finish(self, back: HandedBack) -> None:
         """Do what follows when jobs were put back, and that is stored."""
-        if back.jobs:
-            _log.info("jobs run again", count=len(back.jobs))
+        self._watch.handed_back(back.jobs)
         if back.ended:
             self._announce(back.ended)
         self.wake()

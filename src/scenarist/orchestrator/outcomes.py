@@ -1,5 +1,7 @@
 """What an outcome means for its job: the status it takes, and what is recorded with it."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from scenarist.db.claims import Claim, TaskRecipe
@@ -15,6 +17,28 @@ from scenarist.domain.lifecycle import (
 )
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import JobOutcome, JobRequest
+
+
+def settlements_of(
+    outcomes: Sequence[JobOutcome],
+    running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
+    now: datetime,
+    *,
+    interrupted: Collection[int] = (),
+) -> list[Settlement]:
+    """Word the outcomes of what runs, by number; those of an attempt that was lost are left out.
+
+    Args:
+        interrupted: The numbers of those that were stopped so that they run again later.
+    """
+    settlements = []
+    for outcome in outcomes:
+        mine = running.get(outcome.number)
+        if mine is not None and mine[0].attempt == outcome.attempt:
+            if outcome.number in interrupted and outcome.event is not JobEvent.SUCCEEDED:
+                outcome = replace(outcome, event=JobEvent.HANDED_BACK, stacktrace=None)
+            settlements.append(settlement_of(*mine, outcome, now))
+    return settlements
 
 
 def settlement_of(
@@ -50,10 +74,13 @@ def settlement_of(
         not_before=not_before,
         failures=int(event is JobEvent.RETRIED),
         lost=int(event is JobEvent.WORKER_LOST),
+        task_config_id=recipe.config_id,
+        started_after=seconds_between(claim.claimed_at, outcome.started_at),
+        run_seconds=seconds_between(outcome.started_at, outcome.finished_at),
     )
 
 
-def skipped(claim: Claim, now: datetime) -> Settlement:
+def skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Settlement:
     return Settlement(
         number=claim.number,
         job_id=claim.id,
@@ -62,7 +89,15 @@ def skipped(claim: Claim, now: datetime) -> Settlement:
         status=next_status(JobStatus.RUNNING, JobEvent.NOT_NEEDED),
         run_at=now,
         reason="its outputs are valid and newer than its inputs",
+        task_config_id=recipe.config_id,
     )
+
+
+def seconds_between(begun: datetime | None, ended: datetime | None) -> float | None:
+    """Return how long something took; two machines may not agree what time it is."""
+    if begun is None or ended is None:
+        return None
+    return max(0.0, (ended - begun).total_seconds())
 
 
 def _edits(

@@ -30,7 +30,7 @@ def take(
         recipe = recipes.get(claim.task_id)
         values = inputs.get(claim.number, [])
         if need_not_run(connection, claim, recipe, values, now):
-            needless.append(skipped(claim, now))
+            needless.append(skipped(claim, recipe, now))
         else:
             taken.append((claim, recipe, values))
     return taken, needless

@@ -171,6 +171,10 @@ class News:
         self._last_ring = 0.0
         self.is_over = False  #: whether there will be no more
 
+    @property
+    def listeners(self) -> int:
+        return len(self._readers)
+
     def announce(self) -> None:
         if not self._readers or self._is_told:
             return

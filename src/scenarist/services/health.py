@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from scenarist.db import deliveries as delivery_rows
 from scenarist.db import holders as holder_rows
 from scenarist.db import jobs as job_rows
 from scenarist.db.engine import Database
@@ -12,12 +14,12 @@ from scenarist.domain.vocabulary import JobStatus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """What is to be done now, and what has been done since the start."""
+    """What is to be done now, by whichever process."""
 
     jobs: Mapping[JobStatus, int]  #: those that have not ended, by status
     submissions: int  #: those that have not ended
-    is_orchestrating: bool
-    commits: int  #: of this process, since it started
+    first_waits_seconds: float  #: the job that is claimed next; 0 when none may run
+    deliveries: int  #: messages of webhooks that have not arrived
 
 
 class HealthService:
@@ -32,10 +34,12 @@ class HealthService:
         self,
         database: Database,
         *,
+        now: Callable[[], datetime],
         is_orchestrating: Callable[[], bool | None],
         executor_fault: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
+        self._now = now
         self._is_orchestrating = is_orchestrating
         self._executor_fault = executor_fault
 
@@ -57,6 +61,11 @@ class HealthService:
             raise UnavailableError(f"{fault}; jobs wait for it")
         return "ready"
 
+    @property
+    def is_orchestrating(self) -> bool:
+        """Whether this process takes up jobs."""
+        return bool(self._is_orchestrating())
+
     def count_work(self) -> Work:
         """Count what is under way.
 
@@ -64,9 +73,11 @@ class HealthService:
             UnavailableError: The database cannot be read; says why.
         """
         reader = self._database.reader
+        now = self._now()
+        first = job_rows.find_first_due(reader, now)
         return Work(
             jobs=job_rows.count_unfinished(reader),
             submissions=job_rows.count_submissions_under_way(reader),
-            is_orchestrating=bool(self._is_orchestrating()),
-            commits=self._database.commits,
+            first_waits_seconds=0.0 if first is None else max(0.0, (now - first).total_seconds()),
+            deliveries=delivery_rows.count_waiting(reader),
         )

@@ -118,7 +118,7 @@ class Recorder:
                 comment=options.comment,
             )
             data_node_rows.add_edits(connection, [edit])
-            changes = endings.release_inputs(connection, [node.id])
+            changes = endings.release_inputs(connection, [node.id], now)
             events.add(connection, [updated(node.id, actor), *changes], now)
             audit.add_done(connection, actor, node.id, now)
             publish(value.written)

@@ -84,6 +84,7 @@ jobs = Table(
     Column("reason", Text),
     version_column(),
     Column("cancel_requested_at", Moment),  # while it runs: it shall not run again
+    Column("pending_since", Moment),  # from when it may run; NULL where that is when it was made
     Index("ix_jobs_submission_id_number", "submission_id", "number"),
     Index("ix_jobs_created_at_number", "created_at", "number"),
     Index("ix_jobs_task_id_number", "task_id", "number"),
