@@ -224,3 +224,16 @@ def compare_without_end(*values: object) -> None:
 
 def lengthen(*texts: str) -> str:
     return "".join(text[:8] for text in texts) + "." * 70_000
+
+
+def trace_itself() -> None:
+    """Add a span of its own, as the functions of tasks may."""
+    from opentelemetry import trace
+
+    with trace.get_tracer("pipelines").start_as_current_span("of the task"):
+        pass
+
+
+def knows_opentelemetry() -> bool:
+    """Return whether this process has imported OpenTelemetry."""
+    return "opentelemetry" in sys.modules

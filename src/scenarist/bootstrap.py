@@ -13,6 +13,7 @@ import structlog
 from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
+from scenarist import tracing
 from scenarist.api.app import create_app
 from scenarist.authorization import (
     Authorization,
@@ -165,10 +166,10 @@ def serve(
         UnavailableError: The database, the storage folder or the port cannot be used; says why.
     """
     check_apart(app)
-    configure_logging(settings.log_format, settings.log_level)
     if settings.auth == "none" and not settings.insecure:
         require_loopback(settings.host)
     with ExitStack() as stack:
+        stack.enter_context(_watched(settings))
         listener = stack.enter_context(open_listener(settings.host, settings.port))
         server = stack.enter_context(open_server(application, settings))
         threads = stack.enter_context(ThreadPoolExecutor(REQUEST_THREADS, "request"))
@@ -206,10 +207,10 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
             "without an orchestrator there is nothing to do; leave no_orchestrator out"
         )
     check_apart(app)
-    configure_logging(settings.log_format, settings.log_level)
     _keep_secrets(application)
     prepare_storage(settings)
     with ExitStack() as stack:
+        stack.enter_context(_watched(settings))
         database = stack.enter_context(_database(settings.database))
         orchestration = Orchestration(
             application, settings, database, announce=lambda ended: None, now=_now
@@ -228,6 +229,21 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
         structlog.get_logger(__name__).info("orchestrating", pid=os.getpid())
         stopping.wait()
         orchestration.drain()
+
+
+@contextmanager
+def _watched(settings: Settings) -> Iterator[None]:
+    """Log as the settings say, and trace as the environment says.
+
+    Raises:
+        InvalidError: An exporter of traces is asked for that there is not.
+    """
+    tracing.start()
+    configure_logging(settings.log_format, settings.log_level)
+    try:
+        yield
+    finally:
+        tracing.stop()
 
 
 def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
@@ -280,21 +296,18 @@ def _services(  # noqa: PLR0913 - all that services are made of
     )
     recorder = Recorder(database, now=now, wake=orchestration.wake)
     version = resolve(registry.core.version_number or "latest")
+    compute = compute_with(orchestration.asking)
     return Services(
         configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=settings.zone),
         scenarios=ScenarioService(
             database, registry, folder=folder, now=now, version=version, zone=settings.zone
         ),
-        comparisons=ComparisonService(
-            database, registry, compute_with(orchestration.asking), folder=folder, now=now
-        ),
+        comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
         sequences=SequenceService(database, now=now, version=version),
         tasks=TaskService(database, registry, folder=folder, now=now, version=version),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(
-            database, recorder, compute_with(orchestration.asking), folder=folder, now=now
-        ),
+        values=ValueService(database, recorder, compute, folder=folder, now=now),
         files=FileService(database, recorder, folder=folder, now=now),
         edits=EditService(database),
         submissions=SubmissionService(

@@ -2,10 +2,17 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any
 
 import structlog
 
+from scenarist import tracing
 from scenarist.settings import LogFormat, LogLevel
+
+request_id: ContextVar[str] = ContextVar("request_id")
+"""What the request is called that is being answered. The way of structlog itself costs more."""
 
 
 def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
@@ -15,10 +22,12 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
     same form, from warnings on.
     """
     chain: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if tracing.is_on():
+        chain.append(tracing.add_trace_id)
     render: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if log_format == "json"
@@ -45,3 +54,12 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[of_libraries], force=True)
+
+
+def _add_request_id(
+    logger: object, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    current = request_id.get(None)
+    if current is not None:
+        event["request_id"] = current
+    return event

@@ -131,3 +131,8 @@ sees_it = registry.configure_task("sees_it", "pipelines:nothing", [], endless_pa
 registry.configure_scenario(
     "endless_comparison", [sees_it], comparators={"endless_pair": "pipelines:compare_without_end"}
 )
+
+knows = registry.configure_json_data_node("knows")
+traces = registry.configure_task("traces", "pipelines:trace_itself")
+looks = registry.configure_task("looks", "pipelines:knows_opentelemetry", [], knows)
+registry.configure_scenario("traced", [traces, looks], sequences={"all": [traces], "look": [looks]})

@@ -86,11 +86,13 @@ def test_a_retry_waits_from_the_end_of_its_delay(world: World, task: TaskId) -> 
     world.step()
     world.executor.end(JobEvent.RAISED)
     world.step()
-    wait(world, 4)  # the delay is one second
+    wait(world, 4)  # the delay is one second, and up to a quarter more
 
     world.step()
 
-    assert counted(figures(world).claim_times) == (2, 3.0)
+    claims, seconds = counted(figures(world).claim_times)
+    assert claims == 2
+    assert 2.75 <= seconds <= 3.0
 
 
 def test_a_job_that_was_handed_back_waits_from_then_on(world: World, task: TaskId) -> None:
@@ -145,7 +147,7 @@ def test_every_ending_of_an_attempt_is_counted_by_its_task(world: World, task: T
     for event, seconds in (
         (JobEvent.WORKER_LOST, 0),
         (JobEvent.HANDED_BACK, 0),
-        (JobEvent.RAISED, 1),
+        (JobEvent.RAISED, 2),
         (JobEvent.RAISED, 0),
     ):
         world.step()
@@ -236,7 +238,7 @@ def test_a_job_that_is_handed_back_is_told_of(world: World, task: TaskId) -> Non
     with capture_logs() as lines:
         world.orchestrator.recover()
 
-    assert lines == [
+    assert [line for line in lines if "job_id" in line] == [
         {
             "event": "job handed back",
             "log_level": "info",

@@ -38,7 +38,7 @@ from scenarist.api.browsers import guarded
 from scenarist.api.description_rules import complete, operation_id
 from scenarist.api.gathering import Gatherer
 from scenarist.api.methods import with_all_methods
-from scenarist.api.observation import observed
+from scenarist.api.observation import observed, traced
 from scenarist.api.requests import refuse_unknown_parameters
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.figures import ProcessFigures
@@ -104,7 +104,7 @@ def create_app(  # noqa: PLR0913 - all that paths are put over
     _check_who_may(app)
     # Around all of Litestar: HEAD has no handler to be found, and a 404 is counted too.
     inner = guarded(with_all_methods(app.asgi_handler), cors_origins=cors_origins, hosts=hosts)
-    app.asgi_handler = observed(inner, counts.requests, has_access_log=has_access_log)
+    app.asgi_handler = observed(traced(inner), counts.requests, has_access_log=has_access_log)
     return app
 
 

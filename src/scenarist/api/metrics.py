@@ -16,7 +16,7 @@ from scenarist.api.requests import READ, AnyRequest
 from scenarist.domain.figures import REQUEST_BOUNDS, ProcessFigures, Times
 from scenarist.services.health import HealthService
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_PATH = "none"
 _TEXT = "text/plain; version=0.0.4"
 
@@ -51,7 +51,7 @@ class RequestFigures(Collector):
 
     def add(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope.get("method", "")
-        if method not in _METHODS:
+        if method not in METHODS:
             # A client may write whatever it likes; that must not make a series each time.
             method = "other"
         key = (method, scope.get("path_template", _NO_PATH), status)

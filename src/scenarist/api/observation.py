@@ -1,20 +1,24 @@
 """The outermost layer around each request: what it is called, and what is told of it."""
 
+import os
 import re
 from collections.abc import Awaitable
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Send
 
-from scenarist.api.metrics import RequestFigures
+from scenarist import tracing
+from scenarist.api.metrics import METHODS, RequestFigures
+from scenarist.logs import request_id
 
 # What proxies make: UUIDs, hexadecimal numbers, and the like. Nothing that could look like more
 # than one word in a log.
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _HEADER = b"x-request-id"
+_WATCHING = frozenset({"/healthz", "/readyz", "/metrics"})
 
 _log = structlog.get_logger(__name__)
 
@@ -28,16 +32,15 @@ def observed(app: ASGIApp, figures: RequestFigures, *, has_access_log: bool = Fa
 
     async def door(scope: Any, receive: Receive, send: Send) -> None:
         begun = perf_counter()
-        request_id = _request_id(scope)
-        scope["request_id"] = request_id
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        name = scope["request_id"] = _name_of(scope)
+        request_id.set(name)
 
         # Not ``async``, as a coroutine of its own would cost as much as the counting.
         def note(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 seconds = perf_counter() - begun
                 figures.add(scope, message["status"], seconds)
-                message["headers"] = [*message["headers"], (_HEADER, request_id.encode())]
+                message["headers"] = [*message["headers"], (_HEADER, name.encode())]
                 if has_access_log:
                     _log_access(scope, message["status"], seconds)
             return send(message)
@@ -47,11 +50,50 @@ def observed(app: ASGIApp, figures: RequestFigures, *, has_access_log: bool = Fa
     return door
 
 
-def _request_id(scope: Any) -> str:
+def traced(app: ASGIApp) -> ASGIApp:
+    """Trace each request but those of machines that watch, if this process traces at all.
+
+    Neither the query nor the headers are in a trace.
+    """
+    if not tracing.is_on():
+        return app
+
+    async def door(scope: Any, receive: Receive, send: Send) -> None:
+        path = _path_of(scope)
+        if path in _WATCHING:
+            await app(scope, receive, send)
+            return
+        method = scope["method"] if scope["method"] in METHODS else "HTTP"
+        headers = {
+            name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]
+        }
+        attributes = {
+            "http.request.method": method,
+            "url.path": path,
+            "scenarist.request_id": scope["request_id"],
+        }
+        with tracing.span(method, attributes, headers=headers) as span:
+
+            def note(message: Message) -> Awaitable[None]:
+                if message["type"] == "http.response.start" and span is not None:
+                    span.set_attribute("http.response.status_code", message["status"])
+                    if (route := scope.get("path_template")) is not None:
+                        span.set_attribute("http.route", route)
+                        span.update_name(f"{method} {route}")
+                    if message["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                        tracing.mark_amiss(span)
+                return send(message)
+
+            await app(scope, receive, note)
+
+    return door
+
+
+def _name_of(scope: Any) -> str:
     for name, value in scope["headers"]:
         if name == _HEADER and _WELL_FORMED.fullmatch(value):
             return str(value.decode())
-    return uuid4().hex
+    return os.urandom(16).hex()
 
 
 def _log_access(scope: Any, status: int, seconds: float) -> None:
@@ -60,9 +102,14 @@ def _log_access(scope: Any, status: int, seconds: float) -> None:
     _log.info(
         "request",
         method=scope["method"],
-        path=scope["raw_path"].partition(b"?")[0].decode("latin-1"),
+        path=_path_of(scope),
         status=status,
         seconds=round(seconds, 6),
         client=None if client is None else client[0],
         actor=None if actor is None else actor.name,
     )
+
+
+def _path_of(scope: Any) -> str:
+    """Return the path as it was sent, so without a line break, and without the query."""
+    return str(scope["raw_path"].partition(b"?")[0].decode("latin-1"))

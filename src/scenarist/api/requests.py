@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar, get_args, overload
 from litestar import Request
 from litestar.params import QueryParameter
 
+from scenarist import tracing
 from scenarist.api.gathering import Gatherer
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import InvalidError
@@ -148,6 +149,11 @@ def preferences_of(request: AnyRequest) -> Preferences:
                 )
             wait = min(float(value), LONGEST_WAIT_SECONDS)
     return Preferences(is_representation, wait)
+
+
+def traceparent_of(request: AnyRequest) -> str | None:
+    """Return the span that is current, or the client's where this process traces nothing."""
+    return tracing.traceparent() or tracing.well_formed(request.headers.get("traceparent"))
 
 
 def idempotency_key_of(request: AnyRequest) -> str | None:

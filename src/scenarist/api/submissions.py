@@ -9,7 +9,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
-from scenarist import schemas
+from scenarist import schemas, tracing
 from scenarist.api.answers import Answer, Sent, answer, expectation, listed
 from scenarist.api.bodies import body_of
 from scenarist.api.cancelling import cancelled, ended, got
@@ -39,6 +39,7 @@ from scenarist.api.requests import (
     preferences_of,
     services_of,
     submits_of,
+    traceparent_of,
 )
 from scenarist.domain import entities
 from scenarist.domain.identifiers import SubmissionId
@@ -95,9 +96,13 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
         properties=checked_properties(data.properties),
         idempotency_key=idempotency_key_of(request),
     )
-    submission = await submits_of(request).ask(
-        Wish(actor_of(request), entity_type, entity_id, options, retry_of)
-    )
+    with tracing.span("submit", {"scenarist.entity_id": entity_id}) as span:
+        actor, parent = actor_of(request), traceparent_of(request)
+        submission = await submits_of(request).ask(
+            Wish(actor, entity_type, entity_id, options, retry_of, parent)
+        )
+        if span is not None:
+            span.set_attribute("scenarist.submission_id", submission.id)
     if preferences.wait_seconds is not None and not submission.status.is_finished:
         submission = await _ended(request, submission, preferences.wait_seconds)
     # What ties the request to its submission: all that follows carries the latter's name.
@@ -106,7 +111,7 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
         submission_id=submission.id,
         entity_id=entity_id,
         jobs=len(submission.job_ids),
-        actor=actor_of(request).name,
+        actor=actor.name,
     )
     headers = {"Location": f"{PATH}/{submission.id}"}
     if preferences.wait_seconds is not None or preferences.is_representation:

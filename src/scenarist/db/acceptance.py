@@ -94,6 +94,7 @@ class NewSubmission:
     priority: int
     idempotency_key: str | None
     actor: str
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,7 @@ def _submission_row(new: NewSubmission) -> dict[str, Any]:
         "canceled": 0,
         "version": submission.version,
         "retry_of": submission.retry_of,
+        "traceparent": new.traceparent,
     }
 
 

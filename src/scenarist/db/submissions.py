@@ -33,6 +33,9 @@ from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
 _KEYS = {CREATION_DATE: submissions.c.created_at}
 _FIND = select(submissions).where(submissions.c.id == bindparam("id"))
 _BY_KEY = select(submissions).where(submissions.c.idempotency_key == bindparam("key"))
+_TRACEPARENTS = select(submissions.c.id, submissions.c.traceparent).where(
+    among(submissions.c.id, "ids"), submissions.c.traceparent.is_not(None)
+)
 _JOBS = (
     select(jobs.c.submission_id, jobs.c.id, jobs.c.status, jobs.c.run_at)
     .where(among(jobs.c.submission_id, "ids"))
@@ -49,6 +52,14 @@ def find_by_key(connection: Connection, key: str) -> Submission | None:
     """Return the submission that an idempotency key made."""
     row = connection.execute(_BY_KEY, {"key": key}).first()
     return None if row is None else _assembled(connection, [row])[0]
+
+
+def traceparents(
+    connection: Connection, submission_ids: Sequence[SubmissionId]
+) -> dict[SubmissionId, str]:
+    """Return the spans that submissions were made in, of those that were made in one."""
+    found = connection.execute(_TRACEPARENTS, {"ids": submission_ids})
+    return {SubmissionId(submission_id): parent for submission_id, parent in found}
 
 
 def page(

@@ -29,6 +29,7 @@ class JobRequest:
         resources: What it takes, for executors that can tell machines apart; others ignore it.
         variables: Environment variables that the worker has while it runs this, and that its own
             environment lacks. An executor adds them when the worker is not its child.
+        traceparent: The span that it is under (W3C Trace Context), if it is traced.
     """
 
     number: int
@@ -41,6 +42,7 @@ class JobRequest:
     retry_on: tuple[str, ...] = ()  #: names of exceptions; none stands for all
     resources: Resources = _NO_RESOURCES
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

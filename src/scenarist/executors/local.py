@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
+from scenarist import tracing
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import Deliver, JobOutcome, JobRequest
 from scenarist.executors.endings import ended
@@ -18,6 +19,7 @@ from scenarist.executors.pace import Pace
 from scenarist.executors.processes import NO_STREAM, WorkerProcess
 
 _RESTART_SECONDS = 1.0
+_FAREWELL_SECONDS = 2.0  # for workers to send the traces of what they ran
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.msgpack.Decoder(JobOutcome)
@@ -136,7 +138,10 @@ class LocalExecutor:
             if outcomes:
                 self._deliver(outcomes)
         for worker in self._workers:
-            worker.end()
+            worker.hang_up()
+        farewell_until = time.monotonic() + (_FAREWELL_SECONDS if tracing.is_on() else 0.0)
+        for worker in self._workers:
+            worker.end(patience_seconds=farewell_until - time.monotonic())
         self._selector.close()
         self._wake_reader.close()
         self._wake_writer.close()

@@ -143,7 +143,15 @@ class WorkerProcess:
         self._log_lost = 0
         return text
 
-    def end(self) -> None:
+    def hang_up(self) -> None:
+        """Give it no more requests: it ends by itself when it has nothing to do."""
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+
+    def end(self, *, patience_seconds: float = 0.0) -> None:
+        if patience_seconds > 0:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(patience_seconds)
         self.process.kill()
         self.process.wait()
         self.connection.close()

@@ -13,6 +13,9 @@ import sys
 
 import msgspec
 
+from scenarist import tracing
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import JobOutcome, JobRequest
 from scenarist.executors.frames import Frames, frame
 from scenarist.executors.runner import run
@@ -33,6 +36,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
+    _trace()
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
     frames = Frames()
@@ -42,6 +46,15 @@ def main() -> None:
             outcome = _run(decoder.decode(message))
             _flush_log()
             connection.sendall(frame(encoder.encode(outcome)))
+    tracing.stop()
+
+
+def _trace() -> None:
+    """Trace what runs here if the environment wants it; jobs run without, if that cannot be."""
+    try:
+        tracing.start()
+    except InvalidError as error:
+        logging.getLogger(__name__).warning("jobs are not traced: %s", error.message)
 
 
 def _run(request: JobRequest) -> JobOutcome:
@@ -49,7 +62,11 @@ def _run(request: JobRequest) -> JobOutcome:
     kept = {name: os.environ.get(name) for name in request.variables}
     os.environ.update(request.variables)
     try:
-        return run(request)
+        with tracing.span(f"run {request.function}", parent=request.traceparent) as span:
+            outcome = run(request)
+            if span is not None and outcome.event is not JobEvent.SUCCEEDED:
+                tracing.mark_amiss(span)
+        return outcome
     finally:
         for name, value in kept.items():
             if value is None:

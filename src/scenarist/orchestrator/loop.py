@@ -264,7 +264,7 @@ class Orchestrator:
         self._lease.confirm(step.held)
         for item in ending:
             del self._running[item.number]
-        self._watch.settled(step.recorded)
+        self._watch.settled(step.recorded, ending, now)
         self._hand_out(executor, step.taken, now)
         if step.ended:
             self._announce(step.ended)
@@ -289,8 +289,7 @@ class Orchestrator:
             )
             self._running[claim.number] = (claim, recipe, request)
             requests.append(request)
-        self._watch.claimed([claim for claim, _, _ in taken])
-        executor.submit(requests)
+        executor.submit(self._watch.claimed(taken, requests))
         if taken:
             self._keeper.claimed()
 
@@ -342,6 +341,7 @@ class Orchestrator:
             self._is_due_unknown = False
             self._next_due = claims.next_due(connection, now)
         taken, needless = take(connection, self._recipes, holder_id, slots, now)
+        self._watch.look(connection, taken)
         changes += [
             job_change(claim.id, claim.submission_id, JobStatus.RUNNING) for claim, _, _ in taken
         ]
@@ -362,7 +362,7 @@ class Orchestrator:
 
     def _finish(self, back: HandedBack) -> None:
         """Do what follows when jobs were put back, and that is stored."""
-        self._watch.handed_back(back.jobs)
+        self._watch.handed_back(back.jobs, self._now())
         if back.ended:
             self._announce(back.ended)
         self.wake()

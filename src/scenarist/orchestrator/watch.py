@@ -1,18 +1,29 @@
 """Tells those who watch what the loop does with jobs: figures, and a line of log for each end."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
+from sqlalchemy import Connection
 
-from scenarist.db.claims import Claim
+from scenarist import tracing
 from scenarist.db.settlements import Settlement
 from scenarist.domain.figures import HANDED_BACK, LOST, RETRIED, JobFigures
 from scenarist.domain.identifiers import JobId, SubmissionId
 from scenarist.domain.vocabulary import JobStatus
+from scenarist.executors.base import JobRequest
 from scenarist.orchestrator.outcomes import seconds_between
+from scenarist.orchestrator.spans import AttemptSpans
+from scenarist.orchestrator.taking import Taken
 
 JobOf = tuple[JobId, SubmissionId]
 """A job, and the submission that it is of."""
+
+_WELL = frozenset({JobStatus.COMPLETED, JobStatus.SKIPPED})
+_AMISS = frozenset({JobStatus.FAILED, RETRIED, LOST})
+# Another holder has had the job meanwhile.
+_NOT_RECORDED = "NOT_RECORDED"
 
 _log = structlog.get_logger(__name__)
 
@@ -22,44 +33,60 @@ class Watch:
 
     def __init__(self) -> None:
         self.figures = JobFigures()
+        self._spans = AttemptSpans()
 
-    def claimed(self, claims: Sequence[Claim]) -> None:
-        """Note jobs that were claimed and are about to run."""
-        for claim in claims:
+    def look(self, connection: Connection, taken: Sequence[Taken]) -> None:
+        """Find out which traces jobs are of that are being claimed."""
+        self._spans.look(connection, [claim for claim, _, _ in taken])
+
+    def claimed(
+        self, taken: Sequence[Taken], requests: Sequence[JobRequest]
+    ) -> Sequence[JobRequest]:
+        """Note jobs that were claimed; return their requests as they shall go to the executor."""
+        for claim, _, _ in taken:
             waited = seconds_between(claim.pending_since, claim.claimed_at)
             self.figures.claim_times.add(waited or 0.0)
+        return self._spans.begun(taken, requests)
 
-    def settled(self, settlements: Sequence[Settlement]) -> None:
-        """Note attempts whose end is recorded."""
-        for item in settlements:
+    def settled(
+        self, recorded: Sequence[Settlement], returned: Sequence[Settlement], now: datetime
+    ) -> None:
+        """Note attempts whose end is recorded, of those that came back."""
+        if tracing.is_on():
+            for item in recorded:
+                self._spans.ended(item.job_id, _ending_of(item), now)
+            for item in returned:
+                self._spans.ended(item.job_id, _NOT_RECORDED, now)
+        tells_all = _log.is_enabled_for(logging.DEBUG)
+        for item in recorded:
             ending = _ending_of(item)
             if item.started_after is not None:
                 self.figures.hand_over_times.add(item.started_after)
             self.figures.add_attempt(item.task_config_id, ending, item.run_seconds)
-            # Without the reason: it is in the words of the task, which may hold secrets.
-            _level_of(ending)(
-                "attempt ended",
-                job_id=item.job_id,
-                submission_id=item.submission_id,
-                task=item.task_config_id,
-                attempt=item.attempt,
-                ending=ending,
-                seconds=item.run_seconds,
-            )
+            # At best there are thousands a second that went well.
+            if tells_all or ending not in _WELL:
+                _tell(item, ending)
 
-    def handed_back(self, jobs: Sequence[JobOf]) -> None:
+    def handed_back(self, jobs: Sequence[JobOf], now: datetime) -> None:
         """Note jobs that run again, as who ran them stops or is gone."""
         for job_id, submission_id in jobs:
+            self._spans.ended(job_id, HANDED_BACK, now)
             _log.info("job handed back", job_id=job_id, submission_id=submission_id)
 
 
-def _level_of(ending: str) -> Callable[..., object]:
-    """Return how an ending is logged; at best there are thousands a second that went well."""
-    if ending in {JobStatus.COMPLETED, JobStatus.SKIPPED}:
-        return _log.debug  # type: ignore[no-any-return]
-    if ending in {JobStatus.FAILED, RETRIED, LOST}:
-        return _log.warning  # type: ignore[no-any-return]
-    return _log.info  # type: ignore[no-any-return]
+def _tell(item: Settlement, ending: str) -> None:
+    """Log an ending, without the reason: it is in the words of the task, which may hold secrets."""
+    level = logging.DEBUG if ending in _WELL else logging.INFO
+    _log.log(
+        logging.WARNING if ending in _AMISS else level,
+        "attempt ended",
+        job_id=item.job_id,
+        submission_id=item.submission_id,
+        task=item.task_config_id,
+        attempt=item.attempt,
+        ending=ending,
+        seconds=item.run_seconds,
+    )
 
 
 def _ending_of(item: Settlement) -> str:

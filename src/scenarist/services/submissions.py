@@ -57,13 +57,18 @@ class SubmitOptions:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants submitted, and how; or which submission's failed jobs, once more."""
+    """What somebody wants submitted, and how; or which submission's failed jobs, once more.
+
+    Args:
+        traceparent: The span that it is wanted in (W3C Trace Context), which its jobs are under.
+    """
 
     actor: Actor
     entity_type: EntityType
     entity_id: str
     options: SubmitOptions
     retry_of: SubmissionId | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +241,7 @@ class SubmissionService:
                 options.priority,
                 options.idempotency_key,
                 wish.actor.name,
+                wish.traceparent,
             )
         )
         return submission

@@ -41,6 +41,7 @@ submissions = Table(
     Column("canceled", Integer, nullable=False),
     version_column(),
     Column("retry_of", Text),  # the submission whose failed jobs it runs again
+    Column("traceparent", Text),  # the span that it was made in (W3C Trace Context), if any
     Index("ix_submissions_entity_id_number", "entity_id", "number"),
     Index("ix_submissions_created_at_number", "created_at", "number"),
     sqlite_autoincrement=True,

@@ -1,0 +1,223 @@
+"""Traces from a request to its jobs, in every process that has OpenTelemetry and an exporter.
+
+Only the standard ``OTEL_*`` variables say whether, where to and how much. Until `start` has found
+that there is an exporter, nothing of OpenTelemetry is imported and all of this does nothing.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from scenarist.domain.errors import InvalidError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span, Tracer
+
+_EXPORTERS = "opentelemetry_traces_exporter"
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+# The extra brings the first of them along.
+_OF_PROTOCOL = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
+_LAST_SECONDS = 2.0  # for the traces that are left when a process ends
+_PARENT = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+_NOTHING = nullcontext(None)
+
+Attributes = Mapping[str, str | int | float | bool]
+
+
+class _State:
+    """What this process traces with; there is one of it, as OpenTelemetry has one, too."""
+
+    provider: "TracerProvider | None" = None
+    tracer: "Tracer | None" = None
+
+
+def is_wanted() -> bool:
+    """Whether the environment names an exporter."""
+    return bool(_exporter_names())
+
+
+def start() -> None:
+    """Trace from now on, if the environment wants it.
+
+    Raises:
+        InvalidError: It names an exporter that is not installed.
+    """
+    names = _exporter_names()
+    if not names:
+        return
+    if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
+        raise InvalidError(
+            "traces need an extra that is not installed: pip install 'scenarist[otel]'; or set "
+            "OTEL_TRACES_EXPORTER=none"
+        )
+    from importlib.metadata import entry_points, version
+
+    from opentelemetry import trace
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    resource = Resource.create()
+    if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        resource = resource.merge(Resource({SERVICE_NAME: "scenarist"}))
+    # `stop` does that, and does not wait as long.
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    for name in names:
+        found = list(entry_points(group=_EXPORTERS, name=name))
+        if not found:
+            raise InvalidError(
+                f"there is no exporter {name!r} for OpenTelemetry here; install its package, or "
+                "change OTEL_TRACES_EXPORTER or OTEL_EXPORTER_OTLP_PROTOCOL"
+            )
+        provider.add_span_processor(BatchSpanProcessor(found[0].load()()))
+    # What the functions of tasks trace by themselves goes the same way.
+    trace.set_tracer_provider(provider)
+    _State.provider = provider
+    _State.tracer = trace.get_tracer("scenarist", version("scenarist"))
+
+
+def stop() -> None:
+    """Send what has not been sent yet, if the collector takes it soon."""
+    if _State.provider is not None:
+        last = threading.Thread(target=_State.provider.shutdown, name="traces", daemon=True)
+        last.start()
+        last.join(_LAST_SECONDS)
+        _State.provider = _State.tracer = None
+
+
+def is_on() -> bool:
+    return _State.tracer is not None
+
+
+def well_formed(traceparent: str | None) -> str | None:
+    """Return what a client says of its span (W3C Trace Context), if it is that."""
+    return traceparent if traceparent and _PARENT.fullmatch(traceparent) else None
+
+
+def span(
+    name: str,
+    attributes: Attributes | None = None,
+    *,
+    parent: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> "AbstractContextManager[Span | None]":
+    """Trace what is done within the block, under the current span.
+
+    Args:
+        parent: The span that it is under instead, as `traceparent` gives it.
+        headers: Those of a request, which may say it in any of the forms of ``OTEL_PROPAGATORS``;
+            the span is then that of a server.
+    """
+    if _State.tracer is None:
+        return _NOTHING
+    from opentelemetry import propagate
+    from opentelemetry.trace import SpanKind
+
+    context = None
+    if headers is not None:
+        context = propagate.extract(headers)
+    elif parent is not None:
+        context = _context_of(parent)
+    return _State.tracer.start_as_current_span(
+        name,
+        context,
+        kind=SpanKind.INTERNAL if headers is None else SpanKind.SERVER,
+        attributes=attributes,
+        # A refusal is no mistake of ours, and a trace no place for the words of users.
+        record_exception=False,
+        set_status_on_exception=False,
+    )
+
+
+def traceparent() -> str | None:
+    """Return the current span in the form of W3C Trace Context; None without one."""
+    if _State.tracer is None:
+        return None
+    from opentelemetry.trace import get_current_span
+
+    return _written(get_current_span())
+
+
+def open_span(
+    name: str, attributes: Attributes, *, parent: str | None, at: datetime
+) -> "tuple[Span, str | None]":
+    """Begin a span that nobody's block holds; return its form as a parent.
+
+    Args:
+        at: When it began.
+
+    Raises:
+        RuntimeError: This process traces nothing.
+    """
+    if _State.tracer is None:
+        raise RuntimeError("ask is_on first")
+    context = None if parent is None else _context_of(parent)
+    opened = _State.tracer.start_span(
+        name, context, attributes=attributes, start_time=_nanoseconds(at)
+    )
+    return opened, _written(opened)
+
+
+def close_span(opened: "Span", attributes: Attributes, *, is_amiss: bool, at: datetime) -> None:
+    """End such a span."""
+    opened.set_attributes(attributes)
+    if is_amiss:
+        mark_amiss(opened)
+    opened.end(_nanoseconds(at))
+
+
+def mark_amiss(opened: "Span") -> None:
+    from opentelemetry.trace import Status, StatusCode
+
+    opened.set_status(Status(StatusCode.ERROR))
+
+
+def add_trace_id(
+    logger: object, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Put the current span on a line of the log: a processor of structlog."""
+    current = traceparent()
+    if current is not None:
+        _, event["trace_id"], event["span_id"], _ = current.split("-")
+    return event
+
+
+def _exporter_names() -> list[str]:
+    """Return what the environment asks for, in the words of the entry points of exporters."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return []
+    asked = os.environ.get("OTEL_TRACES_EXPORTER", "")
+    if not asked.strip():
+        asked = "otlp" if any(os.environ.get(name) for name in _ENDPOINTS) else "none"
+    protocol = next(filter(None, map(os.environ.get, _PROTOCOLS)), "http/protobuf").strip()
+    names = [name.strip() for name in asked.split(",")]
+    return [
+        _OF_PROTOCOL.get(protocol, protocol) if name == "otlp" else name
+        for name in names
+        if name not in {"", "none"}
+    ]
+
+
+def _context_of(parent: str) -> Any:
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    return TraceContextTextMapPropagator().extract({"traceparent": parent})
+
+
+def _written(opened: "Span") -> str | None:
+    context = opened.get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def _nanoseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1_000_000) * 1000
