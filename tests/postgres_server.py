@@ -44,6 +44,12 @@ class PostgresServer:
         self._server.cleanup()
         shutil.rmtree(self._folder)
 
+    @property
+    def commands(self) -> Path:
+        """The folder of `psql`, `pg_dump` and the like, of the same version."""
+        folder: Path = self._server.bin_path
+        return folder
+
     def properties(self, **properties: Any) -> dict[str, Any]:
         """Return the properties of a data node that lies on this server."""
         return {

@@ -33,6 +33,7 @@ def test_only_what_has_not_ended_is_counted(world: World) -> None:
 
     assert work.jobs == {JobStatus.BLOCKED: 1, JobStatus.PENDING: 1, JobStatus.RUNNING: 0}
     assert work.submissions == 2
+    assert work.orchestrators == 1
 
 
 def test_a_server_whose_executor_runs_nothing_is_not_ready(world: World) -> None:
@@ -86,7 +87,7 @@ def test_counting_looks_only_at_what_has_not_ended(world: World) -> None:
         step
         for plan in statements.plans(in_order=True).values()
         for step in plan
-        if step.startswith(("SCAN", "SEARCH"))
+        if step.startswith(("SCAN", "SEARCH")) and "holders" not in step  # a row each
     ]
     assert [step.partition("INDEX ")[2].split()[0] for step in steps] == [
         "ix_jobs_pending",

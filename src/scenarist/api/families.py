@@ -33,6 +33,11 @@ def of_work(work: Work) -> Iterator[Metric]:
         value=work.submissions,
     )
     yield GaugeMetricFamily(
+        "scenarist_orchestrators",
+        "Orchestrators in the database that take up jobs, as far as is known.",
+        value=work.orchestrators,
+    )
+    yield GaugeMetricFamily(
         "scenarist_webhook_deliveries",
         "Messages of webhooks in the database that have not arrived.",
         value=work.deliveries,

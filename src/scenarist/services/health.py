@@ -20,6 +20,7 @@ class Work:
     submissions: int  #: those that have not ended
     first_waits_seconds: float  #: the job that is claimed next; 0 when none may run
     deliveries: int  #: messages of webhooks that have not arrived
+    orchestrators: int  #: that take up jobs, as far as is known
 
 
 class HealthService:
@@ -80,4 +81,5 @@ class HealthService:
             submissions=job_rows.count_submissions_under_way(reader),
             first_waits_seconds=0.0 if first is None else max(0.0, (now - first).total_seconds()),
             deliveries=delivery_rows.count_waiting(reader),
+            orchestrators=holder_rows.count(reader),
         )
