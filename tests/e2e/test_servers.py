@@ -17,6 +17,7 @@ from api.following import following
 from postgres_server import PostgresServer
 from scenarist.db.engine import Database
 from servers import StartedServer
+from webhooks.receiver import Receiver
 
 pytestmark = pytest.mark.e2e
 
@@ -175,6 +176,7 @@ def has_ended(job: Any) -> bool:
     return job["finished_at"] is not None
 
 
+@pytest.mark.timeout(240)  # four processes start for each
 class TestSeveralOrchestrators:
     @pytest.fixture
     def fleet(self, tmp_path: Path, database_url: str) -> Iterator[Fleet]:
@@ -182,7 +184,10 @@ class TestSeveralOrchestrators:
 
             def start(command: str, *options: str) -> StartedServer:
                 return StartedServer(
-                    tmp_path, options=options, database=database_url, command=command
+                    tmp_path,
+                    options=["--webhook-private-addresses", *options],
+                    database=database_url,
+                    command=command,
                 )
 
             with ThreadPoolExecutor(4) as pool:
@@ -262,7 +267,24 @@ class TestSeveralOrchestrators:
         (job,) = fleet.server.jobs(submission)
         assert (job["status"], job["attempts"]) == ("COMPLETED", 1)
 
-    @pytest.mark.timeout(300)
+    def test_webhooks_go_on_when_who_sends_them_is_killed(self, fleet: Fleet) -> None:
+        chain = fleet.server.create("chain")
+        sequence_id = chain["sequences"]["half"]["id"]
+        told = []
+        with Receiver() as receiver:
+            subscribed = fleet.server.http.post(
+                f"{API}/sequences/{sequence_id}/subscribers", json={"url": receiver.url}
+            )
+            assert subscribed.status_code == 201, subscribed.text
+            # One of the two sends.
+            for orchestrator in fleet.orchestrators:
+                orchestrator.kill()
+                fleet.server.submit(sequence_id)
+                told += [receiver.next().json["type"] for _ in range(3)]
+                orchestrator.start()
+
+        assert told == ["job.pending", "job.running", "job.completed"] * 2
+
     def test_of_a_thousand_jobs_each_is_claimed_once(self, fleet: Fleet) -> None:
         sequences = [fleet.server.create("chain")["sequences"]["half"]["id"] for _ in range(100)]
 

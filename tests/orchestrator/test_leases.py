@@ -154,6 +154,16 @@ def test_nothing_is_claimed_until_what_was_given_up_has_stopped(
     assert pair.attempts() == 2
 
 
+def test_what_had_ended_before_the_loss_was_found_holds_up_no_new_claims(pair: Pair) -> None:
+    pair.pass_thirds(3, pair.second)
+    pair.first_executor.run()
+
+    pair.first.step()
+    pair.first.step()
+
+    assert [request.attempt for request in pair.first_executor.waiting] == [2]
+
+
 def test_a_keeper_that_finds_the_lease_ended_has_the_jobs_stopped(pair: Pair) -> None:
     pair.pass_thirds(3, pair.second)
 

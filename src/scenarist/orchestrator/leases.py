@@ -1,10 +1,9 @@
-"""The right to run jobs: how an orchestrator keeps its own, and finds out who has lost it."""
+"""The right to run jobs under a name, and how it is found out that another has lost it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import structlog
 from sqlalchemy import Connection
 
 from scenarist.db import holders
@@ -13,10 +12,6 @@ from scenarist.domain.identifiers import HolderId, new_uuid
 from scenarist.orchestrator.processes import boot_seconds, is_gone
 
 LEASE_SECONDS = 15.0
-_RETRY_SECONDS = 1.0  # after the database refused
-_IDLE = timedelta(days=1)  # after so long without a job a holder may be forgotten
-
-_log = structlog.get_logger(__name__)
 
 
 class LeaseLostError(Exception):

@@ -253,6 +253,7 @@ class Orchestrator:
                 lambda connection: self._record(connection, ending, slots, now)
             )
         except LeaseLostError:
+            self._outcomes.extendleft(reversed(outcomes))  # these attempts have ended
             self._give_up(executor)
             return True
         except BaseException as error:

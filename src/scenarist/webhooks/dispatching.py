@@ -55,6 +55,8 @@ class Dispatching:
                     self._dispatch()
             except UnavailableError as error:
                 _log.warning("webhooks put off", reason=error.message, seconds=_RETRY_SECONDS)
+            except Exception:  # noqa: BLE001 - the thread outlives whatever it trips over
+                _log.exception("webhooks failed")
             self._turn.end()
             self._stopping.wait(_RETRY_SECONDS)
 
