@@ -381,8 +381,9 @@ def test_files_that_no_record_points_at_go_when_they_are_old(world: World) -> No
     assert files_in(world) == sorted([kept, str(young)])
 
 
-def test_folders_of_data_nodes_that_are_gone_go_too(world: World) -> None:
-    gone = world.folder / "jsons" / "DATANODE_gone_1"
+@pytest.mark.parametrize("name", ["DATANODE_gone_1", "COMPARISON"])
+def test_folders_of_nothing_that_there_is_go_too(world: World, name: str) -> None:
+    gone = world.folder / "jsons" / name
     gone.mkdir(parents=True)
     (gone / "01980000-0000-7000-8000-000000000001.json").write_text("1")
     age_files(world)

@@ -10,7 +10,8 @@ from datetime import datetime
 from scenarist.domain.errors import UnavailableError
 from scenarist.storage import shared
 
-_OF_A_DATA_NODE = re.compile(r"DATANODE_.+")
+# What workers compare for a request has no data node, and a file only until it is answered.
+_OF_VALUES = re.compile(r"DATANODE_[^/]+|COMPARISON")
 _OF_AN_EDIT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\w+")
 
 
@@ -37,7 +38,7 @@ def node_folders(folder: str, unchanged_since: datetime) -> Iterator[NodeFolder]
     try:
         for kind in _folders_in(folder):
             for node in _folders_in(kind.path):
-                if _OF_A_DATA_NODE.fullmatch(node.name):
+                if _OF_VALUES.fullmatch(node.name):
                     yield _seen(node, limit)
     except OSError as error:
         raise UnavailableError(
@@ -49,13 +50,13 @@ def _shared_node_folders(url: str, unchanged_since: datetime) -> Iterator[NodeFo
     """Yield what would be folders; where files are only named so, there is nothing to remove."""
     old_files: dict[str, list[str]] = {}
     for file in shared.list_files(url):
-        kind, _, name = file.uri.removeprefix(f"{url}/").rpartition("/")
-        is_of_edit = _OF_AN_EDIT.fullmatch(name) and re.fullmatch(r"[^/]+/DATANODE_[^/]+", kind)
+        path, _, name = file.uri.removeprefix(f"{url}/").rpartition("/")
+        is_of_edit = _OF_AN_EDIT.fullmatch(name) and _OF_VALUES.fullmatch(path.partition("/")[2])
         if is_of_edit and file.modified_at < unchanged_since:
-            old_files.setdefault(kind, []).append(file.uri)
-    for kind, uris in old_files.items():
-        node_id = kind.partition("/")[2]
-        yield NodeFolder(node_id, f"{url}/{kind}", tuple(sorted(uris)), is_old=False)
+            old_files.setdefault(path, []).append(file.uri)
+    for path, uris in old_files.items():
+        node_id = path.partition("/")[2]
+        yield NodeFolder(node_id, f"{url}/{path}", tuple(sorted(uris)), is_old=False)
 
 
 def remove_folder(path: str) -> None:
