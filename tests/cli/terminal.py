@@ -59,7 +59,7 @@ class Terminal:
         return done.said.removeprefix("scenarist: ").strip()
 
 
-def run_apart(folder: Path, *arguments: str, typed: str = "") -> Done:
+def run_apart(folder: Path, *arguments: str, typed: str = "", **environment: str) -> Done:
     """Run a command as somebody at a shell does."""
     done = subprocess.run(
         [sys.executable, "-m", "scenarist", *arguments],
@@ -67,7 +67,7 @@ def run_apart(folder: Path, *arguments: str, typed: str = "") -> Done:
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**os.environ, "SCENARIST_DATABASE": settings_in(folder).database},
+        env={**os.environ, "SCENARIST_DATABASE": settings_in(folder).database, **environment},
         check=False,
     )
     return Done(done.stdout, done.stderr, done.returncode)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cli.terminal import Done, Terminal
+from cli.terminal import Done, Terminal, run_apart
 from scenarist import Client
 from servers import StartedServer
 from signed_in import PASSWORDS, with_users
@@ -272,6 +272,21 @@ def test_what_others_have_named_reaches_no_terminal_raw(
     assert ESCAPED in outputs[2]
     assert shell.json("datanode", "read", node) == {HOSTILE: HOSTILE}
     assert shell.json("scenario", "show", scenario)["properties"] == {"note": HOSTILE}
+
+
+def test_a_terminal_that_knows_few_characters_is_shown_escapes(
+    shell: Shell, server: StartedServer, scenario: str, tmp_path: Path
+) -> None:
+    with Client(server.address) as client:
+        client.scenarios.change(scenario, name="é")
+    environment = {"SCENARIST_URL": server.address, "PYTHONIOENCODING": "ascii"}
+
+    table = run_apart(tmp_path, "scenario", "list", "--name", "é", **environment)
+    document = run_apart(tmp_path, "scenario", "show", scenario, "--json", **environment)
+
+    assert table.code == 0
+    assert r" \xe9 " in table.printed
+    assert json.loads(document.printed)["name"] == "é"
 
 
 @pytest.mark.parametrize(

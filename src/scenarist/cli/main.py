@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from cyclopts import App
@@ -18,6 +19,7 @@ app = App(
     name="scenarist",
     help="An open scenario server: declare scenarios in Python, work with them over REST.",
     version_flags=["--version"],
+    help_format="plaintext",
 )
 app.command(serving.serve)
 app.command(serving.orchestrate)
@@ -43,6 +45,9 @@ for name, module, summary in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; docs/client.md lists the exit codes."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal that knows few characters is shown the others as escapes.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(list(arguments) if arguments is not None else None)
     except ScenaristError as error:

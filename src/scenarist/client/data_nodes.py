@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from email.message import Message
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -279,6 +278,8 @@ class DataNodes(Entities[schemas.DataNode]):
 
 def _file_name(headers: Mapping[str, str]) -> str:
     """Return the name that the server gives a file, without any folder."""
+    from email.message import Message  # imported where a name is wanted: it takes a while
+
     message = Message()
     message["content-disposition"] = headers.get("content-disposition", "")
     return Path(message.get_filename("")).name
