@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 
+from scenarist import tracing
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import Deliver, Executor, JobRequest
@@ -44,6 +45,7 @@ def compute_with(asking: Asking) -> Compute:
                 inputs=computation.inputs,
                 outputs=computation.outputs,
                 timeout_seconds=LONGEST_SECONDS,
+                traceparent=tracing.traceparent(),
             )
         )
         try:

@@ -78,6 +78,48 @@ def test_the_trace_of_a_client_holds_its_request_the_job_and_what_the_task_trace
     assert {span.resource["service.name"] for span in spans} == {"scenarist"}
 
 
+def test_the_trace_goes_on_where_the_server_that_accepts_traces_nothing(
+    tmp_path: Path, receiver: TraceReceiver
+) -> None:
+    with (
+        StartedServer(tmp_path, options=["--no-orchestrator"]) as server,
+        StartedServer(
+            tmp_path, command="orchestrate", environment=receiver.environment
+        ) as orchestrator,
+    ):
+        submit(server, "traced")
+        orchestrator_process = orchestrator.process.pid
+        orchestrator.stop()
+
+    job = only(receiver.spans, "job traces")
+    run = only(receiver.spans, "run pipelines:trace_itself")
+    assert (job.trace_id, job.parent_id, run.parent_id) == (TRACE, SPAN, job.id)
+    assert job.resource["process.pid"] == orchestrator_process
+    assert {span.trace_id for span in receiver.spans} == {TRACE}
+
+
+def test_what_a_worker_does_for_a_request_is_in_its_trace(
+    tmp_path: Path, receiver: TraceReceiver
+) -> None:
+    with started(tmp_path, receiver) as server:
+        rated = [server.create("rated") for _ in range(2)]
+        for scenario in rated:
+            given = f"/api/v1/datanodes/{scenario['node_of']['given']}/write"
+            server.http.put(given, json=1).raise_for_status()
+            server.submit(scenario["sequences"]["scoring"]["id"])
+        first, second = (scenario["id"] for scenario in rated)
+        compared = server.http.post(
+            "/api/v1/scenarios/compare",
+            json={"scenario_ids": [first, second], "data_node_config_ids": ["scored"]},
+        )
+        server.stop()
+
+    assert compared.status_code == 200, compared.text
+    request = only(receiver.spans, "POST /api/v1/scenarios/compare")
+    runs = [span for span in receiver.spans if span.trace_id == request.trace_id]
+    assert {span.parent_id for span in runs if span.name.startswith("run ")} == {request.id}
+
+
 def test_a_job_that_goes_wrong_is_marked_and_no_span_has_what_was_said(
     tmp_path: Path, receiver: TraceReceiver
 ) -> None:
