@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.apps.workload import WEB
 from bench.filling import fill
-from bench.report import Row
+from bench.report import Row, median_ratio
 from bench.servers import Server, scenarist
 
 _CHROMIUM = "/usr/bin/chromium"
@@ -44,13 +45,17 @@ def measure_console(folder: Path, *, rounds: int, many: int, count: int) -> list
     """Each in a fresh browser profile, without anything kept from before."""
     fill(folder / "many", many)
     with scenarist(folder / "many") as server, _browser() as browser:
-        first = [_first_view(browser, server) for _ in range(rounds)]
+        first, bare = zip(*(_first_view(browser, server) for _ in range(rounds)), strict=True)
         events = _events(browser, server, count)
         graphs = [_graph(browser, server) for _ in range(rounds)]
     layouts, shown = zip(*graphs, strict=True)
     of = f"median of {rounds}"
     return [
-        _row(f"first view, {many:,} scenarios in the database", median(first), 1000, of),
+        replace(
+            _row(f"first view, {many:,} scenarios in the database", median(first), 1000, of),
+            beside=f"the same browser with /healthz: {median(bare):.0f} ms",
+            ratio=median_ratio(first, bare),
+        ),
         _row(
             "from the answer to a write to its effect on the screen",
             median(events),
@@ -94,10 +99,14 @@ def _page(browser: Browser, address: str) -> Iterator[Page]:
     context.close()
 
 
-def _first_view(browser: Browser, server: Server) -> float:
+def _first_view(browser: Browser, server: Server) -> tuple[float, float]:
+    """Return how long the list takes to appear, and how long the browser takes with a line."""
     with _page(browser, server.address) as page:
         page.locator("tbody tr").first.wait_for()
-        return _noted(page, "row")
+        shown = _noted(page, "row")
+    with _page(browser, f"{server.address}/healthz") as page:
+        loaded = page.evaluate("performance.getEntriesByType('navigation')[0].domComplete")
+    return shown, float(loaded)
 
 
 def _events(browser: Browser, server: Server, count: int) -> list[float]:

@@ -87,6 +87,13 @@ def hold_interpreter() -> None:
     ctypes.PyDLL(None).sleep(5)
 
 
+def speak_and_wait(path: str) -> str:
+    print("waiting for it", flush=False)
+    wait_for_file(path)
+    print("there it is")
+    return path
+
+
 def wait_for_file(path: str) -> str:
     """Return when a file is there: a test opens the gate by making it."""
     while not Path(path).exists():

@@ -16,6 +16,7 @@ from scenarist.identity.sealing import Seal
 from scenarist.orchestrator.asking import Asking
 from scenarist.orchestrator.leases import LeaseTerms
 from scenarist.orchestrator.loop import Announce, Orchestrator
+from scenarist.orchestrator.outputs import OutputKeeper
 from scenarist.orchestrator.processes import own_process
 from scenarist.services.upkeep import Upkeep
 from scenarist.settings import Settings
@@ -126,6 +127,8 @@ class Orchestration:
             search_path=self._application.search_path,
         )
         stack.callback(orchestrator.stop)
+        if isinstance(executor, LocalExecutor):
+            self._keep_outputs(stack, executor)
         self._database.on_ring(orchestrator.hear)
         orchestrator.start(executor)
         self._send_webhooks(stack, seal)
@@ -140,6 +143,12 @@ class Orchestration:
         return LocalExecutor(
             deliver, size=self._settings.workers, search_path=self._application.search_path
         )
+
+    def _keep_outputs(self, stack: ExitStack, executor: LocalExecutor) -> None:
+        keeper = OutputKeeper(self._database, executor.read_output)
+        executor.on_output(keeper.note)
+        stack.callback(keeper.stop)
+        keeper.start()
 
     def _send_webhooks(self, stack: ExitStack, seal: Seal) -> None:
         def make() -> Dispatcher:

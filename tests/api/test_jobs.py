@@ -1,5 +1,6 @@
 """Jobs as they are seen over REST: how they end, what they say, what they wait for."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,3 +107,24 @@ def test_the_newest_job_of_each_task_of_a_scenario_is_found_whatever_was_submitt
     found = server.http.get(f"/api/v1/jobs?newest_of={chain['id']}").json()["results"]
 
     assert [job["id"] for job in found] == [whole["job_ids"][1], half["job_ids"][0]]
+
+
+def test_what_a_job_has_written_is_read_while_it_runs(
+    server: StartedServer, tmp_path: Path
+) -> None:
+    scenario = server.create("speaking_on")
+    gate = tmp_path / "gate"
+    server.http.put(f"/api/v1/datanodes/{scenario['node_of']['gate']}/write", json=str(gate))
+    submitted = server.http.post(f"/api/v1/scenarios/submit/{scenario['id']}").json()["submission"]
+    path = f"/api/v1/jobs/{submitted['job_ids'][0]}"
+
+    while not (early := server.http.get(f"{path}/log").json()["attempts"]):
+        pass  # the timeout of the test is the patience
+    status = server.http.get(path).json()["job"]["status"]
+    gate.touch()
+    server.http.get(path, headers={"Prefer": "wait=30"})
+
+    assert (early, status) == ([{"attempt": 1, "text": "waiting for it\n"}], "RUNNING")
+    assert server.http.get(f"{path}/log").json()["attempts"] == [
+        {"attempt": 1, "text": "waiting for it\nthere it is\n"}
+    ]

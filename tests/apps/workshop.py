@@ -50,6 +50,9 @@ registry.configure_scenario("speaking_ill", [speaks_ill], sequences={"all": [spe
 waits = registry.configure_task("waits", "pipelines:wait_for_file", gate, opened)
 registry.configure_scenario("gated", [waits], sequences={"all": [waits]})
 
+speaks_on = registry.configure_task("speaks_on", "pipelines:speak_and_wait", gate, opened)
+registry.configure_scenario("speaking_on", [speaks_on], sequences={"all": [speaks_on]})
+
 counts = registry.configure_task("counts", "pipelines:note", counter, counted)
 registry.configure_scenario("counting", [counts], sequences={"all": [counts]})
 

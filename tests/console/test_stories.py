@@ -1,6 +1,7 @@
 """What people do in the console, in a real browser on a started server."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,15 +104,22 @@ def test_what_failed_says_why_and_is_tried_again(
     assert submission["id"] not in console.page.url
 
 
-def test_what_a_job_wrote_is_shown_when_it_ends(
-    server: StartedServer, open_console: OpenConsole
+def test_what_a_job_writes_is_shown_while_it_runs_and_when_it_has_ended(
+    server: StartedServer, open_console: OpenConsole, tmp_path: Path
 ) -> None:
-    scenario = server.create("speaking")
-    submission = server.submit(scenario["sequences"]["all"]["id"])
+    scenario = server.create("speaking_on")
+    gate = tmp_path / "gate"
+    server.http.put(f"/api/v1/datanodes/{scenario['node_of']['gate']}/write", json=str(gate))
+    console = open_console(server, f"scenarios/{scenario['id']}")
+    console.press("Submit", console.page.locator(".heading"))
+    console.page.locator("tbody a").first.click()
 
-    console = open_console(server, f"submissions/{submission['id']}")
+    console.page.locator(".log").filter(has_text="waiting for it").wait_for()
+    console.page.locator('.gantt-row .status[data-status="RUNNING"]').wait_for()
+    gate.touch()
 
-    console.page.locator(".log").filter(has_text="from print").wait_for()
+    console.page.locator(".log").filter(has_text="there it is").wait_for()
+    console.page.locator('.gantt-row .status[data-status="COMPLETED"]').wait_for()
 
 
 def test_a_link_leads_to_one_view_and_the_back_button_to_the_one_before(

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, literal_column, null, select, update
+from sqlalchemy import Connection, bindparam, literal_column, null, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.among import among
@@ -88,7 +89,12 @@ _COMPLETE = (
         stacktrace=null(),
     )
 )
-_LOG = insert(job_logs)
+_NEW_LOG = insert_or_update(job_logs)
+# While it ran, a part of it may have been kept already.
+_LOG = _NEW_LOG.on_conflict_do_update(
+    index_elements=[job_logs.c.job_number, job_logs.c.attempt],
+    set_={"text": _NEW_LOG.excluded.text},
+)
 
 
 def settle(

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
@@ -45,6 +45,7 @@ class LocalExecutor:
         self._queue: deque[JobRequest] = deque()
         self._workers: list[WorkerProcess] = []
         self._pace = Pace()
+        self._tell_output: Callable[[], None] = _tell_nobody
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
@@ -98,6 +99,22 @@ class LocalExecutor:
                     self._wake()
                     return True
         return False
+
+    def on_output(self, tell: Callable[[], None]) -> None:
+        """Have a function called when a job writes something; it must return at once."""
+        self._tell_output = tell
+
+    def read_output(self) -> dict[tuple[int, int], str]:
+        """Return what running jobs have written, by number and attempt.
+
+        Those are left out that have written nothing since this was last called.
+        """
+        with self._lock:
+            return {
+                (worker.request.number, worker.request.attempt): worker.log_so_far()
+                for worker in self._workers
+                if worker.request is not None and worker.has_said_more
+            }
 
     def close(self) -> None:
         with self._lock:
@@ -169,8 +186,11 @@ class LocalExecutor:
         return outcomes
 
     def _listen_to_log(self, worker: WorkerProcess) -> list[JobOutcome]:
+        was_known = worker.has_said_more
         if not worker.read_log():
             self._selector.unregister(worker.log_reader)
+        if worker.has_said_more and not was_known and worker.request is not None:
+            self._tell_output()
         return []
 
     def _see_end(self, worker: WorkerProcess) -> list[JobOutcome]:
@@ -223,3 +243,7 @@ class LocalExecutor:
     def _keep_deadlines(self) -> None:
         for worker in self._workers:
             worker.keep_deadline()
+
+
+def _tell_nobody() -> None:
+    pass

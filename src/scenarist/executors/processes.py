@@ -61,6 +61,7 @@ class WorkerProcess:
         self._log_head = bytearray()
         self._log_tail = bytearray()
         self._log_lost = 0
+        self.has_said_more = False  # since somebody last looked
 
     @property
     def is_idle(self) -> bool:
@@ -124,6 +125,7 @@ class WorkerProcess:
                 return True
             if not data:
                 return False
+            self.has_said_more = True
             room = LOG_LIMIT // 2 - len(self._log_head)
             self._log_head += data[:room]
             self._log_tail += data[room:]
@@ -132,12 +134,16 @@ class WorkerProcess:
                 del self._log_tail[:overflow]
                 self._log_lost += overflow
 
-    def take_log(self) -> str:
+    def log_so_far(self) -> str:
+        self.has_said_more = False
         if not self._log_head:
             return ""
         gap = f"\n… {self._log_lost} bytes left out …\n".encode() if self._log_lost else b""
         text = (bytes(self._log_head) + gap + bytes(self._log_tail)).decode(errors="replace")
-        text = storable(text)
+        return storable(text)
+
+    def take_log(self) -> str:
+        text = self.log_so_far()
         self._log_head.clear()
         self._log_tail.clear()
         self._log_lost = 0

@@ -10,6 +10,8 @@ import os
 import signal
 import socket
 import sys
+from io import TextIOWrapper
+from typing import cast
 
 import msgspec
 
@@ -37,6 +39,8 @@ def main() -> None:
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
     _trace()
+    # What a task prints shall be readable while it runs.
+    cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
     frames = Frames()

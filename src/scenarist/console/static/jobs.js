@@ -36,6 +36,7 @@ const SINCE = [
   ["168", "last week"],
 ];
 const HOUR = 3600 * 1000;
+const LOG_PAUSE = 1000; // milliseconds: the server keeps what jobs write as often
 
 export function Jobs({ parameters }) {
   const { status, hours, task_id, cursor } = parameters;
@@ -191,6 +192,13 @@ export function JobLog({ job }) {
     (change) => change.entity_id === job.id,
   );
   const attempts = log.data?.attempts ?? [];
+  const isRunning = job.status === "RUNNING";
+  useEffect(() => {
+    // What a job writes is no event: it is asked for while somebody looks at it.
+    if (!isRunning) return undefined;
+    const timer = setInterval(log.refresh, LOG_PAUSE);
+    return () => clearInterval(timer);
+  }, [isRunning]);
   return html`<section class="card">
     <div class="section-head">
       <h2>Log of <${EntityLink} id=${job.id} text=${labelOf(job.task_id)} /></h2>
