@@ -19,7 +19,7 @@ from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
 from scenarist.services.scenarios import NewScenario
-from scenarist.services.submissions import SubmitOptions
+from scenarist.services.wishes import SubmitOptions
 from scenarist.settings import Settings
 
 CHAIN_LENGTH = 40

@@ -52,6 +52,7 @@ from scenarist.services.edits import EditService
 from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
+from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.recording import Recorder
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
@@ -314,6 +315,7 @@ def _services(  # noqa: PLR0913 - all that services are made of
             database, canceller, now=now, wake=orchestration.wake, version=version
         ),
         jobs=JobService(database, canceller, now=now),
+        orchestration=OrchestrationService(database, now=now, wake=orchestration.wake),
         subscribers=SubscriberService(
             database,
             now=now,

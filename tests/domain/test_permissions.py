@@ -13,6 +13,7 @@ ALLOWED = {
         Permission.READ,
         Permission.EDIT,
         Permission.EXECUTE,
+        Permission.OPERATE,
         Permission.ADMINISTER,
     },
 }

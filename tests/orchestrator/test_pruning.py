@@ -28,7 +28,7 @@ from scenarist.domain.permissions import ANYONE, Actor, Origin, Role
 from scenarist.domain.retention import Pruned, Retention
 from scenarist.domain.vocabulary import EntityType, JobStatus
 from scenarist.services.pruning import PruningService
-from scenarist.services.submissions import SubmitOptions, Wish
+from scenarist.services.wishes import SubmitOptions, Wish
 
 DAY = timedelta(days=1)
 LARGE = "x" * 70_000  # lies in a file

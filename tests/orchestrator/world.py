@@ -27,8 +27,9 @@ from scenarist.services.cancelling import Canceller
 from scenarist.services.computations import Computation, Computed
 from scenarist.services.jobs import JobService
 from scenarist.services.recording import Recorder
-from scenarist.services.submissions import SubmissionService, SubmitOptions, Wish
+from scenarist.services.submissions import SubmissionService
 from scenarist.services.values import ValueService
+from scenarist.services.wishes import SubmitOptions, Wish
 
 T = TypeVar("T")
 

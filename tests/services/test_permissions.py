@@ -19,6 +19,7 @@ from scenarist.settings import Settings
 from statements import noted
 
 NEEDS = {
+    "configs.list_scenarios": Permission.READ,
     "cycles.create": Permission.EDIT,
     "cycles.delete": Permission.EDIT,
     "cycles.get": Permission.READ,
@@ -40,6 +41,11 @@ NEEDS = {
     "jobs.cancel": Permission.EXECUTE,
     "jobs.delete": Permission.EDIT,
     "submissions.cancel": Permission.EXECUTE,
+    "submissions.pause": Permission.EXECUTE,
+    "submissions.resume": Permission.EXECUTE,
+    "orchestration.get": Permission.READ,
+    "orchestration.pause": Permission.OPERATE,
+    "orchestration.resume": Permission.OPERATE,
     "submissions.delete": Permission.EDIT,
     "tasks.get": Permission.READ,
     "tasks.list_page": Permission.READ,
@@ -86,6 +92,7 @@ LACKING = {
     Permission.READ: [],
     Permission.EDIT: [Role.READER, Role.EXECUTOR],
     Permission.EXECUTE: [Role.READER, Role.EDITOR],
+    Permission.OPERATE: [Role.READER, Role.EDITOR, Role.EXECUTOR],
     Permission.ADMINISTER: [Role.READER, Role.EDITOR, Role.EXECUTOR],
 }
 

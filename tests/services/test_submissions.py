@@ -11,7 +11,8 @@ from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import ANYONE, Actor, Role
 from scenarist.domain.vocabulary import EntityType
 from scenarist.services.cancelling import Canceller
-from scenarist.services.submissions import SubmissionService, SubmitOptions, Wish
+from scenarist.services.submissions import SubmissionService
+from scenarist.services.wishes import SubmitOptions, Wish
 
 READER = Actor("reader", frozenset({Role.READER}))
 

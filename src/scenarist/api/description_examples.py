@@ -65,7 +65,16 @@ _BY_NAME: Document = {
     "force": False,
 }
 # What is null in the usual case.
-_NULL = {"retry_of", "reason", "cancel_requested_at", "editor_expiration_date", "fault", "comment"}
+_NULL = {
+    "retry_of",
+    "paused_at",
+    "paused_by",
+    "reason",
+    "cancel_requested_at",
+    "editor_expiration_date",
+    "fault",
+    "comment",
+}
 _EMPTY = {"subscribers", "waiting_for", "stacktrace", "errors", "sequences"}
 _BY_COMPONENT = {
     ("Task", "config_id"): "plan_fuel",

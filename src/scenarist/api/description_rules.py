@@ -42,6 +42,7 @@ _TAGS = {
     "cycles": "The periods that scenarios with a frequency belong to.",
     "submissions": "What was asked to run, and what became of it.",
     "jobs": "One run of one task.",
+    "orchestration": "Whether jobs are begun at all.",
     "events": "What changes, as it happens.",
     "auth": "Signing in and out, while authorization is on.",
     "users": "Who can sign in; for administrators.",

@@ -41,7 +41,7 @@ from scenarist.domain.listings import JobFilter
 from scenarist.domain.permissions import Permission
 from scenarist.domain.vocabulary import EntityType, JobStatus
 from scenarist.services.jobs import require_not_ended
-from scenarist.services.submissions import SubmitOptions
+from scenarist.services.wishes import SubmitOptions
 
 PATH = "/api/v1/jobs"
 

@@ -13,7 +13,7 @@ from scenarist.domain.entities import Submission
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.services.bundle import Services
-from scenarist.services.submissions import Wish
+from scenarist.services.wishes import Wish
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -24,6 +24,7 @@ Status = Annotated[
 READ = {"permission": Permission.READ}
 EDIT = {"permission": Permission.EDIT}
 EXECUTE = {"permission": Permission.EXECUTE}
+OPERATE = {"permission": Permission.OPERATE}
 ADMINISTER = {"permission": Permission.ADMINISTER}
 SIGNED_IN = {"permission": None}
 OPEN = {"is_open": True}

@@ -46,7 +46,8 @@ from scenarist.domain.identifiers import SubmissionId
 from scenarist.domain.listings import SubmissionFilter, Window
 from scenarist.domain.properties import checked_properties
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
-from scenarist.services.submissions import SubmitOptions, Wish, require_not_ended
+from scenarist.services.submissions import require_not_ended
+from scenarist.services.wishes import SubmitOptions, Wish
 
 PATH = "/api/v1/submissions"
 
@@ -63,6 +64,7 @@ def shown(submission: entities.Submission) -> schemas.Submission:
         status=submission.status,
         job_ids=list(submission.job_ids),
         job_counts=dict(submission.job_counts),
+        paused_at=submission.paused_at,
         retry_of=submission.retry_of,
         properties=dict(submission.properties),
         creation_date=submission.created_at,
@@ -276,6 +278,41 @@ async def retry_submission(
     )
 
 
+@post(
+    PATH + "/pause/{submission_id:str}",
+    status_code=200,
+    opt=EXECUTE,
+    summary="Pause a submission",
+    tags=["submissions"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.SubmissionAnswer, "It is paused.", 404, 409),
+)
+def pause_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+    """None of its jobs is begun until it is resumed; those that run go on. 409 when it has ended.
+
+    Submissions after it that need its turn wait as well.
+    """
+    paused = services_of(request).submissions.pause(actor_of(request), submission_id)
+    message = f"Submission {submission_id} is paused."
+    return answer(schemas.SubmissionAnswer(message=message, submission=shown(paused)))
+
+
+@post(
+    PATH + "/resume/{submission_id:str}",
+    status_code=200,
+    opt=EXECUTE,
+    summary="Resume a submission",
+    tags=["submissions"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.SubmissionAnswer, "Its jobs are begun again.", 404, 409),
+)
+def resume_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+    """409 when it has ended."""
+    resumed = services_of(request).submissions.resume(actor_of(request), submission_id)
+    message = f"Submission {submission_id} goes on."
+    return answer(schemas.SubmissionAnswer(message=message, submission=shown(resumed)))
+
+
 @delete(
     PATH + "/{submission_id:str}",
     status_code=200,
@@ -297,5 +334,7 @@ HANDLERS = [
     get_submission,
     delete_submission,
     cancel_submission,
+    pause_submission,
+    resume_submission,
     retry_submission,
 ]

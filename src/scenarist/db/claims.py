@@ -5,22 +5,34 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, literal_column, not_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, literal_column, not_, or_, select, update
 
 from scenarist.db.among import among
-from scenarist.db.tables import data_nodes, edits, job_inputs, jobs, task_data_nodes, tasks
+from scenarist.db.tables import (
+    data_nodes,
+    edits,
+    job_inputs,
+    jobs,
+    orchestration,
+    task_data_nodes,
+    tasks,
+)
 from scenarist.db.tasks import INPUT
 from scenarist.domain.identifiers import DataNodeId, HolderId, JobId, SubmissionId, TaskId
 
 # Written out, not bound: SQLite uses a partial index only when it sees the condition.
-_IS_PENDING = jobs.c.status == literal_column("'PENDING'")
+_IS_PENDING = and_(jobs.c.status == literal_column("'PENDING'"), jobs.c.paused_at.is_(None))
 _IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
 _IS_DUE = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= bindparam("now"))
+
+_IS_PAUSED = (
+    select(orchestration.c.paused_at).where(orchestration.c.paused_at.is_not(None)).exists()
+)
 
 # Looked for once, before anything is marked: as a subquery, PostgreSQL could look again and again.
 _due = (
     select(jobs.c.number)
-    .where(_IS_PENDING, _IS_DUE)
+    .where(_IS_PENDING, _IS_DUE, ~_IS_PAUSED)
     .order_by(jobs.c.priority.desc(), jobs.c.number)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -130,6 +142,8 @@ class TaskRecipe:
 
 def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datetime) -> list[Claim]:
     """Take up to *limit* PENDING jobs, those of higher priority first, then the oldest.
+
+    None of a submission that is paused, and none at all while the orchestration is.
 
     Choosing and marking happen in one statement, so a job never has two holders.
     """

@@ -19,11 +19,12 @@ from sqlalchemy import (
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import among
 from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.pausing import find_orchestration
 from scenarist.db.tables import job_logs, job_waits, jobs, scenario_tasks, submissions
 from scenarist.domain.entities import Job
 from scenarist.domain.identifiers import JobId, SubmissionId, TaskId
 from scenarist.domain.listings import CREATION_DATE, JobFilter, PageRequest
-from scenarist.domain.vocabulary import JobStatus
+from scenarist.domain.vocabulary import ORCHESTRATION, JobStatus
 
 _KEYS = {CREATION_DATE: jobs.c.created_at}
 _FIND = select(jobs).where(jobs.c.id == bindparam("id"))
@@ -135,12 +136,24 @@ def _is_newest_of(scenario_id: str) -> ColumnElement[bool]:
     )
 
 
-def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Job]:
+def _waits_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[str]]:
+    """Return what each job waits for, by its number."""
     waits: dict[int, list[str]] = {}
     blocked = [row.number for row in rows if row.waiting]
     if blocked:
         for number, target in connection.execute(_WAITS, {"numbers": blocked}):
             waits.setdefault(number, []).append(target)
+    pending = [row for row in rows if row.status == JobStatus.PENDING]
+    if pending:
+        is_paused = find_orchestration(connection).paused_at is not None
+        for row in pending:
+            paused = [row.submission_id] if row.paused_at is not None else []
+            waits[row.number] = [*paused, ORCHESTRATION] if is_paused else paused
+    return waits
+
+
+def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Job]:
+    waits = _waits_of(connection, rows)
     told = subscriber_rows.of_entities(connection, {row.submit_entity_id for row in rows})
     return [
         Job(

@@ -139,6 +139,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Submission]:
             finished_at=row.finished_at,
             version=row.version,
             retry_of=row.retry_of,
+            paused_at=row.paused_at,
         )
         for row in rows
     ]

@@ -149,7 +149,7 @@ class Job:
     status: JobStatus
     force: bool
     attempt: int
-    waiting_for: tuple[str, ...]  #: jobs and data nodes
+    waiting_for: tuple[str, ...]  #: jobs, data nodes, and what is paused
     stacktrace: tuple[str, ...]
     reason: str | None  #: why it ended as it did, in one sentence
     created_at: datetime
@@ -174,6 +174,15 @@ class Submission:
     finished_at: datetime | None
     version: str
     retry_of: SubmissionId | None = None
+    paused_at: datetime | None = None  #: since when none of its jobs is begun
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Orchestration:
+    """Whether jobs are begun at all."""
+
+    paused_at: datetime | None
+    paused_by: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,6 +23,7 @@ class Permission(StrEnum):
     READ = "read"
     EDIT = "edit"  #: create, change, delete, write data
     EXECUTE = "execute"  #: submit and cancel
+    OPERATE = "operate"  #: pause and resume all jobs
     ADMINISTER = "administer"  #: users, keys and the audit
 
 
@@ -30,6 +31,7 @@ NEEDED_ROLE = {
     Permission.READ: Role.READER,
     Permission.EDIT: Role.EDITOR,
     Permission.EXECUTE: Role.EXECUTOR,
+    Permission.OPERATE: Role.ADMIN,
     Permission.ADMINISTER: Role.ADMIN,
 }
 

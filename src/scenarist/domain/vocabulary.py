@@ -49,7 +49,11 @@ class Kind(StrEnum):
     JOB = "JOB"
     SUBMISSION = "SUBMISSION"
     SUBSCRIBER = "SUBSCRIBER"
+    ORCHESTRATION = "ORCHESTRATION"
 
+
+ORCHESTRATION = "orchestration"
+"""What events and jobs that wait call the orchestration of all jobs, of which there is one."""
 
 EXTERNAL_STORAGE_TYPES = frozenset({"generic", "s3_object", "mongo_collection", "sql", "sql_table"})
 """The types of storage whose values lie where the properties of the data node say, and nowhere

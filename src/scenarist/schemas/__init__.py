@@ -47,6 +47,11 @@ from scenarist.schemas.identities import (
     UserCreated,
 )
 from scenarist.schemas.jobs import AttemptLog, Job, JobAnswer, JobLog, OneJob
+from scenarist.schemas.orchestration import (
+    OneOrchestration,
+    Orchestration,
+    OrchestrationAnswer,
+)
 from scenarist.schemas.scenarios import (
     ChangeScenario,
     CompareScenarios,
@@ -116,6 +121,7 @@ __all__ = [
     "OneEdit",
     "OneJob",
     "OneKey",
+    "OneOrchestration",
     "OneScenario",
     "OneSequence",
     "OneSubmission",
@@ -123,6 +129,8 @@ __all__ = [
     "OneTask",
     "OneUser",
     "Operator",
+    "Orchestration",
+    "OrchestrationAnswer",
     "Problem",
     "Request",
     "Results",

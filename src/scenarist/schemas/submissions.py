@@ -31,6 +31,7 @@ class Submission(Struct, kw_only=True, frozen=True):
         dict[JobStatus, int],
         Meta(description="Jobs by status.", examples=[{"COMPLETED": 2, "RUNNING": 1}]),
     ]
+    paused_at: Annotated[datetime | None, Meta(description="Since when none of its jobs is begun.")]
     retry_of: Annotated[
         str | None, Meta(description="The submission whose failed jobs it runs again.")
     ]

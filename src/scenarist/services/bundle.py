@@ -14,6 +14,7 @@ from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
 from scenarist.services.keys import KeyService
+from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.scenarios import ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.signing_in import SigningInService
@@ -38,6 +39,7 @@ class Services:
     edits: EditService
     submissions: SubmissionService
     jobs: JobService
+    orchestration: OrchestrationService
     subscribers: SubscriberService
     changes: ChangeService
     news: News

@@ -42,6 +42,7 @@ from scenarist.db.tables.jobs import (
     job_logs,
     job_waits,
     jobs,
+    orchestration,
     submissions,
 )
 
@@ -64,6 +65,7 @@ __all__ = [
     "keys",
     "listeners",
     "metadata",
+    "orchestration",
     "revoked_tokens",
     "scenario_data_nodes",
     "scenario_tags",

@@ -42,6 +42,7 @@ submissions = Table(
     version_column(),
     Column("retry_of", Text),  # the submission whose failed jobs it runs again
     Column("traceparent", Text),  # the span that it was made in (W3C Trace Context), if any
+    Column("paused_at", Moment),
     Index("ix_submissions_entity_id_number", "entity_id", "number"),
     Index("ix_submissions_created_at_number", "created_at", "number"),
     sqlite_autoincrement=True,
@@ -86,16 +87,18 @@ jobs = Table(
     version_column(),
     Column("cancel_requested_at", Moment),  # while it runs: it shall not run again
     Column("pending_since", Moment),  # from when it may run; NULL where that is when it was made
+    Column("paused_at", Moment),  # that of its submission
     Index("ix_jobs_submission_id_number", "submission_id", "number"),
     Index("ix_jobs_created_at_number", "created_at", "number"),
     Index("ix_jobs_task_id_number", "task_id", "number"),
 )
+_CLAIMABLE = "status = 'PENDING' AND paused_at IS NULL"
 Index(
     "ix_jobs_pending",
     jobs.c.priority.desc(),
     jobs.c.number,
-    sqlite_where=text("status = 'PENDING'"),
-    postgresql_where=text("status = 'PENDING'"),
+    sqlite_where=text(_CLAIMABLE),
+    postgresql_where=text(_CLAIMABLE),
 )
 Index(
     "ix_jobs_running",
@@ -195,4 +198,12 @@ holders = Table(
     Column("renewals", Count, nullable=False),
     Column("started_at", Moment, nullable=False),
     Column("renewed_at", Moment, nullable=False),  # for people: leases do not rely on clocks
+)
+
+# One row, for all orchestrators of the database.
+orchestration = Table(
+    "orchestration",
+    metadata,
+    Column("paused_at", Moment),
+    Column("paused_by", Text),
 )

@@ -1,0 +1,61 @@
+"""Whether jobs are begun at all: what administrators may pause and resume."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from scenarist.db import audit, events, pausing
+from scenarist.db.engine import Database
+from scenarist.domain.entities import Event, Orchestration
+from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.vocabulary import ORCHESTRATION, Change, Kind
+
+
+class OrchestrationService:
+    """Pauses and resumes all orchestrators of the database; a new start changes nothing of it.
+
+    Args:
+        wake: Called when jobs may run again.
+    """
+
+    def __init__(
+        self, database: Database, *, now: Callable[[], datetime], wake: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._wake = wake
+
+    def get(self, actor: Actor) -> Orchestration:
+        actor.require(Permission.READ)
+        return pausing.find_orchestration(self._database.reader)
+
+    def pause(self, actor: Actor) -> Orchestration:
+        """Begin no more jobs, whatever is submitted, until it is resumed; those that run go on."""
+        return self._set_paused(actor, is_paused=True)
+
+    def resume(self, actor: Actor) -> Orchestration:
+        """Begin jobs again."""
+        resumed = self._set_paused(actor, is_paused=False)
+        self._wake()
+        return resumed
+
+    def _set_paused(self, actor: Actor, *, is_paused: bool) -> Orchestration:
+        actor.require(Permission.OPERATE)
+        now = self._now()
+
+        def work(connection: Connection) -> Orchestration:
+            present = pausing.find_orchestration(connection)
+            if (present.paused_at is not None) == is_paused:
+                return present
+            pausing.set_orchestration(
+                connection, now if is_paused else None, actor.name if is_paused else None
+            )
+            changed = Event(
+                kind=Kind.ORCHESTRATION, id=ORCHESTRATION, change=Change.UPDATED, actor=actor.name
+            )
+            events.add(connection, [changed], now)
+            audit.add_done(connection, actor, ORCHESTRATION, now)
+            return pausing.find_orchestration(connection)
+
+        return self._database.write(work)

@@ -1,0 +1,149 @@
+"""What somebody wants submitted, and which tasks that comes to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from sqlalchemy import Connection
+
+from scenarist.db import scenarios as scenario_rows
+from scenarist.db import sequences as sequence_rows
+from scenarist.db import submissions as submission_rows
+from scenarist.db import tasks as task_rows
+from scenarist.db.acceptance import Lock, NewSubmission, PlannedJob, tasks_without_success
+from scenarist.domain.entities import Submission
+from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.identifiers import SubmissionId, TaskId
+from scenarist.domain.moments import as_text
+from scenarist.domain.permissions import Actor
+from scenarist.domain.vocabulary import EntityType
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOptions:
+    """How to submit: *force* runs skippable tasks too; a *key* makes a repeat return the first."""
+
+    force: bool = False
+    priority: int = 0
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants submitted, and how; or which submission's failed jobs, once more.
+
+    Args:
+        traceparent: The span that it is wanted in (W3C Trace Context), which its jobs are under.
+    """
+
+    actor: Actor
+    entity_type: EntityType
+    entity_id: str
+    options: SubmitOptions
+    retry_of: SubmissionId | None = None
+    traceparent: str | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Wishes that are fulfilled in one transaction, as far as it has come."""
+
+    connection: Connection
+    sequence_tasks: Mapping[str, tuple[TaskId, ...]]
+    locks: Mapping[str, Lock]
+    accepted: list[NewSubmission] = field(default_factory=list)
+
+
+def sequence_tasks_of(
+    connection: Connection, wishes: Sequence[Wish]
+) -> Mapping[str, tuple[TaskId, ...]]:
+    """Return the tasks of all sequences that are wished for and exist, in one look-up."""
+    ids = [wish.entity_id for wish in wishes if wish.entity_type is EntityType.SEQUENCE]
+    return sequence_rows.tasks_of(connection, ids) if ids else {}
+
+
+def earlier_of(batch: Batch, wish: Wish) -> Submission | None:
+    """Return the submission that the wish's idempotency key has made already, if any.
+
+    Raises:
+        ConflictError: The key was used for another entity.
+    """
+    key = wish.options.idempotency_key
+    if key is None:
+        return None
+    for new in batch.accepted:
+        if new.idempotency_key == key:
+            found: Submission | None = new.submission
+            break
+    else:
+        found = submission_rows.find_by_key(batch.connection, key)
+    if found is not None and (found.entity_id, found.retry_of) != (wish.entity_id, wish.retry_of):
+        raise ConflictError(
+            f"the idempotency key {key!r} was used to submit {found.entity_id}; "
+            "take a new key for each submission",
+            code="idempotency_key_reused",
+        )
+    return found
+
+
+def check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> None:
+    """Refuse jobs that would write a data node which an editor has locked."""
+    if not locks:
+        return
+    for job in planned:
+        for node_id in job.outputs:
+            if (lock := locks.get(node_id)) is not None:
+                raise ConflictError(
+                    f"data node {node_id} is locked by {lock.editor} until "
+                    f"{as_text(lock.until)}, and task {job.task_id} writes it; submit when it "
+                    "is unlocked",
+                    code="data_node_locked",
+                )
+
+
+def tasks_to_retry(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
+    """Return the tasks of the jobs that did not succeed, in the order of these jobs.
+
+    Raises:
+        NotFoundError: There is no such submission.
+        ConflictError: It has not ended, or all its jobs succeeded.
+    """
+    submission = get_submission(batch.connection, str(wish.retry_of))
+    if not submission.status.is_finished:
+        raise ConflictError(
+            f"submission {submission.id} is {submission.status}; retry it when it has ended",
+            code="submission_under_way",
+        )
+    task_ids = tasks_without_success(batch.connection, submission.id)
+    if not task_ids:
+        raise ConflictError(
+            f"submission {submission.id} has no job that failed or was cancelled or abandoned; "
+            "submit its entity anew instead",
+            code="nothing_to_retry",
+        )
+    return tuple(task_ids)
+
+
+def task_ids_of(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
+    entity_id = wish.entity_id
+    match wish.entity_type:
+        case EntityType.SEQUENCE:
+            if entity_id in batch.sequence_tasks:
+                return batch.sequence_tasks[entity_id]
+        case EntityType.SCENARIO:
+            if scenario_rows.exists(batch.connection, entity_id):
+                return tuple(scenario_rows.task_ids_of(batch.connection, entity_id))
+        case EntityType.TASK:
+            if task_rows.find(batch.connection, entity_id) is not None:
+                return (TaskId(entity_id),)
+        case _:
+            assert_never(wish.entity_type)
+    raise NotFoundError(f"no {wish.entity_type.lower()} has the identifier {entity_id}")
+
+
+def get_submission(connection: Connection, submission_id: str) -> Submission:
+    found = submission_rows.find(connection, submission_id)
+    if found is None:
+        raise NotFoundError(f"no submission has the identifier {submission_id}")
+    return found
