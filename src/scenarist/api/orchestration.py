@@ -3,7 +3,7 @@
 from litestar import get, post
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, answer, tagged
+from scenarist.api.answers import Answer, answer
 from scenarist.api.descriptions import responses
 from scenarist.api.requests import OPERATE, READ, AnyRequest, actor_of, services_of
 from scenarist.domain import entities
@@ -27,7 +27,7 @@ def shown(orchestration: entities.Orchestration) -> schemas.Orchestration:
 )
 def get_orchestration(request: AnyRequest) -> Answer:
     found = services_of(request).orchestration.get(actor_of(request))
-    return tagged(request, schemas.OneOrchestration(orchestration=shown(found)))
+    return answer(schemas.OneOrchestration(orchestration=shown(found)))
 
 
 @post(

@@ -15,17 +15,29 @@ _SET_SUBMISSION = (
 _SET_JOBS = (
     update(jobs).where(jobs.c.submission_id == bindparam("of")).values(paused_at=bindparam("at"))
 )
+# How long they wait to be claimed counts from then on.
+_RESTART = (
+    update(jobs)
+    .where(jobs.c.submission_id == bindparam("of"))
+    .values(pending_since=bindparam("at"))
+)
 _SET = update(orchestration).values(paused_at=bindparam("at"), paused_by=bindparam("by"))
 _FIND = select(orchestration)
 
 
-def set_submission(
-    connection: Connection, submission_id: SubmissionId, paused_at: datetime | None
-) -> None:
-    """Pause a submission with all its jobs, or resume it (None)."""
-    values = {"of": submission_id, "at": paused_at}
+def pause_submission(connection: Connection, submission_id: SubmissionId, now: datetime) -> None:
+    """Let no job of a submission be claimed."""
+    values = {"of": submission_id, "at": now}
     connection.execute(_SET_SUBMISSION, values)
     connection.execute(_SET_JOBS, values)
+
+
+def resume_submission(connection: Connection, submission_id: SubmissionId, now: datetime) -> None:
+    """Let the jobs of a submission be claimed again."""
+    values = {"of": submission_id, "at": None}
+    connection.execute(_SET_SUBMISSION, values)
+    connection.execute(_SET_JOBS, values)
+    connection.execute(_RESTART, {"of": submission_id, "at": now})
 
 
 def set_orchestration(

@@ -177,7 +177,8 @@ class SubmissionService:
                 )
             if (submission.paused_at is not None) == is_paused:
                 return submission
-            pausing.set_submission(connection, submission.id, now if is_paused else None)
+            change = pausing.pause_submission if is_paused else pausing.resume_submission
+            change(connection, submission.id, now)
             changed = Event(
                 kind=Kind.SUBMISSION, id=submission.id, change=Change.UPDATED, actor=actor.name
             )
