@@ -65,16 +65,17 @@ def watch(client: "Client", id: str, *, timeout: float | None, as_json: bool) ->
         WaitTimeoutError: It has not ended in time.
     """
     console = Console(highlight=False, markup=False, emoji=False)
-    with _alarm(id, timeout), client.events(submission_id=id) as stream:
+    with client.events(submission_id=id) as stream:
         # Looked at after the stream was opened: whatever changes from here on is in it.
         submission = client.submissions.get(id)
-        if as_json:
-            _print_events(client, submission, stream)
-        elif console.is_terminal:
-            with Live(console=console, auto_refresh=False) as live:
-                _follow(client, submission, stream, _LiveView(live, id))
-        else:
-            _follow(client, submission, stream, _LineView())
+        with _alarm(id, timeout):
+            if as_json:
+                _print_events(client, submission, stream)
+            elif console.is_terminal:
+                with Live(console=console, auto_refresh=False) as live:
+                    _follow(client, submission, stream, _LiveView(live, id))
+            else:
+                _follow(client, submission, stream, _LineView())
         submission = client.submissions.get(id)
     if as_json:
         print_json(submission)
