@@ -4,6 +4,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from servers import StartedServer
+from signed_in import PASSWORDS
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Request
 
@@ -104,3 +107,13 @@ class Console:
 
 OpenConsole = Callable[..., Console]
 """Takes a started server and an address within the console; options are those of `Console`."""
+
+
+def signed_in(
+    open_console: OpenConsole, server: StartedServer, name: str, path: str = "", **options: Any
+) -> Console:
+    """Open the console as one of the users of `signed_in.with_users`."""
+    console = open_console(server, path, **options)
+    console.sign_in(name, PASSWORDS[name])
+    console.page.locator("header.top").wait_for()
+    return console

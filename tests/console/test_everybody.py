@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from browsers import needs_browser
-from console_pages import Console, OpenConsole
+from console_pages import Console, OpenConsole, signed_in
 from servers import StartedServer
 from signed_in import PASSWORDS, ask, token_of, with_users
 
@@ -55,13 +55,6 @@ def views(busy: StartedServer) -> dict[str, str]:
     }
 
 
-def signed_in(open_console: OpenConsole, server: StartedServer, **options: Any) -> Console:
-    console = open_console(server, "account", **options)
-    console.sign_in("adam", PASSWORDS["adam"])
-    console.page.get_by_role("heading", name="adam").wait_for()
-    return console
-
-
 def see(console: Console, view: str, path: str) -> None:
     from playwright.sync_api import expect
 
@@ -104,7 +97,7 @@ def test_a_checker_of_accessibility_finds_nothing_serious_in_any_view(
 def test_dialogs_have_nothing_serious_either(
     busy: StartedServer, views: dict[str, str], open_console: OpenConsole
 ) -> None:
-    console = signed_in(open_console, busy)
+    console = signed_in(open_console, busy, "adam")
     faults = []
     for view, button in (
         ("scenarios", "New scenario"),
@@ -126,7 +119,7 @@ def test_dialogs_have_nothing_serious_either(
 def test_no_view_is_wider_than_a_phone(
     busy: StartedServer, views: dict[str, str], open_console: OpenConsole
 ) -> None:
-    console = signed_in(open_console, busy, width=360, height=740)
+    console = signed_in(open_console, busy, "adam", width=360, height=740)
     widths = {}
     for view, path in views.items():
         see(console, view, path)

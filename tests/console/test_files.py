@@ -104,6 +104,19 @@ def test_all_of_it_weighs_less_than_300_kilobytes_compressed() -> None:
     assert sum(weights.values()) < MOST_BYTES, weights
 
 
+def test_nothing_of_ours_makes_markup_or_a_script_of_a_text() -> None:
+    ways = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\b|new Function"
+    )
+    found = {
+        path.name: ways.findall(path.read_text())
+        for path in FOLDER.glob("*.js")
+        if ways.search(path.read_text())
+    }
+
+    assert found == {}
+
+
 def test_modules_of_others_are_those_that_were_fetched() -> None:
     lines = vendoring.CHECKSUMS.read_text().splitlines()
     noted = {name: checksum for checksum, name in (line.split("  ") for line in lines)}

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from browsers import needs_browser
-from console_pages import Console, OpenConsole
+from console_pages import OpenConsole, signed_in
 from servers import StartedServer
-from signed_in import PASSWORDS, ask, token_of, with_users
+from signed_in import ask, token_of, with_users
 
 pytestmark = [pytest.mark.e2e, needs_browser]
 
@@ -29,13 +29,6 @@ def scenario(guarded: StartedServer) -> dict[str, Any]:
     made = ask(guarded, token, "POST", f"{API}/scenarios?config_id=chain")
     scenario: dict[str, Any] = made.json()["scenario"]
     return scenario
-
-
-def signed_in(open_console: OpenConsole, server: StartedServer, name: str, path: str) -> Console:
-    console = open_console(server, path)
-    console.sign_in(name, PASSWORDS[name])
-    console.page.locator("header.top").wait_for()
-    return console
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _PAGE = "index.html"
+_LATER = {"vendor/uplot.js"}  # loaded when it is needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _page(auth: str) -> File:
     """Return the page, with the address of its files; the browser fetches all of them at once."""
     files = _files()
     base = f"/console/{files.version}"
-    modules = (name for name in files.by_name if name.endswith(".js"))
+    modules = (name for name in files.by_name if name.endswith(".js") and name not in _LATER)
     preloads = (f'<link rel="modulepreload" href="{base}/{name}">' for name in modules)
     text = (FOLDER / _PAGE).read_text()
     for mark, value in (("BASE", base), ("AUTH", auth), ("MODULES", "\n    ".join(preloads))):

@@ -92,7 +92,7 @@ function Users({ parameters }) {
                 <td>${user.roles.join(", ") || "none"}</td>
                 <td>${user.is_declared ? "the configuration file" : user.realm}</td>
                 <td><${Moment} at=${user.creation_date} /></td>
-                <td class="actions">
+                <td><div class="actions">
                   <button type="button" onClick=${() => setOpened(user)}>Edit</button>
                   <${Action}
                     label="Delete"
@@ -103,7 +103,7 @@ function Users({ parameters }) {
                       users.refresh();
                     }}
                   />
-                </td>
+                </div></td>
               </tr>`,
             )}
           </tbody>

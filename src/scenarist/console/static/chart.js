@@ -1,6 +1,5 @@
 // Charts: lines over the rows of a table, and bars that compare figures.
 
-import UPlot from "./vendor/uplot.js";
 import { html, useEffect, useRef, useState } from "./view.js";
 import { figureOf } from "./words.js";
 
@@ -33,57 +32,70 @@ function useDarkness() {
 /**
  * Lines of numeric columns.
  * @param {{rows: object[], x: string | null, columns: string[]}} props x names a column of
- *   moments or numbers; null for the numbers of the rows
+ *   moments; null for the numbers of the rows
  */
 export function Lines({ rows, x, columns }) {
   const place = useRef(null);
   const isDark = useDarkness();
   useEffect(() => {
     const element = place.current;
-    const isTime = x !== null && rows.every((row) => typeof row[x] === "string");
-    const xs = rows.map((row, number) => {
-      if (x === null) return number + 1;
-      return isTime ? Date.parse(row[x]) / 1000 : row[x];
+    let isOver = false;
+    let end = () => {};
+    // Half of all that the console loads: only when there is a chart to be seen.
+    import("./vendor/uplot.js").then(({ default: UPlot }) => {
+      if (!isOver) end = draw(UPlot, element, { rows, x, columns });
     });
-    const order = xs.map((_, number) => number).sort((one, other) => xs[one] - xs[other]);
-    const values = columns.map((column) => order.map((number) => rows[number][column] ?? null));
-    const axis = {
-      stroke: colour("--quiet"),
-      grid: { stroke: colour("--line"), width: 1 },
-      ticks: { stroke: colour("--line"), width: 1 },
-      font: "12px system-ui, sans-serif",
-    };
-    const chart = new UPlot(
-      {
-        width: element.clientWidth,
-        height: HEIGHT,
-        scales: { x: { time: isTime } },
-        axes: [axis, { ...axis, size: 64 }],
-        series: [
-          { label: x ?? "row" },
-          ...columns.map((column, number) => ({
-            label: column,
-            stroke: colour(`--line-${(number % 6) + 1}`),
-            width: 2,
-            dash: DASHES[Math.floor(number / 6) % DASHES.length],
-            points: { show: rows.length < 40 },
-          })),
-        ],
-      },
-      [order.map((number) => xs[number]), ...values],
-      element,
-    );
-    const resized = new ResizeObserver(() =>
-      chart.setSize({ width: element.clientWidth, height: HEIGHT }),
-    );
-    resized.observe(element);
     return () => {
-      resized.disconnect();
-      chart.destroy();
+      isOver = true;
+      end();
     };
   }, [rows, x, columns.join("\u0000"), isDark]);
   const said = `Line chart of ${columns.join(", ")} over ${rows.length} rows`;
   return html`<div class="chart" role="img" aria-label=${said} ref=${place} />`;
+}
+
+/** Draw lines into an element; return what takes them away. */
+function draw(UPlot, element, { rows, x, columns }) {
+  const isTime = x !== null;
+  const xs = rows.map((row, number) => (isTime ? Date.parse(row[x]) / 1000 : number + 1));
+  const order = xs.map((_, number) => number).sort((one, other) => xs[one] - xs[other]);
+  const values = columns.map((column) => order.map((number) => rows[number][column] ?? null));
+  const axis = {
+    stroke: colour("--quiet"),
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { stroke: colour("--line"), width: 1 },
+    font: "12px system-ui, sans-serif",
+  };
+  const chart = new UPlot(
+    {
+      width: element.clientWidth,
+      height: HEIGHT,
+      scales: { x: { time: isTime } },
+      // As the table has them: days do not shift with the time zone of whoever looks.
+      tzDate: (seconds) => UPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      axes: [axis, { ...axis, size: 64 }],
+      series: [
+        { label: x ?? "row" },
+        ...columns.map((column, number) => ({
+          label: column,
+          stroke: colour(`--line-${(number % 6) + 1}`),
+          width: 2,
+          dash: DASHES[Math.floor(number / 6) % DASHES.length],
+          points: { show: rows.length < 40 },
+        })),
+      ],
+    },
+    [order.map((number) => xs[number]), ...values],
+    element,
+  );
+  const resized = new ResizeObserver(() =>
+    chart.setSize({ width: element.clientWidth, height: HEIGHT }),
+  );
+  resized.observe(element);
+  return () => {
+    resized.disconnect();
+    chart.destroy();
+  };
 }
 
 /** Figures of one kind, one bar for each scenario; the table beside them has the numbers. */

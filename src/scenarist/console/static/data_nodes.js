@@ -287,7 +287,7 @@ function Edits({ node, shown, show }) {
                   <th scope="col">By</th>
                   <th scope="col">Why</th>
                   <th scope="col">Type</th>
-                  <th scope="col">Size</th>
+                  <th scope="col" class="figure">Size</th>
                   <th scope="col">Digest</th>
                   <th scope="col">Value</th>
                 </tr>

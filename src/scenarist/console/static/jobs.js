@@ -99,8 +99,8 @@ function JobTable({ jobs }) {
         <th scope="col">Job</th>
         <th scope="col">Submission</th>
         <th scope="col">Submitted</th>
-        <th scope="col">Waited</th>
-        <th scope="col">Ran</th>
+        <th scope="col" class="figure">Waited</th>
+        <th scope="col" class="figure">Ran</th>
         <th scope="col">Why</th>
       </tr>
     </thead>

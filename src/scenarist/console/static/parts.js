@@ -168,7 +168,7 @@ export function Action({ label, run, kind = "", question = null, disabled = fals
 }
 
 /** The last line of a dialog or form: what it does, and the way out. */
-export function Buttons({ close, children }) {
+function Buttons({ close, children }) {
   return html`<div class="buttons">
     ${children}
     <button type="button" onClick=${close}>Close</button>

@@ -61,11 +61,6 @@ export function hasIdentities() {
   return authorization !== "none";
 }
 
-/** Whether somebody can leave: without authorization nobody came in. */
-export function canSignOut() {
-  return authorization !== "none";
-}
-
 /** Find out who is there. */
 export async function begin() {
   credential.token = authorization === "none" ? null : sessionStorage.getItem(STORED);

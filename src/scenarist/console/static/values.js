@@ -11,7 +11,7 @@ const DATE = /^\d{4}-\d{2}(-\d{2})?([T ]|$)/;
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 /** Return the records that a value is, a list of plain figures among them; null for others. */
-export function recordsOf(value) {
+function recordsOf(value) {
   if (!Array.isArray(value) || value.length === 0) return null;
   if (value.every(isObject)) return value;
   if (value.every((item) => typeof item === "number" || item === null)) {
@@ -27,7 +27,7 @@ function columnsOf(records) {
 }
 
 /** Return which columns can be drawn, and which one they are drawn over. */
-export function chartOf(records) {
+function chartOf(records) {
   const columns = columnsOf(records);
   const holds = (column, isRight) =>
     records.some((record) => (record[column] ?? null) !== null) &&
@@ -83,11 +83,17 @@ export function Value({ data, isComplete }) {
 function Table({ records }) {
   const [isWhole, setWhole] = useState(false);
   const columns = columnsOf(records);
+  const figures = new Set(chartOf(records).numeric);
   const shown = isWhole ? records : records.slice(0, FIRST_ROWS);
   return html`<div class="table data" tabindex="0" role="region" aria-label="Rows"><table>
       <thead>
         <tr>
-          ${columns.map((column) => html`<th key=${column} scope="col">${column}</th>`)}
+          ${columns.map(
+            (column) =>
+              html`<th key=${column} scope="col" class=${figures.has(column) ? "figure" : ""}>
+                ${column}
+              </th>`,
+          )}
         </tr>
       </thead>
       <tbody>

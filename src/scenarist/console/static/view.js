@@ -6,7 +6,6 @@ import htm from "./vendor/htm.js";
 export const html = htm.bind(h);
 export { render } from "./vendor/preact.js";
 export {
-  useCallback,
   useEffect,
   useLayoutEffect,
   useMemo,

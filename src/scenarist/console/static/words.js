@@ -27,14 +27,7 @@ const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, {
   minute: "2-digit",
   second: "2-digit",
 });
-const TIME = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-});
-
 export const momentOf = (text) => DAY_AND_TIME.format(new Date(text));
-export const timeOf = (text) => TIME.format(new Date(text));
 
 export function durationOf(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
@@ -63,6 +56,6 @@ export function figureOf(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-export const ENDED = ["COMPLETED", "FAILED", "CANCELED", "SKIPPED", "ABANDONED"];
+const ENDED = ["COMPLETED", "FAILED", "CANCELED", "SKIPPED", "ABANDONED"];
 export const hasEnded = (status) => ENDED.includes(status);
 export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
