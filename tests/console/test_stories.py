@@ -89,6 +89,41 @@ def test_a_running_submission_is_cancelled(
     assert console.button("Cancel").count() == 0
 
 
+def test_a_submission_is_paused_and_resumed(
+    server: StartedServer, open_console: OpenConsole
+) -> None:
+    scenario = server.create("endless")
+    console = open_console(server, f"scenarios/{scenario['id']}")
+    console.press("Submit", console.page.locator(".heading"))
+    console.page.locator("tbody a").first.click()
+
+    console.press("Pause")
+    console.page.locator('.status[data-status="PAUSED"]').wait_for()
+    console.press("Resume")
+
+    console.page.locator('.status[data-status="PAUSED"]').wait_for(state="detached")
+    console.press("Cancel")
+    console.button("Cancel").wait_for(state="detached")
+
+
+def test_all_jobs_are_paused_and_every_view_says_so_until_they_are_resumed(
+    server: StartedServer, open_console: OpenConsole
+) -> None:
+    scenario = server.create("chain")
+    console = open_console(server, "jobs")
+    console.press("Pause all jobs")
+    console.press("Pause all jobs", console.dialog())
+    console.page.get_by_text("No job is begun: anyone has paused all of them").wait_for()
+
+    console.open(f"scenarios/{scenario['id']}")
+    console.press("Submit", console.page.locator(".heading"))
+    console.task("first", "PENDING").wait_for()
+    console.press("Resume all jobs")
+
+    console.task("second", "COMPLETED").wait_for()
+    assert console.page.locator(".banner").count() == 0
+
+
 def test_what_failed_says_why_and_is_tried_again(
     server: StartedServer, open_console: OpenConsole
 ) -> None:

@@ -6,6 +6,7 @@ import { Comparison } from "./comparison.js";
 import { DataNode, DataNodes } from "./data_nodes.js";
 import { Job, Jobs } from "./jobs.js";
 import { connect, follow, useLiveState } from "./live.js";
+import { PausedBanner } from "./orchestration.js";
 import { Empty } from "./parts.js";
 import { linkTo, useRoute } from "./router.js";
 import { Scenario } from "./scenario.js";
@@ -126,7 +127,7 @@ function Console() {
       main.current.focus();
     }}>Skip to the content</a>
     <${Top} session=${session} place=${route.parts[0] ?? "scenarios"} />
-    ${may("read") && html`<${LostBanner} />`}
+    ${may("read") && html`<${LostBanner} /><${PausedBanner} />`}
     <main id="main" ref=${main} tabindex="-1">
       ${may("read") || route.parts[0] === "account"
         ? html`<${View} route=${route} />`

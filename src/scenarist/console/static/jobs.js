@@ -1,6 +1,7 @@
 // Jobs across everything, one job, and what it wrote.
 
 import { ask, pathOf } from "./api.js";
+import { PauseAll } from "./orchestration.js";
 import {
   Action,
   Chooser,
@@ -56,7 +57,7 @@ export function Jobs({ parameters }) {
   const narrow = (change) => go(["jobs"], { ...parameters, cursor: null, ...change });
   const isNarrowed = status || hours || task_id;
   return html`
-    <${Heading} title="Jobs" />
+    <${Heading} title="Jobs"><${PauseAll} /><//>
     <div class="filters">
       <${Chooser}
         label="Status"

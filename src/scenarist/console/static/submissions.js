@@ -95,7 +95,10 @@ export function SubmissionTable({ submissions, sequences = [] }) {
     <tbody>
       ${submissions.map(
         (submission) => html`<tr key=${submission.id}>
-          <td><${Status} status=${submission.status} /></td>
+          <td>
+            <${Status} status=${submission.status} />
+            ${isPaused(submission) && html` <${Status} status="PAUSED" />`}
+          </td>
           <td>
             <a href=${linkTo(["submissions", submission.id])} title=${submission.id}
               >${nameOfSubmitted(submission, names)}</a
@@ -109,6 +112,8 @@ export function SubmissionTable({ submissions, sequences = [] }) {
     </tbody>
   </table></div>`;
 }
+
+const isPaused = ({ status, paused_at }) => paused_at !== null && !hasEnded(status);
 
 function nameOfSubmitted({ entity_id, entity_type }, names = new Map()) {
   const label = names.get(entity_id) ?? labelOf(entity_id);
@@ -146,6 +151,7 @@ function Shown({ submission, jobs }) {
     <section class="card">
       <p class="line">
         <${Status} status=${submission.status} />
+        ${isPaused(submission) && html`<${Status} status="PAUSED" />`}
         <${Progress} counts=${submission.job_counts} label="jobs that have ended" />
       </p>
       <${Facts}
@@ -157,6 +163,10 @@ function Shown({ submission, jobs }) {
           ],
           ["Submitted", html`<${Moment} at=${submission.submitted_at} />`],
           ["Started", html`<${Moment} at=${submission.run_at} />`],
+          isPaused(submission) && [
+            "Paused",
+            html`<${Moment} at=${submission.paused_at} />`,
+          ],
           ["Ended", html`<${Moment} at=${submission.finished_at} />`],
         ]}
       />
@@ -199,11 +209,19 @@ function Actions({ submission }) {
     const answer = await ask("POST", pathOf(["submissions", "retry", submission.id]), { json: {} });
     go(["submissions", answer.submission.id]);
   }
+  const pausing = submission.paused_at === null ? "pause" : "resume";
   async function remove() {
     await ask("DELETE", pathOf(["submissions", submission.id]));
     go(["submissions"]);
   }
   return html`
+    ${may("execute") &&
+    !isOver &&
+    html`<${Action}
+      label=${pausing === "pause" ? "Pause" : "Resume"}
+      title=${pausing === "pause" ? "Begins none of its jobs; those that run go on" : null}
+      run=${() => ask("POST", pathOf(["submissions", pausing, submission.id]))}
+    />`}
     ${may("execute") &&
     !isOver &&
     html`<${Action}
