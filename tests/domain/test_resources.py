@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.resources import Resources, read_resources
+from scenarist.domain.resources import Resources, read_resources, unmet
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,25 @@ def test_memory_is_a_number_of_bytes_or_a_text_with_a_unit(memory: int | str, si
 def test_what_cannot_be_asked_for_is_refused(properties: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidError, match=message):
         read_resources(properties)
+
+
+@pytest.mark.parametrize(
+    ("asked", "lacking"),
+    [
+        (Resources(), None),
+        (Resources(cpus=8), None),
+        (Resources(cpus=1, gpus=0.5, memory=2**30), None),
+        (Resources(cpus=8.5), "8.5 cpus"),
+        (Resources(cpus=8, gpus=1), "8 cpus and 1 gpu"),
+        (Resources(memory=3 * 2**30), "3,072 MiB of memory"),
+    ],
+)
+def test_what_no_single_machine_has_is_lacking(asked: Resources, lacking: str | None) -> None:
+    machines = [Resources(cpus=8), Resources(cpus=2, gpus=1, memory=2**31)]
+
+    assert unmet(asked, machines) == lacking
+
+
+def test_where_there_is_no_machine_only_what_is_asked_for_is_lacking() -> None:
+    assert unmet(Resources(), []) is None
+    assert unmet(Resources(cpus=1), []) == "1 cpu"

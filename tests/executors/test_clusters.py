@@ -12,6 +12,7 @@ import pytest
 from executors.desks import Desk, Relay, number_in
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.resources import Resources
 from scenarist.executors import clusters
 from scenarist.executors.clusters import ClusterExecutor
 from scenarist.executors.environments import with_variables
@@ -79,6 +80,14 @@ def test_a_job_takes_the_cpus_that_its_task_asks_for(cluster: Desk, tmp_path: Pa
     gate.touch()
 
     assert [cluster.next().number for _ in range(2)] == [wide.number, next_one.number]
+
+
+def test_what_no_machine_of_the_cluster_has_is_told(cluster: Desk) -> None:
+    lacks = cluster.executor.lacks
+
+    assert [lacks(Resources()), lacks(Resources(cpus=2))] == [None, None]
+    assert [lacks(Resources(cpus=64)), lacks(Resources(gpus=1))] == ["64 cpus", "1 gpu"]
+    assert cluster.run("one").event == JobEvent.SUCCEEDED
 
 
 def test_a_large_value_that_the_database_keeps_comes_back_whole(cluster: Desk) -> None:

@@ -284,6 +284,43 @@ def test_as_many_jobs_run_at_once_as_there_are_workers(workers: Desk, tmp_path: 
     assert workers.next().number == first
 
 
+def test_a_long_job_among_short_ones_holds_up_none_of_them(workers: Desk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    # Whoever learns from these how long jobs take is wrong about the next ones.
+    workers.executor.submit([workers.request("nothing") for _ in range(200)])
+    assert {workers.next().event for _ in range(200)} == {JobEvent.SUCCEEDED}
+    before, after = ([workers.request("nothing") for _ in range(20)] for _ in range(2))
+    long_one = workers.request("wait_for_file", str(gate))
+
+    workers.executor.submit([*before, long_one, *after])
+
+    ended = {workers.next().number for _ in range(40)}
+    gate.touch()
+    assert ended == {request.number for request in (*before, *after)}
+    assert workers.next().number == long_one.number
+
+
+def test_a_job_behind_a_long_one_never_runs_when_it_is_cancelled(
+    workers: Desk, tmp_path: Path
+) -> None:
+    workers.executor.submit([workers.request("nothing") for _ in range(200)])
+    assert {workers.next().event for _ in range(200)} == {JobEvent.SUCCEEDED}
+    gate = tmp_path / "gate"
+    long_ones = [workers.request("wait_for_file", str(gate)) for _ in range(2)]
+    behind = [workers.request("note", str(tmp_path / f"noted{place}")) for place in range(6)]
+    workers.executor.submit([*long_ones, *behind])
+
+    for request in behind:
+        assert workers.executor.cancel(request.number)
+
+    outcomes = [workers.next() for _ in behind]
+    gate.touch()
+    assert {outcome.event for outcome in outcomes} == {JobEvent.CANCEL_REQUESTED}
+    assert {outcome.number for outcome in outcomes} == {request.number for request in behind}
+    assert {workers.next().event for _ in long_ones} == {JobEvent.SUCCEEDED}
+    assert not any((tmp_path / f"noted{place}").exists() for place in range(6))
+
+
 def test_what_a_job_writes_is_its_log(workers: Desk) -> None:
     outcome = workers.run("speak")
 

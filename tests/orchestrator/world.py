@@ -18,6 +18,7 @@ from scenarist.domain.errors import ScenaristError
 from scenarist.domain.identifiers import SequenceId, TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
+from scenarist.domain.resources import Resources, unmet
 from scenarist.domain.vocabulary import EntityType, JobStatus
 from scenarist.executors.base import Deliver, JobOutcome, JobRequest
 from scenarist.executors.runner import run
@@ -44,10 +45,15 @@ class HandExecutor:
         self.waiting: list[JobRequest] = []
         self.slots = 100
         self.fault: str | None = None
+        self.machines_version = 0
+        self.machines = frozenset({Resources(cpus=4, gpus=1, memory=2**40)})
 
     @property
     def free_slots(self) -> int:
         return max(0, self.slots - len(self.waiting))
+
+    def lacks(self, resources: Resources) -> str | None:
+        return unmet(resources, self.machines)
 
     def submit(self, requests: Sequence[JobRequest]) -> None:
         self.waiting.extend(requests)

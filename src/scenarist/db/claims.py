@@ -5,13 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, literal_column, not_, or_, select, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from scenarist.db.among import among
 from scenarist.db.tables import (
     data_nodes,
     edits,
     job_inputs,
+    job_waits,
     jobs,
     orchestration,
     task_data_nodes,
@@ -19,6 +31,12 @@ from scenarist.db.tables import (
 )
 from scenarist.db.tasks import INPUT
 from scenarist.domain.identifiers import DataNodeId, HolderId, JobId, SubmissionId, TaskId
+from scenarist.domain.lifecycle import JobEvent, next_status
+from scenarist.domain.vocabulary import JobStatus
+
+MACHINE = "MACHINE"
+NO_JOB = -1
+"""What a wait for a machine has instead of a job, so that an index has all of them together."""
 
 # Written out, not bound: SQLite uses a partial index only when it sees the condition.
 _IS_PENDING = and_(jobs.c.status == literal_column("'PENDING'"), jobs.c.paused_at.is_(None))
@@ -66,6 +84,20 @@ _HAND_BACK = (
     .where(_IS_RUNNING, jobs.c.holder_id == bindparam("holder"), not_(among(jobs.c.number, "kept")))
     .values(status=literal_column("'PENDING'"), holder_id=None, pending_since=bindparam("now"))
     .returning(jobs.c.id, jobs.c.submission_id)
+)
+_HOLD = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"))
+    .values(
+        status=next_status(JobStatus.PENDING, JobEvent.HELD_BACK),
+        holder_id=None,
+        attempt=jobs.c.attempt - 1,
+        run_at=None,
+        waiting=1,
+    )
+)
+_WAIT_FOR_MACHINE = insert(job_waits).values(
+    job_number=bindparam("of"), kind=MACHINE, for_job=NO_JOB, for_data_node=bindparam("text")
 )
 _INPUTS = (
     select(job_inputs.c.job_number, edits.c.uri, edits.c.content, edits.c.created_at)
@@ -221,6 +253,17 @@ def hand_back(
     """
     rows = connection.execute(_HAND_BACK, {"holder": holder_id, "kept": list(but), "now": now})
     return [(JobId(job_id), SubmissionId(submission_id)) for job_id, submission_id in rows]
+
+
+def hold(connection: Connection, held: Sequence[tuple[Claim, str]]) -> None:
+    """Have jobs that were claimed in this transaction wait for a machine, as if never claimed.
+
+    Args:
+        held: Each with what no machine has, in words.
+    """
+    rows = [{"of": claim.number, "text": f"a machine with {lacking}"} for claim, lacking in held]
+    connection.execute(_HOLD, rows)
+    connection.execute(_WAIT_FOR_MACHINE, rows)
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from scenarist.db.abandonment import Turnless, abandon, hand_on
 from scenarist.db.acceptance import INPUT
 from scenarist.db.among import among
+from scenarist.db.claims import NO_JOB
 from scenarist.db.tables import (
     data_nodes,
     job_holds,
@@ -53,6 +54,9 @@ _RELEASE_INPUT = (
     delete(job_waits)
     .where(among(job_waits.c.for_data_node, "nodes"))
     .returning(job_waits.c.job_number)
+)
+_RELEASE_MACHINES = (
+    delete(job_waits).where(job_waits.c.for_job == NO_JOB).returning(job_waits.c.job_number)
 )
 _GIVE_INPUT = (
     update(job_inputs)
@@ -180,6 +184,12 @@ def release_inputs(
 ) -> list[Event]:
     """Let the jobs go on that waited for the first value of data nodes, which is there now."""
     return _count_down(connection, _released_by_values(connection, data_node_ids), now)
+
+
+def release_machines(connection: Connection, now: datetime) -> list[Event]:
+    """Let all jobs be claimed again that waited for a machine: there are others now."""
+    released = Counter(connection.execute(_RELEASE_MACHINES).scalars())
+    return _count_down(connection, released, now)
 
 
 def job_change(

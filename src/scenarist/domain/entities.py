@@ -149,7 +149,7 @@ class Job:
     status: JobStatus
     force: bool
     attempt: int
-    waiting_for: tuple[str, ...]  #: jobs, data nodes, and what is paused
+    waiting_for: tuple[str, ...]  #: jobs, data nodes, what is paused, and machines in words
     stacktrace: tuple[str, ...]
     reason: str | None  #: why it ended as it did, in one sentence
     created_at: datetime

@@ -39,6 +39,7 @@ TRANSITIONS: Mapping[tuple[JobStatus, JobEvent], JobStatus] = {
     (JobStatus.BLOCKED, JobEvent.RELEASED): JobStatus.PENDING,
     (JobStatus.BLOCKED, JobEvent.CANCEL_REQUESTED): JobStatus.CANCELED,
     (JobStatus.BLOCKED, JobEvent.UPSTREAM_FAILED): JobStatus.ABANDONED,
+    (JobStatus.PENDING, JobEvent.HELD_BACK): JobStatus.BLOCKED,
     (JobStatus.PENDING, JobEvent.CLAIMED): JobStatus.RUNNING,
     (JobStatus.PENDING, JobEvent.CANCEL_REQUESTED): JobStatus.CANCELED,
     (JobStatus.RUNNING, JobEvent.SUCCEEDED): JobStatus.COMPLETED,

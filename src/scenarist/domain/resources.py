@@ -1,7 +1,7 @@
 """What a task asks of the machine that runs it, for executors that can tell machines apart."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,25 @@ class Resources:
     cpus: float | None = None
     gpus: float | None = None
     memory: int | None = None  #: bytes
+
+
+def unmet(asked: Resources, machines: Collection[Resources]) -> str | None:
+    """Return what is asked for if no machine has all of it, in words; None when one has."""
+    if any(
+        (asked.cpus or 0) <= (machine.cpus or 0)
+        and (asked.gpus or 0) <= (machine.gpus or 0)
+        and (asked.memory or 0) <= (machine.memory or 0)
+        for machine in machines
+    ):
+        return None
+    parts = [
+        f"{amount:g} {name}{'' if amount == 1 else 's'}"
+        for name, amount in (("cpu", asked.cpus), ("gpu", asked.gpus))
+        if amount
+    ]
+    if asked.memory:
+        parts.append(f"{asked.memory / 2**20:,.0f} MiB of memory")
+    return " and ".join(parts) or None
 
 
 def _read_cpus(value: Any) -> float:

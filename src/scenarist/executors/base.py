@@ -83,6 +83,13 @@ class Executor(Protocol):
     def fault(self) -> str | None:
         """Why it runs nothing at the moment; None when it can."""
 
+    @property
+    def machines_version(self) -> int:
+        """Another number when the machines that run jobs are others."""
+
+    def lacks(self, resources: Resources) -> str | None:
+        """Return what no machine has of what a job asks for; None when it can be run."""
+
     def submit(self, requests: Sequence[JobRequest]) -> None:
         """Take requests, the oldest first; each gives one outcome, whatever happens."""
 

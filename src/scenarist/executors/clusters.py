@@ -12,11 +12,21 @@ import structlog
 
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.resources import Resources, unmet
 from scenarist.executors.base import Deliver, JobOutcome, JobRequest
 from scenarist.executors.endings import ended
 from scenarist.executors.environments import with_variables
 from scenarist.executors.links import Link
-from scenarist.executors.messages import Assignment, Broken, Ended, EngineName, Run, Slots, Stop
+from scenarist.executors.messages import (
+    Assignment,
+    Broken,
+    Ended,
+    EngineName,
+    Run,
+    Slots,
+    Stop,
+    Want,
+)
 from scenarist.executors.pace import Pace
 
 _LIBRARIES = {"ray": "ray", "dask": "distributed"}
@@ -72,6 +82,9 @@ class ClusterExecutor:
         self._used = 0.0
         self._pace = Pace()
         self._slots = 0
+        self._machines: frozenset[Resources] = frozenset()
+        self._machines_version = 0
+        self._wanted: set[Resources] = set()
         self._link: Link | None = None
         self._is_up = False
         self._closing = threading.Event()
@@ -95,6 +108,18 @@ class ClusterExecutor:
     @property
     def fault(self) -> str | None:
         return None if self._is_up else f"{self._name} does not answer"
+
+    @property
+    def machines_version(self) -> int:
+        return self._machines_version
+
+    def lacks(self, resources: Resources) -> str | None:
+        with self._lock:
+            lacking = unmet(resources, self._machines) if self._is_up else None
+            if lacking is not None and resources not in self._wanted:
+                self._wanted.add(resources)
+                self._tell_wanted()
+        return lacking
 
     def submit(self, requests: Sequence[JobRequest]) -> None:
         if not requests:
@@ -129,7 +154,18 @@ class ClusterExecutor:
         assignment = Assignment(
             link.session, with_variables(request, os.environ), self._search_path
         )
-        return Run(request.number, request.attempt, request.resources, _encoder.encode(assignment))
+        return Run(
+            request.number,
+            request.attempt,
+            request.resources,
+            request.grace_seconds,
+            _encoder.encode(assignment),
+        )
+
+    def _tell_wanted(self) -> None:
+        """Tell a cluster what it lacks; the lock is held."""
+        if self._link is not None:
+            self._link.send([Want(tuple(self._wanted))])
 
     def _remove(self, number: int) -> JobRequest | None:
         """Forget a request; the lock is held."""
@@ -168,7 +204,7 @@ class ClusterExecutor:
                     case Ended():
                         outcomes += self._settle(message)
                     case Slots():
-                        has_more |= self._note_slots(link, message.count)
+                        has_more |= self._note_slots(link, message)
                     case Broken():
                         reason = message.reason
             if outcomes or has_more:
@@ -188,15 +224,22 @@ class ClusterExecutor:
         # Which job it was is known here, whatever the worker says.
         return [replace(outcome, number=request.number, attempt=request.attempt)]
 
-    def _note_slots(self, link: Link, count: int) -> bool:
+    def _note_slots(self, link: Link, message: Slots) -> bool:
         with self._lock:
-            has_more = count > self._slots or not self._is_up
-            self._slots = count
+            has_more = message.count > self._slots or not self._is_up
+            self._slots = message.count
+            if message.machines != self._machines:
+                has_more = True
+                self._machines = message.machines
+                self._machines_version += 1
+                # Whoever still lacks something will say so again.
+                self._wanted.clear()
+                self._tell_wanted()
             if not self._is_up:
                 self._is_up = True
                 # What came while it was away has waited for it.
                 link.send([self._run(link, request) for request in self._in_flight.values()])
-                _log.info("cluster is there", engine=self._engine, slots=count)
+                _log.info("cluster is there", engine=self._engine, slots=message.count)
         if not self._first.done():
             self._first.set_result(None)
         return has_more

@@ -4,7 +4,7 @@ The scheduler and the workers of the cluster import this module as well.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +16,7 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
 from scenarist.executors import remote
 from scenarist.executors.engines import Outbox
-from scenarist.executors.messages import Ended, Run
+from scenarist.executors.messages import Ended, Run, Slots
 
 _NAME = "scenarist"
 # A small outcome goes ahead of the news that its task has ended; a large one is fetched.
@@ -76,12 +76,17 @@ class DaskEngine:
         self._topic: str = self._client.id
         self._client.subscribe_topic(self._topic, self._take_event)
 
-    def count_slots(self) -> int:
+    def look(self) -> Slots:
         if self._client.status != "running":
             raise ConnectionError(f"the client is {self._client.status}")
-        threads: int = sum(self._client.nthreads().values())
+        workers = self._client.scheduler_info()["workers"].values()
+        threads: int = sum(worker["nthreads"] for worker in workers)
         # An adaptive cluster adds workers when it sees tasks that wait.
-        return threads if self._cluster is not None else threads + max(1, threads // 4)
+        slots = threads if self._cluster is not None else threads + max(1, threads // 4)
+        return Slots(slots, frozenset(_machine(worker["resources"]) for worker in workers))
+
+    def want(self, kinds: Sequence[Resources]) -> None:
+        pass  # a cluster of Dask grows with its tasks, and asks nobody for resources
 
     def run(self, runs: Sequence[Run]) -> None:
         for resources, group in groupby(runs, key=lambda run: run.resources):
@@ -163,6 +168,11 @@ class DaskEngine:
 
     def _key(self, item: Run) -> str:
         return f"{_NAME}-{self._session}-{item.number}-{item.attempt}"
+
+
+def _machine(declared: Mapping[str, float]) -> Resources:
+    memory = int(declared.get("MEMORY", 0))
+    return Resources(cpus=declared.get("CPU", 0), gpus=declared.get("GPU", 0), memory=memory)
 
 
 def _asked(resources: Resources) -> dict[str, float] | None:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.resources import Resources
 from scenarist.executors.endings import ended
 from scenarist.executors.frames import Frames, frame
 from scenarist.executors.messages import Broken, Ended, FromEngine, Run, Slots, Stop, ToEngine
@@ -36,12 +37,15 @@ _decoder: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
 class Engine(Protocol):
     """A library that runs functions on a cluster."""
 
-    def count_slots(self) -> int:
-        """How many jobs its machines can run at the same time now.
+    def look(self) -> Slots:
+        """See how many jobs its machines can run at the same time now, and what these have.
 
         Raises:
             Exception: The cluster is lost, for good.
         """
+
+    def want(self, kinds: Sequence[Resources]) -> None:
+        """Show a cluster that can grow what no machine has; replaces what was wanted before."""
 
     def run(self, runs: Sequence[Run]) -> None:
         """Have jobs run, the oldest first; says what came of each to the outbox."""
@@ -85,7 +89,7 @@ def main() -> None:
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)
     # The server decides when this ends; Ctrl-C in its terminal reaches it as well. Workers that are
-    # started from here would inherit that it is ignored, and Ray stops tasks by it.
+    # started from here would inherit it if it were ignored.
     signal.signal(signal.SIGINT, lambda *_: None)
     outbox = Outbox(connection)
     try:
@@ -112,7 +116,7 @@ def _open(name: str, outbox: Outbox, *, session: str, address: str | None, size:
     if name == "ray":
         from scenarist.executors.ray import RayEngine
 
-        return RayEngine(outbox, address=address, size=size)
+        return RayEngine(outbox, session=session, address=address, size=size)
     from scenarist.executors.dask import DaskEngine
 
     return DaskEngine(outbox, session=session, address=address, size=size)
@@ -135,12 +139,15 @@ def _listen(connection: socket.socket, engine: Engine) -> None:
         runs: list[Run] = []
         for content in frames.feed(data):
             message = _decoder.decode(content)
+            if isinstance(message, Run):
+                runs.append(message)
+                continue
+            engine.run(runs)
+            runs = []
             if isinstance(message, Stop):
-                engine.run(runs)
-                runs = []
                 engine.stop(message.number)
             else:
-                runs.append(message)
+                engine.want(message.kinds)
         engine.run(runs)
 
 
@@ -148,7 +155,7 @@ def _beat(engine: Engine, outbox: Outbox) -> None:
     pause = threading.Event()
     try:
         while True:
-            outbox.put(Slots(engine.count_slots()))
+            outbox.put(engine.look())
             pause.wait(_BEAT_SECONDS)
     except Exception:  # noqa: BLE001 - the server sees the end, and starts anew
         traceback.print_exc()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from scenarist.domain.resources import Resources
 from scenarist.executors.base import Deliver, JobRequest
 from scenarist.executors.runner import run
 
@@ -12,6 +13,7 @@ class InlineExecutor:
     slots = 1
     free_slots = 1
     fault = None
+    machines_version = 0
 
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -19,6 +21,9 @@ class InlineExecutor:
     def submit(self, requests: Sequence[JobRequest]) -> None:
         for request in requests:
             self._deliver([run(request)])
+
+    def lacks(self, resources: Resources) -> str | None:
+        return None
 
     def cancel(self, number: int) -> bool:
         return False

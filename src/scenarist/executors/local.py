@@ -12,6 +12,7 @@ import structlog
 
 from scenarist import tracing
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.resources import Resources
 from scenarist.executors.base import Deliver, JobOutcome, JobRequest
 from scenarist.executors.endings import ended
 from scenarist.executors.environments import worker_environment
@@ -70,6 +71,14 @@ class LocalExecutor:
 
     @property
     def fault(self) -> str | None:
+        return None
+
+    @property
+    def machines_version(self) -> int:
+        return 0
+
+    def lacks(self, resources: Resources) -> str | None:
+        # What is made for large machines can be tried on a small one.
         return None
 
     @property

@@ -20,6 +20,7 @@ class Run(msgspec.Struct, frozen=True, tag=True):
     number: int
     attempt: int
     resources: Resources
+    grace_seconds: float
     assignment: bytes
 
 
@@ -27,6 +28,12 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     """Stop a job; its `Ended` says whether it stopped in time."""
 
     number: int
+
+
+class Want(msgspec.Struct, frozen=True, tag=True):
+    """What jobs ask for that no machine has; a cluster that can grow may get one."""
+
+    kinds: tuple[Resources, ...]
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
@@ -37,9 +44,14 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
 
 
 class Slots(msgspec.Struct, frozen=True, tag=True):
-    """How many jobs the engine's machines can run at the same time; sent every second."""
+    """How many jobs the engine's machines can run at the same time; sent every second.
+
+    Args:
+        machines: What each of them has; those that have the same, once.
+    """
 
     count: int
+    machines: frozenset[Resources]
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
@@ -48,7 +60,7 @@ class Broken(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-ToEngine = Run | Stop
+ToEngine = Run | Stop | Want
 FromEngine = Ended | Slots | Broken
 
 

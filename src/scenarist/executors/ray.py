@@ -1,43 +1,69 @@
-"""Has jobs run by Ray, each as a task of its own; one of the engines."""
+"""Has jobs run by Ray, on actors that are kept while there is work for them; one of the engines."""
 
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 import ray
-from ray.exceptions import (
-    LocalRayletDiedError,
-    NodeDiedError,
-    ObjectLostError,
-    OutOfMemoryError,
-    TaskCancelledError,
-    WorkerCrashedError,
-)
 
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
-from scenarist.executors import remote
 from scenarist.executors.engines import Outbox
-from scenarist.executors.messages import Ended, Run
+from scenarist.executors.messages import Ended, Run, Slots
+from scenarist.executors.posts import CONCURRENCY, Post
 
-# After it was asked to stop, a job's process has two seconds; then its worker has to go as well.
-_STOP_SECONDS = 3.0
-_LOST = (
-    *(WorkerCrashedError, NodeDiedError, LocalRayletDiedError),
-    *(OutOfMemoryError, ObjectLostError),
-)
+_BEYOND_GRACE_SECONDS = 1.0
+"""After the grace of a job that was asked to stop, until its actor has to go as well."""
+_IDLE_SECONDS = 5.0
+"""How long an actor without work is kept, and what it asked for with it."""
+
+# Very short jobs go out together, as many as run in this time; a long one among them does not hold
+# up the others for long.
+_TOGETHER_SECONDS = 0.01
+_TOGETHER_LIMIT = 64
+_PATIENCE_SECONDS = 0.1
+
+
+class _Actor:
+    """One `Post` on the cluster, and what it was given."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self.handle = _remote_class(resources).remote()
+        self.is_up = False
+        self.is_busy = False
+        self.is_killed = False
+        self.idle_since = time.monotonic()
+        self.runs: dict[int, Run] = {}
+        self.patience: threading.Timer | None = None
+
+    @property
+    def is_free(self) -> bool:
+        return self.is_up and not self.is_busy
 
 
 class RayEngine:
-    """A Ray cluster, by address, or one of this machine that ends with this process."""
+    """A Ray cluster, by address, or one of this machine that ends with this process.
 
-    def __init__(self, outbox: Outbox, *, address: str | None, size: int) -> None:
+    All that is decided here, one thread decides: what happens elsewhere comes to it as calls.
+    """
+
+    def __init__(self, outbox: Outbox, *, session: str, address: str | None, size: int) -> None:
         self._outbox = outbox
+        self._session = session
         self._is_own = address is None
-        self._refs: dict[int, ray.ObjectRef[bytes]] = {}
-        self._functions: dict[Resources, Any] = {}
+        self._slots = size
+        self._waiting: dict[Resources, deque[Run]] = {}
+        self._actors: list[_Actor] = []
+        self._stopping: set[int] = set()
+        self._wanted: frozenset[Resources] = frozenset()
+        self._mean_seconds = 1.0
         own: dict[str, Any] = (
             {"address": "local", "num_cpus": size, "include_dashboard": False}
             if address is None
@@ -49,61 +75,240 @@ class RayEngine:
             logging_level=logging.WARNING,
             namespace="scenarist",
         )
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._decide, name="ray-engine", daemon=True).start()
 
-    def count_slots(self) -> int:
-        cpus = int(ray.cluster_resources().get("CPU", 0))
-        # An autoscaler adds machines when it sees tasks that wait.
-        return cpus if self._is_own else cpus + max(1, cpus // 4)
+    def look(self) -> Slots:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        cpus = int(sum(node.get("CPU", 0) for node in nodes))
+        # An autoscaler adds machines when it sees actors that wait.
+        slots = cpus if self._is_own else cpus + max(1, cpus // 4)
+        self._calls.put(partial(self._tend, slots))
+        return Slots(slots, frozenset(map(_machine, nodes)))
+
+    def want(self, kinds: Sequence[Resources]) -> None:
+        self._calls.put(partial(self._want, frozenset(kinds)))
 
     def run(self, runs: Sequence[Run]) -> None:
-        for run in runs:
-            ref = self._function(run.resources).remote(run.assignment)
-            self._refs[run.number] = ref
-            ref.future().add_done_callback(lambda done, run=run: self._settle(run, done))
+        if runs:
+            self._calls.put(partial(self._take, runs))
 
     def stop(self, number: int) -> None:
-        ref = self._refs.get(number)
-        if ref is not None:
-            ray.cancel(ref, force=False, recursive=False)
-            timer = threading.Timer(_STOP_SECONDS, self._kill, [number, ref])
-            timer.daemon = True
-            timer.start()
+        self._calls.put(partial(self._stop, number))
 
     def close(self) -> None:
         ray.shutdown()
 
-    def _kill(self, number: int, ref: "ray.ObjectRef[bytes]") -> None:
-        if self._refs.get(number) is ref:
-            ray.cancel(ref, force=True, recursive=False)
+    def _decide(self) -> None:
+        while True:
+            self._calls.get()()
 
-    def _settle(self, run: Run, done: "Future[bytes]") -> None:
-        self._refs.pop(run.number, None)
+    def _take(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self._waiting.setdefault(run.resources, deque()).append(run)
+        self._hand_out()
+
+    def _want(self, kinds: frozenset[Resources]) -> None:
+        """Let an actor of each kind wait, which tells an autoscaler of it."""
+        for resources in kinds - self._wanted:
+            self._add_actor(resources)
+        self._wanted = kinds
+
+    def _tend(self, slots: int) -> None:
+        """Let go what has had nothing to do for a while; done once a second."""
+        self._slots = max(1, slots)
+        long_ago = time.monotonic() - _IDLE_SECONDS
+        for actor in list(self._actors):
+            has_work = actor.is_busy or actor.resources in self._waiting
+            is_awaited = not actor.is_up and actor.resources in self._wanted
+            if not has_work and not is_awaited and actor.idle_since < long_ago:
+                self._kill(actor)
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Give what waits to actors, the oldest first, and see to it that there are enough."""
+        for resources, queue in list(self._waiting.items()):
+            free = [
+                actor for actor in self._actors if actor.is_free and actor.resources == resources
+            ]
+            self._deal(queue, free)
+            if queue:
+                self._grow(resources, len(queue))
+            else:
+                del self._waiting[resources]
+
+    def _deal(self, queue: deque[Run], free: Sequence[_Actor]) -> None:
+        """Deal out jobs like cards, so that the oldest ones all start at once."""
+        most = max(1, min(int(_TOGETHER_SECONDS / self._mean_seconds), _TOGETHER_LIMIT))
+        hands: list[list[Run]] = [[] for _ in free]
+        for _ in range(most):
+            for hand in hands:
+                if queue:
+                    hand.append(queue.popleft())
+        for actor, hand in zip(free, hands, strict=True):
+            if hand:
+                self._start(actor, hand)
+
+    def _start(self, actor: _Actor, runs: Sequence[Run]) -> None:
+        actor.is_busy = True
+        actor.runs |= {run.number: run for run in runs}
+        self._hear(
+            actor.handle.run.remote([(run.number, run.assignment) for run in runs]),
+            partial(self._settle, actor, len(runs), time.monotonic()),
+        )
+        if len(runs) > 1:
+            later = partial(self._calls.put, partial(self._take_back, actor, runs))
+            actor.patience = threading.Timer(_PATIENCE_SECONDS, later)
+            actor.patience.daemon = True
+            actor.patience.start()
+
+    def _settle(self, actor: _Actor, count: int, since: float, done: "Future[Any]") -> None:
+        if actor.patience is not None:
+            actor.patience.cancel()
+            actor.patience = None
         error = done.exception()
-        if error is None:
-            self._outbox.put(Ended(run.number, done.result()))
-        elif isinstance(error, TaskCancelledError):
-            self._outbox.ended(run, JobEvent.CANCEL_REQUESTED)
-        else:
-            self._outbox.ended(run, _event_of(error), _reason_of(error))
+        if error is not None:
+            self._bury(actor, error)
+            return
+        now = time.monotonic()
+        self._mean_seconds += ((now - since) / count - self._mean_seconds) / 8
+        actor.is_busy = False
+        actor.idle_since = now
+        self._end(actor, done.result())
+        self._hand_out()
 
-    def _function(self, resources: Resources) -> Any:
-        """Return the remote function for what a job asks; Ray reuses workers for the same one."""
-        function = self._functions.get(resources)
-        if function is None:
-            asked: dict[str, Any] = {"num_cpus": 1 if resources.cpus is None else resources.cpus}
-            if resources.gpus:
-                asked["num_gpus"] = resources.gpus
-            if resources.memory:
-                asked["memory"] = resources.memory
-            # The orchestrator decides whether a job whose worker was lost runs again.
-            function = ray.remote(max_retries=0, **asked)(remote.run)
-            self._functions[resources] = function
-        return function
+    def _take_back(self, actor: _Actor, runs: Sequence[Run]) -> None:
+        """Ask for what has ended of the jobs that went out together, and for what has not begun."""
+        if actor.is_busy and any(actor.runs.get(run.number) is run for run in runs):
+            self._hear(actor.handle.give_back.remote(), partial(self._take_over, actor))
+
+    def _take_over(self, actor: _Actor, done: "Future[Any]") -> None:
+        if done.exception() is not None:
+            return  # the call of the jobs says what happened
+        ended, not_begun = done.result()
+        self._end(actor, ended)
+        for number in reversed(not_begun):
+            run = actor.runs.pop(number)
+            if number in self._stopping:
+                self._stopping.discard(number)
+                self._outbox.ended(run, JobEvent.CANCEL_REQUESTED)
+            else:
+                self._waiting.setdefault(run.resources, deque()).appendleft(run)
+        self._hand_out()
+
+    def _end(self, actor: _Actor, ended: Sequence[tuple[int, bytes]]) -> None:
+        for number, outcome in ended:
+            del actor.runs[number]
+            self._stopping.discard(number)
+            self._outbox.put(Ended(number, outcome))
+
+    def _grow(self, resources: Resources, waiting: int) -> None:
+        """Have more actors of a kind, as far as there is room for them and work."""
+        coming = sum(not actor.is_up and actor.resources == resources for actor in self._actors)
+        while coming < waiting and self._has_room(resources):
+            self._add_actor(resources)
+            coming += 1
+
+    def _add_actor(self, resources: Resources) -> None:
+        actor = _Actor(resources)
+        self._actors.append(actor)
+        self._hear(actor.handle.is_up.remote(), partial(self._welcome, actor))
+
+    def _has_room(self, resources: Resources) -> bool:
+        """Whether another actor fits; those of other kinds that have no work make room."""
+        used = sum(
+            _share(actor.resources)
+            for actor in self._actors
+            if actor.is_up or actor.resources not in self._wanted
+        )
+        most = self._slots - _share(resources)
+        for actor in list(self._actors):
+            if used > most and actor.is_free and actor.resources not in self._waiting:
+                used -= _share(actor.resources)
+                self._kill(actor)
+        return used <= most or used == 0
+
+    def _welcome(self, actor: _Actor, done: "Future[Any]") -> None:
+        error = done.exception()
+        if error is not None:
+            queue = self._waiting.get(actor.resources)
+            if not actor.is_killed and queue:
+                # Whatever is wrong there, the next try counts as well, until it is too much.
+                run = queue.popleft()
+                actor.runs[run.number] = run
+            self._bury(actor, error)
+            return
+        actor.is_up = True
+        actor.idle_since = time.monotonic()
+        self._hand_out()
+
+    def _bury(self, actor: _Actor, error: BaseException) -> None:
+        """Say what became of the jobs of an actor that is gone."""
+        if actor in self._actors:
+            self._actors.remove(actor)
+        event = JobEvent.HANDED_BACK if actor.is_killed else JobEvent.WORKER_LOST
+        for number, run in actor.runs.items():
+            if number in self._stopping:
+                self._stopping.discard(number)
+                self._outbox.ended(run, JobEvent.CANCEL_REQUESTED)
+            else:
+                self._outbox.ended(run, event, _reason_of(error))
+        actor.runs = {}
+        self._hand_out()
+
+    def _kill(self, actor: _Actor) -> None:
+        actor.is_killed = True
+        if actor in self._actors:
+            self._actors.remove(actor)
+        ray.kill(actor.handle)
+
+    def _stop(self, number: int) -> None:
+        for queue in self._waiting.values():
+            for run in queue:
+                if run.number == number:
+                    queue.remove(run)
+                    self._outbox.ended(run, JobEvent.CANCEL_REQUESTED)
+                    return
+        for actor in self._actors:
+            found = actor.runs.get(number)
+            if found is not None:
+                self._stopping.add(number)
+                actor.handle.stop.remote(self._session, number, found.attempt)
+                later = partial(self._calls.put, partial(self._kill_with, actor, found))
+                timer = threading.Timer(found.grace_seconds + _BEYOND_GRACE_SECONDS, later)
+                timer.daemon = True
+                timer.start()
+
+    def _kill_with(self, actor: _Actor, run: Run) -> None:
+        if actor.runs.get(run.number) is run:
+            self._kill(actor)
+
+    def _hear(self, ref: Any, listen: "Callable[[Future[Any]], None]") -> None:
+        """Have the deciding thread told when a call to an actor is answered."""
+        ref.future().add_done_callback(lambda done: self._calls.put(partial(listen, done)))
 
 
-def _event_of(error: BaseException) -> JobEvent:
-    is_lost = isinstance(error, _LOST)
-    return JobEvent.WORKER_LOST if is_lost else JobEvent.RAISED
+def _remote_class(resources: Resources) -> Any:
+    # The orchestrator decides whether a job whose worker was lost runs again.
+    asked: dict[str, Any] = {
+        "num_cpus": _share(resources),
+        "max_restarts": 0,
+        "concurrency_groups": CONCURRENCY,
+    }
+    if resources.gpus:
+        asked["num_gpus"] = resources.gpus
+    if resources.memory:
+        asked["memory"] = resources.memory
+    return ray.remote(**asked)(Post)
+
+
+def _machine(node: Mapping[str, float]) -> Resources:
+    memory = int(node.get("memory", 0))
+    return Resources(cpus=node.get("CPU", 0), gpus=node.get("GPU", 0), memory=memory)
+
+
+def _share(resources: Resources) -> float:
+    return 1 if resources.cpus is None else resources.cpus
 
 
 def _reason_of(error: BaseException) -> str:

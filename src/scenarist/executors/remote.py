@@ -19,7 +19,7 @@ from scenarist.executors.environments import worker_environment
 from scenarist.executors.messages import Assignment
 from scenarist.executors.processes import NO_STREAM, WorkerProcess
 
-# How often a wait looks up, so that an interrupt that came meanwhile is taken.
+# How often a wait looks up, so that a process is killed whose time is over.
 _LOOK_MILLISECONDS = 100
 _SESSIONS_LIMIT = 4  # of one thread; processes of sessions that are gone without a word are ended
 _REFUSED_LIMIT = 10_000
@@ -46,11 +46,7 @@ class _Seat:
             process = self._replace()
         process.start(request)
         while True:
-            try:
-                outcome = self._look(process)
-            except KeyboardInterrupt:  # how Ray asks a task to stop
-                self.stop()
-                continue
+            outcome = self._look(process)
             if outcome is not None:
                 return outcome
 

@@ -12,15 +12,13 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import Connection
 
-from scenarist.db import cancellation, claims, events, settlements
+from scenarist.db import cancellation, claims, endings, events, settlements
 from scenarist.db.bells import Topic, Topics
 from scenarist.db.claims import Claim, TaskRecipe
-from scenarist.db.endings import job_change
 from scenarist.db.engine import Database
 from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import InDoubtError, UnavailableError
-from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
 from scenarist.orchestrator.asking import Asking
 from scenarist.orchestrator.keeper import HandedBack, Keeper, hand_back
@@ -109,6 +107,7 @@ class Orchestrator:
         self._quiet: SimpleQueue[None] = SimpleQueue()  # a word that nothing runs, or not to wait
         self._thread: threading.Thread | None = None
         self._next_due: datetime | None = None
+        self._machines_version = -1  # none yet: what waited for an earlier server is looked at anew
         self._is_due_unknown = True  # whether others may have put retries off
         self._is_stop_asked = True  # whether others may have asked jobs to stop
 
@@ -244,13 +243,14 @@ class Orchestrator:
         outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
         self._given_up.difference_update((item.number, item.attempt) for item in outcomes)
         slots = self._free_slots(executor) if claims_too else 0
-        if not outcomes and not slots:
+        machines_version = executor.machines_version
+        if not outcomes and not slots and machines_version == self._machines_version:
             return False
         now = self._now()
         ending = settlements_of(outcomes, self._running, now, interrupted=self._interrupted)
         try:
             step = self._database.write(
-                lambda connection: self._record(connection, ending, slots, now)
+                lambda connection: self._record(connection, executor, ending, slots, now)
             )
         except LeaseLostError:
             self._outcomes.extendleft(reversed(outcomes))  # these attempts have ended
@@ -262,6 +262,7 @@ class Orchestrator:
             self._is_due_unknown = True
             raise
         self._is_in_doubt = False
+        self._machines_version = machines_version
         self._lease.confirm(step.held)
         for item in ending:
             del self._running[item.number]
@@ -273,9 +274,7 @@ class Orchestrator:
 
     def _free_slots(self, executor: Executor) -> int:
         """Return how many jobs may be claimed; none while others are being stopped for good."""
-        if self._drain_until is not None or self._given_up:
-            return 0
-        return executor.free_slots
+        return 0 if self._drain_until is not None or self._given_up else executor.free_slots
 
     def _hand_out(self, executor: Executor, taken: Sequence[Taken], now: datetime) -> None:
         requests = []
@@ -312,7 +311,12 @@ class Orchestrator:
         return cancellation.asked_to_stop(self._database.reader, self._lease.holder_id)
 
     def _record(
-        self, connection: Connection, ending: Sequence[Settlement], slots: int, now: datetime
+        self,
+        connection: Connection,
+        executor: Executor,
+        ending: Sequence[Settlement],
+        slots: int,
+        now: datetime,
     ) -> "_Step":
         """Do what a step does in the database."""
         ended: list[str] = []
@@ -334,23 +338,21 @@ class Orchestrator:
             changes += back.changes
         if ending:
             settle(ending)
-        if (
-            self._is_due_unknown
-            or self._next_due is not None
-            or any(item.not_before is not None for item in ending)
-        ):
+        is_put_off = any(item.not_before is not None for item in ending)
+        if is_put_off or self._is_due_unknown or self._next_due is not None:
             self._is_due_unknown = False
             self._next_due = claims.next_due(connection, now)
-        taken, needless = take(connection, self._recipes, holder_id, slots, now)
-        self._watch.look(connection, taken)
-        changes += [
-            job_change(claim.id, claim.submission_id, JobStatus.RUNNING) for claim, _, _ in taken
-        ]
-        if needless:
-            settle(needless)
-            self._something.set()  # what they released may run
+        if executor.machines_version != self._machines_version:
+            changes += endings.release_machines(connection, now)
+        taking = take(connection, holder_id, self._recipes, executor.lacks, limit=slots, now=now)
+        self._watch.look(connection, taking.to_run)
+        changes += taking.changes
+        if taking.needless:
+            settle(taking.needless)
+        if taking.lets_others_run:
+            self._something.set()  # what they released, or stood before
         events.add(connection, changes, now)
-        return _Step(ended, taken, recorded, held)
+        return _Step(ended, taking.to_run, recorded, held)
 
     def _give_up(self, executor: Executor) -> None:
         """Stop what ran under a lease that others have ended, and go on under another name."""

@@ -99,11 +99,11 @@ def request_for(
         timeout_seconds=None if recipe.timeout is None else recipe.timeout.total_seconds(),
         grace_seconds=grace_seconds,
         retry_on=recipe.retry_on,
-        resources=_resources(recipe),
+        resources=resources_of(recipe),
     )
 
 
-def _resources(recipe: TaskRecipe) -> Resources:
+def resources_of(recipe: TaskRecipe) -> Resources:
     """Return what a task asks of a machine: nothing, where it was made before that was checked."""
     asked = {name: recipe.properties[name] for name in READERS if name in recipe.properties}
     try:

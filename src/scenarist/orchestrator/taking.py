@@ -1,36 +1,79 @@
-"""How a step claims jobs, and finds out which of them need not run."""
+"""How a step claims jobs, and finds out which of them need not run, or cannot."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from scenarist.db import claims
 from scenarist.db.claims import Claim, InputValue, TaskRecipe
+from scenarist.db.endings import job_change
 from scenarist.db.settlements import Settlement
+from scenarist.domain.entities import Event
 from scenarist.domain.identifiers import HolderId
+from scenarist.domain.resources import Resources
+from scenarist.domain.vocabulary import JobStatus
 from scenarist.orchestrator.outcomes import skipped
-from scenarist.orchestrator.requests import Recipes, gather_inputs, need_not_run
+from scenarist.orchestrator.requests import (
+    Recipes,
+    gather_inputs,
+    need_not_run,
+    resources_of,
+)
 
 Taken = tuple[Claim, TaskRecipe, list[InputValue]]
 """A claimed job that is to be run, with what running it takes."""
 
 
+@dataclass(slots=True)
+class Taking:
+    """What became of the jobs that were claimed.
+
+    Args:
+        needless: Those whose outputs are still valid, to be settled.
+        held: Those that no machine can run, with what none has. They wait for one, and whatever
+            is behind them comes next.
+    """
+
+    to_run: list[Taken] = field(default_factory=list)
+    needless: list[Settlement] = field(default_factory=list)
+    held: list[tuple[Claim, str]] = field(default_factory=list)
+
+    @property
+    def lets_others_run(self) -> bool:
+        return bool(self.needless or self.held)
+
+    @property
+    def changes(self) -> list[Event]:
+        moved = [(claim, JobStatus.RUNNING) for claim, _, _ in self.to_run]
+        moved += [(claim, JobStatus.BLOCKED) for claim, _ in self.held]
+        return [job_change(claim.id, claim.submission_id, to) for claim, to in moved]
+
+
 def take(
-    connection: Connection, recipes: Recipes, holder_id: HolderId, limit: int, now: datetime
-) -> tuple[list[Taken], list[Settlement]]:
-    """Claim up to so many jobs; return those to run, and how those end that need not."""
-    taken: list[Taken] = []
-    needless: list[Settlement] = []
-    if not limit:
-        return taken, needless
-    claimed = claims.claim(connection, holder_id, limit=limit, now=now)
+    connection: Connection,
+    holder_id: HolderId,
+    recipes: Recipes,
+    lacks: Callable[[Resources], str | None],
+    *,
+    limit: int,
+    now: datetime,
+) -> Taking:
+    """Claim up to *limit* jobs, and sort out those that shall not run."""
+    claimed = claims.claim(connection, holder_id, limit=limit, now=now) if limit else []
     recipes.read(connection, (claim.task_id for claim in claimed))
     inputs = gather_inputs(connection, claimed, recipes)
+    taking = Taking()
     for claim in claimed:
         recipe = recipes.get(claim.task_id)
         values = inputs.get(claim.number, [])
         if need_not_run(connection, claim, recipe, values, now):
-            needless.append(skipped(claim, recipe, now))
+            taking.needless.append(skipped(claim, recipe, now))
+        elif (lacking := lacks(resources_of(recipe))) is not None:
+            taking.held.append((claim, lacking))
         else:
-            taken.append((claim, recipe, values))
-    return taken, needless
+            taking.to_run.append((claim, recipe, values))
+    if taking.held:
+        claims.hold(connection, taking.held)
+    return taking

@@ -17,7 +17,9 @@ class Job(Struct, kw_only=True, frozen=True):
     status: JobStatus
     force: bool
     attempts: int
-    waiting_for: Annotated[list[str], Meta(description="Jobs, and data nodes without a value.")]
+    waiting_for: Annotated[
+        list[str], Meta(description="Jobs, data nodes without a value, and machines.")
+    ]
     reason: Annotated[str | None, Meta(description="Why it ended as it did.")]
     stacktrace: list[str]
     creation_date: datetime

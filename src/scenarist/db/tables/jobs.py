@@ -127,6 +127,7 @@ Index(
 #   DATA   another job of its submission, whose output it reads: a failure there abandons it
 #   ORDER  a job that was accepted earlier and touches the same data node: any end releases it
 #   INPUT  a data node that has no value yet
+#   MACHINE  a machine that has what it asks for: said in words, where a data node would stand
 job_waits = Table(
     "job_waits",
     metadata,
