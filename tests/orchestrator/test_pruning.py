@@ -161,11 +161,10 @@ def test_logs_go_before_their_jobs(world: World) -> None:
     speaking = world.make(lambda draft: draft.task("speaks", "speak"))
     submission = world.submit(speaking)
     world.step()
-    world.executor.waiting.clear()
     add_log(world, submission.job_ids[0], "said")
     world.clock.advance(1000 * DAY)
     assert prune(world, Retention(logs=DAY)) == Pruned()
-    world.orchestrator.recover()
+    world.new_orchestrator().recover()
     world.run_all()
     world.clock.advance(2 * DAY)
 

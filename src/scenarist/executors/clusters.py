@@ -32,7 +32,7 @@ from scenarist.executors.pace import Pace
 _LIBRARIES = {"ray": "ray", "dask": "distributed"}
 _TITLES = {"ray": "Ray", "dask": "Dask"}
 _SHORTEST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 10.0
+_LONGEST_PAUSE_SECONDS = 3.0
 _AHEAD_LIMIT = 1_000
 
 _log = structlog.get_logger(__name__)

@@ -1,8 +1,11 @@
 """Has jobs run by Ray, on actors that are kept while there is work for them; one of the engines."""
 
 import logging
+import os
+import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -100,8 +103,13 @@ class RayEngine:
         ray.shutdown()
 
     def _decide(self) -> None:
-        while True:
-            self._calls.get()()
+        try:
+            while True:
+                self._calls.get()()
+        except Exception:  # noqa: BLE001 - the server sees the end, and starts anew
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
 
     def _take(self, runs: Sequence[Run]) -> None:
         for run in runs:
@@ -188,7 +196,9 @@ class RayEngine:
         ended, not_begun = done.result()
         self._end(actor, ended)
         for number in reversed(not_begun):
-            run = actor.runs.pop(number)
+            run = actor.runs.pop(number, None)
+            if run is None:
+                continue  # the actor has ended since, and with it what it was given
             if number in self._stopping:
                 self._stopping.discard(number)
                 self._outbox.ended(run, JobEvent.CANCEL_REQUESTED)
@@ -198,9 +208,9 @@ class RayEngine:
 
     def _end(self, actor: _Actor, ended: Sequence[tuple[int, bytes]]) -> None:
         for number, outcome in ended:
-            del actor.runs[number]
-            self._stopping.discard(number)
-            self._outbox.put(Ended(number, outcome))
+            if actor.runs.pop(number, None) is not None:
+                self._stopping.discard(number)
+                self._outbox.put(Ended(number, outcome))
 
     def _grow(self, resources: Resources, waiting: int) -> None:
         """Have more actors of a kind, as far as there is room for them and work."""

@@ -306,9 +306,8 @@ class Orchestrator:
             executor.cancel(self._to_stop.popleft())
 
     def _asked_elsewhere(self) -> list[int]:
-        if not self._running:
-            return []
-        return cancellation.asked_to_stop(self._database.reader, self._lease.holder_id)
+        asked = cancellation.asked_to_stop
+        return asked(self._database.reader, self._lease.holder_id) if self._running else []
 
     def _record(
         self,
