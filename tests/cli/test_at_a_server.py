@@ -197,6 +197,20 @@ def test_a_time_that_is_over_ends_with_124_and_the_jobs_go_on(shell: Shell) -> N
         assert cancelled == f"Submission {found['id']} was cancelled."
 
 
+def test_what_is_paused_waits_until_it_is_resumed(shell: Shell, scenario: str) -> None:
+    paused = shell.line("orchestration", "pause")
+    submission = shell.line("scenario", "submit", scenario)
+
+    assert paused.startswith("No job is begun: paused at ")
+    assert paused.endswith(" by anyone.")
+    assert shell.line("submission", "pause", submission).endswith(" is paused.")
+    assert shell.line("orchestration", "resume") == "Jobs are begun."
+    assert shell.line("orchestration", "show") == "Jobs are begun."
+    shell.mistake("submission", "watch", submission, "--timeout", "0.2", "--json", code=124)
+    assert shell.line("submission", "resume", submission).endswith(" goes on.")
+    assert shell.lines("submission", "watch", submission)[-1].endswith(" is COMPLETED.")
+
+
 def test_a_job_is_shown_read_and_cancelled(shell: Shell) -> None:
     speaking = shell.line("scenario", "create", "speaking")
     submission = shell.json("scenario", "submit", speaking, "--wait")

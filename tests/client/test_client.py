@@ -74,6 +74,23 @@ def test_what_is_waited_for_without_end_may_be_given_up(client: Client) -> None:
     assert client.jobs.wait(job.id).status == "CANCELED"
 
 
+def test_what_is_paused_waits_until_it_is_resumed(
+    client: Client, scenario: schemas.Scenario
+) -> None:
+    paused = client.orchestration.pause()
+    submitted = client.scenarios.submit(scenario.id)
+    client.submissions.pause(submitted.id)
+    resumed = client.orchestration.resume()
+
+    assert (paused.paused_by, resumed.paused_at) == ("anyone", None)
+    assert client.orchestration.get() == resumed
+    assert submitted.get().paused_at is not None
+    with pytest.raises(WaitTimeoutError):
+        submitted.wait(timeout=0)
+    assert client.submissions.resume(submitted.id).paused_at is None
+    assert submitted.wait(timeout=30).status == "COMPLETED"
+
+
 def test_what_failed_is_tried_again(client: Client) -> None:
     scenario = client.scenarios.create("broken")
     submitted = client.scenarios.submit(scenario.id, priority=5, properties={"why": "to see"})

@@ -16,7 +16,7 @@ from signed_in import PASSWORDS, with_users
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "client.md").read_text()
 ADDRESS = "http://127.0.0.1:5000"
-GROUPS = ("scenario", "sequence", "submission", "job", "datanode")
+GROUPS = ("scenario", "sequence", "submission", "orchestration", "job", "datanode")
 CODE = re.compile(r"^\| (\d+) \| ", re.MULTILINE)
 
 

@@ -36,6 +36,7 @@ for name, module, summary in (
     ("scenario", "scenarios", "Work with the scenarios of a server."),
     ("sequence", "sequences", "Work with the sequences of a server."),
     ("submission", "submissions", "Follow what was submitted to a server."),
+    ("orchestration", "orchestration", "Pause and resume all jobs of a server."),
     ("job", "jobs", "Look at the jobs of a server."),
     ("datanode", "data_nodes", "Read and write the data nodes of a server."),
 ):

@@ -65,6 +65,36 @@ def cancel(submission: str, /, *, access: Access = NOTHING) -> None:
 
 
 @group.command
+def pause(submission: str, /, *, access: Access = NOTHING) -> None:
+    """Begin no more jobs of a submission; those that run go on.
+
+    Args:
+        submission: Its identifier.
+    """
+    with client_of(access) as client:
+        paused = client.submissions.pause(submission)
+    if access.json:
+        print_json(paused)
+    else:
+        say(f"Submission {submission} is paused.")
+
+
+@group.command
+def resume(submission: str, /, *, access: Access = NOTHING) -> None:
+    """Begin the jobs of a paused submission again.
+
+    Args:
+        submission: Its identifier.
+    """
+    with client_of(access) as client:
+        resumed = client.submissions.resume(submission)
+    if access.json:
+        print_json(resumed)
+    else:
+        say(f"Submission {submission} goes on.")
+
+
+@group.command
 def retry(
     submission: str, /, *, options: SubmitOptions = AS_USUAL, access: Access = NOTHING
 ) -> int:

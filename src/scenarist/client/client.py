@@ -11,6 +11,7 @@ from scenarist.client.entities import Listing, Moment
 from scenarist.client.events import EventStream
 from scenarist.client.identities import Keys, Users
 from scenarist.client.jobs import Jobs
+from scenarist.client.orchestration import Orchestration
 from scenarist.client.scenarios import Scenarios
 from scenarist.client.sequences import Sequences
 from scenarist.client.submissions import Submissions
@@ -46,6 +47,7 @@ class Client:
         self.cycles = Cycles(self._transport)
         self.submissions = Submissions(self._transport)
         self.jobs = Jobs(self._transport)
+        self.orchestration = Orchestration(self._transport)
         self.users = Users(self._transport)
         self.keys = Keys(self._transport)
 

@@ -91,6 +91,24 @@ class Submissions(Entities[schemas.Submission]):
         call = Call(method="POST", path=path, headers=PREFERS_BODY, repeats=True)
         return self._transport.ask(call, schemas.SubmissionAnswer).submission
 
+    def pause(self, id: str) -> schemas.Submission:
+        """Begin none of its jobs until it is resumed; those that run go on.
+
+        Raises:
+            ConflictError: It has ended.
+        """
+        call = Call(method="POST", path=path_of(self._name, "pause", id), repeats=True)
+        return self._transport.ask(call, schemas.SubmissionAnswer).submission
+
+    def resume(self, id: str) -> schemas.Submission:
+        """Begin its jobs again.
+
+        Raises:
+            ConflictError: It has ended.
+        """
+        call = Call(method="POST", path=path_of(self._name, "resume", id), repeats=True)
+        return self._transport.ask(call, schemas.SubmissionAnswer).submission
+
     def retry(
         self,
         id: str,

@@ -1,0 +1,27 @@
+"""The orchestration: whether jobs are begun at all."""
+
+from scenarist import schemas
+from scenarist.client.transport import Call, Transport, path_of
+
+
+class Orchestration:
+    """That of all jobs, by whatever server of the database."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def get(self) -> schemas.Orchestration:
+        call = Call(method="GET", path=path_of("orchestration"))
+        return self._transport.ask(call, schemas.OneOrchestration).orchestration
+
+    def pause(self) -> schemas.Orchestration:
+        """Begin no more jobs; those that run go on. For administrators."""
+        return self._ask("pause")
+
+    def resume(self) -> schemas.Orchestration:
+        """Begin jobs again. Submissions that are paused themselves stay so."""
+        return self._ask("resume")
+
+    def _ask(self, what: str) -> schemas.Orchestration:
+        call = Call(method="POST", path=path_of("orchestration", what), repeats=True)
+        return self._transport.ask(call, schemas.OrchestrationAnswer).orchestration
