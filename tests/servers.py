@@ -121,6 +121,8 @@ class StartedServer:
     ) -> None:
         if self.process.poll() is None:
             self.kill()
+        elif self.process.stderr is not None and not self.process.stderr.closed:
+            self._hang_up()  # it ended by itself
         self.http.close()
 
     def create(self, config_id: str) -> dict[str, Any]:
