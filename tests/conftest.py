@@ -46,9 +46,12 @@ def object_store() -> Iterator[ObjectStore]:
     store.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """One for all tests of a process: two at a time cannot be driven in one thread."""
+    """One for the tests of a module: while there is one, its thread has an event loop that runs.
+
+    So nothing else in that thread can run one, nor drive a second browser.
+    """
     with started_browser() as started:
         yield started
 

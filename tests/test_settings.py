@@ -42,7 +42,12 @@ def test_a_switch_is_read_from_what_each_source_can_say(value: bool | str, is_on
         ({"executor": "spark"}, {}, {}, "the executor is one of local, ray, dask, not 'spark'"),
         ({"executor_address": "auto"}, {}, {}, "the executor 'local' has no address"),
         ({}, {}, {"port": "ten"}, r"\[SCENARIST\] port must be a whole number"),
-        ({}, {}, {"prot": 1}, r"\[SCENARIST\] has no setting 'prot'; it has audit_refusals, auth"),
+        (
+            {},
+            {},
+            {"prot": 1},
+            r"\[SCENARIST\] has no setting 'prot'; it has access_log, audit_refusals, ",
+        ),
         ({}, {}, {"webhook_private_addresses": "maybe"}, "must be true or false, not 'maybe'"),
         ({}, {}, {"host": 5}, r"\[SCENARIST\] host must be a text, not int"),
         ({"port": 70_000}, {}, {}, "from 0 to 65535"),
@@ -50,7 +55,7 @@ def test_a_switch_is_read_from_what_each_source_can_say(value: bool | str, is_on
         ({"auth": "ldpa"}, {}, {}, "auth is one of none, local, ldap, oidc, not 'ldpa'"),
         ({"session_seconds": 1}, {}, {}, "a session lasts from 60 to 31536000 seconds"),
         ({"audit_refusals": 0}, {}, {}, "at least one refusal"),
-        ({"log_format": "xml"}, {}, {}, "text or json"),
+        ({"log_format": "xml"}, {}, {}, "the log format is one of text, json, not 'xml'"),
         ({"time_zone": "Nowhere"}, {}, {}, "no time zone named 'Nowhere'"),
     ],
 )

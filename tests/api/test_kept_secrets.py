@@ -7,7 +7,7 @@ SUBSCRIBED = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 def kept_by(server: StartedServer) -> bytes:
     """Return all that the database holds, with what is still in its log."""
-    files = [path for path in server.folder.iterdir() if path.name.startswith("scenarist.db")]
+    files = [path for path in server.folder.glob("scenarist.db*") if path.is_file()]
     assert files
     return b"".join(path.read_bytes() for path in files)
 

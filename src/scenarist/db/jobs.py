@@ -47,7 +47,7 @@ _COUNT_UNFINISHED = union_all(
 _FIRST_DUE = (
     select(func.coalesce(jobs.c.pending_since, jobs.c.created_at))
     .where(
-        text("status = 'PENDING'"),
+        text("status = 'PENDING' AND paused_at IS NULL"),
         or_(jobs.c.not_before.is_(None), jobs.c.not_before <= bindparam("now")),
     )
     .order_by(jobs.c.priority.desc(), jobs.c.number)
