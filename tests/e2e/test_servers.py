@@ -92,6 +92,26 @@ class TestAServerWithoutAnOrchestrator:
         assert not Path(f"/proc/{sign.read_text()}").exists()
         assert server.http.get(f"{API}/jobs/{job_id}").json()["job"]["status"] == "CANCELED"
 
+    @pytest.mark.parametrize("what", ["submissions", "orchestration"])
+    def test_what_it_resumes_goes_on_elsewhere(self, server: StartedServer, what: str) -> None:
+        chain = server.create("chain")
+        assert server.http.post(f"{API}/orchestration/pause").status_code == 200
+        where = server.http.post(f"{API}/sequences/submit/{chain['sequences']['half']['id']}")
+        path = where.headers["location"]
+        if what == "submissions":
+            of = path.rpartition("/")[2]
+            assert server.http.post(f"{API}/submissions/pause/{of}").status_code == 200
+            assert server.http.post(f"{API}/orchestration/resume").status_code == 200
+            # The orchestrator has heard of that before the next one is heard.
+            server.submit(server.create("chain")["sequences"]["half"]["id"])
+            resumed = server.http.post(f"{API}/submissions/resume/{of}")
+        else:
+            resumed = server.http.post(f"{API}/orchestration/resume")
+        submission = server.http.get(path, headers={"Prefer": "wait=10"}).json()["submission"]
+
+        assert resumed.status_code == 200
+        assert submission["status"] == "COMPLETED"
+
     def test_it_has_workers_of_its_own_for_what_requests_need(self, server: StartedServer) -> None:
         scenario_ids = []
         for number in (30, 10):
