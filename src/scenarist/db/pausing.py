@@ -4,6 +4,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from scenarist.db import bells
+from scenarist.db.bells import Topic
 from scenarist.db.tables import jobs, orchestration, submissions
 from scenarist.domain.entities import Orchestration
 from scenarist.domain.identifiers import SubmissionId
@@ -38,6 +40,7 @@ def resume_submission(connection: Connection, submission_id: SubmissionId, now: 
     connection.execute(_SET_SUBMISSION, values)
     connection.execute(_SET_JOBS, values)
     connection.execute(_RESTART, {"of": submission_id, "at": now})
+    bells.note(connection, Topic.WORK)
 
 
 def set_orchestration(
@@ -45,6 +48,8 @@ def set_orchestration(
 ) -> None:
     """Let no orchestrator claim anything, or all again (None)."""
     connection.execute(_SET, {"at": paused_at, "by": paused_by})
+    if paused_at is None:
+        bells.note(connection, Topic.WORK)
 
 
 def find_orchestration(connection: Connection) -> Orchestration:
