@@ -2,12 +2,12 @@
 
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from queue import SimpleQueue
 
 import structlog
 from litestar import Litestar
@@ -216,19 +216,23 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
         orchestration = Orchestration(
             application, settings, database, announce=lambda ended: None, now=_now
         )
-        stopping = threading.Event()
+        # Its `put` may interrupt its `get`; a lock of `threading` would be waited for for ever.
+        signals: SimpleQueue[int] = SimpleQueue()
+        is_stopping = False
 
         def handle_exit(number: int, frame: object) -> None:
-            if stopping.is_set():
+            nonlocal is_stopping
+            if is_stopping:
                 orchestration.hurry()
-            stopping.set()
+            is_stopping = True
+            signals.put(number)
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, handle_exit)
         database.listen()
         orchestration.start(stack, Seal(secret_keys(settings, database)))
         structlog.get_logger(__name__).info("orchestrating", pid=os.getpid())
-        stopping.wait()
+        signals.get()
         orchestration.drain()
 
 
