@@ -1,6 +1,7 @@
 """Functions for the tasks of tests; worker processes import them by name."""
 
 import ctypes
+import io
 import json
 import logging
 import os
@@ -70,6 +71,41 @@ def speak() -> None:
 
 def speak_at_length() -> None:
     print("start" + "x" * 200_000 + "end")
+
+
+def close_its_log() -> None:
+    sys.stdout.close()
+    sys.stderr.close()
+    for descriptor in (1, 2):
+        os.close(descriptor)
+
+
+def hide_its_log() -> None:
+    sys.stdout = sys.stderr = io.StringIO()
+
+
+def close_everything() -> None:
+    os.closerange(0, 1024)
+
+
+def leave_its_folder(path: str) -> None:
+    """Go to a folder that is removed at once."""
+    Path(path).mkdir()
+    os.chdir(path)
+    Path(path).rmdir()
+
+
+def folder() -> str:
+    return os.getcwd()
+
+
+def allocate(path: str) -> None:
+    """Take more and more memory; a file names the process."""
+    Path(path).write_text(str(os.getpid()))
+    taken = []
+    while True:
+        taken.append(b"x" * 2**20)
+        time.sleep(0.001)
 
 
 def sleep(seconds: float) -> float:

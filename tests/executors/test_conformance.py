@@ -65,6 +65,12 @@ def pool() -> Iterator[Callable[[int], tuple[Desk, LocalExecutor]]]:
         executor.close()
 
 
+def resident_bytes(process_id: int) -> int:
+    return int(Path(f"/proc/{process_id}/statm").read_text().split()[1]) * os.sysconf(
+        "SC_PAGE_SIZE"
+    )
+
+
 def target(folder: Path, name: str = "out") -> Target:
     return Target(
         data_node_id=name, edit_id=f"edit-{name}", storage_type="pickle", folder=str(folder)
@@ -330,6 +336,53 @@ def test_what_a_job_writes_is_its_log(workers: Desk) -> None:
         "from the descriptor",
     ]
     assert [workers.run("one").log for _ in range(2)] == ["", ""]
+
+
+@pytest.mark.parametrize("function", ["close_its_log", "hide_its_log"])
+def test_what_a_job_does_to_its_log_is_undone_for_the_next(workers: Desk, function: str) -> None:
+    endings = [workers.run(function).event for _ in range(workers.size)]
+
+    logs = [workers.run("speak").log for _ in range(workers.size)]
+    assert endings == [JobEvent.SUCCEEDED] * workers.size
+    assert {len(log.splitlines()) for log in logs} == {3}
+
+
+def test_a_job_that_closes_everything_takes_nothing_along(workers: Desk) -> None:
+    outcomes = [workers.run("close_everything") for _ in range(workers.size)]
+
+    assert {outcome.event for outcome in outcomes} == {JobEvent.WORKER_LOST}
+    assert [workers.run("one").event for _ in range(workers.size)] == [
+        JobEvent.SUCCEEDED
+    ] * workers.size
+
+
+def test_a_job_that_leaves_its_folder_does_not_take_the_next_along(
+    workers: Desk, tmp_path: Path
+) -> None:
+    stored = target(tmp_path)
+    before = workers.run("folder", outputs=[stored]).written[0].rendition
+    for number in range(workers.size):
+        workers.run("leave_its_folder", str(tmp_path / str(number)))
+
+    after = [workers.run("folder", outputs=[stored]) for _ in range(workers.size)]
+
+    assert [outcome.written[0].rendition for outcome in after] == [before] * workers.size
+
+
+def test_a_job_that_takes_all_memory_is_killed_alone(workers: Desk, tmp_path: Path) -> None:
+    """The system kills who takes too much, with SIGKILL; here that is done a little earlier."""
+    greedy = workers.request("allocate", str(tmp_path / "process"))
+    workers.executor.submit([greedy])
+    process_id = number_in(tmp_path / "process")
+    while resident_bytes(process_id) < 256 * 2**20:
+        pass
+
+    os.kill(process_id, signal.SIGKILL)
+
+    outcome = workers.next()
+    assert (outcome.number, outcome.event) == (greedy.number, JobEvent.WORKER_LOST)
+    assert outcome.reason == "its process was killed by signal 9 (SIGKILL)"
+    assert workers.run("one").event == JobEvent.SUCCEEDED
 
 
 def test_a_long_log_keeps_its_start_and_its_end(workers: Desk) -> None:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from io import TextIOWrapper
-from typing import cast
+from typing import TextIO, cast
 
 import msgspec
 
@@ -35,12 +35,8 @@ def main() -> None:
     _die_with(parent)
     # The server decides when its workers stop; Ctrl-C in its terminal reaches them as well.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
+    surroundings = _Surroundings()
     _trace()
-    # What a task prints shall be readable while it runs.
-    cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
     frames = Frames()
@@ -48,9 +44,50 @@ def main() -> None:
     while data := connection.recv(1 << 18):
         for message in frames.feed(data):
             outcome = _run(decoder.decode(message))
-            _flush_log()
+            surroundings.restore()
             connection.sendall(frame(encoder.encode(outcome)))
     tracing.stop()
+
+
+class _Surroundings:
+    """What a job finds in this process, whatever the job before it did: its log and its folder."""
+
+    def __init__(self) -> None:
+        self._folder = os.getcwd()
+        self._log = os.dup(1)
+        self._log_inode = os.fstat(self._log).st_ino
+        # What a task prints shall be readable while it runs.
+        cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
+        self._streams = {"stdout": sys.stdout, "stderr": sys.stderr}
+        self._logging = logging.StreamHandler(sys.stderr)
+        logging.basicConfig(
+            level=logging.INFO,
+            handlers=[self._logging],
+            format="%(levelname)s %(name)s %(message)s",
+        )
+
+    def restore(self) -> None:
+        """Flush what a job has written, and undo what it did to its log and its folder."""
+        for number, (name, stream) in enumerate(self._streams.items(), start=1):
+            _flush(getattr(sys, name))
+            if not self._is_log(number):
+                os.dup2(self._log, number)
+            if stream.closed:
+                self._streams[name] = open(  # noqa: SIM115 - for all jobs that follow
+                    number, "w", buffering=1, encoding=stream.encoding, closefd=False
+                )
+            elif stream is not getattr(sys, name):
+                _flush(stream)
+            setattr(sys, name, self._streams[name])
+        self._logging.stream = self._streams["stderr"]
+        with contextlib.suppress(OSError):
+            os.chdir(self._folder)
+
+    def _is_log(self, descriptor: int) -> bool:
+        try:
+            return os.fstat(descriptor).st_ino == self._log_inode
+        except OSError:
+            return False
 
 
 def _trace() -> None:
@@ -79,11 +116,10 @@ def _run(request: JobRequest) -> JobOutcome:
                 os.environ[name] = value
 
 
-def _flush_log() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        # A task may have closed or replaced them.
-        with contextlib.suppress(Exception):
-            stream.flush()
+def _flush(stream: TextIO) -> None:
+    # A task may have put anything in its place.
+    with contextlib.suppress(Exception):
+        stream.flush()
 
 
 def _die_with(parent: int) -> None:
