@@ -1,10 +1,15 @@
 """Stories of several orchestrators on one database; each has a connection of its own."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from builders import Clock
 from listening import Listener
 from orchestrator.world import World
 from scenarist.db.bells import EVERYTHING, Topic
@@ -67,3 +72,30 @@ def test_a_retry_that_another_orchestrator_put_off_is_waited_for(world: World) -
     assert due is not None
     assert due >= 10.0
     assert second._seconds_to_next_due() == due
+
+
+def test_of_two_that_race_for_a_job_one_claims_it_a_thousand_times(
+    world: World, database_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    task = world.make(lambda draft: draft.task("free", "nothing"))
+    start = threading.Barrier(2)
+
+    def step_at_once(racer: World) -> None:
+        start.wait()
+        racer.step()
+
+    with Database(database_url) as database, ThreadPoolExecutor(2) as threads:
+        racers = [world, World(database, clock, tmp_path / "data")]
+        winners = set()
+        for _ in range(1_000):
+            world.submit_task(task, priority=0)
+            list(threads.map(step_at_once, racers))
+            (winner,) = (racer for racer in racers if racer.executor.waiting)
+            winner.executor.run()
+            winner.step()
+            winners.add(winner)
+
+    counted = "SELECT status, count(*), min(attempt), max(attempt) FROM jobs GROUP BY status"
+    ended = [tuple(row) for row in world.database.reader.execute(text(counted))]
+    assert ended == [("COMPLETED", 1_000, 1, 1)]
+    assert winners == set(racers)
