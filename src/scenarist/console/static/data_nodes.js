@@ -9,9 +9,9 @@ import {
   EntityLink,
   Facts,
   Heading,
+  Listing,
   Loaded,
   Moment,
-  Pages,
 } from "./parts.js";
 import { ofKind, useResource } from "./resources.js";
 import { go, linkTo } from "./router.js";
@@ -57,7 +57,7 @@ export function DataNodes({ parameters }) {
       <${Chooser}
         label="Scope"
         value=${scope}
-        options=${SCOPES.map((one) => [one, one.toLowerCase()])}
+        options=${SCOPES}
         choose=${(value) => narrow({ scope: value })}
       />
       <${Chooser}
@@ -70,20 +70,15 @@ export function DataNodes({ parameters }) {
         choose=${(value) => narrow({ storage: value })}
       />
     </div>
-    <${Loaded} resource=${list}>
-      ${(page) =>
-        page.results.length === 0
-          ? html`<${Empty}
-              title=${config || scope || storage
-                ? "No data node is like that."
-                : "There are no data nodes yet."}
-            >
-              ${config || scope || storage
-                ? html`<a href=${linkTo(["data-nodes"])}>Show all</a>`
-                : html`<a href=${linkTo(["scenarios"])}>They are made with scenarios</a>`}
-            <//>`
-          : html`<${Table} nodes=${page.results} />
-              <${Pages} parts=${["data-nodes"]} parameters=${parameters} next=${page.next} />`}
+    <${Listing}
+      resource=${list}
+      parts=${["data-nodes"]}
+      parameters=${parameters}
+      noun="data node"
+      none="There are no data nodes yet."
+      otherwise=${html`<a href=${linkTo(["scenarios"])}>They are made with scenarios</a>`}
+    >
+      ${(nodes) => html`<${Table} nodes=${nodes} />`}
     <//>
   `;
 }

@@ -5,13 +5,12 @@ import { PauseAll } from "./orchestration.js";
 import {
   Action,
   Chooser,
-  Empty,
   EntityLink,
   Facts,
   Heading,
+  Listing,
   Loaded,
   Moment,
-  Pages,
   Status,
 } from "./parts.js";
 import { ofKind, useResource } from "./resources.js";
@@ -55,14 +54,13 @@ export function Jobs({ parameters }) {
     ofKind("JOB"),
   );
   const narrow = (change) => go(["jobs"], { ...parameters, cursor: null, ...change });
-  const isNarrowed = status || hours || task_id;
   return html`
     <${Heading} title="Jobs"><${PauseAll} /><//>
     <div class="filters">
       <${Chooser}
         label="Status"
         value=${status}
-        options=${STATUSES.map((one) => [one, one.toLowerCase()])}
+        options=${STATUSES}
         choose=${(value) => narrow({ status: value })}
       />
       <${Chooser}
@@ -78,16 +76,15 @@ export function Jobs({ parameters }) {
         <button type="button" onClick=${() => narrow({ task_id: null })}>Show all tasks</button>
       </div>`}
     </div>
-    <${Loaded} resource=${list}>
-      ${(page) =>
-        page.results.length === 0
-          ? html`<${Empty} title=${isNarrowed ? "No job is like that." : "There are no jobs yet."}>
-              ${isNarrowed
-                ? html`<a href=${linkTo(["jobs"])}>Show all</a>`
-                : html`<a href=${linkTo(["scenarios"])}>Choose a scenario to submit</a>`}
-            <//>`
-          : html`<${JobTable} jobs=${page.results} />
-              <${Pages} parts=${["jobs"]} parameters=${parameters} next=${page.next} />`}
+    <${Listing}
+      resource=${list}
+      parts=${["jobs"]}
+      parameters=${parameters}
+      noun="job"
+      none="There are no jobs yet."
+      otherwise=${html`<a href=${linkTo(["scenarios"])}>Choose a scenario to submit</a>`}
+    >
+      ${(jobs) => html`<${JobTable} jobs=${jobs} />`}
     <//>
   `;
 }

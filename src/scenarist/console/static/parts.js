@@ -104,6 +104,22 @@ export function Empty({ title, children }) {
     <div>${children}</div></div>`;
 }
 
+/** A page of a list and the way to the next, or what to do where there is nothing. */
+export function Listing({ resource, parts, parameters, noun, none, otherwise, children }) {
+  const isNarrowed = Object.values(parameters).some(Boolean);
+  return html`<${Loaded} resource=${resource}>
+    ${(page) => {
+      if (page.results.length > 0)
+        return html`${children(page.results)}
+          <${Pages} parts=${parts} parameters=${parameters} next=${page.next} />`;
+      if (!isNarrowed) return html`<${Empty} title=${none}>${otherwise}<//>`;
+      return html`<${Empty} title=${`No ${noun} is like that.`}>
+        <a href=${linkTo(parts)}>Show all</a>
+      <//>`;
+    }}
+  <//>`;
+}
+
 /** Run something once at a time, and keep the refusal to be shown beside what caused it. */
 export function useAction(run) {
   const [isBusy, setBusy] = useState(false);
@@ -232,13 +248,14 @@ export function Field({ label, hint, children }) {
   </label>`;
 }
 
-/** A filter of a list: what is chosen goes into the address. */
+/** A filter of a list: what is chosen goes into the address. Options are pairs, or words in capitals. */
 export function Chooser({ label, value, options, choose, all = "all" }) {
+  const pairs = options.map((one) => (typeof one === "string" ? [one, one.toLowerCase()] : one));
   return html`<label class="filter">
     <span>${label}</span>
     <select value=${value ?? ""} onChange=${(event) => choose(event.currentTarget.value)}>
       <option value="">${all}</option>
-      ${options.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}
+      ${pairs.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}
     </select>
   </label>`;
 }

@@ -1,7 +1,7 @@
 // The list of scenarios: found by config, cycle and tag, made from a config, chosen to compare.
 
 import { ask, pathOf } from "./api.js";
-import { Chooser, Dialog, Empty, Field, Form, Heading, Loaded, Moment, Pages } from "./parts.js";
+import { Chooser, Dialog, Field, Form, Heading, Listing, Moment } from "./parts.js";
 import { ofKind, useResource } from "./resources.js";
 import { go, linkTo } from "./router.js";
 import { may } from "./session.js";
@@ -72,39 +72,33 @@ export function Scenarios({ parameters }) {
       </form>
       <${CompareButton} chosen=${chosen} configs=${known} clear=${() => setChosen([])} />
     </div>
-    <${Loaded} resource=${list}>
-      ${(page) =>
-        page.results.length === 0
-          ? html`<${NoScenarios}
-              isNarrowed=${config || cycle || tag || cursor}
-              make=${() => setMaking(true)}
-            />`
-          : html`<${Table}
-                scenarios=${page.results}
-                cycleNames=${cycleNames}
-                chosen=${chosen}
-                setChosen=${setChosen}
-                parameters=${parameters}
-              />
-              <${Pages} parts=${["scenarios"]} parameters=${parameters} next=${page.next} />`}
+    <${Listing}
+      resource=${list}
+      parts=${["scenarios"]}
+      parameters=${parameters}
+      noun="scenario"
+      none="There are no scenarios yet."
+      otherwise=${html`<${MakeTheFirst} make=${() => setMaking(true)} />`}
+    >
+      ${(scenarios) =>
+        html`<${Table}
+          scenarios=${scenarios}
+          cycleNames=${cycleNames}
+          chosen=${chosen}
+          setChosen=${setChosen}
+          parameters=${parameters}
+        />`}
     <//>
     ${isMaking &&
     html`<${NewScenario} configs=${known} config=${config} close=${() => setMaking(false)} />`}
   `;
 }
 
-function NoScenarios({ isNarrowed, make }) {
-  if (isNarrowed) {
-    return html`<${Empty} title="No scenario is like that.">
-      <a href=${linkTo(["scenarios"])}>Show all</a>
-    <//>`;
-  }
-  return html`<${Empty} title="There are no scenarios yet.">
-    ${may("edit")
-      ? html`<p>A scenario is made from a config of the application, with data nodes and tasks.</p>
-          <button type="button" class="primary" onClick=${make}>Make the first one</button>`
-      : html`<p>Somebody with the role TAIPY_EDITOR makes the first one.</p>`}
-  <//>`;
+function MakeTheFirst({ make }) {
+  return may("edit")
+    ? html`<p>A scenario is made from a config of the application, with data nodes and tasks.</p>
+        <button type="button" class="primary" onClick=${make}>Make the first one</button>`
+    : html`<p>Somebody with the role TAIPY_EDITOR makes the first one.</p>`;
 }
 
 function CompareButton({ chosen, configs, clear }) {

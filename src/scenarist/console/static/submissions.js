@@ -6,13 +6,12 @@ import { JobLog } from "./jobs.js";
 import {
   Action,
   Chooser,
-  Empty,
   EntityLink,
   Facts,
   Heading,
+  Listing,
   Loaded,
   Moment,
-  Pages,
   Progress,
   Status,
 } from "./parts.js";
@@ -55,26 +54,25 @@ export function Submissions({ parameters }) {
       <${Chooser}
         label="Status"
         value=${status}
-        options=${STATUSES.map((one) => [one, one.toLowerCase()])}
+        options=${STATUSES}
         choose=${(value) => narrow({ status: value })}
       />
       <${Chooser}
         label="Of a"
         value=${entity_type}
-        options=${TYPES.map((one) => [one, one.toLowerCase()])}
+        options=${TYPES}
         choose=${(value) => narrow({ entity_type: value })}
       />
     </div>
-    <${Loaded} resource=${list}>
-      ${(page) =>
-        page.results.length === 0
-          ? html`<${Empty} title=${status || entity_type ? "No submission is like that." : "Nothing was submitted yet."}>
-              ${status || entity_type
-                ? html`<a href=${linkTo(["submissions"])}>Show all</a>`
-                : html`<a href=${linkTo(["scenarios"])}>Choose a scenario to submit</a>`}
-            <//>`
-          : html`<${SubmissionTable} submissions=${page.results} />
-              <${Pages} parts=${["submissions"]} parameters=${parameters} next=${page.next} />`}
+    <${Listing}
+      resource=${list}
+      parts=${["submissions"]}
+      parameters=${parameters}
+      noun="submission"
+      none="Nothing was submitted yet."
+      otherwise=${html`<a href=${linkTo(["scenarios"])}>Choose a scenario to submit</a>`}
+    >
+      ${(submissions) => html`<${SubmissionTable} submissions=${submissions} />`}
     <//>
   `;
 }
