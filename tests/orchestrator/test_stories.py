@@ -569,3 +569,18 @@ def test_a_value_that_cannot_be_stored_fails_the_job_and_leaves_no_output(world:
     assert world.statuses(submission) == [FAILED]
     assert "cannot be" in str(world.jobs(submission)[0].reason)
     assert world.value(end) is None
+
+
+@pytest.mark.parametrize(("count", "waits_for_more"), [(1, False), (2, True)])
+def test_who_knows_that_no_other_job_can_come_back_waits_for_none(
+    world: World, count: int, waits_for_more: bool
+) -> None:
+    tasks = world.make(
+        lambda draft: [draft.task(f"free{number}", "nothing") for number in range(count)]
+    )
+    world.submit(*tasks)
+    world.step()
+
+    world.executor.run()
+
+    assert world.orchestrator._gathered.is_set() is not waits_for_more

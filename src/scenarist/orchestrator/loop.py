@@ -31,7 +31,7 @@ from scenarist.orchestrator.watch import Watch
 _KILL_SECONDS = 1.0  # from a kill to its outcome, at most
 _RETRY_SECONDS = 1.0  # after the database refused a step
 # After a step that moved jobs, the next one waits twice as long as that one took, within these
-# bounds, for more to happen: under load a commit carries many jobs, and a job alone waits little.
+# bounds, for more to happen: under load a commit carries many jobs. A job alone waits for nothing.
 _SHORTEST_GATHER_SECONDS = 0.001
 _LONGEST_GATHER_SECONDS = 0.01
 
@@ -100,6 +100,7 @@ class Orchestrator:
         self._to_stop: deque[int] = deque()
         self.asking = Asking(lambda: self._executor)
         self._something = threading.Event()
+        self._gathered = threading.Event()  # the only job that ran has come back
         self._is_in_doubt = False  # whether a step may have been stored without being known of
         self._is_stopping = False
         self._drain_until: float | None = None  # monotonic: when what runs is stopped as well
@@ -221,6 +222,8 @@ class Orchestrator:
         """Take what came back from the executor; an empty list says that it has free slots."""
         self.asking.deliver(outcomes)
         self._outcomes.extend(outcome for outcome in outcomes if outcome.number >= 0)
+        if len(self._running) == len(self._outcomes) == 1:
+            self._gathered.set()
         self._something.set()
 
     def step(self, *, claims_too: bool = True) -> bool:
@@ -370,10 +373,10 @@ class Orchestrator:
         self.wake()
 
     def _loop(self) -> None:
-        pause = threading.Event()
         while not self._is_stopping:
             self._something.wait(self._seconds_to_next_due())
             self._something.clear()
+            self._gathered.clear()
             try:
                 started = time.monotonic()
                 has_moved = self.step()
@@ -382,15 +385,14 @@ class Orchestrator:
                 if has_moved:
                     took = time.monotonic() - started
                     gather = max(2 * took, _SHORTEST_GATHER_SECONDS)
-                    pause.wait(min(gather, _LONGEST_GATHER_SECONDS))
+                    self._gathered.wait(min(gather, _LONGEST_GATHER_SECONDS))
+                continue
             except UnavailableError as error:
                 _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
-                pause.wait(_RETRY_SECONDS)
-                self._something.set()
             except Exception:  # noqa: BLE001 - the loop outlives whatever a step trips over
                 _log.exception("step failed")
-                pause.wait(_RETRY_SECONDS)
-                self._something.set()
+            time.sleep(_RETRY_SECONDS)
+            self._something.set()
 
     def _seconds_to_next_due(self) -> float | None:
         if self._next_due is None:
