@@ -417,6 +417,20 @@ def test_an_idle_worker_that_is_killed_is_replaced(
     assert executor.process_ids != [process_id]
 
 
+def test_workers_start_in_a_folder_that_was_removed(
+    pool: Callable[[int], tuple[Desk, LocalExecutor]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "removed").mkdir()
+    monkeypatch.chdir(tmp_path / "removed")
+    (tmp_path / "removed").rmdir()
+
+    desk, _ = pool(1)
+
+    assert [desk.run("one").event for _ in range(2)] == [JobEvent.SUCCEEDED] * 2
+
+
 def test_workers_end_with_the_pool() -> None:
     desk = Desk(size=2)
     executor = LocalExecutor(desk.deliver, size=2, search_path=[TESTS])

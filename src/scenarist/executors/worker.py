@@ -53,7 +53,7 @@ class _Surroundings:
     """What a job finds in this process, whatever the job before it did: its log and its folder."""
 
     def __init__(self) -> None:
-        self._folder = os.getcwd()
+        self._folder = _own_folder()
         self._log = os.dup(1)
         self._log_inode = os.fstat(self._log).st_ino
         # What a task prints shall be readable while it runs.
@@ -74,7 +74,12 @@ class _Surroundings:
                 os.dup2(self._log, number)
             if stream.closed:
                 self._streams[name] = open(  # noqa: SIM115 - for all jobs that follow
-                    number, "w", buffering=1, encoding=stream.encoding, closefd=False
+                    number,
+                    "w",
+                    buffering=1,
+                    encoding=stream.encoding,
+                    errors=stream.errors,
+                    closefd=False,
                 )
             elif stream is not getattr(sys, name):
                 _flush(stream)
@@ -114,6 +119,13 @@ def _run(request: JobRequest) -> JobOutcome:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _own_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # somebody has removed it; jobs may do without
+        return "."
 
 
 def _flush(stream: TextIO) -> None:
