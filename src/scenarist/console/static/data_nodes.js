@@ -63,10 +63,7 @@ export function DataNodes({ parameters }) {
       <${Chooser}
         label="Storage"
         value=${storage}
-        options=${[...new Set([...FILES, "in_memory", storage].filter(Boolean))].map((one) => [
-          one,
-          one,
-        ])}
+        options=${[...new Set([...FILES, "in_memory", storage].filter(Boolean))]}
         choose=${(value) => narrow({ storage: value })}
       />
     </div>

@@ -248,7 +248,10 @@ export function Field({ label, hint, children }) {
   </label>`;
 }
 
-/** A filter of a list: what is chosen goes into the address. Options are pairs, or words in capitals. */
+/**
+ * A filter of a list: what is chosen goes into the address. Options are pairs of a value and its
+ * text, or values that are shown in small letters.
+ */
 export function Chooser({ label, value, options, choose, all = "all" }) {
   const pairs = options.map((one) => (typeof one === "string" ? [one, one.toLowerCase()] : one));
   return html`<label class="filter">
