@@ -127,8 +127,7 @@ class Orchestration:
             search_path=self._application.search_path,
         )
         stack.callback(orchestrator.stop)
-        if isinstance(executor, LocalExecutor):
-            self._keep_outputs(stack, executor)
+        self._keep_outputs(stack, executor)
         self._database.on_ring(orchestrator.hear)
         orchestrator.start(executor)
         self._send_webhooks(stack, seal)
@@ -144,7 +143,7 @@ class Orchestration:
             deliver, size=self._settings.workers, search_path=self._application.search_path
         )
 
-    def _keep_outputs(self, stack: ExitStack, executor: LocalExecutor) -> None:
+    def _keep_outputs(self, stack: ExitStack, executor: Executor) -> None:
         keeper = OutputKeeper(self._database, executor.read_output)
         executor.on_output(keeper.note)
         stack.callback(keeper.stop)

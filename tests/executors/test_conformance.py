@@ -3,12 +3,21 @@
 import os
 import pickle
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from executors.desks import TESTS, Desk, Relay, await_end_of, await_file, number_in
+from executors.desks import (
+    PATIENCE_SECONDS,
+    TESTS,
+    Desk,
+    Relay,
+    await_end_of,
+    await_file,
+    number_in,
+)
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import LOG_LIMIT
 from scenarist.executors.inline import InlineExecutor
@@ -336,6 +345,22 @@ def test_what_a_job_writes_is_its_log(workers: Desk) -> None:
         "from the descriptor",
     ]
     assert [workers.run("one").log for _ in range(2)] == ["", ""]
+
+
+def test_what_a_running_job_has_written_can_be_read(workers: Desk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    has_said = threading.Event()
+    workers.executor.on_output(has_said.set)
+    talker = workers.request("speak_and_wait", str(gate))
+    workers.executor.submit([talker])
+
+    assert has_said.wait(PATIENCE_SECONDS)
+    said, said_since = workers.executor.read_output(), workers.executor.read_output()
+    gate.touch()
+
+    assert said == {(talker.number, 1): "waiting for it\n"}
+    assert said_since == {}
+    assert workers.next().log == "waiting for it\nthere it is\n"
 
 
 @pytest.mark.parametrize("function", ["close_its_log", "hide_its_log"])

@@ -20,7 +20,7 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.resources import Resources, unmet
 from scenarist.domain.vocabulary import EntityType, JobStatus
-from scenarist.executors.base import Deliver, JobOutcome, JobRequest
+from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output
 from scenarist.executors.runner import run
 from scenarist.orchestrator.leases import LeaseTerms
 from scenarist.orchestrator.loop import Orchestrator
@@ -64,6 +64,12 @@ class HandExecutor:
                 self.end(JobEvent.CANCEL_REQUESTED, position=position)
                 return True
         return False
+
+    def on_output(self, tell: Callable[[], None]) -> None:
+        pass
+
+    def read_output(self) -> Output:
+        return {}
 
     def close(self) -> None:
         self.waiting.clear()

@@ -1,6 +1,9 @@
 """Commands that serve an application, and the one that checks it."""
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -112,7 +115,8 @@ def serve(application: str, /, *, options: ServerOptions = _NOTHING) -> None:
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
-    from scenarist import bootstrap
+    with _kept():
+        from scenarist import bootstrap
 
     bootstrap.serve(application, *_loaded(application, options))
 
@@ -123,7 +127,8 @@ def orchestrate(application: str, /, *, options: OrchestratorOptions = _LITTLE) 
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
-    from scenarist import bootstrap
+    with _kept():
+        from scenarist import bootstrap
 
     bootstrap.orchestrate(application, *_loaded(application, options))
 
@@ -141,7 +146,8 @@ def demo(
         database: Where records are kept, as a URL [sqlite:///.scenarist/scenarist.db].
         storage: The folder for values of data nodes [.scenarist/data].
     """
-    from scenarist import bootstrap
+    with _kept():
+        from scenarist import bootstrap
 
     bootstrap.serve_demo(settings_of(port=port, database=database, storage=storage), print)
 
@@ -162,6 +168,18 @@ def check(application: str, /) -> None:
         f"{application} can be served: {len(registry.scenarios)} scenario configs, "
         f"{len(registry.tasks)} task configs, {len(registry.data_nodes)} data node configs."
     )
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Have what is imported kept for good, without looking for garbage in it now or later.
+
+    To look takes a fifth of the time of importing a server.
+    """
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 def _loaded(application: str, options: OrchestratorOptions) -> "tuple[Application, Settings]":

@@ -67,6 +67,9 @@ class JobOutcome:
 Deliver = Callable[[Sequence[JobOutcome]], None]
 """Takes outcomes from any thread; returns at once."""
 
+Output = Mapping[tuple[int, int], str]
+"""What running jobs have written so far, by number and attempt."""
+
 
 class Executor(Protocol):
     """Runs requests somewhere; passes ``tests/executors/test_conformance.py``."""
@@ -95,6 +98,15 @@ class Executor(Protocol):
 
     def cancel(self, number: int) -> bool:
         """Stop a job; False when it is not here. Its outcome says whether it stopped in time."""
+
+    def on_output(self, tell: Callable[[], None]) -> None:
+        """Have a function called when a job writes something; it must return at once."""
+
+    def read_output(self) -> Output:
+        """Return the output of running jobs, without those that wrote nothing since the last call.
+
+        A job of less than a second may end before anything is here of it; its outcome has it all.
+        """
 
     def close(self) -> None:
         """Stop all workers. Requests that had no outcome yet get none."""

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from importlib.util import find_spec
@@ -13,7 +13,7 @@ import structlog
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources, unmet
-from scenarist.executors.base import Deliver, JobOutcome, JobRequest
+from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output
 from scenarist.executors.endings import ended
 from scenarist.executors.environments import with_variables
 from scenarist.executors.links import Link
@@ -23,6 +23,7 @@ from scenarist.executors.messages import (
     Ended,
     EngineName,
     Run,
+    Said,
     Slots,
     Stop,
     Want,
@@ -84,6 +85,8 @@ class ClusterExecutor:
         self._slots = 0
         self._machines: frozenset[Resources] = frozenset()
         self._machines_version = 0
+        self._output: dict[tuple[int, int], str] = {}
+        self._tell_output: Callable[[], None] = lambda: None
         self._wanted: set[Resources] = set()
         self._link: Link | None = None
         self._is_up = False
@@ -143,6 +146,14 @@ class ClusterExecutor:
         self._deliver([ended(request, JobEvent.CANCEL_REQUESTED)])
         return True
 
+    def on_output(self, tell: Callable[[], None]) -> None:
+        self._tell_output = tell
+
+    def read_output(self) -> Output:
+        with self._lock:
+            output, self._output = self._output, {}
+        return output
+
     def close(self) -> None:
         self._closing.set()
         link = self._link
@@ -171,6 +182,7 @@ class ClusterExecutor:
         """Forget a request; the lock is held."""
         request = self._in_flight.pop(number, None)
         if request is not None:
+            self._output.pop((number, request.attempt), None)
             self._used -= _share(request)
         return request
 
@@ -203,6 +215,8 @@ class ClusterExecutor:
                 match message:
                     case Ended():
                         outcomes += self._settle(message)
+                    case Said():
+                        self._note_output(message)
                     case Slots():
                         has_more |= self._note_slots(link, message)
                     case Broken():
@@ -223,6 +237,14 @@ class ClusterExecutor:
         self._pace.note(outcome)
         # Which job it was is known here, whatever the worker says.
         return [replace(outcome, number=request.number, attempt=request.attempt)]
+
+    def _note_output(self, message: Said) -> None:
+        with self._lock:
+            request = self._in_flight.get(message.number)
+            if request is None or request.attempt != message.attempt:
+                return  # its outcome has been here, and with it all that it wrote
+            self._output[message.number, message.attempt] = message.text
+        self._tell_output()
 
     def _note_slots(self, link: Link, message: Slots) -> bool:
         with self._lock:

@@ -16,7 +16,7 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
 from scenarist.executors import remote
 from scenarist.executors.engines import Outbox
-from scenarist.executors.messages import Ended, Run, Slots
+from scenarist.executors.messages import Ended, Run, Said, Slots
 
 _NAME = "scenarist"
 # A small outcome goes ahead of the news that its task has ended; a large one is fetched.
@@ -29,23 +29,31 @@ class OneTry(SchedulerPlugin):
 
     name = _NAME
 
+    async def start(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+
     def update_graph(self, scheduler: Any, *, tasks: Sequence[Any], **_: Any) -> None:
         for key in tasks:
             if isinstance(key, str) and key.startswith(f"{_NAME}-"):
                 scheduler.tasks[key].suspicious = scheduler.allowed_failures
 
-    def remove_client(self, scheduler: Any, client: str) -> None:
-        if client.startswith(f"Client-{_NAME}-"):
-            # It would keep the last outcomes of each session for ever.
-            scheduler._broker.truncate(client)  # noqa: SLF001 - there is no other way
+    def log_event(self, topic: str, msg: object) -> None:
+        if topic.startswith(f"Client-{_NAME}-"):
+            # It has been sent, and would be kept as well.
+            self._scheduler._broker.truncate(topic)  # noqa: SLF001 - there is no other way
 
 
 def run(assignment: bytes, number: int, topic: str) -> bytes | None:
     """Run an assignment in a worker; return its outcome, or None when it was sent ahead."""
-    outcome = remote.run(assignment)
+    worker = get_worker()
+
+    def tell(number: int, attempt: int, text: str) -> None:
+        worker.log_event(topic, {"number": number, "attempt": attempt, "said": text})
+
+    outcome = remote.run(assignment, tell)
     if len(outcome) > _EVENT_LIMIT:
         return outcome
-    get_worker().log_event(topic, {"number": number, "outcome": outcome})
+    worker.log_event(topic, {"number": number, "outcome": outcome})
     return None
 
 
@@ -139,9 +147,12 @@ class DaskEngine:
         return any(answers.values())
 
     def _take_event(self, event: tuple[float, dict[str, Any]]) -> None:
-        number, outcome = event[1]["number"], event[1]["outcome"]
-        if self._take(number):
-            self._outbox.put(Ended(number, outcome))
+        message = event[1]
+        number = message["number"]
+        if "said" in message:
+            self._outbox.put(Said(number, message["attempt"], message["said"]))
+        elif self._take(number):
+            self._outbox.put(Ended(number, message["outcome"]))
 
     def _settle(self, item: Run, done: "Future[Any]") -> None:
         """Take the outcome of a task that no event told of."""

@@ -112,7 +112,7 @@ def main() -> None:
 
 def _open(name: str, outbox: Outbox, *, session: str, address: str | None, size: int) -> Engine:
     if address is not None:
-        _knock(address)
+        knock(address)
     if name == "ray":
         from scenarist.executors.ray import RayEngine
 
@@ -122,7 +122,7 @@ def _open(name: str, outbox: Outbox, *, session: str, address: str | None, size:
     return DaskEngine(outbox, session=session, address=address, size=size)
 
 
-def _knock(address: str) -> None:
+def knock(address: str) -> None:
     """See whether anybody listens at an address; the libraries take a minute to find out.
 
     Raises:

@@ -1,9 +1,9 @@
 """Runs each request at once in the caller's thread: for tests and for looking at one step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scenarist.domain.resources import Resources
-from scenarist.executors.base import Deliver, JobRequest
+from scenarist.executors.base import Deliver, JobRequest, Output
 from scenarist.executors.runner import run
 
 
@@ -27,6 +27,12 @@ class InlineExecutor:
 
     def cancel(self, number: int) -> bool:
         return False
+
+    def on_output(self, tell: Callable[[], None]) -> None:
+        pass
+
+    def read_output(self) -> Output:
+        return {}
 
     def close(self) -> None:
         pass

@@ -13,7 +13,7 @@ import structlog
 from scenarist import tracing
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
-from scenarist.executors.base import Deliver, JobOutcome, JobRequest
+from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output
 from scenarist.executors.endings import ended
 from scenarist.executors.environments import worker_environment
 from scenarist.executors.pace import Pace
@@ -46,7 +46,7 @@ class LocalExecutor:
         self._queue: deque[JobRequest] = deque()
         self._workers: list[WorkerProcess] = []
         self._pace = Pace()
-        self._tell_output: Callable[[], None] = _tell_nobody
+        self._tell_output: Callable[[], None] = lambda: None
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
@@ -110,14 +110,9 @@ class LocalExecutor:
         return False
 
     def on_output(self, tell: Callable[[], None]) -> None:
-        """Have a function called when a job writes something; it must return at once."""
         self._tell_output = tell
 
-    def read_output(self) -> dict[tuple[int, int], str]:
-        """Return what running jobs have written, by number and attempt.
-
-        Those are left out that have written nothing since this was last called.
-        """
+    def read_output(self) -> Output:
         with self._lock:
             return {
                 (worker.request.number, worker.request.attempt): worker.log_so_far()
@@ -252,7 +247,3 @@ class LocalExecutor:
     def _keep_deadlines(self) -> None:
         for worker in self._workers:
             worker.keep_deadline()
-
-
-def _tell_nobody() -> None:
-    pass

@@ -43,6 +43,14 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
     outcome: bytes
 
 
+class Said(msgspec.Struct, frozen=True, tag=True):
+    """What a running job has written so far."""
+
+    number: int
+    attempt: int
+    text: str
+
+
 class Slots(msgspec.Struct, frozen=True, tag=True):
     """How many jobs the engine's machines can run at the same time; sent every second.
 
@@ -61,7 +69,7 @@ class Broken(msgspec.Struct, frozen=True, tag=True):
 
 
 ToEngine = Run | Stop | Want
-FromEngine = Ended | Slots | Broken
+FromEngine = Ended | Said | Slots | Broken
 
 
 class Assignment(msgspec.Struct, frozen=True):

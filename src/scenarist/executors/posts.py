@@ -9,8 +9,10 @@ import ray
 from scenarist.executors import remote
 
 _ASIDE = "aside"
+_OUTPUT = "output"
 
 _Outcomes = list[tuple[int, bytes]]
+_Output = dict[tuple[int, int], str]
 
 
 class Post:
@@ -20,6 +22,8 @@ class Post:
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._ended: _Outcomes = []
+        self._said: _Output = {}
+        self._has_said = threading.Condition(self._lock)
 
     def run(self, assignments: Sequence[tuple[int, bytes]]) -> _Outcomes:
         """Run jobs; return those outcomes, by number, that were not given back before."""
@@ -27,9 +31,10 @@ class Post:
             self._waiting.extend(assignments)
         while (next_one := self._next()) is not None:
             number, assignment = next_one
-            outcome = remote.run(assignment)
+            outcome = remote.run(assignment, self._tell)
             with self._lock:
                 self._ended.append((number, outcome))
+                self._said = {}  # the outcome has all of it
         with self._lock:
             return self._take_ended()
 
@@ -41,6 +46,15 @@ class Post:
             self._waiting.clear()
             return self._take_ended(), not_begun
 
+    @ray.method(concurrency_group=_OUTPUT)
+    def listen(self) -> _Output:
+        """Wait until a job has written something, and return what it has written so far."""
+        with self._lock:
+            while not self._said:
+                self._has_said.wait()
+            said, self._said = self._said, {}
+            return said
+
     @ray.method(concurrency_group=_ASIDE)
     def stop(self, session: str, number: int, attempt: int) -> None:
         """Stop a job that runs, or refuse it when its turn comes."""
@@ -49,6 +63,11 @@ class Post:
     @ray.method(concurrency_group=_ASIDE)
     def is_up(self) -> bool:
         return True
+
+    def _tell(self, number: int, attempt: int, text: str) -> None:
+        with self._lock:
+            self._said = {(number, attempt): text}
+            self._has_said.notify()
 
     def _next(self) -> tuple[int, bytes] | None:
         with self._lock:
@@ -59,5 +78,5 @@ class Post:
         return ended
 
 
-CONCURRENCY = {_ASIDE: 1}
+CONCURRENCY = {_ASIDE: 1, _OUTPUT: 1}
 """How many of the calls that are asked beside run at the same time."""

@@ -17,12 +17,14 @@ import ray
 
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
-from scenarist.executors.engines import Outbox
-from scenarist.executors.messages import Ended, Run, Slots
+from scenarist.executors.engines import Outbox, knock
+from scenarist.executors.messages import Ended, Run, Said, Slots
 from scenarist.executors.posts import CONCURRENCY, Post
 
 _BEYOND_GRACE_SECONDS = 1.0
 """After the grace of a job that was asked to stop, until its actor has to go as well."""
+_LONG_SECONDS = 0.5
+"""How long an actor is busy before it is asked what its jobs write."""
 _IDLE_SECONDS = 5.0
 """How long an actor without work is kept, and what it asked for with it."""
 
@@ -42,7 +44,8 @@ class _Actor:
         self.is_up = False
         self.is_busy = False
         self.is_killed = False
-        self.idle_since = time.monotonic()
+        self.is_heard = False
+        self.idle_since = self.busy_since = time.monotonic()
         self.runs: dict[int, Run] = {}
         self.patience: threading.Timer | None = None
 
@@ -78,6 +81,7 @@ class RayEngine:
             logging_level=logging.WARNING,
             namespace="scenarist",
         )
+        self._head: str = ray.get_runtime_context().gcs_address
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         threading.Thread(target=self._decide, name="ray-engine", daemon=True).start()
 
@@ -123,10 +127,13 @@ class RayEngine:
         self._wanted = kinds
 
     def _tend(self, slots: int) -> None:
-        """Let go what has had nothing to do for a while; done once a second."""
+        """Let go what has had nothing to do for a while, listen to long jobs; once a second."""
         self._slots = max(1, slots)
-        long_ago = time.monotonic() - _IDLE_SECONDS
+        now = time.monotonic()
+        long_ago = now - _IDLE_SECONDS
         for actor in list(self._actors):
+            if actor.is_busy and not actor.is_heard and actor.busy_since < now - _LONG_SECONDS:
+                self._listen(actor)
             has_work = actor.is_busy or actor.resources in self._waiting
             is_awaited = not actor.is_up and actor.resources in self._wanted
             if not has_work and not is_awaited and actor.idle_since < long_ago:
@@ -159,10 +166,11 @@ class RayEngine:
 
     def _start(self, actor: _Actor, runs: Sequence[Run]) -> None:
         actor.is_busy = True
+        actor.busy_since = time.monotonic()
         actor.runs |= {run.number: run for run in runs}
         self._hear(
             actor.handle.run.remote([(run.number, run.assignment) for run in runs]),
-            partial(self._settle, actor, len(runs), time.monotonic()),
+            partial(self._settle, actor, len(runs)),
         )
         if len(runs) > 1:
             later = partial(self._calls.put, partial(self._take_back, actor, runs))
@@ -170,7 +178,7 @@ class RayEngine:
             actor.patience.daemon = True
             actor.patience.start()
 
-    def _settle(self, actor: _Actor, count: int, since: float, done: "Future[Any]") -> None:
+    def _settle(self, actor: _Actor, count: int, done: "Future[Any]") -> None:
         if actor.patience is not None:
             actor.patience.cancel()
             actor.patience = None
@@ -179,7 +187,7 @@ class RayEngine:
             self._bury(actor, error)
             return
         now = time.monotonic()
-        self._mean_seconds += ((now - since) / count - self._mean_seconds) / 8
+        self._mean_seconds += ((now - actor.busy_since) / count - self._mean_seconds) / 8
         actor.is_busy = False
         actor.idle_since = now
         self._end(actor, done.result())
@@ -253,7 +261,14 @@ class RayEngine:
         self._hand_out()
 
     def _bury(self, actor: _Actor, error: BaseException) -> None:
-        """Say what became of the jobs of an actor that is gone."""
+        """Say what became of the jobs of an actor that is gone.
+
+        Raises:
+            OSError: All of the cluster is.
+        """
+        if not actor.is_killed:
+            # Ray itself finds out a quarter of a minute later; jobs would be tried in vain.
+            knock(self._head)
         if actor in self._actors:
             self._actors.remove(actor)
         event = JobEvent.HANDED_BACK if actor.is_killed else JobEvent.WORKER_LOST
@@ -292,6 +307,18 @@ class RayEngine:
     def _kill_with(self, actor: _Actor, run: Run) -> None:
         if actor.runs.get(run.number) is run:
             self._kill(actor)
+
+    def _listen(self, actor: _Actor) -> None:
+        """Have an actor say what its jobs write; the call is answered when they write."""
+        actor.is_heard = True
+        self._hear(actor.handle.listen.remote(), partial(self._note_output, actor))
+
+    def _note_output(self, actor: _Actor, done: "Future[Any]") -> None:
+        if done.exception() is not None:
+            return  # it is gone, as the call of its jobs says
+        for (number, attempt), text in done.result().items():
+            self._outbox.put(Said(number, attempt, text))
+        self._listen(actor)
 
     def _hear(self, ref: Any, listen: "Callable[[Future[Any]], None]") -> None:
         """Have the deciding thread told when a call to an actor is answered."""

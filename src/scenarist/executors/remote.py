@@ -6,8 +6,9 @@ in the same way everywhere, and takes nothing of the engine along when it ends i
 
 import select
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -21,11 +22,16 @@ from scenarist.executors.processes import NO_STREAM, WorkerProcess
 
 # How often a wait looks up, so that a process is killed whose time is over.
 _LOOK_MILLISECONDS = 100
+# From one word to the server about what a job has written to the next; short jobs never send one.
+_TELL_SECONDS = 0.5
 _SESSIONS_LIMIT = 4  # of one thread; processes of sessions that are gone without a word are ended
 _REFUSED_LIMIT = 10_000
 
 _decoder = msgspec.msgpack.Decoder(Assignment)
 _encoder = msgspec.msgpack.Encoder()
+
+Tell = Callable[[int, int, str], None]
+"""Takes what a job has written so far, by number and attempt; returns at once, and never raises."""
 
 
 class _Seat:
@@ -40,15 +46,19 @@ class _Seat:
         self._process: WorkerProcess | None = None
         self._poll = select.poll()
 
-    def run(self, request: JobRequest) -> JobOutcome:
+    def run(self, request: JobRequest, tell: Tell) -> JobOutcome:
         process = self._process
         if process is None or process.stop_event is not None or process.process.poll() is not None:
             process = self._replace()
         process.start(request)
+        tell_at = time.monotonic() + _TELL_SECONDS
         while True:
             outcome = self._look(process)
             if outcome is not None:
                 return outcome
+            if process.has_said_more and time.monotonic() >= tell_at:
+                tell(request.number, request.attempt, process.log_so_far())
+                tell_at = time.monotonic() + _TELL_SECONDS
 
     def stop(self) -> None:
         process = self._process
@@ -114,7 +124,7 @@ class _Office:
         self._running: dict[tuple[str, int, int], _Seat] = {}
         self._refused: OrderedDict[tuple[str, int, int], None] = OrderedDict()
 
-    def run(self, assignment: Assignment) -> JobOutcome:
+    def run(self, assignment: Assignment, tell: Tell) -> JobOutcome:
         request = assignment.request
         key = (assignment.session, request.number, request.attempt)
         with self._seat(assignment) as seat:
@@ -123,7 +133,7 @@ class _Office:
                     return ended(request, JobEvent.CANCEL_REQUESTED)
                 self._running[key] = seat
             try:
-                return seat.run(request)
+                return seat.run(request, tell)
             finally:
                 with self._lock:
                     del self._running[key]
@@ -181,11 +191,11 @@ class _Office:
 _office = _Office()
 
 
-def run(content: bytes) -> bytes:
+def run(content: bytes, tell: Tell) -> bytes:
     """Run an `Assignment` and return its `JobOutcome`, both as bytes; never raises."""
     assignment = _decoder.decode(content)
     try:
-        outcome = _office.run(assignment)
+        outcome = _office.run(assignment, tell)
     except BaseException as error:  # noqa: BLE001 - outcomes cross borders, never exceptions
         reason = f"no process could run it: {type(error).__name__}: {error}"
         outcome = ended(assignment.request, JobEvent.WORKER_LOST, reason)
