@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+
+from warm_starts import WarmProcess
 
 TESTS = Path(__file__).parent
 PATIENCE_SECONDS = 30
@@ -50,11 +50,8 @@ class StartedServer:
     def start(self, port: int = 0) -> None:
         """Start a server on the same folder, after `kill` or `stop`; on any free port with 0."""
         environment = {**os.environ, "PYTHONPATH": str(TESTS), **self._environment}
-        self.process = subprocess.Popen(
+        self.process = WarmProcess(
             [
-                sys.executable,
-                "-m",
-                "scenarist",
                 self._command,
                 self._app,
                 "--workers=2",
@@ -64,10 +61,8 @@ class StartedServer:
                 *([f"--port={port}"] if self._command == "serve" else []),
                 *self._options,
             ],
-            cwd=self.folder,
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
+            folder=self.folder,
+            environment=environment,
         )
         self.address = self._read_address()
         # Nobody else reads what it logs, and a full pipe would stop it.
@@ -76,7 +71,6 @@ class StartedServer:
         self.http.base_url = httpx.URL(self.address)
 
     def _read_address(self) -> str:
-        assert self.process.stderr is not None
         text = ""
         for line in self.process.stderr:
             text += line
@@ -88,7 +82,6 @@ class StartedServer:
         raise AssertionError(f"the server did not start: {text}")
 
     def _keep_lines(self) -> None:
-        assert self.process.stderr is not None
         for line in self.process.stderr:
             self.lines.append(json.loads(line) if line.startswith("{") else {"event": line})
 
@@ -106,7 +99,6 @@ class StartedServer:
         return code
 
     def _hang_up(self) -> None:
-        assert self.process.stderr is not None
         self._drain.join()
         self.process.stderr.close()
 
@@ -121,7 +113,7 @@ class StartedServer:
     ) -> None:
         if self.process.poll() is None:
             self.kill()
-        elif self.process.stderr is not None and not self.process.stderr.closed:
+        elif not self.process.stderr.closed:
             self._hang_up()  # it ended by itself
         self.http.close()
 

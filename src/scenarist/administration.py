@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from scenarist.authorization import secret_key_file, secret_keys
 from scenarist.db import migrate
 from scenarist.db import sessions as session_rows
 from scenarist.db import subscribers as subscriber_rows
@@ -17,7 +16,7 @@ from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.retention import Pruned
 from scenarist.domain.users import Key, Realm, User, checked_password
-from scenarist.folders import prepare_file, storage_of
+from scenarist.folders import prepare_file, secret_key_file, secret_keys, storage_of
 from scenarist.identity import secret_keys as key_files
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.sealing import Seal
@@ -217,6 +216,12 @@ def open_database(settings: Settings, *, make: bool = False) -> Iterator[Databas
             prepare_file(database.file)
         migrate.upgrade(database)
         yield database
+
+
+def upgrade_database(settings: Settings) -> str | None:
+    """Apply the migrations that the database lacks; return its revision."""
+    with open_database(settings, make=True) as database:
+        return migrate.current(database)
 
 
 def database_revision(settings: Settings) -> str | None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from scenarist.api.auth import Gate
@@ -13,16 +12,16 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.users import Realm, checked_roles
 from scenarist.door import loopback_hosts
+from scenarist.folders import secret_keys
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.sealing import Seal
-from scenarist.identity.secret_keys import SecretKeys
 from scenarist.identity.tokens import TokenSigner
 from scenarist.services.audit import AuditService
 from scenarist.services.authentication import Authenticator, Issuer
 from scenarist.services.keys import KeyService
 from scenarist.services.signing_in import Directory, SigningInService
 from scenarist.services.users import UserService
-from scenarist.settings import Settings, storage_folder
+from scenarist.settings import Settings
 
 _REALMS = {"local": Realm.LOCAL, "ldap": Realm.LDAP}
 _DIRECTORY_OPTIONS = ("bind_dn", "bind_password", "user_filter", "ca_file")
@@ -84,30 +83,6 @@ def open_authorization(
         audit=AuditService(database, now=now, refusals_per_second=settings.audit_refusals),
         seal=Seal(keys),
     )
-
-
-def secret_keys(settings: Settings, database: Database) -> SecretKeys:
-    """Return the keys that are given, or those of the file; at the first start, it is made.
-
-    Raises:
-        InvalidError: A key is too short.
-        UnavailableError: The file can be neither read nor made.
-    """
-    if settings.secret_key is not None:
-        return SecretKeys.given(settings.secret_key)
-    return SecretKeys.kept_in(secret_key_file(settings, database))
-
-
-def secret_key_file(settings: Settings, database: Database) -> Path:
-    if settings.secret_key_file is not None:
-        return Path(settings.secret_key_file).absolute()
-    beside = database.file or storage_folder(settings)
-    if beside is None:
-        raise InvalidError(
-            "the secret key needs a place: neither the database nor the storage lies on this "
-            "machine; name a file with --secret-key-file, or give the key in SCENARIST_SECRET_KEY"
-        )
-    return beside.with_name("secret.key")
 
 
 def gate_of(settings: Settings, authorization: Authorization, database: Database) -> Gate:

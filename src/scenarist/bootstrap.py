@@ -20,7 +20,6 @@ from scenarist.authorization import (
     gate_of,
     host_names,
     open_authorization,
-    secret_keys,
 )
 from scenarist.checking import check_apart
 from scenarist.computing import compute_with
@@ -36,7 +35,7 @@ from scenarist.domain.permissions import ANYONE
 from scenarist.domain.secrets import referenced
 from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor
-from scenarist.folders import prepare_file, prepare_storage
+from scenarist.folders import prepare_file, prepare_storage, secret_keys
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestration import Orchestration
@@ -273,12 +272,6 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
         )
 
     serve(_DEMO, load_app(_DEMO), settings, when_up=when_up)
-
-
-def upgrade_database(settings: Settings) -> str | None:
-    """Apply the migrations that the database lacks; return its revision."""
-    with _database(settings.database) as database:
-        return migrate.current(database)
 
 
 def _services(  # noqa: PLR0913 - all that services are made of

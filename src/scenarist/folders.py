@@ -4,7 +4,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from scenarist.domain.errors import UnavailableError
+from scenarist.db.engine import Database
+from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.identity.secret_keys import SecretKeys
 from scenarist.settings import Settings, storage_folder
 from scenarist.storage import shared
 
@@ -38,6 +40,30 @@ def prepare_storage(settings: Settings) -> str:
         return shared.prepare(settings.storage)
     prepare_folder(folder, "storage folder")
     return str(folder)
+
+
+def secret_keys(settings: Settings, database: Database) -> SecretKeys:
+    """Return the keys that are given, or those of the file; at the first start, it is made.
+
+    Raises:
+        InvalidError: A key is too short.
+        UnavailableError: The file can be neither read nor made.
+    """
+    if settings.secret_key is not None:
+        return SecretKeys.given(settings.secret_key)
+    return SecretKeys.kept_in(secret_key_file(settings, database))
+
+
+def secret_key_file(settings: Settings, database: Database) -> Path:
+    if settings.secret_key_file is not None:
+        return Path(settings.secret_key_file).absolute()
+    beside = database.file or storage_folder(settings)
+    if beside is None:
+        raise InvalidError(
+            "the secret key needs a place: neither the database nor the storage lies on this "
+            "machine; name a file with --secret-key-file, or give the key in SCENARIST_SECRET_KEY"
+        )
+    return beside.with_name("secret.key")
 
 
 def prepare_folder(folder: Path, name: str) -> None:

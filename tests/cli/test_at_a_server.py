@@ -352,7 +352,8 @@ def test_a_reader_that_has_enough_ends_a_list_without_more_words(
     shell: Shell, server: StartedServer, scenario: str
 ) -> None:
     for number in range(300):
-        shell.line("sequence", "create", scenario, f"s{number}")
+        sequence = {"scenario_id": scenario, "sequence_name": f"s{number}", "tasks": []}
+        server.http.post("/api/v1/sequences", json=sequence).raise_for_status()
     listing = f"{sys.executable} -m scenarist sequence list --scenario {scenario} --json | head -1"
 
     done = subprocess.run(

@@ -78,7 +78,7 @@ def in_order(shape: Shape, tasks: list[int]) -> list[int]:
 
 # Finding the smallest example of a failure takes its time.
 @pytest.mark.timeout(600)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), shape=shapes())
 def test_any_interleaving_leaves_what_one_after_the_other_leaves(  # noqa: PLR0915
     fresh_url: FreshUrl, data: st.DataObject, shape: Shape

@@ -14,10 +14,10 @@ def upgrade(*, database: Text = None) -> None:
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import bootstrap
+    from scenarist import administration
 
     settings = settings_of(database=database)
-    print(f"The database is at revision {bootstrap.upgrade_database(settings)}.")
+    print(f"The database is at revision {administration.upgrade_database(settings)}.")
 
 
 @group.command

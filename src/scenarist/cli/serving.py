@@ -115,10 +115,11 @@ def serve(application: str, /, *, options: ServerOptions = _NOTHING) -> None:
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
+    loaded, settings = _loaded(application, options)
     with _kept():
         from scenarist import bootstrap
 
-    bootstrap.serve(application, *_loaded(application, options))
+    bootstrap.serve(application, loaded, settings)
 
 
 def orchestrate(application: str, /, *, options: OrchestratorOptions = _LITTLE) -> None:
@@ -127,10 +128,11 @@ def orchestrate(application: str, /, *, options: OrchestratorOptions = _LITTLE) 
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
+    loaded, settings = _loaded(application, options)
     with _kept():
         from scenarist import bootstrap
 
-    bootstrap.orchestrate(application, *_loaded(application, options))
+    bootstrap.orchestrate(application, loaded, settings)
 
 
 def demo(

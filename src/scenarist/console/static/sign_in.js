@@ -21,13 +21,24 @@ export function SignIn({ notice }) {
   </main>`;
 }
 
+// The attribute for it comes later, when somebody may have begun elsewhere.
+function focus(field) {
+  field?.focus();
+}
+
 function ByPassword() {
   return html`<${Form}
     label="Sign in"
     submit=${({ username, password }) => signIn(username, password)}
   >
     <${Field} label="Name">
-      <input name="username" autocomplete="username" autocapitalize="none" required autofocus />
+      <input
+        name="username"
+        autocomplete="username"
+        autocapitalize="none"
+        required
+        ref=${focus}
+      />
     <//>
     <${Field} label="Password">
       <input name="password" type="password" autocomplete="current-password" required />
@@ -42,7 +53,7 @@ function ByToken() {
       label="Token"
       hint="A key of this server, or a token that its issuer has made for you."
     >
-      <input name="token" type="password" autocomplete="off" required autofocus />
+      <input name="token" type="password" autocomplete="off" required ref=${focus} />
     <//>
   <//>`;
 }
