@@ -71,7 +71,7 @@ def test_a_server_killed_under_200_submissions_completes_them_all_after_a_new_st
             len((tmp_path / f"runs{number}").read_text().splitlines())
             for number in range(SCENARIOS)
         )
-        assert SUBMISSIONS <= runs <= SUBMISSIONS + 2 * 64  # what ran at the kill ran again
+        assert SUBMISSIONS <= runs <= 2 * SUBMISSIONS  # what ran at the kill ran again
 
 
 def test_workers_die_with_a_server_that_is_killed(tmp_path: Path) -> None:

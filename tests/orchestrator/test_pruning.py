@@ -265,7 +265,7 @@ def test_the_value_stays_also_when_a_later_edit_sorts_before_it(world: World) ->
     first = history(world, node)[0]
 
     def point_back(connection: Any) -> None:
-        connection.execute(data_node_rows._POINT, [{"node_id": node, "edit_id": first.id}])
+        connection.execute(data_node_rows._POINT, {"node_id": node, "last_edit_id": first.id})
 
     world.database.write(point_back)
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from scenarist.db import events
 from scenarist.db.among import among
 from scenarist.db.data_nodes import READ, WRITE
+from scenarist.db.each import execute_each
 from scenarist.db.tables import (
     data_nodes,
     job_holds,
@@ -182,8 +183,7 @@ def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
             (_INSERT_WAITS, rows.waits),
             (_INSERT_HOLDS, rows.holds),
         ):
-            if values:
-                connection.execute(statement, values)
+            execute_each(connection, statement, values)
         events.add(connection, rows.changes, accepted[0].submission.created_at)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, literal_column, select
 
+from scenarist.db.each import execute_each
 from scenarist.db.pages import Page, cut, narrowed, within
 from scenarist.db.tables import audit
 from scenarist.domain.listings import CREATION_DATE, AuditFilter, PageRequest
@@ -25,8 +26,7 @@ def add_done(connection: Connection, actor: Actor, entity_id: str | None, now: d
 def add_many_done(connection: Connection, done: Sequence[tuple[Actor, str]], now: datetime) -> None:
     """Keep what several actors do in this transaction, each with what it is done to."""
     rows = [_done(actor, entity_id, now) for actor, entity_id in done if actor.origin is not None]
-    if rows:
-        connection.execute(_INSERT, rows)
+    execute_each(connection, _INSERT, rows)
 
 
 def add(connection: Connection, entry: AuditEntry) -> None:

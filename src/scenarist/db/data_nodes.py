@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, select, union_
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import among
+from scenarist.db.each import execute_each
 from scenarist.db.pages import Page, cut, narrowed, within
 from scenarist.db.tables import (
     data_nodes,
@@ -77,7 +78,7 @@ _INSERT_EDIT = insert(edits)
 _POINT = (
     update(data_nodes)
     .where(data_nodes.c.id == bindparam("node_id"))
-    .values(last_edit_id=bindparam("edit_id"))
+    .values(last_edit_id=bindparam("last_edit_id"))
 )
 
 
@@ -144,8 +145,13 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
     """Store edits and make each the value of its data node; of one node's, the last one."""
     if not new:
         return
-    connection.execute(_INSERT_EDIT, [_edit_row(edit) for edit in new])
-    connection.execute(_POINT, [{"node_id": edit.data_node_id, "edit_id": edit.id} for edit in new])
+    execute_each(connection, _INSERT_EDIT, [_edit_row(edit) for edit in new])
+    newest = {edit.data_node_id: edit.id for edit in new}
+    execute_each(
+        connection,
+        _POINT,
+        [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
+    )
 
 
 def set_lock(

@@ -22,6 +22,7 @@ from scenarist.db.abandonment import Turnless, abandon, hand_on
 from scenarist.db.acceptance import INPUT
 from scenarist.db.among import among
 from scenarist.db.claims import NO_JOB
+from scenarist.db.each import execute_each
 from scenarist.db.tables import (
     data_nodes,
     job_holds,
@@ -87,7 +88,7 @@ _COUNT_DOWN = (
             ),
             else_=jobs.c.status,
         ),
-        pending_since=bindparam("now"),
+        pending_since=bindparam("pending_since"),
     )
 )
 _COUNTS = select(
@@ -230,11 +231,13 @@ def _released_by_values(connection: Connection, nodes: Sequence[str]) -> Counter
 def _count_down(connection: Connection, released: Counter[int], now: datetime) -> list[Event]:
     """Count what jobs wait for down; return the changes of those that wait no longer."""
     rows = [
-        {"of": number, "fewer": fewer, "now": now} for number, fewer in released.items() if fewer
+        {"of": number, "fewer": fewer, "pending_since": now}
+        for number, fewer in released.items()
+        if fewer
     ]
     if not rows:
         return []
-    connection.execute(_COUNT_DOWN, rows)
+    execute_each(connection, _COUNT_DOWN, rows)
     return [
         job_change(job_id, submission_id, JobStatus.PENDING)
         for job_id, submission_id in connection.execute(
@@ -273,5 +276,5 @@ def _sum_up(
                 "finished_at": now if status else None,
             }
         )
-    connection.execute(_UPDATE_COUNTS, rows)
+    execute_each(connection, _UPDATE_COUNTS, rows)
     return done

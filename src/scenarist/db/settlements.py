@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.among import among
+from scenarist.db.each import execute_each
 from scenarist.db.endings import Consequences, Ended, follow, job_change
 from scenarist.db.tables import job_logs, jobs
 from scenarist.db.together import together
@@ -56,7 +57,8 @@ class Settled:
 
 _HELD = select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at).where(
     among(jobs.c.number, "numbers"),
-    jobs.c.status == literal_column("'RUNNING'"),
+    # Bound: PostgreSQL would look in the index of running jobs, which has many that run no more.
+    jobs.c.status == JobStatus.RUNNING,
     jobs.c.holder_id == bindparam("holder"),
 )
 _UPDATE = (
@@ -168,13 +170,12 @@ def _stopped(item: Settlement) -> Settlement:
 def _update_jobs(connection: Connection, standing: Sequence[Settlement], now: datetime) -> None:
     completed = [item for item in standing if item.status is JobStatus.COMPLETED]
     others = [item for item in standing if item.status is not JobStatus.COMPLETED]
-    if completed:
-        connection.execute(
-            _COMPLETE,
-            [{"of": item.number, "run_at": item.run_at, "finished_at": now} for item in completed],
-        )
-    if others:
-        connection.execute(_UPDATE, [_job_values(item, now) for item in others])
+    execute_each(
+        connection,
+        _COMPLETE,
+        [{"of": item.number, "run_at": item.run_at, "finished_at": now} for item in completed],
+    )
+    execute_each(connection, _UPDATE, [_job_values(item, now) for item in others])
 
 
 def _job_values(item: Settlement, now: datetime) -> dict[str, object]:

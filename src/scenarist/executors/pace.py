@@ -5,7 +5,7 @@ from scenarist.executors.base import JobOutcome
 # As many as a worker runs in this time, so that it never waits for the database; longer jobs stay
 # queued there, for whichever worker is free.
 _AHEAD_SECONDS = 0.02
-_AHEAD_LIMIT = 64
+_AHEAD_LIMIT = 256
 
 
 class Pace:

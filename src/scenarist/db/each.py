@@ -1,0 +1,82 @@
+"""Executes a statement for each of many rows.
+
+PostgreSQL is given the rows as arrays, in one statement that stays the same for any number of them:
+a statement for each row costs it, and the driver, several times as much. SQLite has no such costs.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, cast
+
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Insert,
+    Text,
+    Update,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.types import TypeEngine
+
+_TOGETHER_LIMIT = 200
+"""Rows of one statement: each may carry a value of 64 KiB."""
+
+
+def execute_each(
+    connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Execute a statement for each of *rows*; nothing when there are none.
+
+    Args:
+        statement: A constant of its module. What an update sets has its parameter named after the
+            column, and no row is updated twice: of two values, neither would be the last one.
+        rows: All with the same keys: the columns of an insert, the parameters of an update.
+    """
+    if not rows:
+        return
+    if connection.dialect.name != "postgresql" or len(rows) == 1:
+        connection.execute(statement, list(rows))
+        return
+    names = tuple(rows[0])
+    at_once = _at_once(statement, names)
+    for start in range(0, len(rows), _TOGETHER_LIMIT):
+        some = rows[start : start + _TOGETHER_LIMIT]
+        connection.execute(at_once, {name: [row[name] for row in some] for name in names})
+
+
+@cache
+def _at_once(statement: Insert | Update, names: tuple[str, ...]) -> Insert | Update:
+    """Return the statement that does it for all rows of arrays, which are bound under *names*."""
+    if isinstance(statement, Insert):
+        given = _given({name: statement.table.c[name].type for name in names})
+        rows = select(*(given.c[name] for name in names))
+        return insert(statement.table).from_select(names, rows, include_defaults=False)
+    columns = statement.table.c
+    types = {
+        element.key: columns[element.key].type if element.key in columns else element.type
+        for element in visitors.iterate(statement)
+        if isinstance(element, BindParameter) and element.key in names
+    }
+    given = _given(types)
+
+    def put_in(element: Any, **_: Any) -> Any:
+        return given.c.get(element.key) if isinstance(element, BindParameter) else None
+
+    return cast("Update", visitors.replacement_traverse(statement, {}, put_in))
+
+
+def _given(types: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
+    """Return the arrays that are bound under names as a table, each as a column."""
+    arrays = [
+        bindparam(name, type_=ARRAY(Text() if isinstance(of, Text) else of, dimensions=1))
+        for name, of in types.items()
+    ]
+    columns = [column(name, of) for name, of in types.items()]
+    return func.unnest(*arrays).table_valued(*columns).render_derived("given")
