@@ -2,16 +2,17 @@
 
 import concurrent.futures
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pebble
 
-from bench.databases import Records
+from bench.databases import OnSqlite, Records
 from bench.servers import APPS
 
 sys.path.insert(0, str(APPS))
@@ -20,8 +21,17 @@ from noops import nothing, same
 WORKERS = 2
 
 
-def commit_rate(records: Records, folder: Path, count: int) -> float:
-    """Return how many single rows a database commits a second, each with a full sync."""
+def commit_rate(
+    records: Records, folder: Path, count: int, *, wrapper: Sequence[str] = ()
+) -> float:
+    """Return how many single rows a database commits a second, each with a full sync.
+
+    Args:
+        wrapper: A command that runs a process of its own for that, on SQLite.
+    """
+    if wrapper:
+        command = [*wrapper, sys.executable, "-m", "bench.baselines", str(folder), str(count)]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     with records.commits(folder) as commit:
         started_at = time.perf_counter()
         for _ in range(count):
@@ -64,3 +74,7 @@ def median_seconds(work: Callable[[], Any], count: int) -> float:
         work()
         times.append(time.perf_counter() - started_at)
     return statistics.median(times)
+
+
+if __name__ == "__main__":
+    print(commit_rate(OnSqlite(), Path(sys.argv[1]), int(sys.argv[2])))

@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,6 +38,13 @@ class Records(Protocol):
         """Bring a database that was filled at once to where it would be if it had grown."""
         ...
 
+    def slowed(self) -> AbstractContextManager[list[str] | None]:
+        """Have each sync take a millisecond more, as on a disk that is no memory.
+
+        Gives the words to put before the commands of those who sync; None when it cannot be done.
+        """
+        ...
+
 
 def ask(records: Records, folder: Path, question: str) -> list[tuple[Any, ...]]:
     with Database(records.url(folder)) as database:
@@ -60,6 +67,14 @@ class OnSqlite:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("CREATE TABLE IF NOT EXISTS entries (text TEXT)")
             yield lambda: connection.execute("INSERT INTO entries VALUES ('one row')")
+
+    @contextmanager
+    def slowed(self) -> Iterator[list[str] | None]:
+        strace = shutil.which("strace")
+        # Only what syncs is held up, by a filter in the kernel; all else runs as fast as ever.
+        delays = ["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:delay_exit=1000"]
+        options = ["-f", "-q", "--seccomp-bpf", *delays, "-o", "/dev/null"]
+        yield None if strace is None else [strace, *options]
 
     def settle(self, folder: Path) -> None:
         with closing(sqlite3.connect(folder / "scenarist.db")) as connection:
@@ -93,6 +108,18 @@ class OnPostgres:
         with self._connect(self._database(folder)) as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS entries (text TEXT)")
             yield lambda: connection.execute("INSERT INTO entries VALUES ('one row')")
+
+    @contextmanager
+    def slowed(self) -> Iterator[list[str] | None]:
+        def set_delay(microseconds: int) -> None:
+            with self._connect("postgres") as connection:
+                connection.execute(f"ALTER SYSTEM SET commit_delay = {microseconds}".encode())
+                connection.execute("ALTER SYSTEM SET commit_siblings = 0")
+                connection.execute("SELECT pg_reload_conf()")
+
+        set_delay(1000)
+        yield []
+        set_delay(0)
 
     def settle(self, folder: Path) -> None:
         with self._connect(self._database(folder)) as connection:

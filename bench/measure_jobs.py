@@ -1,7 +1,7 @@
 """S3 to S6: what it costs to submit and to run a job."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,10 +29,39 @@ COMPLETED = '"status":"COMPLETED"'
 
 
 def measure_submits(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:
-    """S3: sequences submitted in turn while their jobs run, beside single durable commits."""
+    """S3: sequences submitted in turn while their jobs run, beside single durable commits.
+
+    Also with syncs that take a millisecond more, as the bar was made for (record 35).
+    """
+    rows = [_measure_submits(_made(folder / "plain"), records, rounds=rounds, count=count)]
+    with records.slowed() as wrapper:
+        if wrapper is not None:
+            slow = _made(folder / "slowed")
+            rows.append(
+                _measure_submits(
+                    slow, records, rounds=rounds, count=count // 2, wrapper=wrapper, is_slowed=True
+                )
+            )
+    return rows
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _measure_submits(
+    folder: Path,
+    records: Records,
+    *,
+    rounds: int,
+    count: int,
+    wrapper: Sequence[str] = (),
+    is_slowed: bool = False,
+) -> Row:
     commits: list[float] = []
     ours: list[float] = []
-    with scenarist(folder, database=records.url(folder)) as server:
+    with scenarist(folder, database=records.url(folder), wrapper=wrapper) as server:
         paths = [
             f"/api/v1/sequences/submit/{server.create_sequence_of('pair')}" for _ in range(200)
         ]
@@ -40,24 +69,24 @@ def measure_submits(folder: Path, records: Records, *, rounds: int, count: int) 
             address=server.address, paths=paths, method="POST", connections=16, count=count
         )
         for _ in range(rounds):
-            commits.append(baselines.commit_rate(records, folder, 3000))
+            commits.append(
+                baselines.commit_rate(records, folder, 600 if is_slowed else 3000, wrapper=wrapper)
+            )
             ours.append(load.run(plan).rate)
             wait_for_jobs(folder, records)
         completed = _count_completed(folder, records, rounds * count * 2)
     ratio = median_ratio(ours, commits)
-    return [
-        Row(
-            number="S3",
-            work="submit two-task sequences of 200 scenarios in turn, 16 connections, "
-            f"{records.name}",
-            ours=f"{median(ours):,.0f}/s",
-            beside=f"durable commits {median(commits):,.0f}/s",
-            ratio=ratio,
-            bar="at least 0.15",
-            holds=ratio >= 0.15,
-            note=f"jobs run meanwhile; all {completed:,} ended COMPLETED",
-        )
-    ]
+    return Row(
+        number="S3",
+        work="submit two-task sequences of 200 scenarios in turn, 16 connections, "
+        f"{'each sync a millisecond slower, ' if is_slowed else ''}{records.name}",
+        ours=f"{median(ours):,.0f}/s",
+        beside=f"durable commits {median(commits):,.0f}/s",
+        ratio=ratio,
+        bar="at least 0.15",
+        holds=ratio >= 0.15,
+        note=f"jobs run meanwhile; all {completed:,} ended COMPLETED",
+    )
 
 
 def measure_drain(folder: Path, records: Records, *, rounds: int, count: int) -> list[Row]:

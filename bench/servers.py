@@ -172,14 +172,17 @@ def scenarist(
     database: str | None = None,
     options: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
+    wrapper: Sequence[str] = (),
 ) -> Server:
     """Start Scenarist with two workers; its database is in the folder, unless it is named.
 
     Args:
         headers: What each request of the returned server's own client brings along.
+        wrapper: A command that runs it.
     """
     return Server(
         [
+            *wrapper,
             sys.executable,
             "-m",
             "scenarist",

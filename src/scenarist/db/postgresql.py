@@ -172,10 +172,7 @@ class PostgreSql:
             " WHERE current_setting('synchronous_commit') = 'off';"
             f" SET lock_timeout = {self._busy_milliseconds};"
             f" SET idle_in_transaction_session_timeout = {_STALLED_MILLISECONDS};"
-            # Each statement has an index that it was made for. What the planner knows of a table is
-            # old, or nothing in its first minute: it would read all of one that was small then.
-            " SET jit = off; SET enable_seqscan = off;"
-            " SET enable_hashjoin = off; SET enable_mergejoin = off",
+            " SET jit = off",
             prepare=False,
         )
 
