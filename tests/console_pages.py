@@ -30,6 +30,7 @@ class Console:
         width: int = 1280,
         height: int = 900,
         scheme: Any = "light",
+        locale: str = "en-GB",
     ) -> None:
         self.address = address
         self.complaints: list[str] = []
@@ -37,7 +38,7 @@ class Console:
         self._context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,
-            locale="en-GB",
+            locale=locale,
             accept_downloads=True,
         )
         self._context.set_default_timeout(20_000)

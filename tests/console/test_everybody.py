@@ -128,6 +128,36 @@ def test_no_view_is_wider_than_a_phone(
     assert {view: width for view, width in widths.items() if width > 360} == {}
 
 
+STICKING_OUT = """
+() => [...document.querySelectorAll(".card *")]
+  .filter(one => one instanceof HTMLElement && one.checkVisibility())
+  .filter(one => one.closest(".table, .visually-hidden, pre, .chart, .graph") === null)
+  .filter(one => {
+    const card = one.closest(".card").getBoundingClientRect();
+    const box = one.getBoundingClientRect();
+    return box.width > 0 && (box.right > card.right + 1 || box.left < card.left - 1);
+  })
+  .map(one => one.outerHTML.slice(0, 120))
+"""
+
+
+@pytest.mark.parametrize("width", [360, 700, 960, 1280])
+def test_nothing_sticks_out_of_its_card(
+    busy: StartedServer, views: dict[str, str], open_console: OpenConsole, width: int
+) -> None:
+    long_times = "en-US"
+    console = signed_in(open_console, busy, "adam", width=width, height=740, locale=long_times)
+    found = {}
+    for view, path in views.items():
+        see(console, view, path)
+        if view == "a scenario":
+            console.task("source").click()
+            console.page.locator(".details code").wait_for()
+        found[view] = console.page.evaluate(STICKING_OUT)
+
+    assert {view: sticking for view, sticking in found.items() if sticking} == {}
+
+
 def test_a_sequence_is_made_and_submitted_by_keyboard_alone(
     server: StartedServer, open_console: OpenConsole
 ) -> None:
