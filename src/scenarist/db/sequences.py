@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import JSON, Connection, bindparam, delete, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import subscribers as subscriber_rows
@@ -23,7 +23,7 @@ _FIND = (
         # EXISTS would let PostgreSQL read all subscribers while they are few.
         select(subscribers.c.number)
         .where(subscribers.c.entity_id == sequences.c.id)
-        .limit(1)
+        .limit(literal_column("1"))
         .scalar_subquery()
         .is_not(None)
         .label("has_subscribers"),
