@@ -43,7 +43,7 @@ def measure_idle(folder: Path, *, seconds: float) -> list[Row]:
             holds=calls <= _FEW_CALLS,
             note=f"{cpu:.2f} s of processor time, {switches / seconds:.0f} voluntary context "
             "switches a second, all threads; every query of SQLite outside its cache reads, and "
-            "every write writes",
+            "every write writes; the lease of the last job is renewed once more",
         ),
         Row(
             number="S8",
