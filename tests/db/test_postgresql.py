@@ -316,3 +316,30 @@ def test_a_connection_that_is_lost_under_statements_that_go_together_is_told(
         notes.write(work)
 
     assert noted(notes) == []
+
+
+def test_a_plan_that_was_made_while_a_table_was_empty_is_made_anew_when_it_has_grown(
+    notes: Database,
+) -> None:
+    looked = text("SELECT count(*) FROM notes WHERE n = ANY(CAST(:some AS integer[]))")
+
+    def look_up(connection: Connection) -> None:
+        connection.execute(looked, {"some": [1, 2, 3, 4, 5]})
+
+    def plan(connection: Connection) -> str:
+        prepared = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%count(*)%ANY%'"
+        (name,) = connection.execute(text(prepared)).scalars()
+        explain = f"EXPLAIN EXECUTE {name}('{{1,2,3,4,5}}')"
+        return "\n".join(connection.exec_driver_sql(explain).scalars())
+
+    notes.reader.exec_driver_sql("VACUUM notes")
+    for _ in range(20):
+        notes.write(look_up)
+    first = notes.write(plan)
+    fill = text("INSERT INTO notes SELECT generate_series(1, 50000)")
+    notes.write(lambda connection: connection.execute(fill))
+    for _ in range(20):
+        notes.write(look_up)
+
+    assert "Index" not in first
+    assert "Index" in notes.write(plan)

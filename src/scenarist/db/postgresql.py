@@ -38,6 +38,10 @@ _CONNECT = {
 }
 _STALLED_MILLISECONDS = 15_000  # of a writer within a transaction, until it loses the turn
 
+# A plan that was made while a table was empty reads all of it, and is kept until PostgreSQL renews
+# its statistics, a minute or more later.
+_PLAN_ANEW = "DISCARD PLANS"
+
 _WENT_ON = "a statement failed, and what came after it went on"
 
 # Of what is said of a statement, some is of the database: rights, tables too many or too few.
@@ -54,6 +58,7 @@ class PostgreSql:
         self.name = f"the database {_shown(url)}"
         self._busy_milliseconds = max(1, int(busy_seconds * 1000))
         self._channel = ""  # on which this process itself listens
+        self._begun = 0
 
     def make_engine(self) -> Engine:
         try:
@@ -84,8 +89,11 @@ class PostgreSql:
 
     def begin(self, connection: Connection, *statements: str) -> None:
         driver: Any = connection.connection.driver_connection
+        self._begun += 1
+        has_doubled = self._begun.bit_count() == 1
+        plan_anew = (_PLAN_ANEW,) if has_doubled else ()
         try:
-            self.say(connection, _BEGIN, *statements)
+            self.say(connection, _BEGIN, *plan_anew, *statements)
         except self._errors.Error:
             if not driver.closed:  # it waited for its turn in vain
                 driver.execute("ROLLBACK", prepare=False)
