@@ -20,7 +20,8 @@ _FIND = (
     select(
         sequences,
         sequence_tasks.c.task_id,
-        # EXISTS would let PostgreSQL read all subscribers while they are few.
+        # EXISTS would let PostgreSQL read all subscribers while they are few; a limit that is bound
+        # would be one more value to send.
         select(subscribers.c.number)
         .where(subscribers.c.entity_id == sequences.c.id)
         .limit(literal_column("1"))
