@@ -137,6 +137,7 @@ def open_server(
                 services,
                 gate_of(settings, authorization, database),
                 ProcessFigures(database.figures, orchestration, services.news),
+                zone=settings.zone,
                 cors_origins=settings.cors_origins,
                 hosts=host_names(settings),
                 pages=[console.router(settings.auth)],
@@ -256,10 +257,10 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
     def when_up(server: Server, address: str) -> None:
         scenario = server.services.scenarios.create(ANYONE, NewScenario(config_id="heating"))
         tasks = server.services.tasks.list_page(
-            ANYONE, TaskFilter(scenario_id=scenario.id), PageRequest(limit=100)
+            ANYONE, TaskFilter(scenario_id=(scenario.id,)), PageRequest(limit=100)
         )
         nodes = server.services.data_nodes.list_page(
-            ANYONE, DataNodeFilter(scenario_id=scenario.id), PageRequest(limit=100)
+            ANYONE, DataNodeFilter(scenario_id=(scenario.id,)), PageRequest(limit=100)
         )
         show(
             tour(

@@ -50,6 +50,16 @@ def test_a_list_is_gone_through_counted_and_looked_into(
     assert client.sequences.list(name="nothing is called so").first() is None
 
 
+def test_a_list_is_narrowed_by_several_values(client: Client, scenario: schemas.Scenario) -> None:
+    first, other = (client.tasks.get(id).config_id for id in scenario.tasks[:2])
+
+    found = client.tasks.list(scenario_id=scenario.id, config_id=[first, other])
+
+    assert [task.id for task in found] == scenario.tasks[:2]
+    with pytest.raises(ValueError, match="config_id has no value"):
+        client.tasks.list(config_id=[])
+
+
 def test_a_list_is_fetched_page_by_page(client: Client, scenario: schemas.Scenario) -> None:
     for number in range(501):
         client.sequences.create(scenario.id, f"s{number}", [])

@@ -1,5 +1,6 @@
 """Reads request bodies strictly as JSON, whatever their content type says."""
 
+import json
 import re
 from collections.abc import Generator
 from typing import Any, TypeVar, cast
@@ -13,6 +14,9 @@ from scenarist.domain.errors import InvalidError
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 _UNKNOWN = re.compile(r"unknown field `(.*?)`")
+_BLANK_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
+_ANYTHING = msgspec.json.Decoder()
+_CONTAINERS = {dict, list}
 _PLACE = re.compile(r" - at `\$?\.?(.*)`$")
 
 
@@ -24,7 +28,7 @@ def read_json(body: bytes) -> Any:
     """
     if not body:
         raise InvalidError("the request has no body; it must be JSON", code="body_missing")
-    return _decode(body, msgspec.json.Decoder())
+    return _decode(body, _ANYTHING)
 
 
 def read_as(struct: type[StructT], body: bytes) -> StructT:
@@ -38,7 +42,8 @@ def read_as(struct: type[StructT], body: bytes) -> StructT:
 
 def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     try:
-        return decoder.decode(body)
+        read = decoder.decode(body)
+        _refuse_repeated_keys(body, read if decoder is _ANYTHING else _ANYTHING.decode(body))
     except msgspec.ValidationError as error:
         text = str(error)
         place = _PLACE.search(text)
@@ -57,6 +62,49 @@ def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
         # Of a body that ends too early, msgspec does not say where that is.
         where = f" (after byte {len(body)})" if "truncated" in str(error) else ""
         raise InvalidError(f"the body is not JSON: {error}{where}", code="body_malformed") from None
+    return read
+
+
+def _refuse_repeated_keys(body: bytes, read: Any) -> None:
+    """Refuse an object that has a key twice, of which a decoder keeps the last.
+
+    Raises:
+        InvalidError: Names the key.
+    """
+    # A key ends with a quote and a colon: with as many of these as keys were read, none is lost.
+    # A quote within a text, or a blank before a colon, makes a closer look necessary.
+    if body.count(b'":') != _count_keys(read) or _BLANK_BEFORE_COLON.search(body):
+        json.loads(body.decode(), strict=False, object_pairs_hook=_check_pairs, parse_int=_unread)
+
+
+def _unread(_: str) -> None:
+    """Stand for a number, which may be longer than Python reads."""
+
+
+def _count_keys(read: Any) -> int:
+    count = 0
+    waiting = [read]
+    while waiting:
+        part = waiting.pop()
+        if type(part) is dict:
+            count += len(part)
+            part = part.values()
+        elif type(part) is not list:
+            continue
+        waiting.extend(item for item in part if type(item) in _CONTAINERS)
+    return count
+
+
+def _check_pairs(pairs: list[tuple[str, Any]]) -> None:
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) == len(keys):
+        return
+    key = next(key for key in keys if keys.count(key) > 1)
+    raise InvalidError(
+        f"the body has the key {key[:100]!r} more than once in one object; give it once",
+        code="body_invalid",
+        errors=[{"field": key[:100], "message": "more than once in one object"}],
+    )
 
 
 class _Body(AbstractDTO[Any]):

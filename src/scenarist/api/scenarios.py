@@ -30,9 +30,12 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
+    Several,
     Status,
     actor_of,
+    moment_of,
     services_of,
+    several,
 )
 from scenarist.api.submissions import NO_OPTIONS, listed_of, submitted
 from scenarist.domain import entities
@@ -103,11 +106,11 @@ def shown_alone(request: AnyRequest, standing: Standing) -> schemas.Scenario:
 )
 def list_scenarios(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    config_id: FromQuery[str | None] = None,
-    cycle_id: FromQuery[str | None] = None,
-    tag: FromQuery[str | None] = None,
+    config_id: Several = None,
+    cycle_id: Several = None,
+    tag: Several = None,
     primary: FromQuery[bool | None] = None,
-    name: FromQuery[str | None] = None,
+    name: Several = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -117,13 +120,13 @@ def list_scenarios(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Scenarios in the order of their creation dates."""
     service, actor = services_of(request).scenarios, actor_of(request)
-    created = window_of(created_after, created_before)
+    created = window_of(request, created_after, created_before)
     wanted = ScenarioFilter(
-        config_id=config_id,
-        cycle_id=cycle_id,
-        tag=tag,
+        config_id=several(config_id),
+        cycle_id=several(cycle_id),
+        tag=several(tag),
         is_primary=primary,
-        name=name,
+        name=several(name),
         created=created,
     )
     paging = paging_of(
@@ -176,7 +179,7 @@ def create_scenario(
             name=data.name,
             tags=data.tags,
             properties=data.properties,
-            created_at=data.creation_date,
+            created_at=moment_of(request, data.creation_date, "creation_date"),
         ),
     )
     return answer(
@@ -326,7 +329,7 @@ def list_scenario_submissions(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Submissions of the scenario as a whole, in the order in which they were accepted."""
     services_of(request).scenarios.get(actor_of(request), scenario_id)
-    created = window_of(created_after, created_before)
+    created = window_of(request, created_after, created_before)
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return listed_of(request, scenario_id, status, created, paging)
 

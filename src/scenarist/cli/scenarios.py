@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from scenarist.cli.connecting import NOTHING, Access, client_of
-from scenarist.cli.options import Number, Switch, Text
+from scenarist.cli.options import Number, Switch, Text, Texts
 from scenarist.cli.printing import pair_of, print_entity, print_json, print_rows, say
 from scenarist.cli.submitting import AS_USUAL, SubmitOptions, submit_and_follow
 
@@ -63,16 +63,16 @@ def create(
 @group.command(name="list")
 def list_scenarios(
     *,
-    config: Text = None,
-    name: Text = None,
-    tag: Text = None,
+    config: Texts = None,
+    name: Texts = None,
+    tag: Texts = None,
     limit: Number = None,
     access: Access = NOTHING,
 ) -> None:
     """List scenarios, the oldest first.
 
     Args:
-        config: Only of this config.
+        config: Only of this config. May be repeated, as the other filters.
         name: Only of this name.
         tag: Only with this tag.
         limit: At most so many [100; with --json all].

@@ -1,13 +1,12 @@
 """Scenarios: made from configs, changed, compared, submitted, deleted."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
-from scenarist.client.entities import Listing, Moment, guard
+from scenarist.client.entities import AnyOf, Listing, Moment, guard, moment_text
 from scenarist.client.subscribers import Followed
 from scenarist.client.transport import Call, Transport, path_of
 
@@ -33,21 +32,21 @@ class Scenarios(Followed[schemas.Scenario]):
         name: str | None = None,
         tags: Sequence[str] = (),
         properties: Mapping[str, Any] | None = None,
-        creation_date: datetime | None = None,
+        creation_date: Moment | None = None,
     ) -> schemas.Scenario:
         """Make a scenario with its cycle, data nodes, tasks and sequences.
 
         It is not sent again when the connection breaks: look whether it was made.
 
         Args:
-            creation_date: With a time zone; decides the cycle. Now, when left out.
+            creation_date: A timestamp or a date, which decides the cycle; now, when left out.
         """
         body = schemas.CreateScenario(
             config_id=config_id,
             name=name,
             tags=list(tags),
             properties=dict(properties or {}),
-            creation_date=creation_date,
+            creation_date=moment_text(creation_date),
         )
         call = Call(method="POST", path=path_of(self._name), body=body)
         return self._transport.ask(call, schemas.ScenarioCreated).scenario
@@ -108,11 +107,11 @@ class Scenarios(Followed[schemas.Scenario]):
     def list(  # noqa: PLR0913 - query parameters
         self,
         *,
-        config_id: str | None = None,
-        cycle_id: str | None = None,
-        tag: str | None = None,
+        config_id: AnyOf | None = None,
+        cycle_id: AnyOf | None = None,
+        tag: AnyOf | None = None,
         primary: bool | None = None,
-        name: str | None = None,
+        name: AnyOf | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,

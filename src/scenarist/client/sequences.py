@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
-from scenarist.client.entities import Listing, Moment, guard
+from scenarist.client.entities import AnyOf, Listing, Moment, guard
 from scenarist.client.subscribers import Followed
 from scenarist.client.transport import Call, Transport, path_of
 
@@ -67,8 +67,8 @@ class Sequences(Followed[schemas.Sequence]):
     def list(
         self,
         *,
-        scenario_id: str | None = None,
-        name: str | None = None,
+        scenario_id: AnyOf | None = None,
+        name: AnyOf | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,

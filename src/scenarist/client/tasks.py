@@ -1,7 +1,7 @@
 """Tasks: what scenarios are made of, and those that stand alone."""
 
 from scenarist import schemas
-from scenarist.client.entities import Listing, Moment
+from scenarist.client.entities import AnyOf, Listing, Moment
 from scenarist.client.submissions import Submittable
 from scenarist.client.transport import Call, Transport, path_of
 
@@ -29,9 +29,9 @@ class Tasks(Submittable[schemas.Task]):
     def list(
         self,
         *,
-        scenario_id: str | None = None,
-        sequence_id: str | None = None,
-        config_id: str | None = None,
+        scenario_id: AnyOf | None = None,
+        sequence_id: AnyOf | None = None,
+        config_id: AnyOf | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,

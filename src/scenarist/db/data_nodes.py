@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, union_all, update
+from sqlalchemy import Connection, bindparam, func, insert, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from scenarist.db.among import among
+from scenarist.db.among import among, is_one_of
 from scenarist.db.each import execute_each
-from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.pages import Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -117,27 +117,29 @@ def find(connection: Connection, data_node_id: str) -> DataNode | None:
 
 
 def page(connection: Connection, wanted: DataNodeFilter, request: PageRequest) -> Page[DataNode]:
-    query = narrowed(
+    query, branches = narrowed(
         _NODES,
-        {
-            data_nodes.c.config_id: wanted.config_id,
-            data_nodes.c.owner_id: wanted.owner_id,
-            data_nodes.c.scope: wanted.scope,
-            data_nodes.c.storage_type: wanted.storage_type,
-        },
+        [
+            alternatives(data_nodes.c.owner_id, wanted.owner_id),
+            alternatives(data_nodes.c.config_id, wanted.config_id),
+            alternatives(data_nodes.c.storage_type, wanted.storage_type),
+            alternatives(data_nodes.c.scope, wanted.scope),
+        ],
     )
-    if wanted.scenario_id is not None:
-        query = query.where(data_nodes.c.id.in_(_nodes_of_scenario(wanted.scenario_id)))
-    if wanted.task_id is not None:
+    if wanted.scenario_id:
+        query = query.where(data_nodes.c.id.in_(_nodes_of_scenarios(wanted.scenario_id)))
+    if wanted.task_id:
         query = query.where(
             data_nodes.c.id.in_(
                 select(task_data_nodes.c.data_node_id).where(
-                    task_data_nodes.c.task_id == wanted.task_id
+                    is_one_of(task_data_nodes.c.task_id, wanted.task_id)
                 )
             )
         )
     query = within(query, data_nodes.c.created_at, wanted.created)
-    found = cut(connection, query, request, number=data_nodes.c.number, keys=_KEYS)
+    found = cut(
+        connection, query, request, number=data_nodes.c.number, keys=_KEYS, branches=branches
+    )
     return found.page(_assembled(connection, found.rows))
 
 
@@ -209,13 +211,13 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
     }
 
 
-def _nodes_of_scenario(scenario_id: str) -> Any:
+def _nodes_of_scenarios(scenario_ids: Sequence[str]) -> Any:
     return union_all(
         select(task_data_nodes.c.data_node_id)
         .join(scenario_tasks, scenario_tasks.c.task_id == task_data_nodes.c.task_id)
-        .where(scenario_tasks.c.scenario_id == scenario_id),
+        .where(is_one_of(scenario_tasks.c.scenario_id, scenario_ids)),
         select(scenario_data_nodes.c.data_node_id).where(
-            and_(scenario_data_nodes.c.scenario_id == scenario_id)
+            is_one_of(scenario_data_nodes.c.scenario_id, scenario_ids)
         ),
     )
 

@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 
 from scenarist.db import subscribers as subscriber_rows
-from scenarist.db.among import among
-from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.among import among, is_one_of
+from scenarist.db.pages import Alternatives, Page, alternatives, cut, narrowed, within
 from scenarist.db.pausing import find_orchestration
 from scenarist.db.tables import job_logs, job_waits, jobs, scenario_tasks, submissions
 from scenarist.domain.entities import Job
@@ -74,23 +74,24 @@ def find_ended(connection: Connection, ids: Sequence[str]) -> list[str]:
 
 def page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Page[Job]:
     """Return jobs in the order in which they were accepted, unless a sort is asked for."""
-    query = narrowed(
-        select(jobs),
-        {jobs.c.submission_id: wanted.submission_id, jobs.c.task_id: wanted.task_id},
-    )
-    if wanted.entity_id is not None:
+    query = within(select(jobs), jobs.c.created_at, wanted.created)
+    if wanted.entity_id:
         query = query.where(
             jobs.c.submission_id.in_(
-                select(submissions.c.id).where(submissions.c.entity_id == wanted.entity_id)
+                select(submissions.c.id).where(is_one_of(submissions.c.entity_id, wanted.entity_id))
             )
         )
-    if wanted.newest_of is not None:
+    if wanted.newest_of:
         query = query.where(_is_newest_of(wanted.newest_of))
-    if wanted.status is not None:
-        # Written out, not bound: SQLite uses a partial index only when it sees the condition.
-        query = query.where(jobs.c.status == literal_column(f"'{wanted.status}'"))
-    query = within(query, jobs.c.created_at, wanted.created)
-    found = cut(connection, query, request, number=jobs.c.number, keys=_KEYS)
+    query, branches = narrowed(
+        query,
+        [
+            alternatives(jobs.c.submission_id, wanted.submission_id),
+            alternatives(jobs.c.task_id, wanted.task_id),
+            _with_status(wanted.status),
+        ],
+    )
+    found = cut(connection, query, request, number=jobs.c.number, keys=_KEYS, branches=branches)
     return found.page(_assembled(connection, found.rows))
 
 
@@ -122,7 +123,15 @@ def count_submissions_under_way(connection: Connection) -> int:
     return connection.execute(_COUNT_UNDER_WAY).scalar_one()
 
 
-def _is_newest_of(scenario_id: str) -> ColumnElement[bool]:
+def _with_status(statuses: Sequence[JobStatus]) -> Alternatives | None:
+    if not statuses:
+        return None
+    # Written out, not bound: SQLite uses a partial index only when it sees the condition.
+    each = [jobs.c.status == literal_column(f"'{status}'") for status in statuses]
+    return Alternatives(each, or_(*each))
+
+
+def _is_newest_of(scenario_ids: Sequence[str]) -> ColumnElement[bool]:
     # One look into an index for each task, however many jobs it has had.
     newest = (
         select(func.max(_other.c.number))
@@ -132,7 +141,7 @@ def _is_newest_of(scenario_id: str) -> ColumnElement[bool]:
     return jobs.c.number.in_(
         select(newest)
         .select_from(scenario_tasks)
-        .where(scenario_tasks.c.scenario_id == scenario_id)
+        .where(is_one_of(scenario_tasks.c.scenario_id, scenario_ids))
     )
 
 

@@ -20,7 +20,14 @@ class CreateScenario(Request, kw_only=True, frozen=True):
     )
     properties: dict[str, Any] = field(default_factory=dict)
     creation_date: (
-        Annotated[datetime, Meta(tz=True, description="Decides the cycle; now, when left out.")]
+        Annotated[
+            str,
+            Meta(
+                description="Decides the cycle; now, when left out. RFC 3339, or a date; without a "
+                "time zone it is in the server's.",
+                examples=["2026-01-31T12:00:00Z"],
+            ),
+        ]
         | None
     ) = None
 
