@@ -142,7 +142,7 @@ def test_scenarios_are_changed_promoted_compared_and_deleted(client: Client) -> 
 
     changed = client.scenarios.change(ids[1], name="other", properties={"a": 1})
     promoted = client.scenarios.promote(ids[1])
-    compared = client.scenarios.compare(ids, data_node_config_ids=["scored"])
+    compared = client.scenarios.compare(ids, data_node_config_ids=["scored", "noted"])
     foreseen = client.scenarios.delete(ids[0], dry_run=True)
     deleted = client.scenarios.delete(ids[0])
 
@@ -150,6 +150,7 @@ def test_scenarios_are_changed_promoted_compared_and_deleted(client: Client) -> 
     assert client.scenarios.change(ids[1], name=None).name is None
     assert promoted.primary_scenario
     assert compared == {"scored": {"in_order": [1, 2], "span": 1}}
+    assert [error.code for error in compared.errors] == ["data_node_not_written"]
     assert foreseen.deleted == deleted.deleted
     assert deleted.deleted["scenarios"] == [ids[0]]
 

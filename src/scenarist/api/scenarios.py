@@ -292,7 +292,8 @@ def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenari
 
     Each comparator gets the newest values of one data node, in the order of the scenarios. It
     changes nothing, but it runs code of the application, and so needs the role that may submit.
-    409 while a value is missing, or when a comparator fails.
+    A comparator that fails, or lacks values, leaves the results of the others: `errors` says why.
+    409 when none has a result.
     """
     wanted = data.data_node_config_ids
     compared = services_of(request).comparisons.compare(
@@ -302,8 +303,17 @@ def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenari
         schemas.Comparison(
             comparisons={
                 config_id: {name: msgspec.Raw(text.encode()) for name, text in results.items()}
-                for config_id, results in compared.items()
-            }
+                for config_id, results in compared.results.items()
+            },
+            errors=[
+                schemas.ComparisonProblem(
+                    data_node_config_id=fault.data_node_config_id,
+                    comparator=fault.comparator,
+                    code=fault.error.reason,
+                    message=fault.error.message,
+                )
+                for fault in compared.faults
+            ],
         )
     )
 

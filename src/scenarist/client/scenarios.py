@@ -11,6 +11,20 @@ from scenarist.client.subscribers import Followed
 from scenarist.client.transport import Call, Transport, path_of
 
 
+class Comparisons(dict[str, dict[str, Any]]):
+    """Results of comparators, by data node config and by comparator.
+
+    Args:
+        errors: Why other comparators have no result.
+    """
+
+    def __init__(
+        self, results: Mapping[str, dict[str, Any]], errors: Sequence[schemas.ComparisonProblem]
+    ) -> None:
+        super().__init__(results)
+        self.errors = errors
+
+
 class Scenarios(Followed[schemas.Scenario]):
     def __init__(self, transport: Transport) -> None:
         super().__init__(
@@ -87,11 +101,15 @@ class Scenarios(Followed[schemas.Scenario]):
 
     def compare(
         self, ids: Sequence[str], *, data_node_config_ids: Sequence[str] | None = None
-    ) -> dict[str, dict[str, Any]]:
+    ) -> Comparisons:
         """Run the comparators of a config over several scenarios of it.
 
         Returns:
-            What they found, by data node config and by comparator.
+            What they found, by data node config and by comparator; its ``errors`` say why others
+            have no result.
+
+        Raises:
+            ConflictError: None of them has a result.
         """
         chosen = UNSET if data_node_config_ids is None else list(data_node_config_ids)
         body = schemas.CompareScenarios(scenario_ids=list(ids), data_node_config_ids=chosen)
@@ -102,7 +120,8 @@ class Scenarios(Followed[schemas.Scenario]):
             hold_seconds=60,
             repeats=True,
         )
-        return self._transport.ask(call, schemas.Comparison).comparisons
+        found = self._transport.ask(call, schemas.Comparison)
+        return Comparisons(found.comparisons, found.errors)
 
     def list(  # noqa: PLR0913 - query parameters
         self,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, func, select, union
 
 from scenarist.db.among import among
 from scenarist.db.tables import (
@@ -15,6 +15,9 @@ from scenarist.db.tables import (
     task_data_nodes,
 )
 from scenarist.domain.identifiers import DataNodeId
+
+BEGINNING = 60
+"""Characters of a value that are told in messages."""
 
 _LINKS = union(
     select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id)
@@ -34,6 +37,7 @@ _VALUES = (
         data_nodes.c.last_edit_id,
         edits.c.uri,
         edits.c.content,
+        func.substr(edits.c.rendition, 1, BEGINNING).label("beginning"),
     )
     .join(data_nodes, data_nodes.c.id == _LINKS.c.data_node_id)
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
@@ -51,6 +55,7 @@ class NewestValue:
     is_written: bool
     uri: str | None
     content: bytes | None
+    beginning: str | None  #: of the value as JSON, where that is kept
 
 
 def newest_values(
@@ -68,6 +73,7 @@ def newest_values(
             row.last_edit_id is not None,
             row.uri,
             row.content,
+            row.beginning,
         )
         for row in rows
     }
