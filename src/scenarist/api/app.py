@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
@@ -42,7 +41,6 @@ from scenarist.api.gathering import Gatherer
 from scenarist.api.methods import with_all_methods
 from scenarist.api.observation import observed, traced
 from scenarist.api.requests import check_parameters
-from scenarist.domain.errors import ScenaristError
 from scenarist.domain.figures import ProcessFigures
 from scenarist.services.bundle import Services
 
@@ -88,12 +86,7 @@ def create_app(  # noqa: PLR0913 - all that paths are put over
         ),
         guards=[gate],
         before_request=check_parameters,
-        exception_handlers={
-            ScenaristError: problems.from_scenarist_error,
-            ValidationException: problems.from_validation_exception,
-            HTTPException: problems.from_http_exception,
-            Exception: problems.from_anything_else,
-        },
+        exception_handlers=problems.HANDLERS,
         openapi_config=OpenAPIConfig(
             title="Scenarist",
             version=version("scenarist"),

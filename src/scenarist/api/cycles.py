@@ -14,12 +14,14 @@ from scenarist.api.requests import (
     EDIT,
     READ,
     AnyRequest,
+    Ids,
     Several,
     actor_of,
     member_of,
     members_of,
     moment_of,
     services_of,
+    several,
 )
 from scenarist.domain import entities
 from scenarist.domain.listings import CREATION_DATE, CycleFilter
@@ -49,8 +51,9 @@ def shown(cycle: entities.Cycle) -> schemas.Cycle:
     sync_to_thread=True,
     responses=responses(200, schemas.Results[schemas.Cycle], "The cycles.", 400),
 )
-def list_cycles(
+def list_cycles(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
+    id_: Ids = None,
     frequency: Several = None,
     sort: Sort = None,
     limit: Limit = None,
@@ -59,7 +62,7 @@ def list_cycles(
 ) -> ASGIApp:
     """Cycles in the order of their creation dates."""
     service, actor = services_of(request).cycles, actor_of(request)
-    wanted = CycleFilter(frequency=members_of(Frequency, frequency, "frequency"))
+    wanted = CycleFilter(id=several(id_), frequency=members_of(Frequency, frequency, "frequency"))
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort or CREATION_DATE)
     return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
 

@@ -27,6 +27,7 @@ from scenarist.api.requests import (
     MAY_BE_REPEATED,
     READ,
     AnyRequest,
+    Ids,
     Several,
     actor_of,
     members_of,
@@ -86,6 +87,7 @@ def one(node: entities.DataNode) -> schemas.OneDataNode:
 )
 def list_data_nodes(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
+    id_: Ids = None,
     scenario_id: Several = None,
     task_id: Several = None,
     config_id: Several = None,
@@ -106,6 +108,7 @@ def list_data_nodes(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).data_nodes, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = DataNodeFilter(
+        id=several(id_),
         scenario_id=several(scenario_id),
         task_id=several(task_id),
         config_id=several(config_id),

@@ -31,6 +31,7 @@ from scenarist.api.requests import (
     READ,
     REPEATS_BY_KEY,
     AnyRequest,
+    Ids,
     Several,
     Status,
     actor_of,
@@ -83,6 +84,7 @@ def shown(job: entities.Job) -> schemas.Job:
 )
 def list_jobs(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
+    id_: Ids = None,
     submission_id: Several = None,
     task_id: Several = None,
     entity_id: Several = None,
@@ -104,6 +106,7 @@ def list_jobs(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).jobs, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = JobFilter(
+        id=several(id_),
         newest_of=several(newest_of),
         submission_id=several(submission_id),
         task_id=several(task_id),

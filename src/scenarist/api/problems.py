@@ -128,3 +128,11 @@ def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -
         errors=faults,
     )
     return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    ScenaristError: from_scenarist_error,
+    ValidationException: from_validation_exception,
+    HTTPException: from_http_exception,
+    Exception: from_anything_else,
+}

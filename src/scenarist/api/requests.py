@@ -26,6 +26,10 @@ MAY_BE_REPEATED = "May be repeated: one of the values is enough."
 """What the description says of a filter."""
 
 Several = Annotated[list[str] | None, QueryParameter(description=MAY_BE_REPEATED)]
+Ids = Annotated[
+    list[str] | None,
+    QueryParameter(name="id", description="Only of this identifier. " + MAY_BE_REPEATED),
+]
 Status = Annotated[
     list[str] | None,
     QueryParameter(

@@ -30,6 +30,7 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
+    Ids,
     Several,
     Status,
     actor_of,
@@ -106,6 +107,7 @@ def shown_alone(request: AnyRequest, standing: Standing) -> schemas.Scenario:
 )
 def list_scenarios(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
+    id_: Ids = None,
     config_id: Several = None,
     cycle_id: Several = None,
     tag: Several = None,
@@ -122,6 +124,7 @@ def list_scenarios(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).scenarios, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = ScenarioFilter(
+        id=several(id_),
         config_id=several(config_id),
         cycle_id=several(cycle_id),
         tag=several(tag),

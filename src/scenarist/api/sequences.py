@@ -25,6 +25,7 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
+    Ids,
     Several,
     Status,
     actor_of,
@@ -65,6 +66,7 @@ def shown(sequence: entities.Sequence) -> schemas.Sequence:
 )
 def list_sequences(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
+    id_: Ids = None,
     scenario_id: Several = None,
     name: Several = None,
     created_after: CreatedAfter = None,
@@ -77,7 +79,9 @@ def list_sequences(  # noqa: PLR0913 - query parameters
     """Sequences in the order of their creation."""
     service, actor = services_of(request).sequences, actor_of(request)
     created = window_of(request, created_after, created_before)
-    wanted = SequenceFilter(scenario_id=several(scenario_id), name=several(name), created=created)
+    wanted = SequenceFilter(
+        id=several(id_), scenario_id=several(scenario_id), name=several(name), created=created
+    )
     paging = paging_of(
         limit=limit,
         cursor=cursor,

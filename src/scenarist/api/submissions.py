@@ -33,6 +33,7 @@ from scenarist.api.requests import (
     PREFERS_WAIT,
     READ,
     AnyRequest,
+    Ids,
     Several,
     Status,
     actor_of,
@@ -156,6 +157,7 @@ def listed_of(
 )
 def list_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
+    id_: Ids = None,
     entity_id: Several = None,
     entity_type: Several = None,
     scenario_id: Annotated[
@@ -176,6 +178,7 @@ def list_submissions(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).submissions, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = SubmissionFilter(
+        id=several(id_),
         entity_id=several(entity_id),
         entity_type=members_of(EntityType, entity_type, "entity_type"),
         scenario_id=several(scenario_id),

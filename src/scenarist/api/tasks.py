@@ -23,6 +23,7 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
+    Ids,
     Several,
     actor_of,
     services_of,
@@ -68,6 +69,7 @@ def shown(task: entities.Task) -> schemas.Task:
 )
 def list_tasks(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
+    id_: Ids = None,
     scenario_id: Several = None,
     sequence_id: Several = None,
     config_id: Several = None,
@@ -82,6 +84,7 @@ def list_tasks(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).tasks, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = TaskFilter(
+        id=several(id_),
         scenario_id=several(scenario_id),
         sequence_id=several(sequence_id),
         config_id=several(config_id),

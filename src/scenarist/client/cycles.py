@@ -55,6 +55,6 @@ class Cycles(Entities[schemas.Cycle]):
         return deletion(self._transport, path_of(self._name, id), dry_run, if_match)
 
     def list(
-        self, *, frequency: AnyOf | None = None, sort: str | None = None
+        self, *, id: AnyOf | None = None, frequency: AnyOf | None = None, sort: str | None = None
     ) -> Listing[schemas.Cycle]:
-        return self._list(frequency=frequency, sort=sort)
+        return self._list(id=id, frequency=frequency, sort=sort)

@@ -252,6 +252,7 @@ class DataNodes(Entities[schemas.DataNode]):
     def list(  # noqa: PLR0913 - query parameters
         self,
         *,
+        id: AnyOf | None = None,
         scenario_id: AnyOf | None = None,
         task_id: AnyOf | None = None,
         config_id: AnyOf | None = None,
@@ -264,6 +265,7 @@ class DataNodes(Entities[schemas.DataNode]):
     ) -> Listing[schemas.DataNode]:
         """List data nodes in the order of their creation, or of ``sort``."""
         return self._list(
+            id=id,
             scenario_id=scenario_id,
             task_id=task_id,
             config_id=config_id,

@@ -64,6 +64,7 @@ class Jobs(Entities[schemas.Job]):
     def list(  # noqa: PLR0913 - query parameters
         self,
         *,
+        id: AnyOf | None = None,
         submission_id: AnyOf | None = None,
         task_id: AnyOf | None = None,
         entity_id: AnyOf | None = None,
@@ -79,6 +80,7 @@ class Jobs(Entities[schemas.Job]):
             newest_of: A scenario: of each of its tasks, the job that was accepted last.
         """
         return self._list(
+            id=id,
             submission_id=submission_id,
             task_id=task_id,
             entity_id=entity_id,

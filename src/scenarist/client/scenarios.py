@@ -126,6 +126,7 @@ class Scenarios(Followed[schemas.Scenario]):
     def list(  # noqa: PLR0913 - query parameters
         self,
         *,
+        id: AnyOf | None = None,
         config_id: AnyOf | None = None,
         cycle_id: AnyOf | None = None,
         tag: AnyOf | None = None,
@@ -137,6 +138,7 @@ class Scenarios(Followed[schemas.Scenario]):
     ) -> Listing[schemas.Scenario]:
         """List scenarios in the order of their creation dates, or of ``sort``."""
         return self._list(
+            id=id,
             config_id=config_id,
             cycle_id=cycle_id,
             tag=tag,

@@ -67,6 +67,7 @@ class Sequences(Followed[schemas.Sequence]):
     def list(
         self,
         *,
+        id: AnyOf | None = None,
         scenario_id: AnyOf | None = None,
         name: AnyOf | None = None,
         created_after: Moment | None = None,
@@ -75,6 +76,7 @@ class Sequences(Followed[schemas.Sequence]):
     ) -> Listing[schemas.Sequence]:
         """List sequences in the order of their creation, or of ``sort``."""
         return self._list(
+            id=id,
             scenario_id=scenario_id,
             name=name,
             created_after=created_after,

@@ -40,6 +40,7 @@ class Submissions(Entities[schemas.Submission]):
     def list(  # noqa: PLR0913 - query parameters
         self,
         *,
+        id: AnyOf | None = None,
         entity_id: AnyOf | None = None,
         entity_type: AnyOf | None = None,
         scenario_id: AnyOf | None = None,
@@ -54,6 +55,7 @@ class Submissions(Entities[schemas.Submission]):
             scenario_id: Those of this scenario, of its sequences and of its tasks.
         """
         return self._list(
+            id=id,
             entity_id=entity_id,
             entity_type=entity_type,
             scenario_id=scenario_id,

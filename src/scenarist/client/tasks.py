@@ -26,9 +26,10 @@ class Tasks(Submittable[schemas.Task]):
         """Delete a task that stands alone; its jobs go with it, its data nodes stay."""
         self._delete(id, if_match)
 
-    def list(
+    def list(  # noqa: PLR0913 - query parameters
         self,
         *,
+        id: AnyOf | None = None,
         scenario_id: AnyOf | None = None,
         sequence_id: AnyOf | None = None,
         config_id: AnyOf | None = None,
@@ -38,6 +39,7 @@ class Tasks(Submittable[schemas.Task]):
     ) -> Listing[schemas.Task]:
         """List tasks in the order of their creation, or of ``sort``."""
         return self._list(
+            id=id,
             scenario_id=scenario_id,
             sequence_id=sequence_id,
             config_id=config_id,

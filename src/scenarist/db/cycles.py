@@ -46,7 +46,10 @@ def find(connection: Connection, cycle_id: str) -> Cycle | None:
 
 
 def page(connection: Connection, wanted: CycleFilter, request: PageRequest) -> Page[Cycle]:
-    query, branches = narrowed(select(cycles), [alternatives(cycles.c.frequency, wanted.frequency)])
+    query, branches = narrowed(
+        select(cycles),
+        [alternatives(cycles.c.id, wanted.id), alternatives(cycles.c.frequency, wanted.frequency)],
+    )
     found = cut(connection, query, request, number=cycles.c.number, keys=_KEYS, branches=branches)
     return found.page([_cycle(row) for row in found.rows])
 

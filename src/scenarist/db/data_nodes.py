@@ -120,6 +120,7 @@ def page(connection: Connection, wanted: DataNodeFilter, request: PageRequest) -
     query, branches = narrowed(
         _NODES,
         [
+            alternatives(data_nodes.c.id, wanted.id),
             alternatives(data_nodes.c.owner_id, wanted.owner_id),
             alternatives(data_nodes.c.config_id, wanted.config_id),
             alternatives(data_nodes.c.storage_type, wanted.storage_type),

@@ -86,6 +86,7 @@ def page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Pag
     query, branches = narrowed(
         query,
         [
+            alternatives(jobs.c.id, wanted.id),
             alternatives(jobs.c.submission_id, wanted.submission_id),
             alternatives(jobs.c.task_id, wanted.task_id),
             _with_status(wanted.status),

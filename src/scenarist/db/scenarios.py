@@ -173,6 +173,7 @@ def page(connection: Connection, wanted: ScenarioFilter, request: PageRequest) -
     query, branches = narrowed(
         select(scenarios),
         [
+            alternatives(scenarios.c.id, wanted.id),
             alternatives(_NAME, wanted.name),
             alternatives(scenarios.c.cycle_id, wanted.cycle_id),
             alternatives(scenarios.c.config_id, wanted.config_id),

@@ -171,6 +171,7 @@ def page(
     query, branches = narrowed(
         select(sequences),
         [
+            alternatives(sequences.c.id, wanted.id),
             alternatives(sequences.c.scenario_id, wanted.scenario_id),
             alternatives(sequences.c.name, wanted.name),
         ],

@@ -74,6 +74,7 @@ def page(
     query, branches = narrowed(
         query,
         [
+            alternatives(submissions.c.id, wanted.id),
             alternatives(submissions.c.entity_id, wanted.entity_id),
             Alternatives(statuses, or_(*statuses)) if statuses else None,
             alternatives(submissions.c.entity_type, wanted.entity_type),

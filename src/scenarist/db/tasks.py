@@ -87,7 +87,10 @@ def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
 
 
 def page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
-    query, branches = narrowed(select(tasks), [alternatives(tasks.c.config_id, wanted.config_id)])
+    query, branches = narrowed(
+        select(tasks),
+        [alternatives(tasks.c.id, wanted.id), alternatives(tasks.c.config_id, wanted.config_id)],
+    )
     for link, owner, owner_ids in (
         (scenario_tasks, scenario_tasks.c.scenario_id, wanted.scenario_id),
         (sequence_tasks, sequence_tasks.c.sequence_id, wanted.sequence_id),

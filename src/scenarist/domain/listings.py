@@ -56,6 +56,7 @@ EVER = Window()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScenarioFilter:
+    id: tuple[str, ...] = ()
     config_id: tuple[str, ...] = ()
     cycle_id: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
@@ -66,6 +67,7 @@ class ScenarioFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SequenceFilter:
+    id: tuple[str, ...] = ()
     scenario_id: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
     created: Window = EVER
@@ -73,6 +75,7 @@ class SequenceFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskFilter:
+    id: tuple[str, ...] = ()
     scenario_id: tuple[str, ...] = ()
     sequence_id: tuple[str, ...] = ()
     config_id: tuple[str, ...] = ()
@@ -81,6 +84,7 @@ class TaskFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataNodeFilter:
+    id: tuple[str, ...] = ()
     scenario_id: tuple[str, ...] = ()
     task_id: tuple[str, ...] = ()
     config_id: tuple[str, ...] = ()
@@ -92,6 +96,7 @@ class DataNodeFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CycleFilter:
+    id: tuple[str, ...] = ()
     frequency: tuple[Frequency, ...] = ()
 
 
@@ -103,6 +108,7 @@ class SubmissionFilter:
         scenario_id: Those of this scenario, of its sequences and of its tasks.
     """
 
+    id: tuple[str, ...] = ()
     entity_id: tuple[str, ...] = ()
     scenario_id: tuple[str, ...] = ()
     entity_type: tuple[EntityType, ...] = ()
@@ -118,6 +124,7 @@ class JobFilter:
         newest_of: Of each task of this scenario, the job that was accepted last.
     """
 
+    id: tuple[str, ...] = ()
     newest_of: tuple[str, ...] = ()
     submission_id: tuple[str, ...] = ()
     task_id: tuple[str, ...] = ()
