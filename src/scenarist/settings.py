@@ -69,7 +69,10 @@ class Settings:
     no_orchestrator: bool = _setting(
         False, "Whether the server only answers requests, and leaves jobs and webhooks to others."
     )
-    time_zone: str = _setting("UTC", "The time zone whose midnights start and end cycles.")
+    time_zone: str = _setting(
+        "UTC",
+        "The time zone whose midnights start and end cycles, and of times in requests that name none.",
+    )
     log_format: LogFormat = _setting("text", "How the server logs: `text` or `json`.")
     log_level: LogLevel = _setting(
         "info", "What the server logs at least: `debug`, `info`, `warning` or `error`."

@@ -129,8 +129,8 @@ def expectation(
         tag = tag_of(_encoder.encode(represent(entity)))
         if tag not in header:
             raise ChangedError(
-                f"it has changed since the version that If-Match names (now {tag}); "
-                "get it again, and decide anew"
+                "it has changed since you read it: If-Match names another version than the present "
+                f"{tag}; read it again, and decide anew"
             )
 
     return check

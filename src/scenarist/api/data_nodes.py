@@ -39,6 +39,7 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import DataNodeFilter
 from scenarist.domain.secrets import masked
 from scenarist.domain.vocabulary import Scope
+from scenarist.services.locks import is_writable
 
 PATH = "/api/v1/datanodes"
 
@@ -65,6 +66,7 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
         expiration_date=None
         if validity is None or node.last_edited_at is None
         else node.last_edited_at + validity,
+        is_writable=is_writable(node),
         edit_in_progress=node.being_written_by is not None or node.locked_by is not None,
         editor_id=node.being_written_by or node.locked_by,
         editor_expiration_date=node.locked_until,
