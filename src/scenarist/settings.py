@@ -71,7 +71,7 @@ class Settings:
     )
     time_zone: str = _setting(
         "UTC",
-        "The time zone whose midnights start and end cycles, and of times in requests that name none.",
+        "The time zone whose midnights start and end cycles, and of times without one in requests.",
     )
     log_format: LogFormat = _setting("text", "How the server logs: `text` or `json`.")
     log_level: LogLevel = _setting(

@@ -117,7 +117,8 @@ def moment_of(request: AnyRequest, text: str | UnsetType | None, field: str) -> 
         ) from None
     except OverflowError:
         raise InvalidError(
-            f"{field} {text[:100]!r} must be within the years 1 to 9999 in UTC",
+            f"{field} {text[:100]!r} is too far from now; in UTC it must be within the years "
+            "1 to 9999",
             errors=[{"field": field, "message": "too far from now"}],
         ) from None
 
