@@ -36,6 +36,9 @@ STATUSES: dict[type[ScenaristError], HTTPStatus] = {
 # Python has changed the name of this one.
 _CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_entity_too_large"}
 _RETRY_SECONDS = "1"
+_LONGEST_DETAIL = 4_000
+_LONGEST_FIELD = 300
+_MOST_FAULTS = 100
 NO_CREDENTIAL = "credential_missing"
 """The code of a 401 where nothing was shown."""
 
@@ -117,6 +120,18 @@ def from_anything_else(request: Request[Any, Any, Any], error: Exception) -> Res
 
 
 def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -> Response[Any]:
+    """Answer with a problem, of which no part is longer than somebody reads.
+
+    Much of it repeats what the client has sent.
+    """
+    detail = _shortened(detail, _LONGEST_DETAIL)
+    faults = [
+        Fault(
+            field=_shortened(fault.field, _LONGEST_FIELD),
+            message=_shortened(fault.message, _LONGEST_DETAIL),
+        )
+        for fault in faults[:_MOST_FAULTS]
+    ]
     headers = {"Retry-After": _RETRY_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     problem = Problem(
         type="about:blank",
@@ -128,3 +143,7 @@ def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -
         errors=faults,
     )
     return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "…"
