@@ -216,7 +216,9 @@ def test_what_follows_a_body_without_end_is_refused_while_it_comes(
 
 def test_requests_that_do_not_wait_for_answers_are_answered_in_order(port: int) -> None:
     with Caller(port) as caller:
-        caller.say(b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(50)))
+        caller.say(
+            b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(50))
+        )
 
         paths = [said.json["path"] for _ in range(50) if (said := caller.hear())]
 
@@ -296,7 +298,9 @@ def test_a_proxy_is_not_played(port: int) -> None:
     assert (said.status, said.json["code"]) == (501, "method_unknown")
 
 
-FORWARDED = b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n\r\n"
+FORWARDED = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n\r\n"
+)
 
 
 def test_a_client_is_not_believed_who_it_says_it_is(port: int) -> None:
