@@ -29,7 +29,9 @@ class ConnectionPlaces:
 
     def __init__(self, limit: int, limit_of_address: int | None = None) -> None:
         self.limit = limit
-        self._limit_of_address = max(1, limit // 2) if limit_of_address is None else limit_of_address
+        self._limit_of_address = (
+            max(1, limit // 2) if limit_of_address is None else limit_of_address
+        )
         self._counts: dict[str, int] = {}
         self._idle: dict[str, dict[Closable, None]] = {}
         self._all_idle: dict[Closable, str] = {}
@@ -76,8 +78,9 @@ class ConnectionPlaces:
 
 
 def connection_limit() -> int:
-    """Raise the number of descriptors that this process may have, and return how many connections
-    go with it: half of them, since values, databases and workers need some as well.
+    """Let this process have more descriptors, and return how many connections go with them.
+
+    Half of them: values, databases and workers need some as well.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)

@@ -33,7 +33,7 @@ CreatedBefore = Annotated[
 ]
 
 _Cursor = tuple[str, int | str | None, int]
-_KEY_TYPES = {"": type(None), CREATION_DATE: int}
+_KEY_TYPES: dict[str, type[int | str | None]] = {"": type(None), CREATION_DATE: int}
 """What a cursor keeps of the last row of a page, by what the list is sorted by; else a text."""
 _cursor_decoder = msgspec.json.Decoder(_Cursor)
 

@@ -19,6 +19,7 @@ from scenarist.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from scenarist.domain.permissions import ANYONE
 from scenarist.schemas import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -42,6 +43,7 @@ _MOST_FAULTS = 100
 NO_CREDENTIAL = "credential_missing"
 """The code of a 401 where nothing was shown."""
 
+_NOT_NOW = "the server cannot do this now; try again later, its log says why"
 _log = structlog.get_logger(__name__)
 
 
@@ -51,12 +53,23 @@ def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError)
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     faults = [Fault(field=item.get("field", ""), message=item["message"]) for item in error.errors]
-    response = _response(status, error.message, error.reason, faults)
+    message = error.message
+    if status is HTTPStatus.SERVICE_UNAVAILABLE and _is_stranger(request):
+        # What fails, and where it is, is for those who have a role here; the log has it.
+        _log.warning("not available", path=request.url.path, reason=message)
+        message, faults = _NOT_NOW, []
+    response = _response(status, message, error.reason, faults)
     if isinstance(error, UnauthenticatedError):
         response.headers["WWW-Authenticate"] = _challenge(error)
     elif isinstance(error, ThrottledError):
         response.headers["Retry-After"] = str(error.retry_seconds)
     return response
+
+
+def _is_stranger(request: Request[Any, Any, Any]) -> bool:
+    """Whether authorization is on and nobody is known to ask."""
+    actor = request.scope.get("actor")
+    return not request.app.state["gate"].is_off and (actor is None or actor == ANYONE)
 
 
 def _challenge(error: UnauthenticatedError) -> str:
