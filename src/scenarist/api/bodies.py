@@ -13,11 +13,13 @@ from scenarist.domain.errors import InvalidError
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
-_UNKNOWN = re.compile(r"unknown field `(.*?)`")
 _BLANK_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
 _ANYTHING = msgspec.json.Decoder()
 _CONTAINERS = {dict, list}
-_PLACE = re.compile(r" - at `\$?\.?(.*)`$")
+_UNKNOWN = "Object contains unknown field `"
+_PLACE = " - at `$"
+_LONGEST_ECHO = 200
+"""Characters of a client's own text that an answer repeats."""
 
 
 def read_json(body: bytes) -> Any:
@@ -45,14 +47,12 @@ def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
         read = decoder.decode(body)
         _refuse_repeated_keys(body, read if decoder is _ANYTHING else _ANYTHING.decode(body))
     except msgspec.ValidationError as error:
-        text = str(error)
-        place = _PLACE.search(text)
-        unknown = _UNKNOWN.search(text)
-        parts = [match[1] for match in (place, unknown) if match and match[1]]
-        fault = {"field": ".".join(parts), "message": _PLACE.sub("", text).replace("`", "")}
-        shown = f" (at {place[1]})" if place and place[1] else ""
+        field, message, place = _read_message(str(error))
+        shown = f" (at {place})" if place else ""
         raise InvalidError(
-            f"the body does not fit: {fault['message']}{shown}", code="body_invalid", errors=[fault]
+            f"the body does not fit: {message}{shown}",
+            code="body_invalid",
+            errors=[{"field": field, "message": message}],
         ) from None
     except RecursionError:
         raise InvalidError(
@@ -96,15 +96,36 @@ def _count_keys(read: Any) -> int:
 
 
 def _check_pairs(pairs: list[tuple[str, Any]]) -> None:
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) == len(keys):
-        return
-    key = next(key for key in keys if keys.count(key) > 1)
-    raise InvalidError(
-        f"the body has the key {key[:100]!r} more than once in one object; give it once",
-        code="body_invalid",
-        errors=[{"field": key[:100], "message": "more than once in one object"}],
-    )
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise InvalidError(
+                f"the body has the key {key[:100]!r} more than once in one object; give it once",
+                code="body_invalid",
+                errors=[{"field": key[:100], "message": "more than once in one object"}],
+            )
+        seen.add(key)
+
+
+def _read_message(text: str) -> tuple[str, str, str]:
+    """Return the field that a message of msgspec is about, the message, and the place in the body.
+
+    The message repeats the name of an unknown field, which may be anything of any length: it is
+    searched for fixed texts from its ends, in linear time, and never with a pattern.
+    """
+    message, has_place, place = text.rpartition(_PLACE)
+    if not has_place:
+        message, place = text, ""
+    place = place.removesuffix("`").removeprefix(".")
+    if not message.startswith(_UNKNOWN):
+        return place, message.replace("`", ""), place
+    name = _shortened(message.removeprefix(_UNKNOWN).removesuffix("`"))
+    field = f"{place}.{name}" if place else name
+    return field, f"Object contains unknown field {name}", place
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_ECHO else text[:_LONGEST_ECHO] + "…"
 
 
 class _Body(AbstractDTO[Any]):

@@ -42,6 +42,8 @@ CreatedBefore = Annotated[
 
 _BLANK_FOR_PLUS = re.compile(r"(:.*) (\d\d:?\d\d)$")
 _Cursor = tuple[str, int | str | None, int]
+_KEY_TYPES: dict[str, type[int | str | None]] = {"": type(None), CREATION_DATE: int}
+"""What a cursor keeps of the last row of a page, by what the list is sorted by; else a text."""
 _cursor_decoder = msgspec.json.Decoder(_Cursor)
 
 
@@ -135,7 +137,7 @@ def _position(cursor: str, order: str) -> Position:
             "the cursor is not one of this server; take it from `next` of the page before",
             errors=[{"field": "cursor", "message": "not a cursor of this server"}],
         )
-    if made_for != order or (key is None) != (order.strip("-") == ""):
+    if made_for != order or not isinstance(key, _KEY_TYPES.get(order.removeprefix("-"), str)):
         raise InvalidError(
             "the cursor was made for another sort; go on with the sort of the first page",
             errors=[{"field": "cursor", "message": "made for another sort"}],

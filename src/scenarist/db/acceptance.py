@@ -93,7 +93,8 @@ class NewSubmission:
     jobs: Sequence[PlannedJob]
     force: bool
     priority: int
-    idempotency_key: str | None
+    key: str | None  #: the idempotency key, of this actor alone
+    request_digest: str | None  #: of the request that had the key
     actor: str
     traceparent: str | None = None
 
@@ -207,7 +208,8 @@ def _submission_row(new: NewSubmission) -> dict[str, Any]:
         "entity_id": submission.entity_id,
         "entity_type": submission.entity_type,
         "properties": submission.properties,
-        "idempotency_key": new.idempotency_key,
+        "idempotency_key": new.key,
+        "request_digest": new.request_digest,
         "created_at": submission.created_at,
         "finished_at": submission.created_at if is_empty else None,
         "status": SubmissionStatus.COMPLETED if is_empty else None,

@@ -49,10 +49,10 @@ def find(connection: Connection, submission_id: str) -> Submission | None:
     return None if row is None else _assembled(connection, [row])[0]
 
 
-def find_by_key(connection: Connection, key: str) -> Submission | None:
-    """Return the submission that an idempotency key made."""
+def find_by_key(connection: Connection, key: str) -> tuple[Submission, str | None] | None:
+    """Return the submission that an idempotency key made, and the digest of its request."""
     row = connection.execute(_BY_KEY, {"key": key}).first()
-    return None if row is None else _assembled(connection, [row])[0]
+    return None if row is None else (_assembled(connection, [row])[0], row.request_digest)
 
 
 def traceparents(

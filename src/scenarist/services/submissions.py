@@ -264,7 +264,8 @@ class SubmissionService:
                 planned,
                 options.force,
                 options.priority,
-                options.idempotency_key,
+                wish.key,
+                wish.digest,
                 wish.actor.name,
                 wish.traceparent,
             )
