@@ -69,7 +69,8 @@ def test_the_settings_of_the_server_are_handed_on() -> None:
 
 def test_a_bad_value_is_found_by_check_in_its_place() -> None:
     registry = loaded(
-        '[DATA_NODE.a]\nstorage_type = "csv"\n[DATA_NODE.a.properties]\nlimit = "x:int"\nunit = "t"\n'
+        '[DATA_NODE.a]\nstorage_type = "csv"\n'
+        '[DATA_NODE.a.properties]\nlimit = "x:int"\nunit = "t"\n'
     )
 
     assert registry.data_nodes["a"].properties == {"unit": "t"}

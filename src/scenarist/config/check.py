@@ -19,6 +19,7 @@ from scenarist.config.declarations import Declarations
 from scenarist.config.drafts import Problem
 from scenarist.config.entries import (
     DataNodeConfig,
+    Entry,
     JobConfig,
     TaskConfig,
 )
@@ -77,6 +78,11 @@ def _all_findings(declarations: Declarations, look: Look | None) -> Iterator[tup
         yield place, scenario_findings(scenario)
         yield place, environment_findings(scenario.properties)
         yield place, _plain_findings(scenario.properties)
+    yield "TASK.default", _lonely_default_findings(declarations, "TASK", declarations.tasks)
+    yield (
+        "SCENARIO.default",
+        _lonely_default_findings(declarations, "SCENARIO", declarations.scenarios),
+    )
     for place, key, message in function_findings(declarations, look):
         yield place, iter([(key, message)])
 
@@ -91,6 +97,16 @@ def _id_findings(id: object, owners: dict[str, str], place: str) -> Findings:
     owner = owners.setdefault(id, place)
     if owner != place:
         yield "", f"the id {id!r} is taken by {owner}; rename one of the two"
+
+
+def _lonely_default_findings(
+    declarations: Declarations, family: str, entries: Mapping[str, Entry]
+) -> Findings:
+    """Find a default that was meant as an entry: it says all, and there is no other one."""
+    default = declarations.defaults.get(family)
+    says_all = getattr(default, "function", ()) or getattr(default, "tasks", ())
+    if says_all and not entries:
+        yield "", "it supplies what others leave out, and there are none; give it an id of its own"
 
 
 def _task_findings(task: TaskConfig) -> Findings:
