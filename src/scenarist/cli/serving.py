@@ -14,7 +14,7 @@ from scenarist.cli.options import Number, Switch, Text, settings_of
 from scenarist.domain.errors import InvalidError
 
 if TYPE_CHECKING:
-    from scenarist.config import Application, ConfigRegistry
+    from scenarist.config import Application, ConfigRegistry, Problem
     from scenarist.settings import Settings
 
 
@@ -163,15 +163,10 @@ def check(application: str, /) -> None:
         application: A module (package.module), a Python file or a TOML file.
     """
     from scenarist import checking
-    from scenarist.config import Problem, load_app
+    from scenarist.config import load_app
 
     loaded = load_app(application)
-    try:
-        _settings_of(loaded, _NOTHING)
-    except InvalidError as error:
-        checking.check(loaded, [Problem("SCENARIST", error.message)])
-    else:
-        checking.check(loaded)
+    checking.check(loaded, _problems_of_settings(loaded))
     for warning in checking.warnings_of(loaded):
         print(f"scenarist: warning: {warning}", file=sys.stderr)
     registry = loaded.registry
@@ -182,6 +177,19 @@ def check(application: str, /) -> None:
     )
     parts = [f"{count} {noun} config{'' if count == 1 else 's'}" for count, noun in counts]
     print(f"{application} can be served: {', '.join(parts)}.")
+
+
+def _problems_of_settings(loaded: "Application") -> "list[Problem]":
+    """Find a setting of the application that cannot be; `check` itself names unknown ones."""
+    from scenarist.config import Problem
+    from scenarist.settings import unknown_settings
+
+    try:
+        _settings_of(loaded, _NOTHING)
+    except InvalidError as error:
+        if not unknown_settings(loaded.registry.settings):
+            return [Problem("SCENARIST", error.message)]
+    return []
 
 
 @contextmanager
