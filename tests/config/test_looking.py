@@ -207,7 +207,7 @@ def parameters(draw: st.DrawFn) -> str:
     parts = [
         name if n < len(positional) - defaults else f"{name}=0" for n, name in enumerate(positional)
     ]
-    if positional and draw(st.booleans()):
+    if draw(st.booleans()) and positional:
         parts.insert(draw(st.integers(1, len(positional))), "/")
     keywords = [
         draw(st.sampled_from(["{}", "{}=0"])).format(f"k{n}")
