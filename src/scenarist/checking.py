@@ -7,7 +7,11 @@ from concurrent.futures import Future
 from functools import partial
 
 from scenarist.config import Application, Problem
-from scenarist.config.applications import declaration_faults, shadowing_modules
+from scenarist.config.applications import (
+    declaration_faults,
+    shadowing_faults,
+    shadowing_modules,
+)
 from scenarist.config.looking import look_in_worker, plain_uses
 from scenarist.config.uses import Use
 from scenarist.domain.errors import InvalidError
@@ -35,9 +39,10 @@ def check(application: Application, others: Sequence[Problem] = ()) -> None:
         InvalidError: Lists every mistake, each with where it stands and how to mend it.
     """
     problems = [
-        *application.registry.check(partial(_look, application.search_path)),
+        *_problems_of_declarations(application),
         *(Problem("SCENARIST", fault) for fault in unknown_settings(application.registry.settings)),
         *(Problem(application.name, fault) for fault in declaration_faults(application)),
+        *(Problem(*fault) for fault in shadowing_faults(application.search_path)),
         *others,
     ]
     if problems:
@@ -47,6 +52,16 @@ def check(application: Application, others: Sequence[Problem] = ()) -> None:
             f"the configuration has {count}:\n{lines}",
             errors=[{"field": item.where, "message": item.message} for item in problems],
         )
+
+
+def _problems_of_declarations(application: Application) -> list[Problem]:
+    registry = application.registry
+    try:
+        return registry.check(partial(_look, application.search_path))
+    except InvalidError as error:
+        # All that can be told without a look at the functions.
+        others = registry.check(lambda uses: [None] * len(uses))
+        return [*others, Problem(application.name, error.message)]
 
 
 def warnings_of(application: Application) -> list[str]:

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from scenarist.config import Config, load_app
-from scenarist.config.applications import declaration_faults, shadowing_modules
+from scenarist.config.applications import (
+    declaration_faults,
+    shadowing_faults,
+    shadowing_modules,
+)
 from scenarist.domain.errors import InvalidError
 
 OWN_REGISTRY = """
@@ -208,6 +212,42 @@ def test_modules_of_python_come_before_those_of_the_application(tmp_path: Path) 
         ("antigravity", str(tmp_path / "antigravity")),
         ("this", str(tmp_path / "this.py")),
     ]
+
+
+def test_a_file_that_changes_what_is_imported_is_a_mistake(tmp_path: Path) -> None:
+    write("random.py", "def choice(items):\n    return items[0]\n")
+    write("queue.py", "")
+    write("pandas.py", "")
+    write("steps.py", "import json\n\nfrom random import choice\n")
+
+    assert list(shadowing_faults([str(tmp_path)])) == [
+        (
+            str(tmp_path / "pandas.py"),
+            "hides the library 'pandas', which Scenarist uses; rename it",
+        ),
+        (
+            str(tmp_path / "random.py"),
+            "has the name of Python's own module 'random', and steps.py:3 imports that one; "
+            "rename it",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    "use", ["from statistics import ours", "import statistics\nstatistics.ours()"]
+)
+def test_an_application_that_wants_its_own_module_of_that_name_is_told_to_rename_it(
+    use: str, tmp_path: Path
+) -> None:
+    write("statistics.py", "def ours():\n    pass\n")
+    write("my_plant.py", use + "\n" + OWN_REGISTRY)
+
+    with pytest.raises(InvalidError) as refused:
+        load_app("my_plant.py")
+
+    assert refused.value.message.endswith(
+        f"; 'statistics' is Python's own module, not {tmp_path / 'statistics.py'}: rename that file"
+    )
 
 
 def test_folders_that_an_application_adds_are_searched_by_its_workers_too(tmp_path: Path) -> None:

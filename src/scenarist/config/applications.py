@@ -16,6 +16,23 @@ from scenarist.search_path import search_also
 _OVERRIDES = ("SCENARIST_CONFIG_PATH", "TAIPY_CONFIG_PATH")
 _GUARD = {"__name__", "__main__"}
 _DECLARING = ("configure_", "set_default_")
+_LIBRARIES = (
+    "bson",
+    "fsspec",
+    "msgspec",
+    "numpy",
+    "openpyxl",
+    "pandas",
+    "polars",
+    "psycopg",
+    "pyarrow",
+    "pymongo",
+    "s3fs",
+    "scenarist",
+    "sqlalchemy",
+    "structlog",
+)
+"""What workers and storages import, if it is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +70,10 @@ def load_app(app: str) -> Application:
         registry = ConfigRegistry()
         registry.load(app)
     else:
-        module = _import_file(Path(app).resolve()) if is_file else import_module(app)
+        try:
+            module = _import_file(Path(app).resolve()) if is_file else import_module(app)
+        except InvalidError as error:
+            raise InvalidError(error.message + _shadow_in(error.message, folder)) from error
         registry = _registry_of(module, app)
     for name in _OVERRIDES:
         if override := os.environ.get(name):
@@ -84,12 +104,53 @@ def declaration_faults(application: Application) -> Iterator[str]:
 
 
 def shadowing_modules(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Find modules of an application that have the names of Python's own."""
+    """Find modules of an application that have the names of Python's own or of our libraries."""
     for folder in search_path:
         for entry in sorted(Path(folder).glob("*")):
             is_module = entry.suffix == ".py" or (entry / "__init__.py").is_file()
-            if is_module and entry.stem in sys.stdlib_module_names:
+            if is_module and (entry.stem in sys.stdlib_module_names or entry.stem in _LIBRARIES):
                 yield entry.stem, str(entry)
+
+
+def shadowing_faults(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Say which of the `shadowing_modules` change what is imported.
+
+    Returns:
+        Files, each with what is wrong with it and how to mend it.
+    """
+    for name, file in shadowing_modules(search_path):
+        if name in _LIBRARIES:
+            yield file, f"hides the library {name!r}, which Scenarist uses; rename it"
+        elif importer := _importer_of(name, Path(file).parent):
+            yield (
+                file,
+                f"has the name of Python's own module {name!r}, and {importer} imports that one; "
+                "rename it",
+            )
+
+
+def _importer_of(name: str, folder: Path) -> str | None:
+    """Return a module beside a file that imports something of its name."""
+    for file in sorted(folder.glob("*.py")):
+        try:
+            tree = ast.parse(file.read_bytes())
+        except (OSError, SyntaxError):
+            continue
+        for item in ast.walk(tree):
+            names = [alias.name for alias in item.names] if isinstance(item, ast.Import) else []
+            if isinstance(item, ast.ImportFrom) and item.level == 0 and item.module:
+                names = [item.module]
+            if name in (found.partition(".")[0] for found in names):
+                return f"{file.name}:{getattr(item, 'lineno', 1)}"
+    return None
+
+
+def _shadow_in(message: str, folder: str) -> str:
+    """Return what to add to the error of an import that met Python's module instead of one here."""
+    for name, file in shadowing_modules([folder]):
+        if f"'{name}'" in message:
+            return f"; {name!r} is Python's own module, not {file}: rename that file"
+    return ""
 
 
 def _absolute(entry: str) -> str:
