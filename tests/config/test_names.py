@@ -121,6 +121,7 @@ KEPT = {
     "a class method": "declare(Base.load)\n",
     "an inherited class method": "class Child(Base): pass\ndeclare(Child.load)\n",
     "a function of C": "declare(len)\n",
+    "a method of a class of C": "for f in (str.upper, len):\n    f is len or declare(f)\n",
     "a function of another module": "declare(json.dumps)\n",
 }
 

@@ -96,7 +96,10 @@ def _found_name(value: object, home: str) -> str | None:
 
 def _own_name(value: object) -> str | None:
     """Return what an object itself says its name is; None when it has none that could be found."""
-    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    name = getattr(value, "__qualname__", None)
+    # A method of a class of C has no module of its own.
+    owner_class = getattr(value, "__objclass__", None)
+    module = getattr(value, "__module__", None) or getattr(owner_class, "__module__", None)
     if not isinstance(module, str) or not isinstance(name, str) or "<" in name:
         return None
     owner = getattr(value, "__self__", None)
