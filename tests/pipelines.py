@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 
-def nothing() -> None:
+def nothing(*values: object) -> None:
     pass
 
 

@@ -110,6 +110,8 @@ class Making:
 
     def data_node(self, config: DataNodeConfig) -> DataNodeId:
         plain = {name: value for name, value in config.properties.items() if name != "default_data"}
+        if config.is_read_only:
+            plain["read_only"] = True
         stored, _ = referenced(config.id, plain)
         node = DataNode(
             id=ids.data_node_id(config.id, new_uuid(self.now)),
