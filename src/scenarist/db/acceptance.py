@@ -1,6 +1,6 @@
 """How submissions are accepted: they become jobs, with what each reads and waits for decided."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -115,6 +115,12 @@ class _Node:
     is_replaced: bool  # its value is replaced in place, so that readers and writers take turns
     readers: list[int]
 
+    def wait_of_reader(self, draft: "_Draft", node_id: DataNodeId) -> tuple[str, int | str] | None:
+        """Return what a job waits for that reads it: its writer, or a first value, if either."""
+        if self.writer is not None:
+            return (DATA if self.writer >= draft.first else ORDER, self.writer)
+        return (INPUT, node_id) if self.edit_id is None else None
+
 
 @dataclass(slots=True)
 class _Draft:
@@ -148,6 +154,15 @@ def tasks_without_success(connection: Connection, submission_id: str) -> list[Ta
     """Return the tasks of a submission whose jobs failed, were cancelled or abandoned."""
     found = connection.execute(_WITHOUT_SUCCESS, {"submission_id": submission_id})
     return [TaskId(task_id) for task_id in found.scalars()]
+
+
+def is_replaced(storage_type: str, properties: Mapping[str, Any]) -> bool:
+    """Whether a data node's value is replaced in place, so that no edit keeps its own."""
+    return (
+        storage_type in EXTERNAL_STORAGE_TYPES
+        or "path" in properties
+        or "default_path" in properties
+    )
 
 
 def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
@@ -232,9 +247,7 @@ def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[st
         row.id: _Node(
             edit_id=row.last_edit_id,
             writer=row.writer,
-            is_replaced=row.storage_type in EXTERNAL_STORAGE_TYPES
-            or "path" in row.properties
-            or "default_path" in row.properties,
+            is_replaced=is_replaced(row.storage_type, row.properties),
             readers=[],
         )
         for row in connection.execute(_NODES, {"ids": ids})
@@ -249,8 +262,7 @@ def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[st
 def _draft_job(
     draft: _Draft, job: PlannedJob, new: NewSubmission, nodes: dict[str, _Node], rows: _Rows
 ) -> None:
-    for position, node_id in enumerate(job.inputs):
-        _draft_input(draft, node_id, position, nodes[node_id], rows)
+    _draft_inputs(draft, job, nodes, rows)
     for node_id in dict.fromkeys(job.outputs):
         _draft_output(draft, node_id, nodes[node_id], rows)
     for kind, target in draft.waits:
@@ -295,30 +307,26 @@ def _draft_job(
     )
 
 
-def _draft_input(
-    draft: _Draft, node_id: DataNodeId, position: int, node: _Node, rows: _Rows
-) -> None:
-    edit_id = None
-    if node.writer is None:
-        edit_id = node.edit_id
-        if edit_id is None:
-            draft.waits[INPUT, node_id] = None
-    else:
-        # The data wait includes the order: one row for one job.
-        draft.waits.pop((ORDER, node.writer), None)
-        draft.waits[DATA if node.writer >= draft.first else ORDER, node.writer] = None
-    rows.inputs.append(
-        {
-            "job_number": draft.number,
-            "position": position,
-            "data_node_id": node_id,
-            "edit_id": edit_id,
-            "producer": node.writer,
-        }
-    )
-    if node.is_replaced:
-        node.readers.append(draft.number)
-        _hold(rows, draft, node_id, READ)
+def _draft_inputs(draft: _Draft, job: PlannedJob, nodes: dict[str, _Node], rows: _Rows) -> None:
+    for position, node_id in enumerate(job.inputs):
+        node = nodes[node_id]
+        if (wait := node.wait_of_reader(draft, node_id)) is not None:
+            draft.waits[wait] = None
+        rows.inputs.append(
+            {
+                "job_number": draft.number,
+                "position": position,
+                "data_node_id": node_id,
+                "edit_id": node.edit_id if node.writer is None else None,
+                "producer": node.writer,
+            }
+        )
+    if any(kind == INPUT for kind, _ in draft.waits):
+        return  # it holds nothing until its first values are there: see db/first_values.py
+    for node_id in dict.fromkeys(job.inputs):
+        if nodes[node_id].is_replaced:
+            nodes[node_id].readers.append(draft.number)
+            _hold(rows, draft, node_id, READ)
 
 
 def _draft_output(draft: _Draft, node_id: DataNodeId, node: _Node, rows: _Rows) -> None:

@@ -1,10 +1,22 @@
 """Data nodes and their edits as rows."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import among
@@ -14,6 +26,7 @@ from scenarist.db.tables import (
     data_nodes,
     edits,
     job_holds,
+    job_waits,
     jobs,
     scenario_data_nodes,
     scenario_tasks,
@@ -22,7 +35,7 @@ from scenarist.db.tables import (
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId
 from scenarist.domain.listings import CREATION_DATE, DataNodeFilter, PageRequest
-from scenarist.domain.vocabulary import Scope
+from scenarist.domain.vocabulary import JobStatus, Scope
 
 WRITE = "WRITE"
 READ = "READ"
@@ -80,6 +93,30 @@ _POINT = (
     .where(data_nodes.c.id == bindparam("node_id"))
     .values(last_edit_id=bindparam("last_edit_id"))
 )
+
+
+_HOLDER = (
+    select(jobs.c.id, jobs.c.status, job_holds.c.mode)
+    .join(job_holds, job_holds.c.job_number == jobs.c.number)
+    .where(
+        job_holds.c.data_node_id == bindparam("id"),
+        or_(
+            jobs.c.status == JobStatus.RUNNING,
+            ~exists().where(job_waits.c.for_data_node == bindparam("id")),
+        ),
+    )
+    .order_by(job_holds.c.number)
+    .limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An unfinished job that keeps others from writing a data node."""
+
+    job_id: JobId
+    status: JobStatus
+    writes: bool  #: rather than reads
 
 
 def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bool]:
@@ -252,14 +289,11 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
     ]
 
 
-def find_holder(connection: Connection, data_node_id: str) -> JobId | None:
-    """Return the oldest unfinished job that will write a data node, or reads its file in place."""
-    query = (
-        select(jobs.c.id)
-        .join(job_holds, job_holds.c.job_number == jobs.c.number)
-        .where(job_holds.c.data_node_id == data_node_id)
-        .order_by(job_holds.c.number)
-        .limit(1)
-    )
-    found = connection.execute(query).scalar()
-    return None if found is None else JobId(found)
+def find_holder(connection: Connection, data_node_id: str) -> Holder | None:
+    """Return an unfinished job that keeps others from writing a data node, if any.
+
+    The oldest that will write it, or reads its value where it is replaced in place. While a job
+    waits for the first value, only one that runs: any other lets a write bring it.
+    """
+    row = connection.execute(_HOLDER, {"id": data_node_id}).first()
+    return None if row is None else Holder(JobId(row.id), JobStatus(row.status), row.mode == WRITE)

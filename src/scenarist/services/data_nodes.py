@@ -19,6 +19,7 @@ from scenarist.domain.vocabulary import Change, Kind
 from scenarist.services.deletions import remove_files
 from scenarist.services.locks import (
     check_unlocked,
+    check_unused,
     check_writable,
     get_data_node,
     seen_at,
@@ -162,11 +163,5 @@ def _check_is_free(connection: Connection, node: DataNode, editor: str) -> None:
             "delete those first",
             code="data_node_referenced",
         )
-    holder = data_node_rows.find_holder(connection, node.id)
-    if holder is not None:
-        raise ConflictError(
-            f"data node {node.id} is used by job {holder}, which has not ended; "
-            "delete it when the job has ended",
-            code="data_node_in_use",
-        )
+    check_unused(connection, node, "delete it")
     check_unlocked(node, editor)

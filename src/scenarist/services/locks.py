@@ -61,11 +61,24 @@ def check_writable(connection: Connection, node: DataNode, editor: str) -> None:
             locked it.
     """
     check_not_read_only(node)
+    check_unused(connection, node, "write it")
+    check_unlocked(node, editor)
+
+
+def check_unused(connection: Connection, node: DataNode, action: str) -> None:
+    """Refuse what cannot be done to a data node while an unfinished job holds it.
+
+    Args:
+        action: What is refused, as in "delete it".
+
+    Raises:
+        ConflictError: A job holds it; names the job and says how to go on.
+    """
     holder = data_node_rows.find_holder(connection, node.id)
     if holder is not None:
         raise ConflictError(
-            f"data node {node.id} is used by job {holder}, which has not ended; "
-            "write it when the job has ended",
+            f"job {holder.job_id}, which is {holder.status}, "
+            f"{'will write' if holder.writes else 'reads'} data node {node.id}; {action} when the "
+            "job has ended, or cancel the job first",
             code="data_node_in_use",
         )
-    check_unlocked(node, editor)
