@@ -213,11 +213,11 @@ class Course:
     def check_what_was_read(self) -> None:
         """Each value was made of those whose edits its job is said to have read, in some order."""
         made_by: dict[str, str | None] = {}
-        values: dict[str, int | None] = {}
+        values: dict[str, int] = {}
         columns = select(edits.c.id, edits.c.job_id, edits.c.rendition)
         for edit_id, job_id, rendition in self.world.database.reader.execute(columns):
             made_by[edit_id] = job_id
-            values[edit_id] = json.loads(rendition) if rendition else None
+            values[edit_id] = json.loads(rendition) if rendition else 0
         read = self.read_by_jobs()
         for edit_id, job_id in made_by.items():
             if job_id is not None:

@@ -1,6 +1,6 @@
 """How submissions are accepted: they become jobs, with what each reads and waits for decided."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from scenarist.db import events
+from scenarist.db import bells, events
 from scenarist.db.among import among
+from scenarist.db.bells import Topic
 from scenarist.db.data_nodes import READ, WRITE
 from scenarist.db.each import execute_each
 from scenarist.db.tables import (
@@ -32,6 +33,9 @@ from scenarist.domain.vocabulary import (
     Kind,
     SubmissionStatus,
 )
+
+FindEdits = Callable[[Sequence[str]], Mapping[str, str]]
+"""Returns the newest edits of data nodes that have a path, once their files were looked at."""
 
 JOBS_LIMIT = 16_384
 """Jobs that one submission can have. Their numbers follow from the submission's, so that jobs are
@@ -112,6 +116,7 @@ class _Node:
 
     edit_id: str | None
     writer: int | None  # the number of the unfinished job that writes it last
+    is_named: bool  # it lies in a file that the user named
     is_replaced: bool  # its value is replaced in place, so that readers and writers take turns
     readers: list[int]
 
@@ -140,6 +145,7 @@ class _Rows:
     waits: list[dict[str, Any]] = field(default_factory=list)
     holds: list[dict[str, Any]] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
+    awaits_files: bool = False
 
 
 def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
@@ -156,19 +162,26 @@ def tasks_without_success(connection: Connection, submission_id: str) -> list[Ta
     return [TaskId(task_id) for task_id in found.scalars()]
 
 
+def is_named(properties: Mapping[str, Any]) -> bool:
+    """Whether a data node's value lies in a file that the user named."""
+    return "path" in properties or "default_path" in properties
+
+
 def is_replaced(storage_type: str, properties: Mapping[str, Any]) -> bool:
     """Whether a data node's value is replaced in place, so that no edit keeps its own."""
-    return (
-        storage_type in EXTERNAL_STORAGE_TYPES
-        or "path" in properties
-        or "default_path" in properties
-    )
+    return storage_type in EXTERNAL_STORAGE_TYPES or is_named(properties)
 
 
-def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
+def add_many(
+    connection: Connection, accepted: Sequence[NewSubmission], find_edits: FindEdits
+) -> None:
     """Store submissions in the order in which they are given, as if each came alone.
 
     The number of statements does not depend on how many there are.
+
+    Args:
+        find_edits: Called with the data nodes that have a path, are read, and that no job will
+            write, if there are any; returns the newest edits of those whose files are there.
 
     Raises:
         ConflictError: An idempotency key was used by another server in this moment.
@@ -176,7 +189,7 @@ def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
     if not accepted:
         return
     numbers = _add_submissions(connection, accepted)
-    nodes = _nodes(connection, accepted)
+    nodes = _nodes(connection, accepted, find_edits)
     rows = _Rows()
     for number, new in zip(numbers, accepted, strict=True):
         first = number * JOBS_LIMIT
@@ -200,6 +213,8 @@ def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
         ):
             execute_each(connection, statement, values)
         events.add(connection, rows.changes, accepted[0].submission.created_at)
+    if rows.awaits_files:
+        bells.note(connection, Topic.FILES)
 
 
 def _add_submissions(connection: Connection, accepted: Sequence[NewSubmission]) -> list[int]:
@@ -235,7 +250,9 @@ def _submission_row(new: NewSubmission) -> dict[str, Any]:
     }
 
 
-def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[str, _Node]:
+def _nodes(
+    connection: Connection, accepted: Sequence[NewSubmission], find_edits: FindEdits
+) -> dict[str, _Node]:
     ids = list(
         dict.fromkeys(
             node for new in accepted for job in new.jobs for node in (*job.inputs, *job.outputs)
@@ -247,11 +264,17 @@ def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[st
         row.id: _Node(
             edit_id=row.last_edit_id,
             writer=row.writer,
+            is_named=is_named(row.properties),
             is_replaced=is_replaced(row.storage_type, row.properties),
             readers=[],
         )
         for row in connection.execute(_NODES, {"ids": ids})
     }
+    read = {node_id for new in accepted for job in new.jobs for node_id in job.inputs}
+    named = [node_id for node_id in read if nodes[node_id].is_named]
+    if unwritten := [node_id for node_id in named if nodes[node_id].writer is None]:
+        for node_id, edit_id in find_edits(unwritten).items():
+            nodes[node_id].edit_id = edit_id
     replaced = [node_id for node_id, node in nodes.items() if node.is_replaced]
     if replaced:
         for node_id, number in connection.execute(_READERS, {"ids": replaced}):
@@ -321,7 +344,10 @@ def _draft_inputs(draft: _Draft, job: PlannedJob, nodes: dict[str, _Node], rows:
                 "producer": node.writer,
             }
         )
-    if any(kind == INPUT for kind, _ in draft.waits):
+    awaited = [target for kind, target in draft.waits if kind == INPUT]
+    if any(nodes[str(node_id)].is_named for node_id in awaited):
+        rows.awaits_files = True
+    if awaited:
         return  # it holds nothing until its first values are there: see db/first_values.py
     for node_id in dict.fromkeys(job.inputs):
         if nodes[node_id].is_replaced:

@@ -1,6 +1,6 @@
 """Data nodes and their edits as rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,7 +51,10 @@ _WRITER = (
     .scalar_subquery()
 )
 _NODES = select(
-    data_nodes, edits.c.created_at.label("last_edited_at"), _WRITER.label("written_by")
+    data_nodes,
+    edits.c.created_at.label("last_edited_at"),
+    edits.c.stamp,
+    _WRITER.label("written_by"),
 ).outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
 _KEYS = {CREATION_DATE: data_nodes.c.created_at}
 _FIND = _NODES.where(data_nodes.c.id == bindparam("id"))
@@ -108,6 +111,22 @@ _HOLDER = (
     .order_by(job_holds.c.number)
     .limit(1)
 )
+
+
+_LAST_EDITS = (
+    select(data_nodes.c.id, edits.c.created_at, edits.c.made_of, edits.c.stamp)
+    .join(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .where(among(data_nodes.c.id, "ids"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastEdit:
+    """What the newest edit of a data node tells of its value, but for the value itself."""
+
+    created_at: datetime
+    made_of: str | None
+    stamp: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,16 +217,12 @@ def set_lock(
     connection.execute(_LOCK, {"node_id": data_node_id, "editor": editor, "until": until})
 
 
-def last_edit_times(
-    connection: Connection, data_node_ids: Iterable[str]
-) -> dict[str, datetime | None]:
-    """Return when each data node was last written; None for those never written."""
-    query = (
-        select(data_nodes.c.id, edits.c.created_at)
-        .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
-        .where(data_nodes.c.id.in_(list(data_node_ids)))
-    )
-    return {row.id: row.created_at for row in connection.execute(query)}
+def last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dict[str, LastEdit]:
+    """Return what the newest edits of data nodes tell of their values; of none, nothing."""
+    return {
+        node_id: LastEdit(*told)
+        for node_id, *told in connection.execute(_LAST_EDITS, {"ids": list(data_node_ids)})
+    }
 
 
 def edit_from(row: Any) -> Edit:
@@ -225,6 +240,8 @@ def edit_from(row: Any) -> Edit:
         python_type=row.python_type,
         rendition=row.rendition,
         is_complete=row.is_complete,
+        stamp=row.stamp,
+        made_of=row.made_of,
     )
 
 
@@ -243,6 +260,8 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "python_type": edit.python_type,
         "rendition": edit.rendition,
         "is_complete": edit.is_complete,
+        "stamp": edit.stamp,
+        "made_of": edit.made_of,
     }
 
 
@@ -284,6 +303,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
             job_ids=tuple(writers.get(row.id, ())),
             locked_by=row.locked_by,
             locked_until=row.locked_until,
+            stamp=row.stamp,
         )
         for row in rows
     ]

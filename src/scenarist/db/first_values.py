@@ -20,8 +20,10 @@ from sqlalchemy import (
     update,
 )
 
+from scenarist.db import bells
 from scenarist.db.acceptance import INPUT, ORDER, is_replaced
 from scenarist.db.among import among
+from scenarist.db.bells import Topic
 from scenarist.db.data_nodes import READ, WRITE
 from scenarist.db.tables import data_nodes, job_holds, job_inputs, job_waits, jobs
 from scenarist.domain.identifiers import JobId, SubmissionId
@@ -140,6 +142,7 @@ def await_values(connection: Connection, missing: Sequence[tuple[int, str]], mov
         missing: The number of a job and a data node that it reads.
         moves: Takes what it means for the waits of jobs.
     """
+    bells.note(connection, Topic.FILES)
     waits = list(dict.fromkeys(missing))
     connection.execute(
         _ADD_WAITS,

@@ -10,6 +10,7 @@ from scenarist.db import standings
 from scenarist.db.standings import End
 from scenarist.domain.entities import Scenario
 from scenarist.domain.moments import as_text
+from scenarist.storage.kinds import find_file, why_missing
 
 ALREADY_PRIMARY = "it is the primary scenario of its cycle already"
 NO_CYCLE = "it has no cycle; only scenarios of a config with a frequency have one"
@@ -56,8 +57,12 @@ def primary_reason(scenario: Scenario) -> str:
 def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
     reasons = []
     for end in ends:
-        if not end.is_made and not end.is_written:
-            reasons.append(f"data node {end.id} has no value yet")
+        is_there = end.is_written or find_file(end.storage_type, end.properties) is not None
+        if not end.is_made and not is_there:
+            missing = why_missing(end.storage_type, end.properties)
+            reasons.append(
+                f"data node {end.id} has no value yet{f': {missing}' if missing else ''}"
+            )
         # What is only read is read as it is.
         if end.is_made and end.locked_until is not None and end.locked_until > now:
             until = as_text(end.locked_until)
