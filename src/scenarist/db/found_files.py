@@ -12,7 +12,16 @@ from scenarist.db import endings
 from scenarist.db.acceptance import INPUT
 from scenarist.db.among import among
 from scenarist.db.data_nodes import WRITE
-from scenarist.db.tables import data_nodes, edits, job_holds, job_inputs, job_waits, jobs
+from scenarist.db.tables import (
+    data_nodes,
+    edits,
+    job_holds,
+    job_inputs,
+    job_waits,
+    jobs,
+    task_data_nodes,
+)
+from scenarist.db.tasks import OUTPUT
 from scenarist.domain.entities import Edit, Event
 from scenarist.domain.identifiers import DataNodeId, EditId, later_edit_id, new_uuid
 from scenarist.domain.moments import as_text
@@ -50,6 +59,19 @@ _AWAITED = (
     .join(job_waits, job_waits.c.for_data_node == data_nodes.c.id)
     .where(job_waits.c.kind == INPUT)
 )
+_MADE_FOR_ANOTHER = select(
+    exists().where(
+        edits.c.stamp == bindparam("stamp"),
+        edits.c.uri == bindparam("path"),
+        edits.c.data_node_id != bindparam("id"),
+        edits.c.job_id.is_not(None),
+    )
+)
+_IS_OUTPUT = select(
+    exists().where(
+        task_data_nodes.c.data_node_id == bindparam("id"), task_data_nodes.c.direction == OUTPUT
+    )
+)
 _READ_INSTEAD = (
     update(job_inputs)
     .where(
@@ -72,7 +94,8 @@ def notice(
 ) -> Noticed:
     """Make an edit of each named file that is not the one of the last edit; jobs that wait go on.
 
-    Data nodes that a job writes which has begun are left out, and those without a file.
+    Data nodes that a job writes which has begun are left out, and those without a file that is
+    theirs.
     """
     newest: dict[DataNodeId, tuple[EditId, FileState]] = {}
     new: list[Edit] = []
@@ -81,6 +104,8 @@ def notice(
         if state is None:
             continue
         edit_id = row.last_edit_id
+        if edit_id is None and not is_first_value(connection, row.id, state):
+            continue
         if edit_id is None or row.stamp != state.stamp:
             edit_id = later_edit_id(row.last_edit_id, EditId(new_uuid(now)))
             new.append(edit_of_file(DataNodeId(row.id), edit_id, state, now))
@@ -91,6 +116,23 @@ def notice(
     written = [edit.data_node_id for edit in new]
     changes = [Event(kind=Kind.DATA_NODE, id=node, change=Change.UPDATED) for node in written]
     return Noticed(newest, [*changes, *endings.release_inputs(connection, written, now)])
+
+
+def is_first_value(connection: Connection, data_node_id: str, state: FileState) -> bool:
+    """Whether a file that is there is the value of a data node that has none yet.
+
+    Not where tasks write it, and the file is what a job has made for another data node at the same
+    path: that is the value of the other one.
+    """
+    if not was_made_for_another(connection, data_node_id, state):
+        return True
+    return not connection.execute(_IS_OUTPUT, {"id": data_node_id}).scalar()
+
+
+def was_made_for_another(connection: Connection, data_node_id: str, state: FileState) -> bool:
+    """Whether a file is the one that a job wrote as the value of another data node."""
+    values = {"id": data_node_id, "stamp": state.stamp, "path": state.path}
+    return bool(connection.execute(_MADE_FOR_ANOTHER, values).scalar())
 
 
 def find_awaited(connection: Connection) -> list[tuple[DataNodeId, str, Mapping[str, Any]]]:

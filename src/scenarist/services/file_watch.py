@@ -1,6 +1,7 @@
 """Looks for the named files that jobs wait for, as long as any does."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 from scenarist.db import events, found_files
 from scenarist.db.bells import Topic
 from scenarist.db.engine import Database
+from scenarist.db.found_files import Noticed
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.named_files import FileState, file_path
@@ -19,6 +21,7 @@ from scenarist.storage.kinds import find_file
 LOOK_SECONDS = 1.0
 """Between two looks at the files that jobs wait for; see decision 77."""
 
+_AGAIN_SECONDS = 10.0  # after a file was there that is not to be taken yet
 _UNCHANGED = timedelta(seconds=LOOK_SECONDS)
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +45,7 @@ class FileWatch:
         self._wake = wake
         self._awaited: dict[DataNodeId, tuple[str, Mapping[str, Any]]] = {}
         self._seen: dict[DataNodeId, FileState] = {}
+        self._put_off: dict[DataNodeId, tuple[FileState, float]] = {}
         self._is_stale = True
         self._stopping = threading.Event()
         self._something = threading.Event()
@@ -88,19 +92,29 @@ class FileWatch:
             except BaseException:
                 self._is_stale = True
                 raise
+        whole = self._find_whole()
+        if not whole:
+            return False
+        self._is_stale = True
+        return self._record(whole)
+
+    def _find_whole(self) -> dict[DataNodeId, FileState]:
         seen, self._seen = self._seen, {}
         now = self._now()
-        whole = []
+        whole = {}
         for node_id, (storage_type, properties) in self._awaited.items():
             state = find_file(storage_type, properties)
             if state is not None:
                 self._seen[node_id] = state
-                if seen.get(node_id) == state or state.modified_at + _UNCHANGED < now:
-                    whole.append(node_id)
-        if not whole:
-            return False
-        self._is_stale = True
-        return self._record(whole, now)
+                is_whole = seen.get(node_id) == state or state.modified_at + _UNCHANGED < now
+                if is_whole and not self._is_put_off(node_id, state):
+                    whole[node_id] = state
+        return whole
+
+    def _is_put_off(self, node_id: DataNodeId, state: FileState) -> bool:
+        """Whether a file was just not taken: a job writes it, or has made it for another node."""
+        known, until = self._put_off.get(node_id, (None, 0.0))
+        return known == state and time.monotonic() < until
 
     def _read_awaited(self) -> dict[DataNodeId, tuple[str, Mapping[str, Any]]]:
         return {
@@ -109,17 +123,25 @@ class FileWatch:
             if file_path(storage_type, properties) is not None
         }
 
-    def _record(self, node_ids: list[DataNodeId], now: datetime) -> bool:
-        def work(connection: Connection) -> bool:
-            noticed = found_files.notice(connection, node_ids, find_file, now)
-            events.add(connection, noticed.changes, now)
-            return bool(noticed.changes)
+    def _record(self, whole: Mapping[DataNodeId, FileState]) -> bool:
+        now = self._now()
 
-        has_come = self._database.write(work)
-        if has_come:
-            _log.info("files found", data_nodes=len(node_ids))
+        def work(connection: Connection) -> Noticed:
+            noticed = found_files.notice(connection, list(whole), find_file, now)
+            events.add(connection, noticed.changes, now)
+            return noticed
+
+        noticed = self._database.write(work)
+        again = time.monotonic() + _AGAIN_SECONDS
+        self._put_off = {
+            node_id: (state, again)
+            for node_id, state in whole.items()
+            if node_id not in noticed.edits
+        }
+        if noticed.changes:
+            _log.info("files found", paths=[state.path for _, state in noticed.edits.values()])
             self._wake()
-        return has_come
+        return bool(noticed.changes)
 
     def _loop(self) -> None:
         while not self._stopping.is_set():

@@ -13,7 +13,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import events
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
-from scenarist.db.found_files import edit_of_file
+from scenarist.db.found_files import edit_of_file, was_made_for_another
 from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
@@ -168,7 +168,10 @@ class Making:
         """Return the edit of what is there already, else of the default data, if any."""
         edit_id = ids.EditId(new_uuid(self.now))
         resolved = resolve(dict(node.properties), os.environ)
-        if (state := find_file(node.storage_type, resolved)) is not None:
+        state = find_file(node.storage_type, resolved)
+        if state is not None and not (
+            node.config_id in self.outputs and was_made_for_another(self.connection, node.id, state)
+        ):
             return edit_of_file(node.id, edit_id, state, self.now)
         storage = find_storage(node.storage_type)
         if storage.is_external:

@@ -57,17 +57,20 @@ def primary_reason(scenario: Scenario) -> str:
 def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
     reasons = []
     for end in ends:
-        is_there = end.is_written or find_file(end.storage_type, end.properties) is not None
-        if not end.is_made and not is_there:
-            missing = why_missing(end.storage_type, end.properties)
-            reasons.append(
-                f"data node {end.id} has no value yet{f': {missing}' if missing else ''}"
-            )
+        if not end.is_made and not end.is_written:
+            reasons += _reasons_of_missing(end)
         # What is only read is read as it is.
         if end.is_made and end.locked_until is not None and end.locked_until > now:
             until = as_text(end.locked_until)
             reasons.append(f"data node {end.id} is locked by {end.locked_by} until {until}")
     return reasons
+
+
+def _reasons_of_missing(end: End) -> list[str]:
+    if find_file(end.storage_type, end.properties) is not None:
+        return []
+    missing = why_missing(end.storage_type, end.properties)
+    return [f"data node {end.id} has no value yet{f': {missing}' if missing else ''}"]
 
 
 def _reasons_against_delete(

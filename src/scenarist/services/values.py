@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
-from scenarist.db.found_files import edit_of_file
+from scenarist.db.found_files import edit_of_file, is_first_value
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import EditId, new_uuid
@@ -315,9 +315,12 @@ def find_value(
     wanted = edit_id or node.last_edit_id
     if wanted is None:
         # Nothing is written where somebody reads: a job or a submit takes the file down.
-        if (state := find_file(node.storage_type, node.properties)) is not None:
+        state = find_file(node.storage_type, node.properties)
+        if state is not None and is_first_value(connection, node.id, state):
             return node, edit_of_file(node.id, EditId(UNRECORDED), state, now)
         missing = why_missing(node.storage_type, node.properties)
+        if state is not None:
+            missing = f"the file at {state.path} was made for another data node"
         place = f": {missing}; put the file there," if missing else ";"
         raise NotFoundError(
             f"data node {data_node_id} has no value yet{place} write one, or submit what "

@@ -143,6 +143,12 @@ edits = Table(
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
 )
 Index(
+    "ix_edits_stamp",
+    edits.c.stamp,
+    sqlite_where=text("stamp IS NOT NULL"),
+    postgresql_where=text("stamp IS NOT NULL"),
+)
+Index(
     "ix_edits_of_jobs",
     edits.c.data_node_id,
     edits.c.id,
