@@ -53,11 +53,8 @@ _KNOWN = (
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
     .where(among(data_nodes.c.id, "ids"), ~_IS_BEING_WRITTEN)
 )
-_AWAITED = (
-    select(data_nodes.c.id, data_nodes.c.storage_type, data_nodes.c.properties)
-    .distinct()
-    .join(job_waits, job_waits.c.for_data_node == data_nodes.c.id)
-    .where(job_waits.c.kind == INPUT)
+_AWAITED = select(data_nodes.c.id, data_nodes.c.storage_type, data_nodes.c.properties).where(
+    data_nodes.c.id.in_(select(job_waits.c.for_data_node).where(job_waits.c.kind == INPUT))
 )
 _MADE_FOR_ANOTHER = select(
     exists().where(

@@ -1,4 +1,4 @@
-"""What a value is newer than that a person wrote: the values that the inputs of its tasks have."""
+"""What a value counts as made of that no job wrote: present inputs of the tasks that write it."""
 
 from itertools import groupby
 
