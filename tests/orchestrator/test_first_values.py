@@ -130,6 +130,36 @@ def test_a_value_is_written_though_the_job_that_makes_it_waits_for_it_itself(wor
     assert world.value(left) == 3
 
 
+@pytest.mark.parametrize("is_named", [False, True])
+def test_a_job_that_brings_a_value_goes_before_the_one_that_waits_though_both_write_another(
+    world: World, tmp_path: Path, is_named: bool
+) -> None:
+    shared = {"storage_type": "json", "default_path": str(tmp_path / "end")} if is_named else {}
+
+    def build(draft: Draft) -> tuple[TaskId, TaskId, TaskId, DataNodeId]:
+        start, middle, end = (
+            draft.node("start", 1),
+            draft.node("middle"),
+            draft.node("end", **shared),
+        )
+        last = draft.node("last")
+        return (
+            draft.task("both", "twice", [start], [middle, end]),
+            draft.task("second", "increment", [middle], [end]),
+            draft.task("third", "increment", [end], [last]),
+            last,
+        )
+
+    both, second, third, last = world.make(build)
+    waiting = world.submit(second, third)
+    bringing = world.submit(both)
+    world.run_all()
+
+    assert world.statuses(bringing) == [COMPLETED]
+    assert world.statuses(waiting) == [COMPLETED, COMPLETED]
+    assert world.value(last) == 3
+
+
 @pytest.mark.parametrize("storage_type", sorted(EXTERNAL_STORAGE_TYPES))
 def test_a_job_that_waits_for_a_value_outside_holds_nothing(
     world: World, storage_type: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import bells, events
@@ -56,6 +56,10 @@ _NODES = select(
     .limit(1)
     .scalar_subquery()
     .label("writer"),
+    exists()
+    .where(job_waits.c.for_data_node == data_nodes.c.id, job_waits.c.kind == INPUT)
+    .correlate(data_nodes)
+    .label("is_awaited"),
 ).where(among(data_nodes.c.id, "ids"))
 _READERS = select(job_holds.c.data_node_id, job_holds.c.job_number).where(
     among(job_holds.c.data_node_id, "ids"), job_holds.c.mode == READ
@@ -119,6 +123,7 @@ class _Node:
     is_named: bool  # it lies in a file that the user named
     is_replaced: bool  # its value is replaced in place, so that readers and writers take turns
     readers: list[int]
+    is_awaited: bool  # jobs wait for its first value
 
     def wait_of_reader(self, draft: "_Draft", node_id: DataNodeId) -> tuple[str, int | str] | None:
         """Return what a job waits for that reads it: its writer, or a first value, if either."""
@@ -146,6 +151,7 @@ class _Rows:
     holds: list[dict[str, Any]] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
     awaits_files: bool = False
+    brought: list[str] = field(default_factory=list)
 
 
 def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
@@ -174,7 +180,7 @@ def is_replaced(storage_type: str, properties: Mapping[str, Any]) -> bool:
 
 def add_many(
     connection: Connection, accepted: Sequence[NewSubmission], find_edits: FindEdits
-) -> None:
+) -> list[str]:
     """Store submissions in the order in which they are given, as if each came alone.
 
     The number of statements does not depend on how many there are.
@@ -183,11 +189,14 @@ def add_many(
         find_edits: Called with the data nodes that have a path, are read, and that no job will
             write, if there are any; returns the newest edits of those whose files are there.
 
+    Returns:
+        The data nodes that the jobs write, and whose first value earlier jobs wait for.
+
     Raises:
         ConflictError: An idempotency key was used by another server in this moment.
     """
     if not accepted:
-        return
+        return []
     numbers = _add_submissions(connection, accepted)
     nodes = _nodes(connection, accepted, find_edits)
     rows = _Rows()
@@ -215,6 +224,7 @@ def add_many(
         events.add(connection, rows.changes, accepted[0].submission.created_at)
     if rows.awaits_files:
         bells.note(connection, Topic.FILES)
+    return list(dict.fromkeys(rows.brought))
 
 
 def _add_submissions(connection: Connection, accepted: Sequence[NewSubmission]) -> list[int]:
@@ -267,6 +277,7 @@ def _nodes(
             is_named=is_named(row.properties),
             is_replaced=is_replaced(row.storage_type, row.properties),
             readers=[],
+            is_awaited=bool(row.is_awaited),
         )
         for row in connection.execute(_NODES, {"ids": ids})
     }
@@ -288,6 +299,8 @@ def _draft_job(
     _draft_inputs(draft, job, nodes, rows)
     for node_id in dict.fromkeys(job.outputs):
         _draft_output(draft, node_id, nodes[node_id], rows)
+        if nodes[node_id].is_awaited:
+            rows.brought.append(node_id)
     for kind, target in draft.waits:
         is_node = isinstance(target, str)
         rows.waits.append(

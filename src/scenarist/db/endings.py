@@ -20,7 +20,12 @@ from scenarist.db.abandonment import Turnless, abandon, hand_on
 from scenarist.db.among import among
 from scenarist.db.claims import NO_JOB
 from scenarist.db.each import execute_each
-from scenarist.db.first_values import Moves, await_values, give_values
+from scenarist.db.first_values import (
+    Moves,
+    await_values,
+    give_values,
+    let_writers_pass,
+)
 from scenarist.db.tables import (
     data_nodes,
     job_holds,
@@ -129,9 +134,9 @@ def follow(
     inherited: Counter[int] = Counter()
     decided: Sequence[Any] = []
     if turnless.jobs or any(item.has_ends for item in ended):
-        connection.execute(_FORGET_HOLDS, {"numbers": numbers})
         if turnless.jobs:
             inherited = hand_on(connection, turnless, set(numbers))
+        connection.execute(_FORGET_HOLDS, {"numbers": numbers})
         decided = connection.execute(_DECIDE_INPUTS, {"numbers": numbers}).fetchall()
     moves = Moves(Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars()))
     moves.lost.subtract(inherited)
@@ -142,6 +147,7 @@ def follow(
     ]
     if missing:
         await_values(connection, missing, moves)
+        let_writers_pass(connection, [node for _, node in missing], moves)
     if written_nodes:
         give_values(connection, written_nodes, moves)
     changes = [
@@ -163,6 +169,13 @@ def release_inputs(
     """Let the jobs go on that waited for the first value of data nodes, which is there now."""
     moves = Moves()
     give_values(connection, data_node_ids, moves)
+    return _apply(connection, moves, now)
+
+
+def bring_forward(connection: Connection, nodes: Sequence[str], now: datetime) -> list[Event]:
+    """Let the jobs go on that write data nodes which others wait for, as far as they can."""
+    moves = Moves()
+    let_writers_pass(connection, nodes, moves)
     return _apply(connection, moves, now)
 
 

@@ -16,14 +16,16 @@ from sqlalchemy import (
     exists,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
 
 from scenarist.db import bells
-from scenarist.db.acceptance import INPUT, ORDER, is_replaced
+from scenarist.db.acceptance import DATA, INPUT, ORDER, is_replaced
 from scenarist.db.among import among
 from scenarist.db.bells import Topic
+from scenarist.db.claims import NO_JOB
 from scenarist.db.data_nodes import READ, WRITE
 from scenarist.db.tables import data_nodes, job_holds, job_inputs, job_waits, jobs
 from scenarist.domain.identifiers import JobId, SubmissionId
@@ -117,6 +119,43 @@ _READ_FROM = _INPUT.values(edit_id=None, producer=bindparam("by"))
 _HAS_WAIT = select(job_waits.c.kind).where(
     job_waits.c.job_number == bindparam("of"), job_waits.c.for_job == bindparam("by")
 )
+_WAITERS = (
+    select(job_waits.c.job_number, job_waits.c.for_data_node)
+    .where(among(job_waits.c.for_data_node, "nodes"), job_waits.c.kind == INPUT)
+    .order_by(job_waits.c.job_number)
+)
+_WAITS_OF = select(job_waits.c.job_number, job_waits.c.kind, job_waits.c.for_job).where(
+    among(job_waits.c.job_number, "numbers"), job_waits.c.for_job.is_not(None)
+)
+_FOLLOWERS = select(job_waits.c.job_number).where(among(job_waits.c.for_job, "numbers"))
+_PRODUCERS = select(job_inputs.c.producer).where(
+    job_inputs.c.job_number == bindparam("of"), job_inputs.c.producer.is_not(None)
+)
+_FORGET_WAITS = delete(job_waits).where(
+    job_waits.c.job_number == bindparam("of"), among(job_waits.c.for_job, "numbers")
+)
+# What jobs hold, before another one, of what that one writes.
+_HELD_BEFORE = (
+    select(_theirs.c.number, _theirs.c.job_number, _theirs.c.data_node_id, _theirs.c.mode)
+    .join(_mine, _mine.c.data_node_id == _theirs.c.data_node_id)
+    .where(
+        _mine.c.job_number == bindparam("of"),
+        _mine.c.mode == WRITE,
+        among(_theirs.c.job_number, "numbers"),
+        _theirs.c.number < _mine.c.number,
+    )
+    .order_by(_theirs.c.number)
+)
+_FORGET_HOLD = delete(job_holds).where(job_holds.c.number == bindparam("hold"))
+_READ_FROM_PASSING = (
+    update(job_inputs)
+    .where(
+        job_inputs.c.job_number == bindparam("of"),
+        job_inputs.c.data_node_id == bindparam("node"),
+        or_(job_inputs.c.producer.is_(None), ~among(job_inputs.c.producer, "numbers")),
+    )
+    .values(edit_id=None, producer=bindparam("by"))
+)
 _HOLD_BACK = (
     update(jobs)
     .where(jobs.c.number == bindparam("of"), jobs.c.status == literal_column("'PENDING'"))
@@ -174,6 +213,78 @@ def give_values(connection: Connection, nodes: Sequence[str], moves: Moves) -> N
     ).fetchall():
         if is_replaced(storage_type, properties):
             _place(connection, number, position, node_id, moves)
+
+
+def let_writers_pass(connection: Connection, nodes: Sequence[str], moves: Moves) -> None:
+    """Let a job that writes an awaited data node go before the jobs that wait for the value.
+
+    Where it waits for them only because both write, or one replaces what the other reads. If it
+    reads what one of them is to make, it stays behind them, and only others can bring the value.
+
+    Args:
+        moves: Takes what it means for the waits of jobs.
+    """
+    for number, node_id in connection.execute(_WAITERS, {"nodes": list(nodes)}).fetchall():
+        for writer, _ in connection.execute(_WRITERS, {"node": node_id, "of": number}).fetchall():
+            if _pass(connection, writer, number, moves):
+                break
+
+
+def _pass(connection: Connection, writer: int, number: int, moves: Moves) -> bool:
+    """Put a writer before a job and all that wait for that one; return whether it is before it."""
+    behind = _all_behind(connection, number, writer)
+    waits = {
+        other: kind
+        for _, kind, other in connection.execute(_WAITS_OF, {"numbers": [writer]})
+        if other in behind
+    }
+    producers = set(connection.execute(_PRODUCERS, {"of": writer}).scalars())
+    if DATA in waits.values() or producers & behind:
+        return False
+    if not waits:
+        return True
+    kept = _awaited_through(connection, set(waits), behind)
+    connection.execute(_FORGET_WAITS, {"of": writer, "numbers": list(waits)})
+    moves.lost[writer] += len(waits)
+    for other in sorted(kept - {writer}):
+        if writer not in _all_awaited(connection, other):
+            _wait(connection, writer, other, moves)
+    values = {"of": writer, "numbers": list(behind)}
+    for hold, other, node_id, mode in connection.execute(_HELD_BEFORE, values).fetchall():
+        _wait(connection, other, writer, moves)
+        connection.execute(_FORGET_HOLD, {"hold": hold})
+        again = {"job_number": other, "data_node_id": node_id, "mode": mode}
+        connection.execute(_ADD_HOLDS, again)
+        if mode == READ:
+            connection.execute(
+                _READ_FROM_PASSING,
+                {"of": other, "node": node_id, "by": writer, "numbers": list(behind)},
+            )
+    return True
+
+
+def _all_behind(connection: Connection, number: int, writer: int) -> set[int]:
+    """Return a job, and all that wait for it, and so on, but not by way of the writer."""
+    found: set[int] = set()
+    to_look_at = {number}
+    while to_look_at:
+        found |= to_look_at
+        followers = connection.execute(_FOLLOWERS, {"numbers": list(to_look_at)}).scalars()
+        to_look_at = set(followers) - found - {writer}
+    return found
+
+
+def _awaited_through(connection: Connection, numbers: set[int], through: set[int]) -> set[int]:
+    """Return what jobs wait for that is not among others, by way of these."""
+    found: set[int] = set()
+    seen: set[int] = set()
+    while numbers:
+        seen |= numbers
+        rows = connection.execute(_WAITS_OF, {"numbers": list(numbers)})
+        awaited = {other for _, _, other in rows if other != NO_JOB}
+        found |= awaited - through
+        numbers = (awaited & through) - seen
+    return found
 
 
 def _place(connection: Connection, number: int, position: int, node_id: str, moves: Moves) -> None:

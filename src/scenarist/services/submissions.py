@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from scenarist.db import audit, cancellation, deletions, events, found_files, pausing
+from scenarist.db import audit, cancellation, deletions, endings, events, found_files, pausing
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db.acceptance import (
@@ -108,7 +108,9 @@ class SubmissionService:
                 connection, sequence_tasks_of(connection, wishes), find_locks(connection, now)
             )
             answers = [self._answer(batch, wish, now) for wish in wishes]
-            add_many(connection, batch.accepted, partial(_find_edits, connection, now))
+            brought = add_many(connection, batch.accepted, partial(_find_edits, connection, now))
+            if brought:
+                events.add(connection, endings.bring_forward(connection, brought, now), now)
             audit.add_many_done(connection, _done(wishes, answers), now)
             return answers
 
