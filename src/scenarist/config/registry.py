@@ -92,7 +92,7 @@ class ConfigRegistry(DataNodeFunctions):
         Args:
             input: What the function's arguments are read from, in order.
             output: What the function's result is written to; with several, it returns as many.
-            skippable: Whether it need not run while its outputs are newer than its inputs.
+            skippable: Whether it need not run while its outputs are those of its present inputs.
             timeout: How long one attempt may run before it is stopped; for ever if not given.
             retries: How often it is tried again after a failure.
             retry_delay: The wait before the first retry; doubled before each further one. Chance

@@ -1,15 +1,16 @@
 """How submissions are accepted: they become jobs, with what each reads and waits for decided."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from scenarist.db import events
+from scenarist.db import bells, events
 from scenarist.db.among import among
+from scenarist.db.bells import Topic
 from scenarist.db.data_nodes import READ, WRITE
 from scenarist.db.each import execute_each
 from scenarist.db.tables import (
@@ -33,6 +34,9 @@ from scenarist.domain.vocabulary import (
     SubmissionStatus,
 )
 
+FindEdits = Callable[[Sequence[str]], Mapping[str, str]]
+"""Returns the newest edits of data nodes that have a path, once their files were looked at."""
+
 JOBS_LIMIT = 16_384
 """Jobs that one submission can have. Their numbers follow from the submission's, so that jobs are
 numbered in the order in which they were accepted, without asking the database for each number."""
@@ -52,6 +56,10 @@ _NODES = select(
     .limit(1)
     .scalar_subquery()
     .label("writer"),
+    exists()
+    .where(job_waits.c.for_data_node == data_nodes.c.id, job_waits.c.kind == INPUT)
+    .correlate(data_nodes)
+    .label("is_awaited"),
 ).where(among(data_nodes.c.id, "ids"))
 _READERS = select(job_holds.c.data_node_id, job_holds.c.job_number).where(
     among(job_holds.c.data_node_id, "ids"), job_holds.c.mode == READ
@@ -113,8 +121,16 @@ class _Node:
 
     edit_id: str | None
     writer: int | None  # the number of the unfinished job that writes it last
+    is_named: bool  # it lies in a file that the user named
     is_replaced: bool  # its value is replaced in place, so that readers and writers take turns
     readers: list[int]
+    is_awaited: bool  # jobs wait for its first value
+
+    def wait_of_reader(self, draft: "_Draft", node_id: DataNodeId) -> tuple[str, int | str] | None:
+        """Return what a job waits for that reads it: its writer, or a first value, if either."""
+        if self.writer is not None:
+            return (DATA if self.writer >= draft.first else ORDER, self.writer)
+        return (INPUT, node_id) if self.edit_id is None else None
 
 
 @dataclass(slots=True)
@@ -135,6 +151,8 @@ class _Rows:
     waits: list[dict[str, Any]] = field(default_factory=list)
     holds: list[dict[str, Any]] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
+    awaits_files: bool = False
+    brought: list[str] = field(default_factory=list)
 
 
 def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
@@ -151,18 +169,37 @@ def tasks_without_success(connection: Connection, submission_id: str) -> list[Ta
     return [TaskId(task_id) for task_id in found.scalars()]
 
 
-def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
+def is_named(properties: Mapping[str, Any]) -> bool:
+    """Whether a data node's value lies in a file that the user named."""
+    return "path" in properties or "default_path" in properties
+
+
+def is_replaced(storage_type: str, properties: Mapping[str, Any]) -> bool:
+    """Whether a data node's value is replaced in place, so that no edit keeps its own."""
+    return storage_type in EXTERNAL_STORAGE_TYPES or is_named(properties)
+
+
+def add_many(
+    connection: Connection, accepted: Sequence[NewSubmission], find_edits: FindEdits
+) -> list[str]:
     """Store submissions in the order in which they are given, as if each came alone.
 
     The number of statements does not depend on how many there are.
+
+    Args:
+        find_edits: Called with the data nodes that have a path, are read, and that no job will
+            write, if there are any; returns the newest edits of those whose files are there.
+
+    Returns:
+        The data nodes that the jobs write, and whose first value earlier jobs wait for.
 
     Raises:
         ConflictError: An idempotency key was used by another server in this moment.
     """
     if not accepted:
-        return
+        return []
     numbers = _add_submissions(connection, accepted)
-    nodes = _nodes(connection, accepted)
+    nodes = _nodes(connection, accepted, find_edits)
     rows = _Rows()
     for number, new in zip(numbers, accepted, strict=True):
         first = number * JOBS_LIMIT
@@ -186,6 +223,9 @@ def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
         ):
             execute_each(connection, statement, values)
         events.add(connection, rows.changes, accepted[0].submission.created_at)
+    if rows.awaits_files:
+        bells.note(connection, Topic.FILES)
+    return list(dict.fromkeys(rows.brought))
 
 
 def _add_submissions(connection: Connection, accepted: Sequence[NewSubmission]) -> list[int]:
@@ -222,7 +262,9 @@ def _submission_row(new: NewSubmission) -> dict[str, Any]:
     }
 
 
-def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[str, _Node]:
+def _nodes(
+    connection: Connection, accepted: Sequence[NewSubmission], find_edits: FindEdits
+) -> dict[str, _Node]:
     ids = list(
         dict.fromkeys(
             node for new in accepted for job in new.jobs for node in (*job.inputs, *job.outputs)
@@ -234,13 +276,18 @@ def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[st
         row.id: _Node(
             edit_id=row.last_edit_id,
             writer=row.writer,
-            is_replaced=row.storage_type in EXTERNAL_STORAGE_TYPES
-            or "path" in row.properties
-            or "default_path" in row.properties,
+            is_named=is_named(row.properties),
+            is_replaced=is_replaced(row.storage_type, row.properties),
             readers=[],
+            is_awaited=bool(row.is_awaited),
         )
         for row in connection.execute(_NODES, {"ids": ids})
     }
+    read = {node_id for new in accepted for job in new.jobs for node_id in job.inputs}
+    named = [node_id for node_id in read if nodes[node_id].is_named]
+    if unwritten := [node_id for node_id in named if nodes[node_id].writer is None]:
+        for node_id, edit_id in find_edits(unwritten).items():
+            nodes[node_id].edit_id = edit_id
     replaced = [node_id for node_id, node in nodes.items() if node.is_replaced]
     if replaced:
         for node_id, number in connection.execute(_READERS, {"ids": replaced}):
@@ -251,10 +298,11 @@ def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[st
 def _draft_job(
     draft: _Draft, job: PlannedJob, new: NewSubmission, nodes: dict[str, _Node], rows: _Rows
 ) -> None:
-    for position, node_id in enumerate(job.inputs):
-        _draft_input(draft, node_id, position, nodes[node_id], rows)
+    _draft_inputs(draft, job, nodes, rows)
     for node_id in dict.fromkeys(job.outputs):
         _draft_output(draft, node_id, nodes[node_id], rows)
+        if nodes[node_id].is_awaited:
+            rows.brought.append(node_id)
     for kind, target in draft.waits:
         is_node = isinstance(target, str)
         rows.waits.append(
@@ -297,30 +345,29 @@ def _draft_job(
     )
 
 
-def _draft_input(
-    draft: _Draft, node_id: DataNodeId, position: int, node: _Node, rows: _Rows
-) -> None:
-    edit_id = None
-    if node.writer is None:
-        edit_id = node.edit_id
-        if edit_id is None:
-            draft.waits[INPUT, node_id] = None
-    else:
-        # The data wait includes the order: one row for one job.
-        draft.waits.pop((ORDER, node.writer), None)
-        draft.waits[DATA if node.writer >= draft.first else ORDER, node.writer] = None
-    rows.inputs.append(
-        {
-            "job_number": draft.number,
-            "position": position,
-            "data_node_id": node_id,
-            "edit_id": edit_id,
-            "producer": node.writer,
-        }
-    )
-    if node.is_replaced:
-        node.readers.append(draft.number)
-        _hold(rows, draft, node_id, READ)
+def _draft_inputs(draft: _Draft, job: PlannedJob, nodes: dict[str, _Node], rows: _Rows) -> None:
+    for position, node_id in enumerate(job.inputs):
+        node = nodes[node_id]
+        if (wait := node.wait_of_reader(draft, node_id)) is not None:
+            draft.waits[wait] = None
+        rows.inputs.append(
+            {
+                "job_number": draft.number,
+                "position": position,
+                "data_node_id": node_id,
+                "edit_id": node.edit_id if node.writer is None else None,
+                "producer": node.writer,
+            }
+        )
+    awaited = [target for kind, target in draft.waits if kind == INPUT]
+    if any(nodes[str(node_id)].is_named for node_id in awaited):
+        rows.awaits_files = True
+    if awaited:
+        return  # it holds nothing until its first values are there: see db/first_values.py
+    for node_id in dict.fromkeys(job.inputs):
+        if nodes[node_id].is_replaced:
+            nodes[node_id].readers.append(draft.number)
+            _hold(rows, draft, node_id, READ)
 
 
 def _draft_output(draft: _Draft, node_id: DataNodeId, node: _Node, rows: _Rows) -> None:

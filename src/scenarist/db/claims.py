@@ -30,7 +30,7 @@ from scenarist.db.tables import (
     tasks,
 )
 from scenarist.db.tasks import INPUT
-from scenarist.domain.identifiers import DataNodeId, HolderId, JobId, SubmissionId, TaskId
+from scenarist.domain.identifiers import DataNodeId, EditId, HolderId, JobId, SubmissionId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status
 from scenarist.domain.vocabulary import JobStatus
 
@@ -100,7 +100,13 @@ _WAIT_FOR_MACHINE = insert(job_waits).values(
     job_number=bindparam("of"), kind=MACHINE, for_job=NO_JOB, for_data_node=bindparam("text")
 )
 _INPUTS = (
-    select(job_inputs.c.job_number, edits.c.uri, edits.c.content, edits.c.created_at)
+    select(
+        job_inputs.c.job_number,
+        job_inputs.c.edit_id,
+        edits.c.uri,
+        edits.c.content,
+        edits.c.stamp,
+    )
     .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
     .where(among(job_inputs.c.job_number, "numbers"))
     .order_by(job_inputs.c.job_number, job_inputs.c.position)
@@ -135,15 +141,17 @@ class Claim:
     force: bool
     pending_since: datetime
     claimed_at: datetime
+    made_of: str | None = None  #: what its outputs will be made of, if its task is skippable
 
 
 @dataclass(frozen=True, slots=True)
 class InputValue:
     """Where the value lies that a job was promised for one of its inputs."""
 
+    edit_id: EditId
     uri: str | None
     content: bytes | None
-    written_at: datetime
+    stamp: str | None  #: of the file that a user named, when the edit was recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +220,8 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
 def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[InputValue]]:
     """Return the input values of jobs by job, in the order of the task's inputs."""
     values: dict[int, list[InputValue]] = {}
-    for number, uri, content, written_at in connection.execute(_INPUTS, {"numbers": numbers}):
-        values.setdefault(number, []).append(InputValue(uri, content, written_at))
+    for number, *value in connection.execute(_INPUTS, {"numbers": numbers}):
+        values.setdefault(number, []).append(InputValue(*value))
     return values
 
 

@@ -1,10 +1,21 @@
 """Data nodes and their edits as rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import among, is_one_of
@@ -14,6 +25,7 @@ from scenarist.db.tables import (
     data_nodes,
     edits,
     job_holds,
+    job_waits,
     jobs,
     scenario_data_nodes,
     scenario_tasks,
@@ -22,7 +34,7 @@ from scenarist.db.tables import (
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId
 from scenarist.domain.listings import CREATION_DATE, DataNodeFilter, PageRequest
-from scenarist.domain.vocabulary import Scope
+from scenarist.domain.vocabulary import JobStatus, Scope
 
 WRITE = "WRITE"
 READ = "READ"
@@ -38,7 +50,10 @@ _WRITER = (
     .scalar_subquery()
 )
 _NODES = select(
-    data_nodes, edits.c.created_at.label("last_edited_at"), _WRITER.label("written_by")
+    data_nodes,
+    edits.c.created_at.label("last_edited_at"),
+    edits.c.stamp,
+    _WRITER.label("written_by"),
 ).outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
 _KEYS = {CREATION_DATE: data_nodes.c.created_at}
 _FIND = _NODES.where(data_nodes.c.id == bindparam("id"))
@@ -80,6 +95,46 @@ _POINT = (
     .where(data_nodes.c.id == bindparam("node_id"))
     .values(last_edit_id=bindparam("last_edit_id"))
 )
+
+
+_HOLDER = (
+    select(jobs.c.id, jobs.c.status, job_holds.c.mode)
+    .join(job_holds, job_holds.c.job_number == jobs.c.number)
+    .where(
+        job_holds.c.data_node_id == bindparam("id"),
+        or_(
+            jobs.c.status == JobStatus.RUNNING,
+            ~exists().where(job_waits.c.for_data_node == bindparam("id")),
+        ),
+    )
+    .order_by(job_holds.c.number)
+    .limit(1)
+)
+
+
+_LAST_EDITS = (
+    select(data_nodes.c.id, edits.c.created_at, edits.c.made_of, edits.c.stamp)
+    .join(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .where(among(data_nodes.c.id, "ids"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastEdit:
+    """What the newest edit of a data node tells of its value, but for the value itself."""
+
+    created_at: datetime
+    made_of: str | None
+    stamp: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An unfinished job that keeps others from writing a data node."""
+
+    job_id: JobId
+    status: JobStatus
+    writes: bool  #: rather than reads
 
 
 def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bool]:
@@ -164,16 +219,12 @@ def set_lock(
     connection.execute(_LOCK, {"node_id": data_node_id, "editor": editor, "until": until})
 
 
-def last_edit_times(
-    connection: Connection, data_node_ids: Iterable[str]
-) -> dict[str, datetime | None]:
-    """Return when each data node was last written; None for those never written."""
-    query = (
-        select(data_nodes.c.id, edits.c.created_at)
-        .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
-        .where(data_nodes.c.id.in_(list(data_node_ids)))
-    )
-    return {row.id: row.created_at for row in connection.execute(query)}
+def last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dict[str, LastEdit]:
+    """Return what the newest edits of data nodes tell of their values; of none, nothing."""
+    return {
+        node_id: LastEdit(*told)
+        for node_id, *told in connection.execute(_LAST_EDITS, {"ids": list(data_node_ids)})
+    }
 
 
 def edit_from(row: Any) -> Edit:
@@ -191,6 +242,8 @@ def edit_from(row: Any) -> Edit:
         python_type=row.python_type,
         rendition=row.rendition,
         is_complete=row.is_complete,
+        stamp=row.stamp,
+        made_of=row.made_of,
     )
 
 
@@ -209,6 +262,8 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "python_type": edit.python_type,
         "rendition": edit.rendition,
         "is_complete": edit.is_complete,
+        "stamp": edit.stamp,
+        "made_of": edit.made_of,
     }
 
 
@@ -250,19 +305,17 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
             job_ids=tuple(writers.get(row.id, ())),
             locked_by=row.locked_by,
             locked_until=row.locked_until,
+            stamp=row.stamp,
         )
         for row in rows
     ]
 
 
-def find_holder(connection: Connection, data_node_id: str) -> JobId | None:
-    """Return the oldest unfinished job that will write a data node, or reads its file in place."""
-    query = (
-        select(jobs.c.id)
-        .join(job_holds, job_holds.c.job_number == jobs.c.number)
-        .where(job_holds.c.data_node_id == data_node_id)
-        .order_by(job_holds.c.number)
-        .limit(1)
-    )
-    found = connection.execute(query).scalar()
-    return None if found is None else JobId(found)
+def find_holder(connection: Connection, data_node_id: str) -> Holder | None:
+    """Return an unfinished job that keeps others from writing a data node, if any.
+
+    The oldest that will write it, or reads its value where it is replaced in place. While a job
+    waits for the first value, only one that runs: any other lets a write bring it.
+    """
+    row = connection.execute(_HOLDER, {"id": data_node_id}).first()
+    return None if row is None else Holder(JobId(row.id), JobStatus(row.status), row.mode == WRITE)

@@ -20,10 +20,11 @@ from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import among, is_one_of
 from scenarist.db.pages import Alternatives, Page, alternatives, cut, narrowed, within
 from scenarist.db.pausing import find_orchestration
-from scenarist.db.tables import job_logs, job_waits, jobs, scenario_tasks, submissions
+from scenarist.db.tables import data_nodes, job_logs, job_waits, jobs, scenario_tasks, submissions
 from scenarist.domain.entities import Job
 from scenarist.domain.identifiers import JobId, SubmissionId, TaskId
 from scenarist.domain.listings import CREATION_DATE, JobFilter, PageRequest
+from scenarist.domain.named_files import file_path
 from scenarist.domain.vocabulary import ORCHESTRATION, JobStatus
 
 _KEYS = {CREATION_DATE: jobs.c.created_at}
@@ -31,8 +32,14 @@ _FIND = select(jobs).where(jobs.c.id == bindparam("id"))
 _awaited = jobs.alias("awaited")
 _other = jobs.alias("other")
 _WAITS = (
-    select(job_waits.c.job_number, func.coalesce(_awaited.c.id, job_waits.c.for_data_node))
+    select(
+        job_waits.c.job_number,
+        func.coalesce(_awaited.c.id, job_waits.c.for_data_node),
+        data_nodes.c.storage_type,
+        data_nodes.c.properties,
+    )
     .outerjoin(_awaited, _awaited.c.number == job_waits.c.for_job)
+    .outerjoin(data_nodes, data_nodes.c.id == job_waits.c.for_data_node)
     .where(among(job_waits.c.job_number, "numbers"))
 )
 # Each in the words of a partial index, so that only what has not ended is looked at.
@@ -151,8 +158,13 @@ def _waits_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[str
     waits: dict[int, list[str]] = {}
     blocked = [row.number for row in rows if row.waiting]
     if blocked:
-        for number, target in connection.execute(_WAITS, {"numbers": blocked}):
+        for number, target, storage_type, properties in connection.execute(
+            _WAITS, {"numbers": blocked}
+        ):
+            path = None if properties is None else file_path(storage_type, properties)
             waits.setdefault(number, []).append(target)
+            if path is not None:
+                waits[number].append(f"the file {path}")
     pending = [row for row in rows if row.status == JobStatus.PENDING]
     if pending:
         is_paused = find_orchestration(connection).paused_at is not None

@@ -118,6 +118,8 @@ class Edit:
     python_type: str | None
     rendition: str | None  #: JSON text
     is_complete: bool  #: whether the rendition is the whole value
+    stamp: str | None = None  #: of the file that a user named, as it was when this was recorded
+    made_of: str | None = None  #: the tasks and inputs that it was made of: `provenance`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +140,7 @@ class DataNode:
     job_ids: tuple[JobId, ...] = ()  #: those that wrote it, the newest last
     locked_by: str | None = None  #: the editor who keeps others from writing it
     locked_until: datetime | None = None
+    stamp: str | None = None  #: of the file that a user named, when the last edit was recorded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +152,7 @@ class Job:
     status: JobStatus
     force: bool
     attempt: int
-    waiting_for: tuple[str, ...]  #: jobs, data nodes, what is paused, and machines in words
+    waiting_for: tuple[str, ...]  #: jobs, data nodes, what is paused; files, machines in words
     stacktrace: tuple[str, ...]
     reason: str | None  #: why it ended as it did, in one sentence
     created_at: datetime

@@ -88,7 +88,7 @@ def skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Settlement:
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.NOT_NEEDED),
         run_at=now,
-        reason="its outputs are valid and newer than its inputs",
+        reason="its outputs are valid, and newer than the values of its inputs",
         task_config_id=recipe.config_id,
     )
 
@@ -118,6 +118,8 @@ def _edits(
             python_type=written.python_type,
             rendition=written.rendition,
             is_complete=written.is_complete,
+            stamp=written.stamp,
+            made_of=claim.made_of,
         )
         for target, written in zip(request.outputs, outcome.written, strict=False)
     )

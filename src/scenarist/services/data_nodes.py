@@ -26,6 +26,8 @@ from scenarist.services.locks import (
 )
 from scenarist.services.making import Maker, Making, declared
 from scenarist.services.recording import updated
+from scenarist.services.showing import is_named
+from scenarist.storage.kinds import find_file
 
 _MOST_NAMED = 5
 
@@ -55,7 +57,7 @@ class DataNodeService:
 
     def get(self, actor: Actor, data_node_id: str) -> DataNode:
         actor.require(Permission.READ)
-        return get_data_node(self._database.reader, data_node_id, self._now())
+        return _seen_with_file(get_data_node(self._database.reader, data_node_id, self._now()))
 
     def list_page(
         self, actor: Actor, wanted: DataNodeFilter, request: PageRequest
@@ -63,7 +65,7 @@ class DataNodeService:
         actor.require(Permission.READ)
         page = data_node_rows.page(self._database.reader, wanted, request)
         now = self._now()
-        return replace(page, items=[seen_at(node, now) for node in page.items])
+        return replace(page, items=[_seen_with_file(seen_at(node, now)) for node in page.items])
 
     def create(self, actor: Actor, config_id: str) -> tuple[DataNode, bool]:
         """Return the data node of a config that nobody owns, and whether it was made just now.
@@ -152,6 +154,17 @@ class DataNodeService:
             return replace(node, locked_by=None, locked_until=None)
 
         return self._database.write(work)
+
+
+def _seen_with_file(node: DataNode) -> DataNode:
+    """Take the time of a named file for that of the last edit, where no edit tells of it yet."""
+    if not is_named(node):
+        return node
+    state = find_file(node.storage_type, node.properties)
+    if state is None or state.stamp == node.stamp:
+        return node
+    known = node.last_edited_at or state.modified_at
+    return replace(node, last_edited_at=max(known, state.modified_at))
 
 
 def _check_is_free(connection: Connection, node: DataNode, editor: str) -> None:

@@ -99,13 +99,13 @@ def check_not_in_use(connection: Connection, node: DataNode, doing: str) -> None
             its submission.
     """
     holder = data_node_rows.find_holder(connection, node.id)
-    job = None if holder is None else job_rows.find(connection, holder)
-    if job is not None:
+    job = None if holder is None else job_rows.find(connection, holder.job_id)
+    if holder is not None and job is not None:
         task = task_rows.find(connection, job.task_id)
         of_task = "" if task is None else f" of task {task.config_id!r}"
         raise ConflictError(
-            f"data node {node.id} is used by job {job.id}{of_task} in submission "
-            f"{job.submission_id}, which is {job.status}; {doing} it when the job has ended, or "
-            "cancel the job",
+            f"data node {node.id} {'will be written' if holder.writes else 'is read'} by job "
+            f"{job.id}{of_task} in submission {job.submission_id}, which is {job.status}; "
+            f"{doing} it when the job has ended, or cancel the job",
             code="data_node_in_use",
         )

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -14,6 +13,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import events
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
+from scenarist.db.found_files import edit_of_file, was_made_for_another
 from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
@@ -24,7 +24,7 @@ from scenarist.domain.secrets import referenced
 from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
 from scenarist.storage.base import Target, Written
-from scenarist.storage.kinds import discard, find_storage, named_path, publish
+from scenarist.storage.kinds import discard, find_file, find_storage, publish
 
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT")
@@ -170,12 +170,14 @@ class Making:
         """Return the edit of what is there already, else of the default data, if any."""
         edit_id = ids.EditId(new_uuid(self.now))
         resolved = resolve(dict(node.properties), os.environ)
-        path = named_path(resolved)
-        if path is not None and Path(path).is_file():
-            return _found_edit(node, edit_id, path)
+        state = find_file(node.storage_type, resolved)
+        if state is not None and not (
+            node.config_id in self.outputs and was_made_for_another(self.connection, node.id, state)
+        ):
+            return edit_of_file(node.id, edit_id, state, self.now)
         storage = find_storage(node.storage_type)
         if storage.is_external:
-            return None if node.config_id in self.outputs else _found_edit(node, edit_id, None)
+            return None if node.config_id in self.outputs else _edit_outside(node, edit_id)
         if "default_data" not in properties:
             return None
         target = Target(
@@ -191,8 +193,8 @@ class Making:
         return edit_of(node.id, edit_id, written, at=self.now, actor=None)
 
 
-def _found_edit(node: DataNode, edit_id: ids.EditId, uri: str | None) -> Edit:
-    """Describe a value that was there before its data node."""
+def _edit_outside(node: DataNode, edit_id: ids.EditId) -> Edit:
+    """Describe a value outside that counts as written before its data node was made."""
     return Edit(
         id=edit_id,
         data_node_id=node.id,
@@ -200,7 +202,7 @@ def _found_edit(node: DataNode, edit_id: ids.EditId, uri: str | None) -> Edit:
         job_id=None,
         actor=None,
         comment=None,
-        uri=uri,
+        uri=None,
         content=None,
         size=None,
         digest=None,

@@ -1,19 +1,18 @@
 """How a value that came over REST becomes the newest of its data node, in one transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import Connection
 
-from scenarist.db import audit, endings, events
+from scenarist.db import audit, endings, events, provenance
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import DataNode, Edit, Event
 from scenarist.domain.errors import InDoubtError
-from scenarist.domain.identifiers import EditId
+from scenarist.domain.identifiers import EditId, later_edit_id
 from scenarist.domain.permissions import Actor
 from scenarist.domain.vocabulary import Change, Kind
 from scenarist.services.edits import edit_of
@@ -111,12 +110,13 @@ class Recorder:
             now = self._now()
             edit = edit_of(
                 node.id,
-                _later_than(node.last_edit_id, value.edit_id),
+                later_edit_id(node.last_edit_id, value.edit_id),
                 value.written,
                 at=now,
                 actor=options.editor(actor),
                 comment=options.comment,
             )
+            edit = replace(edit, made_of=provenance.of_written(connection, node.id))
             data_node_rows.add_edits(connection, [edit])
             changes = endings.release_inputs(connection, [node.id], now)
             events.add(connection, [updated(node.id, actor), *changes], now)
@@ -138,14 +138,3 @@ class Recorder:
 def updated(data_node_id: str, actor: Actor) -> Event:
     """Describe a change of a data node, for the log of events."""
     return Event(kind=Kind.DATA_NODE, id=data_node_id, change=Change.UPDATED, actor=actor.name)
-
-
-def _later_than(last: EditId | None, edit_id: EditId) -> EditId:
-    """Return an identifier that sorts after the last edit's: the order of edits is theirs.
-
-    Two that were made in one millisecond, or while another write was quicker, may lie the other
-    way round.
-    """
-    if last is None or edit_id > last:
-        return edit_id
-    return EditId(str(UUID(int=UUID(last).int + 1)))

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import msgspec
 from sqlalchemy import Connection
@@ -12,6 +11,7 @@ from sqlalchemy import Connection
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
+from scenarist.db.found_files import edit_of_file, is_first_value
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import EditId, new_uuid
@@ -31,12 +31,21 @@ from scenarist.services.showing import (
     version_of,
 )
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import discard, find_storage, named_path, read_json
+from scenarist.storage.kinds import (
+    discard,
+    find_file,
+    find_storage,
+    read_json,
+    why_missing,
+)
 
 LOCKED_WHILE_WRITING = timedelta(seconds=120)
 """How long a write by way of a worker locks its data node when the server ends meanwhile."""
 
 APPEND_ATTEMPTS = 6
+
+UNRECORDED = "unrecorded"
+"""The identifier of an edit that is made for a reader, of a named file that none tells of yet."""
 
 _PREPARED = "scenarist.storage.reading:prepared"
 _APPENDED = "scenarist.storage.appending:append"
@@ -101,7 +110,7 @@ class ValueService:
         actor.require(Permission.READ)
         node, edit = find_value(self._database.reader, data_node_id, edit_id, self._now())
         is_elsewhere = find_storage(node.storage_type).is_external or is_named(node)
-        if is_elsewhere and edit.id != node.last_edit_id:
+        if is_elsewhere and edit.id not in {node.last_edit_id, UNRECORDED}:
             return FoundValue(version=edit.id, show=lambda: noted(edit, wanted))
         return FoundValue(
             version=version_of(node, edit), show=lambda: self._show.newest(node, edit, wanted)
@@ -193,10 +202,10 @@ class ValueService:
             _, edit = find_value(self._database.reader, node.id, node.last_edit_id, self._now())
             return place_of(node, edit)
         properties = resolved(node)
-        path = named_path(properties)
-        if path is not None and Path(path).is_file():
-            return Place(storage_type=node.storage_type, properties=properties, uri=path)
-        return None
+        state = find_file(node.storage_type, properties)
+        if state is None:
+            return None
+        return Place(storage_type=node.storage_type, properties=properties, uri=state.path)
 
     def _by_worker(
         self,
@@ -305,8 +314,17 @@ def find_value(
     node = get_data_node(connection, data_node_id, now)
     wanted = edit_id or node.last_edit_id
     if wanted is None:
+        # Nothing is written where somebody reads: a job or a submit takes the file down.
+        state = find_file(node.storage_type, node.properties)
+        if state is not None and is_first_value(connection, node.id, state):
+            return node, edit_of_file(node.id, EditId(UNRECORDED), state, now)
+        missing = why_missing(node.storage_type, node.properties)
+        if state is not None:
+            missing = f"the file at {state.path} was made for another data node"
+        place = f": {missing}; put the file there," if missing else ";"
         raise NotFoundError(
-            f"data node {data_node_id} has no value yet; write one, or submit what produces it",
+            f"data node {data_node_id} has no value yet{place} write one, or submit what "
+            "produces it",
             code="data_node_not_written",
         )
     edit = edit_rows.find(connection, data_node_id, wanted)

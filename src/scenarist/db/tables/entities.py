@@ -138,7 +138,15 @@ edits = Table(
     Column("python_type", Text),
     Column("rendition", Text),
     Column("is_complete", Boolean(create_constraint=False), nullable=False),
+    Column("stamp", Text),  # of the file that a user named: see storage/named_files.py
+    Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
+)
+Index(
+    "ix_edits_stamp",
+    edits.c.stamp,
+    sqlite_where=text("stamp IS NOT NULL"),
+    postgresql_where=text("stamp IS NOT NULL"),
 )
 Index(
     "ix_edits_of_jobs",
