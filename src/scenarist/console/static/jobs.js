@@ -179,7 +179,12 @@ function Shown({ job }) {
           job.waiting_for.length > 0 && [
             "Waits for",
             job.waiting_for.map(
-              (awaited) => html`<${EntityLink} key=${awaited} id=${awaited} /> `,
+              // A file or a machine is said in words, not by an identifier.
+              (awaited) => html`<${EntityLink}
+                key=${awaited}
+                id=${awaited}
+                text=${awaited.includes(" ") ? awaited : undefined}
+              /> `,
             ),
           ],
           ["Submitted", html`<${Moment} at=${job.submitted_at} />`],
