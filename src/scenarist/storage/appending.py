@@ -1,6 +1,7 @@
 """Appends in a worker process, where code of the user may run."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -8,6 +9,8 @@ import msgspec
 from scenarist.domain.environment import resolve
 from scenarist.storage.base import Place, Target
 from scenarist.storage.kinds import find_storage
+from scenarist.storage.reading import place_from
+from scenarist.storage.retyping import retyped_added
 
 
 def append(data: object, target: dict[str, Any], place: dict[str, Any] | None) -> dict[str, Any]:
@@ -21,15 +24,16 @@ def append(data: object, target: dict[str, Any], place: dict[str, Any] | None) -
         The `Written` as plain data; it is not published yet.
     """
     storage = find_storage(target["storage_type"])
-    written = storage.append(
-        storage.from_json(data),
-        msgspec.convert(_resolved(target), Target),
-        None if place is None else msgspec.convert(_resolved(place), Place),
-    )
+    value = storage.from_json(data)
+    there = None if place is None else place_from(place)
+    if there is not None and storage.storage_type == "json":
+        value = retyped_added(value, storage.read(_as_written(there)))
+    whole = {**target, "properties": resolve(target["properties"], os.environ)}
+    written = storage.append(value, msgspec.convert(whole, Target), there)
     plain: dict[str, Any] = msgspec.to_builtins(written)
     return plain
 
 
-def _resolved(end: dict[str, Any]) -> dict[str, Any]:
-    """Put in what the environment of this process says; secrets never travel with a request."""
-    return {**end, "properties": resolve(end["properties"], os.environ)}
+def _as_written(place: Place) -> Place:
+    """Return a place to read from without the codecs and the class that functions read with."""
+    return replace(place, properties={"encoding": place.properties.get("encoding")})

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from scenarist.domain.errors import InvalidError, NotFoundError, ScenaristError, UnavailableError
 from scenarist.storage import files
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.objects import fields_of, load_class, python_type, reason, told
+from scenarist.storage.objects import load_class, python_type, reason, told
 from scenarist.storage.rendition import MOST_ITEMS, render
+from scenarist.storage.retyping import retyped_added
+from scenarist.storage.structures import fields_of
 from scenarist.storage.tables import require
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ class MongoStorage:
         with _opened(target.properties, "appended to") as collection:
             # Described before: a later failure would let the next attempt append them again.
             present = [_plain(document) for document in _find(collection, limit=MOST_ITEMS + 1)]
+            added = retyped_added(added, present)
             first = [*present, *added]
             text, is_complete = render(first[:MOST_ITEMS])
             rendition = (text, is_complete and len(first) <= MOST_ITEMS)
