@@ -177,7 +177,7 @@ class _Walk:
         height, width = frame.shape
         if not self.is_whole:
             frame = frame.iloc[:MOST_ITEMS, : INLINE_LIMIT // 4]
-        elif height * max(width, 1) > self.room or not frame.columns.is_unique:
+        elif height * max(width, 1) > self.room or not (frame.columns.is_unique or self.is_lenient):
             raise _OutOfRoomError
         return self.items(records(frame), depth, is_first)
 

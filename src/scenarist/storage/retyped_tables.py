@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from scenarist.domain.errors import InvalidError
 from scenarist.storage.retyping import is_same, retyped, retyped_items, unfit
 from scenarist.storage.tables import to_frame
 
@@ -50,6 +51,10 @@ def as_frame(data: Any, present: Any) -> Any:
     if names:
         shown = present.rename_axis(names).reset_index()
     labels = {str(label): position for position, label in enumerate(shown.columns)}
+    if len(labels) < shown.shape[1]:
+        raise InvalidError(
+            "the table that is there has columns of one name; they are told apart by a task only"
+        )
     columns = []
     for position, label in enumerate(given.columns):
         column = given.iloc[:, position]
@@ -58,8 +63,8 @@ def as_frame(data: Any, present: Any) -> Any:
             column = _as_column(column, like, f"column {label!r}").rename(like.name)
         columns.append(column)
     made = pandas.concat(columns, axis=1) if columns else given
-    if shown.columns.nlevels == 1:
-        made.columns.name = shown.columns.name
+    if [str(label) for label in given.columns] == list(labels):
+        made = made.set_axis(shown.columns, axis=1)
     return made.set_index(names).rename_axis(present.index.names) if names else made
 
 

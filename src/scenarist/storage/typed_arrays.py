@@ -178,6 +178,13 @@ def _of_column(column: Any, depth: int) -> Any:
             "zone": _zone(moments.tz),
             "cells": _of_array(moments.tz_convert(None).to_numpy(), depth),
         }
+    if dtype == "category":
+        values = column.cat if hasattr(column, "cat") else column
+        return {
+            "categories": _of_index(values.categories, depth),
+            "codes": values.codes.tolist(),
+            "ordered": values.ordered,
+        }
     if column.dtype.kind in "biufmM" and hasattr(column.dtype, "char"):
         return {"cells": _of_array(column.to_numpy(), depth)}
     return {"dtype": dtype, "cells": items_of(column.tolist(), depth)}
@@ -189,6 +196,11 @@ def _column_from(data: dict[str, Any]) -> Any:
     if "zone" in data:
         series = pandas.Series(data["cells"])
         return series.dt.tz_localize("UTC").dt.tz_convert(_zone_from(data["zone"]))
+    if "codes" in data:
+        categories = _index_from(data["categories"])
+        return pandas.Series(
+            pandas.Categorical.from_codes(data["codes"], categories, ordered=data["ordered"])
+        )
     return pandas.Series(data["cells"], dtype=data.get("dtype"))
 
 
