@@ -3,12 +3,13 @@
 import collections
 import datetime
 import decimal
-import json
+import pickle
 import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ from scenarist.domain.errors import InvalidError
 from scenarist.storage.base import Place
 from scenarist.storage.retyping import retyped
 from scenarist.storage.rewriting import needs_worker, rewritten, rewritten_safely
-from scenarist.storage.shown import shown
+from scenarist.storage.shown import shown, strict
 from storage.kinds_of_values import (
     NOON,
     VALUES,
@@ -35,16 +36,24 @@ from storage.test_typed_json import write
 
 DAY = NOON.date()
 NEXT = datetime.date(2026, 2, 1)
+UTC_NOON = NOON.replace(microsecond=0, tzinfo=datetime.UTC)
+ITEM = Item(name="a", dates=[DAY])
 
 
-@pytest.mark.parametrize("kind", VALUES)
+# Of half a pair another character is shown; columns of one name are told apart by tasks only.
+NOT_WRITTEN_BACK = {"half of a surrogate pair", "table with columns of one name"}
+
+
+def as_rest_has_it(value: object) -> Any:
+    """Return a value as a client reads it."""
+    return msgspec.json.decode(strict(shown(value, None)))
+
+
+@pytest.mark.parametrize("kind", VALUES.keys() - NOT_WRITTEN_BACK)
 def test_what_was_read_and_is_written_back_is_the_same_value(kind: str) -> None:
     value = VALUES[kind]()
-    data = json.loads(
-        json.dumps(shown(value, None)).replace("Infinity", "null").replace("NaN", "null")
-    )
 
-    assert is_same(retyped(data, value), value)
+    assert is_same(retyped(as_rest_has_it(value), value), value)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,7 @@ def test_what_was_read_and_is_written_back_is_the_same_value(kind: str) -> None:
     [
         (DAY, "2026-02-01", NEXT),
         (NOON, "2026-02-01T00:00:00", datetime.datetime(2026, 2, 1)),  # noqa: DTZ001
-        (NOON.replace(tzinfo=datetime.UTC), "2026-01-31T13:00:00+01:00", NOON.replace(microsecond=0, tzinfo=datetime.UTC)),
+        (UTC_NOON, "2026-02-01T13:00:00+01:00", UTC_NOON.replace(month=2, day=1)),
         (NOON.time(), "01:02:03", datetime.time(1, 2, 3)),
         (datetime.timedelta(1), "P2D", datetime.timedelta(2)),
         (decimal.Decimal("1.10"), "1.20", decimal.Decimal("1.20")),
@@ -74,7 +83,7 @@ def test_what_was_read_and_is_written_back_is_the_same_value(kind: str) -> None:
         (Fixed("a"), {"name": "b"}, Fixed("b")),
         (Pair(1, "a"), [2, "b"], Pair(2, "b")),
         (Order(1, decimal.Decimal(1)), {"number": 2, "price": "3"}, Order(2, decimal.Decimal(3))),
-        (Item(name="a", dates=[DAY]), {"name": "b", "days": ["2026-02-01"]}, Item(name="b", dates=[NEXT])),
+        (ITEM, {"name": "b", "days": ["2026-02-01"]}, Item(name="b", dates=[NEXT])),
         (Box(1), {"size": 2}, Box(2)),
         (np.array([1, 2]), [3, 4, 5], np.array([3, 4, 5])),
         (np.array([1.5]), [2], np.array([2.0])),
@@ -124,7 +133,7 @@ TABLE = pd.DataFrame(
         "name": ["a", "b"],
         "n": [1, 2],
         "share": [1.0, 2.5],
-        "at": pd.to_datetime(["2026-01-31", None]),
+        "at": pd.Series([pd.Timestamp(DAY), pd.NaT]),
         "zoned": pd.to_datetime(["2026-01-31", "2026-02-01"]).tz_localize("Europe/Berlin"),
         "day": [DAY, None],
         "took": pd.to_timedelta([1, 2], unit="s"),
@@ -136,16 +145,12 @@ TABLE = pd.DataFrame(
 )
 
 
-def _rows(table: pd.DataFrame) -> Any:
-    return json.loads(json.dumps(shown(table, None)).replace("NaN", "null"))
-
-
 def test_a_table_that_was_read_is_the_same_table_when_it_is_written_back() -> None:
-    assert is_same(retyped(_rows(TABLE), TABLE), TABLE)
+    assert is_same(retyped(as_rest_has_it(TABLE), TABLE), TABLE)
 
 
 def test_columns_keep_their_types_where_cells_change_and_rows_come_and_go() -> None:
-    rows = _rows(TABLE)
+    rows = as_rest_has_it(TABLE)
     rows[0] |= {"n": 5, "share": 3, "at": "2026-03-01T00:00:00", "day": "2026-03-01", "size": "XL"}
 
     table = retyped([*rows, rows[1]], TABLE)
@@ -187,8 +192,6 @@ def test_row_labels_that_are_written_as_columns_are_labels_again() -> None:
 def test_a_pickle_is_rewritten_by_a_worker_unless_it_is_plain(
     value: object, expected: bool
 ) -> None:
-    import pickle
-
     assert needs_worker(Place(storage_type="pickle", content=pickle.dumps(value, 5))) is expected
 
 
