@@ -106,6 +106,11 @@ VALUES: dict[str, Callable[[], Any]] = {
     "str": lambda: "Zürich 😀",
     "half of a surrogate pair": lambda: "a\ud800",
     "list": lambda: [1, "a", None, [2.5]],
+    "list of dict": lambda: [{"city": "a", "n": 1}, {"city": "b", "n": None}],
+    "list of dict with datetimes": lambda: [{"at": NOON.replace(microsecond=0)}],
+    "list of dict with microseconds": lambda: [{"at": NOON}],
+    "list of dict with dates": lambda: [{"day": NOON.date()}],
+    "list of dict with Decimals, bytes": lambda: [{"n": decimal.Decimal("1.10"), "b": b"x"}],
     "dict": lambda: {"a": 1, "b": {"c": [True]}},
     "dict with other keys": lambda: {1: "a", "1": "b", (2, 3): None},
     "dict that looks marked": lambda: {"__type__": "Date", "__value__": "2026-01-31"},
@@ -174,7 +179,7 @@ def is_same(left: Any, right: Any) -> bool:
     if isinstance(left, list | tuple | collections.deque):
         return len(left) == len(right) and all(map(is_same, left, right))
     if isinstance(left, float):
-        return left.hex() == right.hex()
+        return bool(left.hex() == right.hex())
     if isinstance(left, datetime.datetime | datetime.time):
         return repr(left) == repr(right)
     return left is right or bool(left == right)

@@ -32,7 +32,7 @@ from scenarist.services.showing import (
 )
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.kinds import discard, find_storage, named_path, read_json
-from scenarist.storage.rewriting import needs_worker, rewritten_safely
+from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_safely
 
 LOCKED_WHILE_WRITING = timedelta(seconds=120)
 """How long a write by way of a worker locks its data node when the server ends meanwhile."""
@@ -177,7 +177,8 @@ class ValueService:
         """Append to the value that the data node has; None when it has got another meanwhile."""
         storage = find_storage(node.storage_type)
         target = self._target(node)
-        written = storage.append(storage.from_json(data), target, self._base(node))
+        base = self._base(node)
+        written = storage.append(added_safely(data, node.storage_type, base), target, base)
 
         def check(connection: Connection) -> DataNode:
             current = self._recorder.check(connection, actor, node.id, options)

@@ -1,16 +1,15 @@
 """Appends in a worker process, where code of the user may run."""
 
 import os
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from scenarist.domain.environment import resolve
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import Target
 from scenarist.storage.kinds import find_storage
 from scenarist.storage.reading import place_from
-from scenarist.storage.retyping import retyped_added
+from scenarist.storage.rewriting import added
 
 
 def append(data: object, target: dict[str, Any], place: dict[str, Any] | None) -> dict[str, Any]:
@@ -23,17 +22,11 @@ def append(data: object, target: dict[str, Any], place: dict[str, Any] | None) -
     Returns:
         The `Written` as plain data; it is not published yet.
     """
-    storage = find_storage(target["storage_type"])
-    value = storage.from_json(data)
     there = None if place is None else place_from(place)
-    if there is not None and storage.storage_type == "json":
-        value = retyped_added(value, storage.read(_as_written(there)))
     whole = {**target, "properties": resolve(target["properties"], os.environ)}
-    written = storage.append(value, msgspec.convert(whole, Target), there)
+    value = added(data, target["storage_type"], whole["properties"], there)
+    written = find_storage(target["storage_type"]).append(
+        value, msgspec.convert(whole, Target), there
+    )
     plain: dict[str, Any] = msgspec.to_builtins(written)
     return plain
-
-
-def _as_written(place: Place) -> Place:
-    """Return a place to read from without the codecs and the class that functions read with."""
-    return replace(place, properties={"encoding": place.properties.get("encoding")})

@@ -43,7 +43,7 @@ def as_frame(data: Any, present: Any) -> Any:
     """
     import pandas
 
-    if data == []:
+    if type(data) is list and not data:
         return present.iloc[:0]
     given = to_frame(data, "pandas.DataFrame")
     shown = present

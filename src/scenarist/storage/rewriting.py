@@ -9,9 +9,11 @@ from scenarist.domain.errors import InvalidError, NotFoundError
 from scenarist.storage import files
 from scenarist.storage.base import INLINE_LIMIT, Place
 from scenarist.storage.declared import exposed
+from scenarist.storage.frames import is_frame
 from scenarist.storage.json import names_classes, read_safely
 from scenarist.storage.kinds import find_storage
-from scenarist.storage.retyping import retyped
+from scenarist.storage.retyped_tables import as_frame
+from scenarist.storage.retyping import retyped, retyped_added
 
 _FORMS = frozenset({"custom_document", "exposed_type"})
 """Properties that say in which form a function gets a value."""
@@ -29,6 +31,10 @@ _PLAIN_OPCODES = frozenset(
     | {"EMPTY_DICT", "SETITEM", "SETITEMS"}
 )
 """Operations of a pickle that makes nothing but what JSON has."""
+
+
+_TABLES = frozenset({"excel", "parquet"})
+"""Storages of the server's whose rows have types that JSON lacks."""
 
 
 def needs_worker(place: Place) -> bool:
@@ -63,6 +69,9 @@ def rewritten(
     """
     storage = find_storage(storage_type)
     value = storage.from_json(data)
+    if storage_type == "json" and properties.get("exposed_type"):
+        # What is declared says more than what is there.
+        return exposed(value, properties)
     if place is not None and storage_type in _TYPED:
         plain = {key: item for key, item in place.properties.items() if key not in _FORMS}
         try:
@@ -71,7 +80,38 @@ def rewritten(
             pass
         else:
             value = retyped(data, present)
-    return exposed(value, properties) if storage_type == "json" else value
+    return value
+
+
+def added(
+    data: object, storage_type: str, properties: Mapping[str, Any], place: Place | None
+) -> Any:
+    """Return data as what is appended to a value, with its types.
+
+    Raises:
+        InvalidError: The data has no such form, or not that of the value that is there.
+    """
+    storage = find_storage(storage_type)
+    value = storage.from_json(data)
+    if storage_type == "json" and properties.get("exposed_type"):
+        return exposed(value, properties)
+    if place is None or storage_type not in _TABLES | {"json"}:
+        return value
+    plain = {key: item for key, item in place.properties.items() if key not in _FORMS}
+    present = storage.read(replace(place, properties=plain))
+    if storage_type == "json":
+        return retyped_added(value, present)
+    return as_frame(value, present) if is_frame(present) else value
+
+
+def added_safely(data: object, storage_type: str, place: Place | None) -> Any:
+    """Return the same without code of the user, for a place that does not need a worker.
+
+    Raises:
+        InvalidError: As `added`.
+    """
+    # A document is looked at by the storage itself.
+    return added(data, storage_type, {}, None if storage_type == "json" else place)
 
 
 def rewritten_safely(

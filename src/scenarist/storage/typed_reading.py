@@ -104,7 +104,7 @@ def _untyped(item: dict[str, Any], find_class: ClassFinder) -> Any:
         raise
     # The document is anybody's.
     except Exception as error:
-        raise InvalidError(f"{item!r:.200} is not of type {name!r}: {reason(error)}") from error
+        raise InvalidError(f"{item!r:.200} is not of type {name!r}: {reason(error)}") from None
 
 
 def _foreign_reader(prefix: str) -> Callable[[Any, dict[str, Any]], Any] | None:
