@@ -18,8 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.selections import Selection
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.kinds import find_storage, read_json
+from scenarist.storage.shown import shown, strict
 from scenarist.storage.typed_json import typed
 from storage.kinds_of_values import (
     NOON,
@@ -110,7 +112,7 @@ def place_of(content: bytes | None, **properties: Any) -> Place:
 
 
 @given(EVERYTHING)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_what_is_written_is_what_is_read_and_every_reader_sees_the_same(value: Any) -> None:
     written = write(value)
 
@@ -119,6 +121,42 @@ def test_what_is_written_is_what_is_read_and_every_reader_sees_the_same(value: A
     msgspec.json.decode(written.content or b"")
     if written.is_complete:
         assert read_json(place) == written.rendition
+
+
+@given(EVERYTHING, st.sampled_from(["pickle", "in_memory"]))
+@settings(max_examples=100, deadline=None)
+def test_a_pickle_holds_what_was_written_and_is_shown_as_it_is_read(
+    value: Any, storage_type: str
+) -> None:
+    storage = find_storage(storage_type)
+    target = Target(
+        data_node_id="DATANODE_plan_1", edit_id="E", storage_type=storage_type, folder="unused"
+    )
+
+    written = storage.write(value, target)
+    found = storage.read(Place(storage_type=storage_type, content=written.content))
+
+    assert is_same(found, value)
+    if written.is_complete:
+        assert strict(shown(found, None)) == written.rendition
+
+
+@pytest.mark.parametrize("count", [1_000, 2_978, 2_979, 4_000])
+def test_a_value_is_shown_the_same_however_large_it_is(count: int, tmp_path: Path) -> None:
+    value = [{NOON.date(), number} for number in range(count)]
+    target = Target(
+        data_node_id="DATANODE_plan_1", edit_id="E", storage_type="json", folder=str(tmp_path)
+    )
+
+    written = JSON.write(value, target)
+    place = Place(storage_type="json", uri=written.uri, content=written.content)
+
+    rows = [[number, "2026-01-31"] for number in range(count)]
+    assert msgspec.json.decode(read_json(place)) == rows
+    assert msgspec.json.decode(read_json(place, Selection(limit=2))) == rows[:2]
+    shown_rows = msgspec.json.decode(written.rendition)
+    assert shown_rows == rows[: len(shown_rows)]
+    assert written.is_complete == (len(shown_rows) == count)
 
 
 @pytest.mark.parametrize("kind", VALUES.keys() - REFUSED - PLAIN.keys())

@@ -169,9 +169,8 @@ class _Walk:
 
     def unordered(self, items: Collection[Any], depth: int, is_first: bool) -> list[Any]:
         """Show a set in one order, which is not that of the process it is in."""
-        if self.is_whole:
-            return sorted(self.items(items, depth, is_first), key=_rank)
-        return self.items(items, depth, is_first)
+        shown = self.items(items, depth, is_first)
+        return sorted(shown, key=_rank) if len(shown) == len(items) else shown
 
     def frame(self, frame: Any, depth: int, is_first: bool) -> list[Any]:
         height, width = frame.shape

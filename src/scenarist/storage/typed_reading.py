@@ -102,8 +102,7 @@ def _untyped(item: dict[str, Any], find_class: ClassFinder) -> Any:
         return item if read is None else read(item[VALUE], item)
     except InvalidError:
         raise
-    # The document is anybody's.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the document is anybody's
         raise InvalidError(f"{item!r:.200} is not of type {name!r}: {reason(error)}") from None
 
 
