@@ -333,5 +333,17 @@ def test_nothing_is_appended_to_a_table_in_a_document() -> None:
         JSON.append([{"a": 2}], target, place_of(write(pd.DataFrame({"a": [1]})).content))
 
 
+def test_a_document_of_many_levels_is_shown_to_its_last_one() -> None:
+    value: Any = NOON.date()
+    for _ in range(99):
+        value = [value]
+    written = write(value)
+
+    assert is_same(JSON.read(place_of(written.content)), value)
+    assert read_json(place_of(written.content)) == "[" * 99 + '"2026-01-31"' + "]" * 99
+    with pytest.raises(InvalidError, match="more than 100 levels"):
+        write([[value]])
+
+
 def test_a_path_is_kept_as_the_class_that_it_is() -> None:
     assert typed(Path("a")) == {"__type__": "Path-PosixPath", "__value__": "a"}

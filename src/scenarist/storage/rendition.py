@@ -79,9 +79,11 @@ class _Walk:
         self.is_whole = is_whole
         self.is_lenient = is_lenient or not is_whole
         self.most_items = None if is_whole else MOST_ITEMS
+        # All of a value is shown whose levels a storage has kept.
+        self.most_depth = 2 * _MOST_DEPTH if is_lenient else _MOST_DEPTH
 
     def plain(self, value: Any, depth: int = 0, is_first: bool = True) -> Any:
-        if depth > _MOST_DEPTH:
+        if depth > self.most_depth:
             return self.opaque("…")
         try:
             visit = _VISITS.get(type(value)) or _find_visit(value)
