@@ -91,6 +91,8 @@ def test_what_was_read_and_is_written_back_is_the_same_value(kind: str) -> None:
         (np.float64(1.5), 2, np.float64(2)),
         (pd.Timestamp(NOON), "2026-02-01T00:00:00", pd.Timestamp("2026-02-01")),
         (pd.Series([1, 2], name="v"), [5], pd.Series([5], name="v")),
+        (pd.Series([DAY], index=["a"]), ["2026-02-01"], pd.Series([NEXT], index=["a"])),
+        (pd.Series([1, 2]), [], pd.Series([], dtype="int64")),
     ],
 )  # fmt: skip
 def test_data_becomes_one_of_the_type_that_is_there(
@@ -165,6 +167,14 @@ def test_a_column_takes_another_type_where_json_has_both() -> None:
     table = retyped([{"v": 1.5}, {"v": None}], pd.DataFrame({"v": [1, 2]}))
 
     assert table["v"].dtype == "float64"
+
+
+def test_rows_without_names_go_by_position() -> None:
+    table = pd.DataFrame({"name": ["a"], "day": [DAY]})
+
+    made = retyped([["b", "2026-02-01"]], table)
+
+    assert is_same(made, pd.DataFrame({"name": ["b"], "day": [NEXT]}))
 
 
 def test_no_rows_leave_a_table_with_its_columns() -> None:

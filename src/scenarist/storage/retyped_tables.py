@@ -55,6 +55,10 @@ def as_frame(data: Any, present: Any) -> Any:
         raise InvalidError(
             "the table that is there has columns of one name; they are told apart by a task only"
         )
+    by_position = [str(number) for number in range(len(labels))]
+    if [str(label) for label in given.columns] == by_position and set(by_position) - labels.keys():
+        # Rows without names, as wide as the table.
+        given = given.set_axis(shown.columns, axis=1)
     columns = []
     for position, label in enumerate(given.columns):
         column = given.iloc[:, position]
@@ -129,7 +133,9 @@ def _as_series(data: Any, present: Any) -> Any:
     is_default = isinstance(present.index, pandas.RangeIndex)
     if not is_default and len(data) != len(present):
         raise unfit(data, present, "the value")
-    given = pandas.Series(data, dtype=None if data else present.dtype)
+    if any(isinstance(item, list | dict) for item in data):
+        raise unfit(data, present, "the value")
+    given = to_frame({"cells": data}, "pandas.Series").iloc[:, 0]
     made = _as_column(given, present, "the value").rename(present.name)
     return made if is_default else made.set_axis(present.index)
 
