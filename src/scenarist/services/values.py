@@ -38,6 +38,7 @@ from scenarist.storage.kinds import (
     read_json,
     why_missing,
 )
+from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_safely
 
 LOCKED_WHILE_WRITING = timedelta(seconds=120)
 """How long a write by way of a worker locks its data node when the server ends meanwhile."""
@@ -131,11 +132,12 @@ class ValueService:
         """
         actor.require(Permission.EDIT)
         node = self._recorder.check(self._database.reader, actor, data_node_id, options)
-        if _needs_worker(node):
+        base = None if _needs_worker(node) else self._base(node)
+        if _needs_worker(node) or (base is not None and needs_worker(base)):
             return self._by_worker(actor, node, options, lambda now: self._write_apart(now, data))
-        storage = find_storage(node.storage_type)
         target = self._target(node)
-        written = storage.write(storage.from_json(data), target)
+        value = rewritten_safely(data, node.storage_type, target.properties, base)
+        written = find_storage(node.storage_type).write(value, target)
         return self._recorder.record(actor, _new(target, written), options)
 
     def append(
@@ -159,7 +161,8 @@ class ValueService:
                 "be appended; write the whole value",
                 code="append_not_supported",
             )
-        if _needs_worker(node):
+        base = None if _needs_worker(node) else self._base(node)
+        if _needs_worker(node) or (base is not None and needs_worker(base)):
             return self._by_worker(actor, node, options, lambda now: self._append_apart(now, data))
         edit = self._append_once(actor, node, data, options)
         if edit is not None:
@@ -183,7 +186,8 @@ class ValueService:
         """Append to the value that the data node has; None when it has got another meanwhile."""
         storage = find_storage(node.storage_type)
         target = self._target(node)
-        written = storage.append(storage.from_json(data), target, self._base(node))
+        base = self._base(node)
+        written = storage.append(added_safely(data, node.storage_type, base), target, base)
 
         def check(connection: Connection) -> DataNode:
             current = self._recorder.check(connection, actor, node.id, options)
@@ -243,13 +247,8 @@ class ValueService:
 
     def _write_apart(self, node: DataNode, data: object) -> NewValue:
         target = self._target(node, is_resolved=False)
-        done = self._compute(
-            Computation(
-                function=_PREPARED,
-                inputs=(json_place(data), json_place(node.storage_type)),
-                outputs=(target,),
-            )
-        )
+        inputs = (json_place(data), json_place(target), json_place(self._base_apart(node)))
+        done = self._compute(Computation(function=_PREPARED, inputs=inputs, outputs=(target,)))
         if not done.is_successful:
             raise fault_of(
                 done,
@@ -261,12 +260,7 @@ class ValueService:
 
     def _append_apart(self, node: DataNode, data: object) -> NewValue:
         target = self._target(node, is_resolved=False)
-        if find_storage(node.storage_type).is_external:
-            # Whatever is there, also when none of our edits says so.
-            base: Place | None = Place(storage_type=node.storage_type)
-        else:
-            base = self._base(node)
-        place = None if base is None else replace(base, properties=node.properties)
+        place = self._base_apart(node)
         answer = replace(target, storage_type="json", properties={})
         done = self._compute(
             Computation(
@@ -288,6 +282,15 @@ class ValueService:
         finally:
             discard(said)
         return _new(target, msgspec.json.decode(text, type=Written))
+
+    def _base_apart(self, node: DataNode) -> Place | None:
+        """Return the same for a worker, which knows what the environment says."""
+        if find_storage(node.storage_type).is_external:
+            # Whatever is there, also when none of our edits says so.
+            base: Place | None = Place(storage_type=node.storage_type)
+        else:
+            base = self._base(node)
+        return None if base is None else replace(base, properties=node.properties)
 
     def _target(self, node: DataNode, *, is_resolved: bool = True) -> Target:
         return Target(
@@ -340,5 +343,8 @@ def _new(target: Target, written: Written) -> NewValue:
 
 
 def _needs_worker(node: DataNode) -> bool:
-    """Whether code of the user takes part in writing a value."""
-    return find_storage(node.storage_type).is_external or bool(node.properties.get("encoder"))
+    """Whether code of the user takes part in writing a value, whatever is there."""
+    is_declared = node.storage_type == "json" and (
+        node.properties.get("encoder") or node.properties.get("exposed_type")
+    )
+    return find_storage(node.storage_type).is_external or bool(is_declared)
