@@ -311,7 +311,12 @@ def _services(  # noqa: PLR0913 - all that services are made of
         submissions=SubmissionService(
             database, canceller, now=now, wake=orchestration.wake, version=version
         ),
-        jobs=JobService(database, canceller, now=now),
+        jobs=JobService(
+            database,
+            canceller,
+            now=now,
+            executor_fault=lambda: orchestration.executor_fault,
+        ),
         orchestration=OrchestrationService(database, now=now, wake=orchestration.wake),
         subscribers=SubscriberService(
             database,

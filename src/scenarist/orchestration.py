@@ -148,6 +148,8 @@ class Orchestration:
         return WorkerTerms(
             search_path=_search_path(self._application),
             modules=_modules_of(self._application),
+            jobs=self._settings.worker_jobs,
+            memory=self._settings.worker_bytes,
         )
 
     def _keep_outputs(self, stack: ExitStack, executor: Executor) -> None:

@@ -72,7 +72,8 @@ class WorkerTerms:
 class JobOutcome:
     """What came of one attempt; exactly one for each request.
 
-    ``was_stopped`` goes from a worker to those who stopped it, who know what for.
+    ``was_stopped`` goes from a worker to those who stopped it, who know what for. ``has_begun`` is
+    false where the function has surely not been called.
     """
 
     number: int
@@ -86,6 +87,7 @@ class JobOutcome:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     was_stopped: bool = False
+    has_begun: bool = True
 
     def with_log(self, log: str) -> Self:
         return replace(self, log=log) if log else self

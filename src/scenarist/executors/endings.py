@@ -16,6 +16,7 @@ def ended(
     *,
     started_at: datetime | None = None,
     was_stopped: bool = False,
+    has_begun: bool = True,
 ) -> JobOutcome:
     """Return the outcome of an attempt that ended just now."""
     is_named = event is not JobEvent.TIMED_OUT or _is_retried_on_timeout(attempt)
@@ -28,6 +29,7 @@ def ended(
         started_at=started_at,
         finished_at=datetime.now(UTC),
         was_stopped=was_stopped,
+        has_begun=has_begun,
     )
 
 

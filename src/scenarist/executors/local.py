@@ -107,7 +107,8 @@ class LocalExecutor:
             for request in self._queue:
                 if request.number == number:
                     self._queue.remove(request)
-                    self._deliver([ended(request, JobEvent.CANCEL_REQUESTED)])
+                    outcome = ended(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
+                    self._deliver([outcome])
                     return True
             for worker in self._workers.values():
                 if worker.request is not None and worker.request.number == number:

@@ -151,8 +151,10 @@ class _Seat:
         return None
 
     def _bury(self, worker: WorkerProcess, ending: str) -> JobOutcome | None:
-        outcome = self._receive(worker) or worker.last_outcome(ending)
         with self._lock:
+            # What it sent before it ended still counts.
+            outcomes = worker.receive()
+            outcome = outcomes[0] if outcomes else worker.last_outcome(ending)
             self._worker = None
         worker.close()
         return outcome
@@ -173,7 +175,7 @@ class _Office:
         with self._seat(assignment) as seat:
             with self._lock:
                 if key in self._refused:
-                    return ended(request, JobEvent.CANCEL_REQUESTED)
+                    return ended(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
                 self._running[key] = seat
             try:
                 return seat.run(request, tell)

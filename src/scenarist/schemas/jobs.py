@@ -18,7 +18,8 @@ class Job(Struct, kw_only=True, frozen=True):
     force: bool
     attempts: int
     waiting_for: Annotated[
-        list[str], Meta(description="Jobs, data nodes without a value, and machines.")
+        list[str],
+        Meta(description="Jobs, data nodes without a value, machines, or why no job can run here."),
     ]
     reason: Annotated[str | None, Meta(description="Why it ended as it did.")]
     stacktrace: list[str]
