@@ -72,8 +72,8 @@ class Orchestration:
         """Whether jobs are taken up here; None when that is left to others."""
         return None if self.orchestrator is None else self.orchestrator.is_running
 
-    @property
-    def executor_fault(self) -> str | None:
+    def find_executor_fault(self) -> str | None:
+        """Return why no jobs can be run here at the moment; None when they can."""
         return None if self.orchestrator is None else self.orchestrator.executor_fault
 
     @property

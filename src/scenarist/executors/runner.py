@@ -37,7 +37,7 @@ def run(request: JobRequest, settle: Callable[[], None] = lambda: None) -> JobOu
     started_at = datetime.now(UTC)
     written: list[Written] = []
     try:
-        function = _only_here(_find_function, request.function)
+        function = _find_function(request.function)
         arguments = [
             _only_here(find_storage(place.storage_type).read, _resolved(place))
             for place in request.inputs

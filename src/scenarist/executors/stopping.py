@@ -4,8 +4,12 @@ import os
 import select
 import signal
 import socket
+from collections.abc import Callable
 from enum import Enum, auto
 from types import FrameType
+
+# Without the turning of numbers into members of enums, which costs more than all else after a job.
+_getsignal: Callable[[int], object] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 
 
 class JobStopped(SystemExit):
@@ -41,7 +45,7 @@ class Stopping:
         self._install()
         os.register_at_fork(after_in_child=self._let_go)
 
-    def begin(self, *, is_asked: bool) -> None:
+    def open(self, *, is_asked: bool) -> None:
         """Let a stop reach the function from here on.
 
         Args:
@@ -64,7 +68,7 @@ class Stopping:
             raise JobStopped("the job was stopped")
 
     def close(self) -> None:
-        """End what `begin` began; `is_stopped` says then whether the job was stopped."""
+        """End what `open` began; `is_stopped` says then whether the job was stopped."""
         if self._phase is _Phase.RUNNING:
             self._phase = _Phase.CLOSING
             self.is_stopped = self._is_asked()
@@ -78,12 +82,11 @@ class Stopping:
 
     def _install(self) -> None:
         """Handle the signals, whatever the last job has put in the place of that."""
-        # To look costs less than to set.
-        if signal.getsignal(signal.SIGTERM) is not self._handler:
+        if _getsignal(signal.SIGTERM) is not self._handler:
             signal.signal(signal.SIGTERM, self._handler)
         # The server decides when its workers stop. A handler, unlike SIG_IGN, is not inherited by
         # programs that a function starts.
-        if signal.getsignal(signal.SIGINT) is not _pass_over:
+        if _getsignal(signal.SIGINT) is not _pass_over:
             signal.signal(signal.SIGINT, _pass_over)
 
     def _is_asked(self) -> bool:

@@ -148,7 +148,7 @@ class _Template:
                 os.dup2(log, stream)
             os.close(log)
             self._randomness.reseed()
-            worker.begin(parent)
+            worker.be_worker_of(parent)
             worker.serve(socket.socket(fileno=connection), self._terms)
         except BaseException:  # noqa: BLE001 - nothing of the template runs here
             worker.end_amiss()

@@ -43,7 +43,7 @@ def main() -> None:
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)
     terms = msgspec.json.decode(encoded, type=WorkerTerms)
-    begin(int(parent))
+    be_worker_of(int(parent))
     log_to_stderr()
     os.environ.update(environment_of(terms))
     search(terms)
@@ -53,7 +53,7 @@ def main() -> None:
     serve(connection, terms)
 
 
-def begin(parent: int) -> None:
+def be_worker_of(parent: int) -> None:
     """Make a new process a worker: the leader of a session, that ends with the template."""
     os.setsid()
     die_with(parent)
@@ -118,7 +118,7 @@ def _attempt(
     """Run a request, and say whether a stop has reached it, whatever came of that."""
     try:
         try:
-            stopping.begin(is_asked=is_asked)
+            stopping.open(is_asked=is_asked)
             if request.timeout_seconds is not None:
                 _import_for(request)
                 connection.sendall(frame(BEGUN))

@@ -43,7 +43,7 @@ def hand_back(
     now: datetime,
     *,
     but: Sequence[int] = (),
-    may_have_begun: bool = True,
+    may_have_begun: bool = False,
 ) -> HandedBack:
     """Put back what a holder runs, or end it where it was asked to stop; log it with `events`.
 
@@ -191,7 +191,7 @@ class Keeper:
 
     def _put_back(self, connection: Connection, holder_id: HolderId) -> HandedBack:
         now = self._lease.now()
-        back = hand_back(connection, holder_id, now)
+        back = hand_back(connection, holder_id, now, may_have_begun=True)
         events.add(connection, back.changes, now)
         return back
 

@@ -335,9 +335,7 @@ class Orchestrator:
 
         if self._is_in_doubt:
             # A claim that was stored, and not known of, would run for ever.
-            back = hand_back(
-                connection, holder_id, now, but=list(self._running), may_have_begun=False
-            )
+            back = hand_back(connection, holder_id, now, but=list(self._running))
             ended += back.ended
             changes += back.changes
         if ending:
