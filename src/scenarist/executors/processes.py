@@ -105,14 +105,18 @@ class WorkerProcess:
         except BlockingIOError:
             return []
         except OSError:
+            data = b""
+        if not data:
+            self.is_retired = True
             return None
         try:
             outcomes = [self._take(message) for message in self.frames.feed(data)]
         except msgspec.MsgspecError:
             # A task has written on its worker's socket; who wrote what cannot be told any more.
+            self.is_retired = True
             self.kill()
             return None
-        return [outcome for outcome in outcomes if outcome is not None] if data else None
+        return [outcome for outcome in outcomes if outcome is not None]
 
     def last_outcome(self, ending: str) -> JobOutcome | None:
         """Word what the end of the process means for the job it had, if any."""
