@@ -91,6 +91,8 @@ class Draft:
             "retries": 0,
             "retry_delay": timedelta(seconds=1),
             "retry_on": (),
+            "retries_after_loss": 2,
+            "fresh": False,
             "properties": {},
             **changes,
         }

@@ -52,6 +52,8 @@ def test_a_switch_is_read_from_what_each_source_can_say(value: bool | str, is_on
         ({}, {}, {"host": 5}, r"\[SCENARIST\] host must be a text, not int"),
         ({"port": 70_000}, {}, {}, "from 0 to 65535"),
         ({"workers": 0}, {}, {}, "at least one worker"),
+        ({"worker_jobs": 0}, {}, {}, "a worker runs at least one job, not 0"),
+        ({"worker_memory": "much"}, {}, {}, "worker_memory: 'much' is no size of memory"),
         ({"auth": "ldpa"}, {}, {}, "auth is one of none, local, ldap, oidc, not 'ldpa'"),
         ({"session_seconds": 1}, {}, {}, "a session lasts from 60 to 31536000 seconds"),
         ({"audit_refusals": 0}, {}, {}, "at least one refusal"),

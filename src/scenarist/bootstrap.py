@@ -293,6 +293,7 @@ def _services(  # noqa: PLR0913 - all that services are made of
     recorder = Recorder(database, now=now, wake=orchestration.wake)
     version = resolve(registry.core.version_number or "latest")
     compute = compute_with(orchestration.asking)
+    executor_fault = orchestration.find_executor_fault
     return Services(
         configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=settings.zone),
@@ -309,7 +310,7 @@ def _services(  # noqa: PLR0913 - all that services are made of
         submissions=SubmissionService(
             database, canceller, now=now, wake=orchestration.wake, version=version
         ),
-        jobs=JobService(database, canceller, now=now),
+        jobs=JobService(database, canceller, now=now, executor_fault=executor_fault),
         orchestration=OrchestrationService(database, now=now, wake=orchestration.wake),
         subscribers=SubscriberService(
             database,
@@ -324,7 +325,7 @@ def _services(  # noqa: PLR0913 - all that services are made of
             database,
             now=now,
             is_orchestrating=lambda: orchestration.is_running,
-            executor_fault=lambda: orchestration.executor_fault,
+            executor_fault=executor_fault,
         ),
         signing_in=authorization.signing_in,
         users=authorization.users,

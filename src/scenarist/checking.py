@@ -16,7 +16,7 @@ from scenarist.config.looking import look_in_worker, plain_uses
 from scenarist.config.uses import Use
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors.base import JobOutcome, JobRequest
+from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
 from scenarist.executors.local import LocalExecutor
 from scenarist.settings import unknown_settings
 from scenarist.storage.base import Place, Target
@@ -118,7 +118,8 @@ def _outcome_of(request: JobRequest, search_path: Sequence[str]) -> JobOutcome:
         for outcome in outcomes:
             found.set_result(outcome)
 
-    executor = LocalExecutor(deliver, size=1, search_path=search_path)
+    terms = WorkerTerms(search_path=tuple(search_path))
+    executor = LocalExecutor(deliver, size=1, terms=terms)
     try:
         executor.submit([request])
         while True:

@@ -1,5 +1,7 @@
 """Puts together what runs jobs and sends webhooks: here, or in other processes of the database."""
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -8,7 +10,7 @@ from scenarist.computing import OwnWorkers
 from scenarist.config import Application
 from scenarist.db.engine import Database
 from scenarist.domain.figures import JobFigures
-from scenarist.executors.base import Deliver, Executor
+from scenarist.executors.base import Deliver, Executor, WorkerTerms
 from scenarist.executors.kinds import open_executor
 from scenarist.executors.local import LocalExecutor
 from scenarist.folders import storage_of
@@ -26,6 +28,7 @@ from scenarist.webhooks.dispatching import Dispatching
 from scenarist.webhooks.sending import Sender
 
 _NO_FIGURES = JobFigures()
+_TABLES = frozenset({"csv", "excel", "parquet", "sql", "sql_table"})
 
 
 class Orchestration:
@@ -70,8 +73,8 @@ class Orchestration:
         """Whether jobs are taken up here; None when that is left to others."""
         return None if self.orchestrator is None else self.orchestrator.is_running
 
-    @property
-    def executor_fault(self) -> str | None:
+    def find_executor_fault(self) -> str | None:
+        """Return why no jobs can be run here at the moment; None when they can."""
         return None if self.orchestrator is None else self.orchestrator.executor_fault
 
     @property
@@ -125,7 +128,7 @@ class Orchestration:
             orchestrator.deliver,
             address=settings.executor_address,
             size=settings.workers,
-            search_path=self._application.search_path,
+            terms=self._worker_terms(),
         )
         stack.callback(orchestrator.stop)
         self._keep_outputs(stack, executor)
@@ -141,8 +144,14 @@ class Orchestration:
             self.orchestrator.attach(make_executor(self.orchestrator.deliver))
 
     def _open_workers(self, deliver: Deliver) -> Executor:
-        return LocalExecutor(
-            deliver, size=self._settings.workers, search_path=self._application.search_path
+        return LocalExecutor(deliver, size=self._settings.workers, terms=self._worker_terms())
+
+    def _worker_terms(self) -> WorkerTerms:
+        return WorkerTerms(
+            search_path=_search_path(self._application),
+            modules=_modules_of(self._application),
+            jobs=self._settings.worker_jobs,
+            memory=self._settings.worker_bytes,
         )
 
     def _keep_outputs(self, stack: ExitStack, executor: Executor) -> None:
@@ -177,3 +186,24 @@ class Orchestration:
         upkeep = Upkeep(self._database, self._settings.retention, folder=folder, now=self._now)
         stack.callback(upkeep.stop)
         upkeep.start()
+
+
+def _search_path(application: Application) -> tuple[str, ...]:
+    """Return where workers search for modules: as this process, the current folder included."""
+    try:
+        current = os.getcwd()
+    except OSError:  # somebody has removed it
+        return application.search_path
+    is_searched = "" in sys.path or current in sys.path
+    if not is_searched or current in application.search_path:
+        return application.search_path
+    return (*application.search_path, current)
+
+
+def _modules_of(application: Application) -> tuple[str, ...]:
+    """Return the modules that jobs need, so that workers have them before the first one."""
+    registry = application.registry
+    names = {task.function.partition(":")[0] for task in registry.tasks.values()}
+    if any(node.storage_type in _TABLES for node in registry.data_nodes.values()):
+        names.add("pandas")
+    return tuple(sorted(names - {""}))

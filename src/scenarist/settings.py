@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.resources import READERS
 from scenarist.domain.retention import Retention
 
 LogFormat = Literal["text", "json"]
@@ -46,6 +47,14 @@ class Settings:
     )
     workers: int = _setting(
         os.cpu_count() or 1, "How many jobs run at the same time (default: the number of cores)."
+    )
+    worker_jobs: int | None = _setting(
+        None, "After how many jobs a worker process is replaced (default: never)."
+    )
+    worker_memory: str | None = _setting(
+        None,
+        "A worker process that holds more memory than this after a job is replaced, such as "
+        "`512MiB` (default: when it has grown by more than 64 MiB since its first job).",
     )
     executor: ExecutorName = _setting(
         "local", "What runs jobs: `local` (processes of this machine), `ray` or `dask`."
@@ -146,6 +155,11 @@ class Settings:
         return ZoneInfo(self.time_zone)
 
     @property
+    def worker_bytes(self) -> int | None:
+        """The `worker_memory` in bytes."""
+        return None if self.worker_memory is None else READERS["memory"](self.worker_memory)
+
+    @property
     def retention(self) -> Retention:
         """How long what has ended is kept."""
 
@@ -239,6 +253,7 @@ def _read_list(value: Any, source: str) -> tuple[str, ...]:
 
 def _checked(settings: Settings) -> Settings:
     _require_amounts(settings)
+    _require_workers(settings)
     _require_retention(settings)
     _require_known_words(settings)
     try:
@@ -251,8 +266,6 @@ def _checked(settings: Settings) -> Settings:
 def _require_amounts(settings: Settings) -> None:
     if not 0 <= settings.port <= 65_535:
         raise InvalidError(f"the port must be from 0 to 65535, not {settings.port}")
-    if settings.workers < 1:
-        raise InvalidError(f"there must be at least one worker, not {settings.workers}")
     for name, seconds in (("grace", settings.grace_seconds), ("drain", settings.drain_seconds)):
         if not 0 <= seconds <= 86_400:
             raise InvalidError(f"{name}_seconds must be from 0 to 86400, not {seconds}")
@@ -266,6 +279,17 @@ def _require_amounts(settings: Settings) -> None:
         raise InvalidError(
             f"the audit keeps at least one refusal in a second, not {settings.audit_refusals}"
         )
+
+
+def _require_workers(settings: Settings) -> None:
+    if settings.workers < 1:
+        raise InvalidError(f"there must be at least one worker, not {settings.workers}")
+    if settings.worker_jobs is not None and settings.worker_jobs < 1:
+        raise InvalidError(f"a worker runs at least one job, not {settings.worker_jobs}")
+    try:
+        _ = settings.worker_bytes
+    except InvalidError as error:
+        raise InvalidError(f"worker_memory: {error.message}") from None
 
 
 def _require_retention(settings: Settings) -> None:

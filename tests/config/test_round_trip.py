@@ -70,6 +70,8 @@ def registries(draw: st.DrawFn) -> ConfigRegistry:
             retries=draw(st.integers()),
             retry_delay=draw(st.timedeltas()),
             retry_on=draw(st.none() | st.lists(FUNCTIONS, max_size=2)),
+            retries_after_loss=draw(st.integers()),
+            fresh=draw(st.booleans()),
             **draw(PROPERTIES),
         )
         for number in range(draw(st.integers(1, 3)))

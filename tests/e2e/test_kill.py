@@ -78,16 +78,31 @@ def test_workers_die_with_a_server_that_is_killed(tmp_path: Path) -> None:
     with StartedServer(tmp_path) as server:
         chain = server.create("chain")
         server.submit(chain["sequences"]["half"]["id"])
-        children = Path(f"/proc/{server.process.pid}/task").glob("*/children")
-        workers = [worker for file in children for worker in file.read_text().split()]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(workers := workers_of(server)) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
         server.kill()
 
-        assert len(workers) == 2
-        deadline = time.monotonic() + PATIENCE_SECONDS
         while any(is_alive(worker) for worker in workers):
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def workers_of(server: StartedServer) -> list[str]:
+    """Return the processes that the template of a server has forked."""
+    return [
+        worker
+        for template in children_of(server.process.pid)
+        for worker in children_of(template)
+        if "template" in Path(f"/proc/{template}/cmdline").read_text()
+    ]
+
+
+def children_of(process: int | str) -> list[str]:
+    files = Path(f"/proc/{process}/task").glob("*/children")
+    return [child for file in files for child in file.read_text().split()]
 
 
 def test_a_server_that_is_asked_to_stop_hands_back_what_it_ran(

@@ -241,7 +241,8 @@ class TestSeveralOrchestrators:
 
     def test_the_jobs_of_a_killed_orchestrator_are_finished_by_another(self, fleet: Fleet) -> None:
         told = [fleet.tell(f"sign{number}") for number in range(4)]
-        parents = {job_id: parent_of(process_in(sign)) for job_id, sign in told}
+        # Workers are children of a template, which is one of the orchestrator.
+        parents = {job_id: parent_of(parent_of(process_in(sign))) for job_id, sign in told}
         first, second = fleet.orchestrators
         lost = [job_id for job_id, parent in parents.items() if parent == first.process.pid]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from executors.desks import TESTS, Relay
+from executors.desks import TERMS, Relay
 from scenarist.executors.clusters import ClusterExecutor
 from scenarist.executors.messages import EngineName
 
@@ -21,6 +21,6 @@ def ray_relay(ray_environment: None) -> Iterator[Relay]:
 
 def _opened(engine: EngineName) -> Iterator[Relay]:
     relay = Relay()
-    relay.executor = ClusterExecutor(relay.deliver, engine=engine, size=2, search_path=[TESTS])
+    relay.executor = ClusterExecutor(relay.deliver, engine=engine, size=2, terms=TERMS)
     yield relay
     relay.executor.close()

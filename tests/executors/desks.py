@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scenarist.domain.resources import Resources
-from scenarist.executors.base import Executor, JobOutcome, JobRequest
+from scenarist.executors.base import Executor, JobOutcome, JobRequest, WorkerTerms
 from scenarist.storage.base import Place, Target
 
 TESTS = str(Path(__file__).parents[1])
+TERMS = WorkerTerms(search_path=(TESTS,))
 PATIENCE_SECONDS = 40
 
 _numbers = itertools.count(1)

@@ -11,7 +11,7 @@ import pytest
 
 from executors.desks import (
     PATIENCE_SECONDS,
-    TESTS,
+    TERMS,
     Desk,
     Relay,
     await_end_of,
@@ -49,7 +49,7 @@ def workers(request: pytest.FixtureRequest) -> Iterator[Desk]:
 def opened_desk(request: pytest.FixtureRequest, name: str) -> Iterator[Desk]:
     desk = Desk(size=2)
     if name == "local":
-        desk.executor = LocalExecutor(desk.deliver, size=2, search_path=[TESTS])
+        desk.executor = LocalExecutor(desk.deliver, size=2, terms=TERMS)
         yield desk
         desk.executor.close()
     else:
@@ -64,7 +64,7 @@ def pool() -> Iterator[Callable[[int], tuple[Desk, LocalExecutor]]]:
 
     def open_pool(size: int) -> tuple[Desk, LocalExecutor]:
         desk = Desk(size=size)
-        executor = LocalExecutor(desk.deliver, size=size, search_path=[TESTS])
+        executor = LocalExecutor(desk.deliver, size=size, terms=TERMS)
         desk.executor = executor
         opened.append(executor)
         return desk, executor
@@ -462,10 +462,10 @@ def test_workers_start_in_a_folder_that_was_removed(
 
 def test_workers_end_with_the_pool() -> None:
     desk = Desk(size=2)
-    executor = LocalExecutor(desk.deliver, size=2, search_path=[TESTS])
+    executor = LocalExecutor(desk.deliver, size=2, terms=TERMS)
     desk.executor = executor
     desk.run("one")
-    process_ids = [worker.process.pid for worker in executor._workers]
+    process_ids = executor.process_ids
 
     executor.close()
 

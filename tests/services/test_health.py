@@ -10,8 +10,11 @@ from orchestrator.world import World
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.listings import JobFilter, PageRequest
+from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.services.health import HealthService
+from scenarist.services.jobs import JobService
 from statements import noted
 
 
@@ -50,6 +53,32 @@ def test_a_server_whose_executor_runs_nothing_is_not_ready(world: World) -> None
     world.executor.fault = None
 
     health.check_readiness()
+
+
+def test_a_job_that_could_run_waits_for_an_executor_that_runs_nothing(world: World) -> None:
+    first, second = world.make(
+        lambda draft: (
+            draft.task("first", "increment", [], [node := draft.node("between")]),
+            draft.task("second", "increment", [node], []),
+        )
+    )
+    submission = world.submit(first, second)
+    jobs = JobService(
+        world.database,
+        world.canceller,
+        now=world.clock,
+        executor_fault=lambda: world.orchestrator.executor_fault,
+    )
+
+    world.executor.fault = "no worker can start: there is no licence"
+
+    wanted = JobFilter(submission_id=(submission.id,))
+    one, other = jobs.list_page(ANYONE, wanted, PageRequest(limit=10)).items
+    assert one.waiting_for == ("no worker can start: there is no licence",)
+    assert other.waiting_for == (one.id,)
+    assert jobs.get(ANYONE, one.id) == one
+    world.executor.fault = None
+    assert jobs.get(ANYONE, one.id).waiting_for == ()
 
 
 def test_the_age_is_that_of_the_job_that_is_claimed_next(world: World) -> None:

@@ -58,6 +58,8 @@ _BY_NAME: Document = {
     "attempt": 1,
     "attempts": 1,
     "retries": 0,
+    "retries_after_loss": 2,
+    "fresh": False,
     "pending_duration": 0.004,
     "execution_duration": 1.25,
     "python_type": "list",

@@ -53,6 +53,8 @@ def shown(task: entities.Task) -> schemas.Task:
         retries=task.retries,
         retry_delay_seconds=task.retry_delay.total_seconds(),
         retry_on=list(task.retry_on),
+        retries_after_loss=task.retries_after_loss,
+        fresh=task.fresh,
         properties=dict(task.properties),
         creation_date=task.created_at,
         version=task.version,

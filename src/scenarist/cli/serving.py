@@ -27,6 +27,8 @@ class OrchestratorOptions:
         database: Where records are kept, as a URL [sqlite:///.scenarist/scenarist.db].
         storage: The folder for values of data nodes, or a URL [.scenarist/data].
         workers: How many jobs run at the same time [the number of cores].
+        worker_jobs: After how many jobs a worker process is replaced [never].
+        worker_memory: A worker that holds more after a job is replaced [64 MiB of growth].
         executor: What runs jobs [local: processes of this machine].
         executor_address: Where the Ray or Dask cluster is [one of this machine is started].
         grace_seconds: How long a job that is stopped may take to end until it is killed [2].
@@ -46,6 +48,8 @@ class OrchestratorOptions:
     database: Text = None
     storage: Text = None
     workers: Number = None
+    worker_jobs: Number = None
+    worker_memory: Text = None
     executor: Annotated[Literal["local", "ray", "dask"] | None, Parameter(show_default=False)] = (
         None
     )

@@ -133,6 +133,11 @@ def _task_findings(task: TaskConfig) -> Findings:
 def _retry_findings(task: TaskConfig) -> Findings:
     if task.retries < 0:
         yield "retries", f"{task.retries} retries cannot be; give 0 or more"
+    if task.retries_after_loss < 0:
+        yield (
+            "retries_after_loss",
+            f"{task.retries_after_loss} runs after a loss cannot be; give 0 or more",
+        )
     if task.retry_delay.total_seconds() < 0:
         yield "retry_delay", f"a delay of {task.retry_delay} cannot be; give none or more"
 

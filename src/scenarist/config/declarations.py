@@ -118,6 +118,8 @@ class Declarations:
             retries=draft.take("retries", as_int, base.retries),
             retry_delay=draft.take("retry_delay", as_duration, base.retry_delay),
             retry_on=draft.take_names("retry_on", exception_names, base.retry_on),
+            retries_after_loss=draft.take("retries_after_loss", as_int, base.retries_after_loss),
+            fresh=draft.take("fresh", as_bool, base.fresh),
             properties=draft.rest(base.properties, TASK_KEYS),
         )
         return self._keep("TASK", self.tasks, entry)

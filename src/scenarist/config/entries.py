@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from scenarist.domain.lifecycle import LOST_LIMIT
 from scenarist.domain.vocabulary import Frequency, Scope
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class TaskConfig(Entry):
     Args:
         function: ``package.module:name``; empty when it was declared wrongly or not at all.
         retry_on: Exceptions by name, ``package.module:Name``; none stands for all.
+        retries_after_loss: How often it runs again after its process or server was lost.
+        fresh: Whether each of its jobs has a process of its own.
     """
 
     function: str = ""
@@ -78,6 +81,8 @@ class TaskConfig(Entry):
     retries: int = 0
     retry_delay: timedelta = timedelta(seconds=1)
     retry_on: tuple[str, ...] = ()
+    retries_after_loss: int = LOST_LIMIT - 1
+    fresh: bool = False
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -85,6 +85,8 @@ class ConfigRegistry(DataNodeFunctions):
         retries: int | str | None = None,
         retry_delay: timedelta | str | None = None,
         retry_on: Exceptions | None = None,
+        retries_after_loss: int | str | None = None,
+        fresh: bool | str | None = None,
         **properties: Any,
     ) -> TaskConfig:
         """Declare a task.
@@ -99,6 +101,9 @@ class ConfigRegistry(DataNodeFunctions):
                 adds a quarter at most, so that what failed together does not come back together.
             retry_on: The exceptions after which it is tried again; all if not given. A timeout
                 counts as ``TimeoutError``.
+            retries_after_loss: How often it runs again after its process or its server was lost;
+                0 has it run at most once, whatever happens.
+            fresh: Whether each of its jobs has a process of its own.
         """
         self._declarations.require_open()
         given = {
@@ -110,6 +115,8 @@ class ConfigRegistry(DataNodeFunctions):
             "retries": retries,
             "retry_delay": retry_delay,
             "retry_on": retry_on,
+            "retries_after_loss": retries_after_loss,
+            "fresh": fresh,
             **properties,
         }
         task = self._declarations.declare_task(id, given, calling_place())
@@ -128,6 +135,8 @@ class ConfigRegistry(DataNodeFunctions):
         retries: int | str | None = None,
         retry_delay: timedelta | str | None = None,
         retry_on: Exceptions | None = None,
+        retries_after_loss: int | str | None = None,
+        fresh: bool | str | None = None,
         **properties: Any,
     ) -> TaskConfig:
         """Declare what tasks that are configured from now on take where nothing is given."""
@@ -143,6 +152,8 @@ class ConfigRegistry(DataNodeFunctions):
             retries=retries,
             retry_delay=retry_delay,
             retry_on=retry_on,
+            retries_after_loss=retries_after_loss,
+            fresh=fresh,
             **properties,
         )
         self._declarations.accept_default("TASK")

@@ -85,6 +85,23 @@ _HAND_BACK = (
     .values(status=literal_column("'PENDING'"), holder_id=None, pending_since=bindparam("now"))
     .returning(jobs.c.id, jobs.c.submission_id)
 )
+_UNREPEATABLE = (
+    select(
+        jobs.c.number,
+        jobs.c.id,
+        jobs.c.submission_id,
+        jobs.c.attempt,
+        jobs.c.run_at,
+        tasks.c.config_id,
+    )
+    .join(tasks, tasks.c.id == jobs.c.task_id)
+    .where(
+        _IS_RUNNING,
+        jobs.c.holder_id == bindparam("holder"),
+        tasks.c.retries_after_loss == 0,
+        not_(among(jobs.c.number, "kept")),
+    )
+)
 _HOLD = (
     update(jobs)
     .where(jobs.c.number == bindparam("of"))
@@ -175,6 +192,8 @@ class TaskRecipe:
     retries: int
     retry_delay: timedelta
     retry_on: tuple[str, ...]
+    retries_after_loss: int
+    fresh: bool
     properties: dict[str, Any]
     inputs: tuple[TaskEnd, ...]
     outputs: tuple[TaskEnd, ...]
@@ -243,6 +262,8 @@ def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[Task
             retries=task.retries,
             retry_delay=task.retry_delay_seconds,
             retry_on=tuple(task.retry_on),
+            retries_after_loss=task.retries_after_loss,
+            fresh=task.fresh,
             properties=task.properties,
             inputs=tuple(ends.get((task.id, True), ())),
             outputs=tuple(ends.get((task.id, False), ())),
@@ -261,6 +282,33 @@ def hand_back(
     """
     rows = connection.execute(_HAND_BACK, {"holder": holder_id, "kept": list(but), "now": now})
     return [(JobId(job_id), SubmissionId(submission_id)) for job_id, submission_id in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An attempt whose holder is gone, of a job that must not run again after that."""
+
+    number: int
+    id: JobId
+    submission_id: SubmissionId
+    attempt: int
+    run_at: datetime | None
+    task_config_id: str
+
+
+def find_unrepeatable(
+    connection: Connection, *, holder_id: HolderId, but: Sequence[int] = ()
+) -> list[Lost]:
+    """Return the RUNNING jobs of a holder whose tasks run at most once.
+
+    Args:
+        but: The numbers of those that are left out.
+    """
+    rows = connection.execute(_UNREPEATABLE, {"holder": holder_id, "kept": list(but)})
+    return [
+        Lost(number, JobId(job_id), SubmissionId(submission_id), attempt, run_at, config_id)
+        for number, job_id, submission_id, attempt, run_at, config_id in rows
+    ]
 
 
 def hold(connection: Connection, held: Sequence[tuple[Claim, str]]) -> None:

@@ -96,6 +96,8 @@ class Task:
     retries: int
     retry_delay: timedelta
     retry_on: tuple[str, ...]  #: names of exceptions, "package.module:Name"; none stands for all
+    retries_after_loss: int
+    fresh: bool  #: whether each of its jobs has a process of its own
     properties: Mapping[str, Any]
     created_at: datetime
     version: str

@@ -14,7 +14,7 @@ from scenarist.domain.errors import ConflictError
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 
 LOST_LIMIT = 3
-"""How many workers a job may lose before it is FAILED rather than run again."""
+"""How many workers a job may lose before it is FAILED, unless its task says otherwise."""
 
 
 @unique
@@ -75,7 +75,13 @@ def lets_followers_run(status: JobStatus) -> bool:
 
 
 def ending_of(
-    event: JobEvent, *, failures: int, retries: int, losses: int, may_be_retried: bool = True
+    event: JobEvent,
+    *,
+    failures: int,
+    retries: int,
+    losses: int,
+    losses_allowed: int = LOST_LIMIT - 1,
+    may_be_retried: bool = True,
 ) -> JobEvent:
     """Return what an ending means for a job that has failed and lost workers before.
 
@@ -83,11 +89,15 @@ def ending_of(
         may_be_retried: Whether what went wrong is something that its task is tried again for.
         failures: How many attempts went wrong before this one.
         losses: How many workers ended under it before this one.
+        losses_allowed: After how many of them it runs again. A job that may run once only is also
+            given up when it has to be handed back.
     """
     has_failed = event in {JobEvent.RAISED, JobEvent.TIMED_OUT}
     if has_failed and may_be_retried and failures < retries:
         return JobEvent.RETRIED
-    if event is JobEvent.WORKER_LOST and losses + 1 >= LOST_LIMIT:
+    if event is JobEvent.WORKER_LOST and losses >= losses_allowed:
+        return JobEvent.GIVEN_UP
+    if event is JobEvent.HANDED_BACK and losses_allowed == 0:
         return JobEvent.GIVEN_UP
     return event
 

@@ -15,6 +15,9 @@ GRACE_SECONDS = 2.0
 LOG_LIMIT = 64 * 1024
 """Bytes kept of what one attempt of a job writes: its first half and its last."""
 
+GROWTH_LIMIT = 64 * 2**20
+"""Bytes by which a worker may grow over what it had when it was ready, or after its first job."""
+
 _NO_RESOURCES = Resources()
 
 
@@ -30,6 +33,7 @@ class JobRequest:
         variables: Environment variables that the worker has while it runs this, and that its own
             environment lacks. An executor adds them when the worker is not its child.
         traceparent: The span that it is under (W3C Trace Context), if it is traced.
+        fresh: Whether it runs in a process that runs nothing else.
     """
 
     number: int
@@ -43,11 +47,34 @@ class JobRequest:
     resources: Resources = _NO_RESOURCES
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     traceparent: str | None = None
+    fresh: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerTerms:
+    """What worker processes are made of, and how long each is kept.
+
+    Args:
+        search_path: Folders that come first on their module search path.
+        modules: What is imported before they take jobs; what cannot be imported is passed over.
+        jobs: How many jobs a worker runs before it is replaced; any number if not given.
+        memory: A worker that has more bytes resident after a job is replaced. If not given, one
+            that has grown by more than `GROWTH_LIMIT`.
+    """
+
+    search_path: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    jobs: int | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobOutcome:
-    """What came of one attempt; exactly one for each request."""
+    """What came of one attempt; exactly one for each request.
+
+    ``was_stopped`` goes from a worker to those who stopped it, who know what for. ``has_begun`` is
+    false where the function has surely not been called.
+    """
 
     number: int
     attempt: int
@@ -59,6 +86,8 @@ class JobOutcome:
     log: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    was_stopped: bool = False
+    has_begun: bool = True
 
     def with_log(self, log: str) -> Self:
         return replace(self, log=log) if log else self

@@ -13,7 +13,7 @@ import structlog
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources, unmet
-from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output
+from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output, WorkerTerms
 from scenarist.executors.endings import ended
 from scenarist.executors.environments import with_variables
 from scenarist.executors.links import Link
@@ -50,7 +50,7 @@ class ClusterExecutor:
     Args:
         address: Where the cluster is; without one, a cluster of this machine is started.
         size: How many jobs a cluster of this machine runs at the same time.
-        search_path: Folders that workers put first on their module search path.
+        terms: What workers are made of, and how long each is kept.
 
     Raises:
         InvalidError: The engine is not installed.
@@ -64,7 +64,7 @@ class ClusterExecutor:
         engine: EngineName,
         address: str | None = None,
         size: int,
-        search_path: Sequence[str] = (),
+        terms: WorkerTerms = WorkerTerms(),  # noqa: B008 - frozen
     ) -> None:
         if find_spec(_LIBRARIES[engine]) is None:
             raise InvalidError(
@@ -76,7 +76,7 @@ class ClusterExecutor:
         self._size = size
         # Workers of the cluster do not inherit where this process looks.
         inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-        self._search_path = (*search_path, *inherited)
+        self._terms = replace(terms, search_path=(*terms.search_path, *inherited))
         self._name = f"the {_TITLES[engine]} cluster" + (f" at {address}" if address else "")
         self._lock = threading.Lock()
         self._in_flight: dict[int, JobRequest] = {}
@@ -162,9 +162,7 @@ class ClusterExecutor:
         self._thread.join()
 
     def _run(self, link: Link, request: JobRequest) -> Run:
-        assignment = Assignment(
-            link.session, with_variables(request, os.environ), self._search_path
-        )
+        assignment = Assignment(link.session, with_variables(request, os.environ), self._terms)
         return Run(
             request.number,
             request.attempt,

@@ -15,6 +15,8 @@ def ended(
     reason: str | None = None,
     *,
     started_at: datetime | None = None,
+    was_stopped: bool = False,
+    has_begun: bool = True,
 ) -> JobOutcome:
     """Return the outcome of an attempt that ended just now."""
     is_named = event is not JobEvent.TIMED_OUT or _is_retried_on_timeout(attempt)
@@ -26,6 +28,8 @@ def ended(
         reason=reason,
         started_at=started_at,
         finished_at=datetime.now(UTC),
+        was_stopped=was_stopped,
+        has_begun=has_begun,
     )
 
 

@@ -1,21 +1,18 @@
 """What a process that runs functions of tasks has in its environment."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from scenarist.domain.environment import variables_in
 from scenarist.executors.base import JobRequest
 
 
-def worker_environment(search_path: Sequence[str] = ()) -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """Return the environment of a process that is started from this one."""
     environment = dict(os.environ)
     # The functions of tasks have no use for the key that signs tokens.
     environment.pop("SCENARIST_SECRET_KEY", None)
-    folders = [*search_path, *filter(None, [environment.get("PYTHONPATH")])]
-    if folders:
-        environment["PYTHONPATH"] = os.pathsep.join(folders)
     return environment
 
 

@@ -1,9 +1,8 @@
 """The executors by name."""
 
-from collections.abc import Sequence
 from typing import Literal
 
-from scenarist.executors.base import Deliver, Executor
+from scenarist.executors.base import Deliver, Executor, WorkerTerms
 from scenarist.executors.clusters import ClusterExecutor
 from scenarist.executors.local import LocalExecutor
 
@@ -14,21 +13,19 @@ def open_executor(
     *,
     address: str | None,
     size: int,
-    search_path: Sequence[str],
+    terms: WorkerTerms,
 ) -> Executor:
     """Start what runs jobs.
 
     Args:
         address: Where the cluster is; without one, a cluster of this machine is started.
         size: How many jobs run at the same time, unless it is a cluster with an address.
-        search_path: Folders that workers put first on their module search path.
+        terms: What workers are made of, and how long each is kept.
 
     Raises:
         InvalidError: The library that it needs is not installed.
         UnavailableError: The cluster cannot be used; says why.
     """
     if name == "local":
-        return LocalExecutor(deliver, size=size, search_path=search_path)
-    return ClusterExecutor(
-        deliver, engine=name, address=address, size=size, search_path=search_path
-    )
+        return LocalExecutor(deliver, size=size, terms=terms)
+    return ClusterExecutor(deliver, engine=name, address=address, size=size, terms=terms)

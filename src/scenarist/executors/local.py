@@ -7,50 +7,56 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import msgspec
 import structlog
 
 from scenarist import tracing
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
-from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output
+from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output, WorkerTerms
+from scenarist.executors.children import kill_sessions
 from scenarist.executors.endings import ended
-from scenarist.executors.environments import worker_environment
 from scenarist.executors.pace import Pace
-from scenarist.executors.processes import NO_STREAM, WorkerProcess
+from scenarist.executors.processes import WorkerProcess, ending_of
+from scenarist.executors.templates import Failed, Forked, FromTemplate, Gone, Template, Up
 
-_RESTART_SECONDS = 1.0
+_SHORTEST_PAUSE_SECONDS = 1.0  # before workers are started again that could not be
+_LONGEST_PAUSE_SECONDS = 30.0
 _FAREWELL_SECONDS = 2.0  # for workers to send the traces of what they ran
+_FAULT_LIMIT = 500
+
+_NO_TERMS = WorkerTerms()
+_TEMPLATE_LOST = "the process that started its process ended"
 
 _log = structlog.get_logger(__name__)
-_decoder = msgspec.msgpack.Decoder(JobOutcome)
-_encoder = msgspec.msgpack.Encoder()
 
 
 class LocalExecutor:
     """A pool of worker processes on this machine.
 
-    One thread watches all workers. A worker that ends under a job takes only that job along, as an
-    outcome that says how it ended, and is replaced.
+    One thread watches all workers, which a template process starts. A worker that ends under a job
+    takes only that job along, as an outcome that says how it ended, and is replaced.
 
     Args:
         size: How many jobs run at the same time.
-        search_path: Folders that workers put first on their module search path.
+        terms: What workers are made of, and how long each is kept.
     """
 
-    def __init__(self, deliver: Deliver, *, size: int, search_path: Sequence[str] = ()) -> None:
+    def __init__(self, deliver: Deliver, *, size: int, terms: WorkerTerms = _NO_TERMS) -> None:
         self._deliver = deliver
         self._size = size
-        self._environment = worker_environment(search_path)
+        self._terms = terms
         self._lock = threading.RLock()
         self._queue: deque[JobRequest] = deque()
-        self._workers: list[WorkerProcess] = []
+        self._template: Template | None = None
+        self._workers: dict[int, WorkerProcess] = {}
         self._pace = Pace()
         self._tell_output: Callable[[], None] = lambda: None
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = socket.socketpair()
-        self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
+        self._register(self._wake_reader, None, self._hear_wake)
         self._is_closing = False
+        self._fault: str | None = None
+        self._pause_seconds = _SHORTEST_PAUSE_SECONDS
         self._restart_at: float | None = None
         self._thread = threading.Thread(target=self._watch, name="local-executor", daemon=True)
         self._thread.start()
@@ -58,20 +64,20 @@ class LocalExecutor:
     @property
     def free_slots(self) -> int:
         with self._lock:
-            if not self._workers:
+            if not any(worker.is_ready for worker in self._workers.values()):
                 return 0
             ahead = self._pace.ahead * self._size
-            idle = sum(1 for worker in self._workers if worker.is_idle)
+            idle = sum(1 for worker in self._workers.values() if worker.is_idle)
             return max(0, idle + ahead - len(self._queue))
 
     @property
     def slots(self) -> int:
         with self._lock:
-            return sum(1 for worker in self._workers if worker.is_ready)
+            return sum(1 for worker in self._workers.values() if worker.is_ready)
 
     @property
     def fault(self) -> str | None:
-        return None
+        return None if self.slots else self._fault
 
     @property
     def machines_version(self) -> int:
@@ -85,14 +91,15 @@ class LocalExecutor:
     def process_ids(self) -> list[int]:
         """The processes of the workers that are up."""
         with self._lock:
-            return [worker.process.pid for worker in self._workers if worker.is_ready]
+            workers = [worker for worker in self._workers.values() if worker.is_ready]
+            return [worker.process_id for worker in workers if worker.process_id is not None]
 
     def submit(self, requests: Sequence[JobRequest]) -> None:
         with self._lock:
             self._queue.extend(requests)
             self._hand_out()
-            has_deadline = any(request.timeout_seconds is not None for request in requests)
-        if has_deadline:
+            needs_workers = len(self._serving()) < self._size
+        if needs_workers:
             self._wake()
 
     def cancel(self, number: int) -> bool:
@@ -100,9 +107,10 @@ class LocalExecutor:
             for request in self._queue:
                 if request.number == number:
                     self._queue.remove(request)
-                    self._deliver([ended(request, JobEvent.CANCEL_REQUESTED)])
+                    outcome = ended(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
+                    self._deliver([outcome])
                     return True
-            for worker in self._workers:
+            for worker in self._workers.values():
                 if worker.request is not None and worker.request.number == number:
                     worker.stop(JobEvent.CANCEL_REQUESTED, "")
                     self._wake()
@@ -116,7 +124,7 @@ class LocalExecutor:
         with self._lock:
             return {
                 (worker.request.number, worker.request.attempt): worker.log_so_far()
-                for worker in self._workers
+                for worker in self._workers.values()
                 if worker.request is not None and worker.has_said_more
             }
 
@@ -130,61 +138,107 @@ class LocalExecutor:
     def _wake(self) -> None:
         self._wake_writer.send(b"\0")
 
+    def _hear_wake(self) -> list[JobOutcome]:
+        self._wake_reader.recv(4096)
+        return []
+
+    def _serving(self) -> list[WorkerProcess]:
+        """Return the workers that take the place of one: not those that only have to end."""
+        return [
+            worker
+            for worker in self._workers.values()
+            if not worker.is_retired or worker.request is not None
+        ]
+
     def _hand_out(self) -> None:
         """Give queued requests to idle workers; the lock is held."""
         if not self._queue:
             return
-        for worker in self._workers:
-            if worker.is_idle:
+        coming = None
+        for worker in self._workers.values():
+            if not worker.is_idle:
+                continue
+            if not (worker.has_run and self._queue[0].fresh):
                 worker.start(self._queue.popleft())
-                if not self._queue:
-                    return
+            else:
+                if coming is None:
+                    coming = sum(not other.is_ready for other in self._workers.values())
+                coming = self._hand_out_used(worker, coming)
+            if not self._queue:
+                return
+
+    def _hand_out_used(self, worker: WorkerProcess, coming: int) -> int:
+        """Give a worker that has run something a request for which it will do.
+
+        It makes way for another when a request has waited longer that needs a fresh one.
+
+        Args:
+            coming: How many workers will be there soon that such requests can have.
+        """
+        for place, request in enumerate(self._queue):
+            if not request.fresh:
+                del self._queue[place]
+                worker.start(request)
+                return coming
+            if place >= coming:
+                worker.retire()
+                return coming + 1
+        return coming
 
     def _watch(self) -> None:
-        # Workers die with the thread that started them, so this one starts and outlives them all.
         self._restart()
         while not self._is_closing:
             events = self._selector.select(self._seconds_to_next_deadline())
             outcomes: list[JobOutcome] = []
             with self._lock:
-                for key, _ in events:
-                    if key.data is None:
-                        self._wake_reader.recv(4096)
-                    elif key.data[0] in self._workers:
-                        worker, listen = key.data
-                        outcomes += listen(worker)
-                self._keep_deadlines()
+                outcomes += self._hear(events)
+                for worker in self._workers.values():
+                    worker.keep_deadline()
                 self._restart()
                 self._hand_out()
             if outcomes:
                 self._deliver(outcomes)
-        for worker in self._workers:
+        self._end()
+
+    def _hear(self, events: Sequence[tuple[selectors.SelectorKey, int]]) -> list[JobOutcome]:
+        outcomes: list[JobOutcome] = []
+        for key, _ in events:
+            owner, listen = key.data
+            # What came before may have closed it, and its number may be that of another.
+            is_here = (
+                self._workers.get(owner.number) is owner
+                if isinstance(owner, WorkerProcess)
+                else owner is None or owner is self._template
+            )
+            if is_here:
+                outcomes += listen()
+        return outcomes
+
+    def _end(self) -> None:
+        for worker in self._workers.values():
             worker.hang_up()
         farewell_until = time.monotonic() + (_FAREWELL_SECONDS if tracing.is_on() else 0.0)
-        for worker in self._workers:
-            worker.end(patience_seconds=farewell_until - time.monotonic())
+        while self._workers and (left := farewell_until - time.monotonic()) > 0:
+            self._hear(self._selector.select(left))
+        if self._template is not None:
+            self._template.close()
+        for worker in self._workers.values():
+            worker.close()
         self._selector.close()
         self._wake_reader.close()
         self._wake_writer.close()
 
     def _listen(self, worker: WorkerProcess) -> list[JobOutcome]:
-        try:
-            data = worker.connection.recv(1 << 18, socket.MSG_DONTWAIT)
-        except BlockingIOError:
+        was_ready = worker.is_ready
+        outcomes = worker.receive()
+        if outcomes is None:
+            # The template tells when it has ended.
+            self._selector.unregister(worker.connection)
             return []
-        except ConnectionError:
-            data = b""
-        if not data:
-            return self._bury(worker)
-        if not worker.is_ready:
-            worker.is_ready = True
+        if worker.is_ready and not was_ready:
+            self._fault = None
+            self._pause_seconds = _SHORTEST_PAUSE_SECONDS
             self._deliver([])
-        try:
-            outcomes = [worker.settle(message) for message in worker.frames.feed(data) if message]
-        except msgspec.MsgspecError:
-            # A task has written on its worker's socket; who wrote what cannot be told any more.
-            worker.process.kill()
-            return self._bury(worker)
         for outcome in outcomes:
             self._pace.note(outcome)
         return outcomes
@@ -197,53 +251,115 @@ class LocalExecutor:
             self._tell_output()
         return []
 
-    def _see_end(self, worker: WorkerProcess) -> list[JobOutcome]:
-        # What it sent before it ended still counts. A process that it left behind may hold its
-        # socket open, so the end of the socket alone would not tell.
-        outcomes = self._listen(worker)
-        return outcomes + self._bury(worker) if worker in self._workers else outcomes
+    def _listen_to_template(self) -> list[JobOutcome]:
+        template = self._template
+        if template is None:
+            return []
+        messages = template.receive()
+        if messages is None:
+            return self._lose_template(template)
+        return [outcome for message in messages for outcome in self._take(message)]
 
-    def _bury(self, worker: WorkerProcess) -> list[JobOutcome]:
+    def _take(self, message: FromTemplate) -> list[JobOutcome]:
+        match message:
+            case Forked(number, process_id):
+                self._workers[number].process_id = process_id
+            case Gone(number, code, left):
+                if left:
+                    _log.error("processes that a job has started do not end", processes=left)
+                return self._bury(self._workers[number], ending_of(code))
+            case Failed(number, reason):
+                return self._bury(self._workers[number], reason)
+            case Up(obstacle) if obstacle is not None:
+                _log.debug("workers are not forked", reason=obstacle)
+        return []
+
+    def _listen_to_template_output(self) -> list[JobOutcome]:
+        template = self._template
+        if template is not None and not template.read_output():
+            self._selector.unregister(template.output_reader)
+        return []
+
+    def _bury(self, worker: WorkerProcess, ending: str) -> list[JobOutcome]:
         """Replace a worker that has ended; its job, if it had one, gets an outcome."""
-        self._workers.remove(worker)
-        for stream in (worker.connection, worker.log_reader, worker.exit_reader):
+        # What it sent before it ended still counts.
+        outcomes = self._listen(worker) if worker.connection in self._selector.get_map() else []
+        del self._workers[worker.number]
+        for stream in (worker.connection, worker.log_reader):
             if stream in self._selector.get_map():
                 self._selector.unregister(stream)
-        outcome = worker.last_outcome()
+        outcome = worker.last_outcome(ending)
         if not worker.is_ready:
-            _log.error("worker did not start", log=worker.take_log())
-            self._restart_at = time.monotonic() + _RESTART_SECONDS
-        worker.end()
-        return [] if outcome is None else [outcome]
+            self._note_fault(worker.take_log() or ending)
+        worker.close()
+        return outcomes if outcome is None else [*outcomes, outcome]
+
+    def _lose_template(self, template: Template) -> list[JobOutcome]:
+        """Take notice that the template has ended, and all workers with it."""
+        template.read_output()
+        kill_sessions(self.process_ids)
+        has_worked = any(worker.is_ready for worker in self._workers.values())
+        outcomes: list[JobOutcome] = []
+        for worker in list(self._workers.values()):
+            worker.is_ready = True  # what stood in its way was the template
+            outcomes += self._bury(worker, _TEMPLATE_LOST)
+        for stream in (template.control, template.output_reader):
+            if stream in self._selector.get_map():
+                self._selector.unregister(stream)
+        template.close()
+        self._template = None
+        if has_worked:
+            _log.error("workers lost", reason=template.output or _TEMPLATE_LOST)
+        else:
+            self._note_fault(template.output)
+        return outcomes
+
+    def _note_fault(self, reason: str) -> None:
+        """Keep why workers cannot be started, and try again after a while."""
+        fault = f"no worker can start: {reason.strip()[-_FAULT_LIMIT:]}"
+        if fault != self._fault:
+            _log.error("workers cannot be started", reason=fault)
+        self._fault = fault
+        self._restart_at = time.monotonic() + self._pause_seconds
+        self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
 
     def _restart(self) -> None:
         if self._restart_at is not None:
             if time.monotonic() < self._restart_at:
                 return
             self._restart_at = None
-        while len(self._workers) < self._size and not self._is_closing:
-            try:
-                worker = WorkerProcess(self._environment)
-            except OSError as error:
-                _log.error("worker cannot be started", reason=str(error))
-                self._restart_at = time.monotonic() + _RESTART_SECONDS
-                return
-            for stream, listen in (
-                (worker.connection, self._listen),
-                (worker.log_reader, self._listen_to_log),
-                (worker.exit_reader, self._see_end),
-            ):
-                if stream != NO_STREAM:
-                    self._selector.register(stream, selectors.EVENT_READ, (worker, listen))
-            self._workers.append(worker)
+        try:
+            if self._template is None:
+                self._open_template()
+            while self._template is not None and len(self._serving()) < self._size:
+                self._add_worker(self._template)
+        except OSError as error:
+            self._note_fault(str(error))
+
+    def _open_template(self) -> None:
+        template = self._template = Template(self._terms)
+        self._register(template.control, template, self._listen_to_template)
+        self._register(template.output_reader, template, self._listen_to_template_output)
+
+    def _add_worker(self, template: Template) -> None:
+        worker = WorkerProcess(template)
+        self._workers[worker.number] = worker
+        self._register(worker.connection, worker, lambda: self._listen(worker))
+        self._register(worker.log_reader, worker, lambda: self._listen_to_log(worker))
+
+    def _register(
+        self,
+        stream: socket.socket | int,
+        owner: WorkerProcess | Template | None,
+        listen: Callable[[], list[JobOutcome]],
+    ) -> None:
+        self._selector.register(stream, selectors.EVENT_READ, (owner, listen))
 
     def _seconds_to_next_deadline(self) -> float | None:
         with self._lock:
-            deadlines = [worker.deadline for worker in self._workers if worker.deadline is not None]
+            deadlines = [
+                worker.deadline for worker in self._workers.values() if worker.deadline is not None
+            ]
         if self._restart_at is not None:
             deadlines.append(self._restart_at)
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-
-    def _keep_deadlines(self) -> None:
-        for worker in self._workers:
-            worker.keep_deadline()

@@ -1,13 +1,22 @@
-"""What goes between the server, the process that speaks to an engine, and the engine's workers."""
+"""What goes between the server, its workers, the process that speaks to an engine, and theirs."""
 
 from typing import Literal
 
 import msgspec
 
 from scenarist.domain.resources import Resources
-from scenarist.executors.base import JobRequest
+from scenarist.executors.base import JobRequest, WorkerTerms
 
 EngineName = Literal["ray", "dask"]
+
+READY = b""
+"""The first message of a worker: it is up and takes requests."""
+BEGUN = b"b"
+"""From a worker: what the function needs is imported, and the time of its job begins."""
+RETIRE = b"r"
+"""From a worker, before an outcome: it runs nothing more after this."""
+STOP = b"s"
+"""To a worker, and then SIGTERM: the message tells, the signal wakes."""
 
 
 class Run(msgspec.Struct, frozen=True, tag=True):
@@ -78,9 +87,8 @@ class Assignment(msgspec.Struct, frozen=True):
     Args:
         session: Names the executor that sent it; code that changed since the last start is thus
             loaded anew.
-        search_path: Folders that are searched for its functions first.
     """
 
     session: str
     request: JobRequest
-    search_path: tuple[str, ...]
+    terms: WorkerTerms

@@ -1,11 +1,9 @@
-"""One worker process of this machine, as those see it who give it requests."""
+"""One worker process, as those see it who give it requests."""
 
 import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 
@@ -13,46 +11,37 @@ import msgspec
 
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.texts import storable
+from scenarist.executors import messages
 from scenarist.executors.base import LOG_LIMIT, JobOutcome, JobRequest
 from scenarist.executors.endings import ended
 from scenarist.executors.frames import Frames, frame
+from scenarist.executors.templates import Template
 
-NO_STREAM = -1
+_RETIRE_SECONDS = 5.0  # for a worker that runs nothing more to end by itself
 
 _decoder = msgspec.msgpack.Decoder(JobOutcome)
 _encoder = msgspec.msgpack.Encoder()
 
 
 class WorkerProcess:
-    """One process, the socket to it, its log, and the request that it has now."""
+    """One process, the socket to it, its log, and the request that it has now.
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    What it was asked to stop never runs another request: it is retired, and ends.
+    """
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
         self.connection, theirs = socket.socketpair()
         self.log_reader, log_writer = os.pipe()
         os.set_blocking(self.log_reader, False)
-        try:
-            self.process = subprocess.Popen(  # noqa: S603 - our own module
-                [
-                    sys.executable,
-                    "-m",
-                    "scenarist.executors.worker",
-                    str(theirs.fileno()),
-                    str(os.getpid()),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log_writer,
-                stderr=log_writer,
-                pass_fds=(theirs.fileno(),),
-                env=environment,
-            )
-        finally:
-            theirs.close()
-            os.close(log_writer)
-        # Linux tells the end of a process on a descriptor; elsewhere its closed socket does.
-        has_exit = sys.platform == "linux"
-        self.exit_reader = os.pidfd_open(self.process.pid) if has_exit else NO_STREAM
+        self.number = template.fork(theirs.fileno(), log_writer)
+        theirs.close()
+        os.close(log_writer)
+        self.process_id: int | None = None
         self.frames = Frames()
         self.is_ready = False
+        self.is_retired = False
+        self.has_run = False
         self.request: JobRequest | None = None
         self.started_at: datetime | None = None
         self.deadline: float | None = None  # monotonic: when to stop it, or to kill it
@@ -65,16 +54,13 @@ class WorkerProcess:
 
     @property
     def is_idle(self) -> bool:
-        return self.is_ready and self.request is None and self.process.returncode is None
+        return self.is_ready and self.request is None and not self.is_retired
 
     def start(self, request: JobRequest) -> None:
         self.request = request
+        self.has_run = True
         self.started_at = datetime.now(UTC)
-        if request.timeout_seconds is not None:
-            self.deadline = time.monotonic() + request.timeout_seconds
-        # When it has just ended, its closed socket tells the watching thread.
-        with contextlib.suppress(ConnectionError):
-            self.connection.sendall(frame(_encoder.encode(request)))
+        self._send(_encoder.encode(request))
 
     def stop(self, event: JobEvent, reason: str) -> None:
         """Ask the process to end, and have it killed when it does not within its grace."""
@@ -84,33 +70,60 @@ class WorkerProcess:
         self._stop_reason = reason
         grace = 0.0 if self.request is None else self.request.grace_seconds
         self.deadline = time.monotonic() + grace
-        self.process.send_signal(signal.SIGTERM)
+        self._send(messages.STOP)
+        self._template.signal(self.number, signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._template.signal(self.number, signal.SIGKILL)
+
+    def retire(self) -> None:
+        """Give it no more requests: it ends by itself, or is killed after a while."""
+        self.is_retired = True
+        self.hang_up()
+        if self.request is None:
+            self.deadline = time.monotonic() + _RETIRE_SECONDS
 
     def keep_deadline(self) -> None:
         """Have the process end when its request runs too long, or when it does not end itself."""
-        if self.deadline is None or self.request is None or time.monotonic() < self.deadline:
+        if self.deadline is None or time.monotonic() < self.deadline:
             return
-        if self.stop_event is not None:
-            self.process.kill()
+        if self.request is None or self.stop_event is not None:
+            self.kill()
             self.deadline = None
         else:
             limit = self.request.timeout_seconds
             self.stop(JobEvent.TIMED_OUT, f"it ran longer than its timeout of {limit:g} s")
 
-    def settle(self, message: bytes) -> JobOutcome:
-        self.read_log()
-        self.request = None
-        if self.stop_event is None:
-            self.deadline = None
-        return _decoder.decode(message).with_log(self.take_log())
+    def receive(self) -> list[JobOutcome] | None:
+        """Take in what it has said; return the outcomes in it, or None when it says no more.
 
-    def last_outcome(self) -> JobOutcome | None:
+        The outcome of a job that was stopped comes when the process has ended, from
+        `last_outcome`: then all that the job had started has ended, too.
+        """
+        try:
+            data = self.connection.recv(1 << 18, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            self.is_retired = True
+            return None
+        try:
+            outcomes = [self._take(message) for message in self.frames.feed(data)]
+        except msgspec.MsgspecError:
+            # A task has written on its worker's socket; who wrote what cannot be told any more.
+            self.is_retired = True
+            self.kill()
+            return None
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def last_outcome(self, ending: str) -> JobOutcome | None:
         """Word what the end of the process means for the job it had, if any."""
-        code = self.process.wait()
         self.read_log()
         if self.request is None:
             return None
-        event, reason = JobEvent.WORKER_LOST, _ending(code)
+        event, reason = JobEvent.WORKER_LOST, ending
         if self.stop_event is not None:
             event, reason = self.stop_event, self._stop_reason
         outcome = ended(self.request, event, reason or None, started_at=self.started_at)
@@ -154,19 +167,48 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
 
-    def end(self, *, patience_seconds: float = 0.0) -> None:
-        if patience_seconds > 0:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(patience_seconds)
-        self.process.kill()
-        self.process.wait()
+    def close(self) -> None:
+        """Let go of a process that has ended."""
         self.connection.close()
         os.close(self.log_reader)
-        if self.exit_reader != NO_STREAM:
-            os.close(self.exit_reader)
+
+    def _send(self, message: bytes) -> None:
+        # When it has just ended, the template tells.
+        with contextlib.suppress(OSError):
+            self.connection.sendall(frame(message))
+
+    def _take(self, message: bytes) -> JobOutcome | None:
+        match message:
+            case messages.READY:
+                self.is_ready = True
+            case messages.BEGUN:
+                self._start_clock()
+            case messages.RETIRE:
+                self.is_retired = True
+            case _:
+                return self._settle(_decoder.decode(message))
+        return None
+
+    def _start_clock(self) -> None:
+        limit = None if self.request is None else self.request.timeout_seconds
+        if limit is not None and self.stop_event is None:
+            self.deadline = time.monotonic() + limit
+
+    def _settle(self, outcome: JobOutcome) -> JobOutcome | None:
+        self.read_log()
+        if self.stop_event is not None:
+            self.is_retired = True
+            if outcome.was_stopped:
+                return None
+        self.request = None
+        self.deadline = None
+        if self.is_retired:
+            self.retire()
+        return outcome.with_log(self.take_log())
 
 
-def _ending(code: int) -> str:
+def ending_of(code: int) -> str:
+    """Word the end of a process under its job."""
     if code >= 0:
         return f"its process exited with code {code} before the function returned"
     try:

@@ -8,17 +8,18 @@ import select
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
 
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors.base import JobOutcome, JobRequest
+from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
+from scenarist.executors.children import kill_sessions
 from scenarist.executors.endings import ended
-from scenarist.executors.environments import worker_environment
 from scenarist.executors.messages import Assignment
-from scenarist.executors.processes import NO_STREAM, WorkerProcess
+from scenarist.executors.processes import WorkerProcess, ending_of
+from scenarist.executors.templates import Failed, Forked, Gone, Template
 
 # How often a wait looks up, so that a process is killed whose time is over.
 _LOOK_MILLISECONDS = 100
@@ -35,83 +36,127 @@ Tell = Callable[[int, int, str], None]
 
 
 class _Seat:
-    """The process beside one thread of a worker of an engine, for one job at a time.
+    """The worker beside one thread of a worker of an engine, for one job at a time.
 
-    The thread waits for the process itself: each further thread between the two would cost as much
+    The thread waits for the worker itself: each further thread between the two would cost as much
     as a small job.
     """
 
-    def __init__(self, search_path: Sequence[str]) -> None:
-        self._environment = worker_environment(search_path)
-        self._process: WorkerProcess | None = None
+    def __init__(self, terms: WorkerTerms) -> None:
+        self._terms = terms
+        self._lock = threading.Lock()
+        self._template: Template | None = None
+        self._worker: WorkerProcess | None = None
         self._poll = select.poll()
 
     def run(self, request: JobRequest, tell: Tell) -> JobOutcome:
-        process = self._process
-        if process is None or process.stop_event is not None or process.process.poll() is not None:
-            process = self._replace()
-        process.start(request)
+        worker = self._worker
+        if worker is None or worker.is_retired or (request.fresh and worker.has_run):
+            worker = self._replace()
+        with self._lock:
+            worker.start(request)
         tell_at = time.monotonic() + _TELL_SECONDS
         while True:
-            outcome = self._look(process)
+            outcome = self._look(worker)
             if outcome is not None:
                 return outcome
-            if process.has_said_more and time.monotonic() >= tell_at:
-                tell(request.number, request.attempt, process.log_so_far())
+            if worker.has_said_more and time.monotonic() >= tell_at:
+                tell(request.number, request.attempt, worker.log_so_far())
                 tell_at = time.monotonic() + _TELL_SECONDS
 
     def stop(self) -> None:
-        process = self._process
-        if process is not None:
-            process.stop(JobEvent.CANCEL_REQUESTED, "")
+        with self._lock:
+            worker = self._worker
+            if worker is not None and worker.request is not None:
+                worker.stop(JobEvent.CANCEL_REQUESTED, "")
 
     def kill(self) -> None:
-        process = self._process
-        if process is not None:
-            process.process.kill()
+        worker = self._worker
+        if worker is not None:
+            worker.kill()
 
     def close(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.end()
+        """End the worker, and all that it has started."""
+        with self._lock:
+            template, self._template = self._template, None
+            worker, self._worker = self._worker, None
+        if template is not None:
+            template.close()
+        if worker is not None:
+            worker.close()
 
     def _replace(self) -> WorkerProcess:
-        self.close()
-        process = self._process = WorkerProcess(self._environment)
-        self._poll = select.poll()
-        for stream in (process.connection.fileno(), process.log_reader, process.exit_reader):
-            if stream != NO_STREAM:
-                self._poll.register(stream, select.POLLIN)
-        return process
+        """Have another worker, of the same template if it is there.
 
-    def _look(self, process: WorkerProcess) -> JobOutcome | None:
-        """Wait a little for the process; return the outcome when it is there."""
+        Raises:
+            OSError: None can be started.
+        """
+        old, self._worker = self._worker, None
+        if old is not None:
+            old.close()
+        if self._template is None:
+            self._template = Template(self._terms)
+        worker = self._worker = WorkerProcess(self._template)
+        self._poll = select.poll()
+        for stream in (
+            worker.connection.fileno(),
+            worker.log_reader,
+            self._template.control.fileno(),
+            self._template.output_reader,
+        ):
+            self._poll.register(stream, select.POLLIN)
+        return worker
+
+    def _look(self, worker: WorkerProcess) -> JobOutcome | None:
+        """Wait a little for the worker; return the outcome when it is there."""
+        template = self._template
+        if template is None:
+            raise OSError("its session has ended")
         readable = {stream for stream, _ in self._poll.poll(_LOOK_MILLISECONDS)}
-        if process.log_reader in readable and not process.read_log():
-            self._poll.unregister(process.log_reader)
-        if process.connection.fileno() in readable:
-            return self._receive(process)
-        if process.exit_reader in readable:
-            return self._bury(process)
-        process.keep_deadline()
+        if worker.log_reader in readable and not worker.read_log():
+            self._poll.unregister(worker.log_reader)
+        if template.output_reader in readable and not template.read_output():
+            self._poll.unregister(template.output_reader)
+        if worker.connection.fileno() in readable and (outcome := self._receive(worker)):
+            return outcome
+        if template.control.fileno() in readable:
+            return self._listen(template, worker)
+        with self._lock:
+            worker.keep_deadline()
         return None
 
-    def _receive(self, process: WorkerProcess) -> JobOutcome | None:
-        try:
-            data = process.connection.recv(1 << 18)
-            outcomes = [process.settle(message) for message in process.frames.feed(data) if message]
-        except (ConnectionError, msgspec.MsgspecError):
-            process.process.kill()
-            return self._bury(process)
-        if not data:
-            return self._bury(process)
-        if outcomes and process.stop_event is not None:
-            self.close()  # it was asked to end, and will
+    def _receive(self, worker: WorkerProcess) -> JobOutcome | None:
+        with self._lock:
+            outcomes = worker.receive()
+        if outcomes is None:
+            # The template tells when it has ended.
+            self._poll.unregister(worker.connection.fileno())
         return outcomes[0] if outcomes else None
 
-    def _bury(self, process: WorkerProcess) -> JobOutcome | None:
-        outcome = process.last_outcome()
-        self.close()
+    def _listen(self, template: Template, worker: WorkerProcess) -> JobOutcome | None:
+        messages = template.receive()
+        if messages is None:
+            kill_sessions([] if worker.process_id is None else [worker.process_id])
+            outcome = worker.last_outcome(template.output or "the process that started it ended")
+            self.close()
+            return outcome
+        for message in messages:
+            match message:
+                case Forked(worker.number, process_id):
+                    worker.process_id = process_id
+                case Gone(worker.number, code):
+                    return self._bury(worker, ending_of(code))
+                case Failed(worker.number, reason):
+                    return self._bury(worker, reason)
+        return None
+
+    def _bury(self, worker: WorkerProcess, ending: str) -> JobOutcome | None:
+        with self._lock:
+            # What it sent before it ended still counts.
+            outcomes = worker.receive()
+            outcome = outcomes[0] if outcomes else worker.last_outcome(ending)
+            self._worker = None
+        worker.close()
         return outcome
 
 
@@ -130,7 +175,7 @@ class _Office:
         with self._seat(assignment) as seat:
             with self._lock:
                 if key in self._refused:
-                    return ended(request, JobEvent.CANCEL_REQUESTED)
+                    return ended(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
                 self._running[key] = seat
             try:
                 return seat.run(request, tell)
@@ -165,7 +210,7 @@ class _Office:
     def _seat(self, assignment: Assignment) -> Iterator[_Seat]:
         if assignment.request.resources.gpus:
             # The engine gives each job other devices, which a process takes up once.
-            seat = _Seat(assignment.search_path)
+            seat = _Seat(assignment.terms)
             try:
                 yield seat
             finally:
@@ -179,7 +224,7 @@ class _Office:
         with self._lock:
             seat = self._seats.get(key)
             if seat is None:
-                seat = self._seats[key] = _Seat(assignment.search_path)
+                seat = self._seats[key] = _Seat(assignment.terms)
             self._seats.move_to_end(key)
             mine = [other for other in self._seats if other[0] == thread]
             old = [self._seats.pop(other) for other in mine[:-_SESSIONS_LIMIT]]

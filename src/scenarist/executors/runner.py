@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,31 +14,39 @@ from scenarist.domain.environment import resolve
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.texts import storable
 from scenarist.executors.base import JobOutcome, JobRequest
+from scenarist.executors.children import end_fork
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.kinds import discard, find_storage, publish
 
 EndT = TypeVar("EndT", Place, Target)
+ResultT = TypeVar("ResultT")
 
 _REASON_LIMIT = 1_000
 _STACKTRACE_LIMIT = 32 * 1024
 
 
-def run(request: JobRequest) -> JobOutcome:
+def run(request: JobRequest, settle: Callable[[], None] = lambda: None) -> JobOutcome:
     """Read the inputs, call the function, write the outputs aside.
 
     Never raises, `SystemExit` and `KeyboardInterrupt` of the function included. The outputs that
     the user named a path for are in place when it returns; all others wait for the database.
+
+    Args:
+        settle: Called when all is written aside and nothing is published; may raise.
     """
     started_at = datetime.now(UTC)
     written: list[Written] = []
     try:
         function = _find_function(request.function)
         arguments = [
-            find_storage(place.storage_type).read(_resolved(place)) for place in request.inputs
+            _only_here(find_storage(place.storage_type).read, _resolved(place))
+            for place in request.inputs
         ]
-        result = function(*arguments)
+        result = _only_here(function, *arguments)
         for value, target in _pairs(result, request.outputs):
-            written.append(find_storage(target.storage_type).write(value, _resolved(target)))
+            storage = find_storage(target.storage_type)
+            written.append(_only_here(storage.write, value, _resolved(target)))
+        settle()
         for item in written:
             publish(item)
     except BaseException as error:  # noqa: BLE001 - the task's own, whatever it is
@@ -61,6 +70,16 @@ def run(request: JobRequest) -> JobOutcome:
         started_at=started_at,
         finished_at=datetime.now(UTC),
     )
+
+
+def _only_here(function: Callable[..., ResultT], *arguments: Any) -> ResultT:
+    """Call a function, and come back in this process alone: a child that it forked ends."""
+    process = os.getpid()
+    try:
+        return function(*arguments)
+    finally:
+        if os.getpid() != process:
+            end_fork(sys.exception())
 
 
 def _is_named(error: BaseException, names: Sequence[str]) -> bool:

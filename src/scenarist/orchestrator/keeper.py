@@ -8,16 +8,18 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from scenarist.db import cancellation, claims, events, holders
+from scenarist.db import cancellation, claims, events, holders, settlements
 from scenarist.db.bells import EVERYTHING, Topics
 from scenarist.db.endings import job_change
 from scenarist.db.engine import Database
 from scenarist.db.holders import Holder
+from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.orchestrator.leases import Lease, LeaseLostError, Observation
+from scenarist.orchestrator.outcomes import given_up
 from scenarist.orchestrator.processes import ProcessWatch
 
 _RETRY_SECONDS = 1.0  # after the database refused
@@ -36,17 +38,32 @@ class HandedBack:
 
 
 def hand_back(
-    connection: Connection, holder_id: HolderId, now: datetime, *, but: Sequence[int] = ()
+    connection: Connection,
+    holder_id: HolderId,
+    now: datetime,
+    *,
+    but: Sequence[int] = (),
+    may_have_begun: bool = False,
 ) -> HandedBack:
     """Put back what a holder runs, or end it where it was asked to stop; log it with `events`.
 
     Args:
         but: The numbers of those that stay as they are.
+        may_have_begun: Whether jobs that run at most once are ended as well.
     """
     stopped = cancellation.end_stopped(connection, now, holder_id=holder_id, but=but)
+    lost: list[Settlement] = []
+    if may_have_begun:
+        found = claims.find_unrepeatable(connection, holder_id=holder_id, but=but)
+        lost = [given_up(item, now) for item in found]
+    given = settlements.settle(connection, lost, holder_id=holder_id, now=now).consequences
     handed = claims.hand_back(connection, now, holder_id=holder_id, but=but)
     changes = [job_change(*job, JobStatus.PENDING) for job in handed]
-    return HandedBack(jobs=handed, ended=stopped.ended, changes=stopped.changes + changes)
+    return HandedBack(
+        jobs=handed,
+        ended=[*stopped.ended, *given.ended],
+        changes=[*stopped.changes, *given.changes, *changes],
+    )
 
 
 class Keeper:
@@ -174,7 +191,7 @@ class Keeper:
 
     def _put_back(self, connection: Connection, holder_id: HolderId) -> HandedBack:
         now = self._lease.now()
-        back = hand_back(connection, holder_id, now)
+        back = hand_back(connection, holder_id, now, may_have_begun=True)
         events.add(connection, back.changes, now)
         return back
 

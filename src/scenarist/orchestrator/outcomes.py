@@ -4,12 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from scenarist.db.claims import Claim, TaskRecipe
+from scenarist.db.claims import Claim, Lost, TaskRecipe
 from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Edit
 from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.lifecycle import (
-    LOST_LIMIT,
     JobEvent,
     ending_of,
     next_status,
@@ -17,6 +16,8 @@ from scenarist.domain.lifecycle import (
 )
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import JobOutcome, JobRequest
+
+AT_MOST_ONCE = "it does not run again, as its task has retries_after_loss = 0"
 
 
 def settlements_of(
@@ -50,11 +51,13 @@ def settlement_of(
         failures=claim.failures,
         retries=recipe.retries,
         losses=claim.lost,
+        # One that has not begun may run yet, however often it may do that.
+        losses_allowed=max(recipe.retries_after_loss, int(not outcome.has_begun)),
         may_be_retried=outcome.may_be_retried,
     )
     reason = outcome.reason
     if event is JobEvent.GIVEN_UP:
-        reason = f"it has lost its worker {LOST_LIMIT} times; the last time {outcome.reason}"
+        reason = _why_given_up(claim, recipe, outcome)
     not_before = None
     if event is JobEvent.RETRIED:
         delay = retry_delay(claim.failures + 1, recipe.retry_delay, job_id=claim.id)
@@ -80,6 +83,21 @@ def settlement_of(
     )
 
 
+def given_up(lost: Lost, now: datetime) -> Settlement:
+    """Word the end of a job that may run at most once, and whose holder is gone."""
+    return Settlement(
+        number=lost.number,
+        job_id=lost.id,
+        submission_id=lost.submission_id,
+        attempt=lost.attempt,
+        status=next_status(JobStatus.RUNNING, JobEvent.GIVEN_UP),
+        run_at=lost.run_at,
+        reason=f"{AT_MOST_ONCE}: its server was lost while it ran, so nobody knows how far it came",
+        task_config_id=lost.task_config_id,
+        run_seconds=seconds_between(lost.run_at, now),
+    )
+
+
 def skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Settlement:
     return Settlement(
         number=claim.number,
@@ -98,6 +116,15 @@ def seconds_between(begun: datetime | None, ended: datetime | None) -> float | N
     if begun is None or ended is None:
         return None
     return max(0.0, (ended - begun).total_seconds())
+
+
+def _why_given_up(claim: Claim, recipe: TaskRecipe, outcome: JobOutcome) -> str:
+    if recipe.retries_after_loss == 0:
+        what = "its server stopped it" if outcome.reason is None else outcome.reason
+        return f"{AT_MOST_ONCE}: {what}"
+    times = claim.lost + 1
+    count = "once" if times == 1 else f"{times} times"
+    return f"it has lost its worker {count}; the last time {outcome.reason}"
 
 
 def _edits(

@@ -158,6 +158,7 @@ def request_for(
         grace_seconds=grace_seconds,
         retry_on=recipe.retry_on,
         resources=resources_of(recipe),
+        fresh=recipe.fresh,
     )
 
 

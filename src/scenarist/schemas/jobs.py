@@ -21,7 +21,7 @@ class Job(Struct, kw_only=True, frozen=True):
         list[str],
         Meta(
             description="Jobs, data nodes without a value, each followed by the file that it is to "
-            "be found in, where a path is named, and machines."
+            "be found in, where a path is named, machines, or why no job can run here."
         ),
     ]
     reason: Annotated[str | None, Meta(description="Why it ended as it did.")]

@@ -1,9 +1,9 @@
 """Tasks."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from scenarist.schemas.submissions import Submission
 
@@ -22,6 +22,10 @@ class Task(Struct, kw_only=True, frozen=True):
     retries: int
     retry_delay_seconds: float
     retry_on: list[str]  #: names of exceptions; none stands for all
+    retries_after_loss: Annotated[
+        int, Meta(description="How often it runs again after its process or server was lost.")
+    ]
+    fresh: Annotated[bool, Meta(description="Whether each of its jobs has a process of its own.")]
     properties: dict[str, Any]
     creation_date: datetime
     version: str

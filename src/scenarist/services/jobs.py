@@ -1,6 +1,7 @@
 """What may be done with jobs."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -19,16 +20,29 @@ from scenarist.services.cancelling import Canceller
 
 
 class JobService:
+    """What may be done with jobs.
+
+    Args:
+        executor_fault: Why jobs cannot be run here at the moment, if so; those that could run
+            otherwise wait for that.
+    """
+
     def __init__(
-        self, database: Database, canceller: Canceller, *, now: Callable[[], datetime]
+        self,
+        database: Database,
+        canceller: Canceller,
+        *,
+        now: Callable[[], datetime],
+        executor_fault: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
         self._canceller = canceller
         self._now = now
+        self._executor_fault = executor_fault
 
     def get(self, actor: Actor, job_id: str) -> Job:
         actor.require(Permission.READ)
-        return _get(self._database.reader, job_id)
+        return self._with_fault(_get(self._database.reader, job_id))
 
     def get_log(self, actor: Actor, job_id: str) -> list[tuple[int, str]]:
         """Return what each attempt wrote, with the attempt's number; silent ones are left out."""
@@ -37,7 +51,14 @@ class JobService:
 
     def list_page(self, actor: Actor, wanted: JobFilter, request: PageRequest) -> Page[Job]:
         actor.require(Permission.READ)
-        return job_rows.page(self._database.reader, wanted, request)
+        found = job_rows.page(self._database.reader, wanted, request)
+        return replace(found, items=[self._with_fault(job) for job in found.items])
+
+    def _with_fault(self, job: Job) -> Job:
+        if job.status is not JobStatus.PENDING or job.waiting_for:
+            return job
+        fault = self._executor_fault()
+        return job if fault is None else replace(job, waiting_for=(fault,))
 
     def cancel(self, actor: Actor, job_id: str) -> Job:
         """Cancel a job that waits, with those that need its output; ask one that runs to stop.

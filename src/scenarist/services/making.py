@@ -153,6 +153,8 @@ class Making:
                 retries=config.retries,
                 retry_delay=config.retry_delay,
                 retry_on=config.retry_on,
+                retries_after_loss=config.retries_after_loss,
+                fresh=config.fresh,
                 properties=config.properties,
                 created_at=self.now,
                 version=self.version,

@@ -12,6 +12,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
+    false,
     func,
     text,
 )
@@ -174,6 +175,8 @@ tasks = Table(
     Column(
         "retry_on", JSON, nullable=False, server_default=text("'[]'")
     ),  # names of exceptions; none stands for all
+    Column("retries_after_loss", Integer, nullable=False, server_default=text("2")),
+    Column("fresh", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Index("ix_tasks_owner_id", "owner_id"),
     Index("ix_tasks_created_at_number", "created_at", "number"),
     Index("ix_tasks_config_id_number", "config_id", "number"),

@@ -1,0 +1,150 @@
+"""The template process as those see it who have workers started by it."""
+
+import contextlib
+import os
+import socket
+import struct
+import subprocess
+import sys
+
+import msgspec
+
+from scenarist.executors.base import WorkerTerms
+from scenarist.executors.environments import worker_environment
+from scenarist.executors.frames import Frames
+
+COMMAND = struct.Struct("!cQB")
+"""What a template is asked: the kind, the number of a worker, and the signal that it shall get."""
+
+FORK, SIGNAL = b"f", b"s"
+
+_CLOSING_SECONDS = 8.0  # it waits five seconds for processes that do not end
+_OUTPUT_LIMIT = 4_096
+
+
+class Up(msgspec.Struct, frozen=True, tag=True):
+    """The application is imported.
+
+    Args:
+        obstacle: Why workers are started from nothing, and not forked; None when they are forked.
+    """
+
+    obstacle: str | None
+
+
+class Forked(msgspec.Struct, frozen=True, tag=True):
+    """A worker is there."""
+
+    number: int
+    process: int
+
+
+class Gone(msgspec.Struct, frozen=True, tag=True):
+    """A worker has ended, and all that its jobs had started.
+
+    Args:
+        code: As `os.waitstatus_to_exitcode` gives it.
+        left: Processes that are there nevertheless, as nothing ends them.
+    """
+
+    number: int
+    code: int
+    left: tuple[int, ...] = ()
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """A worker cannot be started."""
+
+    number: int
+    reason: str
+
+
+FromTemplate = Up | Forked | Gone | Failed
+
+_decoder: msgspec.msgpack.Decoder[FromTemplate] = msgspec.msgpack.Decoder(FromTemplate)
+
+
+class Template:
+    """A process that starts workers, and ends with all of them when it is closed.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+
+    def __init__(self, terms: WorkerTerms) -> None:
+        self.control, theirs = socket.socketpair()
+        self.output_reader, output_writer = os.pipe()
+        os.set_blocking(self.output_reader, False)
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                [
+                    *(sys.executable, "-P", "-m", "scenarist.executors.template"),
+                    *(str(theirs.fileno()), msgspec.json.encode(terms).decode()),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output_writer,
+                stderr=output_writer,
+                pass_fds=(theirs.fileno(),),
+                env=worker_environment(),
+                # It outlives a signal to the group of the server, to end what jobs have started.
+                start_new_session=True,
+            )
+        except OSError:
+            self.control.close()
+            os.close(self.output_reader)
+            raise
+        finally:
+            theirs.close()
+            os.close(output_writer)
+        self._frames = Frames()
+        self._output = bytearray()
+        self._last_number = 0
+
+    @property
+    def output(self) -> str:
+        """The last lines of what it has printed."""
+        return self._output.decode(errors="replace").strip()
+
+    def fork(self, connection: int, log: int) -> int:
+        """Have a worker started with these descriptors; return its number."""
+        self._last_number += 1
+        command = COMMAND.pack(FORK, self._last_number, 0)
+        with contextlib.suppress(OSError):  # `receive` tells that it has ended
+            socket.send_fds(self.control, [command], [connection, log])
+        return self._last_number
+
+    def signal(self, number: int, what: int) -> None:
+        """Send a signal to a worker; one that has ended is passed over."""
+        with contextlib.suppress(OSError):
+            self.control.sendall(COMMAND.pack(SIGNAL, number, what))
+
+    def receive(self) -> list[FromTemplate] | None:
+        """Return what it has said since; None when it has ended, and its workers with it."""
+        try:
+            data = self.control.recv(1 << 16, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
+        except ConnectionError:
+            return None
+        return [_decoder.decode(content) for content in self._frames.feed(data)] if data else None
+
+    def read_output(self) -> bool:
+        """Take in what it has printed; False when it will print no more."""
+        try:
+            data = os.read(self.output_reader, 1 << 16)
+        except BlockingIOError:
+            return True
+        self._output += data
+        del self._output[:-_OUTPUT_LIMIT]
+        return bool(data)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.control.shutdown(socket.SHUT_RDWR)
+        try:
+            self._process.wait(_CLOSING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self.control.close()
+        os.close(self.output_reader)
