@@ -125,6 +125,7 @@ class Orchestration:
             address=settings.executor_address,
             size=settings.workers,
             search_path=self._application.search_path,
+            log_level=settings.job_log_level or settings.log_level,
         )
         stack.callback(orchestrator.stop)
         self._keep_outputs(stack, executor)
@@ -139,8 +140,12 @@ class Orchestration:
             self.orchestrator.attach(make_executor(self.orchestrator.deliver))
 
     def _open_workers(self, deliver: Deliver) -> Executor:
+        settings = self._settings
         return LocalExecutor(
-            deliver, size=self._settings.workers, search_path=self._application.search_path
+            deliver,
+            size=settings.workers,
+            search_path=self._application.search_path,
+            log_level=settings.job_log_level or settings.log_level,
         )
 
     def _keep_outputs(self, stack: ExitStack, executor: Executor) -> None:

@@ -51,6 +51,7 @@ class ClusterExecutor:
         address: Where the cluster is; without one, a cluster of this machine is started.
         size: How many jobs a cluster of this machine runs at the same time.
         search_path: Folders that workers put first on their module search path.
+        log_level: What jobs log at least, where their application sets no level itself.
 
     Raises:
         InvalidError: The engine is not installed.
@@ -65,6 +66,7 @@ class ClusterExecutor:
         address: str | None = None,
         size: int,
         search_path: Sequence[str] = (),
+        log_level: str | None = None,
     ) -> None:
         if find_spec(_LIBRARIES[engine]) is None:
             raise InvalidError(
@@ -77,6 +79,7 @@ class ClusterExecutor:
         # Workers of the cluster do not inherit where this process looks.
         inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
         self._search_path = (*search_path, *inherited)
+        self._log_level = log_level
         self._name = f"the {_TITLES[engine]} cluster" + (f" at {address}" if address else "")
         self._lock = threading.Lock()
         self._in_flight: dict[int, JobRequest] = {}
@@ -163,7 +166,10 @@ class ClusterExecutor:
 
     def _run(self, link: Link, request: JobRequest) -> Run:
         assignment = Assignment(
-            link.session, with_variables(request, os.environ), self._search_path
+            link.session,
+            with_variables(request, os.environ),
+            self._search_path,
+            self._log_level,
         )
         return Run(
             request.number,

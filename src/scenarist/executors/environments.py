@@ -6,13 +6,22 @@ from dataclasses import replace
 
 from scenarist.domain.environment import variables_in
 from scenarist.executors.base import JobRequest
+from scenarist.executors.job_logs import LEVEL_VARIABLE
 
 
-def worker_environment(search_path: Sequence[str] = ()) -> dict[str, str]:
-    """Return the environment of a process that is started from this one."""
+def worker_environment(
+    search_path: Sequence[str] = (), *, log_level: str | None = None
+) -> dict[str, str]:
+    """Return the environment of a process that is started from this one.
+
+    Args:
+        log_level: What jobs log at least; without one, what this environment says.
+    """
     environment = dict(os.environ)
     # The functions of tasks have no use for the key that signs tokens.
     environment.pop("SCENARIST_SECRET_KEY", None)
+    if log_level is not None:
+        environment[LEVEL_VARIABLE] = log_level
     folders = [*search_path, *filter(None, [environment.get("PYTHONPATH")])]
     if folders:
         environment["PYTHONPATH"] = os.pathsep.join(folders)

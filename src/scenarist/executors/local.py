@@ -36,12 +36,20 @@ class LocalExecutor:
     Args:
         size: How many jobs run at the same time.
         search_path: Folders that workers put first on their module search path.
+        log_level: What jobs log at least, where their application sets no level itself.
     """
 
-    def __init__(self, deliver: Deliver, *, size: int, search_path: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        deliver: Deliver,
+        *,
+        size: int,
+        search_path: Sequence[str] = (),
+        log_level: str | None = None,
+    ) -> None:
         self._deliver = deliver
         self._size = size
-        self._environment = worker_environment(search_path)
+        self._environment = worker_environment(search_path, log_level=log_level)
         self._lock = threading.RLock()
         self._queue: deque[JobRequest] = deque()
         self._workers: list[WorkerProcess] = []

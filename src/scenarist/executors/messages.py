@@ -79,8 +79,10 @@ class Assignment(msgspec.Struct, frozen=True):
         session: Names the executor that sent it; code that changed since the last start is thus
             loaded anew.
         search_path: Folders that are searched for its functions first.
+        log_level: What its jobs log at least; without one, what the worker's environment says.
     """
 
     session: str
     request: JobRequest
     search_path: tuple[str, ...]
+    log_level: str | None = None

@@ -8,7 +8,7 @@ import select
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -41,8 +41,10 @@ class _Seat:
     as a small job.
     """
 
-    def __init__(self, search_path: Sequence[str]) -> None:
-        self._environment = worker_environment(search_path)
+    def __init__(self, assignment: Assignment) -> None:
+        self._environment = worker_environment(
+            assignment.search_path, log_level=assignment.log_level
+        )
         self._process: WorkerProcess | None = None
         self._poll = select.poll()
 
@@ -165,7 +167,7 @@ class _Office:
     def _seat(self, assignment: Assignment) -> Iterator[_Seat]:
         if assignment.request.resources.gpus:
             # The engine gives each job other devices, which a process takes up once.
-            seat = _Seat(assignment.search_path)
+            seat = _Seat(assignment)
             try:
                 yield seat
             finally:
@@ -179,7 +181,7 @@ class _Office:
         with self._lock:
             seat = self._seats.get(key)
             if seat is None:
-                seat = self._seats[key] = _Seat(assignment.search_path)
+                seat = self._seats[key] = _Seat(assignment)
             self._seats.move_to_end(key)
             mine = [other for other in self._seats if other[0] == thread]
             old = [self._seats.pop(other) for other in mine[:-_SESSIONS_LIMIT]]

@@ -1,9 +1,13 @@
 """Runs one request in this process, and turns whatever happens into an outcome."""
 
+import decimal
 import importlib
 import os
+import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -12,22 +16,35 @@ from typing import Any, TypeVar
 from scenarist.domain.environment import resolve
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.texts import storable
+from scenarist.executors import calls
 from scenarist.executors.base import JobOutcome, JobRequest
+from scenarist.executors.calls import call, take_apart
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.kinds import discard, find_storage, publish
 
 EndT = TypeVar("EndT", Place, Target)
 
+_OWN_FILES = (__file__, calls.__file__)
 _REASON_LIMIT = 1_000
 _STACKTRACE_LIMIT = 32 * 1024
 
 
-def run(request: JobRequest) -> JobOutcome:
+def run(request: JobRequest, undo: Callable[[], None] = lambda: None) -> JobOutcome:
     """Read the inputs, call the function, write the outputs aside.
 
     Never raises, `SystemExit` and `KeyboardInterrupt` of the function included. The outputs that
     the user named a path for are in place when it returns; all others wait for the database.
+
+    Args:
+        undo: Called when the function has ended, before its outputs are written: puts back the
+            functions of Python that it has replaced.
     """
+    return copy_context().run(_run, request, undo)
+
+
+def _run(request: JobRequest, undo: Callable[[], None]) -> JobOutcome:
+    # What it sets in its context (numpy.seterr, the precision of decimal) ends with it.
+    decimal.setcontext(decimal.getcontext().copy())
     started_at = datetime.now(UTC)
     written: list[Written] = []
     try:
@@ -35,7 +52,7 @@ def run(request: JobRequest) -> JobOutcome:
         arguments = [
             find_storage(place.storage_type).read(_resolved(place)) for place in request.inputs
         ]
-        result = function(*arguments)
+        result = call(function, arguments, name=request.function, undo=undo)
         for value, target in _pairs(result, request.outputs):
             written.append(find_storage(target.storage_type).write(value, _resolved(target)))
         for item in written:
@@ -76,6 +93,17 @@ def _find_exception(name: str) -> type[BaseException] | tuple[()]:
     return found if isinstance(found, type) and issubclass(found, BaseException) else ()
 
 
+def is_imported(path: str) -> bool:
+    """Whether the module of a function, "package.module:name", is loaded."""
+    return path.partition(":")[0] in sys.modules
+
+
+def try_import(path: str) -> None:
+    """Import the module of a function; one that fails is imported again by the job itself."""
+    with suppress(BaseException):
+        importlib.import_module(path.partition(":")[0])
+
+
 @cache
 def _find_function(path: str) -> Callable[..., Any]:
     module_name, _, name = path.partition(":")
@@ -98,16 +126,7 @@ def _pairs(result: object, outputs: Sequence[Target]) -> list[tuple[object, Targ
         return []
     if len(outputs) == 1:
         return [(result, outputs[0])]
-    if not isinstance(result, Sequence) or isinstance(result, str | bytes):
-        raise TypeError(
-            f"the task has {len(outputs)} outputs, so its function must return a tuple or list "
-            f"of {len(outputs)} values; it returned {type(result).__name__}"
-        )
-    if len(result) != len(outputs):
-        raise ValueError(
-            f"the task has {len(outputs)} outputs, but its function returned {len(result)} values"
-        )
-    return list(zip(result, outputs, strict=True))
+    return list(zip(take_apart(result, len(outputs)), outputs, strict=True))
 
 
 def _one_line(error: BaseException) -> str:
@@ -120,9 +139,9 @@ def _one_line(error: BaseException) -> str:
 
 
 def _stacktrace(error: BaseException) -> str:
-    """Return the traceback without the frames of this module, its end when it is long."""
+    """Return the traceback without the frames of what calls functions, its end when it is long."""
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+    while frames is not None and frames.tb_frame.f_code.co_filename in _OWN_FILES:
         frames = frames.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, frames))
