@@ -70,7 +70,7 @@ def begins() -> Future[int]:
         return pool.submit(int)
 
 
-@dask.delayed  # type: ignore[misc, attr-defined]
+@dask.delayed  # type: ignore[untyped-decorator, attr-defined]
 def delays() -> int:
     return 1
 

@@ -128,10 +128,6 @@ def process_count() -> int:
     return count
 
 
-def run_child() -> int:
-    return subprocess.run([sys.executable, "-c", "pass"], check=True).returncode
-
-
 def use_pool() -> list[int]:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.map(abs, [-1])
@@ -140,10 +136,6 @@ def use_pool() -> list[int]:
 def lock(file: str) -> None:
     kept.append(open(file, "w"))  # noqa: SIM115 - left open
     fcntl.flock(kept[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def listen(port: int) -> None:
-    kept.append(socket.create_server(("127.0.0.1", port)))
 
 
 def keep_connection() -> int:
@@ -369,7 +361,7 @@ LEAKS: dict[str, Leak] = {
     "a module": Leak(_shadow, lambda: hasattr(sys.modules["json"], "dumps"), True),
     "a module that is not installed": Leak(_block, lambda: _is_there("never_imported"), True),
     "a module that is gone": Leak(
-        lambda: sys.modules.pop("csv"), lambda: sys.modules.get("csv") is csv
+        lambda: sys.modules.pop("csv"), lambda: sys.modules.get("csv") is csv, True
     ),
     "module search path": Leak(lambda: sys.path.insert(0, "/nowhere"), lambda: sys.path[0]),
     "arguments": Leak(lambda: sys.argv.append("--fast"), lambda: sys.argv[-1]),

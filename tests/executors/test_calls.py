@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 
 from executors.callables import ran
@@ -93,7 +93,7 @@ def test_a_coroutine_among_several_values_is_a_mistake() -> None:
     outcome = run(request("two_coroutines", outputs=2))
 
     assert outcome.reason == (
-        "TypeError: value 1 of 2 was not awaited: await it, or asyncio.gather"
+        "TypeError: value 1 of 2 was not awaited: use await or asyncio.gather"
     )
 
 

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, ItemsView, KeysView, Mapping, Sequence, Set
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any
+from typing import Any, TypeGuard
 
 # What stands for work that is not done, or not known to be done, by class and what to do instead.
 _UNFINISHED = {
@@ -37,11 +37,13 @@ def call(
         result = function(*arguments)
     finally:
         undo()
-    while inspect.isawaitable(result):
+    while _is_awaitable(result):
         try:
-            result = _awaited(result)
+            result, before = _awaited(result), result
         finally:
             undo()
+        if result is before:
+            break
     _require_finished(result, name)
     return result
 
@@ -62,9 +64,9 @@ def take_apart(result: Any, count: int) -> list[object]:
             f"the task has {count} outputs, but its function returned {len(values)} values"
         )
     for place, value in enumerate(values, start=1):
-        if inspect.isawaitable(value):
-            if inspect.iscoroutine(value):
-                value.close()
+        if _is_awaitable(value):
+            for coroutine in filter(inspect.iscoroutine, values):
+                coroutine.close()
             raise TypeError(
                 f"value {place} of {count} was not awaited: use await or asyncio.gather"
             )
@@ -88,6 +90,11 @@ def _why_not_apart(result: Any) -> str | None:
     except TypeError:
         return f"{kind}, which is one value" if result is not None else "None"
     return None
+
+
+def _is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
+    # Collections of Dask can be awaited, and give themselves; they are values.
+    return inspect.isawaitable(value) and not hasattr(type(value), "__dask_graph__")
 
 
 def _awaited(awaitable: Awaitable[Any]) -> object:
