@@ -152,6 +152,7 @@ class Orchestration:
             modules=_modules_of(self._application),
             jobs=self._settings.worker_jobs,
             memory=self._settings.worker_bytes,
+            log_level=self._settings.job_log_level or self._settings.log_level,
         )
 
     def _keep_outputs(self, stack: ExitStack, executor: Executor) -> None:

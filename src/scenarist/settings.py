@@ -87,6 +87,11 @@ class Settings:
     log_level: LogLevel = _setting(
         "info", "What the server logs at least: `debug`, `info`, `warning` or `error`."
     )
+    job_log_level: LogLevel | None = _setting(
+        None,
+        "What jobs log at least, where their application sets no level itself: `debug`, `info`, "
+        "`warning` or `error` (default: as `log_level`).",
+    )
     access_log: bool = _setting(False, "Whether each request is logged, without query and headers.")
     webhook_private_addresses: bool = _setting(
         False, "Whether webhooks may be sent to private addresses."
@@ -305,6 +310,7 @@ def _require_known_words(settings: Settings) -> None:
         ("the executor", settings.executor, get_args(ExecutorName)),
         ("the log format", settings.log_format, get_args(LogFormat)),
         ("the log level", settings.log_level, get_args(LogLevel)),
+        ("the log level of jobs", settings.job_log_level or "info", get_args(LogLevel)),
     ):
         if word not in words:
             raise InvalidError(f"{what} is one of {', '.join(words)}, not {word!r}")

@@ -54,7 +54,7 @@ class Desk:
         return JobRequest(
             number=number,
             attempt=1,
-            function=f"pipelines:{function}",
+            function=function if ":" in function else f"pipelines:{function}",
             inputs=(*values, *places),
             outputs=tuple(outputs),
             timeout_seconds=timeout,

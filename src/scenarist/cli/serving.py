@@ -36,6 +36,7 @@ class OrchestratorOptions:
         lease_seconds: How long jobs run without a sign of life until others take them over [15].
         log_format: How the server logs [text].
         log_level: What the server logs at least [info].
+        job_log_level: What jobs log at least, unless their application says [as log_level].
         webhook_private_addresses: Whether webhooks may be sent to private addresses [no].
         keep_jobs_days: How many days submissions that have ended are kept [for ever].
         keep_logs_days: How many days the logs of jobs that have ended are kept [as their jobs].
@@ -59,6 +60,9 @@ class OrchestratorOptions:
     lease_seconds: Number = None
     log_format: Annotated[Literal["text", "json"] | None, Parameter(show_default=False)] = None
     log_level: Annotated[
+        Literal["debug", "info", "warning", "error"] | None, Parameter(show_default=False)
+    ] = None
+    job_log_level: Annotated[
         Literal["debug", "info", "warning", "error"] | None, Parameter(show_default=False)
     ] = None
     webhook_private_addresses: Switch = None

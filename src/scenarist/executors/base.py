@@ -60,12 +60,14 @@ class WorkerTerms:
         jobs: How many jobs a worker runs before it is replaced; any number if not given.
         memory: A worker that has more bytes resident after a job is replaced. If not given, one
             that has grown by more than `GROWTH_LIMIT`.
+        log_level: What jobs log at least, where their application sets no level itself.
     """
 
     search_path: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     jobs: int | None = None
     memory: int | None = None
+    log_level: str = "info"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

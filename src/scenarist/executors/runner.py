@@ -1,19 +1,23 @@
 """Runs one request in this process, and turns whatever happens into an outcome."""
 
+import decimal
 import importlib
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from scenarist.domain.environment import resolve
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.texts import storable
+from scenarist.executors import calls
 from scenarist.executors.base import JobOutcome, JobRequest
+from scenarist.executors.calls import call, take_apart
 from scenarist.executors.children import end_fork
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.kinds import discard, find_storage, publish
@@ -21,11 +25,17 @@ from scenarist.storage.kinds import discard, find_storage, publish
 EndT = TypeVar("EndT", Place, Target)
 ResultT = TypeVar("ResultT")
 
+_OWN_FILES = (__file__, calls.__file__)
 _REASON_LIMIT = 1_000
 _STACKTRACE_LIMIT = 32 * 1024
 
 
-def run(request: JobRequest, settle: Callable[[], None] = lambda: None) -> JobOutcome:
+def run(
+    request: JobRequest,
+    *,
+    settle: Callable[[], None] = lambda: None,
+    undo: Callable[[], None] = lambda: None,
+) -> JobOutcome:
     """Read the inputs, call the function, write the outputs aside.
 
     Never raises, `SystemExit` and `KeyboardInterrupt` of the function included. The outputs that
@@ -33,7 +43,15 @@ def run(request: JobRequest, settle: Callable[[], None] = lambda: None) -> JobOu
 
     Args:
         settle: Called when all is written aside and nothing is published; may raise.
+        undo: Called when the function has ended, before its outputs are written: puts back the
+            functions of Python that it has replaced.
     """
+    return copy_context().run(_run, request, settle, undo)
+
+
+def _run(request: JobRequest, settle: Callable[[], None], undo: Callable[[], None]) -> JobOutcome:
+    # What it sets in its context (numpy.seterr, the precision of decimal) ends with it.
+    decimal.setcontext(decimal.getcontext().copy())
     started_at = datetime.now(UTC)
     written: list[Written] = []
     try:
@@ -42,7 +60,7 @@ def run(request: JobRequest, settle: Callable[[], None] = lambda: None) -> JobOu
             _only_here(find_storage(place.storage_type).read, _resolved(place))
             for place in request.inputs
         ]
-        result = _only_here(function, *arguments)
+        result = _only_here(partial(call, function, arguments, name=request.function, undo=undo))
         for value, target in _pairs(result, request.outputs):
             storage = find_storage(target.storage_type)
             written.append(_only_here(storage.write, value, _resolved(target)))
@@ -117,16 +135,7 @@ def _pairs(result: object, outputs: Sequence[Target]) -> list[tuple[object, Targ
         return []
     if len(outputs) == 1:
         return [(result, outputs[0])]
-    if not isinstance(result, Sequence) or isinstance(result, str | bytes):
-        raise TypeError(
-            f"the task has {len(outputs)} outputs, so its function must return a tuple or list "
-            f"of {len(outputs)} values; it returned {type(result).__name__}"
-        )
-    if len(result) != len(outputs):
-        raise ValueError(
-            f"the task has {len(outputs)} outputs, but its function returned {len(result)} values"
-        )
-    return list(zip(result, outputs, strict=True))
+    return list(zip(take_apart(result, len(outputs)), outputs, strict=True))
 
 
 def _one_line(error: BaseException) -> str:
@@ -139,9 +148,9 @@ def _one_line(error: BaseException) -> str:
 
 
 def _stacktrace(error: BaseException) -> str:
-    """Return the traceback without the frames of this module, its end when it is long."""
+    """Return the traceback without the frames of what calls functions, its end when it is long."""
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+    while frames is not None and frames.tb_frame.f_code.co_filename in _OWN_FILES:
         frames = frames.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, frames))

@@ -23,6 +23,8 @@ from scenarist.executors import worker
 from scenarist.executors.base import WorkerTerms
 from scenarist.executors.children import adopt_orphans, children
 from scenarist.executors.frames import frame
+from scenarist.executors.job_logs import prepare_logging
+from scenarist.executors.namespaces import load_modules
 from scenarist.executors.randomness import Randomness
 from scenarist.executors.spawning import Sources, environment_of, search, spawn
 from scenarist.executors.templates import (
@@ -51,7 +53,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
     adopt_orphans()
-    worker.log_to_stderr()
+    prepare_logging(terms.log_level)
+    load_modules()
     template = _Template(control, terms)
     template.prepare()
     template.serve()

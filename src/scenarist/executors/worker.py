@@ -15,9 +15,8 @@ import socket
 import sys
 import traceback
 import weakref
-from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, cast
+from typing import Any, NoReturn, TextIO
 
 import msgspec
 
@@ -28,10 +27,13 @@ from scenarist.executors.base import GROWTH_LIMIT, JobOutcome, JobRequest, Worke
 from scenarist.executors.children import adopt_orphans, die_with
 from scenarist.executors.endings import ended
 from scenarist.executors.frames import Frames, frame
+from scenarist.executors.job_logs import prepare_logging
 from scenarist.executors.messages import BEGUN, READY, RETIRE, STOP
+from scenarist.executors.process_state import reseed
 from scenarist.executors.runner import run
 from scenarist.executors.spawning import environment_of, search
 from scenarist.executors.stopping import JobStopped, Stopping
+from scenarist.executors.surroundings import Surroundings
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -44,7 +46,7 @@ def main() -> None:
     connection.set_inheritable(False)
     terms = msgspec.json.decode(encoded, type=WorkerTerms)
     be_worker_of(int(parent))
-    log_to_stderr()
+    prepare_logging(terms.log_level)
     os.environ.update(environment_of(terms))
     search(terms)
     for name in terms.modules:
@@ -64,10 +66,12 @@ def be_worker_of(parent: int) -> None:
 
 def serve(connection: socket.socket, terms: WorkerTerms) -> None:
     """Run requests until the server hangs up, or has this process replaced."""
+    # What this process needs for itself comes before what it takes for its own afterwards.
     stopping = Stopping(connection)
-    surroundings = _Surroundings()
-    memory = _Memory(terms.memory)
     _trace()
+    reseed()
+    surroundings = Surroundings()
+    memory = _Memory(terms.memory)
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
     frames = Frames()
@@ -80,7 +84,8 @@ def serve(connection: socket.socket, terms: WorkerTerms) -> None:
         if messages[0] == STOP:
             break
         request = decoder.decode(messages[0])
-        outcome = _attempt(request, stopping, connection, is_asked=STOP in messages)
+        attempt = _Attempt(request, stopping, surroundings, connection)
+        outcome = attempt.run(is_asked=STOP in messages)
         reason = surroundings.restore()
         if jobs_left is not None:
             jobs_left -= 1
@@ -107,43 +112,75 @@ def end_amiss() -> NoReturn:
     os._exit(1)
 
 
-def log_to_stderr() -> None:
-    """Have logging write to the log of the jobs, unless the application decides otherwise."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+class _Attempt:
+    """One request in this process, and what may stop it."""
 
+    def __init__(
+        self,
+        request: JobRequest,
+        stopping: Stopping,
+        surroundings: Surroundings,
+        connection: socket.socket,
+    ) -> None:
+        self._request = request
+        self._stopping = stopping
+        self._surroundings = surroundings
+        self._connection = connection
 
-def _attempt(
-    request: JobRequest, stopping: Stopping, connection: socket.socket, *, is_asked: bool
-) -> JobOutcome:
-    """Run a request, and say whether a stop has reached it, whatever came of that."""
-    try:
+    def run(self, *, is_asked: bool) -> JobOutcome:
+        """Run it, and say whether a stop has reached it, whatever came of that."""
+        request, stopping = self._request, self._stopping
         try:
-            stopping.open(is_asked=is_asked)
-            if request.timeout_seconds is not None:
-                _import_for(request)
-                connection.sendall(frame(BEGUN))
-            outcome = _run(request, stopping)
-        finally:
+            try:
+                stopping.open(is_asked=is_asked)
+                self._import()
+                if request.timeout_seconds is not None:
+                    self._connection.sendall(frame(BEGUN))
+                outcome = self._run()
+            finally:
+                stopping.close()
+        except JobStopped:
             stopping.close()
-    except JobStopped:
-        stopping.close()
-        outcome = ended(request, JobEvent.RAISED)
-    if stopping.is_stopped:
-        return ended(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
-    if stopping.is_signalled and outcome.event is JobEvent.RAISED:
-        reason = "its process got SIGTERM from elsewhere than its server"
-        return ended(request, JobEvent.WORKER_LOST, reason)
-    return outcome
+            outcome = ended(request, JobEvent.RAISED)
+        if stopping.is_stopped:
+            return ended(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
+        if stopping.is_signalled and outcome.event is JobEvent.RAISED:
+            reason = "its process got SIGTERM from elsewhere than its server"
+            return ended(request, JobEvent.WORKER_LOST, reason)
+        return outcome
 
+    def _import(self) -> None:
+        """Import what the request needs before its time begins; what it sets up stays."""
+        name = self._request.function.partition(":")[0]
+        if name in sys.modules:
+            return
+        with self._surroundings.importing():
+            try:
+                importlib.import_module(name)
+            except JobStopped:
+                raise
+            except BaseException:  # noqa: BLE001, S110 - it fails again as the job runs
+                pass
 
-def _import_for(request: JobRequest) -> None:
-    """Import what a request needs before its time begins; what fails, fails again as it runs."""
-    try:
-        importlib.import_module(request.function.partition(":")[0])
-    except JobStopped:
-        raise
-    except BaseException:  # noqa: BLE001, S110 - a module of the user's may do anything
-        pass
+    def _run(self) -> JobOutcome:
+        """Run it with the variables that it brings, and leave none of them behind."""
+        request = self._request
+        kept = {name: os.environ.get(name) for name in request.variables}
+        os.environ.update(request.variables)
+        try:
+            with tracing.span(f"run {request.function}", parent=request.traceparent) as span:
+                outcome = run(
+                    request, settle=self._stopping.settle, undo=self._surroundings.restore_names
+                )
+                if span is not None and outcome.event is not JobEvent.SUCCEEDED:
+                    tracing.mark_amiss(span)
+            return outcome
+        finally:
+            for name, value in kept.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 class _Memory:
@@ -168,77 +205,12 @@ class _Memory:
         return True
 
 
-class _Surroundings:
-    """What a job finds in this process, whatever the job before it did: its log and its folder."""
-
-    def __init__(self) -> None:
-        self._folder = _own_folder()
-        self._log = os.dup(1)
-        self._log_inode = os.fstat(self._log).st_ino
-        # What a task prints shall be readable while it runs.
-        cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
-        self._streams = {"stdout": sys.stdout, "stderr": sys.stderr}
-
-    def restore(self) -> str | None:
-        """Flush what a job has written, and undo what it did to its log and its folder.
-
-        Returns:
-            Why this process must be replaced, if something cannot be undone.
-        """
-        for number, (name, stream) in enumerate(self._streams.items(), start=1):
-            _flush(getattr(sys, name))
-            if not self._is_log(number):
-                os.dup2(self._log, number)
-            if stream.closed:
-                self._streams[name] = open(  # noqa: SIM115 - for all jobs that follow
-                    number,
-                    "w",
-                    buffering=1,
-                    encoding=stream.encoding,
-                    errors=stream.errors,
-                    closefd=False,
-                )
-            elif stream is not getattr(sys, name):
-                _flush(stream)
-            setattr(sys, name, self._streams[name])
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, logging.StreamHandler) and handler.stream.closed:
-                handler.stream = self._streams["stderr"]
-        with contextlib.suppress(OSError):
-            os.chdir(self._folder)
-        return None
-
-    def _is_log(self, descriptor: int) -> bool:
-        try:
-            return os.fstat(descriptor).st_ino == self._log_inode
-        except OSError:
-            return False
-
-
 def _trace() -> None:
     """Trace what runs here if the environment wants it; jobs run without, if that cannot be."""
     try:
         tracing.start()
     except InvalidError as error:
         logging.getLogger(__name__).warning("jobs are not traced: %s", error.message)
-
-
-def _run(request: JobRequest, stopping: Stopping) -> JobOutcome:
-    """Run a request with the variables that it brings, and leave none of them behind."""
-    kept = {name: os.environ.get(name) for name in request.variables}
-    os.environ.update(request.variables)
-    try:
-        with tracing.span(f"run {request.function}", parent=request.traceparent) as span:
-            outcome = run(request, stopping.settle)
-            if span is not None and outcome.event is not JobEvent.SUCCEEDED:
-                tracing.mark_amiss(span)
-        return outcome
-    finally:
-        for name, value in kept.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _leave() -> NoReturn:
@@ -270,13 +242,6 @@ def _resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
     except OSError:
         return 0
-
-
-def _own_folder() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # somebody has removed it; jobs may do without
-        return "."
 
 
 def _flush(stream: TextIO) -> None:

@@ -1,0 +1,121 @@
+"""Calls the function of a task until there is a value, and gives several outputs a value each."""
+
+import inspect
+from collections.abc import Awaitable, Callable, ItemsView, KeysView, Mapping, Sequence, Set
+from types import AsyncGeneratorType, GeneratorType
+from typing import Any, TypeGuard
+
+# What stands for work that is not done, or not known to be done, by class and what to do instead.
+_UNFINISHED = {
+    "builtins.map": "return list(...) of it",
+    "builtins.filter": "return list(...) of it",
+    "concurrent.futures._base.Future": "return its result()",
+    "multiprocessing.pool.ApplyResult": "return what its get() returns",
+    "multiprocessing.pool.IMapIterator": "return list(...) of it",
+    "dask.delayed.Delayed": "return what its compute() returns",
+    "distributed.client.Future": "return its result()",
+}
+
+
+def call(
+    function: Callable[..., Any],
+    arguments: Sequence[object],
+    *,
+    name: str,
+    undo: Callable[[], None],
+) -> object:
+    """Call a function and return its value; what can be awaited is awaited in an event loop.
+
+    Args:
+        name: What messages call the function.
+        undo: Puts back what the function has replaced of what is called from then on.
+
+    Raises:
+        TypeError: It returned what has not run: a generator, a future, a lazy ``map``.
+    """
+    try:
+        result = function(*arguments)
+    finally:
+        undo()
+    while _is_awaitable(result):
+        try:
+            result, before = _awaited(result), result
+        finally:
+            undo()
+        if result is before:
+            break
+    _require_finished(result, name)
+    return result
+
+
+def take_apart(result: Any, count: int) -> list[object]:
+    """Return the values of several outputs from anything that has a length and an order.
+
+    Raises:
+        TypeError: The result has no length or no order, or is one value: a text, a table.
+        ValueError: It has another number of values.
+    """
+    wanted = f"the task has {count} outputs, so its function must return {count} values"
+    if (hint := _why_not_apart(result)) is not None:
+        raise TypeError(f"{wanted}, in a tuple or list; it returned {hint}")
+    values = list(result)
+    if len(values) != count:
+        raise ValueError(
+            f"the task has {count} outputs, but its function returned {len(values)} values"
+        )
+    for place, value in enumerate(values, start=1):
+        if _is_awaitable(value):
+            for coroutine in filter(inspect.iscoroutine, values):
+                coroutine.close()
+            raise TypeError(
+                f"value {place} of {count} was not awaited: use await or asyncio.gather"
+            )
+        _require_finished(value, f"value {place} of {count}")
+    return values
+
+
+def _why_not_apart(result: Any) -> str | None:
+    kind = type(result).__name__
+    if isinstance(result, str | bytes | bytearray | memoryview):
+        return f"{kind}, which is one value"
+    if isinstance(result, Mapping):
+        return f"{kind}; return the values in their order, such as tuple(result.values())"
+    if isinstance(result, Set) and not isinstance(result, KeysView | ItemsView):
+        return f"{kind}, which has no order"
+    if hasattr(result, "columns") and hasattr(result, "__len__"):
+        return f"{kind}, whose length is that of its rows; name the parts, such as (table['a'], …)"
+    try:
+        len(result)
+        iter(result)
+    except TypeError:
+        return f"{kind}, which is one value" if result is not None else "None"
+    return None
+
+
+def _is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
+    # Collections of Dask can be awaited, and give themselves; they are values.
+    return inspect.isawaitable(value) and not hasattr(type(value), "__dask_graph__")
+
+
+def _awaited(awaitable: Awaitable[Any]) -> object:
+    import asyncio
+
+    async def wait() -> object:
+        return await awaitable
+
+    return asyncio.run(wait())
+
+
+def _require_finished(value: object, name: str) -> None:
+    if isinstance(value, GeneratorType | AsyncGeneratorType):
+        if isinstance(value, GeneratorType):
+            value.close()
+        raise TypeError(
+            f"{name} is a generator, and nothing of it has run; return a list of what it yields, "
+            "instead of yield"
+        )
+    for base in type(value).__mro__[:-1]:
+        if (hint := _UNFINISHED.get(f"{base.__module__}.{base.__qualname__}")) is not None:
+            raise TypeError(
+                f"{name} returned a {type(value).__name__}, which may not have run; {hint}"
+            )

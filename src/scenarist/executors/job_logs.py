@@ -1,0 +1,175 @@
+"""How the logging of jobs looks, and how it is put back after each of them."""
+
+import contextlib
+import logging
+import sys
+import time
+from operator import attrgetter
+from typing import Any, TextIO, TypeGuard
+
+_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s %(message)s"
+_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+_parts_of_logger = attrgetter("level", "propagate", "disabled", "handlers", "filters")
+_NEW_LOGGER: tuple[int, bool, bool, list[Any], list[Any]] = (logging.NOTSET, True, False, [], [])
+
+
+_LAST_RESORT = logging.lastResort
+
+
+def prepare_logging(level: str) -> None:
+    """Set the level that counts unless the application sets one; call it before its import.
+
+    Args:
+        level: The name of a level, in any case; ``info`` for a name that is unknown.
+    """
+    logging.root.setLevel(logging.getLevelNamesMapping().get(level.upper(), logging.INFO))
+    clear_way()
+
+
+def clear_way() -> None:
+    """Take away the handler of jobs while a module of the application is imported.
+
+    ``logging.basicConfig`` does nothing where there is a handler. Records are shown all the same.
+    """
+    for handler in logging.root.handlers[:]:
+        if isinstance(handler, _JobHandler):
+            logging.root.removeHandler(handler)
+    logging.lastResort = _JobHandler(sys.stderr)
+
+
+def complete_logging() -> None:
+    """Log to standard error, unless the application has set handlers that show its records.
+
+    Handlers without a format of their own show the time, the level and the name of the logger.
+    """
+    logging.lastResort = _LAST_RESORT
+    handlers = logging.root.handlers
+    if all(isinstance(each, logging.FileHandler | logging.NullHandler) for each in handlers):
+        logging.root.addHandler(_JobHandler(sys.stderr))
+    for handler in handlers:
+        own = handler.formatter
+        if own is None or (type(own) is logging.Formatter and own._fmt == logging.BASIC_FORMAT):
+            handler.setFormatter(_formatter())
+
+
+class _JobHandler(logging.StreamHandler[TextIO]):
+    """The handler of jobs whose application sets none."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.setFormatter(_formatter())
+
+
+def _formatter() -> logging.Formatter:
+    formatter = logging.Formatter(_FORMAT, _TIME_FORMAT)
+    formatter.converter = time.gmtime  # as all times of a server, whatever zone a job sets
+    return formatter
+
+
+class LoggingState:
+    """The loggers, their handlers and what else logging has, as they are now.
+
+    Loggers that a job has made are set back to what new ones are.
+    """
+
+    def __init__(self) -> None:
+        self._manager = logging.root.manager
+        self._known = [*self._manager.loggerDict.values()]
+        self._loggers = [logging.root, *(each for each in self._known if _is_logger(each))]
+        self._saved = [_copied(logger) for logger in self._loggers]
+        handlers = {id(each): each for logger in self._loggers for each in logger.handlers}
+        self._handlers = [(each, _state_of(each)) for each in handlers.values()]
+        self._rest = self._read_rest()
+
+    def restore(self) -> str | None:
+        """Put back what differs; say when a job has closed a file of the application's log."""
+        if [*self._manager.loggerDict.values()] != self._known:
+            self._add_new_loggers()
+        if [*map(_parts_of_logger, self._loggers)] != self._saved:
+            self._restore_loggers()
+        if self._read_rest() != self._rest:
+            self._write_rest()
+        closed = [handler for handler, saved in self._handlers if not _mend(handler, saved)]
+        return f"it closed the log {closed[0]}" if closed else None
+
+    def replace_stream(self, old: TextIO, new: TextIO) -> None:
+        """Have handlers write to another stream from now on."""
+        for handler, saved in self._handlers:
+            if saved.get("stream") is old:
+                saved["stream"] = handler.__dict__["stream"] = new
+
+    def _add_new_loggers(self) -> None:
+        self._known = [*self._manager.loggerDict.values()]
+        before = set(self._loggers)
+        new = [each for each in self._known if _is_logger(each) and each not in before]
+        self._loggers += new
+        self._saved += [_NEW_LOGGER] * len(new)
+
+    def _restore_loggers(self) -> None:
+        for logger, (level, propagate, disabled, handlers, filters) in zip(
+            self._loggers, self._saved, strict=True
+        ):
+            for handler in logger.handlers:
+                if handler not in handlers:
+                    _close(handler)
+            logger.handlers[:] = handlers
+            logger.filters[:] = filters
+            logger.propagate, logger.disabled, logger.level = propagate, disabled, level
+        self._manager._clear_cache()  # type: ignore[attr-defined]
+
+    def _read_rest(self) -> tuple[Any, ...]:
+        return (
+            self._manager.disable,
+            self._manager.loggerClass,
+            self._manager.logRecordFactory,
+            dict(logging._levelToName),
+            dict(logging._nameToLevel),
+            [*logging._handlerList],  # type: ignore[attr-defined]
+        )
+
+    def _write_rest(self) -> None:
+        disable, logger_class, record_factory, names, levels, handlers = self._rest
+        logging.disable(disable)
+        self._manager.loggerClass = logger_class
+        self._manager.logRecordFactory = record_factory
+        for target, saved in ((logging._levelToName, names), (logging._nameToLevel, levels)):
+            target.clear()
+            target.update(saved)
+        logging._handlerList[:] = handlers  # type: ignore[attr-defined]
+
+
+def _is_logger(found: object) -> TypeGuard[logging.Logger]:
+    return isinstance(found, logging.Logger)
+
+
+def _copied(logger: logging.Logger) -> tuple[int, bool, bool, list[Any], list[Any]]:
+    level, propagate, disabled, handlers, filters = _parts_of_logger(logger)
+    return level, propagate, disabled, [*handlers], [*filters]
+
+
+def _state_of(handler: logging.Handler) -> dict[str, Any]:
+    return {**handler.__dict__, "filters": [*handler.filters]}
+
+
+def _mend(handler: logging.Handler, saved: dict[str, Any]) -> bool:
+    """Put a handler back; False when it is a file that was closed."""
+    now = handler.__dict__
+    if now == saved:
+        return True
+    handler.filters[:] = saved["filters"]
+    now["level"], now["formatter"] = saved["level"], saved["formatter"]
+    if isinstance(handler, logging.FileHandler):
+        # Its stream may be another one, after a rotation; a closed one would begin anew.
+        is_whole = not now.get("_closed", False) or saved.get("_closed", False)
+    else:
+        now.update({name: saved[name] for name in ("stream", "_closed") if name in saved})
+        is_whole = True
+    saved.update(_state_of(handler))
+    return is_whole
+
+
+def _close(handler: logging.Handler) -> None:
+    # It may be of any class.
+    with contextlib.suppress(Exception):
+        handler.close()

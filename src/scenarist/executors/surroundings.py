@@ -1,0 +1,161 @@
+"""What a job finds in its worker process, whatever the jobs before it did there."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import Any, TextIO, cast
+
+from scenarist.executors.job_logs import LoggingState, clear_way, complete_logging
+from scenarist.executors.namespaces import Namespaces
+from scenarist.executors.orphans import Children, Descriptors, Threads, identity_of
+from scenarist.executors.process_state import ProcessState
+
+_NAMES_LIMIT = 5
+
+
+class Surroundings:
+    """Everything in a worker process that a job may change and that the next one would notice.
+
+    Each job finds what there was when this was made, or after the last import of a module of the
+    application (see `importing`). The globals of these modules are never put back; that is where
+    an application keeps what it needs again. Functions that were registered with `atexit` and what
+    was changed in place in other modules stay as well.
+    """
+
+    def __init__(self) -> None:
+        self._streams = _Streams()
+        self._state: ProcessState | None = None
+        self._replaced: str | None = None
+        self._has_names = False  # whether this was done for the job that runs
+        self._remember()
+
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        """Let what happens in the block stay, such as the configuration of logging."""
+        clear_way()
+        try:
+            yield
+        finally:
+            self._remember()
+
+    def _remember(self) -> None:
+        if self._state is not None:
+            self._state.close()
+        self._streams.remember()
+        complete_logging()
+        self._namespaces = Namespaces()
+        self._state = ProcessState()
+        self._logging = LoggingState()
+        self._threads = Threads()
+        self._children = Children()
+        self._descriptors = Descriptors()
+
+    def restore_names(self) -> None:
+        """Put back the functions and modules of Python that a job has replaced.
+
+        `restore` does so as well, but until then the worker itself would call what is there.
+        """
+        self._replaced = self._namespaces.restore() or self._replaced
+        self._has_names = True
+
+    def restore(self) -> str | None:
+        """Undo what a job did; return the reason if the process has to be replaced.
+
+        Kills the processes that the job has left, flushes what it has written, and tells at the end
+        of its log what was still running.
+        """
+        try:
+            if not self._has_names:
+                self.restore_names()
+            reasons, self._replaced, self._has_names = [self._replaced], None, False
+            threads, processes = self._threads.find(), self._children.end()
+            for old, new in self._streams.restore():
+                self._logging.replace_stream(old, new)
+            if self._state is not None:
+                reasons.append(self._state.restore())
+            reasons += [self._logging.restore(), self._descriptors.look()]
+            reasons += _tell_what_was_left(threads, processes)
+        except BaseException as error:  # noqa: BLE001 - a signal handler of the job, for example
+            return f"its state could not be put back: {type(error).__name__}: {error}"
+        found = [reason for reason in reasons if reason is not None]
+        return "; ".join(found) if found else None
+
+
+def _tell_what_was_left(threads: list[str], processes: int) -> list[str]:
+    reasons = []
+    if threads:
+        names = ", ".join(threads[:_NAMES_LIMIT]) + (", …" if threads[_NAMES_LIMIT:] else "")
+        reasons.append(f"{_counted(len(threads), 'thread', 'threads')} ({names})")
+    if processes:
+        reasons.append(_counted(processes, "process", "processes"))
+    for reason in reasons:
+        sys.stderr.write(
+            f"{reason} still running when the function ended; this ends with the job\n"
+        )
+        sys.stderr.flush()
+    return [f"it left {reason} running" for reason in reasons]
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+class _Streams:
+    """Standard input, output and error: the descriptors, and the objects of Python."""
+
+    _NAMES = ("stdin", "stdout", "stderr")
+
+    def __init__(self) -> None:
+        # What a task prints shall be readable while it runs.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(line_buffering=True)
+        self._copies = [os.dup(number) for number in range(len(self._NAMES))]
+        self._identities = [identity_of(number) for number in self._copies]
+
+    def remember(self) -> None:
+        self._streams = [getattr(sys, name) for name in self._NAMES]
+        self._shapes = [_shape(stream) for stream in self._streams]
+
+    def restore(self) -> list[tuple[TextIO, TextIO]]:
+        """Flush and put back all three; return those that had to be opened anew, with the new."""
+        replaced = []
+        for number, name in enumerate(self._NAMES):
+            current, stream = getattr(sys, name, None), self._streams[number]
+            _flush(current)
+            if identity_of(number) != self._identities[number]:
+                os.dup2(self._copies[number], number)
+            if stream.closed:
+                new = self._streams[number] = _opened(number, self._shapes[number])
+                replaced.append((stream, new))
+            elif stream is not current:
+                _flush(stream)
+            setattr(sys, name, self._streams[number])
+            if _shape(self._streams[number]) != self._shapes[number]:
+                self._streams[number].reconfigure(**self._shapes[number])
+        # A job that reads and writes without waiting has set this for all writers of the pipe.
+        os.set_blocking(1, True)
+        return replaced
+
+
+def _shape(stream: TextIO) -> dict[str, Any]:
+    names = ("encoding", "errors", "line_buffering", "write_through")
+    if not isinstance(stream, TextIOWrapper):
+        return {}
+    return {name: getattr(stream, name) for name in names}
+
+
+def _opened(number: int, shape: dict[str, Any]) -> TextIO:
+    mode = "r" if number == 0 else "w"
+    stream = open(number, mode, closefd=False)  # noqa: SIM115 - for all jobs that follow
+    cast("TextIOWrapper", stream).reconfigure(**shape)
+    return cast("TextIO", stream)
+
+
+def _flush(stream: Any) -> None:
+    # A task may have put anything in its place.
+    with contextlib.suppress(Exception):
+        stream.flush()
