@@ -26,10 +26,10 @@ def a_place(content: bytes | None, **properties: Any) -> Place:
     return Place(storage_type="csv", content=content, properties=properties)
 
 
-def test_index_is_not_written() -> None:
-    written = write(pd.DataFrame({"a": [1, 2]}, index=["x", "y"]))
+def test_positions_of_rows_are_not_written() -> None:
+    written = write(pd.DataFrame({"a": [1, 2, 3]}).iloc[1:])
 
-    assert written.content == b"a\n1\n2\n"
+    assert written.content == b"a\n2\n3\n"
 
 
 def test_table_without_header_has_numbered_columns() -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from scenarist.storage.base import INLINE_LIMIT
-from scenarist.storage.frames import array_values, records, series_values
+from scenarist.storage.frames import array_values, is_labelled_series, records, series_values
 from scenarist.storage.objects import fields_of, python_type
 
 MOST_ITEMS = 100
@@ -166,11 +166,13 @@ class _Walk:
         height, width = frame.shape
         if not self.is_whole:
             frame = frame.iloc[:MOST_ITEMS, : INLINE_LIMIT // 4]
-        elif height * max(width, 1) > self.room or not frame.columns.is_unique:
+        elif height * max(width, 1) > self.room:
             raise _OutOfRoomError
         return self.items(records(frame), depth, is_first)
 
     def series(self, series: Any, depth: int, is_first: bool) -> list[Any]:
+        if is_labelled_series(series):
+            return self.frame(series.to_frame(), depth, is_first)
         if not self.is_whole:
             series = series.array[:MOST_ITEMS]
         elif len(series) > self.room:
