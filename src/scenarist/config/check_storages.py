@@ -37,7 +37,7 @@ _IMPORTED = (
 _TABULAR = ("csv", "parquet", "excel", "sql_table", "sql")
 _IN_FILES = ("pickle", "json", "csv", "parquet", "excel")
 _DATABASES = ("sql_table", "sql", "mongo_collection")
-_TABLES = ("pandas", "numpy")
+_TABLES = ("pandas", "numpy", "polars", "pyarrow")
 
 
 def data_node_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
@@ -116,7 +116,7 @@ def _exposed_findings(exposed: object) -> Iterator[tuple[str, str]]:
     if isinstance(exposed, str) and ":" not in exposed:
         yield (
             "exposed_type",
-            f"unknown type {exposed!r}; use pandas, numpy or 'package.module:Class'",
+            f"unknown type {exposed!r}; use {', '.join(_TABLES)} or 'package.module:Class'",
         )
     else:
         yield from _import_findings("exposed_type", exposed)

@@ -9,7 +9,7 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
 from scenarist.storage import csv_text, files, tables
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
-from scenarist.storage.frames import unique_texts
+from scenarist.storage.frames import text_of, unique_texts
 from scenarist.storage.objects import python_type
 from scenarist.storage.rendition import MOST_ITEMS, render
 from scenarist.storage.series import TEXT, without_needless_nullables
@@ -191,7 +191,7 @@ class _Sheet:
     def _text(self, frame: "DataFrame", kinds: Sequence[str | None], *, has_header: bool) -> str:
         if not len(frame.columns):
             return "\n"
-        names = [str(label) for label in frame.columns] if has_header else []
+        names = [text_of(label) for label in frame.columns] if has_header else []
         if "" in names:
             raise InvalidError("a column of a csv table needs a name; give it one")
         quoted = csv_text.text_columns(frame, kinds)

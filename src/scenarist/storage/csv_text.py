@@ -3,7 +3,6 @@
 import csv
 import datetime
 import decimal
-import numbers
 import re
 import sys
 import uuid
@@ -12,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.frames import series_values, unique_texts
+from scenarist.storage.frames import series_values, text_of, unique_texts
 from scenarist.storage.series import (
     NUMBERS,
     TEXT,
@@ -73,7 +72,7 @@ def parse(
     Raises:
         InvalidError: A row has more cells than the header; names it.
     """
-    import pyarrow.compute as compute
+    import pyarrow.compute as compute  # type: ignore[import-untyped]
 
     mark, marked = marked_text(data, separator)
     names, columns = _cells(marked, separator, mark=mark, has_header=has_header)
@@ -132,7 +131,7 @@ def dump(frame: "DataFrame", options: Mapping[str, Any], text: Mapping[int, bool
         ]
         frame.isetitem(position, _objects(marked, frame.index))
         is_marked = True
-    labels = [str(label) for label in frame.columns]
+    labels = [text_of(label) for label in frame.columns]
     wanted = [_TO_QUOTE + one if _needs(one) or one[:1] == "\ufeff" else one for one in labels]
     is_marked = is_marked or labels != wanted
     frame = frame.set_axis(wanted, axis=1)
@@ -247,8 +246,8 @@ def _kind_of_type(kind: type) -> str | None:
         return TEXT
     if issubclass(kind, bool | numpy.bool_):
         return TRUTH
-    if issubclass(kind, numbers.Real | decimal.Decimal) and not issubclass(kind, numpy.longdouble):
-        return NUMBERS if kind.__module__ != "fractions" else None
+    if issubclass(kind, int | float | numpy.integer | numpy.floating | decimal.Decimal):
+        return None if issubclass(kind, numpy.longdouble) else NUMBERS
     if issubclass(kind, (*_AS_TEXT, pandas.Period, pandas.Interval, numpy.datetime64)):
         return TEXT
     return None
@@ -356,8 +355,8 @@ def _null_where_empty(column: Any, mark: str | None) -> Any:
 
 def _rows(data: bytes, separator: str, most: int | None = None) -> list[list[str]]:
     limit = csv.field_size_limit(sys.maxsize)
+    reader = csv.reader(_lines(data), delimiter=separator, strict=True)
     try:
-        reader = csv.reader(_lines(data), delimiter=separator, strict=True)
         return list(islice(filter(None, reader), most))
     except csv.Error as error:
         raise InvalidError(f"line {reader.line_num} is no csv text: {error}") from error

@@ -26,9 +26,16 @@ def has_row_labels(index: Any) -> bool:
     return len(index) > 0 and index.dtype.kind not in "iu"
 
 
+def text_of(label: Any) -> str:
+    """Return the name of a column as text; the levels of one that has several are joined by _."""
+    if isinstance(label, tuple):
+        return "_".join(str(part) for part in label if part != "")
+    return str(label)
+
+
 def unique_texts(labels: Iterable[Any]) -> list[str]:
     """Return the names of columns as texts that differ: a second ``a`` is ``a.1``."""
-    texts = [str(label) for label in labels]
+    texts = [text_of(label) for label in labels]
     taken = set(texts)
     seen: set[str] = set()
     unique = []
@@ -58,16 +65,16 @@ def with_row_labels(frame: Any) -> Any:
     # Under names that clash with none.
     frame = frame.set_axis(range(frame.shape[1]), axis=1)
     frame = frame.reset_index(names=[f"level {level}" for level in range(len(names))])
-    return frame.set_axis(sys.modules["pandas"].Index(labels, tupleize_cols=False), axis=1)
+    return frame.set_axis(
+        sys.modules["pandas"].Index(labels, dtype=object, tupleize_cols=False), axis=1
+    )
 
 
 def shown(frame: Any) -> Any:
     """Return a table as JSON shows it: row labels are columns, and each has a text of its own."""
     frame = with_row_labels(frame)
     texts = unique_texts(frame.columns)
-    if frame.columns.nlevels == 1 and texts == list(frame.columns):
-        return frame
-    return frame.set_axis(texts, axis=1)
+    return frame if texts == list(frame.columns) else frame.set_axis(texts, axis=1)
 
 
 def records(frame: Any) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scenarist.domain.selections import Selection
-from scenarist.storage.frames import is_frame
+from scenarist.storage.frames import is_frame, is_labelled_series
 from scenarist.storage.kinds import find_storage
 from scenarist.storage.rendition import plain_value
 from scenarist.storage.selection import select
@@ -24,6 +24,8 @@ def chosen(value: Any, selection: Mapping[str, Any] | None) -> Any:
     """
     if selection is not None:
         value = select(value, Selection.from_data(selection))
+    if is_labelled_series(value):
+        value = value.to_frame()
     if is_frame(value):
         return plain_records(value)
     if isinstance(value, list | tuple):

@@ -72,7 +72,7 @@ def frame_of_arrow(table: Any) -> "DataFrame":
 def series_of_arrow(column: Any) -> Any:
     """Return a column of pyarrow as a Series; with nulls, whole numbers and truths as nullable."""
     import pandas
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped]
 
     if pyarrow.types.is_null(column.type):
         return pandas.Series([None] * len(column), dtype=object)
@@ -98,7 +98,7 @@ def without_needless_nullables(frame: "DataFrame", *, keeping: Any = ()) -> "Dat
     """
     frame = frame.copy(deep=False)
     for position, label in enumerate(frame.columns):
-        series = frame.iloc[:, position]
+        series: Any = frame.iloc[:, position]
         if label in keeping or not hasattr(series.dtype, "numpy_dtype"):
             if label not in keeping and str(series.dtype) == "string":
                 frame.isetitem(position, series.astype("str"))
@@ -120,7 +120,7 @@ def series_of_texts(texts: Any, *, is_empty_null: bool = False) -> Any:
     around numbers does not count.
     """
     import pandas
-    import pyarrow.compute as compute
+    import pyarrow.compute as compute  # type: ignore[import-untyped]
 
     if is_empty_null:
         texts = compute.if_else(compute.equal(texts, ""), None, texts)

@@ -17,6 +17,7 @@ from scenarist.storage.frames import (
     row_label_names,
     series_values,
     shown,
+    text_of,
     with_row_labels,
 )
 from scenarist.storage.objects import load_class, python_type, reason, row_of
@@ -82,23 +83,18 @@ def to_frame(value: object, storage_type: str) -> "DataFrame":
 
 
 def flat(frame: "DataFrame", storage_type: str) -> "DataFrame":
-    """Return a table as storages keep it that have columns only: row labels become columns.
+    """Return a table as storages keep it that have columns only.
+
+    Row labels become columns, and several levels of columns one, their names joined by ``_``.
 
     Raises:
-        InvalidError: It has several levels of columns, or two columns of one name; says how to
-            mend it.
+        InvalidError: Two columns have one name as text, or there are none; says how to mend it.
     """
-    if frame.columns.nlevels > 1:
-        raise InvalidError(
-            f"the table has {frame.columns.nlevels} levels of columns, and one of {storage_type}"
-            " has one; join them, as in frame.columns = ['_'.join(map(str, names)) for names in"
-            " frame.columns], or use parquet or pickle"
-        )
     flattened: DataFrame = with_row_labels(frame)
-    texts = [str(label) for label in flattened.columns]
+    texts = [text_of(label) for label in flattened.columns]
     twice = [text for text, count in Counter(texts).items() if count > 1]
     if twice:
-        is_label = flattened is not frame and twice[0] in map(str, row_label_names(frame.index))
+        is_label = flattened is not frame and twice[0] in map(text_of, row_label_names(frame.index))
         raise InvalidError(
             f"two columns have the name {twice[0]!r} as text"
             + (
@@ -108,12 +104,21 @@ def flat(frame: "DataFrame", storage_type: str) -> "DataFrame":
                 else "; rename one"
             )
         )
-    if not texts and len(flattened):
+    require_columns(flattened, storage_type)
+    return flattened if frame.columns.nlevels == 1 else flattened.set_axis(texts, axis=1)
+
+
+def require_columns(frame: "DataFrame", storage_type: str) -> None:
+    """See that rows have a column: what is kept of rows without any does not say how many.
+
+    Raises:
+        InvalidError: They have none.
+    """
+    if len(frame) and not len(frame.columns):
         raise InvalidError(
-            f"the table has {len(flattened)} rows and no columns, of which {storage_type} keeps"
+            f"the table has {len(frame)} rows and no columns, of which {storage_type} keeps"
             " nothing; give it a column"
         )
-    return flattened
 
 
 def declared(frame: "DataFrame", dtype: object) -> "DataFrame":
@@ -224,10 +229,10 @@ def named_rows(value: object, columns: Sequence[Any], storage_type: str) -> "Dat
         InvalidError: The value is no table, or has a column that the table lacks.
     """
     frame = to_frame(value, storage_type)
-    texts = [str(label) for label in frame.columns]
+    texts = [text_of(label) for label in frame.columns]
     if len(set(texts)) < len(texts):
         raise InvalidError("two columns have the same name; rename one")
-    labels = {str(column): column for column in columns}
+    labels = {text_of(column): column for column in columns}
     unknown = [label for label in texts if label not in labels]
     if unknown and texts == [str(number) for number in range(len(columns))]:
         return frame.set_axis(list(columns), axis=1)
@@ -278,7 +283,7 @@ def _object(kind: type[Any], row: Mapping[Any, Any], number: int, *, by_name: bo
 
 def _of_arrow(value: Any) -> "DataFrame":
     require("pyarrow", "pyarrow")
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped]
 
     try:
         if not hasattr(value, "__arrow_c_stream__"):
