@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage import csv_text, files, tables
+from scenarist.storage import csv_reading, csv_writing, files, tables
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.frames import text_of, unique_texts
 from scenarist.storage.objects import python_type
@@ -130,7 +130,7 @@ class _Sheet:
     """How the properties of a data node say that text is written and read."""
 
     def __init__(self, properties: Mapping[str, Any]) -> None:
-        self.separator = csv_text.check_separator(properties.get("separator") or ",")
+        self.separator = csv_reading.check_separator(properties.get("separator") or ",")
         self.encoding = properties.get("encoding") or "utf-8"
         self._is_utf8 = _is_utf8(self.encoding)
         self.has_header = bool(properties.get("has_header", True))
@@ -147,21 +147,23 @@ class _Sheet:
             as_text = [str(name) for name, kind in self.dtype.items() if tables.is_text_type(kind)]
         elif self.dtype is not None and tables.is_text_type(self.dtype):
             as_text = None
-        frame = csv_text.parse(text, self.separator, has_header=self.has_header, as_text=as_text)
+        frame = csv_reading.parse(text, self.separator, has_header=self.has_header, as_text=as_text)
         return tables.declared(frame, self.dtype)
 
     def dumped(self, frame: "DataFrame") -> tuple[bytes, tuple[str, bool]]:
         """Return a table as bytes, and the rendition of what is read from them again."""
-        kinds = csv_text.kinds_of_columns(frame)
+        kinds = csv_writing.kinds_of_columns(frame)
         text = self._text(frame, kinds, has_header=self.has_header)
         data = text.encode(self.encoding)
         plain = data if self._is_utf8 else text.encode()
         is_plain = self.dtype is None and not self.read_kwargs and not self.write_kwargs
         if is_plain and len(data) > INLINE_LIMIT:
-            head = csv_text.head_of(plain, self.separator, MOST_ITEMS + self.has_header)
+            head = csv_reading.head_of(plain, self.separator, MOST_ITEMS + self.has_header)
             names = unique_texts(frame.columns if self.has_header else range(frame.shape[1]))
             texts = [name for name, kind in zip(names, kinds, strict=True) if kind == TEXT]
-            first = csv_text.parse(head, self.separator, has_header=self.has_header, as_text=texts)
+            first = csv_reading.parse(
+                head, self.separator, has_header=self.has_header, as_text=texts
+            )
             return data, (render(first)[0], False)
         again = self.parsed(data)
         self._require_kept(frame, kinds, again)
@@ -173,7 +175,7 @@ class _Sheet:
         Raises:
             InvalidError: A column would hold cells of another kind than it does.
         """
-        before, added = csv_text.kinds_of_columns(present), csv_text.kinds_of_columns(rows)
+        before, added = csv_writing.kinds_of_columns(present), csv_writing.kinds_of_columns(rows)
         for label, old, new in zip(present.columns, before, added, strict=True):
             if old is not None and new is not None and old != new:
                 raise InvalidError(f"column {label!r} holds {old}; {new} cannot be appended to it")
@@ -194,7 +196,7 @@ class _Sheet:
         names = [text_of(label) for label in frame.columns] if has_header else []
         if "" in names:
             raise InvalidError("a column of a csv table needs a name; give it one")
-        quoted = csv_text.text_columns(frame, kinds)
+        quoted = csv_writing.text_columns(frame, kinds)
         if frame.shape[1] == 1 and False in quoted.values() and (frame.iloc[:, 0] == "").any():
             raise InvalidError(
                 "empty text in the only column of a csv table would be read as null; use null, or"
@@ -206,7 +208,7 @@ class _Sheet:
                 " would be taken for numbers; rename one"
             )
         options = {**self.write_kwargs, "sep": self.separator, "header": has_header}
-        return csv_text.dump(frame, options, quoted)
+        return csv_writing.dump(frame, options, quoted)
 
     def _is_quoted(self, name: str) -> bool:
         return any(sign in name for sign in (self.separator, '"', "\n", "\r"))
@@ -254,7 +256,7 @@ class _Sheet:
         """Return the columns that are text because each of their cells is in quotes."""
         import pandas
 
-        mark, marked = csv_text.marked_text(text, self.separator)
+        mark, marked = csv_reading.marked_text(text, self.separator)
         if mark is None or options.keys() & {"quoting", "quotechar"}:
             return []
         plain = {name: value for name, value in options.items() if name not in _TYPING}
@@ -262,7 +264,7 @@ class _Sheet:
             cells = pandas.read_csv(BytesIO(marked), dtype="str", **plain)
         except pandas.errors.EmptyDataError:
             return []
-        quoted = csv_text.quoted_columns(cells, mark)
+        quoted = csv_reading.quoted_columns(cells, mark)
         is_header_quoted = all(str(label).startswith(mark) for label in cells.columns)
         if is_header_quoted and len(quoted) == len(cells.columns):
             return []
@@ -323,7 +325,7 @@ def _require_kinds(
     kinds: Sequence[str | None], again: "DataFrame", frame: "DataFrame | None" = None
 ) -> None:
     """See that columns are read as what was written in them."""
-    found = csv_text.kinds_of_columns(again)
+    found = csv_writing.kinds_of_columns(again)
     for position, (label, kind) in enumerate(zip(again.columns, kinds, strict=True)):
         is_lost = (
             kind is not None
