@@ -66,13 +66,21 @@ class ExcelStorage:
                 f"sheet_name declares {_listed(names)}; the value has {_listed(sheets)}"
             )
         _check_titles(sheets)
-        data = _encode(target, lambda: _dumped(sheets, target.properties))
+        rendition: tuple[str, bool] = "", False
+
+        def dump() -> bytes:
+            nonlocal rendition
+            data = _dumped(sheets, target.properties)
+            rendition = _rendition(data, sheets, target.properties)
+            return data
+
+        data = _encode(target, dump)
         return files.keep(
             data,
             target,
             extension="xlsx",
             python_type=python_type(value),
-            rendition=_rendition(data, sheets, target.properties),
+            rendition=rendition,
         )
 
     def append(self, value: object, target: Target, place: Place | None) -> Written:

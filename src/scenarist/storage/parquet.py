@@ -58,8 +58,13 @@ class ParquetStorage:
             **tables.checked_kwargs(target.properties, "write_kwargs", _WRITE_REFUSED),
         }
 
+        rendition: tuple[str, bool] = "", False
+
         def dump(frame: Any) -> bytes:
+            nonlocal rendition
             data: bytes = frame.to_parquet(path=None, **options)
+            # What cannot be read again is not written.
+            rendition = _rendition(data, target.properties)
             return data
 
         data = files.encode(frame, target, dump)
@@ -68,7 +73,7 @@ class ParquetStorage:
             target,
             extension="parquet",
             python_type=python_type(value),
-            rendition=_rendition(data, target.properties),
+            rendition=rendition,
         )
 
     def append(self, value: object, target: Target, place: Place | None) -> Written:
@@ -204,11 +209,24 @@ def _keepable(frame: "DataFrame") -> "DataFrame":
                 )
         if frame.columns.dtype.kind != "i" and texts != list(frame.columns):
             frame = frame.set_axis(texts, axis=1)
+    _require_exact_labels(frame.index)
     for position in range(frame.shape[1]):
         series = frame.iloc[:, position]
         if series.dtype == object:
             _require_one_form(series)
     return frame
+
+
+def _require_exact_labels(index: Any) -> None:
+    from pandas.api.types import is_integer
+
+    for level in range(index.nlevels):
+        labels = index.get_level_values(level)
+        if labels.hasnans and any(map(is_integer, series_values(labels))):
+            raise InvalidError(
+                "the row labels hold whole numbers beside a null, which Parquet gives back as"
+                " floats; make them a column with reset_index()"
+            )
 
 
 def _require_one_form(series: Any) -> None:
@@ -237,12 +255,16 @@ def _form_of(cell: Any) -> str:
 
 
 def _have_same_keys(values: list[Any]) -> bool:
-    objects = [value for value in values if isinstance(value, dict)]
-    if len({frozenset(one) for one in objects}) > 1:
-        return False
-    inner = [[one[key] for one in objects] for key in (objects[0] if objects else ())]
-    inner.append([item for value in values if isinstance(value, list | tuple) for item in value])
-    return all(_have_same_keys(items) for items in inner if items)
+    waiting = [values]
+    while waiting:
+        values = waiting.pop()
+        objects = [value for value in values if isinstance(value, dict)]
+        if len({frozenset(one) for one in objects}) > 1:
+            return False
+        waiting += [[one[key] for one in objects] for key in (objects[0] if objects else ())]
+        items = [item for value in values if isinstance(value, list | tuple) for item in value]
+        waiting += [items] if items else []
+    return True
 
 
 def _joined(present: Any, value: object) -> Any:
