@@ -13,7 +13,14 @@ from bench.report import Row, median_ratio
 from scenarist.storage.base import Place, Target
 from scenarist.storage.kinds import find_storage
 
-BARS = {("csv", "write"): 1.15, ("csv", "read"): 1.35}
+BARS = {
+    ("csv", "write"): 1.25,
+    ("csv", "read"): 1.6,
+    ("parquet", "write"): 1.6,
+    ("parquet", "read"): 1.25,
+    ("excel", "write"): 1.3,
+    ("excel", "read"): 1.3,
+}
 """What it may cost beside pandas alone, for each storage type and direction."""
 
 _ROUNDS_OF_EXCEL = 3
