@@ -15,6 +15,7 @@ from bench import (
     measure_lists,
     measure_processes,
     measure_requests,
+    measure_tables,
 )
 from bench.databases import OnSqlite, Records, on_postgres
 from bench.report import Row, failed, report, write_results
@@ -104,6 +105,9 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
             lambda folder, records: jobs.measure_fleet(
                 folder, records, rounds=rounds, count=size(20_000, 2_000)
             )
+        ),
+        "TABLES": lambda folder: measure_tables.measure_tables(
+            folder, rounds=size(9, 2), height=size(100_000, 5_000)
         ),
         "CONSOLE": lambda folder: measure_console.measure_console(
             folder, rounds=size(9, 3), many=size(10_000, 500), count=size(50, 5)

@@ -1,5 +1,7 @@
 """The odd cases of comma-separated text."""
 
+import decimal
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pandas as pd
 import pytest
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.selections import Selection
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.kinds import find_storage, read_json
 
@@ -26,10 +29,10 @@ def a_place(content: bytes | None, **properties: Any) -> Place:
     return Place(storage_type="csv", content=content, properties=properties)
 
 
-def test_index_is_not_written() -> None:
-    written = write(pd.DataFrame({"a": [1, 2]}, index=["x", "y"]))
+def test_positions_of_rows_are_not_written() -> None:
+    written = write(pd.DataFrame({"a": [1, 2, 3]}).iloc[1:])
 
-    assert written.content == b"a\n1\n2\n"
+    assert written.content == b"a\n2\n3\n"
 
 
 def test_table_without_header_has_numbered_columns() -> None:
@@ -121,3 +124,190 @@ def test_rows_that_the_encoding_lacks_are_not_appended() -> None:
 
 def test_append_of_no_rows_changes_nothing() -> None:
     assert append(b"a,b\n", []) == b"a,b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"id,name\n1,Ann,\n2,Bob,\n", '[{"id":1,"name":"Ann"},{"id":2,"name":"Bob"}]'),
+        (b"id,name\n1,Ann\n2\n", '[{"id":1,"name":"Ann"},{"id":2,"name":null}]'),
+        (b"id,name\n1,\n\n2,Bob\n\n", '[{"id":1,"name":null},{"id":2,"name":"Bob"}]'),
+        (b"plz\n01067\n53111\n", '[{"plz":"01067"},{"plz":"53111"}]'),
+        (b"phone\n+49171\n", '[{"phone":"+49171"}]'),
+        (b"n,m\n900719925474099301,1\n,2\n", '[{"n":900719925474099301,"m":1},{"n":null,"m":2}]'),
+        (b"n\n18446744073709551616\n1\n", '[{"n":18446744073709551616},{"n":1}]'),
+        (b"c,n\nNA,1\nnull,2\n", '[{"c":"NA","n":1},{"c":"null","n":2}]'),
+        (b'a,b\n"1","x"\n"2",\n', '[{"a":"1","b":"x"},{"a":"2","b":null}]'),
+        (b'"a","b"\n"1","x"\n"2",""\n', '[{"a":1,"b":"x"},{"a":2,"b":null}]'),
+        (b'"a","b"\n1,"01"\n2,""\n', '[{"a":1,"b":"01"},{"a":2,"b":""}]'),
+        (b"a, b\n1, 2\n", '[{"a":1," b":2}]'),
+        (b"a,a\n1,2\n", '[{"a":1,"a.1":2}]'),
+        (b"a,\n1,2\n", '[{"a":1,"Unnamed: 1":2}]'),
+        (b"a\r1\r2\r", '[{"a":1},{"a":2}]'),
+        (b'a,b\n"x\ny",1\n', '[{"a":"x\\ny","b":1}]'),
+    ],
+)
+def test_file_of_others_is_read_without_loss(text: bytes, expected: str) -> None:
+    assert read_json(a_place(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"id,name\n1,Ann\n2,Bob,x\n", "row 2 has 3 cells, the header 2; mend the row"),
+        (b"city;price\nBonn;1,5\n", "row 1 has 2 cells, the header 1; is the separator ';'?"),
+    ],
+)
+def test_row_that_does_not_fit_the_header_is_refused_by_number(text: bytes, message: str) -> None:
+    with pytest.raises(InvalidError, match=message):
+        read_json(a_place(text))
+
+
+def test_row_longer_than_the_first_is_refused_without_header() -> None:
+    with pytest.raises(InvalidError, match="row 2 has 3 cells, the first row 2"):
+        read_json(a_place(b"1,2\n3,4,5\n", has_header=False))
+
+
+def test_text_that_looks_like_numbers_is_quoted_and_other_text_is_not() -> None:
+    rows = [
+        {"plz": "53111", "city": "Bonn", "note": ""},
+        {"plz": "1.10", "city": "1", "note": None},
+    ]
+
+    written = write(rows)
+
+    assert written.content == b'plz,city,note\n"53111",Bonn,""\n"1.10",1,\n'
+    assert json.loads(read_json(a_place(written.content))) == rows
+    assert json.loads(written.rendition) == rows
+
+
+def test_separator_is_used_in_both_directions_and_for_appended_rows() -> None:
+    written = write([{"city": "Bonn", "n": 1}], separator=";")
+
+    assert written.content == b"city;n\nBonn;1\n"
+    assert append(b"city;n\nBonn;1", [{"n": 2, "city": "a,b;"}], separator=";") == (
+        b'city;n\nBonn;1\n"a,b;";2\n'
+    )
+
+
+@pytest.mark.parametrize("separator", [";;", "a", "\n", '"', ".", "¦"])
+def test_separator_that_cannot_be_one_is_refused(separator: str) -> None:
+    with pytest.raises(InvalidError, match="give one character"):
+        write([{"a": 1}], separator=separator)
+
+
+def test_declared_types_are_those_that_are_read() -> None:
+    place = a_place(
+        b"plz,n,kind\n1067,1,x\n", dtype={"plz": "str", "n": "Int64", "kind": "category"}
+    )
+
+    frame = find_storage("csv").read(place)
+
+    assert frame.dtypes.astype(str).to_dict() == {"plz": "str", "n": "Int64", "kind": "category"}
+    assert frame["plz"].tolist() == ["1067"]
+    with pytest.raises(InvalidError, match="column 'n' cannot be of the type 'int64'"):
+        read_json(a_place(b"n,m\n,1\n2,3\n", dtype={"n": "int64"}))
+
+
+def test_arguments_of_pandas_are_used_and_text_in_quotes_stays_text() -> None:
+    properties = {
+        "separator": ";",
+        "read_kwargs": {"decimal": ","},
+        "write_kwargs": {"decimal": ","},
+    }
+    rows = [{"plz": "53111", "price": 1.5, "n": 1}, {"plz": "10115", "price": 2.25, "n": None}]
+
+    written = write(rows, **properties)
+
+    assert written.content == b'plz;price;n\n"53111";1,5;1\n"10115";2,25;\n'
+    assert json.loads(read_json(a_place(written.content, **properties))) == rows
+    assert json.loads(written.rendition) == rows
+
+
+def test_write_is_refused_where_its_arguments_do_not_go_with_those_of_the_reader() -> None:
+    with pytest.raises(InvalidError, match="holds numbers, and would be read as text"):
+        write([{"price": 1.5}], separator=";", write_kwargs={"decimal": ","})
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"read_kwargs": {"index_col": 0}},
+        {"read_kwargs": {"chunksize": 5}},
+        {"write_kwargs": {"index": True}},
+        {"read_kwargs": ["sep"]},
+    ],
+)
+def test_arguments_that_the_storage_decides_itself_are_refused(properties: dict[str, Any]) -> None:
+    with pytest.raises(InvalidError, match=r"cannot have|give arguments of pandas"):
+        write([{"a": 1}], **properties)
+
+
+def test_surplus_cells_are_refused_with_arguments_of_pandas_too() -> None:
+    kwargs = {"skiprows": 0}
+
+    assert read_json(a_place(b"id,n\n1,2,\n3,4,\n", read_kwargs=kwargs)) == (
+        '[{"id":1,"n":2},{"id":3,"n":4}]'
+    )
+    with pytest.raises(InvalidError, match="the rows have 3 cells, the header 2"):
+        read_json(a_place(b"id,n\n1,2,5\n", read_kwargs=kwargs))
+
+
+def test_preview_of_a_large_table_has_the_types_of_all_of_it(tmp_path: Path) -> None:
+    height = 20_000
+    frame = pd.DataFrame(
+        {
+            "code": [str(number) for number in range(1, height)] + ["x"],
+            "plz": ["53111"] * height,
+            "n": pd.array([None, *range(1, height)], dtype="Int64"),
+            "at": pd.date_range("2026-01-01", periods=height, freq="h"),
+        }
+    )
+    target = Target(
+        data_node_id="D", edit_id="E", storage_type="csv", folder=str(tmp_path), properties={}
+    )
+
+    written = find_storage("csv").write(frame, target)
+
+    place = Place(storage_type="csv", uri=written.uri)
+    assert not written.is_complete
+    first = json.loads(written.rendition)
+    assert first == json.loads(read_json(place, Selection(limit=len(first))))
+    assert first[0] == {"code": "1", "plz": "53111", "n": None, "at": "2026-01-01 00:00:00"}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (pd.DataFrame({"a": [1, "1"]}, dtype=object), "column 'a' holds numbers and text"),
+        (pd.DataFrame({"a": [b"x"]}), "column 'a' holds a bytes"),
+        (pd.DataFrame({"a": [[1]]}), "column 'a' holds a list"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "two columns have the name 'a'"),
+        (pd.DataFrame([[1, 2]], columns=[1, "1"]), "two columns have the name '1' as text"),
+        (pd.DataFrame({"a": [1]}, index=pd.Index(["x"], name="a")), "one of them the row labels"),
+        (pd.DataFrame({"": [1]}), "needs a name"),
+        (pd.DataFrame({"a": [decimal.Decimal("1234567890.12345678901")]}), "has more digits"),
+        (pd.DataFrame(index=range(3)), "3 rows and no columns"),
+        (pd.DataFrame({"a": [""]}), "would be read as null"),
+    ],
+)
+def test_what_text_cannot_keep_is_refused(value: pd.DataFrame, message: str) -> None:
+    with pytest.raises(InvalidError, match=message):
+        write(value)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [({"n": "x"}, "column 'n' holds numbers; text"), ({"t": 5}, "column 't' holds text; numbers")],
+)
+def test_cell_that_would_change_its_column_is_not_appended(
+    row: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidError, match=message):
+        append(b"n,t\n1,x\n", [row])
+
+
+def test_row_labels_and_levels_of_columns_become_columns() -> None:
+    frame = pd.DataFrame({"city": ["Bonn", "Kiel"], "n": [1, 2]}).groupby("city").agg(["sum"])
+
+    assert write(frame).content == b"city,n_sum\nBonn,1\nKiel,2\n"

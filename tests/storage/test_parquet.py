@@ -209,3 +209,58 @@ def test_table_with_an_index_takes_rows_with_the_same_index() -> None:
     assert frame["a"].to_dict() == {"x": 1, "y": 2}
     with pytest.raises(InvalidError, match="the table has the index 'key'; append a DataFrame"):
         append(old, [{"a": 2}])
+
+
+def a_folder(folder: Path, **parts: pd.DataFrame) -> Place:
+    for name, frame in parts.items():
+        part = folder / f"year={name.removeprefix('y')}" / "a.parquet"
+        part.parent.mkdir()
+        frame.to_parquet(part)
+    return Place(storage_type="parquet", uri=str(folder))
+
+
+def test_folder_of_partitions_is_one_table(tmp_path: Path) -> None:
+    place = a_folder(
+        tmp_path,
+        y2025=pd.DataFrame({"n": pd.array([2**60 + 1, None], dtype="Int64")}),
+        y2026=pd.DataFrame({"n": pd.array([3], dtype="Int64")}),
+    )
+
+    assert json.loads(read_json(place)) == [
+        {"n": 2**60 + 1, "year": 2025},
+        {"n": None, "year": 2025},
+        {"n": 3, "year": 2026},
+    ]
+
+
+def test_folder_whose_files_have_other_columns_is_refused(tmp_path: Path) -> None:
+    place = a_folder(tmp_path, y1=pd.DataFrame({"n": [1]}), y2=pd.DataFrame({"m": [2]}))
+
+    with pytest.raises(InvalidError, match="need the same columns"):
+        read_json(place)
+
+
+def test_folder_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="is a folder; name a file"):
+        write([{"a": 1}], path=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([datetime.date(2026, 7, 1), datetime.datetime(2026, 7, 1, 5)], "dates and moments"),  # noqa: DTZ001
+        (["x", b"x"], "bytes and text"),
+        ([{"a": 1}, {"b": 1}], "objects with other keys"),
+        ([{"a": [{"b": 1}]}, {"a": [{"c": 1}]}], "objects with other keys"),
+    ],
+)
+def test_cells_that_parquet_would_change_are_refused(cells: list[Any], message: str) -> None:
+    with pytest.raises(InvalidError, match=message):
+        write(pd.DataFrame({"a": pd.Series(cells, dtype=object)}))
+
+
+def test_decimals_are_shown_as_they_are_kept() -> None:
+    written = write([{"a": decimal.Decimal("2")}, {"a": decimal.Decimal("2.00")}])
+
+    assert written.rendition == '[{"a":"2.00"},{"a":"2.00"}]'
+    assert read_json(Place(storage_type="parquet", content=written.content)) == written.rendition

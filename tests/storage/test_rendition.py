@@ -169,7 +169,6 @@ def test_small_value_is_shown_whole(value: object, expected: str | None) -> None
         (Secretive(), '"<test.Secretive>"'),
         ([Hostile()], f'["<{__name__}.Hostile>"]'),
         (HostileDict(a=1), "\"{'a': 1}\""),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), '[{"a":2}]'),
     ],
 )
 def test_value_without_a_whole_json_form_is_marked_incomplete(value: object, expected: str) -> None:

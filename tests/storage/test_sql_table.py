@@ -218,7 +218,7 @@ def test_dates_as_text_fit_columns_of_dates(properties: Properties) -> None:
         ({"count": 1.5}, "column 'count' cannot hold 1.5: it is not a whole number"),
         ({"count": 2**70}, "database '.*' refused it: "),
         ({"truth": "maybe"}, "database '.*' refused it: "),
-        ({"part": "x"}, "database '.*' refused it: "),
+        ({"part": "x"}, "column 'part' cannot hold 'x': it is text"),
     ],
 )
 def test_cell_that_does_not_fit_its_column_is_refused_and_nothing_changes(
@@ -485,3 +485,27 @@ def test_errors_of_ours_pass_as_they_are(tmp_path: Path) -> None:
         connected("sql_table", sqlite_properties(tmp_path), writes=True),
     ):
         raise ScenaristError("as it is")
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("count INTEGER", "007", "it is text"),
+        ("name TEXT", 7, "it is no text"),
+        ("part FLOAT", 2**60 + 1, "more digits than the column keeps"),
+        ("price NUMERIC(8, 2)", decimal.Decimal("1.005"), "keeps 2 digits after the point"),
+    ],
+)
+def test_cell_that_a_column_would_change_is_refused(
+    column: str, cell: object, message: str, properties: Properties
+) -> None:
+    execute(properties, f"CREATE TABLE plan ({column})")
+
+    with pytest.raises(InvalidError, match=message):
+        write([{column.partition(" ")[0]: cell}], properties)
+
+
+def test_row_labels_become_columns_of_a_new_table(properties: Properties) -> None:
+    write(pd.DataFrame({"n": [1]}, index=pd.Index(["Oslo"], name="city")), properties)
+
+    assert read(properties) == [{"city": "Oslo", "n": 1}]

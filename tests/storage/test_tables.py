@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.selections import Condition, Selection
+from scenarist.domain.vocabulary import FilterOperator
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.kinds import find_storage, read_json
 
@@ -93,20 +95,19 @@ def test_series_is_a_table_of_one_column(storage_type: str) -> None:
     [
         (5, "a int"),
         ("text", "a str"),
-        (None, "null"),
-        ([1, 2], "neither all objects nor all lists"),
-        ([{"a": 1}, [2]], "neither all objects nor all lists"),
+        ([1, {"a": 1}], "neither all objects, nor all lists"),
+        ([{"a": 1}, [2]], "neither all objects, nor all lists"),
         ({"a": [1], "b": [1, 2]}, "not lists of one length"),
         ({"a": 1}, "not lists of one length"),
-        (np.zeros((2, 2, 2)), "a ndarray"),
+        (np.zeros((2, 2, 2)), "a numpy.ndarray"),
     ],
 )
 def test_what_is_no_table_is_refused_with_the_forms_taken(
     storage_type: str, value: object, form: str
 ) -> None:
-    with pytest.raises(InvalidError, match=rf"a list of objects.* was given .*{form}"):
+    with pytest.raises(InvalidError, match=rf"keeps tables: .* was given .*{form}"):
         write(storage_type, value)
-    with pytest.raises(InvalidError, match="a list of objects"):
+    with pytest.raises(InvalidError, match="a list of objects, of rows"):
         find_storage(storage_type).from_json(value)
 
 
@@ -169,7 +170,7 @@ def test_row_that_makes_no_object_is_invalid_and_named(storage_type: str) -> Non
 def test_unknown_exposed_type_is_refused(storage_type: str) -> None:
     written = write(storage_type, [{"a": 1}])
 
-    with pytest.raises(InvalidError, match="'pandas', 'numpy' or 'module:Class'"):
+    with pytest.raises(InvalidError, match="'pandas', 'numpy', 'polars', 'pyarrow' or 'mod"):
         read(storage_type, written, exposed_type="modin")
 
 
@@ -198,3 +199,77 @@ def test_missing_extra_is_named(
 
     with pytest.raises(InvalidError, match=r"needs the extra: pip install 'scenarist\[tabular\]'"):
         write(storage_type, [{"a": 1}])
+
+
+EVERY = pytest.mark.parametrize("storage_type", ["csv", "parquet", "excel"])
+
+
+@EVERY
+@pytest.mark.parametrize(
+    ("value", "cells"),
+    [
+        ([1.5, 2.5], [1.5, 2.5]),
+        ((None, "x"), [None, "x"]),
+        ({2, 1}, [1, 2]),
+        (np.array([1, 2]), [1, 2]),
+        (None, None),
+    ],
+)
+def test_plain_values_are_a_table_of_one_column(
+    storage_type: str, value: object, cells: list[Any] | None
+) -> None:
+    written = write(storage_type, value)
+
+    rows = json.loads(read_json(a_place(storage_type, written)))
+    table = rows["Sheet1"] if storage_type == "excel" else rows
+    assert table == ([] if cells is None else [{"0": cell} for cell in cells])
+
+
+@EVERY
+def test_tables_of_polars_and_pyarrow_are_tables(storage_type: str) -> None:
+    polars: Any = pytest.importorskip("polars")
+    table = polars.DataFrame({"id": [2**60 + 1, None, 1], "t": ["01", None, "x"]})
+    rows = [{"id": 2**60 + 1, "t": "01"}, {"id": None, "t": None}, {"id": 1, "t": "x"}]
+
+    for value in (table, table.to_arrow()):
+        written = write(storage_type, value, sheet_name="A")
+
+        assert json.loads(read_json(a_place(storage_type, written, sheet_name="A"))) == rows
+        for form in ("polars", "pyarrow"):
+            again = read(storage_type, written, sheet_name="A", exposed_type=form)
+            assert (again.to_dicts() if form == "polars" else again.to_pylist()) == rows
+
+
+@BOTH
+def test_lazy_frame_is_refused_by_its_full_name(storage_type: str) -> None:
+    polars: Any = pytest.importorskip("polars")
+
+    with pytest.raises(InvalidError, match=r"given a polars\.LazyFrame; call its collect"):
+        write(storage_type, polars.LazyFrame({"a": [1]}))
+
+
+@EVERY
+@pytest.mark.parametrize("name", ["city", None])
+def test_row_labels_are_shown_and_filtered(storage_type: str, name: str | None) -> None:
+    frame = pd.DataFrame({"n": [1, 2]}, index=pd.Index(["Bonn", "Kiel"], name=name))
+    condition = Condition(key=name or "index", operator=FilterOperator.EQUAL, value="Kiel")
+
+    written = write(storage_type, frame, sheet_name="A")
+
+    place = a_place(storage_type, written, sheet_name="A")
+    assert json.loads(written.rendition) == json.loads(read_json(place))
+    rows = json.loads(read_json(place, Selection(conditions=(condition,))))
+    assert rows == [{name or "index": "Kiel", "n": 2}]
+
+
+@EVERY
+def test_whole_numbers_and_truths_stay_exact_beside_a_null(storage_type: str) -> None:
+    rows = [{"id": 2**60 + 1, "ok": True, "k": 1}, {"id": None, "ok": None, "k": 2}]
+
+    written = write(storage_type, rows, sheet_name="A")
+
+    frame = read(storage_type, written, sheet_name="A")
+    assert frame.dtypes.astype(str).to_dict() == {"id": "Int64", "ok": "boolean", "k": "int64"}
+    assert json.loads(read_json(a_place(storage_type, written, sheet_name="A"))) == rows
+    array = read(storage_type, written, sheet_name="A", exposed_type="numpy")
+    assert array.tolist() == [[2**60 + 1, True, 1], [None, None, 2]]

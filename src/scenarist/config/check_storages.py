@@ -29,7 +29,7 @@ _EITHER = {"generic": ("read_fct", "write_fct"), "sql": ("read_query", "write_qu
 _TABULAR = ("csv", "parquet", "excel", "sql_table", "sql")
 _IN_FILES = ("pickle", "json", "csv", "parquet", "excel")
 _DATABASES = ("sql_table", "sql", "mongo_collection")
-_TABLES = ("pandas", "numpy")
+_TABLES = ("pandas", "numpy", "polars", "pyarrow")
 
 
 def data_node_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
@@ -107,7 +107,7 @@ def _exposed_findings(exposed: object) -> Iterator[tuple[str, str]]:
     if isinstance(exposed, str) and ":" not in exposed:
         yield (
             "exposed_type",
-            f"unknown type {exposed!r}; use pandas, numpy or 'package.module:Class'",
+            f"unknown type {exposed!r}; use {', '.join(_TABLES)} or 'package.module:Class'",
         )
     elif not isinstance(exposed, str):
         yield "exposed_type", f"{exposed!r} is no type; use pandas, numpy or 'package.module:Class'"

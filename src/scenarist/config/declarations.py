@@ -33,6 +33,10 @@ _TABLE_CLASSES = {
     "pandas:DataFrame": "pandas",
     "pandas.core.frame:DataFrame": "pandas",
     "numpy:ndarray": "numpy",
+    "polars:DataFrame": "polars",
+    "polars.dataframe.frame:DataFrame": "polars",
+    "pyarrow:Table": "pyarrow",
+    "pyarrow.lib:Table": "pyarrow",
 }
 """Classes that may be given as ``exposed_type`` for what storages know by a plain word."""
 

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.databases import plain_cell
 from scenarist.storage.frames import series_values
+from scenarist.storage.series import EXACT, require_digits
 
 if TYPE_CHECKING:
     from sqlalchemy import Column
     from sqlalchemy.types import TypeEngine
 
 Fit = Callable[[Any], Any]
+
+_FLOAT_SCALE = 10
+"""Digits after the point with which SQLAlchemy makes decimals of floats."""
 
 
 def type_of(series: Any, label: str) -> "TypeEngine[Any]":
@@ -41,6 +45,11 @@ def type_of(series: Any, label: str) -> "TypeEngine[Any]":
     if not kinds and series.dtype.kind in "biufM":
         # No cell tells it, but the table does.
         kinds = {{"b": bool, "f": float, "M": datetime.datetime}.get(series.dtype.kind, int)}
+    if kinds == {int, float} and any(type(one) is int and abs(one) > EXACT for one in cells):
+        raise InvalidError(
+            f"column {label!r} holds fractions beside whole numbers of more digits than they keep;"
+            " give it decimals, or make the table with the types that you want"
+        )
     for held, kind in choices:
         if kinds <= held:
             return kind
@@ -51,11 +60,14 @@ def type_of(series: Any, label: str) -> "TypeEngine[Any]":
     )
 
 
-def fit_of(column: "Column[Any]") -> Fit:
+def fit_of(column: "Column[Any]", *, is_float: bool = False) -> Fit:
     """Return what puts a cell into the form that the column takes; text in ISO form is a date.
 
     Moments without a zone are in UTC, as are those in columns that keep no zone. What does not
-    fit raises an `InvalidError`.
+    fit raises an `InvalidError`: also what the database would round, or make text or a number of.
+
+    Args:
+        is_float: Whether the database keeps decimals as floats, as SQLite does.
     """
     from sqlalchemy import types
 
@@ -68,6 +80,13 @@ def fit_of(column: "Column[Any]") -> Fit:
         return _fit_with(label, _time)
     if isinstance(kind, types.Integer):
         return _fit_with(label, _whole)
+    if isinstance(kind, types.Float):
+        return _fit_with(label, _fraction)
+    if isinstance(kind, types.Numeric):
+        scale = _FLOAT_SCALE if kind.scale is None and is_float else kind.scale
+        return _fit_with(label, lambda cell: _decimal(cell, scale, is_float=is_float))
+    if isinstance(kind, types.String):
+        return _fit_with(label, _text)
     return plain_cell
 
 
@@ -108,8 +127,13 @@ def _time(cell: Any) -> Any:
 
 
 def _whole(cell: Any) -> Any:
-    if not isinstance(cell, float):
+    _refuse_text(cell)
+    if not isinstance(cell, float | decimal.Decimal):
         return cell
+    if isinstance(cell, decimal.Decimal):
+        if cell != cell.to_integral_value():
+            raise ValueError("it is not a whole number")
+        return int(cell)
     if not cell.is_integer():
         raise ValueError("it is not a whole number")
     return int(cell)
@@ -117,3 +141,34 @@ def _whole(cell: Any) -> Any:
 
 def _has_zone(cell: Any) -> bool:
     return getattr(cell, "tzinfo", None) is not None
+
+
+def _fraction(cell: Any) -> Any:
+    _refuse_text(cell)
+    if isinstance(cell, int) and abs(cell) > EXACT:
+        raise ValueError("it has more digits than the column keeps")
+    require_digits(cell)
+    return cell
+
+
+def _decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
+    _refuse_text(cell)
+    if not isinstance(cell, int | float | decimal.Decimal) or cell != cell:
+        return cell
+    number = decimal.Decimal(repr(cell)) if isinstance(cell, float) else decimal.Decimal(cell)
+    if scale is not None and number.is_finite() and number != round(number, scale):
+        raise ValueError(f"the column keeps {scale} digits after the point")
+    if is_float and decimal.Decimal(repr(float(number))) != number:
+        raise ValueError("it has more digits than the database keeps")
+    return cell
+
+
+def _text(cell: Any) -> Any:
+    if isinstance(cell, bool | int | float | decimal.Decimal):
+        raise ValueError("it is no text")  # noqa: TRY004 - a cell that does not fit
+    return cell
+
+
+def _refuse_text(cell: Any) -> None:
+    if isinstance(cell, str):
+        raise ValueError("it is text")  # noqa: TRY004 - a cell that does not fit

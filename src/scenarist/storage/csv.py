@@ -1,19 +1,58 @@
 """Tables as comma-separated text."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, BinaryIO
+from codecs import BOM_UTF8, lookup
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage import files, tables
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage import csv_reading, csv_writing, files, tables
+from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
+from scenarist.storage.frames import text_of, unique_texts
 from scenarist.storage.objects import python_type
-from scenarist.storage.rendition import render
+from scenarist.storage.rendition import MOST_ITEMS, render
+from scenarist.storage.series import TEXT, without_needless_nullables
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_READ_REFUSED = frozenset(
+    {
+        *("filepath_or_buffer", "index_col", "iterator", "chunksize", "encoding", "compression"),
+        *("storage_options", "memory_map", "encoding_errors", "sep", "delimiter", "header"),
+    }
+)
+_WRITE_REFUSED = frozenset(
+    {
+        *("path_or_buf", "index", "index_label", "mode", "encoding", "compression", "errors"),
+        *("storage_options", "sep", "header", "lineterminator"),
+    }
+)
+_CHOOSING = frozenset({"nrows", "skiprows", "skipfooter", "usecols", "comment", "columns"})
+"""Arguments by which not all that is written is read, or not all that is given is written."""
+
+_TYPING = frozenset(
+    {
+        *("dtype", "converters", "parse_dates", "date_format", "dayfirst", "cache_dates"),
+        *("decimal", "thousands", "true_values", "false_values", "dtype_backend"),
+    }
+)
+"""Arguments of ``read_csv`` by which texts become other things."""
 
 
 class CsvStorage:
-    """A table without its index; types are those that pandas sees in the text."""
+    """A table as text, whose cells are read as what all cells of their column are.
+
+    Whole numbers, numbers, and true and false are read only where each cell of the column is
+    written as one; ``01067`` and ``NA`` are text. Text that could be taken for numbers is put in
+    quotes, and a column whose cells are all in quotes is text. An empty cell is null, ``""`` is
+    empty text. Dates, times and durations are written as pandas writes them, and read as text.
+    Row labels with a name, or that are not whole numbers, are columns.
+
+    ``read_kwargs`` and ``write_kwargs`` go to pandas, whose rules hold for the types then;
+    ``dtype`` declares types. A write is refused where it would not be read again.
+    """
 
     storage_type = "csv"
     is_safe = True
@@ -21,38 +60,41 @@ class CsvStorage:
     can_append = True
 
     def write(self, value: object, target: Target) -> Written:
-        frame = tables.to_frame(value, self.storage_type)
-        has_header = target.properties.get("has_header", True)
+        frame = _flat(value)
+        sheet = _Sheet(target.properties)
+        rendition: tuple[str, bool] = "", False
 
-        def dump(frame: Any) -> bytes:
-            return _text(frame, has_header=has_header).encode(_encoding(target.properties))
+        def dump(frame: "DataFrame") -> bytes:
+            nonlocal rendition
+            data, rendition = sheet.dumped(frame)
+            return data
 
         return files.keep(
             files.encode(frame, target, dump),
             target,
             extension="csv",
             python_type=python_type(value),
-            rendition=render(frame),
+            rendition=rendition,
         )
 
     def append(self, value: object, target: Target, place: Place | None) -> Written:
         if place is None:
             return self.write(value, target)
+        sheet = _Sheet(place.properties)
         held: bytes = files.decode(place, lambda file: file.read())
-        present = self._read_frame(replace(place, content=held))
+        present = files.decode(place, lambda _: sheet.parsed(held))
         if not len(present.columns):
             return self.write(value, target)
-        rows = tables.added_rows(value, present.columns, self.storage_type)
+        rows = tables.added_rows(_flat(value), list(present.columns), self.storage_type)
+        whole: Any = None
 
-        def dump(rows: Any) -> bytes:
-            # What is there stays as it is, to the letter: 1.10 does not become 1.1.
-            text = held.decode(_encoding(place.properties))
-            if not text.endswith("\n"):
-                text += "\n"
-            return (text + _text(rows, has_header=False)).encode(_encoding(target.properties))
+        def dump(rows: "DataFrame") -> bytes:
+            nonlocal whole
+            data = sheet.extended(held, present, rows)
+            whole = sheet.parsed(data)
+            return data
 
         data = files.encode(rows, target, dump)
-        whole = self._read_frame(replace(place, content=data))
         return files.keep(
             data,
             target,
@@ -77,28 +119,245 @@ class CsvStorage:
                 )
         return frame
 
-    def _read_frame(self, place: Place) -> Any:
-        tables.require(self.storage_type, "pandas")
+    def _read_frame(self, place: Place) -> "DataFrame":
+        tables.require(self.storage_type, "pandas", "pyarrow")
+        sheet = _Sheet(place.properties)
+        frame: DataFrame = files.decode(place, lambda file: sheet.parsed(file.read()))
+        return frame
+
+
+class _Sheet:
+    """How the properties of a data node say that text is written and read."""
+
+    def __init__(self, properties: Mapping[str, Any]) -> None:
+        self.separator = csv_reading.check_separator(properties.get("separator") or ",")
+        self.encoding = properties.get("encoding") or "utf-8"
+        self._is_utf8 = _is_utf8(self.encoding)
+        self.has_header = bool(properties.get("has_header", True))
+        self.dtype = properties.get("dtype")
+        self.read_kwargs = tables.checked_kwargs(properties, "read_kwargs", _READ_REFUSED)
+        self.write_kwargs = tables.checked_kwargs(properties, "write_kwargs", _WRITE_REFUSED)
+
+    def parsed(self, data: bytes) -> "DataFrame":
+        text = self._utf8(data)
+        if self.read_kwargs:
+            return self._parsed_by_pandas(text)
+        as_text: Sequence[Any] | None = ()
+        if isinstance(self.dtype, Mapping):
+            as_text = [str(name) for name, kind in self.dtype.items() if tables.is_text_type(kind)]
+        elif self.dtype is not None and tables.is_text_type(self.dtype):
+            as_text = None
+        frame = csv_reading.parse(text, self.separator, has_header=self.has_header, as_text=as_text)
+        return tables.declared(frame, self.dtype)
+
+    def dumped(self, frame: "DataFrame") -> tuple[bytes, tuple[str, bool]]:
+        """Return a table as bytes, and the rendition of what is read from them again."""
+        kinds = csv_writing.kinds_of_columns(frame)
+        text = self._text(frame, kinds, has_header=self.has_header)
+        data = text.encode(self.encoding)
+        plain = data if self._is_utf8 else text.encode()
+        is_plain = self.dtype is None and not self.read_kwargs and not self.write_kwargs
+        if is_plain and len(data) > INLINE_LIMIT:
+            head = csv_reading.head_of(plain, self.separator, MOST_ITEMS + self.has_header)
+            names = unique_texts(frame.columns if self.has_header else range(frame.shape[1]))
+            texts = [name for name, kind in zip(names, kinds, strict=True) if kind == TEXT]
+            first = csv_reading.parse(
+                head, self.separator, has_header=self.has_header, as_text=texts
+            )
+            return data, (render(first)[0], False)
+        again = self.parsed(data)
+        self._require_kept(frame, kinds, again)
+        return data, render(again)
+
+    def extended(self, held: bytes, present: "DataFrame", rows: "DataFrame") -> bytes:
+        """Return the text that is there with rows below it; what is there stays to the letter.
+
+        Raises:
+            InvalidError: A column would hold cells of another kind than it does.
+        """
+        before, added = csv_writing.kinds_of_columns(present), csv_writing.kinds_of_columns(rows)
+        for label, old, new in zip(present.columns, before, added, strict=True):
+            if old is not None and new is not None and old != new:
+                raise InvalidError(f"column {label!r} holds {old}; {new} cannot be appended to it")
+        text = held.decode(self.encoding)
+        if text and not text.endswith(("\n", "\r")):
+            text += "\n"
+        data = (text + self._text(rows, added, has_header=False)).encode(self.encoding)
+        whole = self.parsed(data)
+        if len(whole) != len(present) + len(rows):
+            raise InvalidError("the rows would not be read again as they are; write the table anew")
+        kinds = [new if old is None else old for old, new in zip(before, added, strict=True)]
+        _require_kinds(kinds, whole)
+        return data
+
+    def _text(self, frame: "DataFrame", kinds: Sequence[str | None], *, has_header: bool) -> str:
+        if not len(frame.columns):
+            return "\n"
+        names = [text_of(label) for label in frame.columns] if has_header else []
+        if "" in names:
+            raise InvalidError("a column of a csv table needs a name; give it one")
+        quoted = csv_writing.text_columns(frame, kinds)
+        if frame.shape[1] == 1 and False in quoted.values() and (frame.iloc[:, 0] == "").any():
+            raise InvalidError(
+                "empty text in the only column of a csv table would be read as null; use null, or"
+                " parquet"
+            )
+        if has_header and len(quoted) and all(map(self._is_quoted, names)):
+            raise InvalidError(
+                "all columns have quotes, separators or ends of lines in their names, so that text"
+                " would be taken for numbers; rename one"
+            )
+        options = {**self.write_kwargs, "sep": self.separator, "header": has_header}
+        return csv_writing.dump(frame, options, quoted)
+
+    def _is_quoted(self, name: str) -> bool:
+        return any(sign in name for sign in (self.separator, '"', "\n", "\r"))
+
+    def _utf8(self, data: bytes) -> bytes:
+        if self._is_utf8:
+            if not data.isascii():
+                # It raises where it is in another encoding.
+                data.decode()
+        else:
+            data = data.decode(self.encoding).encode()
+        data = data.removeprefix(BOM_UTF8)
+        # So did old spreadsheet programs end their lines.
+        return data if b"\n" in data else data.replace(b"\r", b"\n")
+
+    def _parsed_by_pandas(self, text: bytes) -> "DataFrame":
         import pandas
 
-        def load(file: BinaryIO) -> Any:
-            try:
-                return pandas.read_csv(
-                    file,
-                    header=0 if place.properties.get("has_header", True) else None,
-                    encoding=_encoding(place.properties),
-                )
-            except pandas.errors.EmptyDataError:
-                # This is how a table without columns looks as text.
-                return pandas.DataFrame()
+        options: dict[str, Any] = {
+            "sep": self.separator,
+            "header": 0 if self.has_header else None,
+            "keep_default_na": False,
+            "na_values": [""],
+            "dtype_backend": "numpy_nullable",
+            **({} if "engine" in self.read_kwargs else {"low_memory": False}),
+            **({} if self.dtype is None else {"dtype": self.dtype}),
+            **self.read_kwargs,
+        }
+        dtype, quoted = options.get("dtype"), list[Any]()
+        if dtype is None or isinstance(dtype, Mapping):
+            quoted = self._quoted_columns(text, options)
+            dtype = {**dict.fromkeys(quoted, "str"), **(dtype or {})}
+            options["dtype"] = dtype or None
+        try:
+            frame = pandas.read_csv(BytesIO(text), **options)
+        except pandas.errors.EmptyDataError:
+            # This is how a table without columns looks as text.
+            return pandas.DataFrame()
+        frame = _unshifted(frame)
+        if "dtype_backend" in self.read_kwargs or not isinstance(dtype, Mapping):
+            return frame
+        return without_needless_nullables(frame, keeping=dtype.keys() - set(quoted))
 
-        return files.decode(place, load)
+    def _quoted_columns(self, text: bytes, options: Mapping[str, Any]) -> list[Any]:
+        """Return the columns that are text because each of their cells is in quotes."""
+        import pandas
+
+        mark, marked = csv_reading.marked_text(text, self.separator)
+        if mark is None or options.keys() & {"quoting", "quotechar"}:
+            return []
+        plain = {name: value for name, value in options.items() if name not in _TYPING}
+        try:
+            cells = pandas.read_csv(BytesIO(marked), dtype="str", **plain)
+        except pandas.errors.EmptyDataError:
+            return []
+        quoted = csv_reading.quoted_columns(cells, mark)
+        is_header_quoted = all(str(label).startswith(mark) for label in cells.columns)
+        if is_header_quoted and len(quoted) == len(cells.columns):
+            return []
+        dates = options.get("parse_dates")
+        declared = {
+            *(options.get("converters") or ()),
+            *(dates if isinstance(dates, list | tuple) else ()),
+        }
+        labels = [label.removeprefix(mark) if isinstance(label, str) else label for label in quoted]
+        return [label for label in labels if label not in declared]
+
+    def _require_kept(
+        self, frame: "DataFrame", kinds: Sequence[str | None], again: "DataFrame"
+    ) -> None:
+        """See that a table is read as it was written, but for what the properties declare."""
+        if frame.shape != again.shape:
+            is_meant = _CHOOSING & (self.read_kwargs.keys() | self.write_kwargs.keys())
+            if is_meant or not len(frame.columns) or not (len(frame) or self.has_header):
+                return
+            raise InvalidError(
+                f"of {frame.shape[0]} rows and {frame.shape[1]} columns, {again.shape[0]} and"
+                f" {again.shape[1]} would be read; mend read_kwargs and write_kwargs so that they"
+                " go together, or use parquet"
+            )
+        declared = {
+            *(self.read_kwargs.get("converters") or ()),
+            *(self.read_kwargs.get("parse_dates") or () if self._parses_some else ()),
+        }
+        dtype = self.read_kwargs.get("dtype", self.dtype)
+        _require_kinds(
+            [
+                None if label in declared or tables.dtype_of(dtype, label) is not None else kind
+                for label, kind in zip(again.columns, kinds, strict=True)
+            ],
+            again,
+            frame,
+        )
+
+    @property
+    def _parses_some(self) -> bool:
+        return isinstance(self.read_kwargs.get("parse_dates"), list | tuple)
 
 
-def _text(frame: Any, *, has_header: bool) -> str:
-    text: str = frame.to_csv(index=False, header=has_header, lineterminator="\n")
-    return text
+def _is_utf8(encoding: str) -> bool:
+    try:
+        return lookup(encoding).name == "utf-8"
+    except LookupError as error:
+        raise InvalidError(f"encoding is {encoding!r}, which Python does not know") from error
 
 
-def _encoding(properties: Mapping[str, Any]) -> str:
-    return properties.get("encoding") or "utf-8"
+def _flat(value: object) -> "DataFrame":
+    tables.require(CsvStorage.storage_type, "pandas", "pyarrow")
+    frame = tables.to_frame(value, CsvStorage.storage_type)
+    return tables.flat(frame, CsvStorage.storage_type)
+
+
+def _require_kinds(
+    kinds: Sequence[str | None], again: "DataFrame", frame: "DataFrame | None" = None
+) -> None:
+    """See that columns are read as what was written in them."""
+    found = csv_writing.kinds_of_columns(again)
+    for position, (label, kind) in enumerate(zip(again.columns, kinds, strict=True)):
+        is_lost = (
+            kind is not None
+            and frame is not None
+            and (
+                again.iloc[:, position].isna().to_numpy()
+                != frame.iloc[:, position].isna().to_numpy()
+            ).any()
+        )
+        if is_lost or (kind is not None and found[position] != kind):
+            raise InvalidError(
+                f"column {label!r} holds {kind}, and would be read as"
+                f" {'null in places' if is_lost else found[position] or 'null'}; declare its type"
+                " in dtype, or mend read_kwargs and write_kwargs so that they go together"
+            )
+
+
+def _unshifted(frame: "DataFrame") -> "DataFrame":
+    """Return a table of which pandas took surplus cells of the rows for row labels, put right.
+
+    Raises:
+        InvalidError: The surplus cells are not all empty.
+    """
+    import pandas
+
+    if isinstance(frame.index, pandas.RangeIndex):
+        return frame
+    labels, width = list(frame.columns), frame.shape[1]
+    shifted = frame.reset_index(names=[f"label {at}" for at in range(frame.index.nlevels)])
+    if shifted.iloc[:, width:].notna().any(axis=None):
+        raise InvalidError(
+            f"the rows have {shifted.shape[1]} cells, the header {width}; declare another"
+            " separator, or mend the header"
+        )
+    return shifted.iloc[:, :width].set_axis(labels, axis=1)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError, NotFoundError, ScenaristError, UnavailableError
 from scenarist.domain.vocabulary import DatabaseEngine
+from scenarist.storage.frames import unique_texts
 from scenarist.storage.objects import told
 from scenarist.storage.rendition import MOST_ITEMS, render
+from scenarist.storage.series import column_of, table_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,9 +31,6 @@ _PORTS: Mapping[str, int] = {
 _ODBC_DRIVER = "ODBC Driver 18 for SQL Server"
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
-_EXACT = 2**53
-"""Integers up to here are floats, too."""
-
 _PASSING_STATES = ("08", "40", "53", "55P03", "57", "58", "HYT")
 """How SQLSTATEs begin of faults that may be gone next time: connections, locks, resources."""
 
@@ -161,21 +160,10 @@ def is_passing(error: Exception) -> bool:
 
 
 def _frame(result: "CursorResult[Any]", rows: Sequence[Any]) -> "DataFrame":
-    import pandas
-
-    columns = [_series([row[position] for row in rows]) for position in range(len(result.keys()))]
-    frame: DataFrame = pandas.concat(columns, axis=1)
-    return frame.set_axis(list(result.keys()), axis=1)
-
-
-def _series(values: list[Any]) -> Any:
-    import pandas
-
-    series = pandas.Series(values)
-    if series.dtype.kind == "f" and any(type(one) is int and abs(one) > _EXACT for one in values):
-        # A null among them would round the integers.
-        return pandas.Series(values, dtype=object)
-    return series
+    labels = list(result.keys())
+    columns = [column_of([row[position] for row in rows]) for position in range(len(labels))]
+    # A second column of the same name gets one of its own, as in csv.
+    return table_of(columns, unique_texts(labels), len(rows))
 
 
 def _engine(storage_type: str, properties: Mapping[str, Any], *, writes: bool) -> "Engine":

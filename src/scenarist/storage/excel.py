@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -12,7 +12,7 @@ from scenarist.storage import files, tables, workbooks
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.frames import is_frame
 from scenarist.storage.objects import form, python_type, row_of
-from scenarist.storage.rendition import render
+from scenarist.storage.rendition import MOST_ITEMS, render
 from scenarist.storage.selection import select
 
 T = TypeVar("T")
@@ -21,6 +21,16 @@ _ONLY_SHEET = "Sheet1"
 """What the one sheet is called where nobody names it."""
 
 _MOST_TITLE = 31
+_MOST_CELLS = 8 * 1024
+"""Cells up to which a table may be shown whole; as JSON, more take more than 64 KiB."""
+
+_READ_REFUSED = frozenset({"io", "sheet_name", "index_col", "engine", "storage_options", "header"})
+_WRITE_REFUSED = frozenset(
+    {
+        *("excel_writer", "sheet_name", "index", "index_label", "engine", "header"),
+        *("storage_options", "engine_kwargs", "merge_cells"),
+    }
+)
 _NOT_IN_TITLES = set("\\*?:/[]")
 
 
@@ -32,8 +42,14 @@ class ExcelStorage:
     sheets of the one there is.
 
     Text is never taken for a formula, and no formula or macro is ever run: of a formula, the
-    result is read that the spreadsheet program saved. Empty rows at the end are no rows, empty
-    text is null, and times are kept to the millisecond.
+    result is read that the spreadsheet program saved. Each cell keeps its type: text is text, also
+    ``007`` and ``NA``. A date is read as the moment at which it begins, a decimal as a number,
+    empty text as null, and times are kept to the millisecond. Row labels with a name, or that are
+    not whole numbers, are columns. A sheet ends at its last row that has a value; a table that
+    ends with nulls only is refused.
+
+    ``read_kwargs`` and ``write_kwargs`` go to pandas, whose rules hold for the types then;
+    ``dtype`` declares types.
     """
 
     storage_type = "excel"
@@ -50,13 +66,21 @@ class ExcelStorage:
                 f"sheet_name declares {_listed(names)}; the value has {_listed(sheets)}"
             )
         _check_titles(sheets)
-        has_header = _has_header(target.properties)
+        rendition: tuple[str, bool] = "", False
+
+        def dump() -> bytes:
+            nonlocal rendition
+            data = _dumped(sheets, target.properties)
+            rendition = _rendition(data, sheets, target.properties)
+            return data
+
+        data = _encode(target, dump)
         return files.keep(
-            _encode(target, lambda: workbooks.dump(sheets, has_header)),
+            data,
             target,
             extension="xlsx",
             python_type=python_type(value),
-            rendition=render(_shaped(sheets, target.properties)),
+            rendition=rendition,
         )
 
     def append(self, value: object, target: Target, place: Place | None) -> Written:
@@ -71,8 +95,7 @@ class ExcelStorage:
 
         workbook = files.decode(place, workbooks.open_whole)
         data = _encode(target, lambda: workbooks.extend(workbook, added, present, has_header))
-        frames = workbooks.load(BytesIO(data), tuple(present), has_header)
-        whole = _shaped(frames, place.properties)
+        whole = _shaped(_loaded(BytesIO(data), place.properties), place.properties)
         return files.keep(
             data, target, extension="xlsx", python_type=python_type(whole), rendition=render(whole)
         )
@@ -105,11 +128,57 @@ class ExcelStorage:
 
     def _read_frames(self, place: Place) -> dict[str, Any]:
         _require()
-        names, has_header = _names(place.properties), _has_header(place.properties)
-        frames: dict[str, Any] = files.decode(
-            place, lambda file: workbooks.load(file, names, has_header)
-        )
+        frames: dict[str, Any] = files.decode(place, lambda file: _loaded(file, place.properties))
         return frames
+
+
+def _loaded(file: BinaryIO, properties: Mapping[str, Any]) -> dict[str, Any]:
+    names, has_header = _names(properties), _has_header(properties)
+    given = tables.checked_kwargs(properties, "read_kwargs", _READ_REFUSED)
+    if given:
+        options = {
+            "header": 0 if has_header else None,
+            "keep_default_na": False,
+            "na_values": [""],
+            "dtype_backend": "numpy_nullable",
+            **given,
+        }
+        frames = workbooks.load_by_pandas(file, names, options)
+    else:
+        frames = workbooks.load(file, names, has_header)
+    dtype = properties.get("dtype")
+    return {name: tables.declared(frame, dtype) for name, frame in frames.items()}
+
+
+def _dumped(sheets: Mapping[str, Any], properties: Mapping[str, Any]) -> bytes:
+    has_header = _has_header(properties)
+    given = tables.checked_kwargs(properties, "write_kwargs", _WRITE_REFUSED)
+    if given:
+        return workbooks.dump_by_pandas(sheets, {"header": has_header, **given})
+    return workbooks.dump(sheets, has_header)
+
+
+def _rendition(
+    data: bytes, sheets: Mapping[str, Any], properties: Mapping[str, Any]
+) -> tuple[str, bool]:
+    """Return the rendition of what is read again: of large tables, of their first rows."""
+    is_small = sum(frame.size for frame in sheets.values()) <= _MOST_CELLS
+    if is_small or any(properties.get(name) for name in ("read_kwargs", "write_kwargs", "dtype")):
+        return render(_shaped(_loaded(BytesIO(data), properties), properties))
+    first = {name: _until_a_value(frame.iloc[:MOST_ITEMS]) for name, frame in sheets.items()}
+    if not _has_header(properties):
+        # A row of numbers keeps a column that begins with nulls.
+        first = {
+            name: frame.set_axis(range(frame.shape[1]), axis=1) for name, frame in first.items()
+        }
+    file = BytesIO(workbooks.dump(first, has_header=True))
+    return render(_shaped(workbooks.load(file, None, has_header=True), properties))[0], False
+
+
+def _until_a_value(frame: Any) -> Any:
+    """Return the rows up to the last that has a value."""
+    present = frame.notna().any(axis=1).to_numpy().nonzero()[0]
+    return frame.iloc[: present[-1] + 1 if len(present) else 0]
 
 
 def _encode(target: Target, dump: Callable[[], bytes]) -> bytes:
@@ -171,6 +240,8 @@ def _has_sheets(values: Collection[Any]) -> bool:
 def _is_table(value: Any) -> bool:
     if is_frame(value) or isinstance(value, Mapping) or getattr(value, "ndim", None) == 2:
         return True
+    if hasattr(value, "__arrow_c_stream__") and hasattr(value, "columns"):
+        return True
     return (
         isinstance(value, list | tuple)
         and bool(value)
@@ -179,17 +250,20 @@ def _is_table(value: Any) -> bool:
 
 
 def _frames(sheets: Mapping[str, object]) -> dict[str, Any]:
-    return {
-        name: tables.to_frame(table, ExcelStorage.storage_type) for name, table in sheets.items()
-    }
+    return {name: _flat(table) for name, table in sheets.items()}
+
+
+def _flat(value: object) -> Any:
+    frame = tables.to_frame(value, ExcelStorage.storage_type)
+    return tables.flat(frame, ExcelStorage.storage_type)
 
 
 def _added(value: object, name: str, present: Mapping[str, Any]) -> Any:
     if name not in present:
         raise InvalidError(f"there is no sheet {name!r} to append to; there are {_listed(present)}")
     if not len(present[name].columns):
-        return tables.to_frame(value, ExcelStorage.storage_type)
-    return tables.added_rows(value, present[name].columns, ExcelStorage.storage_type)
+        return _flat(value)
+    return tables.added_rows(_flat(value), present[name].columns, ExcelStorage.storage_type)
 
 
 def _check_titles(sheets: Mapping[str, Any]) -> None:

@@ -1,13 +1,22 @@
 """Python objects as storages meet them: the name of a type, rows, a class by its name."""
 
+import datetime
+import decimal
 import importlib
 import sys
+import uuid
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.structures import fields_of
+
+PLAIN_VALUES = (
+    *(str, bytes, bool, int, float, decimal.Decimal, uuid.UUID, type(None)),
+    *(datetime.date, datetime.time, datetime.timedelta),
+)
+"""What is one cell of a table, and never a row."""
 
 _MOST_CHARACTERS = 500
 
@@ -38,6 +47,8 @@ def row_of(item: object) -> object:
     fields = fields_of(item)
     if fields is not None:
         return fields
+    if isinstance(item, PLAIN_VALUES):
+        return item  # a class of a library that derives of it may keep a cache in its __dict__
     return getattr(item, "__dict__", None) or item
 
 

@@ -1,21 +1,43 @@
 """Tables as Parquet."""
 
+import datetime
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
 from scenarist.storage import files, tables
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.comparison import DATES, TEXT, kind_of_dtype, kinds_of
-from scenarist.storage.frames import series_values
+from scenarist.storage.frames import has_row_labels, series_values, with_row_labels
 from scenarist.storage.objects import python_type, reason
-from scenarist.storage.rendition import render
+from scenarist.storage.rendition import MOST_ITEMS, render
+from scenarist.storage.series import EXACT
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_READ_REFUSED = frozenset({"path", "engine", "filesystem", "storage_options"})
+_WRITE_REFUSED = frozenset({"path", "engine", "partition_cols", "storage_options", "filesystem"})
+_FORMS: tuple[tuple[Any, str], ...] = (
+    (datetime.date, "dates"),
+    (str, "text"),
+    ((bytes, bytearray, memoryview), "bytes"),
+    (dict, "objects"),
+    ((list, tuple), "lists"),
+)
 
 
 class ParquetStorage:
-    """A table with its types.
+    """A table with its types, row labels and levels of columns.
+
+    A folder at the path of a data node is read as one table, its partitions as columns, and not
+    written. Whole numbers, and true and false, are nullable where there is a null. A list comes
+    back as an array. What Parquet would change without a word is refused.
 
     ``read_kwargs`` and ``write_kwargs`` go to pandas, and win over ``engine`` and ``compression``.
     """
@@ -28,24 +50,30 @@ class ParquetStorage:
     def write(self, value: object, target: Target) -> Written:
         engine = target.properties.get("engine") or "pyarrow"
         tables.require(self.storage_type, "pandas", engine)
-        frame = tables.to_frame(value, self.storage_type)
+        frame = _keepable(tables.to_frame(value, self.storage_type))
         compression = target.properties.get("compression") or "snappy"
         options = {
             "engine": engine,
             "compression": None if compression == "none" else compression,
-            **(target.properties.get("write_kwargs") or {}),
+            **tables.checked_kwargs(target.properties, "write_kwargs", _WRITE_REFUSED),
         }
 
+        rendition: tuple[str, bool] = "", False
+
         def dump(frame: Any) -> bytes:
+            nonlocal rendition
             data: bytes = frame.to_parquet(path=None, **options)
+            # What cannot be read again is not written.
+            rendition = _rendition(data, target.properties)
             return data
 
+        data = files.encode(frame, target, dump)
         return files.keep(
-            files.encode(frame, target, dump),
+            data,
             target,
             extension="parquet",
             python_type=python_type(value),
-            rendition=render(frame),
+            rendition=rendition,
         )
 
     def append(self, value: object, target: Target, place: Place | None) -> Written:
@@ -68,22 +96,185 @@ class ParquetStorage:
         return tables.to_frame(data, self.storage_type)
 
     def _read_frame(self, place: Place) -> Any:
-        engine = place.properties.get("engine") or "pyarrow"
-        tables.require(self.storage_type, "pandas", engine)
-        import pandas
-
-        options = {"engine": engine, **(place.properties.get("read_kwargs") or {})}
+        if place.content is None and place.uri is not None and os.path.isdir(place.uri):
+            return _folder(place.uri, place.properties)
         # From bytes, not by path: a path such as year=2026/a.parquet would add a column.
-        return files.decode(
-            place, lambda file: pandas.read_parquet(BytesIO(file.read()), **options)
+        return files.decode(place, lambda file: _frame(file.read(), place.properties))
+
+
+def _frame(data: bytes, properties: Mapping[str, Any]) -> "DataFrame":
+    import pyarrow.parquet  # type: ignore[import-untyped]
+
+    options = _read_options(properties)
+    # What pandas has changed is what is left to read.
+    schema = pyarrow.parquet.read_schema(BytesIO(data))
+    return _read(lambda: BytesIO(data), schema, options)
+
+
+def _folder(path: str, properties: Mapping[str, Any]) -> "DataFrame":
+    """Return the table that lies in the files below a folder, its partitions as columns.
+
+    Raises:
+        InvalidError: There is no file of Parquet, or two files have other columns.
+    """
+    import pyarrow
+    import pyarrow.dataset  # type: ignore[import-untyped]
+
+    options = _read_options(properties)
+    try:
+        found = pyarrow.dataset.dataset(path, format="parquet", partitioning="hive")
+        parts = list(found.get_fragments())
+        for part in parts:
+            names, first = set(part.physical_schema.names), set(parts[0].physical_schema.names)
+            if names != first:
+                raise InvalidError(
+                    f"{part.path} has the columns {', '.join(map(repr, sorted(names)))}, and"
+                    f" {parts[0].path} has {', '.join(map(repr, sorted(first)))}; the files of a"
+                    " folder need the same columns"
+                )
+        if not parts:
+            raise InvalidError(f"there is no file of Parquet below {path}; put one there")
+        return _read(lambda: path, found.schema, options)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise InvalidError(f"{path} cannot be read as parquet: {reason(error)}") from error
+
+
+def _read_options(properties: Mapping[str, Any]) -> dict[str, Any]:
+    engine = properties.get("engine") or "pyarrow"
+    tables.require(ParquetStorage.storage_type, "pandas", "pyarrow", engine)
+    return {"engine": engine, **tables.checked_kwargs(properties, "read_kwargs", _READ_REFUSED)}
+
+
+def _read(source: Callable[[], Any], schema: Any, options: Mapping[str, Any]) -> "DataFrame":
+    """Read a table with pandas; whole numbers and truths beside a null as they are."""
+    import pandas
+
+    frame = pandas.read_parquet(source(), **options)
+    rounded = [
+        position
+        for position, label in enumerate(frame.columns)
+        if "dtype_backend" not in options and _is_rounded(frame.iloc[:, position], label, schema)
+    ]
+    if rounded:
+        exact = pandas.read_parquet(source(), **{**options, "dtype_backend": "numpy_nullable"})
+        for position in rounded:
+            frame.isetitem(position, exact.iloc[:, position].array)
+    return frame
+
+
+def _is_rounded(series: Any, label: object, schema: Any) -> bool:
+    """Whether pandas has turned whole numbers or truths with a null into something else."""
+    import pyarrow
+
+    if series.dtype.kind not in "fO" or not isinstance(label, str) or label not in schema.names:
+        return False
+    kind = schema.field(label).type
+    if pyarrow.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pyarrow.types.is_integer(kind) or pyarrow.types.is_boolean(kind))
+
+
+def _rendition(data: bytes, properties: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return the rendition of what is read again: of a large table, of its first rows."""
+    import pyarrow
+    import pyarrow.parquet
+
+    if len(data) <= INLINE_LIMIT or properties.get("read_kwargs"):
+        return render(_frame(data, properties))
+    file = pyarrow.parquet.ParquetFile(BytesIO(data))
+    batch = next(file.iter_batches(MOST_ITEMS), None)
+    if batch is None:
+        return render(_frame(data, properties))
+    first = BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_batches([batch]), first)
+    return render(_frame(first.getvalue(), properties))[0], False
+
+
+def _keepable(frame: "DataFrame") -> "DataFrame":
+    """Return a table under names that Parquet keeps: texts, or whole numbers only.
+
+    Raises:
+        InvalidError: It holds what Parquet would change without a word.
+    """
+    if not has_row_labels(frame.index):
+        tables.require_columns(frame, ParquetStorage.storage_type)
+    if frame.columns.nlevels == 1:
+        texts = [str(label) for label in frame.columns]
+        names = {str(name) for name in frame.index.names if name is not None}
+        for text, count in Counter(texts).items():
+            if count > 1 or text in names:
+                raise InvalidError(
+                    f"two columns have the name {text!r} as text"
+                    f"{', one of them the row labels' if text in names else ''}; rename one"
+                )
+        if frame.columns.dtype.kind != "i" and texts != list(frame.columns):
+            frame = frame.set_axis(texts, axis=1)
+    _require_exact_labels(frame.index)
+    for position in range(frame.shape[1]):
+        series = frame.iloc[:, position]
+        if series.dtype == object:
+            _require_one_form(series)
+    return frame
+
+
+def _require_exact_labels(index: Any) -> None:
+    from pandas.api.types import is_integer
+
+    for level in range(index.nlevels):
+        labels = index.get_level_values(level)
+        if labels.hasnans and any(map(is_integer, series_values(labels))):
+            raise InvalidError(
+                "the row labels hold whole numbers beside a null, which Parquet gives back as"
+                " floats; make them a column with reset_index()"
+            )
+
+
+def _require_one_form(series: Any) -> None:
+    """See that cells are of one form, where Parquet would else give them that of the others."""
+    cells = series_values(series[series.notna()])
+    forms = {_form_of(cell) for cell in cells} - {""}
+    if len(forms) > 1:
+        raise InvalidError(
+            f"column {series.name!r} holds {' and '.join(sorted(forms))}, and a column of Parquet"
+            " holds one of them; give it cells of one kind, or use json or pickle"
         )
+    if forms and not _have_same_keys(cells):
+        raise InvalidError(
+            f"column {series.name!r} holds objects with other keys, and in Parquet all have the"
+            " same; give each the same keys, with null for what is missing, or use json or pickle"
+        )
+
+
+def _form_of(cell: Any) -> str:
+    if isinstance(cell, datetime.datetime):
+        return "moments without a zone" if cell.tzinfo is None else "moments with a zone"
+    for kind, form in _FORMS:
+        if isinstance(cell, kind):
+            return form
+    return ""
+
+
+def _have_same_keys(values: list[Any]) -> bool:
+    waiting = [values]
+    while waiting:
+        values = waiting.pop()
+        objects = [value for value in values if isinstance(value, dict)]
+        if len({frozenset(one) for one in objects}) > 1:
+            return False
+        waiting += [[one[key] for one in objects] for key in (objects[0] if objects else ())]
+        items = [item for value in values if isinstance(value, list | tuple) for item in value]
+        waiting += [items] if items else []
+    return True
 
 
 def _joined(present: Any, value: object) -> Any:
     """Return a table with rows added, its columns of the types that they have."""
     import pandas
 
-    added = tables.added_rows(value, present.columns, ParquetStorage.storage_type)
+    rows = tables.to_frame(value, ParquetStorage.storage_type)
+    if not has_row_labels(present.index):
+        rows = with_row_labels(rows)
+    added = tables.added_rows(rows, list(present.columns), ParquetStorage.storage_type)
     has_index = not isinstance(present.index, pandas.RangeIndex)
     if has_index and added.index.names != present.index.names:
         names = ", ".join(map(repr, present.index.names))
@@ -98,11 +289,17 @@ def _fitted(added: Any, dtype: Any) -> Any:
     kind = kind_of_dtype(dtype)
     if kind is None and not added.isna().all():
         return added
-    others = kinds_of(series_values(added)) - {kind}
+    cells = series_values(added)
+    others = kinds_of(cells) - {kind}
     if others - ({TEXT} if kind == DATES else set()):
         raise InvalidError(
             f"column {added.name!r} holds {kind}; {' and '.join(sorted(others))} cannot be"
             " appended to it"
+        )
+    if dtype.kind == "f" and any(isinstance(one, int) and abs(one) > EXACT for one in cells):
+        raise InvalidError(
+            f"column {added.name!r} is of type {dtype}, which does not hold all digits of what is"
+            " appended; write the table anew"
         )
     try:
         if dtype.kind not in "biu":

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from scenarist.storage.base import INLINE_LIMIT
-from scenarist.storage.frames import array_values, records, series_values
+from scenarist.storage.frames import array_values, is_labelled_series, records, series_values
 from scenarist.storage.objects import python_type
 from scenarist.storage.structures import fields_of
 
@@ -178,11 +178,13 @@ class _Walk:
         height, width = frame.shape
         if not self.is_whole:
             frame = frame.iloc[:MOST_ITEMS, : INLINE_LIMIT // 4]
-        elif height * max(width, 1) > self.room or not (frame.columns.is_unique or self.is_lenient):
+        elif height * max(width, 1) > self.room:
             raise _OutOfRoomError
         return self.items(records(frame), depth, is_first)
 
     def series(self, series: Any, depth: int, is_first: bool) -> list[Any]:
+        if is_labelled_series(series):
+            return self.frame(series.to_frame(), depth, is_first)
         if not self.is_whole:
             series = series.array[:MOST_ITEMS]
         elif len(series) > self.room:

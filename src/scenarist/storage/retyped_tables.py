@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from scenarist.domain.errors import InvalidError
+from scenarist.storage.frames import unique_texts, with_row_labels
 from scenarist.storage.retyping import is_same, retyped, retyped_items, unfit
 from scenarist.storage.tables import to_frame
 
@@ -41,49 +41,48 @@ def as_frame(data: Any, present: Any) -> Any:
     Raises:
         InvalidError: The data is no table, or a cell is not of the form of its column.
     """
-    import pandas
-
     if type(data) is list and not data:
         return present.iloc[:0]
     given = to_frame(data, "pandas.DataFrame")
-    shown = present
-    names = _label_names(present, given)
-    if names:
-        shown = present.rename_axis(names).reset_index()
-    labels = {str(label): position for position, label in enumerate(shown.columns)}
-    if len(labels) < shown.shape[1]:
-        raise InvalidError(
-            "the table that is there has columns of one name; they are told apart by a task only"
-        )
-    by_position = [str(number) for number in range(len(labels))]
-    if [str(label) for label in given.columns] == by_position and set(by_position) - labels.keys():
-        # Rows without names, as wide as the table.
-        given = given.set_axis(shown.columns, axis=1)
-    columns = []
-    for position, label in enumerate(given.columns):
-        column = given.iloc[:, position]
-        if str(label) in labels:
-            like = shown.iloc[:, labels[str(label)]]
-            column = _as_column(column, like, f"column {label!r}").rename(like.name)
-        columns.append(column)
-    made = pandas.concat(columns, axis=1) if columns else given
-    if [str(label) for label in given.columns] == list(labels):
-        made = made.set_axis(shown.columns, axis=1)
-    return made.set_index(names).rename_axis(present.index.names) if names else made
+    shown = with_row_labels(present)
+    texts = unique_texts(shown.columns)
+    places = {text: place for place, text in enumerate(texts)}
+    names = [str(label) for label in given.columns]
+    by_position = [str(number) for number in range(len(texts))]
+    if names == by_position and set(by_position) - places.keys():
+        names = texts  # rows without names, as wide as the table
+    columns = [
+        _as_column(column, shown.iloc[:, places[name]], f"column {name!r}")
+        if name in places
+        else column
+        for name, (_, column) in zip(names, given.items(), strict=True)
+    ]
+    return _assembled(columns, names, present, shown) if columns else given
 
 
-def _label_names(present: Any, given: Any) -> list[str]:
-    """Return the columns of what was given that are the row labels of what is there, if any."""
-    index = present.index
-    if index.nlevels == 1:
-        names = ["index" if index.name is None else index.name]
+def _assembled(columns: list[Any], names: list[str], present: Any, shown: Any) -> Any:
+    """Put columns together under the labels that a table has; see `as_frame`."""
+    import pandas
+
+    texts = unique_texts(shown.columns)
+    levels = shown.shape[1] - present.shape[1]
+    of_labels = [names.index(text) for text in texts[:levels] if text in names]
+    if len(of_labels) < levels:
+        of_labels = []
+    others = [place for place in range(len(names)) if place not in of_labels]
+    made = pandas.concat(columns, axis=1, ignore_index=True)
+    body = made[others]
+    if [names[place] for place in others] == texts[levels:]:
+        body.columns = present.columns
     else:
-        names = [
-            f"level_{number}" if name is None else name for number, name in enumerate(index.names)
-        ]
-    columns = {str(label) for label in given.columns}
-    is_shown = all(str(name) in columns and name not in present.columns for name in names)
-    return names if is_shown else []
+        known = dict(zip(texts, shown.columns, strict=True))
+        labels = [known.get(names[place], names[place]) for place in others]
+        body.columns = pandas.Index(labels, tupleize_cols=False)
+    if len(of_labels) == 1:
+        body.index = pandas.Index(made[of_labels[0]], name=present.index.name)
+    elif of_labels:
+        body.index = pandas.MultiIndex.from_frame(made[of_labels], names=present.index.names)
+    return body
 
 
 def _as_column(given: Any, like: Any, where: str) -> Any:

@@ -8,7 +8,7 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import JoinOperator
 from scenarist.storage import comparison
-from scenarist.storage.frames import is_frame
+from scenarist.storage.frames import is_frame, is_labelled_series, shown
 from scenarist.storage.objects import row_of
 
 _Mask = list[bool]
@@ -25,15 +25,17 @@ def select(value: Any, selection: Selection) -> Any:
     """
     if selection == Selection():
         return value
+    if is_labelled_series(value):
+        value = value.to_frame()
     if is_frame(value):
-        return _of_frame(value, selection)
+        return _of_frame(shown(value), selection)
     if isinstance(value, list | tuple):
         return _of_list(value, selection)
     raise _refusal(f"the value is a {type(value).__name__}")
 
 
 def _of_frame(frame: Any, selection: Selection) -> Any:
-    labels = [str(label) for label in frame.columns]
+    labels = list(frame.columns)
     if not labels:
         return frame.iloc[: selection.limit]
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from scenarist.domain.selections import Selection
-from scenarist.storage.frames import is_frame
+from scenarist.storage.frames import is_frame, is_labelled_series
 from scenarist.storage.rendition import plain_value
 from scenarist.storage.selection import select
 from scenarist.storage.tables import plain_records
@@ -22,6 +22,8 @@ def shown(value: Any, selection: Selection | None) -> Any:
     """
     if selection is not None:
         value = select(value, selection)
+    if is_labelled_series(value):
+        value = value.to_frame()
     return plain_records(value) if is_frame(value) else plain_value(value)
 
 

@@ -9,7 +9,7 @@ from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.databases import connected, frame_of, preview_of
 from scenarist.storage.frames import series_values
 from scenarist.storage.objects import python_type
-from scenarist.storage.rendition import MOST_ITEMS, render
+from scenarist.storage.rendition import MOST_ITEMS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,26 +32,27 @@ class SqlTableStorage:
     can_append = True
 
     def write(self, value: object, target: Target) -> Written:
-        frame = tables.to_frame(value, self.storage_type)
+        frame = _flat(value)
         data = files.encode(frame, target, _json)
         with connected(self.storage_type, target.properties, writes=True) as connection:
             table = _find_table(connection, target.properties)
             if table is None:
                 table = _create_table(connection, target.properties, frame)
-            rows = _rows(frame, table)
+            rows = _rows(frame, table, connection)
             _lock(connection, table)
             connection.execute(table.delete())
             _insert(connection, table, rows)
-        return files.record(data, python_type(value), render(frame))
+            rendition = preview_of(connection.execute(table.select().limit(MOST_ITEMS + 1)))
+        return files.record(data, python_type(value), rendition)
 
     def append(self, value: object, target: Target, place: Place | None) -> Written:
-        frame = tables.to_frame(value, self.storage_type)
+        frame = _flat(value)
         data = files.encode(frame, target, _json)
         with connected(self.storage_type, target.properties, writes=True) as connection:
             table = _find_table(connection, target.properties)
             if table is None:
                 table = _create_table(connection, target.properties, frame)
-            _insert(connection, table, _rows(frame, table))
+            _insert(connection, table, _rows(frame, table, connection))
             rendition = preview_of(connection.execute(table.select().limit(MOST_ITEMS + 1)))
         return files.record(data, python_type(frame), rendition)
 
@@ -69,6 +70,11 @@ class SqlTableStorage:
 
     def from_json(self, data: object) -> object:
         return tables.to_frame(data, self.storage_type)
+
+
+def _flat(value: object) -> "DataFrame":
+    frame = tables.to_frame(value, SqlTableStorage.storage_type)
+    return tables.flat(frame, SqlTableStorage.storage_type)
 
 
 def _json(frame: "DataFrame") -> bytes:
@@ -123,12 +129,16 @@ def _create_table(
     return table
 
 
-def _rows(frame: "DataFrame", table: "Table") -> list[dict[str, Any]]:
+def _rows(frame: "DataFrame", table: "Table", connection: "Connection") -> list[dict[str, Any]]:
     """Return the rows as the table takes them, by column."""
     named = tables.named_rows(frame, list(table.columns.keys()), SqlTableStorage.storage_type)
     keys = [str(label) for label in named.columns]
+    is_float = not connection.dialect.supports_native_decimal
     cells = [
-        map(columns.fit_of(table.columns[key]), series_values(named.iloc[:, number]))
+        map(
+            columns.fit_of(table.columns[key], is_float=is_float),
+            series_values(named.iloc[:, number]),
+        )
         for number, key in enumerate(keys)
     ]
     return [dict(zip(keys, row, strict=True)) for row in zip(*cells, strict=True)]

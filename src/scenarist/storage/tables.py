@@ -1,17 +1,26 @@
 """Tables: what can be written as one, and the forms in which it is read again."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage.frames import records, series_values
-from scenarist.storage.objects import form, load_class, reason, row_of
+from scenarist.storage.frames import (
+    records,
+    row_label_names,
+    series_values,
+    shown,
+    text_of,
+    with_row_labels,
+)
+from scenarist.storage.objects import PLAIN_VALUES, load_class, python_type, reason, row_of
 from scenarist.storage.rendition import plain_value
 from scenarist.storage.selection import select
+from scenarist.storage.series import EXACT, column_of, frame_of_arrow, table_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,7 +44,10 @@ def require(storage_type: str, *modules: str, extra: str = "tabular") -> None:
 
 
 def to_frame(value: object, storage_type: str) -> "DataFrame":
-    """Return the table that a value is: a DataFrame, Series, array, rows, columns or objects.
+    """Return the table that a value is: of pandas, polars or Arrow, an array, rows or columns.
+
+    A list, tuple or set of plain values is one column, ``0``; a set is taken in order. None is a
+    table without columns. Row labels stay.
 
     Raises:
         InvalidError: It is none of these.
@@ -47,16 +59,115 @@ def to_frame(value: object, storage_type: str) -> "DataFrame":
         return value
     if isinstance(value, pandas.Series):
         return value.to_frame()
-    if isinstance(value, list | tuple):
-        value = [row_of(item) for item in value]
-    if not (_is_array(value, (1, 2)) or _is_table(value)):
-        raise InvalidError(
-            f"storage type '{storage_type}' keeps tables: a list of objects, a list of rows"
-            " (lists), or an object of columns (lists of one length);"
-            f" it was given {_form(value)}"
-        )
+    value = [] if value is None else value
+    if hasattr(value, "__arrow_c_stream__") or hasattr(value, "__dataframe__"):
+        return _of_arrow(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return _of_rows([row_of(item) for item in _in_order(value)], storage_type)
     table: Any = value
+    if isinstance(value, dict) and _is_columns(value):
+        table = {
+            label: column_of(column).array if isinstance(column, list | tuple) else column
+            for label, column in value.items()
+        }
+    elif not _is_array(value, (1, 2)):
+        raise _refusal(value, storage_type)
     return pandas.DataFrame(table)
+
+
+def flat(frame: "DataFrame", storage_type: str) -> "DataFrame":
+    """Return a table as storages keep it that have columns only.
+
+    Row labels become columns, and several levels of columns one, their names joined by ``_``.
+
+    Raises:
+        InvalidError: Two columns have one name as text, or there are none; says how to mend it.
+    """
+    flattened: DataFrame = with_row_labels(frame)
+    texts = [text_of(label) for label in flattened.columns]
+    twice = [text for text, count in Counter(texts).items() if count > 1]
+    if twice:
+        is_label = flattened is not frame and twice[0] in map(text_of, row_label_names(frame.index))
+        raise InvalidError(
+            f"two columns have the name {twice[0]!r} as text"
+            + (
+                ", one of them the row labels; rename them with rename_axis, or leave them out with"
+                " reset_index(drop=True)"
+                if is_label
+                else "; rename one"
+            )
+        )
+    require_columns(flattened, storage_type)
+    return flattened if frame.columns.nlevels == 1 else flattened.set_axis(texts, axis=1)
+
+
+def require_columns(frame: "DataFrame", storage_type: str) -> None:
+    """See that rows have a column: what is kept of rows without any does not say how many.
+
+    Raises:
+        InvalidError: They have none.
+    """
+    if len(frame) and not len(frame.columns):
+        raise InvalidError(
+            f"the table has {len(frame)} rows and no columns, of which {storage_type} keeps"
+            " nothing; give it a column"
+        )
+
+
+def declared(frame: "DataFrame", dtype: object) -> "DataFrame":
+    """Return a table whose columns have the types that the property ``dtype`` declares.
+
+    Raises:
+        InvalidError: A column cannot have its type, or there is no such type; names it.
+    """
+    if dtype is None:
+        return frame
+    frame = frame.copy(deep=False)
+    for position, label in enumerate(frame.columns):
+        kind = dtype_of(dtype, label)
+        if kind is None:
+            continue
+        series = frame.iloc[:, position]
+        try:
+            frame.isetitem(position, _as_type(series, kind))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InvalidError(
+                f"column {label!r} cannot be of the type {kind!r} that dtype declares:"
+                f" {reason(error)}"
+            ) from error
+    return frame
+
+
+def dtype_of(dtype: object, label: object) -> Any:
+    """Return the type that the property ``dtype`` declares for a column; None for none."""
+    if not isinstance(dtype, Mapping):
+        return dtype
+    return dtype.get(label, dtype.get(str(label)))
+
+
+def is_text_type(kind: object) -> bool:
+    """Whether a declared type is that of text."""
+    return kind is str or str(kind).partition("[")[0] in ("str", "string", "object", "category")
+
+
+def checked_kwargs(
+    properties: Mapping[str, Any], setting: str, refused: Collection[str]
+) -> dict[str, Any]:
+    """Return arguments for pandas that a property gives.
+
+    Raises:
+        InvalidError: It is no object, or has an argument that the storage gives itself.
+    """
+    given = properties.get(setting) or {}
+    if not isinstance(given, Mapping):
+        raise InvalidError(f"{setting} is {given!r}; give arguments of pandas by name")
+    for name in given:
+        if name in refused:
+            raise InvalidError(
+                f"{setting} cannot have {name!r}, which the storage decides itself; leave it out,"
+                " and use the properties of the data node"
+            )
+    return dict(given)
 
 
 def expose(frame: "DataFrame", properties: Mapping[str, Any]) -> Any:
@@ -69,10 +180,13 @@ def expose(frame: "DataFrame", properties: Mapping[str, Any]) -> Any:
     if exposed_type == "pandas":
         return frame
     if exposed_type == "numpy":
-        return frame.to_numpy()
+        return _array_of(frame)
+    if exposed_type in ("polars", "pyarrow"):
+        return _arrow_of(frame, exposed_type)
     if not isinstance(exposed_type, str) or ":" not in exposed_type:
         raise InvalidError(
-            f"exposed_type is {exposed_type!r}; it can be 'pandas', 'numpy' or 'module:Class'"
+            f"exposed_type is {exposed_type!r}; it can be 'pandas', 'numpy', 'polars', 'pyarrow' or"
+            " 'module:Class'"
         )
     kind = load_class(exposed_type, setting="exposed_type")
     rows = records(frame.astype(object).where(frame.notna(), None))
@@ -83,8 +197,9 @@ def expose(frame: "DataFrame", properties: Mapping[str, Any]) -> Any:
 
 
 def plain_records(frame: "DataFrame") -> list[dict[str, Any]]:
-    """Return all rows of a table as plain JSON data."""
-    labels = [str(label) for label in frame.columns]
+    """Return all rows of a table as plain JSON data, its row labels among the columns."""
+    frame = shown(frame)
+    labels = list(frame.columns)
     if not labels:
         return [{} for _ in range(len(frame))]
     columns = [_plain_column(frame.iloc[:, position]) for position in range(len(labels))]
@@ -107,19 +222,19 @@ def named_rows(value: object, columns: Sequence[Any], storage_type: str) -> "Dat
         InvalidError: The value is no table, or has a column that the table lacks.
     """
     frame = to_frame(value, storage_type)
-    if not frame.columns.is_unique:
+    texts = [text_of(label) for label in frame.columns]
+    if len(set(texts)) < len(texts):
         raise InvalidError("two columns have the same name; rename one")
-    labels = {str(column): column for column in columns}
-    given = [str(label) for label in frame.columns]
-    unknown = [label for label in given if label not in labels]
-    if unknown and given == [str(number) for number in range(len(columns))]:
+    labels = {text_of(column): column for column in columns}
+    unknown = [label for label in texts if label not in labels]
+    if unknown and texts == [str(number) for number in range(len(columns))]:
         return frame.set_axis(list(columns), axis=1)
     if unknown:
         raise InvalidError(
             f"the table has no column {', '.join(map(repr, unknown))}; its columns are"
             f" {', '.join(map(repr, labels))}"
         )
-    return frame.set_axis([labels[label] for label in given], axis=1)
+    return frame.set_axis([labels[label] for label in texts], axis=1)
 
 
 def added_rows(value: object, columns: Sequence[Any], storage_type: str) -> "DataFrame":
@@ -128,7 +243,17 @@ def added_rows(value: object, columns: Sequence[Any], storage_type: str) -> "Dat
     Raises:
         InvalidError: As there.
     """
-    return named_rows(value, columns, storage_type).reindex(columns=list(columns))
+    import pandas
+
+    rows = named_rows(value, columns, storage_type)
+    series = [
+        rows[label]
+        if label in rows.columns
+        else pandas.Series([None] * len(rows), index=rows.index, dtype=object)
+        for label in columns
+    ]
+    frame = pandas.DataFrame(dict(enumerate(series)), index=rows.index)
+    return frame.set_axis(list(columns), axis=1)
 
 
 def _plain_column(series: Any) -> list[Any]:
@@ -149,18 +274,98 @@ def _object(kind: type[Any], row: Mapping[Any, Any], number: int, *, by_name: bo
         ) from error
 
 
-def _is_table(value: object) -> bool:
-    if isinstance(value, list):
-        return all(isinstance(row, dict) for row in value) or all(
-            isinstance(row, list) for row in value
-        )
-    if isinstance(value, dict):
-        columns = list(value.values())
-        return (
-            all(_is_column(column) for column in columns)
-            and len({len(column) for column in columns}) <= 1
-        )
-    return False
+def _of_arrow(value: Any) -> "DataFrame":
+    require("pyarrow", "pyarrow")
+    import pyarrow  # type: ignore[import-untyped]
+
+    try:
+        if not hasattr(value, "__arrow_c_stream__"):
+            interchange = importlib.import_module("pyarrow.interchange")
+            return frame_of_arrow(interchange.from_dataframe(value))
+        try:
+            table = pyarrow.table(value)
+        except (TypeError, ValueError):
+            # One column, without a name of its own.
+            column = pyarrow.chunked_array(value)
+            table = pyarrow.table({str(getattr(value, "name", "") or 0): column})
+    # What others export is theirs.
+    except Exception as error:
+        raise InvalidError(
+            f"the {python_type(value)} cannot be taken as a table: {reason(error)}"
+        ) from error
+    return frame_of_arrow(table)
+
+
+def _of_rows(rows: list[Any], storage_type: str) -> "DataFrame":
+    if all(isinstance(row, Mapping) for row in rows):
+        labels = list(dict.fromkeys(label for row in rows for label in row))
+        columns = [column_of([row.get(label) for row in rows]) for label in labels]
+        return table_of(columns, labels, len(rows))
+    if all(isinstance(row, list) for row in rows):
+        width = max(map(len, rows), default=0)
+        rows = [row if len(row) == width else row + [None] * (width - len(row)) for row in rows]
+        columns = [column_of(column) for column in zip(*rows, strict=True)]
+        return table_of(columns, range(len(columns)), len(rows))
+    if all(isinstance(row, PLAIN_VALUES) or hasattr(row, "dtype") for row in rows):
+        return table_of([column_of(rows)], [0], len(rows))
+    raise _refusal(rows, storage_type)
+
+
+def _in_order(value: Any) -> list[Any]:
+    try:
+        return sorted(value) if isinstance(value, set | frozenset) else list(value)
+    except TypeError:
+        raise InvalidError(
+            "a set is kept in the order of its values, and these have none; give a list"
+        ) from None
+
+
+def _as_type(series: Any, kind: Any) -> Any:
+    import pandas
+
+    if kind in (bool, "bool") and not pandas.api.types.is_bool_dtype(series.dtype):
+        raise TypeError(f"it holds {series.dtype}")
+    if is_text_type(kind) and kind not in ("category", "object"):
+        # A null stays one.
+        return series.astype("str" if kind is str else kind)
+    return series.astype(kind)
+
+
+def _array_of(frame: "DataFrame") -> Any:
+    """Return a table as an array, in which a null among numbers is NaN where that is exact."""
+    frame = frame.copy(deep=False)
+    for position in range(frame.shape[1]):
+        series: Any = frame.iloc[:, position]
+        if hasattr(series.dtype, "numpy_dtype") and series.isna().any():
+            is_exact = series.dtype.kind in "iuf" and not (series.abs() > EXACT).any()
+            frame.isetitem(
+                position,
+                series.to_numpy(float, na_value=float("nan"))
+                if is_exact
+                else series.to_numpy(object, na_value=None),
+            )
+    return frame.to_numpy()
+
+
+def _arrow_of(frame: "DataFrame", library: str) -> Any:
+    require(library, library, extra="polars" if library == "polars" else "tabular")
+    import pyarrow
+
+    try:
+        table = pyarrow.Table.from_pandas(shown(frame), preserve_index=False)
+        if library == "pyarrow":
+            return table.replace_schema_metadata()
+        return importlib.import_module("polars").from_arrow(table)
+    except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise InvalidError(f"the table cannot be given as {library}: {reason(error)}") from error
+
+
+def _is_columns(value: Mapping[Any, Any]) -> bool:
+    columns = list(value.values())
+    return (
+        all(_is_column(column) for column in columns)
+        and len({len(column) for column in columns}) <= 1
+    )
 
 
 def _is_column(column: object) -> bool:
@@ -171,9 +376,18 @@ def _is_array(value: object, dimensions: tuple[int, ...]) -> bool:
     return hasattr(value, "__array__") and getattr(value, "ndim", None) in dimensions
 
 
+def _refusal(value: object, storage_type: str) -> InvalidError:
+    return InvalidError(
+        f"storage type '{storage_type}' keeps tables: a DataFrame of pandas or polars, a list of"
+        " objects, of rows (lists) or of plain values, or an object of columns (lists of one"
+        f" length); it was given {_form(value)}"
+    )
+
+
 def _form(value: object) -> str:
     if isinstance(value, Mapping):
         return "an object whose values are not lists of one length"
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return "a list whose items are neither all objects nor all lists"
-    return form(value)
+    if isinstance(value, list | tuple):
+        return "a list whose items are neither all objects, nor all lists, nor all plain values"
+    lazy = "; call its collect()" if hasattr(value, "collect") else ""
+    return f"a {python_type(value)}{lazy}"

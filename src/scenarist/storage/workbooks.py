@@ -3,15 +3,28 @@
 import datetime
 import decimal
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, BinaryIO
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.frames import series_values
+from scenarist.storage.series import column_of, require_digits, table_of, without_needless_nullables
 
 _MOST_TEXT = 32_767
 """Characters of one cell; what is more would be cut."""
+
+_MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
+_FIRST_DAY = datetime.date(1900, 3, 1)
+"""Before it, programs count the days of a workbook differently."""
+
+_LABELS = (str, int, float, datetime.date)
+"""Names of columns that stay what they are; others become text."""
+
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+_TO_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\r\ufffe\uffff]")
+"""What the XML of a workbook does not keep as it is, and what reads as its escape."""
 
 _PLAIN = (bool, datetime.date, datetime.time, datetime.timedelta)
 
@@ -28,13 +41,45 @@ def load(file: BinaryIO, names: Sequence[str] | None, has_header: bool) -> dict[
     try:
         sheets = {sheet.title: sheet for sheet in workbook.worksheets}
         for name in names or ():
-            if name not in sheets:
-                raise InvalidError(
-                    f"there is no sheet {name!r}; there are {', '.join(map(repr, sheets))}"
-                )
+            _require_sheet(name, sheets)
         return {name: _frame(sheets[name], has_header) for name in names or sheets}
     finally:
         workbook.close()
+
+
+def load_by_pandas(
+    file: BinaryIO, names: Sequence[str] | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return sheets as pandas reads them with its arguments; all sheets without names.
+
+    Raises:
+        InvalidError: There is no such sheet.
+    """
+    import pandas
+
+    with pandas.ExcelFile(file, engine="openpyxl") as book:
+        present = [str(name) for name in book.sheet_names]
+        for name in names or ():
+            _require_sheet(name, present)
+        return {
+            name: without_needless_nullables(pandas.read_excel(book, sheet_name=name, **options))
+            for name in names or present
+        }
+
+
+def dump_by_pandas(tables: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
+    """Return a workbook that pandas makes with its arguments, in which text is no formula."""
+    import pandas
+
+    file = BytesIO()
+    with pandas.ExcelWriter(file, engine="openpyxl") as writer:
+        for name, frame in tables.items():
+            frame.to_excel(writer, sheet_name=name, index=False, **options)
+        for sheet in writer.book.worksheets:
+            for row in sheet.iter_rows():
+                for cell in row:
+                    _fill(cell, cell.value)
+    return file.getvalue()
 
 
 def dump(tables: Mapping[str, Any], has_header: bool) -> bytes:
@@ -48,7 +93,8 @@ def dump(tables: Mapping[str, Any], has_header: bool) -> bytes:
 
     workbook = openpyxl.Workbook(write_only=True)
     probe = WriteOnlyCell(openpyxl.Workbook().active)
-    for frame in tables.values():
+    for name, frame in tables.items():
+        _check_size(name, frame, has_header)
         # A sheet that was begun and not ended would leave a file behind.
         for row in _rows(frame, has_header):
             for value in row:
@@ -84,6 +130,7 @@ def extend(
             for cell in row:
                 _keep_cell(cell, sheet.title)
     for name, frame in added.items():
+        _check_size(name, frame, has_header, above=len(present[name]))
         is_new = not len(present[name].columns)
         first = 1 if is_new else len(present[name]) + has_header + 1
         rows = _rows(frame, has_header and is_new)
@@ -91,6 +138,11 @@ def extend(
             for position, value in enumerate(row, start=1):
                 _fill(workbook[name].cell(number, position), value)
     return _saved(workbook)
+
+
+def _require_sheet(name: str, sheets: Iterable[str]) -> None:
+    if name not in sheets:
+        raise InvalidError(f"there is no sheet {name!r}; there are {', '.join(map(repr, sheets))}")
 
 
 def _keep_cell(cell: Any, title: str) -> None:
@@ -109,9 +161,43 @@ def _saved(workbook: Any) -> bytes:
     return file.getvalue()
 
 
-def _frame(sheet: Any, has_header: bool) -> Any:
+def _day(value: datetime.date) -> datetime.date:
+    return value.date() if isinstance(value, datetime.datetime) else value
+
+
+def _check_size(name: str, frame: Any, has_header: bool, *, above: int = 0) -> None:
+    """See that a table fits a sheet, which ends at its last cell that is not empty."""
+    height, width = above + len(frame) + has_header, frame.shape[1]
+    if height > _MOST_ROWS or width > _MOST_COLUMNS:
+        raise InvalidError(
+            f"sheet {name!r} would have {height} rows and {width} columns, and a sheet has at most"
+            f" {_MOST_ROWS} and {_MOST_COLUMNS}; use csv or parquet"
+        )
+    if not len(frame):
+        return
+    if has_header and "" in map(str, frame.columns):
+        raise InvalidError(f"a column of sheet {name!r} needs a name; give it one")
+    if all(map(_is_empty, series_values(frame.iloc[-1]))):
+        raise InvalidError(
+            f"the last row of sheet {name!r} holds nulls only, and a sheet ends before such rows;"
+            " leave it out, or use parquet"
+        )
+    if not has_header and all(map(_is_empty, series_values(frame.iloc[:, -1]))):
+        raise InvalidError(
+            f"the last column of sheet {name!r} holds nulls only, and a sheet without names ends"
+            " before such columns; leave it out, or use parquet"
+        )
+
+
+def _is_empty(value: Any) -> bool:
     import pandas
 
+    if isinstance(value, str):
+        return not value
+    return value is None or value is pandas.NA or bool(value != value)
+
+
+def _frame(sheet: Any, has_header: bool) -> Any:
     # What a file says of its own size may be wrong.
     sheet.reset_dimensions()
     rows = [_stripped(row) for row in sheet.iter_rows(values_only=True)]
@@ -119,16 +205,26 @@ def _frame(sheet: Any, has_header: bool) -> Any:
         rows.pop()
     width = max(map(len, rows), default=0)
     rows = [row + [None] * (width - len(row)) for row in rows]
-    if not has_header or not rows:
-        return pandas.DataFrame(rows)
-    return pandas.DataFrame(rows[1:], columns=_labels(rows[0]))
+    labels: Sequence[Any] = range(width)
+    if has_header and rows:
+        labels, rows = _labels(rows[0]), rows[1:]
+    columns = [column_of(column) for column in zip(*rows, strict=True)]
+    return table_of(columns or [column_of([])] * width, labels, len(rows))
 
 
 def _stripped(row: Iterable[Any]) -> list[Any]:
-    cells = list(row)
+    cells = [_unescaped(cell) if isinstance(cell, str) else cell for cell in row]
     while cells and cells[-1] is None:
         cells.pop()
     return cells
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+
+
+def _escaped(text: str) -> str:
+    return _TO_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
 
 
 def _labels(header: list[Any]) -> list[Any]:
@@ -146,7 +242,7 @@ def _labels(header: list[Any]) -> list[Any]:
 
 def _rows(frame: Any, has_header: bool) -> Iterable[Iterable[Any]]:
     if has_header:
-        yield frame.columns.tolist()
+        yield [label if isinstance(label, _LABELS) else str(label) for label in frame.columns]
     columns = [series_values(frame.iloc[:, position]) for position in range(frame.shape[1])]
     yield from zip(*columns, strict=True)
 
@@ -162,12 +258,17 @@ def _fill(cell: Any, value: Any) -> Any:
                 f"a text of {len(value)} characters does not fit a cell of a workbook, which takes"
                 f" {_MOST_TEXT}; use csv or parquet"
             )
-        cell.value = value
+        cell.value = _escaped(value)
         # Also what begins as a formula, or looks like an error.
         cell.data_type = "s"
     elif value is None or value is pandas.NA or value is pandas.NaT:
         cell.value = None
     elif isinstance(value, _PLAIN):
+        if isinstance(value, datetime.date) and _day(value) < _FIRST_DAY:
+            raise InvalidError(
+                f"a workbook keeps no dates before {_FIRST_DAY}; it was given {value}; write it as"
+                " text, or use csv or parquet"
+            )
         cell.value = value
     elif isinstance(value, int | float | decimal.Decimal):
         _fill_number(cell, value)
@@ -184,6 +285,7 @@ def _fill_number(cell: Any, value: Any) -> None:
         return
     if math.isinf(value):
         raise InvalidError("a workbook has no infinity; use null, csv or parquet")
+    require_digits(value)
     # By itself the library writes fewer digits than a float has.
     cell.value = str(value)
     cell.data_type = "n"

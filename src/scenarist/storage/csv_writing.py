@@ -1,0 +1,151 @@
+"""Tables as comma-separated text: what its columns hold, and which cells need quotes."""
+
+import datetime
+import decimal
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.frames import series_values, text_of
+from scenarist.storage.series import NUMBERS, TEXT, TRUTH, kind_of_texts, require_digits
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_TO_QUOTE = "\udc80"
+"""Marks a cell that gets quotes; no encoding has it, so it is in no text that can be written."""
+
+_AS_TEXT = (datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
+
+
+def dump(frame: "DataFrame", options: Mapping[str, Any], text: Mapping[int, bool]) -> str:
+    """Return a table as text.
+
+    Args:
+        text: What `text_columns` says of the table.
+        options: What pandas' ``to_csv`` is given.
+    """
+    frame = frame.copy(deep=False)
+    is_marked = False
+    for position, is_all_quoted in text.items():
+        series = frame.iloc[:, position].astype(object)
+        marked = [
+            None if not is_present else _TO_QUOTE + cell if is_all_quoted or _needs(cell) else cell
+            for cell, is_present in zip(_texts(series), series.notna(), strict=True)
+        ]
+        frame.isetitem(position, _objects(marked, frame.index))
+        is_marked = True
+    labels = [text_of(label) for label in frame.columns]
+    wanted = [_TO_QUOTE + one if _needs(one) or one[:1] == "\ufeff" else one for one in labels]
+    is_marked = is_marked or labels != wanted
+    frame = frame.set_axis(wanted, axis=1)
+    written: str = frame.to_csv(index=False, lineterminator="\n", **options)
+    if not is_marked:
+        return written
+    separator = re.escape(options["sep"])
+    written = written.replace(f'"{_TO_QUOTE}', '"')
+    return re.sub(f"{_TO_QUOTE}([^{separator}\n]*)", r'"\1"', written)
+
+
+def kinds_of_columns(frame: "DataFrame") -> list[str | None]:
+    """Return what each column holds: text, numbers, or true and false; None for nulls only.
+
+    Raises:
+        InvalidError: A column holds several of them, or what cannot be read from text again.
+    """
+    return [
+        _kind_of(frame.iloc[:, position], label) for position, label in enumerate(frame.columns)
+    ]
+
+
+def text_columns(frame: "DataFrame", kinds: Sequence[str | None]) -> dict[int, bool]:
+    """Return the positions of the columns of text with cells that need quotes, and whether all do.
+
+    They do where a reader would take the texts for numbers, or for true and false.
+    """
+    import pyarrow.compute as compute  # type: ignore[import-untyped]
+
+    found = {}
+    for position, kind in enumerate(kinds):
+        # Dates are never taken for numbers.
+        if kind != TEXT or frame.iloc[:, position].dtype.kind in "mM":
+            continue
+        texts = _texts_of(frame.iloc[:, position])
+        if kind_of_texts(texts) != TEXT:
+            found[position] = True
+        elif compute.any(
+            compute.or_(compute.equal(texts, ""), compute.match_substring(texts, "\r"))
+        ).as_py():
+            found[position] = False
+    return found
+
+
+def _needs(text: str) -> bool:
+    return not text or "\r" in text
+
+
+def _objects(values: list[Any], index: Any) -> Any:
+    import pandas
+
+    return pandas.Series(values, dtype=object, index=index)
+
+
+def _texts_of(series: Any) -> Any:
+    """Return the texts of a column, without its nulls, as a column of pyarrow."""
+    import pandas
+    import pyarrow
+
+    series = series.dropna()
+    values = series if isinstance(series.dtype, pandas.StringDtype) else _texts(series)
+    return pyarrow.chunked_array([pyarrow.array(values, pyarrow.string())])
+
+
+def _texts(series: Any) -> list[str]:
+    """Return what pandas writes for the cells of a column of objects."""
+    return [cell if isinstance(cell, str) else str(cell) for cell in series_values(series)]
+
+
+def _kind_of(series: Any, label: object) -> str | None:
+    import pandas
+
+    dtype = series.dtype
+    if series.isna().all():
+        return None
+    if isinstance(dtype, pandas.StringDtype) or dtype.kind in "mM":
+        return TEXT
+    if dtype.kind in "biuf":
+        return TRUTH if dtype.kind == "b" else NUMBERS
+    cells = series_values(series[series.notna()])
+    types = {kind: _kind_of_type(kind) for kind in set(map(type, cells))}
+    for kind, found in types.items():
+        if found is None:
+            raise InvalidError(
+                f"column {label!r} holds a {kind.__name__}; a cell of a csv table is a text, a"
+                " number, true, false, a date, a time or null; use parquet, json or pickle"
+            )
+    for cell in cells if decimal.Decimal in types else ():
+        require_digits(cell)
+    kinds = sorted(set(filter(None, types.values())))
+    if len(kinds) > 1:
+        raise InvalidError(
+            f"column {label!r} holds {' and '.join(kinds)}, and all cells of a column of a csv"
+            " table are read as one of them; make them text, or use json or pickle"
+        )
+    return kinds[0]
+
+
+def _kind_of_type(kind: type) -> str | None:
+    import numpy
+    import pandas
+
+    if issubclass(kind, str):
+        return TEXT
+    if issubclass(kind, bool | numpy.bool_):
+        return TRUTH
+    if issubclass(kind, int | float | numpy.integer | numpy.floating | decimal.Decimal):
+        return None if issubclass(kind, numpy.longdouble) else NUMBERS
+    if issubclass(kind, (*_AS_TEXT, pandas.Period, pandas.Interval, numpy.datetime64)):
+        return TEXT
+    return None
