@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -380,3 +381,29 @@ def test_a_worker_that_holds_much_memory_is_replaced(
 
     numbers = {process: number for number, process in enumerate(dict.fromkeys(seen), start=1)}
     assert [numbers[process] for process in seen] == processes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a stopped process stays stopped")
+def test_a_template_that_is_stopped_ends_all_the_same_when_its_server_is_killed() -> None:
+    code = """
+from pathlib import Path
+from scenarist.executors.local import LocalExecutor
+executor = LocalExecutor(lambda outcomes: None, size=1)
+while not executor.slots:
+    pass
+print(*[Path(f"/proc/{one}/stat").read_text().split()[3] for one in executor.process_ids], flush=True)
+input()
+"""
+    server = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with server:
+        assert server.stdout is not None
+        template = int(server.stdout.readline())
+        watch = os.pidfd_open(template)
+        os.kill(template, signal.SIGSTOP)
+
+        server.kill()
+
+        assert select.select([watch], [], [], 30)[0] == [watch]
+        os.close(watch)

@@ -44,6 +44,12 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
+def wake_without_parent() -> None:
+    """Have Linux wake this process when its parent is gone, should somebody have stopped it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
+
+
 def children() -> set[int]:
     """Return the children of this process; none where the system does not tell them."""
     found: set[int] = set()

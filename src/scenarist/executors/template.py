@@ -21,7 +21,7 @@ import msgspec
 
 from scenarist.executors import worker
 from scenarist.executors.base import WorkerTerms
-from scenarist.executors.children import adopt_orphans, children
+from scenarist.executors.children import adopt_orphans, children, wake_without_parent
 from scenarist.executors.frames import frame
 from scenarist.executors.job_logs import prepare_logging
 from scenarist.executors.namespaces import load_modules
@@ -53,6 +53,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
     adopt_orphans()
+    wake_without_parent()
     prepare_logging(terms.log_level)
     load_modules()
     template = _Template(control, terms)
