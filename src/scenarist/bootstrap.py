@@ -28,6 +28,7 @@ from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
+from scenarist.domain.behaviours import Declared
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.figures import ProcessFigures
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
@@ -47,6 +48,7 @@ from scenarist.services.completions import Completions
 from scenarist.services.configs import ConfigService
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
+from scenarist.services.declarations import declared_now
 from scenarist.services.edits import EditService
 from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
@@ -113,16 +115,30 @@ def open_server(
     folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings.database))
+        declared = declared_now(application)
         completions = Completions(database)
         database.on_ring(completions.hear)
         orchestration = Orchestration(
-            application, settings, database, announce=completions.announce, now=now
+            application,
+            settings,
+            database,
+            announce=completions.announce,
+            now=now,
+            declared=declared,
         )
         authorization = open_authorization(
             database, settings, application.registry.authentication, now
         )
         services = _services(
-            application, settings, folder, database, orchestration, completions, authorization, now
+            application,
+            declared,
+            settings,
+            folder,
+            database,
+            orchestration,
+            completions,
+            authorization,
+            now,
         )
         if make_executor is None:
             database.listen()
@@ -213,7 +229,12 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
         stack.enter_context(_watched(settings))
         database = stack.enter_context(_database(settings.database))
         orchestration = Orchestration(
-            application, settings, database, announce=lambda ended: None, now=_now
+            application,
+            settings,
+            database,
+            announce=lambda ended: None,
+            now=_now,
+            declared=declared_now(application),
         )
         # Its `put` may interrupt its `get`; a lock of `threading` would be waited for for ever.
         signals: SimpleQueue[int] = SimpleQueue()
@@ -276,6 +297,7 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
 
 def _services(  # noqa: PLR0913 - all that services are made of
     application: Application,
+    declared: Declared,
     settings: Settings,
     folder: str,
     database: Database,
@@ -299,17 +321,30 @@ def _services(  # noqa: PLR0913 - all that services are made of
         configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=settings.zone),
         scenarios=ScenarioService(
-            database, registry, folder=folder, now=now, version=version, zone=settings.zone
+            database,
+            registry,
+            folder=folder,
+            now=now,
+            version=version,
+            zone=settings.zone,
+            declared=declared,
         ),
         comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
         sequences=SequenceService(database, now=now, version=version),
-        tasks=TaskService(database, registry, folder=folder, now=now, version=version),
+        tasks=TaskService(
+            database, registry, folder=folder, now=now, version=version, declared=declared
+        ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
         values=ValueService(database, recorder, compute, folder=folder, now=now),
         files=FileService(database, recorder, folder=folder, now=now),
         edits=EditService(database),
         submissions=SubmissionService(
-            database, canceller, now=now, wake=orchestration.wake, version=version
+            database,
+            canceller,
+            now=now,
+            wake=orchestration.wake,
+            version=version,
+            declared=declared,
         ),
         jobs=JobService(database, canceller, now=now),
         orchestration=OrchestrationService(database, now=now, wake=orchestration.wake),

@@ -7,6 +7,7 @@ from datetime import datetime
 from scenarist.computing import OwnWorkers
 from scenarist.config import Application
 from scenarist.db.engine import Database
+from scenarist.domain.behaviours import Declared
 from scenarist.domain.figures import JobFigures
 from scenarist.executors.base import Deliver, Executor
 from scenarist.executors.kinds import open_executor
@@ -42,6 +43,7 @@ class Orchestration:
         *,
         announce: Announce,
         now: Callable[[], datetime],
+        declared: Declared,
     ) -> None:
         self._application = application
         self._settings = settings
@@ -61,6 +63,7 @@ class Orchestration:
                 grace_seconds=settings.grace_seconds,
                 drain_seconds=settings.drain_seconds,
                 terms=LeaseTerms(seconds=settings.lease_seconds, process=own_process()),
+                declared=declared,
             )
             self.asking = self.orchestrator.asking
 

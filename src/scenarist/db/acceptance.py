@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import events
@@ -41,11 +41,20 @@ DATA = "DATA"
 ORDER = "ORDER"
 INPUT = "INPUT"
 
+# Where a value is replaced in place, jobs take turns at the place, which data nodes may share.
+_PLACE = func.coalesce(data_nodes.c.place, data_nodes.c.id)
 _NODES = select(
     data_nodes.c.id,
     data_nodes.c.last_edit_id,
     data_nodes.c.storage_type,
     data_nodes.c.properties,
+    _PLACE.label("place"),
+    select(job_holds.c.job_number)
+    .where(job_holds.c.place == _PLACE, job_holds.c.mode == WRITE)
+    .order_by(job_holds.c.number.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("last_at_place"),
     select(job_holds.c.job_number)
     .where(job_holds.c.data_node_id == data_nodes.c.id, job_holds.c.mode == WRITE)
     .order_by(job_holds.c.number.desc())
@@ -53,8 +62,8 @@ _NODES = select(
     .scalar_subquery()
     .label("writer"),
 ).where(among(data_nodes.c.id, "ids"))
-_READERS = select(job_holds.c.data_node_id, job_holds.c.job_number).where(
-    among(job_holds.c.data_node_id, "ids"), job_holds.c.mode == READ
+_READERS = select(job_holds.c.place, job_holds.c.job_number).where(
+    among(job_holds.c.place, "places"), job_holds.c.mode == READ
 )
 _LOCKS = select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_until).where(
     data_nodes.c.locked_by.is_not(None), data_nodes.c.locked_until > bindparam("now")
@@ -107,13 +116,21 @@ class Lock:
 
 
 @dataclass(slots=True)
+class _Turns:
+    """Who comes before the next job at a place, where values are replaced in place."""
+
+    place: str
+    writer: int | None  # the number of the unfinished job that writes there last
+    readers: list[int] = field(default_factory=list)  # since the last one that writes
+
+
+@dataclass(slots=True)
 class _Node:
     """A data node while submissions are being accepted."""
 
     edit_id: str | None
     writer: int | None  # the number of the unfinished job that writes it last
-    is_replaced: bool  # its value is replaced in place, so that readers and writers take turns
-    readers: list[int]
+    turns: _Turns | None  # where its value is replaced in place; other data nodes may share them
 
 
 @dataclass(slots=True)
@@ -228,21 +245,24 @@ def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[st
     )
     if not ids:
         return {}
-    nodes = {
-        row.id: _Node(
-            edit_id=row.last_edit_id,
-            writer=row.writer,
-            is_replaced=row.storage_type in EXTERNAL_STORAGE_TYPES
+    nodes: dict[str, _Node] = {}
+    turns: dict[str, _Turns] = {}
+    for row in connection.execute(_NODES, {"ids": ids}):
+        is_replaced = (
+            row.storage_type in EXTERNAL_STORAGE_TYPES
             or "path" in row.properties
-            or "default_path" in row.properties,
-            readers=[],
+            or "default_path" in row.properties
         )
-        for row in connection.execute(_NODES, {"ids": ids})
-    }
-    replaced = [node_id for node_id, node in nodes.items() if node.is_replaced]
-    if replaced:
-        for node_id, number in connection.execute(_READERS, {"ids": replaced}):
-            nodes[node_id].readers.append(number)
+        if is_replaced:
+            turns.setdefault(row.place, _Turns(row.place, row.last_at_place))
+        nodes[row.id] = _Node(
+            row.last_edit_id, row.writer, turns[row.place] if is_replaced else None
+        )
+    written = {node for new in accepted for job in new.jobs for node in job.outputs}
+    to_write = {at.place for node, item in nodes.items() if node in written and (at := item.turns)}
+    if to_write:
+        for place, number in connection.execute(_READERS, {"places": list(to_write)}):
+            turns[place].readers.append(number)
     return nodes
 
 
@@ -316,22 +336,35 @@ def _draft_input(
             "producer": node.writer,
         }
     )
-    if node.is_replaced:
-        node.readers.append(draft.number)
-        _hold(rows, draft, node_id, READ)
+    if node.turns is not None:
+        last = node.turns.writer
+        if last is not None and last != node.writer and (DATA, last) not in draft.waits:
+            # Another data node's value comes to lie there first.
+            draft.waits[ORDER, last] = None
+        node.turns.readers.append(draft.number)
+        _hold(rows, draft, node_id, READ, node.turns)
 
 
 def _draft_output(draft: _Draft, node_id: DataNodeId, node: _Node, rows: _Rows) -> None:
-    earlier = [] if node.writer is None else [node.writer]
-    if node.is_replaced:
-        earlier += [reader for reader in node.readers if reader != draft.number]
-        node.readers = []
+    earlier = [node.writer]
+    if node.turns is not None:
+        earlier += [node.turns.writer, *node.turns.readers]
+        node.turns.readers = []
+        node.turns.writer = draft.number
     for number in earlier:
-        if (DATA, number) not in draft.waits:
-            draft.waits[ORDER, number] = None
+        if number is None or number == draft.number or (DATA, number) in draft.waits:
+            continue
+        draft.waits[ORDER, number] = None
     node.writer = draft.number
-    _hold(rows, draft, node_id, WRITE)
+    _hold(rows, draft, node_id, WRITE, node.turns)
 
 
-def _hold(rows: _Rows, draft: _Draft, node_id: DataNodeId, mode: str) -> None:
-    rows.holds.append({"job_number": draft.number, "data_node_id": node_id, "mode": mode})
+def _hold(rows: _Rows, draft: _Draft, node_id: DataNodeId, mode: str, turns: _Turns | None) -> None:
+    rows.holds.append(
+        {
+            "job_number": draft.number,
+            "data_node_id": node_id,
+            "mode": mode,
+            "place": None if turns is None else turns.place,
+        }
+    )

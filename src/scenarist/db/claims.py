@@ -100,7 +100,15 @@ _WAIT_FOR_MACHINE = insert(job_waits).values(
     job_number=bindparam("of"), kind=MACHINE, for_job=NO_JOB, for_data_node=bindparam("text")
 )
 _INPUTS = (
-    select(job_inputs.c.job_number, edits.c.uri, edits.c.content, edits.c.created_at)
+    select(
+        job_inputs.c.job_number,
+        edits.c.uri,
+        edits.c.content,
+        edits.c.created_at,
+        edits.c.id,
+        or_(edits.c.job_id.is_not(None), edits.c.actor.is_not(None)).label("is_written"),
+        edits.c.kept_as,
+    )
     .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
     .where(among(job_inputs.c.job_number, "numbers"))
     .order_by(job_inputs.c.job_number, job_inputs.c.position)
@@ -114,6 +122,8 @@ _TASK_ENDS = (
         data_nodes.c.storage_type,
         data_nodes.c.properties,
         data_nodes.c.validity_seconds,
+        data_nodes.c.config_id,
+        data_nodes.c.place,
     )
     .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
     .where(among(task_data_nodes.c.task_id, "ids"))
@@ -144,6 +154,9 @@ class InputValue:
     uri: str | None
     content: bytes | None
     written_at: datetime
+    edit_id: str | None = None
+    is_written: bool = False  #: by a job or over REST; else it was found at its place
+    kept_as: dict[str, Any] | None = None  #: see `Edit.kept_as`
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +167,19 @@ class TaskEnd:
     storage_type: str
     properties: dict[str, Any]
     validity: timedelta | None
+    config_id: str
+    place: str | None  #: see `DataNode.place`
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRecipe:
-    """What running a task takes; it never changes once the task is made."""
+    """What running a task takes, as its record has it or as it is declared now.
+
+    Args:
+        is_live: Whether it is as declared now.
+        code_digest: That of the declared function's code; None when that cannot be read.
+        mismatch: Why the declaration does not fit the task, so that it cannot run.
+    """
 
     config_id: str
     function: str
@@ -170,6 +191,9 @@ class TaskRecipe:
     properties: dict[str, Any]
     inputs: tuple[TaskEnd, ...]
     outputs: tuple[TaskEnd, ...]
+    is_live: bool = False
+    code_digest: str | None = None
+    mismatch: str | None = None
 
 
 def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datetime) -> list[Claim]:
@@ -212,19 +236,17 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
 def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[InputValue]]:
     """Return the input values of jobs by job, in the order of the task's inputs."""
     values: dict[int, list[InputValue]] = {}
-    for number, uri, content, written_at in connection.execute(_INPUTS, {"numbers": numbers}):
-        values.setdefault(number, []).append(InputValue(uri, content, written_at))
+    for number, *value in connection.execute(_INPUTS, {"numbers": numbers}):
+        values.setdefault(number, []).append(InputValue(*value))
     return values
 
 
 def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:
     """Return what running tasks takes, by task."""
     ends: dict[tuple[str, bool], list[TaskEnd]] = {}
-    for task_id, direction, node_id, storage_type, properties, validity in connection.execute(
-        _TASK_ENDS, {"ids": task_ids}
-    ):
+    for task_id, direction, node_id, *end in connection.execute(_TASK_ENDS, {"ids": task_ids}):
         ends.setdefault((task_id, direction == INPUT), []).append(
-            TaskEnd(DataNodeId(node_id), storage_type, properties, validity)
+            TaskEnd(DataNodeId(node_id), *end)
         )
     return {
         TaskId(task.id): TaskRecipe(

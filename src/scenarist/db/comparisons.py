@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, case, select, union
 
 from scenarist.db.among import among
+from scenarist.db.data_nodes import IS_REPLACED
 from scenarist.db.tables import (
     data_nodes,
     edits,
+    places,
     scenario_data_nodes,
     scenario_tasks,
     task_data_nodes,
@@ -34,9 +36,12 @@ _VALUES = (
         data_nodes.c.last_edit_id,
         edits.c.uri,
         edits.c.content,
+        edits.c.kept_as,
+        case((IS_REPLACED, places.c.data_node_id)).label("replaced_by"),
     )
     .join(data_nodes, data_nodes.c.id == _LINKS.c.data_node_id)
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .outerjoin(places, places.c.place == data_nodes.c.place)
     .where(among(data_nodes.c.config_id, "config_ids"))
 )
 
@@ -51,6 +56,7 @@ class NewestValue:
     is_written: bool
     uri: str | None
     content: bytes | None
+    replaced_by: str | None  #: the data node whose write to the same place replaced it
 
 
 def newest_values(
@@ -63,11 +69,12 @@ def newest_values(
     return {
         (row.scenario_id, row.config_id): NewestValue(
             DataNodeId(row.id),
-            row.storage_type,
-            row.properties,
+            (row.kept_as or {}).get("storage_type", row.storage_type),
+            (row.kept_as or {}).get("properties", row.properties),
             row.last_edit_id is not None,
             row.uri,
             row.content,
+            row.replaced_by,
         )
         for row in rows
     }

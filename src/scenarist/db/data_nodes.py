@@ -4,7 +4,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import among
@@ -15,6 +26,7 @@ from scenarist.db.tables import (
     edits,
     job_holds,
     jobs,
+    places,
     scenario_data_nodes,
     scenario_tasks,
     task_data_nodes,
@@ -37,9 +49,25 @@ _WRITER = (
     .limit(1)
     .scalar_subquery()
 )
-_NODES = select(
-    data_nodes, edits.c.created_at.label("last_edited_at"), _WRITER.label("written_by")
-).outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+IS_REPLACED = and_(
+    places.c.edit_id != data_nodes.c.last_edit_id,
+    places.c.data_node_id != data_nodes.c.id,
+    or_(edits.c.job_id.is_not(None), edits.c.actor.is_not(None)),
+)
+"""Whether what was written with a data node's newest edit was replaced by another data node's.
+
+What was only found at its place is what lies there now, whoever wrote it.
+"""
+_NODES = (
+    select(
+        data_nodes,
+        edits.c.created_at.label("last_edited_at"),
+        _WRITER.label("written_by"),
+        case((IS_REPLACED, places.c.data_node_id)).label("replaced_by"),
+    )
+    .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .outerjoin(places, places.c.place == data_nodes.c.place)
+)
 _KEYS = {CREATION_DATE: data_nodes.c.created_at}
 _FIND = _NODES.where(data_nodes.c.id == bindparam("id"))
 _PARENTS = union_all(
@@ -80,6 +108,25 @@ _POINT = (
     .where(data_nodes.c.id == bindparam("node_id"))
     .values(last_edit_id=bindparam("last_edit_id"))
 )
+_NEW_AT_PLACE = insert_or_ignore(places)
+_NOTE_PLACE = _NEW_AT_PLACE.on_conflict_do_update(
+    index_elements=[places.c.place],
+    set_={
+        "edit_id": _NEW_AT_PLACE.excluded.edit_id,
+        "data_node_id": _NEW_AT_PLACE.excluded.data_node_id,
+    },
+)
+_LAST_AT = select(places).where(among(places.c.place, "places"))
+_OTHER_CODE = (
+    select(data_nodes.c.id)
+    .join(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .where(
+        among(data_nodes.c.id, "ids"),
+        edits.c.job_id.is_not(None),
+        func.coalesce(edits.c.code_digest, "") != bindparam("code_digest"),
+    )
+    .limit(1)
+)
 
 
 def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bool]:
@@ -96,6 +143,8 @@ def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bo
             validity_seconds=node.validity,
             created_at=node.created_at,
             version=node.version,
+            declaration=node.declaration,
+            place=node.place,
         )
         .on_conflict_do_nothing()
         .returning(data_nodes.c.number)
@@ -152,6 +201,29 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
         _POINT,
         [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
     )
+    last_at = {edit.written_to: edit for edit in new if edit.written_to is not None}
+    if last_at:
+        connection.execute(
+            _NOTE_PLACE,
+            [
+                {"place": place, "edit_id": edit.id, "data_node_id": edit.data_node_id}
+                for place, edit in last_at.items()
+            ],
+        )
+
+
+def last_written(connection: Connection, at: Sequence[str]) -> dict[str, tuple[str, DataNodeId]]:
+    """Return the edit and the data node of the last write to each of several places, if any."""
+    rows = connection.execute(_LAST_AT, {"places": list(at)})
+    return {row.place: (row.edit_id, DataNodeId(row.data_node_id)) for row in rows}
+
+
+def is_of_other_code(
+    connection: Connection, data_node_ids: Sequence[str], code_digest: str
+) -> bool:
+    """Whether a job made the value of one of the data nodes with other code, or unknown code."""
+    rows = connection.execute(_OTHER_CODE, {"ids": list(data_node_ids), "code_digest": code_digest})
+    return rows.first() is not None
 
 
 def set_lock(
@@ -188,6 +260,8 @@ def edit_from(row: Any) -> Edit:
         python_type=row.python_type,
         rendition=row.rendition,
         is_complete=row.is_complete,
+        code_digest=row.code_digest,
+        kept_as=row.kept_as,
     )
 
 
@@ -206,6 +280,7 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "python_type": edit.python_type,
         "rendition": edit.rendition,
         "is_complete": edit.is_complete,
+        "code_digest": edit.code_digest,
     }
 
 
@@ -247,17 +322,27 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
             job_ids=tuple(writers.get(row.id, ())),
             locked_by=row.locked_by,
             locked_until=row.locked_until,
+            declaration=row.declaration,
+            place=row.place,
+            replaced_by=row.replaced_by,
         )
         for row in rows
     ]
 
 
-def find_holder(connection: Connection, data_node_id: str) -> JobId | None:
-    """Return the oldest unfinished job that will write a data node, or reads its file in place."""
+def find_holder(
+    connection: Connection, data_node_id: str, place: str | None = None
+) -> JobId | None:
+    """Return the oldest unfinished job that will write a data node, or reads its file in place.
+
+    Args:
+        place: That of the data node, so that jobs of others that have it count as well.
+    """
+    held = job_holds.c.data_node_id == data_node_id if place is None else job_holds.c.place == place
     query = (
         select(jobs.c.id)
         .join(job_holds, job_holds.c.job_number == jobs.c.number)
-        .where(job_holds.c.data_node_id == data_node_id)
+        .where(held)
         .order_by(job_holds.c.number)
         .limit(1)
     )

@@ -65,7 +65,7 @@ def settlement_of(
         submission_id=claim.submission_id,
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, event),
-        edits=_edits(claim, request, outcome, now),
+        edits=_edits(claim, recipe, request, outcome, now),
         has_ends=bool(recipe.outputs or recipe.inputs),
         run_at=outcome.started_at,
         reason=reason,
@@ -74,9 +74,25 @@ def settlement_of(
         not_before=not_before,
         failures=int(event is JobEvent.RETRIED),
         lost=int(event is JobEvent.WORKER_LOST),
+        function=recipe.function,
+        code_digest=recipe.code_digest,
         task_config_id=recipe.config_id,
         started_after=seconds_between(claim.claimed_at, outcome.started_at),
         run_seconds=seconds_between(outcome.started_at, outcome.finished_at),
+    )
+
+
+def refused(claim: Claim, recipe: TaskRecipe, reason: str, now: datetime) -> Settlement:
+    """Settle a job that cannot be run; to try it again would not help."""
+    return Settlement(
+        number=claim.number,
+        job_id=claim.id,
+        submission_id=claim.submission_id,
+        attempt=claim.attempt,
+        status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
+        run_at=now,
+        reason=reason,
+        task_config_id=recipe.config_id,
     )
 
 
@@ -101,7 +117,7 @@ def seconds_between(begun: datetime | None, ended: datetime | None) -> float | N
 
 
 def _edits(
-    claim: Claim, request: JobRequest, outcome: JobOutcome, now: datetime
+    claim: Claim, recipe: TaskRecipe, request: JobRequest, outcome: JobOutcome, now: datetime
 ) -> tuple[Edit, ...]:
     return tuple(
         Edit(
@@ -118,6 +134,10 @@ def _edits(
             python_type=written.python_type,
             rendition=written.rendition,
             is_complete=written.is_complete,
+            code_digest=recipe.code_digest,
+            written_to=end.place,
         )
-        for target, written in zip(request.outputs, outcome.written, strict=False)
+        for end, target, written in zip(
+            recipe.outputs, request.outputs, outcome.written, strict=False
+        )
     )

@@ -14,9 +14,10 @@ from scenarist.domain.entities import Event
 from scenarist.domain.identifiers import HolderId
 from scenarist.domain.resources import Resources
 from scenarist.domain.vocabulary import JobStatus
-from scenarist.orchestrator.outcomes import skipped
+from scenarist.orchestrator.outcomes import refused, skipped
 from scenarist.orchestrator.requests import (
     Recipes,
+    faults_of,
     gather_inputs,
     need_not_run,
     resources_of,
@@ -31,7 +32,8 @@ class Taking:
     """What became of the jobs that were claimed.
 
     Args:
-        needless: Those whose outputs are still valid, to be settled.
+        needless: Those that are not to be run, to be settled: their outputs are still valid, or
+            they cannot be run.
         held: Those that no machine can run, with what none has. They wait for one, and whatever
             is behind them comes next.
     """
@@ -64,11 +66,14 @@ def take(
     claimed = claims.claim(connection, holder_id, limit=limit, now=now) if limit else []
     recipes.read(connection, (claim.task_id for claim in claimed))
     inputs = gather_inputs(connection, claimed, recipes)
+    faults = faults_of(connection, claimed, recipes, inputs)
     taking = Taking()
     for claim in claimed:
         recipe = recipes.get(claim.task_id)
         values = inputs.get(claim.number, [])
-        if need_not_run(connection, claim, recipe, values, now):
+        if claim.number in faults:
+            taking.needless.append(refused(claim, recipe, faults[claim.number], now))
+        elif need_not_run(connection, claim, recipe, values, now):
             taking.needless.append(skipped(claim, recipe, now))
         elif (lacking := lacks(resources_of(recipe))) is not None:
             taking.held.append((claim, lacking))

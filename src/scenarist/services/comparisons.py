@@ -13,6 +13,7 @@ from scenarist.domain.entities import Scenario
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.places import replaced_reason
 from scenarist.services.computations import Computation, Compute, Computed
 from scenarist.storage.base import Place, Target
 from scenarist.storage.kinds import discard, read_json
@@ -174,6 +175,11 @@ def _place(value: NewestValue | None, scenario_id: str, config_id: str) -> Place
             f"data node {value.data_node_id} of scenario {scenario_id} has no value yet; write "
             "one, or submit what produces it",
             code="data_node_not_written",
+        )
+    if value.replaced_by is not None:
+        raise ConflictError(
+            f"scenario {scenario_id}: {replaced_reason(value.data_node_id, value.replaced_by)}",
+            code="data_node_replaced",
         )
     return Place(
         storage_type=value.storage_type,

@@ -61,7 +61,7 @@ def check_writable(connection: Connection, node: DataNode, editor: str) -> None:
             locked it.
     """
     check_not_read_only(node)
-    holder = data_node_rows.find_holder(connection, node.id)
+    holder = data_node_rows.find_holder(connection, node.id, node.place)
     if holder is not None:
         raise ConflictError(
             f"data node {node.id} is used by job {holder}, which has not ended; "

@@ -20,9 +20,10 @@ from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InDoubtError, NotFoundError
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
 from scenarist.domain.permissions import Actor
-from scenarist.domain.secrets import referenced
+from scenarist.domain.places import Owner, wiring_of
 from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
+from scenarist.services.placing import placing_of
 from scenarist.storage.base import Target, Written
 from scenarist.storage.kinds import discard, find_storage, named_path, publish
 
@@ -95,6 +96,7 @@ class Making:
         changes: Takes an event for every entity that was not there yet.
         written: Takes every value that was written; discard them when the transaction fails.
         owners: Who owns what is of a scope; nobody, when it is not said.
+        owner: What the placeholders of places stand for.
         outputs: Configs of the data nodes that tasks write: they have no value before.
     """
 
@@ -106,25 +108,27 @@ class Making:
     written: list[Written]
     changes: list[Event] = field(default_factory=list)
     owners: Mapping[Scope, ScenarioId | CycleId | None] = field(default_factory=dict)
+    owner: Owner = Owner()  # noqa: RUF009 - frozen
     outputs: Collection[str] = ()
 
     def data_node(self, config: DataNodeConfig) -> DataNodeId:
-        plain = {name: value for name, value in config.properties.items() if name != "default_data"}
-        stored, _ = referenced(config.id, plain)
+        placing = placing_of(config, self.owner)
         node = DataNode(
             id=ids.data_node_id(config.id, new_uuid(self.now)),
             config_id=config.id,
             scope=config.scope,
-            storage_type=config.storage_type,
+            storage_type=placing.storage_type,
             owner_id=self.owners.get(config.scope),
             parent_ids=(),
-            properties=stored,
-            validity=config.validity_period,
+            properties=placing.properties,
+            validity=placing.validity,
             last_edit_id=None,
             last_edited_at=None,
             being_written_by=None,
             created_at=self.now,
             version=self.version,
+            declaration=placing.declaration,
+            place=placing.place,
         )
         node_id, is_new = data_node_rows.find_or_make(self.connection, node)
         if is_new:
@@ -154,6 +158,10 @@ class Making:
                 properties=config.properties,
                 created_at=self.now,
                 version=self.version,
+                wiring=wiring_of(
+                    [(node.id, node.scope) for node in config.inputs],
+                    [(node.id, node.scope) for node in config.outputs],
+                ),
             ),
         )
         if is_new:
@@ -165,7 +173,13 @@ class Making:
         self.changes.append(Event(kind=kind, id=entity_id, change=Change.CREATED, actor=self.actor))
 
     def _first_edit(self, node: DataNode, properties: Mapping[str, Any]) -> Edit | None:
-        """Return the edit of what is there already, else of the default data, if any."""
+        """Return the edit of what is there already, else of the default data, if any.
+
+        What another data node has written to the same place is not the value of this one.
+        """
+        is_shared = node.config_id in self.outputs and node.place is not None
+        if is_shared and data_node_rows.last_written(self.connection, [str(node.place)]):
+            return None
         edit_id = ids.EditId(new_uuid(self.now))
         resolved = resolve(dict(node.properties), os.environ)
         path = named_path(resolved)

@@ -1,7 +1,7 @@
 """How a value that came over REST becomes the newest of its data node, in one transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -109,13 +109,16 @@ class Recorder:
             else:
                 node = check(connection)
             now = self._now()
-            edit = edit_of(
-                node.id,
-                _later_than(node.last_edit_id, value.edit_id),
-                value.written,
-                at=now,
-                actor=options.editor(actor),
-                comment=options.comment,
+            edit = replace(
+                edit_of(
+                    node.id,
+                    _later_than(node.last_edit_id, value.edit_id),
+                    value.written,
+                    at=now,
+                    actor=options.editor(actor),
+                    comment=options.comment,
+                ),
+                written_to=node.place,
             )
             data_node_rows.add_edits(connection, [edit])
             changes = endings.release_inputs(connection, [node.id], now)

@@ -16,6 +16,7 @@ from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import EditId, new_uuid
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.places import replaced_reason
 from scenarist.domain.selections import Selection
 from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.services.locks import get_data_node
@@ -23,6 +24,7 @@ from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOp
 from scenarist.services.showing import (
     Show,
     ShownValue,
+    as_kept,
     is_named,
     json_place,
     noted,
@@ -190,8 +192,14 @@ class ValueService:
     def _base(self, node: DataNode) -> Place | None:
         """Return where the value lies that something is appended to."""
         if node.last_edit_id is not None:
-            _, edit = find_value(self._database.reader, node.id, node.last_edit_id, self._now())
-            return place_of(node, edit)
+            found, edit = find_value(self._database.reader, node.id, None, self._now())
+            if found.storage_type != node.storage_type:
+                raise ConflictError(
+                    f"the value of data node {node.id} was written as {found.storage_type}, and "
+                    f"the data node is declared as {node.storage_type} now; write the whole value",
+                    code="application_changed",
+                )
+            return place_of(found, edit)
         properties = resolved(node)
         path = named_path(properties)
         if path is not None and Path(path).is_file():
@@ -299,8 +307,11 @@ def find_value(
 ) -> tuple[DataNode, Edit]:
     """Return a data node with its newest edit, or with the one that is named.
 
+    Its storage type and properties are those by which the value is read.
+
     Raises:
         NotFoundError: There is no such data node or edit, or no value yet.
+        ConflictError: Another data node has written to the same place since.
     """
     node = get_data_node(connection, data_node_id, now)
     wanted = edit_id or node.last_edit_id
@@ -312,7 +323,9 @@ def find_value(
     edit = edit_rows.find(connection, data_node_id, wanted)
     if edit is None:
         raise NotFoundError(f"data node {data_node_id} has no edit {wanted}")
-    return node, edit
+    if node.replaced_by is not None and edit.id == node.last_edit_id:
+        raise ConflictError(replaced_reason(node.id, node.replaced_by), code="data_node_replaced")
+    return as_kept(node, edit), edit
 
 
 def _new(target: Target, written: Written) -> NewValue:
