@@ -40,6 +40,7 @@ from scenarist.folders import prepare_file, prepare_storage, secret_keys
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestration import Orchestration
+from scenarist.services.adoption import adopt
 from scenarist.services.bundle import Services
 from scenarist.services.cancelling import Canceller
 from scenarist.services.changes import ChangeService, News
@@ -48,7 +49,6 @@ from scenarist.services.completions import Completions
 from scenarist.services.configs import ConfigService
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
-from scenarist.services.declarations import declared_now
 from scenarist.services.edits import EditService
 from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
@@ -115,7 +115,9 @@ def open_server(
     folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings.database))
-        declared = declared_now(application)
+        declared = adopt(
+            application, database, folder=folder, now=now, version=_version(application)
+        )
         completions = Completions(database)
         database.on_ring(completions.hear)
         orchestration = Orchestration(
@@ -224,7 +226,7 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
         )
     check_apart(app)
     _keep_secrets(application)
-    prepare_storage(settings)
+    folder = prepare_storage(settings)
     with ExitStack() as stack:
         stack.enter_context(_watched(settings))
         database = stack.enter_context(_database(settings.database))
@@ -234,7 +236,9 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
             database,
             announce=lambda ended: None,
             now=_now,
-            declared=declared_now(application),
+            declared=adopt(
+                application, database, folder=folder, now=_now, version=_version(application)
+            ),
         )
         # Its `put` may interrupt its `get`; a lock of `threading` would be waited for for ever.
         signals: SimpleQueue[int] = SimpleQueue()
@@ -315,7 +319,7 @@ def _services(  # noqa: PLR0913 - all that services are made of
         announce=completions.announce,
     )
     recorder = Recorder(database, now=now, wake=orchestration.wake)
-    version = resolve(registry.core.version_number or "latest")
+    version = _version(application)
     compute = compute_with(orchestration.asking)
     return Services(
         configs=ConfigService(registry),
@@ -375,6 +379,10 @@ def _keep_secrets(application: Application) -> None:
     for node in application.registry.data_nodes.values():
         _, values = referenced(node.id, node.properties)
         os.environ.update(resolve(values))
+
+
+def _version(application: Application) -> str:
+    return str(resolve(application.registry.core.version_number or "latest"))
 
 
 def _news(database: Database) -> News:

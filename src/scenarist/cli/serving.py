@@ -154,11 +154,12 @@ def demo(
     bootstrap.serve_demo(settings_of(port=port, database=database, storage=storage), print)
 
 
-def check(application: str, /) -> None:
+def check(application: str, /, *, database: Text = None) -> None:
     """Find every mistake in an application's configuration, without starting anything.
 
     Args:
         application: A module (package.module), a Python file or a TOML file.
+        database: Also say how the records of this database, a URL, differ from the application.
     """
     from scenarist import checking
     from scenarist.config import load_app
@@ -166,6 +167,13 @@ def check(application: str, /) -> None:
     loaded = load_app(application)
     checking.check(loaded)
     registry = loaded.registry
+    for warning in registry.warnings():
+        print(f"warning: {warning.where}: {warning.message}")
+    if database is not None:
+        from scenarist import administration
+
+        for difference in administration.differences(settings_of(database=database), loaded):
+            print(f"differs from the database: {difference}")
     print(
         f"{application} can be served: {len(registry.scenarios)} scenario configs, "
         f"{len(registry.tasks)} task configs, {len(registry.data_nodes)} data node configs."

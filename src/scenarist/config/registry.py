@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from scenarist.config.check import find_problems
+from scenarist.config.check import find_problems, find_warnings
 from scenarist.config.data_nodes import DataNodeFunctions
 from scenarist.config.declarations import DEFAULT, Declarations
 from scenarist.config.drafts import Problem
@@ -321,6 +321,10 @@ class ConfigRegistry(DataNodeFunctions):
     def check(self) -> list[Problem]:
         """Find every mistake in what is declared; imports the functions that it names."""
         return find_problems(self._declarations)
+
+    def warnings(self) -> list[Problem]:
+        """Find what works, and may not be meant; imports nothing."""
+        return find_warnings(self._declarations)
 
     def block_update(self) -> None:
         """Refuse every change from now on."""

@@ -50,6 +50,7 @@ _WRITER = (
     .scalar_subquery()
 )
 IS_REPLACED = and_(
+    edits.c.kept_as.is_(None),
     places.c.edit_id != data_nodes.c.last_edit_id,
     places.c.data_node_id != data_nodes.c.id,
     or_(edits.c.job_id.is_not(None), edits.c.actor.is_not(None)),
@@ -123,7 +124,10 @@ _OTHER_CODE = (
     .where(
         among(data_nodes.c.id, "ids"),
         edits.c.job_id.is_not(None),
-        func.coalesce(edits.c.code_digest, "") != bindparam("code_digest"),
+        or_(
+            func.coalesce(edits.c.code_digest, "") != bindparam("code_digest"),
+            edits.c.kept_as.is_not(None),
+        ),
     )
     .limit(1)
 )
@@ -194,7 +198,7 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
     """Store edits and make each the value of its data node; of one node's, the last one."""
     if not new:
         return
-    execute_each(connection, _INSERT_EDIT, [_edit_row(edit) for edit in new])
+    note_edits(connection, new)
     newest = {edit.data_node_id: edit.id for edit in new}
     execute_each(
         connection,
@@ -212,6 +216,11 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
         )
 
 
+def note_edits(connection: Connection, new: Sequence[Edit]) -> None:
+    """Store edits that do not become the values of their data nodes."""
+    execute_each(connection, _INSERT_EDIT, [_edit_row(edit) for edit in new])
+
+
 def last_written(connection: Connection, at: Sequence[str]) -> dict[str, tuple[str, DataNodeId]]:
     """Return the edit and the data node of the last write to each of several places, if any."""
     rows = connection.execute(_LAST_AT, {"places": list(at)})
@@ -221,7 +230,10 @@ def last_written(connection: Connection, at: Sequence[str]) -> dict[str, tuple[s
 def is_of_other_code(
     connection: Connection, data_node_ids: Sequence[str], code_digest: str
 ) -> bool:
-    """Whether a job made the value of one of the data nodes with other code, or unknown code."""
+    """Whether a job made the value of one of the data nodes with other code, or unknown code.
+
+    Also when it lies elsewhere than the data node is declared to lie now.
+    """
     rows = connection.execute(_OTHER_CODE, {"ids": list(data_node_ids), "code_digest": code_digest})
     return rows.first() is not None
 

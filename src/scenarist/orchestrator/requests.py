@@ -130,7 +130,9 @@ def faults_of(
             continue
         ends = zip(recipe.inputs, inputs.get(claim.number, ()), strict=True)
         at_risk = [
-            (end, value) for end, value in ends if end.place is not None and value.is_written
+            (end, value)
+            for end, value in ends
+            if end.place is not None and value.is_written and not value.kept_as
         ]
         if at_risk:
             shared[claim.number] = at_risk

@@ -23,7 +23,7 @@ from scenarist.domain.permissions import Actor
 from scenarist.domain.places import Owner, wiring_of
 from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
-from scenarist.services.placing import placing_of
+from scenarist.services.placing import placing_of, resolved
 from scenarist.storage.base import Target, Written
 from scenarist.storage.kinds import discard, find_storage, named_path, publish
 
@@ -133,7 +133,7 @@ class Making:
         node_id, is_new = data_node_rows.find_or_make(self.connection, node)
         if is_new:
             self.note(Kind.DATA_NODE, node_id)
-            first = self._first_edit(node, config.properties)
+            first = self.first_edit(node, config.properties)
             data_node_rows.add_edits(self.connection, [] if first is None else [first])
         return node_id
 
@@ -172,43 +172,50 @@ class Making:
         """Take down that an entity was made."""
         self.changes.append(Event(kind=kind, id=entity_id, change=Change.CREATED, actor=self.actor))
 
-    def _first_edit(self, node: DataNode, properties: Mapping[str, Any]) -> Edit | None:
-        """Return the edit of what is there already, else of the default data, if any.
-
-        What another data node has written to the same place is not the value of this one.
-        """
-        is_shared = node.config_id in self.outputs and node.place is not None
-        if is_shared and data_node_rows.last_written(self.connection, [str(node.place)]):
-            return None
-        edit_id = ids.EditId(new_uuid(self.now))
-        resolved = resolve(dict(node.properties), os.environ)
-        path = named_path(resolved)
-        if path is not None and Path(path).is_file():
-            return _found_edit(node, edit_id, path)
+    def first_edit(self, node: DataNode, properties: Mapping[str, Any]) -> Edit | None:
+        """Return the edit of what is there already, else of the default data, if any."""
+        found = self.found_edit(node)
         storage = find_storage(node.storage_type)
-        if storage.is_external:
-            return None if node.config_id in self.outputs else _found_edit(node, edit_id, None)
-        if "default_data" not in properties:
-            return None
+        if found is not None or storage.is_external or "default_data" not in properties:
+            return found
+        edit_id = ids.EditId(new_uuid(self.now))
         target = Target(
             data_node_id=node.id,
             edit_id=edit_id,
             storage_type=node.storage_type,
             folder=self.folder,
-            properties=resolved,
+            properties=resolved(node.properties),
         )
         written = storage.write(resolve(properties["default_data"], os.environ), target)
         self.written.append(written)
         publish(written)
         return edit_of(node.id, edit_id, written, at=self.now, actor=None)
 
+    def found_edit(self, node: DataNode) -> Edit | None:
+        """Return the edit of what lies at the place of a data node already, if anything does.
 
-def _found_edit(node: DataNode, edit_id: ids.EditId, uri: str | None) -> Edit:
-    """Describe a value that was there before its data node."""
+        What another data node has written to the same place is not the value of one that a task
+        writes.
+        """
+        is_output = node.config_id in self.outputs
+        if is_output and node.place is not None:
+            last = data_node_rows.last_written(self.connection, [node.place])
+            if any(writer != node.id for _, writer in last.values()):
+                return None
+        if find_storage(node.storage_type).is_external:
+            return None if is_output else bare_edit(node, self.now, None)
+        path = named_path(resolved(node.properties))
+        if path is None or not Path(path).is_file():
+            return None
+        return bare_edit(node, self.now, path)
+
+
+def bare_edit(node: DataNode, at: datetime, uri: str | None) -> Edit:
+    """Describe a value that was not written by way of its data node."""
     return Edit(
-        id=edit_id,
+        id=ids.EditId(new_uuid(at)),
         data_node_id=node.id,
-        created_at=node.created_at,
+        created_at=at,
         job_id=None,
         actor=None,
         comment=None,

@@ -112,7 +112,7 @@ class Recorder:
             edit = replace(
                 edit_of(
                     node.id,
-                    _later_than(node.last_edit_id, value.edit_id),
+                    later_than(node.last_edit_id, value.edit_id),
                     value.written,
                     at=now,
                     actor=options.editor(actor),
@@ -143,7 +143,7 @@ def updated(data_node_id: str, actor: Actor) -> Event:
     return Event(kind=Kind.DATA_NODE, id=data_node_id, change=Change.UPDATED, actor=actor.name)
 
 
-def _later_than(last: EditId | None, edit_id: EditId) -> EditId:
+def later_than(last: EditId | None, edit_id: EditId) -> EditId:
     """Return an identifier that sorts after the last edit's: the order of edits is theirs.
 
     Two that were made in one millisecond, or while another write was quicker, may lie the other
