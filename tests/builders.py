@@ -57,6 +57,7 @@ class Draft:
     def node(self, name: str, value: object = None, **properties: Any) -> DataNodeId:
         """Add a data node of the scenario; None leaves it without a value."""
         storage_type = properties.pop("storage_type", "pickle")
+        place = properties.pop("place", None)
         node = DataNode(
             id=ids.data_node_id(name, new_uuid(NOON)),
             config_id=name,
@@ -71,6 +72,7 @@ class Draft:
             being_written_by=None,
             created_at=NOON,
             version="test",
+            place=place,
         )
         data_node_rows.find_or_make(self.connection, node)
         if value is not None:

@@ -103,7 +103,7 @@ class ValueService:
         actor.require(Permission.READ)
         node, edit = find_value(self._database.reader, data_node_id, edit_id, self._now())
         is_elsewhere = find_storage(node.storage_type).is_external or is_named(node)
-        if is_elsewhere and edit.id != node.last_edit_id:
+        if is_elsewhere and not is_still_there(self._database.reader, node, edit):
             return FoundValue(version=edit.id, show=lambda: noted(edit, wanted))
         return FoundValue(
             version=version_of(node, edit), show=lambda: self._show.newest(node, edit, wanted)
@@ -326,6 +326,13 @@ def find_value(
     if node.replaced_by is not None and edit.id == node.last_edit_id:
         raise ConflictError(replaced_reason(node.id, node.replaced_by), code="data_node_replaced")
     return as_kept(node, edit), edit
+
+
+def is_still_there(connection: Connection, node: DataNode, edit: Edit) -> bool:
+    """Whether the value of an edit lies where later ones have not replaced it."""
+    if edit.id == node.last_edit_id:
+        return True
+    return edit.kept_as is not None and edit_rows.is_last_at_its_file(connection, edit)
 
 
 def _new(target: Target, written: Written) -> NewValue:
