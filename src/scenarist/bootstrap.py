@@ -28,7 +28,6 @@ from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.demo.tour import tour
-from scenarist.domain.behaviours import Declared
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.figures import ProcessFigures
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
@@ -40,7 +39,6 @@ from scenarist.folders import prepare_file, prepare_storage, secret_keys
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestration import Orchestration
-from scenarist.services.adoption import adopt
 from scenarist.services.bundle import Services
 from scenarist.services.cancelling import Canceller
 from scenarist.services.changes import ChangeService, News
@@ -115,32 +113,16 @@ def open_server(
     folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings.database))
-        declared = adopt(
-            application, database, folder=folder, now=now, version=_version(application)
-        )
         completions = Completions(database)
         database.on_ring(completions.hear)
         orchestration = Orchestration(
-            application,
-            settings,
-            database,
-            announce=completions.announce,
-            now=now,
-            declared=declared,
+            application, settings, database, announce=completions.announce, now=now
         )
         authorization = open_authorization(
             database, settings, application.registry.authentication, now
         )
         services = _services(
-            application,
-            declared,
-            settings,
-            folder,
-            database,
-            orchestration,
-            completions,
-            authorization,
-            now,
+            application, settings, folder, database, orchestration, completions, authorization, now
         )
         if make_executor is None:
             database.listen()
@@ -226,19 +208,12 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
         )
     check_apart(app)
     _keep_secrets(application)
-    folder = prepare_storage(settings)
+    prepare_storage(settings)
     with ExitStack() as stack:
         stack.enter_context(_watched(settings))
         database = stack.enter_context(_database(settings.database))
         orchestration = Orchestration(
-            application,
-            settings,
-            database,
-            announce=lambda ended: None,
-            now=_now,
-            declared=adopt(
-                application, database, folder=folder, now=_now, version=_version(application)
-            ),
+            application, settings, database, announce=lambda ended: None, now=_now
         )
         # Its `put` may interrupt its `get`; a lock of `threading` would be waited for for ever.
         signals: SimpleQueue[int] = SimpleQueue()
@@ -301,7 +276,6 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
 
 def _services(  # noqa: PLR0913 - all that services are made of
     application: Application,
-    declared: Declared,
     settings: Settings,
     folder: str,
     database: Database,
@@ -318,19 +292,21 @@ def _services(  # noqa: PLR0913 - all that services are made of
         wake=orchestration.wake,
         announce=completions.announce,
     )
-    recorder = Recorder(database, now=now, wake=orchestration.wake)
-    version = _version(application)
+    wake = orchestration.wake
+    recorder = Recorder(database, now=now, wake=wake)
+    version = resolve(registry.core.version_number or "latest")
+    zone, declared = settings.zone, orchestration.declared
     compute = compute_with(orchestration.asking)
     return Services(
         configs=ConfigService(registry),
-        cycles=CycleService(database, now=now, zone=settings.zone),
+        cycles=CycleService(database, now=now, zone=zone),
         scenarios=ScenarioService(
             database,
             registry,
             folder=folder,
             now=now,
             version=version,
-            zone=settings.zone,
+            zone=zone,
             declared=declared,
         ),
         comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
@@ -343,30 +319,15 @@ def _services(  # noqa: PLR0913 - all that services are made of
         files=FileService(database, recorder, folder=folder, now=now),
         edits=EditService(database),
         submissions=SubmissionService(
-            database,
-            canceller,
-            now=now,
-            wake=orchestration.wake,
-            version=version,
-            declared=declared,
+            database, canceller, now=now, wake=wake, version=version, declared=declared
         ),
         jobs=JobService(database, canceller, now=now),
-        orchestration=OrchestrationService(database, now=now, wake=orchestration.wake),
-        subscribers=SubscriberService(
-            database,
-            now=now,
-            may_be_private=settings.webhook_private_addresses,
-            seal=authorization.seal.close,
-        ),
+        orchestration=OrchestrationService(database, now=now, wake=wake),
+        subscribers=_subscribers(database, settings, authorization, now),
         changes=ChangeService(database),
         news=_news(database),
         completions=completions,
-        health=HealthService(
-            database,
-            now=now,
-            is_orchestrating=lambda: orchestration.is_running,
-            executor_fault=lambda: orchestration.executor_fault,
-        ),
+        health=_health(database, orchestration, now),
         signing_in=authorization.signing_in,
         users=authorization.users,
         keys=authorization.keys,
@@ -381,8 +342,29 @@ def _keep_secrets(application: Application) -> None:
         os.environ.update(resolve(values))
 
 
-def _version(application: Application) -> str:
-    return str(resolve(application.registry.core.version_number or "latest"))
+def _subscribers(
+    database: Database,
+    settings: Settings,
+    authorization: Authorization,
+    now: Callable[[], datetime],
+) -> SubscriberService:
+    return SubscriberService(
+        database,
+        now=now,
+        may_be_private=settings.webhook_private_addresses,
+        seal=authorization.seal.close,
+    )
+
+
+def _health(
+    database: Database, orchestration: Orchestration, now: Callable[[], datetime]
+) -> HealthService:
+    return HealthService(
+        database,
+        now=now,
+        is_orchestrating=lambda: orchestration.is_running,
+        executor_fault=lambda: orchestration.executor_fault,
+    )
 
 
 def _news(database: Database) -> News:

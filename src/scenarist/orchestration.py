@@ -7,7 +7,6 @@ from datetime import datetime
 from scenarist.computing import OwnWorkers
 from scenarist.config import Application
 from scenarist.db.engine import Database
-from scenarist.domain.behaviours import Declared
 from scenarist.domain.figures import JobFigures
 from scenarist.executors.base import Deliver, Executor
 from scenarist.executors.kinds import open_executor
@@ -19,6 +18,7 @@ from scenarist.orchestrator.leases import LeaseTerms
 from scenarist.orchestrator.loop import Announce, Orchestrator
 from scenarist.orchestrator.outputs import OutputKeeper
 from scenarist.orchestrator.processes import own_process
+from scenarist.services.adoption import adopt
 from scenarist.services.upkeep import Upkeep
 from scenarist.settings import Settings
 from scenarist.webhooks.dispatcher import Dispatcher
@@ -30,6 +30,8 @@ _NO_FIGURES = JobFigures()
 
 class Orchestration:
     """The orchestrator of this process, or what stands in for it while others have theirs.
+
+    To begin with, the records of the database follow what the application declares now.
 
     Args:
         announce: Takes the identifiers of what has ended.
@@ -43,12 +45,12 @@ class Orchestration:
         *,
         announce: Announce,
         now: Callable[[], datetime],
-        declared: Declared,
     ) -> None:
         self._application = application
         self._settings = settings
         self._database = database
         self._now = now
+        self.declared = adopt(application, database, folder=storage_of(settings), now=now)
         self.orchestrator: Orchestrator | None = None
         self._own_workers: OwnWorkers | None = None
         if settings.no_orchestrator:
@@ -63,7 +65,7 @@ class Orchestration:
                 grace_seconds=settings.grace_seconds,
                 drain_seconds=settings.drain_seconds,
                 terms=LeaseTerms(seconds=settings.lease_seconds, process=own_process()),
-                declared=declared,
+                declared=self.declared,
             )
             self.asking = self.orchestrator.asking
 

@@ -249,14 +249,17 @@ def test_a_data_node_lies_where_it_is_declared_to_lie_now(
 
 def test_a_job_that_waits_at_a_mistyped_path_runs_once_the_path_is_mended(serve: Serve) -> None:
     Path("orders.json").write_text("5")
-    declare = lambda path: chain(nodes={"x": {"default_path": path, "default_data": None}})  # noqa: E731
-    with serve(declare("ordres.json")) as first:
+
+    def at(path: str) -> Declare:
+        return chain(nodes={"x": {"default_path": path, "default_data": None}})
+
+    with serve(at("ordres.json")) as first:
         scenario = first.create()
         submission = first.services.submissions.submit(
             ANYONE, EntityType.SCENARIO, scenario, SubmitOptions()
         )
 
-    with serve(declare("orders.json")) as second:
+    with serve(at("orders.json")) as second:
         second.run()
 
         assert second.jobs(submission.id)["t"].status is JobStatus.COMPLETED

@@ -35,7 +35,6 @@ def adopt(
     *,
     folder: str,
     now: Callable[[], datetime],
-    version: str,
 ) -> Declared:
     """Have data nodes lie where they are declared to lie now, and log all that differs.
 
@@ -62,7 +61,7 @@ def adopt(
             ]
         return drift.lines
 
-    maker = Maker(database, folder=folder, now=now, version=version)
+    maker = Maker(database, folder=folder, now=now, version="")  # it makes no entities
     for difference in maker.make(_SERVER, work):
         _log.warning("the application has changed", difference=difference)
     return declared
