@@ -367,6 +367,11 @@ def test_a_value_that_another_scenario_has_replaced_is_told_and_never_shown(serv
         assert running.node(one, "y").replaced_by == theirs
         with pytest.raises(ConflictError, match=f"data node {theirs} has written to the same"):
             running.read(one, "y")
+        node = running.node(one, "y")
+        with pytest.raises(ConflictError, match=f"data node {theirs} has written to the same"):
+            running.services.values.append(ANYONE, node.id, 3)
+        past = running.services.values.read(ANYONE, node.id, edit_id=node.last_edit_id)
+        assert past.show().text == "11"
         running.submit(one)
         assert running.read(one, "y") == "11"
         assert running.node(other, "y").replaced_by == running.node(one, "y").id

@@ -74,8 +74,8 @@ def _compare_nodes(connection: Connection, registry: ConfigRegistry, drift: Drif
             differing.add(config_id)
         if scope is not config.scope:
             drift.lines.append(
-                f"{_count(count, 'data node')} of {config_id!r} keep the scope {scope}, in which "
-                f"they were made; those of new scenarios get the scope {config.scope}"
+                f"{_count(count, 'data node')} of {config_id!r}: scope {scope}, in which they were "
+                f"made, and in which they stay; new ones get the scope {config.scope}"
             )
     for config_id in registry.data_nodes:
         if config_id in differing:

@@ -152,6 +152,7 @@ class ValueService:
                 "be appended; write the whole value",
                 code="append_not_supported",
             )
+        check_not_replaced(node)
         if _needs_worker(node):
             return self._by_worker(actor, node, options, lambda now: self._append_apart(now, data))
         edit = self._append_once(actor, node, data, options)
@@ -323,15 +324,25 @@ def find_value(
     edit = edit_rows.find(connection, data_node_id, wanted)
     if edit is None:
         raise NotFoundError(f"data node {data_node_id} has no edit {wanted}")
-    if node.replaced_by is not None and edit.id == node.last_edit_id:
-        raise ConflictError(replaced_reason(node.id, node.replaced_by), code="data_node_replaced")
+    if edit_id is None:
+        check_not_replaced(node)
     return as_kept(node, edit), edit
+
+
+def check_not_replaced(node: DataNode) -> None:
+    """Refuse the newest value when another data node's lies there now.
+
+    Raises:
+        ConflictError: It does; names the data node.
+    """
+    if node.replaced_by is not None:
+        raise ConflictError(replaced_reason(node.id, node.replaced_by), code="data_node_replaced")
 
 
 def is_still_there(connection: Connection, node: DataNode, edit: Edit) -> bool:
     """Whether the value of an edit lies where later ones have not replaced it."""
     if edit.id == node.last_edit_id:
-        return True
+        return node.replaced_by is None
     return edit.kept_as is not None and edit_rows.is_last_at_its_file(connection, edit)
 
 
