@@ -24,6 +24,7 @@ from scenarist.identity.sealing import Seal
 from scenarist.services.declarations import declared_now
 from scenarist.services.drift import find_drift
 from scenarist.services.keys import KeyService
+from scenarist.services.placing import keep_secrets
 from scenarist.services.pruning import PruningService
 from scenarist.services.users import UserChange, UserService
 from scenarist.settings import Settings
@@ -212,6 +213,7 @@ def differences(settings: Settings, application: Application) -> list[str]:
                 f"{database.name} is of another version of Scenarist; bring it up to this one with "
                 "scenarist db upgrade first"
             )
+        keep_secrets(application.registry)
         declared = declared_now(application)
         return find_drift(database.reader, application.registry, declared).lines
 

@@ -32,7 +32,6 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.figures import ProcessFigures
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
-from scenarist.domain.secrets import referenced
 from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor
 from scenarist.folders import prepare_file, prepare_storage, secret_keys
@@ -52,6 +51,7 @@ from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
 from scenarist.services.orchestration import OrchestrationService
+from scenarist.services.placing import keep_secrets
 from scenarist.services.recording import Recorder
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
@@ -109,7 +109,7 @@ def open_server(
         InvalidError: A setting cannot work.
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
-    _keep_secrets(application)
+    keep_secrets(application.registry)
     folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings.database))
@@ -207,7 +207,7 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
             "without an orchestrator there is nothing to do; leave no_orchestrator out"
         )
     check_apart(app)
-    _keep_secrets(application)
+    keep_secrets(application.registry)
     prepare_storage(settings)
     with ExitStack() as stack:
         stack.enter_context(_watched(settings))
@@ -333,13 +333,6 @@ def _services(  # noqa: PLR0913 - all that services are made of
         keys=authorization.keys,
         audit=authorization.audit,
     )
-
-
-def _keep_secrets(application: Application) -> None:
-    """Keep the secrets of data nodes in the environment, where their records refer to them."""
-    for node in application.registry.data_nodes.values():
-        _, values = referenced(node.id, node.properties)
-        os.environ.update(resolve(values))
 
 
 def _subscribers(

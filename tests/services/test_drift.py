@@ -22,7 +22,15 @@ def application(**changes: Any) -> Application:
     more = [registry.configure_json_data_node("more")] if changes.get("more") else []
     if not changes.get("is_empty"):
         task = registry.configure_task("t", "pipelines:mix", [node, *more])
-        registry.configure_scenario("s", [task])
+        table = registry.configure_sql_table_data_node(
+            "table",
+            db_name="d",
+            db_engine="postgresql",
+            table_name="t",
+            db_username="u",
+            db_password=changes.get("password", "one secret"),
+        )
+        registry.configure_scenario("s", [task], [table])
     return Application(registry, ())
 
 
@@ -42,6 +50,14 @@ def test_nothing_differs_from_the_application_that_made_the_records(
     settings: Settings, scenario: str
 ) -> None:
     assert administration.differences(settings, application()) == []
+
+
+def test_another_password_is_no_difference_and_needs_no_environment(
+    settings: Settings, scenario: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SCENARIST_DATANODE_table_db_password")
+
+    assert administration.differences(settings, application(password="another")) == []
 
 
 def test_a_place_that_changed_is_told_until_a_server_has_started(

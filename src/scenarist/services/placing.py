@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from scenarist.config import DataNodeConfig
+from scenarist.config import ConfigRegistry, DataNodeConfig
 from scenarist.domain.environment import resolve
 from scenarist.domain.places import Owner, declaration_of, filled_in, place_of
 from scenarist.domain.secrets import referenced
@@ -32,6 +32,13 @@ class Placing:
     def resolved(self) -> dict[str, Any]:
         """The properties with what the environment of the server says."""
         return resolved(self.properties)
+
+
+def keep_secrets(registry: ConfigRegistry) -> None:
+    """Keep the secrets of data nodes in the environment, where their records refer to them."""
+    for node in registry.data_nodes.values():
+        _, values = referenced(node.id, node.properties)
+        os.environ.update(resolve(values, os.environ))
 
 
 def placing_of(config: DataNodeConfig, owner: Owner) -> Placing:
