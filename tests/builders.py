@@ -23,6 +23,7 @@ from scenarist.domain.identifiers import (
     TaskId,
     new_uuid,
 )
+from scenarist.domain.places import place_of
 from scenarist.domain.vocabulary import Scope
 from scenarist.identity.sealing import Seal
 from scenarist.identity.secret_keys import SecretKeys
@@ -57,7 +58,6 @@ class Draft:
     def node(self, name: str, value: object = None, **properties: Any) -> DataNodeId:
         """Add a data node of the scenario; None leaves it without a value."""
         storage_type = properties.pop("storage_type", "pickle")
-        place = properties.pop("place", None)
         node = DataNode(
             id=ids.data_node_id(name, new_uuid(NOON)),
             config_id=name,
@@ -72,7 +72,7 @@ class Draft:
             being_written_by=None,
             created_at=NOON,
             version="test",
-            place=place,
+            place=place_of(storage_type, properties),
         )
         data_node_rows.find_or_make(self.connection, node)
         if value is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 
-def nothing() -> None:
+def nothing(*values: object) -> None:
     pass
 
 
@@ -233,6 +233,10 @@ def in_order(*numbers: int) -> list[int]:
 
 def span(*numbers: int) -> int:
     return max(numbers) - min(numbers)
+
+
+def first_given(*values: object) -> object:
+    return values[0]
 
 
 def at_length(*numbers: int) -> list[int]:

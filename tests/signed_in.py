@@ -142,4 +142,7 @@ class Entrance:
     def entries(self, **wanted: Any) -> list[AuditEntry]:
         """Read the audit, the newest first."""
         request = PageRequest(limit=1000, is_descending=True)
-        return self.audit.list_page(ADMIN, AuditFilter(**wanted), request).items
+        filters: dict[str, Any] = {
+            name: (value,) if isinstance(value, str) else value for name, value in wanted.items()
+        }
+        return self.audit.list_page(ADMIN, AuditFilter(**filters), request).items

@@ -64,6 +64,23 @@ def test_what_somebody_sends_makes_no_line_of_its_own(form: str) -> None:
     assert r"\nfake line" in lines[0]
 
 
+@pytest.mark.parametrize("of", ["structlog.get_logger()", "logging.getLogger()"])
+def test_what_an_exception_says_looks_like_no_line_of_the_log(of: str) -> None:
+    code = rf"""
+try:
+    raise ValueError("no luck\n2026-01-01 [info     ] paid\x1b[31m red\u2028")
+except ValueError:
+    {of}.error("failed", exc_info=True)
+{of}.warning("said\n2026-01-01 [info     ] paid\x1b[2J")
+"""
+
+    lines = logged(code, form="text")
+
+    assert not [line for line in lines if line.startswith("2026-01-01")]
+    assert not [line for line in lines if not line.isprintable()]
+    assert any("2026-01-01 [info     ] paid" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("level", "heard"),
     [

@@ -46,7 +46,7 @@ def test_a_switch_is_read_from_what_each_source_can_say(value: bool | str, is_on
             {},
             {},
             {"prot": 1},
-            r"\[SCENARIST\] has no setting 'prot'; it has access_log, audit_refusals, ",
+            r"\[SCENARIST\]: there is no setting 'prot'; did you mean 'port'\?",
         ),
         ({}, {}, {"webhook_private_addresses": "maybe"}, "must be true or false, not 'maybe'"),
         ({}, {}, {"host": 5}, r"\[SCENARIST\] host must be a text, not int"),

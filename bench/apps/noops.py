@@ -3,7 +3,7 @@
 import time
 
 
-def nothing() -> None:
+def nothing(*values: object) -> None:
     pass
 
 

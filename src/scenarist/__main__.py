@@ -1,5 +1,11 @@
 """``python -m scenarist`` is the command ``scenarist``."""
 
+import sys
+
+if not sys.flags.safe_path:
+    # Python has put the current folder first, where files may have the names of its own modules.
+    del sys.path[0]
+
 from scenarist.cli import main
 
 main()

@@ -21,7 +21,7 @@ from scenarist.authorization import (
     host_names,
     open_authorization,
 )
-from scenarist.checking import check_apart
+from scenarist.checking import check, warnings_of
 from scenarist.computing import compute_with
 from scenarist.config import Application, load_app, resolve
 from scenarist.console import pages as console
@@ -137,6 +137,7 @@ def open_server(
                 services,
                 gate_of(settings, authorization, database),
                 ProcessFigures(database.figures, orchestration, services.news),
+                zone=settings.zone,
                 cors_origins=settings.cors_origins,
                 hosts=host_names(settings),
                 pages=[console.router(settings.auth)],
@@ -148,7 +149,6 @@ def open_server(
 
 
 def serve(
-    app: str,
     application: Application,
     settings: Settings,
     *,
@@ -157,7 +157,6 @@ def serve(
     """Serve until a signal says stop.
 
     Args:
-        app: What the application was loaded from.
         when_up: Called with the parts and the address (``http://host:port``) once requests can
             come in.
 
@@ -165,11 +164,11 @@ def serve(
         InvalidError: A setting or the configuration cannot work.
         UnavailableError: The database, the storage folder or the port cannot be used; says why.
     """
-    check_apart(app)
+    check(application)
     if settings.auth == "none" and not settings.insecure:
         require_loopback(settings.host)
     with ExitStack() as stack:
-        stack.enter_context(_watched(settings))
+        stack.enter_context(_watched(settings, application))
         listener = stack.enter_context(open_listener(settings.host, settings.port))
         server = stack.enter_context(open_server(application, settings))
         threads = stack.enter_context(ThreadPoolExecutor(REQUEST_THREADS, "request"))
@@ -192,11 +191,8 @@ def serve(
         door.run(sockets=[listener])
 
 
-def orchestrate(app: str, application: Application, settings: Settings) -> None:
+def orchestrate(application: Application, settings: Settings) -> None:
     """Run the jobs of a database, and answer no requests, until a signal says stop.
-
-    Args:
-        app: What the application was loaded from.
 
     Raises:
         InvalidError: A setting or the configuration cannot work.
@@ -206,11 +202,11 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
         raise InvalidError(
             "without an orchestrator there is nothing to do; leave no_orchestrator out"
         )
-    check_apart(app)
+    check(application)
     keep_secrets(application.registry)
     prepare_storage(settings)
     with ExitStack() as stack:
-        stack.enter_context(_watched(settings))
+        stack.enter_context(_watched(settings, application))
         database = stack.enter_context(_database(settings.database))
         orchestration = Orchestration(
             application, settings, database, announce=lambda ended: None, now=_now
@@ -236,7 +232,7 @@ def orchestrate(app: str, application: Application, settings: Settings) -> None:
 
 
 @contextmanager
-def _watched(settings: Settings) -> Iterator[None]:
+def _watched(settings: Settings, application: Application) -> Iterator[None]:
     """Log as the settings say, and trace as the environment says.
 
     Raises:
@@ -244,6 +240,8 @@ def _watched(settings: Settings) -> Iterator[None]:
     """
     tracing.start()
     configure_logging(settings.log_format, settings.log_level)
+    for warning in warnings_of(application):
+        structlog.get_logger(__name__).warning(warning)
     try:
         yield
     finally:
@@ -256,10 +254,10 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
     def when_up(server: Server, address: str) -> None:
         scenario = server.services.scenarios.create(ANYONE, NewScenario(config_id="heating"))
         tasks = server.services.tasks.list_page(
-            ANYONE, TaskFilter(scenario_id=scenario.id), PageRequest(limit=100)
+            ANYONE, TaskFilter(scenario_id=(scenario.id,)), PageRequest(limit=100)
         )
         nodes = server.services.data_nodes.list_page(
-            ANYONE, DataNodeFilter(scenario_id=scenario.id), PageRequest(limit=100)
+            ANYONE, DataNodeFilter(scenario_id=(scenario.id,)), PageRequest(limit=100)
         )
         show(
             tour(
@@ -271,7 +269,7 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
             )
         )
 
-    serve(_DEMO, load_app(_DEMO), settings, when_up=when_up)
+    serve(load_app(_DEMO), settings, when_up=when_up)
 
 
 def _services(  # noqa: PLR0913 - all that services are made of

@@ -1,19 +1,50 @@
 """Refuses an application that cannot work, before anything is started."""
 
-import subprocess
-import sys
+import json
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
 
-from scenarist.config import Application
+from scenarist.config import Application, Problem
+from scenarist.config.applications import (
+    declaration_faults,
+    shadowing_faults,
+    shadowing_modules,
+)
+from scenarist.config.looking import look_in_worker, plain_uses
+from scenarist.config.uses import Use
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.executors.base import JobOutcome, JobRequest
+from scenarist.executors.local import LocalExecutor
+from scenarist.settings import unknown_settings
+from scenarist.storage.base import Place, Target
+from scenarist.storage.kinds import read_json
+
+_PATIENCE_SECONDS = 1.0
+"""How long the outcome is waited for before it is asked whether the worker could start at all."""
 
 
-def check(application: Application) -> None:
+def check(application: Application, others: Sequence[Problem] = ()) -> None:
     """Refuse an application that cannot work.
+
+    The functions that it names are imported by a worker process, which is started as those are
+    that run jobs; neither the server nor what the application does to its process can mislead it.
+
+    Args:
+        others: Mistakes that were found elsewhere, to be told with these.
 
     Raises:
         InvalidError: Lists every mistake, each with where it stands and how to mend it.
     """
-    problems = application.registry.check()
+    problems = [
+        *_problems_of_declarations(application),
+        *(Problem("SCENARIST", fault) for fault in unknown_settings(application.registry.settings)),
+        *(Problem(application.name, fault) for fault in declaration_faults(application)),
+        *(Problem(*fault) for fault in shadowing_faults(application.search_path)),
+        *others,
+    ]
     if problems:
         lines = "\n".join(f"  {problem.where}: {problem.message}" for problem in problems)
         count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
@@ -23,15 +54,82 @@ def check(application: Application) -> None:
         )
 
 
-def check_apart(app: str) -> None:
-    """Check an application in a process of its own.
+def _problems_of_declarations(application: Application) -> list[Problem]:
+    registry = application.registry
+    try:
+        return registry.check(partial(_look, application.search_path))
+    except InvalidError as error:
+        # All that can be told without a look at the functions.
+        others = registry.check(lambda uses: [None] * len(uses))
+        return [*others, Problem(application.name, error.message)]
 
-    The check imports the functions of tasks, and what they need stays out of the server.
+
+def warnings_of(application: Application) -> list[str]:
+    """Return what does no harm yet, and may surprise."""
+    hiding = [
+        f"{file} has the name of Python's own module {name!r}, which is imported in its place; "
+        "rename the file"
+        for name, file in shadowing_modules(application.search_path)
+    ]
+    found = application.registry.warnings()
+    return hiding + [f"{warning.where}: {warning.message}" for warning in found]
+
+
+def _look(search_path: Sequence[str], uses: Sequence[Use]) -> Sequence[str | None]:
+    """Have a worker process look at functions."""
+    if not uses:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = _outcome_of(
+            JobRequest(
+                number=1,
+                attempt=1,
+                function=f"{look_in_worker.__module__}:{look_in_worker.__name__}",
+                inputs=(Place(storage_type="json", content=json.dumps(plain_uses(uses)).encode()),),
+                outputs=(
+                    Target(
+                        data_node_id="CHECK",
+                        edit_id="check",
+                        storage_type="json",
+                        folder=folder,
+                    ),
+                ),
+            ),
+            search_path,
+        )
+        if outcome.event is not JobEvent.SUCCEEDED:
+            raise InvalidError(
+                "the functions cannot be looked at in a worker process: "
+                f"{outcome.reason}; importing their modules must not end it\n{outcome.log}".rstrip()
+            )
+        (written,) = outcome.written
+        place = Place(storage_type="json", uri=written.uri, content=written.content)
+        faults: list[str | None] = json.loads(read_json(place))
+    return faults
+
+
+def _outcome_of(request: JobRequest, search_path: Sequence[str]) -> JobOutcome:
+    """Run a request in a worker of its own.
 
     Raises:
-        InvalidError: As `check`.
+        InvalidError: No worker can be started; says why.
     """
-    command = [sys.executable, "-m", "scenarist", "check", app]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        raise InvalidError(done.stderr.strip().removeprefix("scenarist: "))
+    found: Future[JobOutcome] = Future()
+
+    def deliver(outcomes: Sequence[JobOutcome]) -> None:
+        for outcome in outcomes:
+            found.set_result(outcome)
+
+    executor = LocalExecutor(deliver, size=1, search_path=search_path)
+    try:
+        executor.submit([request])
+        while True:
+            try:
+                return found.result(_PATIENCE_SECONDS)
+            except TimeoutError:
+                if executor.fault is not None:
+                    raise InvalidError(
+                        f"no worker process can be started: {executor.fault}"
+                    ) from None
+    finally:
+        executor.close()

@@ -1,7 +1,7 @@
 """One connection over HTTP: what it may cost, and how it ends."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from scenarist.connection_places import ConnectionPlaces
 from scenarist.schemas import Problem
 
 _log = structlog.get_logger(__name__)
@@ -50,9 +51,20 @@ class Connection(HttpToolsProtocol):
     protocol as the next request.
     """
 
-    def __init__(self, *arguments: Any, limits: Limits, **others: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        limits: Limits,
+        places: ConnectionPlaces,
+        is_proxy: Callable[[str], bool],
+        **others: Any,
+    ) -> None:
         super().__init__(*arguments, **others)
         self._limits = limits
+        self._places = places
+        self._is_proxy = is_proxy
+        self._address = ""
+        self._has_place = False
         self._is_in_head = False
         self._is_in_body = False
         self._chunk = 0  # bytes of the last chunk
@@ -65,12 +77,39 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        is_proxy = self._is_proxy(self._address)
+        self._has_place = self._places.take(self, self._address, is_proxy=is_proxy)
+        if not self._has_place:
+            detail = "the server has as many connections as it can; try again later"
+            refusal = _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail)
+            self._is_over = True
+            # Without the farewell: that would keep the descriptor that is wanted elsewhere.
+            self.transport.write(_answer(refusal, self.server_state.default_headers))
+            self.transport.close()
+            return
         self._wait(self._limits.head_seconds)
+
+    def make_room(self) -> None:
+        self._is_over = True
+        self._release_place()
+        self.transport.close()
+
+    def _release_place(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            self._places.give_back(self, self._address)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         self._stop_watching()
+        self._release_place()
         super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._has_place and self.cycle.response_complete:  # else the next one is under way
+            self._places.set_idle(self, self._address)
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
@@ -89,7 +128,7 @@ class Connection(HttpToolsProtocol):
             if self._is_in_head or self._is_in_body:
                 self._check_size(self._coming)
         except httptools.HttpParserError as error:
-            self._refuse(_refusal_in(error))
+            self._refuse(self._refusal_of_coding() or _refusal_in(error))
         except _RefusedError as refusal:
             self._refuse(refusal)
         else:
@@ -149,6 +188,8 @@ class Connection(HttpToolsProtocol):
             raise _RefusedError(
                 HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "too many requests are waiting"
             )
+        self._check_head()
+        self._places.set_busy(self, self._address)
         super().on_headers_complete()
         self._is_in_head, self._is_in_body = False, True
         self._coming = 0
@@ -156,6 +197,29 @@ class Connection(HttpToolsProtocol):
         # The parser tells trailers as headers too; an application must not take them for some
         # (RFC 9110, section 6.5.1).
         self.headers = []
+
+    def _check_head(self) -> None:
+        """Refuse what others on the way may read as another request (RFC 9112, 3.2 and 6.1)."""
+        hosts = sum(1 for name, _ in self.headers if name == b"host")
+        if (refusal := self._refusal_of_coding()) is not None:
+            raise refusal
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
+            number = "more than one header" if hosts else "no header"
+            raise _RefusedError(
+                HTTPStatus.BAD_REQUEST,
+                "host_missing" if not hosts else "host_repeated",
+                f"the request has {number} Host; send exactly one",
+            )
+
+    def _refusal_of_coding(self) -> _RefusedError | None:
+        for name, value in self.headers:
+            if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+                return _RefusedError(
+                    HTTPStatus.NOT_IMPLEMENTED,
+                    "transfer_coding_unknown",
+                    "this server knows no transfer coding but chunked",
+                )
+        return None
 
     def on_body(self, body: bytes) -> None:
         self._coming = 0
@@ -280,7 +344,7 @@ def _refusal_in(error: httptools.HttpParserError) -> _RefusedError:
         return cause
     said = str(error) if cause is None else "its target has no form that is known"
     return _RefusedError(
-        HTTPStatus.BAD_REQUEST, "request_malformed", f"this is no HTTP that can be read: {said}"
+        HTTPStatus.BAD_REQUEST, "request_malformed", f"the request is not valid HTTP: {said}"
     )
 
 

@@ -13,10 +13,13 @@ from typing import Any, cast
 import msgspec
 import uvicorn
 
+from scenarist.connection_places import ConnectionPlaces, connection_limit
 from scenarist.connections import Connection, Limits
 from scenarist.domain.addresses import host_in, read_networks
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.schemas import Problem
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _GRACE_SECONDS = 5
 
@@ -64,11 +67,19 @@ class Door(uvicorn.Server):
         hurry: Callable[[], None],
         trusted_proxies: Sequence[str] = (),
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        places: ConnectionPlaces | None = None,
     ) -> None:
+        proxies = read_networks(trusted_proxies)
+        connection = partial(
+            Connection,
+            limits=limits,
+            places=places or ConnectionPlaces(connection_limit()),
+            is_proxy=partial(_is_within, networks=[ipaddress.ip_network(one) for one in proxies]),
+        )
         super().__init__(
             uvicorn.Config(
                 _UntilStopped(asgi),
-                http=cast("type[asyncio.Protocol]", partial(Connection, limits=limits)),
+                http=cast("type[asyncio.Protocol]", connection),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -77,7 +88,7 @@ class Door(uvicorn.Server):
                 server_header=False,
                 headers=_HEADERS,
                 proxy_headers=bool(trusted_proxies),
-                forwarded_allow_ips=read_networks(trusted_proxies),
+                forwarded_allow_ips=proxies,
             )
         )
         self._hang_up = hang_up
@@ -186,6 +197,10 @@ def loopback_hosts(host: str) -> list[str]:
         return []
     written = f"[{host}]" if ":" in host else host
     return ["localhost", "127.0.0.1", "[::1]", *([written] if host_in(written) else [])]
+
+
+def _is_within(address: str, networks: Sequence[_Network]) -> bool:
+    return bool(networks) and any(ipaddress.ip_address(address) in network for network in networks)
 
 
 def _is_loopback(text: str) -> bool:

@@ -2,9 +2,10 @@
 
 import logging
 import sys
+import traceback
 from collections.abc import MutableMapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -32,11 +33,11 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if log_format == "json"
         else [
+            _escape_texts,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
-                # Without the values of variables, which may hold secrets.
-                exception_formatter=structlog.dev.plain_traceback,
-            )
+                exception_formatter=_write_traceback,
+            ),
         ]
     )
     level = logging.getLevelNamesMapping()[log_level.upper()]
@@ -54,6 +55,37 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[of_libraries], force=True)
+
+
+def escaped(text: str) -> str:
+    """Return a text that stays within one line of a log, whatever a client has put into it.
+
+    Line breaks and control characters, such as those that begin an escape of a terminal, are
+    written as Python writes them in a literal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def _escape_texts(
+    logger: object, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = escaped(value)
+    return event
+
+
+def _write_traceback(stream: TextIO, exception: structlog.typing.ExcInfo) -> None:
+    """Write a traceback without the values of variables, which may hold secrets.
+
+    Its lines are indented: what an exception says may have line breaks, and none of its lines must
+    look like one of the log.
+    """
+    kind, error, frames = exception
+    for line in "".join(traceback.format_exception(kind, error, frames)).split("\n"):
+        stream.write(f"    {escaped(line)}\n" if line else "")
 
 
 def _add_request_id(

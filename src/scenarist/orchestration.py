@@ -19,6 +19,7 @@ from scenarist.orchestrator.loop import Announce, Orchestrator
 from scenarist.orchestrator.outputs import OutputKeeper
 from scenarist.orchestrator.processes import own_process
 from scenarist.services.adoption import adopt
+from scenarist.services.file_watch import FileWatch
 from scenarist.services.upkeep import Upkeep
 from scenarist.settings import Settings
 from scenarist.webhooks.dispatcher import Dispatcher
@@ -136,6 +137,7 @@ class Orchestration:
         self._database.on_ring(orchestrator.hear)
         orchestrator.start(executor)
         self._send_webhooks(stack, seal)
+        self._watch_files(stack)
         self._keep_up(stack)
 
     def attach(self, make_executor: Callable[[Deliver], Executor]) -> None:
@@ -167,6 +169,11 @@ class Orchestration:
         self._database.on_commit(dispatching.wake)
         stack.callback(dispatching.stop)
         dispatching.start()
+
+    def _watch_files(self, stack: ExitStack) -> None:
+        watch = FileWatch(self._database, now=self._now, wake=self.wake)
+        stack.callback(watch.stop)
+        watch.start()
 
     def _keep_up(self, stack: ExitStack) -> None:
         if self._settings.retention.is_for_ever:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from urllib.parse import unquote
@@ -69,7 +70,10 @@ class Settings:
     no_orchestrator: bool = _setting(
         False, "Whether the server only answers requests, and leaves jobs and webhooks to others."
     )
-    time_zone: str = _setting("UTC", "The time zone whose midnights start and end cycles.")
+    time_zone: str = _setting(
+        "UTC",
+        "The time zone whose midnights start and end cycles, and of times without one in requests.",
+    )
     log_format: LogFormat = _setting("text", "How the server logs: `text` or `json`.")
     log_level: LogLevel = _setting(
         "info", "What the server logs at least: `debug`, `info`, `warning` or `error`."
@@ -174,11 +178,8 @@ def read_settings(
         InvalidError: A name is unknown or a value cannot be; names the setting and its source.
     """
     known = {item.name for item in fields(Settings)}
-    unknown = sorted(set(table) - known)
-    if unknown:
-        raise InvalidError(
-            f"[SCENARIST] has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}"
-        )
+    if unknown := unknown_settings(table):
+        raise InvalidError("; ".join(f"[SCENARIST]: {fault}" for fault in unknown))
     chosen: dict[str, Any] = {}
     for name in known:
         variable = f"SCENARIST_{name.upper()}"
@@ -191,6 +192,17 @@ def read_settings(
                 chosen[name] = _read(name, value, source)
                 break
     return _checked(Settings(**chosen))
+
+
+def unknown_settings(table: Mapping[str, Any]) -> list[str]:
+    """Say of each key of the ``[SCENARIST]`` table that is no setting what may be meant."""
+    known = sorted(item.name for item in fields(Settings))
+    faults = []
+    for name in sorted(set(table).difference(known)):
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        faults.append(f"there is no setting {name!r}; {hint}")
+    return faults
 
 
 def _read(name: str, value: Any, source: str) -> Any:

@@ -93,11 +93,15 @@ def test_a_refusal_says_why_and_an_act_does_not(
         ({"created_after": "2100-01-01T00:00:00Z"}, []),
         ({"key_id": "KEY_nothing"}, []),
         ({"actor": "EDDA"}, []),
+        (
+            {"operation": ["createScenario", "deleteScenario"], "actor": ["rita", "nobody"]},
+            [("rita", "deleteScenario", False)],
+        ),
     ],
     ids=str,
 )
 def test_filters_narrow_together(
-    guarded: StartedServer, adam: str, scenario: str, wanted: dict[str, str], expected: list[Any]
+    guarded: StartedServer, adam: str, scenario: str, wanted: dict[str, Any], expected: list[Any]
 ) -> None:
     assert told(audit_of(guarded, adam, **wanted)) == expected
     assert scenario
@@ -127,10 +131,12 @@ def test_pages_go_on_from_the_cursor_in_both_directions(
         {"created_after": "yesterday"},
         {"who": "rita"},
         {"limit": "1", "cursor": "forged"},
+        {"is_allowed": ["true", "false"]},
+        {"limit": ["1", "2"]},
     ],
 )
 def test_a_question_that_cannot_be_is_refused(
-    guarded: StartedServer, adam: str, asked: dict[str, str]
+    guarded: StartedServer, adam: str, asked: dict[str, Any]
 ) -> None:
     assert ask(guarded, adam, "GET", PATH, params=asked).status_code == 400
 

@@ -77,19 +77,60 @@ def test_a_result_that_json_cannot_hold_is_409(server: StartedServer, three: lis
     assert "cannot be written as json" in problem["message"]
 
 
-def test_all_comparators_run_when_none_is_chosen(server: StartedServer, three: list[str]) -> None:
-    status, problem = compare(server, three)
+def test_comparators_that_fail_leave_the_results_of_the_others(
+    server: StartedServer, three: list[str]
+) -> None:
+    server.http.patch(f"{PATH}/{three[1]}", json={"name": "the <b>second</b>"})
+
+    status, answer = compare(server, three)
+
+    assert status == 200
+    assert answer["comparisons"]["scored"] == {"in_order": [31, 11, 21], "span": 20}
+    assert list(answer["comparisons"]) == ["scored", "lengthy"]
+    assert [
+        (error["data_node_config_id"], error["comparator"], error["code"])
+        for error in answer["errors"]
+    ] == [("given", "fail", "comparator_failed"), ("noted", "unstorable", "comparator_failed")]
+    assert answer["errors"][0]["message"] == (
+        "comparator pipelines:fail of data node 'given' failed: "
+        "ValueError: no luck with (30, 10, 20); it was called with "
+        f"30 of scenario {three[0]}, 10 of scenario 'the <b>second</b>', 20 of scenario {three[2]}"
+    )
+
+
+def test_a_comparison_without_any_result_is_409_with_all_reasons(
+    server: StartedServer, three: list[str]
+) -> None:
+    status, problem = compare(server, three, "given", "noted")
 
     assert (status, problem["code"]) == (409, "comparator_failed")
+    assert [error["field"] for error in problem["errors"]] == ["given.fail", "noted.unstorable"]
 
 
-def test_a_value_that_is_missing_is_409_and_named(server: StartedServer, three: list[str]) -> None:
+def test_a_value_that_is_missing_is_409_and_named_when_nothing_else_is_compared(
+    server: StartedServer, three: list[str]
+) -> None:
     unwritten = server.create("rated")
 
     status, problem = compare(server, [three[0], unwritten["id"]], "scored")
 
     assert (status, problem["code"]) == (409, "data_node_not_written")
     assert unwritten["node_of"]["scored"] in problem["message"]
+
+
+def test_a_value_that_is_missing_leaves_the_results_over_other_values(
+    server: StartedServer, three: list[str]
+) -> None:
+    begun = server.create("rated")
+    server.http.put(f"/api/v1/datanodes/{begun['node_of']['lengthy']}/write", json=1)
+
+    status, answer = compare(server, [three[0], begun["id"]], "scored", "lengthy")
+
+    assert status == 200
+    assert list(answer["comparisons"]) == ["lengthy"]
+    (error,) = answer["errors"]
+    assert (error["data_node_config_id"], error["comparator"]) == ("scored", None)
+    assert error["code"] == "data_node_not_written"
 
 
 def test_scenarios_that_cannot_be_compared_are_refused(

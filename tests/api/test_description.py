@@ -180,7 +180,7 @@ def test_the_words_of_a_status_are_listed_for_jobs_and_for_submissions(
     described: Document,
 ) -> None:
     words = {
-        name: parameter["schema"]["enum"]
+        name: parameter["schema"]["items"]["enum"]
         for name in ("listJobs", "listSubmissions")
         for parameter in operation(described, name)["parameters"]
         if parameter["name"] == "status"

@@ -44,7 +44,7 @@ def test_an_unknown_query_parameter_is_named_with_those_there_are(server: Starte
     )
     assert of_list["message"] == (
         "/api/v1/sequences has no query parameter 'scenario'; it has count, created_after, "
-        "created_before, cursor, limit, name, scenario_id, sort"
+        "created_before, cursor, id, limit, name, scenario_id, sort"
     )
 
 
@@ -121,3 +121,35 @@ def test_an_unknown_field_of_a_body_is_named(server: StartedServer, chain: dict[
     problem = server.http.patch(path, json={"nme": "x"}).json()
 
     assert problem["errors"] == [{"field": "nme", "message": "Object contains unknown field nme"}]
+
+
+@pytest.mark.parametrize("name", ["Idempotency-Key", "If-Match", "Last-Event-ID"])
+def test_a_header_that_counts_once_is_refused_when_it_is_sent_twice(
+    server: StartedServer, chain: dict[str, Any], name: str
+) -> None:
+    method, path = {
+        "Idempotency-Key": ("POST", f"/api/v1/scenarios/submit/{chain['id']}"),
+        "If-Match": ("DELETE", f"/api/v1/scenarios/{chain['id']}"),
+        "Last-Event-ID": ("GET", "/api/v1/events"),
+    }[name]
+
+    response = server.http.request(method, path, headers=[(name, '"1.0"'), (name, '"1.0"')])
+
+    assert response.status_code == 400
+    assert response.json()["code"] == "header_repeated"
+    assert response.json()["message"] == f"the header {name} is sent 2 times; send it once"
+    left = server.http.get(f"/api/v1/submissions?entity_id={chain['id']}")
+    assert left.json() == {"results": []}
+
+
+def test_preferences_in_two_headers_count_both(
+    server: StartedServer, chain: dict[str, Any]
+) -> None:
+    path = f"/api/v1/sequences/submit/{chain['sequences']['half']['id']}"
+    headers = [("Prefer", "return=representation"), ("Prefer", "wait=30, wait=0")]
+
+    response = server.http.post(path, headers=headers)
+
+    assert response.status_code == 200
+    assert response.json()["submission"]["status"] == "COMPLETED"
+    assert response.headers["preference-applied"] == "return=representation, wait=30"

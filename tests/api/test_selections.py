@@ -239,7 +239,7 @@ def test_a_column_of_nothing_but_missing_cells_comes_out_as_null(
     shelves: StartedServer, shelf: dict[str, str]
 ) -> None:
     shelves.http.post(
-        f"{PATH}/{shelf['notes']}/upload", content='[{"a": NaN, "b": Infinity}, {"a": -Infinity}]'
+        f"{PATH}/{shelf['notes']}/upload", content='[{"a": null, "b": 1e999}, {"a": -1e999}]'
     )
     shelves.http.post(f"{PATH}/{shelf['items']}/upload", content="a,b\n,nan\n1,inf\n")
 

@@ -2,7 +2,9 @@
 
 import json
 import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -375,3 +377,18 @@ def test_the_server_made_no_mistake_and_told_no_secret_with_any_of_this(
     assert errors == []
     assert rita not in log
     assert all(password not in log for password in PASSWORDS.values())
+
+
+def test_strangers_learn_nothing_of_the_database_that_is_busy(
+    guarded: StartedServer, adam: str
+) -> None:
+    with closing(sqlite3.connect(guarded.folder / "scenarist.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        refused = guarded.http.post(LOGIN, json={"username": "rita", "password": "who knows"})
+        known = ask(guarded, adam, "POST", "/api/v1/scenarios?config_id=chain")
+
+    assert (refused.status_code, known.status_code) == (503, 503)
+    assert refused.json()["detail"] == (
+        "the server cannot do this now; try again later, its log says why"
+    )
+    assert "database" in known.json()["detail"]

@@ -1,12 +1,15 @@
 """Waiting for an end with a GET: `Prefer: wait` on submissions and jobs."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from api.following import following
 from servers import StartedServer
+from signed_in import ask, bearer, token_of, with_users
 
 
 @pytest.fixture
@@ -73,3 +76,29 @@ def test_a_stream_begins_with_a_place_to_come_back_to(
     assert told[0].data["entity_id"] == submission["id"]
     with following(server, last=told[2].id) as later:
         assert later.opening == told[2].id
+
+
+def test_an_answer_that_waits_is_not_given_to_a_session_that_ended_meanwhile(
+    tmp_path: Path,
+) -> None:
+    with with_users(tmp_path) as server, ThreadPoolExecutor() as threads:
+        executor, editor = token_of(server, "exel"), token_of(server, "edda")
+        created = ask(server, editor, "POST", "/api/v1/scenarios?config_id=gated").json()
+        scenario_id = created["scenario"]["id"]
+        nodes = ask(server, editor, "GET", f"/api/v1/datanodes?scenario_id={scenario_id}").json()
+        (gate_id,) = [one["id"] for one in nodes["results"] if one["config_id"] == "gate"]
+        gate = tmp_path / "gate"
+        server.http.put(
+            f"/api/v1/datanodes/{gate_id}/write", json=str(gate), headers=bearer(editor)
+        )
+        submitted = ask(server, executor, "POST", f"/api/v1/scenarios/submit/{scenario_id}").json()
+        path = f"/api/v1/submissions/{submitted['submission']['id']}"
+        reader = token_of(server, "rita")
+        with httpx.Client(base_url=server.http.base_url, timeout=30) as http:
+            held = threads.submit(http.get, path, headers={"Prefer": "wait=30", **bearer(reader)})
+            ask(server, reader, "POST", "/api/v1/auth/logout")
+            gate.touch()
+
+            answer = held.result()
+
+    assert answer.status_code == 401

@@ -36,6 +36,7 @@ NO_ACTOR_OF_ITS_OWN = {
     "authorized_tags",
     "has_config",
     "sign_in",
+    "require_tries",
     "add_refusal",
 }
 

@@ -124,6 +124,8 @@ def test_a_list_is_cut_with_a_word_and_whole_as_json(shell: Shell, scenario: str
     assert len(shell.lines(*listing)) == 6
     assert [found["name"] for found in shell.json(*listing)][2:] == ["s0", "s1", "s2"]
     assert len(shell.json(*listing, "--limit", "2")) == 2
+    named = shell.json(*listing, "--name", "s0", "--name", "s2")
+    assert [found["name"] for found in named] == ["s0", "s2"]
 
 
 def test_a_sequence_of_task_configs_is_submitted_and_waited_for(

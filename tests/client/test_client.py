@@ -50,6 +50,16 @@ def test_a_list_is_gone_through_counted_and_looked_into(
     assert client.sequences.list(name="nothing is called so").first() is None
 
 
+def test_a_list_is_narrowed_by_several_values(client: Client, scenario: schemas.Scenario) -> None:
+    first, other = (client.tasks.get(id).config_id for id in scenario.tasks[:2])
+
+    found = client.tasks.list(scenario_id=scenario.id, config_id=[first, other])
+
+    assert [task.id for task in found] == scenario.tasks[:2]
+    with pytest.raises(ValueError, match="config_id has no value"):
+        client.tasks.list(config_id=[])
+
+
 def test_a_list_is_fetched_page_by_page(client: Client, scenario: schemas.Scenario) -> None:
     for number in range(501):
         client.sequences.create(scenario.id, f"s{number}", [])
@@ -132,7 +142,7 @@ def test_scenarios_are_changed_promoted_compared_and_deleted(client: Client) -> 
 
     changed = client.scenarios.change(ids[1], name="other", properties={"a": 1})
     promoted = client.scenarios.promote(ids[1])
-    compared = client.scenarios.compare(ids, data_node_config_ids=["scored"])
+    compared = client.scenarios.compare(ids, data_node_config_ids=["scored", "noted"])
     foreseen = client.scenarios.delete(ids[0], dry_run=True)
     deleted = client.scenarios.delete(ids[0])
 
@@ -140,6 +150,7 @@ def test_scenarios_are_changed_promoted_compared_and_deleted(client: Client) -> 
     assert client.scenarios.change(ids[1], name=None).name is None
     assert promoted.primary_scenario
     assert compared == {"scored": {"in_order": [1, 2], "span": 1}}
+    assert [error.code for error in compared.errors] == ["data_node_not_written"]
     assert foreseen.deleted == deleted.deleted
     assert deleted.deleted["scenarios"] == [ids[0]]
 

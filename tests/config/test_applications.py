@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 
 from scenarist.config import Config, load_app
+from scenarist.config.applications import (
+    declaration_faults,
+    shadowing_faults,
+    shadowing_modules,
+)
 from scenarist.domain.errors import InvalidError
 
 OWN_REGISTRY = """
@@ -48,7 +53,7 @@ def test_a_module_is_imported_from_the_current_folder(tmp_path: Path) -> None:
 
     assert list(app.registry.data_nodes) == ["orders"]
     assert app.search_path == (str(tmp_path),)
-    assert sys.path[0] == str(tmp_path)
+    assert str(tmp_path) in sys.path
 
 
 def test_a_file_is_imported_by_its_name_from_its_folder(tmp_path: Path) -> None:
@@ -192,3 +197,128 @@ def test_importing_the_declarations_brings_no_table_library() -> None:
     code = f"import sys, scenarist.config; assert not {heavy} & set(sys.modules)"
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_modules_of_python_come_before_those_of_the_application(tmp_path: Path) -> None:
+    write("this.py", "raise ValueError\n")
+    write("antigravity/__init__.py", "")
+    write("my_plant.py", OWN_REGISTRY)
+
+    app = load_app("my_plant.py")
+    folders = [folder for folder in sys.path if "python3." in folder]
+
+    assert sys.path.index(str(tmp_path)) > sys.path.index(folders[0])
+    assert list(shadowing_modules(app.search_path)) == [
+        ("antigravity", str(tmp_path / "antigravity")),
+        ("this", str(tmp_path / "this.py")),
+    ]
+
+
+def test_a_file_that_changes_what_is_imported_is_a_mistake(tmp_path: Path) -> None:
+    write("random.py", "def choice(items):\n    return items[0]\n")
+    write("queue.py", "")
+    write("pandas.py", "")
+    write("steps.py", "import json\n\nfrom random import choice\n")
+
+    assert list(shadowing_faults([str(tmp_path)])) == [
+        (
+            str(tmp_path / "pandas.py"),
+            "hides the library 'pandas', which Scenarist uses; rename it",
+        ),
+        (
+            str(tmp_path / "random.py"),
+            "has the name of Python's own module 'random', and steps.py:3 imports that one; "
+            "rename it",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    "use", ["from statistics import ours", "import statistics\nstatistics.ours()"]
+)
+def test_an_application_that_wants_its_own_module_of_that_name_is_told_to_rename_it(
+    use: str, tmp_path: Path
+) -> None:
+    write("statistics.py", "def ours():\n    pass\n")
+    write("my_plant.py", use + "\n" + OWN_REGISTRY)
+
+    with pytest.raises(InvalidError) as refused:
+        load_app("my_plant.py")
+
+    assert refused.value.message.endswith(
+        f"; 'statistics' is Python's own module, not {tmp_path / 'statistics.py'}: rename that file"
+    )
+
+
+def test_folders_that_an_application_adds_are_searched_by_its_workers_too(tmp_path: Path) -> None:
+    write("lib/lib_steps.py", "def fit():\n    pass\n")
+    write("more/keep", "")
+    write(
+        "my_plant.py",
+        "import os, sys\nsys.path.append('lib')\nfrom lib_steps import fit\n"
+        "os.chdir('more')\nsys.path.insert(0, 'deep')\n"
+        + OWN_REGISTRY
+        + "registry.configure_task('fit', fit)\n",
+    )
+
+    app = load_app("my_plant.py")
+
+    assert app.search_path == (
+        str(tmp_path / "more" / "deep"),
+        str(tmp_path),
+        str(tmp_path / "lib"),
+    )
+    assert app.registry.tasks["fit"].function == "lib_steps:fit"
+
+
+GUARDED = """
+from scenarist import Config
+
+
+def step():
+    pass
+
+
+if __name__ == "__main__":
+    Config.configure_scenario("s", [Config.configure_task("t", step)])
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "faults"),
+    [
+        ("x = 1\n", ["declares nothing: no data node, no task, no scenario; declare them where"]),
+        (
+            GUARDED,
+            ["declares nothing, as what stands under 'if __name__ == \"__main__\":' (line 9)"],
+        ),
+        (
+            GUARDED + "\nConfig.configure_data_node('n')\n",
+            ["declares no scenario, as what stands under 'if __name__ == \"__main__\":' (line 9)"],
+        ),
+        (OWN_REGISTRY, []),
+        (OWN_REGISTRY + "if __name__ == '__main__':\n    print(registry.check())\n", []),
+    ],
+)
+def test_an_application_that_declares_nothing_is_told_why(source: str, faults: list[str]) -> None:
+    write("my_plant.py", source)
+
+    found = list(declaration_faults(load_app("my_plant.py")))
+
+    assert [fault[: len(start)] for fault, start in zip(found, faults, strict=True)] == faults
+
+
+def test_a_file_that_declares_nothing_is_told() -> None:
+    write("empty_one.toml", "[CORE]\nversion_number = '1'\n")
+
+    assert len(list(declaration_faults(load_app("empty_one.toml")))) == 1
+
+
+def test_declarations_in_two_registries_are_refused() -> None:
+    write(
+        "my_plant.py",
+        OWN_REGISTRY + "from scenarist import Config\nConfig.configure_data_node('prices')\n",
+    )
+
+    with pytest.raises(InvalidError, match=r"several registries \(registry, Config\)"):
+        load_app("my_plant.py")

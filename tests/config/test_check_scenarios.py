@@ -76,7 +76,7 @@ def plan() -> ConfigRegistry:
             ("sequences.b", "'b' is also a data node; rename the sequence"),
         ),
         (
-            {"task_configs": ["fit"], "sequences": {"all": ["fit"]}, "all": 1},
+            {"task_configs": ["fit"], "sequences": {"all": ["fit"]}, "properties": {"all": 1}},
             ("all", "'all' is also a sequence; rename the property"),
         ),
     ],

@@ -113,7 +113,7 @@ def test_property_that_cannot_be_is_found(
         (
             "sql",
             {"db_name": "plant", "db_engine": "sqlite"},
-            ["read_query", "write_query_builder"],
+            ["read_query"],
         ),
         ("mongo_collection", {"db_name": "plant"}, ["collection_name"]),
         (

@@ -95,6 +95,8 @@ tasks = ["fit:SECTION", "project:SECTION", "schedule_lines:SECTION"]
 additional_data_nodes = ["comments:SECTION"]
 frequency = "MONTHLY:FREQUENCY"
 authorized_tags = ["draft", "reviewed"]
+
+[SCENARIO.monthly_plan.properties]
 region = "north"
 
 [SCENARIO.monthly_plan.comparators]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scenarist.config.functions import function_name, import_fault, import_function
+from scenarist.config.functions import import_fault, import_function
+from scenarist.config.names import function_name
 from scenarist.domain.errors import InvalidError
 
 

@@ -68,7 +68,10 @@ def test_the_settings_of_the_server_are_handed_on() -> None:
 
 
 def test_a_bad_value_is_found_by_check_in_its_place() -> None:
-    registry = loaded('[DATA_NODE.a]\nstorage_type = "csv"\nlimit = "x:int"\nunit = "t"\n')
+    registry = loaded(
+        '[DATA_NODE.a]\nstorage_type = "csv"\n'
+        '[DATA_NODE.a.properties]\nlimit = "x:int"\nunit = "t"\n'
+    )
 
     assert registry.data_nodes["a"].properties == {"unit": "t"}
     assert [(problem.where, problem.message) for problem in registry.check()] == [
@@ -179,7 +182,7 @@ def test_an_override_changes_the_keys_that_it_names_and_no_other(registry: Confi
 def test_an_override_of_a_wrong_value_mends_it_alone(registry: ConfigRegistry) -> None:
     registry.configure_task("t", lambda: 1, "nothing")
 
-    registry.override(write("[TASK.t]\nfunction = 'json.dumps'\n"))
+    registry.override(write("[TASK.t]\nfunction = 'os.getpid'\n"))
 
     assert [problem.message for problem in registry.check()] == [
         "there is no data node 'nothing' in this registry; declare it first"

@@ -1,4 +1,4 @@
-"""What the server refuses is said in its own words, next to what caused it."""
+"""What the server refuses is said in its own words, with names for identifiers."""
 
 from pathlib import Path
 
@@ -25,28 +25,26 @@ def test_tasks_that_are_not_connected_make_no_sequence(
     refusal = console.page.locator(".selection").get_by_role("alert")
     refusal.wait_for()
 
-    tasks = [scenario["task_of"][name] for name in ("first", "apart")]
-    said = server.http.post(
-        f"{API}/sequences",
-        json={"scenario_id": scenario["id"], "sequence_name": "torn", "tasks": tasks},
-    ).json()["message"]
-    assert said in refusal.inner_text()
+    assert "TASK_" not in refusal.inner_text()
+    assert refusal.locator("span[title^=TASK_]").first.inner_text().startswith("first")
 
 
 def test_a_name_that_is_taken_is_refused_in_its_dialog(
     server: StartedServer, open_console: OpenConsole
 ) -> None:
     scenario = server.create("chain")
+    server.http.patch(f"{API}/scenarios/{scenario['id']}", json={"name": "cold winter"})
     console = open_console(server, f"scenarios/{scenario['id']}")
     console.press("Rename", console.sequence("half"))
     console.dialog().get_by_label("Name").fill("all of it")
     console.press("Rename", console.dialog())
-    console.dialog().get_by_role("alert").wait_for()
+    refusal = console.dialog().get_by_role("alert")
+    refusal.get_by_role("link", name="cold winter").wait_for()
 
-    said = server.http.patch(
-        f"{API}/sequences/{scenario['sequences']['half']['id']}", json={"name": "all of it"}
-    ).json()["message"]
-    assert console.dialog().get_by_role("alert").inner_text() == said
+    assert refusal.inner_text() == (
+        "scenario cold winter already has a sequence named 'all of it'; take another name, or "
+        "delete that one first"
+    )
 
 
 def test_what_is_under_way_is_not_deleted_and_says_why(
@@ -60,8 +58,9 @@ def test_what_is_under_way_is_not_deleted_and_says_why(
     refusal = console.page.locator(".heading").get_by_role("alert")
     refusal.wait_for()
 
-    said = server.http.delete(f"{API}/scenarios/{scenario['id']}").json()["message"]
-    assert refusal.inner_text() == said
+    assert refusal.inner_text().endswith("; delete it when that has ended, or cancel it first")
+    link = refusal.locator(f'a[title="{submitted["id"]}"]')
+    assert link.get_attribute("href") == f"#/submissions/{submitted['id']}"
     server.http.post(f"{API}/submissions/cancel/{submitted['id']}")
 
 
@@ -139,7 +138,5 @@ def test_comparators_that_cannot_compare_say_why(
     console = open_console(server, f"compare?ids={ids}")
 
     console.page.get_by_role("alert").wait_for()
-    said = server.http.post(
-        f"{API}/scenarios/compare", json={"scenario_ids": ids.split(",")}
-    ).json()["message"]
-    assert said in console.refusal()
+    assert "none of the comparators has a result" in console.refusal()
+    assert "data node 'scored' has no value yet in scenario rated" in console.refusal()

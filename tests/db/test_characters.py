@@ -43,7 +43,7 @@ def test_names_are_sorted_by_their_code_points(database: Database) -> None:
     made = database.write(make)
 
     page = sequence_rows.page(
-        database.reader, SequenceFilter(scenario_id=made), PageRequest(limit=100, sort=NAME)
+        database.reader, SequenceFilter(scenario_id=(made,)), PageRequest(limit=100, sort=NAME)
     )
 
     assert [sequence.name for sequence in page.items] == sorted(NAMES)
@@ -53,7 +53,9 @@ def test_a_name_is_found_as_it_is_and_not_as_a_pattern(database: Database) -> No
     database.write(make)
 
     for name in NAMES:
-        page = sequence_rows.page(database.reader, SequenceFilter(name=name), PageRequest(limit=9))
+        page = sequence_rows.page(
+            database.reader, SequenceFilter(name=(name,)), PageRequest(limit=9)
+        )
         assert [sequence.name for sequence in page.items] == [name]
 
 

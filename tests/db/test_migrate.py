@@ -142,7 +142,7 @@ def test_shared_tasks_of_earlier_versions_are_found_by_what_they_read_and_write(
                 {"scope": scope, "id": node},
             )
         with Operations.context(MigrationContext.configure(connection)):
-            import_module("scenarist.db.migrations.versions.0014_changing")._fill_in_wiring()
+            import_module("scenarist.db.migrations.versions.0016_changing")._fill_in_wiring()
         return str(connection.execute(text("SELECT wiring FROM tasks")).scalar_one())
 
     assert database.write(make) == wiring_of(*ends)

@@ -17,9 +17,12 @@ PAIR, ADDRESS = Bound("ann at 192.0.2.1", 2), Bound("at 192.0.2.1", 3)
 
 
 def take(database: Database, *bounds: Bound, after: timedelta = timedelta()) -> timedelta | None:
-    return database.write(
-        lambda connection: try_rows.take(connection, bounds, stretch=STRETCH, now=NOON + after)
+    """Return how long to wait; None when the try counts."""
+    now = NOON + after
+    used_up = database.write(
+        lambda connection: try_rows.take(connection, bounds, stretch=STRETCH, now=now)
     )
+    return max(used_up.values()) - now if used_up else None
 
 
 def tallies(database: Database) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The table of what may happen to a job, and what a submission makes of it."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,8 +10,10 @@ from scenarist.domain.errors import ConflictError
 from scenarist.domain.lifecycle import (
     TRANSITIONS,
     JobEvent,
+    PresentOutput,
     is_skippable,
     next_status,
+    provenance,
     retry_delay,
     roll_up_ended,
     roll_up_under_way,
@@ -85,26 +88,29 @@ def test_jobs_that_failed_together_do_not_come_back_together() -> None:
     assert min(quarters.values()) > 10
 
 
+NOW_MADE_OF = provenance("TASK_t", ["edit 1", "edit 2"])
+HOLDS = PresentOutput(written_at=NOON - 3 * HOUR, made_of=NOW_MADE_OF, validity=None)
+
+
 @pytest.mark.parametrize(
-    ("inputs", "outputs", "validity", "expected"),
+    ("outputs", "expected"),
     [
-        ([NOON - HOUR], [NOON], [None], True),
-        ([], [NOON], [None], True),
-        ([NOON], [NOON - HOUR], [None], False),
-        ([NOON], [NOON], [None], False),
-        ([NOON - HOUR], [None], [None], False),
-        ([NOON - HOUR], [NOON, None], [None, None], False),
-        ([], [], [], False),
-        ([NOON - 9 * HOUR], [NOON - 3 * HOUR], [2 * HOUR], False),
-        ([NOON - 9 * HOUR], [NOON - 3 * HOUR], [3 * HOUR], True),
+        ([HOLDS], True),
+        ([HOLDS, HOLDS], True),
+        ([], False),
+        ([None], False),
+        ([HOLDS, None], False),
+        ([HOLDS, replace(HOLDS, made_of=None)], False),
+        ([replace(HOLDS, made_of=provenance("TASK_t", ["edit 2", "edit 1"]))], False),
+        ([replace(HOLDS, made_of=provenance("TASK_u", ["edit 1", "edit 2"]))], False),
+        ([replace(HOLDS, made_of=f"another {NOW_MADE_OF}")], True),
+        ([replace(HOLDS, is_in_place=False)], False),
+        ([replace(HOLDS, validity=2 * HOUR)], False),
+        ([replace(HOLDS, validity=3 * HOUR)], True),
+        ([replace(HOLDS, written_at=NOON + HOUR)], True),
     ],
 )
-def test_a_task_is_skipped_while_its_outputs_are_valid_and_newer_than_its_inputs(
-    inputs: list[datetime],
-    outputs: list[datetime | None],
-    validity: list[timedelta | None],
-    expected: bool,
+def test_a_task_is_skipped_while_its_outputs_are_valid_and_made_of_its_present_inputs(
+    outputs: list[PresentOutput | None], expected: bool
 ) -> None:
-    skippable = is_skippable(input_times=inputs, output_times=outputs, validity=validity, now=NOON)
-
-    assert skippable is expected
+    assert is_skippable(NOW_MADE_OF, outputs, NOON) is expected

@@ -78,8 +78,19 @@ def test_without_a_filter(busy: World, request_: PageRequest) -> None:
 
 
 @pytest.mark.parametrize("request_", every(None))
-@pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.BLOCKED])
-def test_jobs_of_a_status(busy: World, status: JobStatus, request_: PageRequest) -> None:
+@pytest.mark.parametrize(
+    "status",
+    [
+        (JobStatus.COMPLETED,),
+        (JobStatus.FAILED,),
+        (JobStatus.BLOCKED,),
+        (JobStatus.FAILED, JobStatus.CANCELED),
+        (JobStatus.BLOCKED, JobStatus.FAILED, JobStatus.COMPLETED),
+    ],
+)
+def test_jobs_of_a_status_and_of_several(
+    busy: World, status: tuple[JobStatus, ...], request_: PageRequest
+) -> None:
     check_two_pages(
         busy.database,
         lambda request: job_rows.page(busy.database.reader, JobFilter(status=status), request),
@@ -88,9 +99,16 @@ def test_jobs_of_a_status(busy: World, status: JobStatus, request_: PageRequest)
 
 
 @pytest.mark.parametrize("request_", every(None))
-@pytest.mark.parametrize("status", [SubmissionStatus.COMPLETED, SubmissionStatus.FAILED])
-def test_submissions_of_a_status(
-    busy: World, status: SubmissionStatus, request_: PageRequest
+@pytest.mark.parametrize(
+    "status",
+    [
+        (SubmissionStatus.COMPLETED,),
+        (SubmissionStatus.FAILED,),
+        (SubmissionStatus.COMPLETED, SubmissionStatus.FAILED),
+    ],
+)
+def test_submissions_of_a_status_and_of_several(
+    busy: World, status: tuple[SubmissionStatus, ...], request_: PageRequest
 ) -> None:
     wanted = SubmissionFilter(status=status)
     check_two_pages(
@@ -121,13 +139,13 @@ def test_by_what_they_belong_to(busy: World, request_: PageRequest) -> None:
     newest = job_rows.page(reader, JobFilter(), PageRequest(limit=1, is_descending=True)).items[0]
     check_two_pages(
         busy.database,
-        lambda request: job_rows.page(reader, JobFilter(task_id=newest.task_id), request),
+        lambda request: job_rows.page(reader, JobFilter(task_id=(newest.task_id,)), request),
         request_,
     )
     check_two_pages(
         busy.database,
         lambda request: submission_rows.page(
-            reader, SubmissionFilter(entity_id=newest.submit_entity_id), request
+            reader, SubmissionFilter(entity_id=(newest.submit_entity_id,)), request
         ),
         request_,
     )
@@ -135,7 +153,12 @@ def test_by_what_they_belong_to(busy: World, request_: PageRequest) -> None:
 
 @pytest.mark.parametrize("request_", every(None))
 @pytest.mark.parametrize(
-    "wanted", [DataNodeFilter(scope=Scope.SCENARIO), DataNodeFilter(storage_type="pickle")]
+    "wanted",
+    [
+        DataNodeFilter(scope=(Scope.SCENARIO,)),
+        DataNodeFilter(storage_type=("pickle",)),
+        DataNodeFilter(storage_type=("pickle", "json")),
+    ],
 )
 def test_data_nodes_by_scope_and_storage(
     busy: World, wanted: DataNodeFilter, request_: PageRequest
@@ -150,7 +173,7 @@ def test_data_nodes_by_scope_and_storage(
 def test_submissions_of_a_type_of_entity_are_those(busy: World) -> None:
     page = submission_rows.page(
         busy.database.reader,
-        SubmissionFilter(entity_type=EntityType.TASK),
+        SubmissionFilter(entity_type=(EntityType.TASK,)),
         PageRequest(limit=100, with_total=True),
     )
 
@@ -161,9 +184,9 @@ def test_submissions_of_a_type_of_entity_are_those(busy: World) -> None:
 def test_jobs_and_submissions_of_a_scenario_are_looked_up_not_looked_through(busy: World) -> None:
     request = PageRequest(limit=10)
     with noted(busy.database) as statements:
-        job_rows.page(busy.database.reader, JobFilter(newest_of="SCENARIO_x"), request)
+        job_rows.page(busy.database.reader, JobFilter(newest_of=("SCENARIO_x",)), request)
         submission_rows.page(
-            busy.database.reader, SubmissionFilter(scenario_id="SCENARIO_x"), request
+            busy.database.reader, SubmissionFilter(scenario_id=("SCENARIO_x",)), request
         )
 
     assert [step for plan in statements.plans().values() for step in scanned(plan, GROWING)] == []

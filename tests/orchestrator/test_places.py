@@ -115,7 +115,7 @@ def test_any_interleaving_at_shared_places_reads_what_one_after_the_other_reads(
                     **(
                         {}
                         if place_of(number) is None
-                        else {"place": place_of(number), "path": f"{folder}/{place_of(number)}.p"}
+                        else {"path": f"{folder}/{place_of(number)}.p"}
                     ),
                 )
                 for number in range(SHARED + OWN)

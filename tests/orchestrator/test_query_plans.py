@@ -112,13 +112,15 @@ def live_a_life(world: World) -> None:
     for page in (
         submission_rows.page(reader, SubmissionFilter(), PageRequest(limit=100)),
         submission_rows.page(
-            reader, SubmissionFilter(entity_id=sequence.id), PageRequest(limit=100)
+            reader, SubmissionFilter(entity_id=(sequence.id,)), PageRequest(limit=100)
         ),
-        job_rows.page(reader, JobFilter(submission_id=submission.id), PageRequest(limit=100)),
+        job_rows.page(reader, JobFilter(submission_id=(submission.id,)), PageRequest(limit=100)),
         job_rows.page(
-            reader, JobFilter(task_id=tasks[0]), PageRequest(limit=100, after=Position(None, 1))
+            reader, JobFilter(task_id=(tasks[0],)), PageRequest(limit=100, after=Position(None, 1))
         ),
-        sequence_rows.page(reader, SequenceFilter(scenario_id=scenario_id), PageRequest(limit=100)),
+        sequence_rows.page(
+            reader, SequenceFilter(scenario_id=(scenario_id,)), PageRequest(limit=100)
+        ),
     ):
         assert page.items
     assert world.jobs(later)

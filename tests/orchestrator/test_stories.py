@@ -466,7 +466,9 @@ def test_a_skippable_task_does_not_run_again_while_its_inputs_are_the_same(world
     world.run_all()
     assert world.statuses(again) == [JobStatus.SKIPPED]
     assert world.submission(again).status == SubmissionStatus.COMPLETED
-    assert world.jobs(again)[0].reason == "its outputs are valid and newer than its inputs"
+    assert world.jobs(again)[0].reason == (
+        "its outputs are valid, and newer than the values of its inputs"
+    )
 
     world.data_nodes.write(ANYONE, start, 5)
     changed = world.submit(task)

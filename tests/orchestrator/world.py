@@ -13,7 +13,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db import jobs as job_rows
 from scenarist.db.engine import Database
-from scenarist.domain.entities import Job, Submission
+from scenarist.domain.entities import DataNode, Edit, Job, Submission
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.identifiers import SequenceId, TaskId
 from scenarist.domain.lifecycle import JobEvent
@@ -219,13 +219,23 @@ class World:
     def submission(self, submission: Submission) -> Submission:
         return self.submissions.get(ANYONE, submission.id)
 
-    def value(self, data_node_id: str) -> object:
+    def node(self, data_node_id: str) -> DataNode:
         node = data_node_rows.find(self.database.reader, data_node_id)
         assert node is not None
+        return node
+
+    def edit(self, node: DataNode) -> Edit:
+        """Return the newest edit of a data node that has a value."""
+        assert node.last_edit_id is not None
+        edit = edit_rows.find(self.database.reader, node.id, node.last_edit_id)
+        assert edit is not None
+        return edit
+
+    def value(self, data_node_id: str) -> object:
+        node = self.node(data_node_id)
         if node.last_edit_id is None:
             return None
-        edit = edit_rows.find(self.database.reader, data_node_id, node.last_edit_id)
-        assert edit is not None
+        edit = self.edit(node)
         assert edit.content is not None
         return pickle.loads(edit.content)
 

@@ -53,7 +53,7 @@ class Running:
         return self.jobs(submission.id)
 
     def jobs(self, submission_id: str) -> dict[str, Job]:
-        found = self.services.jobs.list_page(ANYONE, JobFilter(submission_id=submission_id), ALL)
+        found = self.services.jobs.list_page(ANYONE, JobFilter(submission_id=(submission_id,)), ALL)
         tasks = {task.id: task.config_id for task in self.tasks()}
         return {tasks[job.task_id]: job for job in found.items}
 
@@ -67,7 +67,7 @@ class Running:
         return self.services.tasks.list_page(ANYONE, TaskFilter(), ALL).items
 
     def node(self, scenario_id: str, config_id: str) -> Any:
-        wanted = DataNodeFilter(scenario_id=scenario_id, config_id=config_id)
+        wanted = DataNodeFilter(scenario_id=(scenario_id,), config_id=(config_id,))
         (found,) = self.services.data_nodes.list_page(ANYONE, wanted, ALL).items
         return found
 

@@ -1,4 +1,4 @@
-"""Cycles in a time zone: whose midnights they start at, and how dates without a zone are read."""
+"""Cycles in a time zone: whose midnights they start at."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -8,21 +8,21 @@ import pytest
 from builders import Clock
 from scenarist.db.engine import Database
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.moments import read_moment
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import Frequency
 from scenarist.services.cycles import CycleService, NewCycle
 
 
-def at(text: str) -> datetime:
-    """Return a moment without a time zone."""
-    return datetime.fromisoformat(text)
+def at(text: str, zone: str = "Europe/Berlin") -> datetime:
+    return read_moment(text, ZoneInfo(zone))
 
 
 def service(database: Database, zone: str) -> CycleService:
     return CycleService(database, now=Clock(), zone=ZoneInfo(zone))
 
 
-def test_dates_without_a_zone_are_of_the_servers(database: Database) -> None:
+def test_a_day_is_from_midnight_to_midnight_of_the_zone(database: Database) -> None:
     cycle, _ = service(database, "Europe/Berlin").create(
         ANYONE,
         NewCycle(
@@ -55,9 +55,9 @@ def test_a_day_without_a_midnight_starts_when_the_clocks_have_been_changed(
         ANYONE,
         NewCycle(
             frequency=Frequency.DAILY,
-            created_at=at("2018-11-04T12:00:00"),
-            start_at=at("2018-11-04T00:00:00"),
-            last_at=at("2018-11-04T23:59:59.999999"),
+            created_at=at("2018-11-04T12:00:00", "America/Sao_Paulo"),
+            start_at=at("2018-11-04", "America/Sao_Paulo"),
+            last_at=at("2018-11-04T23:59:59.999999", "America/Sao_Paulo"),
         ),
     )
 

@@ -170,11 +170,12 @@ WINDOW = Window(start=FIRST_DAY, end=FIRST_DAY + timedelta(days=2))
         (ScenarioFilter(), CREATION_DATE),
         (ScenarioFilter(), NAME),
         (ScenarioFilter(created=WINDOW), CREATION_DATE),
-        (ScenarioFilter(config_id="dated"), CREATION_DATE),
-        (ScenarioFilter(config_id="dated", created=WINDOW), CREATION_DATE),
-        (ScenarioFilter(cycle_id="the first"), CREATION_DATE),
-        (ScenarioFilter(tag="tagged"), CREATION_DATE),
-        (ScenarioFilter(tag="tagged", created=WINDOW), CREATION_DATE),
+        (ScenarioFilter(config_id=("dated",)), CREATION_DATE),
+        (ScenarioFilter(config_id=("dated", "timeless")), CREATION_DATE),
+        (ScenarioFilter(config_id=("dated",), created=WINDOW), CREATION_DATE),
+        (ScenarioFilter(cycle_id=("the first",)), CREATION_DATE),
+        (ScenarioFilter(tag=("tagged",)), CREATION_DATE),
+        (ScenarioFilter(tag=("tagged",), created=WINDOW), CREATION_DATE),
         (ScenarioFilter(is_primary=True), CREATION_DATE),
         (ScenarioFilter(is_primary=False), CREATION_DATE),
     ],
@@ -183,8 +184,8 @@ def test_scenarios_are_found_in_order_for_each_filter_and_sort(
     estate: Estate, wanted: ScenarioFilter, sort: str, is_descending: bool
 ) -> None:
     scenarios = [estate.create(day=day // 2) for day in range(8)]
-    if wanted.cycle_id is not None:
-        wanted = ScenarioFilter(cycle_id=scenarios[0].cycle_id)
+    if wanted.cycle_id:
+        wanted = ScenarioFilter(cycle_id=(scenarios[0].cycle_id or "",))
 
     check_two_pages(
         estate.database,
@@ -199,7 +200,7 @@ def test_scenarios_of_a_name_are_found_by_it(estate: Estate) -> None:
     with noted(estate.database) as statements:
         found = scenario_rows.page(
             estate.database.reader,
-            ScenarioFilter(name="a name"),
+            ScenarioFilter(name=("a name",)),
             PageRequest(limit=10, sort=CREATION_DATE),
         )
 
@@ -215,7 +216,8 @@ def test_scenarios_of_a_name_are_found_by_it(estate: Estate) -> None:
         (SequenceFilter(), CREATION_DATE),
         (SequenceFilter(), NAME),
         (SequenceFilter(created=WINDOW), CREATION_DATE),
-        (SequenceFilter(name="all of it"), None),
+        (SequenceFilter(name=("all of it",)), None),
+        (SequenceFilter(name=("all of it", "another")), None),
     ],
 )
 def test_sequences_are_found_in_order_for_each_filter_and_sort(
@@ -232,7 +234,14 @@ def test_sequences_are_found_in_order_for_each_filter_and_sort(
 
 
 @pytest.mark.parametrize("is_descending", [False, True])
-@pytest.mark.parametrize("wanted", [CycleFilter(), CycleFilter(frequency=Frequency.DAILY)])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        CycleFilter(),
+        CycleFilter(frequency=(Frequency.DAILY,)),
+        CycleFilter(frequency=(Frequency.DAILY, Frequency.WEEKLY)),
+    ],
+)
 def test_cycles_are_found_in_order_for_each_filter_and_sort(
     estate: Estate, wanted: CycleFilter, is_descending: bool
 ) -> None:

@@ -239,6 +239,20 @@ def test_an_address_has_thirty_tries_for_all_names(entrance: Entrance) -> None:
     assert entrance.sign_in("rita", ELSEWHERE)
 
 
+def test_an_address_without_tries_is_refused_before_anything_is_done_for_it(
+    entrance: Entrance, clock: Clock
+) -> None:
+    for number in range(31):
+        fail(entrance, f"name{number}")
+
+    with pytest.raises(ThrottledError):
+        entrance.signing_in.require_tries(HERE.address)
+    entrance.signing_in.require_tries("198.51.100.9")
+    # Then the count in the database is asked again: it may be another one.
+    clock.advance(timedelta(seconds=2))
+    entrance.signing_in.require_tries(HERE.address)
+
+
 def test_a_name_has_a_hundred_tries_from_all_addresses(entrance: Entrance) -> None:
     for number in range(100):
         assert isinstance(

@@ -89,6 +89,42 @@ def test_a_key_is_for_one_entity(
         service.submit(ANYONE, EntityType.TASK, other, SubmitOptions(idempotency_key="k"))
 
 
+def test_a_key_belongs_to_the_actor_who_sent_it(service: SubmissionService, task: TaskId) -> None:
+    ann, bob = (Actor(name, frozenset({Role.EXECUTOR})) for name in ("ann", "bob"))
+
+    of_ann, of_bob, again = service.submit_many(
+        [
+            wish(task, actor=ann, key="k"),
+            wish(task, actor=bob, key="k"),
+            wish(task, actor=ann, key="k"),
+        ]
+    )
+
+    assert isinstance(of_ann, Submission)
+    assert isinstance(of_bob, Submission)
+    assert isinstance(again, Submission)
+    assert of_ann.id == again.id != of_bob.id
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SubmitOptions(idempotency_key="k", force=True),
+        SubmitOptions(idempotency_key="k", priority=1),
+        SubmitOptions(idempotency_key="k", properties={"why": "another"}),
+    ],
+)
+def test_another_request_with_the_same_key_is_refused(
+    service: SubmissionService, task: TaskId, other: SubmitOptions
+) -> None:
+    service.submit(ANYONE, EntityType.TASK, task, SubmitOptions(idempotency_key="k"))
+
+    with pytest.raises(ConflictError) as refused:
+        service.submit(ANYONE, EntityType.TASK, task, other)
+
+    assert refused.value.reason == "idempotency_key_reused"
+
+
 def test_jobs_are_numbered_in_the_order_in_which_they_were_accepted(
     service: SubmissionService, database: Database, task: TaskId
 ) -> None:

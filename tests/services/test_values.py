@@ -40,6 +40,7 @@ def server(
         read_fct_args=["drawer.json"],
         write_fct_args=["drawer.json"],
     )
+    registry.configure_sql_data_node("found", "d", "sqlite", read_query="SELECT 1 AS a")
     settings = Settings(database=database_url, storage=str(tmp_path / "data"))
     application = Application(registry=registry, search_path=())
     with bootstrap.open_server(
@@ -54,6 +55,14 @@ def make(server: Server, config_id: str) -> DataNode:
 
 def show(server: Server, node: DataNode) -> DataNode:
     return server.services.data_nodes.get(ANNA, node.id)
+
+
+def test_a_data_node_that_does_not_say_how_it_is_written_is_read_only(server: Server) -> None:
+    node = make(server, "found")
+
+    assert node.properties["read_only"] is True
+    with pytest.raises(ConflictError, match="is declared read-only"):
+        server.services.values.write(BERT, node.id, [{"a": 1}])
 
 
 class TestLocks:

@@ -75,15 +75,15 @@ def test_encoder_that_is_none_is_refused(encoder: str, message: str) -> None:
 
 
 def test_value_that_is_not_json_is_refused_with_the_way_out() -> None:
-    with pytest.raises(InvalidError, match="name an encoder and a decoder"):
-        write({"day": datetime.date(2026, 7, 1)})
+    with pytest.raises(InvalidError, match=r"\['day'\] is a complex.*name an encoder"):
+        write({"day": 1j})
 
 
 def test_value_that_contains_itself_is_refused() -> None:
     value: list[Any] = []
     value.append(value)
 
-    with pytest.raises(InvalidError, match="Circular reference"):
+    with pytest.raises(InvalidError, match="contains itself"):
         write(value)
 
 
@@ -194,4 +194,7 @@ def test_append_needs_the_encoder_and_never_the_decoder() -> None:
 
 
 def test_numbers_that_json_lacks_are_still_there_after_an_append() -> None:
-    assert append(b"[NaN, 1180591620717411303424]", 1) == b"[NaN, 1180591620717411303424, 1]"
+    content = append(b"[NaN, 1180591620717411303424]", 1)
+
+    value = find_storage("json").read(a_place(content))
+    assert [str(number) for number in value] == ["nan", "1180591620717411303424", "1"]

@@ -20,6 +20,9 @@ COLD = Selection(
 ).to_data()
 
 
+SQL_TABLE = {"storage_type": "sql_table", "properties": {}}
+
+
 @dataclass
 class Reading:
     city: str
@@ -74,11 +77,11 @@ def test_value_that_cannot_be_filtered_is_refused() -> None:
 
 
 def test_data_is_prepared_as_the_storage_takes_it() -> None:
-    frame: Any = prepared([{"a": 1}], "sql_table")
+    frame: Any = prepared([{"a": 1}], SQL_TABLE, None)
 
     assert frame.to_dict("list") == {"a": [1]}
 
 
 def test_data_that_the_storage_cannot_hold_is_refused() -> None:
     with pytest.raises(InvalidError, match="'sql_table' keeps tables"):
-        prepared(5, "sql_table")
+        prepared(5, SQL_TABLE, None)

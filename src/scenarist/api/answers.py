@@ -14,6 +14,7 @@ from litestar.utils.sync import AsyncIteratorWrapper
 from msgspec import UNSET
 
 from scenarist.api.paging import Paging
+from scenarist.api.requests import single_header
 from scenarist.domain.errors import ChangedError, InvalidError
 from scenarist.domain.listings import PageRequest, Position
 from scenarist.schemas import Results
@@ -120,7 +121,7 @@ def expectation(
     Args:
         represent: Makes the body of the GET whose tag the client has.
     """
-    header = request.headers.get("if-match")
+    header = single_header(request, "If-Match")
     if header is None or header.strip() == "*":
         return None
 
@@ -128,8 +129,8 @@ def expectation(
         tag = tag_of(_encoder.encode(represent(entity)))
         if tag not in header:
             raise ChangedError(
-                f"it has changed since the version that If-Match names (now {tag}); "
-                "get it again, and decide anew"
+                "it has changed since you read it: If-Match names another version than the present "
+                f"{tag}; read it again, and decide anew"
             )
 
     return check

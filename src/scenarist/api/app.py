@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from copy import copy
 from importlib.metadata import version
+from zoneinfo import ZoneInfo
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
@@ -40,8 +40,7 @@ from scenarist.api.description_rules import complete, operation_id
 from scenarist.api.gathering import Gatherer
 from scenarist.api.methods import with_all_methods
 from scenarist.api.observation import observed, traced
-from scenarist.api.requests import refuse_unknown_parameters
-from scenarist.domain.errors import ScenaristError
+from scenarist.api.requests import check_parameters
 from scenarist.domain.figures import ProcessFigures
 from scenarist.services.bundle import Services
 
@@ -54,6 +53,7 @@ def create_app(  # noqa: PLR0913 - all that paths are put over
     gate: Gate,
     figures: ProcessFigures,
     *,
+    zone: ZoneInfo,
     cors_origins: Sequence[str] = (),
     hosts: Sequence[str] = (),
     pages: Sequence[Router] = (),
@@ -63,6 +63,7 @@ def create_app(  # noqa: PLR0913 - all that paths are put over
     """Put all paths over services.
 
     Args:
+        zone: What timestamps without a time zone are in.
         cors_origins: Origins whose pages may call.
         hosts: What the server may be called; anything when empty.
         pages: What serves pages beside the API.
@@ -79,17 +80,13 @@ def create_app(  # noqa: PLR0913 - all that paths are put over
                 "reads": Gatherer(services.changes.read_many),
                 "metrics": counts,
                 "gate": gate,
+                "zone": zone,
                 "turnstile": Turnstile(),
             }
         ),
         guards=[gate],
-        before_request=refuse_unknown_parameters,
-        exception_handlers={
-            ScenaristError: problems.from_scenarist_error,
-            ValidationException: problems.from_validation_exception,
-            HTTPException: problems.from_http_exception,
-            Exception: problems.from_anything_else,
-        },
+        before_request=check_parameters,
+        exception_handlers=problems.HANDLERS,
         openapi_config=OpenAPIConfig(
             title="Scenarist",
             version=version("scenarist"),

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from litestar import get
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
@@ -19,7 +19,15 @@ from scenarist.api.paging import (
     paging_of,
     window_of,
 )
-from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, services_of
+from scenarist.api.requests import (
+    ADMINISTER,
+    MAY_BE_REPEATED,
+    AnyRequest,
+    Several,
+    actor_of,
+    services_of,
+    several,
+)
 from scenarist.domain.listings import CREATION_DATE, AuditFilter
 from scenarist.domain.users import AuditEntry
 
@@ -50,11 +58,14 @@ def shown(entry: AuditEntry) -> schemas.AuditEntry:
 )
 def list_audit(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    actor: FromQuery[str | None] = None,
-    key_id: FromQuery[str | None] = None,
-    entity_id: FromQuery[str | None] = None,
+    actor: Several = None,
+    key_id: Several = None,
+    entity_id: Several = None,
     operation: Annotated[
-        str | None, QueryParameter(description="Only of this operation, such as createSequence.")
+        list[str] | None,
+        QueryParameter(
+            description="Only of this operation, such as createSequence. " + MAY_BE_REPEATED
+        ),
     ] = None,
     is_allowed: Annotated[
         bool | None, QueryParameter(description="true for what was done, false for refusals.")
@@ -68,12 +79,12 @@ def list_audit(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Every change with who made it and from where, and every refusal; the newest first."""
     service, reader = services_of(request).audit, actor_of(request)
-    created = window_of(created_after, created_before)
+    created = window_of(request, created_after, created_before)
     wanted = AuditFilter(
-        actor=actor,
-        key_id=key_id,
-        entity_id=entity_id,
-        operation=operation,
+        actor=several(actor),
+        key_id=several(key_id),
+        entity_id=several(entity_id),
+        operation=several(operation),
         is_allowed=is_allowed,
         created=created,
     )

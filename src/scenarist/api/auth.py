@@ -1,6 +1,7 @@
 """The gate: who asks, and whether the role is there, before anything else of a request is read."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,12 +26,14 @@ from scenarist.domain.permissions import ANYONE, Actor, Origin, Permission
 from scenarist.domain.users import AuditEntry
 from scenarist.services.audit import AuditService
 from scenarist.services.authentication import Authenticator
+from scenarist.services.signing_in import counted_address
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 T = TypeVar("T")
 
 _SIGN_IN_THREADS = 4
 _SIGN_IN_WAITING = 64
+_SIGN_IN_OF_ADDRESS = 16
 
 
 class Gate:
@@ -145,21 +148,27 @@ class Turnstile:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_SIGN_IN_THREADS, "sign-in")
-        self._inside = 0
+        self._inside: Counter[str] = Counter()
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, address: str, work: Callable[[], T]) -> T:
         """Work in a thread that is kept for this.
 
         Raises:
-            UnavailableError: Too many wait already.
+            UnavailableError: Too many wait already, in all or from this address.
         """
-        if self._inside >= _SIGN_IN_THREADS + _SIGN_IN_WAITING:
+        counted = counted_address(address)
+        if (
+            self._inside.total() >= _SIGN_IN_THREADS + _SIGN_IN_WAITING
+            or self._inside[counted] >= _SIGN_IN_OF_ADDRESS
+        ):
             raise UnavailableError("too many sign in at this moment; try again")
-        self._inside += 1
+        self._inside[counted] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
-            self._inside -= 1
+            self._inside[counted] -= 1
+            if not self._inside[counted]:
+                del self._inside[counted]
 
 
 def gate_of(request: AnyRequest) -> Gate:

@@ -1,17 +1,21 @@
 """How requests are answered that wait for an end: with what happened, not with what was wished."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from litestar.concurrency import sync_to_thread
 
 from scenarist.api.answers import Answer, answer, tagged
+from scenarist.api.auth import gate_of
 from scenarist.api.requests import AnyRequest, preferences_of, services_of
+from scenarist.domain.permissions import Permission
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 from scenarist.services.completions import Completions
 
 LONGEST_WAIT_SECONDS = 10.0
 """How long an answer waits for a process to stop; it is killed after two seconds."""
+
+_LOOK_SECONDS = 15.0  # from one look at who asks to the next, while an answer waits
 
 
 class WithStatus(Protocol):
@@ -29,18 +33,28 @@ async def ended(
     first: Callable[[], T],
     again: Callable[[], T],
     seconds: float = LONGEST_WAIT_SECONDS,
+    require_actor: Callable[[], Awaitable[None]] | None = None,
 ) -> T:
     """Return an entity when it has ended, or as it is when the time is over.
 
     Args:
         first: Looks at the entity, perhaps after having done something that should end it.
         again: Returns the entity as it is later.
+        require_actor: Raises when the client may not see the answer any more; called now and then,
+            and before the answer. None for an answer that tells what the request has done: it
+            must not be a refusal.
     """
     with completions.expect(id) as expectation:
         entity = await sync_to_thread(first)
         if entity.status.is_finished:
             return entity
-        await expectation.wait(seconds)
+        has_ended = False
+        while seconds > 0 and not has_ended:
+            pause = min(seconds, _LOOK_SECONDS)
+            has_ended = await expectation.wait(pause)
+            seconds -= pause
+            if require_actor is not None:
+                await require_actor()
     return await sync_to_thread(again)
 
 
@@ -53,8 +67,15 @@ async def got(
     if seconds is None:
         return tagged(request, represent(entity))
     if not entity.status.is_finished:
+        find_actor = gate_of(request).finder(request)
+
+        async def require_actor() -> None:
+            (await find_actor()).require(Permission.READ)
+
         completions = services_of(request).completions
-        entity = await ended(completions, id, first=look, again=look, seconds=seconds)
+        entity = await ended(
+            completions, id, first=look, again=look, seconds=seconds, require_actor=require_actor
+        )
     said = tagged(request, represent(entity))
     said.headers.append((b"preference-applied", b"wait=%d" % seconds))
     return said

@@ -1,11 +1,8 @@
 """The paths of cycles."""
 
-from datetime import datetime
-
 from litestar import delete, get, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
-from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
 from scenarist.api.answers import Answer, answer, expectation, listed, tagged
@@ -17,12 +14,16 @@ from scenarist.api.requests import (
     EDIT,
     READ,
     AnyRequest,
+    Ids,
+    Several,
     actor_of,
     member_of,
+    members_of,
+    moment_of,
     services_of,
+    several,
 )
 from scenarist.domain import entities
-from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import CREATION_DATE, CycleFilter
 from scenarist.domain.vocabulary import Frequency
 from scenarist.services.cycles import LAST_MOMENT, NewCycle
@@ -50,9 +51,10 @@ def shown(cycle: entities.Cycle) -> schemas.Cycle:
     sync_to_thread=True,
     responses=responses(200, schemas.Results[schemas.Cycle], "The cycles.", 400),
 )
-def list_cycles(
+def list_cycles(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    frequency: FromQuery[str | None] = None,
+    id_: Ids = None,
+    frequency: Several = None,
     sort: Sort = None,
     limit: Limit = None,
     cursor: Cursor = None,
@@ -60,7 +62,7 @@ def list_cycles(
 ) -> ASGIApp:
     """Cycles in the order of their creation dates."""
     service, actor = services_of(request).cycles, actor_of(request)
-    wanted = CycleFilter(frequency=member_of(Frequency, frequency, "frequency"))
+    wanted = CycleFilter(id=several(id_), frequency=members_of(Frequency, frequency, "frequency"))
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort or CREATION_DATE)
     return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
 
@@ -81,7 +83,7 @@ def create_cycle(request: AnyRequest, data: JSONBody[schemas.CreateCycle]) -> An
     """Makes the cycle of a period, so that it is there before its first scenario.
 
     The creation date decides the period. A start and an end are not needed; when they are given,
-    they must be those of the period. Dates without a time zone are of the server's. A period has
+    they must be those of the period. Dates without a time zone are in the server's. A period has
     one cycle: a repeat answers 200 with the one that is there, unchanged.
     """
     cycle, is_new = services_of(request).cycles.create(
@@ -90,9 +92,9 @@ def create_cycle(request: AnyRequest, data: JSONBody[schemas.CreateCycle]) -> An
             frequency=member_of(Frequency, data.frequency, "frequency"),
             name=data.name,
             properties=data.properties,
-            created_at=_moment(data.creation_date, "creation_date"),
-            start_at=_moment(data.start_date, "start_date"),
-            last_at=_moment(data.end_date, "end_date"),
+            created_at=moment_of(request, data.creation_date, "creation_date"),
+            start_at=moment_of(request, data.start_date, "start_date"),
+            last_at=moment_of(request, data.end_date, "end_date"),
         ),
     )
     said = "was created" if is_new else "is the cycle of that period already"
@@ -137,20 +139,6 @@ def delete_cycle(request: AnyRequest, cycle_id: FromPath[str], dry_run: DryRun =
 
 def _one(cycle: entities.Cycle) -> schemas.OneCycle:
     return schemas.OneCycle(cycle=shown(cycle))
-
-
-def _moment(text: str | UnsetType, field: str) -> datetime | None:
-    """Read a date or a moment, which may lack its time zone."""
-    if text is UNSET:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidError(
-            f"{field} {text[:100]!r} is no moment; write it as 2026-01-31T12:00:00, with a time "
-            "zone or without one, or as 2026-01-31",
-            errors=[{"field": field, "message": "neither a moment nor a date"}],
-        ) from None
 
 
 HANDLERS = [list_cycles, create_cycle, get_cycle, delete_cycle]

@@ -24,17 +24,22 @@ from scenarist.api.paging import (
 )
 from scenarist.api.requests import (
     EDIT,
+    MAY_BE_REPEATED,
     READ,
     AnyRequest,
+    Ids,
+    Several,
     actor_of,
-    member_of,
+    members_of,
     services_of,
+    several,
 )
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import DataNodeFilter
 from scenarist.domain.secrets import masked
 from scenarist.domain.vocabulary import Scope
+from scenarist.services.locks import is_writable
 
 PATH = "/api/v1/datanodes"
 
@@ -61,6 +66,7 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
         expiration_date=None
         if validity is None or node.last_edited_at is None
         else node.last_edited_at + validity,
+        is_writable=is_writable(node),
         edit_in_progress=node.being_written_by is not None or node.locked_by is not None,
         editor_id=node.being_written_by or node.locked_by,
         editor_expiration_date=node.locked_until,
@@ -84,14 +90,16 @@ def one(node: entities.DataNode) -> schemas.OneDataNode:
 )
 def list_data_nodes(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    scenario_id: FromQuery[str | None] = None,
-    task_id: FromQuery[str | None] = None,
-    config_id: FromQuery[str | None] = None,
-    owner_id: FromQuery[str | None] = None,
+    id_: Ids = None,
+    scenario_id: Several = None,
+    task_id: Several = None,
+    config_id: Several = None,
+    owner_id: Several = None,
     scope_: Annotated[
-        str | None, QueryParameter(name="scope", description="SCENARIO, CYCLE or GLOBAL.")
+        list[str] | None,
+        QueryParameter(name="scope", description="SCENARIO, CYCLE or GLOBAL. " + MAY_BE_REPEATED),
     ] = None,
-    storage_type: FromQuery[str | None] = None,
+    storage_type: Several = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -101,14 +109,15 @@ def list_data_nodes(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Data nodes in the order of their creation."""
     service, actor = services_of(request).data_nodes, actor_of(request)
-    created = window_of(created_after, created_before)
+    created = window_of(request, created_after, created_before)
     wanted = DataNodeFilter(
-        scenario_id=scenario_id,
-        task_id=task_id,
-        config_id=config_id,
-        owner_id=owner_id,
-        scope=member_of(Scope, scope_, "scope"),
-        storage_type=storage_type,
+        id=several(id_),
+        scenario_id=several(scenario_id),
+        task_id=several(task_id),
+        config_id=several(config_id),
+        owner_id=several(owner_id),
+        scope=members_of(Scope, scope_, "scope"),
+        storage_type=several(storage_type),
         created=created,
     )
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)

@@ -10,14 +10,24 @@ import structlog
 from litestar import get
 from litestar.concurrency import sync_to_thread
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromQuery, HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from scenarist import schemas
 from scenarist.api.auth import gate_of
 from scenarist.api.descriptions import responses
 from scenarist.api.gathering import Gatherer
-from scenarist.api.requests import READ, AnyRequest, actor_of, member_of, services_of
+from scenarist.api.requests import (
+    MAY_BE_REPEATED,
+    READ,
+    AnyRequest,
+    Several,
+    actor_of,
+    members_of,
+    services_of,
+    several,
+    single_header,
+)
 from scenarist.domain.errors import InvalidError, ScenaristError
 from scenarist.domain.permissions import Actor
 from scenarist.domain.vocabulary import Change, Kind
@@ -147,15 +157,16 @@ async def follow_events(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     entity_type: Annotated[
         list[str] | None,
-        QueryParameter(description="Only of these kinds, such as JOB; may be repeated."),
+        QueryParameter(description="Only of this kind, such as JOB. " + MAY_BE_REPEATED),
     ] = None,
     entity_id: Annotated[
-        list[str] | None, QueryParameter(description="Only of these entities; may be repeated.")
+        list[str] | None, QueryParameter(description="Only of this entity. " + MAY_BE_REPEATED)
     ] = None,
     change: Annotated[
-        str | None, QueryParameter(description="Only CREATED, UPDATED or DELETED.")
+        list[str] | None,
+        QueryParameter(description="Only CREATED, UPDATED or DELETED. " + MAY_BE_REPEATED),
     ] = None,
-    submission_id: FromQuery[str | None] = None,
+    submission_id: Several = None,
     after: Annotated[
         str | None,
         QueryParameter(description="Go on after the event of this id; as Last-Event-ID."),
@@ -177,11 +188,12 @@ async def follow_events(  # noqa: PLR0913 - query parameters
     """
     services, actor = services_of(request), actor_of(request)
     wanted = ChangeFilter(
-        kinds=frozenset(member_of(Kind, text, "entity_type") for text in entity_type or ()),
-        entity_ids=frozenset(entity_id or ()),
-        change=member_of(Change, change, "change"),
-        submission_id=submission_id,
+        kinds=frozenset(members_of(Kind, entity_type, "entity_type")),
+        entity_ids=frozenset(several(entity_id)),
+        changes=frozenset(members_of(Change, change, "change")),
+        submission_ids=frozenset(several(submission_id)),
     )
+    single_header(request, "Last-Event-ID")
     seen = _mark_of(last_event_id, "Last-Event-ID") or _mark_of(after, "after")
     start = await sync_to_thread(services.changes.begin, actor, seen)
     reads: Reads = request.app.state["reads"]

@@ -1,10 +1,15 @@
 """Whether the server lives, and whether it can work: for machines that watch it."""
 
+from contextlib import suppress
+
 from litestar import get
+from litestar.concurrency import sync_to_thread
 
 from scenarist import schemas
+from scenarist.api.auth import gate_of
 from scenarist.api.descriptions import responses
 from scenarist.api.requests import OPEN, AnyRequest, services_of
+from scenarist.domain.errors import ScenaristError, UnavailableError
 
 
 @get(
@@ -24,11 +29,17 @@ def get_health() -> schemas.Message:
     opt=OPEN,
     summary="Can the server do its work?",
     tags=["health"],
-    sync_to_thread=True,
     responses=responses(200, schemas.Message, "Database and orchestrator are up."),
 )
-def get_readiness(request: AnyRequest) -> schemas.Message:
-    return schemas.Message(message=services_of(request).health.check_readiness())
+async def get_readiness(request: AnyRequest) -> schemas.Message:
+    """503 with the reason for callers who have a token, without it for strangers."""
+    try:
+        message = await sync_to_thread(services_of(request).health.check_readiness)
+    except UnavailableError:
+        with suppress(ScenaristError):
+            request.scope["actor"] = await gate_of(request).finder(request)()  # type: ignore[typeddict-unknown-key]
+        raise
+    return schemas.Message(message=message)
 
 
 HANDLERS = [get_health, get_readiness]

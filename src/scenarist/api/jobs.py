@@ -25,16 +25,20 @@ from scenarist.api.paging import (
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
+    MAY_BE_REPEATED,
     PREFERS_BODY,
     PREFERS_WAIT,
     READ,
     REPEATS_BY_KEY,
     AnyRequest,
+    Ids,
+    Several,
     Status,
     actor_of,
     idempotency_key_of,
-    member_of,
+    members_of,
     services_of,
+    several,
 )
 from scenarist.domain import entities
 from scenarist.domain.listings import JobFilter
@@ -82,12 +86,15 @@ def shown(job: entities.Job) -> schemas.Job:
 )
 def list_jobs(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    submission_id: FromQuery[str | None] = None,
-    task_id: FromQuery[str | None] = None,
-    entity_id: FromQuery[str | None] = None,
+    id_: Ids = None,
+    submission_id: Several = None,
+    task_id: Several = None,
+    entity_id: Several = None,
     newest_of: Annotated[
-        str | None,
-        QueryParameter(description="Of each task of this scenario, the job accepted last."),
+        list[str] | None,
+        QueryParameter(
+            description="Of each task of this scenario, the job accepted last. " + MAY_BE_REPEATED
+        ),
     ] = None,
     status: Status = None,
     created_after: CreatedAfter = None,
@@ -99,13 +106,14 @@ def list_jobs(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Jobs in the order in which they were accepted."""
     service, actor = services_of(request).jobs, actor_of(request)
-    created = window_of(created_after, created_before)
+    created = window_of(request, created_after, created_before)
     wanted = JobFilter(
-        newest_of=newest_of,
-        submission_id=submission_id,
-        task_id=task_id,
-        entity_id=entity_id,
-        status=member_of(JobStatus, status, "status"),
+        id=several(id_),
+        newest_of=several(newest_of),
+        submission_id=several(submission_id),
+        task_id=several(task_id),
+        entity_id=several(entity_id),
+        status=members_of(JobStatus, status, "status"),
         created=created,
     )
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)

@@ -3,15 +3,13 @@
 from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
-from msgspec import UNSET
 
 from scenarist import schemas
 from scenarist.api.answers import Answer, answer, expectation, listed, tagged
 from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.paging import Count, Cursor, Limit, Sort, paging_of
-from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, services_of
-from scenarist.domain.errors import InvalidError
+from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, moment_of, services_of
 from scenarist.domain.listings import CREATION_DATE, NAME
 from scenarist.domain.users import Key
 
@@ -68,14 +66,11 @@ def create_key(request: AnyRequest, data: JSONBody[schemas.CreateKey]) -> Answer
     It goes with the user who makes it, and does what that user may do at the moment. Keys that
     shall outlive people are made on the command line.
     """
-    expires_at = None if data.expires_at is UNSET else data.expires_at
-    if expires_at is not None and expires_at.tzinfo is None:
-        raise InvalidError(
-            "expires_at has no time zone; write it as 2026-01-31T12:00:00Z",
-            errors=[{"field": "expires_at", "message": "without a time zone"}],
-        )
     made = services_of(request).keys.create(
-        actor_of(request), data.name, data.roles, expires_at=expires_at
+        actor_of(request),
+        data.name,
+        data.roles,
+        expires_at=moment_of(request, data.expires_at, "expires_at"),
     )
     return answer(
         schemas.KeyCreated(

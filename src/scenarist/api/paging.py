@@ -1,14 +1,16 @@
 """How a client asks for a part of a list: its order, its pages, and which dates it covers."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from litestar.params import QueryParameter
 
+from scenarist.api.requests import AnyRequest, moment_of
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import CREATION_DATE, EVER, PageRequest, Position, Window
 
@@ -25,14 +27,23 @@ Sort = Annotated[
 ]
 CreatedAfter = Annotated[
     str | None,
-    QueryParameter(description="Only those created at this moment or later: RFC 3339, or a date."),
+    QueryParameter(
+        description="Only those created at this time or later: RFC 3339, or a date. Without a time "
+        "zone it is in the server's."
+    ),
 ]
 CreatedBefore = Annotated[
     str | None,
-    QueryParameter(description="Only those created before this moment: RFC 3339, or a date."),
+    QueryParameter(
+        description="Only those created before this time: RFC 3339, or a date. Without a time zone "
+        "it is in the server's."
+    ),
 ]
 
+_BLANK_FOR_PLUS = re.compile(r"(:.*) (\d\d:?\d\d)$")
 _Cursor = tuple[str, int | str | None, int]
+_KEY_TYPES: dict[str, type[int | str | None]] = {"": type(None), CREATION_DATE: int}
+"""What a cursor keeps of the last row of a page, by what the list is sorted by; else a text."""
 _cursor_decoder = msgspec.json.Decoder(_Cursor)
 
 
@@ -98,38 +109,21 @@ def paging_of(
     )
 
 
-def window_of(created_after: str | None, created_before: str | None) -> Window:
+def window_of(request: AnyRequest, created_after: str | None, created_before: str | None) -> Window:
     """Read a window of creation dates.
 
     Raises:
-        InvalidError: One of them is no moment.
+        InvalidError: One of them is not a timestamp.
     """
     return Window(
-        start=None if created_after is None else moment_of(created_after, "created_after"),
-        end=None if created_before is None else moment_of(created_before, "created_before"),
+        start=_moment_in_query(request, created_after, "created_after"),
+        end=_moment_in_query(request, created_before, "created_before"),
     )
 
 
-def moment_of(text: str, field: str) -> datetime:
-    """Read a moment with a time zone (RFC 3339), or a date, which stands for its start in UTC.
-
-    Raises:
-        InvalidError: It is neither; names the field.
-    """
-    # In a query, the + of a time zone arrives as a blank unless it was escaped.
-    plain = text.strip().replace(" ", "+") if "T" in text else text.strip()
-    try:
-        if len(plain) == len("2026-01-31"):
-            return datetime.combine(date.fromisoformat(plain), time(), UTC)
-        moment = datetime.fromisoformat(plain)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidError(
-        f"{field} {text[:100]!r} is no moment; write it as 2026-01-31T12:00:00Z, or as 2026-01-31",
-        errors=[{"field": field, "message": "not a moment with a time zone, and not a date"}],
-    )
+def _moment_in_query(request: AnyRequest, text: str | None, field: str) -> datetime | None:
+    # The + of a time zone arrives as a blank unless it was escaped.
+    return moment_of(request, text and _BLANK_FOR_PLUS.sub(r"\1+\2", text), field)
 
 
 def _position(cursor: str, order: str) -> Position:
@@ -143,7 +137,7 @@ def _position(cursor: str, order: str) -> Position:
             "the cursor is not one of this server; take it from `next` of the page before",
             errors=[{"field": "cursor", "message": "not a cursor of this server"}],
         )
-    if made_for != order or (key is None) != (order.strip("-") == ""):
+    if made_for != order or not isinstance(key, _KEY_TYPES.get(order.removeprefix("-"), str)):
         raise InvalidError(
             "the cursor was made for another sort; go on with the sort of the first page",
             errors=[{"field": "cursor", "message": "made for another sort"}],

@@ -19,6 +19,7 @@ from scenarist.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from scenarist.domain.permissions import ANYONE
 from scenarist.schemas import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -36,9 +37,13 @@ STATUSES: dict[type[ScenaristError], HTTPStatus] = {
 # Python has changed the name of this one.
 _CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_entity_too_large"}
 _RETRY_SECONDS = "1"
+_LONGEST_DETAIL = 4_000
+_LONGEST_FIELD = 300
+_MOST_FAULTS = 100
 NO_CREDENTIAL = "credential_missing"
 """The code of a 401 where nothing was shown."""
 
+_NOT_NOW = "the server cannot do this now; try again later, its log says why"
 _log = structlog.get_logger(__name__)
 
 
@@ -48,12 +53,23 @@ def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError)
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     faults = [Fault(field=item.get("field", ""), message=item["message"]) for item in error.errors]
-    response = _response(status, error.message, error.reason, faults)
+    message = error.message
+    if status is HTTPStatus.SERVICE_UNAVAILABLE and _is_stranger(request):
+        # What fails, and where it is, is for those who have a role here; the log has it.
+        _log.warning("not available", path=request.url.path, reason=message)
+        message, faults = _NOT_NOW, []
+    response = _response(status, message, error.reason, faults)
     if isinstance(error, UnauthenticatedError):
         response.headers["WWW-Authenticate"] = _challenge(error)
     elif isinstance(error, ThrottledError):
         response.headers["Retry-After"] = str(error.retry_seconds)
     return response
+
+
+def _is_stranger(request: Request[Any, Any, Any]) -> bool:
+    """Whether authorization is on and nobody is known to ask."""
+    actor = request.scope.get("actor")
+    return not request.app.state["gate"].is_off and (actor is None or actor == ANYONE)
 
 
 def _challenge(error: UnauthenticatedError) -> str:
@@ -117,6 +133,18 @@ def from_anything_else(request: Request[Any, Any, Any], error: Exception) -> Res
 
 
 def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -> Response[Any]:
+    """Answer with a problem, of which no part is longer than somebody reads.
+
+    Much of it repeats what the client has sent.
+    """
+    detail = _shortened(detail, _LONGEST_DETAIL)
+    faults = [
+        Fault(
+            field=_shortened(fault.field, _LONGEST_FIELD),
+            message=_shortened(fault.message, _LONGEST_DETAIL),
+        )
+        for fault in faults[:_MOST_FAULTS]
+    ]
     headers = {"Retry-After": _RETRY_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     problem = Problem(
         type="about:blank",
@@ -128,3 +156,15 @@ def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -
         errors=faults,
     )
     return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    ScenaristError: from_scenarist_error,
+    ValidationException: from_validation_exception,
+    HTTPException: from_http_exception,
+    Exception: from_anything_else,
+}
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "…"

@@ -1,25 +1,41 @@
 """What every handler takes from a request: the services, the actor, the wishes of the client."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar, get_args, overload
+from typing import Annotated, Any, TypeVar, get_args, get_origin, overload
 
 from litestar import Request
 from litestar.params import QueryParameter
+from msgspec import UNSET, UnsetType
 
 from scenarist import tracing
 from scenarist.api.gathering import Gatherer
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.moments import read_moment
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.services.bundle import Services
 from scenarist.services.wishes import Wish
 
 AnyRequest = Request[Any, Any, Any]
 
+MAY_BE_REPEATED = "May be repeated: one of the values is enough."
+"""What the description says of a filter."""
+
+Several = Annotated[list[str] | None, QueryParameter(description=MAY_BE_REPEATED)]
+Ids = Annotated[
+    list[str] | None,
+    QueryParameter(name="id", description="Only of this identifier. " + MAY_BE_REPEATED),
+]
 Status = Annotated[
-    str | None,
-    QueryParameter(description="Only those of this status, such as COMPLETED or Status.COMPLETED."),
+    list[str] | None,
+    QueryParameter(
+        description="Only those of this status, such as COMPLETED or Status.COMPLETED. "
+        + MAY_BE_REPEATED
+    ),
 ]
 READ = {"permission": Permission.READ}
 EDIT = {"permission": Permission.EDIT}
@@ -69,6 +85,44 @@ def member_of(kind: type[MemberT], text: str | None, field: str) -> MemberT | No
         ) from None
 
 
+def members_of(kind: type[MemberT], texts: Sequence[str] | None, field: str) -> tuple[MemberT, ...]:
+    """Read the words of a filter that may be repeated, each once.
+
+    Raises:
+        InvalidError: One of them is no such word; lists those there are.
+    """
+    return tuple(dict.fromkeys(member_of(kind, text, field) for text in texts or ()))
+
+
+def several(texts: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the values of a filter that may be repeated, each once."""
+    return tuple(dict.fromkeys(texts or ()))
+
+
+def moment_of(request: AnyRequest, text: str | UnsetType | None, field: str) -> datetime | None:
+    """Read a timestamp or a date; without a time zone it is in the server's.
+
+    Raises:
+        InvalidError: It is neither; names the field.
+    """
+    if text is None or text is UNSET:
+        return None
+    try:
+        return read_moment(text.strip(), request.app.state["zone"])
+    except ValueError:
+        raise InvalidError(
+            f"{field} {text[:100]!r} is not a timestamp; write it as 2026-01-31T12:00:00Z, or as "
+            "2026-01-31: without a time zone it is in the server's",
+            errors=[{"field": field, "message": "neither a timestamp nor a date"}],
+        ) from None
+    except OverflowError:
+        raise InvalidError(
+            f"{field} {text[:100]!r} is too far from now; in UTC it must be within the years "
+            "1 to 9999",
+            errors=[{"field": field, "message": "too far from now"}],
+        ) from None
+
+
 def services_of(request: AnyRequest) -> Services:
     services: Services = request.app.state["services"]
     return services
@@ -85,14 +139,14 @@ def actor_of(request: AnyRequest) -> Actor:
     return actor
 
 
-async def refuse_unknown_parameters(request: AnyRequest) -> None:
-    """Refuse a query parameter that the path does not have, rather than ignore a typing slip.
+async def check_parameters(request: AnyRequest) -> None:
+    """Refuse query parameters that would be ignored: unknown ones, and repeats of one value.
 
     Litestar calls a function that is not ``async`` in another thread, which would cost more.
 
     Raises:
         InvalidError: Names the unknown parameters, and those that the path has; or the parameter
-            that is null.
+            that is repeated where one value counts, or null.
     """
     if not request.scope["query_string"]:
         return
@@ -110,13 +164,37 @@ async def refuse_unknown_parameters(request: AnyRequest) -> None:
             code="parameter_unknown",
             errors=[{"field": name, "message": "unknown query parameter"} for name in unknown],
         )
-    for name, text in request.query_params.multi_items():
+    items = list(request.query_params.multi_items())
+    for name, count in Counter(name for name, _ in items).items():
+        if count > 1 and not any(get_origin(kind) is list for kind in known[name]):
+            raise InvalidError(
+                f"{name} is given {count} times; give it once",
+                code="parameter_repeated",
+                errors=[{"field": name, "message": "may be given once"}],
+            )
+    for name, text in items:
         # Litestar reads this as nothing, where something else than a text is wanted.
-        if text == "null" and str not in known[name]:
+        if text == "null" and not {str, list[str]} & set(known[name]):
             raise InvalidError(
                 f"{name} cannot be null; leave it out",
                 errors=[{"field": name, "message": "cannot be null"}],
             )
+
+
+def single_header(request: AnyRequest, name: str) -> str | None:
+    """Return a header that counts once.
+
+    Raises:
+        InvalidError: It is there more than once.
+    """
+    found: list[str] = request.headers.getall(name.lower(), [])
+    if len(found) > 1:
+        raise InvalidError(
+            f"the header {name} is sent {len(found)} times; send it once",
+            code="header_repeated",
+            errors=[{"field": name, "message": "may be sent once"}],
+        )
+    return found[0] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +208,13 @@ class Preferences:
 def preferences_of(request: AnyRequest) -> Preferences:
     """Read ``return=representation`` and ``wait=SECONDS``; other preferences are passed over.
 
+    Of a preference that is there twice, the first counts, as the standard says.
+
     Raises:
         InvalidError: The time to wait is not a number of seconds.
     """
-    header = request.headers.get("prefer")
-    if header is None:
+    header = ",".join(request.headers.getall("prefer", ()))
+    if not header:
         return Preferences()
     is_representation = False
     wait: float | None = None
@@ -143,7 +223,7 @@ def preferences_of(request: AnyRequest) -> Preferences:
         name, value = name.strip().lower(), value.strip().strip('"')
         if name == "return" and value.lower() == "representation":
             is_representation = True
-        elif name == "wait":
+        elif name == "wait" and wait is None:
             if not value.isdecimal():
                 raise InvalidError(
                     f"Prefer: wait={value} is not a number of seconds, such as wait=30"
@@ -158,7 +238,7 @@ def traceparent_of(request: AnyRequest) -> str | None:
 
 
 def idempotency_key_of(request: AnyRequest) -> str | None:
-    key = request.headers.get("idempotency-key")
+    key = single_header(request, "Idempotency-Key")
     if key is None:
         return None
     if not 1 <= len(key) <= 255:

@@ -30,9 +30,13 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
+    Ids,
+    Several,
     Status,
     actor_of,
+    moment_of,
     services_of,
+    several,
 )
 from scenarist.api.submissions import NO_OPTIONS, listed_of, submitted
 from scenarist.domain import entities
@@ -103,11 +107,12 @@ def shown_alone(request: AnyRequest, standing: Standing) -> schemas.Scenario:
 )
 def list_scenarios(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    config_id: FromQuery[str | None] = None,
-    cycle_id: FromQuery[str | None] = None,
-    tag: FromQuery[str | None] = None,
+    id_: Ids = None,
+    config_id: Several = None,
+    cycle_id: Several = None,
+    tag: Several = None,
     primary: FromQuery[bool | None] = None,
-    name: FromQuery[str | None] = None,
+    name: Several = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -117,13 +122,14 @@ def list_scenarios(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Scenarios in the order of their creation dates."""
     service, actor = services_of(request).scenarios, actor_of(request)
-    created = window_of(created_after, created_before)
+    created = window_of(request, created_after, created_before)
     wanted = ScenarioFilter(
-        config_id=config_id,
-        cycle_id=cycle_id,
-        tag=tag,
+        id=several(id_),
+        config_id=several(config_id),
+        cycle_id=several(cycle_id),
+        tag=several(tag),
         is_primary=primary,
-        name=name,
+        name=several(name),
         created=created,
     )
     paging = paging_of(
@@ -176,7 +182,7 @@ def create_scenario(
             name=data.name,
             tags=data.tags,
             properties=data.properties,
-            created_at=data.creation_date,
+            created_at=moment_of(request, data.creation_date, "creation_date"),
         ),
     )
     return answer(
@@ -289,7 +295,8 @@ def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenari
 
     Each comparator gets the newest values of one data node, in the order of the scenarios. It
     changes nothing, but it runs code of the application, and so needs the role that may submit.
-    409 while a value is missing, or when a comparator fails.
+    A comparator that fails, or lacks values, leaves the results of the others: `errors` says why.
+    409 when none has a result.
     """
     wanted = data.data_node_config_ids
     compared = services_of(request).comparisons.compare(
@@ -299,8 +306,17 @@ def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenari
         schemas.Comparison(
             comparisons={
                 config_id: {name: msgspec.Raw(text.encode()) for name, text in results.items()}
-                for config_id, results in compared.items()
-            }
+                for config_id, results in compared.results.items()
+            },
+            errors=[
+                schemas.ComparisonProblem(
+                    data_node_config_id=fault.data_node_config_id,
+                    comparator=fault.comparator,
+                    code=fault.error.reason,
+                    message=fault.error.message,
+                )
+                for fault in compared.faults
+            ],
         )
     )
 
@@ -326,7 +342,7 @@ def list_scenario_submissions(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Submissions of the scenario as a whole, in the order in which they were accepted."""
     services_of(request).scenarios.get(actor_of(request), scenario_id)
-    created = window_of(created_after, created_before)
+    created = window_of(request, created_after, created_before)
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return listed_of(request, scenario_id, status, created, paging)
 

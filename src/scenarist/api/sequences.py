@@ -1,7 +1,7 @@
 """The paths of sequences, as the documented page has them."""
 
 from litestar import delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
@@ -25,9 +25,12 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
+    Ids,
+    Several,
     Status,
     actor_of,
     services_of,
+    several,
 )
 from scenarist.api.submissions import NO_OPTIONS, listed_of, submitted
 from scenarist.domain import entities
@@ -63,8 +66,9 @@ def shown(sequence: entities.Sequence) -> schemas.Sequence:
 )
 def list_sequences(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    scenario_id: FromQuery[str | None] = None,
-    name: FromQuery[str | None] = None,
+    id_: Ids = None,
+    scenario_id: Several = None,
+    name: Several = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -74,8 +78,10 @@ def list_sequences(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Sequences in the order of their creation."""
     service, actor = services_of(request).sequences, actor_of(request)
-    created = window_of(created_after, created_before)
-    wanted = SequenceFilter(scenario_id=scenario_id, name=name, created=created)
+    created = window_of(request, created_after, created_before)
+    wanted = SequenceFilter(
+        id=several(id_), scenario_id=several(scenario_id), name=several(name), created=created
+    )
     paging = paging_of(
         limit=limit,
         cursor=cursor,
@@ -200,7 +206,7 @@ def list_sequence_submissions(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Submissions of the sequence in the order in which they were accepted."""
     services_of(request).sequences.get(actor_of(request), sequence_id)
-    created = window_of(created_after, created_before)
+    created = window_of(request, created_after, created_before)
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return listed_of(request, sequence_id, status, created, paging)
 

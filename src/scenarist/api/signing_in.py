@@ -51,8 +51,9 @@ async def login(request: AnyRequest, data: JSONBody[schemas.Login]) -> Answer:
         )
     service = services_of(request).signing_in
     origin = origin_of(request, request.route_handler)
+    service.require_tries(origin.address)
     session = await turnstile_of(request).run(
-        lambda: service.sign_in(data.username, data.password, origin)
+        origin.address, lambda: service.sign_in(data.username, data.password, origin)
     )
     return answer(
         schemas.SignedIn(
@@ -117,8 +118,10 @@ async def change_password(request: AnyRequest, data: JSONBody[schemas.ChangePass
     409 where no password is kept here: with a directory, an issuer elsewhere, or a key.
     """
     service, actor = services_of(request).signing_in, actor_of(request)
+    address = "" if actor.origin is None else actor.origin.address
+    service.require_tries(address)
     await turnstile_of(request).run(
-        lambda: service.change_password(actor, data.old_password, data.new_password)
+        address, lambda: service.change_password(actor, data.old_password, data.new_password)
     )
     return answer(schemas.Message(message="The password is changed; sign in again."))
 

@@ -1,12 +1,12 @@
 """The paths of submissions, and the answer to a submit of whatever can be submitted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import structlog
 from litestar import delete, get, post
 from litestar.concurrency import sync_to_thread
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas, tracing
@@ -28,16 +28,20 @@ from scenarist.api.paging import (
 from scenarist.api.requests import (
     EDIT,
     EXECUTE,
+    MAY_BE_REPEATED,
     PREFERS_BODY,
     PREFERS_WAIT,
     READ,
     AnyRequest,
+    Ids,
+    Several,
     Status,
     actor_of,
     idempotency_key_of,
-    member_of,
+    members_of,
     preferences_of,
     services_of,
+    several,
     submits_of,
     traceparent_of,
 )
@@ -127,13 +131,17 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
 
 
 def listed_of(
-    request: AnyRequest, entity_id: str, status: str | None, created: Window, paging: Paging
+    request: AnyRequest,
+    entity_id: str,
+    status: Sequence[str] | None,
+    created: Window,
+    paging: Paging,
 ) -> Sent:
     """Answer the list of the submissions of one entity."""
     service, actor = services_of(request).submissions, actor_of(request)
     wanted = SubmissionFilter(
-        entity_id=entity_id,
-        status=member_of(SubmissionStatus, status, "status"),
+        entity_id=(entity_id,),
+        status=members_of(SubmissionStatus, status, "status"),
         created=created,
     )
     return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
@@ -149,11 +157,14 @@ def listed_of(
 )
 def list_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    entity_id: FromQuery[str | None] = None,
-    entity_type: FromQuery[str | None] = None,
+    id_: Ids = None,
+    entity_id: Several = None,
+    entity_type: Several = None,
     scenario_id: Annotated[
-        str | None,
-        QueryParameter(description="Only of this scenario, its sequences and its tasks."),
+        list[str] | None,
+        QueryParameter(
+            description="Only of this scenario, its sequences and its tasks. " + MAY_BE_REPEATED
+        ),
     ] = None,
     status: Status = None,
     created_after: CreatedAfter = None,
@@ -165,12 +176,13 @@ def list_submissions(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Submissions in the order in which they were accepted."""
     service, actor = services_of(request).submissions, actor_of(request)
-    created = window_of(created_after, created_before)
+    created = window_of(request, created_after, created_before)
     wanted = SubmissionFilter(
-        entity_id=entity_id,
-        entity_type=member_of(EntityType, entity_type, "entity_type"),
-        scenario_id=scenario_id,
-        status=member_of(SubmissionStatus, status, "status"),
+        id=several(id_),
+        entity_id=several(entity_id),
+        entity_type=members_of(EntityType, entity_type, "entity_type"),
+        scenario_id=several(scenario_id),
+        status=members_of(SubmissionStatus, status, "status"),
         created=created,
     )
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)

@@ -23,8 +23,11 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
+    Ids,
+    Several,
     actor_of,
     services_of,
+    several,
 )
 from scenarist.api.submissions import NO_OPTIONS, submitted
 from scenarist.domain import entities
@@ -66,9 +69,10 @@ def shown(task: entities.Task) -> schemas.Task:
 )
 def list_tasks(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    scenario_id: FromQuery[str | None] = None,
-    sequence_id: FromQuery[str | None] = None,
-    config_id: FromQuery[str | None] = None,
+    id_: Ids = None,
+    scenario_id: Several = None,
+    sequence_id: Several = None,
+    config_id: Several = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -78,9 +82,13 @@ def list_tasks(  # noqa: PLR0913 - query parameters
 ) -> ASGIApp:
     """Tasks in the order of their creation."""
     service, actor = services_of(request).tasks, actor_of(request)
-    created = window_of(created_after, created_before)
+    created = window_of(request, created_after, created_before)
     wanted = TaskFilter(
-        scenario_id=scenario_id, sequence_id=sequence_id, config_id=config_id, created=created
+        id=several(id_),
+        scenario_id=several(scenario_id),
+        sequence_id=several(sequence_id),
+        config_id=several(config_id),
+        created=created,
     )
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
     return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)

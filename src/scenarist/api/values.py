@@ -162,10 +162,10 @@ def options_of(request: AnyRequest, editor_id: str | None, comment: str | None) 
 
 
 def _expectation(request: AnyRequest) -> Callable[[DataNode, str | None], None] | None:
-    header = request.headers.get("if-match", "")
     check = expectation(request, one)
     if check is None:
         return None
+    header = request.headers.get("if-match", "")
 
     def either(node: DataNode, version: str | None) -> None:
         if version is None or tag_of(version.encode()) not in header:

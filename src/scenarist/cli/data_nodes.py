@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from scenarist.cli.connecting import NOTHING, Access, client_of
-from scenarist.cli.options import Number, Text
+from scenarist.cli.options import Number, Text, Texts
 from scenarist.cli.printing import json_of, print_entity, print_json, print_rows, say
 from scenarist.domain.errors import InvalidError
 
@@ -21,12 +21,12 @@ Columns = Annotated[list[str] | None, Parameter(name="--column", negative="")]
 
 @group.command(name="list")
 def list_data_nodes(
-    *, scenario: Text = None, config: Text = None, limit: Number = None, access: Access = NOTHING
+    *, scenario: Texts = None, config: Texts = None, limit: Number = None, access: Access = NOTHING
 ) -> None:
     """List data nodes, the oldest first.
 
     Args:
-        scenario: Only of this scenario.
+        scenario: Only of this scenario. May be repeated, as the other filters.
         config: Only of this config.
         limit: At most so many [100; with --json all].
     """

@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from scenarist.cli.connecting import NOTHING, Access, client_of
-from scenarist.cli.options import Number, Text
+from scenarist.cli.options import Number, Texts
 from scenarist.cli.printing import plain, print_entity, print_json, print_rows, say
 
 group = App(name="job")
@@ -12,16 +12,16 @@ group = App(name="job")
 @group.command(name="list")
 def list_jobs(
     *,
-    submission: Text = None,
-    task: Text = None,
-    status: Text = None,
+    submission: Texts = None,
+    task: Texts = None,
+    status: Texts = None,
     limit: Number = None,
     access: Access = NOTHING,
 ) -> None:
     """List jobs: those of a submission in its order, else the newest first.
 
     Args:
-        submission: Only of this submission.
+        submission: Only of this submission. May be repeated, as the other filters.
         task: Only of this task.
         status: Only of this status, such as FAILED.
         limit: At most so many [100; with --json all].

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from scenarist.settings import Settings, read_settings
 
 Text = Annotated[str | None, Parameter(show_default=False)]
+Texts = Annotated[list[str] | None, Parameter(show_default=False, negative="")]
 Number = Annotated[int | None, Parameter(show_default=False)]
 Switch = Annotated[bool | None, Parameter(show_default=False, negative="")]
 

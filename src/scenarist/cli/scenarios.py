@@ -5,13 +5,14 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from scenarist.cli.connecting import NOTHING, Access, client_of
-from scenarist.cli.options import Number, Switch, Text
-from scenarist.cli.printing import pair_of, print_entity, print_json, print_rows, say
+from scenarist.cli.options import Number, Switch, Text, Texts
+from scenarist.cli.printing import json_of, note, pair_of, print_entity, print_json, print_rows, say
 from scenarist.cli.submitting import AS_USUAL, SubmitOptions, submit_and_follow
 
 group = App(name="scenario")
 
 Tags = Annotated[list[str] | None, Parameter(name="--tag", negative="")]
+DataNodes = Annotated[list[str] | None, Parameter(name="--data-node", negative="")]
 Properties = Annotated[list[str] | None, Parameter(name="--property", negative="")]
 
 
@@ -63,16 +64,16 @@ def create(
 @group.command(name="list")
 def list_scenarios(
     *,
-    config: Text = None,
-    name: Text = None,
-    tag: Text = None,
+    config: Texts = None,
+    name: Texts = None,
+    tag: Texts = None,
     limit: Number = None,
     access: Access = NOTHING,
 ) -> None:
     """List scenarios, the oldest first.
 
     Args:
-        config: Only of this config.
+        config: Only of this config. May be repeated, as the other filters.
         name: Only of this name.
         tag: Only with this tag.
         limit: At most so many [100; with --json all].
@@ -101,6 +102,27 @@ def show(scenario: str, /, *, access: Access = NOTHING) -> None:
     """
     with client_of(access) as client:
         print_entity(client.scenarios.get(scenario), as_json=access.json)
+
+
+@group.command
+def compare(*scenarios: str, data_nodes: DataNodes = None, access: Access = NOTHING) -> int:
+    """Run the comparators of a config over scenarios, and print their results as JSON.
+
+    It ends with 1 when one of the comparators has no result.
+
+    Args:
+        scenarios: The identifiers of two or more scenarios of one config.
+        data_nodes: Only of this data node config. May be repeated.
+    """
+    with client_of(access) as client:
+        compared = client.scenarios.compare(scenarios, data_node_config_ids=data_nodes)
+    if access.json:
+        print_json({"comparisons": compared, "errors": compared.errors})
+    else:
+        print(json_of(compared, indent=2))
+        for error in compared.errors:
+            note(f"{error.data_node_config_id}: {error.message}")
+    return 1 if compared.errors else 0
 
 
 @group.command

@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from scenarist.cli.connecting import NOTHING, Access, client_of
-from scenarist.cli.options import Number, Text
+from scenarist.cli.options import Number, Texts
 from scenarist.cli.printing import print_entity, print_json, print_rows, say
 from scenarist.cli.submitting import AS_USUAL, SubmitOptions, submit_and_follow
 
@@ -32,12 +32,12 @@ def create(scenario: str, name: str, /, *tasks: str, access: Access = NOTHING) -
 
 @group.command(name="list")
 def list_sequences(
-    *, scenario: Text = None, name: Text = None, limit: Number = None, access: Access = NOTHING
+    *, scenario: Texts = None, name: Texts = None, limit: Number = None, access: Access = NOTHING
 ) -> None:
     """List sequences, the oldest first.
 
     Args:
-        scenario: Only of this scenario.
+        scenario: Only of this scenario. May be repeated, as the other filters.
         name: Only of this name.
         limit: At most so many [100; with --json all].
     """

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from scenarist.cli.options import Number, Switch, Text, settings_of
+from scenarist.domain.errors import InvalidError
 
 if TYPE_CHECKING:
-    from scenarist.config import Application, ConfigRegistry
+    from scenarist.config import Application, ConfigRegistry, Problem
     from scenarist.settings import Settings
 
 
@@ -119,7 +121,7 @@ def serve(application: str, /, *, options: ServerOptions = _NOTHING) -> None:
     with _kept():
         from scenarist import bootstrap
 
-    bootstrap.serve(application, loaded, settings)
+    bootstrap.serve(loaded, settings)
 
 
 def orchestrate(application: str, /, *, options: OrchestratorOptions = _LITTLE) -> None:
@@ -132,7 +134,7 @@ def orchestrate(application: str, /, *, options: OrchestratorOptions = _LITTLE) 
     with _kept():
         from scenarist import bootstrap
 
-    bootstrap.orchestrate(application, loaded, settings)
+    bootstrap.orchestrate(loaded, settings)
 
 
 def demo(
@@ -165,19 +167,35 @@ def check(application: str, /, *, database: Text = None) -> None:
     from scenarist.config import load_app
 
     loaded = load_app(application)
-    checking.check(loaded)
+    checking.check(loaded, _problems_of_settings(loaded))
+    for warning in checking.warnings_of(loaded):
+        print(f"scenarist: warning: {warning}", file=sys.stderr)
     registry = loaded.registry
-    for warning in registry.warnings():
-        print(f"warning: {warning.where}: {warning.message}")
     if database is not None:
         from scenarist import administration
 
         for difference in administration.differences(settings_of(database=database), loaded):
             print(f"differs from the database: {difference}")
-    print(
-        f"{application} can be served: {len(registry.scenarios)} scenario configs, "
-        f"{len(registry.tasks)} task configs, {len(registry.data_nodes)} data node configs."
+    counts = (
+        (len(registry.scenarios), "scenario"),
+        (len(registry.tasks), "task"),
+        (len(registry.data_nodes), "data node"),
     )
+    parts = [f"{count} {noun} config{'' if count == 1 else 's'}" for count, noun in counts]
+    print(f"{application} can be served: {', '.join(parts)}.")
+
+
+def _problems_of_settings(loaded: "Application") -> "list[Problem]":
+    """Find a setting of the application that cannot be; `check` itself names unknown ones."""
+    from scenarist.config import Problem
+    from scenarist.settings import unknown_settings
+
+    try:
+        _settings_of(loaded, _NOTHING)
+    except InvalidError as error:
+        if not unknown_settings(loaded.registry.settings):
+            return [Problem("SCENARIST", error.message)]
+    return []
 
 
 @contextmanager
@@ -194,12 +212,18 @@ def _kept() -> Iterator[None]:
 
 def _loaded(application: str, options: OrchestratorOptions) -> "tuple[Application, Settings]":
     """Load an application, and read the settings with those of its own."""
-    from scenarist.config import load_app, resolve
-    from scenarist.settings import read_settings
+    from scenarist.config import load_app
 
     loaded = load_app(application)
+    return loaded, _settings_of(loaded, options)
+
+
+def _settings_of(loaded: "Application", options: OrchestratorOptions) -> "Settings":
+    from scenarist.config import resolve
+    from scenarist.settings import read_settings
+
     table = resolve({**_settings_of_sections(loaded.registry), **loaded.registry.settings})
-    return loaded, read_settings(asdict(options), os.environ, table)
+    return read_settings(asdict(options), os.environ, table)
 
 
 def _settings_of_sections(registry: "ConfigRegistry") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from scenarist.cli.connecting import NOTHING, Access, client_of
-from scenarist.cli.options import Number, Text
+from scenarist.cli.options import Number, Texts
 from scenarist.cli.printing import print_entity, print_json, print_rows, say
 from scenarist.cli.submitting import AS_USUAL, Seconds, SubmitOptions, follow
 
@@ -12,12 +12,12 @@ group = App(name="submission")
 
 @group.command(name="list")
 def list_submissions(
-    *, entity: Text = None, status: Text = None, limit: Number = None, access: Access = NOTHING
+    *, entity: Texts = None, status: Texts = None, limit: Number = None, access: Access = NOTHING
 ) -> None:
     """List submissions, the newest first.
 
     Args:
-        entity: Only of this scenario, sequence or task.
+        entity: Only of this scenario, sequence or task. May be repeated, as the other filters.
         status: Only of this status, such as RUNNING.
         limit: At most so many [100; with --json all].
     """

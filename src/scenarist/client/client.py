@@ -7,7 +7,7 @@ from typing import Self
 from scenarist import schemas
 from scenarist.client.cycles import Cycles
 from scenarist.client.data_nodes import DataNodes
-from scenarist.client.entities import Listing, Moment
+from scenarist.client.entities import AnyOf, Listing, Moment
 from scenarist.client.events import EventStream
 from scenarist.client.identities import Keys, Users
 from scenarist.client.jobs import Jobs
@@ -96,8 +96,8 @@ class Client:
         *,
         entity_type: Kind | str | Sequence[Kind | str] = (),
         entity_id: str | Sequence[str] = (),
-        change: Change | str | None = None,
-        submission_id: str | None = None,
+        change: Change | str | Sequence[Change | str] = (),
+        submission_id: str | Sequence[str] = (),
         after: str | None = None,
         patience: float = 60.0,
     ) -> EventStream:
@@ -106,13 +106,14 @@ class Client:
         Args:
             entity_type: Only of this kind, or of these.
             entity_id: Only of this entity, or of these.
-            submission_id: Only of this submission and its jobs.
+            change: Only CREATED, UPDATED or DELETED, or several of these.
+            submission_id: Only of this submission and its jobs, or of these.
             after: Go on after the event with this id.
             patience: Seconds during which a lost connection is tried again.
         """
         filters = {
-            "entity_type": [entity_type] if isinstance(entity_type, str) else list(entity_type),
-            "entity_id": [entity_id] if isinstance(entity_id, str) else list(entity_id),
+            "entity_type": entity_type,
+            "entity_id": entity_id,
             "change": change,
             "submission_id": submission_id,
         }
@@ -121,10 +122,10 @@ class Client:
     def audit(  # noqa: PLR0913 - query parameters
         self,
         *,
-        actor: str | None = None,
-        key_id: str | None = None,
-        entity_id: str | None = None,
-        operation: str | None = None,
+        actor: AnyOf | None = None,
+        key_id: AnyOf | None = None,
+        entity_id: AnyOf | None = None,
+        operation: AnyOf | None = None,
         is_allowed: bool | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,

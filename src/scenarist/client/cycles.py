@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.client.entities import Entities, Listing, Moment
+from scenarist.client.entities import AnyOf, Entities, Listing, Moment, moment_text
 from scenarist.client.scenarios import deletion
 from scenarist.client.transport import Call, Transport, path_of
 from scenarist.domain.vocabulary import Frequency
@@ -32,11 +32,9 @@ class Cycles(Entities[schemas.Cycle]):
         """Make the cycle of a period, or return the one that there is.
 
         Args:
-            creation_date: A moment or a date within the period; now, when left out.
+            creation_date: A timestamp or a date within the period; now, when left out.
         """
-        moment = (
-            creation_date if isinstance(creation_date, str | None) else creation_date.isoformat()
-        )
+        moment = moment_text(creation_date)
         body = schemas.CreateCycle(
             frequency=frequency,
             name=name,
@@ -57,6 +55,6 @@ class Cycles(Entities[schemas.Cycle]):
         return deletion(self._transport, path_of(self._name, id), dry_run, if_match)
 
     def list(
-        self, *, frequency: Frequency | str | None = None, sort: str | None = None
+        self, *, id: AnyOf | None = None, frequency: AnyOf | None = None, sort: str | None = None
     ) -> Listing[schemas.Cycle]:
-        return self._list(frequency=frequency, sort=sort)
+        return self._list(id=id, frequency=frequency, sort=sort)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from scenarist import schemas
-from scenarist.client.entities import Entities, Listing, Moment, guard
+from scenarist.client.entities import AnyOf, Entities, Listing, Moment, guard
 from scenarist.client.errors import TruncatedError
 from scenarist.client.frames import as_frame, as_json
 from scenarist.client.transport import Call, Transport, path_of
-from scenarist.domain.vocabulary import JoinOperator, Scope
+from scenarist.domain.vocabulary import JoinOperator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,18 +252,20 @@ class DataNodes(Entities[schemas.DataNode]):
     def list(  # noqa: PLR0913 - query parameters
         self,
         *,
-        scenario_id: str | None = None,
-        task_id: str | None = None,
-        config_id: str | None = None,
-        owner_id: str | None = None,
-        scope: Scope | str | None = None,
-        storage_type: str | None = None,
+        id: AnyOf | None = None,
+        scenario_id: AnyOf | None = None,
+        task_id: AnyOf | None = None,
+        config_id: AnyOf | None = None,
+        owner_id: AnyOf | None = None,
+        scope: AnyOf | None = None,
+        storage_type: AnyOf | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.DataNode]:
         """List data nodes in the order of their creation, or of ``sort``."""
         return self._list(
+            id=id,
             scenario_id=scenario_id,
             task_id=task_id,
             config_id=config_id,

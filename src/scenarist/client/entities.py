@@ -1,6 +1,6 @@
 """What the entities of the server have in common: got, listed page by page, deleted."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -12,7 +12,10 @@ EntityT = TypeVar("EntityT")
 EntityT_co = TypeVar("EntityT_co", covariant=True)
 
 Moment = datetime | date | str
-"""A moment, or a date: then the start of the day in UTC."""
+"""A timestamp, or a date for the start of its day; without a time zone it is in the server's."""
+
+AnyOf = str | Sequence[str]
+"""What a list is narrowed by: a value, or several of which one is enough."""
 
 _PAGE = 500
 
@@ -38,7 +41,7 @@ class Listing(Generic[EntityT]):
         self._transport = transport
         self._path = path
         self._results = results
-        self._filters = {name: _in_query(value) for name, value in filters.items()}
+        self._filters = {name: _in_query(name, value) for name, value in filters.items()}
 
     def __iter__(self) -> Iterator[EntityT]:
         cursor: str | None = None
@@ -106,7 +109,15 @@ def guard(if_match: str | None) -> dict[str, str]:
     return {} if if_match is None else {"If-Match": if_match}
 
 
-def _in_query(value: Any) -> Any:
+def moment_text(moment: Moment | None) -> str | None:
+    return moment.isoformat() if isinstance(moment, date) else moment
+
+
+def _in_query(name: str, value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if not value:
+            raise ValueError(f"{name} has no value; leave it out, or name at least one")
+        return list(value)
     return value.isoformat() if isinstance(value, date) else value

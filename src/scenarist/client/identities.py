@@ -1,12 +1,11 @@
 """Users, keys of machines, and the audit: for administrators."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.client.entities import Entities, Listing, guard
+from scenarist.client.entities import Entities, Listing, Moment, guard, moment_text
 from scenarist.client.transport import Call, Transport, path_of
 
 
@@ -59,15 +58,16 @@ class Keys(Entities[schemas.Key]):
         )
 
     def create(
-        self, name: str, roles: Sequence[str], *, expires_at: datetime | None = None
+        self, name: str, roles: Sequence[str], *, expires_at: Moment | None = None
     ) -> schemas.KeyCreated:
         """Make a key; only this answer has its token.
 
         Args:
-            expires_at: With a time zone; in 90 days, when left out.
+            expires_at: A timestamp, or a date for the start of its day; in 90 days, when left out.
         """
+        moment = moment_text(expires_at)
         body = schemas.CreateKey(
-            name=name, roles=list(roles), expires_at=UNSET if expires_at is None else expires_at
+            name=name, roles=list(roles), expires_at=UNSET if moment is None else moment
         )
         call = Call(method="POST", path=path_of(self._name), body=body)
         return self._transport.ask(call, schemas.KeyCreated)

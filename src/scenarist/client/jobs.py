@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from scenarist import schemas
-from scenarist.client.entities import Entities, Listing, Moment
+from scenarist.client.entities import AnyOf, Entities, Listing, Moment
 from scenarist.client.submissions import PREFERS_BODY, holding, waited
 from scenarist.client.transport import Call, Transport, checked_header, path_of
-from scenarist.domain.vocabulary import JobStatus
 
 
 class Jobs(Entities[schemas.Job]):
@@ -65,11 +64,12 @@ class Jobs(Entities[schemas.Job]):
     def list(  # noqa: PLR0913 - query parameters
         self,
         *,
-        submission_id: str | None = None,
-        task_id: str | None = None,
-        entity_id: str | None = None,
-        newest_of: str | None = None,
-        status: JobStatus | str | None = None,
+        id: AnyOf | None = None,
+        submission_id: AnyOf | None = None,
+        task_id: AnyOf | None = None,
+        entity_id: AnyOf | None = None,
+        newest_of: AnyOf | None = None,
+        status: AnyOf | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,
@@ -80,6 +80,7 @@ class Jobs(Entities[schemas.Job]):
             newest_of: A scenario: of each of its tasks, the job that was accepted last.
         """
         return self._list(
+            id=id,
             submission_id=submission_id,
             task_id=task_id,
             entity_id=entity_id,

@@ -1,15 +1,28 @@
 """Scenarios: made from configs, changed, compared, submitted, deleted."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
-from scenarist.client.entities import Listing, Moment, guard
+from scenarist.client.entities import AnyOf, Listing, Moment, guard, moment_text
 from scenarist.client.subscribers import Followed
 from scenarist.client.transport import Call, Transport, path_of
+
+
+class Comparisons(dict[str, dict[str, Any]]):
+    """Results of comparators, by data node config and by comparator.
+
+    Args:
+        errors: Why other comparators have no result.
+    """
+
+    def __init__(
+        self, results: Mapping[str, dict[str, Any]], errors: Sequence[schemas.ComparisonProblem]
+    ) -> None:
+        super().__init__(results)
+        self.errors = errors
 
 
 class Scenarios(Followed[schemas.Scenario]):
@@ -33,21 +46,21 @@ class Scenarios(Followed[schemas.Scenario]):
         name: str | None = None,
         tags: Sequence[str] = (),
         properties: Mapping[str, Any] | None = None,
-        creation_date: datetime | None = None,
+        creation_date: Moment | None = None,
     ) -> schemas.Scenario:
         """Make a scenario with its cycle, data nodes, tasks and sequences.
 
         It is not sent again when the connection breaks: look whether it was made.
 
         Args:
-            creation_date: With a time zone; decides the cycle. Now, when left out.
+            creation_date: A timestamp or a date, which decides the cycle; now, when left out.
         """
         body = schemas.CreateScenario(
             config_id=config_id,
             name=name,
             tags=list(tags),
             properties=dict(properties or {}),
-            creation_date=creation_date,
+            creation_date=moment_text(creation_date),
         )
         call = Call(method="POST", path=path_of(self._name), body=body)
         return self._transport.ask(call, schemas.ScenarioCreated).scenario
@@ -88,11 +101,15 @@ class Scenarios(Followed[schemas.Scenario]):
 
     def compare(
         self, ids: Sequence[str], *, data_node_config_ids: Sequence[str] | None = None
-    ) -> dict[str, dict[str, Any]]:
+    ) -> Comparisons:
         """Run the comparators of a config over several scenarios of it.
 
         Returns:
-            What they found, by data node config and by comparator.
+            What they found, by data node config and by comparator; its ``errors`` say why others
+            have no result.
+
+        Raises:
+            ConflictError: None of them has a result.
         """
         chosen = UNSET if data_node_config_ids is None else list(data_node_config_ids)
         body = schemas.CompareScenarios(scenario_ids=list(ids), data_node_config_ids=chosen)
@@ -103,22 +120,25 @@ class Scenarios(Followed[schemas.Scenario]):
             hold_seconds=60,
             repeats=True,
         )
-        return self._transport.ask(call, schemas.Comparison).comparisons
+        found = self._transport.ask(call, schemas.Comparison)
+        return Comparisons(found.comparisons, found.errors)
 
     def list(  # noqa: PLR0913 - query parameters
         self,
         *,
-        config_id: str | None = None,
-        cycle_id: str | None = None,
-        tag: str | None = None,
+        id: AnyOf | None = None,
+        config_id: AnyOf | None = None,
+        cycle_id: AnyOf | None = None,
+        tag: AnyOf | None = None,
         primary: bool | None = None,
-        name: str | None = None,
+        name: AnyOf | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Scenario]:
         """List scenarios in the order of their creation dates, or of ``sort``."""
         return self._list(
+            id=id,
             config_id=config_id,
             cycle_id=cycle_id,
             tag=tag,

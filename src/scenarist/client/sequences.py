@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
-from scenarist.client.entities import Listing, Moment, guard
+from scenarist.client.entities import AnyOf, Listing, Moment, guard
 from scenarist.client.subscribers import Followed
 from scenarist.client.transport import Call, Transport, path_of
 
@@ -67,14 +67,16 @@ class Sequences(Followed[schemas.Sequence]):
     def list(
         self,
         *,
-        scenario_id: str | None = None,
-        name: str | None = None,
+        id: AnyOf | None = None,
+        scenario_id: AnyOf | None = None,
+        name: AnyOf | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Sequence]:
         """List sequences in the order of their creation, or of ``sort``."""
         return self._list(
+            id=id,
             scenario_id=scenario_id,
             name=name,
             created_after=created_after,

@@ -7,10 +7,10 @@ from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from scenarist import schemas
-from scenarist.client.entities import Entities, EntityT, Listing, Moment
+from scenarist.client.entities import AnyOf, Entities, EntityT, Listing, Moment
 from scenarist.client.errors import WaitTimeoutError
 from scenarist.client.transport import Call, Transport, checked_header, path_of
-from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
+from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 
 PREFERS_BODY: Mapping[str, str] = {"Prefer": "return=representation"}
 
@@ -40,10 +40,11 @@ class Submissions(Entities[schemas.Submission]):
     def list(  # noqa: PLR0913 - query parameters
         self,
         *,
-        entity_id: str | None = None,
-        entity_type: EntityType | str | None = None,
-        scenario_id: str | None = None,
-        status: SubmissionStatus | str | None = None,
+        id: AnyOf | None = None,
+        entity_id: AnyOf | None = None,
+        entity_type: AnyOf | None = None,
+        scenario_id: AnyOf | None = None,
+        status: AnyOf | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,
@@ -54,6 +55,7 @@ class Submissions(Entities[schemas.Submission]):
             scenario_id: Those of this scenario, of its sequences and of its tasks.
         """
         return self._list(
+            id=id,
             entity_id=entity_id,
             entity_type=entity_type,
             scenario_id=scenario_id,

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.client.entities import EntityT, Listing, guard
+from scenarist.client.entities import AnyOf, EntityT, Listing, guard
 from scenarist.client.submissions import Submittable
 from scenarist.client.transport import Call, Transport, path_of
-from scenarist.domain.vocabulary import SubmissionStatus
 
 
 class Subscribers:
@@ -47,9 +46,7 @@ class Subscribers:
 class Followed(Submittable[EntityT]):
     """Scenarios and sequences: whoever has submitted one is not the only one to know."""
 
-    def submissions(
-        self, id: str, *, status: SubmissionStatus | str | None = None
-    ) -> Listing[schemas.Submission]:
+    def submissions(self, id: str, *, status: AnyOf | None = None) -> Listing[schemas.Submission]:
         """List its own submissions: for a scenario not those of its sequences, nor the reverse."""
         path = path_of(self._name, id, "submissions")
         results = schemas.Results[schemas.Submission]

@@ -1,7 +1,7 @@
 """Tasks: what scenarios are made of, and those that stand alone."""
 
 from scenarist import schemas
-from scenarist.client.entities import Listing, Moment
+from scenarist.client.entities import AnyOf, Listing, Moment
 from scenarist.client.submissions import Submittable
 from scenarist.client.transport import Call, Transport, path_of
 
@@ -26,18 +26,20 @@ class Tasks(Submittable[schemas.Task]):
         """Delete a task that stands alone; its jobs go with it, its data nodes stay."""
         self._delete(id, if_match)
 
-    def list(
+    def list(  # noqa: PLR0913 - query parameters
         self,
         *,
-        scenario_id: str | None = None,
-        sequence_id: str | None = None,
-        config_id: str | None = None,
+        id: AnyOf | None = None,
+        scenario_id: AnyOf | None = None,
+        sequence_id: AnyOf | None = None,
+        config_id: AnyOf | None = None,
         created_after: Moment | None = None,
         created_before: Moment | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Task]:
         """List tasks in the order of their creation, or of ``sort``."""
         return self._list(
+            id=id,
             scenario_id=scenario_id,
             sequence_id=sequence_id,
             config_id=config_id,

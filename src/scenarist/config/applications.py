@@ -1,8 +1,9 @@
 """Loading the application that a command line names: a module, a Python file or a TOML file."""
 
-import importlib
+import ast
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -10,8 +11,28 @@ from types import ModuleType
 from scenarist.config.functions import import_module
 from scenarist.config.registry import Config, ConfigRegistry
 from scenarist.domain.errors import InvalidError
+from scenarist.search_path import search_also
 
 _OVERRIDES = ("SCENARIST_CONFIG_PATH", "TAIPY_CONFIG_PATH")
+_GUARD = {"__name__", "__main__"}
+_DECLARING = ("configure_", "set_default_")
+_LIBRARIES = (
+    "bson",
+    "fsspec",
+    "msgspec",
+    "numpy",
+    "openpyxl",
+    "pandas",
+    "polars",
+    "psycopg",
+    "pyarrow",
+    "pymongo",
+    "s3fs",
+    "scenarist",
+    "sqlalchemy",
+    "structlog",
+)
+"""What workers and storages import, if it is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,46 +40,146 @@ class Application:
     """What an application declares.
 
     Args:
-        search_path: The folders that a worker process needs on ``sys.path`` to find its functions.
+        search_path: The folders that a worker process needs on ``sys.path`` to find its functions:
+            its own, and those that it has put there.
+        name: As it was named.
+        file: Of its module; None when it is a TOML file.
     """
 
     registry: ConfigRegistry
     search_path: tuple[str, ...]
+    name: str = ""
+    file: str | None = None
 
 
 def load_app(app: str) -> Application:
     """Load ``package.module``, ``path/app.py`` or ``path/config.toml``.
 
-    Its folder (the current one for a module) comes first on ``sys.path``. The file that
-    SCENARIST_CONFIG_PATH (or TAIPY_CONFIG_PATH) names is applied last.
+    Modules are looked for in its folder (the current one for a module) after those of Python. The
+    file that SCENARIST_CONFIG_PATH (or TAIPY_CONFIG_PATH) names is applied last.
 
     Raises:
         InvalidError: The application does not load; says why, with file and line.
     """
+    is_file = app.endswith((".py", ".toml")) or os.sep in app
+    folder = str(Path(app).resolve().parent if is_file else Path.cwd())
+    search_also([folder])
+    before = set(sys.path) - {folder}
+    module: ModuleType | None = None
     if app.endswith(".toml"):
-        folder = _search_first(Path(app).resolve().parent)
         registry = ConfigRegistry()
         registry.load(app)
-    elif app.endswith(".py") or os.sep in app:
-        file = Path(app).resolve()
-        folder = _search_first(file.parent)
-        registry = _registry_of(_import_file(file), app)
     else:
-        folder = _search_first(Path.cwd())
-        registry = _registry_of(import_module(app), app)
+        try:
+            module = _import_file(Path(app).resolve()) if is_file else import_module(app)
+        except InvalidError as error:
+            raise InvalidError(error.message + _shadow_in(error.message, folder)) from error
+        registry = _registry_of(module, app)
     for name in _OVERRIDES:
         if override := os.environ.get(name):
             registry.override(override)
             break
-    return Application(registry, (folder,))
+    search_path = tuple(_absolute(entry) for entry in sys.path if entry not in before)
+    return Application(registry, search_path, app, getattr(module, "__file__", None))
 
 
-def _search_first(folder: Path) -> str:
-    text = str(folder)
-    if sys.path[:1] != [text]:
-        sys.path.insert(0, text)
-    importlib.invalidate_caches()
-    return text
+def declaration_faults(application: Application) -> Iterator[str]:
+    """Say why an application has nothing to offer, if it has not."""
+    registry = application.registry
+    if registry.scenarios:
+        return
+    is_empty = not registry.tasks and not registry.data_nodes
+    missing = "nothing" if is_empty else "no scenario"
+    guard = None if application.file is None else _guard_of(application.file, is_empty=is_empty)
+    if guard is not None:
+        yield (
+            f"declares {missing}, as what stands under 'if __name__ == \"__main__\":' (line "
+            f"{guard}) runs only when the file itself is run; move the declarations out of it"
+        )
+    elif is_empty:
+        yield (
+            "declares nothing: no data node, no task, no scenario; declare them where they are "
+            "made when it is imported"
+        )
+
+
+def shadowing_modules(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Find modules of an application that have the names of Python's own or of our libraries."""
+    for folder in search_path:
+        for entry in sorted(Path(folder).glob("*")):
+            is_module = entry.suffix == ".py" or (entry / "__init__.py").is_file()
+            if is_module and (entry.stem in sys.stdlib_module_names or entry.stem in _LIBRARIES):
+                yield entry.stem, str(entry)
+
+
+def shadowing_faults(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Say which of the `shadowing_modules` change what is imported.
+
+    Returns:
+        Files, each with what is wrong with it and how to mend it.
+    """
+    for name, file in shadowing_modules(search_path):
+        if name in _LIBRARIES:
+            yield file, f"hides the library {name!r}, which Scenarist uses; rename it"
+        elif importer := _importer_of(name, Path(file).parent):
+            yield (
+                file,
+                f"has the name of Python's own module {name!r}, and {importer} imports that one; "
+                "rename it",
+            )
+
+
+def _importer_of(name: str, folder: Path) -> str | None:
+    """Return a module beside a file that imports something of its name."""
+    for file in sorted(folder.glob("*.py")):
+        try:
+            tree = ast.parse(file.read_bytes())
+        except (OSError, SyntaxError):
+            continue
+        for item in ast.walk(tree):
+            names = [alias.name for alias in item.names] if isinstance(item, ast.Import) else []
+            if isinstance(item, ast.ImportFrom) and item.level == 0 and item.module:
+                names = [item.module]
+            if name in (found.partition(".")[0] for found in names):
+                return f"{file.name}:{getattr(item, 'lineno', 1)}"
+    return None
+
+
+def _shadow_in(message: str, folder: str) -> str:
+    """Return what to add to the error of an import that met Python's module instead of one here."""
+    for name, file in shadowing_modules([folder]):
+        if f"'{name}'" in message:
+            return f"; {name!r} is Python's own module, not {file}: rename that file"
+    return ""
+
+
+def _absolute(entry: str) -> str:
+    """Return the folder that an entry of ``sys.path`` has stood for since it was first used."""
+    finder = sys.path_importer_cache.get(entry)
+    return str(getattr(finder, "path", None) or os.path.abspath(entry))
+
+
+def _guard_of(file: str, *, is_empty: bool) -> int | None:
+    """Return the line of ``if __name__ == "__main__":``, if it has declarations below it.
+
+    Args:
+        is_empty: Whether nothing is declared anywhere, so that any such line explains it.
+    """
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError):
+        return None
+    for statement in tree.body:
+        if isinstance(statement, ast.If) and _words_of(statement.test) >= _GUARD:
+            names = (item.attr for item in ast.walk(statement) if isinstance(item, ast.Attribute))
+            if is_empty or any(name.startswith(_DECLARING) for name in names):
+                return statement.lineno
+    return None
+
+
+def _words_of(test: ast.expr) -> set[object]:
+    names = {item.id for item in ast.walk(test) if isinstance(item, ast.Name)}
+    return names | {item.value for item in ast.walk(test) if isinstance(item, ast.Constant)}
 
 
 def _import_file(file: Path) -> ModuleType:
@@ -84,6 +205,9 @@ def _registry_of(module: ModuleType, app: str) -> ConfigRegistry:
         for name, value in vars(module).items()
         if isinstance(value, ConfigRegistry) and value is not Config
     }
+    # An empty default one may be imported all the same.
+    if own and (Config.data_nodes or Config.tasks or Config.scenarios):
+        own[id(Config)] = "Config"
     if len(own) > 1:
         names = ", ".join(own.values())
         raise InvalidError(f"{app} defines several registries ({names}); keep one of them")

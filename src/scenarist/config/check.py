@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scenarist.config.check_authentication import authentication_findings
+from scenarist.config.check_functions import function_findings
 from scenarist.config.check_places import (
     place_warnings,
     placeholder_findings,
@@ -23,10 +24,11 @@ from scenarist.config.declarations import Declarations
 from scenarist.config.drafts import Problem
 from scenarist.config.entries import (
     DataNodeConfig,
+    Entry,
     JobConfig,
     TaskConfig,
 )
-from scenarist.config.functions import exception_fault, import_fault
+from scenarist.config.looking import Look
 from scenarist.config.values import iter_environment_faults, resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.resources import READERS
@@ -38,10 +40,14 @@ _RESERVED = ("CYCLE", "SCENARIO", "SEQUENCE", "TASK", "DATANODE")
 _JOB_MODES = ("development", "standalone", "cluster")
 
 
-def find_problems(declarations: Declarations) -> list[Problem]:
-    """Return all that is wrong; imports the functions that are named, as a worker would."""
+def find_problems(declarations: Declarations, look: Look | None = None) -> list[Problem]:
+    """Return all that is wrong.
+
+    Args:
+        look: Looks at the functions that are named; without it they are imported here.
+    """
     problems = list(declarations.faults.values())
-    for place, findings in _all_findings(declarations):
+    for place, findings in _all_findings(declarations, look):
         origin = declarations.origins.get(place)
         prefix = f"{origin}: {place}" if origin else place
         for key, message in findings:
@@ -64,7 +70,7 @@ def find_warnings(declarations: Declarations) -> list[Problem]:
     ]
 
 
-def _all_findings(declarations: Declarations) -> Iterator[tuple[str, Findings]]:
+def _all_findings(declarations: Declarations, look: Look | None) -> Iterator[tuple[str, Findings]]:
     yield "TAIPY", environment_findings(declarations.global_app)
     yield "SCENARIST", environment_findings(declarations.settings)
     yield "CORE", environment_findings(values_of(declarations.core))
@@ -92,6 +98,13 @@ def _all_findings(declarations: Declarations) -> Iterator[tuple[str, Findings]]:
         yield place, shared_place_findings(scenario)
         yield place, environment_findings(scenario.properties)
         yield place, _plain_findings(scenario.properties)
+    yield "TASK.default", _lonely_default_findings(declarations, "TASK", declarations.tasks)
+    yield (
+        "SCENARIO.default",
+        _lonely_default_findings(declarations, "SCENARIO", declarations.scenarios),
+    )
+    for place, key, message in function_findings(declarations, look):
+        yield place, iter([(key, message)])
 
 
 def _id_findings(id: object, owners: dict[str, str], place: str) -> Findings:
@@ -106,11 +119,19 @@ def _id_findings(id: object, owners: dict[str, str], place: str) -> Findings:
         yield "", f"the id {id!r} is taken by {owner}; rename one of the two"
 
 
+def _lonely_default_findings(
+    declarations: Declarations, family: str, entries: Mapping[str, Entry]
+) -> Findings:
+    """Find a default that was meant as an entry: it says all, and there is no other one."""
+    default = declarations.defaults.get(family)
+    says_all = getattr(default, "function", ()) or getattr(default, "tasks", ())
+    if says_all and not entries:
+        yield "", "it supplies what others leave out, and there are none; give it an id of its own"
+
+
 def _task_findings(task: TaskConfig) -> Findings:
     if not task.function:
         yield "function", "a task needs a function; name one as 'package.module:name'"
-    elif fault := import_fault(task.function):
-        yield "function", fault
     if task.timeout is not None and task.timeout.total_seconds() <= 0:
         yield "timeout", f"a timeout of {task.timeout} cannot be; give more than none"
     yield from _retry_findings(task)
@@ -119,11 +140,14 @@ def _task_findings(task: TaskConfig) -> Findings:
         for id in _repeated(task.outputs)
     )
     for node in task.outputs:
-        if node.properties.get("read_only"):
+        if node.is_read_only:
             yield (
                 "outputs",
                 f"data node {node.id!r} is read-only; take it out, or let it be written",
             )
+    for node in task.inputs:
+        if not node.is_readable:
+            yield "inputs", f"data node {node.id!r} can only be written; say how it is read"
 
 
 def _retry_findings(task: TaskConfig) -> Findings:
@@ -131,9 +155,6 @@ def _retry_findings(task: TaskConfig) -> Findings:
         yield "retries", f"{task.retries} retries cannot be; give 0 or more"
     if task.retry_delay.total_seconds() < 0:
         yield "retry_delay", f"a delay of {task.retry_delay} cannot be; give none or more"
-    for name in task.retry_on:
-        if fault := exception_fault(name):
-            yield "retry_on", fault
 
 
 def _resource_findings(properties: Mapping[str, Any]) -> Findings:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from scenarist.config.entries import ScenarioConfig, TaskConfig
-from scenarist.config.functions import import_fault
 from scenarist.domain.identifiers import sequence_name_fault
 from scenarist.domain.planning import TaskLinks, connected_groups, find_cycle
 
@@ -19,8 +18,8 @@ def scenario_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
         )
     for name, tasks in scenario.sequences.items():
         yield from _sequence_findings(scenario, name, tasks)
-    for node_id, functions in scenario.comparators.items():
-        yield from _comparator_findings(scenario, node_id, functions)
+    for node_id in scenario.comparators:
+        yield from _comparator_findings(scenario, node_id)
     yield from _clashes(scenario)
 
 
@@ -44,16 +43,11 @@ def _sequence_findings(
         )
 
 
-def _comparator_findings(
-    scenario: ScenarioConfig, node_id: str, functions: Sequence[str]
-) -> Iterator[tuple[str, str]]:
+def _comparator_findings(scenario: ScenarioConfig, node_id: str) -> Iterator[tuple[str, str]]:
     known = [node.id for node in scenario.data_nodes]
     if node_id not in known:
         names = ", ".join(known) or "none"
         yield "comparators", f"the scenario has no data node {node_id!r}; it has {names}"
-    for function in functions:
-        if fault := import_fault(function):
-            yield f"comparators.{node_id}", fault
 
 
 def _clashes(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:

@@ -6,15 +6,13 @@ from difflib import get_close_matches
 from typing import Any
 
 from scenarist.config.entries import DataNodeConfig
-from scenarist.config.functions import function_name, import_fault
+from scenarist.config.keys import DATA_NODE_KEYS
 from scenarist.config.values import is_environment_reference
-from scenarist.domain.errors import InvalidError
 from scenarist.domain.vocabulary import DatabaseEngine
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("pickle", "csv", "excel", "json", "parquet", "in_memory", "generic"), ()),
     "sql_table": ("db_name", "db_engine", "table_name"),
-    "sql": ("db_name", "db_engine", "read_query", "write_query_builder"),
+    "sql": ("db_name", "db_engine"),
     "mongo_collection": ("db_name", "collection_name"),
     "s3_object": (
         "aws_access_key",
@@ -23,17 +21,11 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
         "aws_s3_object_key",
     ),
 }
-"""The storage types that the server can run, and the properties that each needs."""
+"""The properties that a storage type cannot do without."""
 
-_IMPORTED = (
-    "encoder",
-    "decoder",
-    "custom_document",
-    "read_fct",
-    "write_fct",
-    "write_query_builder",
-    "append_query_builder",
-)
+_EITHER = {"generic": ("read_fct", "write_fct"), "sql": ("read_query", "write_query_builder")}
+"""Two properties, of which one at least says what can be done with a value."""
+
 _TABULAR = ("csv", "parquet", "excel", "sql_table", "sql")
 _IN_FILES = ("pickle", "json", "csv", "parquet", "excel")
 _DATABASES = ("sql_table", "sql", "mongo_collection")
@@ -43,9 +35,6 @@ _TABLES = ("pandas", "numpy")
 def data_node_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
     yield from _storage_findings(node)
     yield from _missing_properties(node.storage_type, node.properties)
-    for key in _IMPORTED:
-        if key in node.properties:
-            yield from _import_findings(key, node.properties[key])
     if node.storage_type in _TABULAR:
         yield from _table_findings(node.properties, several=node.storage_type == "excel")
     if node.storage_type == "excel":
@@ -76,12 +65,12 @@ def _path_findings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _storage_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
     kind = node.storage_type
-    if kind not in _REQUIRED:
-        near = get_close_matches(kind, _REQUIRED, n=1)
+    if kind not in DATA_NODE_KEYS:
+        near = get_close_matches(kind, DATA_NODE_KEYS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         yield (
             "storage_type",
-            f"unknown storage type {kind!r}; {hint}known are {', '.join(_REQUIRED)}",
+            f"unknown storage type {kind!r}; {hint}known are {', '.join(DATA_NODE_KEYS)}",
         )
 
 
@@ -92,8 +81,10 @@ def _missing_properties(kind: str, properties: Mapping[str, Any]) -> Iterator[tu
     for key in required:
         if key not in properties:
             yield key, f"storage type {kind!r} needs the property {key!r}; add it"
-    if kind == "generic" and "read_fct" not in properties and "write_fct" not in properties:
-        yield "read_fct", "storage type 'generic' needs read_fct, write_fct or both; add one"
+    either = _EITHER.get(kind, ())
+    if either and not any(key in properties for key in either):
+        names = f"{either[0]}, {either[1]} or both"
+        yield either[0], f"storage type {kind!r} needs {names}; add one"
 
 
 def _table_findings(properties: Mapping[str, Any], *, several: bool) -> Iterator[tuple[str, str]]:
@@ -118,8 +109,8 @@ def _exposed_findings(exposed: object) -> Iterator[tuple[str, str]]:
             "exposed_type",
             f"unknown type {exposed!r}; use pandas, numpy or 'package.module:Class'",
         )
-    else:
-        yield from _import_findings("exposed_type", exposed)
+    elif not isinstance(exposed, str):
+        yield "exposed_type", f"{exposed!r} is no type; use pandas, numpy or 'package.module:Class'"
 
 
 def _sheet_findings(names: object) -> Iterator[tuple[str, str]]:
@@ -143,14 +134,3 @@ def _database_findings(kind: str, properties: Mapping[str, Any]) -> Iterator[tup
     extra = properties.get("db_extra_args")
     if extra is not None and not isinstance(extra, Mapping):
         yield "db_extra_args", f"{extra!r} is not an object; give options by name"
-
-
-def _import_findings(key: str, value: object) -> Iterator[tuple[str, str]]:
-    if is_environment_reference(value):
-        return
-    try:
-        fault = import_fault(function_name(value))
-    except InvalidError as error:
-        fault = error.message
-    if fault is not None:
-        yield key, fault

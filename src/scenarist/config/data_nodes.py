@@ -13,8 +13,9 @@ from scenarist.domain.vocabulary import Scope
 class DataNodeFunctions:
     """What a registry offers for data nodes.
 
-    In all of them, a parameter that is not given (or None) takes its value from the default
-    data node configuration; properties are inherited from it if the storage type is the same.
+    In all of them, a parameter that is not given (or None) keeps the value that the id has
+    already, else takes that of the default data node configuration; properties are inherited
+    from it if the storage type is the same.
     """
 
     def __init__(self) -> None:
@@ -36,20 +37,19 @@ class DataNodeFunctions:
             "validity_period": validity_period,
             **properties,
         }
-        return self._declarations.declare_data_node(id, given, calling_place())
+        node = self._declarations.declare_data_node(id, given, calling_place())
+        if id == DEFAULT:
+            self._declarations.refuse_default("DATA_NODE", calling_place())
+        return node
 
     def configure_data_node_from(
         self, source_configuration: DataNodeConfig, id: str, **properties: Any
     ) -> DataNodeConfig:
         """Declare a data node like another one, apart from the values given."""
-        given = {
-            "storage_type": source_configuration.storage_type,
-            "scope": source_configuration.scope,
-            "validity_period": source_configuration.validity_period,
-            **source_configuration.properties,
-            **properties,
-        }
-        return self.configure_data_node(id, **given)
+        self._declarations.require_open()
+        return self._declarations.declare_data_node(
+            id, properties, calling_place(), like=source_configuration
+        )
 
     def set_default_data_node_configuration(
         self,
@@ -59,7 +59,13 @@ class DataNodeFunctions:
         **properties: Any,
     ) -> DataNodeConfig:
         """Declare what data nodes that are configured from now on take where nothing is given."""
-        return self.configure_data_node(DEFAULT, storage_type, scope, validity_period, **properties)
+        self._declarations.require_open()
+        self._declarations.drop_default("DATA_NODE")
+        default = self.configure_data_node(
+            DEFAULT, storage_type, scope, validity_period, **properties
+        )
+        self._declarations.accept_default("DATA_NODE")
+        return default
 
     def configure_csv_data_node(  # noqa: PLR0913 - the documented parameters
         self,
@@ -272,8 +278,8 @@ class DataNodeFunctions:
         id: str,
         db_name: str,
         db_engine: str,
-        read_query: str,
-        write_query_builder: Function,
+        read_query: str | None = None,
+        write_query_builder: Function | None = None,
         append_query_builder: Function | None = None,
         db_username: str | None = None,
         db_password: str | None = None,
@@ -288,7 +294,10 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that is read by a query."""
+        """Declare a data node that is read by a query, written by queries of a function, or both.
+
+        Without a query builder nothing writes it, as with ``read_only=True``.
+        """
         return self.configure_data_node(
             id,
             "sql",

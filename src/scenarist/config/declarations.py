@@ -1,6 +1,6 @@
 """What has been declared so far, and how an entry is made from the values given for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -15,7 +15,14 @@ from scenarist.config.entries import (
     TaskConfig,
     overwrite,
 )
-from scenarist.config.functions import exception_names, function_name
+from scenarist.config.keys import (
+    SCENARIO_KEYS,
+    SECTION_KEYS,
+    TASK_KEYS,
+    kept_properties,
+    known_keys,
+)
+from scenarist.config.names import Given, exception_names, function_name
 from scenarist.config.values import as_bool, as_duration, as_frequency, as_int, as_scope, as_text
 from scenarist.domain.errors import ConflictError, InvalidError
 
@@ -53,6 +60,7 @@ class Declarations:
     defaults: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)  #: entry → file, or file and line
     faults: dict[tuple[str, str], Problem] = field(default_factory=dict)  #: by entry and key
+    objects: dict[tuple[str, str], Given] = field(default_factory=dict)  #: by entry and key
     closed: str | None = None  #: why nothing may be declared any more
 
     def require_open(self) -> None:
@@ -65,58 +73,68 @@ class Declarations:
             raise ConflictError(self.closed)
 
     def declare_data_node(
-        self, id: str, given: Mapping[str, Any], origin: str, *, over: bool = False
+        self,
+        id: str,
+        given: Mapping[str, Any],
+        origin: str,
+        *,
+        like: DataNodeConfig | None = None,
     ) -> DataNodeConfig:
-        """Declare a data node; *over* keeps what is there and not given."""
-        existing = self._present("DATA_NODE", self.data_nodes, id) if over else None
-        default = self._default("DATA_NODE", id) or DataNodeConfig(id=DEFAULT)
-        base = existing or default
-        draft = self._draft(f"DATA_NODE.{id}", given, origin, fresh=existing is None)
+        """Declare a data node; what is not given stays as it is there.
+
+        Args:
+            like: Supplies what is not given, instead of the entry that is there.
+        """
+        existing = like or self._present("DATA_NODE", self.data_nodes, id)
+        base = existing or self._default("DATA_NODE", id) or DataNodeConfig(id=DEFAULT)
+        draft = self._draft(f"DATA_NODE.{id}", given, origin, fresh=like is not None)
         storage_type = draft.take("storage_type", as_text, base.storage_type)
-        inherits = base is not default or storage_type == default.storage_type
         scope = draft.take("scope", as_scope, base.scope)
         validity_period = draft.take("validity_period", as_duration, base.validity_period)
-        properties = draft.rest(base.properties if inherits else {})
-        if "exposed_type" in properties:
-            properties["exposed_type"] = _exposed(properties["exposed_type"])
+        properties: Mapping[str, Any] = base.properties
+        if storage_type != base.storage_type:
+            properties = {} if existing is None else kept_properties(properties, storage_type)
         entry = DataNodeConfig(
             id=id,
             storage_type=storage_type,
             scope=scope,
             validity_period=validity_period,
-            properties=properties,
+            properties=_exposed(draft.rest(properties, known_keys(storage_type))),
         )
         return self._keep("DATA_NODE", self.data_nodes, entry)
 
-    def declare_task(
-        self, id: str, given: Mapping[str, Any], origin: str, *, over: bool = False
-    ) -> TaskConfig:
-        """Declare a task; *over* keeps what is there and not given."""
-        existing = self._present("TASK", self.tasks, id) if over else None
+    def declare_task(self, id: str, given: Mapping[str, Any], origin: str) -> TaskConfig:
+        """Declare a task; what is not given stays as it is there."""
+        existing = self._present("TASK", self.tasks, id)
         base = existing or self._default("TASK", id) or TaskConfig(id=DEFAULT)
-        draft = self._draft(f"TASK.{id}", given, origin, fresh=existing is None)
+        draft = self._draft(f"TASK.{id}", given, origin)
         entry = TaskConfig(
             id=id,
-            function=draft.take("function", function_name, base.function),
+            function=draft.take_names("function", function_name, base.function),
             inputs=draft.refer("inputs", DataNodeConfig, self.data_nodes, base.inputs),
             outputs=draft.refer("outputs", DataNodeConfig, self.data_nodes, base.outputs),
             skippable=draft.take("skippable", as_bool, base.skippable),
             timeout=draft.take("timeout", as_duration, base.timeout),
             retries=draft.take("retries", as_int, base.retries),
             retry_delay=draft.take("retry_delay", as_duration, base.retry_delay),
-            retry_on=draft.take("retry_on", exception_names, base.retry_on),
-            properties=draft.rest(base.properties),
+            retry_on=draft.take_names("retry_on", exception_names, base.retry_on),
+            properties=draft.rest(base.properties, TASK_KEYS),
         )
         return self._keep("TASK", self.tasks, entry)
 
     def declare_scenario(
         self, id: str, given: Mapping[str, Any], origin: str, *, over: bool = False
     ) -> ScenarioConfig:
-        """Declare a scenario; *over* keeps what is there and not given, sequence by sequence."""
-        existing = self._present("SCENARIO", self.scenarios, id) if over else None
+        """Declare a scenario; what is not given stays as it is there.
+
+        Args:
+            over: Whether sequences and comparators stay as well whose names are not given.
+        """
+        existing = self._present("SCENARIO", self.scenarios, id)
         default = self._default("SCENARIO", id) or ScenarioConfig(id=DEFAULT, declarations=self)
         base = existing or default
-        draft = self._draft(f"SCENARIO.{id}", given, origin, fresh=existing is None)
+        draft = self._draft(f"SCENARIO.{id}", given, origin)
+        keep = over and existing is not None
         entry = ScenarioConfig(
             id=id,
             tasks=draft.refer("tasks", TaskConfig, self.tasks, base.tasks),
@@ -125,18 +143,36 @@ class Declarations:
             ),
             frequency=draft.take("frequency", as_frequency, base.frequency),
             comparators=draft.fold(
-                "comparators", base.comparators, draft.name_functions, keep=existing is not None
+                "comparators", base.comparators, draft.name_functions, keep=keep
             ),
             sequences=draft.fold(
                 "sequences",
                 base.sequences,
                 lambda key, value: draft.find_all(key, TaskConfig, self.tasks, value),
-                keep=existing is not None,
+                keep=keep,
             ),
-            properties=draft.rest(base.properties),
+            properties=draft.rest(base.properties, SCENARIO_KEYS),
             declarations=self,
         )
         return self._keep("SCENARIO", self.scenarios, entry)
+
+    def refuse_default(self, family: str, origin: str) -> None:
+        """Note that an entry was declared under the id of the defaults."""
+        place = f"{family}.{DEFAULT}"
+        self.faults[place, ""] = Problem(
+            f"{origin}: {place}",
+            f"an entry with the id {DEFAULT!r} is none of its own: the others take from it what "
+            "they leave out; rename it, or call set_default_"
+            f"{family.lower()}_configuration if that is what it is for",
+        )
+
+    def drop_default(self, family: str) -> None:
+        """Forget the defaults of a family, because they are about to be declared."""
+        self.defaults.pop(family, None)
+
+    def accept_default(self, family: str) -> None:
+        """Take back `refuse_default`: the defaults were meant."""
+        self.faults.pop((f"{family}.{DEFAULT}", ""), None)
 
     def add_sequences(self, scenario: ScenarioConfig, sequences: Mapping[str, object]) -> None:
         self._change(scenario, {"sequences": sequences})
@@ -145,7 +181,9 @@ class Declarations:
         fault = self.faults.get((f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"))
         earlier = [BadValue(fault.message)] if fault else []
         present = scenario.comparators.get(data_node_id, ())
+        objects = self.objects.get((f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"), [])
         self._change(scenario, {"comparators": {data_node_id: [*present, *earlier, function]}})
+        self.objects[f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"] += objects
 
     def remove_from_scenario(
         self, scenario: ScenarioConfig, table: str, names: Iterable[str]
@@ -165,7 +203,9 @@ class Declarations:
                 )
             del present[name]
         for name in set(getattr(scenario, table)) - set(present):
-            self.faults.pop((f"SCENARIO.{scenario.id}", f"{table}.{name}"), None)
+            where = (f"SCENARIO.{scenario.id}", f"{table}.{name}")
+            self.faults.pop(where, None)
+            self.objects.pop(where, None)
         changes: dict[str, Any] = {table: present}
         overwrite(scenario, replace(scenario, **changes))
 
@@ -173,29 +213,35 @@ class Declarations:
         self, place: str, base: SectionT, given: Mapping[str, Any], origin: str
     ) -> SectionT:
         """Return the section with the given values over those of *base*."""
-        values = self.declare_table(place, {}, given, origin)
         names = {item.name for item in fields(base)} - {"properties"}
-        known = {name: values.pop(name) for name in names if name in values}
-        return replace(base, **known, properties={**base.properties, **values})
+        present = {name: getattr(base, name) for name in names} | dict(base.properties)
+        values = self.declare_table(place, present, given, origin, known=names)
+        return replace(base, **{name: values.pop(name) for name in names}, properties=values)
 
     def declare_table(
-        self, place: str, base: Mapping[str, Any], given: Mapping[str, Any], origin: str
+        self,
+        place: str,
+        base: Mapping[str, Any],
+        given: Mapping[str, Any],
+        origin: str,
+        known: Collection[str] = (),
     ) -> dict[str, Any]:
-        """Return a table without known keys, with the given values over those of *base*."""
-        return self._draft(place, given, origin).rest(base)
+        """Return a section as a table, with the given values over those of *base*.
 
-    def forget(self, place: str) -> None:
-        """Drop what was wrong with an entry, because it is about to be declared anew."""
-        for where in [where for where in self.faults if where[0] == place]:
-            del self.faults[where]
+        Args:
+            known: Keys that it has beside those of `SECTION_KEYS`.
+        """
+        keys = {*SECTION_KEYS.get(place, ()), *known}
+        return self._draft(place, given, origin).rest(base, keys)
 
     def _draft(
         self, place: str, given: Mapping[str, Any], origin: str, *, fresh: bool = False
     ) -> Draft:
         self.origins[place] = origin
         if fresh:
-            self.forget(place)
-        return Draft(self.faults, place, given, origin)
+            for where in [where for where in self.faults if where[0] == place]:
+                del self.faults[where]
+        return Draft(self.faults, self.objects, place, given, origin)
 
     def _default(self, family: str, id: str) -> Any:
         return None if id == DEFAULT else self.defaults.get(family)
@@ -220,10 +266,15 @@ class Declarations:
         return entry
 
 
-def _exposed(kinds: Any) -> Any:
-    """Put plain words for classes, of which sheets may have one each."""
+def _exposed(properties: dict[str, Any]) -> dict[str, Any]:
+    """Put plain words for classes of tables, of which sheets may have one each."""
+    kinds = properties.get("exposed_type")
     if isinstance(kinds, dict):
-        return {name: _exposed(kind) for name, kind in kinds.items()}
-    if isinstance(kinds, list):
-        return [_exposed(kind) for kind in kinds]
-    return _TABLE_CLASSES.get(kinds, kinds)
+        kinds = {name: _plain_word(kind) for name, kind in kinds.items()}
+    elif isinstance(kinds, list):
+        kinds = [_plain_word(kind) for kind in kinds]
+    return properties if kinds is None else {**properties, "exposed_type": _plain_word(kinds)}
+
+
+def _plain_word(kind: Any) -> Any:
+    return _TABLE_CLASSES.get(kind, kind) if isinstance(kind, str) else kind

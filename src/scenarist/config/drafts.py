@@ -1,13 +1,14 @@
 """One entry in the making: the values given for it, and what is wrong with them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from os import PathLike, fspath
 from typing import Any, TypeVar
 
 from scenarist.config.entries import DataNodeConfig, Entry, TaskConfig
-from scenarist.config.functions import function_name
+from scenarist.config.keys import FUNCTION_KEYS, PROPERTIES, TYPE_KEYS, unknown_key
+from scenarist.config.names import Given, function_name
 from scenarist.config.values import Reference, resolve
 from scenarist.domain.errors import InvalidError
 
@@ -41,6 +42,7 @@ class Draft:
     """The values given for one entry; those that are wrong become faults of its place.
 
     Args:
+        objects: Takes functions and classes that were given as themselves, by entry and key.
         place: The entry, such as ``TASK.fit``.
         given: None stands for "not given".
     """
@@ -48,26 +50,36 @@ class Draft:
     def __init__(
         self,
         faults: dict[tuple[str, str], Problem],
+        objects: dict[tuple[str, str], Given],
         place: str,
         given: Mapping[str, Any],
         origin: str,
     ) -> None:
         self._faults = faults
+        self._objects = objects
         self._place = place
         self._given = {key: value for key, value in given.items() if value is not None}
         self._origin = origin
+        self._fields: set[str] = set()
 
     def take(self, key: str, convert: Callable[[Any], ValueT], fallback: ValueT) -> ValueT:
         """Return one given value in the form it has in the entry."""
+        self._fields.add(key)
         if key not in self._given:
             return fallback
+        self._begin(key)
         value = self._given.pop(key)
-        self._faults.pop((self._place, key), None)
         try:
             return convert(resolve(_readable(value)))
         except InvalidError as error:
             self._fault(key, error.message)
             return fallback
+
+    def take_names(
+        self, key: str, convert: Callable[[Any, Given], ValueT], fallback: ValueT
+    ) -> ValueT:
+        """Return the names of functions or classes given, and keep these to compare them later."""
+        return self.take(key, lambda value: convert(value, self._kept(key)), fallback)
 
     def refer(
         self,
@@ -77,6 +89,7 @@ class Draft:
         fallback: tuple[EntryT, ...],
     ) -> tuple[EntryT, ...]:
         """Return the entries that a key refers to; those that are unknown become a fault."""
+        self._fields.add(key)
         if key not in self._given:
             return fallback
         return self.find_all(key, kind, entries, self._given.pop(key))
@@ -85,7 +98,7 @@ class Draft:
         self, key: str, kind: type[EntryT], entries: Mapping[str, EntryT], references: object
     ) -> tuple[EntryT, ...]:
         """Return those of the entries referred to that exist, in order."""
-        self._faults.pop((self._place, key), None)
+        self._begin(key)
         found: list[EntryT] = []
         for reference in _as_list(references):
             try:
@@ -106,30 +119,98 @@ class Draft:
         given = self.take(key, _as_table, None)
         if given is None:
             return dict(base)
+        if not keep:
+            for table in (self._faults, self._objects):
+                for where in [where for where in table if where[0] == self._place]:
+                    if where[1].startswith(f"{key}."):
+                        del table[where]
         made = {name: convert(f"{key}.{name}", value) for name, value in given.items()}
         return {**base, **made} if keep else made
 
     def name_functions(self, key: str, functions: object) -> tuple[str, ...]:
         """Return the names of functions; those without a proper one become a fault."""
-        self._faults.pop((self._place, key), None)
+        self._begin(key)
         names: list[str] = []
         for function in _as_list(functions):
             try:
-                names.append(function_name(_readable(function)))
+                names.append(function_name(_readable(function), self._kept(key)))
             except InvalidError as error:
                 self._fault(key, error.message)
         return tuple(names)
 
-    def rest(self, base: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values that were not taken, as plain data, over those of *base*."""
+    def rest(self, base: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+        """Return the values that were not taken, as plain data, over those of *base*.
+
+        Those under ``properties`` may have any key but a known one. Any other key that is not
+        known is a fault, and its value is kept all the same.
+
+        Args:
+            keys: What is known beside the fields that were taken.
+        """
+        known = {*keys, *self._fields}
+        own = self._own_properties(known)
         properties = dict(base)
-        for key, value in self._given.items():
-            self._faults.pop((self._place, key), None)
+        for key, value in {**self._given, **own}.items():
+            is_known = key in known or key in own
+            self._begin(key)
+            if not is_known:
+                self._fault(key, unknown_key(key, self._place, known))
             try:
-                properties[key] = _plain(value, keep_objects=key == "default_data")
+                properties[key] = self._plain(key, value)
             except InvalidError as error:
-                self._fault(key, error.message)
+                if is_known:
+                    self._fault(key, error.message)
         return properties
+
+    def _own_properties(self, known: Collection[str]) -> dict[str, Any]:
+        self._begin(PROPERTIES)
+        try:
+            table = _as_table(_readable(self._given.pop(PROPERTIES, {}))) or {}
+        except InvalidError as error:
+            self._fault(PROPERTIES, error.message)
+            return {}
+        for key in table:
+            if key in known:
+                self._fault(key, f"{key!r} is no property of your own; take it out of {PROPERTIES}")
+        return {
+            key: value for key, value in table.items() if key not in known and value is not None
+        }
+
+    def _plain(self, key: str, value: object) -> Any:
+        """Return a value as plain data: functions and classes by name, paths as text."""
+        value = _readable(value)
+        if isinstance(value, Reference | Entry):
+            raise InvalidError(
+                f"'{value.id}:SECTION' refers to an entry, which only inputs, outputs, tasks, "
+                "additional_data_nodes and sequences may do"
+            )
+        if key == "default_data":
+            return value
+        if isinstance(value, list | tuple):
+            return [self._plain(key, item) for item in value]
+        if isinstance(value, Mapping):
+            return {name: self._plain(key, item) for name, item in value.items()}
+        if isinstance(value, PathLike):
+            return fspath(value)
+        return self._named(key, value) if callable(value) else value
+
+    def _named(self, key: str, value: object) -> str:
+        if key in FUNCTION_KEYS:
+            return function_name(value, self._kept(key))
+        if key in TYPE_KEYS and isinstance(value, type):
+            return value.__name__  # as in dtype=str
+        raise InvalidError(
+            f"a {type(value).__name__} cannot be kept here; only {', '.join(FUNCTION_KEYS)} take "
+            "functions and classes"
+        )
+
+    def _begin(self, key: str) -> None:
+        """Forget what was wrong with the earlier value of a key."""
+        self._faults.pop((self._place, key), None)
+        self._objects.pop((self._place, key), None)
+
+    def _kept(self, key: str) -> Given:
+        return self._objects.setdefault((self._place, key), [])
 
     def _fault(self, key: str, message: str) -> None:
         earlier = self._faults.get((self._place, key))
@@ -167,22 +248,3 @@ def _find(kind: type[EntryT], entries: Mapping[str, EntryT], reference: object) 
     near = get_close_matches(id, entries, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "declare it first"
     raise InvalidError(f"there is no {noun} {id!r} in this registry; {hint}")
-
-
-def _plain(value: object, *, keep_objects: bool = False) -> Any:
-    """Return a value as plain data: functions and classes by name, paths as text."""
-    value = _readable(value)
-    if isinstance(value, Reference | Entry):
-        raise InvalidError(
-            f"'{value.id}:SECTION' refers to an entry, which only inputs, outputs, tasks, "
-            "additional_data_nodes and sequences may do"
-        )
-    if keep_objects:
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, PathLike):
-        return fspath(value)
-    return function_name(value) if callable(value) else value

@@ -35,14 +35,30 @@ class DataNodeConfig(Entry):
     """A data node as declared.
 
     Args:
-        properties: What its storage needs (``default_path``, ``has_header``, …) and whatever
-            else was declared. References to the environment are not yet resolved in it.
+        properties: What its storage needs (``default_path``, ``has_header``, …) and those of
+            the author's own. References to the environment are not yet resolved in it.
     """
 
     storage_type: str = "pickle"
     scope: Scope = Scope.SCENARIO
     validity_period: timedelta | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it says how its value is read, where the storage leaves that to it."""
+        return self._says({"sql": ("read_query",), "generic": ("read_fct",)})
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing may write it, or it says no way to do so."""
+        writers = ("write_query_builder", "append_query_builder")
+        is_written = self._says({"sql": writers, "generic": ("write_fct",)})
+        return bool(self.properties.get("read_only")) or not is_written
+
+    def _says(self, ways: Mapping[str, tuple[str, ...]]) -> bool:
+        keys = ways.get(self.storage_type)
+        return keys is None or any(key in self.properties for key in keys)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -1,8 +1,6 @@
-"""Functions and classes by name: what user code is called, and whether a worker will find it."""
+"""Functions and classes by name: whether a process finds them."""
 
-import builtins
 import importlib
-import inspect
 import os
 import re
 import traceback
@@ -18,53 +16,18 @@ _NOT_OWN = ("<frozen", *(os.path.dirname(file) + os.sep for file in (os.__file__
 """How the files start of code that is not the author's: Python's and this package's."""
 
 
-def function_name(value: object) -> str:
-    """Return the name ``package.module:name`` of a function or class, given as itself or by name.
+def checked_name(text: str) -> str:
+    """Return a name ``package.module:name``, also where it was written with dots alone.
 
     Raises:
-        InvalidError: A worker process could not find it by a name (a lambda, a nested
-            function, a method of an object), or the text is not such a name.
+        InvalidError: The text is no such name.
     """
-    if isinstance(value, str):
-        return _checked_name(value)
-    if not callable(value):
-        raise InvalidError(f"{value!r} is not a function; give a function of a module or its name")
-    module = getattr(value, "__module__", None)
-    name = getattr(value, "__qualname__", None)
-    fault = _fault_of(value, module, name)
-    if fault is not None:
-        raise InvalidError(
-            f"{fault}, and a worker process finds functions by module and name; "
-            "make it a function of a module"
-        )
-    return f"{module}:{name}"
-
-
-def exception_names(value: object) -> tuple[str, ...]:
-    """Return the names of exceptions, given as classes or by name, one or several.
-
-    Those of Python itself need no module: ``ConnectionError`` is ``builtins:ConnectionError``.
-
-    Raises:
-        InvalidError: One of them is no class or name that a worker process could find.
-    """
-    given = value if isinstance(value, list | tuple | set | frozenset) else [value]
-    return tuple(
-        f"builtins:{item}"
-        if isinstance(item, str) and hasattr(builtins, item)
-        else function_name(item)
-        for item in given
-    )
-
-
-def exception_fault(name: str) -> str | None:
-    """Return why what a name stands for is no exception that a worker could import."""
-    fault = import_fault(name)
-    if fault is None:
-        found = import_function(name)
-        if not isinstance(found, type) or not issubclass(found, BaseException):
-            return f"{name!r} is no exception"
-    return fault
+    if _NAME.fullmatch(text):
+        return text
+    match = _DOTTED.fullmatch(text)
+    if match is None:
+        raise InvalidError(f"{text!r} does not name a function; write 'package.module:name'")
+    return f"{match[1]}:{match[2]}"
 
 
 def import_function(name: str) -> Any:
@@ -104,6 +67,11 @@ def import_module(name: str) -> Any:
     Raises:
         InvalidError: It is missing or its code fails; says what happened and in which line.
     """
+    if name == "__main__":
+        raise InvalidError(
+            "'__main__' is the program that is running, which differs between processes; write the "
+            "name that its file is imported by"
+        )
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -114,28 +82,6 @@ def import_module(name: str) -> Any:
         raise InvalidError(f"importing {name!r} failed: {_describe(error)}") from error
     except (Exception, SystemExit) as error:
         raise InvalidError(f"importing {name!r} failed: {_describe(error)}") from error
-
-
-def _checked_name(text: str) -> str:
-    if _NAME.fullmatch(text):
-        return text
-    match = _DOTTED.fullmatch(text)
-    if match is None:
-        raise InvalidError(f"{text!r} does not name a function; write 'package.module:name'")
-    return f"{match[1]}:{match[2]}"
-
-
-def _fault_of(function: object, module: object, name: object) -> str | None:
-    if not isinstance(module, str) or not isinstance(name, str):
-        return f"the {type(function).__name__} object has no name of its own"
-    if "<lambda>" in name:
-        return f"a lambda (in {module!r}) has no name"
-    if "<locals>" in name:
-        return f"{name!r} is nested in another function"
-    owner = getattr(function, "__self__", None)
-    if owner is not None and not inspect.ismodule(owner) and not inspect.isclass(owner):
-        return f"{name!r} is a method of an object"
-    return None
 
 
 def _describe(error: BaseException) -> str:

@@ -10,11 +10,22 @@ def calling_place() -> str:
 
     A file below the current folder is named from there.
     """
-    frame: FrameType | None = inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("scenarist.config"):
-        frame = frame.f_back
+    frame = _calling_frame()
     if frame is None:
         return ""
     file = frame.f_code.co_filename
     folder = os.getcwd() + os.sep
     return f"{file.removeprefix(folder)}:{frame.f_lineno}"
+
+
+def calling_module() -> str:
+    """Return the name of the module whose code led into this package."""
+    frame = _calling_frame()
+    return "" if frame is None else str(frame.f_globals.get("__name__", ""))
+
+
+def _calling_frame() -> FrameType | None:
+    frame: FrameType | None = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("scenarist.config"):
+        frame = frame.f_back
+    return frame

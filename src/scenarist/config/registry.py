@@ -21,6 +21,7 @@ from scenarist.config.entries import (
     TaskConfig,
     Tasks,
 )
+from scenarist.config.looking import Look
 from scenarist.config.origins import calling_place
 from scenarist.config.toml_reading import declare_file
 from scenarist.config.toml_writing import write_file
@@ -31,8 +32,11 @@ class ConfigRegistry(DataNodeFunctions):
     """What a pipeline author declares, in Python or in files.
 
     A mistake in a declaration is not raised where it is made: `check` finds all of them at
-    once. A configure function that names an id again replaces what was declared under it.
-    Each raises a `ConflictError` while updates are blocked.
+    once. A configure function that names an id again changes what it gives, and leaves the rest
+    as it was; a section likewise. Each raises a `ConflictError` while updates are blocked.
+
+    ``**properties`` of a configure function are further keys of the entry, and ``properties={…}``
+    is the one for properties of one's own, which may have any name.
     """
 
     @property
@@ -88,7 +92,7 @@ class ConfigRegistry(DataNodeFunctions):
         Args:
             input: What the function's arguments are read from, in order.
             output: What the function's result is written to; with several, it returns as many.
-            skippable: Whether it need not run while its outputs are newer than its inputs.
+            skippable: Whether it need not run while its outputs are those of its present inputs.
             timeout: How long one attempt may run before it is stopped; for ever if not given.
             retries: How often it is tried again after a failure.
             retry_delay: The wait before the first retry; doubled before each further one. Chance
@@ -108,7 +112,10 @@ class ConfigRegistry(DataNodeFunctions):
             "retry_on": retry_on,
             **properties,
         }
-        return self._declarations.declare_task(id, given, calling_place())
+        task = self._declarations.declare_task(id, given, calling_place())
+        if id == DEFAULT:
+            self._declarations.refuse_default("TASK", calling_place())
+        return task
 
     def set_default_task_configuration(  # noqa: PLR0913 - the documented parameters
         self,
@@ -124,7 +131,9 @@ class ConfigRegistry(DataNodeFunctions):
         **properties: Any,
     ) -> TaskConfig:
         """Declare what tasks that are configured from now on take where nothing is given."""
-        return self.configure_task(
+        self._declarations.require_open()
+        self._declarations.drop_default("TASK")
+        default = self.configure_task(
             DEFAULT,
             function,
             input,
@@ -136,6 +145,8 @@ class ConfigRegistry(DataNodeFunctions):
             retry_on=retry_on,
             **properties,
         )
+        self._declarations.accept_default("TASK")
+        return default
 
     def configure_scenario(
         self,
@@ -164,7 +175,10 @@ class ConfigRegistry(DataNodeFunctions):
             "sequences": sequences,
             **properties,
         }
-        return self._declarations.declare_scenario(id, given, calling_place())
+        scenario = self._declarations.declare_scenario(id, given, calling_place())
+        if id == DEFAULT:
+            self._declarations.refuse_default("SCENARIO", calling_place())
+        return scenario
 
     def set_default_scenario_configuration(
         self,
@@ -176,7 +190,9 @@ class ConfigRegistry(DataNodeFunctions):
         **properties: Any,
     ) -> ScenarioConfig:
         """Declare what scenarios that are configured from now on take where nothing is given."""
-        return self.configure_scenario(
+        self._declarations.require_open()
+        self._declarations.drop_default("SCENARIO")
+        default = self.configure_scenario(
             DEFAULT,
             task_configs,
             additional_data_node_configs,
@@ -185,6 +201,8 @@ class ConfigRegistry(DataNodeFunctions):
             sequences,
             **properties,
         )
+        self._declarations.accept_default("SCENARIO")
+        return default
 
     def configure_core(  # noqa: PLR0913 - the documented parameters
         self,
@@ -213,9 +231,8 @@ class ConfigRegistry(DataNodeFunctions):
             "force": force,
             **properties,
         }
-        self._declarations.forget("CORE")
         self._declarations.core = self._declarations.declare_section(
-            "CORE", CoreConfig(), given, calling_place()
+            "CORE", self._declarations.core, given, calling_place()
         )
         return self._declarations.core
 
@@ -228,9 +245,8 @@ class ConfigRegistry(DataNodeFunctions):
         """Declare the section [JOB]."""
         self._declarations.require_open()
         given = {"mode": mode, "max_nb_of_workers": max_nb_of_workers, **properties}
-        self._declarations.forget("JOB")
         self._declarations.jobs = self._declarations.declare_section(
-            "JOB", JobConfig(), given, calling_place()
+            "JOB", self._declarations.jobs, given, calling_place()
         )
         return self._declarations.jobs
 
@@ -262,18 +278,16 @@ class ConfigRegistry(DataNodeFunctions):
             "auth_session_duration": auth_session_duration,
             **properties,
         }
-        self._declarations.forget("AUTHENTICATION")
         self._declarations.authentication = self._declarations.declare_section(
-            "AUTHENTICATION", AuthenticationConfig(), given, calling_place()
+            "AUTHENTICATION", self._declarations.authentication, given, calling_place()
         )
         return self._declarations.authentication
 
     def configure_global_app(self, **properties: Any) -> Mapping[str, Any]:
         """Declare the section [TAIPY]."""
         self._declarations.require_open()
-        self._declarations.forget("TAIPY")
         self._declarations.global_app = self._declarations.declare_table(
-            "TAIPY", {}, properties, calling_place()
+            "TAIPY", self._declarations.global_app, properties, calling_place()
         )
         return self.global_app
 
@@ -318,9 +332,13 @@ class ConfigRegistry(DataNodeFunctions):
         """Replace everything by what `backup` wrote; the same as `load`."""
         self.load(filename)
 
-    def check(self) -> list[Problem]:
-        """Find every mistake in what is declared; imports the functions that it names."""
-        return find_problems(self._declarations)
+    def check(self, look: Look | None = None) -> list[Problem]:
+        """Find every mistake in what is declared.
+
+        Args:
+            look: Looks at the functions that are named; without it they are imported here.
+        """
+        return find_problems(self._declarations, look)
 
     def warnings(self) -> list[Problem]:
         """Find what works, and may not be meant; imports nothing."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from scenarist.config.declarations import DEFAULT, Declarations
 from scenarist.config.drafts import BadValue, Problem
+from scenarist.config.keys import PROPERTIES
 from scenarist.config.values import read_value
 from scenarist.domain.errors import InvalidError
 
@@ -17,7 +18,10 @@ _POSITION = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 
 
 def declare_file(declarations: Declarations, file: str, *, over: bool = False) -> None:
-    """Declare what a file holds; *over* keeps what is there and not in the file.
+    """Declare what a file holds; what is there and not in the file stays.
+
+    Args:
+        over: Whether that goes for single sequences and comparators of a scenario as well.
 
     A value that does not fit becomes a fault of the declarations, and the rest is declared.
 
@@ -25,16 +29,16 @@ def declare_file(declarations: Declarations, file: str, *, over: bool = False) -
         InvalidError: The file cannot be read or is not TOML. Nothing was declared.
     """
     document = read_file(file)
-    _declare_sections(declarations, document, file, over=over)
+    _declare_sections(declarations, document, file)
     for family in _FAMILIES:
         entries = _tables_of(declarations, document, family, file)
         # The default goes first: it supplies what the others of its family leave out.
         for id, table in sorted(entries, key=lambda entry: entry[0] != DEFAULT):
             given = dict(_read_table(table))
             if family == "DATA_NODE":
-                declarations.declare_data_node(id, given, file, over=over)
+                declarations.declare_data_node(id, given, file)
             elif family == "TASK":
-                declarations.declare_task(id, given, file, over=over)
+                declarations.declare_task(id, given, file)
             else:
                 declarations.declare_scenario(id, given, file, over=over)
     known = ", ".join(f"[{name}]" for name in (*_SECTIONS, *_FAMILIES))
@@ -63,9 +67,7 @@ def read_file(file: str) -> dict[str, Any]:
         raise InvalidError(f"{file}:{_place_of(error, text)}") from None
 
 
-def _declare_sections(
-    declarations: Declarations, document: Mapping[str, Any], file: str, *, over: bool
-) -> None:
+def _declare_sections(declarations: Declarations, document: Mapping[str, Any], file: str) -> None:
     present: dict[str, Mapping[str, Any]] = {}
     for name in _SECTIONS:
         table = document.get(name, {})
@@ -87,7 +89,7 @@ def _declare_sections(
         )
     if given := present.get("SCENARIST"):
         declarations.settings = declarations.declare_table(
-            "SCENARIST", declarations.settings, given, file
+            "SCENARIST", declarations.settings, given, file, known=given
         )
 
 
@@ -110,7 +112,7 @@ def _tables_of(
 
 def _read_table(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
-        if key in {"sequences", "comparators"} and isinstance(value, dict):
+        if key in {"sequences", "comparators", PROPERTIES} and isinstance(value, dict):
             yield key, {name: _read(item) for name, item in value.items()}
         else:
             yield key, _read(value)

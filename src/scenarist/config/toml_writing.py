@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -14,6 +14,13 @@ from scenarist.config.entries import (
     Entry,
     ScenarioConfig,
     TaskConfig,
+)
+from scenarist.config.keys import (
+    PROPERTIES,
+    SCENARIO_KEYS,
+    SECTION_KEYS,
+    TASK_KEYS,
+    known_keys,
 )
 from scenarist.config.values import Reference, duration_text, escape_text
 from scenarist.domain.errors import InvalidError
@@ -43,20 +50,29 @@ def toml_text(declarations: Declarations) -> str:
         InvalidError: A value has no form in TOML; names its entry and key.
     """
     tables: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
-        (("TAIPY",), declarations.global_app),
+        (("TAIPY",), _with_own({}, declarations.global_app, SECTION_KEYS["TAIPY"])),
         (("SCENARIST",), declarations.settings),
-        (("CORE",), _values_of(declarations.core)),
-        (("JOB",), _values_of(declarations.jobs)),
-        (("AUTHENTICATION",), _values_of(declarations.authentication)),
+        (("CORE",), _values_of(declarations.core, SECTION_KEYS["CORE"])),
+        (("JOB",), _values_of(declarations.jobs, SECTION_KEYS["JOB"])),
+        (
+            ("AUTHENTICATION",),
+            _values_of(declarations.authentication, SECTION_KEYS["AUTHENTICATION"]),
+        ),
     ]
     tables = [(path, values) for path, values in tables if values]
     for entries in (declarations.data_nodes, declarations.tasks, declarations.scenarios):
         for entry in entries.values():
-            tables.append(((_FAMILIES[type(entry)], entry.id), _values_of(entry)))
+            tables.append(((_FAMILIES[type(entry)], entry.id), _values_of(entry, _keys(entry))))
     return "\n".join("\n".join(_lines(path, values)) + "\n" for path, values in tables)
 
 
-def _values_of(declared: Any) -> dict[str, Any]:
+def _keys(entry: Entry) -> Collection[str]:
+    if isinstance(entry, DataNodeConfig):
+        return known_keys(entry.storage_type)
+    return TASK_KEYS if isinstance(entry, TaskConfig) else SCENARIO_KEYS
+
+
+def _values_of(declared: Any, keys: Collection[str]) -> dict[str, Any]:
     """Return what was declared under the keys of a file; what is empty is left out."""
     empty: tuple[Any, ...] = (None, "", (), {}) if isinstance(declared, Entry) else (None,)
     values = {}
@@ -64,7 +80,16 @@ def _values_of(declared: Any) -> dict[str, Any]:
         value = getattr(declared, name)
         if name not in {"id", "declarations", "properties"} and value not in empty:
             values[name] = _with_references(value)
-    return {**values, **declared.properties}
+    return _with_own(values, declared.properties, keys)
+
+
+def _with_own(
+    values: dict[str, Any], properties: Mapping[str, Any], keys: Collection[str]
+) -> dict[str, Any]:
+    """Put properties with a key that is not known into a table of their own."""
+    known = {key: value for key, value in properties.items() if key in keys}
+    own = {key: value for key, value in properties.items() if key not in keys}
+    return {**values, **known, **({PROPERTIES: own} if own else {})}
 
 
 def _with_references(value: object) -> Any:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from scenarist.config.functions import function_name
+from scenarist.config.functions import checked_name
 from scenarist.domain import environment
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.vocabulary import Frequency, Scope
@@ -160,8 +160,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "str": str,
     "datetime": datetime.fromisoformat,
     "timedelta": as_duration,
-    "function": function_name,
-    "class": function_name,
+    "function": checked_name,
+    "class": checked_name,
     "SCOPE": as_scope,
     "FREQUENCY": as_frequency,
     "SECTION": Reference,

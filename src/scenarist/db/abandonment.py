@@ -48,14 +48,25 @@ _READERS = select(
     job_inputs.c.data_node_id,
     job_inputs.c.producer,
 ).where(among(job_inputs.c.producer, "numbers"))
+_own = job_holds.alias("own")
+_OWN_HOLD = (
+    select(_own.c.number)
+    .where(
+        _own.c.data_node_id == bindparam("node"),
+        _own.c.mode == WRITE,
+        _own.c.job_number == bindparam("number"),
+    )
+    .scalar_subquery()
+)
 _WRITER_BEFORE = (
     select(job_holds.c.job_number)
     .where(
         job_holds.c.data_node_id == bindparam("node"),
         job_holds.c.mode == WRITE,
-        job_holds.c.job_number < bindparam("number"),
+        job_holds.c.number < _OWN_HOLD,
+        ~among(job_holds.c.job_number, "gone"),
     )
-    .order_by(job_holds.c.job_number.desc())
+    .order_by(job_holds.c.number.desc())
     .limit(1)
 )
 _CHANGE_PRODUCER = (
@@ -135,8 +146,8 @@ def hand_on(connection: Connection, turnless: Turnless, gone: set[int]) -> Count
     """Let those that waited for turnless jobs wait for what these still waited for.
 
     A job that ends before its turn keeps the order: a writer after it may not overtake the
-    writers before it, and a reader after it reads what the writer before it makes. Call this when
-    the holds of all jobs that are gone are forgotten.
+    writers before it, and a reader after it reads what the writer before it makes. Call this before
+    the holds of the jobs that are gone are forgotten.
 
     Args:
         gone: All jobs that end in this transaction.
@@ -148,7 +159,8 @@ def hand_on(connection: Connection, turnless: Turnless, gone: set[int]) -> Count
     for job_number, position, node_id, producer in connection.execute(
         _READERS, {"numbers": numbers}
     ).fetchall():
-        before = connection.execute(_WRITER_BEFORE, {"node": node_id, "number": producer}).scalar()
+        values = {"node": node_id, "number": producer, "gone": list(gone)}
+        before = connection.execute(_WRITER_BEFORE, values).scalar()
         if before is not None and job_number not in gone:
             connection.execute(_CHANGE_PRODUCER, {"of": job_number, "at": position, "by": before})
     inherited: dict[int, set[int]] = {}

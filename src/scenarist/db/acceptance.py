@@ -1,15 +1,15 @@
 """How submissions are accepted: they become jobs, with what each reads and waits for decided."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from scenarist.db import events
+from scenarist.db import bells, events
 from scenarist.db.among import among
+from scenarist.db.bells import Topic
 from scenarist.db.data_nodes import READ, WRITE
 from scenarist.db.each import execute_each
 from scenarist.db.tables import (
@@ -25,13 +25,16 @@ from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, JobId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status
+from scenarist.domain.places import is_named, is_replaced
 from scenarist.domain.vocabulary import (
-    EXTERNAL_STORAGE_TYPES,
     Change,
     JobStatus,
     Kind,
     SubmissionStatus,
 )
+
+FindEdits = Callable[[Sequence[str]], Mapping[str, str]]
+"""Returns the newest edits of data nodes that have a path, once their files were looked at."""
 
 JOBS_LIMIT = 16_384
 """Jobs that one submission can have. Their numbers follow from the submission's, so that jobs are
@@ -41,16 +44,17 @@ DATA = "DATA"
 ORDER = "ORDER"
 INPUT = "INPUT"
 
-# Where a value is replaced in place, jobs take turns at the place, which data nodes may share.
-_PLACE = func.coalesce(data_nodes.c.place, data_nodes.c.id)
+PLACE = func.coalesce(data_nodes.c.place, data_nodes.c.id)
+"""Where jobs take turns when a data node's value is replaced in place; others may share it."""
+
 _NODES = select(
     data_nodes.c.id,
     data_nodes.c.last_edit_id,
     data_nodes.c.storage_type,
     data_nodes.c.properties,
-    _PLACE.label("place"),
+    PLACE.label("place"),
     select(job_holds.c.job_number)
-    .where(job_holds.c.place == _PLACE, job_holds.c.mode == WRITE)
+    .where(job_holds.c.place == PLACE, job_holds.c.mode == WRITE)
     .order_by(job_holds.c.number.desc())
     .limit(1)
     .scalar_subquery()
@@ -61,12 +65,16 @@ _NODES = select(
     .limit(1)
     .scalar_subquery()
     .label("writer"),
+    # Not EXISTS: for that, PostgreSQL may look through all waits, if there are few.
+    select(job_waits.c.kind)
+    .where(job_waits.c.for_data_node == data_nodes.c.id, job_waits.c.kind == INPUT)
+    .limit(1)
+    .scalar_subquery()
+    .is_not(None)
+    .label("is_awaited"),
 ).where(among(data_nodes.c.id, "ids"))
 _READERS = select(job_holds.c.place, job_holds.c.job_number).where(
     among(job_holds.c.place, "places"), job_holds.c.mode == READ
-)
-_LOCKS = select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_until).where(
-    data_nodes.c.locked_by.is_not(None), data_nodes.c.locked_until > bindparam("now")
 )
 _WITHOUT_SUCCESS = (
     select(jobs.c.task_id)
@@ -102,17 +110,10 @@ class NewSubmission:
     jobs: Sequence[PlannedJob]
     force: bool
     priority: int
-    idempotency_key: str | None
+    key: str | None  #: the idempotency key, of this actor alone
+    request_digest: str | None  #: of the request that had the key
     actor: str
     traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """Who keeps others from writing a data node, and until when."""
-
-    editor: str
-    until: datetime
 
 
 @dataclass(slots=True)
@@ -130,7 +131,15 @@ class _Node:
 
     edit_id: str | None
     writer: int | None  # the number of the unfinished job that writes it last
+    is_named: bool  # it lies in a file that the user named
+    is_awaited: bool  # jobs wait for its first value
     turns: _Turns | None  # where its value is replaced in place; other data nodes may share them
+
+    def wait_of_reader(self, draft: "_Draft", node_id: DataNodeId) -> tuple[str, int | str] | None:
+        """Return what a job waits for that reads it: its writer, or a first value, if either."""
+        if self.writer is not None:
+            return (DATA if self.writer >= draft.first else ORDER, self.writer)
+        return (INPUT, node_id) if self.edit_id is None else None
 
 
 @dataclass(slots=True)
@@ -151,14 +160,8 @@ class _Rows:
     waits: list[dict[str, Any]] = field(default_factory=list)
     holds: list[dict[str, Any]] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
-
-
-def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
-    """Return the data nodes that editors have locked."""
-    return {
-        node_id: Lock(editor, until)
-        for node_id, editor, until in connection.execute(_LOCKS, {"now": now})
-    }
+    awaits_files: bool = False
+    brought: list[str] = field(default_factory=list)
 
 
 def tasks_without_success(connection: Connection, submission_id: str) -> list[TaskId]:
@@ -167,18 +170,27 @@ def tasks_without_success(connection: Connection, submission_id: str) -> list[Ta
     return [TaskId(task_id) for task_id in found.scalars()]
 
 
-def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
+def add_many(
+    connection: Connection, accepted: Sequence[NewSubmission], find_edits: FindEdits
+) -> list[str]:
     """Store submissions in the order in which they are given, as if each came alone.
 
     The number of statements does not depend on how many there are.
+
+    Args:
+        find_edits: Called with the data nodes that have a path, are read, and that no job will
+            write, if there are any; returns the newest edits of those whose files are there.
+
+    Returns:
+        The data nodes that the jobs write, and whose first value earlier jobs wait for.
 
     Raises:
         ConflictError: An idempotency key was used by another server in this moment.
     """
     if not accepted:
-        return
+        return []
     numbers = _add_submissions(connection, accepted)
-    nodes = _nodes(connection, accepted)
+    nodes = _nodes(connection, accepted, find_edits)
     rows = _Rows()
     for number, new in zip(numbers, accepted, strict=True):
         first = number * JOBS_LIMIT
@@ -202,6 +214,9 @@ def add_many(connection: Connection, accepted: Sequence[NewSubmission]) -> None:
         ):
             execute_each(connection, statement, values)
         events.add(connection, rows.changes, accepted[0].submission.created_at)
+    if rows.awaits_files:
+        bells.note(connection, Topic.FILES)
+    return list(dict.fromkeys(rows.brought))
 
 
 def _add_submissions(connection: Connection, accepted: Sequence[NewSubmission]) -> list[int]:
@@ -224,7 +239,8 @@ def _submission_row(new: NewSubmission) -> dict[str, Any]:
         "entity_id": submission.entity_id,
         "entity_type": submission.entity_type,
         "properties": submission.properties,
-        "idempotency_key": new.idempotency_key,
+        "idempotency_key": new.key,
+        "request_digest": new.request_digest,
         "created_at": submission.created_at,
         "finished_at": submission.created_at if is_empty else None,
         "status": SubmissionStatus.COMPLETED if is_empty else None,
@@ -237,7 +253,9 @@ def _submission_row(new: NewSubmission) -> dict[str, Any]:
     }
 
 
-def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[str, _Node]:
+def _nodes(
+    connection: Connection, accepted: Sequence[NewSubmission], find_edits: FindEdits
+) -> dict[str, _Node]:
     ids = list(
         dict.fromkeys(
             node for new in accepted for job in new.jobs for node in (*job.inputs, *job.outputs)
@@ -248,18 +266,23 @@ def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[st
     nodes: dict[str, _Node] = {}
     turns: dict[str, _Turns] = {}
     for row in connection.execute(_NODES, {"ids": ids}):
-        is_replaced = (
-            row.storage_type in EXTERNAL_STORAGE_TYPES
-            or "path" in row.properties
-            or "default_path" in row.properties
-        )
-        if is_replaced:
-            turns.setdefault(row.place, _Turns(row.place, row.last_at_place))
+        at = None
+        if is_replaced(row.storage_type, row.properties):
+            at = turns.setdefault(row.place, _Turns(row.place, row.last_at_place))
         nodes[row.id] = _Node(
-            row.last_edit_id, row.writer, turns[row.place] if is_replaced else None
+            edit_id=row.last_edit_id,
+            writer=row.writer,
+            is_named=is_named(row.properties),
+            is_awaited=bool(row.is_awaited),
+            turns=at,
         )
-    written = {node for new in accepted for job in new.jobs for node in job.outputs}
-    to_write = {at.place for node, item in nodes.items() if node in written and (at := item.turns)}
+    read = {node_id for new in accepted for job in new.jobs for node_id in job.inputs}
+    named = [node_id for node_id in read if nodes[node_id].is_named]
+    if unwritten := [node_id for node_id in named if nodes[node_id].writer is None]:
+        for node_id, edit_id in find_edits(unwritten).items():
+            nodes[node_id].edit_id = edit_id
+    written = {node_id for new in accepted for job in new.jobs for node_id in job.outputs}
+    to_write = {at.place for node_id in written if (at := nodes[node_id].turns) is not None}
     if to_write:
         for place, number in connection.execute(_READERS, {"places": list(to_write)}):
             turns[place].readers.append(number)
@@ -269,10 +292,11 @@ def _nodes(connection: Connection, accepted: Sequence[NewSubmission]) -> dict[st
 def _draft_job(
     draft: _Draft, job: PlannedJob, new: NewSubmission, nodes: dict[str, _Node], rows: _Rows
 ) -> None:
-    for position, node_id in enumerate(job.inputs):
-        _draft_input(draft, node_id, position, nodes[node_id], rows)
+    _draft_inputs(draft, job, nodes, rows)
     for node_id in dict.fromkeys(job.outputs):
         _draft_output(draft, node_id, nodes[node_id], rows)
+        if nodes[node_id].is_awaited:
+            rows.brought.append(node_id)
     for kind, target in draft.waits:
         is_node = isinstance(target, str)
         rows.waits.append(
@@ -315,34 +339,34 @@ def _draft_job(
     )
 
 
-def _draft_input(
-    draft: _Draft, node_id: DataNodeId, position: int, node: _Node, rows: _Rows
-) -> None:
-    edit_id = None
-    if node.writer is None:
-        edit_id = node.edit_id
-        if edit_id is None:
-            draft.waits[INPUT, node_id] = None
-    else:
-        # The data wait includes the order: one row for one job.
-        draft.waits.pop((ORDER, node.writer), None)
-        draft.waits[DATA if node.writer >= draft.first else ORDER, node.writer] = None
-    rows.inputs.append(
-        {
-            "job_number": draft.number,
-            "position": position,
-            "data_node_id": node_id,
-            "edit_id": edit_id,
-            "producer": node.writer,
-        }
-    )
-    if node.turns is not None:
-        last = node.turns.writer
-        if last is not None and last != node.writer and (DATA, last) not in draft.waits:
-            # Another data node's value comes to lie there first.
-            draft.waits[ORDER, last] = None
-        node.turns.readers.append(draft.number)
-        _hold(rows, draft, node_id, READ, node.turns)
+def _draft_inputs(draft: _Draft, job: PlannedJob, nodes: dict[str, _Node], rows: _Rows) -> None:
+    for position, node_id in enumerate(job.inputs):
+        node = nodes[node_id]
+        if (wait := node.wait_of_reader(draft, node_id)) is not None:
+            draft.waits[wait] = None
+        rows.inputs.append(
+            {
+                "job_number": draft.number,
+                "position": position,
+                "data_node_id": node_id,
+                "edit_id": node.edit_id if node.writer is None else None,
+                "producer": node.writer,
+            }
+        )
+    awaited = [target for kind, target in draft.waits if kind == INPUT]
+    if any(nodes[str(node_id)].is_named for node_id in awaited):
+        rows.awaits_files = True
+    if awaited:
+        return  # it holds nothing until its first values are there: see db/first_values.py
+    for node_id in dict.fromkeys(job.inputs):
+        turns = nodes[node_id].turns
+        if turns is None:
+            continue
+        if turns.writer is not None and (DATA, turns.writer) not in draft.waits:
+            # Its own writer, or another data node's value that comes to lie there first.
+            draft.waits[ORDER, turns.writer] = None
+        turns.readers.append(draft.number)
+        _hold(rows, draft, node_id, READ, turns)
 
 
 def _draft_output(draft: _Draft, node_id: DataNodeId, node: _Node, rows: _Rows) -> None:

@@ -5,9 +5,10 @@ parameter for each value would make another statement for each length, which bot
 the database would have to prepare anew.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ColumnElement, Text, bindparam
+from sqlalchemy import JSON, Boolean, ColumnElement, Text, bindparam, literal
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -36,6 +37,13 @@ def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """Whether a column is one of the values in the list that is bound under a name."""
     element = Text() if isinstance(column.type, Text) else column.type
     return _Among(column, bindparam(name, type_=_list_of(element)))
+
+
+def is_one_of(column: ColumnElement[Any], texts: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a column of texts is one of these, of which there is at least one."""
+    if len(texts) == 1:
+        return column == texts[0]
+    return _Among(column, literal([str(text) for text in texts], _list_of(Text())))
 
 
 def texts(name: str) -> TableValuedAlias:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, literal_column, select
 
 from scenarist.db.each import execute_each
-from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.pages import Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import audit
 from scenarist.domain.listings import CREATION_DATE, AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor
@@ -46,20 +46,20 @@ def add(connection: Connection, entry: AuditEntry) -> None:
 
 
 def page(connection: Connection, wanted: AuditFilter, request: PageRequest) -> Page[AuditEntry]:
-    query = narrowed(
+    query, branches = narrowed(
         select(audit),
-        {
-            audit.c.actor: wanted.actor,
-            audit.c.key_id: wanted.key_id,
-            audit.c.entity_id: wanted.entity_id,
-            audit.c.operation: wanted.operation,
-        },
+        [
+            alternatives(audit.c.entity_id, wanted.entity_id),
+            alternatives(audit.c.key_id, wanted.key_id),
+            alternatives(audit.c.actor, wanted.actor),
+            alternatives(audit.c.operation, wanted.operation),
+        ],
     )
     if wanted.is_allowed is not None:
         # Written out, so that the index of what was refused fits.
         query = query.where(audit.c.is_allowed == literal_column(str(int(wanted.is_allowed))))
     query = within(query, audit.c.created_at, wanted.created)
-    found = cut(connection, query, request, number=audit.c.number, keys=_KEYS)
+    found = cut(connection, query, request, number=audit.c.number, keys=_KEYS, branches=branches)
     return found.page([_entry(row) for row in found.rows])
 
 

@@ -23,6 +23,7 @@ class Topic(StrEnum):
     NEWS = "n"  #: the log of events has more
     WORK = "w"  #: there may be jobs to claim
     STOP = "s"  #: jobs that run were asked to stop
+    FILES = "f"  #: jobs wait for first values, which files may bring
 
 
 Topics = frozenset[Topic]

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from scenarist.db.among import among
+from scenarist.db.places import is_own
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -30,7 +31,7 @@ from scenarist.db.tables import (
     tasks,
 )
 from scenarist.db.tasks import INPUT
-from scenarist.domain.identifiers import DataNodeId, HolderId, JobId, SubmissionId, TaskId
+from scenarist.domain.identifiers import DataNodeId, EditId, HolderId, JobId, SubmissionId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status
 from scenarist.domain.vocabulary import JobStatus
 
@@ -102,11 +103,11 @@ _WAIT_FOR_MACHINE = insert(job_waits).values(
 _INPUTS = (
     select(
         job_inputs.c.job_number,
+        job_inputs.c.edit_id,
         edits.c.uri,
         edits.c.content,
-        edits.c.created_at,
-        edits.c.id,
-        or_(edits.c.job_id.is_not(None), edits.c.actor.is_not(None)).label("is_written"),
+        edits.c.stamp,
+        is_own(job_inputs.c.data_node_id).label("is_own"),
         edits.c.kept_as,
     )
     .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
@@ -145,18 +146,19 @@ class Claim:
     force: bool
     pending_since: datetime
     claimed_at: datetime
+    made_of: str | None = None  #: what its outputs will be made of, if its task is skippable
 
 
 @dataclass(frozen=True, slots=True)
 class InputValue:
     """Where the value lies that a job was promised for one of its inputs."""
 
+    edit_id: EditId
     uri: str | None
     content: bytes | None
-    written_at: datetime
-    edit_id: str | None = None
-    is_written: bool = False  #: by a job or over REST; else it was found at its place
-    kept_as: dict[str, Any] | None = None  #: see `Edit.kept_as`
+    stamp: str | None  #: of the file that a user named, when the edit was recorded
+    is_own: bool  #: what lies at its place instead is not the data node's: see `IS_REPLACED`
+    kept_as: dict[str, Any] | None  #: see `Edit.kept_as`
 
 
 @dataclass(frozen=True, slots=True)

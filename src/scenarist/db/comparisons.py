@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, select, union
+from sqlalchemy import Connection, case, func, select, union
 
 from scenarist.db.among import among
-from scenarist.db.data_nodes import IS_REPLACED
+from scenarist.db.places import IS_REPLACED
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -17,6 +17,9 @@ from scenarist.db.tables import (
     task_data_nodes,
 )
 from scenarist.domain.identifiers import DataNodeId
+
+BEGINNING = 60
+"""Characters of a value that are told in messages."""
 
 _LINKS = union(
     select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id)
@@ -38,6 +41,7 @@ _VALUES = (
         edits.c.content,
         edits.c.kept_as,
         case((IS_REPLACED, places.c.data_node_id)).label("replaced_by"),
+        func.substr(edits.c.rendition, 1, BEGINNING).label("beginning"),
     )
     .join(data_nodes, data_nodes.c.id == _LINKS.c.data_node_id)
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
@@ -57,6 +61,7 @@ class NewestValue:
     uri: str | None
     content: bytes | None
     replaced_by: str | None  #: the data node whose write to the same place replaced it
+    beginning: str | None  #: of the value as JSON, where that is kept
 
 
 def newest_values(
@@ -75,6 +80,7 @@ def newest_values(
             row.uri,
             row.content,
             row.replaced_by,
+            row.beginning,
         )
         for row in rows
     }

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from scenarist.db.pages import Page, cut, narrowed
+from scenarist.db.pages import Page, alternatives, cut, narrowed
 from scenarist.db.tables import cycles
 from scenarist.domain.entities import Cycle
 from scenarist.domain.identifiers import CycleId
@@ -46,8 +46,11 @@ def find(connection: Connection, cycle_id: str) -> Cycle | None:
 
 
 def page(connection: Connection, wanted: CycleFilter, request: PageRequest) -> Page[Cycle]:
-    query = narrowed(select(cycles), {cycles.c.frequency: wanted.frequency})
-    found = cut(connection, query, request, number=cycles.c.number, keys=_KEYS)
+    query, branches = narrowed(
+        select(cycles),
+        [alternatives(cycles.c.id, wanted.id), alternatives(cycles.c.frequency, wanted.frequency)],
+    )
+    found = cut(connection, query, request, number=cycles.c.number, keys=_KEYS, branches=branches)
     return found.page([_cycle(row) for row in found.rows])
 
 

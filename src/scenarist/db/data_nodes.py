@@ -1,14 +1,15 @@
 """Data nodes and their edits as rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Connection,
-    and_,
     bindparam,
     case,
+    exists,
     func,
     insert,
     or_,
@@ -18,13 +19,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from scenarist.db.among import among
+from scenarist.db.among import among, is_one_of
 from scenarist.db.each import execute_each
-from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.pages import Page, alternatives, cut, narrowed, within
+from scenarist.db.places import IS_REPLACED, note_writes
 from scenarist.db.tables import (
     data_nodes,
     edits,
     job_holds,
+    job_waits,
     jobs,
     places,
     scenario_data_nodes,
@@ -34,7 +37,7 @@ from scenarist.db.tables import (
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId
 from scenarist.domain.listings import CREATION_DATE, DataNodeFilter, PageRequest
-from scenarist.domain.vocabulary import Scope
+from scenarist.domain.vocabulary import JobStatus, Scope
 
 WRITE = "WRITE"
 READ = "READ"
@@ -49,20 +52,11 @@ _WRITER = (
     .limit(1)
     .scalar_subquery()
 )
-IS_REPLACED = and_(
-    edits.c.kept_as.is_(None),
-    places.c.edit_id != data_nodes.c.last_edit_id,
-    places.c.data_node_id != data_nodes.c.id,
-    or_(edits.c.job_id.is_not(None), edits.c.actor.is_not(None)),
-)
-"""Whether what was written with a data node's newest edit was replaced by another data node's.
-
-What was only found at its place is what lies there now, whoever wrote it.
-"""
 _NODES = (
     select(
         data_nodes,
         edits.c.created_at.label("last_edited_at"),
+        edits.c.stamp,
         _WRITER.label("written_by"),
         case((IS_REPLACED, places.c.data_node_id)).label("replaced_by"),
     )
@@ -98,39 +92,58 @@ _WRITERS = (
     )
     .order_by(edits.c.id)
 )
-_LOCK = (
-    update(data_nodes)
-    .where(data_nodes.c.id == bindparam("node_id"))
-    .values(locked_by=bindparam("editor"), locked_until=bindparam("until"))
-)
 _INSERT_EDIT = insert(edits)
 _POINT = (
     update(data_nodes)
     .where(data_nodes.c.id == bindparam("node_id"))
     .values(last_edit_id=bindparam("last_edit_id"))
 )
-_NEW_AT_PLACE = insert_or_ignore(places)
-_NOTE_PLACE = _NEW_AT_PLACE.on_conflict_do_update(
-    index_elements=[places.c.place],
-    set_={
-        "edit_id": _NEW_AT_PLACE.excluded.edit_id,
-        "data_node_id": _NEW_AT_PLACE.excluded.data_node_id,
-    },
-)
-_LAST_AT = select(places).where(among(places.c.place, "places"))
-_OTHER_CODE = (
-    select(data_nodes.c.id)
-    .join(edits, edits.c.id == data_nodes.c.last_edit_id)
+_HOLDER = (
+    select(jobs.c.id, jobs.c.status, job_holds.c.mode)
+    .join(job_holds, job_holds.c.job_number == jobs.c.number)
     .where(
-        among(data_nodes.c.id, "ids"),
-        edits.c.job_id.is_not(None),
         or_(
-            func.coalesce(edits.c.code_digest, "") != bindparam("code_digest"),
-            edits.c.kept_as.is_not(None),
+            jobs.c.status == JobStatus.RUNNING,
+            ~exists().where(job_waits.c.for_data_node == bindparam("id")),
         ),
     )
+    .order_by(job_holds.c.number)
     .limit(1)
 )
+_LAST_EDITS = (
+    select(
+        data_nodes.c.id,
+        edits.c.created_at,
+        edits.c.made_of,
+        edits.c.stamp,
+        edits.c.job_id.is_not(None),
+        edits.c.code_digest,
+        edits.c.kept_as.is_not(None),
+    )
+    .join(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .where(among(data_nodes.c.id, "ids"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastEdit:
+    """What the newest edit of a data node tells of its value, but for the value itself."""
+
+    created_at: datetime
+    made_of: str | None
+    stamp: str | None
+    is_of_job: bool
+    code_digest: str | None
+    has_moved: bool  #: its data node lies elsewhere now
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An unfinished job that keeps others from writing a data node."""
+
+    job_id: JobId
+    status: JobStatus
+    writes: bool  #: rather than reads
 
 
 def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bool]:
@@ -170,27 +183,30 @@ def find(connection: Connection, data_node_id: str) -> DataNode | None:
 
 
 def page(connection: Connection, wanted: DataNodeFilter, request: PageRequest) -> Page[DataNode]:
-    query = narrowed(
+    query, branches = narrowed(
         _NODES,
-        {
-            data_nodes.c.config_id: wanted.config_id,
-            data_nodes.c.owner_id: wanted.owner_id,
-            data_nodes.c.scope: wanted.scope,
-            data_nodes.c.storage_type: wanted.storage_type,
-        },
+        [
+            alternatives(data_nodes.c.id, wanted.id),
+            alternatives(data_nodes.c.owner_id, wanted.owner_id),
+            alternatives(data_nodes.c.config_id, wanted.config_id),
+            alternatives(data_nodes.c.storage_type, wanted.storage_type),
+            alternatives(data_nodes.c.scope, wanted.scope),
+        ],
     )
-    if wanted.scenario_id is not None:
-        query = query.where(data_nodes.c.id.in_(_nodes_of_scenario(wanted.scenario_id)))
-    if wanted.task_id is not None:
+    if wanted.scenario_id:
+        query = query.where(data_nodes.c.id.in_(_nodes_of_scenarios(wanted.scenario_id)))
+    if wanted.task_id:
         query = query.where(
             data_nodes.c.id.in_(
                 select(task_data_nodes.c.data_node_id).where(
-                    task_data_nodes.c.task_id == wanted.task_id
+                    is_one_of(task_data_nodes.c.task_id, wanted.task_id)
                 )
             )
         )
     query = within(query, data_nodes.c.created_at, wanted.created)
-    found = cut(connection, query, request, number=data_nodes.c.number, keys=_KEYS)
+    found = cut(
+        connection, query, request, number=data_nodes.c.number, keys=_KEYS, branches=branches
+    )
     return found.page(_assembled(connection, found.rows))
 
 
@@ -205,15 +221,7 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
         _POINT,
         [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
     )
-    last_at = {edit.written_to: edit for edit in new if edit.written_to is not None}
-    if last_at:
-        connection.execute(
-            _NOTE_PLACE,
-            [
-                {"place": place, "edit_id": edit.id, "data_node_id": edit.data_node_id}
-                for place, edit in last_at.items()
-            ],
-        )
+    note_writes(connection, new)
 
 
 def note_edits(connection: Connection, new: Sequence[Edit]) -> None:
@@ -221,40 +229,12 @@ def note_edits(connection: Connection, new: Sequence[Edit]) -> None:
     execute_each(connection, _INSERT_EDIT, [_edit_row(edit) for edit in new])
 
 
-def last_written(connection: Connection, at: Sequence[str]) -> dict[str, tuple[str, DataNodeId]]:
-    """Return the edit and the data node of the last write to each of several places, if any."""
-    rows = connection.execute(_LAST_AT, {"places": list(at)})
-    return {row.place: (row.edit_id, DataNodeId(row.data_node_id)) for row in rows}
-
-
-def is_of_other_code(
-    connection: Connection, data_node_ids: Sequence[str], code_digest: str
-) -> bool:
-    """Whether a job made the value of one of the data nodes with other code, or unknown code.
-
-    Also when it lies elsewhere than the data node is declared to lie now.
-    """
-    rows = connection.execute(_OTHER_CODE, {"ids": list(data_node_ids), "code_digest": code_digest})
-    return rows.first() is not None
-
-
-def set_lock(
-    connection: Connection, data_node_id: str, editor: str | None, until: datetime | None
-) -> None:
-    """Lock a data node for an editor until a moment; for nobody, when both are None."""
-    connection.execute(_LOCK, {"node_id": data_node_id, "editor": editor, "until": until})
-
-
-def last_edit_times(
-    connection: Connection, data_node_ids: Iterable[str]
-) -> dict[str, datetime | None]:
-    """Return when each data node was last written; None for those never written."""
-    query = (
-        select(data_nodes.c.id, edits.c.created_at)
-        .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
-        .where(data_nodes.c.id.in_(list(data_node_ids)))
-    )
-    return {row.id: row.created_at for row in connection.execute(query)}
+def last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dict[str, LastEdit]:
+    """Return what the newest edits of data nodes tell of their values; of none, nothing."""
+    return {
+        node_id: LastEdit(*told)
+        for node_id, *told in connection.execute(_LAST_EDITS, {"ids": list(data_node_ids)})
+    }
 
 
 def edit_from(row: Any) -> Edit:
@@ -274,6 +254,8 @@ def edit_from(row: Any) -> Edit:
         is_complete=row.is_complete,
         code_digest=row.code_digest,
         kept_as=row.kept_as,
+        stamp=row.stamp,
+        made_of=row.made_of,
     )
 
 
@@ -293,16 +275,18 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "rendition": edit.rendition,
         "is_complete": edit.is_complete,
         "code_digest": edit.code_digest,
+        "stamp": edit.stamp,
+        "made_of": edit.made_of,
     }
 
 
-def _nodes_of_scenario(scenario_id: str) -> Any:
+def _nodes_of_scenarios(scenario_ids: Sequence[str]) -> Any:
     return union_all(
         select(task_data_nodes.c.data_node_id)
         .join(scenario_tasks, scenario_tasks.c.task_id == task_data_nodes.c.task_id)
-        .where(scenario_tasks.c.scenario_id == scenario_id),
+        .where(is_one_of(scenario_tasks.c.scenario_id, scenario_ids)),
         select(scenario_data_nodes.c.data_node_id).where(
-            and_(scenario_data_nodes.c.scenario_id == scenario_id)
+            is_one_of(scenario_data_nodes.c.scenario_id, scenario_ids)
         ),
     )
 
@@ -337,6 +321,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
             declaration=row.declaration,
             place=row.place,
             replaced_by=row.replaced_by,
+            stamp=row.stamp,
         )
         for row in rows
     ]
@@ -344,19 +329,15 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
 
 def find_holder(
     connection: Connection, data_node_id: str, place: str | None = None
-) -> JobId | None:
-    """Return the oldest unfinished job that will write a data node, or reads its file in place.
+) -> Holder | None:
+    """Return an unfinished job that keeps others from writing a data node, if any.
+
+    The oldest that will write it, or reads its value where it is replaced in place. While a job
+    waits for the first value, only one that runs: any other lets a write bring it.
 
     Args:
         place: That of the data node, so that jobs of others that have it count as well.
     """
     held = job_holds.c.data_node_id == data_node_id if place is None else job_holds.c.place == place
-    query = (
-        select(jobs.c.id)
-        .join(job_holds, job_holds.c.job_number == jobs.c.number)
-        .where(held)
-        .order_by(job_holds.c.number)
-        .limit(1)
-    )
-    found = connection.execute(query).scalar()
-    return None if found is None else JobId(found)
+    row = connection.execute(_HOLDER.where(held), {"id": data_node_id}).first()
+    return None if row is None else Holder(JobId(row.id), JobStatus(row.status), row.mode == WRITE)

@@ -8,21 +8,24 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    and_,
     bindparam,
     case,
     delete,
-    insert,
     literal_column,
     select,
     update,
 )
 
 from scenarist.db.abandonment import Turnless, abandon, hand_on
-from scenarist.db.acceptance import INPUT
 from scenarist.db.among import among
 from scenarist.db.claims import NO_JOB
 from scenarist.db.each import execute_each
+from scenarist.db.first_values import (
+    Moves,
+    await_values,
+    give_values,
+    let_writers_pass,
+)
 from scenarist.db.tables import (
     data_nodes,
     job_holds,
@@ -51,31 +54,9 @@ _DECIDE_INPUTS = (
 _RELEASE = (
     delete(job_waits).where(among(job_waits.c.for_job, "numbers")).returning(job_waits.c.job_number)
 )
-_RELEASE_INPUT = (
-    delete(job_waits)
-    .where(among(job_waits.c.for_data_node, "nodes"))
-    .returning(job_waits.c.job_number)
-)
 _RELEASE_MACHINES = (
     delete(job_waits).where(job_waits.c.for_job == NO_JOB).returning(job_waits.c.job_number)
 )
-_GIVE_INPUT = (
-    update(job_inputs)
-    .where(
-        and_(
-            among(job_inputs.c.job_number, "numbers"),
-            among(job_inputs.c.data_node_id, "nodes"),
-            job_inputs.c.edit_id.is_(None),
-            job_inputs.c.producer.is_(None),
-        )
-    )
-    .values(
-        edit_id=select(data_nodes.c.last_edit_id)
-        .where(data_nodes.c.id == job_inputs.c.data_node_id)
-        .scalar_subquery()
-    )
-)
-_ADD_WAITS = insert(job_waits)
 _COUNT_DOWN = (
     update(jobs)
     .where(jobs.c.number == bindparam("of"), jobs.c.status == literal_column("'BLOCKED'"))
@@ -153,23 +134,25 @@ def follow(
     inherited: Counter[int] = Counter()
     decided: Sequence[Any] = []
     if turnless.jobs or any(item.has_ends for item in ended):
-        connection.execute(_FORGET_HOLDS, {"numbers": numbers})
         if turnless.jobs:
             inherited = hand_on(connection, turnless, set(numbers))
+        connection.execute(_FORGET_HOLDS, {"numbers": numbers})
         decided = connection.execute(_DECIDE_INPUTS, {"numbers": numbers}).fetchall()
-    released = Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars())
-    released.subtract(inherited)
-    if written_nodes:
-        released.update(_released_by_values(connection, written_nodes))
+    moves = Moves(Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars()))
+    moves.lost.subtract(inherited)
     missing = [
         (number, node)
         for number, node, edit_id in decided
         if edit_id is None and number not in turnless.jobs
     ]
-    released.subtract(_wait_for_values(connection, missing))
+    if missing:
+        await_values(connection, missing, moves)
+        let_writers_pass(connection, [node for _, node in missing], moves)
+    if written_nodes:
+        give_values(connection, written_nodes, moves)
     changes = [
         job_change(job.id, job.submission_id, JobStatus.ABANDONED) for job in abandoned
-    ] + _count_down(connection, released, now)
+    ] + _apply(connection, moves, now)
     statuses = [(item.submission_id, item.status) for item in ended]
     statuses += [(job.submission_id, JobStatus.ABANDONED) for job in abandoned]
     done = _sum_up(connection, statuses, now)
@@ -184,13 +167,22 @@ def release_inputs(
     connection: Connection, data_node_ids: Sequence[str], now: datetime
 ) -> list[Event]:
     """Let the jobs go on that waited for the first value of data nodes, which is there now."""
-    return _count_down(connection, _released_by_values(connection, data_node_ids), now)
+    moves = Moves()
+    give_values(connection, data_node_ids, moves)
+    return _apply(connection, moves, now)
+
+
+def bring_forward(connection: Connection, nodes: Sequence[str], now: datetime) -> list[Event]:
+    """Let the jobs go on that write data nodes which others wait for, as far as they can."""
+    moves = Moves()
+    let_writers_pass(connection, nodes, moves)
+    return _apply(connection, moves, now)
 
 
 def release_machines(connection: Connection, now: datetime) -> list[Event]:
     """Let all jobs be claimed again that waited for a machine: there are others now."""
     released = Counter(connection.execute(_RELEASE_MACHINES).scalars())
-    return _count_down(connection, released, now)
+    return _apply(connection, Moves(released), now)
 
 
 def job_change(
@@ -207,38 +199,21 @@ def job_change(
     )
 
 
-def _wait_for_values(connection: Connection, missing: Sequence[tuple[int, str]]) -> Counter[int]:
-    """Have jobs wait for data nodes that nobody is left to write; return how many each."""
-    waits = dict.fromkeys(missing)
-    if waits:
-        connection.execute(
-            _ADD_WAITS,
-            [
-                {"job_number": number, "kind": INPUT, "for_job": None, "for_data_node": node}
-                for number, node in waits
-            ],
-        )
-    return Counter(number for number, _ in waits)
-
-
-def _released_by_values(connection: Connection, nodes: Sequence[str]) -> Counter[int]:
-    released = Counter(connection.execute(_RELEASE_INPUT, {"nodes": nodes}).scalars())
-    if released:
-        connection.execute(_GIVE_INPUT, {"numbers": list(released), "nodes": nodes})
-    return released
-
-
-def _count_down(connection: Connection, released: Counter[int], now: datetime) -> list[Event]:
-    """Count what jobs wait for down; return the changes of those that wait no longer."""
+def _apply(connection: Connection, moves: Moves, now: datetime) -> list[Event]:
+    """Count what jobs wait for; return the changes of those that wait no longer, or again."""
+    held_back = [
+        job_change(job_id, submission_id, JobStatus.BLOCKED)
+        for job_id, submission_id in moves.held_back
+    ]
     rows = [
         {"of": number, "fewer": fewer, "pending_since": now}
-        for number, fewer in released.items()
+        for number, fewer in moves.lost.items()
         if fewer
     ]
     if not rows:
-        return []
+        return held_back
     execute_each(connection, _COUNT_DOWN, rows)
-    return [
+    return held_back + [
         job_change(job_id, submission_id, JobStatus.PENDING)
         for job_id, submission_id in connection.execute(
             _RELEASED, {"numbers": [row["of"] for row in rows]}

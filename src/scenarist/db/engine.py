@@ -50,6 +50,7 @@ class Database:
         self._is_led = False
         self._listeners: list[Callable[[], None]] = []
         self._ringers: list[Callable[[Topics], None]] = []
+        self._topic_listeners: list[tuple[Topic, Callable[[], None]]] = []
         self._ear: Ear | None = None
         self.figures = DatabaseFigures()
 
@@ -173,6 +174,13 @@ class Database:
         """Have a function told of the commits of other processes, from `listen` on."""
         self._ringers.append(listener)
 
+    def on_topic(self, topic: Topic, listener: Callable[[], None]) -> None:
+        """Have a function called after each commit about a topic, in whatever thread.
+
+        Those of this process and, from `listen` on, those of others. It must not wait.
+        """
+        self._topic_listeners.append((topic, listener))
+
     def listen(self) -> None:
         """Hear what other processes commit. Look once after this: earlier commits are not told.
 
@@ -199,6 +207,12 @@ class Database:
                 listener()
         for ringer in self._ringers:
             ringer(topics)
+        self._tell(topics)
+
+    def _tell(self, topics: Topics) -> None:
+        for topic, listener in self._topic_listeners:
+            if topic in topics:
+                listener()
 
     def close(self) -> None:
         """Close all connections; no thread may use the database any more."""
@@ -239,6 +253,7 @@ class Database:
                 heir.turn.release()
 
     def _commit(self, units: "list[_Unit[Any]]") -> None:
+        topics: Topics = frozenset()
         try:
             asked = perf_counter()
             connection = self._begin(is_shared=len(units) > 1)
@@ -247,7 +262,8 @@ class Database:
                 is_worth_it = self._run(connection, units)
                 if is_worth_it:
                     done = perf_counter()
-                    self._backend.commit(connection, bells.take_noted(connection))
+                    topics = bells.take_noted(connection)
+                    self._backend.commit(connection, topics)
                     self.figures.add_commit(len(units), perf_counter() - done)
                 else:
                     self._backend.say(connection, "ROLLBACK")
@@ -263,6 +279,7 @@ class Database:
             if is_worth_it:
                 for listener in self._listeners:
                     listener()
+                self._tell(topics)
 
     def _begin(self, *, is_shared: bool) -> Connection:
         """Begin a transaction, on another connection when the old one turns out to be lost."""

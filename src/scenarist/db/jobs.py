@@ -17,13 +17,14 @@ from sqlalchemy import (
 )
 
 from scenarist.db import subscribers as subscriber_rows
-from scenarist.db.among import among
-from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.among import among, is_one_of
+from scenarist.db.pages import Alternatives, Page, alternatives, cut, narrowed, within
 from scenarist.db.pausing import find_orchestration
-from scenarist.db.tables import job_logs, job_waits, jobs, scenario_tasks, submissions
+from scenarist.db.tables import data_nodes, job_logs, job_waits, jobs, scenario_tasks, submissions
 from scenarist.domain.entities import Job
 from scenarist.domain.identifiers import JobId, SubmissionId, TaskId
 from scenarist.domain.listings import CREATION_DATE, JobFilter, PageRequest
+from scenarist.domain.named_files import file_path
 from scenarist.domain.vocabulary import ORCHESTRATION, JobStatus
 
 _KEYS = {CREATION_DATE: jobs.c.created_at}
@@ -31,8 +32,14 @@ _FIND = select(jobs).where(jobs.c.id == bindparam("id"))
 _awaited = jobs.alias("awaited")
 _other = jobs.alias("other")
 _WAITS = (
-    select(job_waits.c.job_number, func.coalesce(_awaited.c.id, job_waits.c.for_data_node))
+    select(
+        job_waits.c.job_number,
+        func.coalesce(_awaited.c.id, job_waits.c.for_data_node),
+        data_nodes.c.storage_type,
+        data_nodes.c.properties,
+    )
     .outerjoin(_awaited, _awaited.c.number == job_waits.c.for_job)
+    .outerjoin(data_nodes, data_nodes.c.id == job_waits.c.for_data_node)
     .where(among(job_waits.c.job_number, "numbers"))
 )
 # Each in the words of a partial index, so that only what has not ended is looked at.
@@ -74,23 +81,25 @@ def find_ended(connection: Connection, ids: Sequence[str]) -> list[str]:
 
 def page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Page[Job]:
     """Return jobs in the order in which they were accepted, unless a sort is asked for."""
-    query = narrowed(
-        select(jobs),
-        {jobs.c.submission_id: wanted.submission_id, jobs.c.task_id: wanted.task_id},
-    )
-    if wanted.entity_id is not None:
+    query = within(select(jobs), jobs.c.created_at, wanted.created)
+    if wanted.entity_id:
         query = query.where(
             jobs.c.submission_id.in_(
-                select(submissions.c.id).where(submissions.c.entity_id == wanted.entity_id)
+                select(submissions.c.id).where(is_one_of(submissions.c.entity_id, wanted.entity_id))
             )
         )
-    if wanted.newest_of is not None:
+    if wanted.newest_of:
         query = query.where(_is_newest_of(wanted.newest_of))
-    if wanted.status is not None:
-        # Written out, not bound: SQLite uses a partial index only when it sees the condition.
-        query = query.where(jobs.c.status == literal_column(f"'{wanted.status}'"))
-    query = within(query, jobs.c.created_at, wanted.created)
-    found = cut(connection, query, request, number=jobs.c.number, keys=_KEYS)
+    query, branches = narrowed(
+        query,
+        [
+            alternatives(jobs.c.id, wanted.id),
+            alternatives(jobs.c.submission_id, wanted.submission_id),
+            alternatives(jobs.c.task_id, wanted.task_id),
+            _with_status(wanted.status),
+        ],
+    )
+    found = cut(connection, query, request, number=jobs.c.number, keys=_KEYS, branches=branches)
     return found.page(_assembled(connection, found.rows))
 
 
@@ -122,7 +131,15 @@ def count_submissions_under_way(connection: Connection) -> int:
     return connection.execute(_COUNT_UNDER_WAY).scalar_one()
 
 
-def _is_newest_of(scenario_id: str) -> ColumnElement[bool]:
+def _with_status(statuses: Sequence[JobStatus]) -> Alternatives | None:
+    if not statuses:
+        return None
+    # Written out, not bound: SQLite uses a partial index only when it sees the condition.
+    each = [jobs.c.status == literal_column(f"'{status}'") for status in statuses]
+    return Alternatives(each, or_(*each))
+
+
+def _is_newest_of(scenario_ids: Sequence[str]) -> ColumnElement[bool]:
     # One look into an index for each task, however many jobs it has had.
     newest = (
         select(func.max(_other.c.number))
@@ -132,7 +149,7 @@ def _is_newest_of(scenario_id: str) -> ColumnElement[bool]:
     return jobs.c.number.in_(
         select(newest)
         .select_from(scenario_tasks)
-        .where(scenario_tasks.c.scenario_id == scenario_id)
+        .where(is_one_of(scenario_tasks.c.scenario_id, scenario_ids))
     )
 
 
@@ -141,8 +158,13 @@ def _waits_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[str
     waits: dict[int, list[str]] = {}
     blocked = [row.number for row in rows if row.waiting]
     if blocked:
-        for number, target in connection.execute(_WAITS, {"numbers": blocked}):
+        for number, target, storage_type, properties in connection.execute(
+            _WAITS, {"numbers": blocked}
+        ):
+            path = None if properties is None else file_path(storage_type, properties)
             waits.setdefault(number, []).append(target)
+            if path is not None:
+                waits[number].append(f"the file {path}")
     pending = [row for row in rows if row.status == JobStatus.PENDING]
     if pending:
         is_paused = find_orchestration(connection).paused_at is not None

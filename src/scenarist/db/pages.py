@@ -1,6 +1,6 @@
 """Lists in pages, cut after the last row of the one before: a late one costs what the first did."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,11 +14,15 @@ from sqlalchemy import (
     select,
     tuple_,
     type_coerce,
+    union_all,
 )
 
+from scenarist.db.among import is_one_of
 from scenarist.domain.listings import CREATION_DATE, PageRequest, Position, Window
 
 T = TypeVar("T")
+
+_MOST_BRANCHES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,13 @@ def cut(
     *,
     number: ColumnElement[int],
     keys: Mapping[str, ColumnElement[Any]],
+    branches: Sequence[ColumnElement[bool]] = (),
 ) -> Cut:
     """Return the rows of a page.
 
     Args:
+        branches: Conditions of which a row meets one; a page of each is read, and they are merged.
+            One condition for all of them would make the database sort all rows that meet it.
         number: What tells rows with the same key apart; without a sort, the order itself.
         keys: What the list may be sorted by, each with an index that ends in the number.
     """
@@ -68,22 +75,58 @@ def cut(
         here, there = tuple_(*ordering), tuple_(*after)
         page = page.where(here < there if request.is_descending else here > there)
     page = page.order_by(*((part.desc() if request.is_descending else part) for part in ordering))
-    rows = connection.execute(page.limit(request.limit + 1)).fetchall()
+    page = page.limit(request.limit + 1)
+    if branches:
+        page = _merged([page.where(branch) for branch in branches], request)
+    rows = connection.execute(page).fetchall()
     total = None
     if request.with_total:
-        total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+        total = sum(
+            connection.execute(select(func.count()).select_from(part.subquery())).scalar_one()
+            for part in ([query.where(branch) for branch in branches] or [query])
+        )
     if len(rows) <= request.limit:
         return Cut(rows, None, total)
     rows = rows[: request.limit]
     return Cut(rows, Position(rows[-1].page_key, rows[-1].page_number), total)
 
 
-def narrowed(query: Select[Any], wanted: Mapping[ColumnElement[Any], Any]) -> Select[Any]:
-    """Keep the rows whose columns have the wanted values; None is no wish."""
-    for column, value in wanted.items():
-        if value is not None:
-            query = query.where(column == value)
-    return query
+@dataclass(frozen=True, slots=True)
+class Alternatives:
+    """A filter with several values: the condition of each, and that of all of them together.
+
+    No row meets two of the conditions.
+    """
+
+    each: Sequence[ColumnElement[bool]]
+    together: ColumnElement[bool]
+
+
+def alternatives(column: ColumnElement[Any], values: Sequence[str]) -> Alternatives | None:
+    """Return the filter that a column has one of some values; None when there are none."""
+    if not values:
+        return None
+    return Alternatives([column == value for value in values], is_one_of(column, values))
+
+
+def narrowed(
+    query: Select[Any], filters: Iterable[Alternatives | None]
+) -> tuple[Select[Any], Sequence[ColumnElement[bool]]]:
+    """Keep the rows that meet all filters.
+
+    Returns:
+        The query, and the conditions of the first filter that has several values: `cut` reads
+        each of them in the order of its own index.
+    """
+    branches: Sequence[ColumnElement[bool]] = ()
+    for one in filters:
+        if one is None:
+            continue
+        if not branches and 1 < len(one.each) <= _MOST_BRANCHES:
+            branches = one.each
+        else:
+            query = query.where(one.together)
+    return query, branches
 
 
 def within(query: Select[Any], created_at: ColumnElement[Any], window: Window) -> Select[Any]:
@@ -93,6 +136,16 @@ def within(query: Select[Any], created_at: ColumnElement[Any], window: Window) -
     if window.end is not None:
         query = query.where(created_at < window.end)
     return query
+
+
+def _merged(pages: Sequence[Select[Any]], request: PageRequest) -> Select[Any]:
+    """Return the first rows of several pages, in the order that all of them have."""
+    rows = union_all(*(select(page.subquery()) for page in pages)).subquery()
+    ordering = (
+        [rows.c.page_number] if request.sort is None else [rows.c.page_key, rows.c.page_number]
+    )
+    ordered = (part.desc() if request.is_descending else part for part in ordering)
+    return select(rows).order_by(*ordered).limit(request.limit + 1)
 
 
 def _key(sort: str, keys: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:

@@ -19,8 +19,8 @@ from sqlalchemy import (
 
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import subscribers as subscriber_rows
-from scenarist.db.among import among
-from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.among import among, is_one_of
+from scenarist.db.pages import Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import (
     scenario_data_nodes,
     scenario_tags,
@@ -177,22 +177,30 @@ def find_many(connection: Connection, scenario_ids: Iterable[str]) -> list[Scena
 
 
 def page(connection: Connection, wanted: ScenarioFilter, request: PageRequest) -> Page[Scenario]:
-    query = narrowed(
+    query, branches = narrowed(
         select(scenarios),
-        {
-            scenarios.c.config_id: wanted.config_id,
-            scenarios.c.cycle_id: wanted.cycle_id,
-            scenarios.c.is_primary: wanted.is_primary,
-            _NAME: wanted.name,
-        },
+        [
+            alternatives(scenarios.c.id, wanted.id),
+            alternatives(_NAME, wanted.name),
+            alternatives(scenarios.c.cycle_id, wanted.cycle_id),
+            alternatives(scenarios.c.config_id, wanted.config_id),
+        ],
     )
+    if wanted.is_primary is not None:
+        query = query.where(scenarios.c.is_primary == wanted.is_primary)
     dated: Any = scenarios
-    if wanted.tag is not None:
+    if len(wanted.tag) == 1:
         # The rows of a tag repeat date and number, and lie in their order.
         dated = scenario_tags
         query = query.join(scenario_tags, scenario_tags.c.scenario_id == scenarios.c.id).where(
-            scenario_tags.c.tag == wanted.tag
+            scenario_tags.c.tag == wanted.tag[0]
         )
+    elif wanted.tag:
+        # A scenario may have several of them, and is listed once.
+        tagged = select(scenario_tags.c.scenario_id).where(
+            is_one_of(scenario_tags.c.tag, wanted.tag)
+        )
+        query = query.where(scenarios.c.id.in_(tagged))
     query = within(query, dated.c.created_at, wanted.created)
     found = cut(
         connection,
@@ -200,6 +208,7 @@ def page(connection: Connection, wanted: ScenarioFilter, request: PageRequest) -
         request,
         number=dated.c.number,
         keys={CREATION_DATE: dated.c.created_at, NAME: _NAME},
+        branches=branches,
     )
     return found.page(_assembled(connection, found.rows))
 

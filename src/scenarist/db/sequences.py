@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import among
-from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.pages import Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import jobs, sequence_tasks, sequences, submissions, subscribers
 from scenarist.domain import entities
 from scenarist.domain.errors import ConflictError
@@ -168,12 +168,18 @@ def tasks_of(connection: Connection, sequence_ids: Iterable[str]) -> dict[str, t
 def page(
     connection: Connection, wanted: SequenceFilter, request: PageRequest
 ) -> Page[entities.Sequence]:
-    query = narrowed(
+    query, branches = narrowed(
         select(sequences),
-        {sequences.c.scenario_id: wanted.scenario_id, sequences.c.name: wanted.name},
+        [
+            alternatives(sequences.c.id, wanted.id),
+            alternatives(sequences.c.scenario_id, wanted.scenario_id),
+            alternatives(sequences.c.name, wanted.name),
+        ],
     )
     query = within(query, sequences.c.created_at, wanted.created)
-    found = cut(connection, query, request, number=sequences.c.number, keys=_KEYS)
+    found = cut(
+        connection, query, request, number=sequences.c.number, keys=_KEYS, branches=branches
+    )
     return found.page(_assembled(connection, found.rows))
 
 

@@ -1,13 +1,14 @@
 """What stands in the way of submitting, deleting or promoting a scenario, as rows tell it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, select, union_all
 
 from scenarist.db.among import among, texts
-from scenarist.db.data_nodes import IS_REPLACED
+from scenarist.db.places import IS_REPLACED
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -50,6 +51,8 @@ _ENDS = (
     select(
         data_nodes.c.id,
         data_nodes.c.last_edit_id,
+        data_nodes.c.storage_type,
+        data_nodes.c.properties,
         data_nodes.c.locked_by,
         data_nodes.c.locked_until,
         func.max(case((task_data_nodes.c.direction == OUTPUT, 1), else_=0)).label("is_made"),
@@ -97,6 +100,8 @@ class End:
     id: DataNodeId
     is_made: bool  #: by one of these tasks
     is_written: bool
+    storage_type: str
+    properties: Mapping[str, Any]
     locked_by: str | None
     locked_until: datetime | None
     replaced_by: str | None  #: the data node whose write to the same place replaced its value
@@ -119,6 +124,8 @@ def find_ends(connection: Connection, scenario_id: str) -> list[End]:
             DataNodeId(row.id),
             bool(row.is_made),
             row.last_edit_id is not None,
+            row.storage_type,
+            row.properties,
             row.locked_by,
             row.locked_until,
             row.replaced_by,

@@ -10,17 +10,18 @@ from sqlalchemy import (
     Connection,
     and_,
     bindparam,
-    literal,
     literal_column,
+    or_,
     select,
     union_all,
 )
 
-from scenarist.db.among import among
-from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.among import among, is_one_of
+from scenarist.db.pages import Alternatives, Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import (
     jobs,
     scenario_tasks,
+    scenarios,
     sequences,
     submissions,
 )
@@ -48,10 +49,10 @@ def find(connection: Connection, submission_id: str) -> Submission | None:
     return None if row is None else _assembled(connection, [row])[0]
 
 
-def find_by_key(connection: Connection, key: str) -> Submission | None:
-    """Return the submission that an idempotency key made."""
+def find_by_key(connection: Connection, key: str) -> tuple[Submission, str | None] | None:
+    """Return the submission that an idempotency key made, and the digest of its request."""
     row = connection.execute(_BY_KEY, {"key": key}).first()
-    return None if row is None else _assembled(connection, [row])[0]
+    return None if row is None else (_assembled(connection, [row])[0], row.request_digest)
 
 
 def traceparents(
@@ -66,28 +67,33 @@ def page(
     connection: Connection, wanted: SubmissionFilter, request: PageRequest
 ) -> Page[Submission]:
     """Return submissions in the order in which they were accepted, unless a sort is asked for."""
-    query = narrowed(
-        select(submissions),
-        {
-            submissions.c.entity_id: wanted.entity_id,
-            submissions.c.entity_type: wanted.entity_type,
-        },
-    )
-    if wanted.scenario_id is not None:
+    query = within(select(submissions), submissions.c.created_at, wanted.created)
+    if wanted.scenario_id:
         query = query.where(submissions.c.entity_id.in_(_submittable_in(wanted.scenario_id)))
-    if wanted.status is not None:
-        query = query.where(_has_status(wanted.status))
-    query = within(query, submissions.c.created_at, wanted.created)
-    found = cut(connection, query, request, number=submissions.c.number, keys=_KEYS)
+    statuses = [_has_status(status) for status in wanted.status]
+    query, branches = narrowed(
+        query,
+        [
+            alternatives(submissions.c.id, wanted.id),
+            alternatives(submissions.c.entity_id, wanted.entity_id),
+            Alternatives(statuses, or_(*statuses)) if statuses else None,
+            alternatives(submissions.c.entity_type, wanted.entity_type),
+        ],
+    )
+    found = cut(
+        connection, query, request, number=submissions.c.number, keys=_KEYS, branches=branches
+    )
     return found.page(_assembled(connection, found.rows))
 
 
-def _submittable_in(scenario_id: str) -> CompoundSelect[Any]:
-    """Return the scenario itself, its sequences and its tasks."""
+def _submittable_in(scenario_ids: Sequence[str]) -> CompoundSelect[Any]:
+    """Return the scenarios themselves, their sequences and their tasks."""
     return union_all(
-        select(literal(scenario_id)),
-        select(sequences.c.id).where(sequences.c.scenario_id == scenario_id),
-        select(scenario_tasks.c.task_id).where(scenario_tasks.c.scenario_id == scenario_id),
+        select(scenarios.c.id).where(is_one_of(scenarios.c.id, scenario_ids)),
+        select(sequences.c.id).where(is_one_of(sequences.c.scenario_id, scenario_ids)),
+        select(scenario_tasks.c.task_id).where(
+            is_one_of(scenario_tasks.c.scenario_id, scenario_ids)
+        ),
     )
 
 

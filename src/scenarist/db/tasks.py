@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, union_all
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from scenarist.db.among import among
-from scenarist.db.pages import Page, cut, narrowed, within
+from scenarist.db.among import among, is_one_of
+from scenarist.db.pages import Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import (
     data_nodes,
     scenario_tasks,
@@ -96,15 +96,20 @@ def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
 
 
 def page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
-    query = narrowed(select(tasks), {tasks.c.config_id: wanted.config_id})
-    for link, owner, owner_id in (
+    query, branches = narrowed(
+        select(tasks),
+        [alternatives(tasks.c.id, wanted.id), alternatives(tasks.c.config_id, wanted.config_id)],
+    )
+    for link, owner, owner_ids in (
         (scenario_tasks, scenario_tasks.c.scenario_id, wanted.scenario_id),
         (sequence_tasks, sequence_tasks.c.sequence_id, wanted.sequence_id),
     ):
-        if owner_id is not None:
-            query = query.where(tasks.c.id.in_(select(link.c.task_id).where(owner == owner_id)))
+        if owner_ids:
+            query = query.where(
+                tasks.c.id.in_(select(link.c.task_id).where(is_one_of(owner, owner_ids)))
+            )
     query = within(query, tasks.c.created_at, wanted.created)
-    found = cut(connection, query, request, number=tasks.c.number, keys=_KEYS)
+    found = cut(connection, query, request, number=tasks.c.number, keys=_KEYS, branches=branches)
     return found.page(_assembled(connection, found.rows))
 
 

@@ -29,23 +29,27 @@ class Bound:
 
 def take(
     connection: Connection, bounds: tuple[Bound, ...], *, stretch: timedelta, now: datetime
-) -> timedelta | None:
-    """Count one try for each bound; when one is used up, return the time to wait instead."""
+) -> dict[Bound, datetime]:
+    """Count one try for each bound, unless one is used up.
+
+    Returns:
+        The bounds that are used up, each with the end of its stretch; empty when the try counts.
+    """
     connection.execute(_FORGET, {"before": now - stretch})
     rows = {bound: connection.execute(_FIND, {"key": bound.who}).first() for bound in bounds}
-    ends: list[datetime] = [
-        row.since + stretch
+    used_up: dict[Bound, datetime] = {
+        bound: row.since + stretch
         for bound, row in rows.items()
         if row is not None and row.tally >= bound.limit
-    ]
-    if ends:
-        return max(ends) - now
+    }
+    if used_up:
+        return used_up
     for bound, row in rows.items():
         if row is None:
             connection.execute(_INSERT, {"who": bound.who, "tally": 1, "since": now})
         else:
             connection.execute(_COUNT, {"key": bound.who})
-    return None
+    return {}
 
 
 def give_back(connection: Connection, bounds: tuple[Bound, ...]) -> None:

@@ -126,6 +126,8 @@ class Edit:
     kept_as: Mapping[str, Any] | None = None
     #: The place that it was written to, when other data nodes may have the same; not stored.
     written_to: str | None = None
+    stamp: str | None = None  #: of the file that a user named, as it was when this was recorded
+    made_of: str | None = None  #: the tasks and inputs that it was made of: `provenance`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,6 +151,7 @@ class DataNode:
     declaration: str | None = None  #: a digest of what it was declared as
     place: str | None = None  #: a digest of where its value is replaced in place
     replaced_by: DataNodeId | None = None  #: whose write to the same place replaced its value
+    stamp: str | None = None  #: of the file that a user named, when the last edit was recorded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,7 +163,7 @@ class Job:
     status: JobStatus
     force: bool
     attempt: int
-    waiting_for: tuple[str, ...]  #: jobs, data nodes, what is paused, and machines in words
+    waiting_for: tuple[str, ...]  #: jobs, data nodes, what is paused; files, machines in words
     stacktrace: tuple[str, ...]
     reason: str | None  #: why it ended as it did, in one sentence
     created_at: datetime

@@ -5,6 +5,7 @@ import os
 import re
 from datetime import datetime
 from typing import NewType
+from uuid import UUID
 
 CycleId = NewType("CycleId", str)
 ScenarioId = NewType("ScenarioId", str)
@@ -29,6 +30,17 @@ def new_uuid(at: datetime) -> str:
     high = (milliseconds & 0xFFFFFFFFFFFF) << 16 | 0x7000 | (noise >> 62) & 0xFFF
     text = f"{high:016x}{0x8000000000000000 | noise & 0x3FFFFFFFFFFFFFFF:016x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def later_edit_id(last: EditId | None, proposed: EditId) -> EditId:
+    """Return an identifier that sorts after the last edit's: the order of edits is theirs.
+
+    Two that were made in one millisecond, or while another write was quicker, may lie the other
+    way round.
+    """
+    if last is None or proposed > last:
+        return proposed
+    return EditId(str(UUID(int=UUID(last).int + 1)))
 
 
 def cycle_id(label: str, uuid: str) -> CycleId:

@@ -4,7 +4,8 @@ Pure: tables and functions over statuses. The database room applies what they sa
 may move a job in a way that is not in `TRANSITIONS`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from hashlib import blake2b
@@ -123,29 +124,41 @@ def roll_up_under_way(statuses: Mapping[JobStatus, int]) -> SubmissionStatus:
     return SubmissionStatus.SUBMITTED
 
 
-def is_skippable(
-    *,
-    input_times: list[datetime],
-    output_times: list[datetime | None],
-    validity: list[timedelta | None],
-    now: datetime,
-) -> bool:
-    """Whether a skippable task's outputs still hold, so that it need not run.
-
-    They do when each was written, is within its validity period, and is newer than all inputs.
-    Source: the documented needs-to-run rule, but for equal times: then the task runs.
+@dataclass(frozen=True, slots=True)
+class PresentOutput:
+    """The present value of a data node that a skippable task writes.
 
     Args:
-        output_times: When each output was last written; None where it never was.
-        validity: The validity period of each output, in the same order.
+        made_of: Digests of what it was made of, separated by blanks; None where that is unknown.
+        is_in_place: Whether it is still where it was written: False for a named file that is gone
+            or was replaced.
     """
-    written = [at for at in output_times if at is not None]
-    if not output_times or len(written) < len(output_times):
-        return False
-    expired = any(
-        period is not None and at + period < now
-        for at, period in zip(written, validity, strict=True)
+
+    written_at: datetime
+    made_of: str | None
+    validity: timedelta | None
+    is_in_place: bool = True
+
+
+def provenance(task_id: str, edit_ids: Sequence[str]) -> str:
+    """Return a digest of a task and of the edits that it reads, in the order of its inputs."""
+    return blake2b("\n".join((task_id, *edit_ids)).encode(), digest_size=16).hexdigest()
+
+
+def is_skippable(made_of: str, outputs: Sequence[PresentOutput | None], now: datetime) -> bool:
+    """Whether a skippable task's outputs still hold, so that it need not run.
+
+    They do when each has a value that was made of what the job would read now, is where it was
+    written, and is within its validity period. Clocks only matter for the last.
+
+    Args:
+        made_of: What the job would make its outputs of: `provenance`.
+        outputs: None for each data node without a value.
+    """
+    return bool(outputs) and all(
+        output is not None
+        and output.is_in_place
+        and made_of in (output.made_of or "").split()
+        and not (output.validity is not None and output.written_at + output.validity < now)
+        for output in outputs
     )
-    if expired:
-        return False
-    return not input_times or max(input_times) < min(written)

@@ -56,43 +56,48 @@ EVER = Window()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScenarioFilter:
-    config_id: str | None = None
-    cycle_id: str | None = None
-    tag: str | None = None
+    id: tuple[str, ...] = ()
+    config_id: tuple[str, ...] = ()
+    cycle_id: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
     is_primary: bool | None = None
-    name: str | None = None
+    name: tuple[str, ...] = ()
     created: Window = EVER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SequenceFilter:
-    scenario_id: str | None = None
-    name: str | None = None
+    id: tuple[str, ...] = ()
+    scenario_id: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
     created: Window = EVER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskFilter:
-    scenario_id: str | None = None
-    sequence_id: str | None = None
-    config_id: str | None = None
+    id: tuple[str, ...] = ()
+    scenario_id: tuple[str, ...] = ()
+    sequence_id: tuple[str, ...] = ()
+    config_id: tuple[str, ...] = ()
     created: Window = EVER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataNodeFilter:
-    scenario_id: str | None = None
-    task_id: str | None = None
-    config_id: str | None = None
-    owner_id: str | None = None
-    scope: Scope | None = None
-    storage_type: str | None = None
+    id: tuple[str, ...] = ()
+    scenario_id: tuple[str, ...] = ()
+    task_id: tuple[str, ...] = ()
+    config_id: tuple[str, ...] = ()
+    owner_id: tuple[str, ...] = ()
+    scope: tuple[Scope, ...] = ()
+    storage_type: tuple[str, ...] = ()
     created: Window = EVER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CycleFilter:
-    frequency: Frequency | None = None
+    id: tuple[str, ...] = ()
+    frequency: tuple[Frequency, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,10 +108,11 @@ class SubmissionFilter:
         scenario_id: Those of this scenario, of its sequences and of its tasks.
     """
 
-    entity_id: str | None = None
-    scenario_id: str | None = None
-    entity_type: EntityType | None = None
-    status: SubmissionStatus | None = None
+    id: tuple[str, ...] = ()
+    entity_id: tuple[str, ...] = ()
+    scenario_id: tuple[str, ...] = ()
+    entity_type: tuple[EntityType, ...] = ()
+    status: tuple[SubmissionStatus, ...] = ()
     created: Window = EVER
 
 
@@ -118,19 +124,20 @@ class JobFilter:
         newest_of: Of each task of this scenario, the job that was accepted last.
     """
 
-    newest_of: str | None = None
-    submission_id: str | None = None
-    task_id: str | None = None
-    entity_id: str | None = None
-    status: JobStatus | None = None
+    id: tuple[str, ...] = ()
+    newest_of: tuple[str, ...] = ()
+    submission_id: tuple[str, ...] = ()
+    task_id: tuple[str, ...] = ()
+    entity_id: tuple[str, ...] = ()
+    status: tuple[JobStatus, ...] = ()
     created: Window = EVER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditFilter:
-    actor: str | None = None
-    key_id: str | None = None
-    entity_id: str | None = None
-    operation: str | None = None
+    actor: tuple[str, ...] = ()
+    key_id: tuple[str, ...] = ()
+    entity_id: tuple[str, ...] = ()
+    operation: tuple[str, ...] = ()
     is_allowed: bool | None = None
     created: Window = EVER

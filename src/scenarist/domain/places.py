@@ -78,6 +78,16 @@ def place_of(
     return _digest(storage_type, *parts)
 
 
+def is_named(properties: Mapping[str, Any]) -> bool:
+    """Whether a data node's value lies in a file that the user named."""
+    return "path" in properties or "default_path" in properties
+
+
+def is_replaced(storage_type: str, properties: Mapping[str, Any]) -> bool:
+    """Whether a data node's value is replaced in place, so that no edit keeps its own."""
+    return storage_type in EXTERNAL_STORAGE_TYPES or is_named(properties)
+
+
 def declaration_of(
     storage_type: str, stored: Mapping[str, Any], resolved: Mapping[str, Any], validity: Any
 ) -> str:

@@ -104,7 +104,7 @@ def skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Settlement:
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.NOT_NEEDED),
         run_at=now,
-        reason="its outputs are valid and newer than its inputs",
+        reason="its outputs are valid, and newer than the values of its inputs",
         task_config_id=recipe.config_id,
     )
 
@@ -136,6 +136,8 @@ def _edits(
             is_complete=written.is_complete,
             code_digest=recipe.code_digest,
             written_to=end.place,
+            stamp=written.stamp,
+            made_of=claim.made_of,
         )
         for end, target, written in zip(
             recipe.outputs, request.outputs, outcome.written, strict=False

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from scenarist.db import found_files
 from scenarist.db.claims import (
     Claim,
     InputValue,
@@ -16,16 +17,20 @@ from scenarist.db.claims import (
     get_inputs,
     get_recipes,
 )
-from scenarist.db.data_nodes import is_of_other_code, last_edit_times, last_written
+from scenarist.db.data_nodes import LastEdit, last_edits
+from scenarist.db.places import last_written
 from scenarist.domain.behaviours import Declared
+from scenarist.domain.entities import Event
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.identifiers import TaskId, new_uuid
-from scenarist.domain.lifecycle import is_skippable
+from scenarist.domain.lifecycle import PresentOutput, is_skippable
+from scenarist.domain.named_files import file_path
 from scenarist.domain.places import replaced_reason
 from scenarist.domain.resources import READERS, Resources, read_resources
 from scenarist.executors.base import JobRequest
 from scenarist.storage.base import Place, Target
+from scenarist.storage.kinds import find_file
 
 _RECIPES_KEPT = 10_000
 
@@ -74,6 +79,52 @@ def gather_inputs(
     return get_inputs(connection, numbers) if numbers else {}
 
 
+def read_files_anew(
+    connection: Connection,
+    claims: Sequence[Claim],
+    recipes: Recipes,
+    inputs: dict[int, list[InputValue]],
+    now: datetime,
+) -> tuple[Sequence[Event], dict[int, str]]:
+    """Record the named files that jobs read where other programs have replaced them.
+
+    Nothing is asked of the database unless there are such files.
+
+    Args:
+        inputs: The input values of the jobs, which become those that they find.
+
+    Returns:
+        What has changed, and why jobs cannot be run whose files other data nodes have replaced.
+    """
+    suspects = [
+        (claim.number, position, end.data_node_id)
+        for claim in claims
+        for position, end in enumerate(recipes.get(claim.task_id).inputs)
+        if not (value := inputs[claim.number][position]).kept_as
+        and (state := find_file(end.storage_type, end.properties)) is not None
+        and state.stamp != value.stamp
+    ]
+    if not suspects:
+        return (), {}
+    nodes = list(dict.fromkeys(node_id for _, _, node_id in suspects))
+    noticed = found_files.notice(connection, nodes, find_file, now)
+    reads = []
+    faults: dict[int, str] = {}
+    for number, position, node_id in suspects:
+        if node_id in noticed.replaced:
+            faults[number] = replaced_reason(node_id, noticed.replaced[node_id])
+        elif node_id in noticed.edits:
+            edit_id, state = noticed.edits[node_id]
+            value = inputs[number][position]
+            inputs[number][position] = InputValue(
+                edit_id, state.path, None, state.stamp, value.is_own, None
+            )
+            reads.append((number, node_id, edit_id))
+    if reads:
+        found_files.read_instead(connection, reads)
+    return noticed.changes, faults
+
+
 def need_not_run(
     connection: Connection,
     claim: Claim,
@@ -81,33 +132,59 @@ def need_not_run(
     inputs: Sequence[InputValue],
     now: datetime,
 ) -> bool:
-    """Whether the job's outputs are still valid and newer than its inputs."""
-    if claim.force or not recipe.skippable:
+    """Whether the job's outputs are those that it would make of its inputs, and still valid."""
+    if claim.force or claim.made_of is None:
         return False
-    written = last_edit_times(connection, [end.data_node_id for end in recipe.outputs])
-    return is_skippable(
-        input_times=[value.written_at for value in inputs],
-        output_times=[written[end.data_node_id] for end in recipe.outputs],
-        validity=[end.validity for end in recipe.outputs],
-        now=now,
-    ) and not (_is_of_other_code(connection, recipe) or _are_replaced(connection, recipe))
+    if not all(
+        _is_in_place(end, value.stamp, value.kept_as)
+        for end, value in zip(recipe.inputs, inputs, strict=True)
+    ):
+        return False
+    last = last_edits(connection, [end.data_node_id for end in recipe.outputs])
+    outputs = [
+        PresentOutput(edit.created_at, edit.made_of, end.validity, _is_in_place(end, edit.stamp))
+        if (edit := last.get(end.data_node_id)) is not None
+        else None
+        for end in recipe.outputs
+    ]
+    return is_skippable(claim.made_of, outputs, now) and not (
+        _is_of_other_code(recipe, last.values()) or _are_replaced(connection, recipe)
+    )
 
 
-def _is_of_other_code(connection: Connection, recipe: TaskRecipe) -> bool:
+def _is_in_place(end: TaskEnd, stamp: str | None, kept_as: Mapping[str, Any] | None = None) -> bool:
+    """Whether a named file is the one that was recorded; where none is named, nothing can be."""
+    storage_type, properties = _lies_as(end, kept_as)
+    if file_path(storage_type, properties) is None:
+        return True
+    state = find_file(storage_type, properties)
+    return state is not None and state.stamp == stamp
+
+
+def _lies_as(end: TaskEnd, kept_as: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+    """Return storage type and properties by which a value is read."""
+    if kept_as is None:
+        return end.storage_type, end.properties
+    return kept_as["storage_type"], kept_as["properties"]
+
+
+def _is_of_other_code(recipe: TaskRecipe, made: Iterable[LastEdit]) -> bool:
     """Whether other code than that of today made the outputs, as far as jobs made them."""
     if not recipe.is_live:
         return False
     if recipe.code_digest is None:
         return True  # it cannot be read, so nobody knows
-    outputs = [end.data_node_id for end in recipe.outputs]
-    return is_of_other_code(connection, outputs, recipe.code_digest)
+    return any(
+        edit.is_of_job and (edit.has_moved or edit.code_digest != recipe.code_digest)
+        for edit in made
+    )
 
 
 def _are_replaced(connection: Connection, recipe: TaskRecipe) -> bool:
     """Whether another data node's value lies at the place of one of the outputs."""
     places = {end.place: end.data_node_id for end in recipe.outputs if end.place is not None}
     last = last_written(connection, list(places)) if places else {}
-    return any(node_id != places[place] for place, (_, node_id) in last.items())
+    return any(write.data_node_id != places[place] for place, write in last.items())
 
 
 def faults_of(
@@ -132,7 +209,7 @@ def faults_of(
         at_risk = [
             (end, value)
             for end, value in ends
-            if end.place is not None and value.is_written and not value.kept_as
+            if end.place is not None and value.is_own and not value.kept_as
         ]
         if at_risk:
             shared[claim.number] = at_risk
@@ -140,9 +217,11 @@ def faults_of(
     last = last_written(connection, sorted(places)) if places else {}
     for number, at_risk in shared.items():
         for end, value in at_risk:
-            edit_id, writer = last.get(str(end.place), (value.edit_id, end.data_node_id))
-            if edit_id != value.edit_id and writer != end.data_node_id:
-                faults[number] = replaced_reason(end.data_node_id, writer)
+            write = last.get(str(end.place))
+            if write is None or write.edit_id == value.edit_id:
+                continue
+            if write.data_node_id != end.data_node_id:
+                faults[number] = replaced_reason(end.data_node_id, write.data_node_id)
     return faults
 
 
@@ -161,12 +240,13 @@ def request_for(
         function=recipe.function,
         inputs=tuple(
             Place(
-                storage_type=(value.kept_as or {}).get("storage_type", end.storage_type),
-                properties=(value.kept_as or {}).get("properties", end.properties),
+                storage_type=storage_type,
+                properties=properties,
                 uri=value.uri,
                 content=value.content,
             )
             for end, value in zip(recipe.inputs, inputs, strict=True)
+            for storage_type, properties in [_lies_as(end, value.kept_as)]
         ),
         outputs=tuple(
             Target(

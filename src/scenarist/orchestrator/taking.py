@@ -1,7 +1,7 @@
 """How a step claims jobs, and finds out which of them need not run, or cannot."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from scenarist.db.endings import job_change
 from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Event
 from scenarist.domain.identifiers import HolderId
+from scenarist.domain.lifecycle import provenance
 from scenarist.domain.resources import Resources
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.orchestrator.outcomes import refused, skipped
@@ -20,6 +21,7 @@ from scenarist.orchestrator.requests import (
     faults_of,
     gather_inputs,
     need_not_run,
+    read_files_anew,
     resources_of,
 )
 
@@ -36,21 +38,24 @@ class Taking:
             they cannot be run.
         held: Those that no machine can run, with what none has. They wait for one, and whatever
             is behind them comes next.
+        found: What has changed as named files were found that other programs have replaced.
     """
 
     to_run: list[Taken] = field(default_factory=list)
     needless: list[Settlement] = field(default_factory=list)
     held: list[tuple[Claim, str]] = field(default_factory=list)
+    found: Sequence[Event] = ()
 
     @property
     def lets_others_run(self) -> bool:
-        return bool(self.needless or self.held)
+        return bool(self.needless or self.held or self.found)
 
     @property
     def changes(self) -> list[Event]:
         moved = [(claim, JobStatus.RUNNING) for claim, _, _ in self.to_run]
         moved += [(claim, JobStatus.BLOCKED) for claim, _ in self.held]
-        return [job_change(claim.id, claim.submission_id, to) for claim, to in moved]
+        changes = [job_change(claim.id, claim.submission_id, to) for claim, to in moved]
+        return [*self.found, *changes]
 
 
 def take(
@@ -66,11 +71,15 @@ def take(
     claimed = claims.claim(connection, holder_id, limit=limit, now=now) if limit else []
     recipes.read(connection, (claim.task_id for claim in claimed))
     inputs = gather_inputs(connection, claimed, recipes)
-    faults = faults_of(connection, claimed, recipes, inputs)
-    taking = Taking()
+    found, replaced = read_files_anew(connection, claimed, recipes, inputs, now)
+    faults = faults_of(connection, claimed, recipes, inputs) | replaced
+    taking = Taking(found=found)
     for claim in claimed:
         recipe = recipes.get(claim.task_id)
         values = inputs.get(claim.number, [])
+        if recipe.skippable:
+            made_of = provenance(claim.task_id, [value.edit_id for value in values])
+            claim = replace(claim, made_of=made_of)
         if claim.number in faults:
             taking.needless.append(refused(claim, recipe, faults[claim.number], now))
         elif need_not_run(connection, claim, recipe, values, now):

@@ -105,6 +105,13 @@ class DataNode(Struct, kw_only=True, frozen=True):
     expiration_date: Annotated[
         datetime | None, Meta(description="When the validity period of its value ends.")
     ]
+    is_writable: Annotated[
+        bool,
+        Meta(
+            description="Whether its values can be written over REST at all: not when it is "
+            "declared read-only, or its storage has nothing that writes."
+        ),
+    ]
     edit_in_progress: Annotated[
         bool, Meta(description="An editor has locked it, or a job that has not ended writes it.")
     ]

@@ -122,8 +122,12 @@ class CreateKey(Request, kw_only=True, frozen=True):
     ]
     roles: Roles
     expires_at: Annotated[
-        datetime | UnsetType,
-        Meta(description="In 90 days when left out; at most in 400, and with a time zone."),
+        str | UnsetType,
+        Meta(
+            description="In 90 days when left out; at most in 400. RFC 3339, or a date; without a "
+            "time zone it is in the server's.",
+            examples=["2026-01-31T12:00:00Z"],
+        ),
     ] = UNSET
 
 

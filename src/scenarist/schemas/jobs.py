@@ -18,7 +18,11 @@ class Job(Struct, kw_only=True, frozen=True):
     force: bool
     attempts: int
     waiting_for: Annotated[
-        list[str], Meta(description="Jobs, data nodes without a value, and machines.")
+        list[str],
+        Meta(
+            description="Jobs, data nodes without a value, each followed by the file that it is to "
+            "be found in, where a path is named, and machines."
+        ),
     ]
     reason: Annotated[str | None, Meta(description="Why it ended as it did.")]
     stacktrace: list[str]

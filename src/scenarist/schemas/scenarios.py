@@ -20,7 +20,14 @@ class CreateScenario(Request, kw_only=True, frozen=True):
     )
     properties: dict[str, Any] = field(default_factory=dict)
     creation_date: (
-        Annotated[datetime, Meta(tz=True, description="Decides the cycle; now, when left out.")]
+        Annotated[
+            str,
+            Meta(
+                description="Decides the cycle; now, when left out. RFC 3339, or a date; without a "
+                "time zone it is in the server's.",
+                examples=["2026-01-31T12:00:00Z"],
+            ),
+        ]
         | None
     ) = None
 
@@ -129,9 +136,24 @@ class ScenarioSubmitted(Struct, kw_only=True, frozen=True):
     submission: Submission
 
 
-class Comparison(Struct, kw_only=True, frozen=True):
+class ComparisonProblem(Struct, kw_only=True, frozen=True):
+    """Why a comparator has no result."""
+
+    data_node_config_id: str
+    comparator: Annotated[
+        str | None, Meta(description="null where the data node has no values to compare.")
+    ]
+    code: Annotated[str, Meta(examples=["comparator_failed"])]
+    message: str
+
+
+class Comparison(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What the comparators returned, by data node config and by comparator."""
 
     comparisons: Annotated[
         dict[str, dict[str, Any]], Meta(examples=[{"plan": {"compare_costs": [0, 1250.5]}}])
     ]
+    errors: Annotated[
+        list[ComparisonProblem],
+        Meta(description="Why others have no result; left out when all have one."),
+    ] = field(default_factory=list)

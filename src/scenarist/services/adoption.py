@@ -14,14 +14,13 @@ from scenarist.db.drift import Followed
 from scenarist.db.engine import Database
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Edit, Event
-from scenarist.domain.identifiers import DataNodeId
+from scenarist.domain.identifiers import DataNodeId, later_edit_id
 from scenarist.domain.permissions import Actor
 from scenarist.domain.vocabulary import Change, Kind
 from scenarist.services.declarations import declared_now
 from scenarist.services.drift import change_of, find_drift
 from scenarist.services.locks import get_data_node
 from scenarist.services.making import Maker, Making, bare_edit
-from scenarist.services.recording import later_than
 from scenarist.services.showing import is_named
 
 _log = structlog.get_logger(__name__)
@@ -45,8 +44,6 @@ def adopt(
     Returns:
         What the application declares now.
     """
-    for warning in application.registry.warnings():
-        _log.warning("configuration", where=warning.where, warning=warning.message)
     declared = declared_now(application)
 
     def work(making: Making) -> list[str]:
@@ -82,11 +79,11 @@ def _give_values(making: Making, config: DataNodeConfig, moved: Sequence[Followe
             if found is None and is_named(node) and not item.before.is_made:
                 without.append(node.id)
         comment = f"the configuration changed: {change_of(item)}"
-        edit = found or bare_edit(node, making.now, None)
+        edit = found or bare_edit(node, making.now)
         (noted if found is None else current).append(
             replace(
                 edit,
-                id=later_than(item.before.last_edit_id, edit.id),
+                id=later_edit_id(item.before.last_edit_id, edit.id),
                 comment=comment,
                 created_at=making.now,
             )

@@ -44,21 +44,23 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeFilter:
-    """Which changes are wanted; what is empty or None leaves all."""
+    """Which changes are wanted; an empty set leaves all."""
 
     kinds: frozenset[Kind] = frozenset()
     entity_ids: frozenset[str] = frozenset()
-    change: Change | None = None
-    submission_id: str | None = None
+    changes: frozenset[Change] = frozenset()
+    submission_ids: frozenset[str] = frozenset()
 
     def fits(self, event: Event) -> bool:
         """Whether a change is wanted; a submission is its own submission too."""
         return (
             (not self.kinds or event.kind in self.kinds)
             and (not self.entity_ids or event.id in self.entity_ids)
-            and (self.change is None or event.change is self.change)
+            and (not self.changes or event.change in self.changes)
             and (
-                self.submission_id is None or self.submission_id in (event.submission_id, event.id)
+                not self.submission_ids
+                or event.submission_id in self.submission_ids
+                or event.id in self.submission_ids
             )
         )
 

@@ -2,27 +2,59 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
 from datetime import datetime
 
 from scenarist.config import ConfigRegistry, ScenarioConfig
 from scenarist.db import audit
 from scenarist.db import scenarios as scenario_rows
-from scenarist.db.comparisons import NewestValue, newest_values
+from scenarist.db.comparisons import BEGINNING, NewestValue, newest_values
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Scenario
-from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
+from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, ScenaristError
 from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.places import replaced_reason
 from scenarist.services.computations import Computation, Compute, Computed
 from scenarist.storage.base import Place, Target
-from scenarist.storage.kinds import discard, read_json
+from scenarist.storage.kinds import discard, find_storage, named_path, read_json
 
-Comparisons = Mapping[str, Mapping[str, str]]
-"""Results as JSON text, by data node config and by comparator."""
-
+_MOST_AT_A_TIME = 4
+_MOST_NAMED = 5
 _JSON = "json"
 _RESULT = "COMPARISON"  # stands where a target names its data node
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComparisonFault:
+    """Why there is no result of a comparator.
+
+    Args:
+        comparator: None where the data node has no values to compare, for any comparator.
+    """
+
+    data_node_config_id: str
+    comparator: str | None
+    error: ScenaristError
+
+    @property
+    def place(self) -> str:
+        return ".".join(filter(None, (self.data_node_config_id, self.comparator)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """What comparators made of scenarios.
+
+    Args:
+        results: As JSON text, by data node config and by comparator.
+        faults: Why other comparators have no result.
+    """
+
+    results: Mapping[str, Mapping[str, str]]
+    faults: Sequence[ComparisonFault]
 
 
 class ComparisonService:
@@ -52,8 +84,10 @@ class ComparisonService:
         actor: Actor,
         scenario_ids: Sequence[str],
         data_node_config_ids: Sequence[str] | None = None,
-    ) -> Comparisons:
+    ) -> Comparison:
         """Run comparators over the newest values of scenarios, in the order of these.
+
+        A comparator that fails leaves the results of the others.
 
         Args:
             data_node_config_ids: Those to compare; all that have comparators, when not given.
@@ -62,31 +96,61 @@ class ComparisonService:
             NotFoundError: There is no such scenario.
             InvalidError: They cannot be compared, or a data node config has no comparator; names
                 those that have.
-            ConflictError: A value is missing, or a comparator failed; says why.
-            UnavailableError: No worker had the time.
+            ConflictError: There is no result at all: values are missing, or each comparator failed.
+            UnavailableError: The same, for want of a worker.
         """
         actor.require(Permission.EXECUTE)
-        config = self._config_of(self._scenarios(scenario_ids))
+        scenarios = self._scenarios(scenario_ids)
+        config = self._config_of(scenarios)
         chosen = _chosen(config, data_node_config_ids)
         values = newest_values(self._database.reader, scenario_ids, chosen)
-        places = {
-            name: [
-                _place(values.get((scenario_id, name)), scenario_id, name)
-                for scenario_id in scenario_ids
+        runs: list[_Run] = []
+        faults: list[ComparisonFault] = []
+        for name in chosen:
+            found = [(scenario, values.get((scenario.id, name))) for scenario in scenarios]
+            fault = _missing(found, name)
+            if fault is not None:
+                faults.append(
+                    ComparisonFault(data_node_config_id=name, comparator=None, error=fault)
+                )
+                continue
+            runs += [
+                _Run(name, label, function, [(one, value) for one, value in found if value])
+                for label, function in _labelled(config.comparators[name]).items()
             ]
-            for name in chosen
-        }
         if actor.origin is not None:
             self._database.write(
                 lambda connection: audit.add_done(connection, actor, None, self._now())
             )
-        return {
-            name: {
-                label: self._result(function, places[name])
-                for label, function in _labelled(config.comparators[name]).items()
-            }
-            for name in chosen
-        }
+        results: dict[str, dict[str, str]] = {}
+        for run, outcome in zip(runs, self._outcomes(runs), strict=True):
+            if isinstance(outcome, str):
+                results.setdefault(run.node, {})[run.label] = outcome
+            else:
+                faults.append(
+                    ComparisonFault(
+                        data_node_config_id=run.node, comparator=run.label, error=outcome
+                    )
+                )
+        if not results:
+            raise _without_result(faults)
+        return Comparison(results=results, faults=faults)
+
+    def _outcomes(self, runs: "Sequence[_Run]") -> list[str | ScenaristError]:
+        """Run comparators, several at a time: one that takes long does not keep others waiting."""
+        if not runs:
+            return []
+
+        def outcome(run: _Run) -> str | ScenaristError:
+            try:
+                return self._result(run)
+            except ScenaristError as error:
+                return error
+
+        with ThreadPoolExecutor(min(len(runs), _MOST_AT_A_TIME), "comparison") as pool:
+            # Each with the trace of the request.
+            futures = [pool.submit(copy_context().run, outcome, run) for run in runs]
+            return [future.result() for future in futures]
 
     def _scenarios(self, scenario_ids: Sequence[str]) -> list[Scenario]:
         if len(scenario_ids) < 2:
@@ -123,19 +187,38 @@ class ComparisonService:
             )
         return config
 
-    def _result(self, function: str, places: Sequence[Place]) -> str:
+    def _result(self, run: "_Run") -> str:
         target = Target(
             data_node_id=_RESULT,
             edit_id=new_uuid(self._now()),
             storage_type=_JSON,
             folder=self._folder,
         )
+        places = tuple(
+            Place(
+                storage_type=value.storage_type,
+                properties=value.properties,
+                uri=value.uri,
+                content=value.content,
+            )
+            for _, value in run.values
+        )
         computed = self._compute(
-            Computation(function=function, inputs=tuple(places), outputs=(target,))
+            Computation(function=run.function, inputs=places, outputs=(target,))
         )
         if not computed.is_successful:
-            raise _failed(function, computed.reason)
-        return _text_of(function, computed)
+            raise _failed(run, computed.reason)
+        return _text_of(run, computed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A comparator over the values of a data node config, one of each scenario."""
+
+    node: str
+    label: str
+    function: str
+    values: Sequence[tuple[Scenario, NewestValue]]
 
 
 def _chosen(config: ScenarioConfig, wanted: Sequence[str] | None) -> list[str]:
@@ -163,44 +246,84 @@ def _labelled(functions: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _place(value: NewestValue | None, scenario_id: str, config_id: str) -> Place:
-    if value is None:
-        raise ConflictError(
-            f"scenario {scenario_id} was made when its config had no data node {config_id!r}; "
-            "compare scenarios that have it",
+def _missing(
+    found: Sequence[tuple[Scenario, NewestValue | None]], config_id: str
+) -> ConflictError | None:
+    """Say which scenarios have no value of a data node config; None when all have one."""
+    without = [_name(scenario) for scenario, value in found if value is None]
+    if without:
+        return ConflictError(
+            f"there was no data node {config_id!r} in the config when {_some(without)} "
+            f"{'was' if len(without) == 1 else 'were'} made; compare it for scenarios that have it",
             code="data_node_missing",
         )
-    if not value.is_written:
-        raise ConflictError(
-            f"data node {value.data_node_id} of scenario {scenario_id} has no value yet; write "
-            "one, or submit what produces it",
+    unwritten = [
+        f"{_name(scenario)} ({value.data_node_id})"
+        for scenario, value in found
+        if value is not None and not value.is_written
+    ]
+    if unwritten:
+        return ConflictError(
+            f"data node {config_id!r} has no value yet in {_some(unwritten)}; write one, or submit "
+            "what produces it",
             code="data_node_not_written",
         )
-    if value.replaced_by is not None:
-        raise ConflictError(
-            f"scenario {scenario_id}: {replaced_reason(value.data_node_id, value.replaced_by)}",
-            code="data_node_replaced",
-        )
-    return Place(
-        storage_type=value.storage_type,
-        properties=value.properties,
-        uri=value.uri,
-        content=value.content,
-    )
+    replaced = [
+        f"{_name(scenario)}: {replaced_reason(value.data_node_id, value.replaced_by)}"
+        for scenario, value in found
+        if value is not None and value.replaced_by is not None
+    ]
+    if replaced:
+        return ConflictError(_some(replaced), code="data_node_replaced")
+    return None
 
 
-def _text_of(function: str, computed: Computed) -> str:
+def _text_of(run: _Run, computed: Computed) -> str:
     (written,) = computed.written
     try:
         return read_json(Place(storage_type=_JSON, uri=written.uri, content=written.content))
     except (InvalidError, NotFoundError) as error:
-        raise _failed(function, error.message) from error
+        raise _failed(run, error.message) from error
     finally:
         discard(written)
 
 
-def _failed(function: str, reason: str | None) -> ConflictError:
+def _failed(run: _Run, reason: str | None) -> ConflictError:
+    given = [f"{_beginning(value)} of {_name(scenario)}" for scenario, value in run.values]
     return ConflictError(
-        f"the comparator {function} failed: {reason or 'its worker ended'}",
+        f"comparator {run.function} of data node {run.node!r} failed: "
+        f"{reason or 'its worker ended'}; it was called with {_some(given)}",
         code="comparator_failed",
     )
+
+
+def _without_result(faults: Sequence[ComparisonFault]) -> ScenaristError:
+    """Return the error of a comparison without any result; the first fault tells its kind."""
+    error = faults[0].error
+    if len(faults) == 1:
+        return error
+    return type(error)(
+        f"none of the comparators has a result; the first reason: {error.message}",
+        code=error.reason,
+        errors=[{"field": fault.place, "message": fault.error.message} for fault in faults],
+    )
+
+
+def _name(scenario: Scenario) -> str:
+    return f"scenario {scenario.id}" if scenario.name is None else f"scenario {scenario.name!r}"
+
+
+def _beginning(value: NewestValue) -> str:
+    """Return how a value begins, where nobody can have replaced what was noted of it."""
+    is_elsewhere = (
+        find_storage(value.storage_type).is_external or named_path(value.properties) is not None
+    )
+    if is_elsewhere or value.beginning is None:
+        return "the value"
+    return value.beginning if len(value.beginning) < BEGINNING else f"{value.beginning}…"
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = len(texts) - _MOST_NAMED
+    named = ", ".join(texts[:_MOST_NAMED])
+    return f"{named} and {more} more" if more > 0 else named

@@ -82,9 +82,9 @@ class Expectation:
     def __exit__(self, *error: object) -> None:
         self._completions._remove(self._entity_id, self._event)  # noqa: SLF001
 
-    async def wait(self, seconds: float) -> None:
-        """Return when it has ended, when the time is over, or when the server stops."""
+    async def wait(self, seconds: float) -> bool:
+        """Return True when it has ended or the server stops, False when the time is over."""
         try:
-            await asyncio.wait_for(self._event.wait(), seconds)
+            return await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:
-            return
+            return False

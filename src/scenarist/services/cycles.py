@@ -63,7 +63,7 @@ class CycleService:
         """
         actor.require(Permission.EDIT)
         now = self._now()
-        at = now if new.created_at is None else self._zoned(new.created_at)
+        at = new.created_at or now
         around = cycle_around(new.frequency, in_utc(at), self._zone, now)
         self._check_period(new, around)
         wanted = replace(
@@ -136,9 +136,6 @@ class CycleService:
         remove_files(uris)
         return cascade
 
-    def _zoned(self, moment: datetime) -> datetime:
-        return moment.replace(tzinfo=self._zone) if moment.tzinfo is None else moment
-
     def _check_period(self, new: NewCycle, around: Cycle) -> None:
         """Refuse dates that are not those of the period, rather than make another one of it."""
         start_at = around.start_at.astimezone(self._zone)
@@ -149,7 +146,7 @@ class CycleService:
                 ("start_date", new.start_at, start_at),
                 ("end_date", new.last_at, last_at),
             )
-            if given is not None and in_utc(self._zoned(given)) != in_utc(right)
+            if given is not None and given != right
         ]
         if faults:
             raise InvalidError(

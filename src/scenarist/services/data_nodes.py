@@ -10,6 +10,7 @@ from scenarist.config import ConfigRegistry
 from scenarist.db import audit, deletions, events
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.engine import Database
+from scenarist.db.locks import set_lock
 from scenarist.db.pages import Page
 from scenarist.domain.entities import DataNode, Event
 from scenarist.domain.errors import ConflictError
@@ -18,6 +19,7 @@ from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import Change, Kind
 from scenarist.services.deletions import remove_files
 from scenarist.services.locks import (
+    check_not_in_use,
     check_unlocked,
     check_writable,
     get_data_node,
@@ -25,6 +27,8 @@ from scenarist.services.locks import (
 )
 from scenarist.services.making import Maker, Making, declared
 from scenarist.services.recording import updated
+from scenarist.services.showing import is_named
+from scenarist.storage.kinds import find_file
 
 _MOST_NAMED = 5
 
@@ -54,7 +58,7 @@ class DataNodeService:
 
     def get(self, actor: Actor, data_node_id: str) -> DataNode:
         actor.require(Permission.READ)
-        return get_data_node(self._database.reader, data_node_id, self._now())
+        return _seen_with_file(get_data_node(self._database.reader, data_node_id, self._now()))
 
     def list_page(
         self, actor: Actor, wanted: DataNodeFilter, request: PageRequest
@@ -62,7 +66,7 @@ class DataNodeService:
         actor.require(Permission.READ)
         page = data_node_rows.page(self._database.reader, wanted, request)
         now = self._now()
-        return replace(page, items=[seen_at(node, now) for node in page.items])
+        return replace(page, items=[_seen_with_file(seen_at(node, now)) for node in page.items])
 
     def create(self, actor: Actor, config_id: str) -> tuple[DataNode, bool]:
         """Return the data node of a config that nobody owns, and whether it was made just now.
@@ -124,7 +128,7 @@ class DataNodeService:
             check_writable(connection, node, editor)
             audit.add_done(connection, actor, node.id, now)
             until = now + lasts
-            data_node_rows.set_lock(connection, node.id, editor, until)
+            set_lock(connection, node.id, editor, until)
             events.add(connection, [updated(node.id, actor)], now)
             return replace(node, locked_by=editor, locked_until=until)
 
@@ -146,11 +150,22 @@ class DataNodeService:
             audit.add_done(connection, actor, node.id, now)
             if node.locked_by is None:
                 return node
-            data_node_rows.set_lock(connection, node.id, None, None)
+            set_lock(connection, node.id, None, None)
             events.add(connection, [updated(node.id, actor)], now)
             return replace(node, locked_by=None, locked_until=None)
 
         return self._database.write(work)
+
+
+def _seen_with_file(node: DataNode) -> DataNode:
+    """Take the time of a named file for that of the last edit, where no edit tells of it yet."""
+    if not is_named(node):
+        return node
+    state = find_file(node.storage_type, node.properties)
+    if state is None or state.stamp == node.stamp:
+        return node
+    known = node.last_edited_at or state.modified_at
+    return replace(node, last_edited_at=max(known, state.modified_at))
 
 
 def _check_is_free(connection: Connection, node: DataNode, editor: str) -> None:
@@ -162,11 +177,5 @@ def _check_is_free(connection: Connection, node: DataNode, editor: str) -> None:
             "delete those first",
             code="data_node_referenced",
         )
-    holder = data_node_rows.find_holder(connection, node.id)
-    if holder is not None:
-        raise ConflictError(
-            f"data node {node.id} is used by job {holder}, which has not ended; "
-            "delete it when the job has ended",
-            code="data_node_in_use",
-        )
+    check_not_in_use(connection, node, "delete")
     check_unlocked(node, editor)

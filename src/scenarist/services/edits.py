@@ -61,4 +61,5 @@ def edit_of(
         python_type=written.python_type,
         rendition=written.rendition,
         is_complete=written.is_complete,
+        stamp=written.stamp,
     )

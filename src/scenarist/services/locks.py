@@ -2,13 +2,20 @@
 
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Connection
 
 from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import jobs as job_rows
+from scenarist.db import tasks as task_rows
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.moments import as_text
+from scenarist.storage.kinds import named_path
+
+_WRITTEN_BY = {"generic": "write_fct", "sql": "write_query_builder"}
+"""The properties without which storages cannot write."""
 
 
 def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> DataNode:
@@ -33,9 +40,25 @@ def seen_at(node: DataNode, now: datetime) -> DataNode:
 def check_not_read_only(node: DataNode) -> None:
     if node.properties.get("read_only"):
         raise ConflictError(
-            f"data node {node.id} is declared read-only; write another one",
+            f"data node {node.id} is declared read-only; change what it is made of, or "
+            "take read_only out of its config",
             code="data_node_read_only",
         )
+
+
+def is_writable(node: DataNode) -> bool:
+    """Whether values of a data node can be written over REST at all.
+
+    Not where it is declared read-only, its storage has no function that writes, or its path is a
+    folder. A lock or a job that holds it does not count: these end.
+    """
+    needed = _WRITTEN_BY.get(node.storage_type)
+    path = named_path(node.properties)
+    return not (
+        node.properties.get("read_only")
+        or (needed is not None and not node.properties.get(needed))
+        or (path is not None and Path(path).is_dir())
+    )
 
 
 def check_unlocked(node: DataNode, editor: str) -> None:
@@ -61,11 +84,28 @@ def check_writable(connection: Connection, node: DataNode, editor: str) -> None:
             locked it.
     """
     check_not_read_only(node)
+    check_not_in_use(connection, node, "write")
+    check_unlocked(node, editor)
+
+
+def check_not_in_use(connection: Connection, node: DataNode, doing: str) -> None:
+    """Refuse what would be in the way of a job.
+
+    Args:
+        doing: What is refused, as a verb.
+
+    Raises:
+        ConflictError: A job that has not ended holds the data node; names it with its task and
+            its submission.
+    """
     holder = data_node_rows.find_holder(connection, node.id, node.place)
-    if holder is not None:
+    job = None if holder is None else job_rows.find(connection, holder.job_id)
+    if holder is not None and job is not None:
+        task = task_rows.find(connection, job.task_id)
+        of_task = "" if task is None else f" of task {task.config_id!r}"
         raise ConflictError(
-            f"data node {node.id} is used by job {holder}, which has not ended; "
-            "write it when the job has ended",
+            f"data node {node.id} {'will be written' if holder.writes else 'is read'} by job "
+            f"{job.id}{of_task} in submission {job.submission_id}, which is {job.status}; "
+            f"{doing} it when the job has ended, or cancel the job",
             code="data_node_in_use",
         )
-    check_unlocked(node, editor)

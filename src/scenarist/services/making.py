@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -14,6 +13,8 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import events
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
+from scenarist.db.found_files import edit_of_file
+from scenarist.db.places import forget_places, last_written
 from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
@@ -25,7 +26,7 @@ from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
 from scenarist.services.placing import placing_of, resolved
 from scenarist.storage.base import Target, Written
-from scenarist.storage.kinds import discard, find_storage, named_path, publish
+from scenarist.storage.kinds import discard, find_file, find_storage, publish
 
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT")
@@ -198,19 +199,21 @@ class Making:
         writes.
         """
         is_output = node.config_id in self.outputs
-        if is_output and node.place is not None:
-            last = data_node_rows.last_written(self.connection, [node.place])
-            if any(writer != node.id for _, writer in last.values()):
-                return None
         if find_storage(node.storage_type).is_external:
-            return None if is_output else bare_edit(node, self.now, None)
-        path = named_path(resolved(node.properties))
-        if path is None or not Path(path).is_file():
+            return None if is_output else bare_edit(node, self.now)
+        state = find_file(node.storage_type, node.properties)
+        if state is None:
             return None
-        return bare_edit(node, self.now, path)
+        at = [] if node.place is None else [node.place]
+        for write in last_written(self.connection, at).values():
+            if not write.lies_at(state):
+                forget_places(self.connection, at)
+            elif is_output and write.data_node_id != node.id:
+                return None
+        return edit_of_file(node.id, ids.EditId(new_uuid(self.now)), state, self.now)
 
 
-def bare_edit(node: DataNode, at: datetime, uri: str | None) -> Edit:
+def bare_edit(node: DataNode, at: datetime) -> Edit:
     """Describe a value that was not written by way of its data node."""
     return Edit(
         id=ids.EditId(new_uuid(at)),
@@ -219,7 +222,7 @@ def bare_edit(node: DataNode, at: datetime, uri: str | None) -> Edit:
         job_id=None,
         actor=None,
         comment=None,
-        uri=uri,
+        uri=None,
         content=None,
         size=None,
         digest=None,

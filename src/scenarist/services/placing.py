@@ -73,5 +73,7 @@ def resolved(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _stored(config: DataNodeConfig) -> dict[str, Any]:
     plain = {name: value for name, value in config.properties.items() if name != "default_data"}
+    if config.is_read_only:
+        plain["read_only"] = True
     stored, _ = referenced(config.id, plain)
     return stored

@@ -3,17 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import Connection
 
-from scenarist.db import audit, endings, events
+from scenarist.db import audit, endings, events, provenance
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import DataNode, Edit, Event
 from scenarist.domain.errors import InDoubtError
-from scenarist.domain.identifiers import EditId
+from scenarist.domain.identifiers import EditId, later_edit_id
 from scenarist.domain.permissions import Actor
 from scenarist.domain.vocabulary import Change, Kind
 from scenarist.services.edits import edit_of
@@ -109,17 +108,16 @@ class Recorder:
             else:
                 node = check(connection)
             now = self._now()
-            edit = replace(
-                edit_of(
-                    node.id,
-                    later_than(node.last_edit_id, value.edit_id),
-                    value.written,
-                    at=now,
-                    actor=options.editor(actor),
-                    comment=options.comment,
-                ),
-                written_to=node.place,
+            edit = edit_of(
+                node.id,
+                later_edit_id(node.last_edit_id, value.edit_id),
+                value.written,
+                at=now,
+                actor=options.editor(actor),
+                comment=options.comment,
             )
+            made_of = provenance.of_written(connection, node.id)
+            edit = replace(edit, written_to=node.place, made_of=made_of)
             data_node_rows.add_edits(connection, [edit])
             changes = endings.release_inputs(connection, [node.id], now)
             events.add(connection, [updated(node.id, actor), *changes], now)
@@ -141,14 +139,3 @@ class Recorder:
 def updated(data_node_id: str, actor: Actor) -> Event:
     """Describe a change of a data node, for the log of events."""
     return Event(kind=Kind.DATA_NODE, id=data_node_id, change=Change.UPDATED, actor=actor.name)
-
-
-def later_than(last: EditId | None, edit_id: EditId) -> EditId:
-    """Return an identifier that sorts after the last edit's: the order of edits is theirs.
-
-    Two that were made in one millisecond, or while another write was quicker, may lie the other
-    way round.
-    """
-    if last is None or edit_id > last:
-        return edit_id
-    return EditId(str(UUID(int=UUID(last).int + 1)))

@@ -16,6 +16,7 @@ from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.selections import Selection
 from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.storage.base import Place, Target
+from scenarist.storage.json import document
 from scenarist.storage.kinds import discard, find_storage, named_path, read_json
 from scenarist.storage.selection import select
 
@@ -187,7 +188,7 @@ def version_of(node: DataNode, edit: Edit) -> str | None:
 
 def json_place(data: object) -> Place:
     """Return a place in hand for data that a worker gets as an argument."""
-    return Place(storage_type="json", content=msgspec.json.encode(data))
+    return Place(storage_type="json", content=document(msgspec.to_builtins(data)))
 
 
 def _noted(edit: Edit) -> ShownValue:

@@ -36,6 +36,9 @@ from scenarist.services.authentication import Authenticator, Kind
 
 _log = structlog.get_logger(__name__)
 
+_REFUSED_KEPT = 10_000
+_LOOK_AGAIN = timedelta(seconds=2)
+
 TRIES_STRETCH = timedelta(minutes=5)
 TRIES_OF_USER_AT_ADDRESS = 5
 TRIES_OF_ADDRESS = 30
@@ -96,6 +99,20 @@ class SigningInService:
         self._realm = realm
         self._directory = directory
         self._session_length = session_length
+        # Addresses that have used up their tries: when to look at the count again, and its end.
+        self._refused: dict[str, tuple[datetime, datetime]] = {}
+
+    def require_tries(self, address: str) -> None:
+        """Refuse an address that has just been refused, from memory: no thread, no database.
+
+        Raises:
+            ThrottledError: It has used up its tries; says how long to wait.
+        """
+        if (refused := self._refused.get(counted_address(address))) is not None:
+            look_again_at, until = refused
+            now = self._now()
+            if now < look_again_at:
+                raise _throttled(until - now)
 
     def sign_in(self, name: str, password: str, origin: Origin) -> SignedIn:
         """Open a session.
@@ -185,25 +202,30 @@ class SigningInService:
 
     def _take_try(self, name: str, origin: Origin) -> tuple[Bound, ...]:
         """Count a try before it is judged; return what it counts for, this name here first."""
-        address = _counted_address(origin.address)
+        address = counted_address(origin.address)
         # What is typed as a name may be a password.
         blind = self._signer.blind(name)
+        of_address = Bound(f"at {address}", TRIES_OF_ADDRESS)
         bounds = (
             Bound(f"{blind} at {address}", TRIES_OF_USER_AT_ADDRESS),
-            Bound(f"at {address}", TRIES_OF_ADDRESS),
+            of_address,
             Bound(f"{blind} anywhere", TRIES_OF_USER),
         )
-        wait = self._database.write(
-            lambda connection: tries.take(
-                connection, bounds, stretch=TRIES_STRETCH, now=self._now()
-            )
+        now = self._now()
+        used_up = self._database.write(
+            lambda connection: tries.take(connection, bounds, stretch=TRIES_STRETCH, now=now)
         )
-        if wait is not None:
-            seconds = max(1, int(wait.total_seconds()) + 1)
-            raise ThrottledError(
-                f"too many tries to sign in; wait {seconds} s", retry_seconds=seconds
-            )
+        if of_address in used_up:
+            self._remember_refused(address, used_up[of_address], now)
+        if used_up:
+            raise _throttled(max(used_up.values()) - now)
         return bounds
+
+    def _remember_refused(self, address: str, until: datetime, now: datetime) -> None:
+        if len(self._refused) >= _REFUSED_KEPT:
+            self._refused.clear()  # they are all counted in the database
+        # Not for the whole stretch: a sign-in under way that succeeds gives its try back.
+        self._refused[address] = (min(until, now + _LOOK_AGAIN), until)
 
     def _right(self, name: str, password: str, origin: Origin) -> _Judged:
         """Refuse whoever does not show the right password."""
@@ -332,7 +354,12 @@ def _is_name(name: str) -> bool:
         return False
 
 
-def _counted_address(address: str) -> str:
+def _throttled(wait: timedelta) -> ThrottledError:
+    seconds = max(1, int(wait.total_seconds()) + 1)
+    return ThrottledError(f"too many tries to sign in; wait {seconds} s", retry_seconds=seconds)
+
+
+def counted_address(address: str) -> str:
     """Return what an address counts as: of IPv6, somebody has at least 64 bits for oneself."""
     try:
         found = ipaddress.ip_address(address)

@@ -12,6 +12,7 @@ from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Scenario
 from scenarist.domain.moments import as_text
 from scenarist.domain.places import replaced_reason
+from scenarist.storage.kinds import find_file, why_missing
 
 ALREADY_PRIMARY = "it is the primary scenario of its cycle already"
 NO_CYCLE = "it has no cycle; only scenarios of a config with a frequency have one"
@@ -76,7 +77,7 @@ def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
     reasons = []
     for end in ends:
         if not end.is_made and not end.is_written:
-            reasons.append(f"data node {end.id} has no value yet")
+            reasons += _reasons_of_missing(end)
         if not end.is_made and end.replaced_by is not None:
             reasons.append(replaced_reason(end.id, end.replaced_by))
         # What is only read is read as it is.
@@ -84,6 +85,13 @@ def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
             until = as_text(end.locked_until)
             reasons.append(f"data node {end.id} is locked by {end.locked_by} until {until}")
     return reasons
+
+
+def _reasons_of_missing(end: End) -> list[str]:
+    if find_file(end.storage_type, end.properties) is not None:
+        return []
+    missing = why_missing(end.storage_type, end.properties)
+    return [f"data node {end.id} has no value yet{f': {missing}' if missing else ''}"]
 
 
 def _reasons_against_delete(

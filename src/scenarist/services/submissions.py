@@ -1,12 +1,13 @@
 """What may be done with submissions: asking for jobs, and following them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
-from scenarist.db import audit, cancellation, deletions, events, pausing
+from scenarist.db import audit, cancellation, deletions, endings, events, found_files, pausing
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db.acceptance import (
@@ -14,10 +15,10 @@ from scenarist.db.acceptance import (
     NewSubmission,
     PlannedJob,
     add_many,
-    find_locks,
 )
 from scenarist.db.cancellation import Unfinished
 from scenarist.db.engine import Database
+from scenarist.db.locks import find_locks
 from scenarist.db.pages import Page
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Event, Submission, Task
@@ -48,6 +49,7 @@ from scenarist.services.wishes import (
     task_ids_of,
     tasks_to_retry,
 )
+from scenarist.storage.kinds import find_file
 
 _PLANS_KEPT = 10_000
 
@@ -114,7 +116,9 @@ class SubmissionService:
                 connection, sequence_tasks_of(connection, wishes), find_locks(connection, now)
             )
             answers = [self._answer(batch, wish, now) for wish in wishes]
-            add_many(connection, batch.accepted)
+            brought = add_many(connection, batch.accepted, partial(_find_edits, connection, now))
+            if brought:
+                events.add(connection, endings.bring_forward(connection, brought, now), now)
             audit.add_many_done(connection, _done(wishes, answers), now)
             return answers
 
@@ -276,7 +280,8 @@ class SubmissionService:
                 planned,
                 options.force,
                 options.priority,
-                options.idempotency_key,
+                wish.key,
+                wish.digest,
                 wish.actor.name,
                 wish.traceparent,
             )
@@ -306,6 +311,15 @@ class SubmissionService:
 
     def _fault_of(self, task: Task) -> str | None:
         return None if self._declared is None else fault_of_task(task, self._declared)
+
+
+def _find_edits(
+    connection: Connection, now: datetime, data_node_ids: Sequence[str]
+) -> Mapping[str, str]:
+    """Record named files that other programs have put there or replaced; return the last edits."""
+    noticed = found_files.notice(connection, data_node_ids, find_file, now)
+    events.add(connection, noticed.changes, now)
+    return {node_id: edit_id for node_id, (edit_id, _) in noticed.edits.items()}
 
 
 def _done(

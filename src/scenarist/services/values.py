@@ -4,14 +4,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import msgspec
 from sqlalchemy import Connection
 
-from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
+from scenarist.db.found_files import edit_of_file, find_replacer
+from scenarist.db.locks import set_lock
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import EditId, new_uuid
@@ -33,12 +33,22 @@ from scenarist.services.showing import (
     version_of,
 )
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import discard, find_storage, named_path, read_json
+from scenarist.storage.kinds import (
+    discard,
+    find_file,
+    find_storage,
+    read_json,
+    why_missing,
+)
+from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_safely
 
 LOCKED_WHILE_WRITING = timedelta(seconds=120)
 """How long a write by way of a worker locks its data node when the server ends meanwhile."""
 
 APPEND_ATTEMPTS = 6
+
+UNRECORDED = "unrecorded"
+"""The identifier of an edit that is made for a reader, of a named file that none tells of yet."""
 
 _PREPARED = "scenarist.storage.reading:prepared"
 _APPENDED = "scenarist.storage.appending:append"
@@ -124,11 +134,12 @@ class ValueService:
         """
         actor.require(Permission.EDIT)
         node = self._recorder.check(self._database.reader, actor, data_node_id, options)
-        if _needs_worker(node):
+        base = None if _needs_worker(node) else self._former(node)
+        if _needs_worker(node) or (base is not None and needs_worker(base)):
             return self._by_worker(actor, node, options, lambda now: self._write_apart(now, data))
-        storage = find_storage(node.storage_type)
         target = self._target(node)
-        written = storage.write(storage.from_json(data), target)
+        value = rewritten_safely(data, node.storage_type, target.properties, base)
+        written = find_storage(node.storage_type).write(value, target)
         return self._recorder.record(actor, _new(target, written), options)
 
     def append(
@@ -153,7 +164,8 @@ class ValueService:
                 code="append_not_supported",
             )
         check_not_replaced(node)
-        if _needs_worker(node):
+        base = None if _needs_worker(node) else self._base(node)
+        if _needs_worker(node) or (base is not None and needs_worker(base)):
             return self._by_worker(actor, node, options, lambda now: self._append_apart(now, data))
         edit = self._append_once(actor, node, data, options)
         if edit is not None:
@@ -177,7 +189,8 @@ class ValueService:
         """Append to the value that the data node has; None when it has got another meanwhile."""
         storage = find_storage(node.storage_type)
         target = self._target(node)
-        written = storage.append(storage.from_json(data), target, self._base(node))
+        base = self._base(node)
+        written = storage.append(added_safely(data, node.storage_type, base), target, base)
 
         def check(connection: Connection) -> DataNode:
             current = self._recorder.check(connection, actor, node.id, options)
@@ -195,17 +208,26 @@ class ValueService:
         if node.last_edit_id is not None:
             found, edit = find_value(self._database.reader, node.id, None, self._now())
             if found.storage_type != node.storage_type:
-                raise ConflictError(
+                raise _OtherStorageError(
                     f"the value of data node {node.id} was written as {found.storage_type}, and "
                     f"the data node is declared as {node.storage_type} now; write the whole value",
                     code="application_changed",
                 )
             return place_of(found, edit)
         properties = resolved(node)
-        path = named_path(properties)
-        if path is not None and Path(path).is_file():
-            return Place(storage_type=node.storage_type, properties=properties, uri=path)
-        return None
+        state = find_file(node.storage_type, properties)
+        if state is None or find_replacer(self._database.reader, node, state) is not None:
+            return None
+        return Place(storage_type=node.storage_type, properties=properties, uri=state.path)
+
+    def _former(self, node: DataNode) -> Place | None:
+        """Return where the value lies that is written over, if what is written takes its types."""
+        if node.replaced_by is not None:
+            return None
+        try:
+            return self._base(node)
+        except _OtherStorageError:
+            return None
 
     def _by_worker(
         self,
@@ -224,13 +246,13 @@ class ValueService:
 
         def take(connection: Connection) -> DataNode:
             found = self._recorder.check(connection, actor, node.id, options)
-            data_node_rows.set_lock(connection, node.id, mark, self._now() + LOCKED_WHILE_WRITING)
+            set_lock(connection, node.id, mark, self._now() + LOCKED_WHILE_WRITING)
             return found
 
         def give_back(connection: Connection) -> DataNode:
             current = get_data_node(connection, node.id, self._now())
             if current.locked_by == mark:
-                data_node_rows.set_lock(connection, node.id, before.locked_by, before.locked_until)
+                set_lock(connection, node.id, before.locked_by, before.locked_until)
             return current
 
         before = self._database.write(take)
@@ -243,13 +265,9 @@ class ValueService:
 
     def _write_apart(self, node: DataNode, data: object) -> NewValue:
         target = self._target(node, is_resolved=False)
-        done = self._compute(
-            Computation(
-                function=_PREPARED,
-                inputs=(json_place(data), json_place(node.storage_type)),
-                outputs=(target,),
-            )
-        )
+        former = self._apart(node, self._former)
+        inputs = (json_place(data), json_place(target), json_place(former))
+        done = self._compute(Computation(function=_PREPARED, inputs=inputs, outputs=(target,)))
         if not done.is_successful:
             raise fault_of(
                 done,
@@ -261,12 +279,7 @@ class ValueService:
 
     def _append_apart(self, node: DataNode, data: object) -> NewValue:
         target = self._target(node, is_resolved=False)
-        if find_storage(node.storage_type).is_external:
-            # Whatever is there, also when none of our edits says so.
-            base: Place | None = Place(storage_type=node.storage_type)
-        else:
-            base = self._base(node)
-        place = None if base is None else replace(base, properties=node.properties)
+        place = self._apart(node, self._base)
         answer = replace(target, storage_type="json", properties={})
         done = self._compute(
             Computation(
@@ -289,6 +302,15 @@ class ValueService:
             discard(said)
         return _new(target, msgspec.json.decode(text, type=Written))
 
+    def _apart(self, node: DataNode, find: Callable[[DataNode], Place | None]) -> Place | None:
+        """Return a place for a worker, which knows what the environment says."""
+        if find_storage(node.storage_type).is_external:
+            # Whatever is there, also when none of our edits says so.
+            base: Place | None = Place(storage_type=node.storage_type)
+        else:
+            base = find(node)
+        return None if base is None else replace(base, properties=node.properties)
+
     def _target(self, node: DataNode, *, is_resolved: bool = True) -> Target:
         return Target(
             data_node_id=node.id,
@@ -301,6 +323,10 @@ class ValueService:
 
 class _MovedError(ConflictError):
     """What was appended to is not the newest value any more."""
+
+
+class _OtherStorageError(ConflictError):
+    """The value that is there is of another storage type than its data node is now."""
 
 
 def find_value(
@@ -317,8 +343,18 @@ def find_value(
     node = get_data_node(connection, data_node_id, now)
     wanted = edit_id or node.last_edit_id
     if wanted is None:
+        # Nothing is written where somebody reads: a job or a submit takes the file down.
+        state = find_file(node.storage_type, node.properties)
+        replacer = None if state is None else find_replacer(connection, node, state)
+        if state is not None and replacer is None:
+            return node, edit_of_file(node.id, EditId(UNRECORDED), state, now)
+        missing = why_missing(node.storage_type, node.properties)
+        if state is not None:
+            missing = f"the file at {state.path} was written for data node {replacer}"
+        place = f": {missing}; put the file there," if missing else ";"
         raise NotFoundError(
-            f"data node {data_node_id} has no value yet; write one, or submit what produces it",
+            f"data node {data_node_id} has no value yet{place} write one, or submit what "
+            "produces it",
             code="data_node_not_written",
         )
     edit = edit_rows.find(connection, data_node_id, wanted)
@@ -341,7 +377,7 @@ def check_not_replaced(node: DataNode) -> None:
 
 def is_still_there(connection: Connection, node: DataNode, edit: Edit) -> bool:
     """Whether the value of an edit lies where later ones have not replaced it."""
-    if edit.id == node.last_edit_id:
+    if edit.id in {node.last_edit_id, UNRECORDED}:
         return node.replaced_by is None
     return edit.kept_as is not None and edit_rows.is_last_at_its_file(connection, edit)
 
@@ -353,5 +389,8 @@ def _new(target: Target, written: Written) -> NewValue:
 
 
 def _needs_worker(node: DataNode) -> bool:
-    """Whether code of the user takes part in writing a value."""
-    return find_storage(node.storage_type).is_external or bool(node.properties.get("encoder"))
+    """Whether code of the user takes part in writing a value, whatever is there."""
+    is_declared = node.storage_type == "json" and (
+        node.properties.get("encoder") or node.properties.get("exposed_type")
+    )
+    return find_storage(node.storage_type).is_external or bool(is_declared)

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, assert_never
 
+import msgspec
 from sqlalchemy import Connection
 
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
-from scenarist.db.acceptance import Lock, NewSubmission, PlannedJob, tasks_without_success
+from scenarist.db.acceptance import NewSubmission, PlannedJob, tasks_without_success
+from scenarist.db.locks import Lock
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError, NotFoundError
@@ -45,6 +48,29 @@ class Wish:
     retry_of: SubmissionId | None = None
     traceparent: str | None = None
 
+    @property
+    def key(self) -> str | None:
+        """The idempotency key as it is stored: a digest, as each actor has keys of its own."""
+        given = self.options.idempotency_key
+        return None if given is None else _digest([self.actor.name, self.actor.key_id, given])
+
+    @property
+    def digest(self) -> str | None:
+        """What tells whether a request with a key that was used before is that request again."""
+        if self.options.idempotency_key is None:
+            return None
+        options = self.options
+        return _digest(
+            [
+                self.entity_type,
+                self.entity_id,
+                self.retry_of,
+                options.force,
+                options.priority,
+                options.properties,
+            ]
+        )
+
 
 @dataclass(slots=True)
 class Batch:
@@ -68,24 +94,30 @@ def earlier_of(batch: Batch, wish: Wish) -> Submission | None:
     """Return the submission that the wish's idempotency key has made already, if any.
 
     Raises:
-        ConflictError: The key was used for another entity.
+        ConflictError: The key was used for another request.
     """
-    key = wish.options.idempotency_key
+    key = wish.key
     if key is None:
         return None
-    for new in batch.accepted:
-        if new.idempotency_key == key:
-            found: Submission | None = new.submission
-            break
-    else:
-        found = submission_rows.find_by_key(batch.connection, key)
-    if found is not None and (found.entity_id, found.retry_of) != (wish.entity_id, wish.retry_of):
+    found = next(
+        ((new.submission, new.request_digest) for new in batch.accepted if new.key == key),
+        None,
+    ) or submission_rows.find_by_key(batch.connection, key)
+    if found is None:
+        return None
+    submission, digest = found
+    if digest != wish.digest:
         raise ConflictError(
-            f"the idempotency key {key!r} was used to submit {found.entity_id}; "
-            "take a new key for each submission",
+            f"the idempotency key {wish.options.idempotency_key!r} was used to submit "
+            f"{submission.entity_id} with other options, or something else; take a new key for "
+            "each submission, and repeat a request as it was",
             code="idempotency_key_reused",
         )
-    return found
+    return submission
+
+
+def _digest(parts: Sequence[Any]) -> str:
+    return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).hexdigest()
 
 
 def check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> None:

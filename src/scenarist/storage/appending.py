@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 
 from scenarist.domain.environment import resolve
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import Target
 from scenarist.storage.kinds import find_storage
+from scenarist.storage.reading import place_from
+from scenarist.storage.rewriting import added
 
 
 def append(data: object, target: dict[str, Any], place: dict[str, Any] | None) -> dict[str, Any]:
@@ -20,16 +22,11 @@ def append(data: object, target: dict[str, Any], place: dict[str, Any] | None) -
     Returns:
         The `Written` as plain data; it is not published yet.
     """
-    storage = find_storage(target["storage_type"])
-    written = storage.append(
-        storage.from_json(data),
-        msgspec.convert(_resolved(target), Target),
-        None if place is None else msgspec.convert(_resolved(place), Place),
+    there = None if place is None else place_from(place)
+    whole = {**target, "properties": resolve(target["properties"], os.environ)}
+    value = added(data, target["storage_type"], whole["properties"], there)
+    written = find_storage(target["storage_type"]).append(
+        value, msgspec.convert(whole, Target), there
     )
     plain: dict[str, Any] = msgspec.to_builtins(written)
     return plain
-
-
-def _resolved(end: dict[str, Any]) -> dict[str, Any]:
-    """Put in what the environment of this process says; secrets never travel with a request."""
-    return {**end, "properties": resolve(end["properties"], os.environ)}

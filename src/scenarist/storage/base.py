@@ -43,7 +43,8 @@ class Target:
 class Written:
     """A value that was written aside, and what its edit records of it.
 
-    ``staged`` is the file that waits beside a user-named path for `files.publish`.
+    ``staged`` is the file that waits beside a user-named path for `files.publish`, and ``stamp``
+    tells it from any that another program puts there later.
     ``rendition`` is JSON text: the value when ``is_complete``, else a bounded preview.
     Of an external storage both ``uri`` and ``content`` are None.
     """
@@ -56,6 +57,7 @@ class Written:
     uri: str | None = None
     content: bytes | None = None
     staged: str | None = None
+    stamp: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO, Protocol
 
@@ -14,15 +15,11 @@ from scenarist.domain.errors import (
     ScenaristError,
     UnavailableError,
 )
+from scenarist.domain.named_files import named_path
 from scenarist.storage import disk, shared
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
+from scenarist.storage.named_files import stamp_of
 from scenarist.storage.objects import reason
-
-
-def named_path(properties: Mapping[str, Any]) -> str | None:
-    """Return the absolute path that the user gave to a data node, if there is one."""
-    path = properties.get("path") or properties.get("default_path")
-    return os.path.abspath(path) if path else None
 
 
 def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes:
@@ -88,7 +85,8 @@ def keep(
         raise UnavailableError(
             f"the value for data node {target.data_node_id} could not be written to {error.message}"
         ) from error
-    return record(data, python_type, rendition, uri=path, staged=staged)
+    written = record(data, python_type, rendition, uri=path, staged=staged)
+    return written if staged is None else replace(written, stamp=stamp_of(os.stat(staged)))
 
 
 def record(

@@ -8,9 +8,9 @@ def is_frame(value: Any) -> bool:
     return hasattr(value, "iloc") and getattr(value, "ndim", None) == 2
 
 
-def records(frame: Any) -> list[dict[Any, Any]]:
-    """Return a DataFrame's rows, its labels and cells as they are."""
-    labels = list(frame.columns)
+def records(frame: Any) -> list[dict[str, Any]]:
+    """Return a DataFrame's rows, its labels as texts and its cells as they are."""
+    labels = [str(label) for label in frame.columns]
     if not labels:
         return [{} for _ in range(len(frame))]
     columns = [series_values(frame.iloc[:, position]) for position in range(len(labels))]

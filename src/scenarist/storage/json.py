@@ -2,24 +2,31 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, BinaryIO
-
-import msgspec
+from typing import Any, BinaryIO, NoReturn
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
 from scenarist.storage import files
 from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.declared import exposed
 from scenarist.storage.objects import form, load_class, python_type, reason
 from scenarist.storage.rendition import render
+from scenarist.storage.retyping import retyped_added
 from scenarist.storage.selection import select
+from scenarist.storage.shown import shown, strict
+from scenarist.storage.typed_json import UnkeptError, typed
+from scenarist.storage.typed_reading import CLASS_MARK, MARK, imported, loads, plainly, refused
 
 
 class JsonStorage:
-    """Any value that JSON can hold, or that the data node's ``encoder`` turns into such.
+    """Any value of everyday types, as a document that names those which JSON lacks.
 
-    The encoder and the decoder are classes for the standard library's ``json`` module, named as
-    ``module:Class``. They are the user's code: `read_json` and `from_json` never load them.
+    See `typed_json` for how, and for what is refused. With an ``encoder`` or a ``decoder`` these
+    alone decide what a document says, and it names no types. They are classes for the standard
+    library's ``json`` module, named as ``module:Class``. With ``exposed_type``, a class named in
+    the same way, a value, or each item of a list, is read as an object of it.
+
+    All of these are the user's code: `read_json` and `from_json` load none.
     """
 
     storage_type = "json"
@@ -28,64 +35,177 @@ class JsonStorage:
     can_append = True
 
     def write(self, value: object, target: Target) -> Written:
-        encoder = _codec(target.properties.get("encoder"), json.JSONEncoder, "encoder")
-        encoding = _encoding(target.properties)
-
-        def dump(value: object) -> bytes:
-            try:
-                return json.dumps(value, cls=encoder, ensure_ascii=False).encode(encoding)
-            except UnicodeEncodeError:
-                return json.dumps(value, cls=encoder).encode(encoding)
-            except TypeError as error:
-                raise InvalidError(
-                    f"the value for data node {target.data_node_id} cannot be written as json:"
-                    f" {reason(error)}; name an encoder and a decoder in its config, or use pickle"
-                ) from error
-
-        return files.keep(
-            files.encode(value, target, dump),
-            target,
-            extension="json",
-            python_type=python_type(value),
-            rendition=render(value),
-        )
+        if _has_codec(target.properties):
+            return _write_encoded(value, target)
+        return _keep(_document(_typed(value, target), target), value, target)
 
     def append(self, value: object, target: Target, place: Place | None) -> Written:
         if place is None:
             return self.write(value, target)
-        return self.write(_extended(self._read_plain(place), value), target)
+        if _has_codec(target.properties):
+            present = files.decode(place, lambda file: json.loads(_text(file, place)))
+            return _write_encoded(_extended(present, value), target)
+        # With its types still named, so that no class of the user's is needed.
+        present = files.decode(place, lambda file: _named(_text(file, place)))
+        added = _typed(retyped_added(value, read_safely(place)), target)
+        document = _document(_extended(present, added), target)
+        whole = Place(storage_type="json", properties=target.properties, content=document)
+        return _keep(document, read_safely(whole), target)
 
     def read(self, place: Place) -> Any:
-        decoder = _codec(place.properties.get("decoder"), json.JSONDecoder, "decoder")
-        return files.decode(place, lambda file: json.loads(_text(file, place), cls=decoder))
+        if _has_codec(place.properties):
+            decoder = _codec(place.properties.get("decoder"), json.JSONDecoder, "decoder")
+            value = files.decode(place, lambda file: json.loads(_text(file, place), cls=decoder))
+        else:
+            value = files.decode(place, lambda file: loads(_text(file, place), imported))
+        return exposed(value, place.properties)
 
     def read_json(self, place: Place, selection: Selection | None) -> str:
-        value = self._read_plain(place)
-        return _strict(value if selection is None else select(value, selection))
+        def read(file: BinaryIO) -> tuple[Any, bool]:
+            text = _text(file, place)
+            if MARK not in text or _has_codec(place.properties):
+                return json.loads(text), True
+            return loads(text, plainly), False
+
+        value, is_plain = files.decode(place, read)
+        if is_plain:
+            return strict(value if selection is None else select(value, selection))
+        return strict(shown(value, selection))
 
     def from_json(self, data: object) -> object:
         return data
 
-    def _read_plain(self, place: Place) -> Any:
-        """Read without the decoder: as plain data, which every encoder writes again."""
+
+def document(value: object) -> bytes:
+    """Return the document of a value, to hand it to a function.
+
+    Raises:
+        InvalidError: JSON cannot keep it.
+    """
+    return json.dumps(typed(value)).encode()
+
+
+def read_uploaded(place: Place) -> Any:
+    """Return the value of a document that anybody may have brought, loading no class.
+
+    Raises:
+        InvalidError: It is not JSON, as NaN is not, or names a class.
+    """
+
+    def read(file: BinaryIO) -> Any:
+        text = _text(file, place)
+        if _has_codec(place.properties):
+            return json.loads(text, parse_constant=_refuse)
+        return loads(text, refused, parse_constant=_refuse)
+
+    return files.decode(place, read)
+
+
+def read_safely(place: Place) -> Any:
+    """Return the value of a document with its types, loading no class."""
+    if _has_codec(place.properties):
         return files.decode(place, lambda file: json.loads(_text(file, place)))
+    return files.decode(place, lambda file: loads(_text(file, place), plainly))
 
 
-def _extended(present: object, value: object) -> object:
+def names_classes(place: Place) -> bool:
+    """Whether a document names classes, so that only a worker reads it as it was written."""
+    text = files.decode(place, lambda file: _text(file, place))
+    return not _has_codec(place.properties) and CLASS_MARK.search(text) is not None
+
+
+def _write_encoded(value: object, target: Target) -> Written:
+    encoder = _codec(target.properties.get("encoder"), json.JSONEncoder, "encoder")
+
+    def dump(value: object) -> str:
+        try:
+            return json.dumps(value, cls=encoder, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InvalidError(
+                f"the value for data node {target.data_node_id} cannot be written as json:"
+                f" {reason(error)}; let the encoder in its config make JSON of it, or name neither"
+                " encoder nor decoder"
+            ) from error
+
+    # Shown is what the document says, which the decoder may read as something else.
+    data = json.loads(dump(value))
+    return _keep(_document(data, target), data, target, python_type(value))
+
+
+def _typed(value: object, target: Target) -> Any:
+    try:
+        return typed(value)
+    except UnkeptError as error:
+        raise InvalidError(
+            f"the value for data node {target.data_node_id} cannot be written as json:"
+            f" {error.message}"
+        ) from None
+
+
+def _named(text: str) -> Any:
+    """Return what a document says, with NaN and the infinities as numbers that JSON lacks."""
+    return json.loads(text, parse_constant=lambda name: typed(float(name)))
+
+
+def _document(data: Any, target: Target) -> bytes:
+    encoding = _encoding(target.properties)
+
+    def dump(data: Any) -> bytes:
+        try:
+            return json.dumps(data, ensure_ascii=False, allow_nan=False).encode(encoding)
+        except UnicodeEncodeError:
+            return json.dumps(data, allow_nan=False).encode(encoding)
+
+    return files.encode(data, target, dump)
+
+
+def _keep(document: bytes, value: object, target: Target, kind: str | None = None) -> Written:
+    return files.keep(
+        document,
+        target,
+        extension="json",
+        python_type=kind or python_type(value),
+        rendition=render(value),
+    )
+
+
+_ITEMS = frozenset({"Tuple", "Set", "Frozenset", "Deque"})
+_ENTRIES = frozenset({"Dict", "OrderedDict", "Defaultdict", "Counter"})
+
+
+def _extended(present: Any, value: Any) -> object:
+    """Return a document with another one appended to it; both as JSON data that names types."""
+    kind = present.get("__type__") if isinstance(present, dict) and "__value__" in present else None
+    items = value["__value__"] if _kind_of(value) in _ITEMS else value
     if isinstance(present, list):
-        return [*present, *(value if isinstance(value, list | tuple) else [value])]
-    if isinstance(present, dict) and isinstance(value, Mapping):
+        return [*present, *(items if isinstance(items, list | tuple) else [items])]
+    if kind in _ITEMS:
+        added = items if isinstance(items, list) else [items]
+        return {**present, "__value__": [*present["__value__"], *added]}
+    if kind in _ENTRIES and isinstance(value, dict):
+        pairs = value["__value__"] if _kind_of(value) in _ENTRIES else map(list, value.items())
+        entries = {json.dumps(key): [key, item] for key, item in [*present["__value__"], *pairs]}
+        return {**present, "__value__": list(entries.values())}
+    if isinstance(present, dict) and kind is None and isinstance(value, Mapping):
+        if _kind_of(value) in _ENTRIES:
+            pairs = [[key, item] for key, item in present.items()]
+            return _extended({"__type__": "Dict", "__value__": pairs}, value)
         return {**present, **value}
-    if isinstance(present, dict):
+    if isinstance(present, dict) and kind is None:
         raise InvalidError(
             f"only an object can be appended to the object there is; it was given {form(value)}"
         )
     raise InvalidError(
-        f"only to a list or an object can something be appended; there is {form(present)}"
+        "only to a list or an object can something be appended; there is"
+        f" {form(present) if kind is None else 'a ' + str(kind)}"
     )
 
 
-def _encoding(properties: Any) -> str:
+def _kind_of(data: Any) -> str | None:
+    return data.get("__type__") if isinstance(data, dict) and "__value__" in data else None
+
+
+def _encoding(properties: Mapping[str, Any]) -> str:
     return properties.get("encoding") or "utf-8"
 
 
@@ -93,14 +213,12 @@ def _text(file: BinaryIO, place: Place) -> str:
     return file.read().decode(_encoding(place.properties)).removeprefix("\ufeff")
 
 
-def _strict(value: object) -> str:
-    """Return JSON text that every parser takes: NaN and infinities are null."""
-    try:
-        return msgspec.json.encode(value).decode()
-    except UnicodeEncodeError:
-        # Half of a surrogate pair is legal in Python's JSON, and no parser of others takes it.
-        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-        return msgspec.json.encode(json.loads(text)).decode()
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _has_codec(properties: Mapping[str, Any]) -> bool:
+    return bool(properties.get("encoder") or properties.get("decoder"))
 
 
 def _codec(reference: object, base: type[Any], setting: str) -> type[Any] | None:

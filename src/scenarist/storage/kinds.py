@@ -3,14 +3,16 @@
 from collections.abc import Callable
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.named_files import named_path
 from scenarist.domain.selections import Selection
 from scenarist.storage.base import Place, Storage
 from scenarist.storage.csv import CsvStorage
 from scenarist.storage.excel import ExcelStorage
-from scenarist.storage.files import discard, named_path, publish, remove_files
+from scenarist.storage.files import discard, publish, remove_files
 from scenarist.storage.generic import GenericStorage
 from scenarist.storage.json import JsonStorage
 from scenarist.storage.mongo import MongoStorage
+from scenarist.storage.named_files import find_file, why_missing
 from scenarist.storage.parquet import ParquetStorage
 from scenarist.storage.pickle import InMemoryStorage, PickleStorage
 from scenarist.storage.rendition import render
@@ -20,12 +22,14 @@ from scenarist.storage.sql_table import SqlTableStorage
 
 __all__ = [
     "discard",
+    "find_file",
     "find_storage",
     "named_path",
     "publish",
     "read_json",
     "remove_files",
     "render",
+    "why_missing",
 ]
 
 _JSON, _CSV, _EXCEL, _PARQUET = JsonStorage(), CsvStorage(), ExcelStorage(), ParquetStorage()

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from scenarist.domain.errors import InvalidError, NotFoundError, ScenaristError, UnavailableError
 from scenarist.storage import files
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.objects import fields_of, load_class, python_type, reason, told
+from scenarist.storage.objects import load_class, python_type, reason, told
 from scenarist.storage.rendition import MOST_ITEMS, render
+from scenarist.storage.retyping import retyped_added
+from scenarist.storage.structures import fields_of
 from scenarist.storage.tables import require
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ class MongoStorage:
         documents = _documents(value)
         with _opened(target.properties, "written") as collection:
             data = _encoded(documents, collection)
-            written = files.record(data, python_type(value), render(documents))
+            stored = [_plain(document) for document in _decoded(data, collection)]
+            written = files.record(data, python_type(value), render(stored))
             _replace(collection, documents, f"{collection.name}.{target.edit_id}")
         return written
 
@@ -64,10 +67,12 @@ class MongoStorage:
         with _opened(target.properties, "appended to") as collection:
             # Described before: a later failure would let the next attempt append them again.
             present = [_plain(document) for document in _find(collection, limit=MOST_ITEMS + 1)]
-            first = [*present, *added]
+            added = retyped_added(added, present)
+            data = _encoded(added, collection)
+            first = [*present, *map(_plain, _decoded(data, collection))]
             text, is_complete = render(first[:MOST_ITEMS])
             rendition = (text, is_complete and len(first) <= MOST_ITEMS)
-            written = files.record(_encoded(added, collection), "list", rendition)
+            written = files.record(data, "list", rendition)
             _insert(collection, added)
         return written
 
@@ -101,10 +106,11 @@ def _documents(value: object) -> list[_Document]:
 
 def _document(item: object, number: int) -> _Document:
     found: Any = item
-    if not isinstance(item, Mapping | str):
+    is_of_tables = type(item).__module__.partition(".")[0] in {"numpy", "pandas"}
+    if not isinstance(item, Mapping | str) and not is_of_tables:
         encode = getattr(item, "encode", None)
         try:
-            found = encode() if callable(encode) else fields_of(item) or vars(item)
+            found = encode() if callable(encode) else fields_of(item) or vars(item) or None
         # The method is the user's; it may raise anything.
         except Exception as error:
             fault = f"a {type(item).__name__} ({reason(error)})"
@@ -170,6 +176,13 @@ def _encoded(documents: list[_Document], collection: "Collection[_Document]") ->
 
     options = collection.codec_options
     return b"".join(encode(document, codec_options=options) for document in documents)
+
+
+def _decoded(data: bytes, collection: "Collection[_Document]") -> list[_Document]:
+    """Return documents as they will be read: times to the millisecond, for instance."""
+    from bson import decode_all
+
+    return decode_all(data, codec_options=collection.codec_options)
 
 
 def _replace(

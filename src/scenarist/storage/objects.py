@@ -1,15 +1,13 @@
-"""Python objects as storages meet them: the name of a type, fields, a class by its name."""
+"""Python objects as storages meet them: the name of a type, rows, a class by its name."""
 
-import dataclasses
 import importlib
 import sys
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
-import msgspec
-
 from scenarist.domain.errors import InvalidError
+from scenarist.storage.structures import fields_of
 
 _MOST_CHARACTERS = 500
 
@@ -29,17 +27,6 @@ def python_type(value: object) -> str:
     public = [part for part in parts if not part.startswith("_")]
     text = ".".join([*public, name])[:_MOST_CHARACTERS]
     return text.encode("utf-8", "replace").decode()
-
-
-def fields_of(value: object) -> dict[str, Any] | None:
-    """Return the fields of a dataclass or msgspec instance by name; None for anything else."""
-    if isinstance(value, type):
-        return None
-    if isinstance(value, msgspec.Struct):
-        return {name: getattr(value, name) for name in value.__struct_fields__}
-    if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return None
 
 
 def row_of(item: object) -> object:

@@ -1,14 +1,16 @@
 """Functions for the server to have run by a worker, where a value is not read in the server."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from scenarist.domain.environment import resolve
 from scenarist.domain.selections import Selection
-from scenarist.storage.frames import is_frame
-from scenarist.storage.kinds import find_storage
-from scenarist.storage.rendition import plain_value
-from scenarist.storage.selection import select
-from scenarist.storage.tables import plain_records
+from scenarist.storage.base import Place
+from scenarist.storage.rewriting import rewritten
+from scenarist.storage.shown import shown
 
 
 def chosen(value: Any, selection: Mapping[str, Any] | None) -> Any:
@@ -22,20 +24,28 @@ def chosen(value: Any, selection: Mapping[str, Any] | None) -> Any:
     Raises:
         InvalidError: The value cannot be filtered so.
     """
-    if selection is not None:
-        value = select(value, Selection.from_data(selection))
-    if is_frame(value):
-        return plain_records(value)
-    if isinstance(value, list | tuple):
-        # One item that has no JSON form does not turn the others into text.
-        return [plain_value(item) for item in value]
-    return plain_value(value)
+    return shown(value, None if selection is None else Selection.from_data(selection))
 
 
-def prepared(data: object, storage_type: str) -> object:
-    """Return data that came as JSON as the value that a storage of the type writes.
+def prepared(data: object, target: Mapping[str, Any], place: Mapping[str, Any] | None) -> object:
+    """Return data that came as JSON as the value that a storage writes in place of another.
+
+    Args:
+        target: Storage type and properties of the data node, as plain data, its references to
+            the environment not yet resolved.
+        place: The `Place` of the value that is there, likewise; None where there is none.
 
     Raises:
         InvalidError: The data has no such form.
     """
-    return find_storage(storage_type).from_json(data)
+    properties = resolve(target["properties"], os.environ)
+    present = None if place is None else place_from(place)
+    return rewritten(data, target["storage_type"], properties, present)
+
+
+def place_from(place: Mapping[str, Any]) -> Place:
+    """Return the place that plain data tells of, with what the environment of this process says.
+
+    Secrets never travel with a request.
+    """
+    return msgspec.convert({**place, "properties": resolve(place["properties"], os.environ)}, Place)

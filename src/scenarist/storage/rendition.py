@@ -9,6 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from itertools import islice
+from pathlib import PurePath
 from types import NoneType
 from typing import Any, TypeAlias
 
@@ -16,7 +17,8 @@ import msgspec
 
 from scenarist.storage.base import INLINE_LIMIT
 from scenarist.storage.frames import array_values, records, series_values
-from scenarist.storage.objects import fields_of, python_type
+from scenarist.storage.objects import python_type
+from scenarist.storage.structures import fields_of
 
 MOST_ITEMS = 100
 """Items that a preview shows of one list, and rows of one table."""
@@ -50,11 +52,8 @@ def render(value: object) -> tuple[str, bool]:
 
 
 def plain_value(value: object) -> Any:
-    """Return a value as plain JSON data, all of it; as text where it has no such form."""
-    try:
-        return _Walk(room=sys.maxsize, is_whole=True).plain(value)
-    except _OutOfRoomError:
-        return str(value)
+    """Return a value as plain JSON data, all of it; as text what has no such form."""
+    return _Walk(room=sys.maxsize, is_whole=True, is_lenient=True).plain(value)
 
 
 def _preview(value: object) -> str:
@@ -72,16 +71,19 @@ class _Walk:
     A whole walk counts roughly and stops with an error at the first thing that it cannot show.
     A preview counts every byte and goes on: it shortens, and keeps of a container the items that
     fit. Only on the way down the first items may a container be kept in part, so that the last
-    row of a table is never half a row.
+    row of a table is never half a row. A lenient walk shows as text what has no JSON form.
     """
 
-    def __init__(self, *, room: int, is_whole: bool) -> None:
+    def __init__(self, *, room: int, is_whole: bool, is_lenient: bool = False) -> None:
         self.room = room
         self.is_whole = is_whole
+        self.is_lenient = is_lenient or not is_whole
         self.most_items = None if is_whole else MOST_ITEMS
+        # All of a value is shown whose levels a storage has kept.
+        self.most_depth = 2 * _MOST_DEPTH if is_lenient else _MOST_DEPTH
 
     def plain(self, value: Any, depth: int = 0, is_first: bool = True) -> Any:
-        if depth > _MOST_DEPTH:
+        if depth > self.most_depth:
             return self.opaque("…")
         try:
             visit = _VISITS.get(type(value)) or _find_visit(value)
@@ -106,6 +108,9 @@ class _Walk:
     def text(self, value: str, depth: int, _is_first: bool) -> str:
         text = str.__str__(value)
         if self.is_whole:
+            if not text.isascii():
+                # Half of a surrogate pair is no text for others.
+                text = text.encode("utf-8", "replace").decode()
             self.leaf(text)
             return text
         most = self.room - 8 if depth == 0 else _MOST_TEXT
@@ -145,28 +150,35 @@ class _Walk:
                 break
         return shown
 
-    def mapping(self, mapping: Mapping[Any, Any], depth: int, is_first: bool) -> dict[str, Any]:
+    def mapping(self, mapping: Mapping[Any, Any], depth: int, is_first: bool) -> Any:
         self._begin(len(mapping))
         shown: dict[str, Any] = {}
+        before = self.room
         for label, item in mapping.items():
             room = self.room
             try:
                 self.spend(2)
                 key = self._key(label, depth + 1)
+                if key in shown:
+                    # Two keys have the same text, as 1 and "1" have.
+                    self.room = before
+                    return self.items(mapping.items(), depth, is_first)
                 shown[key] = self.plain(item, depth + 1, is_first and not shown)
             except _OutOfRoomError:
                 self._give_up(room, is_first)
                 break
-        if self.is_whole and len(shown) < len(mapping):
-            # Two keys have the same text.
-            raise _OutOfRoomError
         return shown
+
+    def unordered(self, items: Collection[Any], depth: int, is_first: bool) -> list[Any]:
+        """Show a set in one order, which is not that of the process it is in."""
+        shown = self.items(items, depth, is_first)
+        return sorted(shown, key=_rank) if len(shown) == len(items) else shown
 
     def frame(self, frame: Any, depth: int, is_first: bool) -> list[Any]:
         height, width = frame.shape
         if not self.is_whole:
             frame = frame.iloc[:MOST_ITEMS, : INLINE_LIMIT // 4]
-        elif height * max(width, 1) > self.room or not frame.columns.is_unique:
+        elif height * max(width, 1) > self.room or not (frame.columns.is_unique or self.is_lenient):
             raise _OutOfRoomError
         return self.items(records(frame), depth, is_first)
 
@@ -188,7 +200,7 @@ class _Walk:
 
     def opaque(self, value: object) -> str:
         """Show a value that has no JSON form by the text that it gives of itself."""
-        if self.is_whole:
+        if not self.is_lenient:
             raise _OutOfRoomError
         try:
             text = value if type(value) is str else repr(value)
@@ -253,6 +265,12 @@ def _find_foreign_visit(value: object) -> _Visit:
     return lambda walk, value, *_: walk.opaque(value)
 
 
+def _rank(data: Any) -> tuple[int, Any]:
+    if isinstance(data, int | float):
+        return 0, data
+    return (1, data) if isinstance(data, str) else (2, _encode(data))
+
+
 def _leaf_of(convert: Callable[[Any], Any]) -> _Visit:
     return lambda walk, value, *_: walk.leaf(convert(value))
 
@@ -285,8 +303,8 @@ _VISITS: dict[type, _Visit] = {
     memoryview: _Walk.binary,
     list: _Walk.items,
     tuple: _Walk.items,
-    set: _Walk.items,
-    frozenset: _Walk.items,
+    set: _Walk.unordered,
+    frozenset: _Walk.unordered,
     deque: _Walk.items,
     range: _Walk.items,
     dict: _Walk.mapping,
@@ -296,5 +314,6 @@ _VISITS: dict[type, _Visit] = {
     datetime.timedelta: _leaf_of(_duration),
     decimal.Decimal: _leaf_of(lambda number: str(number) if number.is_finite() else None),
     uuid.UUID: _leaf_of(str),
+    PurePath: lambda walk, path, depth, is_first: walk.text(str(path), depth, is_first),
     enum.Enum: lambda walk, member, depth, is_first: walk.plain(member.value, depth + 1, is_first),
 }

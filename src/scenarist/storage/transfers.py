@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.storage import files
 from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.json import read_uploaded
 from scenarist.storage.kinds import find_storage
 from scenarist.storage.objects import python_type, reason
 from scenarist.storage.rendition import render
@@ -67,7 +68,10 @@ def keep_upload(data: bytes, target: Target) -> Written:
     plain = {name: value for name, value in target.properties.items() if name not in _CLASSES}
     place = Place(storage_type=target.storage_type, properties=plain, content=data)
     try:
-        value = storage.read(place)
+        if target.storage_type == "json":
+            value = read_uploaded(replace(place, properties=target.properties))
+        else:
+            value = storage.read(place)
     except InvalidError as error:
         cause = error.__cause__
         why = error.message if cause is None else reason(cause)

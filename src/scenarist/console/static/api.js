@@ -21,14 +21,17 @@ export class Refusal extends Error {
 export const credential = { token: null, whenRefused: (_refusal) => {} };
 
 /**
- * Put a path together. Parts are encoded, and parameters without a value left out.
+ * Put a path together. Parts are encoded, parameters without a value left out, and those with
+ * several repeated.
  * @param {string[]} parts
- * @param {Record<string, string | number | boolean | null | undefined>} [parameters]
+ * @param {Record<string, string | number | boolean | null | undefined | string[]>} [parameters]
  */
 export function pathOf(parts, parameters = {}) {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(parameters)) {
-    if (value !== null && value !== undefined && value !== "") query.append(name, String(value));
+  for (const [name, given] of Object.entries(parameters)) {
+    for (const value of Array.isArray(given) ? given : [given]) {
+      if (value !== null && value !== undefined && value !== "") query.append(name, String(value));
+    }
   }
   const path = `${ROOT}/${parts.map(encodeURIComponent).join("/")}`;
   return query.size ? `${path}?${query}` : path;
@@ -67,9 +70,24 @@ export async function send(method, path, { json, body, headers = {}, signal } = 
 
 /** Ask, and return what the body of the answer says; null where it has none. */
 export async function ask(method, path, more) {
-  const response = await send(method, path, more);
-  const text = await response.text();
-  return text === "" ? null : JSON.parse(text);
+  const text = await askText(method, path, more);
+  return text === "" ? null : parsed(text);
+}
+
+/** Ask, and return the body of the answer as it comes. */
+export async function askText(method, path, more) {
+  return (await send(method, path, more)).text();
+}
+
+/** Read JSON; a whole number that a float cannot hold becomes a BigInt. */
+export function parsed(text) {
+  return JSON.parse(text, (_key, value, context) =>
+    typeof value === "number" &&
+    !Number.isSafeInteger(value) &&
+    /^-?\d+$/.test(context?.source ?? "")
+      ? BigInt(context.source)
+      : value,
+  );
 }
 
 /** Ask for all of a list, page by page. */

@@ -98,12 +98,16 @@ function draw(UPlot, element, { rows, x, columns }) {
   };
 }
 
-/** Figures of one kind, one bar for each scenario; the table beside them has the numbers. */
+/**
+ * Figures of one kind, one bar for each scenario, to scale from zero on; the table beside them has
+ * the numbers.
+ */
 export function Bars({ title, names, figures }) {
-  const low = Math.min(0, ...figures);
-  const high = Math.max(0, ...figures);
-  const span = high - low || 1;
-  const percent = (amount) => `${(100 * amount) / span}%`;
+  // Halved, so that the difference of the largest figures there are is a figure too.
+  const halves = figures.map((figure) => figure / 2);
+  const low = Math.min(0, ...halves);
+  const span = Math.max(0, ...halves) - low || 1;
+  const percent = (amount) => `${100 * (amount / span)}%`;
   return html`<figure class="bars">
     <figcaption>${title}</figcaption>
     ${figures.map(
@@ -113,8 +117,8 @@ export function Bars({ title, names, figures }) {
           <span
             class="bars-bar"
             style=${{
-              left: percent(Math.min(0, figure) - low),
-              width: percent(Math.abs(figure)),
+              left: percent(Math.min(0, halves[number]) - low),
+              width: percent(Math.abs(halves[number])),
             }}
           />
         </span>

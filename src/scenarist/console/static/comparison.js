@@ -3,11 +3,12 @@
 import { ask, pathOf } from "./api.js";
 import { Bars } from "./chart.js";
 import { Empty, EntityLink, Heading, Moment, Refused, useAction } from "./parts.js";
+import { useNames } from "./names.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo } from "./router.js";
 import { may } from "./session.js";
 import { html, useEffect, useState } from "./view.js";
-import { figureOf, labelOf, nameOf } from "./words.js";
+import { figureOf, jsonOf, nameOf } from "./words.js";
 
 export function Comparison({ parameters }) {
   const ids = (parameters.ids ?? "").split(",").filter(Boolean);
@@ -32,9 +33,10 @@ export function Comparison({ parameters }) {
 }
 
 function FactTable({ scenarios }) {
+  const name = useNames(scenarios.map(({ cycle }) => cycle));
   const rows = [
     ["Config", (scenario) => scenario.config_id],
-    ["Cycle", (scenario) => (scenario.cycle === null ? "–" : labelOf(scenario.cycle))],
+    ["Cycle", (scenario) => (scenario.cycle === null ? "–" : name(scenario.cycle))],
     ["Primary", (scenario) => (scenario.primary_scenario ? "yes" : "no")],
     ["Tags", (scenario) => scenario.tags.join(", ") || "–"],
     ["Created", (scenario) => html`<${Moment} at=${scenario.creation_date} />`],
@@ -71,7 +73,7 @@ function Figures({ ids, scenarios }) {
     const answer = await ask("POST", pathOf(["scenarios", "compare"]), {
       json: { scenario_ids: ids },
     });
-    setComparisons(answer.comparisons);
+    setComparisons(answer);
   });
   useEffect(() => {
     compare.start();
@@ -85,8 +87,17 @@ function Figures({ ids, scenarios }) {
     </div>
     <${Refused} refusal=${compare.refusal} />
     ${compare.isBusy && comparisons === null && html`<p class="quiet loading">Comparing…</p>`}
+    ${(comparisons?.errors ?? []).map(
+      ({ data_node_config_id, comparator, message }) => html`<section
+        class="card"
+        key=${`${data_node_config_id}/${comparator}`}
+      >
+        <h3>${data_node_config_id}${comparator !== null && `: ${comparator}`}</h3>
+        <${Refused} refusal=${{ message }} />
+      </section>`,
+    )}
     ${comparisons !== null &&
-    Object.entries(comparisons).flatMap(([node, byComparator]) =>
+    Object.entries(comparisons.comparisons).flatMap(([node, byComparator]) =>
       Object.entries(byComparator).map(
         ([comparator, result]) => html`<section class="card" key=${`${node}/${comparator}`}>
           <h3>${node}: ${comparator}</h3>
@@ -100,7 +111,7 @@ function Figures({ ids, scenarios }) {
 /** What a comparator returned: figures for each scenario where it has them, else as JSON. */
 function Result({ result, scenarios }) {
   const rows = rowsOf(result, scenarios.length);
-  if (rows === null) return html`<pre>${JSON.stringify(result, null, 2)}</pre>`;
+  if (rows === null) return html`<pre>${jsonOf(result, 2)}</pre>`;
   const names = scenarios.map(nameOf);
   return html`
     <div class="table"><table>
@@ -116,7 +127,7 @@ function Result({ result, scenarios }) {
     </table></div>
     <div class="bars-grid">
       ${rows
-        .filter(([, figures]) => figures.every((figure) => typeof figure === "number"))
+        .filter(([, figures]) => figures.every(Number.isFinite))
         .map(
           ([name, figures]) =>
             html`<${Bars} key=${name} title=${name} names=${names} figures=${figures} />`,

@@ -1,6 +1,6 @@
 // Data nodes: the list, and one with its value, its edits, and what can be done to it.
 
-import { ask, pathOf, save, send } from "./api.js";
+import { ask, askText, parsed, pathOf, save, send } from "./api.js";
 import { stateOf } from "./details.js";
 import {
   Action,
@@ -13,13 +13,14 @@ import {
   Loaded,
   Moment,
 } from "./parts.js";
+import { useNames } from "./names.js";
 import { ofKind, useResource } from "./resources.js";
 import { go, linkTo } from "./router.js";
 import { useConfigs } from "./scenarios.js";
 import { may, useSession } from "./session.js";
 import { Value } from "./values.js";
 import { html, useState } from "./view.js";
-import { labelOf, shortId, sizeOf } from "./words.js";
+import { sizeOf } from "./words.js";
 import { Upload, Write } from "./writing.js";
 
 const PAGE = 50;
@@ -81,6 +82,7 @@ export function DataNodes({ parameters }) {
 }
 
 function Table({ nodes }) {
+  const name = useNames(nodes.map(({ owner_id }) => owner_id));
   return html`<div class="table"><table>
     <thead>
       <tr>
@@ -100,7 +102,7 @@ function Table({ nodes }) {
           <td><span class="node-state" data-status=${state}>${words}</span></td>
           <td>${node.scope.toLowerCase()}</td>
           <td>${node.storage_type}</td>
-          <td><${Owner} id=${node.owner_id} /></td>
+          <td><${Owner} id=${node.owner_id} name=${name} /></td>
           <td><${Moment} at=${node.last_edit_date} /></td>
         </tr>`;
       })}
@@ -108,9 +110,9 @@ function Table({ nodes }) {
   </table></div>`;
 }
 
-function Owner({ id }) {
+function Owner({ id, name }) {
   if (id === null) return html`<span class="quiet">everybody</span>`;
-  return html`<${EntityLink} id=${id} text=${`${labelOf(id)} ${shortId(id)}`} />`;
+  return html`<${EntityLink} id=${id} text=${name(id)} />`;
 }
 
 /** A data node with the tag that guards a write against a change that somebody else made. */
@@ -135,10 +137,11 @@ function Shown({ node, tag }) {
   const shownEdit = editId ?? node.last_edit_id;
   const value = useResource(
     `value ${shownEdit} of ${node.id}`,
-    () => false,
+    (change) => change.entity_id === node.id,
     () => readValue(node, editId),
   );
   const [state, words] = stateOf(node);
+  const name = useNames([node.owner_id]);
   const said = (value.data ?? null) !== null;
   return html`
     <${Heading} title=${node.name ?? node.config_id} kind="Data node">
@@ -151,7 +154,7 @@ function Shown({ node, tag }) {
           ["Config", node.config_id],
           ["Storage", node.storage_type],
           ["Scope", node.scope.toLowerCase()],
-          ["Owner", html`<${Owner} id=${node.owner_id} />`],
+          ["Owner", html`<${Owner} id=${node.owner_id} name=${name} />`],
           ["Last written", html`<${Moment} at=${node.last_edit_date} />`],
           node.expiration_date !== null && [
             "Valid until",
@@ -161,6 +164,7 @@ function Shown({ node, tag }) {
             "Locked until",
             html`<${Moment} at=${node.editor_expiration_date} />`,
           ],
+          !node.is_writable && ["Written", "not from here: it is read-only"],
           node.edit_in_progress &&
             node.editor_expiration_date === null && [
               "Written by",
@@ -175,16 +179,22 @@ function Shown({ node, tag }) {
         <h2>${editId === null ? "Value" : "An earlier value"}</h2>
         ${editId !== null &&
         html`<button type="button" onClick=${() => setEditId(null)}>Show the newest</button>`}
+        ${editId === null &&
+        !isKept(node) &&
+        html`<button type="button" onClick=${value.refresh}>Read again</button>`}
       </div>
       <${Loaded} resource=${value}>
         ${(found) =>
           found === null
             ? html`<${Empty} title="It has no value yet.">
-                ${may("edit")
+                ${may("edit") && node.is_writable
                   ? "Write one, or submit the task that does."
                   : "The task that writes it has not run."}
               <//>`
-            : html`<${Value} data=${found.data} isComplete=${found.isComplete} />`}
+            : html`<${Value}
+                ...${found}
+                more=${FILES.includes(node.storage_type) ? "Download it to have all." : ""}
+              />`}
       <//>
     </section>
     <${Edits} node=${node} shown=${said ? shownEdit : null} show=${setEditId} />
@@ -193,35 +203,51 @@ function Shown({ node, tag }) {
 
 const isRecords = (value) => Array.isArray(value) && typeof value[0] === "object";
 
+/** Whether what is noted of a value is the value: nobody else can replace where it lies. */
+const isKept = ({ storage_type, properties }) =>
+  [...FILES, "in_memory"].includes(storage_type) && !properties.path && !properties.default_path;
+
 /**
- * Read a value: whole where its rendition is, else the first rows of a table, else its beginning.
- * @returns {Promise<{data: unknown, isComplete: boolean} | null>} null where there is none
+ * Read a value: whole, else the first rows of a table, else its beginning.
+ * @returns {Promise<{data: unknown, json?: string, isComplete: boolean} | null>} null where there
+ *   is none
  */
 async function readValue(node, editId) {
   const id = editId ?? node.last_edit_id;
-  if (id === null && FILES.includes(node.storage_type)) return null;
-  if (id !== null) {
+  if (id !== null && isKept(node)) {
     const { edit } = await ask("GET", pathOf(["datanodes", node.id, "edits", id]));
-    if (edit.is_complete || editId !== null || !isRecords(edit.preview)) {
-      return { data: edit.preview, isComplete: edit.is_complete };
+    if (edit.is_complete) return read(node, { edit_id: editId });
+    // It is large, and has no rows of which the first could be read.
+    if (edit.preview !== undefined && !isRecords(edit.preview)) {
+      return { data: edit.preview, isComplete: false };
     }
   }
-  return readRows(node).catch((refusal) => {
-    if (refusal.status === 404) return null;
-    throw refusal;
-  });
+  try {
+    return await readRows(node, editId);
+  } catch (refusal) {
+    if (refusal.code !== "data_node_not_written") throw refusal;
+    return null;
+  }
 }
 
-async function readRows(node) {
-  const answer = await ask("GET", pathOf(["datanodes", node.id, "read"], { limit: ROWS })).catch(
-    (refusal) => {
-      // What is neither a table nor a list of objects has no rows to limit.
-      if (refusal.status !== 400) throw refusal;
-      return ask("GET", pathOf(["datanodes", node.id, "read"]));
-    },
-  );
-  const isCut = answer.truncated || (Array.isArray(answer.data) && answer.data.length === ROWS);
-  return { data: answer.data, isComplete: !isCut };
+async function readRows(node, editId) {
+  let found;
+  try {
+    found = await read(node, { edit_id: editId, limit: ROWS + 1 });
+  } catch (refusal) {
+    // It has no rows, or only its beginning is kept.
+    if (refusal.status !== 400 && refusal.code !== "edit_replaced") throw refusal;
+    return read(node, { edit_id: editId });
+  }
+  if (!Array.isArray(found.data) || found.data.length <= ROWS) return found;
+  return { data: found.data.slice(0, ROWS), isComplete: false };
+}
+
+async function read(node, query) {
+  const text = await askText("GET", pathOf(["datanodes", node.id, "read"], query));
+  const { data, truncated } = parsed(text);
+  const end = truncated ? text.lastIndexOf(',"truncated"') : text.length - 1;
+  return { data, json: text.slice('{"data":'.length, end), isComplete: !truncated };
 }
 
 function Actions({ node, tag, value }) {
@@ -230,18 +256,19 @@ function Actions({ node, tag, value }) {
   const [isUploading, setUploading] = useState(false);
   const isFile = FILES.includes(node.storage_type) && node.last_edit_id !== null;
   const isLocked = node.editor_expiration_date !== null;
+  const mayWrite = may("edit") && node.is_writable;
   return html`
     ${isFile &&
     html`<${Action}
       label="Download"
       run=${() => save(pathOf(["datanodes", node.id, "download"]), node.config_id)}
     />`}
-    ${may("edit") &&
+    ${mayWrite &&
     html`<button type="button" class="primary" onClick=${() => setWriting(true)}>Write</button>`}
-    ${may("edit") &&
+    ${mayWrite &&
     UPLOADED.includes(node.storage_type) &&
     html`<button type="button" onClick=${() => setUploading(true)}>Upload</button>`}
-    ${may("edit") &&
+    ${mayWrite &&
     !node.edit_in_progress &&
     html`<${Action}
       label="Lock"

@@ -47,7 +47,7 @@ export function TaskDetails({ task, job }) {
         job?.execution_duration != null && ["Ran for", durationOf(job.execution_duration)],
         ["Reads", html`<${Ends} ids=${task.input_ids} />`],
         ["Writes", html`<${Ends} ids=${task.output_ids} />`],
-        task.skippable && ["Skippable", "when its outputs are newer than its inputs"],
+        task.skippable && ["Skippable", "when its outputs were made of the present inputs"],
         task.retries > 0 && ["Retries", task.retries],
         task.timeout_seconds !== null && ["Timeout", durationOf(task.timeout_seconds)],
       ]}

@@ -1,6 +1,7 @@
 // Jobs across everything, one job, and what it wrote.
 
 import { ask, pathOf } from "./api.js";
+import { submittedAs, useNames } from "./names.js";
 import { PauseAll } from "./orchestration.js";
 import {
   Action,
@@ -12,6 +13,7 @@ import {
   Loaded,
   Moment,
   Status,
+  Words,
 } from "./parts.js";
 import { ofKind, useResource } from "./resources.js";
 import { go, linkTo } from "./router.js";
@@ -90,6 +92,7 @@ export function Jobs({ parameters }) {
 }
 
 function JobTable({ jobs }) {
+  const name = useNames(jobs.map(({ submit_entity_id }) => submit_entity_id));
   return html`<div class="table"><table>
     <thead>
       <tr>
@@ -107,11 +110,16 @@ function JobTable({ jobs }) {
         (job) => html`<tr key=${job.id}>
           <td><${Status} status=${job.status} /></td>
           <td><${EntityLink} id=${job.id} /></td>
-          <td><${EntityLink} id=${job.submission_id} /></td>
+          <td>
+            <${EntityLink}
+              id=${job.submission_id}
+              text=${submittedAs(job.submit_entity_id, name)}
+            />
+          </td>
           <td><${Moment} at=${job.submitted_at} /></td>
           <td class="figure">${shownDuration(job.pending_duration)}</td>
           <td class="figure">${shownDuration(job.execution_duration)}</td>
-          <td class="reason-cell">${job.reason ?? ""}</td>
+          <td class="reason-cell"><${Words} text=${job.reason ?? ""} /></td>
         </tr>`,
       )}
     </tbody>
@@ -128,6 +136,7 @@ export function Job({ id }) {
 }
 
 function Shown({ job }) {
+  const name = useNames([job.submit_entity_id]);
   const isOver = hasEnded(job.status);
   async function remove() {
     await ask("DELETE", pathOf(["jobs", job.id]));
@@ -154,17 +163,28 @@ function Shown({ job }) {
     <section class="card">
       <p class="line">
         <${Status} status=${job.status} />
-        ${job.reason !== null && html`<span class="reason">${job.reason}</span>`}
+        ${job.reason !== null && html`<span class="reason"><${Words} text=${job.reason} /></span>`}
       </p>
       <${Facts}
         facts=${[
-          ["Submission", html`<${EntityLink} id=${job.submission_id} />`],
+          [
+            "Submission",
+            html`<${EntityLink}
+              id=${job.submission_id}
+              text=${submittedAs(job.submit_entity_id, name)}
+            />`,
+          ],
           ["Task", html`<a href=${linkTo(["jobs"], { task_id: job.task_id })}>${labelOf(job.task_id)}</a>`],
           ["Attempts", job.attempts],
           job.waiting_for.length > 0 && [
             "Waits for",
             job.waiting_for.map(
-              (awaited) => html`<${EntityLink} key=${awaited} id=${awaited} /> `,
+              // A file or a machine is said in words, not by an identifier.
+              (awaited) => html`<${EntityLink}
+                key=${awaited}
+                id=${awaited}
+                text=${awaited.includes(" ") ? awaited : undefined}
+              /> `,
             ),
           ],
           ["Submitted", html`<${Moment} at=${job.submitted_at} />`],
@@ -201,7 +221,7 @@ export function JobLog({ job }) {
     <div class="section-head">
       <h2>Log of <${EntityLink} id=${job.id} text=${labelOf(job.task_id)} /></h2>
     </div>
-    ${job.reason !== null && html`<p class="reason">${job.reason}</p>`}
+    ${job.reason !== null && html`<p class="reason"><${Words} text=${job.reason} /></p>`}
     <${Loaded} resource=${log}>
       ${() =>
         attempts.length === 0

@@ -1,5 +1,6 @@
 // The pieces that all views are made of.
 
+import { hasName, useNames } from "./names.js";
 import { linkTo } from "./router.js";
 import { html, useEffect, useRef, useState } from "./view.js";
 import { hasEnded, labelOf, momentOf } from "./words.js";
@@ -74,6 +75,24 @@ export function Moment({ at }) {
   return html`<time datetime=${at} title=${at}>${momentOf(at)}</time>`;
 }
 
+const IDENTIFIER =
+  /(?:SCENARIO|SEQUENCE|TASK|DATANODE|JOB|SUBMISSION|CYCLE)_\S*?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
+/** A text of the server: names with links in the place of identifiers. */
+export function Words({ text }) {
+  const all = [...text.matchAll(IDENTIFIER)];
+  const name = useNames(all.map(([id]) => id).filter((id) => hasName(id)));
+  const parts = [];
+  let end = 0;
+  for (const found of all) {
+    const [id] = found;
+    const called = hasName(id) ? name(id) : labelOf(id);
+    parts.push(text.slice(end, found.index), html`<${EntityLink} id=${id} text=${called} />`);
+    end = found.index + found[0].length;
+  }
+  return [...parts, text.slice(end)];
+}
+
 /** A refusal of the server, in its own words. */
 export function Refused({ refusal }) {
   if (!refusal) return null;
@@ -81,10 +100,10 @@ export function Refused({ refusal }) {
     ({ field, message }) => !refusal.message.includes(message) || !refusal.message.includes(field),
   );
   return html`<div class="refusal" role="alert">
-    <p>${refusal.message}</p>
+    <p><${Words} text=${refusal.message} /></p>
     ${more.length > 0 &&
     html`<ul>
-      ${more.map(({ field, message }) => html`<li><code>${field}</code>: ${message}</li>`)}
+      ${more.map(({ field, message }) => html`<li><code>${field}</code>: <${Words} text=${message} /></li>`)}
     </ul>`}
   </div>`;
 }

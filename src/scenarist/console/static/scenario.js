@@ -137,7 +137,7 @@ function Shown({ scenario, refresh }) {
                   ? "Submit the scenario, or one of its sequences, to make its jobs run."
                   : "Somebody with the role TAIPY_EXECUTOR submits it."}
               <//>`
-            : html`<${SubmissionTable} submissions=${page.results} sequences=${sequences} />`}
+            : html`<${SubmissionTable} submissions=${page.results} />`}
       <//>
     </section>
   `;

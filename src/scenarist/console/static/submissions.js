@@ -15,11 +15,12 @@ import {
   Progress,
   Status,
 } from "./parts.js";
+import { submittedAs, useNames } from "./names.js";
 import { ofKind, useResource } from "./resources.js";
 import { go, linkTo } from "./router.js";
 import { may } from "./session.js";
 import { html, useState } from "./view.js";
-import { hasEnded, labelOf, shortId } from "./words.js";
+import { hasEnded, labelOf } from "./words.js";
 
 const PAGE = 50;
 const STATUSES = [
@@ -77,9 +78,9 @@ export function Submissions({ parameters }) {
   `;
 }
 
-/** @param {{submissions: object[], sequences?: {id: string, name: string}[]}} props */
-export function SubmissionTable({ submissions, sequences = [] }) {
-  const names = new Map(sequences.map(({ id, name }) => [id, name]));
+/** @param {{submissions: object[]}} props */
+export function SubmissionTable({ submissions }) {
+  const name = useNames(submissions.map(({ entity_id }) => entity_id));
   return html`<div class="table"><table>
     <thead>
       <tr>
@@ -99,7 +100,7 @@ export function SubmissionTable({ submissions, sequences = [] }) {
           </td>
           <td>
             <a href=${linkTo(["submissions", submission.id])} title=${submission.id}
-              >${nameOfSubmitted(submission, names)}</a
+              >${submittedAs(submission.entity_id, name)}</a
             >
           </td>
           <td><${Progress} counts=${submission.job_counts} /></td>
@@ -112,12 +113,6 @@ export function SubmissionTable({ submissions, sequences = [] }) {
 }
 
 const isPaused = ({ status, paused_at }) => paused_at !== null && !hasEnded(status);
-
-function nameOfSubmitted({ entity_id, entity_type }, names = new Map()) {
-  const label = names.get(entity_id) ?? labelOf(entity_id);
-  const told = entity_type === "SCENARIO" ? `${label} ${shortId(entity_id)}` : label;
-  return `${entity_type.toLowerCase()} ${told}`;
-}
 
 export function Submission({ id }) {
   const submission = useResource(
@@ -135,6 +130,7 @@ export function Submission({ id }) {
 }
 
 function Shown({ submission, jobs }) {
+  const name = useNames([submission.entity_id]);
   const [picked, setPicked] = useState(null);
   const list = jobs.data ?? [];
   const job =
@@ -143,7 +139,7 @@ function Shown({ submission, jobs }) {
     list.find(({ status }) => status === "RUNNING") ??
     list[0];
   return html`
-    <${Heading} title=${nameOfSubmitted(submission)} kind="Submission">
+    <${Heading} title=${submittedAs(submission.entity_id, name)} kind="Submission">
       <${Actions} submission=${submission} />
     <//>
     <section class="card">
@@ -157,7 +153,7 @@ function Shown({ submission, jobs }) {
           ["Of", html`<${Submitted} submission=${submission} />`],
           submission.retry_of !== null && [
             "Tries again",
-            html`<${EntityLink} id=${submission.retry_of} />`,
+            html`<${EntityLink} id=${submission.retry_of} text="an earlier submission" />`,
           ],
           ["Submitted", html`<${Moment} at=${submission.submitted_at} />`],
           ["Started", html`<${Moment} at=${submission.run_at} />`],
@@ -187,18 +183,19 @@ function Submitted({ submission }) {
     entity_type === "SEQUENCE" ? pathOf(["sequences", entity_id]) : null,
   );
   const task = useResource(entity_type === "TASK" ? pathOf(["tasks", entity_id]) : null);
-  if (entity_type === "SCENARIO") return html`<${EntityLink} id=${entity_id} text=${named(entity_id)} />`;
   const kind = entity_type.toLowerCase();
   const name = sequence.data?.sequence.name ?? task.data?.task.config_id ?? labelOf(entity_id);
   const owner = sequence.data?.sequence.owner_id ?? task.data?.task.owner_id;
+  const called = useNames([entity_type === "SCENARIO" ? entity_id : owner]);
+  if (entity_type === "SCENARIO") {
+    return html`<${EntityLink} id=${entity_id} text=${called(entity_id)} />`;
+  }
   if (!owner) return `${kind} ${name}`;
   return html`${kind} ${name} of <${EntityLink}
       id=${owner}
-      text=${named(owner)}
+      text=${called(owner)}
     />`;
 }
-
-const named = (id) => `${labelOf(id)} ${shortId(id)}`;
 
 function Actions({ submission }) {
   const isOver = hasEnded(submission.status);

@@ -2,12 +2,13 @@
 
 import { Lines } from "./chart.js";
 import { html, useState } from "./view.js";
-import { figureOf } from "./words.js";
+import { figureOf, jsonOf, laidOut } from "./words.js";
 
 const FIRST_ROWS = 100;
 const FIRST_LINES = 4;
 const DATE = /^\d{4}-\d{2}(-\d{2})?([T ]|$)/;
 
+const isFigure = (value) => typeof value === "number" || typeof value === "bigint";
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 /** Return the records that a value is, a list of plain figures among them; null for others. */
@@ -41,7 +42,11 @@ function chartOf(records) {
   return { x: x ?? null, numeric };
 }
 
-export function Value({ data, isComplete }) {
+/**
+ * @param {{data: unknown, json?: string, isComplete: boolean, more?: string}} props json is the
+ *   value as the server has written it; more says how to have all of one that is not complete
+ */
+export function Value({ data, json, isComplete, more = "" }) {
   const records = recordsOf(data);
   const chart = records === null ? null : chartOf(records);
   const kinds = [
@@ -71,12 +76,12 @@ export function Value({ data, isComplete }) {
       ${records === null
         ? "Only the beginning is shown."
         : `Only the first ${records.length} rows are shown.`}
-      ${" "}Download it to have all.
+      ${" "}${more}
     </p>`}
     ${kind === "Table" && html`<${Table} records=${records} />`}
     ${kind === "Chart" && html`<${Chart} records=${records} chart=${chart} />`}
     ${kind === "Fields" && html`<${Fields} data=${data} />`}
-    ${kind === "JSON" && html`<pre class="log" tabindex="0" aria-label="JSON">${JSON.stringify(data, null, 2)}</pre>`}
+    ${kind === "JSON" && html`<pre class="log" tabindex="0" aria-label="JSON">${json === undefined ? jsonOf(data, 2) : laidOut(json)}</pre>`}
   `;
 }
 
@@ -101,7 +106,7 @@ function Table({ records }) {
           (record, number) => html`<tr key=${number}>
             ${columns.map(
               (column) =>
-                html`<td class=${typeof record[column] === "number" ? "figure" : ""}>
+                html`<td class=${isFigure(record[column]) ? "figure" : ""}>
                   ${figureOf(record[column])}
                 </td>`,
             )}

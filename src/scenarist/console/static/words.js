@@ -48,12 +48,56 @@ export function sizeOf(bytes) {
   return `${unit ? amount.toFixed(1) : amount} ${UNITS[unit]}`;
 }
 
-const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 6 });
+const NUMBER = new Intl.NumberFormat(undefined, {
+  maximumFractionDigits: 6,
+  signDisplay: "negative",
+});
+const SMALL = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 });
+const EXTREME = new Intl.NumberFormat(undefined, {
+  notation: "scientific",
+  maximumSignificantDigits: 16,
+});
 /** A figure for people; what is no number as JSON. */
 export function figureOf(value) {
-  if (typeof value === "number") return NUMBER.format(value);
+  if (typeof value === "bigint") return NUMBER.format(value);
+  if (typeof value === "number") {
+    const size = Math.abs(value);
+    if (size !== 0 && (size < 1e-9 || size >= 1e15)) return EXTREME.format(value);
+    // Six digits after the point would show nothing, or little, of a small figure.
+    return (size !== 0 && size < 1e-3 ? SMALL : NUMBER).format(value);
+  }
   if (value === null || value === undefined) return "–";
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return typeof value === "string" ? value : jsonOf(value);
+}
+
+/** Write a value as JSON, whole numbers of any size as they are. */
+export function jsonOf(value, indent) {
+  const exact = (_key, item) =>
+    typeof item === "bigint" ? (JSON.rawJSON?.(String(item)) ?? String(item)) : item;
+  return JSON.stringify(value, exact, indent);
+}
+
+const JSON_PARTS = /"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s"[\]{},:]+/g;
+const CLOSING = { "[": "]", "{": "}" };
+/** Lay out JSON for people without reading it: each number stays as it is written. */
+export function laidOut(json) {
+  const parts = json.match(JSON_PARTS) ?? [];
+  let depth = 0;
+  let text = "";
+  const line = () => `\n${"  ".repeat(depth)}`;
+  parts.forEach((part, number) => {
+    const isEmpty = CLOSING[part] !== undefined && parts[number + 1] === CLOSING[part];
+    const isEndOfEmpty = CLOSING[parts[number - 1]] === part;
+    if (CLOSING[part] !== undefined && !isEmpty) {
+      depth += 1;
+      text += part + line();
+    } else if ((part === "]" || part === "}") && !isEndOfEmpty) {
+      depth -= 1;
+      text += line() + part;
+    } else if (part === ",") text += part + line();
+    else text += part === ":" ? ": " : part;
+  });
+  return text;
 }
 
 const ENDED = ["COMPLETED", "FAILED", "CANCELED", "SKIPPED", "ABANDONED"];

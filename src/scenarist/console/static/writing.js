@@ -3,6 +3,7 @@
 import { ask, pathOf, Refusal } from "./api.js";
 import { Dialog, Field, Form } from "./parts.js";
 import { html, useState } from "./view.js";
+import { laidOut } from "./words.js";
 
 const LARGEST = 64 * 1024; // characters of a value that is offered to be changed
 
@@ -10,7 +11,7 @@ export function Write({ node, tag, value, close }) {
   // As it was when the dialog was opened: what somebody else writes meanwhile is not overwritten.
   const [guard] = useState(tag);
   const [text] = useState(() => {
-    const known = value?.isComplete ? JSON.stringify(value.data, null, 2) : "";
+    const known = value?.isComplete && value.json !== undefined ? laidOut(value.json) : "";
     return known.length <= LARGEST ? known : "";
   });
   async function write({ text: written, comment }) {

@@ -142,6 +142,8 @@ edits = Table(
     Column("is_complete", Boolean(create_constraint=False), nullable=False),
     Column("kept_as", JSON(none_as_null=True)),  # how to read it, when not as its data node says
     Column("code_digest", Text),  # of the code that made it
+    Column("stamp", Text),  # of the file that a user named: see storage/named_files.py
+    Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
 )
 Index(
@@ -152,13 +154,15 @@ Index(
     postgresql_where=text("job_id IS NOT NULL"),
 )
 
-# The last write to each place that several data nodes may share, by a job or over REST.
+# The last write to each place that several data nodes may share, by a job or over REST; none where
+# another program was found to have written there since.
 places = Table(
     "places",
     metadata,
     Column("place", Text, primary_key=True),
     Column("edit_id", Text, nullable=False),
     Column("data_node_id", Text, nullable=False),
+    Column("stamp", Text),  # of the file, where it is one
 )
 
 tasks = Table(

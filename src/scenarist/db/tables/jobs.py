@@ -32,7 +32,7 @@ submissions = Table(
     Column("entity_id", Text, nullable=False),
     Column("entity_type", Text, nullable=False),
     properties_column(),
-    Column("idempotency_key", Text, unique=True),
+    Column("idempotency_key", Text, unique=True),  # a digest of the actor and the key
     created_at_column(),
     Column("finished_at", Moment),
     Column("status", Text),  # NULL while under way: then the jobs tell
@@ -43,6 +43,7 @@ submissions = Table(
     Column("retry_of", Text),  # the submission whose failed jobs it runs again
     Column("traceparent", Text),  # the span that it was made in (W3C Trace Context), if any
     Column("paused_at", Moment),
+    Column("request_digest", Text),  # of the request that had the idempotency key
     Index("ix_submissions_entity_id_number", "entity_id", "number"),
     Index("ix_submissions_created_at_number", "created_at", "number"),
     sqlite_autoincrement=True,

@@ -7,8 +7,8 @@ from itertools import groupby
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0011"
+revision = "0016"
+down_revision = "0015"
 
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _OWNER = "coalesce(owner_id, '')"
@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("place", _TEXT),
         sa.Column("edit_id", _TEXT, nullable=False),
         sa.Column("data_node_id", _TEXT, nullable=False),
+        sa.Column("stamp", _TEXT),
         sa.PrimaryKeyConstraint("place", name="pk_places"),
     )
 

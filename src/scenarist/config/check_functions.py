@@ -1,0 +1,42 @@
+"""What may be wrong with the functions and classes that are named or given."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from scenarist.config.declarations import Declarations
+from scenarist.config.looking import Look, code_of, look
+from scenarist.config.names import name_fault
+from scenarist.config.uses import iter_uses
+
+
+def function_findings(
+    declarations: Declarations, look_elsewhere: Look | None
+) -> Iterator[tuple[str, str, str]]:
+    """Find names that lead to another object than the one given, or to what cannot be called.
+
+    Args:
+        look_elsewhere: Looks at functions in another process; without it they are imported here.
+
+    Returns:
+        Entries and keys, each with what is wrong there and how to mend it.
+    """
+    objects: dict[str, Any] = {}
+    wrong = set()
+    for (place, key), given in declarations.objects.items():
+        for name, value in given:
+            fault = name_fault(name, value)
+            if fault is None:
+                objects[name] = value
+            else:
+                wrong.add(name)
+                yield place, key, fault
+    uses = [
+        replace(use, code=code_of(objects.get(use.name)))
+        for use in iter_uses(declarations)
+        if use.name not in wrong
+    ]
+    faults = look(uses, objects) if look_elsewhere is None else look_elsewhere(uses)
+    for use, message in zip(uses, faults, strict=True):
+        if message is not None:
+            yield use.place, use.key, message

@@ -1,0 +1,164 @@
+"""The keys that entries and sections know beside those that have a field of their own.
+
+A key that is not here is a mistake. Properties of one's own go under ``properties``.
+"""
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from scenarist.domain.resources import READERS
+
+PROPERTIES = "properties"
+"""The key of all entries and sections that holds properties of one's own."""
+
+_NODE = ("read_only", "name")
+_FILE = (*_NODE, "default_path", "path", "default_data")
+_DATABASE = (
+    *_NODE,
+    "db_name",
+    "db_username",
+    "db_password",
+    "db_host",
+    "db_port",
+    "db_driver",
+    "db_extra_args",
+)
+_SQL = (*_DATABASE, "db_engine", "sqlite_folder_path", "sqlite_file_extension", "exposed_type")
+_KWARGS = ("read_kwargs", "write_kwargs")
+
+DATA_NODE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "pickle": _FILE,
+    "csv": (*_FILE, "encoding", "has_header", "separator", "dtype", *_KWARGS, "exposed_type"),
+    "excel": (*_FILE, "has_header", "sheet_name", "dtype", *_KWARGS, "exposed_type"),
+    "json": (*_FILE, "encoding", "encoder", "decoder", "exposed_type"),
+    "parquet": (*_FILE, "engine", "compression", *_KWARGS, "exposed_type"),
+    "in_memory": (*_NODE, "default_data"),
+    "generic": (*_NODE, "read_fct", "write_fct", "read_fct_args", "write_fct_args"),
+    "sql_table": (*_SQL, "table_name"),
+    "sql": (*_SQL, "read_query", "write_query_builder", "append_query_builder"),
+    "mongo_collection": (*_DATABASE, "collection_name", "custom_document"),
+    "s3_object": (
+        *_NODE,
+        "aws_access_key",
+        "aws_secret_access_key",
+        "aws_s3_bucket_name",
+        "aws_s3_object_key",
+        "aws_region",
+        "aws_s3_client_parameters",
+        "aws_s3_get_object_parameters",
+        "aws_s3_put_object_parameters",
+    ),
+}
+"""By storage type: the storage types that there are, and what each knows."""
+
+TASK_KEYS = tuple(READERS)
+SCENARIO_KEYS = ("authorized_tags",)
+SECTION_KEYS: Mapping[str, tuple[str, ...]] = {
+    "JOB": (),
+    "CORE": ("core_version",),
+    "AUTHENTICATION": (
+        "bind_dn",
+        "bind_password",
+        "user_filter",
+        "ca_file",
+        "roles_claim",
+        "name_claim",
+    ),
+    # Nothing of it is used: these are the keys that are documented for Taipy.
+    "TAIPY": (
+        "application",
+        "name",
+        "title",
+        "env",
+        "testing",
+        "secret_key",
+        "root_folder",
+        "storage_folder",
+        "clean_entities_enabled",
+        "notification",
+    ),
+}
+
+FUNCTION_KEYS = (
+    "encoder",
+    "decoder",
+    "custom_document",
+    "read_fct",
+    "write_fct",
+    "write_query_builder",
+    "append_query_builder",
+    "exposed_type",
+)
+"""The keys of data nodes that take functions or classes."""
+
+TYPE_KEYS = ("dtype", *_KWARGS)
+"""Those in which a class stands for the name of a type of values, as in ``dtype=str``."""
+
+_INSTEAD = {
+    "sep": "separator",
+    "delimiter": "separator",
+    "header": "has_header",
+    "has_headers": "has_header",
+    "sheet_names": "sheet_name",
+    "dtypes": "dtype",
+    "parse_dates": "read_kwargs",
+    "index_col": "read_kwargs",
+    "usecols": "read_kwargs",
+    "skiprows": "read_kwargs",
+    "decimal": "read_kwargs",
+    "na_values": "read_kwargs",
+    "nb_of_workers": "max_nb_of_workers",
+    "retry": "retries",
+    "max_retries": "retries",
+    "input": "inputs",
+    "output": "outputs",
+    "task_configs": "tasks",
+    "additional_data_node_configs": "additional_data_nodes",
+    "aws_s3_object_parameters": "aws_s3_get_object_parameters",
+}
+"""What is meant by keys of other tools and other versions that no resemblance leads from."""
+
+_HINTS = {
+    "cacheable": "a task is skipped by skippable=True of the task itself",
+}
+
+
+def known_keys(storage_type: str) -> Collection[str]:
+    """Return what a storage type knows; what any does, when there is no such type."""
+    if storage_type in DATA_NODE_KEYS:
+        return DATA_NODE_KEYS[storage_type]
+    return {key for keys in DATA_NODE_KEYS.values() for key in keys}
+
+
+def kept_properties(properties: Mapping[str, Any], storage_type: str) -> dict[str, Any]:
+    """Return what is kept of a data node's properties when it gets another storage type.
+
+    Those of one's own, and those that all have in common; a path names a file of the other format.
+    """
+    known = {key for keys in DATA_NODE_KEYS.values() for key in keys}
+    common = {*_NODE, "default_data"}.intersection(known_keys(storage_type))
+    return {key: value for key, value in properties.items() if key in common or key not in known}
+
+
+def unknown_key(key: str, place: str, known: Collection[str]) -> str:
+    """Say that an entry or section has no such key, and what to write.
+
+    Args:
+        place: Where it stands, such as ``TASK.fit``.
+        known: The keys that there are.
+    """
+    own = (
+        f"a property of your own goes under properties: [{place}.properties] in a file, "
+        f"properties={{{key!r}: …}} in Python"
+    )
+    if key in _HINTS:
+        return f"there is no key {key!r}; {_HINTS[key]}"
+    instead = _INSTEAD.get(key)
+    near = [instead] if instead in known else get_close_matches(key, sorted(known), n=1)
+    if near:
+        return f"there is no key {key!r}; did you mean {near[0]!r}? ({own})"
+    kinds = [kind for kind, keys in DATA_NODE_KEYS.items() if key in keys]
+    if kinds and place.startswith("DATA_NODE."):
+        return f"this storage type has no key {key!r}, which belongs to {', '.join(kinds)}; {own}"
+    return f"there is no key {key!r}; {own}"

@@ -1,0 +1,46 @@
+"""What a value counts as made of that no job wrote: present inputs of the tasks that write it."""
+
+from itertools import groupby
+
+from sqlalchemy import Connection, bindparam, select
+
+from scenarist.db.tables import data_nodes, task_data_nodes, tasks
+from scenarist.db.tasks import INPUT, OUTPUT
+from scenarist.domain.lifecycle import provenance
+
+_TASKS_LIMIT = 100
+
+_written = task_data_nodes.alias("written")
+_read = task_data_nodes.alias("read")
+_TASKS = (
+    select(_written.c.task_id)
+    .join(tasks, tasks.c.id == _written.c.task_id)
+    .where(
+        _written.c.data_node_id == bindparam("node"),
+        _written.c.direction == OUTPUT,
+        tasks.c.skippable,
+    )
+    .limit(_TASKS_LIMIT + 1)
+    .cte("of_node")
+)
+_INPUTS = (
+    select(_TASKS.c.task_id, _read.c.data_node_id, data_nodes.c.last_edit_id)
+    .outerjoin(_read, (_read.c.task_id == _TASKS.c.task_id) & (_read.c.direction == INPUT))
+    .outerjoin(data_nodes, data_nodes.c.id == _read.c.data_node_id)
+    .order_by(_TASKS.c.task_id, _read.c.position)
+)
+
+
+def of_written(connection: Connection, data_node_id: str) -> str | None:
+    """Return what a value counts as made of that is written now, and not by a job.
+
+    It stands for what each skippable task would make of the present values of its inputs. Where
+    there are very many tasks, nothing is said, and each of them runs.
+    """
+    rows = connection.execute(_INPUTS, {"node": data_node_id}).fetchall()
+    made_of = []
+    for task_id, inputs in groupby(rows, key=lambda row: row.task_id):
+        edit_ids = [row.last_edit_id for row in inputs if row.data_node_id is not None]
+        if None not in edit_ids:
+            made_of.append(provenance(task_id, edit_ids))
+    return " ".join(made_of) if 0 < len(made_of) <= _TASKS_LIMIT else None

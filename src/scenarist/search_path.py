@@ -1,0 +1,28 @@
+"""Where the modules of applications are looked for: after Python's own, before installed ones."""
+
+import importlib
+import os
+import sys
+import sysconfig
+from collections.abc import Sequence
+
+
+def search_also(folders: Sequence[str]) -> None:
+    """Have folders searched for modules, the first one first.
+
+    They come after the folders of Python's own modules, which a module of an application can thus
+    never replace for the libraries that import them, and before installed packages.
+    """
+    place = _end_of_standard_library()
+    sys.path[place:place] = [folder for folder in folders if folder not in sys.path]
+    importlib.invalidate_caches()
+
+
+def _end_of_standard_library() -> int:
+    standard = sysconfig.get_path("stdlib")
+    own = [
+        position
+        for position, folder in enumerate(sys.path)
+        if f"{folder}{os.sep}".startswith(f"{standard}{os.sep}") and "-packages" not in folder
+    ]
+    return own[-1] + 1 if own else 0

@@ -1,0 +1,157 @@
+"""Looks for the named files that jobs wait for, as long as any does."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from scenarist.db import events, found_files
+from scenarist.db.bells import Topic
+from scenarist.db.engine import Database
+from scenarist.db.found_files import Noticed
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.identifiers import DataNodeId
+from scenarist.domain.named_files import FileState, file_path
+from scenarist.storage.kinds import find_file
+
+LOOK_SECONDS = 1.0
+"""Between two looks at the files that jobs wait for; see decision 77."""
+
+_AGAIN_SECONDS = 10.0  # after a file was there that is not to be taken yet
+_UNCHANGED = timedelta(seconds=LOOK_SECONDS)
+
+_log = structlog.get_logger(__name__)
+
+
+class FileWatch:
+    """Looks for named files in a thread of its own, while jobs wait for them.
+
+    The database is asked when it tells that jobs began to wait, and when a file has come. While no
+    job waits for a named file, the thread sleeps.
+
+    Args:
+        wake: Called after each commit that may let jobs run.
+    """
+
+    def __init__(
+        self, database: Database, *, now: Callable[[], datetime], wake: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._wake = wake
+        self._awaited: dict[DataNodeId, tuple[str, Mapping[str, Any]]] = {}
+        self._seen: dict[DataNodeId, FileState] = {}
+        self._put_off: dict[DataNodeId, tuple[FileState, float]] = {}
+        self._is_stale = True
+        self._stopping = threading.Event()
+        self._something = threading.Event()
+        self._thread: threading.Thread | None = None
+        database.on_topic(Topic.FILES, self.refresh)
+
+    def start(self) -> None:
+        """Look at once for what was waited for before, then go on until `stop`."""
+        self._something.set()
+        self._thread = threading.Thread(target=self._loop, name="file watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._something.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def refresh(self) -> None:
+        """Ask the database anew what is waited for; safe in any thread."""
+        self._is_stale = True
+        self._something.set()
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether any job waits for a named file, as far as is known."""
+        return bool(self._awaited)
+
+    def step(self) -> bool:
+        """Look once; record the files that have come and are whole.
+
+        A file counts as whole when it has not changed for a second, or since the last look.
+
+        Returns:
+            Whether any was recorded.
+
+        Raises:
+            UnavailableError: The database cannot be read or written.
+        """
+        if self._is_stale:
+            self._is_stale = False
+            try:
+                self._awaited = self._read_awaited()
+            except BaseException:
+                self._is_stale = True
+                raise
+        whole = self._find_whole()
+        if not whole:
+            return False
+        self._is_stale = True
+        return self._record(whole)
+
+    def _find_whole(self) -> dict[DataNodeId, FileState]:
+        seen, self._seen = self._seen, {}
+        now = self._now()
+        whole = {}
+        for node_id, (storage_type, properties) in self._awaited.items():
+            state = find_file(storage_type, properties)
+            if state is not None:
+                self._seen[node_id] = state
+                is_whole = seen.get(node_id) == state or state.modified_at + _UNCHANGED < now
+                if is_whole and not self._is_put_off(node_id, state):
+                    whole[node_id] = state
+        return whole
+
+    def _is_put_off(self, node_id: DataNodeId, state: FileState) -> bool:
+        """Whether a file was just not taken: a job writes it, or has made it for another node."""
+        known, until = self._put_off.get(node_id, (None, 0.0))
+        return known == state and time.monotonic() < until
+
+    def _read_awaited(self) -> dict[DataNodeId, tuple[str, Mapping[str, Any]]]:
+        return {
+            node_id: (storage_type, properties)
+            for node_id, storage_type, properties in found_files.find_awaited(self._database.reader)
+            if file_path(storage_type, properties) is not None
+        }
+
+    def _record(self, whole: Mapping[DataNodeId, FileState]) -> bool:
+        now = self._now()
+
+        def work(connection: Connection) -> Noticed:
+            noticed = found_files.notice(connection, list(whole), find_file, now)
+            events.add(connection, noticed.changes, now)
+            return noticed
+
+        noticed = self._database.write(work)
+        again = time.monotonic() + _AGAIN_SECONDS
+        self._put_off = {
+            node_id: (state, again)
+            for node_id, state in whole.items()
+            if node_id not in noticed.edits
+        }
+        if noticed.changes:
+            _log.info("files found", paths=[state.path for _, state in noticed.edits.values()])
+            self._wake()
+        return bool(noticed.changes)
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self._something.wait(LOOK_SECONDS if self._awaited or self._is_stale else None)
+            self._something.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                self.step()
+            except UnavailableError as error:
+                _log.warning("named files are not looked for", reason=error.message)
+            except Exception:  # noqa: BLE001 - the thread outlives whatever a step trips over
+                _log.exception("looking for named files failed")

@@ -1,0 +1,179 @@
+"""Records and lists that came as JSON, as the tables and arrays whose place they take."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.retyping import is_same, retyped, retyped_items, unfit
+from scenarist.storage.tables import to_frame
+
+_PLAIN_KINDS = frozenset("biuf")
+
+
+def find_converter(kind: type[Any]) -> Callable[[Any, Any], Any] | None:
+    """Return what makes values of a class of numpy or pandas; None for other classes."""
+    numpy: Any = sys.modules.get("numpy")
+    pandas: Any = sys.modules.get("pandas")
+    if numpy is not None and issubclass(kind, numpy.generic):
+        return _as_scalar
+    if numpy is not None and issubclass(kind, numpy.ndarray):
+        return _as_array
+    if pandas is None:
+        return None
+    if issubclass(kind, pandas.DataFrame):
+        return as_frame
+    if issubclass(kind, pandas.Series):
+        return _as_series
+    if issubclass(kind, pandas.Timestamp):
+        return _as_timestamp
+    if issubclass(kind, pandas.Timedelta):
+        return lambda data, present: pandas.Timedelta(data).as_unit(present.unit)
+    return None
+
+
+def as_frame(data: Any, present: Any) -> Any:
+    """Return records, or another form of a table, as a frame with the columns' types of another.
+
+    A column keeps its type where the cells fit. Row labels that are shown as columns become
+    labels again.
+
+    Raises:
+        InvalidError: The data is no table, or a cell is not of the form of its column.
+    """
+    import pandas
+
+    if type(data) is list and not data:
+        return present.iloc[:0]
+    given = to_frame(data, "pandas.DataFrame")
+    shown = present
+    names = _label_names(present, given)
+    if names:
+        shown = present.rename_axis(names).reset_index()
+    labels = {str(label): position for position, label in enumerate(shown.columns)}
+    if len(labels) < shown.shape[1]:
+        raise InvalidError(
+            "the table that is there has columns of one name; they are told apart by a task only"
+        )
+    by_position = [str(number) for number in range(len(labels))]
+    if [str(label) for label in given.columns] == by_position and set(by_position) - labels.keys():
+        # Rows without names, as wide as the table.
+        given = given.set_axis(shown.columns, axis=1)
+    columns = []
+    for position, label in enumerate(given.columns):
+        column = given.iloc[:, position]
+        if str(label) in labels:
+            like = shown.iloc[:, labels[str(label)]]
+            column = _as_column(column, like, f"column {label!r}").rename(like.name)
+        columns.append(column)
+    made = pandas.concat(columns, axis=1) if columns else given
+    if [str(label) for label in given.columns] == list(labels):
+        made = made.set_axis(shown.columns, axis=1)
+    return made.set_index(names).rename_axis(present.index.names) if names else made
+
+
+def _label_names(present: Any, given: Any) -> list[str]:
+    """Return the columns of what was given that are the row labels of what is there, if any."""
+    index = present.index
+    if index.nlevels == 1:
+        names = ["index" if index.name is None else index.name]
+    else:
+        names = [
+            f"level_{number}" if name is None else name for number, name in enumerate(index.names)
+        ]
+    columns = {str(label) for label in given.columns}
+    is_shown = all(str(name) in columns and name not in present.columns for name in names)
+    return names if is_shown else []
+
+
+def _as_column(given: Any, like: Any, where: str) -> Any:
+    import pandas
+
+    cells = given.astype(object).where(given.notna(), None).tolist()
+    dtype = like.dtype
+    if dtype.kind in _PLAIN_KINDS or isinstance(dtype, pandas.StringDtype):
+        return _fitting(given, dtype)
+    if isinstance(dtype, pandas.CategoricalDtype):
+        categories = dtype.categories
+        cells = retyped_items(cells, categories.tolist(), where)
+        known = set(categories)
+        new = [cell for cell in dict.fromkeys(cells) if cell is not None and cell not in known]
+        values: Any = pandas.Categorical(
+            cells, categories=[*categories, *new], ordered=dtype.ordered
+        )
+        return pandas.Series(values, index=given.index)
+    cells = retyped_items(cells, like.tolist(), where)
+    try:
+        return pandas.Series(cells, index=given.index, dtype=dtype)
+    # What the types of a column make of cells that do not fit.
+    except (TypeError, ValueError) as error:
+        sample = next((cell for cell in like.tolist() if not pandas.isna(cell)), None)
+        raise unfit(cells, sample, where, error) from error
+
+
+def _fitting(given: Any, dtype: Any) -> Any:
+    """Return a column of a type if that changes none of its cells."""
+    try:
+        cast = given.astype(dtype)
+        is_kept = bool(cast.isna().equals(given.isna()))
+        cells, kept = given[given.notna()].tolist(), cast[given.notna()].tolist()
+    except (TypeError, ValueError, OverflowError):
+        return given
+    return cast if is_kept and is_same(cells, kept) else given
+
+
+def _as_series(data: Any, present: Any) -> Any:
+    import pandas
+
+    if type(data) is not list:
+        raise unfit(data, present, "the value")
+    if data and all(type(row) is dict for row in data):
+        frame = as_frame(data, present.to_frame())
+        return frame.iloc[:, -1].rename(present.name)
+    is_default = isinstance(present.index, pandas.RangeIndex)
+    if not is_default and len(data) != len(present):
+        raise unfit(data, present, "the value")
+    if any(isinstance(item, list | dict) for item in data):
+        raise unfit(data, present, "the value")
+    given = to_frame({"cells": data}, "pandas.Series").iloc[:, 0]
+    made = _as_column(given, present, "the value").rename(present.name)
+    return made if is_default else made.set_axis(present.index)
+
+
+def _as_array(data: Any, present: Any) -> Any:
+    import numpy
+
+    kind = present.dtype.kind
+    if type(data) is not list:
+        raise unfit(data, present, "the value")
+    if kind == "O" and present.ndim == 1:
+        made = numpy.empty(len(data), object)
+        made[:] = retyped_items(data, present.tolist(), "the value")
+        return made
+    if kind not in "biufUM":
+        raise unfit(data, present, "the value")
+    given = numpy.array(data)
+    made = numpy.array(data, present.dtype if kind != "U" else None)
+    is_kept = kind == "M" or is_same(given.tolist(), made.tolist())
+    if not is_kept and given.dtype.kind not in "biufU":
+        raise unfit(data, present, "the value")
+    return made if is_kept else given
+
+
+def _as_scalar(data: Any, present: Any) -> Any:
+    kind = present.dtype.kind
+    if kind in "mM":
+        return type(present)(data)
+    if kind in _PLAIN_KINDS and isinstance(data, bool) == (kind == "b"):
+        made = type(present)(data)
+        return made if made == data else data
+    return retyped(data, present.item())
+
+
+def _as_timestamp(data: Any, present: Any) -> Any:
+    import pandas
+
+    moment = pandas.Timestamp(data)
+    if (moment.tzinfo is None) != (present.tzinfo is None):
+        raise ValueError("the one has a time zone, the other has none")
+    return moment if moment.tzinfo is None else moment.tz_convert(present.tzinfo)

@@ -1,0 +1,252 @@
+"""Data that came as JSON, given the types of the value whose place it takes.
+
+A client sees a table as records, a date as text, a set as a list. When it writes back what it saw,
+changed or not, the next job must find the types that it knows. So where the value that is there
+has a type that JSON lacks, the data must be of the form in which that type is shown, and becomes
+one of it; null may stand anywhere. Where JSON has the type, the data is taken as it is.
+"""
+
+import base64
+import copy
+import datetime
+import decimal
+import enum
+import json
+import math
+import pathlib
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from types import NoneType
+from typing import Any
+
+import msgspec
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.objects import python_type, reason
+from scenarist.storage.rendition import plain_value
+from scenarist.storage.structures import State, fields_of, is_structure, restored, state_of
+
+_PLAIN = frozenset({NoneType, bool, int, float, str})
+_LISTS = (list, tuple, set, frozenset, deque)
+
+
+def retyped(data: Any, present: Any, where: str = "the value") -> Any:
+    """Return data as a value of the types that are there.
+
+    Args:
+        present: The value whose place the data takes.
+        where: The place within the value, for messages.
+
+    Raises:
+        InvalidError: The data is not of the form of what is there; says where.
+    """
+    kind = type(present)
+    if kind in _PLAIN:
+        # NaN and infinities are shown as null.
+        is_kept = data is None and kind is float and not math.isfinite(present)
+        return present if is_kept else data
+    if kind is list:
+        return retyped_items(data, present, where) if type(data) is list else data
+    if kind is dict and type(data) is not dict:
+        return present if is_same(data, plain_value(present)) else data
+    if isinstance(present, dict) and type(data) is dict:
+        return _retyped_dict(data, present, where)
+    if is_structure(kind) and type(data) in (dict, list):
+        return _retyped_structure(data, present, where)
+    if kind in _LISTS and type(data) is list:
+        items = retyped_items(data, list(present), where)
+        return deque(items, present.maxlen) if isinstance(present, deque) else kind(items)
+    if type(data) is kind or is_same(data, plain_value(present)):
+        return data if type(data) is kind else present
+    return None if data is None else _retyped_leaf(data, present, where)
+
+
+def retyped_items(data: list[Any], present: Sequence[Any], where: str) -> list[Any]:
+    """Return the items of a list, each of the type of the one that it was, or that all are of.
+
+    Raises:
+        InvalidError: One is not of the form of what is there.
+    """
+    kinds = {type(item) for item in present} - {NoneType}
+    if kinds <= _PLAIN - {float} or (kinds <= _PLAIN and None not in data):
+        return data
+    forms = [_form(item) for item in present]
+    known = dict(zip(forms, present, strict=True))
+    pattern = next((item for item in reversed(present) if item is not None), None)
+    items = []
+    for position, item in enumerate(data):
+        form, is_there = _form(item), position < len(present)
+        if is_there and form == forms[position]:
+            items.append(present[position])
+        elif form in known:
+            items.append(known[form])
+        elif len(kinds) > 1 and not is_there:
+            items.append(item)
+        else:
+            like = present[position] if is_there and present[position] is not None else pattern
+            items.append(retyped(item, like, f"{where}[{position}]"))
+    return items
+
+
+def retyped_added(data: Any, present: Any) -> Any:
+    """Return what is to be appended to a value: items, or one item, of the type that all are of.
+
+    Raises:
+        InvalidError: It is not of the form of what is there.
+    """
+    if isinstance(present, dict) and type(data) is dict:
+        return _retyped_dict(data, present, "the value")
+    if isinstance(present, _LISTS):
+        items = list(data) if isinstance(data, list | tuple) else [data]
+        there = list(present)
+        if len({type(item) for item in there} - {NoneType}) != 1:
+            return items
+        like = next(item for item in there if item is not None)
+        return [retyped(item, like, f"item {number}") for number, item in enumerate(items, 1)]
+    return data
+
+
+def is_same(data: Any, shown: Any) -> bool:
+    """Whether a client gives back what it was shown; whole numbers may have become floats."""
+    if type(data) is list and type(shown) is list:
+        return len(data) == len(shown) and all(map(is_same, data, shown))
+    if type(data) is dict and type(shown) is dict:
+        return data.keys() == shown.keys() and all(is_same(data[key], shown[key]) for key in data)
+    if type(shown) is float and not math.isfinite(shown):
+        return data is None
+    return isinstance(data, bool) == isinstance(shown, bool) and bool(data == shown)
+
+
+def unfit(data: Any, present: Any, where: str, why: object = None) -> InvalidError:
+    """Return the error that data is not of the form of what is there."""
+    shown = json.dumps(plain_value(present), default=str)[:100]
+    told = f" ({reason(why)})" if isinstance(why, BaseException) else ""
+    return InvalidError(
+        f"{where} is of type {python_type(present)}, shown as {shown}; {json.dumps(data):.100} is"
+        f" not of this form{told}. Give it in this form; another type can be written by a task"
+    )
+
+
+def _retyped_dict(data: dict[str, Any], present: dict[Any, Any], where: str) -> Any:
+    keys = {key_text(key): key for key in present}
+    kinds = {type(item) for item in present.values()} - {NoneType}
+    pattern = next((item for item in present.values() if item is not None), None)
+    kept: dict[Any, Any] = {}
+    for text, item in data.items():
+        place = f"{where}[{text!r}]"
+        if text in keys:
+            kept[keys[text]] = retyped(item, present[keys[text]], place)
+        else:
+            key = _new_key(text, present, where)
+            kept[key] = retyped(item, pattern, place) if len(kinds) == 1 else item
+    if type(present) is dict:
+        return kept
+    made = copy.copy(present)
+    made.clear()
+    made.update(kept)
+    return made
+
+
+def key_text(key: Any) -> str:
+    """Return a key as it is shown."""
+    shown: dict[str, None] = plain_value({key: None})
+    return next(iter(shown))
+
+
+def _new_key(text: str, present: dict[Any, Any], where: str) -> Any:
+    kinds = {type(key) for key in present}
+    if len(kinds) != 1 or kinds == {str}:
+        return text
+    (kind,) = kinds
+    if kind not in _PLAIN:
+        return retyped(text, next(iter(present)), f"the key {text!r} of {where}")
+    try:
+        key = json.loads(text)
+    except ValueError:
+        return text
+    return key if type(key) is kind else text
+
+
+def _retyped_structure(data: Any, present: Any, where: str) -> Any:
+    kind = type(present)
+    if isinstance(present, tuple):
+        fields = dict(zip(kind._fields, present, strict=True))
+        if type(data) is list and len(data) == len(fields):
+            data = dict(zip(fields, data, strict=True))
+    else:
+        fields = fields_of(present) or {}
+    if type(data) is not dict or data.keys() != fields.keys():
+        raise unfit(data, present, where)
+    made = {key: retyped(data[key], fields[key], f"{where}.{key}") for key in fields}
+    try:
+        if hasattr(kind, "model_validate"):
+            return kind.model_validate(made, by_name=True)
+        return restored(kind, State(made, state_of(present).extras))
+    # The class is the user's; it may raise anything.
+    except Exception as error:
+        raise unfit(data, present, where, error) from error
+
+
+def _retyped_leaf(data: Any, present: Any, where: str) -> Any:
+    convert = _find_converter(type(present))
+    if convert is None:
+        raise unfit(data, present, where)
+    try:
+        return convert(data, present)
+    except InvalidError:
+        raise
+    # Whatever the class makes of data that is not of its form.
+    except Exception as error:
+        raise unfit(data, present, where, error) from error
+
+
+def _find_converter(kind: type[Any]) -> Callable[[Any, Any], Any] | None:
+    from scenarist.storage import retyped_tables
+
+    if issubclass(kind, enum.Enum):
+        return _member
+    if issubclass(kind, pathlib.PurePath):
+        return lambda data, _: kind(data)
+    return _CONVERTERS.get(kind) or retyped_tables.find_converter(kind)
+
+
+def _moment(data: str, present: datetime.datetime) -> datetime.datetime:
+    moment = datetime.datetime.fromisoformat(data)
+    if (moment.tzinfo is None) != (present.tzinfo is None):
+        raise ValueError("the one has a time zone, the other has none")
+    return moment if moment.tzinfo is None else moment.astimezone(present.tzinfo)
+
+
+def _member(data: Any, present: enum.Enum) -> enum.Enum:
+    kind = type(present)
+    for member in kind:
+        if is_same(data, plain_value(member.value)):
+            return member
+    return kind(data)
+
+
+def _decimal(data: Any, _present: decimal.Decimal) -> decimal.Decimal:
+    if isinstance(data, bool):
+        raise TypeError("true and false are no numbers")
+    return decimal.Decimal(str(data))
+
+
+def _form(item: Any) -> str:
+    return json.dumps(plain_value(item), default=str, sort_keys=True)
+
+
+def _bytes(data: str) -> bytes:
+    return base64.b64decode(data, validate=True)
+
+
+_CONVERTERS: Mapping[type[Any], Callable[[Any, Any], Any]] = {
+    datetime.datetime: _moment,
+    datetime.date: lambda data, _: datetime.date.fromisoformat(data),
+    datetime.time: lambda data, _: datetime.time.fromisoformat(data),
+    datetime.timedelta: lambda data, _: msgspec.convert(data, datetime.timedelta),
+    decimal.Decimal: _decimal,
+    uuid.UUID: lambda data, _: uuid.UUID(data),
+    bytes: lambda data, _: _bytes(data),
+    bytearray: lambda data, _: bytearray(_bytes(data)),
+}

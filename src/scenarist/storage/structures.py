@@ -1,0 +1,207 @@
+"""Objects with declared fields: how their state is taken, and how it is put back.
+
+Known are dataclasses, named tuples, and the classes of msgspec, attrs and pydantic. An object is
+made of its state as unpickling makes it: `__init__` and validators do not run a second time.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field
+from typing import Any
+
+import msgspec
+
+from scenarist.domain.errors import InvalidError
+
+_DERIVED = frozenset({"_attrs_cached_hash"})
+"""Attributes that a library derives of the fields, and makes anew where they are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What an object consists of: its fields, and what else it carries along."""
+
+    fields: Mapping[str, Any]
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fields_of(value: object) -> dict[str, Any] | None:
+    """Return the fields of a dataclass, msgspec, attrs or pydantic object by name.
+
+    None for anything else, named tuples and classes included.
+    """
+    kind = type(value)
+    if issubclass(kind, type) or not is_structure(kind) or issubclass(kind, tuple):
+        return None
+    if _is_pydantic(kind):
+        model: Any = value
+        declared = {key: model.__dict__[key] for key in _names(kind) if key in model.__dict__}
+        return {**declared, **(model.__pydantic_extra__ or {})}
+    return {name: getattr(value, name) for name in _names(kind) if hasattr(value, name)}
+
+
+def is_structure(kind: type[Any]) -> bool:
+    """Whether the objects of a class have declared fields."""
+    if issubclass(kind, tuple):
+        return hasattr(kind, "_fields")
+    return (
+        issubclass(kind, msgspec.Struct)
+        or _own(kind, "__dataclass_fields__")
+        or _own(kind, "__attrs_attrs__")
+        or _is_pydantic(kind)
+    )
+
+
+def state_of(value: Any) -> State:
+    """Return all that an object of a class with declared fields consists of.
+
+    Raises:
+        InvalidError: It is also a list, an exception or the like, and has a state beside the
+            fields.
+    """
+    kind: Any = type(value)
+    if _is_pydantic(kind):
+        state = value.__getstate__()
+        return State(
+            state["__dict__"],
+            {
+                "set": state["__pydantic_fields_set__"],
+                "extra": state["__pydantic_extra__"],
+                "private": state["__pydantic_private__"],
+            },
+        )
+    if issubclass(kind, tuple):
+        fields = dict(zip(kind._fields, value, strict=True))
+    else:
+        _check_bases(kind)
+        fields = {name: getattr(value, name) for name in _names(kind) if hasattr(value, name)}
+    attributes = getattr(value, "__dict__", {})
+    extras = {name: attributes[name] for name in attributes if name not in {*fields, *_DERIVED}}
+    return State(fields, extras)
+
+
+def restored(kind: type[Any], state: State) -> Any:
+    """Return the object that has a state; fields that it lacks take their defaults.
+
+    Raises:
+        InvalidError: The class has other fields now.
+    """
+    if _is_pydantic(kind):
+        return _restored_model(kind, state)
+    defaults = _defaults(kind)
+    missing = [
+        name
+        for name in _names(kind)
+        if name not in state.fields and name not in defaults and not _may_be_unset(kind, name)
+    ]
+    unknown = [name for name in state.fields if name not in _names(kind)]
+    if missing or unknown:
+        fault = f"lacks {missing[0]!r}" if missing else f"has no field {unknown[0]!r}"
+        raise InvalidError(f"class {_name(kind)} has other fields now: what was written {fault}")
+    fields = {name: _default(defaults[name]) for name in defaults if name not in state.fields}
+    fields = {**state.fields, **fields}
+    if issubclass(kind, tuple):
+        made: Any = tuple.__new__(kind, [fields[name] for name in _names(kind)])
+    elif issubclass(kind, msgspec.Struct):
+        made = kind(**fields)
+        for name, item in fields.items():
+            msgspec.structs.force_setattr(made, name, item)
+    else:
+        _check_bases(kind)
+        made = object.__new__(kind)
+        for name, item in fields.items():
+            object.__setattr__(made, name, item)
+    for name, item in state.extras.items():
+        object.__setattr__(made, name, item)
+    return made
+
+
+def _restored_model(kind: Any, state: State) -> Any:
+    made = kind.__new__(kind)
+    extras = state.extras
+    made.__setstate__(
+        {
+            "__dict__": dict(state.fields),
+            "__pydantic_fields_set__": set(extras.get("set", state.fields)),
+            "__pydantic_extra__": extras.get("extra"),
+            "__pydantic_private__": extras.get("private"),
+        }
+    )
+    return made
+
+
+def _names(kind: Any) -> tuple[str, ...]:
+    if issubclass(kind, tuple):
+        return tuple(kind._fields)
+    if issubclass(kind, msgspec.Struct):
+        return tuple(kind.__struct_fields__)
+    if _is_pydantic(kind):
+        return tuple(kind.model_fields)
+    if _own(kind, "__dataclass_fields__"):
+        return tuple(item.name for item in dataclasses.fields(kind))
+    return tuple(item.name for item in kind.__attrs_attrs__)
+
+
+def _defaults(kind: Any) -> dict[str, Any]:
+    """Return what stands for the fields that have a default; see `_default`.
+
+    Fields that need no value, since `__init__` does not take them, have one of their own.
+    """
+    if issubclass(kind, tuple):
+        return dict(kind._field_defaults)
+    if issubclass(kind, msgspec.Struct):
+        return {
+            item.name: _Made(item.default_factory)
+            if item.default is msgspec.NODEFAULT
+            else item.default
+            for item in msgspec.structs.fields(kind)
+            if not item.required
+        }
+    if not _own(kind, "__dataclass_fields__"):
+        # Those of attrs may depend on one another.
+        return {}
+    return {
+        item.name: item.default if item.default_factory is MISSING else _Made(item.default_factory)
+        for item in dataclasses.fields(kind)
+        if item.default is not MISSING or item.default_factory is not MISSING
+    }
+
+
+def _may_be_unset(kind: type[Any], name: str) -> bool:
+    fields = kind.__dict__.get("__dataclass_fields__", {})
+    return name in fields and not fields[name].init
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A default that is made for each object."""
+
+    factory: Any
+
+
+def _default(default: Any) -> Any:
+    return default.factory() if isinstance(default, _Made) else default
+
+
+def _check_bases(kind: type[Any]) -> None:
+    if issubclass(kind, msgspec.Struct):
+        return
+    try:
+        object.__new__(kind)
+    except TypeError:
+        raise InvalidError(
+            f"class {_name(kind)} is more than its fields; make it a class of its own"
+        ) from None
+
+
+def _is_pydantic(kind: type[Any]) -> bool:
+    return hasattr(kind, "__pydantic_fields__") and hasattr(kind, "model_fields")
+
+
+def _own(kind: type[Any], name: str) -> bool:
+    """Whether a class has an attribute, past what a metaclass of the user's may do."""
+    return any(name in base.__dict__ for base in kind.__mro__)
+
+
+def _name(kind: type[Any]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,187 @@
+"""JSON documents that name the types which JSON lacks, read as Python values; see `typed_json`."""
+
+import base64
+import datetime
+import decimal
+import enum
+import importlib
+import json
+import pathlib
+import re
+import uuid
+import zoneinfo
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.objects import reason
+from scenarist.storage.structures import State, is_structure, restored
+
+MARK = '"__type__"'
+"""In the text of each document that names a type, and of hardly any other."""
+
+CLASS_MARK = re.compile(r'"__type__"\s*:\s*"(Enum|dataclass|namedtuple|object)-')
+"""In the text of each document of ours that names a class."""
+
+TYPE, VALUE = "__type__", "__value__"
+"""Keys of what names a type."""
+
+FACTORIES = {one.__name__: one for one in (dict, float, int, list, set, str, tuple, bool)}
+"""Factories of a `defaultdict` that a document may name."""
+
+PATHS = {
+    kind.__name__: kind
+    for kind in (
+        *(pathlib.PosixPath, pathlib.WindowsPath),
+        *(pathlib.PurePosixPath, pathlib.PureWindowsPath),
+    )
+}
+
+ClassFinder: TypeAlias = Callable[[str], type[Any] | None]
+"""Finds a class by what a document says, as ``module-Class``; None shows its objects plainly."""
+
+
+def loads(text: str, find_class: ClassFinder, **options: Any) -> Any:
+    """Return the value of a JSON document that `typed` made, or anybody else.
+
+    Args:
+        options: Of ``json.loads``.
+
+    Raises:
+        InvalidError: What it says of a type cannot be.
+    """
+    if MARK not in text:
+        return json.loads(text, **options)
+    return json.loads(text, object_hook=lambda item: _untyped(item, find_class), **options)
+
+
+def imported(name: str) -> type[Any]:
+    """Import the class that a document names; in worker processes only.
+
+    Raises:
+        InvalidError: There is none, or not one whose objects a document can have.
+    """
+    module, _, path = name.partition("-")
+    try:
+        found = attrgetter(path)(importlib.import_module(module))
+    # Importing runs the module, which may raise anything.
+    except Exception as error:
+        raise InvalidError(f"class {module}.{path} cannot be loaded: {reason(error)}") from error
+    if not isinstance(found, type) or not (issubclass(found, enum.Enum) or is_structure(found)):
+        raise InvalidError(f"{module}.{path} is not a class whose objects a JSON document holds")
+    return found
+
+
+def plainly(_name: str) -> None:
+    """Find no class: the objects are shown by their fields, the members of enums by their value."""
+
+
+def refused(name: str) -> type[Any]:
+    """Refuse a class that a document names.
+
+    Raises:
+        InvalidError: Always.
+    """
+    raise InvalidError(
+        f"it names the class {name.replace('-', '.')}, which only a task may write; bring it as"
+        " plain JSON, and declare the class as exposed_type"
+    )
+
+
+def _untyped(item: dict[str, Any], find_class: ClassFinder) -> Any:
+    name = item.get(TYPE)
+    if type(name) is not str or VALUE not in item:
+        return item
+    prefix, _, rest = name.partition("-")
+    try:
+        if rest and prefix in _CLASS_READERS:
+            return _CLASS_READERS[prefix](rest, item, find_class)
+        read = _READERS.get(prefix) or _foreign_reader(prefix)
+        return item if read is None else read(item[VALUE], item)
+    except InvalidError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the document is anybody's
+        raise InvalidError(f"{item!r:.200} is not of type {name!r}: {reason(error)}") from None
+
+
+def _foreign_reader(prefix: str) -> Callable[[Any, dict[str, Any]], Any] | None:
+    from scenarist.storage import typed_arrays
+
+    return typed_arrays.READERS.get(prefix)
+
+
+def _enum_from(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
+    module, path, member = rest.split("-", 2)
+    kind: Any = find_class(f"{module}-{path}")
+    if kind is None:
+        return item[VALUE]
+    if not issubclass(kind, enum.Enum):
+        raise InvalidError(f"{module}.{path} is no enumeration")
+    return kind.__members__[member] if member in kind.__members__ else kind(item[VALUE])
+
+
+def _structure_from(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
+    kind = find_class(rest)
+    fields, extras = item[VALUE], item.get("__extras__", {})
+    if kind is not None:
+        return restored(kind, State(fields, extras))
+    # What pydantic takes beside the fields.
+    return {**fields, **extras["extra"]} if extras.get("extra") and "set" in extras else fields
+
+
+def _tuple_from(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
+    kind = find_class(rest)
+    fields = item[VALUE]
+    if kind is None:
+        # One that is shown as the other would be.
+        return namedtuple("Row", fields, rename=True)(*fields.values())
+    return restored(kind, State(fields, item.get("__extras__", {})))
+
+
+def _datetime_from(data: str, item: dict[str, Any]) -> datetime.datetime:
+    value = datetime.datetime.fromisoformat(data).replace(fold=item.get("__fold__", 0))
+    zone = item.get("__zone__")
+    return value if zone is None else value.replace(tzinfo=zoneinfo.ZoneInfo(zone))
+
+
+def _time_from(data: str, item: dict[str, Any]) -> datetime.time:
+    value = datetime.time.fromisoformat(data).replace(fold=item.get("__fold__", 0))
+    zone = item.get("__zone__")
+    return value if zone is None else value.replace(tzinfo=zoneinfo.ZoneInfo(zone))
+
+
+def _bytes_from(data: str) -> bytes:
+    return base64.b64decode(data, validate=True)
+
+
+_READERS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "Text": lambda data, _: _bytes_from(data).decode("utf-8", "surrogatepass"),
+    "Float": lambda data, _: float(data),
+    "Dict": lambda data, _: dict(data),
+    "Tuple": lambda data, _: tuple(data),
+    "Set": lambda data, _: set(data),
+    "Frozenset": lambda data, _: frozenset(data),
+    "Deque": lambda data, item: deque(data, item.get("__maxlen__")),
+    "OrderedDict": lambda data, _: OrderedDict(data),
+    "Counter": lambda data, _: Counter(dict(data)),
+    "Defaultdict": lambda data, item: defaultdict(
+        item["__factory__"] and FACTORIES[item["__factory__"]], data
+    ),
+    "Datetime": _datetime_from,
+    "Date": lambda data, _: datetime.date.fromisoformat(data),
+    "Time": _time_from,
+    "Timedelta": lambda data, _: datetime.timedelta(*data),
+    "Decimal": lambda data, _: decimal.Decimal(data),
+    "UUID": lambda data, _: uuid.UUID(data),
+    "Bytes": lambda data, _: _bytes_from(data),
+    "Bytearray": lambda data, _: bytearray(_bytes_from(data)),
+    "Path": lambda data, item: PATHS[item[TYPE].partition("-")[2]](data),
+}
+_CLASS_READERS: dict[str, Callable[[str, dict[str, Any], ClassFinder], Any]] = {
+    "Enum": _enum_from,
+    "dataclass": _structure_from,
+    "object": _structure_from,
+    "namedtuple": _tuple_from,
+}

@@ -1,0 +1,111 @@
+"""The check of an application says what its workers will meet, not what its own process is."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scenarist.checking import check, warnings_of
+from scenarist.cli import main
+from scenarist.config import load_app
+from scenarist.domain.errors import InvalidError
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run in an empty folder, and leave no module behind."""
+    modules = set(sys.modules)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    yield
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
+
+
+def write(file: str, text: str) -> None:
+    path = Path(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def declared(source: str, call: str = "registry.configure_task('t', step)") -> str:
+    return f"from scenarist import ConfigRegistry\n{source}\nregistry = ConfigRegistry()\n{call}\n"
+
+
+def mistakes_of(app: str) -> list[str]:
+    with pytest.raises(InvalidError) as refused:
+        check(load_app(app))
+    return [error["message"] for error in refused.value.errors or []]
+
+
+def test_a_module_that_extends_the_search_path_passes() -> None:
+    write("lib/far_steps.py", "def step():\n    pass\n")
+    write("plant.py", declared("import sys\nsys.path.append('lib')\nfrom far_steps import step"))
+
+    check(load_app("plant.py"))
+
+
+def test_a_module_that_no_folder_has_is_told_though_this_process_has_it() -> None:
+    source = (
+        "import sys, types\nmade = types.ModuleType('made_up')\nsys.modules['made_up'] = made\n"
+    )
+    source += "exec('def step(): pass', made.__dict__)\n"
+    write("plant.py", declared(source, "registry.configure_task('t', made.step)"))
+
+    assert mistakes_of("plant.py") == [
+        "there is no module 'made_up' in the folders that Python searches"
+    ]
+
+
+def test_a_function_that_a_worker_defines_in_another_way_is_told() -> None:
+    source = "import sys\nif 'pytest' in sys.modules:\n    def step(): return 1\n"
+    source += "else:\n    def step(): return 2\n"
+    write("plant.py", declared(source))
+
+    (mistake,) = mistakes_of("plant.py")
+
+    assert mistake.startswith("'plant:step' is another function in a worker process than the one")
+
+
+def test_a_module_that_ends_the_process_is_told() -> None:
+    write("ends.py", "import os\nprint('so it goes')\nos._exit(3)\n")
+    write("plant.py", declared("", "registry.configure_task('t', 'ends:step')"))
+
+    with pytest.raises(InvalidError) as refused:
+        check(load_app("plant.py"))
+
+    assert "the functions cannot be looked at in a worker process" in refused.value.message
+    assert "exited with code 3" in refused.value.message
+
+
+def test_all_mistakes_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        "plant.toml",
+        '[SCENARIST]\nprot = 80\n[TASK.t]\nfunction = "json.dumps:function"\nretires = 2\n',
+    )
+
+    with pytest.raises(SystemExit):
+        main(["check", "plant.toml"])
+
+    told = capsys.readouterr().err
+    assert told.startswith("scenarist: the configuration has 3 mistakes:\n")
+    assert "SCENARIST: there is no setting 'prot'; did you mean 'port'?" in told
+    assert "TASK.t.retires: there is no key 'retires'; did you mean 'retries'?" in told
+    assert "TASK.t.function: 'json:dumps' takes (obj, *, skipkeys=False" in told
+
+
+def test_what_can_be_served_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    write("antigravity.py", "")
+    write("plant.py", declared("def step(): pass"))
+
+    with pytest.raises(SystemExit, match="0"):
+        main(["check", "plant.py"])
+
+    out, err = capsys.readouterr()
+    assert (
+        out == "plant.py can be served: 0 scenario configs, 1 task config, 0 data node configs.\n"
+    )
+    assert err.startswith("scenarist: warning: ")
+    assert "has the name of Python's own module 'antigravity'" in err
+    assert len(warnings_of(load_app("plant.py"))) == 1
