@@ -23,6 +23,7 @@ from scenarist.domain.identifiers import (
     TaskId,
     new_uuid,
 )
+from scenarist.domain.places import place_of
 from scenarist.domain.vocabulary import Scope
 from scenarist.identity.sealing import Seal
 from scenarist.identity.secret_keys import SecretKeys
@@ -71,6 +72,7 @@ class Draft:
             being_written_by=None,
             created_at=NOON,
             version="test",
+            place=place_of(storage_type, properties),
         )
         data_node_rows.find_or_make(self.connection, node)
         if value is not None:

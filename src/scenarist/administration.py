@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from scenarist.config import Application
 from scenarist.db import migrate
 from scenarist.db import sessions as session_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.engine import Database
-from scenarist.domain.errors import InvalidError, NotFoundError
+from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.retention import Pruned
@@ -20,7 +21,10 @@ from scenarist.folders import prepare_file, secret_key_file, secret_keys, storag
 from scenarist.identity import secret_keys as key_files
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.sealing import Seal
+from scenarist.services.declarations import declared_now
+from scenarist.services.drift import find_drift
 from scenarist.services.keys import KeyService
+from scenarist.services.placing import keep_secrets
 from scenarist.services.pruning import PruningService
 from scenarist.services.users import UserChange, UserService
 from scenarist.settings import Settings
@@ -190,6 +194,28 @@ def shrink(settings: Settings) -> int:
     """
     with open_database(settings) as database:
         return database.shrink()
+
+
+def differences(settings: Settings, application: Application) -> list[str]:
+    """Return how the records of the database differ from an application, a sentence each.
+
+    Raises:
+        NotFoundError: There is no database.
+        UnavailableError: It is not of this version, or cannot be used; says why.
+    """
+    with Database(settings.database) as database:
+        if database.file is not None and not database.file.exists():
+            raise NotFoundError(
+                f"there is no database {database.file}; name the one of the server with --database"
+            )
+        if not migrate.is_current(database):
+            raise UnavailableError(
+                f"{database.name} is of another version of Scenarist; bring it up to this one with "
+                "scenarist db upgrade first"
+            )
+        keep_secrets(application.registry)
+        declared = declared_now(application)
+        return find_drift(database.reader, application.registry, declared).lines
 
 
 def new_secret_key() -> str:

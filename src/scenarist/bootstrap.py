@@ -32,7 +32,6 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.figures import ProcessFigures
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
-from scenarist.domain.secrets import referenced
 from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor
 from scenarist.folders import prepare_file, prepare_storage, secret_keys
@@ -52,6 +51,7 @@ from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
 from scenarist.services.orchestration import OrchestrationService
+from scenarist.services.placing import keep_secrets
 from scenarist.services.recording import Recorder
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
@@ -109,7 +109,7 @@ def open_server(
         InvalidError: A setting cannot work.
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
-    _keep_secrets(application)
+    keep_secrets(application.registry)
     folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings.database))
@@ -203,7 +203,7 @@ def orchestrate(application: Application, settings: Settings) -> None:
             "without an orchestrator there is nothing to do; leave no_orchestrator out"
         )
     check(application)
-    _keep_secrets(application)
+    keep_secrets(application.registry)
     prepare_storage(settings)
     with ExitStack() as stack:
         stack.enter_context(_watched(settings, application))
@@ -290,43 +290,43 @@ def _services(  # noqa: PLR0913 - all that services are made of
         wake=orchestration.wake,
         announce=completions.announce,
     )
-    recorder = Recorder(database, now=now, wake=orchestration.wake)
+    wake = orchestration.wake
+    recorder = Recorder(database, now=now, wake=wake)
     version = resolve(registry.core.version_number or "latest")
+    zone, declared = settings.zone, orchestration.declared
     compute = compute_with(orchestration.asking)
     executor_fault = orchestration.find_executor_fault
     return Services(
         configs=ConfigService(registry),
-        cycles=CycleService(database, now=now, zone=settings.zone),
+        cycles=CycleService(database, now=now, zone=zone),
         scenarios=ScenarioService(
-            database, registry, folder=folder, now=now, version=version, zone=settings.zone
+            database,
+            registry,
+            folder=folder,
+            now=now,
+            version=version,
+            zone=zone,
+            declared=declared,
         ),
         comparisons=ComparisonService(database, registry, compute, folder=folder, now=now),
         sequences=SequenceService(database, now=now, version=version),
-        tasks=TaskService(database, registry, folder=folder, now=now, version=version),
+        tasks=TaskService(
+            database, registry, folder=folder, now=now, version=version, declared=declared
+        ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
         values=ValueService(database, recorder, compute, folder=folder, now=now),
         files=FileService(database, recorder, folder=folder, now=now),
         edits=EditService(database),
         submissions=SubmissionService(
-            database, canceller, now=now, wake=orchestration.wake, version=version
+            database, canceller, now=now, wake=wake, version=version, declared=declared
         ),
         jobs=JobService(database, canceller, now=now, executor_fault=executor_fault),
-        orchestration=OrchestrationService(database, now=now, wake=orchestration.wake),
-        subscribers=SubscriberService(
-            database,
-            now=now,
-            may_be_private=settings.webhook_private_addresses,
-            seal=authorization.seal.close,
-        ),
+        orchestration=OrchestrationService(database, now=now, wake=wake),
+        subscribers=_subscribers(database, settings, authorization, now),
         changes=ChangeService(database),
         news=_news(database),
         completions=completions,
-        health=HealthService(
-            database,
-            now=now,
-            is_orchestrating=lambda: orchestration.is_running,
-            executor_fault=executor_fault,
-        ),
+        health=_health(database, orchestration, now),
         signing_in=authorization.signing_in,
         users=authorization.users,
         keys=authorization.keys,
@@ -334,11 +334,29 @@ def _services(  # noqa: PLR0913 - all that services are made of
     )
 
 
-def _keep_secrets(application: Application) -> None:
-    """Keep the secrets of data nodes in the environment, where their records refer to them."""
-    for node in application.registry.data_nodes.values():
-        _, values = referenced(node.id, node.properties)
-        os.environ.update(resolve(values))
+def _subscribers(
+    database: Database,
+    settings: Settings,
+    authorization: Authorization,
+    now: Callable[[], datetime],
+) -> SubscriberService:
+    return SubscriberService(
+        database,
+        now=now,
+        may_be_private=settings.webhook_private_addresses,
+        seal=authorization.seal.close,
+    )
+
+
+def _health(
+    database: Database, orchestration: Orchestration, now: Callable[[], datetime]
+) -> HealthService:
+    return HealthService(
+        database,
+        now=now,
+        is_orchestrating=lambda: orchestration.is_running,
+        executor_fault=orchestration.find_executor_fault,
+    )
 
 
 def _news(database: Database) -> News:

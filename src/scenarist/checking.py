@@ -66,11 +66,13 @@ def _problems_of_declarations(application: Application) -> list[Problem]:
 
 def warnings_of(application: Application) -> list[str]:
     """Return what does no harm yet, and may surprise."""
-    return [
+    hiding = [
         f"{file} has the name of Python's own module {name!r}, which is imported in its place; "
         "rename the file"
         for name, file in shadowing_modules(application.search_path)
     ]
+    found = application.registry.warnings()
+    return hiding + [f"{warning.where}: {warning.message}" for warning in found]
 
 
 def _look(search_path: Sequence[str], uses: Sequence[Use]) -> Sequence[str | None]:

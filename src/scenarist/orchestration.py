@@ -20,6 +20,7 @@ from scenarist.orchestrator.leases import LeaseTerms
 from scenarist.orchestrator.loop import Announce, Orchestrator
 from scenarist.orchestrator.outputs import OutputKeeper
 from scenarist.orchestrator.processes import own_process
+from scenarist.services.adoption import adopt
 from scenarist.services.file_watch import FileWatch
 from scenarist.services.upkeep import Upkeep
 from scenarist.settings import Settings
@@ -33,6 +34,8 @@ _TABLES = frozenset({"csv", "excel", "parquet", "sql", "sql_table"})
 
 class Orchestration:
     """The orchestrator of this process, or what stands in for it while others have theirs.
+
+    To begin with, the records of the database follow what the application declares now.
 
     Args:
         announce: Takes the identifiers of what has ended.
@@ -51,6 +54,7 @@ class Orchestration:
         self._settings = settings
         self._database = database
         self._now = now
+        self.declared = adopt(application, database, folder=storage_of(settings), now=now)
         self.orchestrator: Orchestrator | None = None
         self._own_workers: OwnWorkers | None = None
         if settings.no_orchestrator:
@@ -65,6 +69,7 @@ class Orchestration:
                 grace_seconds=settings.grace_seconds,
                 drain_seconds=settings.drain_seconds,
                 terms=LeaseTerms(seconds=settings.lease_seconds, process=own_process()),
+                declared=self.declared,
             )
             self.asking = self.orchestrator.asking
 

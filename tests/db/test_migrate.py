@@ -1,16 +1,22 @@
 """The migrations make the tables that the code expects, and refuse what they do not know."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
+from builders import Draft
 from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.db.tables import metadata
 from scenarist.domain.errors import UnavailableError
+from scenarist.domain.places import wiring_of
+from scenarist.domain.vocabulary import Scope
 
 # Names of constraints are not asked for: SQLite knows only some of them.
 _SQLITE = (
@@ -118,3 +124,25 @@ def test_a_migration_that_fails_changes_nothing(database: Database) -> None:
         migrate.upgrade(database)
 
     assert inspect(database.reader).get_table_names() == ["jobs"]
+
+
+def test_shared_tasks_of_earlier_versions_are_found_by_what_they_read_and_write(
+    database: Database,
+) -> None:
+    """The migration records it as the code of today does, or each would be made a second time."""
+    ends = ([("a", Scope.GLOBAL), ("b", Scope.CYCLE)], [("c", Scope.GLOBAL)])
+
+    def make(connection: Connection) -> str:
+        draft = Draft(connection)
+        nodes = [draft.node(name) for name in ("a", "b", "c")]
+        draft.task("t", "nothing", nodes[:2], nodes[2:])
+        for (_, scope), node in zip(ends[0] + ends[1], nodes, strict=True):
+            connection.execute(
+                text("UPDATE data_nodes SET scope = :scope WHERE id = :id"),
+                {"scope": scope, "id": node},
+            )
+        with Operations.context(MigrationContext.configure(connection)):
+            import_module("scenarist.db.migrations.versions.0015_changing")._fill_in_wiring()
+        return str(connection.execute(text("SELECT wiring FROM tasks")).scalar_one())
+
+    assert database.write(make) == wiring_of(*ends)

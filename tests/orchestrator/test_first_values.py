@@ -105,8 +105,9 @@ def test_a_write_is_refused_while_the_job_that_brings_the_first_value_runs(
     with pytest.raises(ConflictError) as refusal:
         world.data_nodes.write(ANYONE, middle, 5)
 
-    assert f"job {writing.job_ids[0]}, which is RUNNING, will write" in refusal.value.message
-    assert "or cancel the job first" in refusal.value.message
+    assert f"will be written by job {writing.job_ids[0]}" in refusal.value.message
+    assert "which is RUNNING" in refusal.value.message
+    assert "or cancel the job" in refusal.value.message
 
 
 def test_a_value_is_written_though_the_job_that_makes_it_waits_for_it_itself(world: World) -> None:

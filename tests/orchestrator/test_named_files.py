@@ -222,7 +222,7 @@ def test_what_a_job_has_made_for_another_data_node_is_no_first_value(
 
     watch.step()
     assert copying.world.statuses(waiting) == [BLOCKED]
-    with pytest.raises(NotFoundError, match="was made for another data node"):
+    with pytest.raises(NotFoundError, match="was written for data node"):
         copying.world.data_nodes.read(ANYONE, other.written)
 
 

@@ -238,3 +238,16 @@ class World:
         edit = self.edit(node)
         assert edit.content is not None
         return pickle.loads(edit.content)
+
+    def read(self, data_node_id: str) -> object:
+        """Return the value as it lies now, in hand or in a file; None when it was replaced."""
+        node = data_node_rows.find(self.database.reader, data_node_id)
+        assert node is not None
+        assert node.last_edit_id is not None
+        if node.replaced_by is not None:
+            return None
+        edit = edit_rows.find(self.database.reader, data_node_id, node.last_edit_id)
+        assert edit is not None
+        data = edit.content if edit.uri is None else Path(edit.uri).read_bytes()
+        assert data is not None
+        return pickle.loads(data)

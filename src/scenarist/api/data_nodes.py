@@ -70,6 +70,7 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
         edit_in_progress=node.being_written_by is not None or node.locked_by is not None,
         editor_id=node.being_written_by or node.locked_by,
         editor_expiration_date=node.locked_until,
+        replaced_by=node.replaced_by,
         creation_date=node.created_at,
         version=node.version,
     )

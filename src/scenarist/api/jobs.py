@@ -62,6 +62,8 @@ def shown(job: entities.Job) -> schemas.Job:
         waiting_for=list(job.waiting_for),
         reason=job.reason,
         stacktrace=list(job.stacktrace),
+        function=job.function,
+        code_digest=job.code_digest,
         creation_date=job.created_at,
         submitted_at=job.created_at,
         run_at=job.run_at,

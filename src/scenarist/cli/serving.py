@@ -164,11 +164,12 @@ def demo(
     bootstrap.serve_demo(settings_of(port=port, database=database, storage=storage), print)
 
 
-def check(application: str, /) -> None:
+def check(application: str, /, *, database: Text = None) -> None:
     """Find every mistake in an application's configuration, without starting anything.
 
     Args:
         application: A module (package.module), a Python file or a TOML file.
+        database: Also say how the records of this database, a URL, differ from the application.
     """
     from scenarist import checking
     from scenarist.config import load_app
@@ -178,6 +179,11 @@ def check(application: str, /) -> None:
     for warning in checking.warnings_of(loaded):
         print(f"scenarist: warning: {warning}", file=sys.stderr)
     registry = loaded.registry
+    if database is not None:
+        from scenarist import administration
+
+        for difference in administration.differences(settings_of(database=database), loaded):
+            print(f"differs from the database: {difference}")
     counts = (
         (len(registry.scenarios), "scenario"),
         (len(registry.tasks), "task"),

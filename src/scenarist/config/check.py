@@ -7,6 +7,11 @@ from typing import Any
 
 from scenarist.config.check_authentication import authentication_findings
 from scenarist.config.check_functions import function_findings
+from scenarist.config.check_places import (
+    place_warnings,
+    placeholder_findings,
+    shared_place_findings,
+)
 from scenarist.config.check_scenarios import scenario_findings
 from scenarist.config.check_sections import (
     environment_findings,
@@ -52,6 +57,19 @@ def find_problems(declarations: Declarations, look: Look | None = None) -> list[
     return problems
 
 
+def find_warnings(declarations: Declarations) -> list[Problem]:
+    """Return what works, and may not be meant."""
+    return [
+        Problem(f"{origin}: {found.where}" if origin else found.where, found.message)
+        for found in place_warnings(
+            declarations.data_nodes.values(),
+            declarations.tasks.values(),
+            declarations.scenarios.values(),
+        )
+        for origin in [declarations.origins.get(found.where)]
+    ]
+
+
 def _all_findings(declarations: Declarations, look: Look | None) -> Iterator[tuple[str, Findings]]:
     yield "TAIPY", environment_findings(declarations.global_app)
     yield "SCENARIST", environment_findings(declarations.settings)
@@ -63,6 +81,7 @@ def _all_findings(declarations: Declarations, look: Look | None) -> Iterator[tup
         place = f"DATA_NODE.{node.id}"
         yield place, _id_findings(node.id, owners, place)
         yield place, data_node_findings(node)
+        yield place, placeholder_findings(node)
         yield place, environment_findings(node.properties)
         yield place, _plain_findings(node.properties, besides="default_data")
     for task in declarations.tasks.values():
@@ -76,6 +95,7 @@ def _all_findings(declarations: Declarations, look: Look | None) -> Iterator[tup
         place = f"SCENARIO.{scenario.id}"
         yield place, _id_findings(scenario.id, owners, place)
         yield place, scenario_findings(scenario)
+        yield place, shared_place_findings(scenario)
         yield place, environment_findings(scenario.properties)
         yield place, _plain_findings(scenario.properties)
     yield "TASK.default", _lonely_default_findings(declarations, "TASK", declarations.tasks)

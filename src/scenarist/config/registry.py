@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from scenarist.config.check import find_problems
+from scenarist.config.check import find_problems, find_warnings
 from scenarist.config.data_nodes import DataNodeFunctions
 from scenarist.config.declarations import DEFAULT, Declarations
 from scenarist.config.drafts import Problem
@@ -350,6 +350,10 @@ class ConfigRegistry(DataNodeFunctions):
             look: Looks at the functions that are named; without it they are imported here.
         """
         return find_problems(self._declarations, look)
+
+    def warnings(self) -> list[Problem]:
+        """Find what works, and may not be meant; imports nothing."""
+        return find_warnings(self._declarations)
 
     def block_update(self) -> None:
         """Refuse every change from now on."""

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import bells, events
@@ -26,8 +25,8 @@ from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, JobId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status
+from scenarist.domain.places import is_named, is_replaced
 from scenarist.domain.vocabulary import (
-    EXTERNAL_STORAGE_TYPES,
     Change,
     JobStatus,
     Kind,
@@ -45,27 +44,37 @@ DATA = "DATA"
 ORDER = "ORDER"
 INPUT = "INPUT"
 
+PLACE = func.coalesce(data_nodes.c.place, data_nodes.c.id)
+"""Where jobs take turns when a data node's value is replaced in place; others may share it."""
+
 _NODES = select(
     data_nodes.c.id,
     data_nodes.c.last_edit_id,
     data_nodes.c.storage_type,
     data_nodes.c.properties,
+    PLACE.label("place"),
+    select(job_holds.c.job_number)
+    .where(job_holds.c.place == PLACE, job_holds.c.mode == WRITE)
+    .order_by(job_holds.c.number.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("last_at_place"),
     select(job_holds.c.job_number)
     .where(job_holds.c.data_node_id == data_nodes.c.id, job_holds.c.mode == WRITE)
     .order_by(job_holds.c.number.desc())
     .limit(1)
     .scalar_subquery()
     .label("writer"),
-    exists()
+    # Not EXISTS: for that, PostgreSQL may look through all waits, if there are few.
+    select(job_waits.c.kind)
     .where(job_waits.c.for_data_node == data_nodes.c.id, job_waits.c.kind == INPUT)
-    .correlate(data_nodes)
+    .limit(1)
+    .scalar_subquery()
+    .is_not(None)
     .label("is_awaited"),
 ).where(among(data_nodes.c.id, "ids"))
-_READERS = select(job_holds.c.data_node_id, job_holds.c.job_number).where(
-    among(job_holds.c.data_node_id, "ids"), job_holds.c.mode == READ
-)
-_LOCKS = select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_until).where(
-    data_nodes.c.locked_by.is_not(None), data_nodes.c.locked_until > bindparam("now")
+_READERS = select(job_holds.c.place, job_holds.c.job_number).where(
+    among(job_holds.c.place, "places"), job_holds.c.mode == READ
 )
 _WITHOUT_SUCCESS = (
     select(jobs.c.task_id)
@@ -107,12 +116,13 @@ class NewSubmission:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """Who keeps others from writing a data node, and until when."""
+@dataclass(slots=True)
+class _Turns:
+    """Who comes before the next job at a place, where values are replaced in place."""
 
-    editor: str
-    until: datetime
+    place: str
+    writer: int | None  # the number of the unfinished job that writes there last
+    readers: list[int] = field(default_factory=list)  # since the last one that writes
 
 
 @dataclass(slots=True)
@@ -122,9 +132,8 @@ class _Node:
     edit_id: str | None
     writer: int | None  # the number of the unfinished job that writes it last
     is_named: bool  # it lies in a file that the user named
-    is_replaced: bool  # its value is replaced in place, so that readers and writers take turns
-    readers: list[int]
     is_awaited: bool  # jobs wait for its first value
+    turns: _Turns | None  # where its value is replaced in place; other data nodes may share them
 
     def wait_of_reader(self, draft: "_Draft", node_id: DataNodeId) -> tuple[str, int | str] | None:
         """Return what a job waits for that reads it: its writer, or a first value, if either."""
@@ -155,28 +164,10 @@ class _Rows:
     brought: list[str] = field(default_factory=list)
 
 
-def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
-    """Return the data nodes that editors have locked."""
-    return {
-        node_id: Lock(editor, until)
-        for node_id, editor, until in connection.execute(_LOCKS, {"now": now})
-    }
-
-
 def tasks_without_success(connection: Connection, submission_id: str) -> list[TaskId]:
     """Return the tasks of a submission whose jobs failed, were cancelled or abandoned."""
     found = connection.execute(_WITHOUT_SUCCESS, {"submission_id": submission_id})
     return [TaskId(task_id) for task_id in found.scalars()]
-
-
-def is_named(properties: Mapping[str, Any]) -> bool:
-    """Whether a data node's value lies in a file that the user named."""
-    return "path" in properties or "default_path" in properties
-
-
-def is_replaced(storage_type: str, properties: Mapping[str, Any]) -> bool:
-    """Whether a data node's value is replaced in place, so that no edit keeps its own."""
-    return storage_type in EXTERNAL_STORAGE_TYPES or is_named(properties)
 
 
 def add_many(
@@ -272,26 +263,29 @@ def _nodes(
     )
     if not ids:
         return {}
-    nodes = {
-        row.id: _Node(
+    nodes: dict[str, _Node] = {}
+    turns: dict[str, _Turns] = {}
+    for row in connection.execute(_NODES, {"ids": ids}):
+        at = None
+        if is_replaced(row.storage_type, row.properties):
+            at = turns.setdefault(row.place, _Turns(row.place, row.last_at_place))
+        nodes[row.id] = _Node(
             edit_id=row.last_edit_id,
             writer=row.writer,
             is_named=is_named(row.properties),
-            is_replaced=is_replaced(row.storage_type, row.properties),
-            readers=[],
             is_awaited=bool(row.is_awaited),
+            turns=at,
         )
-        for row in connection.execute(_NODES, {"ids": ids})
-    }
     read = {node_id for new in accepted for job in new.jobs for node_id in job.inputs}
     named = [node_id for node_id in read if nodes[node_id].is_named]
     if unwritten := [node_id for node_id in named if nodes[node_id].writer is None]:
         for node_id, edit_id in find_edits(unwritten).items():
             nodes[node_id].edit_id = edit_id
-    replaced = [node_id for node_id, node in nodes.items() if node.is_replaced]
-    if replaced:
-        for node_id, number in connection.execute(_READERS, {"ids": replaced}):
-            nodes[node_id].readers.append(number)
+    written = {node_id for new in accepted for job in new.jobs for node_id in job.outputs}
+    to_write = {at.place for node_id in written if (at := nodes[node_id].turns) is not None}
+    if to_write:
+        for place, number in connection.execute(_READERS, {"places": list(to_write)}):
+            turns[place].readers.append(number)
     return nodes
 
 
@@ -365,22 +359,36 @@ def _draft_inputs(draft: _Draft, job: PlannedJob, nodes: dict[str, _Node], rows:
     if awaited:
         return  # it holds nothing until its first values are there: see db/first_values.py
     for node_id in dict.fromkeys(job.inputs):
-        if nodes[node_id].is_replaced:
-            nodes[node_id].readers.append(draft.number)
-            _hold(rows, draft, node_id, READ)
+        turns = nodes[node_id].turns
+        if turns is None:
+            continue
+        if turns.writer is not None and (DATA, turns.writer) not in draft.waits:
+            # Its own writer, or another data node's value that comes to lie there first.
+            draft.waits[ORDER, turns.writer] = None
+        turns.readers.append(draft.number)
+        _hold(rows, draft, node_id, READ, turns)
 
 
 def _draft_output(draft: _Draft, node_id: DataNodeId, node: _Node, rows: _Rows) -> None:
-    earlier = [] if node.writer is None else [node.writer]
-    if node.is_replaced:
-        earlier += [reader for reader in node.readers if reader != draft.number]
-        node.readers = []
+    earlier = [node.writer]
+    if node.turns is not None:
+        earlier += [node.turns.writer, *node.turns.readers]
+        node.turns.readers = []
+        node.turns.writer = draft.number
     for number in earlier:
-        if (DATA, number) not in draft.waits:
-            draft.waits[ORDER, number] = None
+        if number is None or number == draft.number or (DATA, number) in draft.waits:
+            continue
+        draft.waits[ORDER, number] = None
     node.writer = draft.number
-    _hold(rows, draft, node_id, WRITE)
+    _hold(rows, draft, node_id, WRITE, node.turns)
 
 
-def _hold(rows: _Rows, draft: _Draft, node_id: DataNodeId, mode: str) -> None:
-    rows.holds.append({"job_number": draft.number, "data_node_id": node_id, "mode": mode})
+def _hold(rows: _Rows, draft: _Draft, node_id: DataNodeId, mode: str, turns: _Turns | None) -> None:
+    rows.holds.append(
+        {
+            "job_number": draft.number,
+            "data_node_id": node_id,
+            "mode": mode,
+            "place": None if turns is None else turns.place,
+        }
+    )

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from scenarist.db.among import among
+from scenarist.db.places import is_own
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -123,6 +124,8 @@ _INPUTS = (
         edits.c.uri,
         edits.c.content,
         edits.c.stamp,
+        is_own(job_inputs.c.data_node_id).label("is_own"),
+        edits.c.kept_as,
     )
     .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
     .where(among(job_inputs.c.job_number, "numbers"))
@@ -137,6 +140,8 @@ _TASK_ENDS = (
         data_nodes.c.storage_type,
         data_nodes.c.properties,
         data_nodes.c.validity_seconds,
+        data_nodes.c.config_id,
+        data_nodes.c.place,
     )
     .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
     .where(among(task_data_nodes.c.task_id, "ids"))
@@ -169,6 +174,8 @@ class InputValue:
     uri: str | None
     content: bytes | None
     stamp: str | None  #: of the file that a user named, when the edit was recorded
+    is_own: bool  #: what lies at its place instead is not the data node's: see `IS_REPLACED`
+    kept_as: dict[str, Any] | None  #: see `Edit.kept_as`
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +186,19 @@ class TaskEnd:
     storage_type: str
     properties: dict[str, Any]
     validity: timedelta | None
+    config_id: str
+    place: str | None  #: see `DataNode.place`
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRecipe:
-    """What running a task takes; it never changes once the task is made."""
+    """What running a task takes, as its record has it or as it is declared now.
+
+    Args:
+        is_live: Whether it is as declared now.
+        code_digest: That of the declared function's code; None when that cannot be read.
+        mismatch: Why the declaration does not fit the task, so that it cannot run.
+    """
 
     config_id: str
     function: str
@@ -197,6 +212,9 @@ class TaskRecipe:
     properties: dict[str, Any]
     inputs: tuple[TaskEnd, ...]
     outputs: tuple[TaskEnd, ...]
+    is_live: bool = False
+    code_digest: str | None = None
+    mismatch: str | None = None
 
 
 def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datetime) -> list[Claim]:
@@ -247,11 +265,9 @@ def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[Inp
 def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:
     """Return what running tasks takes, by task."""
     ends: dict[tuple[str, bool], list[TaskEnd]] = {}
-    for task_id, direction, node_id, storage_type, properties, validity in connection.execute(
-        _TASK_ENDS, {"ids": task_ids}
-    ):
+    for task_id, direction, node_id, *end in connection.execute(_TASK_ENDS, {"ids": task_ids}):
         ends.setdefault((task_id, direction == INPUT), []).append(
-            TaskEnd(DataNodeId(node_id), storage_type, properties, validity)
+            TaskEnd(DataNodeId(node_id), *end)
         )
     return {
         TaskId(task.id): TaskRecipe(

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, union
+from sqlalchemy import Connection, case, func, select, union
 
 from scenarist.db.among import among
+from scenarist.db.places import IS_REPLACED
 from scenarist.db.tables import (
     data_nodes,
     edits,
+    places,
     scenario_data_nodes,
     scenario_tasks,
     task_data_nodes,
@@ -37,10 +39,13 @@ _VALUES = (
         data_nodes.c.last_edit_id,
         edits.c.uri,
         edits.c.content,
+        edits.c.kept_as,
+        case((IS_REPLACED, places.c.data_node_id)).label("replaced_by"),
         func.substr(edits.c.rendition, 1, BEGINNING).label("beginning"),
     )
     .join(data_nodes, data_nodes.c.id == _LINKS.c.data_node_id)
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .outerjoin(places, places.c.place == data_nodes.c.place)
     .where(among(data_nodes.c.config_id, "config_ids"))
 )
 
@@ -55,6 +60,7 @@ class NewestValue:
     is_written: bool
     uri: str | None
     content: bytes | None
+    replaced_by: str | None  #: the data node whose write to the same place replaced it
     beginning: str | None  #: of the value as JSON, where that is kept
 
 
@@ -68,11 +74,12 @@ def newest_values(
     return {
         (row.scenario_id, row.config_id): NewestValue(
             DataNodeId(row.id),
-            row.storage_type,
-            row.properties,
+            (row.kept_as or {}).get("storage_type", row.storage_type),
+            (row.kept_as or {}).get("properties", row.properties),
             row.last_edit_id is not None,
             row.uri,
             row.content,
+            row.replaced_by,
             row.beginning,
         )
         for row in rows

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -21,12 +22,14 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 from scenarist.db.among import among, is_one_of
 from scenarist.db.each import execute_each
 from scenarist.db.pages import Page, alternatives, cut, narrowed, within
+from scenarist.db.places import IS_REPLACED, note_writes
 from scenarist.db.tables import (
     data_nodes,
     edits,
     job_holds,
     job_waits,
     jobs,
+    places,
     scenario_data_nodes,
     scenario_tasks,
     task_data_nodes,
@@ -49,12 +52,17 @@ _WRITER = (
     .limit(1)
     .scalar_subquery()
 )
-_NODES = select(
-    data_nodes,
-    edits.c.created_at.label("last_edited_at"),
-    edits.c.stamp,
-    _WRITER.label("written_by"),
-).outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+_NODES = (
+    select(
+        data_nodes,
+        edits.c.created_at.label("last_edited_at"),
+        edits.c.stamp,
+        _WRITER.label("written_by"),
+        case((IS_REPLACED, places.c.data_node_id)).label("replaced_by"),
+    )
+    .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .outerjoin(places, places.c.place == data_nodes.c.place)
+)
 _KEYS = {CREATION_DATE: data_nodes.c.created_at}
 _FIND = _NODES.where(data_nodes.c.id == bindparam("id"))
 _PARENTS = union_all(
@@ -84,24 +92,16 @@ _WRITERS = (
     )
     .order_by(edits.c.id)
 )
-_LOCK = (
-    update(data_nodes)
-    .where(data_nodes.c.id == bindparam("node_id"))
-    .values(locked_by=bindparam("editor"), locked_until=bindparam("until"))
-)
 _INSERT_EDIT = insert(edits)
 _POINT = (
     update(data_nodes)
     .where(data_nodes.c.id == bindparam("node_id"))
     .values(last_edit_id=bindparam("last_edit_id"))
 )
-
-
 _HOLDER = (
     select(jobs.c.id, jobs.c.status, job_holds.c.mode)
     .join(job_holds, job_holds.c.job_number == jobs.c.number)
     .where(
-        job_holds.c.data_node_id == bindparam("id"),
         or_(
             jobs.c.status == JobStatus.RUNNING,
             ~exists().where(job_waits.c.for_data_node == bindparam("id")),
@@ -110,10 +110,16 @@ _HOLDER = (
     .order_by(job_holds.c.number)
     .limit(1)
 )
-
-
 _LAST_EDITS = (
-    select(data_nodes.c.id, edits.c.created_at, edits.c.made_of, edits.c.stamp)
+    select(
+        data_nodes.c.id,
+        edits.c.created_at,
+        edits.c.made_of,
+        edits.c.stamp,
+        edits.c.job_id.is_not(None),
+        edits.c.code_digest,
+        edits.c.kept_as.is_not(None),
+    )
     .join(edits, edits.c.id == data_nodes.c.last_edit_id)
     .where(among(data_nodes.c.id, "ids"))
 )
@@ -126,6 +132,9 @@ class LastEdit:
     created_at: datetime
     made_of: str | None
     stamp: str | None
+    is_of_job: bool
+    code_digest: str | None
+    has_moved: bool  #: its data node lies elsewhere now
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,8 @@ def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bo
             validity_seconds=node.validity,
             created_at=node.created_at,
             version=node.version,
+            declaration=node.declaration,
+            place=node.place,
         )
         .on_conflict_do_nothing()
         .returning(data_nodes.c.number)
@@ -203,20 +214,19 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
     """Store edits and make each the value of its data node; of one node's, the last one."""
     if not new:
         return
-    execute_each(connection, _INSERT_EDIT, [_edit_row(edit) for edit in new])
+    note_edits(connection, new)
     newest = {edit.data_node_id: edit.id for edit in new}
     execute_each(
         connection,
         _POINT,
         [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
     )
+    note_writes(connection, new)
 
 
-def set_lock(
-    connection: Connection, data_node_id: str, editor: str | None, until: datetime | None
-) -> None:
-    """Lock a data node for an editor until a moment; for nobody, when both are None."""
-    connection.execute(_LOCK, {"node_id": data_node_id, "editor": editor, "until": until})
+def note_edits(connection: Connection, new: Sequence[Edit]) -> None:
+    """Store edits that do not become the values of their data nodes."""
+    execute_each(connection, _INSERT_EDIT, [_edit_row(edit) for edit in new])
 
 
 def last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dict[str, LastEdit]:
@@ -242,6 +252,8 @@ def edit_from(row: Any) -> Edit:
         python_type=row.python_type,
         rendition=row.rendition,
         is_complete=row.is_complete,
+        code_digest=row.code_digest,
+        kept_as=row.kept_as,
         stamp=row.stamp,
         made_of=row.made_of,
     )
@@ -262,6 +274,7 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "python_type": edit.python_type,
         "rendition": edit.rendition,
         "is_complete": edit.is_complete,
+        "code_digest": edit.code_digest,
         "stamp": edit.stamp,
         "made_of": edit.made_of,
     }
@@ -305,17 +318,26 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
             job_ids=tuple(writers.get(row.id, ())),
             locked_by=row.locked_by,
             locked_until=row.locked_until,
+            declaration=row.declaration,
+            place=row.place,
+            replaced_by=row.replaced_by,
             stamp=row.stamp,
         )
         for row in rows
     ]
 
 
-def find_holder(connection: Connection, data_node_id: str) -> Holder | None:
+def find_holder(
+    connection: Connection, data_node_id: str, place: str | None = None
+) -> Holder | None:
     """Return an unfinished job that keeps others from writing a data node, if any.
 
     The oldest that will write it, or reads its value where it is replaced in place. While a job
     waits for the first value, only one that runs: any other lets a write bring it.
+
+    Args:
+        place: That of the data node, so that jobs of others that have it count as well.
     """
-    row = connection.execute(_HOLDER, {"id": data_node_id}).first()
+    held = job_holds.c.data_node_id == data_node_id if place is None else job_holds.c.place == place
+    row = connection.execute(_HOLDER.where(held), {"id": data_node_id}).first()
     return None if row is None else Holder(JobId(row.id), JobStatus(row.status), row.mode == WRITE)

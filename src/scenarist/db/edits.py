@@ -13,6 +13,9 @@ from scenarist.domain.listings import PageRequest, Position
 _FIND = select(edits).where(
     edits.c.id == bindparam("id"), edits.c.data_node_id == bindparam("data_node_id")
 )
+_LAST_AT = select(func.max(edits.c.id)).where(
+    edits.c.data_node_id == bindparam("data_node_id"), edits.c.uri == bindparam("uri")
+)
 # What the values are stays behind: a page of them would be large.
 _BRIEF = select(
     *(
@@ -29,6 +32,14 @@ def find(connection: Connection, data_node_id: str, edit_id: str) -> Edit | None
     """Return an edit of a data node; None also when it is another data node's."""
     row = connection.execute(_FIND, {"id": edit_id, "data_node_id": data_node_id}).first()
     return None if row is None else edit_from(row)
+
+
+def is_last_at_its_file(connection: Connection, edit: Edit) -> bool:
+    """Whether no later edit of the data node lies in the same file, so that it is still there."""
+    if edit.uri is None:
+        return False
+    last = connection.execute(_LAST_AT, {"data_node_id": edit.data_node_id, "uri": edit.uri})
+    return last.scalar() == edit.id
 
 
 def page(connection: Connection, data_node_id: str, request: PageRequest) -> Page[Edit]:

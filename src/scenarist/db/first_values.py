@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     or_,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 
 from scenarist.db import bells
-from scenarist.db.acceptance import DATA, INPUT, ORDER, is_replaced
+from scenarist.db.acceptance import DATA, INPUT, ORDER, PLACE
 from scenarist.db.among import among
 from scenarist.db.bells import Topic
 from scenarist.db.claims import NO_JOB
@@ -30,6 +31,7 @@ from scenarist.db.data_nodes import READ, WRITE
 from scenarist.db.tables import data_nodes, job_holds, job_inputs, job_waits, jobs
 from scenarist.domain.identifiers import JobId, SubmissionId
 from scenarist.domain.lifecycle import JobEvent, next_status
+from scenarist.domain.places import is_replaced
 from scenarist.domain.vocabulary import JobStatus
 
 _ADD_WAITS = insert(job_waits)
@@ -59,8 +61,11 @@ _FORGET_READS = delete(job_holds).where(
 )
 _mine = job_holds.alias("mine")
 _theirs = job_holds.alias("theirs")
+_is_at_one_place = func.coalesce(_mine.c.place, _mine.c.data_node_id) == func.coalesce(
+    _theirs.c.place, _theirs.c.data_node_id
+)
 # Those that wait for a job only because it was to read what they replace: neither do they read
-# what it makes, nor do both write one data node.
+# what it makes, nor does it write where they read or write.
 _FORGET_WAITS_FOR_READS = (
     delete(job_waits)
     .where(
@@ -72,10 +77,9 @@ _FORGET_WAITS_FOR_READS = (
         ),
         ~exists().where(
             _mine.c.job_number == job_waits.c.job_number,
-            _mine.c.mode == WRITE,
             _theirs.c.job_number == job_waits.c.for_job,
             _theirs.c.mode == WRITE,
-            _mine.c.data_node_id == _theirs.c.data_node_id,
+            _is_at_one_place,
         ),
     )
     .returning(job_waits.c.job_number)
@@ -88,6 +92,7 @@ _TO_PLACE = (
         job_inputs.c.data_node_id,
         data_nodes.c.storage_type,
         data_nodes.c.properties,
+        PLACE.label("place"),
     )
     .join(data_nodes, data_nodes.c.id == job_inputs.c.data_node_id)
     .where(
@@ -98,16 +103,14 @@ _TO_PLACE = (
     )
     .order_by(job_inputs.c.job_number, job_inputs.c.position)
 )
-_WRITERS = (
-    select(job_holds.c.job_number, jobs.c.status)
+_OTHER_WRITERS = (
+    select(job_holds.c.job_number, job_holds.c.data_node_id, jobs.c.status)
     .join(jobs, jobs.c.number == job_holds.c.job_number)
-    .where(
-        job_holds.c.data_node_id == bindparam("node"),
-        job_holds.c.mode == WRITE,
-        job_holds.c.job_number != bindparam("of"),
-    )
+    .where(job_holds.c.mode == WRITE, job_holds.c.job_number != bindparam("of"))
     .order_by(job_holds.c.number)
 )
+_WRITERS = _OTHER_WRITERS.where(job_holds.c.data_node_id == bindparam("node"))
+_WRITERS_AT = _OTHER_WRITERS.where(job_holds.c.place == bindparam("place"))
 _WAITED_FOR = select(job_waits.c.for_job).where(
     among(job_waits.c.job_number, "numbers"), job_waits.c.for_job.is_not(None)
 )
@@ -134,10 +137,17 @@ _PRODUCERS = select(job_inputs.c.producer).where(
 _FORGET_WAITS = delete(job_waits).where(
     job_waits.c.job_number == bindparam("of"), among(job_waits.c.for_job, "numbers")
 )
-# What jobs hold, before another one, of what that one writes.
+# What jobs hold, before another one, where that one writes.
 _HELD_BEFORE = (
-    select(_theirs.c.number, _theirs.c.job_number, _theirs.c.data_node_id, _theirs.c.mode)
-    .join(_mine, _mine.c.data_node_id == _theirs.c.data_node_id)
+    select(
+        _theirs.c.number,
+        _theirs.c.job_number,
+        _theirs.c.data_node_id,
+        _theirs.c.mode,
+        _theirs.c.place,
+        (_mine.c.data_node_id == _theirs.c.data_node_id).label("is_of_one_node"),
+    )
+    .join(_mine, _is_at_one_place)
     .where(
         _mine.c.job_number == bindparam("of"),
         _mine.c.mode == WRITE,
@@ -208,11 +218,11 @@ def give_values(connection: Connection, nodes: Sequence[str], moves: Moves) -> N
     moves.lost.update(released)
     numbers = list(released)
     connection.execute(_GIVE, {"numbers": numbers, "nodes": nodes})
-    for number, position, node_id, storage_type, properties in connection.execute(
+    for number, position, node_id, storage_type, properties, place in connection.execute(
         _TO_PLACE, {"numbers": numbers}
     ).fetchall():
         if is_replaced(storage_type, properties):
-            _place(connection, number, position, node_id, moves)
+            _place(connection, number, position, node_id, place, moves)
 
 
 def let_writers_pass(connection: Connection, nodes: Sequence[str], moves: Moves) -> None:
@@ -225,7 +235,8 @@ def let_writers_pass(connection: Connection, nodes: Sequence[str], moves: Moves)
         moves: Takes what it means for the waits of jobs.
     """
     for number, node_id in connection.execute(_WAITERS, {"nodes": list(nodes)}).fetchall():
-        for writer, _ in connection.execute(_WRITERS, {"node": node_id, "of": number}).fetchall():
+        writers = connection.execute(_WRITERS, {"node": node_id, "of": number})
+        for writer, *_ in writers.fetchall():
             if _pass(connection, writer, number, moves):
                 break
 
@@ -250,15 +261,15 @@ def _pass(connection: Connection, writer: int, number: int, moves: Moves) -> boo
         if writer not in _all_awaited(connection, other):
             _wait(connection, writer, other, moves)
     values = {"of": writer, "numbers": list(behind)}
-    for hold, other, node_id, mode in connection.execute(_HELD_BEFORE, values).fetchall():
+    for held in connection.execute(_HELD_BEFORE, values).fetchall():
+        other = held.job_number
         _wait(connection, other, writer, moves)
-        connection.execute(_FORGET_HOLD, {"hold": hold})
-        again = {"job_number": other, "data_node_id": node_id, "mode": mode}
-        connection.execute(_ADD_HOLDS, again)
-        if mode == READ:
+        connection.execute(_FORGET_HOLD, {"hold": held.number})
+        _hold(connection, other, held.data_node_id, held.mode, held.place)
+        if held.mode == READ and held.is_of_one_node:
             connection.execute(
                 _READ_FROM_PASSING,
-                {"of": other, "node": node_id, "by": writer, "numbers": list(behind)},
+                {"of": other, "node": held.data_node_id, "by": writer, "numbers": list(behind)},
             )
     return True
 
@@ -287,29 +298,38 @@ def _awaited_through(connection: Connection, numbers: set[int], through: set[int
     return found
 
 
-def _place(connection: Connection, number: int, position: int, node_id: str, moves: Moves) -> None:
-    """Place a read of a value that is replaced in place among the writes of it.
+def _place(
+    connection: Connection, number: int, position: int, node_id: str, place: str, moves: Moves
+) -> None:
+    """Put a read of a value that is replaced in place among the writes at its place.
 
     After each writer that runs or that the job waits for anyhow, and before all others: so what
     it waits for can come, and no jobs wait in a circle.
     """
-    writers = connection.execute(_WRITERS, {"node": node_id, "of": number}).fetchall()
+    writers = connection.execute(_WRITERS_AT, {"place": place, "of": number}).fetchall()
     awaited = _all_awaited(connection, number) if writers else set()
     before = [
-        place
-        for place, (writer, status) in enumerate(writers, 1)
-        if status == JobStatus.RUNNING or writer in awaited
+        count
+        for count, writer in enumerate(writers, 1)
+        if writer.status == JobStatus.RUNNING or writer.job_number in awaited
     ]
-    place = before[-1] if before else 0
-    connection.execute(_ADD_HOLDS, {"job_number": number, "data_node_id": node_id, "mode": READ})
-    if place:
-        producer = writers[place - 1][0]
-        connection.execute(_READ_FROM, {"of": number, "at": position, "by": producer})
-        _wait(connection, number, producer, moves)
+    count = before[-1] if before else 0
+    _hold(connection, number, node_id, READ, place)
+    own = [writer.job_number for writer in writers[:count] if writer.data_node_id == node_id]
+    if own:
+        connection.execute(_READ_FROM, {"of": number, "at": position, "by": own[-1]})
+        _wait(connection, number, own[-1], moves)
     else:
         connection.execute(_READ_LAST_EDIT, {"of": number, "at": position})
-    if place < len(writers):
-        _wait(connection, writers[place][0], number, moves)
+    if count:
+        _wait(connection, number, writers[count - 1].job_number, moves)
+    if count < len(writers):
+        _wait(connection, writers[count].job_number, number, moves)
+
+
+def _hold(connection: Connection, number: int, node_id: str, mode: str, place: str | None) -> None:
+    held = {"job_number": number, "data_node_id": node_id, "mode": mode, "place": place}
+    connection.execute(_ADD_HOLDS, held)
 
 
 def _wait(connection: Connection, number: int, other: int, moves: Moves) -> None:

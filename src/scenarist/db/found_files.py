@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, select, update
 
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import endings
-from scenarist.db.acceptance import INPUT
+from scenarist.db.acceptance import INPUT, PLACE
 from scenarist.db.among import among
 from scenarist.db.data_nodes import WRITE
+from scenarist.db.places import forget_places, is_own, last_written
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -19,10 +20,8 @@ from scenarist.db.tables import (
     job_inputs,
     job_waits,
     jobs,
-    task_data_nodes,
 )
-from scenarist.db.tasks import OUTPUT
-from scenarist.domain.entities import Edit, Event
+from scenarist.domain.entities import DataNode, Edit, Event
 from scenarist.domain.identifiers import DataNodeId, EditId, later_edit_id, new_uuid
 from scenarist.domain.moments import as_text
 from scenarist.domain.named_files import FileState
@@ -31,11 +30,11 @@ from scenarist.domain.vocabulary import Change, Kind
 FindFile = Callable[[str, Mapping[str, Any]], FileState | None]
 """Returns the file at the path that properties name, given the storage type."""
 
-# The file of a job that has begun may be its own, which is recorded when it ends.
+# The file may be that of a job that has begun, which is recorded when it ends.
 _IS_BEING_WRITTEN = (
     exists()
     .where(
-        job_holds.c.data_node_id == data_nodes.c.id,
+        job_holds.c.place == PLACE,
         job_holds.c.mode == WRITE,
         jobs.c.number == job_holds.c.job_number,
         jobs.c.attempt > 0,
@@ -47,27 +46,22 @@ _KNOWN = (
         data_nodes.c.id,
         data_nodes.c.storage_type,
         data_nodes.c.properties,
+        data_nodes.c.place,
         data_nodes.c.last_edit_id,
         edits.c.stamp,
+        and_(edits.c.kept_as.is_(None), is_own(data_nodes.c.id)).label("is_own"),
     )
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
     .where(among(data_nodes.c.id, "ids"), ~_IS_BEING_WRITTEN)
 )
+_HAS_OWN = (
+    select(is_own(data_nodes.c.id))
+    .select_from(data_nodes)
+    .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .where(data_nodes.c.id == bindparam("id"))
+)
 _AWAITED = select(data_nodes.c.id, data_nodes.c.storage_type, data_nodes.c.properties).where(
     data_nodes.c.id.in_(select(job_waits.c.for_data_node).where(job_waits.c.kind == INPUT))
-)
-_MADE_FOR_ANOTHER = select(
-    exists().where(
-        edits.c.stamp == bindparam("stamp"),
-        edits.c.uri == bindparam("path"),
-        edits.c.data_node_id != bindparam("id"),
-        edits.c.job_id.is_not(None),
-    )
-)
-_IS_OUTPUT = select(
-    exists().where(
-        task_data_nodes.c.data_node_id == bindparam("id"), task_data_nodes.c.direction == OUTPUT
-    )
 )
 _READ_INSTEAD = (
     update(job_inputs)
@@ -80,9 +74,15 @@ _READ_INSTEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """The newest edits of data nodes, with the states of their files, and what has changed."""
+    """What was found where the files of data nodes are.
+
+    Args:
+        edits: The newest edits of data nodes, with the states of their files.
+        replaced: Data nodes with those that have written over their files since.
+    """
 
     edits: Mapping[DataNodeId, tuple[EditId, FileState]] = field(default_factory=dict)
+    replaced: Mapping[DataNodeId, DataNodeId] = field(default_factory=dict)
     changes: Sequence[Event] = ()
 
 
@@ -91,45 +91,54 @@ def notice(
 ) -> Noticed:
     """Make an edit of each named file that is not the one of the last edit; jobs that wait go on.
 
-    Data nodes that a job writes which has begun are left out, and those without a file that is
-    theirs.
+    Data nodes are left out whose files a job may be writing which has begun. What was written for
+    another data node at the same place is not the value of one that has its own: see `is_own`.
     """
     newest: dict[DataNodeId, tuple[EditId, FileState]] = {}
+    replaced: dict[DataNodeId, DataNodeId] = {}
     new: list[Edit] = []
-    for row in connection.execute(_KNOWN, {"ids": list(data_node_ids)}).fetchall():
+    outside: list[str] = []
+    rows = connection.execute(_KNOWN, {"ids": list(data_node_ids)}).fetchall()
+    last = last_written(connection, [row.place for row in rows if row.place is not None])
+    for row in rows:
+        node_id = DataNodeId(row.id)
         state = find_file(row.storage_type, row.properties)
         if state is None:
             continue
         edit_id = row.last_edit_id
-        if edit_id is None and not is_first_value(connection, row.id, state):
-            continue
         if edit_id is None or row.stamp != state.stamp:
+            write = last.get(row.place)
+            if write is not None and not write.lies_at(state):
+                outside.append(row.place)
+            elif write is not None and write.data_node_id != node_id and row.is_own:
+                replaced[node_id] = write.data_node_id
+                continue
             edit_id = later_edit_id(row.last_edit_id, EditId(new_uuid(now)))
-            new.append(edit_of_file(DataNodeId(row.id), edit_id, state, now))
-        newest[DataNodeId(row.id)] = (edit_id, state)
+            new.append(edit_of_file(node_id, edit_id, state, now))
+        newest[node_id] = (edit_id, state)
     if not new:
-        return Noticed(newest)
+        return Noticed(newest, replaced)
+    if outside:
+        forget_places(connection, outside)
     data_node_rows.add_edits(connection, new)
     written = [edit.data_node_id for edit in new]
     changes = [Event(kind=Kind.DATA_NODE, id=node, change=Change.UPDATED) for node in written]
-    return Noticed(newest, [*changes, *endings.release_inputs(connection, written, now)])
+    changes += endings.release_inputs(connection, written, now)
+    return Noticed(newest, replaced, changes)
 
 
-def is_first_value(connection: Connection, data_node_id: str, state: FileState) -> bool:
-    """Whether a file that is there is the value of a data node that has none yet.
+def find_replacer(connection: Connection, node: DataNode, state: FileState) -> DataNodeId | None:
+    """Return the data node that a file was written for, where it is not a value of the one given.
 
-    Not where tasks write it, and the file is what a job has made for another data node at the same
-    path: that is the value of the other one.
+    Nothing is recorded.
     """
-    if not was_made_for_another(connection, data_node_id, state):
-        return True
-    return not connection.execute(_IS_OUTPUT, {"id": data_node_id}).scalar()
-
-
-def was_made_for_another(connection: Connection, data_node_id: str, state: FileState) -> bool:
-    """Whether a file is the one that a job wrote as the value of another data node."""
-    values = {"id": data_node_id, "stamp": state.stamp, "path": state.path}
-    return bool(connection.execute(_MADE_FOR_ANOTHER, values).scalar())
+    if node.place is None:
+        return None
+    write = last_written(connection, [node.place]).get(node.place)
+    if write is None or write.data_node_id == node.id or not write.lies_at(state):
+        return None
+    has_own = connection.execute(_HAS_OWN, {"id": node.id}).scalar()
+    return write.data_node_id if has_own else None
 
 
 def find_awaited(connection: Connection) -> list[tuple[DataNodeId, str, Mapping[str, Any]]]:

@@ -195,6 +195,8 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Job]:
             cancel_requested_at=row.cancel_requested_at,
             subscribers=told.get(row.submit_entity_id, ()),
             version=row.version,
+            function=row.function,
+            code_digest=row.code_digest,
         )
         for row in rows
     ]

@@ -40,6 +40,11 @@ def current(database: Database) -> str | None:
         return _current(connection)
 
 
+def is_current(database: Database) -> bool:
+    """Whether a database has the tables of this version."""
+    return current(database) == _scripts().get_current_head()
+
+
 def _scripts() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

@@ -61,6 +61,7 @@ _TAGS = (
 )
 _NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''"))
 _EXISTS = select(scenarios.c.number).where(scenarios.c.id == bindparam("id"))
+_CONFIG = select(scenarios.c.config_id).where(scenarios.c.id == bindparam("id"))
 _FIND_MANY = select(scenarios).where(among(scenarios.c.id, "ids"))
 # Written out: SQLite uses the partial index only for the very words of its condition.
 _PRIMARY = select(scenarios.c.id).where(
@@ -154,6 +155,12 @@ def _add_tags(
 
 def exists(connection: Connection, scenario_id: str) -> bool:
     return connection.execute(_EXISTS, {"id": scenario_id}).first() is not None
+
+
+def config_of(connection: Connection, scenario_id: str) -> str | None:
+    """Return the config id of a scenario; None when there is no such scenario."""
+    config_id: str | None = connection.execute(_CONFIG, {"id": scenario_id}).scalar()
+    return config_id
 
 
 def find(connection: Connection, scenario_id: str) -> Scenario | None:

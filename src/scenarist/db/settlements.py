@@ -41,6 +41,8 @@ class Settlement:
     not_before: datetime | None = None
     failures: int = 0
     lost: int = 0
+    function: str | None = None  #: what ran
+    code_digest: str | None = None
     # Not recorded, but told to those who watch.
     task_config_id: str = ""
     started_after: float | None = None  #: seconds from its claim
@@ -75,6 +77,8 @@ _UPDATE = (
         stacktrace=bindparam("stacktrace"),
         failures=jobs.c.failures + bindparam("failures"),
         lost=jobs.c.lost + bindparam("lost"),
+        function=bindparam("function"),
+        code_digest=bindparam("code_digest"),
     )
 )
 # By far the most frequent of them, with as little as possible to bind.
@@ -89,6 +93,8 @@ _COMPLETE = (
         not_before=null(),
         reason=null(),
         stacktrace=null(),
+        function=bindparam("function"),
+        code_digest=bindparam("code_digest"),
     )
 )
 _NEW_LOG = insert_or_update(job_logs)
@@ -173,7 +179,16 @@ def _update_jobs(connection: Connection, standing: Sequence[Settlement], now: da
     execute_each(
         connection,
         _COMPLETE,
-        [{"of": item.number, "run_at": item.run_at, "finished_at": now} for item in completed],
+        [
+            {
+                "of": item.number,
+                "run_at": item.run_at,
+                "finished_at": now,
+                "function": item.function,
+                "code_digest": item.code_digest,
+            }
+            for item in completed
+        ],
     )
     execute_each(connection, _UPDATE, [_job_values(item, now) for item in others])
 
@@ -190,4 +205,6 @@ def _job_values(item: Settlement, now: datetime) -> dict[str, object]:
         "stacktrace": item.stacktrace,
         "failures": item.failures,
         "lost": item.lost,
+        "function": item.function,
+        "code_digest": item.code_digest,
     }

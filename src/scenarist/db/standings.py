@@ -1,15 +1,18 @@
 """What stands in the way of submitting, deleting or promoting a scenario, as rows tell it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, select, union_all
 
 from scenarist.db.among import among, texts
+from scenarist.db.places import IS_REPLACED
 from scenarist.db.tables import (
     data_nodes,
+    edits,
+    places,
     scenario_tasks,
     scenarios,
     submissions,
@@ -53,14 +56,41 @@ _ENDS = (
         data_nodes.c.locked_by,
         data_nodes.c.locked_until,
         func.max(case((task_data_nodes.c.direction == OUTPUT, 1), else_=0)).label("is_made"),
+        func.max(case((IS_REPLACED, places.c.data_node_id))).label("replaced_by"),
     )
     .select_from(scenario_tasks)
     .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
     .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
+    .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
+    .outerjoin(places, places.c.place == data_nodes.c.place)
     .where(scenario_tasks.c.scenario_id == bindparam("id"))
     .group_by(data_nodes.c.number)
     .order_by(func.min(scenario_tasks.c.position), func.min(task_data_nodes.c.position))
 )
+
+_WIRING = (
+    select(
+        scenario_tasks.c.position,
+        tasks.c.config_id,
+        task_data_nodes.c.direction,
+        data_nodes.c.config_id.label("node"),
+    )
+    .select_from(scenario_tasks)
+    .join(tasks, tasks.c.id == scenario_tasks.c.task_id)
+    .outerjoin(task_data_nodes, task_data_nodes.c.task_id == tasks.c.id)
+    .outerjoin(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
+    .where(scenario_tasks.c.scenario_id == bindparam("id"))
+    .order_by(scenario_tasks.c.position, task_data_nodes.c.position)
+)
+
+
+@dataclass(slots=True)
+class Wiring:
+    """The config ids of a task, and of what it reads and writes, in order."""
+
+    config_id: str
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +104,17 @@ class End:
     properties: Mapping[str, Any]
     locked_by: str | None
     locked_until: datetime | None
+    replaced_by: str | None  #: the data node whose write to the same place replaced its value
+
+
+def find_wiring(connection: Connection, scenario_id: str) -> list[Wiring]:
+    """Return what the tasks of a scenario are made of, in their order."""
+    found: dict[int, Wiring] = {}
+    for position, config_id, direction, node in connection.execute(_WIRING, {"id": scenario_id}):
+        task = found.setdefault(position, Wiring(config_id))
+        if node is not None:
+            (task.outputs if direction == OUTPUT else task.inputs).append(node)
+    return list(found.values())
 
 
 def find_ends(connection: Connection, scenario_id: str) -> list[End]:
@@ -87,6 +128,7 @@ def find_ends(connection: Connection, scenario_id: str) -> list[End]:
             row.properties,
             row.locked_by,
             row.locked_until,
+            row.replaced_by,
         )
         for row in connection.execute(_ENDS, {"id": scenario_id})
     ]

@@ -8,7 +8,13 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import among, is_one_of
 from scenarist.db.pages import Page, alternatives, cut, narrowed, within
-from scenarist.db.tables import scenario_tasks, sequence_tasks, task_data_nodes, tasks
+from scenarist.db.tables import (
+    data_nodes,
+    scenario_tasks,
+    sequence_tasks,
+    task_data_nodes,
+    tasks,
+)
 from scenarist.domain.entities import Task
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.listings import CREATION_DATE, PageRequest, TaskFilter
@@ -20,7 +26,8 @@ _KEYS = {CREATION_DATE: tasks.c.created_at}
 _FIND = select(tasks).where(tasks.c.id == bindparam("id"))
 _IN = select(tasks).where(among(tasks.c.id, "ids"))
 _ENDS = (
-    select(task_data_nodes)
+    select(task_data_nodes, data_nodes.c.config_id)
+    .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
     .where(among(task_data_nodes.c.task_id, "ids"))
     .order_by(task_data_nodes.c.task_id, task_data_nodes.c.direction, task_data_nodes.c.position)
 )
@@ -35,7 +42,7 @@ _PARENTS = union_all(
 
 
 def find_or_make(connection: Connection, task: Task) -> tuple[TaskId, bool]:
-    """Return the task of the same config and owner, and whether it was stored just now."""
+    """Return the task of the same config, owner and wiring, and whether it was stored just now."""
     made = connection.execute(
         insert_or_ignore(tasks)
         .values(
@@ -53,6 +60,7 @@ def find_or_make(connection: Connection, task: Task) -> tuple[TaskId, bool]:
             properties=dict(task.properties),
             created_at=task.created_at,
             version=task.version,
+            wiring=task.wiring,
         )
         .on_conflict_do_nothing()
         .returning(tasks.c.number)
@@ -63,6 +71,7 @@ def find_or_make(connection: Connection, task: Task) -> tuple[TaskId, bool]:
             tasks.c.owner_id == task.owner_id
             if task.owner_id is not None
             else tasks.c.owner_id.is_(None),
+            tasks.c.wiring == task.wiring,
         )
         return TaskId(connection.execute(known).scalar_one()), False
     ends = [
@@ -109,8 +118,10 @@ def page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Pa
 def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Task]:
     ids = [row.id for row in rows]
     ends: dict[tuple[str, str], list[DataNodeId]] = {}
+    configs: dict[tuple[str, str], list[str]] = {}
     for end in connection.execute(_ENDS, {"ids": ids}):
         ends.setdefault((end.task_id, end.direction), []).append(DataNodeId(end.data_node_id))
+        configs.setdefault((end.task_id, end.direction), []).append(end.config_id)
     parents: dict[str, list[str]] = {}
     for task_id, parent_id in connection.execute(_PARENTS, {"ids": ids}):
         parents.setdefault(task_id, []).append(parent_id)
@@ -133,6 +144,9 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Task]:
             properties=row.properties,
             created_at=row.created_at,
             version=row.version,
+            wiring=row.wiring,
+            input_configs=tuple(configs.get((row.id, INPUT), ())),
+            output_configs=tuple(configs.get((row.id, OUTPUT), ())),
         )
         for row in rows
     ]

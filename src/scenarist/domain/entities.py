@@ -101,6 +101,9 @@ class Task:
     properties: Mapping[str, Any]
     created_at: datetime
     version: str
+    wiring: str = ""  #: a digest of what it reads and writes; of config ids and scopes
+    input_configs: tuple[str, ...] = ()  #: config ids of what it reads, as the records have them
+    output_configs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +123,11 @@ class Edit:
     python_type: str | None
     rendition: str | None  #: JSON text
     is_complete: bool  #: whether the rendition is the whole value
+    code_digest: str | None = None  #: that of the code that made it
+    #: Storage type and properties to read it by, when they are not those of its data node now.
+    kept_as: Mapping[str, Any] | None = None
+    #: The place that it was written to, when other data nodes may have the same; not stored.
+    written_to: str | None = None
     stamp: str | None = None  #: of the file that a user named, as it was when this was recorded
     made_of: str | None = None  #: the tasks and inputs that it was made of: `provenance`
 
@@ -142,6 +150,9 @@ class DataNode:
     job_ids: tuple[JobId, ...] = ()  #: those that wrote it, the newest last
     locked_by: str | None = None  #: the editor who keeps others from writing it
     locked_until: datetime | None = None
+    declaration: str | None = None  #: a digest of what it was declared as
+    place: str | None = None  #: a digest of where its value is replaced in place
+    replaced_by: DataNodeId | None = None  #: whose write to the same place replaced its value
     stamp: str | None = None  #: of the file that a user named, when the last edit was recorded
 
 
@@ -163,6 +174,8 @@ class Job:
     cancel_requested_at: datetime | None
     version: str
     subscribers: tuple[Subscriber, ...] = ()  #: those of what was submitted
+    function: str | None = None  #: what its last attempt ran
+    code_digest: str | None = None  #: that of the code of the function
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

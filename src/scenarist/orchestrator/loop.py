@@ -17,6 +17,7 @@ from scenarist.db.bells import Topic, Topics
 from scenarist.db.claims import Claim, TaskRecipe
 from scenarist.db.engine import Database
 from scenarist.db.settlements import Settlement
+from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import InDoubtError, UnavailableError
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
@@ -30,8 +31,8 @@ from scenarist.orchestrator.watch import Watch
 
 _KILL_SECONDS = 1.0  # from a kill to its outcome, at most
 _RETRY_SECONDS = 1.0  # after the database refused a step
-# After a step that moved jobs, the next one waits twice as long as that one took, within these
-# bounds, for more to happen: under load a commit carries many jobs. A job alone waits for nothing.
+# After a step that moved jobs, the next one waits twice as long as that took, within these bounds,
+# for more to happen: under load a commit carries many jobs. A job alone waits for nothing.
 _SHORTEST_GATHER_SECONDS = 0.001
 _LONGEST_GATHER_SECONDS = 0.01
 
@@ -62,6 +63,7 @@ class Orchestrator:
         grace_seconds: How long a job that is stopped may take to end until it is killed.
         drain_seconds: How long running jobs may go on when the orchestrator stops.
         terms: How its lease is kept, and that of others looked at.
+        declared: What tasks do now; None to do as recorded.
     """
 
     def __init__(  # noqa: PLR0913 - all that it is made of
@@ -74,6 +76,7 @@ class Orchestrator:
         grace_seconds: float = GRACE_SECONDS,
         drain_seconds: float = 0.0,
         terms: LeaseTerms = LeaseTerms(),  # noqa: B008 - frozen
+        declared: Declared | None = None,
     ) -> None:
         self._database = database
         self._folder = folder
@@ -90,7 +93,7 @@ class Orchestrator:
             wake=self.wake,
         )
         self._executor: Executor | None = None
-        self._recipes = Recipes()
+        self._recipes = Recipes(declared)
         self._watch = Watch()
         self.figures = self._watch.figures
         # Attempts that were given up with the lease, until they have ended.
@@ -165,10 +168,9 @@ class Orchestrator:
         self._quiet.put(None)
 
     def stop(self) -> None:
-        """Claim no more, and put back to PENDING what does not end in its time.
+        """Claim no more; stop what still runs when its time from `drain` on is over, and its grace.
 
-        What runs may go on for a while from `drain` on; then it is asked to end, and killed after
-        its grace.
+        It goes back to PENDING.
         """
         self.drain()
         self._wait_for_quiet()
@@ -241,8 +243,7 @@ class Orchestrator:
             raise RuntimeError("attach an executor first")
         if self._lease.is_lost:
             self._give_up(executor)
-        # What this step claims cannot be among them: it was asked before.
-        self._stop_asked(executor)
+        self._stop_asked(executor)  # what this step claims is not among them
         outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
         self._given_up.difference_update((item.number, item.attempt) for item in outcomes)
         slots = self._free_slots(executor) if claims_too else 0
@@ -333,8 +334,7 @@ class Orchestrator:
             changes.extend(settled.consequences.changes)
             recorded.extend(settled.standing)
 
-        if self._is_in_doubt:
-            # A claim that was stored, and not known of, would run for ever.
+        if self._is_in_doubt:  # a claim that was stored, and not known of, would run for ever
             back = hand_back(connection, holder_id, now, but=list(self._running))
             ended += back.ended
             changes += back.changes

@@ -68,7 +68,7 @@ def settlement_of(
         submission_id=claim.submission_id,
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, event),
-        edits=_edits(claim, request, outcome, now),
+        edits=_edits(claim, recipe, request, outcome, now),
         has_ends=bool(recipe.outputs or recipe.inputs),
         run_at=outcome.started_at,
         reason=reason,
@@ -77,6 +77,8 @@ def settlement_of(
         not_before=not_before,
         failures=int(event is JobEvent.RETRIED),
         lost=int(event is JobEvent.WORKER_LOST),
+        function=recipe.function,
+        code_digest=recipe.code_digest,
         task_config_id=recipe.config_id,
         started_after=seconds_between(claim.claimed_at, outcome.started_at),
         run_seconds=seconds_between(outcome.started_at, outcome.finished_at),
@@ -95,6 +97,20 @@ def given_up(lost: Lost, now: datetime) -> Settlement:
         reason=f"{AT_MOST_ONCE}: its server was lost while it ran, so nobody knows how far it came",
         task_config_id=lost.task_config_id,
         run_seconds=seconds_between(lost.run_at, now),
+    )
+
+
+def refused(claim: Claim, recipe: TaskRecipe, reason: str, now: datetime) -> Settlement:
+    """Settle a job that cannot be run; to try it again would not help."""
+    return Settlement(
+        number=claim.number,
+        job_id=claim.id,
+        submission_id=claim.submission_id,
+        attempt=claim.attempt,
+        status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
+        run_at=now,
+        reason=reason,
+        task_config_id=recipe.config_id,
     )
 
 
@@ -128,7 +144,7 @@ def _why_given_up(claim: Claim, recipe: TaskRecipe, outcome: JobOutcome) -> str:
 
 
 def _edits(
-    claim: Claim, request: JobRequest, outcome: JobOutcome, now: datetime
+    claim: Claim, recipe: TaskRecipe, request: JobRequest, outcome: JobOutcome, now: datetime
 ) -> tuple[Edit, ...]:
     return tuple(
         Edit(
@@ -145,8 +161,12 @@ def _edits(
             python_type=written.python_type,
             rendition=written.rendition,
             is_complete=written.is_complete,
+            code_digest=recipe.code_digest,
+            written_to=end.place,
             stamp=written.stamp,
             made_of=claim.made_of,
         )
-        for target, written in zip(request.outputs, outcome.written, strict=False)
+        for end, target, written in zip(
+            recipe.outputs, request.outputs, outcome.written, strict=False
+        )
     )

@@ -1,8 +1,10 @@
 """What a claimed job needs to be run: its function, its input values, the places of its outputs."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -15,13 +17,16 @@ from scenarist.db.claims import (
     get_inputs,
     get_recipes,
 )
-from scenarist.db.data_nodes import last_edits
+from scenarist.db.data_nodes import LastEdit, last_edits
+from scenarist.db.places import last_written
+from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Event
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.identifiers import TaskId, new_uuid
 from scenarist.domain.lifecycle import PresentOutput, is_skippable
 from scenarist.domain.named_files import file_path
+from scenarist.domain.places import replaced_reason
 from scenarist.domain.resources import READERS, Resources, read_resources
 from scenarist.executors.base import JobRequest
 from scenarist.storage.base import Place, Target
@@ -31,9 +36,14 @@ _RECIPES_KEPT = 10_000
 
 
 class Recipes:
-    """The recipes of tasks, read once each: a task never changes."""
+    """The recipes of tasks, read once each: what a task is made of never changes.
 
-    def __init__(self) -> None:
+    Args:
+        declared: What tasks do, as the application declares it now; None to do as recorded.
+    """
+
+    def __init__(self, declared: Declared | None = None) -> None:
+        self._declared = declared
         self._kept: dict[TaskId, TaskRecipe] = {}
 
     def read(self, connection: Connection, task_ids: Iterable[TaskId]) -> None:
@@ -42,10 +52,23 @@ class Recipes:
             self._kept.clear()
         unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in self._kept]
         if unknown:
-            self._kept |= get_recipes(connection, unknown)
+            found = get_recipes(connection, unknown)
+            self._kept |= {task_id: self._as_declared(found[task_id]) for task_id in found}
 
     def get(self, task_id: TaskId) -> TaskRecipe:
         return self._kept[task_id]
+
+    def _as_declared(self, recipe: TaskRecipe) -> TaskRecipe:
+        if self._declared is None:
+            return recipe
+        inputs = [end.config_id for end in recipe.inputs]
+        outputs = [end.config_id for end in recipe.outputs]
+        fault = self._declared.task_fault(recipe.config_id, inputs, outputs)
+        if fault is not None:
+            return replace(recipe, mismatch=fault)
+        now = self._declared.tasks[recipe.config_id]
+        changes: dict[str, Any] = now.behaviour.changes()
+        return replace(recipe, **changes, is_live=True, code_digest=now.code_digest)
 
 
 def gather_inputs(
@@ -62,34 +85,44 @@ def read_files_anew(
     recipes: Recipes,
     inputs: dict[int, list[InputValue]],
     now: datetime,
-) -> Sequence[Event]:
+) -> tuple[Sequence[Event], dict[int, str]]:
     """Record the named files that jobs read where other programs have replaced them.
 
     Nothing is asked of the database unless there are such files.
 
     Args:
         inputs: The input values of the jobs, which become those that they find.
+
+    Returns:
+        What has changed, and why jobs cannot be run whose files other data nodes have replaced.
     """
-    replaced = [
+    suspects = [
         (claim.number, position, end.data_node_id)
         for claim in claims
         for position, end in enumerate(recipes.get(claim.task_id).inputs)
-        if (state := find_file(end.storage_type, end.properties)) is not None
-        and state.stamp != inputs[claim.number][position].stamp
+        if not (value := inputs[claim.number][position]).kept_as
+        and (state := find_file(end.storage_type, end.properties)) is not None
+        and state.stamp != value.stamp
     ]
-    if not replaced:
-        return ()
-    nodes = list(dict.fromkeys(node_id for _, _, node_id in replaced))
+    if not suspects:
+        return (), {}
+    nodes = list(dict.fromkeys(node_id for _, _, node_id in suspects))
     noticed = found_files.notice(connection, nodes, find_file, now)
     reads = []
-    for number, position, node_id in replaced:
-        if node_id in noticed.edits:
+    faults: dict[int, str] = {}
+    for number, position, node_id in suspects:
+        if node_id in noticed.replaced:
+            faults[number] = replaced_reason(node_id, noticed.replaced[node_id])
+        elif node_id in noticed.edits:
             edit_id, state = noticed.edits[node_id]
-            inputs[number][position] = InputValue(edit_id, state.path, None, state.stamp)
+            value = inputs[number][position]
+            inputs[number][position] = InputValue(
+                edit_id, state.path, None, state.stamp, value.is_own, None
+            )
             reads.append((number, node_id, edit_id))
     if reads:
         found_files.read_instead(connection, reads)
-    return noticed.changes
+    return noticed.changes, faults
 
 
 def need_not_run(
@@ -102,7 +135,10 @@ def need_not_run(
     """Whether the job's outputs are those that it would make of its inputs, and still valid."""
     if claim.force or claim.made_of is None:
         return False
-    if not all(map(_is_in_place, recipe.inputs, (value.stamp for value in inputs))):
+    if not all(
+        _is_in_place(end, value.stamp, value.kept_as)
+        for end, value in zip(recipe.inputs, inputs, strict=True)
+    ):
         return False
     last = last_edits(connection, [end.data_node_id for end in recipe.outputs])
     outputs = [
@@ -111,15 +147,82 @@ def need_not_run(
         else None
         for end in recipe.outputs
     ]
-    return is_skippable(claim.made_of, outputs, now)
+    return is_skippable(claim.made_of, outputs, now) and not (
+        _is_of_other_code(recipe, last.values()) or _are_replaced(connection, recipe)
+    )
 
 
-def _is_in_place(end: TaskEnd, stamp: str | None) -> bool:
+def _is_in_place(end: TaskEnd, stamp: str | None, kept_as: Mapping[str, Any] | None = None) -> bool:
     """Whether a named file is the one that was recorded; where none is named, nothing can be."""
-    if file_path(end.storage_type, end.properties) is None:
+    storage_type, properties = _lies_as(end, kept_as)
+    if file_path(storage_type, properties) is None:
         return True
-    state = find_file(end.storage_type, end.properties)
+    state = find_file(storage_type, properties)
     return state is not None and state.stamp == stamp
+
+
+def _lies_as(end: TaskEnd, kept_as: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+    """Return storage type and properties by which a value is read."""
+    if kept_as is None:
+        return end.storage_type, end.properties
+    return kept_as["storage_type"], kept_as["properties"]
+
+
+def _is_of_other_code(recipe: TaskRecipe, made: Iterable[LastEdit]) -> bool:
+    """Whether other code than that of today made the outputs, as far as jobs made them."""
+    if not recipe.is_live:
+        return False
+    if recipe.code_digest is None:
+        return True  # it cannot be read, so nobody knows
+    return any(
+        edit.is_of_job and (edit.has_moved or edit.code_digest != recipe.code_digest)
+        for edit in made
+    )
+
+
+def _are_replaced(connection: Connection, recipe: TaskRecipe) -> bool:
+    """Whether another data node's value lies at the place of one of the outputs."""
+    places = {end.place: end.data_node_id for end in recipe.outputs if end.place is not None}
+    last = last_written(connection, list(places)) if places else {}
+    return any(write.data_node_id != places[place] for place, write in last.items())
+
+
+def faults_of(
+    connection: Connection,
+    claims: Sequence[Claim],
+    recipes: Recipes,
+    inputs: Mapping[int, Sequence[InputValue]],
+) -> dict[int, str]:
+    """Return why claimed jobs cannot be run, by job: those that would get what they must not get.
+
+    A task that is declared otherwise now would get other arguments than its function takes. And
+    where several data nodes have one place, another one's value may have come to lie there.
+    """
+    faults: dict[int, str] = {}
+    shared: dict[int, list[tuple[TaskEnd, InputValue]]] = {}
+    for claim in claims:
+        recipe = recipes.get(claim.task_id)
+        if recipe.mismatch is not None:
+            faults[claim.number] = recipe.mismatch
+            continue
+        ends = zip(recipe.inputs, inputs.get(claim.number, ()), strict=True)
+        at_risk = [
+            (end, value)
+            for end, value in ends
+            if end.place is not None and value.is_own and not value.kept_as
+        ]
+        if at_risk:
+            shared[claim.number] = at_risk
+    places = {str(end.place) for ends in shared.values() for end, _ in ends}
+    last = last_written(connection, sorted(places)) if places else {}
+    for number, at_risk in shared.items():
+        for end, value in at_risk:
+            write = last.get(str(end.place))
+            if write is None or write.edit_id == value.edit_id:
+                continue
+            if write.data_node_id != end.data_node_id:
+                faults[number] = replaced_reason(end.data_node_id, write.data_node_id)
+    return faults
 
 
 def request_for(
@@ -137,12 +240,13 @@ def request_for(
         function=recipe.function,
         inputs=tuple(
             Place(
-                storage_type=end.storage_type,
-                properties=end.properties,
+                storage_type=storage_type,
+                properties=properties,
                 uri=value.uri,
                 content=value.content,
             )
             for end, value in zip(recipe.inputs, inputs, strict=True)
+            for storage_type, properties in [_lies_as(end, value.kept_as)]
         ),
         outputs=tuple(
             Target(

@@ -15,9 +15,10 @@ from scenarist.domain.identifiers import HolderId
 from scenarist.domain.lifecycle import provenance
 from scenarist.domain.resources import Resources
 from scenarist.domain.vocabulary import JobStatus
-from scenarist.orchestrator.outcomes import skipped
+from scenarist.orchestrator.outcomes import refused, skipped
 from scenarist.orchestrator.requests import (
     Recipes,
+    faults_of,
     gather_inputs,
     need_not_run,
     read_files_anew,
@@ -33,7 +34,8 @@ class Taking:
     """What became of the jobs that were claimed.
 
     Args:
-        needless: Those whose outputs are still valid, to be settled.
+        needless: Those that are not to be run, to be settled: their outputs are still valid, or
+            they cannot be run.
         held: Those that no machine can run, with what none has. They wait for one, and whatever
             is behind them comes next.
         found: What has changed as named files were found that other programs have replaced.
@@ -69,14 +71,18 @@ def take(
     claimed = claims.claim(connection, holder_id, limit=limit, now=now) if limit else []
     recipes.read(connection, (claim.task_id for claim in claimed))
     inputs = gather_inputs(connection, claimed, recipes)
-    taking = Taking(found=read_files_anew(connection, claimed, recipes, inputs, now))
+    found, replaced = read_files_anew(connection, claimed, recipes, inputs, now)
+    faults = faults_of(connection, claimed, recipes, inputs) | replaced
+    taking = Taking(found=found)
     for claim in claimed:
         recipe = recipes.get(claim.task_id)
         values = inputs.get(claim.number, [])
         if recipe.skippable:
             made_of = provenance(claim.task_id, [value.edit_id for value in values])
             claim = replace(claim, made_of=made_of)
-        if need_not_run(connection, claim, recipe, values, now):
+        if claim.number in faults:
+            taking.needless.append(refused(claim, recipe, faults[claim.number], now))
+        elif need_not_run(connection, claim, recipe, values, now):
             taking.needless.append(skipped(claim, recipe, now))
         elif (lacking := lacks(resources_of(recipe))) is not None:
             taking.held.append((claim, lacking))

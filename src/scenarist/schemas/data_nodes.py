@@ -119,6 +119,10 @@ class DataNode(Struct, kw_only=True, frozen=True):
     editor_expiration_date: Annotated[
         datetime | None, Meta(description="When the lock of an editor ends.")
     ]
+    replaced_by: Annotated[
+        str | None,
+        Meta(description="The data node that has written to the same place since, if any."),
+    ]
     creation_date: datetime
     version: str
 

@@ -26,6 +26,13 @@ class Job(Struct, kw_only=True, frozen=True):
     ]
     reason: Annotated[str | None, Meta(description="Why it ended as it did.")]
     stacktrace: list[str]
+    function: Annotated[
+        str | None, Meta(description="What its last attempt ran, as package.module:name.")
+    ]
+    code_digest: Annotated[
+        str | None,
+        Meta(description="A digest of the code of the function and of what it imports."),
+    ]
     creation_date: datetime
     submitted_at: datetime
     run_at: Annotated[datetime | None, Meta(description="When its last attempt started.")]

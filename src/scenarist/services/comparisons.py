@@ -16,6 +16,7 @@ from scenarist.domain.entities import Scenario
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, ScenaristError
 from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.places import replaced_reason
 from scenarist.services.computations import Computation, Compute, Computed
 from scenarist.storage.base import Place, Target
 from scenarist.storage.kinds import discard, find_storage, named_path, read_json
@@ -267,6 +268,13 @@ def _missing(
             "what produces it",
             code="data_node_not_written",
         )
+    replaced = [
+        f"{_name(scenario)}: {replaced_reason(value.data_node_id, value.replaced_by)}"
+        for scenario, value in found
+        if value is not None and value.replaced_by is not None
+    ]
+    if replaced:
+        return ConflictError(_some(replaced), code="data_node_replaced")
     return None
 
 

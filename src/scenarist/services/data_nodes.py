@@ -10,6 +10,7 @@ from scenarist.config import ConfigRegistry
 from scenarist.db import audit, deletions, events
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.engine import Database
+from scenarist.db.locks import set_lock
 from scenarist.db.pages import Page
 from scenarist.domain.entities import DataNode, Event
 from scenarist.domain.errors import ConflictError
@@ -127,7 +128,7 @@ class DataNodeService:
             check_writable(connection, node, editor)
             audit.add_done(connection, actor, node.id, now)
             until = now + lasts
-            data_node_rows.set_lock(connection, node.id, editor, until)
+            set_lock(connection, node.id, editor, until)
             events.add(connection, [updated(node.id, actor)], now)
             return replace(node, locked_by=editor, locked_until=until)
 
@@ -149,7 +150,7 @@ class DataNodeService:
             audit.add_done(connection, actor, node.id, now)
             if node.locked_by is None:
                 return node
-            data_node_rows.set_lock(connection, node.id, None, None)
+            set_lock(connection, node.id, None, None)
             events.add(connection, [updated(node.id, actor)], now)
             return replace(node, locked_by=None, locked_until=None)
 

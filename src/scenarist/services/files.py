@@ -11,7 +11,7 @@ from scenarist.domain.identifiers import EditId, new_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
 from scenarist.services.showing import is_named, resolved, version_of
-from scenarist.services.values import UNRECORDED, find_value
+from scenarist.services.values import find_value, is_still_there
 from scenarist.storage.base import Target
 from scenarist.storage.transfers import (
     find_format,
@@ -75,7 +75,7 @@ class FileService:
                 f"{node.id} instead",
                 code="download_not_supported",
             )
-        if is_named(node) and edit.id not in {node.last_edit_id, UNRECORDED}:
+        if is_named(node) and not is_still_there(self._database.reader, node, edit):
             raise ConflictError(
                 f"the file of edit {edit.id} has been replaced by that of a later one",
                 code="edit_replaced",

@@ -98,7 +98,7 @@ def check_not_in_use(connection: Connection, node: DataNode, doing: str) -> None
         ConflictError: A job that has not ended holds the data node; names it with its task and
             its submission.
     """
-    holder = data_node_rows.find_holder(connection, node.id)
+    holder = data_node_rows.find_holder(connection, node.id, node.place)
     job = None if holder is None else job_rows.find(connection, holder.job_id)
     if holder is not None and job is not None:
         task = task_rows.find(connection, job.task_id)

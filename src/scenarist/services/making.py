@@ -13,16 +13,18 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import events
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
-from scenarist.db.found_files import edit_of_file, was_made_for_another
+from scenarist.db.found_files import edit_of_file
+from scenarist.db.places import forget_places, last_written
 from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InDoubtError, NotFoundError
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
 from scenarist.domain.permissions import Actor
-from scenarist.domain.secrets import referenced
+from scenarist.domain.places import Owner, wiring_of
 from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
+from scenarist.services.placing import placing_of, resolved
 from scenarist.storage.base import Target, Written
 from scenarist.storage.kinds import discard, find_file, find_storage, publish
 
@@ -95,6 +97,7 @@ class Making:
         changes: Takes an event for every entity that was not there yet.
         written: Takes every value that was written; discard them when the transaction fails.
         owners: Who owns what is of a scope; nobody, when it is not said.
+        owner: What the placeholders of places stand for.
         outputs: Configs of the data nodes that tasks write: they have no value before.
     """
 
@@ -106,32 +109,32 @@ class Making:
     written: list[Written]
     changes: list[Event] = field(default_factory=list)
     owners: Mapping[Scope, ScenarioId | CycleId | None] = field(default_factory=dict)
+    owner: Owner = Owner()  # noqa: RUF009 - frozen
     outputs: Collection[str] = ()
 
     def data_node(self, config: DataNodeConfig) -> DataNodeId:
-        plain = {name: value for name, value in config.properties.items() if name != "default_data"}
-        if config.is_read_only:
-            plain["read_only"] = True
-        stored, _ = referenced(config.id, plain)
+        placing = placing_of(config, self.owner)
         node = DataNode(
             id=ids.data_node_id(config.id, new_uuid(self.now)),
             config_id=config.id,
             scope=config.scope,
-            storage_type=config.storage_type,
+            storage_type=placing.storage_type,
             owner_id=self.owners.get(config.scope),
             parent_ids=(),
-            properties=stored,
-            validity=config.validity_period,
+            properties=placing.properties,
+            validity=placing.validity,
             last_edit_id=None,
             last_edited_at=None,
             being_written_by=None,
             created_at=self.now,
             version=self.version,
+            declaration=placing.declaration,
+            place=placing.place,
         )
         node_id, is_new = data_node_rows.find_or_make(self.connection, node)
         if is_new:
             self.note(Kind.DATA_NODE, node_id)
-            first = self._first_edit(node, config.properties)
+            first = self.first_edit(node, config.properties)
             data_node_rows.add_edits(self.connection, [] if first is None else [first])
         return node_id
 
@@ -158,6 +161,10 @@ class Making:
                 properties=config.properties,
                 created_at=self.now,
                 version=self.version,
+                wiring=wiring_of(
+                    [(node.id, node.scope) for node in config.inputs],
+                    [(node.id, node.scope) for node in config.outputs],
+                ),
             ),
         )
         if is_new:
@@ -168,39 +175,52 @@ class Making:
         """Take down that an entity was made."""
         self.changes.append(Event(kind=kind, id=entity_id, change=Change.CREATED, actor=self.actor))
 
-    def _first_edit(self, node: DataNode, properties: Mapping[str, Any]) -> Edit | None:
+    def first_edit(self, node: DataNode, properties: Mapping[str, Any]) -> Edit | None:
         """Return the edit of what is there already, else of the default data, if any."""
-        edit_id = ids.EditId(new_uuid(self.now))
-        resolved = resolve(dict(node.properties), os.environ)
-        state = find_file(node.storage_type, resolved)
-        if state is not None and not (
-            node.config_id in self.outputs and was_made_for_another(self.connection, node.id, state)
-        ):
-            return edit_of_file(node.id, edit_id, state, self.now)
+        found = self.found_edit(node)
         storage = find_storage(node.storage_type)
-        if storage.is_external:
-            return None if node.config_id in self.outputs else _edit_outside(node, edit_id)
-        if "default_data" not in properties:
-            return None
+        if found is not None or storage.is_external or "default_data" not in properties:
+            return found
+        edit_id = ids.EditId(new_uuid(self.now))
         target = Target(
             data_node_id=node.id,
             edit_id=edit_id,
             storage_type=node.storage_type,
             folder=self.folder,
-            properties=resolved,
+            properties=resolved(node.properties),
         )
         written = storage.write(resolve(properties["default_data"], os.environ), target)
         self.written.append(written)
         publish(written)
         return edit_of(node.id, edit_id, written, at=self.now, actor=None)
 
+    def found_edit(self, node: DataNode) -> Edit | None:
+        """Return the edit of what lies at the place of a data node already, if anything does.
 
-def _edit_outside(node: DataNode, edit_id: ids.EditId) -> Edit:
-    """Describe a value outside that counts as written before its data node was made."""
+        What another data node has written to the same place is not the value of one that a task
+        writes.
+        """
+        is_output = node.config_id in self.outputs
+        if find_storage(node.storage_type).is_external:
+            return None if is_output else bare_edit(node, self.now)
+        state = find_file(node.storage_type, node.properties)
+        if state is None:
+            return None
+        at = [] if node.place is None else [node.place]
+        for write in last_written(self.connection, at).values():
+            if not write.lies_at(state):
+                forget_places(self.connection, at)
+            elif is_output and write.data_node_id != node.id:
+                return None
+        return edit_of_file(node.id, ids.EditId(new_uuid(self.now)), state, self.now)
+
+
+def bare_edit(node: DataNode, at: datetime) -> Edit:
+    """Describe a value that was not written by way of its data node."""
     return Edit(
-        id=edit_id,
+        id=ids.EditId(new_uuid(at)),
         data_node_id=node.id,
-        created_at=node.created_at,
+        created_at=at,
         job_id=None,
         actor=None,
         comment=None,

@@ -116,7 +116,8 @@ class Recorder:
                 actor=options.editor(actor),
                 comment=options.comment,
             )
-            edit = replace(edit, made_of=provenance.of_written(connection, node.id))
+            made_of = provenance.of_written(connection, node.id)
+            edit = replace(edit, written_to=node.place, made_of=made_of)
             data_node_rows.add_edits(connection, [edit])
             changes = endings.release_inputs(connection, [node.id], now)
             events.add(connection, [updated(node.id, actor), *changes], now)

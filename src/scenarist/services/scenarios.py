@@ -19,11 +19,13 @@ from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain import entities
 from scenarist.domain import identifiers as ids
+from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Cycle, Event, Scenario
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.listings import PageRequest, ScenarioFilter
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.places import Owner
 from scenarist.domain.properties import checked_name, checked_properties, checked_tags, merged
 from scenarist.domain.vocabulary import Change, Frequency, Kind, Scope
 from scenarist.services.configs import authorized_tags
@@ -69,9 +71,10 @@ class ScenarioService:
     Args:
         folder: Where default values go whose place the system names.
         zone: Whose midnights start and end cycles.
+        declared: What the application declares now; None to take everything as recorded.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that it is made of
         self,
         database: Database,
         registry: ConfigRegistry,
@@ -80,9 +83,11 @@ class ScenarioService:
         now: Callable[[], datetime],
         version: str,
         zone: ZoneInfo,
+        declared: Declared | None = None,
     ) -> None:
         self._database = database
         self._registry = registry
+        self._declared = declared
         self._now = now
         self._version = version
         self._zone = zone
@@ -232,6 +237,13 @@ class ScenarioService:
             Scope.CYCLE: None if cycle is None else cycle.id,
             Scope.GLOBAL: None,
         }
+        making.owner = Owner(
+            scenario_id=scenario_id,
+            scenario_name=new.name,
+            scenario_properties={**config.properties, **new.properties},
+            cycle_id=None if cycle is None else cycle.id,
+            cycle_name=None if cycle is None else cycle.name,
+        )
         making.outputs = {node.id for task in config.tasks for node in task.outputs}
         nodes = {node.id: making.data_node(node) for node in config.data_nodes}
         tasks = {task.id: making.task(task, nodes) for task in config.tasks}
@@ -296,7 +308,7 @@ class ScenarioService:
             expect(self._standing(connection, scenario))
 
     def _standing(self, connection: Connection, scenario: Scenario) -> Standing:
-        return standing_of(connection, scenario, self._now())
+        return standing_of(connection, scenario, self._declared, self._now())
 
     def _log(self, connection: Connection, changes: list[Event]) -> None:
         events.add(connection, changes, self._now())

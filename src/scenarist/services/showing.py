@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -128,6 +128,17 @@ def noted(edit: Edit, wanted: Selection) -> ShownValue:
         return _noted(edit)
     chosen = select(msgspec.json.decode(edit.rendition), wanted)
     return ShownValue(msgspec.json.encode(chosen).decode(), is_complete=True)
+
+
+def as_kept(node: DataNode, edit: Edit) -> DataNode:
+    """Return a data node as it was declared when a value of it was written."""
+    if edit.kept_as is None:
+        return node
+    return replace(
+        node,
+        storage_type=edit.kept_as["storage_type"],
+        properties=edit.kept_as["properties"],
+    )
 
 
 def place_of(node: DataNode, edit: Edit) -> Place:

@@ -8,8 +8,10 @@ from sqlalchemy import Connection
 
 from scenarist.db import standings
 from scenarist.db.standings import End
+from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Scenario
 from scenarist.domain.moments import as_text
+from scenarist.domain.places import replaced_reason
 from scenarist.storage.kinds import find_file, why_missing
 
 ALREADY_PRIMARY = "it is the primary scenario of its cycle already"
@@ -26,14 +28,19 @@ class Standing:
     promote: tuple[str, ...]
 
 
-def standing_of(connection: Connection, scenario: Scenario, now: datetime) -> Standing:
+def standing_of(
+    connection: Connection, scenario: Scenario, declared: Declared | None, now: datetime
+) -> Standing:
     """Look at what surrounds a scenario; the number of statements is always the same."""
     siblings = scenario.cycle_id is not None and standings.has_siblings(
         connection, scenario.id, scenario.cycle_id
     )
     return Standing(
         scenario=scenario,
-        submit=tuple(_reasons_against_submit(standings.find_ends(connection, scenario.id), now)),
+        submit=(
+            *_misfits(connection, scenario, declared),
+            *_reasons_against_submit(standings.find_ends(connection, scenario.id), now),
+        ),
         delete=tuple(_reasons_against_delete(connection, scenario, has_siblings=siblings)),
         promote=_reasons_against_promote(scenario),
     )
@@ -54,11 +61,25 @@ def primary_reason(scenario: Scenario) -> str:
     )
 
 
+def _misfits(connection: Connection, scenario: Scenario, declared: Declared | None) -> list[str]:
+    """Say what the application declares otherwise now, so that it cannot run."""
+    if declared is None:
+        return []
+    faults = [declared.scenario_fault(scenario.config_id)]
+    faults += [
+        declared.task_fault(task.config_id, task.inputs, task.outputs)
+        for task in standings.find_wiring(connection, scenario.id)
+    ]
+    return [fault for fault in faults if fault is not None]
+
+
 def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
     reasons = []
     for end in ends:
         if not end.is_made and not end.is_written:
             reasons += _reasons_of_missing(end)
+        if not end.is_made and end.replaced_by is not None:
+            reasons.append(replaced_reason(end.id, end.replaced_by))
         # What is only read is read as it is.
         if end.is_made and end.locked_until is not None and end.locked_until > now:
             until = as_text(end.locked_until)

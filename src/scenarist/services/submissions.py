@@ -15,12 +15,13 @@ from scenarist.db.acceptance import (
     NewSubmission,
     PlannedJob,
     add_many,
-    find_locks,
 )
 from scenarist.db.cancellation import Unfinished
 from scenarist.db.engine import Database
+from scenarist.db.locks import find_locks
 from scenarist.db.pages import Page
-from scenarist.domain.entities import Event, Submission
+from scenarist.domain.behaviours import Declared
+from scenarist.domain.entities import Event, Submission, Task
 from scenarist.domain.errors import ConflictError, InvalidError, ScenaristError
 from scenarist.domain.identifiers import (
     DataNodeId,
@@ -34,11 +35,13 @@ from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.planning import TaskLinks, order_tasks
 from scenarist.domain.vocabulary import Change, EntityType, Kind, SubmissionStatus
 from scenarist.services.cancelling import Canceller
+from scenarist.services.declarations import fault_of_task
 from scenarist.services.deletions import deleted_events
 from scenarist.services.wishes import (
     Batch,
     SubmitOptions,
     Wish,
+    check_fits,
     check_locks,
     earlier_of,
     get_submission,
@@ -57,6 +60,7 @@ class _PlannedTask:
     config_id: str
     inputs: tuple[DataNodeId, ...]
     outputs: tuple[DataNodeId, ...]
+    fault: str | None  #: why it cannot run as it is declared now
 
 
 class SubmissionService:
@@ -64,6 +68,8 @@ class SubmissionService:
 
     Args:
         wake: Called after each commit that leaves jobs to run.
+        declared: What the application declares now, so that what does not fit is refused; None to
+            take everything as recorded.
     """
 
     def __init__(
@@ -74,7 +80,9 @@ class SubmissionService:
         now: Callable[[], datetime],
         wake: Callable[[], None],
         version: str,
+        declared: Declared | None = None,
     ) -> None:
+        self._declared = declared
         self._database = database
         self._canceller = canceller
         self._now = now
@@ -236,11 +244,15 @@ class SubmissionService:
     def _accept(self, batch: "Batch", wish: Wish, now: datetime) -> Submission:
         options = wish.options
         task_ids = (
-            task_ids_of(batch, wish) if wish.retry_of is None else tasks_to_retry(batch, wish)
+            task_ids_of(batch, wish, self._declared)
+            if wish.retry_of is None
+            else tasks_to_retry(batch, wish)
         )
+        plan = self._plan(batch.connection, task_ids)
+        check_fits(wish.entity_id, [task.fault for task in plan if task.fault is not None])
         planned = [
             PlannedJob(job_id(task.config_id, new_uuid(now)), task.id, task.inputs, task.outputs)
-            for task in self._plan(batch.connection, task_ids)
+            for task in plan
         ]
         check_locks(batch.locks, planned)
         if len(planned) > JOBS_LIMIT:
@@ -287,13 +299,18 @@ class SubmissionService:
                 [TaskLinks(task.id, task.input_ids, task.output_ids) for task in tasks.values()]
             )
             plan = tuple(
-                _PlannedTask(task.id, task.config_id, task.input_ids, task.output_ids)
+                _PlannedTask(
+                    task.id, task.config_id, task.input_ids, task.output_ids, self._fault_of(task)
+                )
                 for task in (tasks[TaskId(links.id)] for links in ordered)
             )
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.clear()
             self._plans[task_ids] = plan
         return plan
+
+    def _fault_of(self, task: Task) -> str | None:
+        return None if self._declared is None else fault_of_task(task, self._declared)
 
 
 def _find_edits(

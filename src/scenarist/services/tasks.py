@@ -1,6 +1,7 @@
 """What may be done with tasks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -10,10 +11,12 @@ from scenarist.db import audit, deletions, events
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
+from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Task
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.listings import PageRequest, TaskFilter
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.services.declarations import as_declared
 from scenarist.services.deletions import deleted_events, refuse_under_way
 from scenarist.services.making import Maker, Making, declared
 
@@ -21,8 +24,11 @@ from scenarist.services.making import Maker, Making, declared
 class TaskService:
     """Shows tasks, makes them from the configs of a registry, and deletes them.
 
+    What a task does is shown as it is declared now.
+
     Args:
         folder: Where default values go whose place the system names.
+        declared: What the application declares now; None to show tasks as recorded.
     """
 
     def __init__(
@@ -33,19 +39,22 @@ class TaskService:
         folder: str,
         now: Callable[[], datetime],
         version: str,
+        declared: Declared | None = None,
     ) -> None:
         self._database = database
         self._registry = registry
+        self._declared = declared
         self._now = now
         self._maker = Maker(database, folder=folder, now=now, version=version)
 
     def get(self, actor: Actor, task_id: str) -> Task:
         actor.require(Permission.READ)
-        return _get(self._database.reader, task_id)
+        return as_declared(_get(self._database.reader, task_id), self._declared)
 
     def list_page(self, actor: Actor, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
         actor.require(Permission.READ)
-        return task_rows.page(self._database.reader, wanted, request)
+        page = task_rows.page(self._database.reader, wanted, request)
+        return replace(page, items=[as_declared(task, self._declared) for task in page.items])
 
     def create(self, actor: Actor, config_id: str) -> tuple[Task, bool]:
         """Return the task of a config that no scenario owns, and whether it was made just now.

@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
-from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
-from scenarist.db.found_files import edit_of_file, is_first_value
+from scenarist.db.found_files import edit_of_file, find_replacer
+from scenarist.db.locks import set_lock
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import EditId, new_uuid
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.places import replaced_reason
 from scenarist.domain.selections import Selection
 from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.services.locks import get_data_node
@@ -23,6 +24,7 @@ from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOp
 from scenarist.services.showing import (
     Show,
     ShownValue,
+    as_kept,
     is_named,
     json_place,
     noted,
@@ -111,7 +113,7 @@ class ValueService:
         actor.require(Permission.READ)
         node, edit = find_value(self._database.reader, data_node_id, edit_id, self._now())
         is_elsewhere = find_storage(node.storage_type).is_external or is_named(node)
-        if is_elsewhere and edit.id not in {node.last_edit_id, UNRECORDED}:
+        if is_elsewhere and not is_still_there(self._database.reader, node, edit):
             return FoundValue(version=edit.id, show=lambda: noted(edit, wanted))
         return FoundValue(
             version=version_of(node, edit), show=lambda: self._show.newest(node, edit, wanted)
@@ -132,7 +134,7 @@ class ValueService:
         """
         actor.require(Permission.EDIT)
         node = self._recorder.check(self._database.reader, actor, data_node_id, options)
-        base = None if _needs_worker(node) else self._base(node)
+        base = None if _needs_worker(node) else self._former(node)
         if _needs_worker(node) or (base is not None and needs_worker(base)):
             return self._by_worker(actor, node, options, lambda now: self._write_apart(now, data))
         target = self._target(node)
@@ -161,6 +163,7 @@ class ValueService:
                 "be appended; write the whole value",
                 code="append_not_supported",
             )
+        check_not_replaced(node)
         base = None if _needs_worker(node) else self._base(node)
         if _needs_worker(node) or (base is not None and needs_worker(base)):
             return self._by_worker(actor, node, options, lambda now: self._append_apart(now, data))
@@ -203,13 +206,28 @@ class ValueService:
     def _base(self, node: DataNode) -> Place | None:
         """Return where the value lies that something is appended to."""
         if node.last_edit_id is not None:
-            _, edit = find_value(self._database.reader, node.id, node.last_edit_id, self._now())
-            return place_of(node, edit)
+            found, edit = find_value(self._database.reader, node.id, None, self._now())
+            if found.storage_type != node.storage_type:
+                raise _OtherStorageError(
+                    f"the value of data node {node.id} was written as {found.storage_type}, and "
+                    f"the data node is declared as {node.storage_type} now; write the whole value",
+                    code="application_changed",
+                )
+            return place_of(found, edit)
         properties = resolved(node)
         state = find_file(node.storage_type, properties)
-        if state is None:
+        if state is None or find_replacer(self._database.reader, node, state) is not None:
             return None
         return Place(storage_type=node.storage_type, properties=properties, uri=state.path)
+
+    def _former(self, node: DataNode) -> Place | None:
+        """Return where the value lies that is written over, if what is written takes its types."""
+        if node.replaced_by is not None:
+            return None
+        try:
+            return self._base(node)
+        except _OtherStorageError:
+            return None
 
     def _by_worker(
         self,
@@ -228,13 +246,13 @@ class ValueService:
 
         def take(connection: Connection) -> DataNode:
             found = self._recorder.check(connection, actor, node.id, options)
-            data_node_rows.set_lock(connection, node.id, mark, self._now() + LOCKED_WHILE_WRITING)
+            set_lock(connection, node.id, mark, self._now() + LOCKED_WHILE_WRITING)
             return found
 
         def give_back(connection: Connection) -> DataNode:
             current = get_data_node(connection, node.id, self._now())
             if current.locked_by == mark:
-                data_node_rows.set_lock(connection, node.id, before.locked_by, before.locked_until)
+                set_lock(connection, node.id, before.locked_by, before.locked_until)
             return current
 
         before = self._database.write(take)
@@ -247,7 +265,8 @@ class ValueService:
 
     def _write_apart(self, node: DataNode, data: object) -> NewValue:
         target = self._target(node, is_resolved=False)
-        inputs = (json_place(data), json_place(target), json_place(self._base_apart(node)))
+        former = self._apart(node, self._former)
+        inputs = (json_place(data), json_place(target), json_place(former))
         done = self._compute(Computation(function=_PREPARED, inputs=inputs, outputs=(target,)))
         if not done.is_successful:
             raise fault_of(
@@ -260,7 +279,7 @@ class ValueService:
 
     def _append_apart(self, node: DataNode, data: object) -> NewValue:
         target = self._target(node, is_resolved=False)
-        place = self._base_apart(node)
+        place = self._apart(node, self._base)
         answer = replace(target, storage_type="json", properties={})
         done = self._compute(
             Computation(
@@ -283,13 +302,13 @@ class ValueService:
             discard(said)
         return _new(target, msgspec.json.decode(text, type=Written))
 
-    def _base_apart(self, node: DataNode) -> Place | None:
-        """Return the same for a worker, which knows what the environment says."""
+    def _apart(self, node: DataNode, find: Callable[[DataNode], Place | None]) -> Place | None:
+        """Return a place for a worker, which knows what the environment says."""
         if find_storage(node.storage_type).is_external:
             # Whatever is there, also when none of our edits says so.
             base: Place | None = Place(storage_type=node.storage_type)
         else:
-            base = self._base(node)
+            base = find(node)
         return None if base is None else replace(base, properties=node.properties)
 
     def _target(self, node: DataNode, *, is_resolved: bool = True) -> Target:
@@ -306,24 +325,32 @@ class _MovedError(ConflictError):
     """What was appended to is not the newest value any more."""
 
 
+class _OtherStorageError(ConflictError):
+    """The value that is there is of another storage type than its data node is now."""
+
+
 def find_value(
     connection: Connection, data_node_id: str, edit_id: str | None, now: datetime
 ) -> tuple[DataNode, Edit]:
     """Return a data node with its newest edit, or with the one that is named.
 
+    Its storage type and properties are those by which the value is read.
+
     Raises:
         NotFoundError: There is no such data node or edit, or no value yet.
+        ConflictError: Another data node has written to the same place since.
     """
     node = get_data_node(connection, data_node_id, now)
     wanted = edit_id or node.last_edit_id
     if wanted is None:
         # Nothing is written where somebody reads: a job or a submit takes the file down.
         state = find_file(node.storage_type, node.properties)
-        if state is not None and is_first_value(connection, node.id, state):
+        replacer = None if state is None else find_replacer(connection, node, state)
+        if state is not None and replacer is None:
             return node, edit_of_file(node.id, EditId(UNRECORDED), state, now)
         missing = why_missing(node.storage_type, node.properties)
         if state is not None:
-            missing = f"the file at {state.path} was made for another data node"
+            missing = f"the file at {state.path} was written for data node {replacer}"
         place = f": {missing}; put the file there," if missing else ";"
         raise NotFoundError(
             f"data node {data_node_id} has no value yet{place} write one, or submit what "
@@ -333,7 +360,26 @@ def find_value(
     edit = edit_rows.find(connection, data_node_id, wanted)
     if edit is None:
         raise NotFoundError(f"data node {data_node_id} has no edit {wanted}")
-    return node, edit
+    if edit_id is None:
+        check_not_replaced(node)
+    return as_kept(node, edit), edit
+
+
+def check_not_replaced(node: DataNode) -> None:
+    """Refuse the newest value when another data node's lies there now.
+
+    Raises:
+        ConflictError: It does; names the data node.
+    """
+    if node.replaced_by is not None:
+        raise ConflictError(replaced_reason(node.id, node.replaced_by), code="data_node_replaced")
+
+
+def is_still_there(connection: Connection, node: DataNode, edit: Edit) -> bool:
+    """Whether the value of an edit lies where later ones have not replaced it."""
+    if edit.id in {node.last_edit_id, UNRECORDED}:
+        return node.replaced_by is None
+    return edit.kept_as is not None and edit_rows.is_last_at_its_file(connection, edit)
 
 
 def _new(target: Target, written: Written) -> NewValue:

@@ -12,7 +12,9 @@ from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
-from scenarist.db.acceptance import Lock, NewSubmission, PlannedJob, tasks_without_success
+from scenarist.db.acceptance import NewSubmission, PlannedJob, tasks_without_success
+from scenarist.db.locks import Lock
+from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import SubmissionId, TaskId
@@ -133,6 +135,19 @@ def check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> Non
                 )
 
 
+def check_fits(entity_id: str, faults: Sequence[str]) -> None:
+    """Refuse tasks that the application declares otherwise now, so that they cannot run.
+
+    Raises:
+        ConflictError: There are such tasks; says how to mend the first.
+    """
+    if faults:
+        more = f" (and {len(faults) - 1} more of its tasks)" if len(faults) > 1 else ""
+        raise ConflictError(
+            f"{entity_id} cannot be submitted: {faults[0]}{more}", code="application_changed"
+        )
+
+
 def tasks_to_retry(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
     """Return the tasks of the jobs that did not succeed, in the order of these jobs.
 
@@ -156,14 +171,17 @@ def tasks_to_retry(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
     return tuple(task_ids)
 
 
-def task_ids_of(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
+def task_ids_of(batch: Batch, wish: Wish, declared: Declared | None) -> tuple[TaskId, ...]:
     entity_id = wish.entity_id
     match wish.entity_type:
         case EntityType.SEQUENCE:
             if entity_id in batch.sequence_tasks:
                 return batch.sequence_tasks[entity_id]
         case EntityType.SCENARIO:
-            if scenario_rows.exists(batch.connection, entity_id):
+            config_id = scenario_rows.config_of(batch.connection, entity_id)
+            if config_id is not None:
+                fault = None if declared is None else declared.scenario_fault(config_id)
+                check_fits(entity_id, [] if fault is None else [fault])
                 return tuple(scenario_rows.task_ids_of(batch.connection, entity_id))
         case EntityType.TASK:
             if task_rows.find(batch.connection, entity_id) is not None:

@@ -103,6 +103,8 @@ data_nodes = Table(
     version_column(),
     Column("locked_by", Text),  # the editor who keeps others from writing it
     Column("locked_until", Moment),
+    Column("declaration", Text),  # a digest of what it was declared as
+    Column("place", Text),  # a digest of where its value lies, for those replaced in place
     Index("ix_data_nodes_owner_id", "owner_id"),
     Index("ix_data_nodes_created_at_number", "created_at", "number"),
     Index("ix_data_nodes_config_id_number", "config_id", "number"),
@@ -139,15 +141,11 @@ edits = Table(
     Column("python_type", Text),
     Column("rendition", Text),
     Column("is_complete", Boolean(create_constraint=False), nullable=False),
+    Column("kept_as", JSON(none_as_null=True)),  # how to read it, when not as its data node says
+    Column("code_digest", Text),  # of the code that made it
     Column("stamp", Text),  # of the file that a user named: see storage/named_files.py
     Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
-)
-Index(
-    "ix_edits_stamp",
-    edits.c.stamp,
-    sqlite_where=text("stamp IS NOT NULL"),
-    postgresql_where=text("stamp IS NOT NULL"),
 )
 Index(
     "ix_edits_of_jobs",
@@ -155,6 +153,17 @@ Index(
     edits.c.id,
     sqlite_where=text("job_id IS NOT NULL"),
     postgresql_where=text("job_id IS NOT NULL"),
+)
+
+# The last write to each place that several data nodes may share, by a job or over REST; none where
+# another program was found to have written there since.
+places = Table(
+    "places",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("edit_id", Text, nullable=False),
+    Column("data_node_id", Text, nullable=False),
+    Column("stamp", Text),  # of the file, where it is one
 )
 
 tasks = Table(
@@ -177,15 +186,19 @@ tasks = Table(
     ),  # names of exceptions; none stands for all
     Column("retries_after_loss", Integer, nullable=False, server_default=text("2")),
     Column("fresh", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    # A digest of what it reads and writes, so that a shared task that is declared anew with other
+    # data nodes is another task.
+    Column("wiring", Text, nullable=False, server_default=text("''")),
     Index("ix_tasks_owner_id", "owner_id"),
     Index("ix_tasks_created_at_number", "created_at", "number"),
     Index("ix_tasks_config_id_number", "config_id", "number"),
     sqlite_autoincrement=True,
 )
 Index(
-    "uq_tasks_config_id_owner_id",
+    "uq_tasks_config_id_owner_id_wiring",
     tasks.c.config_id,
     func.coalesce(tasks.c.owner_id, text("''")),
+    tasks.c.wiring,
     unique=True,
 )
 

@@ -89,6 +89,8 @@ jobs = Table(
     Column("cancel_requested_at", Moment),  # while it runs: it shall not run again
     Column("pending_since", Moment),  # from when it may run; NULL where that is when it was made
     Column("paused_at", Moment),  # that of its submission
+    Column("function", Text),  # what its last attempt ran
+    Column("code_digest", Text),
     Index("ix_jobs_submission_id_number", "submission_id", "number"),
     Index("ix_jobs_created_at_number", "created_at", "number"),
     Index("ix_jobs_task_id_number", "task_id", "number"),
@@ -177,8 +179,16 @@ job_holds = Table(
     Column("job_number", Count, ForeignKey("jobs.number", ondelete="CASCADE"), nullable=False),
     Column("data_node_id", Text, nullable=False),
     Column("mode", Text, nullable=False),  # READ or WRITE
+    Column("place", Text),  # where a value is replaced in place: its place, else its data node
     Index("ix_job_holds_data_node_id_number", "data_node_id", "number"),
     Index("ix_job_holds_job_number", "job_number"),
+)
+Index(
+    "ix_job_holds_place_number",
+    job_holds.c.place,
+    job_holds.c.number,
+    sqlite_where=text("place IS NOT NULL"),
+    postgresql_where=text("place IS NOT NULL"),
 )
 
 job_logs = Table(

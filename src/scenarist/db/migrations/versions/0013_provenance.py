@@ -12,10 +12,3 @@ _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 def upgrade() -> None:
     op.add_column("edits", sa.Column("stamp", _TEXT))
     op.add_column("edits", sa.Column("made_of", _TEXT))
-    op.create_index(
-        "ix_edits_stamp",
-        "edits",
-        ["stamp"],
-        sqlite_where=sa.text("stamp IS NOT NULL"),
-        postgresql_where=sa.text("stamp IS NOT NULL"),
-    )

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
+revision = "0014"
 down_revision = "0013"
 
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

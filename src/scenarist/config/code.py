@@ -1,0 +1,160 @@
+"""The digest of a function's code: its module and what that imports of the application."""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import Any
+
+_INSTALLED = ("site-packages", "dist-packages")
+_PLACE_FUNCTIONS = (
+    "encoder",
+    "decoder",
+    "custom_document",
+    "exposed_type",
+    "read_fct",
+    "write_fct",
+    "write_query_builder",
+    "append_query_builder",
+)
+"""Properties of data nodes that name code which takes part in reading or writing a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """What is known of a module without running it."""
+
+    digest: str
+    imports: frozenset[str]
+
+
+class CodeDigests:
+    """Digests of code, as its files are when they are first looked at.
+
+    Modules are found and parsed, never run. What is imported counts as long as it lies below the
+    search path, or in the package of the function itself; the standard library and installed
+    packages do not. Imports by a computed name are not seen.
+
+    Args:
+        search_path: The folders of the application.
+    """
+
+    def __init__(self, search_path: Sequence[str]) -> None:
+        self._search_path = [str(Path(folder).resolve()) for folder in search_path]
+        self._modules: dict[str, _Module | None] = {}
+
+    def of(self, functions: Iterable[str]) -> str | None:
+        """Return one digest for functions (``package.module:name``), in whatever order.
+
+        None when the module of one of them cannot be found or read.
+        """
+        names = sorted({name.partition(":")[0] for name in functions})
+        tops = {name.partition(".")[0] for name in names}
+        found: dict[str, str] = {}
+        to_look_at = [*names]
+        while to_look_at:
+            name = to_look_at.pop()
+            if name in found:
+                continue
+            module = self._look(name, tops)
+            if module is None:
+                if name in names:
+                    return None
+                continue
+            found[name] = module.digest
+            to_look_at += module.imports | set(_parents(name))
+        digest = blake2b(digest_size=16)
+        for name in sorted(found):
+            digest.update(f"{name}={found[name]};".encode())
+        return digest.hexdigest()
+
+    def _look(self, name: str, tops: set[str]) -> _Module | None:
+        if name not in self._modules:
+            self._modules[name] = self._read(name, tops)
+        return self._modules[name]
+
+    def _read(self, name: str, tops: set[str]) -> _Module | None:
+        spec = self._find(name)
+        top = name.partition(".")[0]
+        if spec is None or not self._is_own(spec):
+            if top in sys.stdlib_module_names:
+                return _Module(sys.version, frozenset())
+            if spec is None or top not in tops:
+                return None
+        if spec.origin is None:
+            return _Module("", frozenset())  # a folder without code of its own
+        loader: Any = spec.loader
+        try:
+            data: bytes = loader.get_data(spec.origin)
+        except (OSError, AttributeError):
+            return None
+        is_package = spec.submodule_search_locations is not None
+        return _Module(
+            blake2b(data, digest_size=16).hexdigest(),
+            frozenset(_imports(data, name, is_package=is_package)),
+        )
+
+    def _find(self, name: str) -> ModuleSpec | None:
+        path: Sequence[str] = [*self._search_path, *sys.path]
+        spec = None
+        for part in (*_parents(name), name):
+            spec = PathFinder.find_spec(part, path)
+            if spec is None:
+                # Some are found by finders of their own, such as packages that are being edited.
+                return getattr(sys.modules.get(name), "__spec__", None)
+            path = spec.submodule_search_locations or []
+        return spec
+
+    def _is_own(self, spec: ModuleSpec) -> bool:
+        places = [spec.origin] if spec.origin else list(spec.submodule_search_locations or [])
+        for place in places:
+            for folder in self._search_path:
+                file = Path(place).resolve()
+                if file.is_relative_to(folder):
+                    return not set(file.relative_to(folder).parts) & set(_INSTALLED)
+        return False
+
+
+def place_functions(properties: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the functions and classes through which a data node's value goes."""
+    for key in _PLACE_FUNCTIONS:
+        yield from _names_in(properties.get(key))
+
+
+def _names_in(value: object) -> Iterator[str]:
+    if isinstance(value, str) and ":" in value and "[" not in value:
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _names_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _names_in(item)
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _imports(data: bytes, name: str, *, is_package: bool) -> Iterator[str]:
+    """Yield the names of modules that source code may import; none of what is not source code."""
+    try:
+        tree = ast.parse(data)
+    except (SyntaxError, ValueError):
+        return
+    package = name if is_package else name.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                above = parts[: len(parts) - node.level + 1]
+                base = ".".join([*above, base] if base else above)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)  # it may be a module, too

@@ -1,0 +1,209 @@
+"""How records differ from the declarations of today, and how they are brought up to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, or_, select, update
+
+from scenarist.db.among import among
+from scenarist.db.tables import (
+    cycles,
+    data_nodes,
+    edits,
+    job_holds,
+    scenarios,
+    task_data_nodes,
+    tasks,
+)
+from scenarist.db.tasks import OUTPUT
+from scenarist.domain.identifiers import DataNodeId, EditId
+from scenarist.domain.places import Owner
+from scenarist.domain.vocabulary import Scope
+
+_DECLARED_AS = select(
+    data_nodes.c.config_id, data_nodes.c.scope, data_nodes.c.declaration, func.count()
+).group_by(data_nodes.c.config_id, data_nodes.c.scope, data_nodes.c.declaration)
+_DECLARED_OTHERWISE = (
+    select(
+        data_nodes.c.id,
+        data_nodes.c.owner_id,
+        data_nodes.c.storage_type,
+        data_nodes.c.properties,
+        data_nodes.c.validity_seconds,
+        data_nodes.c.place,
+        data_nodes.c.declaration,
+        data_nodes.c.last_edit_id,
+        select(task_data_nodes.c.task_id)
+        .where(
+            task_data_nodes.c.data_node_id == data_nodes.c.id,
+            task_data_nodes.c.direction == OUTPUT,
+        )
+        .exists()
+        .label("is_made"),
+    )
+    .where(
+        data_nodes.c.config_id == bindparam("config_id"),
+        or_(
+            data_nodes.c.declaration.is_(None),
+            data_nodes.c.declaration != bindparam("declaration"),
+        ),
+    )
+    .order_by(data_nodes.c.number)
+)
+_SCENARIO_OWNERS = (
+    select(
+        scenarios.c.id,
+        scenarios.c.name,
+        scenarios.c.properties,
+        scenarios.c.cycle_id,
+        cycles.c.name.label("cycle_name"),
+    )
+    .outerjoin(cycles, cycles.c.id == scenarios.c.cycle_id)
+    .where(among(scenarios.c.id, "ids"))
+)
+_CYCLE_OWNERS = select(cycles.c.id, cycles.c.name).where(among(cycles.c.id, "ids"))
+_FOLLOW = (
+    update(data_nodes)
+    .where(data_nodes.c.id == bindparam("of"))
+    .values(
+        storage_type=bindparam("storage_type"),
+        properties=bindparam("properties"),
+        validity_seconds=bindparam("validity_seconds"),
+        declaration=bindparam("declaration"),
+        place=bindparam("place"),
+    )
+)
+_KEEP = (
+    update(edits)
+    .where(edits.c.data_node_id == bindparam("of"), edits.c.kept_as.is_(None))
+    .values(kept_as=bindparam("kept_as"))
+)
+_FORGET_VALUE = update(data_nodes).where(among(data_nodes.c.id, "ids")).values(last_edit_id=None)
+_MOVE_HOLDS = (
+    update(job_holds)
+    .where(job_holds.c.data_node_id == bindparam("of"))
+    .values(place=bindparam("place"))
+)
+_WIRED = select(tasks.c.config_id, tasks.c.wiring, func.count(), func.min(tasks.c.id)).group_by(
+    tasks.c.config_id, tasks.c.wiring
+)
+_SCENARIOS = select(scenarios.c.config_id, func.count()).group_by(scenarios.c.config_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A data node as it was declared when it was made, or when a server started last.
+
+    Args:
+        is_made: Whether a task writes it.
+        declaration: None where it was made before that was recorded.
+    """
+
+    id: DataNodeId
+    owner_id: str | None
+    storage_type: str
+    properties: dict[str, Any]
+    validity: timedelta | None
+    place: str | None
+    declaration: str | None
+    last_edit_id: EditId | None
+    is_made: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What becomes of the record of a data node."""
+
+    before: Recorded
+    storage_type: str
+    properties: dict[str, Any]
+    validity: timedelta | None
+    declaration: str
+    place: str | None
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether its value is written or read otherwise from now on."""
+        return (self.storage_type, self.properties) != (
+            self.before.storage_type,
+            self.before.properties,
+        ) or (self.before.declaration is not None and self.place != self.before.place)
+
+
+def declared_as(connection: Connection) -> list[tuple[str, Scope, str | None, int]]:
+    """Return config id, scope and declaration of data nodes, and how many there are of each."""
+    return [
+        (config_id, Scope(scope), declaration, count)
+        for config_id, scope, declaration, count in connection.execute(_DECLARED_AS)
+    ]
+
+
+def declared_otherwise(connection: Connection, config_id: str, declaration: str) -> list[Recorded]:
+    """Return the data nodes of a config whose record has another declaration, or none."""
+    rows = connection.execute(
+        _DECLARED_OTHERWISE, {"config_id": config_id, "declaration": declaration}
+    )
+    return [Recorded(*row) for row in rows]
+
+
+def owners_of(connection: Connection, ids: Sequence[str]) -> dict[str, Owner]:
+    """Return what the placeholders of places stand for, by owning scenario or cycle."""
+    found = {
+        row.id: Owner(
+            scenario_id=row.id,
+            scenario_name=row.name,
+            scenario_properties=row.properties,
+            cycle_id=row.cycle_id,
+            cycle_name=row.cycle_name,
+        )
+        for row in connection.execute(_SCENARIO_OWNERS, {"ids": list(ids)})
+    }
+    for cycle_id, name in connection.execute(_CYCLE_OWNERS, {"ids": list(ids)}):
+        found[cycle_id] = Owner(cycle_id=cycle_id, cycle_name=name)
+    return found
+
+
+def follow(connection: Connection, followed: Sequence[Followed]) -> None:
+    """Bring data nodes up to their declarations; the values that they have stay readable."""
+    if not followed:
+        return
+    rows = [
+        {
+            "of": item.before.id,
+            "storage_type": item.storage_type,
+            "properties": item.properties,
+            "validity_seconds": item.validity,
+            "declaration": item.declaration,
+            "place": item.place,
+        }
+        for item in followed
+    ]
+    connection.execute(_FOLLOW, rows)
+    moved = [item.before for item in followed if item.has_moved]
+    if moved:
+        connection.execute(_KEEP, [{"of": node.id, "kept_as": _kept_as(node)} for node in moved])
+    connection.execute(
+        _MOVE_HOLDS,
+        [{"of": item.before.id, "place": item.place or item.before.id} for item in followed],
+    )
+
+
+def forget_values(connection: Connection, data_node_ids: Sequence[str]) -> None:
+    """Leave data nodes without a value; their edits stay."""
+    connection.execute(_FORGET_VALUE, {"ids": list(data_node_ids)})
+
+
+def wired(connection: Connection) -> list[tuple[str, str, int, str]]:
+    """Return config id and wiring of tasks, how many there are of each, and one of them."""
+    return [tuple(row) for row in connection.execute(_WIRED)]
+
+
+def count_scenarios(connection: Connection) -> dict[str, int]:
+    """Return how many scenarios there are of each config."""
+    return {row[0]: row[1] for row in connection.execute(_SCENARIOS)}
+
+
+def _kept_as(node: Recorded) -> dict[str, Any]:
+    return {"storage_type": node.storage_type, "properties": node.properties}

@@ -1,0 +1,96 @@
+"""What was written to places that several data nodes may have, and whose value lies there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
+
+from scenarist.db.among import among
+from scenarist.db.tables import data_nodes, edits, places, task_data_nodes
+from scenarist.db.tasks import OUTPUT
+from scenarist.domain.entities import Edit
+from scenarist.domain.identifiers import DataNodeId, EditId
+from scenarist.domain.named_files import FileState
+
+_NEW_AT_PLACE = insert_or_ignore(places)
+_NOTE_PLACE = _NEW_AT_PLACE.on_conflict_do_update(
+    index_elements=[places.c.place],
+    set_={
+        "edit_id": _NEW_AT_PLACE.excluded.edit_id,
+        "data_node_id": _NEW_AT_PLACE.excluded.data_node_id,
+        "stamp": _NEW_AT_PLACE.excluded.stamp,
+    },
+)
+_LAST_AT = select(places).where(among(places.c.place, "places"))
+_FORGET_PLACES = delete(places).where(among(places.c.place, "places"))
+_made_by = task_data_nodes.alias("made_by")
+
+
+def is_own(data_node_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether what another data node writes to the same place is not a data node's value.
+
+    It is not where somebody has written the data node, nor where tasks write it. Elsewhere what
+    lies there counts, as with an input file that scenarios share. The edit is among the tables.
+    """
+    return or_(
+        edits.c.job_id.is_not(None),
+        edits.c.actor.is_not(None),
+        exists().where(_made_by.c.data_node_id == data_node_id, _made_by.c.direction == OUTPUT),
+    )
+
+
+IS_REPLACED = and_(
+    edits.c.kept_as.is_(None),
+    places.c.edit_id != data_nodes.c.last_edit_id,
+    places.c.data_node_id != data_nodes.c.id,
+    is_own(data_nodes.c.id),
+)
+"""Whether another data node's write has replaced the value of a data node's newest edit."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastWrite:
+    """What a data node wrote to a place that others may have as well.
+
+    Args:
+        stamp: That of the file, where it is one: a file with another stamp is another program's.
+    """
+
+    edit_id: EditId
+    data_node_id: DataNodeId
+    stamp: str | None
+
+    def lies_at(self, state: FileState) -> bool:
+        return self.stamp is None or self.stamp == state.stamp
+
+
+def note_writes(connection: Connection, new: Sequence[Edit]) -> None:
+    """Note the places that edits were written to; of one place, the last write."""
+    last_at = {edit.written_to: edit for edit in new if edit.written_to is not None}
+    if last_at:
+        connection.execute(
+            _NOTE_PLACE,
+            [
+                {
+                    "place": place,
+                    "edit_id": edit.id,
+                    "data_node_id": edit.data_node_id,
+                    "stamp": edit.stamp,
+                }
+                for place, edit in last_at.items()
+            ],
+        )
+
+
+def last_written(connection: Connection, at: Sequence[str]) -> dict[str, LastWrite]:
+    """Return the last write to each of several places, as far as any data node's lies there."""
+    return {
+        row.place: LastWrite(EditId(row.edit_id), DataNodeId(row.data_node_id), row.stamp)
+        for row in connection.execute(_LAST_AT, {"places": list(at)})
+    }
+
+
+def forget_places(connection: Connection, at: Sequence[str]) -> None:
+    """Note that no data node's write lies at places any more: another program has written there."""
+    connection.execute(_FORGET_PLACES, {"places": list(at)})

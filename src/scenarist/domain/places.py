@@ -1,0 +1,204 @@
+"""Where the value of a data node lies, when its config says so: its place, with placeholders.
+
+Two data nodes with one place share one value: what one of them writes, the other one reads.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, Scope
+
+_DATABASE = ("db_engine", "db_host", "db_port", "db_name")
+_NAMED_BY: Mapping[str, tuple[str, ...]] = {
+    "sql_table": (*_DATABASE, "table_name"),
+    "sql": (*_DATABASE, "read_query", "write_query_builder", "append_query_builder"),
+    "mongo_collection": ("db_driver", "db_host", "db_port", "db_name", "collection_name"),
+    "s3_object": (
+        "aws_s3_client_parameters",
+        "aws_region",
+        "aws_s3_bucket_name",
+        "aws_s3_object_key",
+    ),
+    "generic": ("read_fct", "read_fct_args", "write_fct", "write_fct_args"),
+}
+"""The properties that say where a value lies, by type of storage. A file has its path."""
+
+TEMPLATES = (
+    "default_path",
+    "path",
+    "sqlite_folder_path",
+    "db_name",
+    "table_name",
+    "collection_name",
+    "aws_s3_object_key",
+)
+"""The properties in which placeholders are replaced."""
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.]*)\}")
+_PROPERTY = re.compile(r"scenario\.properties\.(\w+)")
+_PLAIN = {
+    "scenario.id": Scope.SCENARIO,
+    "scenario.name": Scope.SCENARIO,
+    "cycle.id": Scope.CYCLE,
+    "cycle.name": Scope.CYCLE,
+}
+_NOT_IN_NAMES = re.compile(r"[^\w -]")
+_LONGEST_NAME = 100
+
+
+def place_of(
+    storage_type: str,
+    properties: Mapping[str, Any],
+    *,
+    real: Callable[[str], str] = os.path.abspath,
+) -> str | None:
+    """Return what is the same for all data nodes whose values lie at one place.
+
+    None where the server names the place, so that it is nobody else's.
+
+    Args:
+        properties: With the references to the environment resolved.
+        real: Turns a path into the one that stands for all paths to the same file.
+    """
+    if storage_type not in EXTERNAL_STORAGE_TYPES:
+        path = properties.get("path") or properties.get("default_path")
+        return _digest("file", real(path)) if isinstance(path, str) and path else None
+    parts = [properties.get(key) for key in _NAMED_BY[storage_type]]
+    if properties.get("db_engine") == "sqlite" and storage_type != "mongo_collection":
+        folder = str(properties.get("sqlite_folder_path") or "")
+        extension = properties.get("sqlite_file_extension")
+        name = f"{properties.get('db_name')}{'.db' if extension is None else extension}"
+        parts.append(real(os.path.join(folder, name)))
+    return _digest(storage_type, *parts)
+
+
+def is_named(properties: Mapping[str, Any]) -> bool:
+    """Whether a data node's value lies in a file that the user named."""
+    return "path" in properties or "default_path" in properties
+
+
+def is_replaced(storage_type: str, properties: Mapping[str, Any]) -> bool:
+    """Whether a data node's value is replaced in place, so that no edit keeps its own."""
+    return storage_type in EXTERNAL_STORAGE_TYPES or is_named(properties)
+
+
+def declaration_of(
+    storage_type: str, stored: Mapping[str, Any], resolved: Mapping[str, Any], validity: Any
+) -> str:
+    """Return a digest of how a data node is declared, by which a change of it is found.
+
+    Args:
+        stored: The properties as they are stored, with secrets as references.
+        resolved: The properties with the references to the environment resolved: of them only
+            what says where the value lies counts.
+    """
+    return _digest(storage_type, stored, place_of(storage_type, resolved), str(validity))
+
+
+def wiring_of(inputs: Iterable[tuple[str, Scope]], outputs: Iterable[tuple[str, Scope]]) -> str:
+    """Return a digest of what a task reads and writes: config ids and scopes, in order."""
+    ends = [[[config_id, str(scope)] for config_id, scope in end] for end in (inputs, outputs)]
+    return _digest(*ends)
+
+
+def replaced_reason(data_node_id: str, by: str) -> str:
+    """Say that another data node's value lies where that of a data node did."""
+    return (
+        f"the value of data node {data_node_id} was replaced: data node {by} has written to the "
+        "same place; submit the task that makes it again, or give each scenario a place of its "
+        "own, as with '{scenario.id}' in the path or the name"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """The scenario and the cycle that a data node is made for, as far as it has them."""
+
+    scenario_id: str | None = None
+    scenario_name: str | None = None
+    scenario_properties: Mapping[str, Any] | None = None
+    cycle_id: str | None = None
+    cycle_name: str | None = None
+
+
+def placeholders(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the placeholders in a data node's properties, each after the property it stands in."""
+    for key in TEMPLATES:
+        value = properties.get(key)
+        if isinstance(value, str):
+            for name in _PLACEHOLDER.findall(value):
+                yield key, name
+
+
+def placeholder_fault(name: str, scope: Scope) -> str | None:
+    """Return what is wrong with a placeholder of a data node of a scope; None if nothing is."""
+    is_property = _PROPERTY.fullmatch(name) is not None
+    if name not in _PLAIN and not is_property:
+        known = ", ".join(f"{{{item}}}" for item in (*_PLAIN, "scenario.properties.NAME"))
+        return f"unknown placeholder {{{name}}}; known are {known}"
+    needed = Scope.SCENARIO if is_property else _PLAIN[name]
+    if scope.width > needed.width:
+        return (
+            f"{{{name}}} differs between the {needed.lower()}s that share a data node of scope "
+            f"{scope}; take it out, or declare the scope {needed}"
+        )
+    return None
+
+
+def filled_in(properties: Mapping[str, Any], owner: Owner, config_id: str) -> dict[str, Any]:
+    """Return properties with the placeholders replaced by what belongs to a scenario and a cycle.
+
+    What is put in can be a part of a file's or table's name, and no more: no separators, no dots.
+
+    Raises:
+        InvalidError: There is no such scenario, cycle or property here; says which.
+    """
+
+    def fill(found: re.Match[str]) -> str:
+        return _as_name(_value_of(found[1], owner, config_id))
+
+    return {
+        key: _PLACEHOLDER.sub(fill, value) if key in TEMPLATES and isinstance(value, str) else value
+        for key, value in properties.items()
+    }
+
+
+def _value_of(name: str, owner: Owner, config_id: str) -> str:
+    match = _PROPERTY.fullmatch(name)
+    if match is not None and owner.scenario_properties is not None:
+        value = owner.scenario_properties.get(match[1])
+    else:
+        value = {
+            "scenario.id": owner.scenario_id,
+            "scenario.name": owner.scenario_name or owner.scenario_id,
+            "cycle.id": owner.cycle_id,
+            "cycle.name": owner.cycle_name,
+        }.get(name)
+    if isinstance(value, str | int | float) and str(value):
+        return str(value)
+    raise InvalidError(
+        f"the place of data node {config_id!r} needs {{{name}}}, and there is none here; "
+        + (
+            f"give the scenario the property {match[1]!r}, a text or a number"
+            if match is not None
+            else "create it with a scenario that has one"
+        )
+    )
+
+
+def _as_name(text: str) -> str:
+    """Return a part of a name for a text: two texts that differ never have the same one."""
+    plain = _NOT_IN_NAMES.sub("_", text).strip()
+    plain = plain.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return plain if plain == text else f"{plain}-{_digest(text)[:8]}"
+
+
+def _digest(*parts: Any) -> str:
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()

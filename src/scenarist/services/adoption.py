@@ -1,0 +1,95 @@
+"""Brings the records of data nodes up to what the application declares, when a server starts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from scenarist.config import Application, DataNodeConfig
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import drift as drift_rows
+from scenarist.db import endings
+from scenarist.db.drift import Followed
+from scenarist.db.engine import Database
+from scenarist.domain.behaviours import Declared
+from scenarist.domain.entities import Edit, Event
+from scenarist.domain.identifiers import DataNodeId, later_edit_id
+from scenarist.domain.permissions import Actor
+from scenarist.domain.vocabulary import Change, Kind
+from scenarist.services.declarations import declared_now
+from scenarist.services.drift import change_of, find_drift
+from scenarist.services.locks import get_data_node
+from scenarist.services.making import Maker, Making, bare_edit
+from scenarist.services.showing import is_named
+
+_log = structlog.get_logger(__name__)
+
+_SERVER = Actor("server", frozenset())
+
+
+def adopt(
+    application: Application,
+    database: Database,
+    *,
+    folder: str,
+    now: Callable[[], datetime],
+) -> Declared:
+    """Have data nodes lie where they are declared to lie now, and log all that differs.
+
+    The value of a data node that moves is what lies at its new place. Where nothing lies there, a
+    data node that a task writes keeps its value, readable where it lies, until the task has run;
+    any other waits for one. Jobs that have not ended read what they were promised.
+
+    Returns:
+        What the application declares now.
+    """
+    declared = declared_now(application)
+
+    def work(making: Making) -> list[str]:
+        drift = find_drift(making.connection, application.registry, declared)
+        for found in drift.nodes:
+            drift_rows.follow(making.connection, found.nodes)
+            _give_values(making, found.config, [item for item in found.nodes if item.has_moved])
+            making.changes += [
+                Event(kind=Kind.DATA_NODE, id=item.before.id, change=Change.UPDATED)
+                for item in found.nodes
+                if item.has_moved or item.validity != item.before.validity
+            ]
+        return drift.lines
+
+    maker = Maker(database, folder=folder, now=now, version="")  # it makes no entities
+    for difference in maker.make(_SERVER, work):
+        _log.warning("the application has changed", difference=difference)
+    return declared
+
+
+def _give_values(making: Making, config: DataNodeConfig, moved: Sequence[Followed]) -> None:
+    """Record the moves of data nodes as edits, and make what lies at the new places their value."""
+    noted: list[Edit] = []
+    current: list[Edit] = []
+    without: list[DataNodeId] = []
+    for item in moved:
+        making.outputs = {config.id} if item.before.is_made else ()
+        node = get_data_node(making.connection, item.before.id, making.now)
+        if item.before.last_edit_id is None:
+            found = making.first_edit(node, config.properties)
+        else:
+            found = making.found_edit(node)
+            if found is None and is_named(node) and not item.before.is_made:
+                without.append(node.id)
+        comment = f"the configuration changed: {change_of(item)}"
+        edit = found or bare_edit(node, making.now)
+        (noted if found is None else current).append(
+            replace(
+                edit,
+                id=later_edit_id(item.before.last_edit_id, edit.id),
+                comment=comment,
+                created_at=making.now,
+            )
+        )
+    data_node_rows.note_edits(making.connection, noted)
+    data_node_rows.add_edits(making.connection, current)
+    drift_rows.forget_values(making.connection, without)
+    written = [edit.data_node_id for edit in current]
+    making.changes += endings.release_inputs(making.connection, written, making.now)

@@ -1,0 +1,44 @@
+"""What the application declares today, for what was made from its declarations earlier."""
+
+from dataclasses import replace
+
+from scenarist.config import Application
+from scenarist.config.code import CodeDigests, place_functions
+from scenarist.domain.behaviours import Behaviour, Declared, DeclaredTask
+from scenarist.domain.entities import Task
+
+
+def declared_now(application: Application) -> Declared:
+    """Return what is declared, with the digests of their code as its files are now."""
+    digests = CodeDigests(application.search_path)
+    tasks = {
+        config.id: DeclaredTask(
+            inputs=tuple(node.id for node in config.inputs),
+            outputs=tuple(node.id for node in config.outputs),
+            behaviour=Behaviour.of(config),
+            code_digest=digests.of(
+                [
+                    config.function,
+                    *(
+                        name
+                        for node in (*config.inputs, *config.outputs)
+                        for name in place_functions(node.properties)
+                    ),
+                ]
+            ),
+        )
+        for config in application.registry.tasks.values()
+    }
+    return Declared(tasks, frozenset(application.registry.scenarios))
+
+
+def fault_of_task(task: Task, declared: Declared) -> str | None:
+    """Say why a task cannot run as the application declares it now; None when it can."""
+    return declared.task_fault(task.config_id, task.input_configs, task.output_configs)
+
+
+def as_declared(task: Task, declared: Declared | None) -> Task:
+    """Return a task with what it does now; as it is recorded where the declaration does not fit."""
+    if declared is None or fault_of_task(task, declared) is not None:
+        return task
+    return replace(task, **declared.tasks[task.config_id].behaviour.changes())

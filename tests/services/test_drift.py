@@ -1,0 +1,100 @@
+"""How the records of a database differ from an application: what check and each start tell."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarist import administration, bootstrap
+from scenarist.config import Application, ConfigRegistry
+from scenarist.domain.errors import NotFoundError, UnavailableError
+from scenarist.domain.permissions import ANYONE
+from scenarist.executors.inline import InlineExecutor
+from scenarist.services.scenarios import NewScenario
+from scenarist.settings import Settings
+
+
+def application(**changes: Any) -> Application:
+    """Return an application of one task; what is given is declared otherwise."""
+    registry = ConfigRegistry()
+    path = changes.get("path", "in.json")
+    node = registry.configure_json_data_node("x", default_path=path, scope=changes.get("scope"))
+    more = [registry.configure_json_data_node("more")] if changes.get("more") else []
+    if not changes.get("is_empty"):
+        task = registry.configure_task("t", "pipelines:mix", [node, *more])
+        table = registry.configure_sql_table_data_node(
+            "table",
+            db_name="d",
+            db_engine="postgresql",
+            table_name="t",
+            db_username="u",
+            db_password=changes.get("password", "one secret"),
+        )
+        registry.configure_scenario("s", [task], [table])
+    return Application(registry, ())
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    return Settings(database=database_url, storage=str(tmp_path / "data"))
+
+
+@pytest.fixture
+def scenario(settings: Settings) -> str:
+    with bootstrap.open_server(application(), settings, make_executor=InlineExecutor) as server:
+        return server.services.scenarios.create(ANYONE, NewScenario(config_id="s")).id
+
+
+def test_nothing_differs_from_the_application_that_made_the_records(
+    settings: Settings, scenario: str
+) -> None:
+    assert administration.differences(settings, application()) == []
+
+
+def test_another_password_is_no_difference_and_needs_no_environment(
+    settings: Settings, scenario: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SCENARIST_DATANODE_table_db_password")
+
+    assert administration.differences(settings, application(password="another")) == []
+
+
+def test_a_place_that_changed_is_told_until_a_server_has_started(
+    settings: Settings, scenario: str
+) -> None:
+    changed = application(path="other.json")
+    before = administration.differences(settings, changed)
+    with bootstrap.open_server(changed, settings, make_executor=InlineExecutor):
+        pass
+
+    assert before == ["1 data node of 'x': default_path 'in.json' -> 'other.json'"]
+    assert administration.differences(settings, changed) == []
+
+
+def test_a_task_of_other_ends_and_a_scope_are_told(settings: Settings, scenario: str) -> None:
+    assert administration.differences(settings, application(more=True, scope="GLOBAL")) == [
+        "1 data node of 'x': scope SCENARIO, in which they were made, and in which they stay; "
+        "new ones get the scope GLOBAL",
+        f"1 task (such as {scenario}) cannot be run: task 't' was made as (x) -> (), and the "
+        "application declares it as (x, more) -> (); create a new scenario, or declare it as it "
+        "was",
+    ]
+
+
+def test_what_is_gone_is_told(settings: Settings, scenario: str) -> None:
+    task, of_config = administration.differences(settings, application(is_empty=True))
+
+    assert "the application does not declare the task 't' any more" in task
+    assert "1 scenario cannot be submitted: the application does not declare the" in of_config
+
+
+def test_a_database_that_is_not_there_or_of_another_version_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "none.db"
+    settings = Settings(database=f"sqlite:///{file}")
+    with pytest.raises(NotFoundError, match="there is no database"):
+        administration.differences(settings, application())
+    file.touch()
+
+    with pytest.raises(UnavailableError, match="scenarist db upgrade first"):
+        administration.differences(settings, application())
