@@ -16,8 +16,8 @@ query = registry.configure_sql_data_node(
     read_query="SELECT 1 AS one",
     write_query_builder="pipelines:nothing",
 )
-reads = registry.configure_task("reads", "pipelines:nothing", [prices, report], figures)
-fails = "pipelines:fail"
+# It fails, so that the figures stay as they were given.
+reads = registry.configure_task("reads", "pipelines:fail", [prices, report], figures)
 registry.configure_scenario(
     "shown",
     [reads],

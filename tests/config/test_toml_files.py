@@ -247,6 +247,8 @@ inputs = ["a:SECTION"]
 skippable = false
 retries = 0
 retry_delay = "0d0h0m1s:timedelta"
+retries_after_loss = 2
+fresh = false
 
 [SCENARIO.plan]
 tasks = ["fit:SECTION"]

@@ -261,7 +261,7 @@ class TestSeveralOrchestrators:
     def test_an_orchestrator_that_was_stopped_for_a_while_harms_nobody(self, fleet: Fleet) -> None:
         job_id, sign = fleet.tell("sign")
         first_process = process_in(sign)
-        stopped = parent_of(first_process)
+        stopped = parent_of(parent_of(first_process))
 
         os.kill(stopped, signal.SIGSTOP)
         fleet.job_when(job_id, lambda job: job["attempts"] == 2)
