@@ -197,7 +197,7 @@ class _Sheet:
         if "" in names:
             raise InvalidError("a column of a csv table needs a name; give it one")
         quoted = csv_writing.text_columns(frame, kinds)
-        if frame.shape[1] == 1 and False in quoted.values() and (frame.iloc[:, 0] == "").any():
+        if frame.shape[1] == 1 and (frame.iloc[:, 0] == "").any():
             raise InvalidError(
                 "empty text in the only column of a csv table would be read as null; use null, or"
                 " parquet"

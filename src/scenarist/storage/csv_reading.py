@@ -99,8 +99,19 @@ def marked_text(data: bytes, separator: str) -> tuple[str | None, bytes]:
     if mark is None:
         raise InvalidError("the text holds all of the characters U+FDD0 to U+FDEF")
     end = re.escape(separator) + "\r\n"
-    pattern = f'"(?<=[{end}]")([^"{end}]*)"(?=[{end}]|\\Z)'
-    marked = re.sub(pattern.encode(), f'"{mark}\\1"'.encode(), b"\n" + data)
+    begin, then = f'"(?<=[{end}]")', f"(?=[{end}]|\\Z)"
+    plain = f'{begin}([^"{end}]*)"{then}'
+    data = b"\n" + data
+    if re.search(f'[{end}]""{then}'.encode(), data) is None:
+        marked = re.sub(plain.encode(), f'"{mark}\\1"'.encode(), data)
+    else:
+        # It is an empty cell, or a quote between separators within a cell: whole cells tell.
+        cell = f'{plain}|{begin}(?:[^"]++|"")*+"{then}'
+        marked = re.sub(
+            cell.encode(),
+            lambda found: found[0] if found[1] is None else b'"%b%b"' % (mark.encode(), found[1]),
+            data,
+        )
     return mark, marked[1:]
 
 
