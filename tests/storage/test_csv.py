@@ -254,6 +254,34 @@ def test_declared_types_are_those_that_are_read() -> None:
         read_json(a_place(b"n,m\n,1\n2,3\n", dtype={"n": "int64"}))
 
 
+@pytest.mark.parametrize(
+    ("cells", "dtype"),
+    [
+        ("1.5\n2", "int64"),
+        ("1\n300", "int8"),
+        ("-1\n1", "uint8"),
+        ("1e300\n1", "float32"),
+        ("9007199254740993\n1.5", "int64"),
+        ("5\n6", "timedelta64[ns]"),
+    ],
+)
+def test_declared_type_that_would_change_a_number_is_refused(cells: str, dtype: str) -> None:
+    with pytest.raises(InvalidError, match="column 'n' cannot be of the type"):
+        read_json(a_place(f"n\n{cells}\n".encode(), dtype={"n": dtype}))
+
+
+def test_digits_that_are_declared_as_dates_are_read_as_they_are_written() -> None:
+    place = a_place(b"day\n20240102\n", dtype={"day": "datetime64[us]"})
+
+    assert read_json(place) == '[{"day":"2024-01-02T00:00:00"}]'
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_cell_in_quotes_that_never_ends_is_refused(end: str) -> None:
+    with pytest.raises(InvalidError, match="line 3 has a cell in quotes that never ends"):
+        read_json(a_place(f'a,b\n1,","\n2,"x\n3,y{end}'.encode()))
+
+
 def test_arguments_of_pandas_are_used_and_text_in_quotes_stays_text() -> None:
     properties = {
         "separator": ";",

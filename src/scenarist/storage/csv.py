@@ -144,8 +144,10 @@ class _Sheet:
             return self._parsed_by_pandas(text)
         as_text: Sequence[Any] | None = ()
         if isinstance(self.dtype, Mapping):
-            as_text = [str(name) for name, kind in self.dtype.items() if tables.is_text_type(kind)]
-        elif self.dtype is not None and tables.is_text_type(self.dtype):
+            as_text = [
+                str(name) for name, kind in self.dtype.items() if tables.is_read_from_text(kind)
+            ]
+        elif self.dtype is not None and tables.is_read_from_text(self.dtype):
             as_text = None
         frame = csv_reading.parse(text, self.separator, has_header=self.has_header, as_text=as_text)
         return tables.declared(frame, self.dtype)

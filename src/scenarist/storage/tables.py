@@ -1,6 +1,7 @@
 """Tables: what can be written as one, and the forms in which it is read again."""
 
 import importlib
+import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,11 @@ def dtype_of(dtype: object, label: object) -> Any:
 def is_text_type(kind: object) -> bool:
     """Whether a declared type is that of text."""
     return kind is str or str(kind).partition("[")[0] in ("str", "string", "object", "category")
+
+
+def is_read_from_text(kind: object) -> bool:
+    """Whether a declared type is made of texts: digits are a date as they are written."""
+    return is_text_type(kind) or str(kind).startswith("datetime64")
 
 
 def checked_kwargs(
@@ -328,7 +334,30 @@ def _as_type(series: Any, kind: Any) -> Any:
     if is_text_type(kind) and kind not in ("category", "object"):
         # A null stays one.
         return series.astype("str" if kind is str else kind)
-    return series.astype(kind)
+    numbers = series[_is_number(series)]
+    with warnings.catch_warnings():
+        # What overflows is looked for below.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        typed = series.astype(kind)
+    if typed.dtype.kind in "mM" and len(numbers):
+        raise TypeError(f"{numbers.iloc[0]} is no date or time")
+    if typed.dtype.kind in "iuf" and len(numbers):
+        same = typed[numbers.index]
+        # A float may round, as floats do.
+        is_same = same == numbers if typed.dtype.kind in "iu" else same.abs() < float("inf")
+        lost = numbers[~is_same.fillna(False).astype(bool) & (numbers.abs() < float("inf"))]
+        if len(lost):
+            raise ValueError(f"it cannot hold {lost.iloc[0]}")
+    return typed
+
+
+def _is_number(series: Any) -> Any:
+    """Return which cells of a column are numbers, neither null nor truths."""
+    if series.dtype.kind in "iuf":
+        return series.notna()
+    return series.map(lambda cell: isinstance(cell, int | float) and not isinstance(cell, bool)) & (
+        series.notna()
+    )
 
 
 def _array_of(frame: "DataFrame") -> Any:
