@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage import csv_reading, csv_writing, files, tables
+from scenarist.storage import csv_reading, csv_writing, dtypes, files, tables
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.frames import text_of, unique_texts
 from scenarist.storage.objects import python_type
@@ -145,12 +145,12 @@ class _Sheet:
         as_text: Sequence[Any] | None = ()
         if isinstance(self.dtype, Mapping):
             as_text = [
-                str(name) for name, kind in self.dtype.items() if tables.is_read_from_text(kind)
+                str(name) for name, kind in self.dtype.items() if dtypes.is_read_from_text(kind)
             ]
-        elif self.dtype is not None and tables.is_read_from_text(self.dtype):
+        elif self.dtype is not None and dtypes.is_read_from_text(self.dtype):
             as_text = None
         frame = csv_reading.parse(text, self.separator, has_header=self.has_header, as_text=as_text)
-        return tables.declared(frame, self.dtype)
+        return dtypes.declared(frame, self.dtype)
 
     def dumped(self, frame: "DataFrame") -> tuple[bytes, tuple[str, bool]]:
         """Return a table as bytes, and the rendition of what is read from them again."""
@@ -298,7 +298,7 @@ class _Sheet:
         dtype = self.read_kwargs.get("dtype", self.dtype)
         _require_kinds(
             [
-                None if label in declared or tables.dtype_of(dtype, label) is not None else kind
+                None if label in declared or dtypes.dtype_of(dtype, label) is not None else kind
                 for label, kind in zip(again.columns, kinds, strict=True)
             ],
             again,
