@@ -264,3 +264,16 @@ def test_decimals_are_shown_as_they_are_kept() -> None:
 
     assert written.rendition == '[{"a":"2.00"},{"a":"2.00"}]'
     assert read_json(Place(storage_type="parquet", content=written.content)) == written.rendition
+
+
+@pytest.mark.parametrize(
+    "cells", [[[2**53 + 1, None], [2]], [{"a": 2**53 + 1}, {"a": None}], [[{"a": 1}, {"a": None}]]]
+)
+def test_whole_numbers_beside_a_null_within_a_cell_are_exact(cells: list[Any]) -> None:
+    rows = [{"cell": cell, "n": None if number else 1} for number, cell in enumerate(cells)]
+
+    written = write(rows)
+
+    place = Place(storage_type="parquet", content=written.content)
+    assert written.rendition == read_json(place)
+    assert written.rendition == json.dumps(rows, separators=(",", ":"))

@@ -149,6 +149,10 @@ def _read(source: Callable[[], Any], schema: Any, options: Mapping[str, Any]) ->
     """Read a table with pandas; whole numbers and truths beside a null as they are."""
     import pandas
 
+    if any(map(_is_nested, schema.types)) and options["engine"] == "pyarrow":
+        # Whole numbers beside a null within lists and objects.
+        given = options.get("to_pandas_kwargs") or {}
+        options = {**options, "to_pandas_kwargs": {"integer_object_nulls": True, **given}}
     frame = pandas.read_parquet(source(), **options)
     rounded = [
         position
@@ -160,6 +164,12 @@ def _read(source: Callable[[], Any], schema: Any, options: Mapping[str, Any]) ->
         for position in rounded:
             frame.isetitem(position, exact.iloc[:, position].array)
     return frame
+
+
+def _is_nested(kind: Any) -> bool:
+    import pyarrow
+
+    return bool(pyarrow.types.is_nested(kind))
 
 
 def _is_rounded(series: Any, label: object, schema: Any) -> bool:
