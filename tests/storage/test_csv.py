@@ -200,7 +200,7 @@ def test_empty_text_beside_text_that_looks_like_numbers_stays_text(
 ) -> None:
     rows = [{"a": "", "b": "1", "c": None}, {"a": "1", "b": "2", "c": "true"}]
 
-    assert written_and_read([others | row for row in rows], tmp_path) == rows
+    assert written_and_read([{**others, **row} for row in rows], tmp_path) == rows
 
 
 @pytest.mark.parametrize("size", [1, 66_000])
