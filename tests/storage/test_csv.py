@@ -198,7 +198,7 @@ def test_quotes_between_separators_within_a_cell_are_text(
 def test_empty_text_beside_text_that_looks_like_numbers_stays_text(
     others: dict[str, str], tmp_path: Path
 ) -> None:
-    rows = [{"a": "", "b": "1", "c": None}, {"a": "1", "b": "2", "c": "true"}]
+    rows: list[dict[str, Any]] = [{"a": "", "b": "1", "c": None}, {"a": "1", "b": "2", "c": "true"}]
 
     assert written_and_read([{**others, **row} for row in rows], tmp_path) == rows
 
