@@ -181,6 +181,51 @@ def test_text_that_looks_like_numbers_is_quoted_and_other_text_is_not() -> None:
     assert json.loads(written.rendition) == rows
 
 
+LARGE = {"p": "5" * 66_000}
+"""What makes a table too large to be read back when it is written."""
+
+
+@pytest.mark.parametrize("others", [{}, LARGE], ids=["small", "large"])
+def test_quotes_between_separators_within_a_cell_are_text(
+    others: dict[str, str], tmp_path: Path
+) -> None:
+    rows = [{"a": 'x,",y', "b": "5"}, {"a": '\n"\n', "b": ""}, {"a": "", "b": "1"}]
+
+    assert written_and_read([others | row for row in rows], tmp_path) == rows
+
+
+@pytest.mark.parametrize("others", [{}, LARGE], ids=["small", "large"])
+def test_empty_text_beside_text_that_looks_like_numbers_stays_text(
+    others: dict[str, str], tmp_path: Path
+) -> None:
+    rows: list[dict[str, Any]] = [{"a": "", "b": "1", "c": None}, {"a": "1", "b": "2", "c": "true"}]
+
+    assert written_and_read([{**others, **row} for row in rows], tmp_path) == rows
+
+
+@pytest.mark.parametrize("size", [1, 66_000])
+def test_empty_text_in_the_only_column_is_refused(size: int) -> None:
+    with pytest.raises(InvalidError, match="empty text in the only column"):
+        write([{"a": ""}, {"a": "1" * size}])
+
+
+def test_byte_order_mark_that_begins_a_text_stays(tmp_path: Path) -> None:
+    rows = [{"0": "\ufeffx"}]
+
+    assert written_and_read(rows, tmp_path, has_header=False) == rows
+
+
+def written_and_read(rows: list[dict[str, Any]], folder: Path, **properties: Any) -> Any:
+    written = write(rows, default_path=str(folder / "rows.csv"), **properties)
+    content = Path(written.staged or "").read_bytes()
+    stored, shown = (
+        [{name: row[name] for name in row if name not in LARGE} for row in json.loads(text)]
+        for text in (read_json(a_place(content, **properties)), written.rendition)
+    )
+    assert shown == stored[: len(shown)]
+    return stored
+
+
 def test_separator_is_used_in_both_directions_and_for_appended_rows() -> None:
     written = write([{"city": "Bonn", "n": 1}], separator=";")
 
@@ -207,6 +252,34 @@ def test_declared_types_are_those_that_are_read() -> None:
     assert frame["plz"].tolist() == ["1067"]
     with pytest.raises(InvalidError, match="column 'n' cannot be of the type 'int64'"):
         read_json(a_place(b"n,m\n,1\n2,3\n", dtype={"n": "int64"}))
+
+
+@pytest.mark.parametrize(
+    ("cells", "dtype"),
+    [
+        ("1.5\n2", "int64"),
+        ("1\n300", "int8"),
+        ("-1\n1", "uint8"),
+        ("1e300\n1", "float32"),
+        ("9007199254740993\n1.5", "int64"),
+        ("5\n6", "timedelta64[ns]"),
+    ],
+)
+def test_declared_type_that_would_change_a_number_is_refused(cells: str, dtype: str) -> None:
+    with pytest.raises(InvalidError, match="column 'n' cannot be of the type"):
+        read_json(a_place(f"n\n{cells}\n".encode(), dtype={"n": dtype}))
+
+
+def test_digits_that_are_declared_as_dates_are_read_as_they_are_written() -> None:
+    place = a_place(b"day\n20240102\n", dtype={"day": "datetime64[us]"})
+
+    assert read_json(place) == '[{"day":"2024-01-02T00:00:00"}]'
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_cell_in_quotes_that_never_ends_is_refused(end: str) -> None:
+    with pytest.raises(InvalidError, match="line 3 has a cell in quotes that never ends"):
+        read_json(a_place(f'a,b\n1,","\n2,"x\n3,y{end}'.encode()))
 
 
 def test_arguments_of_pandas_are_used_and_text_in_quotes_stays_text() -> None:

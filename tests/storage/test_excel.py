@@ -441,3 +441,12 @@ def test_values_come_back_whether_written_at_once_or_appended(
 
     left = read(written, sheet_name="A").astype(object)
     assert [tuple(row) for row in left.to_numpy().tolist()] == rows
+
+
+def test_cells_of_a_mixed_column_keep_their_types_with_arguments_of_pandas() -> None:
+    rows = [{"a": 0.5, "b": "x"}, {"a": "m", "b": 7}, {"a": 5, "b": None}]
+    target = a_target(sheet_name="S", read_kwargs={"usecols": "A:B"})
+
+    written = find_storage("excel").write(rows, target)
+
+    assert json.loads(written.rendition) == rows

@@ -111,7 +111,7 @@ def test_path_that_looks_like_a_partition_adds_no_column(tmp_path: Path) -> None
 
 
 def test_column_of_mixed_types_is_refused() -> None:
-    with pytest.raises(InvalidError, match="column a"):
+    with pytest.raises(InvalidError, match="holds numbers and text"):
         write([{"a": 1}, {"a": "x"}])
 
 
@@ -250,6 +250,12 @@ def test_folder_is_not_written(tmp_path: Path) -> None:
     [
         ([datetime.date(2026, 7, 1), datetime.datetime(2026, 7, 1, 5)], "dates and moments"),  # noqa: DTZ001
         (["x", b"x"], "bytes and text"),
+        ([1.5, True], "numbers and true and false"),
+        ([[1.5], [True]], "numbers and true and false"),
+        ([[datetime.date(2026, 7, 1), datetime.datetime(2026, 7, 1, 5)]], "dates and moments"),  # noqa: DTZ001
+        ([{"a": datetime.date(2026, 7, 1)}, {"a": pd.Timestamp(2026, 7, 1, 5)}], "dates and mom"),
+        ([[b"x", "x"]], "bytes and text"),
+        ([[datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)]], "lists of moments with a zone"),
         ([{"a": 1}, {"b": 1}], "objects with other keys"),
         ([{"a": [{"b": 1}]}, {"a": [{"c": 1}]}], "objects with other keys"),
     ],
@@ -264,3 +270,16 @@ def test_decimals_are_shown_as_they_are_kept() -> None:
 
     assert written.rendition == '[{"a":"2.00"},{"a":"2.00"}]'
     assert read_json(Place(storage_type="parquet", content=written.content)) == written.rendition
+
+
+@pytest.mark.parametrize(
+    "cells", [[[2**53 + 1, None], [2]], [{"a": 2**53 + 1}, {"a": None}], [[{"a": 1}, {"a": None}]]]
+)
+def test_whole_numbers_beside_a_null_within_a_cell_are_exact(cells: list[Any]) -> None:
+    rows = [{"cell": cell, "n": None if number else 1} for number, cell in enumerate(cells)]
+
+    written = write(rows)
+
+    place = Place(storage_type="parquet", content=written.content)
+    assert written.rendition == read_json(place)
+    assert written.rendition == json.dumps(rows, separators=(",", ":"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage import csv_reading, csv_writing, files, tables
+from scenarist.storage import csv_reading, csv_writing, dtypes, files, tables
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.frames import text_of, unique_texts
 from scenarist.storage.objects import python_type
@@ -144,11 +144,13 @@ class _Sheet:
             return self._parsed_by_pandas(text)
         as_text: Sequence[Any] | None = ()
         if isinstance(self.dtype, Mapping):
-            as_text = [str(name) for name, kind in self.dtype.items() if tables.is_text_type(kind)]
-        elif self.dtype is not None and tables.is_text_type(self.dtype):
+            as_text = [
+                str(name) for name, kind in self.dtype.items() if dtypes.is_read_from_text(kind)
+            ]
+        elif self.dtype is not None and dtypes.is_read_from_text(self.dtype):
             as_text = None
         frame = csv_reading.parse(text, self.separator, has_header=self.has_header, as_text=as_text)
-        return tables.declared(frame, self.dtype)
+        return dtypes.declared(frame, self.dtype)
 
     def dumped(self, frame: "DataFrame") -> tuple[bytes, tuple[str, bool]]:
         """Return a table as bytes, and the rendition of what is read from them again."""
@@ -197,7 +199,7 @@ class _Sheet:
         if "" in names:
             raise InvalidError("a column of a csv table needs a name; give it one")
         quoted = csv_writing.text_columns(frame, kinds)
-        if frame.shape[1] == 1 and False in quoted.values() and (frame.iloc[:, 0] == "").any():
+        if frame.shape[1] == 1 and (frame.iloc[:, 0] == "").any():
             raise InvalidError(
                 "empty text in the only column of a csv table would be read as null; use null, or"
                 " parquet"
@@ -296,7 +298,7 @@ class _Sheet:
         dtype = self.read_kwargs.get("dtype", self.dtype)
         _require_kinds(
             [
-                None if label in declared or tables.dtype_of(dtype, label) is not None else kind
+                None if label in declared or dtypes.dtype_of(dtype, label) is not None else kind
                 for label, kind in zip(again.columns, kinds, strict=True)
             ],
             again,

@@ -99,8 +99,19 @@ def marked_text(data: bytes, separator: str) -> tuple[str | None, bytes]:
     if mark is None:
         raise InvalidError("the text holds all of the characters U+FDD0 to U+FDEF")
     end = re.escape(separator) + "\r\n"
-    pattern = f'"(?<=[{end}]")([^"{end}]*)"(?=[{end}]|\\Z)'
-    marked = re.sub(pattern.encode(), f'"{mark}\\1"'.encode(), b"\n" + data)
+    begin, then = f'"(?<=[{end}]")', f"(?=[{end}]|\\Z)"
+    plain = f'{begin}([^"{end}]*)"{then}'
+    data = b"\n" + data
+    if re.search(f'[{end}]""{then}'.encode(), data) is None:
+        marked = re.sub(plain.encode(), f'"{mark}\\1"'.encode(), data)
+    else:
+        # It is an empty cell, or a quote between separators within a cell: whole cells tell.
+        cell = f'{plain}|{begin}(?:[^"]++|"")*+"{then}'
+        marked = re.sub(
+            cell.encode(),
+            lambda found: found[0] if found[1] is None else b'"%b%b"' % (mark.encode(), found[1]),
+            data,
+        )
     return mark, marked[1:]
 
 
@@ -192,6 +203,7 @@ def _cells(
                 check_utf8=False,
             ),
         )
+        _require_end_of_quotes(data, separator, table.columns[-1][-1].as_py())
         columns = [column.slice(int(has_header)) for column in table.columns]
     except pyarrow.ArrowInvalid:
         # The rows are not all of one width, or something is wrong with quotes.
@@ -204,6 +216,16 @@ def _cells(
     names = [name.removeprefix(mark) if mark else name for name in first]
     named = [name or f"Unnamed: {number}" for number, name in enumerate(names)]
     return unique_texts(named), columns
+
+
+def _require_end_of_quotes(data: bytes, separator: str, last: str | None) -> None:
+    """See that the last cell ends, as else it has swallowed the rows below it."""
+    if not last or b'"' not in data:
+        return
+    cell = b'"' + last.replace('"', '""').encode()
+    if data.endswith(cell) and data[: -len(cell)][-1:] in (b"", b"\n", b"\r", separator.encode()):
+        row = data[: -len(cell)].count(b"\n") + 1
+        raise InvalidError(f"line {row} has a cell in quotes that never ends; add the quote")
 
 
 def _null_where_empty(column: Any, mark: str | None) -> Any:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _TO_QUOTE = "\udc80"
 """Marks a cell that gets quotes; no encoding has it, so it is in no text that can be written."""
 
+_MARK_OF_ORDER = "\ufeff"
+_TO_KEEP = f"\r|^{_MARK_OF_ORDER}"
 _AS_TEXT = (datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
 
 
@@ -38,7 +40,7 @@ def dump(frame: "DataFrame", options: Mapping[str, Any], text: Mapping[int, bool
         frame.isetitem(position, _objects(marked, frame.index))
         is_marked = True
     labels = [text_of(label) for label in frame.columns]
-    wanted = [_TO_QUOTE + one if _needs(one) or one[:1] == "\ufeff" else one for one in labels]
+    wanted = [_TO_QUOTE + one if _needs(one) else one for one in labels]
     is_marked = is_marked or labels != wanted
     frame = frame.set_axis(wanted, axis=1)
     written: str = frame.to_csv(index=False, lineterminator="\n", **options)
@@ -73,17 +75,18 @@ def text_columns(frame: "DataFrame", kinds: Sequence[str | None]) -> dict[int, b
         if kind != TEXT or frame.iloc[:, position].dtype.kind in "mM":
             continue
         texts = _texts_of(frame.iloc[:, position])
-        if kind_of_texts(texts) != TEXT:
+        # Where others are numbers, a reader takes empty text for a null.
+        if kind_of_texts(texts.filter(compute.not_equal(texts, ""))) != TEXT:
             found[position] = True
         elif compute.any(
-            compute.or_(compute.equal(texts, ""), compute.match_substring(texts, "\r"))
+            compute.or_(compute.equal(texts, ""), compute.match_substring_regex(texts, _TO_KEEP))
         ).as_py():
             found[position] = False
     return found
 
 
 def _needs(text: str) -> bool:
-    return not text or "\r" in text
+    return not text or text[0] == _MARK_OF_ORDER or "\r" in text
 
 
 def _objects(values: list[Any], index: Any) -> Any:

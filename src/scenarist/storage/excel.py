@@ -8,7 +8,7 @@ import msgspec
 
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.selections import Selection
-from scenarist.storage import files, tables, workbooks
+from scenarist.storage import dtypes, files, tables, workbooks
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.frames import is_frame
 from scenarist.storage.objects import form, python_type, row_of
@@ -147,7 +147,7 @@ def _loaded(file: BinaryIO, properties: Mapping[str, Any]) -> dict[str, Any]:
     else:
         frames = workbooks.load(file, names, has_header)
     dtype = properties.get("dtype")
-    return {name: tables.declared(frame, dtype) for name, frame in frames.items()}
+    return {name: dtypes.declared(frame, dtype) for name, frame in frames.items()}
 
 
 def _dumped(sheets: Mapping[str, Any], properties: Mapping[str, Any]) -> bytes:

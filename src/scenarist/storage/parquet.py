@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
 
 _READ_REFUSED = frozenset({"path", "engine", "filesystem", "storage_options"})
 _WRITE_REFUSED = frozenset({"path", "engine", "partition_cols", "storage_options", "filesystem"})
+_ZONED = "moments with a zone"
 _FORMS: tuple[tuple[Any, str], ...] = (
     (datetime.date, "dates"),
     (str, "text"),
     ((bytes, bytearray, memoryview), "bytes"),
     (dict, "objects"),
     ((list, tuple), "lists"),
+    (bool, "true and false"),
+    (Number, "numbers"),
 )
 
 
@@ -149,6 +153,10 @@ def _read(source: Callable[[], Any], schema: Any, options: Mapping[str, Any]) ->
     """Read a table with pandas; whole numbers and truths beside a null as they are."""
     import pandas
 
+    if any(map(_is_nested, schema.types)) and options["engine"] == "pyarrow":
+        # Whole numbers beside a null within lists and objects.
+        given = options.get("to_pandas_kwargs") or {}
+        options = {**options, "to_pandas_kwargs": {"integer_object_nulls": True, **given}}
     frame = pandas.read_parquet(source(), **options)
     rounded = [
         position
@@ -160,6 +168,12 @@ def _read(source: Callable[[], Any], schema: Any, options: Mapping[str, Any]) ->
         for position in rounded:
             frame.isetitem(position, exact.iloc[:, position].array)
     return frame
+
+
+def _is_nested(kind: Any) -> bool:
+    import pyarrow
+
+    return bool(pyarrow.types.is_nested(kind))
 
 
 def _is_rounded(series: Any, label: object, schema: Any) -> bool:
@@ -230,41 +244,42 @@ def _require_exact_labels(index: Any) -> None:
 
 
 def _require_one_form(series: Any) -> None:
-    """See that cells are of one form, where Parquet would else give them that of the others."""
-    cells = series_values(series[series.notna()])
-    forms = {_form_of(cell) for cell in cells} - {""}
-    if len(forms) > 1:
-        raise InvalidError(
-            f"column {series.name!r} holds {' and '.join(sorted(forms))}, and a column of Parquet"
-            " holds one of them; give it cells of one kind, or use json or pickle"
-        )
-    if forms and not _have_same_keys(cells):
-        raise InvalidError(
-            f"column {series.name!r} holds objects with other keys, and in Parquet all have the"
-            " same; give each the same keys, with null for what is missing, or use json or pickle"
-        )
+    """See that cells, and what is within them, are of one form each: all would get one form."""
+    advice = "or use json or pickle"
+    waiting = [series_values(series[series.notna()])]
+    while waiting:
+        cells = waiting.pop()
+        forms = {_form_of(cell) for cell in cells} - {""}
+        if len(forms) > 1:
+            raise InvalidError(
+                f"column {series.name!r} holds {' and '.join(sorted(forms))}, and a column of"
+                f" Parquet holds one of them; give it cells of one kind, {advice}"
+            )
+        objects = [cell for cell in cells if isinstance(cell, dict)]
+        if len({frozenset(one) for one in objects}) > 1:
+            raise InvalidError(
+                f"column {series.name!r} holds objects with other keys, and in Parquet all have the"
+                f" same; give each the same keys, with null for what is missing, {advice}"
+            )
+        items = [item for cell in cells if isinstance(cell, list | tuple) for item in cell]
+        if any(_form_of(item) == _ZONED for item in items):
+            raise InvalidError(
+                f"column {series.name!r} holds lists of {_ZONED}, which come back without it; give"
+                f" each a column of its own, {advice}"
+            )
+        waiting += [[one[key] for one in objects] for key in (objects[0] if objects else ())]
+        waiting += [items] if items else []
 
 
 def _form_of(cell: Any) -> str:
+    if isinstance(cell, float | datetime.datetime) and cell != cell:
+        return ""
     if isinstance(cell, datetime.datetime):
-        return "moments without a zone" if cell.tzinfo is None else "moments with a zone"
+        return "moments without a zone" if cell.tzinfo is None else _ZONED
     for kind, form in _FORMS:
         if isinstance(cell, kind):
             return form
     return ""
-
-
-def _have_same_keys(values: list[Any]) -> bool:
-    waiting = [values]
-    while waiting:
-        values = waiting.pop()
-        objects = [value for value in values if isinstance(value, dict)]
-        if len({frozenset(one) for one in objects}) > 1:
-            return False
-        waiting += [[one[key] for one in objects] for key in (objects[0] if objects else ())]
-        items = [item for value in values if isinstance(value, list | tuple) for item in value]
-        waiting += [items] if items else []
-    return True
 
 
 def _joined(present: Any, value: object) -> Any:

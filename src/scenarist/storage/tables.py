@@ -114,42 +114,6 @@ def require_columns(frame: "DataFrame", storage_type: str) -> None:
         )
 
 
-def declared(frame: "DataFrame", dtype: object) -> "DataFrame":
-    """Return a table whose columns have the types that the property ``dtype`` declares.
-
-    Raises:
-        InvalidError: A column cannot have its type, or there is no such type; names it.
-    """
-    if dtype is None:
-        return frame
-    frame = frame.copy(deep=False)
-    for position, label in enumerate(frame.columns):
-        kind = dtype_of(dtype, label)
-        if kind is None:
-            continue
-        series = frame.iloc[:, position]
-        try:
-            frame.isetitem(position, _as_type(series, kind))
-        except (TypeError, ValueError, OverflowError) as error:
-            raise InvalidError(
-                f"column {label!r} cannot be of the type {kind!r} that dtype declares:"
-                f" {reason(error)}"
-            ) from error
-    return frame
-
-
-def dtype_of(dtype: object, label: object) -> Any:
-    """Return the type that the property ``dtype`` declares for a column; None for none."""
-    if not isinstance(dtype, Mapping):
-        return dtype
-    return dtype.get(label, dtype.get(str(label)))
-
-
-def is_text_type(kind: object) -> bool:
-    """Whether a declared type is that of text."""
-    return kind is str or str(kind).partition("[")[0] in ("str", "string", "object", "category")
-
-
 def checked_kwargs(
     properties: Mapping[str, Any], setting: str, refused: Collection[str]
 ) -> dict[str, Any]:
@@ -318,17 +282,6 @@ def _in_order(value: Any) -> list[Any]:
         raise InvalidError(
             "a set is kept in the order of its values, and these have none; give a list"
         ) from None
-
-
-def _as_type(series: Any, kind: Any) -> Any:
-    import pandas
-
-    if kind in (bool, "bool") and not pandas.api.types.is_bool_dtype(series.dtype):
-        raise TypeError(f"it holds {series.dtype}")
-    if is_text_type(kind) and kind not in ("category", "object"):
-        # A null stays one.
-        return series.astype("str" if kind is str else kind)
-    return series.astype(kind)
 
 
 def _array_of(frame: "DataFrame") -> Any:

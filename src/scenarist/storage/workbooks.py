@@ -61,10 +61,25 @@ def load_by_pandas(
         present = [str(name) for name in book.sheet_names]
         for name in names or ():
             _require_sheet(name, present)
-        return {
-            name: without_needless_nullables(pandas.read_excel(book, sheet_name=name, **options))
-            for name in names or present
-        }
+        return {name: _load_sheet_by_pandas(book, name, options) for name in names or present}
+
+
+def _load_sheet_by_pandas(book: Any, name: str, options: Mapping[str, Any]) -> Any:
+    import pandas
+
+    frame = pandas.read_excel(book, sheet_name=name, **options)
+    texts = [place for place, dtype in enumerate(frame.dtypes) if str(dtype) == "string"]
+    frame = without_needless_nullables(frame)
+    if texts and "dtype" not in options:
+        # Pandas makes text of all cells of a column in which one is.
+        cells = pandas.read_excel(book, sheet_name=name, **options, dtype=object)
+        for place in texts:
+            column = series_values(cells.iloc[:, place])
+            if not all(isinstance(cell, str) or pandas.isna(cell) for cell in column):
+                frame.isetitem(
+                    place, column_of([None if pandas.isna(cell) else cell for cell in column])
+                )
+    return frame
 
 
 def dump_by_pandas(tables: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
