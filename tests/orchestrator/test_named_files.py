@@ -263,7 +263,7 @@ def test_a_file_of_another_program_is_the_value_of_all_that_have_its_place(
     put(copying.copy, 40)
     nodes = (copying.written, other.written)
     readings = copying.world.make(
-        lambda draft: [draft.task("r", "increment", [node], []) for node in nodes]
+        lambda draft: [draft.task(f"r_{node}", "increment", [node], []) for node in nodes]
     )
     submissions = [copying.world.submit(reading) for reading in readings]
     copying.world.run_all()
