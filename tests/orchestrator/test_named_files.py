@@ -16,13 +16,14 @@ from conftest import FreshUrl
 from orchestrator.world import World
 from pipelines import mix
 from scenarist.db.engine import Database
-from scenarist.domain.errors import NotFoundError
+from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.services.file_watch import FileWatch
 
-BLOCKED, COMPLETED, SKIPPED = JobStatus.BLOCKED, JobStatus.COMPLETED, JobStatus.SKIPPED
+BLOCKED, COMPLETED = JobStatus.BLOCKED, JobStatus.COMPLETED
+FAILED, SKIPPED = JobStatus.FAILED, JobStatus.SKIPPED
 
 
 def put(path: Path, value: object) -> None:
@@ -224,6 +225,72 @@ def test_what_a_job_has_made_for_another_data_node_is_no_first_value(
     assert copying.world.statuses(waiting) == [BLOCKED]
     with pytest.raises(NotFoundError, match="was written for data node"):
         copying.world.data_nodes.read(ANYONE, other.written)
+
+
+def test_a_file_of_another_data_node_is_not_taken_for_what_a_task_wrote(copying: Copying) -> None:
+    put(copying.source, 1)
+    copying.run()
+    put(copying.copy.with_name("other.json"), 5)
+    other = Copying(copying.world, copying.copy.with_name("other.json"), copying.copy)
+    other.run()
+    reading = copying.world.make(lambda draft: draft.task("r", "increment", [copying.written], []))
+    submission = copying.world.submit(reading)
+    copying.world.run_all()
+
+    (job,) = copying.world.jobs(submission)
+    assert job.status is FAILED
+    assert str(other.written) in (job.reason or "")
+    assert copying.world.node(copying.written).replaced_by == other.written
+
+
+def test_a_value_that_was_replaced_can_be_written_again(copying: Copying) -> None:
+    put(copying.source, 1)
+    copying.run()
+    Copying(copying.world, copying.source, copying.copy).run()
+
+    copying.world.data_nodes.write(ANYONE, copying.written, 7)
+
+    assert copying.world.data_nodes.read(ANYONE, copying.written).show().text == "7"
+
+
+def test_a_file_of_another_program_is_the_value_of_all_that_have_its_place(
+    copying: Copying,
+) -> None:
+    put(copying.source, 1)
+    copying.run()
+    other = Copying(copying.world, copying.source, copying.copy)
+    other.run()
+    put(copying.copy, 40)
+    nodes = (copying.written, other.written)
+    readings = copying.world.make(
+        lambda draft: [draft.task(f"r_{node}", "increment", [node], []) for node in nodes]
+    )
+    submissions = [copying.world.submit(reading) for reading in readings]
+    copying.world.run_all()
+
+    assert [copying.world.statuses(made) for made in submissions] == [[COMPLETED], [COMPLETED]]
+    assert [
+        json.loads(copying.world.data_nodes.read(ANYONE, node).show().text) for node in nodes
+    ] == [40, 40]
+
+
+def test_what_is_written_after_a_file_of_another_program_was_found_replaces_it_too(
+    copying: Copying,
+) -> None:
+    put(copying.source, 1)
+    copying.run()
+    put(copying.copy, 40)
+    reading = copying.world.make(lambda draft: draft.task("r", "increment", [copying.written], []))
+    copying.world.submit(reading)
+    copying.world.run_all()
+    other = Copying(copying.world, copying.source, copying.copy)
+    other.run()
+    submission = copying.world.submit(reading)
+    copying.world.run_all()
+
+    assert copying.world.statuses(submission) == [FAILED]
+    with pytest.raises(ConflictError, match="was replaced"):
+        copying.world.data_nodes.read(ANYONE, copying.written)
 
 
 def test_an_input_that_is_written_while_the_job_runs_makes_the_task_run_again(
