@@ -49,7 +49,7 @@ class ProcessState:
     """The settings of this process as they are now."""
 
     def __init__(self) -> None:
-        _stop_timers()
+        stop_timers()
         self._umask = os.umask(0o022)
         os.umask(self._umask)
         self._folder = _open_folder()
@@ -58,7 +58,7 @@ class ProcessState:
 
     def restore(self) -> str | None:
         """Put back what differs; say what cannot be put back."""
-        _stop_timers()
+        stop_timers()
         failed = [
             setting.name
             for setting, saved in self._settings
@@ -93,7 +93,7 @@ def _write(setting: Setting, saved: Any) -> bool:
     return False
 
 
-def _stop_timers() -> None:
+def stop_timers() -> None:
     """Stop what would send signals, or be told of them, in the next job."""
     for timer in _TIMERS:
         signal.setitimer(timer, 0)
