@@ -84,6 +84,11 @@ def test_random_numbers_of_polars_are_fresh_in_each_job(worker: Desk) -> None:
     assert run(worker, "draw_from_polars")[0] != run(worker, "draw_from_polars")[0]
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_pool_that_is_left_holds_up_no_job(worker: Desk, method: str) -> None:
+    assert run(worker, "leave_pool", method)[0] == [1, 2]
+
+
 def test_each_job_draws_on_a_figure_of_its_own(worker: Desk) -> None:
     pytest.importorskip("matplotlib")
 
