@@ -148,6 +148,31 @@ def keep_connection() -> int:
     return os.getpid()
 
 
+def draw_from_polars() -> list[int]:
+    import polars as pl
+
+    drawn: list[int] = pl.Series(range(10_000)).sample(4).to_list()
+    pl.set_random_seed(3)
+    return drawn
+
+
+def plot() -> tuple[int, float]:
+    """Draw a line as scripts do; return how many there are then, and how wide the next one is."""
+    import matplotlib.pyplot as plt
+
+    plt.plot([1, 2, 3])
+    seen = len(plt.gca().lines), plt.rcParams["lines.linewidth"]
+    plt.rcParams["lines.linewidth"] = 77
+    return seen
+
+
+def leave_pool(method: str) -> list[int]:
+    """Work in processes of multiprocessing that are kept for later."""
+    pool = multiprocessing.get_context(method).Pool(1)
+    kept.append(pool)
+    return pool.map(abs, [-1, -2])
+
+
 def process() -> int:
     return os.getpid()
 

@@ -307,6 +307,8 @@ def awaited_fault(executor: LocalExecutor) -> str:
         "threading.Thread(target=time.sleep, args=[60], daemon=True).start()",
         "opened = open(__file__)",
         "import subprocess; child = subprocess.Popen(['sleep', '60'])",
+        "import multiprocessing; lock = multiprocessing.Lock()",
+        "import mmap; shared = mmap.mmap(-1, 4096)",
     ],
 )
 def test_what_forks_cannot_share_is_imported_by_each_worker(
@@ -317,6 +319,28 @@ def test_what_forks_cannot_share_is_imported_by_each_worker(
     assert value_of(answer(desk)) == "here"
     (process,) = executor.process_ids
     assert "scenarist.executors.worker" in Path(f"/proc/{process}/cmdline").read_text()
+
+
+@pytest.mark.parametrize(
+    "at_import",
+    [
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+        "signal.signal(signal.SIGCHLD, lambda *_: os.waitpid(-1, os.WNOHANG))",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})",
+        "signal.set_wakeup_fd(-1)",
+        "signal.setitimer(signal.ITIMER_REAL, 0.2)",
+    ],
+)
+def test_jobs_end_whatever_importing_the_application_makes_of_signals(
+    open_pool: Open, changing: Callable[..., WorkerTerms], at_import: str
+) -> None:
+    desk, _ = open_pool(terms=changing("here", f"import os, signal; {at_import}"))
+    stopped = replace(desk.request("one"), function="changing:waits", timeout_seconds=0.3)
+
+    desk.executor.submit([stopped])
+
+    assert desk.next().event is JobEvent.TIMED_OUT
+    assert value_of(answer(desk)) == "here"
 
 
 def test_workers_that_cannot_start_say_why(

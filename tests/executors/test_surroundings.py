@@ -78,6 +78,25 @@ def test_random_numbers_are_fresh_in_each_job(worker: Desk, function: str) -> No
     assert not set(first) & set(second)  # type: ignore[call-overload]
 
 
+def test_random_numbers_of_polars_are_fresh_in_each_job(worker: Desk) -> None:
+    run(worker, "draw_from_polars")
+
+    assert run(worker, "draw_from_polars")[0] != run(worker, "draw_from_polars")[0]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_pool_that_is_left_holds_up_no_job(worker: Desk, method: str) -> None:
+    assert run(worker, "leave_pool", method)[0] == [1, 2]
+
+
+def test_each_job_draws_on_a_figure_of_its_own(worker: Desk) -> None:
+    pytest.importorskip("matplotlib")
+
+    first, second, third = [run(worker, "plot")[0] for _ in range(3)]
+
+    assert first == second == third
+
+
 def test_each_job_sees_its_own_warnings(worker: Desk) -> None:
     logs = [run(worker, "warn")[1] for _ in range(2)]
 

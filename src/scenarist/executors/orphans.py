@@ -19,9 +19,22 @@ from scenarist.executors.children import children
 
 _LISTING = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 _KILL_SECONDS = 5.0  # with processes that do not end although they were killed
+_SPARE_SECONDS = 2.0  # for servers of multiprocessing, which remove what jobs have left
 _LOOK_SECONDS = 0.001
 _JOIN_SECONDS = 0.01  # for threads that are just about to end
 _DESCRIPTORS_LIMIT = 256  # more than there were at first
+# The module, the object, what keeps its process while it is open, and the process.
+_SERVERS = (
+    (
+        "multiprocessing.forkserver",
+        "_forkserver",
+        "_forkserver_alive_fd",
+        "_forkserver_pid",
+    ),
+    ("multiprocessing.resource_tracker", "_resource_tracker", "_fd", "_pid"),
+    ("joblib.externals.loky.backend.resource_tracker", "_resource_tracker", "_fd", "_pid"),
+    ("loky.backend.resource_tracker", "_resource_tracker", "_fd", "_pid"),
+)
 
 
 class Threads:
@@ -58,14 +71,17 @@ class Children:
         """
         if _has_nochildren():
             return 0
-        _stop_servers_of_multiprocessing()
+        servers = _release_servers()
         killed: set[int] = set()
         deadline = time.monotonic() + _KILL_SECONDS
+        spare_until = time.monotonic() + _SPARE_SECONDS
         while (left := self._running()) and time.monotonic() < deadline:
-            for process in left:
+            # A server ends by itself when none of those that were using it is left.
+            spared = servers if time.monotonic() < spare_until else set()
+            for process in left - spared:
                 with contextlib.suppress(OSError):
                     os.kill(process, signal.SIGKILL)
-            killed |= left
+            killed |= left - spared
             time.sleep(_LOOK_SECONDS)
         return len(killed)
 
@@ -176,12 +192,19 @@ def _has_nochildren() -> bool:
     return False
 
 
-def _stop_servers_of_multiprocessing() -> None:
-    """End the processes that multiprocessing keeps for later; they start again when needed."""
-    for module, name in (
-        ("multiprocessing.forkserver", "_forkserver"),
-        ("multiprocessing.resource_tracker", "_resource_tracker"),
-    ):
+def _release_servers() -> set[int]:
+    """Let the processes end that multiprocessing keeps for later; they start again when needed.
+
+    They are not waited for here: children of a job may keep them as well. Returns which they are.
+    """
+    released = set()
+    for module, name, keeper, process in _SERVERS:
         server: Any = getattr(sys.modules.get(module), name, None)
-        with contextlib.suppress(Exception):
-            server._stop()
+        if (descriptor := getattr(server, keeper, None)) is None:
+            continue
+        released.add(getattr(server, process))
+        setattr(server, keeper, None)
+        setattr(server, process, None)
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    return released

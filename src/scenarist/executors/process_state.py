@@ -18,7 +18,7 @@ import threading
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, cast
@@ -49,16 +49,17 @@ class ProcessState:
     """The settings of this process as they are now."""
 
     def __init__(self) -> None:
-        _stop_timers()
+        stop_timers()
         self._umask = os.umask(0o022)
         os.umask(self._umask)
         self._folder = _open_folder()
         self._settings = [(setting, setting.read()) for setting in _SETTINGS]
         self._options = _PandasOptions()
+        self._plots = _Plots()
 
     def restore(self) -> str | None:
         """Put back what differs; say what cannot be put back."""
-        _stop_timers()
+        stop_timers()
         failed = [
             setting.name
             for setting, saved in self._settings
@@ -68,6 +69,7 @@ class ProcessState:
         if self._folder is not None:
             os.fchdir(self._folder)
         self._options.restore()
+        self._plots.restore()
         # Each job sees its own warnings, also those that an earlier job has seen once.
         _forget_warnings()
         reseed()
@@ -79,11 +81,13 @@ class ProcessState:
 
 
 def reseed() -> None:
-    """Seed the global random numbers of Python and numpy anew, from the system."""
+    """Seed the global random numbers of Python, numpy and polars anew, from the system."""
     random.seed(int.from_bytes(os.urandom(_SEED_BYTES)))
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None and "numpy.random" in sys.modules:
         numpy.random.seed(numpy.frombuffer(os.urandom(_SEED_BYTES), dtype=numpy.uint32))
+    if (seed := getattr(sys.modules.get("polars"), "set_random_seed", None)) is not None:
+        seed(random.getrandbits(64))
 
 
 def _write(setting: Setting, saved: Any) -> bool:
@@ -93,7 +97,7 @@ def _write(setting: Setting, saved: Any) -> bool:
     return False
 
 
-def _stop_timers() -> None:
+def stop_timers() -> None:
     """Stop what would send signals, or be told of them, in the next job."""
     for timer in _TIMERS:
         signal.setitimer(timer, 0)
@@ -253,6 +257,41 @@ class _PandasOptions:
     @staticmethod
     def _read() -> dict[str, Any] | None:
         return getattr(sys.modules.get("pandas._config.config"), "_global_config", None)
+
+
+class _Plots:
+    """The settings of matplotlib, and the figures that pyplot draws on.
+
+    Without this the next job would go on drawing on the figure of the one before it.
+    """
+
+    def __init__(self) -> None:
+        settings = self._settings()
+        self._saved = None if settings is None else deepcopy(dict.copy(settings))
+        self._figures = {*self._open_figures()}
+
+    def restore(self) -> None:
+        for number in [*self._open_figures()]:
+            if number not in self._figures:
+                sys.modules["matplotlib.pyplot"].close(number)
+        # The methods of dict: its own ones check and warn.
+        if (settings := self._settings()) is None or (now := dict.copy(settings)) == self._saved:
+            return
+        with warnings.catch_warnings(action="ignore"):
+            if self._saved is None:
+                sys.modules["matplotlib"].rc_file_defaults()
+            else:
+                dict.update(settings, {**deepcopy(self._saved), "backend": now["backend"]})
+        self._saved = deepcopy(dict.copy(settings))
+
+    @staticmethod
+    def _settings() -> dict[str, Any] | None:
+        return getattr(sys.modules.get("matplotlib"), "rcParams", None)
+
+    @staticmethod
+    def _open_figures() -> Iterable[int]:
+        manager = getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None)
+        return () if manager is None else manager.figs
 
 
 def _flat(options: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

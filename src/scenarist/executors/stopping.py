@@ -43,6 +43,8 @@ class Stopping:
         self.is_stopped = False  # whether the stop reached the function
         self._handler = self._on_term  # one object, to be told from others
         self._install()
+        # Importing the application may have blocked it.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.register_at_fork(after_in_child=self._let_go)
 
     def open(self, *, is_asked: bool) -> None:

@@ -25,6 +25,7 @@ from scenarist.executors.children import adopt_orphans, children, wake_without_p
 from scenarist.executors.frames import frame
 from scenarist.executors.job_logs import prepare_logging
 from scenarist.executors.namespaces import load_modules
+from scenarist.executors.process_state import stop_timers
 from scenarist.executors.randomness import Randomness
 from scenarist.executors.spawning import Sources, environment_of, search, spawn
 from scenarist.executors.templates import (
@@ -39,6 +40,7 @@ from scenarist.executors.templates import (
 
 _LOOK_SECONDS = 0.005
 _PATIENCE_SECONDS = 5.0  # with processes that do not end although they were killed
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 # jemalloc stops this thread around a fork, and starts it again on both sides.
 _HARMLESS_THREADS = frozenset({"jemalloc_bg_thd"})
 
@@ -49,9 +51,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     terms = msgspec.json.decode(sys.argv[2], type=WorkerTerms)
-    # The server decides when this ends, and closes the socket then.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, lambda *_: None)
+    _take_signals()
     adopt_orphans()
     wake_without_parent()
     prepare_logging(terms.log_level)
@@ -75,20 +75,23 @@ class _Template:
         self._wake_reader.setblocking(False)
         wake_writer.setblocking(False)
         self._wake_writer = wake_writer
-        signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
 
     def prepare(self) -> None:
         """Import the application, and see whether workers can be forked from what is there then."""
-        before = _descriptors()
+        before = _descriptors(), _shared_memory()
         os.environ.update(environment_of(self._terms))
         search(self._terms)
         with self._randomness.watch():
             for name in self._terms.modules:
                 _import(name)
-        obstacle = _obstacle_to_forks(before)
+        # Whatever the imports have made of signals: without SIGCHLD no job that is stopped ends.
+        stop_timers()
+        _take_signals()
+        signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
+        obstacle = _obstacle_to_forks(*before)
         if obstacle is not None:
             self._sources = Sources.of_loaded(self._terms.search_path)
         gc.collect()
@@ -226,6 +229,13 @@ class _Template:
             self._control.sendall(frame(_encoder.encode(message)))
 
 
+def _take_signals() -> None:
+    """Let no signal end this process: the server decides that, and closes the socket then."""
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
 def _import(name: str) -> None:
     """Import a module of the application; one that fails is imported again by its jobs."""
     try:
@@ -234,7 +244,7 @@ def _import(name: str) -> None:
         traceback.print_exc()
 
 
-def _obstacle_to_forks(before: set[str]) -> str | None:
+def _obstacle_to_forks(open_before: set[str], shared_before: set[str]) -> str | None:
     """Return what the imports have started or opened that forks cannot share; None if nothing."""
     if sys.platform != "linux":
         return "forks are safe on Linux only"
@@ -248,9 +258,13 @@ def _obstacle_to_forks(before: set[str]) -> str | None:
     threads = _threads()
     if len(threads) > 1:
         return f"importing the application has started threads: {', '.join(threads[1:])}"
-    opened = sorted(_descriptors() - before)
+    opened = sorted(_descriptors() - open_before)
     if opened:
         return f"importing the application has opened {', '.join(opened)}"
+    # Such as a lock of multiprocessing, which a worker that is killed would keep from the others.
+    shared = sorted(_shared_memory() - shared_before)
+    if shared:
+        return f"importing the application has made shared memory: {', '.join(shared)}"
     return None
 
 
@@ -274,6 +288,19 @@ def _descriptors() -> set[str]:
             if not int(flags, 8) & os.O_APPEND and not target.startswith("/proc/"):
                 opened.add(f"{target} ({number})")
     return opened
+
+
+def _shared_memory() -> set[str]:
+    """Return what this process has mapped that forks write to together, semaphores included."""
+    if sys.platform != "linux":
+        return set()
+    with open("/proc/self/maps") as file:
+        maps = [line.split(maxsplit=5) for line in file]
+    return {
+        f"{line[-1].strip()} ({line[0]})"
+        for line in maps
+        if line[1].startswith("rw") and line[1].endswith("s")
+    }
 
 
 if __name__ == "__main__":
