@@ -158,8 +158,7 @@ def draw_from_polars() -> list[int]:
 
 def plot() -> tuple[int, float]:
     """Draw a line as scripts do; return how many there are then, and how wide the next one is."""
-    import matplotlib.pyplot as plt
-
+    plt: Any = importlib.import_module("matplotlib.pyplot")
     plt.plot([1, 2, 3])
     seen = len(plt.gca().lines), plt.rcParams["lines.linewidth"]
     plt.rcParams["lines.linewidth"] = 77
