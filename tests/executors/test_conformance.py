@@ -110,6 +110,14 @@ def test_what_a_function_says_can_be_stored(desk: Desk) -> None:
     assert "\0" not in f"{outcome.stacktrace}{outcome.log}"
 
 
+def test_an_exception_that_ends_the_process_when_it_is_asked_for_words_fails_its_job_only(
+    desk: Desk,
+) -> None:
+    outcome = desk.run("fail_without_words")
+
+    assert (outcome.event, outcome.reason) == (JobEvent.RAISED, "WordlessError")
+
+
 def test_several_outputs_take_the_result_apart(desk: Desk, tmp_path: Path) -> None:
     outcome = desk.run("twice", 4, outputs=[target(tmp_path, "one"), target(tmp_path, "two")])
 

@@ -141,7 +141,7 @@ def _pairs(result: object, outputs: Sequence[Target]) -> list[tuple[object, Targ
 def _one_line(error: BaseException) -> str:
     try:
         text = " ".join(str(error).split())
-    except Exception:  # noqa: BLE001 - an error that cannot word itself is still an error
+    except BaseException:  # noqa: BLE001 - an error that cannot word itself is still an error
         text = ""
     name = type(error).__name__
     return storable(f"{name}: {text}" if text else name)[:_REASON_LIMIT]
@@ -154,7 +154,7 @@ def _stacktrace(error: BaseException) -> str:
         frames = frames.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, frames))
-    except Exception:  # noqa: BLE001 - see _one_line
+    except BaseException:  # noqa: BLE001 - see _one_line
         text = type(error).__name__
     text = storable(text)
     return text if len(text) <= _STACKTRACE_LIMIT else "…" + text[-_STACKTRACE_LIMIT:]
