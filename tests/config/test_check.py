@@ -149,7 +149,22 @@ def test_a_data_node_has_a_scope_and_a_period_that_can_be(
         ({"retry_on": "json:dumps"}, ("retry_on", "'json:dumps' is no exception")),
         ({"retry_on": ["int"]}, ("retry_on", "'builtins:int' is no exception")),
         ({"retry_on": "json:NoSuchError"}, ("retry_on", "there is no 'NoSuchError' in 'json'")),
-        ({"retry_on": "Conection"}, ("retry_on", "'Conection' does not name a function")),
+        (
+            {"retry_on": "ConectionError"},
+            (
+                "retry_on",
+                "'ConectionError' is no exception of Python itself; did you mean "
+                "'ConnectionError'?",
+            ),
+        ),
+        (
+            {"retry_on": ["Throttled"]},
+            (
+                "retry_on",
+                "'Throttled' is no exception of Python itself; write one of a module as "
+                "'module:Name'",
+            ),
+        ),
         ({"retry_on": 5}, ("retry_on", "5 is not a function")),
         ({"retry_delay": timedelta(seconds=-1)}, ("retry_delay", "a delay of -1 day")),
         ({"input": 5}, ("inputs", "5 is not a data node config; give what configure_*")),
@@ -174,6 +189,16 @@ def test_a_task_is_declared_so_that_it_can_run(
 
     assert only[0] == f"TASK.fit.{problem[0]}"
     assert only[1].startswith(problem[1])
+
+
+def test_inputs_that_are_not_found_are_no_mistake_of_the_function() -> None:
+    registry = ConfigRegistry()
+    registry.configure_data_node("orders")
+    registry.configure_task("fit", len, "order")
+
+    (only,) = found(registry)
+
+    assert only[0] == "TASK.fit.inputs"
 
 
 def test_an_entry_given_under_a_misspelt_key_is_found() -> None:

@@ -86,6 +86,8 @@ def test_a_bad_value_is_found_by_check_in_its_place() -> None:
     ("text", "where", "message"),
     [
         ("[NODES.a]\n", "NODES", "unknown section; the sections are [TAIPY], [CORE]"),
+        ("[DATANODE.a]\n", "DATANODE", "unknown section; did you mean [DATA_NODE]?"),
+        ("[tasks.a]\n", "tasks", "unknown section; did you mean [TASK]?"),
         ("title = 'x'\n", "title", "unknown section"),
         ("JOB = 3\n", "JOB", "is a value; write a table [JOB]"),
         ("TASK = 3\n", "TASK", "is a value; write tables such as [TASK.sales]"),

@@ -235,12 +235,14 @@ def test_missing_cell_is_null(missing: object) -> None:
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ({"b": 1}, "it was given a dict"),
-        (b"raw", "it was given a bytes"),
+        ({"b": 1}, "it was given an object of the class dict"),
+        (b"raw", "it was given an object of the class bytes"),
         (float("inf"), "a workbook has no infinity"),
         ("x" * 32_768, "does not fit a cell of a workbook"),
+        (pd.Period("2026-01"), "an object of the class Period; make it text, or use pickle"),
         ("\x00", "cannot be written as excel"),
-        (pd.Timestamp("2026-07-01", tz="UTC"), "cannot be written as excel: .*timezone"),
+        (pd.Timestamp("2026-07-01", tz="UTC"), "keeps no zone; .*, or use parquet"),
+        (datetime.time(1, tzinfo=datetime.UTC), "keeps no zone; .*, or use parquet"),
     ],
 )
 def test_cell_that_a_workbook_cannot_hold_is_refused(cell: object, message: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES
-from scenarist.storage.base import Place
-from scenarist.storage.kinds import find_storage, read_json
+from scenarist.storage.base import Place, Target
+from scenarist.storage.kinds import find_storage, read_json, write_value
 
 KNOWN = (
     *("csv", "excel", "generic", "in_memory", "json", "mongo_collection"),
@@ -58,3 +58,16 @@ def test_importing_the_storages_brings_in_no_library_of_theirs() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("storage_type", ["csv", "excel", "parquet", "json"])
+def test_a_refused_write_names_the_data_node_once(storage_type: str) -> None:
+    target = Target(
+        data_node_id="DATANODE_prices_1", edit_id="e", storage_type=storage_type, folder="unused"
+    )
+
+    with pytest.raises(InvalidError) as refusal:
+        write_value({"a": [object()]}, target)
+
+    assert refusal.value.message.count("DATANODE_prices_1") == 1
+    assert f"cannot be written as {storage_type}: " in refusal.value.message

@@ -117,6 +117,8 @@ def _kind_fault(name: str, found: Any, use: Use) -> str | None:
 
 
 def _call_fault(name: str, found: Any, use: Use) -> str | None:
+    if use.arguments is None:
+        return None
     counts: Iterable[int] = [use.arguments]
     plural = "" if use.arguments == 1 else "s"
     called = f"the task has {use.arguments} input{plural}"

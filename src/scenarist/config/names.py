@@ -6,6 +6,7 @@ import os
 import sys
 import types
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from scenarist.config.functions import checked_name, import_function
@@ -15,6 +16,11 @@ from scenarist.domain.errors import InvalidError
 Given = list[tuple[str, Any]]
 """Functions and classes that were given as themselves, each after the name it was found under."""
 
+_EXCEPTIONS = [
+    name
+    for name, value in vars(builtins).items()
+    if isinstance(value, type) and issubclass(value, BaseException)
+]
 _METHODS = (types.MethodType, types.BuiltinMethodType)
 
 
@@ -56,12 +62,17 @@ def exception_names(value: object, given: Given | None = None) -> tuple[str, ...
         InvalidError: One of them is no class or name that a worker process could find.
     """
     listed = value if isinstance(value, list | tuple | set | frozenset) else [value]
-    return tuple(
-        f"builtins:{item}"
-        if isinstance(item, str) and hasattr(builtins, item)
-        else function_name(item, given)
-        for item in listed
-    )
+    return tuple(_exception_name(item, given) for item in listed)
+
+
+def _exception_name(item: object, given: Given | None) -> str:
+    if isinstance(item, str) and item.isidentifier():
+        if hasattr(builtins, item):
+            return f"builtins:{item}"
+        near = get_close_matches(item, _EXCEPTIONS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "write one of a module as 'module:Name'"
+        raise InvalidError(f"{item!r} is no exception of Python itself; {hint}")
+    return function_name(item, given)
 
 
 def name_fault(name: str, value: object) -> str | None:

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,13 @@ def declare_file(declarations: Declarations, file: str, *, over: bool = False) -
                 declarations.declare_task(id, given, file)
             else:
                 declarations.declare_scenario(id, given, file, over=over)
-    known = ", ".join(f"[{name}]" for name in (*_SECTIONS, *_FAMILIES))
+    sections = (*_SECTIONS, *_FAMILIES)
+    known = ", ".join(f"[{name}]" for name in sections)
     for name in document:
-        if name not in _FAMILIES and name not in _SECTIONS:
-            _fault(declarations, file, name, f"unknown section; the sections are {known}")
+        if name not in sections:
+            near = get_close_matches(name.upper(), sections, n=1)
+            hint = f"did you mean [{near[0]}]?" if near else f"the sections are {known}"
+            _fault(declarations, file, name, f"unknown section; {hint}")
 
 
 def read_file(file: str) -> dict[str, Any]:

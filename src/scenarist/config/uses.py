@@ -28,7 +28,8 @@ class Use:
     """One function or class that a declaration names.
 
     Args:
-        arguments: How many it is called with, by position; a comparator with two or more.
+        arguments: How many it is called with, by position; a comparator with two or more. None
+            when that is not known, as a mistake in the declaration comes first.
         code: What `looking.code_of` says of the object that was given, if one was.
     """
 
@@ -36,7 +37,7 @@ class Use:
     key: str
     name: str
     role: Role
-    arguments: int = 0
+    arguments: int | None = 0
     code: str | None = None
 
 
@@ -56,7 +57,7 @@ def iter_uses(declarations: Declarations) -> Iterator[Use]:
     for node in declarations.data_nodes.values():
         yield from _uses_of_data_node(node)
     for task in declarations.tasks.values():
-        yield from _uses_of_task(task)
+        yield from _uses_of_task(task, (f"TASK.{task.id}", "inputs") not in declarations.faults)
     for scenario in declarations.scenarios.values():
         yield from _uses_of_scenario(scenario)
 
@@ -90,10 +91,10 @@ def _count(arguments: object) -> int:
     return len(arguments) if isinstance(arguments, list | tuple) else 1
 
 
-def _uses_of_task(task: TaskConfig) -> Iterator[Use]:
+def _uses_of_task(task: TaskConfig, has_inputs: bool) -> Iterator[Use]:
     place = f"TASK.{task.id}"
     if task.function:
-        count = len(task.inputs)
+        count = len(task.inputs) if has_inputs else None
         yield Use(place=place, key="function", name=task.function, role=Role.TASK, arguments=count)
     for name in task.retry_on:
         yield Use(place=place, key="retry_on", name=name, role=Role.EXCEPTION)

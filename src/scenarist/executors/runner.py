@@ -20,7 +20,7 @@ from scenarist.executors.base import JobOutcome, JobRequest
 from scenarist.executors.calls import call, take_apart
 from scenarist.executors.children import end_fork
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import discard, find_storage, publish
+from scenarist.storage.kinds import discard, find_storage, publish, write_value
 
 EndT = TypeVar("EndT", Place, Target)
 ResultT = TypeVar("ResultT")
@@ -62,8 +62,7 @@ def _run(request: JobRequest, settle: Callable[[], None], undo: Callable[[], Non
         ]
         result = _only_here(partial(call, function, arguments, name=request.function, undo=undo))
         for value, target in _pairs(result, request.outputs):
-            storage = find_storage(target.storage_type)
-            written.append(_only_here(storage.write, value, _resolved(target)))
+            written.append(_only_here(write_value, value, _resolved(target)))
         settle()
         for item in written:
             publish(item)

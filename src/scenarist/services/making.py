@@ -26,7 +26,7 @@ from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
 from scenarist.services.placing import placing_of, resolved
 from scenarist.storage.base import Target, Written
-from scenarist.storage.kinds import discard, find_file, find_storage, publish
+from scenarist.storage.kinds import discard, find_file, find_storage, publish, write_value
 
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT")
@@ -189,7 +189,7 @@ class Making:
             folder=self.folder,
             properties=resolved(node.properties),
         )
-        written = storage.write(resolve(properties["default_data"], os.environ), target)
+        written = write_value(resolve(properties["default_data"], os.environ), target)
         self.written.append(written)
         publish(written)
         return edit_of(node.id, edit_id, written, at=self.now, actor=None)

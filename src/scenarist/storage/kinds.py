@@ -5,7 +5,7 @@ from collections.abc import Callable
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.named_files import named_path
 from scenarist.domain.selections import Selection
-from scenarist.storage.base import Place, Storage
+from scenarist.storage.base import Place, Storage, Target, Written
 from scenarist.storage.csv import CsvStorage
 from scenarist.storage.excel import ExcelStorage
 from scenarist.storage.files import discard, publish, remove_files
@@ -30,6 +30,7 @@ __all__ = [
     "remove_files",
     "render",
     "why_missing",
+    "write_value",
 ]
 
 _JSON, _CSV, _EXCEL, _PARQUET = JsonStorage(), CsvStorage(), ExcelStorage(), ParquetStorage()
@@ -57,6 +58,25 @@ def find_storage(storage_type: str) -> Storage:
         known = ", ".join(sorted(_STORAGES))
         raise InvalidError(f"there is no storage type {storage_type!r}; known are {known}")
     return storage
+
+
+def write_value(value: object, target: Target) -> Written:
+    """Write a value aside, as the storage of the target does; a refusal names the data node.
+
+    Raises:
+        InvalidError: The storage cannot keep the value.
+    """
+    try:
+        return find_storage(target.storage_type).write(value, target)
+    except InvalidError as error:
+        if target.data_node_id in error.message:
+            raise
+        raise InvalidError(
+            f"the value for data node {target.data_node_id} cannot be written as"
+            f" {target.storage_type}: {error.message}",
+            code=error.reason,
+            errors=error.errors,
+        ) from error
 
 
 def read_json(place: Place, selection: Selection | None = None) -> str:

@@ -271,6 +271,8 @@ def _checked(table: Any, write: Callable[[], Any], compare: Callable[..., None])
         data = write()
         again = loads(json.dumps(data), imported)
         compare(table, again, check_exact=True, **options)
+    except UnkeptError as error:
+        raise UnkeptError(f"is a {kind} that JSON cannot keep: {error.message}") from error
     # What a table raises that has types of its own is anybody's guess.
     except (InvalidError, AssertionError, TypeError, ValueError, AttributeError) as error:
         raise UnkeptError(

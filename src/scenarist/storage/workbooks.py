@@ -279,20 +279,29 @@ def _fill(cell: Any, value: Any) -> Any:
     elif value is None or value is pandas.NA or value is pandas.NaT:
         cell.value = None
     elif isinstance(value, _PLAIN):
-        if isinstance(value, datetime.date) and _day(value) < _FIRST_DAY:
-            raise InvalidError(
-                f"a workbook keeps no dates before {_FIRST_DAY}; it was given {value}; write it as"
-                " text, or use csv or parquet"
-            )
+        _check_moment(value)
         cell.value = value
     elif isinstance(value, int | float | decimal.Decimal):
         _fill_number(cell, value)
     else:
         raise InvalidError(
             f"a cell of a workbook is a text, a number, true, false, a date, a time or null; it was"
-            f" given a {type(value).__name__}"
+            f" given an object of the class {type(value).__name__}; make it text, or use pickle"
         )
     return cell
+
+
+def _check_moment(value: Any) -> None:
+    if isinstance(value, datetime.date) and _day(value) < _FIRST_DAY:
+        raise InvalidError(
+            f"a workbook keeps no dates before {_FIRST_DAY}; it was given {value}; write it as"
+            " text, or use csv or parquet"
+        )
+    if getattr(value, "tzinfo", None) is not None:
+        raise InvalidError(
+            f"a cell of a workbook keeps no zone; it was given {value}; leave the zone out"
+            " (.dt.tz_localize(None)), or use parquet"
+        )
 
 
 def _fill_number(cell: Any, value: Any) -> None:
