@@ -186,7 +186,8 @@ class LocalExecutor:
         return coming
 
     def _watch(self) -> None:
-        self._restart()
+        with self._lock:
+            self._restart()
         while not self._is_closing:
             events = self._selector.select(self._seconds_to_next_deadline())
             outcomes: list[JobOutcome] = []
@@ -219,7 +220,9 @@ class LocalExecutor:
             worker.hang_up()
         farewell_until = time.monotonic() + (_FAREWELL_SECONDS if tracing.is_on() else 0.0)
         while self._workers and (left := farewell_until - time.monotonic()) > 0:
-            self._hear(self._selector.select(left))
+            events = self._selector.select(left)
+            with self._lock:
+                self._hear(events)
         if self._template is not None:
             self._template.close()
         for worker in self._workers.values():
