@@ -1,6 +1,7 @@
 """Tables as Parquet."""
 
 import datetime
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -66,9 +67,9 @@ class ParquetStorage:
 
         def dump(frame: Any) -> bytes:
             nonlocal rendition
-            data: bytes = frame.to_parquet(path=None, **options)
+            data, first = _dumped(frame, options)
             # What cannot be read again is not written.
-            rendition = _rendition(data, target.properties)
+            rendition = _rendition(data, first, target.properties)
             return data
 
         data = files.encode(frame, target, dump)
@@ -188,20 +189,36 @@ def _is_rounded(series: Any, label: object, schema: Any) -> bool:
     return bool(pyarrow.types.is_integer(kind) or pyarrow.types.is_boolean(kind))
 
 
-def _rendition(data: bytes, properties: Mapping[str, Any]) -> tuple[str, bool]:
-    """Return the rendition of what is read again: of a large table, of its first rows."""
+def _dumped(frame: "DataFrame", options: Mapping[str, Any]) -> tuple[bytes, bytes | None]:
+    """Return a table as Parquet, and its first rows likewise, with the types of the whole.
+
+    None in place of the first rows where another engine than pyarrow writes.
+    """
+    if options["engine"] != "pyarrow":
+        data: bytes = frame.to_parquet(path=None, **options)
+        return data, None
     import pyarrow
     import pyarrow.parquet
 
-    if len(data) <= INLINE_LIMIT or properties.get("read_kwargs"):
+    given = {name: value for name, value in options.items() if name != "engine"}
+    table = pyarrow.Table.from_pandas(
+        frame, schema=given.pop("schema", None), preserve_index=given.pop("index", None)
+    )
+    if frame.attrs:
+        # Under the name where pandas looks for them.
+        metadata = {**table.schema.metadata, "PANDAS_ATTRS": json.dumps(frame.attrs)}
+        table = table.replace_schema_metadata(metadata)
+    whole, first = BytesIO(), BytesIO()
+    pyarrow.parquet.write_table(table, whole, **given)
+    pyarrow.parquet.write_table(table.slice(0, MOST_ITEMS), first, **given)
+    return whole.getvalue(), first.getvalue()
+
+
+def _rendition(data: bytes, first: bytes | None, properties: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return the rendition of what is read again: of a large table, of its first rows."""
+    if first is None or len(data) <= INLINE_LIMIT or properties.get("read_kwargs"):
         return render(_frame(data, properties))
-    file = pyarrow.parquet.ParquetFile(BytesIO(data))
-    batch = next(file.iter_batches(MOST_ITEMS), None)
-    if batch is None:
-        return render(_frame(data, properties))
-    first = BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_batches([batch]), first)
-    return render(_frame(first.getvalue(), properties))[0], False
+    return render(_frame(first, properties))[0], False
 
 
 def _keepable(frame: "DataFrame") -> "DataFrame":
