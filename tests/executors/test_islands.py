@@ -407,6 +407,19 @@ def test_a_worker_that_holds_much_memory_is_replaced(
     assert [numbers[process] for process in seen] == processes
 
 
+def test_an_executor_tells_its_slots_while_its_workers_start() -> None:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads meet in the middle of things, in most rounds
+    try:
+        for _ in range(5):
+            executor = LocalExecutor(lambda outcomes: None, size=16)
+            while not executor.slots:
+                pass
+            executor.close()
+    finally:
+        sys.setswitchinterval(usual)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a stopped process stays stopped")
 def test_a_template_that_is_stopped_ends_all_the_same_when_its_server_is_killed() -> None:
     code = """
