@@ -67,9 +67,8 @@ class ParquetStorage:
 
         def dump(frame: Any) -> bytes:
             nonlocal rendition
-            data, first = _dumped(frame, options)
             # What cannot be read again is not written.
-            rendition = _rendition(data, first, target.properties)
+            data, rendition = _dumped(frame, options, target.properties)
             return data
 
         data = files.encode(frame, target, dump)
@@ -189,18 +188,20 @@ def _is_rounded(series: Any, label: object, schema: Any) -> bool:
     return bool(pyarrow.types.is_integer(kind) or pyarrow.types.is_boolean(kind))
 
 
-def _dumped(frame: "DataFrame", options: Mapping[str, Any]) -> tuple[bytes, bytes | None]:
-    """Return a table as Parquet, and its first rows likewise, with the types of the whole.
+def _dumped(
+    frame: "DataFrame", options: Mapping[str, Any], properties: Mapping[str, Any]
+) -> tuple[bytes, tuple[str, bool]]:
+    """Return a table as Parquet, and the rendition of what is read again.
 
-    None in place of the first rows where another engine than pyarrow writes.
+    Of a large table these are the first rows, which are cut before they are written: so they have
+    the types of the whole.
     """
-    if options["engine"] != "pyarrow":
+    given = dict(options)
+    if given.pop("engine") != "pyarrow":
         data: bytes = frame.to_parquet(path=None, **options)
-        return data, None
+        return data, render(_frame(data, properties))
     import pyarrow
-    import pyarrow.parquet
 
-    given = {name: value for name, value in options.items() if name != "engine"}
     table = pyarrow.Table.from_pandas(
         frame, schema=given.pop("schema", None), preserve_index=given.pop("index", None)
     )
@@ -208,17 +209,19 @@ def _dumped(frame: "DataFrame", options: Mapping[str, Any]) -> tuple[bytes, byte
         # Under the name where pandas looks for them.
         metadata = {**table.schema.metadata, "PANDAS_ATTRS": json.dumps(frame.attrs)}
         table = table.replace_schema_metadata(metadata)
-    whole, first = BytesIO(), BytesIO()
-    pyarrow.parquet.write_table(table, whole, **given)
-    pyarrow.parquet.write_table(table.slice(0, MOST_ITEMS), first, **given)
-    return whole.getvalue(), first.getvalue()
+    data = _written(table, given)
+    if len(data) <= INLINE_LIMIT or properties.get("read_kwargs"):
+        return data, render(_frame(data, properties))
+    first = _written(table.slice(0, MOST_ITEMS), given)
+    return data, (render(_frame(first, properties))[0], False)
 
 
-def _rendition(data: bytes, first: bytes | None, properties: Mapping[str, Any]) -> tuple[str, bool]:
-    """Return the rendition of what is read again: of a large table, of its first rows."""
-    if first is None or len(data) <= INLINE_LIMIT or properties.get("read_kwargs"):
-        return render(_frame(data, properties))
-    return render(_frame(first, properties))[0], False
+def _written(table: Any, options: Mapping[str, Any]) -> bytes:
+    import pyarrow.parquet
+
+    file = BytesIO()
+    pyarrow.parquet.write_table(table, file, **options)
+    return file.getvalue()
 
 
 def _keepable(frame: "DataFrame") -> "DataFrame":
