@@ -24,7 +24,7 @@ class Settlement:
     """What shall be recorded of one attempt of a job.
 
     A status of PENDING sends the job back to be claimed again, not before ``not_before``.
-    ``failures`` and ``lost`` are added to what the job counts of them.
+    ``failures``, ``lost`` and ``lost_together`` are added to what the job counts of them.
     """
 
     number: int
@@ -41,8 +41,10 @@ class Settlement:
     not_before: datetime | None = None
     failures: int = 0
     lost: int = 0
+    lost_together: int = 0
     function: str | None = None  #: what ran
     code_digest: str | None = None
+    is_suspect: bool = False  #: whether jobs wait for its end, as servers were lost under it
     # Not recorded, but told to those who watch.
     task_config_id: str = ""
     started_after: float | None = None  #: seconds from its claim
@@ -77,6 +79,7 @@ _UPDATE = (
         stacktrace=bindparam("stacktrace"),
         failures=jobs.c.failures + bindparam("failures"),
         lost=jobs.c.lost + bindparam("lost"),
+        lost_together=jobs.c.lost_together + bindparam("lost_together"),
         function=bindparam("function"),
         code_digest=bindparam("code_digest"),
     )
@@ -205,6 +208,7 @@ def _job_values(item: Settlement, now: datetime) -> dict[str, object]:
         "stacktrace": item.stacktrace,
         "failures": item.failures,
         "lost": item.lost,
+        "lost_together": item.lost_together,
         "function": item.function,
         "code_digest": item.code_digest,
     }

@@ -186,6 +186,15 @@ class LocalExecutor:
         return coming
 
     def _watch(self) -> None:
+        while not self._is_closing:
+            try:
+                self._watch_on()
+            except BaseException:  # noqa: BLE001 - without this thread no job ends
+                _log.exception("the pool of workers tripped, and goes on")
+                time.sleep(_SHORTEST_PAUSE_SECONDS)
+        self._end()
+
+    def _watch_on(self) -> None:
         with self._lock:
             self._restart()
         while not self._is_closing:
@@ -199,7 +208,6 @@ class LocalExecutor:
                 self._hand_out()
             if outcomes:
                 self._deliver(outcomes)
-        self._end()
 
     def _hear(self, events: Sequence[tuple[selectors.SelectorKey, int]]) -> list[JobOutcome]:
         outcomes: list[JobOutcome] = []

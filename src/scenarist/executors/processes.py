@@ -14,13 +14,17 @@ from scenarist.domain.texts import storable
 from scenarist.executors import messages
 from scenarist.executors.base import LOG_LIMIT, JobOutcome, JobRequest
 from scenarist.executors.endings import ended
-from scenarist.executors.frames import Frames, frame
+from scenarist.executors.frames import MESSAGE_LIMIT, Frames, TooLargeError, frame
 from scenarist.executors.templates import Template
 
 _RETIRE_SECONDS = 5.0  # for a worker that runs nothing more to end by itself
 
 _decoder = msgspec.msgpack.Decoder(JobOutcome)
 _encoder = msgspec.msgpack.Encoder()
+
+
+class _StrangeError(Exception):
+    """A worker has told of something else than what it runs."""
 
 
 class WorkerProcess:
@@ -38,7 +42,7 @@ class WorkerProcess:
         theirs.close()
         os.close(log_writer)
         self.process_id: int | None = None
-        self.frames = Frames()
+        self.frames = Frames(MESSAGE_LIMIT)
         self.is_ready = False
         self.is_retired = False
         self.has_run = False
@@ -111,12 +115,27 @@ class WorkerProcess:
             return None
         try:
             outcomes = [self._take(message) for message in self.frames.feed(data)]
-        except msgspec.MsgspecError:
+        except TooLargeError as error:
+            self._give_up(JobEvent.RAISED, f"its process sent {error}")
+            return None
+        except MemoryError:
+            reason = "the server had no memory for what its process sent"
+            self._give_up(JobEvent.WORKER_LOST, reason)
+            return None
+        except (msgspec.MsgspecError, _StrangeError):
             # A task has written on its worker's socket; who wrote what cannot be told any more.
-            self.is_retired = True
-            self.kill()
+            reason = "its process sent what no worker sends"
+            self._give_up(JobEvent.WORKER_LOST, reason)
             return None
         return [outcome for outcome in outcomes if outcome is not None]
+
+    def _give_up(self, event: JobEvent, reason: str) -> None:
+        """Kill a process that cannot be listened to any more."""
+        self.frames = Frames(MESSAGE_LIMIT)
+        self.is_retired = True
+        if self.stop_event is None:
+            self.stop_event, self._stop_reason = event, reason
+        self.kill()
 
     def last_outcome(self, ending: str) -> JobOutcome | None:
         """Word what the end of the process means for the job it had, if any."""
@@ -195,6 +214,9 @@ class WorkerProcess:
             self.deadline = time.monotonic() + limit
 
     def _settle(self, outcome: JobOutcome) -> JobOutcome | None:
+        mine = self.request
+        if mine is None or (mine.number, mine.attempt) != (outcome.number, outcome.attempt):
+            raise _StrangeError
         self.read_log()
         if self.stop_event is not None:
             self.is_retired = True
@@ -210,7 +232,7 @@ class WorkerProcess:
 def ending_of(code: int) -> str:
     """Word the end of a process under its job."""
     if code >= 0:
-        return f"its process exited with code {code} before the function returned"
+        return f"its process exited with code {code} without telling a result"
     try:
         name = signal.Signals(-code).name
     except ValueError:
