@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from builders import Draft
 from orchestrator.world import World
 from scenarist.db import settlements
 from scenarist.db.settlements import Settlement
+from scenarist.db.tables import jobs
 from scenarist.domain.entities import Submission
 from scenarist.domain.lifecycle import LOST_TOGETHER_LIMIT, SUSPECT_FROM, JobEvent
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
@@ -142,11 +144,12 @@ def test_those_that_run_beside_a_job_that_kills_its_server_are_not_blamed(world:
     beside = [submit_one(world, f"before {place}") for place in range(3)]
     killer = submit_one(world, "killer")
     beside += [submit_one(world, f"after {place}") for place in range(3)]
-    task = world.job(killer.job_ids[0]).number
+    is_killer = jobs.c.id == killer.job_ids[0]
+    number = world.database.reader.execute(select(jobs.c.number).where(is_killer)).scalar_one()
     world.step()
     for _ in range(50):
         running = [request.number for request in world.executor.waiting]
-        if task in running:
+        if number in running:
             crash(world)
         elif running:
             world.executor.run()

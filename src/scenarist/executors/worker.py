@@ -31,7 +31,7 @@ from scenarist.executors.job_logs import prepare_logging
 from scenarist.executors.messages import BEGUN, READY, RETIRE, STOP
 from scenarist.executors.process_state import reseed
 from scenarist.executors.runner import run
-from scenarist.executors.spawning import environment_of, search
+from scenarist.executors.spawning import search
 from scenarist.executors.stopping import JobStopped, Stopping
 from scenarist.executors.surroundings import Surroundings
 
@@ -47,7 +47,6 @@ def main() -> None:
     terms = msgspec.json.decode(encoded, type=WorkerTerms)
     be_worker_of(int(parent))
     prepare_logging(terms.log_level)
-    os.environ.update(environment_of(terms))
     search(terms)
     for name in terms.modules:
         with contextlib.suppress(Exception, SystemExit):

@@ -267,11 +267,11 @@ class Orchestrator:
         now: datetime,
     ) -> None:
         """Do what follows from a step that is stored."""
-        for item in step.settled:
-            del self._running[item.number]
-        if len(step.settled) < len(ending):
-            left = [outcome for outcome in outcomes if outcome.number in self._running]
-            self._outcomes.extendleft(reversed(left))
+        settled = {item.number for item in step.settled}
+        for number in settled:
+            self._running.pop(number, None)  # one that could not be taken up was never there
+        left = {item.number for item in ending} - settled
+        self._outcomes.extendleft(reversed([item for item in outcomes if item.number in left]))
         try:
             self._hand_out(executor, step.taken, now)
         except BaseException:
