@@ -18,7 +18,7 @@ from scenarist.db import bells
 from scenarist.db.backends import Backend, backend_of
 from scenarist.db.bells import Ear, Topic, Topics
 from scenarist.db.turns import Turn
-from scenarist.domain.errors import ConflictError, UnavailableError
+from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
 from scenarist.domain.figures import DatabaseFigures
 
 T = TypeVar("T")
@@ -275,6 +275,10 @@ class Database:
             fault = self._fault_of(error)
             for unit in units:
                 unit.fail(fault)
+        except BaseException:
+            for unit in units:
+                unit.fail(InDoubtError("the thread that wrote this was ended; look whether it was"))
+            raise
         else:
             if is_worth_it:
                 for listener in self._listeners:

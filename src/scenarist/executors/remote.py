@@ -112,7 +112,14 @@ class _Seat:
         template = self._template
         if template is None:
             raise OSError("its session has ended")
+        if worker.is_sending:
+            self._poll.modify(worker.connection.fileno(), select.POLLIN | select.POLLOUT)
         readable = {stream for stream, _ in self._poll.poll(_LOOK_MILLISECONDS)}
+        if worker.is_sending:
+            with self._lock:
+                worker.flush()
+            if not worker.is_sending:
+                self._poll.modify(worker.connection.fileno(), select.POLLIN)
         if worker.log_reader in readable and not worker.read_log():
             self._poll.unregister(worker.log_reader)
         if template.output_reader in readable and not template.read_output():

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
+from scenarist.background import Background
 from scenarist.db import cancellation, claims, events, holders, settlements
 from scenarist.db.bells import EVERYTHING, Topics
 from scenarist.db.endings import job_change, release_machines
@@ -105,11 +106,11 @@ class Keeper:
         self._look_at: float | None = None  # elapsed; None while nobody else runs jobs
         self._stopping = threading.Event()
         self._processes: ProcessWatch | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Background | None = None
 
     def start(self) -> None:
         self._processes = ProcessWatch()
-        self._thread = threading.Thread(target=self._loop, name="leases", daemon=True)
+        self._thread = Background("leases", self._loop)
         self._thread.start()
 
     def stop(self) -> None:

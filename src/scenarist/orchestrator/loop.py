@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 
 import structlog
 
+from scenarist.background import Background
 from scenarist.db import cancellation
 from scenarist.db.bells import Topic, Topics
 from scenarist.db.claims import Claim, TaskRecipe
@@ -101,7 +102,7 @@ class Orchestrator:
         self._drain_until: float | None = None  # monotonic: when what runs is stopped as well
         self._interrupted: frozenset[int] = frozenset()  # stopped so that it runs again later
         self._quiet: SimpleQueue[None] = SimpleQueue()  # a word that nothing runs, or not to wait
-        self._thread: threading.Thread | None = None
+        self._thread: Background | None = None
         self._is_stop_asked = True  # whether others may have asked jobs to stop
 
     @property
@@ -136,7 +137,7 @@ class Orchestrator:
         self.recover()
         self._keeper.start()
         self._something.set()
-        self._thread = threading.Thread(target=self._loop, name="orchestrator", daemon=True)
+        self._thread = Background("orchestrator", self._loop)
         self._thread.start()
 
     def attach(self, executor: Executor) -> None:
@@ -238,7 +239,8 @@ class Orchestrator:
         if self._lease.is_lost:
             self._give_up(executor)
         self._stop_asked(executor)  # what this step claims is not among them
-        outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
+        # They leave the queue when they are done with; until then nothing can lose them.
+        outcomes = [self._outcomes[place] for place in range(len(self._outcomes))]
         self._given_up.difference_update((item.number, item.attempt) for item in outcomes)
         slots = self._free_slots(executor) if claims_too else 0
         if not outcomes and not slots and not self._steps.has_other_machines(executor):
@@ -248,12 +250,8 @@ class Orchestrator:
         try:
             step = self._steps.write(executor, ending, slots, now, running=self._running)
         except LeaseLostError:
-            self._outcomes.extendleft(reversed(outcomes))  # these attempts have ended
-            self._give_up(executor)
+            self._give_up(executor)  # these attempts have ended
             return True
-        except BaseException:
-            self._outcomes.extendleft(reversed(outcomes))
-            raise
         self._lease.confirm(step.held)
         self._follow(executor, step, ending, outcomes, now)
         return bool(step.settled or step.taken)
@@ -271,6 +269,8 @@ class Orchestrator:
         for number in settled:
             self._running.pop(number, None)  # one that could not be taken up was never there
         left = {item.number for item in ending} - settled
+        for _ in outcomes:
+            self._outcomes.popleft()
         self._outcomes.extendleft(reversed([item for item in outcomes if item.number in left]))
         try:
             self._hand_out(executor, step.taken, now)

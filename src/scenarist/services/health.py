@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from scenarist.background import find_fault
 from scenarist.db import deliveries as delivery_rows
 from scenarist.db import holders as holder_rows
 from scenarist.db import jobs as job_rows
@@ -61,7 +62,7 @@ class HealthService:
             return f"ready; orchestrators that run the jobs: {others}"
         if not is_orchestrating:
             raise UnavailableError("the orchestrator is not running")
-        if (fault := self._step_fault()) is not None:
+        if (fault := find_fault() or self._step_fault()) is not None:
             raise UnavailableError(fault)
         if (fault := self._executor_fault()) is not None:
             raise UnavailableError(f"{fault}; jobs wait for it")
