@@ -35,6 +35,7 @@ class Settlement:
     edits: Sequence[Edit] = ()
     has_ends: bool = True  #: whether the job reads or writes any data node
     run_at: datetime | None = None
+    stopped_at: datetime | None = None  #: when its executor began to stop it by itself
     reason: str | None = None
     stacktrace: str | None = None
     log: str | None = None
@@ -125,7 +126,7 @@ def settle(
     )
     attempts = {number: (attempt, asked_at) for number, attempt, asked_at in held}
     standing = [
-        _stopped(item) if attempts[item.number][1] is not None else item
+        item if (asked_at := attempts[item.number][1]) is None else _stopped(item, asked_at)
         for item in settlements
         if item.number in attempts and attempts[item.number][0] == item.attempt
     ]
@@ -168,12 +169,19 @@ def settle(
     return Settled(standing, Consequences(consequences.ended, changes + consequences.changes))
 
 
-def _stopped(item: Settlement) -> Settlement:
-    """Word the end of a job that was asked to stop: what goes wrong then is its cancelling."""
-    if item.status in {JobStatus.PENDING, JobStatus.FAILED}:
-        status = next_status(JobStatus.RUNNING, JobEvent.CANCEL_REQUESTED)
-        return replace(item, status=status, not_before=None)
-    return item
+def _stopped(item: Settlement, asked_at: datetime) -> Settlement:
+    """Word the end of a job that was asked to stop, by what came first.
+
+    What goes wrong after that is its cancelling. One that was being stopped before, as its time was
+    over, has failed, and does not run again.
+    """
+    if item.status not in {JobStatus.PENDING, JobStatus.FAILED}:
+        return item
+    if item.stopped_at is not None and item.stopped_at < asked_at:
+        status = next_status(JobStatus.RUNNING, JobEvent.TIMED_OUT)
+        return replace(item, status=status, not_before=None, failures=0)
+    status = next_status(JobStatus.RUNNING, JobEvent.CANCEL_REQUESTED)
+    return replace(item, status=status, not_before=None, reason=None, stacktrace=None)
 
 
 def _update_jobs(connection: Connection, standing: Sequence[Settlement], now: datetime) -> None:

@@ -8,6 +8,7 @@ import socket
 import sys
 import termios
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -58,6 +59,8 @@ class WorkerProcess:
         self.deadline: float | None = None  # monotonic: when to stop it, or to kill it
         self.stop_event: JobEvent | None = None
         self._stop_reason = ""
+        self._stopped_at: datetime | None = None
+        self._stopped_in: str | None = None  # the stack trace of where it was
         self._outgoing = bytearray()
         self.taken_by: float | None = None  # monotonic: when it must have read what was sent
         self._gone_by: float | None = None  # monotonic: when a kill must have been reported
@@ -99,6 +102,7 @@ class WorkerProcess:
             return  # being asked again gives it no more time
         self.stop_event = event
         self._stop_reason = reason
+        self._stopped_at = datetime.now(UTC)
         grace = 0.0 if self.request is None else self.request.grace_seconds
         self.deadline = time.monotonic() + grace
         self._send(messages.STOP)
@@ -183,6 +187,8 @@ class WorkerProcess:
         if self.stop_event is not None:
             event, reason = self.stop_event, self._stop_reason
         outcome = ended(self.request, event, reason or None, started_at=self.started_at)
+        if event is JobEvent.TIMED_OUT:
+            outcome = replace(outcome, stopped_at=self._stopped_at, stacktrace=self._stopped_in)
         return outcome.with_log(self.take_log())
 
     def read_log(self) -> bool:
@@ -284,6 +290,7 @@ class WorkerProcess:
         if self.stop_event is not None:
             self.is_retired = True
             if outcome.was_stopped:
+                self._stopped_in = outcome.stacktrace
                 return None
         settled = outcome.with_log(self.take_log())
         self.request = None

@@ -15,6 +15,7 @@ import socket
 import sys
 import traceback
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -142,7 +143,8 @@ class _Attempt:
             stopping.close()
             outcome = ended(request, JobEvent.RAISED)
         if stopping.is_stopped:
-            return ended(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
+            stopped = ended(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
+            return replace(stopped, stacktrace=outcome.stacktrace)
         if stopping.is_signalled and outcome.event is JobEvent.RAISED:
             reason = "its process got SIGTERM from elsewhere than its server"
             return ended(request, JobEvent.WORKER_LOST, reason)

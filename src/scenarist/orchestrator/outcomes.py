@@ -88,6 +88,7 @@ def settlement_of(
         edits=_edits(claim, recipe, request, outcome, now),
         has_ends=bool(recipe.outputs or recipe.inputs),
         run_at=outcome.started_at,
+        stopped_at=outcome.stopped_at,
         reason=reason,
         stacktrace=outcome.stacktrace,
         log=outcome.log,

@@ -209,14 +209,14 @@ class Dispatcher:
                 attempt = self._sender.send(delivery)
             except BaseException as error:  # noqa: BLE001 - or it would be under way for ever
                 _log.exception("a webhook failed", subscriber_id=delivery.subscriber_id)
-                attempt = Attempt(delivery, Answer.FAILED, f"{type(error).__name__}: {error}")
+                attempt = Attempt(delivery, Answer.NOTHING, f"{type(error).__name__}: {error}")
             self._attempts.append(attempt)
             self._something.set()
 
         try:
             self._launch(work)
         except RuntimeError as error:  # no thread can be started
-            self._attempts.append(Attempt(delivery, Answer.FAILED, str(error)))
+            self._attempts.append(Attempt(delivery, Answer.NOTHING, str(error)))
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
