@@ -27,7 +27,8 @@ POOLS = ("sign-in", "request", "asyncio")
 
 
 @pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+def server(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(background, "_PAUSE_SECONDS", 0.05)
     registry = ConfigRegistry()
     start = registry.configure_data_node("start", default_data=1)
     end = registry.configure_data_node("end")
