@@ -356,6 +356,7 @@ def _health(
         now=now,
         is_orchestrating=lambda: orchestration.is_running,
         executor_fault=orchestration.find_executor_fault,
+        step_fault=orchestration.find_step_fault,
     )
 
 

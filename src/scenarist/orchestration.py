@@ -82,6 +82,10 @@ class Orchestration:
         """Return why no jobs can be run here at the moment; None when they can."""
         return None if self.orchestrator is None else self.orchestrator.executor_fault
 
+    def find_step_fault(self) -> str | None:
+        """Return why outcomes are not recorded here; None when they are."""
+        return None if self.orchestrator is None else self.orchestrator.step_fault
+
     @property
     def figures(self) -> JobFigures:
         """What the orchestrator of this process has done."""

@@ -132,6 +132,11 @@ def _of_jobs(figures: JobFigures) -> Iterator[Metric]:
     for (task, ending), count in list(figures.attempts.items()):
         attempts.add_metric([task, ending], count)
     yield attempts
+    yield CounterMetricFamily(
+        "scenarist_failed_steps",
+        "Steps of the orchestrator of this process that could not be recorded as a whole.",
+        value=figures.failed_steps,
+    )
     seconds = CounterMetricFamily(
         "scenarist_task_run_seconds",
         "Time that attempts of jobs ran for this process, by config of the task.",

@@ -18,7 +18,7 @@ from scenarist.db import bells
 from scenarist.db.backends import Backend, backend_of
 from scenarist.db.bells import Ear, Topic, Topics
 from scenarist.db.turns import Turn
-from scenarist.domain.errors import ConflictError, UnavailableError
+from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
 from scenarist.domain.figures import DatabaseFigures
 
 T = TypeVar("T")
@@ -271,15 +271,21 @@ class Database:
             except BaseException:
                 self._roll_back(connection)
                 raise
-        except Exception as error:  # noqa: BLE001 - every waiting thread gets it
-            fault = self._fault_of(error)
-            for unit in units:
-                unit.fail(fault)
+        except BaseException as error:  # noqa: BLE001 - every waiting thread gets it
+            self._fail(units, error)
         else:
             if is_worth_it:
                 for listener in self._listeners:
                     listener()
                 self._tell(topics)
+
+    def _fail(self, units: "list[_Unit[Any]]", error: BaseException) -> None:
+        ended = InDoubtError("what wrote this was ended; look whether it was done")
+        fault = self._fault_of(error) if isinstance(error, Exception) else ended
+        for unit in units:
+            unit.fail(fault)
+        if fault is ended:
+            raise error
 
     def _begin(self, *, is_shared: bool) -> Connection:
         """Begin a transaction, on another connection when the old one turns out to be lost."""

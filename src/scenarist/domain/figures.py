@@ -68,9 +68,13 @@ class DatabaseFigures:
 class JobFigures:
     """What an orchestrator has done with jobs."""
 
-    __slots__ = ("_names", "attempts", "claim_times", "hand_over_times", "run_seconds", "run_times")
+    __slots__ = (
+        *("_names", "attempts", "claim_times", "failed_steps", "hand_over_times"),
+        *("run_seconds", "run_times"),
+    )
 
     def __init__(self) -> None:
+        self.failed_steps = 0  #: of the loop that records outcomes and claims jobs
         self.claim_times = Times(JOB_BOUNDS)  #: from when a job may run to its claim
         self.hand_over_times = Times(JOB_BOUNDS)  #: from its claim to its start in a worker
         self.run_times = Times(JOB_BOUNDS)  #: of an attempt, reading and writing included

@@ -89,6 +89,7 @@ class JobOutcome:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     was_stopped: bool = False
+    stopped_at: datetime | None = None  #: when its executor began to stop it by itself
     has_begun: bool = True
 
     def with_log(self, log: str) -> Self:

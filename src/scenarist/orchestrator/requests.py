@@ -58,6 +58,9 @@ class Recipes:
     def get(self, task_id: TaskId) -> TaskRecipe:
         return self._kept[task_id]
 
+    def find(self, task_id: TaskId) -> TaskRecipe | None:
+        return self._kept.get(task_id)
+
     def _as_declared(self, recipe: TaskRecipe) -> TaskRecipe:
         if self._declared is None:
             return recipe

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from scenarist.background import Background
 from scenarist.db import pruning as rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
@@ -40,10 +41,10 @@ class Upkeep:
         self._now = now
         self._stopping = threading.Event()
         self._service = PruningService(database, folder=folder, now=now, pause=self._rest)
-        self._thread: threading.Thread | None = None
+        self._thread: Background | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._loop, name="upkeep", daemon=True)
+        self._thread = Background("upkeep", self._loop)
         self._thread.start()
 
     def stop(self) -> None:

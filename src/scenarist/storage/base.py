@@ -8,6 +8,9 @@ from typing import Any, Protocol
 INLINE_LIMIT = 64 * 1024
 """Bytes up to which a value lies in its edit's own row, and a rendition is complete."""
 
+ROW_LIMIT = 16 * 1024 * 1024
+"""Bytes up to which a value that is kept in the database lies in its edit's own row."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:

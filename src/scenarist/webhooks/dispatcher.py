@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
+from scenarist.background import Background
 from scenarist.db import deliveries as delivery_rows
 from scenarist.db import events as event_rows
 from scenarist.db import subscribers as subscriber_rows
@@ -82,13 +83,13 @@ class Dispatcher:
         self._something = threading.Event()
         self._stopping = threading.Event()
         self._next_look = 0.0
-        self._thread: threading.Thread | None = None
+        self._thread: Background | None = None
 
     def start(self) -> None:
         """Go on with what an earlier server left, until `stop`."""
         self.recover()
         self._something.set()
-        self._thread = threading.Thread(target=self._loop, name="webhooks", daemon=True)
+        self._thread = Background("webhooks", self._loop)
         self._thread.start()
 
     def recover(self) -> None:
@@ -204,10 +205,18 @@ class Dispatcher:
 
     def _send(self, delivery: Delivery) -> None:
         def work() -> None:
-            self._attempts.append(self._sender.send(delivery))
+            try:
+                attempt = self._sender.send(delivery)
+            except BaseException as error:  # noqa: BLE001 - or it would be under way for ever
+                _log.exception("a webhook failed", subscriber_id=delivery.subscriber_id)
+                attempt = Attempt(delivery, Answer.NOTHING, f"{type(error).__name__}: {error}")
+            self._attempts.append(attempt)
             self._something.set()
 
-        self._launch(work)
+        try:
+            self._launch(work)
+        except RuntimeError as error:  # no thread can be started
+            self._attempts.append(Attempt(delivery, Answer.NOTHING, str(error)))
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
