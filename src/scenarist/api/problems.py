@@ -74,8 +74,8 @@ def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError)
 
 def _has_committed(request: Request[Any, Any, Any]) -> bool:
     """Whether something of what the request asked for is stored already."""
-    commits: CommitRecord | None = request.scope.get("commits")
-    return commits is not None and commits.has_committed
+    commits = request.scope.get("commits")
+    return isinstance(commits, CommitRecord) and commits.has_committed
 
 
 def _after_commit(reason: str) -> str:

@@ -84,8 +84,9 @@ class Sqlite:
             self.say(connection, "COMMIT")
         except sqlite3.OperationalError as error:
             # The frames may be in the log although they could not be synced, and the next process
-            # that opens the file would find them there. A full disk takes no whole frame.
-            if error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_IOERR:
+            # that opens the file would find them there. A write that failed took no whole frame.
+            code = error.sqlite_errorcode
+            if code & _PRIMARY == sqlite3.SQLITE_IOERR and code != sqlite3.SQLITE_IOERR_WRITE:
                 raise InDoubtError(
                     f"the commit failed ({error}); look whether this was done before trying again"
                 ) from error
@@ -179,7 +180,7 @@ class _OpenFiles:
                 done = "removed" if now is None else "replaced"
                 raise UnavailableError(
                     f"the database file {path} was {done} while this process had it open; nothing "
-                    "is written until the one that was there is back, or the server is started anew",
+                    "is written until the one that was there is back, or the server starts anew",
                     code="database_replaced",
                 )
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 
@@ -12,7 +13,8 @@ from scenarist.domain.errors import UnavailableError
 
 T = TypeVar("T")
 
-_UNDO = "scenarist.undo"
+# Not in the connection's own `info`, which is gone when the connection is lost.
+_undo: WeakKeyDictionary[Connection, list[Callable[[], None]]] = WeakKeyDictionary()
 
 
 class TroubleError(UnavailableError):
@@ -34,12 +36,12 @@ def undo_on_rollback(connection: Connection, undo: Callable[[], None]) -> None:
     Undone in reverse order, while no other transaction can write. Not when the commit is in doubt:
     then nobody knows whether the change belongs to a record. What *undo* raises is ignored.
     """
-    connection.info.setdefault(_UNDO, []).append(undo)
+    _undo.setdefault(connection, []).append(undo)
 
 
 def undo(connection: Connection, *, from_mark: int = 0) -> None:
     """Undo what was noted on a connection since a mark."""
-    noted: list[Callable[[], None]] = connection.info.get(_UNDO, [])
+    noted = _undo.get(connection, [])
     while len(noted) > from_mark:
         with suppress(Exception):
             noted.pop()()
@@ -47,12 +49,12 @@ def undo(connection: Connection, *, from_mark: int = 0) -> None:
 
 def undo_mark(connection: Connection) -> int:
     """Return the mark from which `undo` undoes what is noted later."""
-    return len(connection.info.get(_UNDO, ()))
+    return len(_undo.get(connection, ()))
 
 
 def forget_undo(connection: Connection) -> None:
     """Keep what was noted: the transaction was committed, or may have been."""
-    connection.info.pop(_UNDO, None)
+    _undo.pop(connection, None)
 
 
 class Unit(Generic[T]):
