@@ -96,6 +96,11 @@ def _of_database(figures: DatabaseFigures) -> Iterator[Metric]:
         "Pieces of work in the transactions that this process has committed.",
         value=figures.writes,
     )
+    yield GaugeMetricFamily(
+        "scenarist_database_write_wait_seconds",
+        "How long the oldest write of this process has waited; 0 when none is under way.",
+        value=figures.write_wait_seconds(),
+    )
     yield histogram(
         "scenarist_database_turn_seconds",
         "Time until a transaction of this process might write, as one does at a time.",

@@ -175,7 +175,7 @@ def create_scenario(
             errors=[{"field": "config_id", "message": fault}],
         )
     service, actor = services_of(request).scenarios, actor_of(request)
-    scenario = service.create(
+    standing = service.create_standing(
         actor,
         NewScenario(
             config_id=named[0],
@@ -187,11 +187,11 @@ def create_scenario(
     )
     return answer(
         schemas.ScenarioCreated(
-            message=f"Scenario {scenario.id} was created.",
-            scenario=shown_alone(request, service.get(actor, scenario.id)),
+            message=f"Scenario {standing.scenario.id} was created.",
+            scenario=shown_alone(request, standing),
         ),
         status=201,
-        headers={"Location": f"{PATH}/{scenario.id}"},
+        headers={"Location": f"{PATH}/{standing.scenario.id}"},
     )
 
 

@@ -56,6 +56,9 @@ class HealthService:
         Raises:
             UnavailableError: Says what is not ready.
         """
+        self._database.check_place()
+        if (refused := self._database.figures.write_fault()) is not None:
+            raise UnavailableError(refused)
         others = holder_rows.count(self._database.reader)
         is_orchestrating = self._is_orchestrating()
         if is_orchestrating is None:

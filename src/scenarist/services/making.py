@@ -15,6 +15,7 @@ from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.found_files import edit_of_file
 from scenarist.db.places import forget_places, last_written
+from scenarist.db.writes import undo_on_rollback
 from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
@@ -26,7 +27,7 @@ from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
 from scenarist.services.placing import placing_of, resolved
 from scenarist.storage.base import Target, Written
-from scenarist.storage.kinds import discard, find_file, find_storage, publish, write_value
+from scenarist.storage.kinds import Replacement, discard, find_file, find_storage, write_value
 
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT")
@@ -191,7 +192,9 @@ class Making:
         )
         written = write_value(resolve(properties["default_data"], os.environ), target)
         self.written.append(written)
-        publish(written)
+        replacement = Replacement(written)  # of nothing: no file is there
+        undo_on_rollback(self.connection, replacement.undo)
+        replacement.publish()
         return edit_of(node.id, edit_id, written, at=self.now, actor=None)
 
     def found_edit(self, node: DataNode) -> Edit | None:

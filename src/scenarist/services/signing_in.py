@@ -213,7 +213,8 @@ class SigningInService:
         )
         now = self._now()
         used_up = self._database.write(
-            lambda connection: tries.take(connection, bounds, stretch=TRIES_STRETCH, now=now)
+            lambda connection: tries.take(connection, bounds, stretch=TRIES_STRETCH, now=now),
+            is_preparation=True,
         )
         if of_address in used_up:
             self._remember_refused(address, used_up[of_address], now)

@@ -255,11 +255,11 @@ class ValueService:
                 set_lock(connection, node.id, before.locked_by, before.locked_until)
             return current
 
-        before = self._database.write(take)
+        before = self._database.write(take, is_preparation=True)
         try:
             value = work(before)
         except BaseException:
-            self._database.write(give_back)
+            self._database.write(give_back, is_preparation=True)
             raise
         return self._recorder.record(actor, value, options, check=give_back)
 

@@ -135,6 +135,73 @@ def publish(written: Written) -> None:
         ) from error
 
 
+class Replacement:
+    """A named file that is replaced while nobody knows yet whether its edit will be recorded.
+
+    Args:
+        written: The value that is published; of one without a staged file, nothing happens.
+    """
+
+    def __init__(self, written: Written) -> None:
+        self._written = written
+        self._former: str | None = None
+        self._path: str | None = None
+
+    def publish(self) -> None:
+        """Do as `publish`, and keep the file of before beside the new one.
+
+        Raises:
+            UnavailableError: The file could not be replaced, and is still there.
+        """
+        written = self._written
+        if written.staged is None or written.uri is None:
+            return
+        path, former = os.path.realpath(written.uri), f"{written.staged}.former"
+        try:
+            _keep_former(path, former)
+            self._former = former
+        except FileNotFoundError:
+            pass  # there was none
+        except OSError as error:
+            raise UnavailableError(
+                f"{written.uri} could not be replaced: {error.strerror}"
+            ) from error
+        self._path = path
+        publish(written)
+
+    def undo(self) -> None:
+        """Put the file of before back, or remove the new one where there was none.
+
+        Raises:
+            OSError: It could not be done.
+        """
+        if self._path is None:
+            return
+        if self._former is None:
+            disk.remove([self._path])
+        else:
+            os.replace(self._former, self._path)
+            disk.remove([self._former])  # still there when both are one file
+        disk.sync_folder(os.path.dirname(self._path))
+        self._path = self._former = None
+
+    def finish(self) -> None:
+        """Let the file of before go."""
+        if self._former is not None:
+            disk.remove([self._former])
+            self._former = None
+
+
+def _keep_former(path: str, former: str) -> None:
+    """Give a file a second name: the same file, so that putting it back is no change."""
+    try:
+        os.link(path, former)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, former)
+
+
 def discard(written: Written) -> None:
     """Remove the file of a value that will not be recorded; what was published stays.
 
