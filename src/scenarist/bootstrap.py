@@ -37,7 +37,7 @@ from scenarist.executors.base import Deliver, Executor
 from scenarist.folders import prepare_file, prepare_storage, secret_keys
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
-from scenarist.orchestration import Orchestration
+from scenarist.orchestration import Orchestration, limits_of
 from scenarist.services.bundle import Services
 from scenarist.services.cancelling import Canceller
 from scenarist.services.changes import ChangeService, News
@@ -294,7 +294,9 @@ def _services(  # noqa: PLR0913 - all that services are made of
     recorder = Recorder(database, now=now, wake=wake)
     version = resolve(registry.core.version_number or "latest")
     zone, declared = settings.zone, orchestration.declared
-    compute = compute_with(orchestration.asking)
+    compute = compute_with(lambda: orchestration.asking)
+    read = compute_with(lambda: orchestration.reading)
+    limits = limits_of(settings)
     executor_fault = orchestration.find_executor_fault
     return Services(
         configs=ConfigService(registry),
@@ -314,8 +316,8 @@ def _services(  # noqa: PLR0913 - all that services are made of
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(database, recorder, compute, folder=folder, now=now),
-        files=FileService(database, recorder, folder=folder, now=now),
+        values=ValueService(database, recorder, read, folder=folder, now=now, limits=limits),
+        files=FileService(database, recorder, read, folder=folder, now=now, limits=limits),
         edits=EditService(database),
         submissions=SubmissionService(
             database, canceller, now=now, wake=wake, version=version, declared=declared

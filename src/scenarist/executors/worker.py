@@ -34,6 +34,7 @@ from scenarist.executors.runner import run
 from scenarist.executors.spawning import environment_of, search
 from scenarist.executors.stopping import JobStopped, Stopping
 from scenarist.executors.surroundings import Surroundings
+from scenarist.storage.bounds import enforce
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -72,6 +73,8 @@ def serve(connection: socket.socket, terms: WorkerTerms) -> None:
     reseed()
     surroundings = Surroundings()
     memory = _Memory(terms.memory)
+    if terms.limits is not None:
+        enforce(terms.limits)
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
     frames = Frames()

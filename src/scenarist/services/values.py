@@ -33,6 +33,7 @@ from scenarist.services.showing import (
     version_of,
 )
 from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.bounds import Limits
 from scenarist.storage.kinds import (
     discard,
     find_file,
@@ -53,6 +54,7 @@ UNRECORDED = "unrecorded"
 _PREPARED = "scenarist.storage.reading:prepared"
 _APPENDED = "scenarist.storage.appending:append"
 _EVERYTHING = Selection()
+_LIMITS = Limits()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,13 +87,14 @@ class ValueService:
         *,
         folder: str,
         now: Callable[[], datetime],
+        limits: Limits = _LIMITS,
     ) -> None:
         self._database = database
         self._recorder = recorder
         self._compute = compute
         self._folder = folder
         self._now = now
-        self._show = Show(compute, folder=folder, now=now)
+        self._show = Show(compute, folder=folder, now=now, limits=limits)
         self._turn = threading.Lock()
 
     def read(
