@@ -28,8 +28,9 @@ from scenarist.storage.transfers import (
 )
 
 _CHUNK = 256 * 1024
+_FILE = 1024 * 1024
 _ROOM = 16 * 1024 * 1024
-"""Bytes of memory up to which the server reads an upload itself."""
+"""Bytes of a file, and of memory, up to which the server reads an upload itself."""
 
 _KEEP = "scenarist.storage.uploading:keep"
 
@@ -132,7 +133,7 @@ class FileService:
         )
         room = min(_ROOM, self._limits.memory)
         try:
-            with limited(replace(self._limits, room=room)):
+            with limited(replace(self._limits, room=room, file=_FILE)):
                 check_file(len(data))
                 written = keep_upload(data, target)
         except TooLargeError:

@@ -35,8 +35,9 @@ _EVERYTHING = Selection()
 _IN_HAND = 1024 * 1024
 """Bytes of an answer up to which it is held in memory."""
 
+_FILE = 1024 * 1024
 _ROOM = 16 * 1024 * 1024
-"""Bytes of memory up to which the server reads a value itself; conditions share them."""
+"""Bytes of a file, and of memory, up to which the server reads a value itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,12 @@ class Show:
     """
 
     def __init__(
-        self, compute: Compute, *, folder: str, now: Callable[[], datetime], limits: Limits
+        self, compute: Compute, *, folder: str, now: Callable[[], datetime], limits: Limits | None
     ) -> None:
         self._compute = compute
         self._folder = folder
         self._now = now
-        self._limits = limits
+        self._limits = limits or Limits()
 
     def newest(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
         """Show the newest value as it is now, also when somebody else has replaced its file.
@@ -95,7 +96,7 @@ class Show:
         place = place_of(node, edit)
         room = min(_ROOM // (1 + len(wanted.conditions)), self._limits.memory)
         try:
-            with limited(replace(self._limits, room=room)):
+            with limited(replace(self._limits, room=room, file=_FILE)):
                 check_file(_size_of(node, edit), len(wanted.conditions))
                 return ShownValue(read_safely(place, wanted), is_complete=True)
         except TooLargeError:
@@ -232,6 +233,14 @@ def version_of(node: DataNode, edit: Edit) -> str | None:
     except (OSError, ValueError):
         return None
     return f"{edit.id}-{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
+
+
+def writes_by_worker(node: DataNode) -> bool:
+    """Whether code of the user takes part in writing a value, whatever is there."""
+    is_declared = node.storage_type == "json" and (
+        node.properties.get("encoder") or node.properties.get("exposed_type")
+    )
+    return find_storage(node.storage_type).is_external or bool(is_declared)
 
 
 def json_place(data: object) -> Place:

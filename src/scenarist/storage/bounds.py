@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
 from scenarist.domain.errors import TooLargeError
@@ -30,9 +30,6 @@ CELL_OBJECT = 512
 """Bytes of a cell of a workbook that is kept with all that is known of it."""
 
 _MIB = 1024 * 1024
-_SMALL_FILE = _MIB
-"""Bytes of a file up to which the server reads it itself."""
-
 _PARSED_PARTS = (".xml", ".rels", ".vml")
 _MOST_PARTS = 10_000
 _PART_FACTOR = 10
@@ -42,8 +39,9 @@ _PLAIN_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY"})
 """Codecs that unfold to no more than some 20 times the size."""
 
 _TEXTS = frozenset({"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"})
-_REPEATING = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY", "DELTA_BYTE_ARRAY"})
-"""Encodings in which one text may stand for many."""
+_REPEATING = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
+_PREFIXED = frozenset({"DELTA_BYTE_ARRAY"})
+"""Encodings in which one text may stand for many, or for a part of many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,13 +52,22 @@ class Limits:
         memory: The setting ``value_memory``, in bytes.
         columns: The setting ``value_columns``.
         room: The bytes of *memory* that may be used here; all of it when not given.
+        file: The bytes of the largest file that may be read here; any when not given.
         is_enforced: Whether the system keeps this process to it, so that estimates may be wrong.
     """
 
     memory: int = 2 * 2**30
     columns: int = 16_384
     room: int | None = None
+    file: int | None = None
     is_enforced: bool = False
+
+
+class _NotHereError(TooLargeError):
+    """A worker reads it, whose memory is bounded by the system."""
+
+    def __init__(self) -> None:
+        super().__init__("the server does not read this itself")
 
 
 _active: ContextVar[Limits | None] = ContextVar("limits", default=None)
@@ -145,12 +152,12 @@ def check_names(rows: int, names: int) -> None:
 
 
 def check_file(size: int | None, conditions: int = 0) -> None:
-    """Refuse to read a file in the server that is large, or whose size is not known."""
+    """Refuse to read a file here that is large, or whose size is not known."""
     limits = _active.get()
-    if limits is None or limits.is_enforced:
+    if limits is None or limits.file is None:
         return
-    if size is None or size * (1 + conditions) > _SMALL_FILE:
-        raise TooLargeError("the file is not read by the server itself")
+    if size is None or size * (1 + conditions) > limits.file:
+        raise _NotHereError
 
 
 def check_json(data: bytes | str) -> None:
@@ -269,9 +276,8 @@ def check_parquet(data: bytes) -> None:
         if chunk.physical_type == "FIXED_LEN_BYTE_ARRAY"
     )
     check_memory(fixed, "a Parquet file with values of one length")
-    if not limits.is_enforced:
-        _require_plain(metadata, chunks)
-        return
+    if not limits.is_enforced and not _is_plain(metadata, chunks):
+        raise _NotHereError
     paths = {
         chunk.path_in_schema
         for chunk in chunks
@@ -281,22 +287,14 @@ def check_parquet(data: bytes) -> None:
         _check_texts(data, paths, metadata.num_row_groups)
 
 
-def _require_plain(metadata: object, chunks: list[object]) -> None:
-    """Refuse in the server what may unfold to more than its metadata says."""
-    schema = metadata.schema  # type: ignore[attr-defined]
+def _is_plain(metadata: Any, chunks: list[Any]) -> bool:
+    """Whether a Parquet file cannot unfold to more than its metadata and dictionaries say."""
+    schema = metadata.schema
     columns = [schema.column(position) for position in range(len(schema))]
-    if any(column.max_repetition_level for column in columns) or any(
-        chunk.compression not in _PLAIN_CODECS  # type: ignore[attr-defined]
+    return not any(column.max_repetition_level for column in columns) and all(
+        chunk.compression in _PLAIN_CODECS and not _PREFIXED & set(chunk.encodings)
         for chunk in chunks
-    ):
-        raise TooLargeError("the file is not read by the server itself")
-    most = sum(
-        chunk.num_values * chunk.total_uncompressed_size  # type: ignore[attr-defined]
-        for chunk in chunks
-        if chunk.physical_type in _TEXTS  # type: ignore[attr-defined]
-        and _REPEATING & set(chunk.encodings)  # type: ignore[attr-defined]
     )
-    check_memory(most, "a Parquet file with texts in dictionaries")
 
 
 def _check_texts(data: bytes, paths: set[str], groups: int) -> None:
