@@ -14,6 +14,9 @@ from scenarist.domain.errors import (
 )
 from scenarist.storage.base import Place, Target, Written
 
+_OUT_OF_MEMORY = re.compile(r"MemoryError\b|out of memory|[Uu]nable to allocate|alloc of size")
+"""What libraries say that get no memory, also where a storage words it."""
+
 _KILLED = re.compile(r"SIG(ABRT|KILL|SEGV|BUS)\b")
 
 LONGEST_SECONDS = 60.0
@@ -57,7 +60,7 @@ def fault_of(computed: Computed, *, doing: str, code: str, is_clients: bool) -> 
         is_clients: Whether the request may have been wrong, so that a storage's refusal means it.
     """
     name, _, text = (computed.reason or "").partition(": ")
-    if name.endswith("MemoryError") or (computed.is_lost and _KILLED.search(computed.reason or "")):
+    if (_KILLED if computed.is_lost else _OUT_OF_MEMORY).search(computed.reason or ""):
         # A library may end its process when it gets no memory, and so may the system.
         return TooLargeError(
             f"{doing}: it needs more memory than the setting value_memory allows; read or bring "

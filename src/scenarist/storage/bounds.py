@@ -23,6 +23,8 @@ CELL = 16
 OBJECT = 64
 """Bytes of a cell while it is an object of Python."""
 
+_MANY_CELLS = 1_000_000
+_LEAST_SHARE = 100
 _LIST, _DICT, _ITEM = 72, 200, 40
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _RANGE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7}):\$?([A-Za-z]{1,3})\$?(\d{1,7})")
@@ -142,6 +144,19 @@ def check_table(rows: int, columns: int, *, cell: int = CELL, text: int = 0) -> 
     check_memory(rows * columns * cell + text, f"a table of {rows} rows and {columns} columns")
 
 
+def check_filled(cells: int, filled: int) -> None:
+    """Refuse a large table of which hardly any cell was given: it is more than it seems.
+
+    Raises:
+        TooLargeError: Says how many cells have a value.
+    """
+    if is_bounded() and cells > _MANY_CELLS and filled * _LEAST_SHARE < cells:
+        raise TooLargeError(
+            f"the table would have {cells} cells, of which {filled} are given, and of so many "
+            f"cells one in {_LEAST_SHARE} must be; leave out rows and columns that lie far apart"
+        )
+
+
 def check_names(rows: int, names: int) -> None:
     """Refuse rows as JSON objects, each of which repeats the names of all columns.
 
@@ -191,8 +206,10 @@ def check_csv(data: bytes, separator: str, *, is_free: bool) -> None:
     lines = data.split(b"\n") if is_free else [data.partition(b"\n")[0]]
     columns = max(line.count(mark) for line in lines) + 1
     del lines
-    cells = max(rows * columns, data.count(mark) + rows)
+    given = data.count(mark) + rows
+    cells = max(rows * columns, given)
     check_table(1, columns)
+    check_filled(cells, given)
     check_memory(cells * CELL + 3 * len(data), f"a csv table of {rows} rows and {columns} columns")
 
 

@@ -267,11 +267,13 @@ def _of_rows(rows: list[Any], storage_type: str) -> "DataFrame":
     if all(isinstance(row, Mapping) for row in rows):
         labels = list(dict.fromkeys(label for row in rows for label in row))
         bounds.check_table(len(rows), len(labels))
+        bounds.check_filled(len(rows) * len(labels), sum(map(len, rows)))
         columns = [column_of([row.get(label) for row in rows]) for label in labels]
         return table_of(columns, labels, len(rows))
     if all(isinstance(row, list) for row in rows):
         width = max(map(len, rows), default=0)
         bounds.check_table(len(rows), width)
+        bounds.check_filled(len(rows) * width, sum(map(len, rows)))
         rows = [row if len(row) == width else row + [None] * (width - len(row)) for row in rows]
         columns = [column_of(column) for column in zip(*rows, strict=True)]
         return table_of(columns, range(len(columns)), len(rows))

@@ -249,14 +249,16 @@ def _counted(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
         InvalidError: A cell lies where no sheet has one.
         TooLargeError: They would take too much memory.
     """
-    width = text = 0
+    width = text = number = filled = 0
     for number, row in enumerate(rows, start=1):
         if number > _MOST_ROWS:
             raise InvalidError(f"a sheet has at most {_MOST_ROWS} rows; this one has more")
         width = max(width, len(row))
         text += sum(len(cell) for cell in row if isinstance(cell, str))
+        filled += len(row) - row.count(None)
         bounds.check_table(number, width, cell=bounds.OBJECT, text=text)
         yield row
+    bounds.check_filled(number * width, filled)
 
 
 def _unescaped(text: str) -> str:
