@@ -81,16 +81,17 @@ class Bulkhead:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._release(caller)
-            else:
+            if turn.cancelled():
                 self._waiting.remove((caller, turn))
+            else:
+                self._release(caller)
             raise
 
     def _release(self, caller: str) -> None:
         _take_one(self._running, caller)
         for place, (waiting, turn) in enumerate(self._waiting):
-            if self._may_run(waiting):
+            # One that was cancelled takes itself out as soon as it runs.
+            if self._may_run(waiting) and not turn.done():
                 del self._waiting[place]
                 self._running[waiting] += 1
                 turn.set_result(None)
