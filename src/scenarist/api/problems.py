@@ -18,6 +18,7 @@ from scenarist.domain.errors import (
     NotFoundError,
     ScenaristError,
     ThrottledError,
+    TooLargeError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -33,6 +34,7 @@ STATUSES: dict[type[ScenaristError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
     ChangedError: HTTPStatus.PRECONDITION_FAILED,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }

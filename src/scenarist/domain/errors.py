@@ -5,6 +5,7 @@ ScenaristError
 ├─ ConflictError      it exists, and its present state forbids this
 ├─ ChangedError       it is not any more as the client said it must be
 ├─ InvalidError       what was said cannot be right, whatever the state
+├─ TooLargeError      a value would take more than the limits allow
 ├─ UnauthenticatedError  it is not known who asks: no credential, or one that proves nothing
 ├─ DeniedError        the actor lacks a permission
 ├─ ThrottledError     too many tries; the time to wait is known
@@ -55,6 +56,10 @@ class ChangedError(ScenaristError):
 
 class InvalidError(ScenaristError):
     code: ClassVar[str] = "invalid"
+
+
+class TooLargeError(ScenaristError):
+    code: ClassVar[str] = "value_too_large"
 
 
 class UnauthenticatedError(ScenaristError):

@@ -36,6 +36,7 @@ from scenarist.executors.runner import run
 from scenarist.executors.spawning import search
 from scenarist.executors.stopping import JobStopped, Stopping
 from scenarist.executors.surroundings import Surroundings
+from scenarist.storage.bounds import enforce
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -76,6 +77,8 @@ def serve(connection: socket.socket, terms: WorkerTerms) -> None:
     reseed()
     surroundings = Surroundings()
     memory = _Memory(terms.memory)
+    if terms.limits is not None:
+        enforce(terms.limits)
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
     frames = Frames()

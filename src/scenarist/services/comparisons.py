@@ -23,6 +23,7 @@ from scenarist.storage.kinds import discard, find_storage, named_path, read_json
 
 _MOST_AT_A_TIME = 4
 _MOST_NAMED = 5
+_MOST_SCENARIOS = 1000
 _JSON = "json"
 _RESULT = "COMPARISON"  # stands where a target names its data node
 
@@ -157,6 +158,11 @@ class ComparisonService:
             raise InvalidError(
                 f"two or more scenarios can be compared; got {len(scenario_ids)}",
                 errors=[{"field": "scenario_ids", "message": "fewer than two"}],
+            )
+        if len(scenario_ids) > _MOST_SCENARIOS:
+            raise InvalidError(
+                f"at most {_MOST_SCENARIOS} scenarios can be compared; got {len(scenario_ids)}",
+                errors=[{"field": "scenario_ids", "message": f"more than {_MOST_SCENARIOS}"}],
             )
         twice = [item for item, count in Counter(scenario_ids).items() if count > 1]
         if twice:

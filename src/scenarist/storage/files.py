@@ -30,7 +30,7 @@ def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes
     """
     try:
         return dump(value)
-    except ScenaristError:
+    except (ScenaristError, MemoryError):
         raise
     except Exception as error:
         raise InvalidError(
@@ -49,7 +49,7 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
     with _open(place) as file:
         try:
             return load(file)
-        except ScenaristError:
+        except (ScenaristError, MemoryError):
             raise
         except Exception as error:
             where = place.uri or "the value in the database"
