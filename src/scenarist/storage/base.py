@@ -9,6 +9,10 @@ INLINE_LIMIT = 64 * 1024
 """Bytes up to which a value lies in its edit's own row, and a rendition is complete."""
 
 
+IN_HAND = ""
+"""The folder of a target whose value is kept in hand, however large it is."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """Where one value of a data node lies: in a file (``uri``) or in hand (``content``).
@@ -28,8 +32,8 @@ class Target:
 
     A user-named path (``path`` or ``default_path`` of the properties) wins; without one the
     system names the place: in the edit's row while small, else a new file under ``folder``,
-    which may be a URL. Files are named after ``edit_id``, so every attempt at a value needs a
-    new one.
+    which may be a URL; with ``IN_HAND`` no file is made. Files are named after ``edit_id``, so
+    every attempt at a value needs a new one.
     """
 
     data_node_id: str

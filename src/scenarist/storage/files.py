@@ -17,7 +17,7 @@ from scenarist.domain.errors import (
 )
 from scenarist.domain.named_files import named_path
 from scenarist.storage import disk, shared
-from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
+from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.named_files import stamp_of
 from scenarist.storage.objects import reason
 
@@ -67,7 +67,7 @@ def keep(
         UnavailableError: A file could not be written; nothing of it is left.
     """
     path = named_path(target.properties)
-    if path is None and len(data) <= INLINE_LIMIT:
+    if path is None and (len(data) <= INLINE_LIMIT or target.folder == IN_HAND):
         return record(data, python_type, rendition, content=data)
     staged = None
     try:
