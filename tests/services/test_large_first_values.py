@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import fsspec  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import func, select
 
@@ -37,10 +38,6 @@ def _scenarios(database: Database, clock: Clock, folder: str) -> ScenarioService
     return ScenarioService(
         database, registry, folder=folder, now=clock, version="test", zone=ZoneInfo("UTC")
     )
-
-
-def _files(folder: Path) -> list[str]:
-    return sorted(path.parent.name.split("_")[1] for path in folder.rglob("*.json"))
 
 
 def test_each_is_written_once_and_recorded(
@@ -77,11 +74,10 @@ def _refuse(*_: object) -> None:
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentServer]:
     with SilentServer() as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        monkeypatch.setattr(shared, "WRITE_SECONDS", 3.0)
+        url = f"http://127.0.0.1:{server.port}"
+        settings = {"endpoint_url": url, "key": "anybody", "secret": "anything"}
+        monkeypatch.setitem(fsspec.config.conf, "s3", settings)
+        monkeypatch.setattr(shared, "WRITE_SECONDS", 1.5)
         yield server
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import fsspec  # type: ignore[import-untyped]
 import pytest
 
 from scenarist.domain.errors import UnavailableError
@@ -18,10 +19,9 @@ URL = "s3://bucket/value"
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentServer]:
     """A server for all of them, and limits that are short; the kinds of limits stay."""
     with SilentServer() as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        url = f"http://127.0.0.1:{server.port}"
+        settings = {"endpoint_url": url, "key": "anybody", "secret": "anything"}
+        monkeypatch.setitem(fsspec.config.conf, "s3", settings)
         limits = {"connect_timeout": 0.3, "read_timeout": 0.3, "retries": {"total_max_attempts": 1}}
         assert limits.keys() == shared.S3_LIMITS.keys()
         for module in (shared, s3):
@@ -33,7 +33,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentServer]:
 
 
 def _properties(storage_type: str, port: int) -> dict[str, Any]:
-    return {
+    known: dict[str, dict[str, Any]] = {
         "s3_object": {
             "aws_access_key": "anybody",
             "aws_secret_access_key": "anything",
@@ -56,7 +56,8 @@ def _properties(storage_type: str, port: int) -> dict[str, Any]:
             "db_port": port,
             "read_query": "SELECT 1",
         },
-    }[storage_type]
+    }
+    return known[storage_type]
 
 
 @pytest.mark.parametrize(
