@@ -130,6 +130,8 @@ _INPUTS = (
         edits.c.stamp,
         is_own(job_inputs.c.data_node_id).label("is_own"),
         edits.c.kept_as,
+        edits.c.size,
+        edits.c.digest,
     )
     .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
     .where(among(job_inputs.c.job_number, "numbers"))
@@ -177,9 +179,11 @@ class InputValue:
     edit_id: EditId
     uri: str | None
     content: bytes | None
-    stamp: str | None  #: of the file that a user named, when the edit was recorded
+    stamp: str | None  #: of the file, when the edit was recorded
     is_own: bool  #: what lies at its place instead is not the data node's: see `IS_REPLACED`
     kept_as: dict[str, Any] | None  #: see `Edit.kept_as`
+    size: int | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 
-from scenarist.db.bells import Bell, Topics
+from scenarist.db.bells import EVERYTHING, Bell, Topics
 from scenarist.db.sqlite_bells import LocalBell, folder_of, ring_once
 from scenarist.db.turns import FileTurn, Turn
 from scenarist.domain.errors import InvalidError
@@ -76,7 +76,11 @@ class Sqlite:
             ring_once(self._bells, topics)
 
     def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
+        is_again = self._bell is not None
         self._bell = LocalBell(self._bells, stop)
+        if is_again:
+            # Those who came while this one could not be found were told nothing by it.
+            self._bell.ring(EVERYTHING)
         return self._bell
 
     def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from scenarist.domain.errors import (
     ConflictError,
+    DamagedError,
     InvalidError,
     NotFoundError,
     ScenaristError,
@@ -55,6 +56,8 @@ def fault_of(computed: Computed, *, doing: str, code: str, is_clients: bool) -> 
     message = f"{doing}: {text or name or 'the worker ended'}"
     if name == InvalidError.__name__ and is_clients:
         return InvalidError(message)
+    if name == DamagedError.__name__:
+        return DamagedError(message)
     if name == NotFoundError.__name__:
         return NotFoundError(message, code=code)
     if name == UnavailableError.__name__:

@@ -15,10 +15,13 @@ from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.selections import Selection
 from scenarist.services.computations import Computation, Compute, fault_of
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import Place, Target, kept_of
+from scenarist.storage.files import check_kept
 from scenarist.storage.json import document
 from scenarist.storage.kinds import discard, find_storage, named_path, read_json
 from scenarist.storage.selection import select
+from scenarist.storage.shared import is_url
+from scenarist.storage.transfers import open_file
 
 _CHOSEN = "scenarist.storage.reading:chosen"
 _EVERYTHING = Selection()
@@ -59,10 +62,13 @@ class Show:
         is_noted = not is_named(node)
         if storage.is_safe:
             if is_noted and edit.is_complete and wanted == _EVERYTHING:
+                check_file(node, edit)
                 return _noted(edit)
             return ShownValue(_text_at(place_of(node, edit), wanted), is_complete=True)
         is_shown = edit.rendition is not None and (edit.is_complete or wanted == _EVERYTHING)
         if is_shown and (is_noted or _is_unchanged(edit)):
+            if is_noted:
+                check_file(node, edit)
             return noted(edit, wanted)
         return self._by_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
 
@@ -81,6 +87,7 @@ class Show:
                         properties=plain,
                         uri=edit.uri,
                         content=edit.content,
+                        kept=kept_of(plain, edit.size, edit.digest, edit.stamp),
                     ),
                     json_place(wanted.to_data()),
                 ),
@@ -130,6 +137,21 @@ def noted(edit: Edit, wanted: Selection) -> ShownValue:
     return ShownValue(msgspec.json.encode(chosen).decode(), is_complete=True)
 
 
+def check_file(node: DataNode, edit: Edit) -> None:
+    """Refuse a value whose file on this machine is gone or not as it was written.
+
+    Raises:
+        NotFoundError: It is gone.
+        ConflictError: It cannot be opened, or was cut or changed.
+    """
+    if edit.uri is None or is_url(edit.uri):
+        return
+    kept = kept_of(node.properties, edit.size, edit.digest, edit.stamp)
+    if kept is not None:
+        with open_file(edit.uri) as file:
+            check_kept(file, edit.uri, kept)
+
+
 def as_kept(node: DataNode, edit: Edit) -> DataNode:
     """Return a data node as it was declared when a value of it was written."""
     if edit.kept_as is None:
@@ -147,11 +169,13 @@ def place_of(node: DataNode, edit: Edit) -> Place:
     Raises:
         ConflictError: A variable that the data node's config names is not set.
     """
+    properties = resolved(node)
     return Place(
         storage_type=node.storage_type,
-        properties=resolved(node),
+        properties=properties,
         uri=edit.uri,
         content=edit.content,
+        kept=kept_of(properties, edit.size, edit.digest, edit.stamp),
     )
 
 
