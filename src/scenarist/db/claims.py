@@ -42,7 +42,11 @@ NO_JOB = -1
 # Written out, not bound: SQLite uses a partial index only when it sees the condition.
 _IS_PENDING = and_(jobs.c.status == literal_column("'PENDING'"), jobs.c.paused_at.is_(None))
 _IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
-_IS_DUE = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= bindparam("now"))
+IS_DUE = or_(
+    jobs.c.not_before.is_(None),
+    jobs.c.not_before <= bindparam("now"),
+    jobs.c.waits_after > bindparam("now"),
+)
 
 _IS_PAUSED = (
     select(orchestration.c.paused_at).where(orchestration.c.paused_at.is_not(None)).exists()
@@ -51,7 +55,7 @@ _IS_PAUSED = (
 # Looked for once, before anything is marked: as a subquery, PostgreSQL could look again and again.
 _due = (
     select(jobs.c.number)
-    .where(_IS_PENDING, _IS_DUE, ~_IS_PAUSED)
+    .where(_IS_PENDING, IS_DUE, ~_IS_PAUSED)
     .order_by(jobs.c.priority.desc(), jobs.c.number)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -137,6 +141,8 @@ _INPUTS = (
         edits.c.stamp,
         is_own(job_inputs.c.data_node_id).label("is_own"),
         edits.c.kept_as,
+        edits.c.size,
+        edits.c.digest,
     )
     .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
     .where(among(job_inputs.c.job_number, "numbers"))
@@ -185,9 +191,11 @@ class InputValue:
     edit_id: EditId
     uri: str | None
     content: bytes | None
-    stamp: str | None  #: of the file that a user named, when the edit was recorded
+    stamp: str | None  #: of the file, when the edit was recorded
     is_own: bool  #: what lies at its place instead is not the data node's: see `IS_REPLACED`
     kept_as: dict[str, Any] | None  #: see `Edit.kept_as`
+    size: int | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

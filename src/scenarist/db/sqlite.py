@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 
-from scenarist.db.bells import Bell, Topics
+from scenarist.db.bells import EVERYTHING, Bell, Topics
 from scenarist.db.sqlite_bells import LocalBell, folder_of, ring_once
 from scenarist.db.turns import FileTurn, Turn
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
@@ -108,7 +108,11 @@ class Sqlite:
             _log.exception("other processes were not told of a commit")
 
     def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
+        is_again = self._bell is not None
         self._bell = LocalBell(self._bells, stop)
+        if is_again:
+            # Those who came while this one could not be found were told nothing by it.
+            self._bell.ring(EVERYTHING)
         return self._bell
 
     def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:

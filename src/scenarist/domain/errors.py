@@ -3,6 +3,7 @@
 ScenaristError
 ├─ NotFoundError      what was named does not exist (or may not be seen)
 ├─ ConflictError      it exists, and its present state forbids this
+│  └─ DamagedError    the file of a value is not as it was written
 ├─ ChangedError       it is not any more as the client said it must be
 ├─ InvalidError       what was said cannot be right, whatever the state
 ├─ TooLargeError      a value would take more than the limits allow
@@ -48,6 +49,12 @@ class NotFoundError(ScenaristError):
 
 class ConflictError(ScenaristError):
     code: ClassVar[str] = "conflict"
+
+
+class DamagedError(ConflictError):
+    """The file of a value was cut, changed or replaced since it was written."""
+
+    code: ClassVar[str] = "data_node_damaged"
 
 
 class ChangedError(ScenaristError):

@@ -171,7 +171,8 @@ def is_skippable(made_of: str, outputs: Sequence[PresentOutput | None], now: dat
     """Whether a skippable task's outputs still hold, so that it need not run.
 
     They do when each has a value that was made of what the job would read now, is where it was
-    written, and is within its validity period. Clocks only matter for the last.
+    written, and is within its validity period. Clocks only matter for the last, and one that is
+    set back lengthens it by at most as much again.
 
     Args:
         made_of: What the job would make its outputs of: `provenance`.
@@ -181,6 +182,6 @@ def is_skippable(made_of: str, outputs: Sequence[PresentOutput | None], now: dat
         output is not None
         and output.is_in_place
         and made_of in (output.made_of or "").split()
-        and not (output.validity is not None and output.written_at + output.validity < now)
+        and (output.validity is None or abs(now - output.written_at) <= output.validity)
         for output in outputs
     )

@@ -18,7 +18,7 @@ from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.places import replaced_reason
 from scenarist.services.computations import Computation, Compute, Computed
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import Place, Target, kept_of
 from scenarist.storage.kinds import discard, find_storage, named_path, read_json
 
 _MOST_AT_A_TIME = 4
@@ -206,6 +206,7 @@ class ComparisonService:
                 properties=value.properties,
                 uri=value.uri,
                 content=value.content,
+                kept=kept_of(value.properties, value.size, value.digest, value.stamp),
             )
             for _, value in run.values
         )

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from scenarist.domain.errors import (
     ConflictError,
+    DamagedError,
     InvalidError,
     NotFoundError,
     ScenaristError,
@@ -71,6 +72,8 @@ def fault_of(computed: Computed, *, doing: str, code: str, is_clients: bool) -> 
         return InvalidError(message)
     if name == TooLargeError.__name__:
         return TooLargeError(message)
+    if name == DamagedError.__name__:
+        return DamagedError(message)
     if name == NotFoundError.__name__:
         return NotFoundError(message, code=code)
     if name == UnavailableError.__name__:

@@ -4,6 +4,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
+from typing import BinaryIO
 
 import msgspec
 
@@ -16,9 +18,11 @@ from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
 from scenarist.services.showing import is_named, json_place, resolved, version_of
 from scenarist.services.values import find_value, is_still_there
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import Kept, Place, Target, Written, kept_of
 from scenarist.storage.bounds import Limits, check_file, limited
+from scenarist.storage.files import check_digest, check_kept, check_size
 from scenarist.storage.kinds import discard, read_json
+from scenarist.storage.shared import is_url
 from scenarist.storage.transfers import (
     find_format,
     is_uploadable,
@@ -99,7 +103,7 @@ class FileService:
             name=f"{node.config_id}.{form.extension}",
             media_type=form.media_type,
             version=_version(node, edit),
-            open=lambda: _opened(edit),
+            open=lambda: _opened(node, edit),
         )
 
     def upload(
@@ -171,18 +175,40 @@ def _version(node: DataNode, edit: Edit) -> str:
     return version_of(node, edit) or edit.id
 
 
-def _opened(edit: Edit) -> tuple[int, Iterator[bytes]]:
+def _opened(node: DataNode, edit: Edit) -> tuple[int, Iterator[bytes]]:
     if edit.uri is None:
         content = edit.content or b""
         return len(content), iter([content])
     file = open_file(edit.uri)
-    size = size_of(file)
+    kept = kept_of(node.properties, edit.size, edit.digest, edit.stamp)
+    is_remote = is_url(edit.uri)
+    try:
+        size = size_of(file)
+        if kept is not None and is_remote:
+            check_size(size, edit.uri, kept)
+        elif kept is not None:
+            check_kept(file, edit.uri, kept)
+    except BaseException:
+        file.close()
+        raise
+    return size, _pieces(file, size, edit.uri, kept if is_remote else None)
 
-    def pieces() -> Iterator[bytes]:
-        left = size
-        with file:
-            while left and (piece := file.read(min(_CHUNK, left))):
-                left -= len(piece)
-                yield piece
 
-    return size, pieces()
+def _pieces(file: BinaryIO, size: int, uri: str, kept: Kept | None) -> Iterator[bytes]:
+    """Yield the bytes of a file; all but the last piece of one that is not as it was written.
+
+    So the client sees that what it got is not whole.
+
+    Args:
+        kept: What its digest is compared with on the way; None where that was done before.
+    """
+    digest = sha256()
+    left = size
+    with file:
+        while left and (piece := file.read(min(_CHUNK, left))):
+            left -= len(piece)
+            if kept is not None:
+                digest.update(piece)
+                if not left:
+                    check_digest(digest.hexdigest(), uri, kept)
+            yield piece

@@ -22,12 +22,15 @@ from scenarist.domain.errors import (
 from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.selections import Selection
 from scenarist.services.computations import Computation, Compute, fault_of
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import Place, Target, kept_of
 from scenarist.storage.bounds import Limits, check_file, limited
+from scenarist.storage.files import check_kept
 from scenarist.storage.json import document
 from scenarist.storage.kinds import find_storage, named_path
 from scenarist.storage.reading import read_safely
 from scenarist.storage.selection import select
+from scenarist.storage.shared import is_url
+from scenarist.storage.transfers import open_file
 
 _SHOW_VALUE = "scenarist.storage.reading:show_value"
 _SHOW_FILE = "scenarist.storage.reading:show_file"
@@ -84,10 +87,13 @@ class Show:
         is_noted = not is_named(node)
         if storage.is_safe:
             if is_noted and edit.is_complete and wanted == _EVERYTHING:
+                check_as_kept(node, edit)
                 return _noted(edit)
             return self._safely(node, edit, wanted)
         is_shown = edit.rendition is not None and (edit.is_complete or wanted == _EVERYTHING)
         if is_shown and (is_noted or _is_unchanged(edit)):
+            if is_noted:
+                check_as_kept(node, edit)
             return noted(edit, wanted)
         return self._by_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
 
@@ -111,7 +117,11 @@ class Show:
         # The form that functions get is not what is shown, and may be one that has no rows.
         plain = {key: value for key, value in node.properties.items() if key != "exposed_type"}
         place = Place(
-            storage_type=node.storage_type, properties=plain, uri=edit.uri, content=edit.content
+            storage_type=node.storage_type,
+            properties=plain,
+            uri=edit.uri,
+            content=edit.content,
+            kept=kept_of(plain, edit.size, edit.digest, edit.stamp),
         )
         inputs = (place, json_place(wanted.to_data()))
         return self._ask(node, wanted, _SHOW_VALUE, inputs, json_place(is_whole))
@@ -179,6 +189,21 @@ def noted(edit: Edit, wanted: Selection) -> ShownValue:
     return ShownValue(msgspec.json.encode(chosen).decode(), is_complete=True)
 
 
+def check_as_kept(node: DataNode, edit: Edit) -> None:
+    """Refuse a value whose file on this machine is gone or not as it was written.
+
+    Raises:
+        NotFoundError: It is gone.
+        ConflictError: It cannot be opened, or was cut or changed.
+    """
+    if edit.uri is None or is_url(edit.uri):
+        return
+    kept = kept_of(node.properties, edit.size, edit.digest, edit.stamp)
+    if kept is not None:
+        with open_file(edit.uri) as file:
+            check_kept(file, edit.uri, kept)
+
+
 def as_kept(node: DataNode, edit: Edit) -> DataNode:
     """Return a data node as it was declared when a value of it was written."""
     if edit.kept_as is None:
@@ -196,11 +221,13 @@ def place_of(node: DataNode, edit: Edit) -> Place:
     Raises:
         ConflictError: A variable that the data node's config names is not set.
     """
+    properties = resolved(node)
     return Place(
         storage_type=node.storage_type,
-        properties=resolved(node),
+        properties=properties,
         uri=edit.uri,
         content=edit.content,
+        kept=kept_of(properties, edit.size, edit.digest, edit.stamp),
     )
 
 
