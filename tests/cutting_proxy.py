@@ -60,6 +60,10 @@ class CuttingProxy:
         """Cut before a statement comes through, once."""
         self._cut_before = statement
 
+    def cut_nothing(self) -> None:
+        """Cut no longer, where the statement has not come yet."""
+        self._cut_after = self._cut_before = None
+
     def _accept(self) -> None:
         while True:
             try:

@@ -53,6 +53,8 @@ def _be(
     os.dup2(stderr.fileno(), 2)
     stderr.close()
     os.chdir(folder)
+    if "LD_PRELOAD" in environment:  # only a process that starts from nothing loads it
+        os.execve(sys.executable, [sys.executable, "-m", "scenarist", *arguments], environment)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["scenarist", *arguments]

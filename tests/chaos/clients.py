@@ -1,4 +1,4 @@
-"""Clients that go on with whatever they are told, and write it down."""
+"""Clients of the servers under test: each request and its answer goes into the history."""
 
 import json
 import random
@@ -6,32 +6,15 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
 from chaos.history import Answer, History, Made, Outcome, Submit
+from servers import StartedServer
 
 PATIENCE_SECONDS = 30
-
-
-class Server(Protocol):
-    """What clients need of a server: where it is now."""
-
-    @property
-    def address(self) -> str: ...
-
-
-@dataclass
-class Aim:
-    """A scenario whose sequence is submitted."""
-
-    scenario_id: str
-    sequence_id: str
-    order_id: str  # its data node that says how its tasks behave
 
 
 @dataclass
@@ -39,39 +22,52 @@ class World:
     """What all clients share.
 
     Attributes:
-        quiet: No client begins anything new once it is set.
+        is_over: No client begins anything new once it is set.
     """
 
-    servers: Sequence[Server]
+    servers: Sequence[StartedServer]
     history: History
-    aims: list[Aim] = field(default_factory=list)
+    sequences: list[str] = field(default_factory=list)
     rate_id: str = ""
     journal_id: str = ""
-    quiet: threading.Event = field(default_factory=threading.Event)
+    is_over: threading.Event = field(default_factory=threading.Event)
+    # A connection for each request: one that is refused says that nothing was sent.
+    http: httpx.Client = field(
+        default_factory=lambda: httpx.Client(
+            timeout=PATIENCE_SECONDS, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+    )
 
     def ask(
         self, chance: random.Random, method: str, path: str, body: Any = None, **headers: str
     ) -> Answer:
-        """Send a request to any of the servers; trouble is an answer, too."""
+        """Send a request to any of the servers; a lost connection is an answer, too."""
         url = f"{chance.choice(self.servers).address}/api/v1{path}"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
-            with httpx.Client(timeout=PATIENCE_SECONDS) as http:
-                content = None if body is None else json.dumps(body).encode()
-                if content is not None:
-                    named["content-type"] = "application/json"
-                response = http.request(method, url, content=content, headers=named)
+            response = self.http.request(method, url, json=body, headers=named)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             return Answer(Outcome.NOT_DONE)
         except httpx.HTTPError:
             return Answer(Outcome.IN_DOUBT)
         found = _parsed(response)
-        if response.status_code >= 500 and response.status_code != 503:
-            self.history.say(f"{method} {path} was answered {response.status_code}: {found}")
-            return Answer(Outcome.IN_DOUBT, response.status_code, dict(response.headers), found)
-        return Answer(_outcome(response, found), response.status_code, dict(response.headers), found)
+        code = found.get("code") if isinstance(found, dict) and response.is_error else None
+        with self.history.lock:
+            self.history.answers[f"{response.status_code} {code or ''}".strip()] += 1
+        status = response.status_code
+        if response.is_success:
+            outcome = Outcome.DONE
+        elif code == "in_doubt" or (status >= 500 and status != 503):
+            outcome = Outcome.IN_DOUBT
+        else:
+            outcome = Outcome.NOT_DONE
+        if status >= 500 and status != 503:
+            self.history.add_fault(f"{method} {path} was answered {status}: {found}")
+        return Answer(outcome, status, dict(response.headers), found)
 
-    def insist(self, chance: random.Random, method: str, path: str, body: Any = None) -> Answer:
+    def ask_until_done(
+        self, chance: random.Random, method: str, path: str, body: Any = None
+    ) -> Answer:
         """Send a request until it is done."""
         until = time.monotonic() + 2 * PATIENCE_SECONDS
         while not (answer := self.ask(chance, method, path, body)).is_done:
@@ -87,46 +83,39 @@ def _parsed(response: httpx.Response) -> Any:
         return response.text
 
 
-def _outcome(response: httpx.Response, body: Any) -> Outcome:
-    if response.is_success:
-        return Outcome.DONE
-    is_in_doubt = isinstance(body, dict) and body.get("code") == "in_doubt"
-    return Outcome.IN_DOUBT if is_in_doubt else Outcome.NOT_DONE
-
-
 Client = Callable[[World, random.Random], None]
 
 
 def write_rates(world: World, chance: random.Random) -> None:
     """Write 1, 2, 3, … to the rate; the only one who does."""
     rates, number = world.history.rates, 0
-    while not world.quiet.is_set():
+    while not world.is_over.is_set():
         number += 1
         rates[number] = Outcome.IN_DOUBT
         path = f"/datanodes/{world.rate_id}/write"
         rates[number] = world.ask(chance, "PUT", path, {"number": number}).outcome
-        _pause(chance, 0.05, 0.2)
+        _rest(world, chance, 0.05, 0.2)
 
 
 def read(world: World, chance: random.Random) -> None:
     """Look at the rate, which is never older than what was acknowledged before."""
     history = world.history
-    while not world.quiet.is_set():
+    while not world.is_over.is_set():
         least = history.acknowledged_rate
         answer = world.ask(chance, "GET", f"/datanodes/{world.rate_id}/read")
         most = len(history.rates)
         if answer.is_done and not least <= answer.body["data"]["number"] <= most:
-            history.say(f"the rate is {answer.body['data']}, not from {least} to {most}")
+            history.add_fault(f"the rate is {answer.body['data']}, not from {least} to {most}")
         path = chance.choice(["jobs", "submissions", "scenarios", "datanodes"])
         listed = world.ask(chance, "GET", f"/{path}?limit=20")
         if not listed.is_done and listed.status not in (0, 503):
-            history.say(f"GET /{path} was answered {listed.status}: {listed.body}")
-        _pause(chance, 0.05, 0.2)
+            history.add_fault(f"GET /{path} was answered {listed.status}: {listed.body}")
+        _rest(world, chance, 0.05, 0.2)
 
 
 def submit(world: World, chance: random.Random) -> None:
-    while not world.quiet.is_set():
-        aim = chance.choice(world.aims)
+    while not world.is_over.is_set():
+        sequence = chance.choice(world.sequences)
         made = Submit(_mark(chance), least_rate=world.history.acknowledged_rate)
         headers = {}
         if chance.random() < 0.3:
@@ -137,25 +126,25 @@ def submit(world: World, chance: random.Random) -> None:
             tries = chance.randrange(1, 4)
         for _ in range(tries):
             body = {"properties": {"mark": made.mark}}
-            path = f"/sequences/submit/{aim.sequence_id}"
+            path = f"/sequences/submit/{sequence}"
             answer = world.ask(chance, "POST", path, body, **headers)
             made.answers.append((answer.outcome, _submission_of(answer)))
             if answer.status not in (0, 503) and not answer.is_done:
-                world.history.say(f"a submit was answered {answer.status}: {answer.body}")
+                world.history.add_fault(f"a submit was answered {answer.status}: {answer.body}")
         made.most_rate = len(world.history.rates)
         with world.history.lock:
             world.history.submits.append(made)
-        _pause(chance, 0.05, 0.4)
+        _rest(world, chance, 0.05, 0.4)
 
 
-def meddle(world: World, chance: random.Random) -> None:
+def interfere(world: World, chance: random.Random) -> None:
     """Cancel, pause, resume and retry what others have submitted."""
-    while not world.quiet.is_set():
+    while not world.is_over.is_set():
         with world.history.lock:
             recent = [found for made in world.history.submits[-12:] for _, found in made.answers]
         if known := [found for found in recent if found]:
             chance.choice([_cancel, _pause_and_resume, _retry])(world, chance, chance.choice(known))
-        _pause(chance, 0.05, 0.4)
+        _rest(world, chance, 0.05, 0.4)
 
 
 def _cancel(world: World, chance: random.Random, submission: str) -> None:
@@ -165,23 +154,25 @@ def _cancel(world: World, chance: random.Random, submission: str) -> None:
     if answer.status == 204:
         found = world.ask(chance, "GET", f"/submissions/{submission}")
         if found.is_done and (status := found.body["submission"]["status"]) != "CANCELED":
-            world.history.say(f"{submission} is {status} after a cancel was answered 204")
+            world.history.add_fault(f"{submission} is {status} after a cancel was answered 204")
 
 
 def _pause_and_resume(world: World, chance: random.Random, submission: str) -> None:
     path = f"/submissions/pause/{submission}"
     if world.ask(chance, "POST", path).is_done:
         begun = _attempts(world, chance, submission)
-        _pause(chance, 0.1, 0.8)
+        _rest(world, chance, 0.1, 0.8)
         later = _attempts(world, chance, submission)
         if begun is not None and later is not None and later > begun:
-            world.history.say(f"{later - begun} jobs of {submission} began while it was paused")
+            world.history.add_fault(
+                f"{later - begun} jobs of {submission} began while it was paused"
+            )
     for _ in range(200):
         answer = world.ask(chance, "POST", f"/submissions/resume/{submission}")
         if answer.is_done or answer.status in (404, 409):
             return
         time.sleep(0.1)
-    world.history.say(f"{submission} could not be resumed: {answer}")
+    world.history.add_fault(f"{submission} could not be resumed: {answer}")
 
 
 def _attempts(world: World, chance: random.Random, submission: str) -> int | None:
@@ -200,7 +191,7 @@ def _retry(world: World, chance: random.Random, submission: str) -> None:
 
 def create(world: World, chance: random.Random) -> None:
     """Create scenarios, count them up, delete some, and append to the journal."""
-    while not world.quiet.is_set():
+    while not world.is_over.is_set():
         name = f"made {_mark(chance)}"
         body = {"config_id": "notes", "name": name}
         answer = world.ask(chance, "POST", "/scenarios", body)
@@ -215,18 +206,18 @@ def create(world: World, chance: random.Random) -> None:
         entry = _mark(chance)
         path = f"/datanodes/{world.journal_id}/append"
         world.history.appended[entry] = world.ask(chance, "POST", path, [entry]).outcome
-        _pause(chance, 0.05, 0.2)
+        _rest(world, chance, 0.05, 0.2)
 
 
 def _count_up(world: World, chance: random.Random, made: Made) -> None:
     found = world.ask(chance, "GET", f"/scenarios/{made.id}")
     if found.status == 404:
-        world.history.say(f"the scenario {made.id} was acknowledged and is not there")
+        world.history.add_fault(f"the scenario {made.id} was acknowledged and is not there")
     if not found.is_done:
         return
     count = found.body["scenario"]["properties"].get("count", 0)
     if not made.least <= count <= made.most:
-        world.history.say(f"{made.id} counts {count}, not from {made.least} to {made.most}")
+        world.history.add_fault(f"{made.id} counts {count}, not from {made.least} to {made.most}")
     body = {"properties": {"count": count + 1}}
     etag = found.headers["etag"]
     answer = world.ask(chance, "PATCH", f"/scenarios/{made.id}", body, if_match=etag)
@@ -235,12 +226,12 @@ def _count_up(world: World, chance: random.Random, made: Made) -> None:
     elif answer.outcome is Outcome.IN_DOUBT:
         made.most = max(made.most, count + 1)
     elif answer.status == 412 and made.least == made.most:
-        world.history.say(f"PATCH of {made.id} was answered 412, and nobody else writes it")
+        world.history.add_fault(f"PATCH of {made.id} was answered 412, and nobody else writes it")
 
 
 def follow(world: World, chance: random.Random, seen: list[tuple[str, Any]]) -> None:
     """Read the stream of events, from any server and for a while, and go on at the next."""
-    while not world.quiet.is_set():
+    while not world.is_over.is_set():
         _follow_once(world, chance, seen, chance.uniform(0.5, 4.0))
 
 
@@ -290,35 +281,7 @@ def _events(response: httpx.Response) -> Iterator[tuple[str, Any]]:
         fields = {}
 
 
-@contextmanager
-def receiver(history: History, chance: random.Random) -> Iterator[str]:
-    """Serve a receiver of webhooks that now and then refuses; yield its address."""
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            with history.lock:
-                taken = chance.random() >= 0.02
-                arrived = history.deliveries.setdefault(self.path.strip("/"), [])
-                if taken and self.headers["webhook-id"] not in dict(arrived):
-                    arrived.append((self.headers["webhook-id"], body["data"]))
-            self.send_response(204 if taken else 500)
-            self.end_headers()
-
-        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-            del format, arguments
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-CLIENTS: tuple[Client, ...] = (write_rates, read, submit, submit, submit, meddle, create)
+CLIENTS: tuple[Client, ...] = (write_rates, read, submit, submit, submit, interfere, create)
 
 
 def _submission_of(answer: Answer) -> str:
@@ -329,5 +292,5 @@ def _mark(chance: random.Random) -> str:
     return uuid.UUID(int=chance.getrandbits(128)).hex
 
 
-def _pause(chance: random.Random, least: float, most: float) -> None:
-    time.sleep(chance.uniform(least, most))
+def _rest(world: World, chance: random.Random, least: float, most: float) -> None:
+    world.is_over.wait(chance.uniform(least, most))

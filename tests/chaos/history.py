@@ -1,6 +1,7 @@
 """What clients did and what they were told: one side of each law."""
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -64,8 +65,9 @@ class History:
     made: list[Made] = field(default_factory=list)
     cancels: list[tuple[str, Answer]] = field(default_factory=list)
     streams: list[list[tuple[str, Any]]] = field(default_factory=list)  # ids of events, and events
-    deliveries: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)  # by sequence
-    """What a subscriber took: ids of messages in their order of arrival, and their data."""
+    deliveries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the subscriber of a sequence was told: messages by id, as they came first."""
+    answers: Counter[str] = field(default_factory=Counter)  # of each status and code
     faults: list[str] = field(default_factory=list)
     """What a client saw at once to be untrue."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -75,6 +77,6 @@ class History:
         done = [number for number, outcome in list(self.rates.items()) if outcome is Outcome.DONE]
         return max(done, default=0)
 
-    def say(self, fault: str) -> None:
+    def add_fault(self, fault: str) -> None:
         with self.lock:
             self.faults.append(fault)
