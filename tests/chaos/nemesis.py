@@ -13,7 +13,7 @@ from pathlib import Path
 from chaos.history import History
 from cutting_proxy import COMMIT, CuttingProxy
 from postgres_server import PostgresServer
-from servers import StartedServer
+from servers import TESTS, StartedServer
 
 LEASE_SECONDS = 2
 
@@ -140,6 +140,7 @@ def clock_environment(folder: Path) -> dict[str, str]:
     _write_clock(folder, 0)
     return {
         "LD_PRELOAD": FAKETIME,
+        "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS / "chaos" / "faketime")]),
         "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
