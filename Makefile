@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 SCRATCH := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print "/dev/shm" }')
 TEST    := $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test quick lint format bench bench-peers vendor clean
+.PHONY: demo test quick lint format chaos bench bench-peers vendor clean
 
 demo: $(VENV)/.demo  ## serve the example on port 5000
 	$(BIN)/scenarist demo
@@ -28,6 +28,12 @@ lint: $(VENV)/.test
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+CHAOS_SEED ?= 1
+CHAOS_SECONDS ?= 60
+chaos: $(VENV)/.test  ## kills, stops and cuts under random clients, on both databases
+	for database in sqlite postgresql; do PYTHONPATH=tests $(BIN)/python -m chaos \
+	  --database $$database --seed $(CHAOS_SEED) --seconds $(CHAOS_SECONDS) || exit 1; done
 
 bench: $(VENV)/.bench  ## measure this machine; writes bench/results.md
 	$(BIN)/python -m bench

@@ -142,7 +142,7 @@ def clock_environment(folder: Path) -> dict[str, str]:
         "LD_PRELOAD": FAKETIME,
         "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS / "chaos" / "faketime")]),
         "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
-        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
 

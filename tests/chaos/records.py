@@ -1,5 +1,6 @@
 """What the database holds in the end: the other side of each law."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,8 @@ class Records:
     events: list[tuple[str, Row]]  # with their ids in the stream
     outputs: dict[str, list[str]]  # by task: the data nodes that it writes
     leftovers: list[str] = field(default_factory=list)
-    waiting: dict[str, int] = field(default_factory=dict)  # deliveries not made yet, by sequence
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Deliveries that have not arrived, by sequence with a subscriber."""
     runs: list[str] = field(default_factory=list)
 
 
@@ -58,48 +60,46 @@ def read_records(url: str, runs: Path) -> Records:
             if row["direction"] == "OUTPUT":
                 outputs.setdefault(row["task_id"], []).append(row["data_node_id"])
         subscribed = {row["id"]: row["entity_id"] for row in rows(tables.subscribers, "number")}
-        waiting: dict[str, int] = {}
+        waiting = dict.fromkeys(subscribed.values(), 0)
         for row in rows(tables.deliveries, "number"):
-            sequence = subscribed[row["subscriber_id"]]
-            waiting[sequence] = waiting.get(sequence, 0) + 1
+            waiting[subscribed[row["subscriber_id"]]] += 1
         return Records(
             scenarios=rows(tables.scenarios, "number"),
             submissions=rows(tables.submissions, "number"),
             jobs=jobs,
             inputs=inputs,
             nodes=nodes,
-            edits={row["id"]: _edit(row) for row in rows(tables.edits, "id")},
+            edits={row["id"]: edit_of(row) for row in rows(tables.edits, "id")},
             events=[
                 (f"{row['number']}.{position}", change)
                 for row in rows(tables.events, "number")
                 for position, change in enumerate(json.loads(row["changes"]))
             ],
             outputs=outputs,
-            leftovers=_leftovers(jobs, rows(tables.job_holds, "number")),
+            leftovers=_leftovers(jobs, rows(tables.job_holds) + rows(tables.job_waits)),
             waiting=waiting,
             runs=runs.read_text().split() if runs.exists() else [],
         )
 
 
-def _edit(row: Row) -> Edit:
+def edit_of(row: Row) -> Edit:
+    """Look at the content of an edit, in its row or in its file."""
     edit = Edit(row["id"], row["data_node_id"], row["job_id"], None)
     content = row["content"]
-    if content is None:
-        try:
-            content = Path(row["uri"]).read_bytes()
-        except OSError as error:
-            edit.fault = f"its file cannot be read: {error}"
-            return edit
-    if len(content) != row["size"]:
-        edit.fault = f"it has {len(content)} bytes, not {row['size']}"
-    edit.value = json.loads(bytes(content))
+    try:
+        content = Path(row["uri"]).read_bytes() if content is None else bytes(content)
+    except OSError as error:
+        edit.fault = f"its file cannot be read: {error}"
+        return edit
+    if (digest := f"sha256:{hashlib.sha256(content).hexdigest()}") != row["digest"]:
+        edit.fault = (
+            f"it has {len(content)} bytes of {digest}, not {row['size']} of {row['digest']}"
+        )
+    else:
+        edit.value = json.loads(content)
     return edit
 
 
-def _leftovers(jobs: list[Row], holds: list[Row]) -> list[str]:
+def _leftovers(jobs: list[Row], kept: list[Row]) -> list[str]:
     ended = {row["number"] for row in jobs if row["finished_at"] is not None}
-    return [
-        f"job {row['job_number']} has ended and holds {row['data_node_id']}"
-        for row in holds
-        if row["job_number"] in ended
-    ]
+    return [f"a job has ended and keeps {row}" for row in kept if row["job_number"] in ended]
