@@ -71,7 +71,12 @@ class CuttingProxy:
             except OSError:
                 return
             server = socket.socket(socket.AF_UNIX)
-            server.connect(self._target)
+            try:
+                server.connect(self._target)
+            except OSError:  # PostgreSQL is not there
+                client.close()
+                server.close()
+                continue
             self._open += [client, server]
             self._threads.append(threading.Thread(target=self._pass_on, args=(client, server)))
             self._threads[-1].start()
