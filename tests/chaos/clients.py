@@ -167,6 +167,7 @@ def _pause_and_resume(world: World, chance: random.Random, submission: str) -> N
             world.history.add_fault(
                 f"{later - begun} jobs of {submission} began while it was paused"
             )
+    answer = Answer(Outcome.NOT_DONE)
     for _ in range(200):
         answer = world.ask(chance, "POST", f"/submissions/resume/{submission}")
         if answer.is_done or answer.status in (404, 409):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from apps import ledger
-from chaos.clients import CLIENTS, World, catch_up, follow
-from chaos.history import History
+from chaos.clients import CLIENTS, PATIENCE_SECONDS, World, catch_up, follow
+from chaos.history import History, Outcome
 from chaos.laws import broken_laws, every_job_ends, subscribers_are_told_in_order
 from chaos.nemesis import LEASE_SECONDS, Nemesis, clock_environment
 from chaos.records import Records, read_records
@@ -145,10 +145,19 @@ def _play(world: World, nemesis: Nemesis, plan: Plan) -> None:
     ]
     for thread in threads:
         thread.start()
-    time.sleep(plan.seconds)
+    until = time.monotonic() + plan.seconds
+    latest = until + PATIENCE_SECONDS
+    while (now := time.monotonic()) < until or (now < latest and not _has_begun(world)):
+        time.sleep(0.1)
     world.is_over.set()
     for thread in threads:
         thread.join()
+
+
+def _has_begun(world: World) -> bool:
+    """On a slow machine, a server may be away for all the seconds of a plan."""
+    with world.history.lock:
+        return any(made.has(Outcome.DONE) for made in world.history.submits)
 
 
 def _settle(world: World, receiver: Receiver, look: Callable[[], Records]) -> None:

@@ -5,9 +5,10 @@ Its clock_nanosleep (0.9.10) refuses to sleep by the monotonic clock when that o
 
 import select
 import time
+from typing import Any
 
 
-def _sleep(seconds: float, /) -> None:
+def _sleep(seconds: Any, /) -> None:
     select.select([], [], [], seconds)
 
 
