@@ -88,6 +88,7 @@ def run(plan: Plan, folder: Path, url: str, postgres: PostgresServer | None = No
         for server in servers:
             if code := server.stop():
                 world.history.add_fault(f"{server.address} ended with {code} after SIGTERM")
+        _keep_deliveries(world.history, receiver)
         return Result(world.history, read_records(url, runs), nemesis.done)
 
 
@@ -165,11 +166,7 @@ def _settle(world: World, receiver: Receiver, look: Callable[[], Records]) -> No
     history = world.history
     until = time.monotonic() + SETTLE_SECONDS
     while True:
-        for message in receiver.so_far():
-            # A sender that is killed may leave half a message.
-            if len(message.body) == int(message.headers["content-length"]):
-                told = history.deliveries.setdefault(message.path.removeprefix("/"), {})
-                told.setdefault(message.id, message.json["data"])
+        _keep_deliveries(history, receiver)
         records = look()
         late = chain.from_iterable(law(history, records) for law in _HOLD_IN_THE_END)
         if next(late, None) is None or time.monotonic() > until:
@@ -177,6 +174,14 @@ def _settle(world: World, receiver: Receiver, look: Callable[[], Records]) -> No
         time.sleep(0.2)
     for seen in history.streams:
         catch_up(world, seen, records.events[-1][0])
+
+
+def _keep_deliveries(history: History, receiver: Receiver) -> None:
+    for message in receiver.so_far():
+        # A sender that is killed may leave half a message.
+        if len(message.body) == int(message.headers["content-length"]):
+            told = history.deliveries.setdefault(message.path.removeprefix("/"), {})
+            told.setdefault(message.id, message.json["data"])
 
 
 _HOLD_IN_THE_END = (every_job_ends, subscribers_are_told_in_order)
