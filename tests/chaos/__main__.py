@@ -54,8 +54,9 @@ def _run(plan: Plan, postgres: PostgresServer | None) -> bool:
         print(
             f"again: python -m chaos --seed {plan.seed} --database {database} --servers "
             f"{plan.servers} --seconds {plan.seconds:g} --faults {','.join(plan.faults)}\n"
-            f"files: {folder}"
+            f"files, with errors.json of the logs: {folder}"
         )
+        (folder / "errors.json").write_text(json.dumps(result.errors, indent=1))
     else:
         shutil.rmtree(folder)
     sys.stdout.flush()

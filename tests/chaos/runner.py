@@ -48,6 +48,7 @@ class Result:
     history: History
     records: Records
     faults: Counter[str]  # how often each was made
+    errors: list[dict[str, Any]]  # in the logs of the servers
 
     @property
     def broken(self) -> dict[str, list[str]]:
@@ -61,6 +62,7 @@ class Result:
             "jobs": dict(Counter(job["status"] for job in self.records.jobs)),
             "events": len(self.records.events),
             "runs": len(self.records.runs),
+            "errors in logs": len(self.errors),
             "answers": dict(self.history.answers),
         }
 
@@ -89,7 +91,8 @@ def run(plan: Plan, folder: Path, url: str, postgres: PostgresServer | None = No
             if code := server.stop():
                 world.history.add_fault(f"{server.address} ended with {code} after SIGTERM")
         _keep_deliveries(world.history, receiver)
-        return Result(world.history, read_records(url, runs), nemesis.done)
+        errors = [line for server in servers for line in server.lines if _is_error(line)]
+        return Result(world.history, read_records(url, runs), nemesis.done, errors)
 
 
 def _server(folder: Path, url: str, runs: Path, plan: Plan) -> StartedServer:
@@ -153,6 +156,10 @@ def _play(world: World, nemesis: Nemesis, plan: Plan) -> None:
     world.is_over.set()
     for thread in threads:
         thread.join()
+
+
+def _is_error(line: dict[str, Any]) -> bool:
+    return line.get("level", "error") in {"error", "critical"}
 
 
 def _has_begun(world: World) -> bool:
