@@ -106,7 +106,7 @@ def inputs_are_those_of_a_serial_order(history: History, records: Records) -> It
         side = _SIDES[_config_of(job)][0]
         edit = records.inputs[job["number"]].get(side, "none")
         node = records.edits[edit].data_node if edit in records.edits else "none"
-        if edit != newest.get(node):
+        if edit != newest.get(node) or records.nodes[node]["config_id"] != side:
             yield f"{job['id']} read {edit} of {side}; a serial order reads {newest.get(node)}"
         for edit in made.get(job["id"], []):
             newest[records.edits[edit].data_node] = edit

@@ -131,9 +131,8 @@ def a_submission_is_completed_with_a_job_that_failed(history: History, records: 
 @breaks("inputs_are_those_of_a_serial_order")
 def a_job_reads_a_value_before_its_turn(history: History, records: Records) -> None:
     opened = [job for job in records.jobs if job["attempt"] and "open_outward" in job["task_id"]]
-    late = {edit.id for edit in of_config(records, "left")[-1:]}
-    for read in (records.inputs[job["number"]] for job in opened[:1]):
-        read["left"] = next(edit for edit in records.edits if edit not in late | {read["left"]})
+    read = records.inputs[opened[0]["number"]]
+    read["left"] = next(edit for edit in records.edits if edit != read["left"])
 
 
 @breaks("inputs_are_those_of_a_serial_order")
