@@ -108,7 +108,8 @@ def _sqlite_like(empty: Path, folder: Path) -> Iterator[str]:
 @contextmanager
 def _postgres_like(server: PostgresServer, template: str) -> Iterator[str]:
     name = f"scenarist_{next(_numbers)}"
-    server.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+    # Copied file by file, not page by page through the log: half the work.
+    server.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield server.url(name)
     server.run(f"DROP DATABASE {name} WITH (FORCE)")
 
