@@ -1,7 +1,7 @@
 """Where a data node's value lies by its config, and for which scenario and cycle."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 from scenarist.config import ConfigRegistry, DataNodeConfig
 from scenarist.domain.environment import resolve
 from scenarist.domain.places import Owner, declaration_of, filled_in, place_of
-from scenarist.domain.secrets import referenced
+from scenarist.domain.redaction import MASK, know
+from scenarist.domain.secrets import NOT_STORED, referenced, referred_values
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,11 +35,38 @@ class Placing:
         return resolved(self.properties)
 
 
-def keep_secrets(registry: ConfigRegistry) -> None:
-    """Keep the secrets of data nodes in the environment, where their records refer to them."""
+def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
+    """Keep the secrets of an application in the environment, where its records refer to them.
+
+    From now on no text that this process tells of has them, or what the environment says: the
+    reference stands in its place.
+
+    Args:
+        others: Further secrets, each with what stands in its place.
+    """
+    known = dict(others or {})
+    for owner, properties in owners_of_secrets(registry):
+        stored, values = referenced(owner, properties, besides=NOT_STORED)
+        found = resolve(values, os.environ)
+        os.environ.update(found)
+        known |= dict.fromkeys(found.values(), MASK)
+        known |= referred_values(stored, os.environ)
+    know(known)
+
+
+def owners_of_secrets(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the properties that an author gives, each after what its variables are called by."""
     for node in registry.data_nodes.values():
-        _, values = referenced(node.id, node.properties)
-        os.environ.update(resolve(values, os.environ))
+        yield f"DATANODE_{node.id}", node.properties
+    for task in registry.tasks.values():
+        yield f"TASK_{task.id}", task.properties
+    for scenario in registry.scenarios.values():
+        yield f"SCENARIO_{scenario.id}", scenario.properties
+
+
+def stored_properties(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of a config as records have them: secrets as references."""
+    return referenced(owner, properties, besides=NOT_STORED)[0]
 
 
 def placing_of(config: DataNodeConfig, owner: Owner) -> Placing:
@@ -72,8 +100,7 @@ def resolved(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stored(config: DataNodeConfig) -> dict[str, Any]:
-    plain = {name: value for name, value in config.properties.items() if name != "default_data"}
+    plain = {name: value for name, value in config.properties.items() if name not in NOT_STORED}
     if config.is_read_only:
         plain["read_only"] = True
-    stored, _ = referenced(config.id, plain)
-    return stored
+    return stored_properties(f"DATANODE_{config.id}", plain)

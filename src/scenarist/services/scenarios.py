@@ -109,7 +109,7 @@ class ScenarioService:
             new,
             name=None if new.name is None else checked_name(new.name),
             tags=checked_tags(new.tags, self.authorized_tags(config.id)),
-            properties=checked_properties(new.properties),
+            properties=self._checked(new.properties, config),
             created_at=None if new.created_at is None else in_utc(new.created_at),
         )
         return self._maker.make(actor, lambda making: self._make(making, actor, config, checked))
@@ -230,6 +230,7 @@ class ScenarioService:
     ) -> Scenario:
         created_at = new.created_at or making.now
         scenario_id = ids.scenario_id(config.id, new_uuid(making.now))
+        properties = {**_declared_properties(config), **new.properties}
         audit.add_done(making.connection, actor, scenario_id, making.now)
         cycle = self._cycle(making, config.frequency, created_at)
         making.owners = {
@@ -240,7 +241,7 @@ class ScenarioService:
         making.owner = Owner(
             scenario_id=scenario_id,
             scenario_name=new.name,
-            scenario_properties={**config.properties, **new.properties},
+            scenario_properties=properties,
             cycle_id=None if cycle is None else cycle.id,
             cycle_name=None if cycle is None else cycle.name,
         )
@@ -267,7 +268,7 @@ class ScenarioService:
             is_primary=cycle is not None
             and scenario_rows.find_primary(making.connection, cycle.id) is None,
             tags=tuple(new.tags),
-            properties={**config.properties, **new.properties},
+            properties=properties,
             task_ids=tuple(tasks.values()),
             data_node_ids=tuple(dict.fromkeys(nodes.values())),
             additional_data_node_ids=tuple(nodes[node.id] for node in config.additional_data_nodes),
@@ -300,8 +301,26 @@ class ScenarioService:
         if change.tags is not UNSET:
             tags = checked_tags(change.tags, self.authorized_tags(scenario.config_id))
         if change.properties is not UNSET:
-            properties = merged(properties, checked_properties(change.properties))
+            config = self._registry.scenarios.get(scenario.config_id)
+            properties = merged(properties, self._checked(change.properties, config))
         return replace(scenario, name=name, tags=tags, properties=properties)
+
+    def _checked(
+        self, properties: Mapping[str, Any], config: ScenarioConfig | None
+    ) -> Mapping[str, Any]:
+        """Return properties that a client gave; what the application keeps as a secret is not one.
+
+        Raises:
+            InvalidError: They cannot be.
+        """
+        declared_ones = {} if config is None else config.properties
+        for name in marks_of(declared_ones) & set(names_within(properties)):
+            raise InvalidError(
+                f"the property {name!r} is kept as a secret by the application, which alone gives "
+                "it; leave it out",
+                errors=[{"field": f"properties.{name}", "message": "is a secret"}],
+            )
+        return checked_properties(properties)
 
     def _check(self, connection: Connection, scenario: Scenario, expect: Expect | None) -> None:
         if expect is not None:
@@ -312,6 +331,10 @@ class ScenarioService:
 
     def _log(self, connection: Connection, changes: list[Event]) -> None:
         events.add(connection, changes, self._now())
+
+
+def _declared_properties(config: ScenarioConfig) -> dict[str, Any]:
+    return stored_properties(f"SCENARIO_{config.id}", config.properties)
 
 
 def _found(connection: Connection, scenario_id: str) -> Scenario:
