@@ -59,7 +59,7 @@ from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
 from scenarist.services.values import ValueService
-from scenarist.settings import Settings
+from scenarist.settings import Settings, secrets_of
 
 REQUEST_THREADS = 16
 """Threads that run the synchronous handlers; each holds one connection for reads."""
@@ -109,7 +109,7 @@ def open_server(
         InvalidError: A setting cannot work.
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
-    keep_secrets(application.registry)
+    keep_secrets(application.registry, secrets_of(settings))
     folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings.database))
@@ -203,7 +203,7 @@ def orchestrate(application: Application, settings: Settings) -> None:
             "without an orchestrator there is nothing to do; leave no_orchestrator out"
         )
     check(application)
-    keep_secrets(application.registry)
+    keep_secrets(application.registry, secrets_of(settings))
     prepare_storage(settings)
     with ExitStack() as stack:
         stack.enter_context(_watched(settings, application))

@@ -79,7 +79,9 @@ def test_users_and_secrets_in_urls_are_masked(url: str, shown: str) -> None:
 
 
 def test_a_secret_is_stored_as_a_reference_to_a_variable_that_holds_it() -> None:
-    stored, values = referenced("DATANODE_orders", {"db_password": "sesame", "db_host": "db.example.com"})
+    stored, values = referenced(
+        "DATANODE_orders", {"db_password": "sesame", "db_host": "db.example.com"}
+    )
 
     assert stored == {
         "db_password": "ENV[SCENARIST_DATANODE_orders_db_password]",

@@ -6,7 +6,7 @@ What is known is of the whole process, as its environment is: one application is
 import json
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from scenarist.domain.secret_names import is_secret_in_query, is_surely_secret
 
@@ -16,7 +16,7 @@ _SHORTEST = 4
 """Characters that a secret has at least to be looked for in texts."""
 
 _SHORT = 8
-"""Characters below which it is only found as a word of its own."""
+"""Characters below which it is only found as a word of its own, as plain words are at any rate."""
 
 _LINE = 16
 """Characters from which a line of a secret of several lines is one by itself."""
@@ -60,6 +60,7 @@ class Redactor:
         forms: dict[str, str] = {}
         for secret, mark in known.items():
             for part in _parts(secret):
+                mark = mark if part == secret or mark.startswith("ENV[") else MASK
                 for form in _forms(part):
                     # What is the author's own reference says more than a mask.
                     if forms.get(form, MASK) == MASK:
@@ -75,8 +76,8 @@ class Redactor:
 
     def in_log(self, text: str) -> str:
         """Return the log of a job likewise; where it is cut, a part of a secret goes as well."""
-        if not text:
-            return text
+        if not self._forms:
+            return without_secrets(text)
         pieces, gaps = _GAP.split(text), [*_GAP.findall(text), ""]
         last = len(pieces) - 1
         whole = []
@@ -110,7 +111,7 @@ _redactor = Redactor({})
 
 def know(known: Mapping[str, str]) -> None:
     """Have `redacted` put something else in place of secrets, of these and no others."""
-    global _redactor  # noqa: PLW0603 - of the process, as the environment
+    global _redactor
     _redactor = Redactor(known)
 
 
@@ -133,7 +134,8 @@ def _parts(secret: str) -> Iterable[str]:
     if "://" in secret:
         try:
             url = urlsplit(secret)
-            yield from filter(None, [url.password, url.username])
+            of_user = url.password or url.username or ""
+            yield from (of_user, unquote(of_user))
         except ValueError:
             return
         yield from (item for name, item in parse_qsl(url.query) if is_secret_in_query(name))
@@ -149,7 +151,8 @@ def _forms(secret: str) -> set[str]:
 
 
 def _replaced(text: str, form: str, mark: str) -> str:
-    if len(form) >= _SHORT:
+    is_word = form.isalpha() and form.islower() and len(form) < _LINE
+    if len(form) >= _SHORT and not is_word:
         return text.replace(form, mark)
     return re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", lambda _: mark, text)
 

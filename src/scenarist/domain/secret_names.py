@@ -55,4 +55,4 @@ def is_secret_in_query(name: str) -> bool:
 
 def is_surely_secret(name: str) -> bool:
     """Whether a name stands for a secret in a text of which nothing else is known."""
-    return _PARTS.search(name) is not None
+    return _PARTS.search(name) is not None and not name.lower().endswith("tokens")

@@ -14,6 +14,7 @@ from scenarist.domain.lifecycle import (
     next_status,
     retry_delay,
 )
+from scenarist.domain.redaction import redacted, redacted_log
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import JobOutcome, JobRequest
 
@@ -71,9 +72,9 @@ def settlement_of(
         edits=_edits(claim, recipe, request, outcome, now),
         has_ends=bool(recipe.outputs or recipe.inputs),
         run_at=outcome.started_at,
-        reason=reason,
-        stacktrace=outcome.stacktrace,
-        log=outcome.log,
+        reason=None if reason is None else redacted(reason),
+        stacktrace=None if outcome.stacktrace is None else redacted(outcome.stacktrace),
+        log=redacted_log(outcome.log),
         not_before=not_before,
         failures=int(event is JobEvent.RETRIED),
         lost=int(event is JobEvent.WORKER_LOST),
@@ -109,7 +110,7 @@ def refused(claim: Claim, recipe: TaskRecipe, reason: str, now: datetime) -> Set
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
         run_at=now,
-        reason=reason,
+        reason=redacted(reason),
         task_config_id=recipe.config_id,
     )
 

@@ -9,8 +9,8 @@ from typing import Any
 from scenarist.config import ConfigRegistry, DataNodeConfig
 from scenarist.domain.environment import resolve
 from scenarist.domain.places import Owner, declaration_of, filled_in, place_of
-from scenarist.domain.redaction import MASK, know
-from scenarist.domain.secrets import NOT_STORED, referenced, referred_values
+from scenarist.domain.redaction import know
+from scenarist.domain.secrets import NOT_STORED, referenced, replacements
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,20 +38,42 @@ class Placing:
 def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
     """Keep the secrets of an application in the environment, where its records refer to them.
 
-    From now on no text that this process tells of has them, or what the environment says: the
-    reference stands in its place.
+    From now on no message of this process has them; see `learn_secrets`.
 
     Args:
-        others: Further secrets, each with what stands in its place.
+        others: Further secrets, each with what replaces it.
+
+    Raises:
+        InvalidError: A variable that one of them refers to is not set.
     """
-    known = dict(others or {})
     for owner, properties in owners_of_secrets(registry):
-        stored, values = referenced(owner, properties, besides=NOT_STORED)
-        found = resolve(values, os.environ)
-        os.environ.update(found)
-        known |= dict.fromkeys(found.values(), MASK)
-        known |= referred_values(stored, os.environ)
+        _, values = referenced(owner, properties, besides=NOT_STORED)
+        os.environ.update(resolve(values, os.environ))
+    learn_secrets(registry, others)
+
+
+def learn_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
+    """Have `redacted` replace the secrets of an application, of this and of no other one."""
+    known = dict(others or {})
+    for owner, properties in (*owners_of_secrets(registry), *_sections(registry)):
+        known |= replacements(owner, properties, os.environ)
     know(known)
+
+
+def _sections(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    authentication = registry.authentication
+    yield "SETTING", registry.settings
+    yield "TAIPY", registry.global_app
+    yield "CORE", registry.core.properties
+    yield (
+        "AUTHENTICATION",
+        {
+            **authentication.properties,
+            "server": authentication.server,
+            "secret_key": authentication.secret_key,
+            "passwords": authentication.passwords,
+        },
+    )
 
 
 def owners_of_secrets(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -21,17 +21,19 @@ from scenarist.domain import entities
 from scenarist.domain import identifiers as ids
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Cycle, Event, Scenario
-from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.listings import PageRequest, ScenarioFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.places import Owner
 from scenarist.domain.properties import checked_name, checked_properties, checked_tags, merged
+from scenarist.domain.secrets import marks_of, names_within
 from scenarist.domain.vocabulary import Change, Frequency, Kind, Scope
 from scenarist.services.configs import authorized_tags
 from scenarist.services.cycles import cycle_around, in_utc
 from scenarist.services.deletions import deleted_events, refuse_under_way, remove_files
 from scenarist.services.making import Maker, Making, declared
+from scenarist.services.placing import stored_properties
 from scenarist.services.standings import (
     NO_CYCLE,
     Standing,
@@ -308,19 +310,21 @@ class ScenarioService:
     def _checked(
         self, properties: Mapping[str, Any], config: ScenarioConfig | None
     ) -> Mapping[str, Any]:
-        """Return properties that a client gave; what the application keeps as a secret is not one.
+        """Return properties that a client gave.
 
         Raises:
-            InvalidError: They cannot be.
+            InvalidError: They cannot be stored, or one has a name that the config marks as secret,
+                and would be shown.
         """
-        declared_ones = {} if config is None else config.properties
-        for name in marks_of(declared_ones) & set(names_within(properties)):
+        checked_properties(properties)
+        marks = frozenset() if config is None else marks_of(config.properties)
+        for name in sorted(marks.intersection(names_within(properties))):
             raise InvalidError(
-                f"the property {name!r} is kept as a secret by the application, which alone gives "
-                "it; leave it out",
+                f"the property {name!r} is a secret that only the application itself sets; leave "
+                "it out",
                 errors=[{"field": f"properties.{name}", "message": "is a secret"}],
             )
-        return checked_properties(properties)
+        return properties
 
     def _check(self, connection: Connection, scenario: Scenario, expect: Expect | None) -> None:
         if expect is not None:
