@@ -62,7 +62,7 @@ def referenced(
     def keep(path: tuple[str, ...], value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return value
-        if isinstance(value, str) and TYPED_ENV.fullmatch(value):
+        if isinstance(value, str) and (not value or TYPED_ENV.fullmatch(value)):
             return value
         variable = _NOT_A_NAME.sub("_", OWN_VARIABLES + "_".join((owner, *path)))
         # Two names that differ in what a variable cannot have must not share one.

@@ -20,7 +20,6 @@ from scenarist.db.settlements import Settlement
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import InDoubtError, UnavailableError
-from scenarist.domain.redaction import redacted
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
 from scenarist.orchestrator.asking import Asking
 from scenarist.orchestrator.keeper import HandedBack, Keeper, hand_back
@@ -131,8 +130,7 @@ class Orchestrator:
     @property
     def executor_fault(self) -> str | None:
         """Why no jobs can be run at the moment; None when they can."""
-        fault = None if self._executor is None else self._executor.fault
-        return None if fault is None else redacted(fault)
+        return None if self._executor is None else self._executor.fault
 
     def start(self, executor: Executor) -> None:
         """Take over what those who are gone left, and run until `stop`.

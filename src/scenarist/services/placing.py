@@ -8,6 +8,7 @@ from typing import Any
 
 from scenarist.config import ConfigRegistry, DataNodeConfig
 from scenarist.domain.environment import resolve
+from scenarist.domain.errors import InvalidError
 from scenarist.domain.places import Owner, declaration_of, filled_in, place_of
 from scenarist.domain.redaction import know
 from scenarist.domain.secrets import NOT_STORED, referenced, replacements
@@ -44,11 +45,17 @@ def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = No
         others: Further secrets, each with what replaces it.
 
     Raises:
-        InvalidError: A variable that one of them refers to is not set.
+        InvalidError: A variable that one of them refers to is not set, or cannot hold it.
     """
     for owner, properties in owners_of_secrets(registry):
         _, values = referenced(owner, properties, besides=NOT_STORED)
-        os.environ.update(resolve(values, os.environ))
+        try:
+            os.environ.update(resolve(values, os.environ))
+        except ValueError as error:
+            raise InvalidError(
+                f"a secret of {owner} cannot be kept in an environment variable: {error}; take "
+                "what is no text out of it"
+            ) from None
     learn_secrets(registry, others)
 
 
