@@ -6,7 +6,7 @@ What is known is of the whole process, as its environment is: one application is
 import json
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from scenarist.domain.secret_names import is_secret_in_query, is_surely_secret
 
@@ -126,26 +126,30 @@ def redacted_log(text: str) -> str:
 
 
 def _parts(secret: str) -> Iterable[str]:
-    """Return what of a secret is one by itself: lines, and what a URL has of them."""
+    """Return what of a secret is one by itself: its lines, and what `without_secrets` masks."""
     yield secret
     lines = secret.splitlines()
     if len(lines) > 1:
         yield from (line.strip() for line in lines if len(line.strip()) >= _LINE)
-    if "://" in secret:
-        try:
-            url = urlsplit(secret)
-            of_user = url.password or url.username or ""
-            yield from (of_user, unquote(of_user))
-        except ValueError:
-            return
-        yield from (item for name, item in parse_qsl(url.query) if is_secret_in_query(name))
+    found = []
+    for match in _USER.finditer(secret):
+        user, _, password = match[0].removeprefix("://").removesuffix("@").partition(":")
+        found.append(password or user)
+    found += [item for _, name, item in _PARAMETER.findall(secret) if is_secret_in_query(name)]
+    found += [item for name, _, item in _ASSIGNED.findall(secret) if is_surely_secret(name)]
+    for item in found:
+        yield from {item, unquote(item), unquote_plus(item)}
 
 
 def _forms(secret: str) -> set[str]:
     """Return how a secret may stand in a text: as it is, in a URL, in a literal."""
     if len(secret) < _SHORTEST or secret.lower() in {"true", "false", "none", "null"}:
         return set()
-    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    quoted = {
+        quote(secret, safe="", errors="replace"),
+        quote(secret, errors="replace"),
+        quote_plus(secret, errors="replace"),
+    }
     literal = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     return {secret, repr(secret)[1:-1], *quoted, *literal}
 
