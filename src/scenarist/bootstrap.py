@@ -34,7 +34,7 @@ from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
 from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor
-from scenarist.folders import prepare_file, prepare_storage, secret_keys
+from scenarist.folders import folder_warnings, prepare_file, prepare_storage, secret_keys
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestration import Orchestration
@@ -113,6 +113,7 @@ def open_server(
     folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings.database))
+        _warn_of_folders(settings, database)
         completions = Completions(database)
         database.on_ring(completions.hear)
         orchestration = Orchestration(
@@ -204,10 +205,11 @@ def orchestrate(application: Application, settings: Settings) -> None:
         )
     check(application)
     keep_secrets(application.registry, secrets_of(settings))
-    prepare_storage(settings)
     with ExitStack() as stack:
         stack.enter_context(_watched(settings, application))
+        prepare_storage(settings)
         database = stack.enter_context(_database(settings.database))
+        _warn_of_folders(settings, database)
         orchestration = Orchestration(
             application, settings, database, announce=lambda ended: None, now=_now
         )
@@ -363,6 +365,11 @@ def _news(database: Database) -> News:
     news = News()
     database.on_commit(news.announce)
     return news
+
+
+def _warn_of_folders(settings: Settings, database: Database) -> None:
+    for warning in folder_warnings(settings, database):
+        structlog.get_logger(__name__).warning(warning)
 
 
 @contextmanager

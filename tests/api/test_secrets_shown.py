@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scenarist.config import load_app
 from servers import TESTS, StartedServer
 
 MARK = re.compile(r"MARK_\w+")
@@ -108,12 +109,10 @@ def test_an_exported_configuration_has_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MARKED", MARKED)
-    monkeypatch.syspath_prepend(str(TESTS / "apps"))
-    import marked
-
+    registry = load_app(str(TESTS / "apps" / "marked.py")).registry
     file = tmp_path / "marked.toml"
 
-    marked.registry.export(str(file))
+    registry.export(str(file))
 
     assert "db_password" in file.read_text()
     assert MARK.findall(file.read_text()) == []

@@ -1,6 +1,7 @@
 """An application whose secrets all begin with MARK, for a test that none of them is shown."""
 
 import os
+from typing import Any
 
 from scenarist import ConfigRegistry
 
@@ -31,8 +32,10 @@ OWN = {
     "joined": "https://host/ENV[MARKED]/",
     "color": "MARK_color",
 }
-USED = {"properties": OWN, "secrets": ["color"]}
-OPTIONS = {"storage_options": {"password": "MARK_options", "user": ["MARK_user", "ENV[MARKED]"]}}
+USED: Any = {"properties": OWN, "secrets": ["color"]}
+OPTIONS: Any = {
+    "storage_options": {"password": "MARK_options", "user": ["MARK_user", "ENV[MARKED]"]}
+}
 
 nodes = [
     registry.configure_data_node("pickled", default_path="ENV[FOLDER]/pickled.p", **USED),

@@ -25,8 +25,13 @@ URLS = (
     f"https://host/x#access_token={MARK}",
     f"host=db password='{MARK}' dbname=d",
 )
-REFERENCES = ("ENV[PLACE]", "before ENV[PLACE] after", ["ENV[PLACE]"], {"a": {"b": ["ENV[PLACE]"]}})
-PLAIN = (MARK, [MARK], {"a": MARK}, {"a": [{"b": [1, {"c": MARK}]}]})
+REFERENCES: tuple[Any, ...] = (
+    "ENV[PLACE]",
+    "before ENV[PLACE] after",
+    ["ENV[PLACE]"],
+    {"a": {"b": ["ENV[PLACE]"]}},
+)
+PLAIN: tuple[Any, ...] = (MARK, [MARK], {"a": MARK}, {"a": [{"b": [1, {"c": MARK}]}]})
 
 
 def used() -> Iterator[Any]:
