@@ -38,7 +38,9 @@ PROPERTIES: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
 )
 FUNCTIONS = st.sampled_from(["json:dumps", "plant.steps:fit", "plant:int", "plant:function"])
 KEY = "SCENARIST_AUTHENTICATION_secret_key"
-KEYS = WORDS.filter(lambda text: "\0" not in text)  # which no variable can hold
+KEYS = WORDS.filter(lambda text: "\0" not in text and "ENV[" not in text)
+"""What a variable can hold, and refers to no other one."""
+
 DURATIONS = st.none() | st.timedeltas()
 
 

@@ -106,6 +106,7 @@ def _with_variables(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]
     stored, values = referenced(owner, properties, besides=NOT_STORED)
     for name, value in values.items():
         # One that a variable cannot hold, or that refers to one that is not set, is not there.
+        os.environ.pop(name, None)
         with suppress(InvalidError, ValueError):
             os.environ[name] = resolve(value)
     return {name: stored.get(name, properties[name]) for name in properties}

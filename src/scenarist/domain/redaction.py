@@ -76,7 +76,7 @@ class Redactor:
 
     def in_log(self, text: str) -> str:
         """Return the log of a job likewise; where it is cut, a part of a secret goes as well."""
-        if not self._forms:
+        if not text or not self._forms:
             return without_secrets(text)
         pieces, gaps = _GAP.split(text), [*_GAP.findall(text), ""]
         last = len(pieces) - 1
