@@ -23,6 +23,7 @@ from scenarist.domain.errors import (
     UnavailableError,
 )
 from scenarist.domain.permissions import ANYONE
+from scenarist.domain.redaction import redacted
 from scenarist.schemas import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -43,6 +44,7 @@ _CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_entity_too_large"}
 _RETRY_SECONDS = "1"
 _LONGEST_DETAIL = 4_000
 _LONGEST_FIELD = 300
+_LONGEST_SECRET = 4_000
 _MOST_FAULTS = 100
 NO_CREDENTIAL = "credential_missing"
 """The code of a 401 where nothing was shown."""
@@ -162,7 +164,7 @@ def from_anything_else(request: Request[Any, Any, Any], error: Exception) -> Res
 
 
 def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -> Response[Any]:
-    """Answer with a problem, of which no part is longer than somebody reads.
+    """Answer with a problem without secrets, of which no part is longer than somebody reads.
 
     Much of it repeats what the client has sent.
     """
@@ -197,4 +199,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
 
 
 def _shortened(text: str, longest: int) -> str:
+    # A secret that begins before the end must be whole to be found.
+    text = redacted(text[: longest + _LONGEST_SECRET])
     return text if len(text) <= longest else text[:longest] + "…"

@@ -79,7 +79,7 @@ def keep(
             staged = _stage(path, data, target)
         else:
             names = (
-                f"{target.storage_type}s",
+                folder_of(target.storage_type),
                 target.data_node_id,
                 f"{target.edit_id}.{extension}",
             )
@@ -93,6 +93,11 @@ def keep(
     if shared.is_url(path):
         return written
     return replace(written, stamp=stamp_of(os.stat(staged or path)))
+
+
+def folder_of(storage_type: str) -> str:
+    """Return the name of the folder, in that of the storage, in which values of a type lie."""
+    return f"{storage_type}s"
 
 
 def record(
@@ -335,7 +340,11 @@ def _stage(path: str, data: bytes, target: Target) -> str:
     except (OSError, ValueError) as error:
         raise UnavailableError(f"{path}: {reason(error)}") from error
     staged = os.path.join(os.path.dirname(path), f".{target.edit_id}.staged")
-    disk.write_new(staged, data)
+    # A file of the user has the mode that the user gave it, and a new one that of the umask.
+    mode = 0o666
+    with contextlib.suppress(OSError):
+        mode = os.stat(path).st_mode & 0o777
+    disk.write_new(staged, data, mode=mode, folder_mode=0o777)
     with contextlib.suppress(OSError):
         shutil.copymode(path, staged)
     return staged
