@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import msgspec
@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.db.found_files import edit_of_file, find_replacer
-from scenarist.db.locks import set_lock
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, NotFoundError, TooLargeError
 from scenarist.domain.identifiers import EditId, new_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.places import replaced_reason
 from scenarist.domain.selections import Selection
+from scenarist.services.claims import ClaimedWrites
 from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.services.locks import get_data_node
 from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
@@ -38,9 +38,6 @@ from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.bounds import Limits
 from scenarist.storage.kinds import discard, find_file, find_storage, read_json, why_missing
 from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_safely
-
-LOCKED_WHILE_WRITING = timedelta(seconds=120)
-"""How long a write by way of a worker locks its data node when the server ends meanwhile."""
 
 APPEND_ATTEMPTS = 6
 
@@ -90,6 +87,7 @@ class ValueService:
         self._folder = folder
         self._now = now
         self._show = Show(compute, folder=folder, now=now, limits=limits)
+        self._claimed = ClaimedWrites(database, recorder, now=now)
         self._turn = threading.Lock()
 
     def read(
@@ -135,12 +133,12 @@ class ValueService:
         write_apart = partial(self._write_apart, data=data)
         base = None if writes_by_worker(node) else self._former(node)
         if writes_by_worker(node) or (base is not None and needs_worker(base)):
-            return self._by_worker(actor, node, options, write_apart)
+            return self._claimed.write(actor, node, options, write_apart)
         target = self._target(node)
         try:
             value = rewritten_safely(data, node.storage_type, target.properties, base)
         except TooLargeError:
-            return self._by_worker(actor, node, options, write_apart)
+            return self._claimed.write(actor, node, options, write_apart)
         written = find_storage(node.storage_type).write(value, target)
         return self._recorder.record(actor, _new(target, written), options)
 
@@ -169,13 +167,13 @@ class ValueService:
         append_apart = partial(self._append_apart, data=data)
         base = None if writes_by_worker(node) else self._base(node)
         if writes_by_worker(node) or (base is not None and needs_worker(base)):
-            return self._by_worker(actor, node, options, append_apart)
+            return self._claimed.write(actor, node, options, append_apart)
         try:
             edit = self._append_once(actor, node, data, options)
         except TooLargeError:
             # One after the other, as a lock keeps others away meanwhile.
             with self._turn:
-                return self._by_worker(actor, node, options, append_apart)
+                return self._claimed.write(actor, node, options, append_apart)
         if edit is not None:
             return edit
         # Those that lost take turns; only a write that just came can be quicker again.
@@ -236,40 +234,6 @@ class ValueService:
             return self._base(node)
         except _OtherStorageError:
             return None
-
-    def _by_worker(
-        self,
-        actor: Actor,
-        node: DataNode,
-        options: WriteOptions,
-        work: Callable[[DataNode], NewValue],
-    ) -> Edit:
-        """Keep others from a data node while a worker writes it, and record what it wrote.
-
-        Args:
-            work: Gets the data node as it is once nobody else can write it.
-        """
-        uuid = new_uuid(self._now())
-        mark = f"{options.editor(actor)}, who writes it now ({uuid})"
-
-        def take(connection: Connection) -> DataNode:
-            found = self._recorder.check(connection, actor, node.id, options)
-            set_lock(connection, node.id, mark, self._now() + LOCKED_WHILE_WRITING)
-            return found
-
-        def give_back(connection: Connection) -> DataNode:
-            current = get_data_node(connection, node.id, self._now())
-            if current.locked_by == mark:
-                set_lock(connection, node.id, before.locked_by, before.locked_until)
-            return current
-
-        before = self._database.write(take, is_preparation=True)
-        try:
-            value = work(before)
-        except BaseException:
-            self._database.write(give_back, is_preparation=True)
-            raise
-        return self._recorder.record(actor, value, options, check=give_back)
 
     def _write_apart(self, node: DataNode, data: object) -> NewValue:
         target = self._target(node, is_resolved=False)
