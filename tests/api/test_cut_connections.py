@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -508,3 +509,17 @@ def test_a_repeat_with_the_same_key_finds_out_what_was_done(world: World, is_bef
     assert [answer.status_code for answer in repeats] == [204, 204]
     assert repeats[0].headers["location"] == repeats[1].headers["location"]
     assert len(world.stored()["submissions"]) == count + 1
+
+
+def test_an_upload_for_which_the_disk_has_no_room_is_unavailable(world: World) -> None:
+    path = f"/datanodes/{world.data_node()}/upload"
+    before = world.stored()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * 1024, hard))
+    try:
+        answer = world.ask("POST", path, content=b"a\n" + b"1\n" * 1024 * 1024)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert world.stored() == before
