@@ -1,6 +1,9 @@
 """Values and locks under a clock that a test moves, and with a worker that it watches."""
 
+import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,7 @@ from scenarist.domain.permissions import Actor, Role
 from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
 from scenarist.services.computations import Computation, Computed
-from scenarist.services.recording import Recorder, WriteOptions
+from scenarist.services.recording import NO_OPTIONS, Recorder, WriteOptions
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.values import ValueService
 from scenarist.services.wishes import SubmitOptions
@@ -42,10 +45,33 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def server(
+def open_another(
     database_url: str, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Server]:
+) -> Callable[[], AbstractContextManager[Server]]:
+    """Make servers of one database, within this process."""
     monkeypatch.chdir(tmp_path)
+    settings = Settings(database=database_url, storage=str(tmp_path / "data"))
+    application = Application(registry=_registry(tmp_path), search_path=())
+    return lambda: bootstrap.open_server(
+        application, settings, make_executor=InlineExecutor, now=clock
+    )
+
+
+@pytest.fixture
+def server(open_another: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+    with open_another() as opened:
+        yield opened
+
+
+@pytest.fixture
+def two_servers(
+    server: Server, open_another: Callable[[], AbstractContextManager[Server]]
+) -> Iterator[tuple[Server, Server]]:
+    with open_another() as other:
+        yield server, other
+
+
+def _registry(tmp_path: Path) -> ConfigRegistry:
     registry = ConfigRegistry()
     registry.configure_json_data_node("notes")
     registry.configure_csv_data_node("rows")
@@ -61,12 +87,7 @@ def server(
     filling = registry.configure_task("fill", "pipelines:increment", source, drawer)
     registry.configure_scenario("filling", [filling])
     registry.configure_sql_data_node("found", "d", "sqlite", read_query="SELECT 1 AS a")
-    settings = Settings(database=database_url, storage=str(tmp_path / "data"))
-    application = Application(registry=registry, search_path=())
-    with bootstrap.open_server(
-        application, settings, make_executor=InlineExecutor, now=clock
-    ) as opened:
-        yield opened
+    return registry
 
 
 def make(server: Server, config_id: str) -> DataNode:
@@ -193,11 +214,12 @@ class TestEdits:
         assert [edit.id for edit in page.items] == list(reversed(made))
         assert show(server, node).last_edit_id == made[-1]
 
-    def test_an_append_that_always_comes_too_late_gives_up_and_changes_nothing(
-        self, server: Server
+    @pytest.mark.parametrize("config_id", ["notes", "named"])
+    def test_an_append_that_always_comes_too_late_keeps_others_away_in_the_end(
+        self, server: Server, config_id: str
     ) -> None:
         values = server.services.values
-        node = make(server, "notes")
+        node = make(server, config_id)
         values.write(ANNA, node.id, ["first"])
         calls = 0
 
@@ -208,11 +230,45 @@ class TestEdits:
             if calls % 2:
                 values.write(BERT, node.id, ["quicker", calls])
 
-        with pytest.raises(ConflictError) as caught:
-            values.append(ANNA, node.id, ["slower"], WriteOptions(expect=be_overtaken))
+        edit = values.append(ANNA, node.id, ["slower"], WriteOptions(expect=be_overtaken))
 
-        assert caught.value.reason == "data_node_busy"
-        assert values.read(ANNA, node.id).show().text == f'["quicker",{calls - 1}]'
+        assert values.read(ANNA, node.id).show().text == f'["quicker",{calls - 1},"slower"]'
+        assert show(server, node).last_edit_id == edit.id
+
+    def test_what_is_appended_while_others_are_kept_away_is_undone_with_its_transaction(
+        self, server: Server, tmp_path: Path
+    ) -> None:
+        values = server.services.values
+        node = make(server, "named")
+        values.write(ANNA, node.id, ["first"])
+
+        server.database.write(
+            lambda connection: connection.execute(text("ALTER TABLE events RENAME TO gone"))
+        )
+        with pytest.raises(UnavailableError):
+            values._append_alone(ANNA, node.id, ["second"], NO_OPTIONS)
+
+        assert (tmp_path / "named.json").read_text() == '["first"]'
+        assert [left.name for left in tmp_path.glob(".*.staged*")] == []
+
+    @pytest.mark.parametrize("config_id", ["notes", "rows", "named"])
+    def test_of_many_appends_at_one_time_by_two_servers_all_land(
+        self, two_servers: tuple[Server, Server], config_id: str
+    ) -> None:
+        (node,) = {
+            made.id: made for made in (make(server, config_id) for server in two_servers)
+        }.values()
+        two_servers[0].services.values.write(ANNA, node.id, [{"a": -1}])
+
+        def append(number: int) -> None:
+            values = two_servers[number % 2].services.values
+            values.append(ANNA, node.id, [{"a": number}])
+
+        with ThreadPoolExecutor(12) as threads:
+            list(threads.map(append, range(24)))
+
+        shown = json.loads(two_servers[0].services.values.read(ANNA, node.id).show().text)
+        assert sorted(row["a"] for row in shown) == list(range(-1, 24))
 
     def test_what_lost_a_race_leaves_no_file(self, server: Server, tmp_path: Path) -> None:
         values = server.services.values

@@ -38,8 +38,13 @@ from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.bounds import Limits
 from scenarist.storage.kinds import discard, find_file, find_storage, read_json, why_missing
 from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_safely
+from scenarist.storage.shared import is_url
 
-APPEND_ATTEMPTS = 6
+APPEND_ATTEMPTS = 5
+"""How often an append is tried beside other writes, before it keeps them away."""
+
+REMOTE_ATTEMPTS = 100
+"""The same where that would keep everybody waiting for another machine."""
 
 UNRECORDED = "unrecorded"
 """The identifier of an edit that is made for a reader, of a named file that none tells of yet."""
@@ -150,8 +155,8 @@ class ValueService:
         Raises:
             NotFoundError: As `write`.
             InvalidError: As `write`; also when the data does not go with what is there.
-            ConflictError: As `write`; also when the storage cannot append, or others wrote the
-                data node again and again meanwhile.
+            ConflictError: As `write`; also when the storage cannot append, or its values lie on
+                another machine and others wrote the data node again and again meanwhile.
             ChangedError: As `write`.
             UnavailableError: As `write`.
         """
@@ -178,25 +183,42 @@ class ValueService:
             return edit
         # Those that lost take turns; only a write that just came can be quicker again.
         with self._turn:
-            for _ in range(APPEND_ATTEMPTS - 1):
+            is_remote = is_url(self._folder)
+            for _ in range((REMOTE_ATTEMPTS if is_remote else APPEND_ATTEMPTS) - 1):
                 node = self._recorder.check(self._database.reader, actor, data_node_id, options)
                 edit = self._append_once(actor, node, data, options)
                 if edit is not None:
                     return edit
+            if not is_remote:
+                return self._append_alone(actor, data_node_id, data, options)
         raise ConflictError(
-            f"data node {node.id} was written by others {APPEND_ATTEMPTS} times while this was to "
+            f"data node {node.id} was written by others {REMOTE_ATTEMPTS} times while this was to "
             "be appended; try again",
             code="data_node_busy",
         )
+
+    def _append_alone(
+        self, actor: Actor, data_node_id: str, data: object, options: WriteOptions
+    ) -> Edit:
+        """Append while nobody else writes; for values that are small, and on this machine."""
+        self._recorder.check(self._database.reader, actor, data_node_id, options)
+
+        def make(connection: Connection) -> tuple[DataNode, NewValue]:
+            node = self._recorder.check(connection, actor, data_node_id, options)
+            return node, self._appended(node, self._base(node, connection), data)
+
+        return self._recorder.record_made(actor, make, options)
+
+    def _appended(self, node: DataNode, base: Place | None, data: object) -> NewValue:
+        target = self._target(node)
+        added = added_safely(data, node.storage_type, base)
+        return _new(target, find_storage(node.storage_type).append(added, target, base))
 
     def _append_once(
         self, actor: Actor, node: DataNode, data: object, options: WriteOptions
     ) -> Edit | None:
         """Append to the value that the data node has; None when it has got another meanwhile."""
-        storage = find_storage(node.storage_type)
-        target = self._target(node)
-        base = self._base(node)
-        written = storage.append(added_safely(data, node.storage_type, base), target, base)
+        value = self._appended(node, self._base(node), data)
 
         def check(connection: Connection) -> DataNode:
             current = self._recorder.check(connection, actor, node.id, options)
@@ -205,14 +227,15 @@ class ValueService:
             return current
 
         try:
-            return self._recorder.record(actor, _new(target, written), options, check=check)
+            return self._recorder.record(actor, value, options, check=check)
         except _MovedError:
             return None
 
-    def _base(self, node: DataNode) -> Place | None:
+    def _base(self, node: DataNode, connection: Connection | None = None) -> Place | None:
         """Return where the value lies that something is appended to."""
+        connection = connection or self._database.reader
         if node.last_edit_id is not None:
-            found, edit = find_value(self._database.reader, node.id, None, self._now())
+            found, edit = find_value(connection, node.id, None, self._now())
             if found.storage_type != node.storage_type:
                 raise _OtherStorageError(
                     f"the value of data node {node.id} was written as {found.storage_type}, and "
@@ -222,7 +245,7 @@ class ValueService:
             return place_of(found, edit)
         properties = resolved(node)
         state = find_file(node.storage_type, properties)
-        if state is None or find_replacer(self._database.reader, node, state) is not None:
+        if state is None or find_replacer(connection, node, state) is not None:
             return None
         return Place(storage_type=node.storage_type, properties=properties, uri=state.path)
 
