@@ -523,3 +523,20 @@ def test_an_upload_for_which_the_disk_has_no_room_is_unavailable(world: World) -
 
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert world.stored() == before
+
+
+def test_readiness_tells_of_writes_that_fail_until_one_comes_through(world: World) -> None:
+    def readiness() -> httpx.Response:
+        return world.runner.run(world.client.get("/readyz", headers=bearer(world.token)))
+
+    assert readiness().status_code == 200
+    world.cutter.arm(1, is_before=True)
+    refused = world.ask("POST", "/scenarios", json={"config_id": "daily"})
+    while_cut = readiness()
+    world.mend()
+    afterwards = readiness()
+
+    assert [refused.status_code, while_cut.status_code, afterwards.status_code] == [503] * 3
+    assert "the database takes no writes" in afterwards.json()["message"]
+    world.scenario()
+    assert readiness().status_code == 200
