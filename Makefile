@@ -1,7 +1,10 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+# On all cores, which pip does not. Without it each of the processes that the tests start would
+# compile what it imports where PYTHONDONTWRITEBYTECODE is set.
+COMPILE := $(BIN)/python -m compileall -q -j 0
 # Where tests keep their files: in memory if there is room, as they make many small databases. What
 # a kill leaves behind is the same there; that commits are synced is asked of the database itself.
 SCRATCH := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print "/dev/shm" }')
@@ -13,6 +16,7 @@ demo: $(VENV)/.demo  ## serve the example on port 5000
 	$(BIN)/scenarist demo
 
 test: lint  ## everything: lint, types, import contracts, all tests
+	$(COMPILE) src
 	$(TEST)
 
 quick: $(VENV)/.test  ## the part for every change
@@ -41,16 +45,19 @@ vendor: $(VENV)/.test  ## fetch the modules of others that the console carries; 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[tabular]'
+	-$(COMPILE) $(VENV)/lib
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[test]'
+	-$(COMPILE) $(VENV)/lib
 	touch $@
 
 $(VENV)/.bench: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[bench]'
+	-$(COMPILE) $(VENV)/lib
 	touch $@
 
 clean:

@@ -23,7 +23,7 @@ from scenarist.settings import Settings
 TESTS = str(Path(__file__).parent)
 PATIENCE_SECONDS = 40
 # Threads of pools: what fails in them fails the call that they work for.
-POOLS = ("sign-in", "request", "asyncio")
+POOLS = ("sign-in", "request", "asyncio", "values", "large values", "comparisons", "streams")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from executors.desks import TERMS, Desk, await_file, number_in
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors import frames, processes
-from scenarist.executors.frames import Frames, TooLargeError, frame
+from scenarist.executors.frames import Frames, MessageTooLargeError, frame
 from scenarist.executors.local import LocalExecutor
 from scenarist.executors.processes import WorkerProcess
 from scenarist.storage.base import Place
@@ -103,7 +103,9 @@ def test_a_message_that_is_too_large_is_refused_at_its_beginning() -> None:
     received = Frames(limit=10)
 
     assert received.feed(frame(b"0123456789")) == [b"0123456789"]
-    with pytest.raises(TooLargeError, match="a message of 11 bytes, where 10 are taken at most"):
+    with pytest.raises(
+        MessageTooLargeError, match="a message of 11 bytes, where 10 are taken at most"
+    ):
         received.feed(frame(b"x" * 11)[:4])
 
 

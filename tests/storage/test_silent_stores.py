@@ -5,6 +5,7 @@ from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
 import pytest
+import s3fs  # type: ignore[import-untyped]  # noqa: F401 - no limit here is for its import
 
 from scenarist.domain.errors import UnavailableError
 from scenarist.storage import databases, mongo, s3, shared
@@ -26,7 +27,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentServer]:
         assert limits.keys() == shared.S3_LIMITS.keys()
         for module in (shared, s3):
             monkeypatch.setattr(module, "S3_LIMITS", limits)
-        monkeypatch.setattr(shared, "WRITE_SECONDS", 0.5)
+        monkeypatch.setattr(shared, "WRITE_SECONDS", 2.0)
         monkeypatch.setattr(mongo, "_LIMITS", dict.fromkeys(mongo._LIMITS, 300))
         monkeypatch.setattr(databases, "_CONNECT_SECONDS", 1)
         yield server

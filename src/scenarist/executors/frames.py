@@ -8,7 +8,7 @@ MESSAGE_LIMIT = 512 * 2**20
 _HEADER = struct.Struct("!I")
 
 
-class TooLargeError(ValueError):
+class MessageTooLargeError(ValueError):
     """A message is larger than any that is taken."""
 
 
@@ -33,7 +33,7 @@ class Frames:
         """Take the next bytes of the stream; return the messages that are complete now.
 
         Raises:
-            TooLargeError: A message has begun that is larger than the limit.
+            MessageTooLargeError: A message has begun that is larger than the limit.
         """
         buffer = self._buffer
         buffer += data
@@ -43,7 +43,7 @@ class Frames:
             (length,) = _HEADER.unpack_from(buffer, start)
             if length > self._limit:
                 buffer.clear()
-                raise TooLargeError(
+                raise MessageTooLargeError(
                     f"a message of {length:,} bytes, where {self._limit:,} are taken at most"
                 )
             end = start + _HEADER.size + length

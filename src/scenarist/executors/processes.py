@@ -18,7 +18,7 @@ from scenarist.domain.texts import storable
 from scenarist.executors import messages
 from scenarist.executors.base import LOG_LIMIT, JobOutcome, JobRequest
 from scenarist.executors.endings import ended
-from scenarist.executors.frames import MESSAGE_LIMIT, Frames, TooLargeError, frame
+from scenarist.executors.frames import MESSAGE_LIMIT, Frames, MessageTooLargeError, frame
 from scenarist.executors.templates import Template
 
 _TAKE_SECONDS = 20.0  # for a worker to read more of what it was sent
@@ -154,7 +154,7 @@ class WorkerProcess:
             return None
         try:
             outcomes = [self._take(message) for message in self.frames.feed(data)]
-        except TooLargeError as error:
+        except MessageTooLargeError as error:
             self._give_up(JobEvent.RAISED, f"its process sent {error}")
             return None
         except MemoryError:
