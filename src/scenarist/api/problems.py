@@ -22,6 +22,7 @@ from scenarist.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from scenarist.domain.machine import is_of_machine
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.redaction import redacted
 from scenarist.schemas import Fault, Problem
@@ -95,6 +96,15 @@ def from_memory_error(request: Request[Any, Any, Any], error: MemoryError) -> Re
     """Answer what this server has too little memory for, as it may have enough later."""
     _log.error("out of memory", path=request.url.path, exc_info=error)
     return from_scenarist_error(request, UnavailableError(_OUT_OF_MEMORY, code="out_of_memory"))
+
+
+def from_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[Any]:
+    """Answer what the machine failed, such as a full disk; anything else should not happen."""
+    if not is_of_machine(error):
+        return from_anything_else(request, error)
+    _log.error("the machine failed", path=request.url.path, exc_info=error)
+    reason = f"the machine of the server cannot do this now ({error.strerror}); try again later"
+    return from_scenarist_error(request, UnavailableError(reason))
 
 
 def _is_stranger(request: Request[Any, Any, Any]) -> bool:
@@ -192,6 +202,7 @@ def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -
 HANDLERS: dict[int | type[Exception], Any] = {
     ScenaristError: from_scenarist_error,
     MemoryError: from_memory_error,
+    OSError: from_os_error,
     ValidationException: from_validation_exception,
     HTTPException: from_http_exception,
     Exception: from_anything_else,

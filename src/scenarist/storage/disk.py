@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from scenarist import modes
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
+from scenarist.domain.machine import is_of_machine
 from scenarist.storage.objects import reason
 
 
@@ -40,6 +41,7 @@ def open_file(path: str) -> BinaryIO:
     Raises:
         NotFoundError: It is gone.
         InvalidError: It cannot be opened; says why.
+        UnavailableError: The machine cannot open it now.
     """
     try:
         return open(path, "rb")
@@ -48,7 +50,8 @@ def open_file(path: str) -> BinaryIO:
             f"there is no file at {path}; write the data node, or put the file there"
         ) from None
     except (OSError, ValueError) as error:
-        raise InvalidError(f"{path} cannot be opened: {reason(error)}") from error
+        fault = UnavailableError if is_of_machine(error) else InvalidError
+        raise fault(f"{path} cannot be opened: {reason(error)}") from error
 
 
 open_whole = open_file

@@ -16,6 +16,7 @@ from scenarist.domain.errors import (
     ScenaristError,
     UnavailableError,
 )
+from scenarist.domain.machine import is_of_machine
 from scenarist.domain.named_files import named_path
 from scenarist.storage import disk, shared
 from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Kept, Place, Target, Written
@@ -30,13 +31,14 @@ def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes
 
     Raises:
         InvalidError: It failed; the value's own code may have done so.
+        UnavailableError: The machine failed it.
     """
     try:
         return dump(value)
     except (ScenaristError, MemoryError):
         raise
     except Exception as error:
-        raise InvalidError(
+        raise (UnavailableError if is_of_machine(error) else InvalidError)(
             f"the value for data node {target.data_node_id} cannot be written"
             f" as {target.storage_type}: {reason(error)}"
         ) from error
@@ -49,6 +51,7 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
         NotFoundError: There is no file at the place.
         DamagedError: The file is not as it was written.
         InvalidError: The file cannot be read, or *load* failed.
+        UnavailableError: The machine failed it.
     """
     with _open(place) as file:
         try:
@@ -57,7 +60,7 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
             raise
         except Exception as error:
             where = place.uri or "the value in the database"
-            raise InvalidError(
+            raise (UnavailableError if is_of_machine(error) else InvalidError)(
                 f"{where} cannot be read as {place.storage_type}: {reason(error)}"
             ) from error
 
