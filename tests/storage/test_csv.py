@@ -432,7 +432,7 @@ def test_what_options_would_read_as_another_value_is_refused(
     ("value", "properties", "read"),
     [
         (
-            {"day": pd.to_datetime(["2026-01-02", None])},
+            {"day": [pd.Timestamp("2026-01-02"), pd.NaT]},
             {
                 "read_kwargs": {"parse_dates": ["day"], "dayfirst": True},
                 "write_kwargs": {"date_format": "%d.%m.%Y"},

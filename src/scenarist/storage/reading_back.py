@@ -16,8 +16,9 @@ _MEND = "mend read_kwargs and write_kwargs so that they go together"
 def require_names(frame: "DataFrame", again: "DataFrame") -> None:
     """See that the columns that are read are columns that were written."""
     names = {text_of(label) for label in frame.columns}
-    if any(isinstance(label, str | int) and str(label) not in names for label in again.columns):
-        found = ", ".join(repr(str(label)) for label in again.columns)
+    labels: list[Any] = list(again.columns)
+    if any(isinstance(label, str | int) and str(label) not in names for label in labels):
+        found = ", ".join(repr(str(label)) for label in labels)
         raise InvalidError(f"the names of the columns would be read as {found}; {_MEND}")
 
 
