@@ -498,3 +498,43 @@ def test_rows_that_options_would_read_as_another_value_are_not_appended() -> Non
 def test_rows_that_would_be_left_out_as_comments_are_refused() -> None:
     with pytest.raises(InvalidError, match="of 2 rows and 2 columns, 1 and 2 would be read"):
         write([{"a": "#x", "b": 1}, {"a": "y", "b": 2}], read_kwargs={"comment": "#"})
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "fault"),
+    [
+        ("02.01.2026", "datetime64[us]", "'02.01.2026' does not begin with its year"),
+        ("13.01.2026", "datetime64[us]", "does not begin with its year"),
+        ("01/02/2026", "datetime64[ns]", "does not begin with its year"),
+        ("now", "datetime64[us]", "does not begin with its year"),
+        ("010226", "datetime64[us]", "does not begin with its year"),
+        ("+5", "timedelta64[us]", "is a duration without its unit"),
+    ],
+)
+def test_texts_that_say_a_date_or_duration_in_two_ways_are_refused(
+    text: str, kind: str, fault: str
+) -> None:
+    with pytest.raises(InvalidError, match=fault):
+        read_json(a_place(f"a,b\n{text},1\n".encode(), dtype={"a": kind}))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "shown"),
+    [
+        ("2026-01-02", "datetime64[us]", '"2026-01-02T00:00:00"'),
+        ("2026/01/02 03:04", "datetime64[us]", '"2026-01-02T03:04:00"'),
+        ("20260102", "datetime64[us]", '"2026-01-02T00:00:00"'),
+        ("20260102T0304", "datetime64[us]", '"2026-01-02T03:04:00"'),
+        ("2026", "datetime64[us]", '"2026-01-01T00:00:00"'),
+        ("2026-01-02T03:04:05+01:00", "datetime64[us, UTC]", '"2026-01-02T02:04:05Z"'),
+        ("5s", "timedelta64[us]", '"PT5S"'),
+        ("0:05:00", "timedelta64[us]", '"PT300S"'),
+        ("-1 days", "timedelta64[us]", '"-P1D"'),
+    ],
+)
+def test_texts_that_say_a_date_or_duration_in_one_way_are_read(
+    text: str, kind: str, shown: str
+) -> None:
+    place = a_place(f"a,b\n{text},1\n".encode(), dtype={"a": kind})
+
+    assert read_json(place) == f'[{{"a":{shown},"b":1}}]'
