@@ -4,9 +4,14 @@ import asyncio
 import atexit
 import builtins
 import calendar
+import codecs
+import contextlib
+import copyreg
 import csv
+import ctypes
 import datetime
 import decimal
+import email.charset
 import faulthandler
 import fcntl
 import gc
@@ -18,7 +23,9 @@ import locale
 import logging
 import logging.config
 import math
+import mimetypes
 import multiprocessing
+import multiprocessing.spawn
 import os
 import pathlib
 import pickle
@@ -27,6 +34,7 @@ import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import statistics
 import subprocess
@@ -36,8 +44,11 @@ import threading
 import time
 import tracemalloc
 import types
+import urllib.parse
 import urllib.request
 import warnings
+import xml.etree.ElementTree as ET
+import zoneinfo
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -45,6 +56,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import polars
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from scenarist.executors.base import JobRequest
 from scenarist.executors.job_logs import prepare_logging
@@ -156,6 +168,13 @@ def keep_connection() -> int:
         server.close()
     kept[0][0].sendall(b"x")
     return os.getpid()
+
+
+def be_killed_first() -> tuple[int, str]:
+    file = pathlib.Path("/proc/self/oom_score_adj")
+    before = file.read_text()
+    file.write_text("900")
+    return os.getpid(), before
 
 
 def draw_from_polars() -> list[int]:
@@ -320,6 +339,47 @@ def _decimals() -> object:
     return decimal.Decimal(1) / 3, decimal.getcontext().rounding, decimal.DefaultContext.prec
 
 
+def _getenv(name: bytes) -> object:
+    ask = ctypes.CDLL(None).getenv
+    ask.restype = ctypes.c_char_p
+    return ask(name)
+
+
+def _errors(name: str) -> object:
+    try:
+        return "ä".encode("ascii", name)
+    except (LookupError, ValueError) as error:
+        return type(error).__name__
+
+
+def _codec(name: str) -> object:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return None
+
+
+def _find_codec(name: str) -> codecs.CodecInfo | None:
+    return codecs.lookup("latin-1") if name == "shop" else None
+
+
+def _xml() -> object:
+    return ET.tostring(ET.Element("{urn:shop}order"))
+
+
+def _adapt() -> object:
+    try:
+        with contextlib.closing(sqlite3.connect(":memory:")) as database:
+            return database.execute("select ?", ({1},)).fetchone()
+    except sqlite3.Error as error:
+        return type(error).__name__
+
+
+def _convert() -> object:
+    with contextlib.closing(sqlite3.connect(":memory:", detect_types=2)) as database:
+        return database.execute('select 1 as "a [shop]"').fetchone()
+
+
 LEAKS: dict[str, Leak] = {
     "variables": Leak(os.environ.clear, lambda: sorted(os.environ)),
     "HOME": Leak(lambda: os.environ.update(HOME="/"), lambda: os.path.expanduser("~")),
@@ -456,6 +516,75 @@ LEAKS: dict[str, Leak] = {
     "first day": Leak(lambda: calendar.setfirstweekday(6), calendar.firstweekday),
     "fault handler": Leak(faulthandler.enable, faulthandler.is_enabled),
     "memory tracing": Leak(tracemalloc.start, tracemalloc.is_tracing),
+    "pickling": Leak(
+        lambda: copyreg.pickle(Leak, lambda _: "gone"),
+        lambda: Leak in copyreg.dispatch_table,
+    ),
+    "pickling of complex numbers": Leak(
+        lambda: copyreg.pickle(complex, lambda _: (int, (3,))),
+        lambda: pickle.loads(pickle.dumps(1j)),
+    ),
+    "extensions of pickle": Leak(
+        lambda: copyreg.add_extension("executors.leaks", "Leak", 240),
+        lambda: pickle.dumps(Leak, 2),
+    ),
+    "adapters of sqlite": Leak(lambda: sqlite3.register_adapter(set, repr), _adapt),
+    "converters of sqlite": Leak(
+        lambda: sqlite3.register_converter("shop", lambda _: "converted"), _convert
+    ),
+    "a new type of files": Leak(
+        lambda: mimetypes.add_type("text/shop", ".shop"), lambda: mimetypes.guess_type("a.shop")
+    ),
+    "another type of files": Leak(
+        lambda: mimetypes.add_type("text/shop", ".csv"), lambda: mimetypes.guess_type("a.csv")
+    ),
+    "an ending of files": Leak(
+        lambda: mimetypes.add_type("text/plain", ".shop"),
+        lambda: mimetypes.guess_all_extensions("text/plain"),
+    ),
+    "types of files": Leak(
+        lambda: mimetypes.types_map.clear(), lambda: mimetypes.guess_type("a.csv")
+    ),
+    "names of XML": Leak(lambda: ET.register_namespace("shop", "urn:shop"), _xml),
+    "errors of codecs": Leak(
+        lambda: codecs.register_error("shop", codecs.ignore_errors), lambda: _errors("shop")
+    ),
+    "strict errors of codecs": Leak(
+        lambda: codecs.register_error("strict", codecs.ignore_errors),
+        lambda: codecs.lookup_error("strict") is codecs.strict_errors,
+    ),
+    "a codec": Leak(lambda: codecs.register(_find_codec), lambda: _codec("shop")),
+    "formats of archives": Leak(
+        lambda: shutil.register_archive_format("shop", lambda *_: "x"), shutil.get_archive_formats
+    ),
+    "character sets": Leak(
+        lambda: email.charset.add_charset("shop"), lambda: "shop" in email.charset.CHARSETS
+    ),
+    "addresses with a host": Leak(
+        lambda: urllib.parse.uses_relative.append("shop"),
+        lambda: urllib.parse.urljoin("shop://a/b", "c"),
+    ),
+    "time zone files": Leak(lambda: zoneinfo.reset_tzpath(("/nowhere",)), lambda: zoneinfo.TZPATH),
+    "executable": Leak(
+        lambda: multiprocessing.set_executable("/nowhere"), multiprocessing.spawn.get_executable
+    ),
+    "name of the process": Leak(
+        lambda: setattr(multiprocessing.current_process(), "name", "shop"),
+        lambda: multiprocessing.current_process().name,
+    ),
+    "key of the process": Leak(
+        lambda: setattr(multiprocessing.current_process(), "authkey", b"shop"),
+        lambda: bytes(multiprocessing.current_process().authkey) == b"shop",
+    ),
+    "name of the main thread": Leak(
+        lambda: setattr(threading.main_thread(), "name", "shop"),
+        lambda: threading.main_thread().name,
+    ),
+    "threads of pyarrow": Leak(lambda: pa.set_cpu_count(7), pa.cpu_count),
+    "threads of pyarrow that read": Leak(lambda: pa.set_io_thread_count(3), pa.io_thread_count),
+    "a variable of C": Leak(lambda: os.putenv("SHOP", "1"), lambda: _getenv(b"SHOP")),
+    "another variable of C": Leak(lambda: os.putenv("HOME", "1"), lambda: _getenv(b"HOME")),
+    "a variable of C that is gone": Leak(lambda: os.unsetenv("HOME"), lambda: _getenv(b"HOME")),
     "closed output": Leak(lambda: os.close(1), lambda: os.path.exists("/proc/self/fd/1")),
     "closed input": Leak(lambda: os.close(0), lambda: os.path.exists("/proc/self/fd/0")),
     "hidden output": Leak(_dup_over(1), lambda: _target(1)),

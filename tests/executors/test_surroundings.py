@@ -67,6 +67,10 @@ def run(desk: Desk, function: str, *inputs: object) -> tuple[object, str]:
     return pickle.loads(outcome.written[0].content or b""), outcome.log
 
 
+def test_the_system_kills_the_next_job_as_readily_as_the_one_before_it(worker: Desk) -> None:
+    assert run(worker, "be_killed_first")[0] == run(worker, "be_killed_first")[0]
+
+
 @pytest.mark.parametrize("function", ["seed", "set_state"])
 def test_random_numbers_are_fresh_in_each_job(worker: Desk, function: str) -> None:
     drawn = []

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from scenarist.executors.dict_versions import DictVersions
+from scenarist.executors.registries import load_registries
 
 # Imported before a job runs, so that what is compared with is not already a job's own.
 _MODULES = (
@@ -21,10 +22,13 @@ _MODULES = (
     *("urllib.request", "urllib.parse", "threading", "asyncio", "asyncio.events", "contextlib"),
     *("multiprocessing", "concurrent.futures", "functools", "itertools", "collections"),
     *("operator", "decimal", "fractions", "uuid", "hashlib", "secrets", "logging", "warnings"),
-    *("signal", "traceback", "locale", "base64", "calendar", "zoneinfo"),
+    *("signal", "traceback", "locale", "base64", "calendar", "zoneinfo", "gettext", "codecs"),
+    *("sqlite3", "mimetypes", "xml.etree.ElementTree", "http.client", "multiprocessing.spawn"),
 )
 # Of these, too, when they are there: they take too long to be imported for nothing.
-_LIBRARIES = ("pandas", "numpy", "numpy.linalg", "polars", "requests", "httpx")
+_LIBRARIES = (
+    *("pandas", "numpy", "numpy.linalg", "polars", "httpx", "requests", "requests.adapters"),
+)
 _CLASSES = (
     *("json:JSONEncoder", "json:JSONDecoder", "pathlib:Path", "pathlib:PurePath"),
     *("logging:Logger", "logging:Handler", "logging:StreamHandler", "logging:Formatter"),
@@ -40,6 +44,7 @@ def load_modules() -> None:
     """Import the modules that are watched."""
     for name in _MODULES:
         importlib.import_module(name)
+    load_registries()
 
 
 class Namespaces:

@@ -18,10 +18,13 @@ import threading
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from copy import deepcopy
+import zoneinfo
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
+
+from scenarist.executors.c_environment import CEnvironment
+from scenarist.executors.library_options import ArrowThreads, PandasOptions, Plots
 
 _LIMITS = tuple(
     getattr(resource, f"RLIMIT_{name}")
@@ -54,18 +57,24 @@ class ProcessState:
         os.umask(self._umask)
         self._folder = _open_folder()
         self._saved = [read() for read in _READERS]
-        self._options = _PandasOptions()
-        self._plots = _Plots()
+        self._badness = _Badness()
+        self._c_environment = CEnvironment()
+        self._options = PandasOptions()
+        self._plots = Plots()
+        self._arrow_threads = ArrowThreads()
 
     def restore(self) -> str | None:
         """Put back what differs; say what cannot be put back."""
         stop_timers()
         failed = [] if [read() for read in _READERS] == self._saved else self._mend()
+        self._badness.restore()
+        self._c_environment.restore()
         os.umask(self._umask)
         if self._folder is not None:
             os.fchdir(self._folder)
         self._options.restore()
         self._plots.restore()
+        self._arrow_threads.restore()
         # Each job sees its own warnings, also those that an earlier job has seen once.
         _forget_warnings()
         reseed()
@@ -80,6 +89,7 @@ class ProcessState:
         ]
 
     def close(self) -> None:
+        self._badness.close()
         if self._folder is not None:
             os.close(self._folder)
 
@@ -237,73 +247,44 @@ def _set_loop(saved: dict[str, Any]) -> None:
     values.update(saved)
 
 
-class _PandasOptions:
-    """The options of pandas; those that it begins with when it is not loaded yet."""
+def _tz_path() -> tuple[str, ...]:
+    return cast("tuple[str, ...]", sys.modules["zoneinfo._tzpath"].TZPATH)
+
+
+def _set_tz_path(saved: tuple[str, ...]) -> None:
+    zoneinfo.reset_tzpath(saved)
+    zoneinfo.ZoneInfo.clear_cache()
+
+
+def _process() -> tuple[object, ...]:
+    process = multiprocessing.current_process()
+    return (process.name, process.authkey)
+
+
+def _set_process(saved: tuple[Any, ...]) -> None:
+    process = multiprocessing.current_process()
+    process.name, process.authkey = saved
+
+
+class _Badness:
+    """How readily the system kills this process when memory runs out."""
 
     def __init__(self) -> None:
-        self._saved = deepcopy(self._read())
+        self._file: int | None = None
+        with contextlib.suppress(OSError):  # Linux has it
+            self._file = os.open("/proc/self/oom_score_adj", os.O_RDWR)
+        self._saved = self._read()
 
     def restore(self) -> None:
-        now = self._read()
-        if now is None or now == self._saved:
-            return
-        pandas: Any = sys.modules["pandas"]
-        with warnings.catch_warnings(action="ignore"):
-            if self._saved is None:
-                pandas.reset_option("all")
-            else:
-                changed = dict(_flat(now))
-                for name, value in _flat(self._saved):
-                    if changed[name] != value:
-                        pandas.set_option(name, value)
-        self._saved = deepcopy(now)
+        if self._file is not None and self._read() != self._saved:
+            os.pwrite(self._file, self._saved, 0)
 
-    @staticmethod
-    def _read() -> dict[str, Any] | None:
-        return getattr(sys.modules.get("pandas._config.config"), "_global_config", None)
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
 
-
-class _Plots:
-    """The settings of matplotlib, and the figures that pyplot draws on.
-
-    Without this the next job would go on drawing on the figure of the one before it.
-    """
-
-    def __init__(self) -> None:
-        settings = self._settings()
-        self._saved = None if settings is None else deepcopy(dict.copy(settings))
-        self._figures = {*self._open_figures()}
-
-    def restore(self) -> None:
-        for number in [*self._open_figures()]:
-            if number not in self._figures:
-                sys.modules["matplotlib.pyplot"].close(number)
-        # The methods of dict: its own ones check and warn.
-        if (settings := self._settings()) is None or (now := dict.copy(settings)) == self._saved:
-            return
-        with warnings.catch_warnings(action="ignore"):
-            if self._saved is None:
-                sys.modules["matplotlib"].rc_file_defaults()
-            else:
-                dict.update(settings, {**deepcopy(self._saved), "backend": now["backend"]})
-        self._saved = deepcopy(dict.copy(settings))
-
-    @staticmethod
-    def _settings() -> dict[str, Any] | None:
-        return getattr(sys.modules.get("matplotlib"), "rcParams", None)
-
-    @staticmethod
-    def _open_figures() -> Iterable[int]:
-        manager = getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None)
-        return () if manager is None else manager.figs
-
-
-def _flat(options: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in options.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
+    def _read(self) -> bytes:
+        return b"" if self._file is None else os.pread(self._file, 16, 0)
 
 
 _SETTINGS = (
@@ -357,6 +338,13 @@ _SETTINGS = (
         lambda: multiprocessing.get_start_method(allow_none=True),
         lambda saved: multiprocessing.set_start_method(saved, force=True),
     ),
+    Setting("the process of multiprocessing", _process, _set_process),
+    Setting(
+        "the name of the main thread",
+        lambda: threading.main_thread().name,
+        lambda saved: setattr(threading.main_thread(), "name", saved),
+    ),
+    Setting("the time zone files", _tz_path, _set_tz_path),
     Setting("the event loop", _loop, _set_loop),
     Setting("the size limit of csv", csv.field_size_limit, csv.field_size_limit),
     Setting("the dialects of csv", csv.list_dialects, _set_dialects),

@@ -13,6 +13,7 @@ from scenarist.executors.job_logs import LoggingState, clear_way, complete_loggi
 from scenarist.executors.namespaces import Namespaces
 from scenarist.executors.orphans import Children, Descriptors, Threads, identity_of
 from scenarist.executors.process_state import ProcessState
+from scenarist.executors.registries import Registries
 
 _NAMES_LIMIT = 5
 _SHAPE = ("encoding", "errors", "line_buffering", "write_through")
@@ -49,6 +50,7 @@ class Surroundings:
         self._streams.remember()
         complete_logging()
         self._namespaces = Namespaces()
+        self._registries = Registries()
         self._state = ProcessState()
         self._logging = LoggingState()
         self._threads = Threads()
@@ -76,7 +78,8 @@ class Surroundings:
             threads, processes = self._threads.find(), self._children.end()
             for old, new in self._streams.restore():
                 self._logging.replace_stream(old, new)
-            reasons += [self._state.restore(), self._logging.restore()]
+            reasons += [self._registries.restore(), self._state.restore()]
+            reasons.append(self._logging.restore())
             reasons.append(self._descriptors.look())
             reasons += _tell_what_was_left(threads, processes)
         except BaseException as error:  # noqa: BLE001 - a signal handler of the job, for example

@@ -1,0 +1,107 @@
+"""The options of libraries that a job may have loaded, and how they are put back after it."""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from typing import Any
+
+_ARROW_IO_THREADS = 8
+
+
+class PandasOptions:
+    """The options of pandas; those that it begins with when it is not loaded yet."""
+
+    def __init__(self) -> None:
+        self._saved = deepcopy(self._read())
+
+    def restore(self) -> None:
+        now = self._read()
+        if now is None or now == self._saved:
+            return
+        pandas: Any = sys.modules["pandas"]
+        with warnings.catch_warnings(action="ignore"):
+            if self._saved is None:
+                pandas.reset_option("all")
+            else:
+                changed = dict(_flat(now))
+                for name, value in _flat(self._saved):
+                    if changed[name] != value:
+                        pandas.set_option(name, value)
+        self._saved = deepcopy(now)
+
+    @staticmethod
+    def _read() -> dict[str, Any] | None:
+        return getattr(sys.modules.get("pandas._config.config"), "_global_config", None)
+
+
+class Plots:
+    """The settings of matplotlib, and the figures that pyplot draws on.
+
+    Without this the next job would go on drawing on the figure of the one before it.
+    """
+
+    def __init__(self) -> None:
+        settings = self._settings()
+        self._saved = None if settings is None else deepcopy(dict.copy(settings))
+        self._figures = {*self._open_figures()}
+
+    def restore(self) -> None:
+        for number in [*self._open_figures()]:
+            if number not in self._figures:
+                sys.modules["matplotlib.pyplot"].close(number)
+        # The methods of dict: its own ones check and warn.
+        if (settings := self._settings()) is None or (now := dict.copy(settings)) == self._saved:
+            return
+        with warnings.catch_warnings(action="ignore"):
+            if self._saved is None:
+                sys.modules["matplotlib"].rc_file_defaults()
+            else:
+                dict.update(settings, {**deepcopy(self._saved), "backend": now["backend"]})
+        self._saved = deepcopy(dict.copy(settings))
+
+    @staticmethod
+    def _settings() -> dict[str, Any] | None:
+        return getattr(sys.modules.get("matplotlib"), "rcParams", None)
+
+    @staticmethod
+    def _open_figures() -> Iterable[int]:
+        manager = getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None)
+        return () if manager is None else manager.figs
+
+
+def _flat(options: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in options.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+class ArrowThreads:
+    """How many threads pyarrow computes and reads with."""
+
+    def __init__(self) -> None:
+        self._saved = self._read()
+
+    def restore(self) -> None:
+        if (now := self._read()) == self._saved or now is None:
+            return
+        arrow = sys.modules["pyarrow.lib"]
+        if self._saved is None:  # loaded by the job
+            self._saved = _default_threads()
+        arrow.set_cpu_count(self._saved[0])
+        arrow.set_io_thread_count(self._saved[1])
+
+    @staticmethod
+    def _read() -> tuple[int, int] | None:
+        arrow = sys.modules.get("pyarrow.lib")
+        return None if arrow is None else (arrow.cpu_count(), arrow.io_thread_count())
+
+
+def _default_threads() -> tuple[int, int]:
+    """Return what pyarrow begins with."""
+    given = [os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "ARROW_IO_THREADS")]
+    processors, threads = (int(each) if each.isdecimal() else 0 for each in given)
+    return processors or len(os.sched_getaffinity(0)), threads or _ARROW_IO_THREADS
