@@ -1,5 +1,6 @@
 """Functions for the tests of what jobs do to their processes; workers import them by name."""
 
+import _thread
 import contextlib
 import os
 import random
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -115,6 +117,36 @@ def interrupts_a_program() -> int:
     program = subprocess.Popen(["sleep", "60"])
     program.send_signal(signal.SIGINT)
     return program.wait(10)
+
+
+def interrupts_itself() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(30)
+
+
+def is_interrupted_by_its_watchdog() -> None:
+    threading.Timer(0.05, _thread.interrupt_main).start()
+    for _ in range(3000):
+        time.sleep(0.01)
+
+
+def handles_its_interrupt() -> str:
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        return "interrupted"
+    return "went on"
+
+
+def forks_a_child_that_is_interrupted() -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            os._exit(7)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def draws() -> list[float]:

@@ -222,6 +222,28 @@ def test_programs_that_jobs_start_can_be_interrupted(desk: Desk) -> None:
     assert value_of(run(desk, "interrupts_a_program")) == -signal.SIGINT
 
 
+@pytest.mark.parametrize("function", ["interrupts_itself", "is_interrupted_by_its_watchdog"])
+def test_a_function_that_is_interrupted_from_within_fails(desk: Desk, function: str) -> None:
+    outcome = run(desk, function)
+
+    assert outcome.event is JobEvent.RAISED
+    assert outcome.reason == "KeyboardInterrupt"
+    assert function in (outcome.stacktrace or "")
+
+
+def test_a_function_may_handle_its_interrupt(desk: Desk) -> None:
+    assert value_of(run(desk, "handles_its_interrupt")) == "interrupted"
+    assert value_of(run(desk, "forks_a_child_that_is_interrupted")) == 7
+
+
+def test_a_worker_that_waits_is_not_ended_by_an_interrupt(desk: Desk) -> None:
+    process = value_of(run(desk, "process"))
+    assert isinstance(process, int)
+    os.kill(process, signal.SIGINT)
+
+    assert value_of(run(desk, "process")) == process
+
+
 def test_the_time_of_a_job_begins_when_its_module_is_imported(
     open_pool: Open, tmp_path: Path
 ) -> None:

@@ -42,7 +42,8 @@ class Stopping:
         self._is_read = False  # whether the message was read together with the request
         self.is_signalled = False
         self.is_stopped = False  # whether the stop reached the function
-        self._handler = self._on_term  # one object, to be told from others
+        self._handler = self._on_term  # one object each, to be told from others
+        self._interrupt_handler = self._on_interrupt
         self._install()
         # Importing the application may have blocked it.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -87,10 +88,9 @@ class Stopping:
         """Handle the signals, whatever the last job has put in the place of that."""
         if _getsignal(signal.SIGTERM) is not self._handler:
             signal.signal(signal.SIGTERM, self._handler)
-        # The server decides when its workers stop. A handler, unlike SIG_IGN, is not inherited by
-        # programs that a function starts.
-        if _getsignal(signal.SIGINT) is not _pass_over:
-            signal.signal(signal.SIGINT, _pass_over)
+        # A handler, unlike SIG_IGN, is not inherited by programs that a function starts.
+        if _getsignal(signal.SIGINT) is not self._interrupt_handler:
+            signal.signal(signal.SIGINT, self._interrupt_handler)
 
     def _is_asked(self) -> bool:
         if self._is_read:
@@ -110,16 +110,17 @@ class Stopping:
         if is_first and self._phase is _Phase.RUNNING:
             raise JobStopped("the job was stopped")
 
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Interrupt the function, as outside; Ctrl-C of a terminal does not reach this session."""
+        if os.getpid() != self._process or self._phase is _Phase.RUNNING:
+            signal.default_int_handler(number, frame)
+
     def _let_go(self) -> None:
         """Give a forked child the signals that it would have outside."""
         if signal.getsignal(signal.SIGTERM) is self._handler:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if signal.getsignal(signal.SIGINT) is _pass_over:
+        if signal.getsignal(signal.SIGINT) is self._interrupt_handler:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _pass_over(number: int, frame: FrameType | None) -> None:
-    pass
 
 
 def _end_by_signal() -> None:

@@ -150,6 +150,8 @@ class _Attempt:
         except JobStopped:
             stopping.close()
             outcome = ended(request, JobEvent.RAISED)
+        except KeyboardInterrupt:  # after the function had ended otherwise
+            outcome = ended(request, JobEvent.RAISED, "KeyboardInterrupt")
         if stopping.is_stopped:
             stopped = ended(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
             return replace(stopped, stacktrace=outcome.stacktrace)
