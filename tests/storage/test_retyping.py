@@ -90,6 +90,10 @@ def test_what_was_read_and_is_written_back_is_the_same_value(kind: str) -> None:
         (np.array([1]), [2.5], np.array([2.5])),
         (np.float64(1.5), 2, np.float64(2)),
         (pd.Timestamp(NOON), "2026-02-01T00:00:00", pd.Timestamp("2026-02-01")),
+        (pd.Timedelta("1s"), "PT0.000000007S", pd.Timedelta("7ns")),
+        (pd.Timedelta("1ns"), "-PT0.000000007S", pd.Timedelta("-7ns")),
+        (datetime.timedelta(1), "PT5.5000000S", datetime.timedelta(seconds=5.5)),
+        (pd.Series([pd.Timedelta("1ns")]), ["PT0.000000007S"], pd.Series([pd.Timedelta("7ns")])),
         (pd.Series([1, 2], name="v"), [5], pd.Series([5], name="v")),
         (pd.Series([DAY], index=["a"]), ["2026-02-01"], pd.Series([NEXT], index=["a"])),
         (pd.Series([1, 2]), [], pd.Series([], dtype="int64")),
@@ -99,6 +103,24 @@ def test_data_becomes_one_of_the_type_that_is_there(
     present: object, data: object, expected: object
 ) -> None:
     assert is_same(retyped(data, present), expected)
+
+
+@pytest.mark.parametrize(
+    ("present", "data"),
+    [
+        (datetime.timedelta(1), "PT0.0000000070S"),
+        (NOON, "2026-02-01T00:00:00.000000007"),
+        (NOON.time(), "00:00:00.000000007"),
+        (pd.Series([1], dtype="m8[us]"), ["PT0.000000007S"]),
+        (pd.Series([1], dtype="M8[us]"), ["2026-02-01T00:00:00.000000007"]),
+        (pd.DataFrame({"a": pd.Series([1], dtype="m8[s]")}), [{"a": "PT0.5S"}]),
+    ],
+)
+def test_what_is_finer_than_the_type_that_is_there_is_refused(
+    present: object, data: object
+) -> None:
+    with pytest.raises(InvalidError, match="finer"):
+        retyped(data, present)
 
 
 def test_fields_that_a_constructor_works_out_are_those_that_were_written() -> None:

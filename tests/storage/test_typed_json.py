@@ -200,6 +200,21 @@ def test_a_class_that_cannot_be_found_by_its_name_is_refused() -> None:
         write(local(1))
 
 
+def test_the_place_of_what_is_too_deep_is_short() -> None:
+    endless: list[Any] = [1]
+    endless.append(endless)
+    long = {"k" * 1000: object()}
+
+    with pytest.raises(
+        InvalidError, match=r"\[1\]\[1\].*…\[1\] is nested.*contains itself"
+    ) as deep:
+        typed(endless)
+    with pytest.raises(InvalidError, match="JSON cannot keep") as wide:
+        typed(long)
+
+    assert max(len(str(deep.value)), len(str(wide.value))) < 250
+
+
 def test_equal_sets_make_equal_documents() -> None:
     words = [f"word {number}" for number in range(50)]
 

@@ -94,11 +94,35 @@ def series_values(series: Any) -> list[Any]:
 
 
 def array_values(array: Any) -> Any:
-    """Return a numpy array or scalar as Python lists and scalars."""
+    """Return a numpy array or scalar as Python lists and scalars, moments and durations exactly."""
     kind = array.dtype.kind
     if kind in "mM":
         # Finer units would come out as plain numbers.
+        exact = array
         array = array.astype(f"{kind}8[us]")
+        if not _is_exact(array, exact):
+            return _fine_values(exact)
     elif array.dtype.char == "g":
         array = array.astype("f8")
     return array.tolist()
+
+
+def _is_exact(array: Any, exact: Any) -> bool:
+    """Whether moments or durations are the same in microseconds; months have no length."""
+    numpy: Any = sys.modules["numpy"]
+    if array.dtype.kind == "m" and numpy.datetime_data(exact.dtype)[0] in ("Y", "M"):
+        return False
+    return bool(((array == exact) | numpy.isnat(exact)).all())
+
+
+def _fine_values(array: Any) -> Any:
+    """Return moments or durations as pandas has them, or else as the text of numpy."""
+    import pandas
+
+    if array.ndim:
+        return [array_values(part) for part in array]
+    try:
+        one = (pandas.Timedelta if array.dtype.kind == "m" else pandas.Timestamp)(array[()])
+        return one if one.to_numpy() == array else str(array)
+    except (ValueError, OverflowError):
+        return str(array)

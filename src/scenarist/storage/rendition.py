@@ -27,6 +27,8 @@ _MOST_TEXT = 1000
 _MOST_DEPTH = 64
 _NUMBERS = frozenset({int, float, bool, NoneType})
 
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -287,7 +289,15 @@ def _iso(moment: Any) -> str | None:
 def _duration(duration: datetime.timedelta) -> Any:
     # A whole timedelta, without what pandas' own class adds to it.
     exact = datetime.timedelta(duration.days, duration.seconds, duration.microseconds)
-    return msgspec.to_builtins(exact)
+    rest = getattr(duration, "nanoseconds", 0)
+    if not rest:
+        return msgspec.to_builtins(exact)
+    total = exact // _MICROSECOND * 1000 + rest
+    seconds, nanoseconds = divmod(abs(total), 10**9)
+    days, seconds = divmod(seconds, 86400)
+    sign, date = "-" if total < 0 else "", f"{days}D" if days else ""
+    fraction = f"{nanoseconds:09}".rstrip("0")
+    return f"{sign}P{date}T{seconds}.{fraction}S"
 
 
 def _itself(walk: _Walk, value: Any, _depth: int, _is_first: bool) -> Any:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from scenarist.domain.errors import InvalidError
 from scenarist.storage.frames import unique_texts, with_row_labels
 from scenarist.storage.retyping import is_same, retyped, retyped_items, unfit
 from scenarist.storage.tables import to_frame
@@ -28,7 +29,7 @@ def find_converter(kind: type[Any]) -> Callable[[Any, Any], Any] | None:
     if issubclass(kind, pandas.Timestamp):
         return _as_timestamp
     if issubclass(kind, pandas.Timedelta):
-        return lambda data, present: pandas.Timedelta(data).as_unit(present.unit)
+        return _as_timedelta
     return None
 
 
@@ -103,11 +104,14 @@ def _as_column(given: Any, like: Any, where: str) -> Any:
         return pandas.Series(values, index=given.index)
     cells = retyped_items(cells, like.tolist(), where)
     try:
-        return pandas.Series(cells, index=given.index, dtype=dtype)
+        made = pandas.Series(cells, index=given.index, dtype=dtype)
     # What the types of a column make of cells that do not fit.
     except (TypeError, ValueError) as error:
         sample = next((cell for cell in like.tolist() if not pandas.isna(cell)), None)
         raise unfit(cells, sample, where, error) from error
+    if dtype.kind in "mM":
+        _require_uncut(cells, made.tolist(), where, dtype)
+    return made
 
 
 def _fitting(given: Any, dtype: Any) -> Any:
@@ -167,6 +171,27 @@ def _as_scalar(data: Any, present: Any) -> Any:
         made = type(present)(data)
         return made if made == data else data
     return retyped(data, present.item())
+
+
+def _require_uncut(cells: list[Any], kept: list[Any], where: str, dtype: Any) -> None:
+    """See that moments and durations were not cut to the unit of a column."""
+    import pandas
+
+    for position, (cell, one) in enumerate(zip(cells, kept, strict=True)):
+        if not pandas.isna(cell) and cell != one:
+            raise InvalidError(
+                f"{where}[{position}] is {cell}, which is finer than its type {dtype} keeps; round"
+                " it, or write another type by a task"
+            )
+
+
+def _as_timedelta(data: Any, present: Any) -> Any:
+    import pandas
+
+    made = pandas.Timedelta(data)
+    kept = made.as_unit(present.unit)
+    # A finer one keeps its own unit.
+    return kept if kept == made else made
 
 
 def _as_timestamp(data: Any, present: Any) -> Any:

@@ -14,6 +14,7 @@ import enum
 import json
 import math
 import pathlib
+import re
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -213,7 +214,26 @@ def _find_converter(kind: type[Any]) -> Callable[[Any, Any], Any] | None:
     return _CONVERTERS.get(kind) or retyped_tables.find_converter(kind)
 
 
+_FINER = re.compile(r"[.,]\d{6}\d*[1-9]")
+
+
+def _to_microseconds(convert: Callable[[str], Any]) -> Callable[[Any, Any], Any]:
+    """Return what reads a text as Python does, which would leave nanoseconds out."""
+
+    def read(data: Any, _present: Any) -> Any:
+        _require_microseconds(data)
+        return convert(data)
+
+    return read
+
+
+def _require_microseconds(data: Any) -> None:
+    if isinstance(data, str) and _FINER.search(data):
+        raise ValueError("this type keeps microseconds and nothing finer")
+
+
 def _moment(data: str, present: datetime.datetime) -> datetime.datetime:
+    _require_microseconds(data)
     moment = datetime.datetime.fromisoformat(data)
     if (moment.tzinfo is None) != (present.tzinfo is None):
         raise ValueError("the one has a time zone, the other has none")
@@ -245,8 +265,8 @@ def _bytes(data: str) -> bytes:
 _CONVERTERS: Mapping[type[Any], Callable[[Any, Any], Any]] = {
     datetime.datetime: _moment,
     datetime.date: lambda data, _: datetime.date.fromisoformat(data),
-    datetime.time: lambda data, _: datetime.time.fromisoformat(data),
-    datetime.timedelta: lambda data, _: msgspec.convert(data, datetime.timedelta),
+    datetime.time: _to_microseconds(datetime.time.fromisoformat),
+    datetime.timedelta: _to_microseconds(lambda data: msgspec.convert(data, datetime.timedelta)),
     decimal.Decimal: _decimal,
     uuid.UUID: lambda data, _: uuid.UUID(data),
     bytes: lambda data, _: _bytes(data),

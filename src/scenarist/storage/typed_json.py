@@ -12,6 +12,7 @@ import enum
 import json
 import math
 import pathlib
+import reprlib
 import sys
 import uuid
 import zoneinfo
@@ -26,6 +27,7 @@ from scenarist.storage.structures import is_structure, state_of
 from scenarist.storage.typed_reading import FACTORIES, PATHS, TYPE, VALUE
 
 _MOST_DEPTH = 100
+_MOST_STEPS = 8  # of a path in a message
 _PLAIN = frozenset({NoneType, bool, int})
 _ZONES = (NoneType, datetime.timezone, zoneinfo.ZoneInfo)
 
@@ -34,10 +36,18 @@ class UnkeptError(InvalidError):
     """A part of a value that JSON cannot keep; says where in the value it is."""
 
     def __init__(self, fault: str, path: tuple[object, ...] = ()) -> None:
-        where = "".join(f"[{step!r}]" for step in path)
+        where = _shown(path)
         super().__init__(f"{'the value' + where if where else 'the value'} {fault}")
         self.fault = fault
         self.path = path
+
+
+def _shown(path: tuple[object, ...]) -> str:
+    """Return where in the value something is, its middle left out where that is long."""
+    steps = [f"[{reprlib.repr(step)}]" for step in path]
+    if len(steps) > _MOST_STEPS:
+        steps[_MOST_STEPS - 1 : -1] = ["…"]
+    return "".join(steps)
 
 
 def typed(value: Any, depth: int = 0) -> Any:
