@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -240,7 +241,7 @@ def test_missing_cell_is_null(missing: object) -> None:
         (float("inf"), "a workbook has no infinity"),
         ("x" * 32_768, "does not fit a cell of a workbook"),
         (pd.Period("2026-01"), "an object of the class Period; make it text, or use pickle"),
-        ("\x00", "cannot be written as excel"),
+        ("\x00", "has the character"),
         (pd.Timestamp("2026-07-01", tz="UTC"), "keeps no zone; .*, or use parquet"),
         (datetime.time(1, tzinfo=datetime.UTC), "keeps no zone; .*, or use parquet"),
     ],
@@ -248,6 +249,28 @@ def test_missing_cell_is_null(missing: object) -> None:
 def test_cell_that_a_workbook_cannot_hold_is_refused(cell: object, message: str) -> None:
     with pytest.raises(InvalidError, match=message):
         write(pd.DataFrame({"a": [cell]}), sheet_name="A")
+
+
+@pytest.mark.parametrize("properties", [{}, {"write_kwargs": {"float_format": "%.3f"}}])
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ({"a": ["x", "y\x01"]}, "row 2 of column 'a' of sheet 'Sheet1'"),
+        ({"a": [1, "\x0b"]}, "row 2 of column 'a' of sheet 'Sheet1'"),
+        ({"a\x1f": [1]}, "'a\\x1f' of a column of sheet 'Sheet1'"),
+        ({"s\x00": [{"a": 1}]}, "the name of sheet 's\\x00'"),
+    ],
+)
+def test_character_that_no_workbook_has_is_refused_with_its_place(
+    properties: dict[str, Any], value: object, place: str
+) -> None:
+    with pytest.raises(InvalidError, match=re.escape(place) + ".*which no workbook has; take"):
+        write(value, **properties)
+
+
+def test_character_that_no_workbook_has_is_not_appended() -> None:
+    with pytest.raises(InvalidError, match=r"row 1 of column 'city'.*which no workbook has"):
+        append(write(CITIES), [{"city": "\x01", "days": 1}])
 
 
 def test_table_without_header_has_numbered_columns() -> None:

@@ -27,6 +27,9 @@ _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _TO_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\r\ufffe\uffff]")
 """What the XML of a workbook does not keep as it is, and what reads as its escape."""
 
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+"""Characters that no workbook has, escaped or not."""
+
 _PLAIN = (bool, datetime.date, datetime.time, datetime.timedelta)
 
 
@@ -92,6 +95,7 @@ def dump_by_pandas(tables: Mapping[str, Any], options: Mapping[str, Any]) -> byt
     """Return a workbook that pandas makes with its arguments, in which text is no formula."""
     import pandas
 
+    _check_texts(tables, has_header=bool(options.get("header", True)))
     file = BytesIO()
     with pandas.ExcelWriter(file, engine="openpyxl") as writer:
         for name, frame in tables.items():
@@ -112,6 +116,7 @@ def dump(tables: Mapping[str, Any], has_header: bool) -> bytes:
     import openpyxl
     from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 
+    _check_texts(tables, has_header=has_header)
     workbook = openpyxl.Workbook(write_only=True)
     probe = WriteOnlyCell(openpyxl.Workbook().active)
     for name, frame in tables.items():
@@ -147,6 +152,7 @@ def extend(
         InvalidError: A cell holds what a workbook cannot, or the workbook has formulas: their
             results would be lost.
     """
+    _check_texts(added, has_header=has_header)
     for sheet in workbook.worksheets:
         bounds.check_table(sheet.max_row, sheet.max_column, cell=bounds.CELL_OBJECT)
         for row in sheet.iter_rows():
@@ -186,6 +192,27 @@ def _saved(workbook: Any) -> bytes:
 
 def _day(value: datetime.date) -> datetime.date:
     return value.date() if isinstance(value, datetime.datetime) else value
+
+
+def _check_texts(tables: Mapping[str, Any], *, has_header: bool) -> None:
+    for name, frame in tables.items():
+        _require_characters(name, f"the name of sheet {name!r}")
+        for position, label in enumerate(frame.columns):
+            if has_header:
+                _require_characters(str(label), f"the name {label!r} of a column of sheet {name!r}")
+            for row, cell in enumerate(series_values(frame.iloc[:, position]), start=1):
+                if isinstance(cell, str) and _NOT_IN_XML.search(cell):
+                    _require_characters(
+                        cell, f"the text in row {row} of column {label!r} of sheet {name!r}"
+                    )
+
+
+def _require_characters(text: str, where: str) -> None:
+    if (found := _NOT_IN_XML.search(text)) is not None:
+        raise InvalidError(
+            f"{where} has the character {found[0]!r}, which no workbook has; take control"
+            " characters out (.str.replace), or use csv or parquet"
+        )
 
 
 def _check_size(name: str, frame: Any, has_header: bool, *, above: int = 0) -> None:
