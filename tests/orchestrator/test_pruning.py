@@ -380,6 +380,24 @@ def test_files_that_no_record_points_at_go_when_they_are_old(world: World) -> No
     assert files_in(world) == sorted([kept, str(young)])
 
 
+@pytest.mark.parametrize("retention", [Retention(leftovers=DAY), Retention(jobs=DAY)])
+def test_files_of_requests_go_hours_after_their_server_was_killed(
+    world: World, retention: Retention
+) -> None:
+    world.folder.mkdir(exist_ok=True)
+    left = [world.folder / name for name in (".upload-abcd_123", ".answer-zzzzzzzz.json")]
+    kept = [world.folder / name for name in (".upload-mine", "answer-zzzzzzzz.json", ".answer-")]
+    for file in (*left, *kept):
+        file.write_text("1")
+    age_files(world, timedelta(hours=7))
+    young = world.folder / ".upload-abcd1234"
+    young.write_text("2")
+    os.utime(young, (world.clock.at.timestamp(), world.clock.at.timestamp()))
+
+    assert prune(world, retention) == Pruned(leftovers=2)
+    assert files_in(world) == sorted(map(str, [*kept, young]))
+
+
 @pytest.mark.parametrize("name", ["DATANODE_gone_1", "COMPARISON"])
 def test_folders_of_nothing_that_there_is_go_too(world: World, name: str) -> None:
     gone = world.folder / "jsons" / name

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -17,7 +17,12 @@ from scenarist.db.pruning import EndedSubmission
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.retention import Pruned, Retention
 from scenarist.services.deletions import remove_files
-from scenarist.storage.leftovers import NodeFolder, node_folders, remove_folder
+from scenarist.storage.leftovers import (
+    NodeFolder,
+    files_of_requests,
+    node_folders,
+    remove_folder,
+)
 
 T = TypeVar("T")
 
@@ -26,6 +31,8 @@ _LOOKED_AT = 5_000  # edits that are compared with what jobs were promised at a 
 _FOLDERS_AT_ONCE = 200
 # Others write between two transactions: as long as one took, and at least so long.
 _SHORTEST_PAUSE_SECONDS = 0.01
+# Longer than any request with a file of its own goes on.
+_LONGEST_REQUEST = timedelta(hours=6)
 
 
 class PruningService:
@@ -77,6 +84,7 @@ class PruningService:
             run.edits(retention.edits)
         if retention.leftovers is not None:
             run.leftovers(self._folder, now - retention.leftovers)
+        run.requests(self._folder, now - _LONGEST_REQUEST)
         return run.pruned
 
 
@@ -136,6 +144,11 @@ class _Run:
             for item in some:
                 if item.data_node_id not in busy:
                     self._clear(item, recorded, is_known=item.data_node_id in known)
+
+    def requests(self, folder: str, before: datetime) -> None:
+        left = files_of_requests(folder, before)
+        self.pruned.leftovers += len(left)
+        self._remove(left)
 
     def _clear(self, item: NodeFolder, recorded: set[str], *, is_known: bool) -> None:
         left = [path for path in item.old_files if os.path.basename(path) not in recorded]

@@ -197,7 +197,8 @@ def _extended(present: Any, value: Any) -> object:
         )
     raise InvalidError(
         "only to a list or an object can something be appended; there is"
-        f" {form(present) if kind is None else 'a ' + str(kind)}"
+        f" {form(present) if kind is None else 'a ' + str(kind)}; write the whole value, or keep a"
+        " list of rows"
     )
 
 

@@ -14,6 +14,9 @@ from scenarist.storage import shared
 _OF_VALUES = re.compile(r"DATANODE_[^/]+|COMPARISON")
 _OF_AN_EDIT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\w+")
 
+# What comes in and goes out lies there while a request lasts, and has no name that is recorded.
+_OF_A_REQUEST = re.compile(r"\.(upload-\w{8}|answer-\w{8}\.json)")
+
 
 @dataclass(frozen=True, slots=True)
 class NodeFolder:
@@ -46,6 +49,37 @@ def node_folders(folder: str, unchanged_since: datetime) -> Iterator[NodeFolder]
         ) from error
 
 
+def files_of_requests(folder: str, unchanged_since: datetime) -> list[str]:
+    """Return the files in the storage folder of requests that a killed server has not ended.
+
+    Raises:
+        UnavailableError: The folder cannot be read.
+    """
+    if shared.is_url(folder):  # these lie in the machine's folder for temporary files
+        return []
+    limit = unchanged_since.timestamp()
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.path
+                for entry in entries
+                if _OF_A_REQUEST.fullmatch(entry.name) and _is_old_file(entry, limit)
+            )
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UnavailableError(f"{folder} cannot be read: {error.strerror}") from error
+
+
+def _is_old_file(entry: "os.DirEntry[str]", limit: float) -> bool:
+    with suppress(FileNotFoundError):
+        return (
+            entry.is_file(follow_symlinks=False)
+            and entry.stat(follow_symlinks=False).st_mtime < limit
+        )
+    return False
+
+
 def _shared_node_folders(url: str, unchanged_since: datetime) -> Iterator[NodeFolder]:
     """Yield what would be folders; where files are only named so, there is nothing to remove."""
     old_files: dict[str, list[str]] = {}
@@ -76,14 +110,11 @@ def _folders_in(folder: str) -> "list[os.DirEntry[str]]":
 def _seen(node: "os.DirEntry[str]", limit: float) -> NodeFolder:
     old_files = []
     with suppress(FileNotFoundError), os.scandir(node.path) as entries:
-        for entry in entries:
-            with suppress(FileNotFoundError):
-                if (
-                    _OF_AN_EDIT.fullmatch(entry.name)
-                    and entry.is_file(follow_symlinks=False)
-                    and entry.stat(follow_symlinks=False).st_mtime < limit
-                ):
-                    old_files.append(entry.path)
+        old_files = [
+            entry.path
+            for entry in entries
+            if _OF_AN_EDIT.fullmatch(entry.name) and _is_old_file(entry, limit)
+        ]
     is_old = False
     with suppress(FileNotFoundError):
         is_old = os.stat(node.path).st_mtime < limit
