@@ -113,6 +113,9 @@ class Settings:
         "How many days events are kept (default: those of the last 100,000 transactions, which is "
         "the most at any rate).",
     )
+    keep_audit_days: int | None = _setting(
+        None, "How many days the rows of the audit are kept (default: for ever)."
+    )
     keep_edits: int | None = _setting(
         None, "How many edits of each data node are kept, the newest ones (default: all)."
     )
@@ -175,6 +178,7 @@ class Settings:
             jobs=days(self.keep_jobs_days),
             logs=days(self.keep_logs_days),
             events=days(self.keep_events_days),
+            audit=days(self.keep_audit_days),
             edits=self.keep_edits,
             leftovers=days(self.keep_leftovers_days),
         )

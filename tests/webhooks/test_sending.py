@@ -37,6 +37,7 @@ def a_delivery(url: str) -> Delivery:
         id="DELIVERY_1",
         subscriber_id=SubscriberId("SUBSCRIBER_1"),
         url=url,
+        owner_id="USER_1",
         secret=SECRET,
         body='{"type":"job.completed"}',
         attempts=0,

@@ -131,6 +131,7 @@ class Gate:
         entry = AuditEntry(
             created_at=self._audit.now(),
             actor=None if actor is None else actor.name,
+            actor_id=None if actor is None else actor.id,
             key_id=None if actor is None else actor.key_id,
             address=origin.address,
             operation=origin.operation,

@@ -99,7 +99,9 @@ def logout(request: AnyRequest) -> Answer:
 def get_me(request: AnyRequest) -> Answer:
     """Answers `anyone` with all rights while authorization is off."""
     actor = actor_of(request)
-    me = schemas.Me(username=actor.name, roles=sorted(actor.roles), key_id=actor.key_id)
+    me = schemas.Me(
+        username=actor.name, id=actor.id, roles=sorted(actor.roles), key_id=actor.key_id
+    )
     return answer(me, headers=_NOT_STORED)
 
 

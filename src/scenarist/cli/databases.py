@@ -74,6 +74,7 @@ def prune(  # noqa: PLR0913 - one for each kind
         f"{pruned.submissions} submissions with {pruned.jobs} jobs",
         f"{pruned.logs} logs",
         f"{pruned.events} transactions of events",
+        f"{pruned.audit} rows of the audit",
         f"{pruned.edits} edits with {pruned.files} files",
         f"{pruned.leftovers} files that no record points at",
     ):

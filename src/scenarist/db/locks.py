@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 
 from scenarist.db.tables import data_nodes
+from scenarist.domain.permissions import ActorRef
 
 _LOCKS = select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_until).where(
     data_nodes.c.locked_by.is_not(None), data_nodes.c.locked_until > bindparam("now")
@@ -13,7 +14,12 @@ _LOCKS = select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_unt
 _LOCK = (
     update(data_nodes)
     .where(data_nodes.c.id == bindparam("node_id"))
-    .values(locked_by=bindparam("editor"), locked_until=bindparam("until"))
+    .values(
+        locked_by=bindparam("editor"),
+        locked_until=bindparam("until"),
+        lock_holder=bindparam("holder"),
+        lock_holder_id=bindparam("holder_id"),
+    )
 )
 
 
@@ -34,7 +40,25 @@ def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
 
 
 def set_lock(
-    connection: Connection, data_node_id: str, editor: str | None, until: datetime | None
+    connection: Connection,
+    data_node_id: str,
+    editor: str | None,
+    until: datetime | None,
+    holder: ActorRef | None,
 ) -> None:
-    """Lock a data node for an editor until a moment; for nobody, when both are None."""
-    connection.execute(_LOCK, {"node_id": data_node_id, "editor": editor, "until": until})
+    """Lock a data node until a moment; all three are None to unlock it.
+
+    Args:
+        editor: Who edits, as the client says.
+        holder: The actor whose lock it is.
+    """
+    connection.execute(
+        _LOCK,
+        {
+            "node_id": data_node_id,
+            "editor": editor,
+            "until": until,
+            "holder": None if holder is None else holder.name,
+            "holder_id": None if holder is None else holder.id,
+        },
+    )

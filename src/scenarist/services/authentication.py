@@ -213,7 +213,8 @@ def _issued(connection: Connection, verified: Verified) -> tuple[Actor, datetime
         raise UnauthenticatedError(
             "the token was signed out; sign in again at its issuer", code="token_revoked"
         )
-    return Actor(verified.identity.name, verified.identity.roles), verified.good_until
+    known = verified.identity
+    return Actor(known.name, known.roles, subject=known.subject), verified.good_until
 
 
 def hash_of_secret(secret: str) -> str:

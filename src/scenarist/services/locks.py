@@ -12,6 +12,14 @@ from scenarist.db import tasks as task_rows
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.moments import as_text
+from scenarist.domain.permissions import (
+    ANYONE,
+    SERVER,
+    Actor,
+    ActorRef,
+    Permission,
+    has_permission,
+)
 from scenarist.storage.kinds import named_path
 
 _WRITTEN_BY = {"generic": "write_fct", "sql": "write_query_builder"}
@@ -34,7 +42,7 @@ def seen_at(node: DataNode, now: datetime) -> DataNode:
     """Leave out a lock whose time is over."""
     if node.locked_until is None or node.locked_until > now:
         return node
-    return replace(node, locked_by=None, locked_until=None)
+    return replace(node, locked_by=None, locked_until=None, lock_holder=None)
 
 
 def check_not_read_only(node: DataNode) -> None:
@@ -61,22 +69,55 @@ def is_writable(node: DataNode) -> bool:
     )
 
 
-def check_unlocked(node: DataNode, editor: str) -> None:
-    """Refuse what only the editor of a lock may do.
+def check_unlocked(node: DataNode, actor: Actor, editor_id: str | None) -> None:
+    """Refuse what only the holder of a lock may do.
+
+    The holder is the actor that locked the data node, whatever a request says of who edits. The
+    editors that one actor speaks for keep each other out, by what the requests say. While
+    authorization is off, there is one actor, and only that counts.
 
     Raises:
-        ConflictError: Another editor has locked the data node; names it and the end of the lock.
+        ConflictError: Somebody else has locked the data node; names who, and the end of the lock.
     """
-    if node.locked_by is not None and node.locked_by != editor:
-        until = "" if node.locked_until is None else f" until {as_text(node.locked_until)}"
-        raise ConflictError(
-            f"data node {node.id} is locked by {node.locked_by}{until}; wait for the end of the "
-            "lock, or have it unlocked",
-            code="data_node_locked",
-        )
+    if node.locked_by is None or _holds(node, actor, editor_id):
+        return
+    until = "" if node.locked_until is None else f" until {as_text(node.locked_until)}"
+    raise ConflictError(
+        f"data node {node.id} is locked by {lock_text(node.locked_by, node.lock_holder)}{until}; "
+        "wait for the end of the lock, or have its holder or an administrator unlock it",
+        code="data_node_locked",
+    )
 
 
-def check_writable(connection: Connection, node: DataNode, editor: str) -> None:
+def check_may_unlock(node: DataNode, actor: Actor, editor_id: str | None) -> None:
+    """Refuse to lift the lock of somebody else; an administrator may lift any.
+
+    Raises:
+        ConflictError: As `check_unlocked`.
+    """
+    is_off = actor.id == ANYONE.id
+    if is_off or not has_permission(actor.roles, Permission.ADMINISTER):
+        check_unlocked(node, actor, editor_id)
+
+
+def _holds(node: DataNode, actor: Actor, editor_id: str | None) -> bool:
+    if actor.id == ANYONE.id:
+        return node.locked_by == (editor_id or actor.name)
+    if node.lock_holder is None or node.lock_holder.id != actor.id:
+        return False
+    return editor_id is None or editor_id == node.locked_by
+
+
+def lock_text(editor: str, holder: ActorRef | None) -> str:
+    """Say whose lock it is: who edits, and the actor where that is another."""
+    if holder is None or holder.name == editor or holder.id in {ANYONE.id, SERVER.id}:
+        return editor
+    return f"{editor} (by {holder.name})"
+
+
+def check_writable(
+    connection: Connection, node: DataNode, actor: Actor, editor_id: str | None
+) -> None:
     """Refuse to write a data node that is not free; call it where the write is recorded.
 
     Raises:
@@ -85,7 +126,7 @@ def check_writable(connection: Connection, node: DataNode, editor: str) -> None:
     """
     check_not_read_only(node)
     check_not_in_use(connection, node, "write")
-    check_unlocked(node, editor)
+    check_unlocked(node, actor, editor_id)
 
 
 def check_not_in_use(connection: Connection, node: DataNode, doing: str) -> None:

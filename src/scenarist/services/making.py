@@ -20,7 +20,7 @@ from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InDoubtError, NotFoundError
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
-from scenarist.domain.permissions import Actor
+from scenarist.domain.permissions import Actor, ActorRef
 from scenarist.domain.places import Owner, wiring_of
 from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
@@ -72,7 +72,7 @@ class Maker:
                 now=self._now(),
                 version=self._version,
                 folder=self._folder,
-                actor=actor.name,
+                actor=actor.ref,
                 written=written,
             )
             made = work(making)
@@ -105,7 +105,7 @@ class Making:
     now: datetime
     version: str
     folder: str
-    actor: str
+    actor: ActorRef
     written: list[Written]
     changes: list[Event] = field(default_factory=list)
     owners: Mapping[Scope, ScenarioId | CycleId | None] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from scenarist.db.locks import set_lock
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import EditId, new_uuid
-from scenarist.domain.permissions import Actor, Permission
+from scenarist.domain.permissions import SERVER, Actor, Permission
 from scenarist.domain.places import replaced_reason
 from scenarist.domain.selections import Selection
 from scenarist.services.computations import Computation, Compute, fault_of
@@ -246,13 +246,15 @@ class ValueService:
 
         def take(connection: Connection) -> DataNode:
             found = self._recorder.check(connection, actor, node.id, options)
-            set_lock(connection, node.id, mark, self._now() + LOCKED_WHILE_WRITING)
+            until = self._now() + LOCKED_WHILE_WRITING
+            set_lock(connection, node.id, mark, until, SERVER.ref)
             return found
 
         def give_back(connection: Connection) -> DataNode:
             current = get_data_node(connection, node.id, self._now())
             if current.locked_by == mark:
-                set_lock(connection, node.id, before.locked_by, before.locked_until)
+                until, holder = before.locked_until, before.lock_holder
+                set_lock(connection, node.id, before.locked_by, until, holder)
             return current
 
         before = self._database.write(take)

@@ -52,7 +52,7 @@ class Wish:
     def key(self) -> str | None:
         """The idempotency key as it is stored: a digest, as each actor has keys of its own."""
         given = self.options.idempotency_key
-        return None if given is None else _digest([self.actor.name, self.actor.key_id, given])
+        return None if given is None else _digest([self.actor.id, given])
 
     @property
     def digest(self) -> str | None:
