@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from executors.desks import TERMS, TESTS, Desk, await_end_of, await_file, number_in
+from otlp_receiver import TraceReceiver
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
 from scenarist.executors.local import LocalExecutor
@@ -405,6 +407,36 @@ def test_a_worker_that_holds_much_memory_is_replaced(
 
     numbers = {process: number for number, process in enumerate(dict.fromkeys(seen), start=1)}
     assert [numbers[process] for process in seen] == processes
+
+
+def test_what_no_request_and_no_job_asks_for_is_in_no_trace(
+    open_pool: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TraceReceiver() as receiver:
+        for name, value in {**receiver.environment, "OTEL_BSP_SCHEDULE_DELAY": "1"}.items():
+            monkeypatch.setenv(name, value)
+        desk, _ = open_pool()
+
+        run(desk, "draws")
+        run(desk, "keeps", 1, traceparent=f"00-{1:032x}-{1:016x}-01")
+
+        until = time.monotonic() + 30
+        while not receiver.spans and time.monotonic() < until:
+            time.sleep(0.01)
+    assert [span.name for span in receiver.spans] == ["run islands:keeps"]
+
+
+def test_an_executor_tells_its_slots_while_its_workers_start() -> None:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads meet in the middle of things, in most rounds
+    try:
+        for _ in range(5):
+            executor = LocalExecutor(lambda outcomes: None, size=16)
+            while not executor.slots:
+                pass
+            executor.close()
+    finally:
+        sys.setswitchinterval(usual)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a stopped process stays stopped")

@@ -283,3 +283,22 @@ def test_whole_numbers_beside_a_null_within_a_cell_are_exact(cells: list[Any]) -
     place = Place(storage_type="parquet", content=written.content)
     assert written.rendition == read_json(place)
     assert written.rendition == json.dumps(rows, separators=(",", ":"))
+
+
+def test_first_rows_of_a_large_table_are_shown_with_the_types_of_the_whole(tmp_path: Path) -> None:
+    height = 20_000
+    cells = [None] * 150 + [2**53 + 1] * (height - 150)
+    frame = pd.DataFrame({"n": pd.array(cells, dtype="Int64"), "at": range(height)})
+    frame["at"] = pd.to_datetime(frame["at"], unit="s")
+    frame["share"] = pd.Series([1] * 150 + [0.5] * (height - 150), dtype=object)
+    frame.attrs = {"unit": "kg"}
+
+    written = write(frame, path=str(tmp_path / "demand.parquet"))
+    publish(written)
+
+    read = find_storage("parquet").read(Place(storage_type="parquet", uri=written.uri))
+    pd.testing.assert_frame_equal(read, frame.astype({"share": float}))
+    assert read.attrs == {"unit": "kg"}
+    assert not written.is_complete
+    # Of the first rows alone, the shares would be whole numbers.
+    assert written.rendition.startswith('[{"n":null,"at":"1970-01-01T00:00:00","share":1.0},')

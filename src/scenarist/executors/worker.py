@@ -15,8 +15,9 @@ import socket
 import sys
 import traceback
 import weakref
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import msgspec
 
@@ -34,6 +35,9 @@ from scenarist.executors.runner import run
 from scenarist.executors.spawning import environment_of, search
 from scenarist.executors.stopping import JobStopped, Stopping
 from scenarist.executors.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -168,7 +172,7 @@ class _Attempt:
         kept = {name: os.environ.get(name) for name in request.variables}
         os.environ.update(request.variables)
         try:
-            with tracing.span(f"run {request.function}", parent=request.traceparent) as span:
+            with self._span() as span:
                 outcome = run(
                     request, settle=self._stopping.settle, undo=self._surroundings.restore_names
                 )
@@ -181,6 +185,13 @@ class _Attempt:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+
+    def _span(self) -> "AbstractContextManager[Span | None]":
+        """Trace the run of a request that is traced; what a server asks for itself is not."""
+        parent = self._request.traceparent
+        if parent is None:
+            return contextlib.nullcontext()
+        return tracing.span(f"run {self._request.function}", parent=parent)
 
 
 class _Memory:

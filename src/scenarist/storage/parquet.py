@@ -1,6 +1,7 @@
 """Tables as Parquet."""
 
 import datetime
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -66,9 +67,8 @@ class ParquetStorage:
 
         def dump(frame: Any) -> bytes:
             nonlocal rendition
-            data: bytes = frame.to_parquet(path=None, **options)
             # What cannot be read again is not written.
-            rendition = _rendition(data, target.properties)
+            data, rendition = _dumped(frame, options, target.properties)
             return data
 
         data = files.encode(frame, target, dump)
@@ -188,20 +188,40 @@ def _is_rounded(series: Any, label: object, schema: Any) -> bool:
     return bool(pyarrow.types.is_integer(kind) or pyarrow.types.is_boolean(kind))
 
 
-def _rendition(data: bytes, properties: Mapping[str, Any]) -> tuple[str, bool]:
-    """Return the rendition of what is read again: of a large table, of its first rows."""
+def _dumped(
+    frame: "DataFrame", options: Mapping[str, Any], properties: Mapping[str, Any]
+) -> tuple[bytes, tuple[str, bool]]:
+    """Return a table as Parquet, and the rendition of what is read again.
+
+    Of a large table these are the first rows, which are cut before they are written: so they have
+    the types of the whole.
+    """
+    given = dict(options)
+    if given.pop("engine") != "pyarrow":
+        data: bytes = frame.to_parquet(path=None, **options)
+        return data, render(_frame(data, properties))
     import pyarrow
+
+    table = pyarrow.Table.from_pandas(
+        frame, schema=given.pop("schema", None), preserve_index=given.pop("index", None)
+    )
+    if frame.attrs:
+        # Under the name where pandas looks for them.
+        metadata = {**table.schema.metadata, "PANDAS_ATTRS": json.dumps(frame.attrs)}
+        table = table.replace_schema_metadata(metadata)
+    data = _written(table, given)
+    if len(data) <= INLINE_LIMIT or properties.get("read_kwargs"):
+        return data, render(_frame(data, properties))
+    first = _written(table.slice(0, MOST_ITEMS), given)
+    return data, (render(_frame(first, properties))[0], False)
+
+
+def _written(table: Any, options: Mapping[str, Any]) -> bytes:
     import pyarrow.parquet
 
-    if len(data) <= INLINE_LIMIT or properties.get("read_kwargs"):
-        return render(_frame(data, properties))
-    file = pyarrow.parquet.ParquetFile(BytesIO(data))
-    batch = next(file.iter_batches(MOST_ITEMS), None)
-    if batch is None:
-        return render(_frame(data, properties))
-    first = BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_batches([batch]), first)
-    return render(_frame(first.getvalue(), properties))[0], False
+    file = BytesIO()
+    pyarrow.parquet.write_table(table, file, **options)
+    return file.getvalue()
 
 
 def _keepable(frame: "DataFrame") -> "DataFrame":
