@@ -41,6 +41,7 @@ class OrchestratorOptions:
         keep_jobs_days: How many days submissions that have ended are kept [for ever].
         keep_logs_days: How many days the logs of jobs that have ended are kept [as their jobs].
         keep_events_days: How many days events are kept [the last 100,000 transactions].
+        keep_audit_days: How many days rows of the audit are kept [for ever].
         keep_edits: How many edits of each data node are kept, the newest ones [all].
         keep_leftovers_days: How many days files that no record points at are kept [for ever].
         secret_key_file: The file of secret keys [secret.key beside the database].
@@ -69,6 +70,7 @@ class OrchestratorOptions:
     keep_jobs_days: Number = None
     keep_logs_days: Number = None
     keep_events_days: Number = None
+    keep_audit_days: Number = None
     keep_edits: Number = None
     keep_leftovers_days: Number = None
     secret_key_file: Text = None

@@ -6,11 +6,15 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 
 from scenarist.db.tables import data_nodes
-from scenarist.domain.permissions import ActorRef
+from scenarist.domain.permissions import ActorRef, ref_of
 
-_LOCKS = select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_until).where(
-    data_nodes.c.locked_by.is_not(None), data_nodes.c.locked_until > bindparam("now")
-)
+_LOCKS = select(
+    data_nodes.c.id,
+    data_nodes.c.locked_by,
+    data_nodes.c.locked_until,
+    data_nodes.c.lock_holder,
+    data_nodes.c.lock_holder_id,
+).where(data_nodes.c.locked_by.is_not(None), data_nodes.c.locked_until > bindparam("now"))
 _LOCK = (
     update(data_nodes)
     .where(data_nodes.c.id == bindparam("node_id"))
@@ -27,15 +31,16 @@ _LOCK = (
 class Lock:
     """Who keeps others from writing a data node, and until when."""
 
-    editor: str
+    editor: str  #: as a client said
     until: datetime
+    holder: ActorRef | None
 
 
 def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
     """Return the data nodes that editors have locked."""
     return {
-        node_id: Lock(editor, until)
-        for node_id, editor, until in connection.execute(_LOCKS, {"now": now})
+        node_id: Lock(editor, until, ref_of(holder, holder_id))
+        for node_id, editor, until, holder, holder_id in connection.execute(_LOCKS, {"now": now})
     }
 
 

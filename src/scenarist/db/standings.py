@@ -21,6 +21,7 @@ from scenarist.db.tables import (
 )
 from scenarist.db.tasks import OUTPUT
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, SubmissionId
+from scenarist.domain.permissions import ActorRef, ref_of
 
 _IS_UNDER_WAY = submissions.c.status.is_(None)
 # Whatever is under way is not older than the oldest that is. So the look-up does not grow with
@@ -55,6 +56,8 @@ _ENDS = (
         data_nodes.c.properties,
         data_nodes.c.locked_by,
         data_nodes.c.locked_until,
+        data_nodes.c.lock_holder,
+        data_nodes.c.lock_holder_id,
         func.max(case((task_data_nodes.c.direction == OUTPUT, 1), else_=0)).label("is_made"),
         func.max(case((IS_REPLACED, places.c.data_node_id))).label("replaced_by"),
     )
@@ -104,6 +107,7 @@ class End:
     properties: Mapping[str, Any]
     locked_by: str | None
     locked_until: datetime | None
+    lock_holder: ActorRef | None
     replaced_by: str | None  #: the data node whose write to the same place replaced its value
 
 
@@ -128,6 +132,7 @@ def find_ends(connection: Connection, scenario_id: str) -> list[End]:
             row.properties,
             row.locked_by,
             row.locked_until,
+            ref_of(row.lock_holder, row.lock_holder_id),
             row.replaced_by,
         )
         for row in connection.execute(_ENDS, {"id": scenario_id})

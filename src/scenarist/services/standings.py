@@ -12,6 +12,7 @@ from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Scenario
 from scenarist.domain.moments import as_text
 from scenarist.domain.places import replaced_reason
+from scenarist.services.locks import lock_text
 from scenarist.storage.kinds import find_file, why_missing
 
 ALREADY_PRIMARY = "it is the primary scenario of its cycle already"
@@ -83,7 +84,8 @@ def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
         # What is only read is read as it is.
         if end.is_made and end.locked_until is not None and end.locked_until > now:
             until = as_text(end.locked_until)
-            reasons.append(f"data node {end.id} is locked by {end.locked_by} until {until}")
+            who = lock_text(end.locked_by or "", end.lock_holder)
+            reasons.append(f"data node {end.id} is locked by {who} until {until}")
     return reasons
 
 

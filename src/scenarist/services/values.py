@@ -19,7 +19,7 @@ from scenarist.domain.permissions import SERVER, Actor, Permission
 from scenarist.domain.places import replaced_reason
 from scenarist.domain.selections import Selection
 from scenarist.services.computations import Computation, Compute, fault_of
-from scenarist.services.locks import get_data_node
+from scenarist.services.locks import get_data_node, lock_text
 from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
 from scenarist.services.showing import (
     Show,
@@ -242,7 +242,7 @@ class ValueService:
             work: Gets the data node as it is once nobody else can write it.
         """
         uuid = new_uuid(self._now())
-        mark = f"{options.editor(actor)}, who writes it now ({uuid})"
+        mark = f"{lock_text(options.editor(actor), actor.ref)}, who writes it now ({uuid})"
 
         def take(connection: Connection) -> DataNode:
             found = self._recorder.check(connection, actor, node.id, options)
