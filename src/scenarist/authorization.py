@@ -8,6 +8,7 @@ from typing import Any
 from scenarist.api.auth import Gate
 from scenarist.config import AuthenticationConfig, resolve
 from scenarist.db.engine import Database
+from scenarist.domain.addresses import ANY_ORIGIN
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.users import Realm, checked_roles
@@ -19,6 +20,7 @@ from scenarist.identity.tokens import TokenSigner
 from scenarist.services.audit import AuditService
 from scenarist.services.authentication import Authenticator, Issuer
 from scenarist.services.keys import KeyService
+from scenarist.services.refusals import RefusalCounter
 from scenarist.services.signing_in import Directory, SigningInService
 from scenarist.services.users import UserService
 from scenarist.settings import Settings
@@ -34,6 +36,7 @@ class Authorization:
 
     Args:
         authenticator: None while authorization is off.
+        refusals: None while authorization is off.
     """
 
     authenticator: Authenticator | None
@@ -41,6 +44,7 @@ class Authorization:
     users: UserService
     keys: KeyService
     audit: AuditService
+    refusals: RefusalCounter | None
     seal: Seal
 
 
@@ -81,6 +85,7 @@ def open_authorization(
         users=users,
         keys=KeyService(database, now=now),
         audit=AuditService(database, now=now, refusals_per_second=settings.audit_refusals),
+        refusals=None if settings.auth == "none" else RefusalCounter(database, now=now),
         seal=Seal(keys),
     )
 
@@ -91,6 +96,7 @@ def gate_of(settings: Settings, authorization: Authorization, database: Database
     return Gate(
         authorization.authenticator,
         authorization.audit,
+        refusals=authorization.refusals,
         opened=opened,
         looks_up_in_threads=database.file is None,
     )
@@ -101,6 +107,20 @@ def host_names(settings: Settings) -> Sequence[str]:
     if settings.hosts or settings.auth != "none" or settings.insecure:
         return settings.hosts
     return loopback_hosts(settings.host)
+
+
+def require_named_origins(cors_origins: Collection[str]) -> None:
+    """Refuse to let the pages of all sites call a server that knows no authorization.
+
+    Raises:
+        InvalidError: They could; says what to do.
+    """
+    if ANY_ORIGIN in cors_origins:
+        raise InvalidError(
+            f"with cors_origins {ANY_ORIGIN} every page that somebody opens could do anything "
+            "here, as authorization is off; name the origins, switch authorization on "
+            "(docs/security.md), or say --insecure"
+        )
 
 
 def _configuration() -> Actor:

@@ -15,11 +15,13 @@ from litestar.concurrency import set_asyncio_executor
 
 from scenarist import tracing
 from scenarist.api.app import create_app
+from scenarist.api.auth import Gate
 from scenarist.authorization import (
     Authorization,
     gate_of,
     host_names,
     open_authorization,
+    require_named_origins,
 )
 from scenarist.checking import check, warnings_of
 from scenarist.computing import compute_with
@@ -78,6 +80,7 @@ class Server:
     database: Database
     services: Services
     orchestration: Orchestration
+    gate: Gate
     asgi: Litestar
 
     def hang_up(self) -> None:
@@ -121,6 +124,9 @@ def open_server(
         authorization = open_authorization(
             database, settings, application.registry.authentication, now
         )
+        gate = gate_of(settings, authorization, database)
+        if authorization.refusals is not None:
+            stack.callback(authorization.refusals.close)
         services = _services(
             application, settings, folder, database, orchestration, completions, authorization, now
         )
@@ -133,9 +139,10 @@ def open_server(
             database=database,
             services=services,
             orchestration=orchestration,
+            gate=gate,
             asgi=create_app(
                 services,
-                gate_of(settings, authorization, database),
+                gate,
                 ProcessFigures(database.figures, orchestration, services.news),
                 zone=settings.zone,
                 cors_origins=settings.cors_origins,
@@ -167,6 +174,7 @@ def serve(
     check(application)
     if settings.auth == "none" and not settings.insecure:
         require_loopback(settings.host)
+        require_named_origins(settings.cors_origins)
     with ExitStack() as stack:
         stack.enter_context(_watched(settings, application))
         listener = stack.enter_context(open_listener(settings.host, settings.port))
@@ -180,6 +188,7 @@ def serve(
             server.asgi,
             hang_up=server.hang_up,
             hurry=server.orchestration.hurry,
+            count_refusal=server.gate.count_refusal,
             trusted_proxies=settings.trusted_proxies,
         )
         # Before it runs and after, they must neither be lost nor keep what follows from running.

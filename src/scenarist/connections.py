@@ -16,6 +16,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from scenarist.connection_places import ConnectionPlaces
 from scenarist.schemas import Problem
 
+_LIMIT_CODES = {
+    "too_many_connections",
+    "too_many_requests",
+    "target_too_long",
+    "headers_too_large",
+    "request_late",
+}
+
 _log = structlog.get_logger(__name__)
 
 
@@ -57,12 +65,14 @@ class Connection(HttpToolsProtocol):
         limits: Limits,
         places: ConnectionPlaces,
         is_proxy: Callable[[str], bool],
+        count_refusal: Callable[[str, str, str], None] | None = None,
         **others: Any,
     ) -> None:
         super().__init__(*arguments, **others)
         self._limits = limits
         self._places = places
         self._is_proxy = is_proxy
+        self._count_refusal = count_refusal
         self._address = ""
         self._has_place = False
         self._is_in_head = False
@@ -84,6 +94,7 @@ class Connection(HttpToolsProtocol):
             detail = "the server has as many connections as it can; try again later"
             refusal = _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail)
             self._is_over = True
+            self._count(refusal)
             # Without the farewell: that would keep the descriptor that is wanted elsewhere.
             self.transport.write(_answer(refusal, self.server_state.default_headers))
             self.transport.close()
@@ -321,12 +332,18 @@ class Connection(HttpToolsProtocol):
             cycle.keep_alive = False
             return
         _log.info("request refused", client=self.client, code=refusal.code)
+        self._count(refusal)
         if self.pipeline:
             self.transport.close()
             return
         if not is_begun:
             self.transport.write(_answer(refusal, self.server_state.default_headers))
         self._say_farewell()
+
+    def _count(self, refusal: _RefusedError) -> None:
+        """Have it counted when it was a limit that kept the client out."""
+        if self._count_refusal is not None and refusal.code in _LIMIT_CODES:
+            self._count_refusal(self._address, refusal.code, refusal.detail)
 
     def _say_farewell(self) -> None:
         """Close after the client, or soon; closing with bytes unread takes back what was sent."""
