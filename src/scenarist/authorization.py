@@ -1,12 +1,16 @@
 """Puts together who may come in, from settings and the section [AUTHENTICATION]."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from scenarist.api.auth import Gate
 from scenarist.config import AuthenticationConfig, resolve
+from scenarist.connections import FindStranger
 from scenarist.db.engine import Database
 from scenarist.domain.addresses import ANY_ORIGIN
 from scenarist.domain.errors import InvalidError
@@ -24,6 +28,7 @@ from scenarist.services.refusals import RefusalCounter
 from scenarist.services.signing_in import Directory, SigningInService
 from scenarist.services.users import UserService
 from scenarist.settings import Settings
+from scenarist.socket_owners import open_socket_owners, stranger_finder
 
 _REALMS = {"local": Realm.LOCAL, "ldap": Realm.LDAP}
 _DIRECTORY_OPTIONS = ("bind_dn", "bind_password", "user_filter", "ca_file")
@@ -121,6 +126,22 @@ def require_named_origins(cors_origins: Collection[str]) -> None:
             "here, as authorization is off; name the origins, switch authorization on "
             "(docs/security.md), or say --insecure"
         )
+
+
+def open_stranger_finder(stack: ExitStack) -> FindStranger | None:
+    """Return what says whom a server without authorization does not serve; None for nobody.
+
+    Where the system does not tell whose a connection is, the log warns of it.
+    """
+    owners = open_socket_owners()
+    if owners is None:
+        structlog.get_logger(__name__).warning(
+            "other users of this machine may do anything here: authorization is off, and the "
+            "system does not tell whose a connection is; switch authorization on (docs/security.md)"
+        )
+        return None
+    stack.callback(owners.close)
+    return stranger_finder(owners)
 
 
 def _configuration() -> Actor:

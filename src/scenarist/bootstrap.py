@@ -21,6 +21,7 @@ from scenarist.authorization import (
     gate_of,
     host_names,
     open_authorization,
+    open_stranger_finder,
     require_named_origins,
 )
 from scenarist.checking import check, warnings_of
@@ -172,7 +173,8 @@ def serve(
         UnavailableError: The database, the storage folder or the port cannot be used; says why.
     """
     check(application)
-    if settings.auth == "none" and not settings.insecure:
+    is_for_own_user = settings.auth == "none" and not settings.insecure
+    if is_for_own_user:
         require_loopback(settings.host)
         require_named_origins(settings.cors_origins)
     with ExitStack() as stack:
@@ -189,6 +191,7 @@ def serve(
             hang_up=server.hang_up,
             hurry=server.orchestration.hurry,
             count_refusal=server.gate.count_refusal,
+            find_stranger=open_stranger_finder(stack) if is_for_own_user else None,
             trusted_proxies=settings.trusted_proxies,
         )
         # Before it runs and after, they must neither be lost nor keep what follows from running.

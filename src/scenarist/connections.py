@@ -16,6 +16,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from scenarist.connection_places import ConnectionPlaces
 from scenarist.schemas import Problem
 
+FindStranger = Callable[[tuple[Any, ...], tuple[Any, ...]], str | None]
+"""Says of the addresses of both ends why the other one is not served; None when it is."""
+
 _LIMIT_CODES = {
     "too_many_connections",
     "too_many_requests",
@@ -66,6 +69,7 @@ class Connection(HttpToolsProtocol):
         places: ConnectionPlaces,
         is_proxy: Callable[[str], bool],
         count_refusal: Callable[[str, str, str], None] | None = None,
+        find_stranger: FindStranger | None = None,
         **others: Any,
     ) -> None:
         super().__init__(*arguments, **others)
@@ -73,6 +77,8 @@ class Connection(HttpToolsProtocol):
         self._places = places
         self._is_proxy = is_proxy
         self._count_refusal = count_refusal
+        self._find_stranger = find_stranger
+        self._stranger: str | None = None  # why nobody at the other end is served
         self._address = ""
         self._has_place = False
         self._is_in_head = False
@@ -99,6 +105,8 @@ class Connection(HttpToolsProtocol):
             self.transport.write(_answer(refusal, self.server_state.default_headers))
             self.transport.close()
             return
+        if self._find_stranger is not None and not is_proxy and self.server and self.client:
+            self._stranger = self._find_stranger(self.server, self.client)
         self._wait(self._limits.head_seconds)
 
     def make_room(self) -> None:
@@ -210,7 +218,12 @@ class Connection(HttpToolsProtocol):
         self.headers = []
 
     def _check_head(self) -> None:
-        """Refuse what others on the way may read as another request (RFC 9112, 3.2 and 6.1)."""
+        """Refuse what others on the way may read as another request (RFC 9112, 3.2 and 6.1).
+
+        All is refused to a user of this machine who is not served.
+        """
+        if self._stranger is not None:
+            raise _RefusedError(HTTPStatus.FORBIDDEN, "other_user", self._stranger)
         hosts = sum(1 for name, _ in self.headers if name == b"host")
         if (refusal := self._refusal_of_coding()) is not None:
             raise refusal

@@ -155,7 +155,9 @@ class Settings:
         "names of loopback).",
     )
     insecure: bool = _setting(
-        False, "Whether to listen on other addresses than loopback while authorization is off."
+        False,
+        "Whether others are let in while authorization is off: on other addresses than loopback, "
+        "other users of the machine, and pages of all origins.",
     )
 
     @property

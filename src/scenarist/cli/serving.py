@@ -96,7 +96,8 @@ class ServerOptions(OrchestratorOptions):
         cors_origins: Origins whose pages may call from browsers, with commas [none].
         hosts: What the server may be called by clients, with commas [anything; without
             authorization the names of loopback].
-        insecure: Whether to listen on other addresses than loopback without authorization [no].
+        insecure: Whether others are let in without authorization: on other addresses than
+            loopback, other users of the machine, and pages of all origins [no].
     """
 
     host: Text = None
