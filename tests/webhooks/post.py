@@ -40,10 +40,17 @@ class Post:
         self.launch = launch
         sender = Sender(now=self.clock, may_be_private=True, unseal=SEAL.open)
         self.dispatcher = Dispatcher(
-            self.world.database, sender, now=self.clock, launch=lambda work: self.launch(work)
+            self.world.database,
+            sender,
+            now=self.clock,
+            launch=lambda work: self.launch(work),
+            elapsed=self.elapsed,
         )
         self.dispatcher.recover()
         self.world.database.on_commit(self.dispatcher.wake)
+
+    def elapsed(self) -> float:
+        return self.clock().timestamp()
 
     def subscribe(self, receiver: Receiver, entity_id: str | None = None) -> Subscriber:
         """Subscribe to the first sequence, or to something else."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 
 from scenarist.db.tables import data_nodes
+from scenarist.domain.moments import LONGEST_LOCK
 from scenarist.domain.permissions import ActorRef, ref_of
 
 _LOCKS = select(
@@ -14,7 +15,11 @@ _LOCKS = select(
     data_nodes.c.locked_until,
     data_nodes.c.lock_holder,
     data_nodes.c.lock_holder_id,
-).where(data_nodes.c.locked_by.is_not(None), data_nodes.c.locked_until > bindparam("now"))
+).where(
+    data_nodes.c.locked_by.is_not(None),
+    data_nodes.c.locked_until > bindparam("now"),
+    data_nodes.c.locked_until <= bindparam("latest"),
+)
 _LOCK = (
     update(data_nodes)
     .where(data_nodes.c.id == bindparam("node_id"))
@@ -40,7 +45,9 @@ def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
     """Return the data nodes that editors have locked."""
     return {
         node_id: Lock(editor, until, ref_of(holder, holder_id))
-        for node_id, editor, until, holder, holder_id in connection.execute(_LOCKS, {"now": now})
+        for node_id, editor, until, holder, holder_id in connection.execute(
+            _LOCKS, {"now": now, "latest": now + LONGEST_LOCK}
+        )
     }
 
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0018"
+down_revision = "0017"
 
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _COLUMNS = (
