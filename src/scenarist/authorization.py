@@ -16,7 +16,7 @@ from scenarist.domain.addresses import ANY_ORIGIN
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.users import Realm, checked_roles
-from scenarist.door import loopback_hosts
+from scenarist.door import loopback_hosts, require_loopback
 from scenarist.folders import secret_keys
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.sealing import Seal
@@ -114,6 +114,17 @@ def host_names(settings: Settings) -> Sequence[str]:
     return loopback_hosts(settings.host)
 
 
+def require_safe(settings: Settings) -> None:
+    """Refuse settings by which others than its user reach a server that knows no authorization.
+
+    Raises:
+        InvalidError: They can; says what to do.
+    """
+    if _is_for_own_user(settings):
+        require_loopback(settings.host)
+        require_named_origins(settings.cors_origins)
+
+
 def require_named_origins(cors_origins: Collection[str]) -> None:
     """Refuse to let the pages of all sites call a server that knows no authorization.
 
@@ -128,11 +139,13 @@ def require_named_origins(cors_origins: Collection[str]) -> None:
         )
 
 
-def open_stranger_finder(stack: ExitStack) -> FindStranger | None:
+def open_stranger_finder(settings: Settings, stack: ExitStack) -> FindStranger | None:
     """Return what says whom a server without authorization does not serve; None for nobody.
 
     Where the system does not tell whose a connection is, the log warns of it.
     """
+    if not _is_for_own_user(settings):
+        return None
     owners = open_socket_owners()
     if owners is None:
         structlog.get_logger(__name__).warning(
@@ -142,6 +155,10 @@ def open_stranger_finder(stack: ExitStack) -> FindStranger | None:
         return None
     stack.callback(owners.close)
     return stranger_finder(owners)
+
+
+def _is_for_own_user(settings: Settings) -> bool:
+    return settings.auth == "none" and not settings.insecure
 
 
 def _configuration() -> Actor:

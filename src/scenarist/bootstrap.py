@@ -22,7 +22,7 @@ from scenarist.authorization import (
     host_names,
     open_authorization,
     open_stranger_finder,
-    require_named_origins,
+    require_safe,
 )
 from scenarist.checking import check, warnings_of
 from scenarist.computing import compute_with
@@ -35,9 +35,9 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.figures import ProcessFigures
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
-from scenarist.door import Door, open_listener, require_loopback
+from scenarist.door import Door, open_listener
 from scenarist.executors.base import Deliver, Executor
-from scenarist.folders import prepare_file, prepare_storage, secret_keys
+from scenarist.folders import prepare_file, prepare_storage, secret_keys, warn_of_folders
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestration import Orchestration, limits_of
@@ -62,7 +62,7 @@ from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
 from scenarist.services.values import ValueService
-from scenarist.settings import Settings
+from scenarist.settings import Settings, secrets_of
 
 REQUEST_THREADS = 16
 """Threads that run the synchronous handlers; each holds one connection for reads."""
@@ -113,10 +113,11 @@ def open_server(
         InvalidError: A setting cannot work.
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
-    keep_secrets(application.registry)
+    keep_secrets(application.registry, secrets_of(settings))
     folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings.database))
+        warn_of_folders(settings, database)
         completions = Completions(database)
         database.on_ring(completions.hear)
         orchestration = Orchestration(
@@ -173,10 +174,7 @@ def serve(
         UnavailableError: The database, the storage folder or the port cannot be used; says why.
     """
     check(application)
-    is_for_own_user = settings.auth == "none" and not settings.insecure
-    if is_for_own_user:
-        require_loopback(settings.host)
-        require_named_origins(settings.cors_origins)
+    require_safe(settings)
     with ExitStack() as stack:
         stack.enter_context(_watched(settings, application))
         listener = stack.enter_context(open_listener(settings.host, settings.port))
@@ -191,7 +189,7 @@ def serve(
             hang_up=server.hang_up,
             hurry=server.orchestration.hurry,
             count_refusal=server.gate.count_refusal,
-            find_stranger=open_stranger_finder(stack) if is_for_own_user else None,
+            find_stranger=open_stranger_finder(settings, stack),
             trusted_proxies=settings.trusted_proxies,
         )
         # Before it runs and after, they must neither be lost nor keep what follows from running.
@@ -215,11 +213,12 @@ def orchestrate(application: Application, settings: Settings) -> None:
             "without an orchestrator there is nothing to do; leave no_orchestrator out"
         )
     check(application)
-    keep_secrets(application.registry)
-    prepare_storage(settings)
+    keep_secrets(application.registry, secrets_of(settings))
     with ExitStack() as stack:
         stack.enter_context(_watched(settings, application))
+        prepare_storage(settings)
         database = stack.enter_context(_database(settings.database))
+        warn_of_folders(settings, database)
         orchestration = Orchestration(
             application, settings, database, announce=lambda ended: None, now=_now
         )

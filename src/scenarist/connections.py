@@ -1,7 +1,7 @@
 """One connection over HTTP: what it may cost, and how it ends."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
@@ -9,23 +9,20 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import httptools
-import msgspec
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from scenarist.connection_places import ConnectionPlaces
-from scenarist.schemas import Problem
+from scenarist.connection_refusals import (
+    LIMIT_CODES,
+    RefusedError,
+    answer_of,
+    out_of_memory,
+    refusal_in,
+)
 
 FindStranger = Callable[[tuple[Any, ...], tuple[Any, ...]], str | None]
 """Says of the addresses of both ends why the other one is not served; None when it is."""
-
-_LIMIT_CODES = {
-    "too_many_connections",
-    "too_many_requests",
-    "target_too_long",
-    "headers_too_large",
-    "request_late",
-}
 
 _log = structlog.get_logger(__name__)
 
@@ -42,16 +39,6 @@ class Limits:
     body_seconds: float = 60  #: without a byte of a body that has not ended
     answer_seconds: float = 60  #: without reading a byte of an answer that has not ended
     farewell_seconds: float = 5  #: to read an answer that came early, and to stop sending
-
-
-class _RefusedError(Exception):
-    """A request is not served; says what its client is told."""
-
-    def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
 
 
 class Connection(HttpToolsProtocol):
@@ -98,11 +85,11 @@ class Connection(HttpToolsProtocol):
         self._has_place = self._places.take(self, self._address, is_proxy=is_proxy)
         if not self._has_place:
             detail = "the server has as many connections as it can; try again later"
-            refusal = _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail)
+            refusal = RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail)
             self._is_over = True
             self._count(refusal)
             # Without the farewell: that would keep the descriptor that is wanted elsewhere.
-            self.transport.write(_answer(refusal, self.server_state.default_headers))
+            self.transport.write(answer_of(refusal, self.server_state.default_headers))
             self.transport.close()
             return
         if self._find_stranger is not None and not is_proxy and self.server and self.client:
@@ -137,21 +124,26 @@ class Connection(HttpToolsProtocol):
         self._chunk = len(data)
         self._coming += self._chunk
         try:
-            rest = None
-            try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                rest = data[upgrade.args[0] :]
-            if rest is not None:
-                self._feed_without_upgrade(rest)
+            self._feed(data)
             if self._is_in_head or self._is_in_body:
                 self._check_size(self._coming)
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal_of_coding() or _refusal_in(error))
-        except _RefusedError as refusal:
+            self._refuse(self._refusal_of_coding() or refusal_in(error))
+        except RefusedError as refusal:
             self._refuse(refusal)
+        except MemoryError:
+            self._refuse(out_of_memory())
         else:
             self._wait_for_more()
+
+    def _feed(self, data: bytes) -> None:
+        rest = None
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+        if rest is not None:
+            self._feed_without_upgrade(rest)
 
     def _feed_without_upgrade(self, rest: bytes) -> None:
         """Have a request read again as one that asks for no other protocol."""
@@ -171,14 +163,14 @@ class Connection(HttpToolsProtocol):
     def _check_size(self, coming: int = 0) -> None:
         limits = self._limits
         if len(self.url) > limits.target_bytes:
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.REQUEST_URI_TOO_LONG,
                 "target_too_long",
                 f"the target of the request has more than {limits.target_bytes} bytes",
             )
         size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
         if len(self.headers) > limits.header_fields or max(size, coming) > limits.head_bytes:
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "headers_too_large",
                 f"the request has more than {limits.header_fields} headers, "
@@ -199,12 +191,12 @@ class Connection(HttpToolsProtocol):
             self._check_size()
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
-                raise _RefusedError(
+                raise RefusedError(
                     HTTPStatus.NOT_IMPLEMENTED, "method_unknown", "this server is no proxy"
                 )
             return  # it is read again
         if len(self.pipeline) >= limits.waiting_requests:
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "too many requests are waiting"
             )
         self._check_head()
@@ -223,22 +215,22 @@ class Connection(HttpToolsProtocol):
         All is refused to a user of this machine who is not served.
         """
         if self._stranger is not None:
-            raise _RefusedError(HTTPStatus.FORBIDDEN, "other_user", self._stranger)
+            raise RefusedError(HTTPStatus.FORBIDDEN, "other_user", self._stranger)
         hosts = sum(1 for name, _ in self.headers if name == b"host")
         if (refusal := self._refusal_of_coding()) is not None:
             raise refusal
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
             number = "more than one header" if hosts else "no header"
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.BAD_REQUEST,
                 "host_missing" if not hosts else "host_repeated",
                 f"the request has {number} Host; send exactly one",
             )
 
-    def _refusal_of_coding(self) -> _RefusedError | None:
+    def _refusal_of_coding(self) -> RefusedError | None:
         for name, value in self.headers:
             if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-                return _RefusedError(
+                return RefusedError(
                     HTTPStatus.NOT_IMPLEMENTED,
                     "transfer_coding_unknown",
                     "this server knows no transfer coding but chunked",
@@ -304,7 +296,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
         else:
             detail = "the request did not come to its end"
-            self._refuse(_RefusedError(HTTPStatus.REQUEST_TIMEOUT, "request_late", detail))
+            self._refuse(RefusedError(HTTPStatus.REQUEST_TIMEOUT, "request_late", detail))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -327,7 +319,7 @@ class Connection(HttpToolsProtocol):
             self._watch.cancel()
             self._watch = None
 
-    def _refuse(self, refusal: _RefusedError) -> None:
+    def _refuse(self, refusal: RefusedError) -> None:
         """Read no more; answer what was asked before, then this, unless its answer has begun."""
         self._is_over = True
         self._stop_waiting()
@@ -350,12 +342,12 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
             return
         if not is_begun:
-            self.transport.write(_answer(refusal, self.server_state.default_headers))
+            self.transport.write(answer_of(refusal, self.server_state.default_headers))
         self._say_farewell()
 
-    def _count(self, refusal: _RefusedError) -> None:
+    def _count(self, refusal: RefusedError) -> None:
         """Have it counted when it was a limit that kept the client out."""
-        if self._count_refusal is not None and refusal.code in _LIMIT_CODES:
+        if self._count_refusal is not None and refusal.code in LIMIT_CODES:
             self._count_refusal(self._address, refusal.code, refusal.detail)
 
     def _say_farewell(self) -> None:
@@ -366,35 +358,3 @@ class Connection(HttpToolsProtocol):
         self.transport.write_eof()
         seconds = self._limits.farewell_seconds
         self._patience = self.loop.call_later(seconds, self.transport.close)
-
-
-def _refusal_in(error: httptools.HttpParserError) -> _RefusedError:
-    cause = error.__context__
-    if isinstance(cause, _RefusedError):
-        return cause
-    said = str(error) if cause is None else "its target has no form that is known"
-    return _RefusedError(
-        HTTPStatus.BAD_REQUEST, "request_malformed", f"the request is not valid HTTP: {said}"
-    )
-
-
-def _answer(refusal: _RefusedError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    status = refusal.status
-    problem = Problem(
-        type="about:blank",
-        title=status.phrase,
-        status=status,
-        detail=refusal.detail,
-        code=refusal.code,
-        message=refusal.detail,
-    )
-    body = msgspec.json.encode(problem)
-    fields = [
-        *headers,
-        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    line = f"HTTP/1.1 {status:d} {status.phrase}".encode()
-    return b"\r\n".join([line, *(b"%b: %b" % field for field in fields), b"", body])

@@ -49,6 +49,7 @@ _UNLOCK = schemas.Unlock()
 
 def shown(node: entities.DataNode) -> schemas.DataNode:
     validity = node.validity
+    editor = node.being_written_by or node.locked_by or node.claimed_by
     return schemas.DataNode(
         id=node.id,
         config_id=node.config_id,
@@ -67,11 +68,11 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
         if validity is None or node.last_edited_at is None
         else node.last_edited_at + validity,
         is_writable=is_writable(node),
-        edit_in_progress=node.being_written_by is not None or node.locked_by is not None,
-        editor_id=node.being_written_by or node.locked_by,
+        edit_in_progress=editor is not None,
+        editor_id=editor,
         lock_holder=None if node.lock_holder is None else node.lock_holder.name,
         lock_holder_id=None if node.lock_holder is None else node.lock_holder.id,
-        editor_expiration_date=node.locked_until,
+        editor_expiration_date=node.locked_until or node.claimed_until,
         replaced_by=node.replaced_by,
         creation_date=node.created_at,
         version=node.version,

@@ -323,6 +323,8 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
             locked_by=row.locked_by,
             locked_until=row.locked_until,
             lock_holder=ref_of(row.lock_holder, row.lock_holder_id),
+            claimed_by=row.claimed_by,
+            claimed_until=row.claimed_until,
             declaration=row.declaration,
             place=row.place,
             replaced_by=row.replaced_by,

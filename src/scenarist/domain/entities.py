@@ -154,6 +154,8 @@ class DataNode:
     locked_by: str | None = None  #: the editor who keeps others from writing it
     locked_until: datetime | None = None
     lock_holder: ActorRef | None = None  #: the actor that holds the lock, whoever edits
+    claimed_by: str | None = None  #: the editor for whom a worker writes it
+    claimed_until: datetime | None = None
     declaration: str | None = None  #: a digest of what it was declared as
     place: str | None = None  #: a digest of where its value is replaced in place
     replaced_by: DataNodeId | None = None  #: whose write to the same place replaced its value

@@ -11,7 +11,7 @@ from scenarist.db import jobs as job_rows
 from scenarist.db import tasks as task_rows
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import ConflictError, NotFoundError
-from scenarist.domain.moments import LONGEST_LOCK, as_text, is_ahead
+from scenarist.domain.moments import LONGEST_CLAIM, LONGEST_LOCK, as_text, is_ahead
 from scenarist.domain.permissions import (
     ANYONE,
     SERVER,
@@ -39,10 +39,12 @@ def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> D
 
 
 def seen_at(node: DataNode, now: datetime) -> DataNode:
-    """Leave out a lock whose time is over."""
-    if node.locked_until is None or is_ahead(node.locked_until, now, LONGEST_LOCK):
-        return node
-    return replace(node, locked_by=None, locked_until=None, lock_holder=None)
+    """Leave out a lock, and the claim of a write, whose time is over."""
+    if node.locked_until is not None and not is_ahead(node.locked_until, now, LONGEST_LOCK):
+        node = replace(node, locked_by=None, locked_until=None, lock_holder=None)
+    if node.claimed_until is not None and not is_ahead(node.claimed_until, now, LONGEST_CLAIM):
+        node = replace(node, claimed_by=None, claimed_until=None)
+    return node
 
 
 def check_not_read_only(node: DataNode) -> None:
@@ -74,11 +76,19 @@ def check_unlocked(node: DataNode, actor: Actor, editor_id: str | None) -> None:
 
     The holder is the actor that locked the data node, whatever a request says of who edits. The
     editors that one actor speaks for keep each other out, by what the requests say. While
-    authorization is off, there is one actor, and only that counts.
+    authorization is off, there is one actor, and only that counts. While a worker writes, nobody
+    may.
 
     Raises:
-        ConflictError: Somebody else has locked the data node; names who, and the end of the lock.
+        ConflictError: Somebody else has locked the data node, or a worker writes it; names who,
+            and when that ends.
     """
+    if node.claimed_by is not None and node.claimed_until is not None:
+        raise ConflictError(
+            f"data node {node.id} is being written for {node.claimed_by}; try again when that has "
+            f"ended, at {as_text(node.claimed_until)} at the latest",
+            code="data_node_locked",
+        )
     if node.locked_by is None or _holds(node, actor, editor_id):
         return
     until = "" if node.locked_until is None else f" until {as_text(node.locked_until)}"

@@ -105,6 +105,8 @@ data_nodes = Table(
     Column("locked_until", Moment),
     Column("lock_holder", Text),  # the name of the actor that locked it, and its identity
     Column("lock_holder_id", Text),
+    Column("claimed_by", Text),  # the editor for whom a worker writes it
+    Column("claimed_until", Moment),
     Column("declaration", Text),  # a digest of what it was declared as
     Column("place", Text),  # a digest of where its value lies, for those replaced in place
     Index("ix_data_nodes_owner_id", "owner_id"),
@@ -119,6 +121,12 @@ Index(
     data_nodes.c.locked_until,
     sqlite_where=text("locked_by IS NOT NULL"),
     postgresql_where=text("locked_by IS NOT NULL"),
+)
+Index(
+    "ix_data_nodes_claimed",
+    data_nodes.c.claimed_until,
+    sqlite_where=text("claimed_by IS NOT NULL"),
+    postgresql_where=text("claimed_by IS NOT NULL"),
 )
 Index(
     "uq_data_nodes_config_id_owner_id",
