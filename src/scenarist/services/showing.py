@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -96,7 +97,9 @@ class Show:
         if is_shown and (is_noted or _is_unchanged(edit)):
             if is_noted:
                 check_as_kept(node, edit)
-            return noted(edit, wanted)
+            if not _asks_for_dates(wanted):
+                with suppress(InvalidError):
+                    return noted(edit, wanted)
         return self._by_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
 
     def _safely(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
@@ -170,6 +173,16 @@ class Show:
             )
         said = msgspec.json.decode(done.written[0].rendition)
         return said is None or bool(said["is_complete"])
+
+
+def _asks_for_dates(wanted: Selection) -> bool:
+    """Whether a condition names a moment: as text, two of them may be one in two zones."""
+    for condition in wanted.conditions:
+        if isinstance(condition.value, str):
+            with suppress(ValueError):
+                datetime.fromisoformat(condition.value)
+                return True
+    return False
 
 
 def noted(edit: Edit, wanted: Selection) -> ShownValue:
