@@ -26,6 +26,7 @@ class StartedServer:
             there already with no rows: making the tables is a third of the work of a start.
         storage: Where values go; a folder in the folder, when it is not said.
         command: What it does: `serve`, or `orchestrate`, which has no address.
+        umask: That of the process; the one of these tests, if not given.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class StartedServer:
         database: str | None = None,
         storage: str | None = None,
         command: str = "serve",
+        umask: int | None = None,
     ) -> None:
         self.folder = folder
         if database is None:
@@ -47,6 +49,7 @@ class StartedServer:
         self._app = str(TESTS / "apps" / app) if app.endswith(".py") else app
         self._options = options
         self._command = command
+        self._umask = umask
         self.lines: list[dict[str, Any]] = []
         self.http = httpx.Client(timeout=PATIENCE_SECONDS)
         self.start()
@@ -67,6 +70,7 @@ class StartedServer:
             ],
             folder=self.folder,
             environment=environment,
+            umask=self._umask,
         )
         self.address = self._read_address()
         # Nobody else reads what it logs, and a full pipe would stop it.

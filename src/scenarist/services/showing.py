@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +19,10 @@ from scenarist.domain.errors import (
     InvalidError,
     NotFoundError,
     TooLargeError,
+    UnavailableError,
 )
 from scenarist.domain.identifiers import new_uuid
+from scenarist.domain.machine import is_of_machine
 from scenarist.domain.selections import Selection
 from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.storage.base import Place, Target, kept_of
@@ -94,7 +97,9 @@ class Show:
         if is_shown and (is_noted or _is_unchanged(edit)):
             if is_noted:
                 check_as_kept(node, edit)
-            return noted(edit, wanted)
+            if not _asks_for_dates(wanted):
+                with suppress(InvalidError):
+                    return noted(edit, wanted)
         return self._by_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
 
     def _safely(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
@@ -168,6 +173,16 @@ class Show:
             )
         said = msgspec.json.decode(done.written[0].rendition)
         return said is None or bool(said["is_complete"])
+
+
+def _asks_for_dates(wanted: Selection) -> bool:
+    """Whether a condition names a moment: as text, two of them may be one in two zones."""
+    for condition in wanted.conditions:
+        if isinstance(condition.value, str):
+            with suppress(ValueError):
+                datetime.fromisoformat(condition.value)
+                return True
+    return False
 
 
 def noted(edit: Edit, wanted: Selection) -> ShownValue:
@@ -307,6 +322,8 @@ def _is_unchanged(edit: Edit) -> bool:
                 return False
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
+        if is_of_machine(error):
+            raise UnavailableError(f"{edit.uri} cannot be read: {error.strerror}") from error
         raise NotFoundError(
             f"the file {edit.uri} cannot be opened: {error.strerror}; write the data node, or put "
             "the file there",

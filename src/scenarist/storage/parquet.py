@@ -10,7 +10,8 @@ from io import BytesIO
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from scenarist.domain.errors import InvalidError
+from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.domain.machine import is_of_machine
 from scenarist.domain.selections import Selection
 from scenarist.storage import bounds, files, tables
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
@@ -143,7 +144,8 @@ def _folder(path: str, properties: Mapping[str, Any]) -> "DataFrame":
             raise InvalidError(f"there is no file of Parquet below {path}; put one there")
         return _read(lambda: path, found.schema, options)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise InvalidError(f"{path} cannot be read as parquet: {reason(error)}") from error
+        fault = UnavailableError if is_of_machine(error) else InvalidError
+        raise fault(f"{path} cannot be read as parquet: {reason(error)}") from error
 
 
 def _read_options(properties: Mapping[str, Any]) -> dict[str, Any]:
