@@ -42,11 +42,11 @@ class ExcelStorage:
     sheets of the one there is.
 
     Text is never taken for a formula, and no formula or macro is ever run: of a formula, the
-    result is read that the spreadsheet program saved. Each cell keeps its type: text is text, also
-    ``007`` and ``NA``. A date is read as the moment at which it begins, a decimal as a number,
-    empty text as null, and times are kept to the millisecond. Row labels with a name, or that are
-    not whole numbers, are columns. A sheet ends at its last row that has a value; a table that
-    ends with nulls only is refused.
+    result is read that the spreadsheet program saved; one without a result is refused. Each cell
+    keeps its type: text is text, also ``007`` and ``NA``. A date is read as the moment at which it
+    begins, a decimal as a number, empty text as null, and times are kept to the millisecond. Row
+    labels with a name, or that are not whole numbers, are columns. A sheet ends at its last row
+    that has a value; a table that ends with nulls only is refused.
 
     ``read_kwargs`` and ``write_kwargs`` go to pandas, whose rules hold for the types then;
     ``dtype`` declares types.

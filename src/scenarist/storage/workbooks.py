@@ -16,7 +16,7 @@ _MOST_TEXT = 32_767
 """Characters of one cell; what is more would be cut."""
 
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
-_FIRST_DAY = datetime.date(1900, 3, 1)
+FIRST_DAY = datetime.date(1900, 3, 1)
 """Before it, programs count the days of a workbook differently."""
 
 _LABELS = (str, int, float, datetime.date)
@@ -33,16 +33,21 @@ def load(file: BinaryIO, names: Sequence[str] | None, has_header: bool) -> dict[
     """Return sheets as DataFrames by name; all sheets where no names are given.
 
     Raises:
-        InvalidError: There is no such sheet.
+        InvalidError: There is no such sheet, or the value of a cell is not known.
     """
     import openpyxl  # type: ignore[import-untyped]
 
+    from scenarist.storage import worksheets
+
     workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     try:
+        worksheets.check_dialect(workbook)
         sheets = {sheet.title: sheet for sheet in workbook.worksheets}
         for name in names or ():
             _require_sheet(name, sheets)
-        return {name: _frame(sheets[name], has_header) for name in names or sheets}
+        return {
+            name: _frame(worksheets.rows_of(workbook, name), has_header) for name in names or sheets
+        }
     finally:
         workbook.close()
 
@@ -53,14 +58,19 @@ def load_by_pandas(
     """Return sheets as pandas reads them with its arguments; all sheets without names.
 
     Raises:
-        InvalidError: There is no such sheet.
+        InvalidError: There is no such sheet, or the result of a formula is not known.
     """
     import pandas
 
+    from scenarist.storage import worksheets
+
     with pandas.ExcelFile(file, engine="openpyxl") as book:
+        worksheets.check_dialect(book.book)
         present = [str(name) for name in book.sheet_names]
         for name in names or ():
             _require_sheet(name, present)
+        for name in names or present:
+            worksheets.check_formulas(book.book, name)
         return {name: _load_sheet_by_pandas(book, name, options) for name in names or present}
 
 
@@ -212,10 +222,8 @@ def _is_empty(value: Any) -> bool:
     return value is None or value is pandas.NA or bool(value != value)
 
 
-def _frame(sheet: Any, has_header: bool) -> Any:
-    # What a file says of its own size may be wrong.
-    sheet.reset_dimensions()
-    rows = [_stripped(row) for row in sheet.iter_rows(values_only=True)]
+def _frame(cells: Iterable[list[Any]], has_header: bool) -> Any:
+    rows = [_stripped(row) for row in cells]
     while rows and not rows[-1]:
         rows.pop()
     width = max(map(len, rows), default=0)
@@ -292,9 +300,9 @@ def _fill(cell: Any, value: Any) -> Any:
 
 
 def _check_moment(value: Any) -> None:
-    if isinstance(value, datetime.date) and _day(value) < _FIRST_DAY:
+    if isinstance(value, datetime.date) and _day(value) < FIRST_DAY:
         raise InvalidError(
-            f"a workbook keeps no dates before {_FIRST_DAY}; it was given {value}; write it as"
+            f"a workbook keeps no dates before {FIRST_DAY}; it was given {value}; write it as"
             " text, or use csv or parquet"
         )
     if getattr(value, "tzinfo", None) is not None:
