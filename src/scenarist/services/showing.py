@@ -18,6 +18,7 @@ from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.storage.base import Place, Target
 from scenarist.storage.json import document
 from scenarist.storage.kinds import discard, find_storage, named_path, read_json
+from scenarist.storage.paths import why_unreadable
 from scenarist.storage.selection import select
 
 _CHOSEN = "scenarist.storage.reading:chosen"
@@ -217,8 +218,6 @@ def _is_unchanged(edit: Edit) -> bool:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise NotFoundError(
-            f"the file {edit.uri} cannot be opened: {error.strerror}; write the data node, or put "
-            "the file there",
-            code="data_node_file_missing",
+            why_unreadable(edit.uri, error, was_there=True), code="data_node_file_missing"
         ) from error
     return edit.digest == f"sha256:{found}"

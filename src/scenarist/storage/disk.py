@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
 from scenarist.storage.objects import reason
+from scenarist.storage.paths import why_unreadable, why_unwritable
 
 
 def below(folder: str, *names: str) -> str:
@@ -23,7 +24,7 @@ def write_new(path: str, data: bytes) -> None:
     try:
         _write_new(path, data)
     except (OSError, ValueError) as error:
-        raise UnavailableError(f"{path}: {reason(error)}") from error
+        raise UnavailableError(why_unwritable(path, error)) from error
 
 
 def open_file(path: str) -> BinaryIO:
@@ -35,12 +36,10 @@ def open_file(path: str) -> BinaryIO:
     """
     try:
         return open(path, "rb")
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(
-            f"there is no file at {path}; write the data node, or put the file there"
-        ) from None
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFoundError(why_unreadable(path, error, was_there=True)) from None
     except (OSError, ValueError) as error:
-        raise InvalidError(f"{path} cannot be opened: {reason(error)}") from error
+        raise InvalidError(why_unreadable(path, error)) from error
 
 
 open_whole = open_file

@@ -20,6 +20,7 @@ from scenarist.storage import disk, shared
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.named_files import stamp_of
 from scenarist.storage.objects import reason
+from scenarist.storage.paths import why_unwritable
 
 
 def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes:
@@ -209,7 +210,7 @@ def _stage(path: str, data: bytes, target: Target) -> str:
         # Beside the file that a link leads to, so that the rename stays within one file system.
         path = os.path.realpath(path)
     except (OSError, ValueError) as error:
-        raise UnavailableError(f"{path}: {reason(error)}") from error
+        raise UnavailableError(why_unwritable(path, error)) from error
     staged = os.path.join(os.path.dirname(path), f".{target.edit_id}.staged")
     disk.write_new(staged, data)
     with contextlib.suppress(OSError):
