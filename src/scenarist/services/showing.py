@@ -19,7 +19,7 @@ from scenarist.storage.base import Place, Target
 from scenarist.storage.json import document
 from scenarist.storage.kinds import discard, find_storage, named_path, read_json
 from scenarist.storage.paths import why_unreadable
-from scenarist.storage.selection import select
+from scenarist.storage.selection import select_of_shown
 
 _CHOSEN = "scenarist.storage.reading:chosen"
 _EVERYTHING = Selection()
@@ -64,7 +64,9 @@ class Show:
             return ShownValue(_text_at(place_of(node, edit), wanted), is_complete=True)
         is_shown = edit.rendition is not None and (edit.is_complete or wanted == _EVERYTHING)
         if is_shown and (is_noted or _is_unchanged(edit)):
-            return noted(edit, wanted)
+            found = _chosen_of(edit, wanted)
+            if found is not None:
+                return found
         return self._by_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
 
     def _by_worker(
@@ -125,9 +127,23 @@ def noted(edit: Edit, wanted: Selection) -> ShownValue:
             "value lies where later ones replace it",
             code="edit_replaced",
         )
+    found = _chosen_of(edit, wanted)
+    if found is None:
+        raise ConflictError(
+            f"of edit {edit.id} only what is shown is kept, which does not tell what meets the"
+            " conditions; read it whole",
+            code="edit_replaced",
+        )
+    return found
+
+
+def _chosen_of(edit: Edit, wanted: Selection) -> ShownValue | None:
+    """Show what the edit itself has of its value; None where that does not tell what to choose."""
     if wanted == _EVERYTHING:
         return _noted(edit)
-    chosen = select(msgspec.json.decode(edit.rendition), wanted)
+    chosen = select_of_shown(msgspec.json.decode(edit.rendition or "null"), wanted)
+    if chosen is None:
+        return None
     return ShownValue(msgspec.json.encode(chosen).decode(), is_complete=True)
 
 
