@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
+from zipfile import is_zipfile
 
 import msgspec
 
@@ -128,7 +129,17 @@ class ExcelStorage:
 
     def _read_frames(self, place: Place) -> dict[str, Any]:
         _require()
-        frames: dict[str, Any] = files.decode(place, lambda file: _loaded(file, place.properties))
+
+        def load(file: BinaryIO) -> dict[str, Any]:
+            if not is_zipfile(file):
+                raise InvalidError(
+                    f"{place.uri or 'the value in the database'} cannot be read as excel: it is no"
+                    " workbook of the kind .xlsx; save it as one"
+                )
+            file.seek(0)
+            return _loaded(file, place.properties)
+
+        frames: dict[str, Any] = files.decode(place, load)
         return frames
 
 

@@ -52,6 +52,13 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
             return load(file)
         except ScenaristError:
             raise
+        except UnicodeDecodeError as error:
+            where = place.uri or "the value in the database"
+            raise InvalidError(
+                f"{where} cannot be read as {place.storage_type}: it is not {error.encoding}, as"
+                f" byte {error.start} says; name its encoding in the config of the data node, such"
+                " as encoding='cp1252', or save it as UTF-8"
+            ) from error
         except Exception as error:
             where = place.uri or "the value in the database"
             raise InvalidError(
