@@ -15,6 +15,7 @@ from bench import (
     measure_lists,
     measure_processes,
     measure_requests,
+    measure_strangers,
     measure_tables,
 )
 from bench.databases import OnSqlite, Records, on_postgres
@@ -112,6 +113,12 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         "CONSOLE": lambda folder: measure_console.measure_console(
             folder, rounds=size(9, 3), many=size(10_000, 500), count=size(50, 5)
         ),
+        "STRANGERS": lambda folder: [
+            *measure_strangers.measure_largest_requests(folder / "large", rounds=size(5, 2)),
+            *measure_strangers.measure_idle_connections(
+                folder / "idle", rounds=size(5, 1), seconds=size(3, 1)
+            ),
+        ],
         "S8": lambda folder: processes.measure_idle(folder, seconds=size(10, 2)),
         "S9": lambda folder: processes.measure_starts(folder, count=size(10, 3)),
         "S10": lambda folder: measure_engines.measure_engines(

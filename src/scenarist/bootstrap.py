@@ -37,7 +37,7 @@ from scenarist.executors.base import Deliver, Executor
 from scenarist.folders import prepare_file, prepare_storage, secret_keys
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
-from scenarist.orchestration import Orchestration
+from scenarist.orchestration import Orchestration, limits_of
 from scenarist.services.bundle import Services
 from scenarist.services.cancelling import Canceller
 from scenarist.services.changes import ChangeService, News
@@ -283,19 +283,14 @@ def _services(  # noqa: PLR0913 - all that services are made of
     now: Callable[[], datetime],
 ) -> Services:
     registry = application.registry
-    canceller = Canceller(
-        database,
-        now=now,
-        stop=orchestration.cancel,
-        wake=orchestration.wake,
-        announce=completions.announce,
-    )
+    canceller = _canceller(database, orchestration, completions, now)
     wake = orchestration.wake
     recorder = Recorder(database, now=now, wake=wake)
     version = resolve(registry.core.version_number or "latest")
     zone, declared = settings.zone, orchestration.declared
-    compute = compute_with(orchestration.asking)
-    executor_fault = orchestration.find_executor_fault
+    compute = compute_with(lambda: orchestration.asking)
+    read = compute_with(lambda: orchestration.reading)
+    limits = limits_of(settings)
     return Services(
         configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=zone),
@@ -314,13 +309,16 @@ def _services(  # noqa: PLR0913 - all that services are made of
             database, registry, folder=folder, now=now, version=version, declared=declared
         ),
         data_nodes=DataNodeService(database, registry, folder=folder, now=now, version=version),
-        values=ValueService(database, recorder, compute, folder=folder, now=now),
-        files=FileService(database, recorder, folder=folder, now=now),
+        values=ValueService(database, recorder, read, folder=folder, now=now, limits=limits),
+        files=FileService(database, recorder, read, folder=folder, now=now, limits=limits),
+        limits=limits,
         edits=EditService(database),
         submissions=SubmissionService(
             database, canceller, now=now, wake=wake, version=version, declared=declared
         ),
-        jobs=JobService(database, canceller, now=now, executor_fault=executor_fault),
+        jobs=JobService(
+            database, canceller, now=now, executor_fault=orchestration.find_executor_fault
+        ),
         orchestration=OrchestrationService(database, now=now, wake=wake),
         subscribers=_subscribers(database, settings, authorization, now),
         changes=ChangeService(database),
@@ -331,6 +329,21 @@ def _services(  # noqa: PLR0913 - all that services are made of
         users=authorization.users,
         keys=authorization.keys,
         audit=authorization.audit,
+    )
+
+
+def _canceller(
+    database: Database,
+    orchestration: Orchestration,
+    completions: Completions,
+    now: Callable[[], datetime],
+) -> Canceller:
+    return Canceller(
+        database,
+        now=now,
+        stop=orchestration.cancel,
+        wake=orchestration.wake,
+        announce=completions.announce,
     )
 
 
@@ -356,6 +369,7 @@ def _health(
         now=now,
         is_orchestrating=lambda: orchestration.is_running,
         executor_fault=orchestration.find_executor_fault,
+        step_fault=orchestration.find_step_fault,
     )
 
 

@@ -1,4 +1,4 @@
-"""Lets requests have something worked out by worker processes, those of jobs or some of its own."""
+"""Lets requests have something done by worker processes: those of jobs, or some of its own."""
 
 import threading
 from collections.abc import Callable
@@ -10,9 +10,12 @@ from scenarist.executors.base import Deliver, Executor, JobRequest
 from scenarist.orchestrator.asking import Asking
 from scenarist.services.computations import LONGEST_SECONDS, Computation, Compute, Computed
 
+READING_WORKERS = 2
+"""Workers that do nothing but read and write values for requests, so that no job is waited for."""
+
 
 class OwnWorkers:
-    """Workers of a server that runs no jobs; the first request that needs one starts them."""
+    """Workers that run no jobs, but what requests need; the first that needs one starts them."""
 
     def __init__(self, open_executor: Callable[[Deliver], Executor]) -> None:
         self._open_executor = open_executor
@@ -33,11 +36,11 @@ class OwnWorkers:
             return self._executor
 
 
-def compute_with(asking: Asking) -> Compute:
-    """Let requests have something worked out by those who can be asked."""
+def compute_with(find_asking: Callable[[], Asking]) -> Compute:
+    """Let requests have something done by those who can be asked."""
 
     def compute(computation: Computation) -> Computed:
-        asked = asking.ask(
+        asked = find_asking().ask(
             JobRequest(
                 number=0,
                 attempt=1,
@@ -59,6 +62,7 @@ def compute_with(asking: Asking) -> Compute:
             written=outcome.written,
             reason=outcome.reason,
             is_successful=outcome.event is JobEvent.SUCCEEDED,
+            is_lost=outcome.event is JobEvent.WORKER_LOST,
         )
 
     return compute

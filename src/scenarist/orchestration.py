@@ -4,9 +4,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 
-from scenarist.computing import OwnWorkers
+from scenarist.computing import READING_WORKERS, OwnWorkers
 from scenarist.config import Application
 from scenarist.db.engine import Database
 from scenarist.domain.figures import JobFigures
@@ -24,6 +25,7 @@ from scenarist.services.adoption import adopt
 from scenarist.services.file_watch import FileWatch
 from scenarist.services.upkeep import Upkeep
 from scenarist.settings import Settings
+from scenarist.storage.bounds import Limits
 from scenarist.webhooks.dispatcher import Dispatcher
 from scenarist.webhooks.dispatching import Dispatching
 from scenarist.webhooks.sending import Sender
@@ -57,6 +59,8 @@ class Orchestration:
         self.declared = adopt(application, database, folder=storage_of(settings), now=now)
         self.orchestrator: Orchestrator | None = None
         self._own_workers: OwnWorkers | None = None
+        self._readers = OwnWorkers(self._open_readers)
+        self.reading = self._readers.asking
         if settings.no_orchestrator:
             self._own_workers = OwnWorkers(self._open_workers)
             self.asking: Asking = self._own_workers.asking
@@ -82,6 +86,10 @@ class Orchestration:
         """Return why no jobs can be run here at the moment; None when they can."""
         return None if self.orchestrator is None else self.orchestrator.executor_fault
 
+    def find_step_fault(self) -> str | None:
+        """Return why outcomes are not recorded here; None when they are."""
+        return None if self.orchestrator is None else self.orchestrator.step_fault
+
     @property
     def figures(self) -> JobFigures:
         """What the orchestrator of this process has done."""
@@ -98,6 +106,7 @@ class Orchestration:
     def drain(self) -> None:
         """Claim no more, and let nobody wait for a worker; jobs run on."""
         self.asking.hang_up()
+        self.reading.hang_up()
         if self.orchestrator is not None:
             self.orchestrator.drain()
 
@@ -124,6 +133,7 @@ class Orchestration:
             UnavailableError: The database or the executor cannot be used.
         """
         orchestrator, settings = self.orchestrator, self._settings
+        stack.callback(self._readers.close)
         if orchestrator is None:
             if self._own_workers is not None:
                 stack.callback(self._own_workers.close)
@@ -146,10 +156,15 @@ class Orchestration:
     def attach(self, make_executor: Callable[[Deliver], Executor]) -> None:
         """Have the steps of the orchestrator taken by hand."""
         if self.orchestrator is not None:
+            self.reading = self.asking
             self.orchestrator.attach(make_executor(self.orchestrator.deliver))
 
     def _open_workers(self, deliver: Deliver) -> Executor:
         return LocalExecutor(deliver, size=self._settings.workers, terms=self._worker_terms())
+
+    def _open_readers(self, deliver: Deliver) -> Executor:
+        terms = replace(self._worker_terms(), limits=limits_of(self._settings))
+        return LocalExecutor(deliver, size=READING_WORKERS, terms=terms)
 
     def _worker_terms(self) -> WorkerTerms:
         return WorkerTerms(
@@ -192,6 +207,11 @@ class Orchestration:
         upkeep = Upkeep(self._database, self._settings.retention, folder=folder, now=self._now)
         stack.callback(upkeep.stop)
         upkeep.start()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return what the settings say that a request may take for a value."""
+    return Limits(memory=settings.value_bytes, columns=settings.value_columns)
 
 
 def _search_path(application: Application) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 Auth = Literal["none", "local", "ldap", "oidc"]
 ExecutorName = Literal["local", "ray", "dask"]
 
+_LEAST_VALUE_MEMORY = 64 * 2**20
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -55,6 +56,14 @@ class Settings:
         None,
         "A worker process that holds more memory than this after a job is replaced, such as "
         "`512MiB` (default: when it has grown by more than 64 MiB since its first job).",
+    )
+    value_memory: str = _setting(
+        "2GiB",
+        "How much memory a request may take for the value that it reads or brings; what would take "
+        "more is refused with 413.",
+    )
+    value_columns: int = _setting(
+        16_384, "How many columns a table may have that a request reads or brings."
     )
     executor: ExecutorName = _setting(
         "local", "What runs jobs: `local` (processes of this machine), `ray` or `dask`."
@@ -163,6 +172,11 @@ class Settings:
     def worker_bytes(self) -> int | None:
         """The `worker_memory` in bytes."""
         return None if self.worker_memory is None else READERS["memory"](self.worker_memory)
+
+    @property
+    def value_bytes(self) -> int:
+        """The `value_memory` in bytes."""
+        return READERS["memory"](self.value_memory) or 0
 
     @property
     def retention(self) -> Retention:
@@ -291,10 +305,15 @@ def _require_workers(settings: Settings) -> None:
         raise InvalidError(f"there must be at least one worker, not {settings.workers}")
     if settings.worker_jobs is not None and settings.worker_jobs < 1:
         raise InvalidError(f"a worker runs at least one job, not {settings.worker_jobs}")
-    try:
-        _ = settings.worker_bytes
-    except InvalidError as error:
-        raise InvalidError(f"worker_memory: {error.message}") from None
+    for name in ("worker_memory", "value_memory"):
+        try:
+            READERS["memory"](getattr(settings, name) or "1GiB")
+        except InvalidError as error:
+            raise InvalidError(f"{name}: {error.message}") from None
+    if settings.value_bytes < _LEAST_VALUE_MEMORY:
+        raise InvalidError(f"value_memory must be at least 64MiB, not {settings.value_memory}")
+    if not 1 <= settings.value_columns <= 1_000_000:
+        raise InvalidError(f"value_columns must be from 1 to 1000000, not {settings.value_columns}")
 
 
 def _require_retention(settings: Settings) -> None:

@@ -129,7 +129,7 @@ def test_writing_a_missing_input_releases_the_jobs_that_waited(
     assert server.http.get(where).json()["submission"]["status"] == "COMPLETED"
 
 
-def test_a_file_that_is_not_in_its_format_is_a_409_and_not_the_clients_fault(
+def test_a_file_that_was_changed_is_a_409_everywhere_until_it_is_written_again(
     server: StartedServer, tables: dict[str, Any]
 ) -> None:
     node = tables["node_of"]["table"]
@@ -137,10 +137,17 @@ def test_a_file_that_is_not_in_its_format_is_a_409_and_not_the_clients_fault(
     file = max((server.folder / "data" / "csvs" / node).iterdir())
     file.write_bytes(b'"\xff\xfe')
 
-    response = read(server, node)
+    refused = [
+        read(server, node),
+        server.http.get(f"{PATH}/{node}/download"),
+        server.http.post(f"{PATH}/{node}/append", json=[{"text": "y"}]),
+    ]
 
-    assert response.status_code == 409
-    assert response.json()["code"] == "data_node_unreadable"
+    assert [response.status_code for response in refused] == [409] * 3
+    assert {response.json()["code"] for response in refused} == {"data_node_damaged"}
+    assert all("3 bytes" in response.json()["detail"] for response in refused)
+    assert server.http.put(f"{PATH}/{node}/write", json=[{"text": "x"}]).status_code == 200
+    assert read(server, node).json()["data"] == [{"text": "x"}]
 
 
 def test_a_read_only_data_node_is_read_and_never_written(server: StartedServer) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from listening import Listener
 from postgres_server import PostgresServer
-from scenarist.db import events
+from scenarist.db import events, sqlite_bells
 from scenarist.db.bells import EVERYTHING, Topic
 from scenarist.db.engine import Database
 from scenarist.db.sqlite_bells import folder_of
@@ -138,12 +138,46 @@ def test_who_stops_is_not_told_any_more_and_is_still_heard(
     assert heard >= WORK
 
 
+def _remove(folder: Path, *, with_folder: bool) -> None:
+    for item in list(folder.iterdir()):
+        item.unlink(missing_ok=True)
+    if with_folder:
+        folder.rmdir()
+
+
+def _hear_of_work(listener: Listener) -> None:
+    while not listener.hear() >= WORK:
+        pass
+
+
 class TestOnSqlite:
     @pytest.fixture
     def file(self, empty_sqlite: Path, tmp_path: Path) -> Path:
         file = tmp_path / "scenarist.db"
         file.write_bytes(empty_sqlite.read_bytes())
         return file
+
+    @pytest.mark.parametrize("is_folder", [True, False])
+    def test_what_is_removed_under_those_who_listen_comes_again(
+        self, file: Path, is_folder: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite_bells, "_LOOK_SECONDS", 0.05)
+        url = f"sqlite:///{file}"
+        with Database(url) as first, Database(url) as second, Database(url) as third:
+            early, late = Listener(first), Listener(third)
+            first.listen()
+            second.listen()
+            _remove(folder_of(file), with_folder=is_folder)
+
+            third.listen()
+            second.write(log(JobStatus.PENDING))
+            first.write(log(JobStatus.PENDING))
+
+            _hear_of_work(late)
+            _hear_of_work(early)
+            _remove(folder_of(file), with_folder=is_folder)
+            third.write(log(JobStatus.PENDING))
+            _hear_of_work(early)
 
     def test_sockets_of_the_dead_are_removed(self, file: Path) -> None:
         folder = folder_of(file)

@@ -115,3 +115,15 @@ def test_no_try_looks_through_all_others(database: Database) -> None:
 
     assert len(set(statements.said)) >= 6
     assert not any(scanned(plan, GROWING) for plan in statements.plans().values())
+
+
+@pytest.mark.parametrize("set_to", [STRETCH, timedelta(days=400)])
+def test_a_clock_that_is_set_back_throttles_nobody_for_longer_than_twice_the_stretch(
+    database: Database, set_to: timedelta
+) -> None:
+    take(database, PAIR)
+    take(database, PAIR)
+    wait = take(database, PAIR, after=timedelta(seconds=1) - STRETCH)
+    assert wait is not None and wait < 2 * STRETCH
+
+    assert take(database, PAIR, after=-set_to) is None

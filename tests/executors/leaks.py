@@ -138,6 +138,14 @@ def lock(file: str) -> None:
     fcntl.flock(kept[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def open_at_one_number(file: str, mode: str) -> int:
+    """Open a file at a number that is the same in each job; return the process that has it."""
+    opened = os.open(file, os.O_RDONLY if mode == "r" else os.O_WRONLY)
+    os.dup2(opened, 200)
+    os.close(opened)
+    return os.getpid()
+
+
 def keep_connection() -> int:
     """Keep a connection as a pool does, and return the process that has it."""
     if not kept:
@@ -192,6 +200,18 @@ def _patch(owner: Any, name: str, value: object = lambda *_, **__: -1) -> Leak:
         lambda: getattr(owner, name) is original or repr(getattr(owner, name)),
         replaces=callable(original),
     )
+
+
+class _EqualToAll:
+    """As the doubles of tests are that stand for any argument."""
+
+    def __call__(self, *_: object) -> int:
+        return -1
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = object.__hash__
 
 
 def _shadow() -> None:
@@ -352,6 +372,12 @@ LEAKS: dict[str, Leak] = {
     "len": _patch(builtins, "len"),
     "print": _patch(builtins, "print"),
     "isinstance": _patch(builtins, "isinstance", lambda *_: True),
+    "a builtin that equals all": _patch(builtins, "sorted", _EqualToAll()),
+    "a function that equals all": _patch(os, "remove", _EqualToAll()),
+    "a method that equals all": _patch(pathlib.Path, "write_text", _EqualToAll()),
+    "a number that is equal": Leak(
+        lambda: setattr(time, "timezone", float(time.timezone)), lambda: type(time.timezone)
+    ),
     "a new builtin": Leak(
         lambda: setattr(builtins, "debug", 1), lambda: hasattr(builtins, "debug")
     ),

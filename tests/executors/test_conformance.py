@@ -186,7 +186,7 @@ def test_a_job_that_is_not_here_cannot_be_cancelled(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("function", "ending"),
     [
-        ("vanish", "its process exited with code 3 before the function returned"),
+        ("vanish", "its process exited with code 3 without telling a result"),
         ("kill_itself", "its process was killed by signal 9 (SIGKILL)"),
     ],
 )

@@ -139,3 +139,19 @@ def test_processes_of_multiprocessing_itself_are_not_told_of(worker: Desk) -> No
 def test_a_lock_that_a_job_forgets_is_free_for_the_next(worker: Desk, tmp_path: Path) -> None:
     for _ in range(2):
         run(worker, "lock", str(tmp_path / "lock"))
+
+
+def test_a_file_left_open_for_writing_costs_the_worker_also_at_a_number_that_was_open(
+    worker: Desk, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("read", "written")]
+    for file in files:
+        file.touch()
+
+    first, second = [
+        run(worker, "open_at_one_number", str(file), mode)[0]
+        for file, mode in zip(files, "rw", strict=True)
+    ]
+
+    assert first == second
+    assert run(worker, "process")[0] != second

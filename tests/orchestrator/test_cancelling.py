@@ -1,5 +1,7 @@
 """Stories of jobs that are cancelled, and of submissions that are tried again."""
 
+from datetime import timedelta
+
 import pytest
 
 from builders import Draft
@@ -12,6 +14,7 @@ from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
+from scenarist.executors.base import JobOutcome
 from scenarist.services.cancelling import Canceller
 from scenarist.services.jobs import JobService
 
@@ -140,6 +143,34 @@ def test_what_goes_wrong_after_the_request_to_stop_is_the_stop(
 
     assert world.statuses(submission) == ["CANCELED", "ABANDONED", "ABANDONED"]
     assert world.executor.waiting == []
+
+
+@pytest.mark.parametrize(("before", "status"), [(1, "FAILED"), (-1, "CANCELED")])
+def test_a_job_that_is_cancelled_while_its_time_is_over_is_what_came_first(
+    world: World, before: int, status: str
+) -> None:
+    task = world.make(lambda draft: draft.task("slow", "increment", [], [], retries=3))
+    submission = world.submit(task)
+    world.step()
+    asked = world.cancel(submission.job_ids[0])
+    assert asked.cancel_requested_at is not None
+    (request,) = world.executor.waiting
+    late = "it ran longer than its timeout of 1 s"
+    outcome = JobOutcome(
+        number=request.number,
+        attempt=request.attempt,
+        event=JobEvent.TIMED_OUT,
+        reason=late,
+        stopped_at=asked.cancel_requested_at - timedelta(seconds=before),
+    )
+
+    world.executor.slots = 0
+    world.executor.waiting.clear()
+    world.orchestrator.deliver([outcome])
+    world.step()
+
+    job = world.job(submission.job_ids[0])
+    assert (job.status, job.reason) == (status, late if status == "FAILED" else None)
 
 
 def test_a_job_that_was_asked_to_stop_does_not_run_again_after_a_crash(

@@ -329,3 +329,29 @@ def test_more_credentials_than_are_remembered_are_all_known(
     names = [here.actor(token).name for token in tokens * 2]
 
     assert names == ["rita", "edda", "adam"] * 2
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_session_is_over_when_the_clock_is_set_back_by_more_than_its_length(
+    here: Entrance, there: Entrance, clock: Clock, is_known: bool
+) -> None:
+    token = here.sign_in("rita")
+    if is_known:
+        here.actor(token)
+
+    clock.advance(timedelta(seconds=1) - SESSION)
+    assert (here if is_known else there).actor(token).name == "rita"
+    clock.advance(timedelta(seconds=-1))
+
+    assert refusal(here, token) == "token_expired"
+
+
+def test_a_key_is_over_when_the_clock_is_set_back_by_more_than_it_was_to_last(
+    here: Entrance, clock: Clock
+) -> None:
+    key = here.keys.create(ADMIN, "ci", ["reader"], expires_at=NOON + timedelta(days=1)).text
+    assert here.actor(key).name == "ci"
+
+    clock.advance(timedelta(days=-1))
+
+    assert refusal(here, key) == "token_expired"

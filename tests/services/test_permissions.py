@@ -27,6 +27,7 @@ NEEDS = {
     "comparisons.compare": Permission.EXECUTE,
     "scenarios.change": Permission.EDIT,
     "scenarios.create": Permission.EDIT,
+    "scenarios.create_standing": Permission.EDIT,
     "scenarios.delete": Permission.EDIT,
     "scenarios.get": Permission.READ,
     "scenarios.list_page": Permission.READ,

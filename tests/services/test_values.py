@@ -5,11 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from builders import NOON, Clock
 from scenarist import bootstrap
 from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
+from scenarist.db.writes import undo_on_rollback
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import ConflictError, InvalidError, UnavailableError
 from scenarist.domain.listings import DataNodeFilter, PageRequest
@@ -19,6 +21,8 @@ from scenarist.services.computations import Computation, Computed
 from scenarist.services.recording import Recorder, WriteOptions
 from scenarist.services.values import LOCKED_WHILE_WRITING, ValueService
 from scenarist.settings import Settings
+from scenarist.storage.base import Target, Written
+from scenarist.storage.kinds import Replacement, find_storage
 
 ANNA = Actor("anna", frozenset({Role.EDITOR}))
 BERT = Actor("bert", frozenset({Role.EDITOR}))
@@ -33,6 +37,7 @@ def server(
     registry = ConfigRegistry()
     registry.configure_json_data_node("notes")
     registry.configure_csv_data_node("rows")
+    registry.configure_json_data_node("named", default_path=str(tmp_path / "named.json"))
     registry.configure_generic_data_node(
         "drawer",
         read_fct="pipelines:read_drawer",
@@ -63,6 +68,56 @@ def test_a_data_node_that_does_not_say_how_it_is_written_is_read_only(server: Se
     assert node.properties["read_only"] is True
     with pytest.raises(ConflictError, match="is declared read-only"):
         server.services.values.write(BERT, node.id, [{"a": 1}])
+
+
+class TestNamedFiles:
+    @pytest.mark.parametrize("before", [None, '["old"]'])
+    def test_the_file_of_before_is_put_back_when_the_write_is_not_stored(
+        self, server: Server, tmp_path: Path, before: str | None
+    ) -> None:
+        file = tmp_path / "named.json"
+        node = make(server, "named")
+        if before is not None:
+            file.write_text(before)
+        inode = None if before is None else file.stat().st_ino
+
+        def fail(connection: Connection) -> None:
+            raise UnavailableError("the disk of the database is full")
+
+        # In the same transaction as the write, so that it is rolled back after the file is there.
+        def write(value: Written) -> None:
+            def work(connection: Connection) -> None:
+                replacement = Replacement(value)
+                undo_on_rollback(connection, replacement.undo)
+                replacement.publish()
+                assert file.read_text() == '["new"]'
+                fail(connection)
+
+            server.database.write(work)
+
+        target = Target(
+            data_node_id=node.id,
+            edit_id="e1",
+            storage_type="json",
+            folder=str(tmp_path),
+            properties=node.properties,
+        )
+        with pytest.raises(UnavailableError):
+            write(find_storage("json").write(["new"], target))
+
+        assert (file.read_text() if file.exists() else None) == before
+        assert before is None or file.stat().st_ino == inode
+        assert [left.name for left in tmp_path.glob(".e1*")] == []
+
+    def test_a_write_that_is_stored_leaves_only_the_new_file(
+        self, server: Server, tmp_path: Path
+    ) -> None:
+        node = make(server, "named")
+        for value in ("old", "new"):
+            server.services.values.write(ANNA, node.id, [value])
+
+        assert (tmp_path / "named.json").read_text() == '["new"]'
+        assert [left.name for left in tmp_path.glob(".*.staged*")] == []
 
 
 class TestLocks:

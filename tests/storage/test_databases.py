@@ -20,7 +20,8 @@ ACCOUNT = {"db_name": "plant", "db_username": "ines", "db_password": "p@ss/word:
         ),
         (
             {"db_engine": "mysql"},
-            "mysql+pymysql://ines:p%40ss%2Fword%3A1@localhost:3306/plant?connect_timeout=10",
+            "mysql+pymysql://ines:p%40ss%2Fword%3A1@localhost:3306/plant?connect_timeout=10"
+            "&read_timeout=300&write_timeout=300",
         ),
         (
             {"db_engine": "mssql"},

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +13,8 @@ import pytest
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator
-from scenarist.storage.reading import chosen, prepared
+from scenarist.storage.base import Place
+from scenarist.storage.reading import prepared, show_file, show_value
 
 COLD = Selection(
     conditions=(Condition(key="days", operator=FilterOperator.LESS_THAN, value=5),),
@@ -21,6 +23,16 @@ COLD = Selection(
 
 
 SQL_TABLE = {"storage_type": "sql_table", "properties": {}}
+
+EVERYTHING = Selection().to_data()
+
+
+def shown(value: object, selection: dict[str, Any], folder: Path) -> Any:
+    """Return what a worker puts into the file that it is given."""
+    file = folder / "answer.json"
+    file.touch()
+    assert show_value(value, selection, str(file), True) == {"is_complete": True}
+    return msgspec.json.decode(file.read_bytes())
 
 
 @dataclass
@@ -49,8 +61,10 @@ class Opaque:
         (Opaque(), "Opaque()"),
     ],
 )
-def test_whole_value_is_chosen_without_a_selection(value: object, expected: object) -> None:
-    assert chosen(value, None) == expected
+def test_whole_value_is_shown_without_a_selection(
+    value: object, expected: object, tmp_path: Path
+) -> None:
+    assert shown(value, EVERYTHING, tmp_path) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,19 +75,36 @@ def test_whole_value_is_chosen_without_a_selection(value: object, expected: obje
         [{"city": "Oslo", "days": 3}, {"city": "Rome", "days": 5}],
     ],
 )
-def test_what_a_selection_leaves_is_chosen(value: object) -> None:
-    assert chosen(value, COLD) == [{"city": "Oslo"}]
+def test_what_a_selection_leaves_is_shown(value: object, tmp_path: Path) -> None:
+    assert shown(value, COLD, tmp_path) == [{"city": "Oslo"}]
 
 
-def test_missing_cells_are_null_as_json() -> None:
-    data = chosen(pd.DataFrame({"a": [1.5, math.nan]}), None)
+def test_missing_cells_are_null_as_json(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1.5, math.nan]})
 
-    assert msgspec.json.encode(data) == b'[{"a":1.5},{"a":null}]'
+    assert shown(frame, EVERYTHING, tmp_path) == [{"a": 1.5}, {"a": None}]
 
 
-def test_value_that_cannot_be_filtered_is_refused() -> None:
+def test_value_that_cannot_be_filtered_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="only tables and lists of objects"):
-        chosen({"city": "Oslo"}, COLD)
+        shown({"city": "Oslo"}, COLD, tmp_path)
+
+
+def test_only_the_beginning_of_a_large_value_is_shown_where_it_is_not_wanted_whole(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "answer.json"
+    file.touch()
+
+    assert show_value(list(range(100_000)), EVERYTHING, str(file), False) == {"is_complete": False}
+    assert msgspec.json.decode(file.read_bytes()) == list(range(100))
+
+
+def test_a_file_that_nobody_waits_for_any_more_is_not_made_again(tmp_path: Path) -> None:
+    place = msgspec.to_builtins(Place(storage_type="json", content=b"[1]"))
+
+    with pytest.raises(FileNotFoundError):
+        show_file(place, EVERYTHING, str(tmp_path / "gone.json"))
 
 
 def test_data_is_prepared_as_the_storage_takes_it() -> None:

@@ -38,9 +38,14 @@ class Post:
     def new_dispatcher(self, *, launch: Launch = at_once) -> None:
         """Start over, as a new server on the same database would."""
         sender = Sender(now=self.clock, may_be_private=True, unseal=SEAL.open)
-        self.dispatcher = Dispatcher(self.world.database, sender, now=self.clock, launch=launch)
+        self.dispatcher = Dispatcher(
+            self.world.database, sender, now=self.clock, launch=launch, elapsed=self.elapsed
+        )
         self.dispatcher.recover()
         self.world.database.on_commit(self.dispatcher.wake)
+
+    def elapsed(self) -> float:
+        return self.clock().timestamp()
 
     def subscribe(self, receiver: Receiver, entity_id: str | None = None) -> Subscriber:
         """Subscribe to the first sequence, or to something else."""

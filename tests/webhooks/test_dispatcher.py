@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from standardwebhooks.webhooks import Webhook
 
 from builders import SEAL
@@ -349,7 +350,7 @@ def test_stopping_does_not_wait_for_a_slow_receiver(post: Post, receiver: Receiv
     receiver.is_open.clear()
     post.subscribe(receiver)
     sender = Sender(now=post.clock, may_be_private=True, unseal=SEAL.open, total_seconds=3600)
-    dispatcher = Dispatcher(post.world.database, sender, now=post.clock)
+    dispatcher = Dispatcher(post.world.database, sender, now=post.clock, elapsed=post.elapsed)
     post.world.database.on_commit(dispatcher.wake)
     dispatcher.start()
     post.run()
@@ -384,3 +385,39 @@ def test_an_idle_dispatcher_asks_nothing(post: Post) -> None:
         post.send()
 
     assert statements.said == []
+
+
+@pytest.mark.parametrize("set_to", [-400, -1, 400])
+def test_a_message_waits_for_its_delay_whatever_the_clock_is_set_to(
+    post: Post, receiver: Receiver, set_to: int
+) -> None:
+    passed = 0.0
+    post.elapsed = lambda: passed  # type: ignore[method-assign]
+    post.new_dispatcher()
+    post.subscribe(receiver)
+    receiver.answers.append(500)
+    post.run()
+    post.send()
+
+    post.clock.advance(timedelta(days=set_to))
+    post.send()
+    assert len(receiver.so_far()) == 1
+    passed = DELAYS[0].total_seconds() * LONGEST
+    post.send()
+
+    assert len(receiver.so_far()) > 1
+
+
+def test_a_message_that_an_earlier_server_put_off_goes_though_the_clock_was_set_back(
+    post: Post, receiver: Receiver
+) -> None:
+    post.subscribe(receiver)
+    receiver.answers.append(500)
+    post.run()
+    post.send()
+
+    post.clock.advance(timedelta(days=-400))
+    post.new_dispatcher()
+    post.send()
+
+    assert len(receiver.so_far()) > 1

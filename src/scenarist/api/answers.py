@@ -1,6 +1,6 @@
 """How the handlers answer: JSON with a tag, lists whole or in pages."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
@@ -86,6 +86,14 @@ def answer(
 def tag_of(text: bytes) -> str:
     """Return the entity tag of an answer (RFC 9110, section 8.8.3): equal for equal bytes only."""
     return f'"{blake2b(text, digest_size=12).hexdigest()}"'
+
+
+def tag_of_pieces(pieces: Iterable[bytes]) -> str:
+    """Return the entity tag of an answer that is sent in pieces; as `tag_of` of the whole."""
+    digest = blake2b(digest_size=12)
+    for piece in pieces:
+        digest.update(piece)
+    return f'"{digest.hexdigest()}"'
 
 
 def with_tag(content: object, *, headers: Mapping[str, str] | None = None) -> Answer:

@@ -36,6 +36,7 @@ from scenarist.api import (
 )
 from scenarist.api.auth import Gate, Turnstile
 from scenarist.api.browsers import guarded
+from scenarist.api.bulkheads import Bulkheads
 from scenarist.api.description_rules import complete, operation_id
 from scenarist.api.gathering import Gatherer
 from scenarist.api.methods import with_all_methods
@@ -82,6 +83,7 @@ def create_app(  # noqa: PLR0913 - all that paths are put over
                 "gate": gate,
                 "zone": zone,
                 "turnstile": Turnstile(),
+                "bulkheads": Bulkheads(),
             }
         ),
         guards=[gate],

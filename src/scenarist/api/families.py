@@ -96,6 +96,11 @@ def _of_database(figures: DatabaseFigures) -> Iterator[Metric]:
         "Pieces of work in the transactions that this process has committed.",
         value=figures.writes,
     )
+    yield GaugeMetricFamily(
+        "scenarist_database_write_wait_seconds",
+        "How long the oldest write of this process has waited; 0 when none is under way.",
+        value=figures.write_wait_seconds(),
+    )
     yield histogram(
         "scenarist_database_turn_seconds",
         "Time until a transaction of this process might write, as one does at a time.",
@@ -132,6 +137,11 @@ def _of_jobs(figures: JobFigures) -> Iterator[Metric]:
     for (task, ending), count in list(figures.attempts.items()):
         attempts.add_metric([task, ending], count)
     yield attempts
+    yield CounterMetricFamily(
+        "scenarist_failed_steps",
+        "Steps of the orchestrator of this process that could not be recorded as a whole.",
+        value=figures.failed_steps,
+    )
     seconds = CounterMetricFamily(
         "scenarist_task_run_seconds",
         "Time that attempts of jobs ran for this process, by config of the task.",

@@ -11,7 +11,6 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.params import FromPath, RawBody
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import ASGIApp
-from litestar.utils.sync import AsyncIteratorWrapper
 from multipart import (  # type: ignore[import-untyped]
     MultipartError,
     MultipartParser,
@@ -20,6 +19,7 @@ from multipart import (  # type: ignore[import-untyped]
 
 from scenarist import schemas
 from scenarist.api.answers import Answer, is_known, tag_of
+from scenarist.api.bulkheads import Kind, bulkheads_of, in_bulkhead
 from scenarist.api.data_nodes import PATH
 from scenarist.api.descriptions import responses
 from scenarist.api.editors import Comment, EditorId
@@ -56,7 +56,6 @@ class WithFile(Operation):
     opt=READ,
     summary="Download a data node's value",
     tags=["datanodes"],
-    sync_to_thread=True,
     responses={
         **responses(200, None, "", 404, 409),
         200: ResponseSpec(
@@ -67,6 +66,7 @@ class WithFile(Operation):
         ),
     },
 )
+@in_bulkhead(Kind.VALUES)
 def download_data_node(
     request: AnyRequest, data_node_id: FromPath[str], edit_id: EditIdentifier = None
 ) -> ASGIApp:
@@ -85,7 +85,7 @@ def download_data_node(
         "Content-Length": str(size),
     }
     return ASGIStreamingResponse(
-        iterator=AsyncIteratorWrapper(pieces), media_type=found.media_type, headers=headers
+        iterator=bulkheads_of(request).stream(pieces), media_type=found.media_type, headers=headers
     )
 
 
@@ -97,11 +97,11 @@ def download_data_node(
     opt=EDIT,
     summary="Upload a data node's value",
     tags=["datanodes"],
-    sync_to_thread=True,
     responses=responses(
         200, schemas.DataNodeWritten, "It is the newest value.", 400, 404, 409, 412
     ),
 )
+@in_bulkhead(Kind.VALUES)
 def upload_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],

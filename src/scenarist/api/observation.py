@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, Message, Receive, Send
 
 from scenarist import tracing
 from scenarist.api.metrics import METHODS, RequestFigures
+from scenarist.domain.commits import begin_record
 from scenarist.logs import request_id
 
 # What proxies make: UUIDs, hexadecimal numbers, and the like. Nothing that could look like more
@@ -34,6 +35,7 @@ def observed(app: ASGIApp, figures: RequestFigures, *, has_access_log: bool = Fa
         begun = perf_counter()
         name = scope["request_id"] = _name_of(scope)
         request_id.set(name)
+        scope["commits"] = begin_record()
 
         # Not ``async``, as a coroutine of its own would cost as much as the counting.
         def note(message: Message) -> Awaitable[None]:

@@ -8,14 +8,17 @@ from litestar import Request
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.response import Response
 
+from scenarist.domain.commits import CommitRecord
 from scenarist.domain.errors import (
     ChangedError,
     ConflictError,
     DeniedError,
+    InDoubtError,
     InvalidError,
     NotFoundError,
     ScenaristError,
     ThrottledError,
+    TooLargeError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -31,6 +34,7 @@ STATUSES: dict[type[ScenaristError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
     ChangedError: HTTPStatus.PRECONDITION_FAILED,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -44,6 +48,8 @@ NO_CREDENTIAL = "credential_missing"
 """The code of a 401 where nothing was shown."""
 
 _NOT_NOW = "the server cannot do this now; try again later, its log says why"
+_IN_DOUBT = "the server met trouble; look whether this was done before trying again"
+_OUT_OF_MEMORY = "the server has too little memory to do this now; try again later, or with less"
 _log = structlog.get_logger(__name__)
 
 
@@ -53,17 +59,40 @@ def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError)
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     faults = [Fault(field=item.get("field", ""), message=item["message"]) for item in error.errors]
-    message = error.message
+    message, code = error.message, error.reason
+    if status is HTTPStatus.SERVICE_UNAVAILABLE and _has_committed(request):
+        message, code = _after_commit(message), InDoubtError.code
     if status is HTTPStatus.SERVICE_UNAVAILABLE and _is_stranger(request):
         # What fails, and where it is, is for those who have a role here; the log has it.
         _log.warning("not available", path=request.url.path, reason=message)
-        message, faults = _NOT_NOW, []
-    response = _response(status, message, error.reason, faults)
+        message, faults = _NOT_NOW if code != InDoubtError.code else _IN_DOUBT, []
+    response = _response(status, message, code, faults)
     if isinstance(error, UnauthenticatedError):
         response.headers["WWW-Authenticate"] = _challenge(error)
     elif isinstance(error, ThrottledError):
         response.headers["Retry-After"] = str(error.retry_seconds)
     return response
+
+
+def _has_committed(request: Request[Any, Any, Any]) -> bool:
+    """Whether something of what the request asked for is stored already."""
+    commits = request.scope.get("commits")
+    return isinstance(commits, CommitRecord) and commits.has_committed
+
+
+def _after_commit(reason: str) -> str:
+    """Say that something was stored before there was trouble, whatever the trouble claims."""
+    reason = reason.replace("; nothing was changed, try again", "")
+    return (
+        f"this was stored in part or in full before the server could not go on ({reason}); look at "
+        "what is there before trying again"
+    )
+
+
+def from_memory_error(request: Request[Any, Any, Any], error: MemoryError) -> Response[Any]:
+    """Answer what this server has too little memory for, as it may have enough later."""
+    _log.error("out of memory", path=request.url.path, exc_info=error)
+    return from_scenarist_error(request, UnavailableError(_OUT_OF_MEMORY, code="out_of_memory"))
 
 
 def _is_stranger(request: Request[Any, Any, Any]) -> bool:
@@ -160,6 +189,7 @@ def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -
 
 HANDLERS: dict[int | type[Exception], Any] = {
     ScenaristError: from_scenarist_error,
+    MemoryError: from_memory_error,
     ValidationException: from_validation_exception,
     HTTPException: from_http_exception,
     Exception: from_anything_else,

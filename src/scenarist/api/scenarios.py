@@ -13,6 +13,7 @@ from scenarist import schemas
 from scenarist.api import subscribers
 from scenarist.api.answers import Answer, answer, expectation, listed, tagged, with_tag
 from scenarist.api.bodies import body_of
+from scenarist.api.bulkheads import Kind, in_bulkhead
 from scenarist.api.deletions import DryRun, deleted
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.paging import (
@@ -175,7 +176,7 @@ def create_scenario(
             errors=[{"field": "config_id", "message": fault}],
         )
     service, actor = services_of(request).scenarios, actor_of(request)
-    scenario = service.create(
+    standing = service.create_standing(
         actor,
         NewScenario(
             config_id=named[0],
@@ -187,11 +188,11 @@ def create_scenario(
     )
     return answer(
         schemas.ScenarioCreated(
-            message=f"Scenario {scenario.id} was created.",
-            scenario=shown_alone(request, service.get(actor, scenario.id)),
+            message=f"Scenario {standing.scenario.id} was created.",
+            scenario=shown_alone(request, standing),
         ),
         status=201,
-        headers={"Location": f"{PATH}/{scenario.id}"},
+        headers={"Location": f"{PATH}/{standing.scenario.id}"},
     )
 
 
@@ -286,10 +287,10 @@ def promote_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
     opt=EXECUTE,
     summary="Compare scenarios",
     tags=["scenarios"],
-    sync_to_thread=True,
     dto=body_of(schemas.CompareScenarios),
     responses=responses(200, schemas.Comparison, "What the comparators returned.", 400, 404, 409),
 )
+@in_bulkhead(Kind.COMPARISONS)
 def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenarios]) -> Answer:
     """Runs the comparators of their config over their values, in a worker.
 

@@ -14,7 +14,9 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
 
-MOST_CONDITIONS = 100
+MOST_CONDITIONS = 20
+_LONGEST_VALUE = 10_000
+"""Characters of a text that cells are compared with."""
 
 _WHERE = re.compile(
     rf"(?P<key>.*?):(?P<operator>{'|'.join(FilterOperator)}):(?P<value>.*)",
@@ -44,6 +46,7 @@ def selection_of(query: Query, body: bytes) -> Selection:
             "conditions stand in the query and in the body; say them in one of the two",
             errors=[{"field": "where", "message": "conditions are in the body, too"}],
         )
+    _check_count(len((query.where or ()) if said is None else said.operators))
     if said is not None:
         conditions = [_from_body(item, place) for place, item in enumerate(said.operators)]
         join = said.join_operator
@@ -58,6 +61,14 @@ def selection_of(query: Query, body: bytes) -> Selection:
     )
 
 
+def _check_count(count: int) -> None:
+    if count > MOST_CONDITIONS:
+        raise InvalidError(
+            f"there are {count} conditions; there can be {MOST_CONDITIONS}",
+            errors=[{"field": "where", "message": f"more than {MOST_CONDITIONS} conditions"}],
+        )
+
+
 def _from_body(item: schemas.Operator, place: int) -> Condition:
     return Condition(
         key=item.key,
@@ -67,11 +78,6 @@ def _from_body(item: schemas.Operator, place: int) -> Condition:
 
 
 def _from_query(where: Sequence[str]) -> list[Condition]:
-    if len(where) > MOST_CONDITIONS:
-        raise InvalidError(
-            f"there are {len(where)} conditions; there can be {MOST_CONDITIONS}",
-            errors=[{"field": "where", "message": f"more than {MOST_CONDITIONS} conditions"}],
-        )
     conditions = []
     for text in where:
         found = _WHERE.fullmatch(text)
@@ -105,6 +111,11 @@ def _checked(value: Any, field: str) -> Any:
             "a condition compares with a text, a number, true, false or null, not with "
             f"{'a list' if isinstance(value, list) else 'an object'}",
             errors=[{"field": field, "message": "not a plain value"}],
+        )
+    if isinstance(value, str) and len(value) > _LONGEST_VALUE:
+        raise InvalidError(
+            f"a condition compares with a text of at most {_LONGEST_VALUE} characters",
+            errors=[{"field": field, "message": f"longer than {_LONGEST_VALUE} characters"}],
         )
     return value
 

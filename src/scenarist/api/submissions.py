@@ -1,6 +1,7 @@
 """The paths of submissions, and the answer to a submit of whatever can be submitted."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import structlog
@@ -46,6 +47,8 @@ from scenarist.api.requests import (
     traceparent_of,
 )
 from scenarist.domain import entities
+from scenarist.domain.commits import note_commit
+from scenarist.domain.errors import InDoubtError, UnavailableError
 from scenarist.domain.identifiers import SubmissionId
 from scenarist.domain.listings import SubmissionFilter, Window
 from scenarist.domain.properties import checked_properties
@@ -107,10 +110,12 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
         submission = await submits_of(request).ask(
             Wish(actor, entity_type, entity_id, options, retry_of, parent)
         )
+        note_commit()  # in no context of this request: it was submitted together with others
         if span is not None:
             span.set_attribute("scenarist.submission_id", submission.id)
     if preferences.wait_seconds is not None and not submission.status.is_finished:
-        submission = await _ended(request, submission, preferences.wait_seconds)
+        with suppress(UnavailableError):  # it is accepted, and is shown as that
+            submission = await _ended(request, submission, preferences.wait_seconds)
     # What ties the request to its submission: all that follows carries the latter's name.
     _log.info(
         "submitted",
@@ -126,7 +131,13 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
         )
     if status == 204 and not preferences.is_representation:
         return Answer(status=204, headers=headers)
-    body = await sync_to_thread(represent, shown(submission))
+    try:
+        body = await sync_to_thread(represent, shown(submission))
+    except UnavailableError as error:
+        raise InDoubtError(
+            f"submission {submission.id} is accepted, and cannot be shown now ({error.message}); "
+            f"look at {PATH}/{submission.id}"
+        ) from error
     return answer(body, status=200 if status == 204 else status, headers=headers)
 
 

@@ -1,15 +1,29 @@
 """The paths of the values of data nodes: reading, writing and appending."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+from os import SEEK_END
+from typing import Annotated, BinaryIO
 
 import msgspec
 from litestar import get, post, put
 from litestar.params import FromPath, QueryParameter, RawBody
+from litestar.response.streaming import ASGIStreamingResponse
+from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, answer, expectation, is_known, tag_of, tagged
+from scenarist.api.answers import (
+    Answer,
+    answer,
+    expectation,
+    is_known,
+    tag_of,
+    tag_of_pieces,
+    tagged,
+)
 from scenarist.api.bodies import read_json
+from scenarist.api.bulkheads import Kind, bulkheads_of, in_bulkhead
 from scenarist.api.data_nodes import PATH, one
 from scenarist.api.descriptions import WithAnyJson, responses
 from scenarist.api.editors import Comment, EditorId, checked_lines, checked_text
@@ -17,9 +31,11 @@ from scenarist.api.requests import EDIT, LARGEST_VALUE, READ, AnyRequest, actor_
 from scenarist.api.selections import Query, selection_of
 from scenarist.domain.entities import DataNode
 from scenarist.domain.selections import Selection
+from scenarist.services.incoming import bounded
 from scenarist.services.recording import WriteOptions
 
 MOST_ROWS = 1_000_000
+_PIECE = 256 * 1024
 
 EditIdentifier = Annotated[
     str | None, QueryParameter(description="A past edit, in place of the newest.")
@@ -31,9 +47,11 @@ EditIdentifier = Annotated[
     opt=READ,
     summary="Read a data node's value",
     tags=["datanodes"],
-    sync_to_thread=True,
-    responses=responses(200, schemas.Value, "The value, or what is left of it.", 400, 404, 409),
+    responses=responses(
+        200, schemas.Value, "The value, or what is left of it.", 400, 404, 409, 413
+    ),
 )
+@in_bulkhead(Kind.VALUES)
 def read_data_node(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     data_node_id: FromPath[str],
@@ -57,7 +75,7 @@ def read_data_node(  # noqa: PLR0913 - query parameters
         int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most so many rows.")
     ] = None,
     edit_id: EditIdentifier = None,
-) -> Answer:
+) -> ASGIApp:
     """The newest value, a table as a list of records; conditions choose rows.
 
     The conditions may also come as a JSON body, as documented: `{"operators": [{"key", "operator",
@@ -76,6 +94,8 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     if tag is not None and is_known(request, tag):
         return Answer(status=304, headers={"ETag": tag})
     value = found.show()
+    if value.file is not None:
+        return _stream(request, value.file, tag, is_complete=value.is_complete)
     # The value is JSON text already; it goes into the answer as it is.
     mark = b"" if value.is_complete else b',"truncated":true'
     text = b'{"data":' + value.text.encode() + mark + b"}"
@@ -89,11 +109,11 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     opt=EDIT,
     summary="Write a data node's value",
     tags=["datanodes"],
-    sync_to_thread=True,
     responses=responses(
         200, schemas.DataNodeWritten, "It is the newest value.", 400, 404, 409, 412
     ),
 )
+@in_bulkhead(Kind.VALUES)
 def write_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],
@@ -106,9 +126,10 @@ def write_data_node(
     409 while a job that has not ended will write it, or another editor has locked it. `If-Match`
     takes the tag of the data node or of its plain value.
     """
-    edit = services_of(request).values.write(
-        actor_of(request), data_node_id, read_json(body), options_of(request, editor_id, comment)
-    )
+    services = services_of(request)
+    options = options_of(request, editor_id, comment)
+    with bounded(services.limits, body):
+        edit = services.values.write(actor_of(request), data_node_id, read_json(body), options)
     return written(f"Data node {data_node_id} was successfully written.", edit.id)
 
 
@@ -120,11 +141,11 @@ def write_data_node(
     opt=EDIT,
     summary="Append to a data node's value",
     tags=["datanodes"],
-    sync_to_thread=True,
     responses=responses(
         200, schemas.DataNodeWritten, "It is part of the newest value.", 400, 404, 409, 412
     ),
 )
+@in_bulkhead(Kind.VALUES)
 def append_to_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],
@@ -136,9 +157,10 @@ def append_to_data_node(
 
     Of appends that come at one time, all land. 409 where the storage cannot append.
     """
-    edit = services_of(request).values.append(
-        actor_of(request), data_node_id, read_json(body), options_of(request, editor_id, comment)
-    )
+    services = services_of(request)
+    options = options_of(request, editor_id, comment)
+    with bounded(services.limits, body):
+        edit = services.values.append(actor_of(request), data_node_id, read_json(body), options)
     return written(f"Data node {data_node_id} was successfully appended to.", edit.id)
 
 
@@ -172,6 +194,31 @@ def _expectation(request: AnyRequest) -> Callable[[DataNode, str | None], None] 
             check(node)
 
     return either
+
+
+def _stream(request: AnyRequest, file: BinaryIO, tag: str | None, *, is_complete: bool) -> ASGIApp:
+    """Answer with a large value, a piece at a time, and close its file."""
+    head, tail = b'{"data":', b"}" if is_complete else b',"truncated":true}'
+
+    def pieces() -> Iterator[bytes]:
+        with file:
+            yield head
+            while piece := file.read(_PIECE):
+                yield piece
+            yield tail
+
+    if tag is None:
+        tag = tag_of_pieces(chain((head,), iter(partial(file.read, _PIECE), b""), (tail,)))
+        if is_known(request, tag):
+            file.close()
+            return Answer(status=304, headers={"ETag": tag})
+    size = len(head) + file.seek(0, SEEK_END) + len(tail)
+    file.seek(0)
+    return ASGIStreamingResponse(
+        iterator=bulkheads_of(request).stream(pieces()),
+        media_type="application/json",
+        headers={"ETag": tag, "Content-Length": str(size)},
+    )
 
 
 def _tag(version: str, wanted: Selection) -> str:

@@ -82,6 +82,8 @@ class ServerOptions(OrchestratorOptions):
     Args:
         host: The address to listen on [127.0.0.1].
         port: The port to listen on [5000].
+        value_memory: How much memory a request may take for a value [2GiB].
+        value_columns: How many columns a table of a request may have [16384].
         no_orchestrator: Whether others run the jobs and send the webhooks [no].
         time_zone: The time zone whose midnights start and end cycles [UTC].
         access_log: Whether each request is logged [no].
@@ -99,6 +101,8 @@ class ServerOptions(OrchestratorOptions):
 
     host: Text = None
     port: Number = None
+    value_memory: Text = None
+    value_columns: Number = None
     no_orchestrator: Switch = None
     time_zone: Text = None
     access_log: Switch = None

@@ -34,6 +34,14 @@ class Backend(Protocol):
         """The file that it lies in, when it is one file of this machine."""
         ...
 
+    def check_place(self) -> None:
+        """See whether what was opened is still what the URL leads to.
+
+        Raises:
+            UnavailableError: A file was removed or replaced while it was open.
+        """
+        ...
+
     def make_engine(self) -> Engine:
         """Make an engine whose connections are in autocommit and sync each commit in full.
 
@@ -51,7 +59,11 @@ class Backend(Protocol):
         ...
 
     def commit(self, connection: Connection, topics: Topics) -> None:
-        """Commit, and tell the other processes that listen what it was about."""
+        """Commit, and tell the other processes that listen what it was about.
+
+        Raises:
+            InDoubtError: It is not known whether the transaction was committed.
+        """
         ...
 
     def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:

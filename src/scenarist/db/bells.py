@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 from sqlalchemy import Connection
 
+from scenarist.background import Background
 from scenarist.domain.errors import UnavailableError
 
 _RETRY_SECONDS = 1.0
@@ -82,7 +83,7 @@ class Ear:
         self._tell = tell
         self._reader, self._writer = socket.socketpair()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="bells", daemon=True)
+        self._thread = Background("bells", self._listen)
 
     def start(self) -> None:
         """Hear all that is committed from now on.

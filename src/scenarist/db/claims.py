@@ -42,7 +42,11 @@ NO_JOB = -1
 # Written out, not bound: SQLite uses a partial index only when it sees the condition.
 _IS_PENDING = and_(jobs.c.status == literal_column("'PENDING'"), jobs.c.paused_at.is_(None))
 _IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
-_IS_DUE = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= bindparam("now"))
+IS_DUE = or_(
+    jobs.c.not_before.is_(None),
+    jobs.c.not_before <= bindparam("now"),
+    jobs.c.waits_after > bindparam("now"),
+)
 
 _IS_PAUSED = (
     select(orchestration.c.paused_at).where(orchestration.c.paused_at.is_not(None)).exists()
@@ -51,7 +55,7 @@ _IS_PAUSED = (
 # Looked for once, before anything is marked: as a subquery, PostgreSQL could look again and again.
 _due = (
     select(jobs.c.number)
-    .where(_IS_PENDING, _IS_DUE, ~_IS_PAUSED)
+    .where(_IS_PENDING, IS_DUE, ~_IS_PAUSED)
     .order_by(jobs.c.priority.desc(), jobs.c.number)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -76,6 +80,7 @@ _CLAIM = (
         jobs.c.attempt,
         jobs.c.failures,
         jobs.c.lost,
+        jobs.c.lost_together,
         jobs.c.force,
         func.coalesce(jobs.c.pending_since, jobs.c.created_at),
     )
@@ -83,7 +88,12 @@ _CLAIM = (
 _HAND_BACK = (
     update(jobs)
     .where(_IS_RUNNING, jobs.c.holder_id == bindparam("holder"), not_(among(jobs.c.number, "kept")))
-    .values(status=literal_column("'PENDING'"), holder_id=None, pending_since=bindparam("now"))
+    .values(
+        status=literal_column("'PENDING'"),
+        holder_id=None,
+        pending_since=bindparam("now"),
+        lost_together=jobs.c.lost_together + bindparam("more"),
+    )
     .returning(jobs.c.id, jobs.c.submission_id)
 )
 _UNREPEATABLE = (
@@ -94,12 +104,17 @@ _UNREPEATABLE = (
         jobs.c.attempt,
         jobs.c.run_at,
         tasks.c.config_id,
+        tasks.c.retries_after_loss,
+        jobs.c.lost_together,
     )
     .join(tasks, tasks.c.id == jobs.c.task_id)
     .where(
         _IS_RUNNING,
         jobs.c.holder_id == bindparam("holder"),
-        tasks.c.retries_after_loss == 0,
+        or_(
+            tasks.c.retries_after_loss == 0,
+            jobs.c.lost_together >= bindparam("lost_allowed"),
+        ),
         not_(among(jobs.c.number, "kept")),
     )
 )
@@ -126,6 +141,8 @@ _INPUTS = (
         edits.c.stamp,
         is_own(job_inputs.c.data_node_id).label("is_own"),
         edits.c.kept_as,
+        edits.c.size,
+        edits.c.digest,
     )
     .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
     .where(among(job_inputs.c.job_number, "numbers"))
@@ -160,6 +177,7 @@ class Claim:
     attempt: int
     failures: int
     lost: int
+    lost_together: int
     force: bool
     pending_since: datetime
     claimed_at: datetime
@@ -173,9 +191,11 @@ class InputValue:
     edit_id: EditId
     uri: str | None
     content: bytes | None
-    stamp: str | None  #: of the file that a user named, when the edit was recorded
+    stamp: str | None  #: of the file, when the edit was recorded
     is_own: bool  #: what lies at its place instead is not the data node's: see `IS_REPLACED`
     kept_as: dict[str, Any] | None  #: see `Edit.kept_as`
+    size: int | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +254,7 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
             attempt,
             failures,
             lost,
+            lost_together,
             bool(force),
             pending_since,
             now,
@@ -246,6 +267,7 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
             attempt,
             failures,
             lost,
+            lost_together,
             force,
             pending_since,
         ) in rows
@@ -289,20 +311,27 @@ def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[Task
 
 
 def hand_back(
-    connection: Connection, now: datetime, *, holder_id: HolderId, but: Sequence[int] = ()
+    connection: Connection,
+    now: datetime,
+    *,
+    holder_id: HolderId,
+    but: Sequence[int] = (),
+    is_lost: bool = False,
 ) -> list[tuple[JobId, SubmissionId]]:
     """Put the RUNNING jobs of a holder back to PENDING.
 
     Args:
         but: The numbers of those that stay as they are.
+        is_lost: Whether their attempts have ended with the holder, which counts.
     """
-    rows = connection.execute(_HAND_BACK, {"holder": holder_id, "kept": list(but), "now": now})
+    values = {"holder": holder_id, "kept": list(but), "now": now, "more": int(is_lost)}
+    rows = connection.execute(_HAND_BACK, values)
     return [(JobId(job_id), SubmissionId(submission_id)) for job_id, submission_id in rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An attempt whose holder is gone, of a job that must not run again after that."""
+    """An attempt that ended with its holder, of a job that must not run again after that."""
 
     number: int
     id: JobId
@@ -310,20 +339,23 @@ class Lost:
     attempt: int
     run_at: datetime | None
     task_config_id: str
+    retries_after_loss: int
+    lost_together: int  #: before this attempt
 
 
 def find_unrepeatable(
-    connection: Connection, *, holder_id: HolderId, but: Sequence[int] = ()
+    connection: Connection, *, holder_id: HolderId, but: Sequence[int] = (), lost_allowed: int
 ) -> list[Lost]:
-    """Return the RUNNING jobs of a holder whose tasks run at most once.
+    """Return the RUNNING jobs of a holder that must not run again when it is gone.
 
     Args:
         but: The numbers of those that are left out.
+        lost_allowed: After how many attempts that were lost together a job runs again.
     """
-    rows = connection.execute(_UNREPEATABLE, {"holder": holder_id, "kept": list(but)})
+    values = {"holder": holder_id, "kept": list(but), "lost_allowed": lost_allowed}
     return [
-        Lost(number, JobId(job_id), SubmissionId(submission_id), attempt, run_at, config_id)
-        for number, job_id, submission_id, attempt, run_at, config_id in rows
+        Lost(number, JobId(job_id), SubmissionId(submission_id), *rest)
+        for number, job_id, submission_id, *rest in connection.execute(_UNREPEATABLE, values)
     ]
 
 
@@ -331,9 +363,9 @@ def hold(connection: Connection, held: Sequence[tuple[Claim, str]]) -> None:
     """Have jobs that were claimed in this transaction wait for a machine, as if never claimed.
 
     Args:
-        held: Each with what no machine has, in words.
+        held: Each with the machine that it waits for, in words.
     """
-    rows = [{"of": claim.number, "text": f"a machine with {lacking}"} for claim, lacking in held]
+    rows = [{"of": claim.number, "text": awaited} for claim, awaited in held]
     connection.execute(_HOLD, rows)
     connection.execute(_WAIT_FOR_MACHINE, rows)
 

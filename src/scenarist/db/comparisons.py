@@ -39,6 +39,9 @@ _VALUES = (
         data_nodes.c.last_edit_id,
         edits.c.uri,
         edits.c.content,
+        edits.c.size,
+        edits.c.digest,
+        edits.c.stamp,
         edits.c.kept_as,
         case((IS_REPLACED, places.c.data_node_id)).label("replaced_by"),
         func.substr(edits.c.rendition, 1, BEGINNING).label("beginning"),
@@ -60,6 +63,9 @@ class NewestValue:
     is_written: bool
     uri: str | None
     content: bytes | None
+    size: int | None
+    digest: str | None
+    stamp: str | None
     replaced_by: str | None  #: the data node whose write to the same place replaced it
     beginning: str | None  #: of the value as JSON, where that is kept
 
@@ -79,6 +85,9 @@ def newest_values(
             row.last_edit_id is not None,
             row.uri,
             row.content,
+            row.size,
+            row.digest,
+            row.stamp,
             row.replaced_by,
             row.beginning,
         )

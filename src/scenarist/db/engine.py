@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self, TypeVar
 
+import structlog
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
@@ -18,10 +19,14 @@ from scenarist.db import bells
 from scenarist.db.backends import Backend, backend_of
 from scenarist.db.bells import Ear, Topic, Topics
 from scenarist.db.turns import Turn
-from scenarist.domain.errors import ConflictError, UnavailableError
+from scenarist.db.writes import Unit, forget_undo, trouble, undo
+from scenarist.domain.commits import note_commit
+from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
 from scenarist.domain.figures import DatabaseFigures
 
 T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
 
 
 class Database:
@@ -46,7 +51,7 @@ class Database:
         self._writer: Connection | None = None
         self._writer_losses = 0
         self._gate = threading.Lock()
-        self._queue: deque[_Unit[Any]] = deque()
+        self._queue: deque[Unit[Any]] = deque()
         self._is_led = False
         self._listeners: list[Callable[[], None]] = []
         self._ringers: list[Callable[[Topics], None]] = []
@@ -86,12 +91,21 @@ class Database:
         Raises:
             UnavailableError: The database cannot be opened; says why.
         """
+        self.check_place()
         try:
             return self._engine.connect()
         except DBAPIError as error:
             cause = error.orig or error
             reason = self._backend.trouble_in(cause) or str(cause).strip()
             raise UnavailableError(f"{self.name} cannot be opened: {reason}") from error
+
+    def check_place(self) -> None:
+        """See whether a database file is still the one that this process has open.
+
+        Raises:
+            UnavailableError: It was removed or replaced: what is written would be lost.
+        """
+        self._backend.check_place()
 
     @property
     def reader(self) -> Connection:
@@ -118,23 +132,27 @@ class Database:
         driver: Any = self.reader.connection.driver_connection
         try:
             (value,) = driver.execute(statement).fetchone()
-        except sqlite3.OperationalError as error:
-            raise UnavailableError(self._backend.trouble_in(error) or str(error)) from error
+        except sqlite3.Error as error:
+            raise self._fault_of(error) from error
         return value
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, is_preparation: bool = False) -> T:
         """Run work that writes, and commit it with a full sync before returning.
 
         Work of several threads may share one commit; each is undone alone when it raises. The
         work may run in another thread than the caller's, and must not call `write` itself. An
         error of the database itself must leave it, or what it did before is stored without it.
 
+        Args:
+            is_preparation: Whether this commit changes nothing that a client has asked for, so
+                that trouble later on may still be told as "nothing was changed".
+
         Raises:
             UnavailableError: The database is locked by another process, full, or gone.
                 Nothing of the work was stored; trying again is safe.
             InDoubtError: It was lost while it committed. The work is stored in full or not at all.
         """
-        unit = _Unit(work)
+        unit = Unit(work)
         with self._gate:
             self._queue.append(unit)
             leads = not self._is_led
@@ -144,7 +162,10 @@ class Database:
             unit.turn.acquire()
         if not unit.is_settled:
             self._lead()
-        return unit.result()
+        value = unit.result()
+        if not is_preparation:
+            note_commit()
+        return value
 
     def shrink(self) -> int:
         """Write a database file anew without the space that is free in it; return what was saved.
@@ -239,11 +260,13 @@ class Database:
         with self._gate:
             units = list(self._queue)
             self._queue.clear()
+            self.figures.write_waits_since = units[0].asked_at
         try:
             self._commit(units)
         finally:
             with self._gate:
                 heir = self._queue[0] if self._queue else None
+                self.figures.write_waits_since = None if heir is None else heir.asked_at
                 if heir is None:
                     self._is_led = False
             for unit in units:
@@ -252,7 +275,7 @@ class Database:
             if heir is not None:
                 heir.turn.release()
 
-    def _commit(self, units: "list[_Unit[Any]]") -> None:
+    def _commit(self, units: list[Unit[Any]]) -> None:
         topics: Topics = frozenset()
         try:
             asked = perf_counter()
@@ -264,22 +287,39 @@ class Database:
                     done = perf_counter()
                     topics = bells.take_noted(connection)
                     self._backend.commit(connection, topics)
+                    forget_undo(connection)
                     self.figures.add_commit(len(units), perf_counter() - done)
                 else:
                     self._backend.say(connection, "ROLLBACK")
                     bells.take_noted(connection)
-            except BaseException:
-                self._roll_back(connection)
+            except BaseException as error:
+                self._roll_back(connection, is_in_doubt=isinstance(error, InDoubtError))
                 raise
-        except Exception as error:  # noqa: BLE001 - every waiting thread gets it
-            fault = self._fault_of(error)
-            for unit in units:
-                unit.fail(fault)
+        except BaseException as error:  # noqa: BLE001 - every waiting thread gets it
+            self._fail(units, error)
         else:
             if is_worth_it:
-                for listener in self._listeners:
-                    listener()
-                self._tell(topics)
+                self.figures.refusal = None
+                self._tell_of_commit(topics)
+
+    def _tell_of_commit(self, topics: Topics) -> None:
+        """Call the listeners; what one of them raises does not make the commit a failure."""
+        try:
+            for listener in self._listeners:
+                listener()
+            self._tell(topics)
+        except Exception:  # noqa: BLE001 - the work is stored, whatever becomes of the telling
+            _log.exception("a listener failed after a commit")
+
+    def _fail(self, units: list[Unit[Any]], error: BaseException) -> None:
+        ended = InDoubtError("what wrote this was ended; look whether it was done")
+        fault = self._fault_of(error) if isinstance(error, Exception) else ended
+        if isinstance(fault, UnavailableError):
+            self.figures.refusal = (monotonic(), fault.message)
+        for unit in units:
+            unit.fail(fault)
+        if fault is ended:
+            raise error
 
     def _begin(self, *, is_shared: bool) -> Connection:
         """Begin a transaction, on another connection when the old one turns out to be lost."""
@@ -303,7 +343,7 @@ class Database:
         self._backend.begin(connection, *first)
         return connection
 
-    def _run(self, connection: Connection, units: "list[_Unit[Any]]") -> bool:
+    def _run(self, connection: Connection, units: list[Unit[Any]]) -> bool:
         """Run the work of all; return whether there is anything to commit."""
         for unit in units:
             if not unit.run(connection, self._fault_of):
@@ -314,10 +354,15 @@ class Database:
                 self._backend.say(connection, "RELEASE unit", "SAVEPOINT unit")
         return True
 
-    def _roll_back(self, connection: Connection) -> None:
+    def _roll_back(self, connection: Connection, *, is_in_doubt: bool) -> None:
         try:
             bells.take_noted(connection)
-            self._backend.say(connection, "ROLLBACK")
+            if is_in_doubt:
+                forget_undo(connection)
+                self._lose_writer()
+            else:
+                undo(connection)
+                self._backend.say(connection, "ROLLBACK")
         except Exception:  # noqa: BLE001 - whatever it is, there is a clean start
             # A full disk and the like end the transaction by themselves; a fresh start is safe.
             self._lose_writer()
@@ -336,7 +381,7 @@ class Database:
     def _fault_of(self, error: Exception) -> Exception:
         """Turn what the driver says of the database itself into an error of ours."""
         reason = self._backend.trouble_in(error)
-        return error if reason is None else _trouble(reason, error)
+        return error if reason is None else trouble(reason, error)
 
     def _translate(self, context: ExceptionContext) -> None:
         """Turn it into one of ours while SQLAlchemy handles it."""
@@ -346,49 +391,4 @@ class Database:
             self._losses += 1
         reason = self._backend.trouble_in(context.original_exception)
         if reason is not None:
-            raise _trouble(reason, context.original_exception)
-
-
-class _TroubleError(UnavailableError):
-    """The database itself is in trouble: nobody's work in the transaction is stored."""
-
-
-class _Unit(Generic[T]):
-    """One piece of work, and the thread that waits for it."""
-
-    __slots__ = ("_error", "_value", "_work", "is_settled", "turn")
-
-    def __init__(self, work: Callable[[Connection], T]) -> None:
-        self._work = work
-        self._value: T | None = None
-        self._error: Exception | None = None
-        self.is_settled = False
-        self.turn = threading.Lock()
-        self.turn.acquire()
-
-    def run(self, connection: Connection, fault_of: Callable[[Exception], Exception]) -> bool:
-        """Do the work; return whether it ended well. What it raises, the asking thread gets."""
-        try:
-            self._value = self._work(connection)
-        except Exception as error:
-            self._error = fault_of(error)
-            if isinstance(self._error, _TroubleError):
-                raise self._error from error
-            return False
-        return True
-
-    def fail(self, error: Exception) -> None:
-        self._error = error
-
-    def result(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return self._value  # type: ignore[return-value]
-
-
-def _trouble(reason: str, error: BaseException) -> _TroubleError:
-    trouble = _TroubleError(
-        f"the database could not do this ({reason}); nothing was changed, try again"
-    )
-    trouble.__cause__ = error
-    return trouble
+            raise trouble(reason, context.original_exception)

@@ -18,6 +18,7 @@ from sqlalchemy import (
 
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import among, is_one_of
+from scenarist.db.claims import IS_DUE
 from scenarist.db.pages import Alternatives, Page, alternatives, cut, narrowed, within
 from scenarist.db.pausing import find_orchestration
 from scenarist.db.tables import data_nodes, job_logs, job_waits, jobs, scenario_tasks, submissions
@@ -55,7 +56,7 @@ _FIRST_DUE = (
     select(func.coalesce(jobs.c.pending_since, jobs.c.created_at))
     .where(
         text("status = 'PENDING' AND paused_at IS NULL"),
-        or_(jobs.c.not_before.is_(None), jobs.c.not_before <= bindparam("now")),
+        IS_DUE,
     )
     .order_by(jobs.c.priority.desc(), jobs.c.number)
     .limit(1)

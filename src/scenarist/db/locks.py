@@ -6,9 +6,12 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 
 from scenarist.db.tables import data_nodes
+from scenarist.domain.moments import LONGEST_LOCK
 
 _LOCKS = select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_until).where(
-    data_nodes.c.locked_by.is_not(None), data_nodes.c.locked_until > bindparam("now")
+    data_nodes.c.locked_by.is_not(None),
+    data_nodes.c.locked_until > bindparam("now"),
+    data_nodes.c.locked_until <= bindparam("latest"),
 )
 _LOCK = (
     update(data_nodes)
@@ -29,7 +32,9 @@ def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
     """Return the data nodes that editors have locked."""
     return {
         node_id: Lock(editor, until)
-        for node_id, editor, until in connection.execute(_LOCKS, {"now": now})
+        for node_id, editor, until in connection.execute(
+            _LOCKS, {"now": now, "latest": now + LONGEST_LOCK}
+        )
     }
 
 

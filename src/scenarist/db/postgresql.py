@@ -61,6 +61,9 @@ class PostgreSql:
         self._channel = ""  # on which this process itself listens
         self._begun = 0
 
+    def check_place(self) -> None:
+        """Nothing to see: a server holds on to its own files."""
+
     def make_engine(self) -> Engine:
         try:
             import psycopg
@@ -113,8 +116,10 @@ class PostgreSql:
         except self._errors.errors.InFailedSqlTransaction:
             driver.execute("ROLLBACK", prepare=False)
             raise RuntimeError(_WENT_ON) from None
-        except self._errors.OperationalError as error:
-            if driver.closed:
+        except self._errors.Error as error:
+            # An error of the statement means that it was not done. The end of the session, by
+            # FATAL or without a word, may come after the commit was made durable.
+            if driver.closed or error.diag.severity_nonlocalized != "ERROR":
                 raise InDoubtError(
                     "the connection to the database was lost at the moment of the commit; "
                     "look whether this was done before trying again"

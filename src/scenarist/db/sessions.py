@@ -11,7 +11,8 @@ from scenarist.domain.permissions import Role
 from scenarist.domain.users import Realm
 
 _FIND = (
-    select(users.c.number, users.c.name, users.c.realm, users.c.roles, sessions.c.expires_at)
+    select(users.c.number, users.c.name, users.c.realm, users.c.roles)
+    .add_columns(sessions.c.created_at, sessions.c.expires_at)
     .join_from(sessions, users, sessions.c.user_number == users.c.number)
     .where(sessions.c.id_hash == bindparam("id"))
 )
@@ -35,6 +36,7 @@ class Session:
     name: str
     realm: Realm
     roles: frozenset[Role]
+    created_at: datetime
     expires_at: datetime
 
 
@@ -64,6 +66,7 @@ def find(connection: Connection, id_hash: str) -> Session | None:
         name=row.name,
         realm=Realm(row.realm),
         roles=user_rows.roles_of(row.roles),
+        created_at=row.created_at,
         expires_at=row.expires_at,
     )
 

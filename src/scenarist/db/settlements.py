@@ -24,7 +24,7 @@ class Settlement:
     """What shall be recorded of one attempt of a job.
 
     A status of PENDING sends the job back to be claimed again, not before ``not_before``.
-    ``failures`` and ``lost`` are added to what the job counts of them.
+    ``failures``, ``lost`` and ``lost_together`` are added to what the job counts of them.
     """
 
     number: int
@@ -35,14 +35,17 @@ class Settlement:
     edits: Sequence[Edit] = ()
     has_ends: bool = True  #: whether the job reads or writes any data node
     run_at: datetime | None = None
+    stopped_at: datetime | None = None  #: when its executor began to stop it by itself
     reason: str | None = None
     stacktrace: str | None = None
     log: str | None = None
     not_before: datetime | None = None
     failures: int = 0
     lost: int = 0
+    lost_together: int = 0
     function: str | None = None  #: what ran
     code_digest: str | None = None
+    is_suspect: bool = False  #: whether jobs wait for its end, as servers were lost under it
     # Not recorded, but told to those who watch.
     task_config_id: str = ""
     started_after: float | None = None  #: seconds from its claim
@@ -72,11 +75,13 @@ _UPDATE = (
         run_at=bindparam("run_at"),
         finished_at=bindparam("finished_at"),
         not_before=bindparam("not_before"),
+        waits_after=bindparam("waits_after"),
         pending_since=bindparam("pending_since"),
         reason=bindparam("reason"),
         stacktrace=bindparam("stacktrace"),
         failures=jobs.c.failures + bindparam("failures"),
         lost=jobs.c.lost + bindparam("lost"),
+        lost_together=jobs.c.lost_together + bindparam("lost_together"),
         function=bindparam("function"),
         code_digest=bindparam("code_digest"),
     )
@@ -122,7 +127,7 @@ def settle(
     )
     attempts = {number: (attempt, asked_at) for number, attempt, asked_at in held}
     standing = [
-        _stopped(item) if attempts[item.number][1] is not None else item
+        item if (asked_at := attempts[item.number][1]) is None else _stopped(item, asked_at)
         for item in settlements
         if item.number in attempts and attempts[item.number][0] == item.attempt
     ]
@@ -165,12 +170,19 @@ def settle(
     return Settled(standing, Consequences(consequences.ended, changes + consequences.changes))
 
 
-def _stopped(item: Settlement) -> Settlement:
-    """Word the end of a job that was asked to stop: what goes wrong then is its cancelling."""
-    if item.status in {JobStatus.PENDING, JobStatus.FAILED}:
-        status = next_status(JobStatus.RUNNING, JobEvent.CANCEL_REQUESTED)
-        return replace(item, status=status, not_before=None)
-    return item
+def _stopped(item: Settlement, asked_at: datetime) -> Settlement:
+    """Word the end of a job that was asked to stop, by what came first.
+
+    What goes wrong after that is its cancelling. One that was being stopped before, as its time was
+    over, has failed, and does not run again.
+    """
+    if item.status not in {JobStatus.PENDING, JobStatus.FAILED}:
+        return item
+    if item.stopped_at is not None and item.stopped_at < asked_at:
+        status = next_status(JobStatus.RUNNING, JobEvent.TIMED_OUT)
+        return replace(item, status=status, not_before=None, failures=0)
+    status = next_status(JobStatus.RUNNING, JobEvent.CANCEL_REQUESTED)
+    return replace(item, status=status, not_before=None, reason=None, stacktrace=None)
 
 
 def _update_jobs(connection: Connection, standing: Sequence[Settlement], now: datetime) -> None:
@@ -200,11 +212,13 @@ def _job_values(item: Settlement, now: datetime) -> dict[str, object]:
         "run_at": item.run_at,
         "finished_at": now if item.status.is_finished else None,
         "not_before": item.not_before,
+        "waits_after": None if item.not_before is None else now - (item.not_before - now),
         "pending_since": None if item.status.is_finished else item.not_before or now,
         "reason": item.reason,
         "stacktrace": item.stacktrace,
         "failures": item.failures,
         "lost": item.lost,
+        "lost_together": item.lost_together,
         "function": item.function,
         "code_digest": item.code_digest,
     }

@@ -1,19 +1,22 @@
 """SQLite: one file, one writer at a time, synced in full at each commit."""
 
+import os
 import socket
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 
-from scenarist.db.bells import Bell, Topics
+from scenarist.db.bells import EVERYTHING, Bell, Topics
 from scenarist.db.sqlite_bells import LocalBell, folder_of, ring_once
 from scenarist.db.turns import FileTurn, Turn
-from scenarist.domain.errors import InvalidError
+from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -25,6 +28,10 @@ _PRAGMAS = (
     "PRAGMA wal_autocheckpoint = 10000",
     "PRAGMA cache_size = -16000",  # KiB, for each connection
 )
+
+_PRIMARY = 0xFF  # of an extended error code, the part that names the kind
+
+_log = structlog.get_logger(__name__)
 
 
 class Sqlite:
@@ -41,6 +48,10 @@ class Sqlite:
         self._busy_seconds = busy_seconds
         self._bells = folder_of(file)
         self._bell: LocalBell | None = None
+        self._files = _OpenFiles(file)
+
+    def check_place(self) -> None:
+        self._files.check()
 
     def make_engine(self) -> Engine:
         engine = create_engine(
@@ -55,10 +66,12 @@ class Sqlite:
                 "timeout": self._busy_seconds,
             },
         )
-        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "connect", self._prepare)
+        event.listen(engine, "close", self._files.note_close)
         return engine
 
     def begin(self, connection: Connection, *statements: str) -> None:
+        self.check_place()
         self.say(connection, "BEGIN IMMEDIATE", *statements)
 
     def say(self, connection: Connection, *statements: str) -> None:
@@ -67,23 +80,49 @@ class Sqlite:
             driver.execute(statement)
 
     def commit(self, connection: Connection, topics: Topics) -> None:
-        self.say(connection, "COMMIT")
-        if not topics:
-            return
-        if self._bell is not None:
-            self._bell.ring(topics)
-        else:
-            ring_once(self._bells, topics)
+        try:
+            self.say(connection, "COMMIT")
+        except sqlite3.OperationalError as error:
+            # The frames may be in the log although they could not be synced, and the next process
+            # that opens the file would find them there. A write that failed took no whole frame.
+            code = error.sqlite_errorcode
+            if code & _PRIMARY == sqlite3.SQLITE_IOERR and code != sqlite3.SQLITE_IOERR_WRITE:
+                raise InDoubtError(
+                    f"the commit failed ({error}); look whether this was done before trying again"
+                ) from error
+            raise
+        try:
+            self.check_place()
+        except UnavailableError as error:
+            raise InDoubtError(f"{error.message}; it is not known whether this was done") from error
+        if topics:
+            self._ring(topics)
+
+    def _ring(self, topics: Topics) -> None:
+        try:
+            if self._bell is not None:
+                self._bell.ring(topics)
+            else:
+                ring_once(self._bells, topics)
+        except Exception:  # noqa: BLE001 - the commit is done, whatever becomes of the telling
+            _log.exception("other processes were not told of a commit")
 
     def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
+        is_again = self._bell is not None
         self._bell = LocalBell(self._bells, stop)
+        if is_again:
+            # Those who came while this one could not be found were told nothing by it.
+            self._bell.ring(EVERYTHING)
         return self._bell
 
     def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:
         return FileTurn(self._bells.with_suffix(f".{name}"))
 
     def trouble_in(self, error: BaseException) -> str | None:
-        return str(error) if isinstance(error, sqlite3.OperationalError) else None
+        # A plain DatabaseError is said of the file: it is damaged, or no database.
+        if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+            return str(error)
+        return None
 
     def is_to_be_left(self, error: BaseException) -> bool:
         return False
@@ -91,13 +130,72 @@ class Sqlite:
     def is_lost(self, connection: Connection) -> bool:
         return False
 
+    def _prepare(self, connection: sqlite3.Connection, record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+        cursor.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the log
+        cursor.close()
+        self._files.note_open()
+
+
+class _OpenFiles:
+    """The files of a database as they were when this process opened them.
+
+    A file that is removed stays open here, and what is committed to it is lost with the process.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._paths = (str(file), f"{file}-wal", f"{file}-shm")
+        self._known: tuple[tuple[int, int] | None, ...] | None = None
+        self._open = 0
+        self._lock = threading.Lock()
+
+    def note_open(self) -> None:
+        """Record another connection, and which files are open, unless that is known."""
+        with self._lock:
+            self._open += 1
+            if self._known is None:
+                self._known = tuple(_identity_of(path) for path in self._paths)
+
+    def note_close(self, connection: object, record: object) -> None:
+        """Record the end of a connection; with the last one, SQLite removes the log itself."""
+        with self._lock:
+            self._open -= 1
+            if self._open == 0:
+                self._known = None
+
+    def check(self) -> None:
+        """See whether the open files are still those at their paths.
+
+        Raises:
+            UnavailableError: They are not; says which, and how to mend it.
+        """
+        known = self._known
+        if known is None:
+            return
+        found = tuple(_identity_of(path) for path in self._paths)
+        if found == known:
+            return
+        if None in known:  # the log was not needed before
+            self._known = tuple(a or b for a, b in zip(known, found, strict=True))
+        for path, before, now in zip(self._paths, known, found, strict=True):
+            if before is not None and now != before:
+                done = "removed" if now is None else "replaced"
+                raise UnavailableError(
+                    f"the database file {path} was {done} while this process had it open; nothing "
+                    "is written until the one that was there is back, or the server starts anew",
+                    code="database_replaced",
+                )
+
+
+def _identity_of(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
 
 def _json_text(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _prepare(connection: sqlite3.Connection, record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()

@@ -4,6 +4,7 @@ import os
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from scenarist.db.bells import EVERYTHING, Topic, Topics, read, written
 from scenarist.domain.errors import UnavailableError
 
 _LONGEST_PATH = 100  # bytes that the address of a socket may have everywhere
+_LOOK_SECONDS = 2.0  # between two looks whether the own socket can still be found
 _DO_NOT_WAIT = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
 
 
@@ -33,7 +35,8 @@ class LocalBell:
 
     So a commit costs one `send` for each other process, and nothing when there is none. The end
     of a connection says that a process is gone, perhaps between its commit and its ring: then
-    everybody looks once.
+    everybody looks once. Whose socket was removed cannot be found by those who come later: that is
+    looked at now and then, and is an error of `hear`.
 
     Raises:
         UnavailableError: The folder cannot be used; says why.
@@ -44,6 +47,7 @@ class LocalBell:
         self._lock = threading.Lock()
         self._is_closed = False
         self._peers: set[socket.socket] = set()
+        self._look_at = time.monotonic() + _LOOK_SECONDS
         self._selector = selectors.DefaultSelector()
         self._selector.register(stop, selectors.EVENT_READ)
         self._listener = socket.socket(socket.AF_UNIX)
@@ -71,13 +75,16 @@ class LocalBell:
     def hear(self) -> Topics:
         heard: set[Topic] = set()
         while not heard:
-            for key, _ in self._selector.select():
+            ready = self._selector.select(max(0.0, self._look_at - time.monotonic()))
+            for key, _ in ready:
                 if key.fileobj is self._stop:
                     return frozenset()
                 if key.fileobj is self._listener:
                     self._accept()
                 elif isinstance(key.fileobj, socket.socket):
                     heard |= self._receive(key.fileobj)
+            if time.monotonic() >= self._look_at:
+                self._look()
         return frozenset(heard)
 
     def close(self) -> None:
@@ -90,6 +97,16 @@ class LocalBell:
             self._peers.clear()
         self._listener.close()
         self._selector.close()
+
+    def _look(self) -> None:
+        """See whether others can find this one.
+
+        Raises:
+            UnavailableError: Its socket was removed, perhaps with the folder.
+        """
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        if not self._file.is_socket():
+            raise UnavailableError(f"{self._file} was removed while it was in use")
 
     def _accept(self) -> None:
         try:

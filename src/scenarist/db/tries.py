@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from scenarist.db.tables import tries
 
@@ -16,7 +16,10 @@ _GIVE_BACK = (
     .values(tally=tries.c.tally - 1)
 )
 _DELETE = delete(tries).where(tries.c.who == bindparam("key"))
-_FORGET = delete(tries).where(tries.c.since <= bindparam("before"))
+# A stretch that begins later than one from now is of a clock that was set back since.
+_FORGET = delete(tries).where(
+    or_(tries.c.since <= bindparam("before"), tries.c.since >= bindparam("after"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ def take(
     Returns:
         The bounds that are used up, each with the end of its stretch; empty when the try counts.
     """
-    connection.execute(_FORGET, {"before": now - stretch})
+    connection.execute(_FORGET, {"before": now - stretch, "after": now + stretch})
     rows = {bound: connection.execute(_FIND, {"key": bound.who}).first() for bound in bounds}
     used_up: dict[Bound, datetime] = {
         bound: row.since + stretch

@@ -128,7 +128,7 @@ class Edit:
     kept_as: Mapping[str, Any] | None = None
     #: The place that it was written to, when other data nodes may have the same; not stored.
     written_to: str | None = None
-    stamp: str | None = None  #: of the file that a user named, as it was when this was recorded
+    stamp: str | None = None  #: of the file, as it was when this was recorded
     made_of: str | None = None  #: the tasks and inputs that it was made of: `provenance`
 
 

@@ -3,8 +3,10 @@
 ScenaristError
 ├─ NotFoundError      what was named does not exist (or may not be seen)
 ├─ ConflictError      it exists, and its present state forbids this
+│  └─ DamagedError    the file of a value is not as it was written
 ├─ ChangedError       it is not any more as the client said it must be
 ├─ InvalidError       what was said cannot be right, whatever the state
+├─ TooLargeError      a value would take more than the limits allow
 ├─ UnauthenticatedError  it is not known who asks: no credential, or one that proves nothing
 ├─ DeniedError        the actor lacks a permission
 ├─ ThrottledError     too many tries; the time to wait is known
@@ -49,12 +51,22 @@ class ConflictError(ScenaristError):
     code: ClassVar[str] = "conflict"
 
 
+class DamagedError(ConflictError):
+    """The file of a value was cut, changed or replaced since it was written."""
+
+    code: ClassVar[str] = "data_node_damaged"
+
+
 class ChangedError(ScenaristError):
     code: ClassVar[str] = "precondition_failed"
 
 
 class InvalidError(ScenaristError):
     code: ClassVar[str] = "invalid"
+
+
+class TooLargeError(ScenaristError):
+    code: ClassVar[str] = "value_too_large"
 
 
 class UnauthenticatedError(ScenaristError):

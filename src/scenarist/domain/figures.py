@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Protocol
 
 REQUEST_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -26,6 +27,13 @@ RETRIED = "RETRIED"
 LOST = "LOST"
 HANDED_BACK = "HANDED_BACK"
 """What became of an attempt after which its job is PENDING again; others have the job's status."""
+
+
+STALLED_SECONDS = 10.0
+"""How long the oldest write may wait before the process counts as not ready."""
+
+REFUSED_SECONDS = 10.0
+"""How long a write that failed counts as a sign that the next one would fail too."""
 
 
 class Times:
@@ -51,26 +59,50 @@ class Times:
 class DatabaseFigures:
     """The transactions of a process that wrote."""
 
-    __slots__ = ("commit_times", "commits", "turn_times", "writes")
+    __slots__ = (
+        *("commit_times", "commits", "refusal", "turn_times"),
+        *("write_waits_since", "writes"),
+    )
 
     def __init__(self) -> None:
         self.commits = 0
         self.writes = 0  #: pieces of work in them; several may share a commit
         self.turn_times = Times(REQUEST_BOUNDS)  #: until one may write, as one at a time does
         self.commit_times = Times(REQUEST_BOUNDS)  #: of commits alone, with their sync
+        self.write_waits_since: float | None = None  #: the oldest that has not come through
+        self.refusal: tuple[float, str] | None = None  #: of the last write: when, and why
 
     def add_commit(self, writes: int, seconds: float) -> None:
         self.commits += 1
         self.writes += writes
         self.commit_times.add(seconds)
 
+    def write_wait_seconds(self) -> float:
+        """Return how long the oldest write under way has waited; 0 when none is."""
+        since = self.write_waits_since
+        return 0.0 if since is None else max(0.0, monotonic() - since)
+
+    def write_fault(self) -> str | None:
+        """Return why writes do not come through at the moment; None when nothing is known of it."""
+        waiting = self.write_wait_seconds()
+        if waiting > STALLED_SECONDS:
+            return f"writes to the database have waited for {waiting:.0f} s"
+        refusal = self.refusal
+        if refusal is not None and monotonic() - refusal[0] < REFUSED_SECONDS:
+            return f"the database takes no writes: {refusal[1]}"
+        return None
+
 
 class JobFigures:
     """What an orchestrator has done with jobs."""
 
-    __slots__ = ("_names", "attempts", "claim_times", "hand_over_times", "run_seconds", "run_times")
+    __slots__ = (
+        *("_names", "attempts", "claim_times", "failed_steps", "hand_over_times"),
+        *("run_seconds", "run_times"),
+    )
 
     def __init__(self) -> None:
+        self.failed_steps = 0  #: of the loop that records outcomes and claims jobs
         self.claim_times = Times(JOB_BOUNDS)  #: from when a job may run to its claim
         self.hand_over_times = Times(JOB_BOUNDS)  #: from its claim to its start in a worker
         self.run_times = Times(JOB_BOUNDS)  #: of an attempt, reading and writing included

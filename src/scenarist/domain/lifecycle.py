@@ -16,6 +16,12 @@ from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 LOST_LIMIT = 3
 """How many workers a job may lose before it is FAILED, unless its task says otherwise."""
 
+LOST_TOGETHER_LIMIT = 5
+"""How many attempts may end together with all that ran beside them before a job is FAILED."""
+
+SUSPECT_FROM = 2
+"""After how many of those a job runs beside no other job of this kind."""
+
 
 @unique
 class JobEvent(StrEnum):
@@ -27,6 +33,7 @@ class JobEvent(StrEnum):
     TIMED_OUT = "timed out"  #: it ran longer than its task allows and was killed
     RETRIED = "retried"  #: it went wrong, and its task allows another attempt
     WORKER_LOST = "worker lost"  #: its process ended under it
+    LOST_TOGETHER = "lost together"  #: what ran it ended, and all that ran beside it with it
     GIVEN_UP = "given up"  #: its process ended under it too often
     HANDED_BACK = "handed back"  #: its holder stopped, or is gone
     NOT_NEEDED = "not needed"  #: its outputs are still valid
@@ -48,6 +55,7 @@ TRANSITIONS: Mapping[tuple[JobStatus, JobEvent], JobStatus] = {
     (JobStatus.RUNNING, JobEvent.TIMED_OUT): JobStatus.FAILED,
     (JobStatus.RUNNING, JobEvent.RETRIED): JobStatus.PENDING,
     (JobStatus.RUNNING, JobEvent.WORKER_LOST): JobStatus.PENDING,
+    (JobStatus.RUNNING, JobEvent.LOST_TOGETHER): JobStatus.PENDING,
     (JobStatus.RUNNING, JobEvent.GIVEN_UP): JobStatus.FAILED,
     (JobStatus.RUNNING, JobEvent.HANDED_BACK): JobStatus.PENDING,
     (JobStatus.RUNNING, JobEvent.NOT_NEEDED): JobStatus.SKIPPED,
@@ -74,13 +82,14 @@ def lets_followers_run(status: JobStatus) -> bool:
     return status in {JobStatus.COMPLETED, JobStatus.SKIPPED}
 
 
-def ending_of(
+def ending_of(  # noqa: PLR0913 - all that decides it
     event: JobEvent,
     *,
     failures: int,
     retries: int,
     losses: int,
     losses_allowed: int = LOST_LIMIT - 1,
+    lost_together: int = 0,
     may_be_retried: bool = True,
 ) -> JobEvent:
     """Return what an ending means for a job that has failed and lost workers before.
@@ -91,13 +100,16 @@ def ending_of(
         losses: How many workers ended under it before this one.
         losses_allowed: After how many of them it runs again. A job that may run once only is also
             given up when it has to be handed back.
+        lost_together: How many attempts ended before this one together with all beside them.
     """
     has_failed = event in {JobEvent.RAISED, JobEvent.TIMED_OUT}
     if has_failed and may_be_retried and failures < retries:
         return JobEvent.RETRIED
     if event is JobEvent.WORKER_LOST and losses >= losses_allowed:
         return JobEvent.GIVEN_UP
-    if event is JobEvent.HANDED_BACK and losses_allowed == 0:
+    if event is JobEvent.LOST_TOGETHER and lost_together >= LOST_TOGETHER_LIMIT - 1:
+        return JobEvent.GIVEN_UP
+    if event in {JobEvent.HANDED_BACK, JobEvent.LOST_TOGETHER} and losses_allowed == 0:
         return JobEvent.GIVEN_UP
     return event
 
@@ -159,7 +171,8 @@ def is_skippable(made_of: str, outputs: Sequence[PresentOutput | None], now: dat
     """Whether a skippable task's outputs still hold, so that it need not run.
 
     They do when each has a value that was made of what the job would read now, is where it was
-    written, and is within its validity period. Clocks only matter for the last.
+    written, and is within its validity period. Clocks only matter for the last, and one that is
+    set back lengthens it by at most as much again.
 
     Args:
         made_of: What the job would make its outputs of: `provenance`.
@@ -169,6 +182,6 @@ def is_skippable(made_of: str, outputs: Sequence[PresentOutput | None], now: dat
         output is not None
         and output.is_in_place
         and made_of in (output.made_of or "").split()
-        and not (output.validity is not None and output.written_at + output.validity < now)
+        and (output.validity is None or abs(now - output.written_at) <= output.validity)
         for output in outputs
     )

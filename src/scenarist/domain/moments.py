@@ -1,6 +1,6 @@
-"""Timestamps as text: how answers write them, and how requests are read."""
+"""Timestamps: as text in answers and requests, and compared where clocks may be set."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 
 def as_text(moment: datetime) -> str:
@@ -23,3 +23,25 @@ def read_moment(text: str, zone: tzinfo) -> datetime:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     return moment.astimezone(UTC)
+
+
+def is_within(now: datetime, since: datetime, span: timedelta) -> bool:
+    """Whether less than *span* lies between two times, whichever of them is earlier.
+
+    A time further ahead than *span* was recorded before the clock was set back. So what ends
+    after a span ends after at most twice as long when a clock is set back once; clocks of several
+    servers may differ by less than the span.
+    """
+    return -span < now - since < span
+
+
+LONGEST_LOCK = timedelta(days=1)
+"""How long an editor may lock a data node at a time."""
+
+
+def is_ahead(until: datetime, now: datetime, longest: timedelta) -> bool:
+    """Whether something that was to last for *longest* at most is not over yet.
+
+    An end further ahead than that was recorded before the clock was set back, and counts no more.
+    """
+    return now < until <= now + longest

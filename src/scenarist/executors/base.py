@@ -8,6 +8,7 @@ from typing import Protocol, Self
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
 from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.bounds import Limits
 
 GRACE_SECONDS = 2.0
 """How long a job that is stopped may take to end before it is killed, unless it is said."""
@@ -61,6 +62,7 @@ class WorkerTerms:
         memory: A worker that has more bytes resident after a job is replaced. If not given, one
             that has grown by more than `GROWTH_LIMIT`.
         log_level: What jobs log at least, where their application sets no level itself.
+        limits: What each request may take for a value; jobs have none.
     """
 
     search_path: tuple[str, ...] = ()
@@ -68,6 +70,7 @@ class WorkerTerms:
     jobs: int | None = None
     memory: int | None = None
     log_level: str = "info"
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +92,7 @@ class JobOutcome:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     was_stopped: bool = False
+    stopped_at: datetime | None = None  #: when its executor began to stop it by itself
     has_begun: bool = True
 
     def with_log(self, log: str) -> Self:

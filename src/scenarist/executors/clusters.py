@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import msgspec
 import structlog
 
+from scenarist.background import Background
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources, unmet
@@ -92,7 +93,7 @@ class ClusterExecutor:
         self._is_up = False
         self._closing = threading.Event()
         self._first: Future[None] = Future()
-        self._thread = threading.Thread(target=self._watch, name="cluster-executor", daemon=True)
+        self._thread = Background("cluster-executor", self._watch)
         self._thread.start()
         self._first.result()
 
@@ -195,7 +196,11 @@ class ClusterExecutor:
                 # Whoever closes has set the event before looking for the link.
                 if self._closing.is_set():
                     link.hang_up()
-                reason = self._listen(link)
+                try:
+                    reason = self._listen(link)
+                except Exception as error:  # noqa: BLE001 - what ran there is handed back
+                    _log.exception("what the cluster says is not understood")
+                    reason = str(error)
                 link.end()
             if self._closing.is_set():
                 break

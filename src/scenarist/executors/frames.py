@@ -2,7 +2,14 @@
 
 import struct
 
+MESSAGE_LIMIT = 512 * 2**20
+"""Bytes of a message that is taken from a worker; one that sends more is replaced."""
+
 _HEADER = struct.Struct("!I")
+
+
+class MessageTooLargeError(ValueError):
+    """A message is larger than any that is taken."""
 
 
 def frame(message: bytes) -> bytes:
@@ -10,21 +17,35 @@ def frame(message: bytes) -> bytes:
 
 
 class Frames:
-    """Cuts what comes in on a stream into messages."""
+    """Cuts what comes in on a stream into messages.
 
-    __slots__ = ("_buffer",)
+    Args:
+        limit: How many bytes a message may have.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_buffer", "_limit")
+
+    def __init__(self, limit: int = 2**32) -> None:
         self._buffer = bytearray()
+        self._limit = limit
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take the next bytes of the stream; return the messages that are complete now."""
+        """Take the next bytes of the stream; return the messages that are complete now.
+
+        Raises:
+            MessageTooLargeError: A message has begun that is larger than the limit.
+        """
         buffer = self._buffer
         buffer += data
         messages = []
         start = 0
         while len(buffer) - start >= _HEADER.size:
             (length,) = _HEADER.unpack_from(buffer, start)
+            if length > self._limit:
+                buffer.clear()
+                raise MessageTooLargeError(
+                    f"a message of {length:,} bytes, where {self._limit:,} are taken at most"
+                )
             end = start + _HEADER.size + length
             if len(buffer) < end:
                 break

@@ -1,5 +1,7 @@
 """Runs requests on a pool of warm processes, each of which can be killed alone."""
 
+import contextlib
+import math
 import selectors
 import socket
 import threading
@@ -10,6 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from scenarist import tracing
+from scenarist.background import Background
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
 from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output, WorkerTerms
@@ -21,6 +24,7 @@ from scenarist.executors.templates import Failed, Forked, FromTemplate, Gone, Te
 
 _SHORTEST_PAUSE_SECONDS = 1.0  # before workers are started again that could not be
 _LONGEST_PAUSE_SECONDS = 30.0
+_START_SECONDS = 60.0  # until it is said that no worker is ready
 _FAREWELL_SECONDS = 2.0  # for workers to send the traces of what they ran
 _FAULT_LIMIT = 500
 
@@ -55,10 +59,13 @@ class LocalExecutor:
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._register(self._wake_reader, None, self._hear_wake)
         self._is_closing = False
+        self._undelivered: list[JobOutcome] = []
+        self._sleeps_until = math.inf  # monotonic: when the thread wakes by itself
+        self._unready_since: float | None = time.monotonic()
         self._fault: str | None = None
         self._pause_seconds = _SHORTEST_PAUSE_SECONDS
         self._restart_at: float | None = None
-        self._thread = threading.Thread(target=self._watch, name="local-executor", daemon=True)
+        self._thread = Background("local-executor", self._watch)
         self._thread.start()
 
     @property
@@ -77,7 +84,12 @@ class LocalExecutor:
 
     @property
     def fault(self) -> str | None:
-        return None if self.slots else self._fault
+        if self.slots:
+            return None
+        since = self._unready_since
+        if self._fault is None and since is not None and time.monotonic() - since > _START_SECONDS:
+            return f"no worker is ready after {_START_SECONDS:g} s: the application is imported yet"
+        return self._fault
 
     @property
     def machines_version(self) -> int:
@@ -98,8 +110,12 @@ class LocalExecutor:
         with self._lock:
             self._queue.extend(requests)
             self._hand_out()
-            needs_workers = len(self._serving()) < self._size
-        if needs_workers:
+            needs_thread = len(self._serving()) < self._size or any(
+                worker.is_sending
+                or (worker.taken_by is not None and worker.taken_by < self._sleeps_until)
+                for worker in self._workers.values()
+            )
+        if needs_thread:
             self._wake()
 
     def cancel(self, number: int) -> bool:
@@ -136,7 +152,8 @@ class LocalExecutor:
         self._thread.join()
 
     def _wake(self) -> None:
-        self._wake_writer.send(b"\0")
+        with contextlib.suppress(OSError):  # it wakes anyway, or has ended
+            self._wake_writer.send(b"\0", socket.MSG_DONTWAIT)
 
     def _hear_wake(self) -> list[JobOutcome]:
         self._wake_reader.recv(4096)
@@ -190,19 +207,31 @@ class LocalExecutor:
             self._restart()
         while not self._is_closing:
             events = self._selector.select(self._seconds_to_next_deadline())
-            outcomes: list[JobOutcome] = []
             with self._lock:
-                outcomes += self._hear(events)
+                self._hear(events)
                 for worker in self._workers.values():
                     worker.keep_deadline()
+                if self._template is not None and any(
+                    worker.is_overdue for worker in self._workers.values()
+                ):
+                    self._template.kill()
                 self._restart()
                 self._hand_out()
-            if outcomes:
+                self._await_writing()
+            if self._undelivered:
+                outcomes, self._undelivered = self._undelivered, []
                 self._deliver(outcomes)
         self._end()
 
-    def _hear(self, events: Sequence[tuple[selectors.SelectorKey, int]]) -> list[JobOutcome]:
-        outcomes: list[JobOutcome] = []
+    def _await_writing(self) -> None:
+        """Listen whether workers take more, of those that have not taken all; lock is held."""
+        for worker in self._workers.values():
+            key = self._selector.get_map().get(worker.connection)
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.is_sending else 0)
+            if key is not None and key.events != wanted:
+                self._selector.modify(worker.connection, wanted, key.data)
+
+    def _hear(self, events: Sequence[tuple[selectors.SelectorKey, int]]) -> None:
         for key, _ in events:
             owner, listen = key.data
             # What came before may have closed it, and its number may be that of another.
@@ -212,8 +241,7 @@ class LocalExecutor:
                 else owner is None or owner is self._template
             )
             if is_here:
-                outcomes += listen()
-        return outcomes
+                self._undelivered += listen()
 
     def _end(self) -> None:
         for worker in self._workers.values():
@@ -233,6 +261,7 @@ class LocalExecutor:
 
     def _listen(self, worker: WorkerProcess) -> list[JobOutcome]:
         was_ready = worker.is_ready
+        worker.flush()
         outcomes = worker.receive()
         if outcomes is None:
             # The template tells when it has ended.
@@ -240,6 +269,7 @@ class LocalExecutor:
             return []
         if worker.is_ready and not was_ready:
             self._fault = None
+            self._unready_since = None
             self._pause_seconds = _SHORTEST_PAUSE_SECONDS
             self._deliver([])
         for outcome in outcomes:
@@ -283,7 +313,9 @@ class LocalExecutor:
             self._selector.unregister(template.output_reader)
         return []
 
-    def _bury(self, worker: WorkerProcess, ending: str) -> list[JobOutcome]:
+    def _bury(
+        self, worker: WorkerProcess, ending: str, event: JobEvent = JobEvent.WORKER_LOST
+    ) -> list[JobOutcome]:
         """Replace a worker that has ended; its job, if it had one, gets an outcome."""
         # What it sent before it ended still counts.
         outcomes = self._listen(worker) if worker.connection in self._selector.get_map() else []
@@ -291,7 +323,7 @@ class LocalExecutor:
         for stream in (worker.connection, worker.log_reader):
             if stream in self._selector.get_map():
                 self._selector.unregister(stream)
-        outcome = worker.last_outcome(ending)
+        outcome = worker.last_outcome(ending, event)
         if not worker.is_ready:
             self._note_fault(worker.take_log() or ending)
         worker.close()
@@ -305,12 +337,13 @@ class LocalExecutor:
         outcomes: list[JobOutcome] = []
         for worker in list(self._workers.values()):
             worker.is_ready = True  # what stood in its way was the template
-            outcomes += self._bury(worker, _TEMPLATE_LOST)
+            outcomes += self._bury(worker, _TEMPLATE_LOST, JobEvent.LOST_TOGETHER)
         for stream in (template.control, template.output_reader):
             if stream in self._selector.get_map():
                 self._selector.unregister(stream)
-        template.close()
+        template.abandon()
         self._template = None
+        self._unready_since = time.monotonic()
         if has_worked:
             _log.error("workers lost", reason=template.output or _TEMPLATE_LOST)
         else:
@@ -360,9 +393,8 @@ class LocalExecutor:
 
     def _seconds_to_next_deadline(self) -> float | None:
         with self._lock:
-            deadlines = [
-                worker.deadline for worker in self._workers.values() if worker.deadline is not None
-            ]
-        if self._restart_at is not None:
-            deadlines.append(self._restart_at)
-        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+            deadlines = [at for worker in self._workers.values() for at in worker.deadlines]
+            if self._restart_at is not None:
+                deadlines.append(self._restart_at)
+            self._sleeps_until = min(deadlines, default=math.inf)
+        return max(0.0, self._sleeps_until - time.monotonic()) if deadlines else None

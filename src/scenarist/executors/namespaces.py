@@ -1,14 +1,17 @@
 """Notices when a job has replaced a function of a common module, or the module itself.
 
-Comparing the values of a namespace by identity takes some nanoseconds for each, so the list of
-modules is short enough to be compared after every job.
+The versions of their dictionaries tell which ones may have changed. Where Python has none, all are
+compared after each job, some nanoseconds for each name, so the list is short.
 """
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from operator import is_
 from types import ModuleType
 from typing import Any
+
+from scenarist.executors.dict_versions import DictVersions
 
 # Imported before a job runs, so that what is compared with is not already a job's own.
 _MODULES = (
@@ -50,41 +53,44 @@ class Namespaces:
         load_modules()
         self._watched = [_Namespace(name, vars(module), module) for name, module in _modules()]
         self._watched += [_Namespace(name, vars(found), found) for name, found in _classes()]
-        self._quick = [(space.values, space.saved) for space in self._watched]
         self._builtins = vars(sys.modules["builtins"])
         self._saved_builtins = self._builtins.copy()
         self._modules = dict(sys.modules)
-        self._loaded = list(sys.modules.values())
+        self._versions = DictVersions([space.names for space in self._watched])
+        self._other_versions = DictVersions([self._builtins, sys.modules])
 
     def restore(self) -> str | None:
         """Put back what was replaced; say what, if references to it may have spread."""
+        if self._versions.are_same() and self._other_versions.are_same():
+            return None
         # What follows calls builtins, so these come first, and without calling any.
-        if self._builtins == self._saved_builtins:
-            replaced = []
-        else:
-            changed = self._builtins.copy()
-            self._builtins.clear()
-            self._builtins.update(self._saved_builtins)
-            replaced = [
-                f"builtins.{name}"
-                for name, value in self._saved_builtins.items()
-                if changed.get(name, _MISSING) is not value
-            ]
-        replaced += [
-            name
-            for number, (values, saved) in enumerate(self._quick)
-            if [*values()] != saved
-            for name in self._mend(number)
-        ]
-        if [*sys.modules.values()] != self._loaded:
+        replaced = self._mend_builtins() if self._has_other_builtins() else []
+        for number in self._versions.find_changed():
+            if not _is_same(self._watched[number].names, self._watched[number].saved):
+                replaced += self._watched[number].mend()
+        if not _is_same(sys.modules, self._modules):
             replaced += self._mend_modules()
+        self._versions.remember()
+        self._other_versions.remember()
         return f"it replaced {', '.join(replaced)}" if replaced else None
 
-    def _mend(self, number: int) -> list[str]:
-        space = self._watched[number]
-        replaced = space.mend()
-        self._quick[number] = (space.values, space.saved)
-        return replaced
+    def _has_other_builtins(self) -> bool:
+        if self._builtins.keys() != self._saved_builtins.keys():
+            return True
+        for name, value in self._saved_builtins.items():
+            if self._builtins[name] is not value:
+                return True
+        return False
+
+    def _mend_builtins(self) -> list[str]:
+        changed = self._builtins.copy()
+        self._builtins.clear()
+        self._builtins.update(self._saved_builtins)
+        return [
+            f"builtins.{name}"
+            for name, value in self._saved_builtins.items()
+            if changed.get(name, _MISSING) is not value
+        ]
 
     def _mend_modules(self) -> list[str]:
         replaced = []
@@ -93,14 +99,15 @@ class Namespaces:
                 sys.modules[name] = module
                 replaced.append(f"the module {name}")
         for name, module in list(sys.modules.items()):
-            if name not in self._modules:
-                if "." not in name and getattr(module, "__spec__", None) is None:
-                    # Not imported but put there, by a test double for example.
-                    del sys.modules[name]
-                    replaced.append(f"the module {name}")
-                else:
-                    self._modules[name] = module
-        self._loaded = list(sys.modules.values())
+            if (
+                name not in self._modules
+                and "." not in name
+                and getattr(module, "__spec__", None) is None
+            ):
+                # Not imported but put there, by a test double for example.
+                del sys.modules[name]
+                replaced.append(f"the module {name}")
+        self._modules = dict(sys.modules)
         return replaced
 
 
@@ -109,31 +116,26 @@ class _Namespace:
 
     def __init__(self, name: str, names: Mapping[str, Any], owner: object) -> None:
         self._name = name
-        self._names = names
         self._owner = owner
-        self._remember()
-
-    def _remember(self) -> None:
-        self._saved = dict(self._names)
-        self.saved = [*self._saved.values()]
-        self.values: Callable[[], Iterable[Any]] = self._names.values
+        self.names = names
+        self.saved = dict(names)
 
     def mend(self) -> list[str]:
         """Put each name back; return the functions and classes that were replaced."""
         replaced = []
-        for name, value in self._saved.items():
-            if self._names.get(name, _MISSING) is value or self._is_stream(name):
+        for name, value in self.saved.items():
+            if self.names.get(name, _MISSING) is value or self._is_stream(name):
                 continue
             setattr(self._owner, name, value)
             if callable(value) or isinstance(value, staticmethod | classmethod | property):
                 replaced.append(f"{self._name}.{name}")
-        for name in self._names.keys() - self._saved.keys():
+        for name in self.names.keys() - self.saved.keys():
             if self._is_inherited(name):
                 replaced.append(f"{self._name}.{name}")
             elif not self._is_stray(name):
                 continue
             delattr(self._owner, name)
-        self._remember()
+        self.saved = dict(self.names)
         return replaced
 
     def _is_stream(self, name: str) -> bool:
@@ -149,8 +151,13 @@ class _Namespace:
         return (
             self._name.partition(".")[0] not in _LIBRARIES
             and sys.modules.get(f"{self._name}.{name}") is None
-            and not isinstance(self._names[name], ModuleType)
+            and not isinstance(self.names[name], ModuleType)
         )
+
+
+def _is_same(names: Mapping[str, Any], saved: dict[str, Any]) -> bool:
+    """Whether each name has its object, in the same order; never asks an object for equality."""
+    return [*names] == [*saved] and all(map(is_, names.values(), saved.values()))
 
 
 def _modules() -> list[tuple[str, ModuleType]]:

@@ -5,17 +5,20 @@ import contextlib
 import fcntl
 import gc
 import os
+import select
 import signal
 import socket
 import stat
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from scenarist.executors.children import children
+
+Identity = tuple[int, int, int]
+"""A device, the number of what is open there, and its mode."""
 
 _LISTING = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 _KILL_SECONDS = 5.0  # with processes that do not end although they were killed
@@ -103,35 +106,67 @@ class Descriptors:
     """
 
     def __init__(self) -> None:
-        self._listed = os.listdir(_LISTING)
-        self._open = _identities(self._listed)
+        self._listing = _Listing()
+        self._open = self._listing.remember()
         self._limit = len(self._open) + _DESCRIPTORS_LIMIT
-        self._files = [
-            (number, identity)
-            for number, identity in self._open.items()
-            if stat.S_ISREG(identity[2])
-        ]
+        self._files = _files(self._open)
+        self._watched = self._files
 
     def look(self) -> str | None:
         """Say what a job has left open that others would notice, or has closed."""
-        if os.listdir(_LISTING) == self._listed and all(
-            identity_of(number) == identity for number, identity in self._files
+        if self._listing.is_same() and all(
+            identity_of(number) == identity for number, identity in self._watched
         ):
             return None
         gc.collect()  # what is open may hang on a cycle, such as that of an exception
-        listed = os.listdir(_LISTING)
-        now = _identities(listed)
+        now = self._listing.remember()
         if closed := [number for number in self._open if number not in now]:
             return f"it closed descriptors of the worker: {closed}"
         if changed := [number for number, identity in self._files if now[number] != identity]:
             return f"it opened other files in the place of those of the worker: {changed}"
-        for number in now.keys() - self._open.keys():
+        new = now.keys() - self._open.keys()
+        for number in new:
             if (held := _held(number, now[number][2])) is not None:
                 return held
         if len(now) > self._limit:
             return f"jobs have left {len(now)} files and connections open"
-        self._listed = listed
+        # Another job may open something else at the same number.
+        self._watched = [*self._files, *((number, now[number]) for number in new)]
         return None
+
+
+class _Listing:
+    """The numbers of the descriptors that are open.
+
+    Linux has told since version 6.2 how many they are, as the size of the folder that lists them.
+    When there are as many as before and all of those are open, there are no others.
+    """
+
+    def remember(self) -> dict[int, Identity]:
+        """Take those that are open now; return what each of them is."""
+        listed = os.listdir(_LISTING)
+        # Without the one that was open for the listing itself.
+        found = ((int(number), identity_of(int(number))) for number in listed)
+        identities = {number: identity for number, identity in found if identity is not None}
+        self._listed = listed
+        self._count = len(identities)
+        self._can_count = os.stat(_LISTING).st_size == self._count
+        self._poll = select.poll()
+        for number in identities:
+            self._poll.register(number, 0)
+        return identities
+
+    def is_same(self) -> bool:
+        """Whether those that are open are those that were remembered."""
+        if not self._can_count:
+            return os.listdir(_LISTING) == self._listed
+        return os.stat(_LISTING).st_size == self._count and not any(
+            event & select.POLLNVAL for _, event in self._poll.poll(0)
+        )
+
+
+def _files(identities: dict[int, Identity]) -> list[tuple[int, Identity]]:
+    return [each for each in identities.items() if stat.S_ISREG(each[1][2])]
 
 
 def _held(number: int, mode: int) -> str | None:
@@ -169,13 +204,7 @@ def _path_of(number: int) -> str:
     return str(number)
 
 
-def _identities(listed: Iterable[str]) -> dict[int, tuple[int, int, int]]:
-    """Return what each descriptor is, without the one of the listing itself."""
-    found = ((int(number), identity_of(int(number))) for number in listed)
-    return {number: identity for number, identity in found if identity is not None}
-
-
-def identity_of(number: int) -> tuple[int, int, int] | None:
+def identity_of(number: int) -> Identity | None:
     """Return what a descriptor is open on, and its mode; None when it is closed."""
     try:
         status = os.fstat(number)

@@ -53,18 +53,14 @@ class ProcessState:
         self._umask = os.umask(0o022)
         os.umask(self._umask)
         self._folder = _open_folder()
-        self._settings = [(setting, setting.read()) for setting in _SETTINGS]
+        self._saved = [read() for read in _READERS]
         self._options = _PandasOptions()
         self._plots = _Plots()
 
     def restore(self) -> str | None:
         """Put back what differs; say what cannot be put back."""
         stop_timers()
-        failed = [
-            setting.name
-            for setting, saved in self._settings
-            if setting.read() != saved and not _write(setting, saved)
-        ]
+        failed = [] if [read() for read in _READERS] == self._saved else self._mend()
         os.umask(self._umask)
         if self._folder is not None:
             os.fchdir(self._folder)
@@ -74,6 +70,14 @@ class ProcessState:
         _forget_warnings()
         reseed()
         return f"it changed {', '.join(failed)}" if failed else None
+
+    def _mend(self) -> list[str]:
+        """Write back what differs, in order; return what cannot be written."""
+        return [
+            setting.name
+            for setting, saved in zip(_SETTINGS, self._saved, strict=True)
+            if setting.read() != saved and not _write(setting, saved)
+        ]
 
     def close(self) -> None:
         if self._folder is not None:
@@ -369,3 +373,4 @@ _SETTINGS = (
         _set_switch(tracemalloc.start, tracemalloc.stop),
     ),
 )
+_READERS = tuple(setting.read for setting in _SETTINGS)

@@ -1,10 +1,14 @@
 """One worker process, as those see it who give it requests."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
+import sys
+import termios
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,13 +18,21 @@ from scenarist.domain.texts import storable
 from scenarist.executors import messages
 from scenarist.executors.base import LOG_LIMIT, JobOutcome, JobRequest
 from scenarist.executors.endings import ended
-from scenarist.executors.frames import Frames, frame
+from scenarist.executors.frames import MESSAGE_LIMIT, Frames, MessageTooLargeError, frame
 from scenarist.executors.templates import Template
 
+_TAKE_SECONDS = 20.0  # for a worker to read more of what it was sent
+_GONE_SECONDS = 15.0  # from a kill to its report: the template waits five for what cannot be killed
 _RETIRE_SECONDS = 5.0  # for a worker that runs nothing more to end by itself
+
+_READS = 32  # of a log at a time, each up to what a pipe holds
 
 _decoder = msgspec.msgpack.Decoder(JobOutcome)
 _encoder = msgspec.msgpack.Encoder()
+
+
+class _StrangeError(Exception):
+    """A worker has told of something else than what it runs."""
 
 
 class WorkerProcess:
@@ -38,7 +50,7 @@ class WorkerProcess:
         theirs.close()
         os.close(log_writer)
         self.process_id: int | None = None
-        self.frames = Frames()
+        self.frames = Frames(MESSAGE_LIMIT)
         self.is_ready = False
         self.is_retired = False
         self.has_run = False
@@ -47,6 +59,11 @@ class WorkerProcess:
         self.deadline: float | None = None  # monotonic: when to stop it, or to kill it
         self.stop_event: JobEvent | None = None
         self._stop_reason = ""
+        self._stopped_at: datetime | None = None
+        self._stopped_in: str | None = None  # the stack trace of where it was
+        self._outgoing = bytearray()
+        self.taken_by: float | None = None  # monotonic: when it must have read what was sent
+        self._gone_by: float | None = None  # monotonic: when a kill must have been reported
         self._log_head = bytearray()
         self._log_tail = bytearray()
         self._log_lost = 0
@@ -56,8 +73,25 @@ class WorkerProcess:
     def is_idle(self) -> bool:
         return self.is_ready and self.request is None and not self.is_retired
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether it has not taken yet all that was sent to it."""
+        return bool(self._outgoing)
+
+    @property
+    def deadlines(self) -> list[float]:
+        """When `keep_deadline` has something to do, in monotonic seconds."""
+        found = (self.deadline, self.taken_by, self._gone_by)
+        return [at for at in found if at is not None]
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it should have ended long ago: its template does nothing any more."""
+        return self._gone_by is not None and time.monotonic() >= self._gone_by
+
     def start(self, request: JobRequest) -> None:
         self.request = request
+        self.taken_by = time.monotonic() + _TAKE_SECONDS
         self.has_run = True
         self.started_at = datetime.now(UTC)
         self._send(_encoder.encode(request))
@@ -68,12 +102,15 @@ class WorkerProcess:
             return  # being asked again gives it no more time
         self.stop_event = event
         self._stop_reason = reason
+        self._stopped_at = datetime.now(UTC)
         grace = 0.0 if self.request is None else self.request.grace_seconds
         self.deadline = time.monotonic() + grace
         self._send(messages.STOP)
         self._template.signal(self.number, signal.SIGTERM)
 
     def kill(self) -> None:
+        if self._gone_by is None:
+            self._gone_by = time.monotonic() + _GONE_SECONDS
         self._template.signal(self.number, signal.SIGKILL)
 
     def retire(self) -> None:
@@ -85,7 +122,13 @@ class WorkerProcess:
 
     def keep_deadline(self) -> None:
         """Have the process end when its request runs too long, or when it does not end itself."""
-        if self.deadline is None or time.monotonic() < self.deadline:
+        now = time.monotonic()
+        if self.taken_by is not None and now >= self.taken_by:
+            self.taken_by = None
+            if self.request is not None and self.stop_event is None and self._has_unread():
+                reason = f"its process did not take it up within {_TAKE_SECONDS:g} s"
+                self._give_up(JobEvent.WORKER_LOST, reason)
+        if self.deadline is None or now < self.deadline:
             return
         if self.request is None or self.stop_event is not None:
             self.kill()
@@ -111,27 +154,49 @@ class WorkerProcess:
             return None
         try:
             outcomes = [self._take(message) for message in self.frames.feed(data)]
-        except msgspec.MsgspecError:
+        except MessageTooLargeError as error:
+            self._give_up(JobEvent.RAISED, f"its process sent {error}")
+            return None
+        except MemoryError:
+            reason = "the server had no memory for what its process sent"
+            self._give_up(JobEvent.WORKER_LOST, reason)
+            return None
+        except (msgspec.MsgspecError, _StrangeError):
             # A task has written on its worker's socket; who wrote what cannot be told any more.
-            self.is_retired = True
-            self.kill()
+            reason = "its process sent what no worker sends"
+            self._give_up(JobEvent.WORKER_LOST, reason)
             return None
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def last_outcome(self, ending: str) -> JobOutcome | None:
+    def _give_up(self, event: JobEvent, reason: str) -> None:
+        """Kill a process that cannot be listened to any more."""
+        self.frames = Frames(MESSAGE_LIMIT)
+        self.is_retired = True
+        if self.stop_event is None:
+            self.stop_event, self._stop_reason = event, reason
+        self.kill()
+
+    def last_outcome(
+        self, ending: str, event: JobEvent = JobEvent.WORKER_LOST
+    ) -> JobOutcome | None:
         """Word what the end of the process means for the job it had, if any."""
         self.read_log()
         if self.request is None:
             return None
-        event, reason = JobEvent.WORKER_LOST, ending
+        reason = ending
         if self.stop_event is not None:
             event, reason = self.stop_event, self._stop_reason
         outcome = ended(self.request, event, reason or None, started_at=self.started_at)
+        if event is JobEvent.TIMED_OUT:
+            outcome = replace(outcome, stopped_at=self._stopped_at, stacktrace=self._stopped_in)
         return outcome.with_log(self.take_log())
 
     def read_log(self) -> bool:
-        """Take in what the process has written; False when it will write no more."""
-        while True:
+        """Take in what the process has written; False when it will write no more.
+
+        One that writes faster than this reads is read on at the next call.
+        """
+        for _ in range(_READS):
             try:
                 data = os.read(self.log_reader, 1 << 16)
             except BlockingIOError:
@@ -146,6 +211,7 @@ class WorkerProcess:
             if overflow > 0:
                 del self._log_tail[:overflow]
                 self._log_lost += overflow
+        return True
 
     def log_so_far(self) -> str:
         self.has_said_more = False
@@ -173,9 +239,31 @@ class WorkerProcess:
         os.close(self.log_reader)
 
     def _send(self, message: bytes) -> None:
-        # When it has just ended, the template tells.
-        with contextlib.suppress(OSError):
-            self.connection.sendall(frame(message))
+        self._outgoing += frame(message)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send as much as the process takes now; whoever calls this never waits."""
+        try:
+            while self._outgoing:
+                sent = self.connection.send(self._outgoing, socket.MSG_DONTWAIT)
+                del self._outgoing[:sent]
+                if self.taken_by is not None:
+                    self.taken_by = time.monotonic() + _TAKE_SECONDS
+        except BlockingIOError:
+            pass
+        except OSError:  # it has ended, as the template tells
+            self._outgoing.clear()
+
+    def _has_unread(self) -> bool:
+        """Whether the process has left something unread, as far as the system tells."""
+        if self._outgoing:
+            return True
+        try:
+            unread = fcntl.ioctl(self.connection, termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return False
+        return int.from_bytes(unread, sys.byteorder) > 0
 
     def _take(self, message: bytes) -> JobOutcome | None:
         match message:
@@ -195,22 +283,27 @@ class WorkerProcess:
             self.deadline = time.monotonic() + limit
 
     def _settle(self, outcome: JobOutcome) -> JobOutcome | None:
+        mine = self.request
+        if mine is None or (mine.number, mine.attempt) != (outcome.number, outcome.attempt):
+            raise _StrangeError
         self.read_log()
         if self.stop_event is not None:
             self.is_retired = True
             if outcome.was_stopped:
+                self._stopped_in = outcome.stacktrace
                 return None
+        settled = outcome.with_log(self.take_log())
         self.request = None
         self.deadline = None
         if self.is_retired:
             self.retire()
-        return outcome.with_log(self.take_log())
+        return settled
 
 
 def ending_of(code: int) -> str:
     """Word the end of a process under its job."""
     if code >= 0:
-        return f"its process exited with code {code} before the function returned"
+        return f"its process exited with code {code} without telling a result"
     try:
         name = signal.Signals(-code).name
     except ValueError:

@@ -112,7 +112,7 @@ class _Seat:
         template = self._template
         if template is None:
             raise OSError("its session has ended")
-        readable = {stream for stream, _ in self._poll.poll(_LOOK_MILLISECONDS)}
+        readable = self._wait(worker)
         if worker.log_reader in readable and not worker.read_log():
             self._poll.unregister(worker.log_reader)
         if template.output_reader in readable and not template.read_output():
@@ -124,6 +124,18 @@ class _Seat:
         with self._lock:
             worker.keep_deadline()
         return None
+
+    def _wait(self, worker: WorkerProcess) -> set[int]:
+        """Return what can be read of, after a little while; send on what the worker takes now."""
+        is_sending = worker.is_sending
+        if is_sending:
+            self._poll.modify(worker.connection.fileno(), select.POLLIN | select.POLLOUT)
+        readable = {stream for stream, _ in self._poll.poll(_LOOK_MILLISECONDS)}
+        if is_sending:
+            with self._lock:
+                worker.flush()
+            self._poll.modify(worker.connection.fileno(), select.POLLIN)
+        return readable
 
     def _receive(self, worker: WorkerProcess) -> JobOutcome | None:
         with self._lock:

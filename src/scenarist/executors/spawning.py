@@ -18,13 +18,6 @@ def search(terms: WorkerTerms) -> None:
     search_also(terms.search_path)
 
 
-def environment_of(terms: WorkerTerms) -> dict[str, str]:
-    """Return the variables with which programs that jobs start find the application as well."""
-    inherited = filter(None, [os.environ.get("PYTHONPATH")])
-    folders = [*terms.search_path, *inherited]
-    return {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}
-
-
 def spawn(terms: WorkerTerms, connection: int, log: int) -> int:
     """Start a worker that imports the application itself; return its process.
 
@@ -39,16 +32,9 @@ def spawn(terms: WorkerTerms, connection: int, log: int) -> int:
         stdout=log,
         stderr=log,
         pass_fds=(connection,),
-        env={**os.environ, "PYTHONPATH": _without(terms.search_path)},
     )
     process.returncode = 0  # whoever called this waits for all its children itself
     return process.pid
-
-
-def _without(folders: Sequence[str]) -> str:
-    """Return PYTHONPATH as it was before `environment_of`."""
-    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return os.pathsep.join(inherited[len(folders) :])
 
 
 class Sources:

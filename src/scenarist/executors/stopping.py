@@ -4,12 +4,13 @@ import os
 import select
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from enum import Enum, auto
 from types import FrameType
 
 # Without the turning of numbers into members of enums, which costs more than all else after a job.
-_getsignal: Callable[[int], object] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+_getsignal: Callable[[int], object] = sys.modules["_signal"].getsignal
 
 
 class JobStopped(SystemExit):

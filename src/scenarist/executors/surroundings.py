@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from operator import attrgetter
 from typing import Any, TextIO, cast
 
 from scenarist.executors.job_logs import LoggingState, clear_way, complete_logging
@@ -14,6 +15,9 @@ from scenarist.executors.orphans import Children, Descriptors, Threads, identity
 from scenarist.executors.process_state import ProcessState
 
 _NAMES_LIMIT = 5
+_SHAPE = ("encoding", "errors", "line_buffering", "write_through")
+_shape_of = attrgetter(*_SHAPE)
+_whatever_happens = contextlib.suppress(Exception)
 
 
 class Surroundings:
@@ -27,7 +31,6 @@ class Surroundings:
 
     def __init__(self) -> None:
         self._streams = _Streams()
-        self._state: ProcessState | None = None
         self._replaced: str | None = None
         self._has_names = False  # whether this was done for the job that runs
         self._remember()
@@ -39,11 +42,10 @@ class Surroundings:
         try:
             yield
         finally:
+            self._state.close()
             self._remember()
 
     def _remember(self) -> None:
-        if self._state is not None:
-            self._state.close()
         self._streams.remember()
         complete_logging()
         self._namespaces = Namespaces()
@@ -74,9 +76,8 @@ class Surroundings:
             threads, processes = self._threads.find(), self._children.end()
             for old, new in self._streams.restore():
                 self._logging.replace_stream(old, new)
-            if self._state is not None:
-                reasons.append(self._state.restore())
-            reasons += [self._logging.restore(), self._descriptors.look()]
+            reasons += [self._state.restore(), self._logging.restore()]
+            reasons.append(self._descriptors.look())
             reasons += _tell_what_was_left(threads, processes)
         except BaseException as error:  # noqa: BLE001 - a signal handler of the job, for example
             return f"its state could not be put back: {type(error).__name__}: {error}"
@@ -125,37 +126,36 @@ class _Streams:
         replaced = []
         for number, name in enumerate(self._NAMES):
             current, stream = getattr(sys, name, None), self._streams[number]
-            _flush(current)
+            with _whatever_happens:  # a task may have put anything in its place
+                current.flush()  # type: ignore[union-attr]
             if identity_of(number) != self._identities[number]:
                 os.dup2(self._copies[number], number)
             if stream.closed:
                 new = self._streams[number] = _opened(number, self._shapes[number])
                 replaced.append((stream, new))
             elif stream is not current:
-                _flush(stream)
-            setattr(sys, name, self._streams[number])
+                with _whatever_happens:
+                    stream.flush()
+            if self._streams[number] is not current:
+                setattr(sys, name, self._streams[number])
             if _shape(self._streams[number]) != self._shapes[number]:
-                self._streams[number].reconfigure(**self._shapes[number])
+                _set_shape(self._streams[number], self._shapes[number])
         # A job that reads and writes without waiting has set this for all writers of the pipe.
         os.set_blocking(1, True)
         return replaced
 
 
-def _shape(stream: TextIO) -> dict[str, Any]:
-    names = ("encoding", "errors", "line_buffering", "write_through")
-    if not isinstance(stream, TextIOWrapper):
-        return {}
-    return {name: getattr(stream, name) for name in names}
+def _shape(stream: TextIO) -> tuple[Any, ...]:
+    return _shape_of(stream) if isinstance(stream, TextIOWrapper) else ()
 
 
-def _opened(number: int, shape: dict[str, Any]) -> TextIO:
+def _set_shape(stream: TextIO, shape: tuple[Any, ...]) -> None:
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(**dict(zip(_SHAPE, shape, strict=False)))
+
+
+def _opened(number: int, shape: tuple[Any, ...]) -> TextIO:
     mode = "r" if number == 0 else "w"
-    stream = open(number, mode, closefd=False)  # noqa: SIM115 - for all jobs that follow
-    cast("TextIOWrapper", stream).reconfigure(**shape)
-    return cast("TextIO", stream)
-
-
-def _flush(stream: Any) -> None:
-    # A task may have put anything in its place.
-    with contextlib.suppress(Exception):
-        stream.flush()
+    stream = cast("TextIO", open(number, mode, closefd=False))  # noqa: SIM115 - for all jobs that follow
+    _set_shape(stream, shape)
+    return stream

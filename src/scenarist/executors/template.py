@@ -27,7 +27,7 @@ from scenarist.executors.job_logs import prepare_logging
 from scenarist.executors.namespaces import load_modules
 from scenarist.executors.process_state import stop_timers
 from scenarist.executors.randomness import Randomness
-from scenarist.executors.spawning import Sources, environment_of, search, spawn
+from scenarist.executors.spawning import Sources, search, spawn
 from scenarist.executors.templates import (
     COMMAND,
     FORK,
@@ -82,7 +82,6 @@ class _Template:
     def prepare(self) -> None:
         """Import the application, and see whether workers can be forked from what is there then."""
         before = _descriptors(), _shared_memory()
-        os.environ.update(environment_of(self._terms))
         search(self._terms)
         with self._randomness.watch():
             for name in self._terms.modules:

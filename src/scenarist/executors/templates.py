@@ -6,6 +6,7 @@ import socket
 import struct
 import subprocess
 import sys
+from array import array
 
 import msgspec
 
@@ -109,14 +110,20 @@ class Template:
         """Have a worker started with these descriptors; return its number."""
         self._last_number += 1
         command = COMMAND.pack(FORK, self._last_number, 0)
+        rights = array("i", [connection, log])
         with contextlib.suppress(OSError):  # `receive` tells that it has ended
-            socket.send_fds(self.control, [command], [connection, log])
+            self.control.sendmsg(
+                [command], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], socket.MSG_DONTWAIT
+            )
         return self._last_number
 
     def signal(self, number: int, what: int) -> None:
-        """Send a signal to a worker; one that has ended is passed over."""
+        """Send a signal to a worker; one that has ended is passed over.
+
+        It waits for nobody: a template that does not read is to be killed.
+        """
         with contextlib.suppress(OSError):
-            self.control.sendall(COMMAND.pack(SIGNAL, number, what))
+            self.control.send(COMMAND.pack(SIGNAL, number, what), socket.MSG_DONTWAIT)
 
     def receive(self) -> list[FromTemplate] | None:
         """Return what it has said since; None when it has ended, and its workers with it."""
@@ -137,6 +144,17 @@ class Template:
         self._output += data
         del self._output[:-_OUTPUT_LIMIT]
         return bool(data)
+
+    def kill(self) -> None:
+        """Kill it; `receive` says that it has ended, and its workers end with it."""
+        self._process.kill()
+
+    def abandon(self) -> None:
+        """Let go of one that has ended, or is to: nobody waits for that."""
+        self._process.kill()
+        self._process.poll()
+        self.control.close()
+        os.close(self.output_reader)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

@@ -16,6 +16,7 @@ import sys
 import traceback
 import weakref
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -32,9 +33,10 @@ from scenarist.executors.job_logs import prepare_logging
 from scenarist.executors.messages import BEGUN, READY, RETIRE, STOP
 from scenarist.executors.process_state import reseed
 from scenarist.executors.runner import run
-from scenarist.executors.spawning import environment_of, search
+from scenarist.executors.spawning import search
 from scenarist.executors.stopping import JobStopped, Stopping
 from scenarist.executors.surroundings import Surroundings
+from scenarist.storage.bounds import enforce
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -51,7 +53,6 @@ def main() -> None:
     terms = msgspec.json.decode(encoded, type=WorkerTerms)
     be_worker_of(int(parent))
     prepare_logging(terms.log_level)
-    os.environ.update(environment_of(terms))
     search(terms)
     for name in terms.modules:
         with contextlib.suppress(Exception, SystemExit):
@@ -76,6 +77,8 @@ def serve(connection: socket.socket, terms: WorkerTerms) -> None:
     reseed()
     surroundings = Surroundings()
     memory = _Memory(terms.memory)
+    if terms.limits is not None:
+        enforce(terms.limits)
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
     frames = Frames()
@@ -147,7 +150,8 @@ class _Attempt:
             stopping.close()
             outcome = ended(request, JobEvent.RAISED)
         if stopping.is_stopped:
-            return ended(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
+            stopped = ended(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
+            return replace(stopped, stacktrace=outcome.stacktrace)
         if stopping.is_signalled and outcome.event is JobEvent.RAISED:
             reason = "its process got SIGTERM from elsewhere than its server"
             return ended(request, JobEvent.WORKER_LOST, reason)

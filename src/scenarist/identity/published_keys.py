@@ -121,7 +121,7 @@ class PublishedKeys:
         if not fitting:
             known = self._renewed(known)
             fitting = known.fitting(key_id, algorithm)
-        is_outdated = self._now() - known.fetched_at >= _USABLE
+        is_outdated = not self._is_within(_USABLE, known.fetched_at)
         if is_outdated or (known.fault and not fitting):
             raise UnavailableError(f"the keys of {self._issuer} cannot be had: {known.fault}")
         if len(fitting) != 1:

@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
+from scenarist.background import Background
 from scenarist.db import cancellation, claims, events, holders, settlements
 from scenarist.db.bells import EVERYTHING, Topics
-from scenarist.db.endings import job_change
+from scenarist.db.endings import job_change, release_machines
 from scenarist.db.engine import Database
 from scenarist.db.holders import Holder
 from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
+from scenarist.domain.lifecycle import LOST_TOGETHER_LIMIT
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.orchestrator.leases import Lease, LeaseLostError, Observation
 from scenarist.orchestrator.outcomes import given_up
@@ -44,21 +46,28 @@ def hand_back(
     *,
     but: Sequence[int] = (),
     may_have_begun: bool = False,
+    is_lost: bool = False,
 ) -> HandedBack:
     """Put back what a holder runs, or end it where it was asked to stop; log it with `events`.
 
     Args:
         but: The numbers of those that stay as they are.
-        may_have_begun: Whether jobs that run at most once are ended as well.
+        may_have_begun: Whether jobs that must not run again are ended.
+        is_lost: Whether their attempts have ended with the holder, which counts.
     """
     stopped = cancellation.end_stopped(connection, now, holder_id=holder_id, but=but)
     lost: list[Settlement] = []
     if may_have_begun:
-        found = claims.find_unrepeatable(connection, holder_id=holder_id, but=but)
+        allowed = LOST_TOGETHER_LIMIT - 1
+        found = claims.find_unrepeatable(
+            connection, holder_id=holder_id, but=but, lost_allowed=allowed
+        )
         lost = [given_up(item, now) for item in found]
     given = settlements.settle(connection, lost, holder_id=holder_id, now=now).consequences
-    handed = claims.hand_back(connection, now, holder_id=holder_id, but=but)
+    handed = claims.hand_back(connection, now, holder_id=holder_id, but=but, is_lost=is_lost)
     changes = [job_change(*job, JobStatus.PENDING) for job in handed]
+    if is_lost:  # some may wait for the end of one of these
+        changes += release_machines(connection, now)
     return HandedBack(
         jobs=handed,
         ended=[*stopped.ended, *given.ended],
@@ -97,11 +106,11 @@ class Keeper:
         self._look_at: float | None = None  # elapsed; None while nobody else runs jobs
         self._stopping = threading.Event()
         self._processes: ProcessWatch | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Background | None = None
 
     def start(self) -> None:
         self._processes = ProcessWatch()
-        self._thread = threading.Thread(target=self._loop, name="leases", daemon=True)
+        self._thread = Background("leases", self._loop)
         self._thread.start()
 
     def stop(self) -> None:
@@ -120,7 +129,7 @@ class Keeper:
 
         def work(connection: Connection) -> HandedBack:
             holders.leave(connection, self._lease.holder_id)
-            return self._put_back(connection, self._lease.holder_id)
+            return self._put_back(connection, self._lease.holder_id, is_lost=False)
 
         self._finish(self._database.write(work))
 
@@ -182,16 +191,18 @@ class Keeper:
 
         def work(connection: Connection) -> HandedBack | None:
             is_ended = holders.end(connection, holder)
-            return self._put_back(connection, holder.id) if is_ended else None
+            return self._put_back(connection, holder.id, is_lost=True) if is_ended else None
 
         back = self._database.write(work)
         if back is not None:
             _log.warning("holder gone", holder_id=holder.id, jobs=len(back.jobs))
             self._finish(back)
 
-    def _put_back(self, connection: Connection, holder_id: HolderId) -> HandedBack:
+    def _put_back(
+        self, connection: Connection, holder_id: HolderId, *, is_lost: bool
+    ) -> HandedBack:
         now = self._lease.now()
-        back = hand_back(connection, holder_id, now, may_have_begun=True)
+        back = hand_back(connection, holder_id, now, may_have_begun=True, is_lost=is_lost)
         events.add(connection, back.changes, now)
         return back
 

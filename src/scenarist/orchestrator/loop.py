@@ -7,30 +7,33 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Connection
 
-from scenarist.db import cancellation, claims, endings, events, settlements
+from scenarist.background import Background
+from scenarist.db import cancellation
 from scenarist.db.bells import Topic, Topics
 from scenarist.db.claims import Claim, TaskRecipe
 from scenarist.db.engine import Database
 from scenarist.db.settlements import Settlement
 from scenarist.domain.behaviours import Declared
-from scenarist.domain.entities import Event
-from scenarist.domain.errors import InDoubtError, UnavailableError
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.texts import storable
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
+from scenarist.executors.endings import ended
 from scenarist.orchestrator.asking import Asking
-from scenarist.orchestrator.keeper import HandedBack, Keeper, hand_back
+from scenarist.orchestrator.keeper import HandedBack, Keeper
 from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseTerms
 from scenarist.orchestrator.outcomes import settlements_of
 from scenarist.orchestrator.requests import Recipes, request_for
-from scenarist.orchestrator.taking import Taken, take
+from scenarist.orchestrator.steps import Step, Steps
+from scenarist.orchestrator.taking import Taken
 from scenarist.orchestrator.watch import Watch
 
 _KILL_SECONDS = 1.0  # from a kill to its outcome, at most
 _RETRY_SECONDS = 1.0  # after the database refused a step
+_REASON_LIMIT = 1_000
 # After a step that moved jobs, the next one waits twice as long as that took, within these bounds,
 # for more to happen: under load a commit carries many jobs. A job alone waits for nothing.
 _SHORTEST_GATHER_SECONDS = 0.001
@@ -38,15 +41,6 @@ _LONGEST_GATHER_SECONDS = 0.01
 
 Announce = Callable[[Sequence[str]], None]
 """Takes the identifiers of the jobs and submissions that a step has ended, after its commit."""
-
-
-class _Step(NamedTuple):
-    """What a step has done in the database, while it is not known whether it is stored."""
-
-    ended: list[str]
-    taken: list[Taken]
-    recorded: list[Settlement]  #: the settlements that stood
-    held: float | None
 
 
 _log = structlog.get_logger(__name__)
@@ -93,9 +87,9 @@ class Orchestrator:
             wake=self.wake,
         )
         self._executor: Executor | None = None
-        self._recipes = Recipes(declared)
         self._watch = Watch()
         self.figures = self._watch.figures
+        self._steps = Steps(database, self._lease, Recipes(declared), self._watch, wake=self.wake)
         # Attempts that were given up with the lease, until they have ended.
         self._given_up: set[tuple[int, int]] = set()
         self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
@@ -104,15 +98,11 @@ class Orchestrator:
         self.asking = Asking(lambda: self._executor)
         self._something = threading.Event()
         self._gathered = threading.Event()  # the only job that ran has come back
-        self._is_in_doubt = False  # whether a step may have been stored without being known of
         self._is_stopping = False
         self._drain_until: float | None = None  # monotonic: when what runs is stopped as well
         self._interrupted: frozenset[int] = frozenset()  # stopped so that it runs again later
         self._quiet: SimpleQueue[None] = SimpleQueue()  # a word that nothing runs, or not to wait
-        self._thread: threading.Thread | None = None
-        self._next_due: datetime | None = None
-        self._machines_version = -1  # none yet: what waited for an earlier server is looked at anew
-        self._is_due_unknown = True  # whether others may have put retries off
+        self._thread: Background | None = None
         self._is_stop_asked = True  # whether others may have asked jobs to stop
 
     @property
@@ -132,6 +122,11 @@ class Orchestrator:
         """Why no jobs can be run at the moment; None when they can."""
         return None if self._executor is None else self._executor.fault
 
+    @property
+    def step_fault(self) -> str | None:
+        """Why outcomes are not recorded and jobs not claimed; None when they are."""
+        return self._steps.fault
+
     def start(self, executor: Executor) -> None:
         """Take over what those who are gone left, and run until `stop`.
 
@@ -142,7 +137,7 @@ class Orchestrator:
         self.recover()
         self._keeper.start()
         self._something.set()
-        self._thread = threading.Thread(target=self._loop, name="orchestrator", daemon=True)
+        self._thread = Background("orchestrator", self._loop)
         self._thread.start()
 
     def attach(self, executor: Executor) -> None:
@@ -210,7 +205,7 @@ class Orchestrator:
         if Topic.STOP in topics:
             self._is_stop_asked = True
         if Topic.WORK in topics:
-            self._is_due_unknown = True
+            self._steps.is_due_unknown = True
         if topics & {Topic.STOP, Topic.WORK}:
             self._something.set()
         self._keeper.hear(topics)
@@ -244,37 +239,47 @@ class Orchestrator:
         if self._lease.is_lost:
             self._give_up(executor)
         self._stop_asked(executor)  # what this step claims is not among them
-        outcomes = [self._outcomes.popleft() for _ in range(len(self._outcomes))]
+        # They leave the queue when they are done with; until then nothing can lose them.
+        outcomes = [self._outcomes[place] for place in range(len(self._outcomes))]
         self._given_up.difference_update((item.number, item.attempt) for item in outcomes)
         slots = self._free_slots(executor) if claims_too else 0
-        machines_version = executor.machines_version
-        if not outcomes and not slots and machines_version == self._machines_version:
+        if not outcomes and not slots and not self._steps.has_other_machines(executor):
             return False
         now = self._now()
         ending = settlements_of(outcomes, self._running, now, interrupted=self._interrupted)
         try:
-            step = self._database.write(
-                lambda connection: self._record(connection, executor, ending, slots, now)
-            )
+            step = self._steps.write(executor, ending, slots, now, running=self._running)
         except LeaseLostError:
-            self._outcomes.extendleft(reversed(outcomes))  # these attempts have ended
-            self._give_up(executor)
+            self._give_up(executor)  # these attempts have ended
             return True
-        except BaseException as error:
-            self._outcomes.extendleft(reversed(outcomes))
-            self._is_in_doubt |= isinstance(error, InDoubtError)
-            self._is_due_unknown = True
-            raise
-        self._is_in_doubt = False
-        self._machines_version = machines_version
         self._lease.confirm(step.held)
-        for item in ending:
-            del self._running[item.number]
+        self._follow(executor, step, ending, outcomes, now)
+        return bool(step.settled or step.taken)
+
+    def _follow(
+        self,
+        executor: Executor,
+        step: Step,
+        ending: Sequence[Settlement],
+        outcomes: Sequence[JobOutcome],
+        now: datetime,
+    ) -> None:
+        """Do what follows from a step that is stored."""
+        settled = {item.number for item in step.settled}
+        for number in settled:
+            self._running.pop(number, None)  # one that could not be taken up was never there
+        left = {item.number for item in ending} - settled
+        for _ in outcomes:
+            self._outcomes.popleft()
+        self._outcomes.extendleft(reversed([item for item in outcomes if item.number in left]))
+        try:
+            self._hand_out(executor, step.taken, now)
+        except BaseException:
+            self._steps.is_in_doubt = True  # what was claimed and not handed out
+            raise
         self._watch.settled(step.recorded, ending, now)
-        self._hand_out(executor, step.taken, now)
         if step.ended:
             self._announce(step.ended)
-        return bool(ending or step.taken)
 
     def _free_slots(self, executor: Executor) -> int:
         """Return how many jobs may be claimed; none while others are being stopped for good."""
@@ -282,20 +287,33 @@ class Orchestrator:
 
     def _hand_out(self, executor: Executor, taken: Sequence[Taken], now: datetime) -> None:
         requests = []
+        handed_out = []
         for claim, recipe, inputs in taken:
-            request = request_for(
-                claim,
-                recipe,
-                inputs,
-                folder=self._folder,
-                grace_seconds=self._grace_seconds,
-                now=now,
-            )
+            try:
+                request = request_for(
+                    claim,
+                    recipe,
+                    inputs,
+                    folder=self._folder,
+                    grace_seconds=self._grace_seconds,
+                    now=now,
+                )
+            except Exception as error:  # noqa: BLE001 - it is this job's fault alone
+                _log.exception("a job cannot be handed out", job_id=claim.id)
+                self._fail(claim, recipe, f"{type(error).__name__}: {error}")
+                continue
             self._running[claim.number] = (claim, recipe, request)
             requests.append(request)
-        executor.submit(self._watch.claimed(taken, requests))
+            handed_out.append((claim, recipe, inputs))
+        executor.submit(self._watch.claimed(handed_out, requests))
         if taken:
             self._keeper.claimed()
+
+    def _fail(self, claim: Claim, recipe: TaskRecipe, reason: str) -> None:
+        """End a job that was claimed and cannot be handed to the executor."""
+        request = JobRequest(number=claim.number, attempt=claim.attempt, function=recipe.function)
+        self._running[claim.number] = (claim, recipe, request)
+        self.deliver([ended(request, JobEvent.RAISED, storable(reason)[:_REASON_LIMIT])])
 
     def _stop_asked(self, executor: Executor) -> None:
         """Stop the jobs that were asked to stop, here or by another process."""
@@ -312,49 +330,6 @@ class Orchestrator:
     def _asked_elsewhere(self) -> list[int]:
         asked = cancellation.asked_to_stop
         return asked(self._database.reader, self._lease.holder_id) if self._running else []
-
-    def _record(
-        self,
-        connection: Connection,
-        executor: Executor,
-        ending: Sequence[Settlement],
-        slots: int,
-        now: datetime,
-    ) -> "_Step":
-        """Do what a step does in the database."""
-        ended: list[str] = []
-        changes: list[Event] = []
-        recorded: list[Settlement] = []
-        held = self._lease.hold(connection) if slots else None
-        holder_id = self._lease.holder_id
-
-        def settle(some: Sequence[Settlement]) -> None:
-            settled = settlements.settle(connection, some, holder_id=holder_id, now=now)
-            ended.extend(settled.consequences.ended)
-            changes.extend(settled.consequences.changes)
-            recorded.extend(settled.standing)
-
-        if self._is_in_doubt:  # a claim that was stored, and not known of, would run for ever
-            back = hand_back(connection, holder_id, now, but=list(self._running))
-            ended += back.ended
-            changes += back.changes
-        if ending:
-            settle(ending)
-        is_put_off = any(item.not_before is not None for item in ending)
-        if is_put_off or self._is_due_unknown or self._next_due is not None:
-            self._is_due_unknown = False
-            self._next_due = claims.next_due(connection, now)
-        if executor.machines_version != self._machines_version:
-            changes += endings.release_machines(connection, now)
-        taking = take(connection, holder_id, self._recipes, executor.lacks, limit=slots, now=now)
-        self._watch.look(connection, taking.to_run)
-        changes += taking.changes
-        if taking.needless:
-            settle(taking.needless)
-        if taking.lets_others_run:
-            self._something.set()  # what they released, or stood before
-        events.add(connection, changes, now)
-        return _Step(ended, taking.to_run, recorded, held)
 
     def _give_up(self, executor: Executor) -> None:
         """Stop what ran under a lease that others have ended, and go on under another name."""
@@ -386,15 +361,17 @@ class Orchestrator:
                     took = time.monotonic() - started
                     gather = max(2 * took, _SHORTEST_GATHER_SECONDS)
                     self._gathered.wait(min(gather, _LONGEST_GATHER_SECONDS))
-                continue
+                if not self._steps.has_left:
+                    continue
             except UnavailableError as error:
                 _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
             except Exception:  # noqa: BLE001 - the loop outlives whatever a step trips over
+                self._steps.fault = "steps of the orchestrator fail; the log says why"
                 _log.exception("step failed")
             time.sleep(_RETRY_SECONDS)
             self._something.set()
 
     def _seconds_to_next_due(self) -> float | None:
-        if self._next_due is None:
+        if self._steps.next_due is None:
             return None
-        return max(0.0, (self._next_due - self._now()).total_seconds())
+        return max(0.0, (self._steps.next_due - self._now()).total_seconds())

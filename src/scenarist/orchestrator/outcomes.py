@@ -4,11 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 from scenarist.db.claims import Claim, Lost, TaskRecipe
 from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Edit
 from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.lifecycle import (
+    SUSPECT_FROM,
     JobEvent,
     ending_of,
     next_status,
@@ -16,6 +19,8 @@ from scenarist.domain.lifecycle import (
 )
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import JobOutcome, JobRequest
+
+_log = structlog.get_logger(__name__)
 
 AT_MOST_ONCE = "it does not run again, as its task has retries_after_loss = 0"
 
@@ -29,17 +34,28 @@ def settlements_of(
 ) -> list[Settlement]:
     """Word the outcomes of what runs, by number; those of an attempt that was lost are left out.
 
+    An attempt has one outcome: the first.
+
     Args:
         interrupted: The numbers of those that were stopped so that they run again later.
     """
-    settlements = []
+    settlements: dict[int, Settlement] = {}
     for outcome in outcomes:
         mine = running.get(outcome.number)
-        if mine is not None and mine[0].attempt == outcome.attempt:
-            if outcome.number in interrupted and outcome.event is not JobEvent.SUCCEEDED:
-                outcome = replace(outcome, event=JobEvent.HANDED_BACK, stacktrace=None)
-            settlements.append(settlement_of(*mine, outcome, now))
-    return settlements
+        if mine is None or mine[0].attempt != outcome.attempt:
+            continue
+        if outcome.number in settlements:
+            _log.error(
+                "a second outcome of an attempt is dropped",
+                job_id=mine[0].id,
+                attempt=outcome.attempt,
+                outcome=outcome.event,
+            )
+            continue
+        if outcome.number in interrupted and outcome.event is not JobEvent.SUCCEEDED:
+            outcome = replace(outcome, event=JobEvent.HANDED_BACK, stacktrace=None)
+        settlements[outcome.number] = settlement_of(*mine, outcome, now)
+    return list(settlements.values())
 
 
 def settlement_of(
@@ -53,6 +69,7 @@ def settlement_of(
         losses=claim.lost,
         # One that has not begun may run yet, however often it may do that.
         losses_allowed=max(recipe.retries_after_loss, int(not outcome.has_begun)),
+        lost_together=claim.lost_together,
         may_be_retried=outcome.may_be_retried,
     )
     reason = outcome.reason
@@ -71,12 +88,15 @@ def settlement_of(
         edits=_edits(claim, recipe, request, outcome, now),
         has_ends=bool(recipe.outputs or recipe.inputs),
         run_at=outcome.started_at,
+        stopped_at=outcome.stopped_at,
         reason=reason,
         stacktrace=outcome.stacktrace,
         log=outcome.log,
         not_before=not_before,
         failures=int(event is JobEvent.RETRIED),
         lost=int(event is JobEvent.WORKER_LOST),
+        lost_together=int(event is JobEvent.LOST_TOGETHER),
+        is_suspect=is_suspect(claim),
         function=recipe.function,
         code_digest=recipe.code_digest,
         task_config_id=recipe.config_id,
@@ -86,7 +106,7 @@ def settlement_of(
 
 
 def given_up(lost: Lost, now: datetime) -> Settlement:
-    """Word the end of a job that may run at most once, and whose holder is gone."""
+    """Word the end of a job whose holder is gone, and that must not run again."""
     return Settlement(
         number=lost.number,
         job_id=lost.id,
@@ -94,13 +114,13 @@ def given_up(lost: Lost, now: datetime) -> Settlement:
         attempt=lost.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.GIVEN_UP),
         run_at=lost.run_at,
-        reason=f"{AT_MOST_ONCE}: its server was lost while it ran, so nobody knows how far it came",
+        reason=_why_not_again(lost),
         task_config_id=lost.task_config_id,
         run_seconds=seconds_between(lost.run_at, now),
     )
 
 
-def refused(claim: Claim, recipe: TaskRecipe, reason: str, now: datetime) -> Settlement:
+def refused(claim: Claim, task_config_id: str, reason: str, now: datetime) -> Settlement:
     """Settle a job that cannot be run; to try it again would not help."""
     return Settlement(
         number=claim.number,
@@ -110,7 +130,24 @@ def refused(claim: Claim, recipe: TaskRecipe, reason: str, now: datetime) -> Set
         status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
         run_at=now,
         reason=reason,
-        task_config_id=recipe.config_id,
+        task_config_id=task_config_id,
+    )
+
+
+def unrecordable(item: Settlement, cause: str) -> Settlement:
+    """Word the end of a job whose outcome the database does not take; nothing of it is kept."""
+    return Settlement(
+        number=item.number,
+        job_id=item.job_id,
+        submission_id=item.submission_id,
+        attempt=item.attempt,
+        status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
+        has_ends=item.has_ends,
+        run_at=item.run_at,
+        reason=f"it ended as {item.status}, which could not be recorded: {cause}",
+        task_config_id=item.task_config_id,
+        started_after=item.started_after,
+        run_seconds=item.run_seconds,
     )
 
 
@@ -134,10 +171,31 @@ def seconds_between(begun: datetime | None, ended: datetime | None) -> float | N
     return max(0.0, (ended - begun).total_seconds())
 
 
+def is_suspect(claim: Claim) -> bool:
+    """Whether a job may be what has ended the servers that it ran on."""
+    return claim.lost_together >= SUSPECT_FROM
+
+
+def _why_not_again(lost: Lost) -> str:
+    if lost.retries_after_loss == 0:
+        return f"{AT_MOST_ONCE}: its server was lost while it ran, so nobody knows how far it came"
+    return _lost_together("its server was lost while it ran", lost.lost_together + 1)
+
+
+def _lost_together(what: str, times: int) -> str:
+    return (
+        f"{what}, for the {times}th time; it does not run again, as it may be the cause. "
+        "Look at what the log of the server says of its ends, and at the memory of the machine; "
+        "then submit it again"
+    )
+
+
 def _why_given_up(claim: Claim, recipe: TaskRecipe, outcome: JobOutcome) -> str:
     if recipe.retries_after_loss == 0:
         what = "its server stopped it" if outcome.reason is None else outcome.reason
         return f"{AT_MOST_ONCE}: {what}"
+    if outcome.event is JobEvent.LOST_TOGETHER:
+        return _lost_together(str(outcome.reason), claim.lost_together + 1)
     times = claim.lost + 1
     count = "once" if times == 1 else f"{times} times"
     return f"it has lost its worker {count}; the last time {outcome.reason}"

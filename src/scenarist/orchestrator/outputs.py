@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from scenarist.background import Background
 from scenarist.db import outputs as output_rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
@@ -36,7 +37,7 @@ class OutputKeeper:
         self._pause_seconds = pause_seconds
         self._something = threading.Event()
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="outputs", daemon=True)
+        self._thread = Background("outputs", self._loop)
 
     def start(self) -> None:
         self._thread.start()

@@ -29,7 +29,7 @@ from scenarist.domain.named_files import file_path
 from scenarist.domain.places import replaced_reason
 from scenarist.domain.resources import READERS, Resources, read_resources
 from scenarist.executors.base import JobRequest
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import Place, Target, kept_of
 from scenarist.storage.kinds import find_file
 
 _RECIPES_KEPT = 10_000
@@ -57,6 +57,9 @@ class Recipes:
 
     def get(self, task_id: TaskId) -> TaskRecipe:
         return self._kept[task_id]
+
+    def find(self, task_id: TaskId) -> TaskRecipe | None:
+        return self._kept.get(task_id)
 
     def _as_declared(self, recipe: TaskRecipe) -> TaskRecipe:
         if self._declared is None:
@@ -244,6 +247,7 @@ def request_for(
                 properties=properties,
                 uri=value.uri,
                 content=value.content,
+                kept=kept_of(properties, value.size, value.digest, value.stamp),
             )
             for end, value in zip(recipe.inputs, inputs, strict=True)
             for storage_type, properties in [_lies_as(end, value.kept_as)]

@@ -11,11 +11,10 @@ from scenarist.db.claims import Claim, InputValue, TaskRecipe
 from scenarist.db.endings import job_change
 from scenarist.db.settlements import Settlement
 from scenarist.domain.entities import Event
-from scenarist.domain.identifiers import HolderId
 from scenarist.domain.lifecycle import provenance
 from scenarist.domain.resources import Resources
 from scenarist.domain.vocabulary import JobStatus
-from scenarist.orchestrator.outcomes import refused, skipped
+from scenarist.orchestrator.outcomes import is_suspect, refused, skipped
 from scenarist.orchestrator.requests import (
     Recipes,
     faults_of,
@@ -24,6 +23,8 @@ from scenarist.orchestrator.requests import (
     read_files_anew,
     resources_of,
 )
+
+_ALONE = "a machine that runs no other job under which servers were lost more than once"
 
 Taken = tuple[Claim, TaskRecipe, list[InputValue]]
 """A claimed job that is to be run, with what running it takes."""
@@ -36,8 +37,8 @@ class Taking:
     Args:
         needless: Those that are not to be run, to be settled: their outputs are still valid, or
             they cannot be run.
-        held: Those that no machine can run, with what none has. They wait for one, and whatever
-            is behind them comes next.
+        held: Those that no machine can run, with the machine that they wait for. Whatever is
+            behind them comes next.
         found: What has changed as named files were found that other programs have replaced.
     """
 
@@ -58,17 +59,21 @@ class Taking:
         return [*self.found, *changes]
 
 
-def take(
+def sort_out(
     connection: Connection,
-    holder_id: HolderId,
+    claimed: Sequence[Claim],
     recipes: Recipes,
     lacks: Callable[[Resources], str | None],
     *,
-    limit: int,
     now: datetime,
+    suspects: int = 0,
 ) -> Taking:
-    """Claim up to *limit* jobs, and sort out those that shall not run."""
-    claimed = claims.claim(connection, holder_id, limit=limit, now=now) if limit else []
+    """Sort out those of the claimed jobs that shall not run.
+
+    Args:
+        suspects: How many jobs run here already under which servers were lost more than once: one
+            of these at a time, so that the innocent ones among them get to their ends.
+    """
     recipes.read(connection, (claim.task_id for claim in claimed))
     inputs = gather_inputs(connection, claimed, recipes)
     found, replaced = read_files_anew(connection, claimed, recipes, inputs, now)
@@ -81,12 +86,15 @@ def take(
             made_of = provenance(claim.task_id, [value.edit_id for value in values])
             claim = replace(claim, made_of=made_of)
         if claim.number in faults:
-            taking.needless.append(refused(claim, recipe, faults[claim.number], now))
+            taking.needless.append(refused(claim, recipe.config_id, faults[claim.number], now))
         elif need_not_run(connection, claim, recipe, values, now):
             taking.needless.append(skipped(claim, recipe, now))
         elif (lacking := lacks(resources_of(recipe))) is not None:
-            taking.held.append((claim, lacking))
+            taking.held.append((claim, f"a machine with {lacking}"))
+        elif is_suspect(claim) and suspects:
+            taking.held.append((claim, _ALONE))
         else:
+            suspects += is_suspect(claim)
             taking.to_run.append((claim, recipe, values))
     if taking.held:
         claims.hold(connection, taking.held)

@@ -73,7 +73,7 @@ def _give_values(making: Making, config: DataNodeConfig, moved: Sequence[Followe
         making.outputs = {config.id} if item.before.is_made else ()
         node = get_data_node(making.connection, item.before.id, making.now)
         if item.before.last_edit_id is None:
-            found = making.first_edit(node, config.properties)
+            found = making.first_edit(node, config.properties, key=node.id)
         else:
             found = making.found_edit(node)
             if found is None and is_named(node) and not item.before.is_made:

@@ -16,7 +16,7 @@ from scenarist.db import sessions as session_rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnauthenticatedError
 from scenarist.domain.identifiers import KeyId
-from scenarist.domain.moments import as_text
+from scenarist.domain.moments import as_text, is_within
 from scenarist.domain.permissions import Actor, Identity, limited
 from scenarist.domain.users import Realm
 from scenarist.identity.tokens import TokenSigner
@@ -75,11 +75,26 @@ class Verified:
     good_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """How long a credential is good, by this server's clock.
+
+    It is over, too, when the clock shows a time as long before its start as its end is after it:
+    the clock was set back since, and the credential would be good for much longer than was meant.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+
+    def includes(self, now: datetime) -> bool:
+        return now < self.ends_at and is_within(now, self.starts_at, self.ends_at - self.starts_at)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Known:
     verified: Verified
     actor: Actor
-    ends_at: datetime
+    life: _Life
     generation: int
 
 
@@ -121,7 +136,7 @@ class Authenticator:
         if known is None:
             return None
         generation = credential_rows.generation(self._database)
-        if known.ends_at <= self._now():
+        if not known.life.includes(self._now()):
             self._known.pop(credential, None)
             return None
         if known.generation != generation:
@@ -161,19 +176,21 @@ class Authenticator:
         # Read first: what is committed after this is looked at by the next request.
         generation = credential_rows.generation(self._database)
         self._known.pop(credential, None)
-        actor, ends_at = self._look(self._database.reader, verified)
-        if ends_at <= self._now():
-            raise UnauthenticatedError(
-                f"this expired at {as_text(ends_at)}; get a new one", code="token_expired"
-            )
+        actor, life = self._look(self._database.reader, verified)
+        now = self._now()
+        if not life.includes(now):
+            why = f"this expired at {as_text(life.ends_at)}"
+            if now < life.ends_at:
+                why = "the server's clock was set back since this was made"
+            raise UnauthenticatedError(f"{why}; get a new one", code="token_expired")
         if len(self._known) >= _KNOWN_LIMIT:
             self._known.clear()
         self._known[credential] = _Known(
-            verified=verified, actor=actor, ends_at=ends_at, generation=generation
+            verified=verified, actor=actor, life=life, generation=generation
         )
         return actor
 
-    def _look(self, connection: Connection, verified: Verified) -> tuple[Actor, datetime]:
+    def _look(self, connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
         match verified.kind:
             case Kind.SESSION:
                 return self._session(connection, verified)
@@ -182,12 +199,12 @@ class Authenticator:
             case Kind.ISSUED:
                 return _issued(connection, verified)
 
-    def _session(self, connection: Connection, verified: Verified) -> tuple[Actor, datetime]:
+    def _session(self, connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
         session = session_rows.find(connection, verified.id)
         if session is None or session.realm is not self._realm:
             raise UnauthenticatedError("the session has ended; sign in again", code="token_revoked")
         actor = Actor(session.name, session.roles, user_number=session.user_number)
-        return actor, session.expires_at
+        return actor, _Life(session.created_at, session.expires_at)
 
 
 def _verified_key(credential: str) -> Verified:
@@ -195,7 +212,7 @@ def _verified_key(credential: str) -> Verified:
     return Verified(kind=Kind.KEY, id=f"KEY_{uuid}", secret_hash=hash_of_secret(secret))
 
 
-def _key(connection: Connection, verified: Verified) -> tuple[Actor, datetime]:
+def _key(connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
     known = key_rows.find(connection, verified.id)
     # Compared even when there is none, so that the time does not tell which keys there are.
     kept = "" if known is None else known.key.secret_hash
@@ -203,17 +220,19 @@ def _key(connection: Connection, verified: Verified) -> tuple[Actor, datetime]:
         raise UnauthenticatedError("there is no such key, or it was revoked", code="key_invalid")
     key = known.key
     roles = key.roles if known.maker_roles is None else limited(key.roles, known.maker_roles)
-    return Actor(key.name, roles, user_number=key.maker_number, key_id=key.id), key.expires_at
+    actor = Actor(key.name, roles, user_number=key.maker_number, key_id=key.id)
+    return actor, _Life(key.created_at, key.expires_at)
 
 
-def _issued(connection: Connection, verified: Verified) -> tuple[Actor, datetime]:
+def _issued(connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
     if verified.identity is None or verified.good_until is None:
         raise UnauthenticatedError("the token says nobody's name")
     if session_rows.is_revoked(connection, verified.id):
         raise UnauthenticatedError(
             "the token was signed out; sign in again at its issuer", code="token_revoked"
         )
-    return Actor(verified.identity.name, verified.identity.roles), verified.good_until
+    life = _Life(verified.good_until - _TRUSTED, verified.good_until)
+    return Actor(verified.identity.name, verified.identity.roles), life
 
 
 def hash_of_secret(secret: str) -> str:

@@ -23,6 +23,7 @@ from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
 from scenarist.services.users import UserService
 from scenarist.services.values import ValueService
+from scenarist.storage.bounds import Limits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +37,7 @@ class Services:
     data_nodes: DataNodeService
     values: ValueService
     files: FileService
+    limits: Limits
     edits: EditService
     submissions: SubmissionService
     jobs: JobService

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -10,6 +11,8 @@ from scenarist.db.cancellation import Unfinished
 from scenarist.db.engine import Database
 from scenarist.domain.permissions import Actor
 from scenarist.domain.vocabulary import JobStatus
+
+T = TypeVar("T")
 
 
 class Canceller:
@@ -43,26 +46,29 @@ class Canceller:
         actor: Actor,
         entity_id: str,
         find: Callable[[Connection], Sequence[Unfinished]],
-    ) -> None:
-        """Cancel jobs, with those that need their output.
+        look: Callable[[Connection], T],
+    ) -> T:
+        """Cancel jobs, with those that need their output; return what was looked at afterwards.
 
         Args:
             entity_id: What was named, a job or a submission.
             find: Finds the jobs, or refuses; called in the transaction.
+            look: Called in the transaction, when the jobs are cancelled.
         """
         now = self._now()
 
-        def work(connection: Connection) -> tuple[list[int], list[str]]:
+        def work(connection: Connection) -> tuple[list[int], list[str], T]:
             unfinished = find(connection)
             consequences = cancellation.cancel(connection, unfinished, now, actor=actor.name)
             events.add(connection, consequences.changes, now)
             audit.add_done(connection, actor, entity_id, now)
             running = [job.number for job in unfinished if job.status is JobStatus.RUNNING]
-            return running, consequences.ended
+            return running, consequences.ended, look(connection)
 
-        running, ended = self._database.write(work)
+        running, ended, seen = self._database.write(work)
         if running:
             self._stop(running)
         if ended:
             self._announce(ended)
             self._wake()
+        return seen

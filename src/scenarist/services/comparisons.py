@@ -18,11 +18,12 @@ from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.places import replaced_reason
 from scenarist.services.computations import Computation, Compute, Computed
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import Place, Target, kept_of
 from scenarist.storage.kinds import discard, find_storage, named_path, read_json
 
 _MOST_AT_A_TIME = 4
 _MOST_NAMED = 5
+_MOST_SCENARIOS = 1000
 _JSON = "json"
 _RESULT = "COMPARISON"  # stands where a target names its data node
 
@@ -158,6 +159,11 @@ class ComparisonService:
                 f"two or more scenarios can be compared; got {len(scenario_ids)}",
                 errors=[{"field": "scenario_ids", "message": "fewer than two"}],
             )
+        if len(scenario_ids) > _MOST_SCENARIOS:
+            raise InvalidError(
+                f"at most {_MOST_SCENARIOS} scenarios can be compared; got {len(scenario_ids)}",
+                errors=[{"field": "scenario_ids", "message": f"more than {_MOST_SCENARIOS}"}],
+            )
         twice = [item for item, count in Counter(scenario_ids).items() if count > 1]
         if twice:
             raise InvalidError(
@@ -200,6 +206,7 @@ class ComparisonService:
                 properties=value.properties,
                 uri=value.uri,
                 content=value.content,
+                kept=kept_of(value.properties, value.size, value.digest, value.stamp),
             )
             for _, value in run.values
         )

@@ -1,16 +1,24 @@
 """What a request has worked out in a worker process: user code never runs in the server."""
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
 from scenarist.domain.errors import (
     ConflictError,
+    DamagedError,
     InvalidError,
     NotFoundError,
     ScenaristError,
+    TooLargeError,
     UnavailableError,
 )
 from scenarist.storage.base import Place, Target, Written
+
+_OUT_OF_MEMORY = re.compile(r"MemoryError\b|out of memory|[Uu]nable to allocate|alloc of size")
+"""What libraries say that get no memory, also where a storage words it."""
+
+_KILLED = re.compile(r"SIG(ABRT|KILL|SEGV|BUS)\b")
 
 LONGEST_SECONDS = 60.0
 """How long a request waits for a worker before it gives up and has the work stopped."""
@@ -32,6 +40,7 @@ class Computed:
     written: tuple[Written, ...] = ()
     reason: str | None = None
     is_successful: bool = True
+    is_lost: bool = False  #: whether its worker ended under it
 
 
 class Compute(Protocol):
@@ -52,9 +61,19 @@ def fault_of(computed: Computed, *, doing: str, code: str, is_clients: bool) -> 
         is_clients: Whether the request may have been wrong, so that a storage's refusal means it.
     """
     name, _, text = (computed.reason or "").partition(": ")
+    if (_KILLED if computed.is_lost else _OUT_OF_MEMORY).search(computed.reason or ""):
+        # A library may end its process when it gets no memory, and so may the system.
+        return TooLargeError(
+            f"{doing}: it needs more memory than the setting value_memory allows; read or bring "
+            "less at a time, or have the setting raised"
+        )
     message = f"{doing}: {text or name or 'the worker ended'}"
     if name == InvalidError.__name__ and is_clients:
         return InvalidError(message)
+    if name == TooLargeError.__name__:
+        return TooLargeError(message)
+    if name == DamagedError.__name__:
+        return DamagedError(message)
     if name == NotFoundError.__name__:
         return NotFoundError(message, code=code)
     if name == UnavailableError.__name__:

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
+from scenarist.background import Background
 from scenarist.db import events, found_files
 from scenarist.db.bells import Topic
 from scenarist.db.engine import Database
@@ -49,13 +50,13 @@ class FileWatch:
         self._is_stale = True
         self._stopping = threading.Event()
         self._something = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: Background | None = None
         database.on_topic(Topic.FILES, self.refresh)
 
     def start(self) -> None:
         """Look at once for what was waited for before, then go on until `stop`."""
         self._something.set()
-        self._thread = threading.Thread(target=self._loop, name="file watch", daemon=True)
+        self._thread = Background("file watch", self._loop)
         self._thread.start()
 
     def stop(self) -> None:

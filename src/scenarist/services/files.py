@@ -1,18 +1,28 @@
 """What may be done with values as files: taking them away, and bringing new ones."""
 
+import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
+from typing import BinaryIO
+
+import msgspec
 
 from scenarist.db.engine import Database
 from scenarist.domain.entities import DataNode, Edit
-from scenarist.domain.errors import ConflictError
+from scenarist.domain.errors import ConflictError, TooLargeError
 from scenarist.domain.identifiers import EditId, new_uuid
 from scenarist.domain.permissions import Actor, Permission
+from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
-from scenarist.services.showing import is_named, resolved, version_of
+from scenarist.services.showing import is_named, json_place, resolved, version_of
 from scenarist.services.values import find_value, is_still_there
-from scenarist.storage.base import Target
+from scenarist.storage.base import Kept, Place, Target, Written, kept_of
+from scenarist.storage.bounds import Limits, check_file, limited
+from scenarist.storage.files import check_digest, check_kept, check_size
+from scenarist.storage.kinds import discard, read_json
+from scenarist.storage.shared import is_url
 from scenarist.storage.transfers import (
     find_format,
     is_uploadable,
@@ -22,6 +32,11 @@ from scenarist.storage.transfers import (
 )
 
 _CHUNK = 256 * 1024
+_FILE = 1024 * 1024
+_ROOM = 16 * 1024 * 1024
+"""Bytes of a file, and of memory, up to which the server reads an upload itself."""
+
+_KEEP = "scenarist.storage.uploading:keep"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,12 +65,16 @@ class FileService:
         self,
         database: Database,
         recorder: Recorder,
+        compute: Compute,
         *,
         folder: str,
         now: Callable[[], datetime],
+        limits: Limits,
     ) -> None:
         self._database = database
         self._recorder = recorder
+        self._compute = compute
+        self._limits = limits
         self._folder = folder
         self._now = now
 
@@ -84,7 +103,7 @@ class FileService:
             name=f"{node.config_id}.{form.extension}",
             media_type=form.media_type,
             version=_version(node, edit),
-            open=lambda: _opened(edit),
+            open=lambda: _opened(node, edit),
         )
 
     def upload(
@@ -98,6 +117,8 @@ class FileService:
             ConflictError: Its storage takes no bytes unseen, or the data node cannot be written
                 now.
             ChangedError: It is not as expected.
+            TooLargeError: Reading them takes more memory than a request may.
+            UnavailableError: No worker had the time to read them.
         """
         actor.require(Permission.EDIT)
         node = self._recorder.check(self._database.reader, actor, data_node_id, options)
@@ -114,12 +135,38 @@ class FileService:
             folder=self._folder,
             properties=resolved(node),
         )
-        value = NewValue(
-            data_node_id=node.id,
-            edit_id=EditId(target.edit_id),
-            written=keep_upload(data, target),
-        )
+        room = min(_ROOM, self._limits.memory)
+        try:
+            with limited(replace(self._limits, room=room, file=_FILE)):
+                check_file(len(data))
+                written = keep_upload(data, target)
+        except TooLargeError:
+            written = self._kept_by_worker(data, replace(target, properties=node.properties))
+        value = NewValue(data_node_id=node.id, edit_id=EditId(target.edit_id), written=written)
         return self._recorder.record(actor, value, options)
+
+    def _kept_by_worker(self, data: bytes, target: Target) -> Written:
+        """Have a worker read and keep what is, or may be, large."""
+        answer = replace(target, storage_type="json", properties={})
+        folder = None if "://" in self._folder else self._folder
+        with tempfile.NamedTemporaryFile(prefix=".upload-", dir=folder) as file:
+            file.write(data)
+            file.flush()
+            inputs = (json_place(file.name), json_place(target))
+            done = self._compute(Computation(function=_KEEP, inputs=inputs, outputs=(answer,)))
+        if not done.is_successful:
+            raise fault_of(
+                done,
+                doing="the upload could not be kept",
+                code="upload_invalid",
+                is_clients=True,
+            )
+        (said,) = done.written
+        try:
+            text = read_json(Place(storage_type="json", uri=said.uri, content=said.content))
+        finally:
+            discard(said)
+        return msgspec.json.decode(text, type=Written)
 
 
 def _version(node: DataNode, edit: Edit) -> str:
@@ -128,18 +175,40 @@ def _version(node: DataNode, edit: Edit) -> str:
     return version_of(node, edit) or edit.id
 
 
-def _opened(edit: Edit) -> tuple[int, Iterator[bytes]]:
+def _opened(node: DataNode, edit: Edit) -> tuple[int, Iterator[bytes]]:
     if edit.uri is None:
         content = edit.content or b""
         return len(content), iter([content])
     file = open_file(edit.uri)
-    size = size_of(file)
+    kept = kept_of(node.properties, edit.size, edit.digest, edit.stamp)
+    is_remote = is_url(edit.uri)
+    try:
+        size = size_of(file)
+        if kept is not None and is_remote:
+            check_size(size, edit.uri, kept)
+        elif kept is not None:
+            check_kept(file, edit.uri, kept)
+    except BaseException:
+        file.close()
+        raise
+    return size, _pieces(file, size, edit.uri, kept if is_remote else None)
 
-    def pieces() -> Iterator[bytes]:
-        left = size
-        with file:
-            while left and (piece := file.read(min(_CHUNK, left))):
-                left -= len(piece)
-                yield piece
 
-    return size, pieces()
+def _pieces(file: BinaryIO, size: int, uri: str, kept: Kept | None) -> Iterator[bytes]:
+    """Yield the bytes of a file; all but the last piece of one that is not as it was written.
+
+    So the client sees that what it got is not whole.
+
+    Args:
+        kept: What its digest is compared with on the way; None where that was done before.
+    """
+    digest = sha256()
+    left = size
+    with file:
+        while left and (piece := file.read(min(_CHUNK, left))):
+            left -= len(piece)
+            if kept is not None:
+                digest.update(piece)
+                if not left:
+                    check_digest(digest.hexdigest(), uri, kept)
+            yield piece

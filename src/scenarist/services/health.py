@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from scenarist.background import find_fault
 from scenarist.db import deliveries as delivery_rows
 from scenarist.db import holders as holder_rows
 from scenarist.db import jobs as job_rows
@@ -29,6 +30,7 @@ class HealthService:
     Args:
         is_orchestrating: Whether jobs are being taken up here; None when others shall do it.
         executor_fault: Why those that are taken up cannot be run at the moment, if so.
+        step_fault: Why what came of them is not recorded at the moment, if so.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class HealthService:
         now: Callable[[], datetime],
         is_orchestrating: Callable[[], bool | None],
         executor_fault: Callable[[], str | None] = lambda: None,
+        step_fault: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
         self._now = now
         self._is_orchestrating = is_orchestrating
         self._executor_fault = executor_fault
+        self._step_fault = step_fault
 
     def check_readiness(self) -> str:
         """Return how it stands, when requests would be served now, and jobs taken up.
@@ -52,12 +56,17 @@ class HealthService:
         Raises:
             UnavailableError: Says what is not ready.
         """
+        self._database.check_place()
+        if (refused := self._database.figures.write_fault()) is not None:
+            raise UnavailableError(refused)
         others = holder_rows.count(self._database.reader)
         is_orchestrating = self._is_orchestrating()
         if is_orchestrating is None:
             return f"ready; orchestrators that run the jobs: {others}"
         if not is_orchestrating:
             raise UnavailableError("the orchestrator is not running")
+        if (fault := find_fault() or self._step_fault()) is not None:
+            raise UnavailableError(fault)
         if (fault := self._executor_fault()) is not None:
             raise UnavailableError(f"{fault}; jobs wait for it")
         return "ready"

@@ -79,8 +79,7 @@ class JobService:
             require_not_ended(_get(connection, job_id))
             return cancellation.find_unfinished(connection, job_id=job_id)
 
-        self._canceller.cancel(actor, job_id, find)
-        return _get(self._database.reader, job_id)
+        return self._canceller.cancel(actor, job_id, find, lambda within: _get(within, job_id))
 
     def delete(
         self, actor: Actor, job_id: str, *, expect: Callable[[Job], None] | None = None

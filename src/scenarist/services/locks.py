@@ -11,7 +11,7 @@ from scenarist.db import jobs as job_rows
 from scenarist.db import tasks as task_rows
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import ConflictError, NotFoundError
-from scenarist.domain.moments import as_text
+from scenarist.domain.moments import LONGEST_LOCK, as_text, is_ahead
 from scenarist.storage.kinds import named_path
 
 _WRITTEN_BY = {"generic": "write_fct", "sql": "write_query_builder"}
@@ -32,7 +32,7 @@ def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> D
 
 def seen_at(node: DataNode, now: datetime) -> DataNode:
     """Leave out a lock whose time is over."""
-    if node.locked_until is None or node.locked_until > now:
+    if node.locked_until is None or is_ahead(node.locked_until, now, LONGEST_LOCK):
         return node
     return replace(node, locked_by=None, locked_until=None)
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.found_files import edit_of_file
 from scenarist.db.places import forget_places, last_written
+from scenarist.db.writes import undo_on_rollback
 from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
@@ -25,8 +26,8 @@ from scenarist.domain.places import Owner, wiring_of
 from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
 from scenarist.services.placing import placing_of, resolved
-from scenarist.storage.base import Target, Written
-from scenarist.storage.kinds import discard, find_file, find_storage, publish, write_value
+from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Target, Written
+from scenarist.storage.kinds import Replacement, discard, find_file, find_storage, write_value
 
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT")
@@ -63,30 +64,89 @@ class Maker:
         self._version = version
 
     def make(self, actor: Actor, work: "Callable[[Making], T]") -> T:
-        """Do work that makes entities, all or none; the values that it wrote go when it fails."""
+        """Do work that makes entities, all or none; the values that it wrote go when it fails.
+
+        First values that are too large for a row are written between two transactions, so that no
+        other write waits for the storage: the work is done once to find them, undone, and done
+        again with them.
+        """
+        prepared: dict[str, FirstValue] = {}
         written: list[Written] = []
-
-        def within(connection: Connection) -> T:
-            making = Making(
-                connection=connection,
-                now=self._now(),
-                version=self._version,
-                folder=self._folder,
-                actor=actor.name,
-                written=written,
-            )
-            made = work(making)
-            events.add(connection, making.changes, making.now)
-            return made
-
         try:
-            return self._database.write(within)
+            while True:
+                try:
+                    return self._attempt(actor, work, prepared, written)
+                except _LargeValuesError as error:
+                    self._prepare(error.wanted, prepared, written)
         except InDoubtError:
             raise
         except BaseException:
             for item in written:
                 discard(item)
             raise
+        finally:
+            for first in prepared.values():
+                if not first.is_used and first.written is not None:
+                    discard(first.written)
+
+    def _prepare(
+        self,
+        wanted: "Mapping[str, FirstValue]",
+        prepared: "dict[str, FirstValue]",
+        written: list[Written],
+    ) -> None:
+        for key, first in wanted.items():
+            target = replace(first.target, folder=self._folder)
+            first.written = write_value(first.value, target)
+            written.append(first.written)
+            prepared[key] = first
+
+    def _attempt(
+        self,
+        actor: Actor,
+        work: "Callable[[Making], T]",
+        prepared: "dict[str, FirstValue]",
+        written: list[Written],
+    ) -> T:
+        def within(connection: Connection) -> T:
+            making = Making(
+                connection=connection,
+                now=self._now(),
+                version=self._version,
+                actor=actor.name,
+                written=written,
+                prepared=prepared,
+            )
+            made = work(making)
+            if making.wanted:
+                raise _LargeValuesError(making.wanted)
+            events.add(connection, making.changes, making.now)
+            return made
+
+        return self._database.write(within)
+
+
+@dataclass(slots=True)
+class FirstValue:
+    """A first value that is written before the transaction that records it.
+
+    Args:
+        target: Where it goes, without the folder.
+        is_used: Whether a transaction has recorded it.
+    """
+
+    value: Any
+    target: Target
+    written: Written | None = None
+    is_used: bool = False
+
+
+class _LargeValuesError(Exception):
+    """First values are to be written before the transaction."""
+
+    def __init__(self, wanted: "Mapping[str, FirstValue]") -> None:
+        super().__init__()
+        self.wanted = wanted
 
 
 @dataclass(slots=True)
@@ -96,6 +156,8 @@ class Making:
     Args:
         changes: Takes an event for every entity that was not there yet.
         written: Takes every value that was written; discard them when the transaction fails.
+        prepared: First values that were written before, by config or data node.
+        wanted: Takes those that must be.
         owners: Who owns what is of a scope; nobody, when it is not said.
         owner: What the placeholders of places stand for.
         outputs: Configs of the data nodes that tasks write: they have no value before.
@@ -104,9 +166,10 @@ class Making:
     connection: Connection
     now: datetime
     version: str
-    folder: str
     actor: str
     written: list[Written]
+    prepared: Mapping[str, FirstValue] = field(default_factory=dict)
+    wanted: dict[str, FirstValue] = field(default_factory=dict)
     changes: list[Event] = field(default_factory=list)
     owners: Mapping[Scope, ScenarioId | CycleId | None] = field(default_factory=dict)
     owner: Owner = Owner()  # noqa: RUF009 - frozen
@@ -114,8 +177,13 @@ class Making:
 
     def data_node(self, config: DataNodeConfig) -> DataNodeId:
         placing = placing_of(config, self.owner)
+        known = self.prepared.get(config.id)
         node = DataNode(
-            id=ids.data_node_id(config.id, new_uuid(self.now)),
+            id=(
+                ids.data_node_id(config.id, new_uuid(self.now))
+                if known is None
+                else ids.DataNodeId(known.target.data_node_id)
+            ),
             config_id=config.id,
             scope=config.scope,
             storage_type=placing.storage_type,
@@ -134,7 +202,7 @@ class Making:
         node_id, is_new = data_node_rows.find_or_make(self.connection, node)
         if is_new:
             self.note(Kind.DATA_NODE, node_id)
-            first = self.first_edit(node, config.properties)
+            first = self.first_edit(node, config.properties, key=config.id)
             data_node_rows.add_edits(self.connection, [] if first is None else [first])
         return node_id
 
@@ -175,23 +243,39 @@ class Making:
         """Take down that an entity was made."""
         self.changes.append(Event(kind=kind, id=entity_id, change=Change.CREATED, actor=self.actor))
 
-    def first_edit(self, node: DataNode, properties: Mapping[str, Any]) -> Edit | None:
-        """Return the edit of what is there already, else of the default data, if any."""
+    def first_edit(self, node: DataNode, properties: Mapping[str, Any], *, key: str) -> Edit | None:
+        """Return the edit of what is there already, else of the default data, if any.
+
+        Args:
+            key: What a value that is too large for a row is prepared under; then there is no edit
+                until it is.
+        """
         found = self.found_edit(node)
         storage = find_storage(node.storage_type)
         if found is not None or storage.is_external or "default_data" not in properties:
             return found
+        known = self.prepared.get(key)
+        if known is not None and known.written is not None:
+            known.is_used = True
+            edit_id = ids.EditId(known.target.edit_id)
+            return edit_of(node.id, edit_id, known.written, at=self.now, actor=None)
         edit_id = ids.EditId(new_uuid(self.now))
         target = Target(
             data_node_id=node.id,
             edit_id=edit_id,
             storage_type=node.storage_type,
-            folder=self.folder,
+            folder=IN_HAND,
             properties=resolved(node.properties),
         )
-        written = write_value(resolve(properties["default_data"], os.environ), target)
+        value = resolve(properties["default_data"], os.environ)
+        written = write_value(value, target)
+        if written.content is not None and len(written.content) > INLINE_LIMIT:
+            self.wanted[key] = FirstValue(value, target)
+            return None
         self.written.append(written)
-        publish(written)
+        replacement = Replacement(written)  # of nothing: no file is there
+        undo_on_rollback(self.connection, replacement.undo)
+        replacement.publish()
         return edit_of(node.id, edit_id, written, at=self.now, actor=None)
 
     def found_edit(self, node: DataNode) -> Edit | None:

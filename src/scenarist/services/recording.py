@@ -10,6 +10,7 @@ from scenarist.db import audit, endings, events, provenance
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
+from scenarist.db.writes import undo_on_rollback
 from scenarist.domain.entities import DataNode, Edit, Event
 from scenarist.domain.errors import InDoubtError
 from scenarist.domain.identifiers import EditId, later_edit_id
@@ -19,7 +20,7 @@ from scenarist.services.edits import edit_of
 from scenarist.services.locks import check_writable, get_data_node
 from scenarist.services.showing import version_of
 from scenarist.storage.base import Written
-from scenarist.storage.kinds import discard, publish
+from scenarist.storage.kinds import Replacement, discard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,16 +123,20 @@ class Recorder:
             changes = endings.release_inputs(connection, [node.id], now)
             events.add(connection, [updated(node.id, actor), *changes], now)
             audit.add_done(connection, actor, node.id, now)
-            publish(value.written)
+            undo_on_rollback(connection, replacement.undo)
+            replacement.publish()
             return edit
 
+        replacement = Replacement(value.written)
         try:
             edit = self._database.write(work)
         except InDoubtError:
+            replacement.finish()
             raise
         except BaseException:
             discard(value.written)
             raise
+        replacement.finish()
         self._wake()
         return edit
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, UnsetType
@@ -39,6 +39,8 @@ from scenarist.services.standings import (
     primary_reason,
     standing_of,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +96,10 @@ class ScenarioService:
         self._maker = Maker(database, folder=folder, now=now, version=version)
 
     def create(self, actor: Actor, new: NewScenario) -> Scenario:
+        """Create a scenario as `create_standing` does, and return it alone."""
+        return self._create(actor, new, lambda _, scenario: scenario)
+
+    def create_standing(self, actor: Actor, new: NewScenario) -> Standing:
         """Create a scenario with its cycle, data nodes, tasks and sequences, all or none.
 
         Data nodes and tasks of a wider scope are those that the cycle, or every scenario, shares.
@@ -103,6 +109,13 @@ class ScenarioService:
             NotFoundError: No scenario config has the identifier; names those there are.
             InvalidError: The name, a tag, the properties or the date cannot be.
         """
+        return self._create(
+            actor, new, lambda within, made: self._standing(within, _found(within, made.id))
+        )
+
+    def _create(
+        self, actor: Actor, new: NewScenario, look: Callable[[Connection, Scenario], T]
+    ) -> T:
         actor.require(Permission.EDIT)
         config = declared(self._registry.scenarios, new.config_id, "scenario")
         checked = replace(
@@ -112,7 +125,10 @@ class ScenarioService:
             properties=checked_properties(new.properties),
             created_at=None if new.created_at is None else in_utc(new.created_at),
         )
-        return self._maker.make(actor, lambda making: self._make(making, actor, config, checked))
+        return self._maker.make(
+            actor,
+            lambda making: look(making.connection, self._make(making, actor, config, checked)),
+        )
 
     def get(self, actor: Actor, scenario_id: str) -> Standing:
         """Return a scenario, and what may be done with it now."""

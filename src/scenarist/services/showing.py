@@ -2,48 +2,75 @@
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.environment import resolve
-from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
+from scenarist.domain.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    TooLargeError,
+)
 from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.selections import Selection
 from scenarist.services.computations import Computation, Compute, fault_of
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import Place, Target, kept_of
+from scenarist.storage.bounds import Limits, check_file, limited
+from scenarist.storage.files import check_kept
 from scenarist.storage.json import document
-from scenarist.storage.kinds import discard, find_storage, named_path, read_json
+from scenarist.storage.kinds import find_storage, named_path
 from scenarist.storage.paths import why_unreadable
+from scenarist.storage.reading import read_safely
 from scenarist.storage.selection import select_of_shown
+from scenarist.storage.shared import is_url
+from scenarist.storage.transfers import open_file
 
-_CHOSEN = "scenarist.storage.reading:chosen"
+_SHOW_VALUE = "scenarist.storage.reading:show_value"
+_SHOW_FILE = "scenarist.storage.reading:show_file"
 _EVERYTHING = Selection()
+_IN_HAND = 1024 * 1024
+"""Bytes of an answer up to which it is held in memory."""
+
+_FILE = 1024 * 1024
+_ROOM = 16 * 1024 * 1024
+"""Bytes of a file, and of memory, up to which the server reads a value itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownValue:
-    """A data node's value as JSON text; cut short when it is not complete."""
+    """A data node's value as JSON text; cut short when it is not complete.
+
+    Args:
+        file: Has the text of a large value, in UTF-8, and no name; in place of *text*.
+    """
 
     text: str
     is_complete: bool
+    file: BinaryIO | None = None
 
 
 class Show:
     """Shows values of data nodes; code that a value brings along runs in workers only.
 
     Args:
-        folder: Where workers put what they have chosen of a large value, until it is answered.
+        folder: Where workers put what they show, until it is answered.
     """
 
-    def __init__(self, compute: Compute, *, folder: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, compute: Compute, *, folder: str, now: Callable[[], datetime], limits: Limits | None
+    ) -> None:
         self._compute = compute
         self._folder = folder
         self._now = now
+        self._limits = limits or Limits()
 
     def newest(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
         """Show the newest value as it is now, also when somebody else has replaced its file.
@@ -52,6 +79,7 @@ class Show:
             NotFoundError: Its file is gone.
             InvalidError: It has no such columns, or is nothing to choose from.
             ConflictError: What lies there cannot be read.
+            TooLargeError: It takes more memory than a request may.
             UnavailableError: No worker had the time to look at it.
         """
         storage = find_storage(node.storage_type)
@@ -60,14 +88,30 @@ class Show:
         is_noted = not is_named(node)
         if storage.is_safe:
             if is_noted and edit.is_complete and wanted == _EVERYTHING:
+                check_as_kept(node, edit)
                 return _noted(edit)
-            return ShownValue(_text_at(place_of(node, edit), wanted), is_complete=True)
+            return self._safely(node, edit, wanted)
         is_shown = edit.rendition is not None and (edit.is_complete or wanted == _EVERYTHING)
         if is_shown and (is_noted or _is_unchanged(edit)):
+            if is_noted:
+                check_as_kept(node, edit)
             found = _chosen_of(edit, wanted)
             if found is not None:
                 return found
         return self._by_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
+
+    def _safely(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
+        """Read a small value here, and have a worker read any other."""
+        place = place_of(node, edit)
+        room = min(_ROOM // (1 + len(wanted.conditions)), self._limits.memory)
+        try:
+            with limited(replace(self._limits, room=room, file=_FILE)):
+                check_file(_size_of(node, edit), len(wanted.conditions))
+                return ShownValue(read_safely(place, wanted), is_complete=True)
+        except TooLargeError:
+            unresolved = replace(place, properties=dict(node.properties))
+            inputs = (json_place(unresolved), json_place(wanted.to_data()))
+            return self._ask(node, wanted, _SHOW_FILE, inputs)
 
     def _by_worker(
         self, node: DataNode, edit: Edit, wanted: Selection, *, is_whole: bool
@@ -75,28 +119,49 @@ class Show:
         """Have a worker read a value; show the beginning of a large one, or the whole."""
         # The form that functions get is not what is shown, and may be one that has no rows.
         plain = {key: value for key, value in node.properties.items() if key != "exposed_type"}
-        done = self._compute(
-            Computation(
-                function=_CHOSEN,
-                inputs=(
-                    Place(
-                        storage_type=node.storage_type,
-                        properties=plain,
-                        uri=edit.uri,
-                        content=edit.content,
-                    ),
-                    json_place(wanted.to_data()),
-                ),
-                outputs=(
-                    Target(
-                        data_node_id=node.id,
-                        edit_id=new_uuid(self._now()),
-                        storage_type="json",
-                        folder=self._folder,
-                    ),
-                ),
-            )
+        place = Place(
+            storage_type=node.storage_type,
+            properties=plain,
+            uri=edit.uri,
+            content=edit.content,
+            kept=kept_of(plain, edit.size, edit.digest, edit.stamp),
         )
+        inputs = (place, json_place(wanted.to_data()))
+        return self._ask(node, wanted, _SHOW_VALUE, inputs, json_place(is_whole))
+
+    def _ask(
+        self,
+        node: DataNode,
+        wanted: Selection,
+        function: str,
+        inputs: tuple[Place, ...],
+        *more: Place,
+    ) -> ShownValue:
+        """Have a worker write JSON text to a file, which has lost its name when this returns."""
+        folder = None if "://" in self._folder else self._folder
+        descriptor, path = tempfile.mkstemp(".json", ".answer-", folder)
+        file = os.fdopen(descriptor, "rb")
+        try:
+            target = Target(
+                data_node_id=node.id,
+                edit_id=new_uuid(self._now()),
+                storage_type="json",
+                folder=self._folder,
+            )
+            computation = Computation(
+                function=function, inputs=(*inputs, json_place(path), *more), outputs=(target,)
+            )
+            is_complete = self._is_whole(computation, node, wanted)
+            return _shown_from(file, is_complete=is_complete)
+        except BaseException:
+            file.close()
+            raise
+        finally:
+            os.unlink(path)
+
+    def _is_whole(self, computation: Computation, node: DataNode, wanted: Selection) -> bool:
+        """Have a worker show a value; return whether it has shown all of it."""
+        done = self._compute(computation)
         if not done.is_successful:
             raise fault_of(
                 done,
@@ -104,14 +169,8 @@ class Show:
                 code="data_node_unreadable",
                 is_clients=wanted != _EVERYTHING,
             )
-        (written,) = done.written
-        try:
-            if is_whole and not written.is_complete:
-                place = Place(storage_type="json", uri=written.uri, content=written.content)
-                return ShownValue(read_json(place), is_complete=True)
-            return ShownValue(written.rendition, written.is_complete)
-        finally:
-            discard(written)
+        said = msgspec.json.decode(done.written[0].rendition)
+        return said is None or bool(said["is_complete"])
 
 
 def noted(edit: Edit, wanted: Selection) -> ShownValue:
@@ -147,6 +206,21 @@ def _chosen_of(edit: Edit, wanted: Selection) -> ShownValue | None:
     return ShownValue(msgspec.json.encode(chosen).decode(), is_complete=True)
 
 
+def check_as_kept(node: DataNode, edit: Edit) -> None:
+    """Refuse a value whose file on this machine is gone or not as it was written.
+
+    Raises:
+        NotFoundError: It is gone.
+        ConflictError: It cannot be opened, or was cut or changed.
+    """
+    if edit.uri is None or is_url(edit.uri):
+        return
+    kept = kept_of(node.properties, edit.size, edit.digest, edit.stamp)
+    if kept is not None:
+        with open_file(edit.uri) as file:
+            check_kept(file, edit.uri, kept)
+
+
 def as_kept(node: DataNode, edit: Edit) -> DataNode:
     """Return a data node as it was declared when a value of it was written."""
     if edit.kept_as is None:
@@ -164,11 +238,13 @@ def place_of(node: DataNode, edit: Edit) -> Place:
     Raises:
         ConflictError: A variable that the data node's config names is not set.
     """
+    properties = resolved(node)
     return Place(
         storage_type=node.storage_type,
-        properties=resolved(node),
+        properties=properties,
         uri=edit.uri,
         content=edit.content,
+        kept=kept_of(properties, edit.size, edit.digest, edit.stamp),
     )
 
 
@@ -203,6 +279,14 @@ def version_of(node: DataNode, edit: Edit) -> str | None:
     return f"{edit.id}-{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
 
 
+def writes_by_worker(node: DataNode) -> bool:
+    """Whether code of the user takes part in writing a value, whatever is there."""
+    is_declared = node.storage_type == "json" and (
+        node.properties.get("encoder") or node.properties.get("exposed_type")
+    )
+    return find_storage(node.storage_type).is_external or bool(is_declared)
+
+
 def json_place(data: object) -> Place:
     """Return a place in hand for data that a worker gets as an argument."""
     return Place(storage_type="json", content=document(msgspec.to_builtins(data)))
@@ -212,15 +296,22 @@ def _noted(edit: Edit) -> ShownValue:
     return ShownValue(edit.rendition or "null", edit.is_complete)
 
 
-def _text_at(place: Place, wanted: Selection) -> str:
+def _shown_from(file: BinaryIO, *, is_complete: bool) -> ShownValue:
+    if os.fstat(file.fileno()).st_size > _IN_HAND:
+        return ShownValue("", is_complete, file)
+    with file:
+        return ShownValue(file.read().decode(), is_complete)
+
+
+def _size_of(node: DataNode, edit: Edit) -> int | None:
+    """Return the size of a value in its bytes; None where only reading it would tell."""
+    if edit.content is not None or not is_named(node) or edit.uri is None:
+        return edit.size
     try:
-        return read_json(place, wanted)
-    except InvalidError as error:
-        if wanted != _EVERYTHING:
-            _text_at(place, _EVERYTHING)
-            raise
-        # The request was right; what lies there is not.
-        raise ConflictError(error.message, code="data_node_unreadable") from error
+        return Path(edit.uri).stat().st_size
+    except (OSError, ValueError):
+        # Reading it says what is wrong.
+        return 0
 
 
 def _is_unchanged(edit: Edit) -> bool:

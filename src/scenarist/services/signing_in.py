@@ -21,6 +21,7 @@ from scenarist.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from scenarist.domain.moments import is_ahead
 from scenarist.domain.permissions import Actor, Identity, Origin
 from scenarist.domain.users import (
     LONGEST_PASSWORD,
@@ -111,7 +112,7 @@ class SigningInService:
         if (refused := self._refused.get(counted_address(address))) is not None:
             look_again_at, until = refused
             now = self._now()
-            if now < look_again_at:
+            if is_ahead(look_again_at, now, _LOOK_AGAIN):
                 raise _throttled(until - now)
 
     def sign_in(self, name: str, password: str, origin: Origin) -> SignedIn:
@@ -213,7 +214,8 @@ class SigningInService:
         )
         now = self._now()
         used_up = self._database.write(
-            lambda connection: tries.take(connection, bounds, stretch=TRIES_STRETCH, now=now)
+            lambda connection: tries.take(connection, bounds, stretch=TRIES_STRETCH, now=now),
+            is_preparation=True,
         )
         if of_address in used_up:
             self._remember_refused(address, used_up[of_address], now)

@@ -10,7 +10,7 @@ from scenarist.db import standings
 from scenarist.db.standings import End
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Scenario
-from scenarist.domain.moments import as_text
+from scenarist.domain.moments import LONGEST_LOCK, as_text, is_ahead
 from scenarist.domain.places import replaced_reason
 from scenarist.storage.kinds import find_file, why_missing
 
@@ -81,7 +81,11 @@ def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
         if not end.is_made and end.replaced_by is not None:
             reasons.append(replaced_reason(end.id, end.replaced_by))
         # What is only read is read as it is.
-        if end.is_made and end.locked_until is not None and end.locked_until > now:
+        if (
+            end.is_made
+            and end.locked_until is not None
+            and is_ahead(end.locked_until, now, LONGEST_LOCK)
+        ):
             until = as_text(end.locked_until)
             reasons.append(f"data node {end.id} is locked by {end.locked_by} until {until}")
     return reasons

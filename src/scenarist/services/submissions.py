@@ -152,8 +152,9 @@ class SubmissionService:
             require_not_ended(get_submission(connection, submission_id))
             return cancellation.find_unfinished(connection, submission_id=submission_id)
 
-        self._canceller.cancel(actor, submission_id, find)
-        return get_submission(self._database.reader, submission_id)
+        return self._canceller.cancel(
+            actor, submission_id, find, lambda within: get_submission(within, submission_id)
+        )
 
     def pause(self, actor: Actor, submission_id: str) -> Submission:
         """Begin no more jobs of a submission until it is resumed; those that run go on.

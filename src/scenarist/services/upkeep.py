@@ -1,11 +1,13 @@
 """Prunes once a day, on one of the servers that share a database."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
 
+from scenarist.background import Background
 from scenarist.db import pruning as rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
@@ -23,8 +25,13 @@ _log = structlog.get_logger(__name__)
 class Upkeep:
     """Prunes in a thread of its own; nothing is asked of the database between two times.
 
+    Ages count by the clock as it was at the start plus the time that has passed since, or by the
+    clock as it is where that is earlier: a clock that is set forward while the server runs makes
+    nothing old.
+
     Args:
         folder: Where values go whose place the system names.
+        elapsed: Seconds that go by, whatever is done to clocks.
     """
 
     def __init__(
@@ -34,16 +41,21 @@ class Upkeep:
         *,
         folder: str,
         now: Callable[[], datetime],
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._retention = retention
         self._now = now
+        self._elapsed = elapsed
+        self._started_at = now() - timedelta(seconds=elapsed())
         self._stopping = threading.Event()
-        self._service = PruningService(database, folder=folder, now=now, pause=self._rest)
-        self._thread: threading.Thread | None = None
+        self._service = PruningService(
+            database, folder=folder, now=self._steady_now, pause=self._rest
+        )
+        self._thread: Background | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._loop, name="upkeep", daemon=True)
+        self._thread = Background("upkeep", self._loop)
         self._thread.start()
 
     def stop(self) -> None:
@@ -65,12 +77,16 @@ class Upkeep:
         _log.info("pruned", **pruned.counts)
         return pruned
 
+    def _steady_now(self) -> datetime:
+        return min(self._now(), self._started_at + timedelta(seconds=self._elapsed()))
+
     def _loop(self) -> None:
         wait = timedelta()
         while not self._stopping.wait(wait.total_seconds()):
             try:
                 self.step()
-                wait = max(rows.begun_at(self._database.reader) + EVERY - self._now(), _RETRY)
+                left = rows.begun_at(self._database.reader) + EVERY - self._now()
+                wait = min(max(left, _RETRY), EVERY)
             except _StoppedError:
                 return
             except UnavailableError as error:

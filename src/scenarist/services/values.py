@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 from sqlalchemy import Connection
@@ -13,7 +14,7 @@ from scenarist.db.engine import Database
 from scenarist.db.found_files import edit_of_file, find_replacer
 from scenarist.db.locks import set_lock
 from scenarist.domain.entities import DataNode, Edit
-from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.errors import ConflictError, NotFoundError, TooLargeError
 from scenarist.domain.identifiers import EditId, new_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.places import replaced_reason
@@ -31,15 +32,11 @@ from scenarist.services.showing import (
     place_of,
     resolved,
     version_of,
+    writes_by_worker,
 )
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import (
-    discard,
-    find_file,
-    find_storage,
-    read_json,
-    why_missing,
-)
+from scenarist.storage.bounds import Limits
+from scenarist.storage.kinds import discard, find_file, find_storage, read_json, why_missing
 from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_safely
 
 LOCKED_WHILE_WRITING = timedelta(seconds=120)
@@ -85,13 +82,14 @@ class ValueService:
         *,
         folder: str,
         now: Callable[[], datetime],
+        limits: Limits | None = None,
     ) -> None:
         self._database = database
         self._recorder = recorder
         self._compute = compute
         self._folder = folder
         self._now = now
-        self._show = Show(compute, folder=folder, now=now)
+        self._show = Show(compute, folder=folder, now=now, limits=limits)
         self._turn = threading.Lock()
 
     def read(
@@ -134,11 +132,15 @@ class ValueService:
         """
         actor.require(Permission.EDIT)
         node = self._recorder.check(self._database.reader, actor, data_node_id, options)
-        base = None if _needs_worker(node) else self._former(node)
-        if _needs_worker(node) or (base is not None and needs_worker(base)):
-            return self._by_worker(actor, node, options, lambda now: self._write_apart(now, data))
+        write_apart = partial(self._write_apart, data=data)
+        base = None if writes_by_worker(node) else self._former(node)
+        if writes_by_worker(node) or (base is not None and needs_worker(base)):
+            return self._by_worker(actor, node, options, write_apart)
         target = self._target(node)
-        value = rewritten_safely(data, node.storage_type, target.properties, base)
+        try:
+            value = rewritten_safely(data, node.storage_type, target.properties, base)
+        except TooLargeError:
+            return self._by_worker(actor, node, options, write_apart)
         written = find_storage(node.storage_type).write(value, target)
         return self._recorder.record(actor, _new(target, written), options)
 
@@ -164,10 +166,16 @@ class ValueService:
                 code="append_not_supported",
             )
         check_not_replaced(node)
-        base = None if _needs_worker(node) else self._base(node)
-        if _needs_worker(node) or (base is not None and needs_worker(base)):
-            return self._by_worker(actor, node, options, lambda now: self._append_apart(now, data))
-        edit = self._append_once(actor, node, data, options)
+        append_apart = partial(self._append_apart, data=data)
+        base = None if writes_by_worker(node) else self._base(node)
+        if writes_by_worker(node) or (base is not None and needs_worker(base)):
+            return self._by_worker(actor, node, options, append_apart)
+        try:
+            edit = self._append_once(actor, node, data, options)
+        except TooLargeError:
+            # One after the other, as a lock keeps others away meanwhile.
+            with self._turn:
+                return self._by_worker(actor, node, options, append_apart)
         if edit is not None:
             return edit
         # Those that lost take turns; only a write that just came can be quicker again.
@@ -255,11 +263,11 @@ class ValueService:
                 set_lock(connection, node.id, before.locked_by, before.locked_until)
             return current
 
-        before = self._database.write(take)
+        before = self._database.write(take, is_preparation=True)
         try:
             value = work(before)
         except BaseException:
-            self._database.write(give_back)
+            self._database.write(give_back, is_preparation=True)
             raise
         return self._recorder.record(actor, value, options, check=give_back)
 
@@ -386,11 +394,3 @@ def _new(target: Target, written: Written) -> NewValue:
     return NewValue(
         data_node_id=target.data_node_id, edit_id=EditId(target.edit_id), written=written
     )
-
-
-def _needs_worker(node: DataNode) -> bool:
-    """Whether code of the user takes part in writing a value, whatever is there."""
-    is_declared = node.storage_type == "json" and (
-        node.properties.get("encoder") or node.properties.get("exposed_type")
-    )
-    return find_storage(node.storage_type).is_external or bool(is_declared)

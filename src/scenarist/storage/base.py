@@ -5,21 +5,60 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from scenarist.domain.named_files import named_path
+
 INLINE_LIMIT = 64 * 1024
 """Bytes up to which a value lies in its edit's own row, and a rendition is complete."""
+
+ROW_LIMIT = 16 * 1024 * 1024
+"""Bytes up to which a value that is kept in the database lies in its edit's own row."""
+
+
+IN_HAND = ""
+"""The folder of a target whose value is kept in hand, however large it is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """What was recorded of the file of a value when it was written.
+
+    Args:
+        stamp: See `named_files.stamp_of`; None of a file that is not in a folder of this machine.
+    """
+
+    size: int
+    digest: str
+    stamp: str | None
+
+
+def kept_of(
+    properties: Mapping[str, Any], size: int | None, digest: str | None, stamp: str | None
+) -> Kept | None:
+    """Return what the file of a value must be like, of what was recorded with the value.
+
+    None where a user has named the file, and where nothing was recorded of it.
+
+    Args:
+        properties: Those by which the value is read.
+    """
+    if size is None or digest is None or named_path(properties) is not None:
+        return None
+    return Kept(size=size, digest=digest, stamp=stamp)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """Where one value of a data node lies: in a file (``uri``) or in hand (``content``).
 
-    The place of an external storage has neither: the properties say where to look.
+    The place of an external storage has neither: the properties say where to look. A file that the
+    system named must be as it was ``kept``; one that a user named is as it is, without this.
     """
 
     storage_type: str
     properties: Mapping[str, Any] = field(default_factory=dict)
     uri: str | None = None
     content: bytes | None = None
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +67,8 @@ class Target:
 
     A user-named path (``path`` or ``default_path`` of the properties) wins; without one the
     system names the place: in the edit's row while small, else a new file under ``folder``,
-    which may be a URL. Files are named after ``edit_id``, so every attempt at a value needs a
-    new one.
+    which may be a URL; with ``IN_HAND`` no file is made. Files are named after ``edit_id``, so
+    every attempt at a value needs a new one.
     """
 
     data_node_id: str
@@ -44,7 +83,7 @@ class Written:
     """A value that was written aside, and what its edit records of it.
 
     ``staged`` is the file that waits beside a user-named path for `files.publish`, and ``stamp``
-    tells it from any that another program puts there later.
+    tells the file from any that another program puts there later.
     ``rendition`` is JSON text: the value when ``is_complete``, else a bounded preview.
     Of an external storage both ``uri`` and ``content`` are None.
     """

@@ -66,23 +66,40 @@ def mask_of_values(values: list[Any], condition: Condition) -> list[bool]:
     Raises:
         InvalidError: The condition's value is of no kind that the values have.
     """
-    values = [_scalar(value) for value in values]
-    kinds = [_kind_of(value) for value in values]
-    if condition.value is None:
-        return _of_null([kind == _MISSING for kind in kinds], condition)
-    is_other = condition.operator == FilterOperator.NOT_EQUAL
-    present = sorted(set(kinds) - {_MISSING})
-    if not present:
-        return [is_other] * len(values)
-    kind = _kind_of(_scalar(condition.value))
-    if kind == TEXT and TEXT not in present and DATES in present:
-        kind = DATES
-    wanted = _as_kind(condition, kind, present)
-    compare = _COMPARE[condition.operator]
-    return [
-        bool(compare(_comparable(value), wanted)) if found == kind else is_other
-        for value, found in zip(values, kinds, strict=True)
-    ]
+    return Cells(values).mask(condition)
+
+
+class Cells:
+    """Cells of one column, to be compared with one value after the other."""
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        self._values = [_scalar(value) for value in values]
+        self._kinds = [_kind_of(value) for value in self._values]
+        self._present = sorted(set(self._kinds) - {_MISSING})
+
+    def mask(self, condition: Condition) -> list[bool]:
+        """Return which cells meet the condition.
+
+        Raises:
+            InvalidError: The condition's value is of no kind that the cells have.
+        """
+        if condition.value is None:
+            return _of_null([kind == _MISSING for kind in self._kinds], condition)
+        is_other = condition.operator == FilterOperator.NOT_EQUAL
+        present = self._present
+        if not present:
+            return [is_other] * len(self._values)
+        kind = _kind_of(_scalar(condition.value))
+        if kind == TEXT and TEXT not in present and DATES in present:
+            kind = DATES
+        wanted = _as_kind(condition, kind, present)
+        compare = _COMPARE[condition.operator]
+        if present == [kind] and kind != DATES and _MISSING not in self._kinds:
+            return [bool(compare(value, wanted)) for value in self._values]
+        return [
+            bool(compare(_comparable(value), wanted)) if found == kind else is_other
+            for value, found in zip(self._values, self._kinds, strict=True)
+        ]
 
 
 def _of_null(missing: list[bool], condition: Condition) -> list[bool]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage import csv_reading, csv_writing, dtypes, files, tables
+from scenarist.storage import bounds, csv_reading, csv_writing, dtypes, files, tables
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.frames import text_of, unique_texts
 from scenarist.storage.objects import python_type
@@ -140,6 +140,7 @@ class _Sheet:
 
     def parsed(self, data: bytes) -> "DataFrame":
         text = self._utf8(data)
+        bounds.check_csv(text, self.separator, is_free=bool(self.read_kwargs))
         if self.read_kwargs:
             return self._parsed_by_pandas(text)
         as_text: Sequence[Any] | None = ()

@@ -31,6 +31,7 @@ _PORTS: Mapping[str, int] = {
 _ODBC_DRIVER = "ODBC Driver 18 for SQL Server"
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
+_SILENT_SECONDS = 300
 _PASSING_STATES = ("08", "40", "53", "55P03", "57", "58", "HYT")
 """How SQLSTATEs begin of faults that may be gone next time: connections, locks, resources."""
 
@@ -137,7 +138,11 @@ def server_url(properties: Mapping[str, Any]) -> "URL":
         query = {"driver": driver or _ODBC_DRIVER, **query}
         driver = None
     else:
-        query = {"connect_timeout": str(_CONNECT_SECONDS), **query}
+        limits = {"connect_timeout": str(_CONNECT_SECONDS)}
+        if (driver or _DRIVERS[kind]) == "pymysql":
+            # Its limit on connecting ends when the server has accepted, before it has answered.
+            limits |= dict.fromkeys(("read_timeout", "write_timeout"), str(_SILENT_SECONDS))
+        query = {**limits, **query}
     return URL.create(
         f"{kind}+{driver or _DRIVERS[kind]}",
         username=_text(properties.get("db_username")),

@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import Any, BinaryIO, Protocol
 
 from scenarist.domain.errors import (
+    DamagedError,
     InvalidError,
     NotFoundError,
     ScenaristError,
@@ -17,10 +18,12 @@ from scenarist.domain.errors import (
 )
 from scenarist.domain.named_files import named_path
 from scenarist.storage import disk, shared
-from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
+from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Kept, Place, Target, Written
 from scenarist.storage.named_files import stamp_of
 from scenarist.storage.objects import reason
 from scenarist.storage.paths import why_unwritable
+
+_PIECE_BYTES = 1024 * 1024
 
 
 def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes:
@@ -31,7 +34,7 @@ def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes
     """
     try:
         return dump(value)
-    except ScenaristError:
+    except (ScenaristError, MemoryError):
         raise
     except Exception as error:
         raise InvalidError(
@@ -45,12 +48,13 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
 
     Raises:
         NotFoundError: There is no file at the place.
+        DamagedError: The file is not as it was written.
         InvalidError: The file cannot be read, or *load* failed.
     """
     with _open(place) as file:
         try:
             return load(file)
-        except ScenaristError:
+        except (ScenaristError, MemoryError):
             raise
         except UnicodeDecodeError as error:
             where = place.uri or "the value in the database"
@@ -75,7 +79,7 @@ def keep(
         UnavailableError: A file could not be written; nothing of it is left.
     """
     path = named_path(target.properties)
-    if path is None and len(data) <= INLINE_LIMIT:
+    if path is None and (len(data) <= INLINE_LIMIT or target.folder == IN_HAND):
         return record(data, python_type, rendition, content=data)
     staged = None
     try:
@@ -94,7 +98,9 @@ def keep(
             f"the value for data node {target.data_node_id} could not be written to {error.message}"
         ) from error
     written = record(data, python_type, rendition, uri=path, staged=staged)
-    return written if staged is None else replace(written, stamp=stamp_of(os.stat(staged)))
+    if shared.is_url(path):
+        return written
+    return replace(written, stamp=stamp_of(os.stat(staged or path)))
 
 
 def record(
@@ -143,6 +149,73 @@ def publish(written: Written) -> None:
         ) from error
 
 
+class Replacement:
+    """A named file that is replaced while nobody knows yet whether its edit will be recorded.
+
+    Args:
+        written: The value that is published; of one without a staged file, nothing happens.
+    """
+
+    def __init__(self, written: Written) -> None:
+        self._written = written
+        self._former: str | None = None
+        self._path: str | None = None
+
+    def publish(self) -> None:
+        """Do as `publish`, and keep the file of before beside the new one.
+
+        Raises:
+            UnavailableError: The file could not be replaced, and is still there.
+        """
+        written = self._written
+        if written.staged is None or written.uri is None:
+            return
+        path, former = os.path.realpath(written.uri), f"{written.staged}.former"
+        try:
+            _keep_former(path, former)
+            self._former = former
+        except FileNotFoundError:
+            pass  # there was none
+        except OSError as error:
+            raise UnavailableError(
+                f"{written.uri} could not be replaced: {error.strerror}"
+            ) from error
+        self._path = path
+        publish(written)
+
+    def undo(self) -> None:
+        """Put the file of before back, or remove the new one where there was none.
+
+        Raises:
+            OSError: It could not be done.
+        """
+        if self._path is None:
+            return
+        if self._former is None:
+            disk.remove([self._path])
+        else:
+            os.replace(self._former, self._path)
+            disk.remove([self._former])  # still there when both are one file
+        disk.sync_folder(os.path.dirname(self._path))
+        self._path = self._former = None
+
+    def finish(self) -> None:
+        """Let the file of before go."""
+        if self._former is not None:
+            disk.remove([self._former])
+            self._former = None
+
+
+def _keep_former(path: str, former: str) -> None:
+    """Give a file a second name: the same file, so that putting it back is no change."""
+    try:
+        os.link(path, former)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, former)
+
+
 def discard(written: Written) -> None:
     """Remove the file of a value that will not be recorded; what was published stays.
 
@@ -183,6 +256,55 @@ def open_file(uri: str) -> BinaryIO:
     return _home(uri).open_file(uri)
 
 
+def check_kept(file: BinaryIO, uri: str, kept: Kept) -> None:
+    """Refuse a file that is not as it was written; leave it at its start.
+
+    A file of this machine that still has the size, the time of change and the inode of then is
+    taken as it is; of any other the digest is compared.
+
+    Raises:
+        DamagedError: Its size or its digest is another one.
+    """
+    check_size(file.seek(0, os.SEEK_END), uri, kept)
+    file.seek(0)
+    if kept.stamp is not None and not isinstance(file, BytesIO):
+        with contextlib.suppress(OSError):
+            if stamp_of(os.fstat(file.fileno())) == kept.stamp:
+                return
+    found = hashlib.sha256()
+    while piece := file.read(_PIECE_BYTES):
+        found.update(piece)
+    file.seek(0)
+    check_digest(found.hexdigest(), uri, kept)
+
+
+def check_size(size: int, uri: str, kept: Kept) -> None:
+    """Refuse a file that has another size than when it was written.
+
+    Raises:
+        DamagedError: It has.
+    """
+    if size != kept.size:
+        raise DamagedError(_damaged(uri, f"it has {size} bytes, and {kept.size} were written"))
+
+
+def check_digest(found: str, uri: str, kept: Kept) -> None:
+    """Refuse the bytes of a file whose digest, in hexadecimal digits, is another one.
+
+    Raises:
+        DamagedError: It is.
+    """
+    if kept.digest != f"sha256:{found}":
+        raise DamagedError(_damaged(uri, "its digest is not that of what was written"))
+
+
+def _damaged(uri: str, why: str) -> str:
+    return (
+        f"the file {uri} was cut or changed after it was written: {why}; bring it back from a"
+        " backup, write the data node again, or submit what produces it"
+    )
+
+
 class _Home(Protocol):
     """What a module does that knows one kind of home of files: folders, or URLs."""
 
@@ -205,6 +327,8 @@ def _open(place: Place) -> Iterator[BinaryIO]:
     if place.uri is None:
         raise NotFoundError("there is no value to read; write the data node first")
     with _home(place.uri).open_whole(place.uri) as file:
+        if place.kept is not None:
+            check_kept(file, place.uri, place.kept)
         yield file
 
 

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage import files
+from scenarist.storage import bounds, files
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.declared import exposed
 from scenarist.storage.objects import form, load_class, python_type, reason
@@ -210,7 +210,9 @@ def _encoding(properties: Mapping[str, Any]) -> str:
 
 
 def _text(file: BinaryIO, place: Place) -> str:
-    return file.read().decode(_encoding(place.properties)).removeprefix("\ufeff")
+    data = file.read()
+    bounds.check_json(data)
+    return data.decode(_encoding(place.properties)).removeprefix("\ufeff")
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -8,7 +8,7 @@ from scenarist.domain.selections import Selection
 from scenarist.storage.base import Place, Storage, Target, Written
 from scenarist.storage.csv import CsvStorage
 from scenarist.storage.excel import ExcelStorage
-from scenarist.storage.files import discard, publish, remove_files
+from scenarist.storage.files import Replacement, discard, publish, remove_files
 from scenarist.storage.generic import GenericStorage
 from scenarist.storage.json import JsonStorage
 from scenarist.storage.mongo import MongoStorage
@@ -21,6 +21,7 @@ from scenarist.storage.sql import SqlStorage
 from scenarist.storage.sql_table import SqlTableStorage
 
 __all__ = [
+    "Replacement",
     "discard",
     "find_file",
     "find_storage",

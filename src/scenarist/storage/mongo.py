@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 _Document: TypeAlias = dict[str, Any]
 
-_SELECTION_TIMEOUT = 10_000
-"""Milliseconds to look for a server that answers, where ``db_extra_args`` do not say."""
+_LIMITS = {
+    "serverSelectionTimeoutMS": 10_000,
+    "connectTimeoutMS": 10_000,
+    "socketTimeoutMS": 60_000,
+}
+"""How long the server may say nothing, where ``db_extra_args`` do not say."""
 
 _MOST_READS = 10
 _REPLACED = frozenset({43, 175})
@@ -283,7 +287,7 @@ def _connection(properties: Mapping[str, Any]) -> dict[str, Any]:
         place["password"] = properties.get("db_password")
     return {
         **place,
-        "serverSelectionTimeoutMS": _SELECTION_TIMEOUT,
+        **_LIMITS,
         **(properties.get("db_extra_args") or {}),
     }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError, ScenaristError
 from scenarist.domain.selections import Selection
-from scenarist.storage import files, tables
+from scenarist.storage import bounds, files, tables
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.comparison import DATES, TEXT, kind_of_dtype, kinds_of
 from scenarist.storage.frames import has_row_labels, series_values, with_row_labels
@@ -120,6 +120,7 @@ def _frame(data: bytes, properties: Mapping[str, Any]) -> "DataFrame":
     import pyarrow.parquet  # type: ignore[import-untyped]
 
     options = _read_options(properties)
+    bounds.check_parquet(data)
     # What pandas has changed is what is left to read.
     schema = pyarrow.parquet.read_schema(BytesIO(data))
     return _read(lambda: BytesIO(data), schema, options)
@@ -135,6 +136,8 @@ def _folder(path: str, properties: Mapping[str, Any]) -> "DataFrame":
     import pyarrow.dataset  # type: ignore[import-untyped]
 
     options = _read_options(properties)
+    # Of how many files, and how large, is not known before.
+    bounds.check_file(None)
     try:
         found = pyarrow.dataset.dataset(path, format="parquet", partitioning="hive")
         parts = list(found.get_fragments())

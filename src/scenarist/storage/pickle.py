@@ -1,11 +1,12 @@
 """Values as pickles; only worker processes read them."""
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage import files
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ROW_LIMIT, Place, Target, Written
 from scenarist.storage.objects import python_type
 from scenarist.storage.rendition import render
 
@@ -42,12 +43,16 @@ class PickleStorage:
 
 
 class InMemoryStorage(PickleStorage):
-    """Any value that pickles, always in the edit's row, so that all processes share it."""
+    """Any value that pickles, in the edit's row; one that is too large for a row, in a file."""
 
     storage_type = "in_memory"
 
     def write(self, value: object, target: Target) -> Written:
         data = files.encode(value, target, _dump)
+        if len(data) > ROW_LIMIT:
+            kind, shown = python_type(value), render(value)
+            unnamed = replace(target, properties={})
+            return files.keep(data, unnamed, extension="p", python_type=kind, rendition=shown)
         return files.record(data, python_type(value), render(value), content=data)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from scenarist.domain.errors import InvalidError, NotFoundError
+from scenarist.domain.errors import DamagedError, InvalidError, NotFoundError
 from scenarist.storage import files
 from scenarist.storage.base import INLINE_LIMIT, Place
 from scenarist.storage.declared import exposed
@@ -44,7 +44,7 @@ def needs_worker(place: Place) -> bool:
             return names_classes(place)
         if place.storage_type in {"pickle", "in_memory"}:
             return not _is_plain(place)
-    except (InvalidError, NotFoundError):
+    except (DamagedError, InvalidError, NotFoundError):
         # The write will tell, or mend it.
         return False
     return False
@@ -76,7 +76,7 @@ def rewritten(
         plain = {key: item for key, item in place.properties.items() if key not in _FORMS}
         try:
             present = (read or storage.read)(replace(place, properties=plain))
-        except (InvalidError, NotFoundError):
+        except (DamagedError, InvalidError, NotFoundError):
             pass
         else:
             value = retyped(data, present)

@@ -10,6 +10,7 @@ from scenarist.storage import files
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.objects import python_type, reason
 from scenarist.storage.rendition import render
+from scenarist.storage.shared import S3_LIMITS, seconds_to_write
 from scenarist.storage.tables import require
 
 _KIND = "scenarist-kind"
@@ -24,7 +25,8 @@ _SECRETS = ("aws_access_key", "aws_secret_access_key", "aws_session_token", "SSE
 _PASSING = frozenset({errno.EBUSY, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO)})
 """How the client says that the store failed (5xx), or asked to slow down."""
 
-_RETRIES = {"mode": "standard", "total_max_attempts": 3}
+_LIMITS = ("connect_timeout", "read_timeout")
+"""What ``aws_s3_client_parameters`` may say of seconds that the store says nothing."""
 
 
 class S3Storage:
@@ -105,11 +107,12 @@ def _call(
     client_parameters = dict(properties.get("aws_s3_client_parameters") or {})
     if properties.get("aws_region"):
         client_parameters.setdefault("region_name", properties["aws_region"])
+    limits = {name: client_parameters.pop(name) for name in _LIMITS if name in client_parameters}
     store = S3FileSystem(
         key=properties.get("aws_access_key"),
         secret=properties.get("aws_secret_access_key"),
         client_kwargs=client_parameters,
-        config_kwargs={"retries": _RETRIES},
+        config_kwargs={**S3_LIMITS, **limits},
     )
     # The client below it repeats what is worth it.
     store.retries = 1
@@ -121,6 +124,7 @@ def _call(
         parameters,
         Bucket=properties.get("aws_s3_bucket_name"),
         Key=properties.get("aws_s3_object_key"),
+        timeout=seconds_to_write(parameters["Body"]) if "Body" in parameters else None,
     )
     body = answer.get("Body")
     data = b"" if body is None else sync(store.loop, _drain, body)

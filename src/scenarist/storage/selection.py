@@ -1,17 +1,15 @@
 """Applies a selection to a table or a list of objects."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import reduce
 from typing import Any
 
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.selections import Condition, Selection
+from scenarist.domain.selections import Selection
 from scenarist.domain.vocabulary import JoinOperator
 from scenarist.storage import comparison
 from scenarist.storage.frames import is_frame, is_labelled_series, shown
 from scenarist.storage.objects import row_of
-
-_Mask = list[bool]
 
 
 def select(value: Any, selection: Selection) -> Any:
@@ -56,8 +54,13 @@ def _of_frame(frame: Any, selection: Selection) -> Any:
     if not labels:
         return frame.iloc[: selection.limit]
 
+    # Of columns with one name, the first is meant.
+    positions_of: dict[Any, int] = {}
+    for place, label in enumerate(labels):
+        positions_of.setdefault(label, place)
+
     def position(key: str) -> int:
-        return labels.index(_known(key, labels))
+        return positions_of[_known(key, positions_of)]
 
     # All names are looked at, also where no row is left.
     positions = None
@@ -84,7 +87,7 @@ def _of_list(items: list[Any] | tuple[Any, ...], selection: Selection) -> list[A
     rows = [_row(item, number) for number, item in enumerate(items, start=1)]
     if not rows:
         return []
-    keys = list(dict.fromkeys(str(key) for row in rows for key in row))
+    keys = dict.fromkeys(key for row in rows for key in row)
     for key in selection.columns or ():
         _known(key, keys)
     kept = [number for number, keep in enumerate(_joined(rows, keys, selection)) if keep]
@@ -94,16 +97,20 @@ def _of_list(items: list[Any] | tuple[Any, ...], selection: Selection) -> list[A
     return [{key: rows[number].get(key) for key in selection.columns} for number in kept]
 
 
-def _joined(rows: list[dict[str, Any]], keys: list[str], selection: Selection) -> Iterable[bool]:
+def _joined(
+    rows: list[dict[str, Any]], keys: Collection[str], selection: Selection
+) -> Iterable[bool]:
     join: Callable[[Iterable[bool]], bool] = any if selection.join == JoinOperator.OR else all
     if not selection.conditions:
         return [True] * len(rows)
-
-    def mask(condition: Condition) -> _Mask:
+    # The cells of a column are looked at once, whatever is asked of them.
+    columns: dict[str, comparison.Cells] = {}
+    masks = []
+    for condition in selection.conditions:
         key = _known(condition.key, keys)
-        return comparison.mask_of_values([row.get(key) for row in rows], condition)
-
-    masks = [mask(condition) for condition in selection.conditions]
+        if key not in columns:
+            columns[key] = comparison.Cells([row.get(key) for row in rows])
+        masks.append(columns[key].mask(condition))
     return map(join, zip(*masks, strict=True))
 
 
@@ -114,7 +121,7 @@ def _row(item: object, number: int) -> dict[str, Any]:
     return {str(key): value for key, value in row.items()}
 
 
-def _known(key: str, keys: list[str]) -> str:
+def _known(key: str, keys: Collection[str]) -> str:
     if key not in keys:
         raise InvalidError(f"there is no column {key!r}; there are {', '.join(map(repr, keys))}")
     return key

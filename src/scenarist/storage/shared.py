@@ -6,7 +6,7 @@ The libraries below it take their credentials from the environment, or from thei
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
@@ -33,7 +33,15 @@ _SECRET = re.compile("SECRET|PASSWORD|TOKEN|KEY|CREDENTIAL|FSSPEC", re.IGNORECAS
 _SHORTEST_SECRET = 6
 
 _S3 = frozenset({"s3", "s3a"})
-_S3_RETRIES = {"mode": "standard", "total_max_attempts": 3}
+S3_LIMITS: Mapping[str, Any] = {
+    "connect_timeout": 5,
+    "read_timeout": 15,  # seconds without a byte
+    "retries": {"mode": "standard", "total_max_attempts": 3},
+}
+"""How long a store may say nothing while something is read: it ends within a minute."""
+
+WRITE_SECONDS = 45.0
+_SLOWEST_BYTES = 256 * 1024  # a second
 
 
 def is_url(text: str) -> bool:
@@ -115,7 +123,16 @@ def write_new(url: str, data: bytes) -> None:
         system, path = _found(url)
         if _scheme(url) in _WITH_FOLDERS:
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
-        system.pipe_file(path, data, mode="create")
+        options = {"timeout": seconds_to_write(data)} if system.async_impl else {}
+        system.pipe_file(path, data, mode="create", **options)
+
+
+def seconds_to_write(data: bytes) -> float:
+    """Return how long it may take to write some bytes, in all.
+
+    The client of S3 asks first whether it may send them, and has no limit for the answer.
+    """
+    return WRITE_SECONDS + len(data) / _SLOWEST_BYTES
 
 
 def open_file(url: str) -> BinaryIO:
@@ -204,7 +221,7 @@ def _found(url: str) -> tuple[Any, str]:
     options: dict[str, Any] = {}
     is_s3 = _scheme(url) in _S3
     if is_s3 and "config_kwargs" not in fsspec.config.conf.get("s3", {}):
-        options["config_kwargs"] = {"retries": _S3_RETRIES}
+        options["config_kwargs"] = dict(S3_LIMITS)
     system, path = fsspec.url_to_fs(url, **options)
     if is_s3:
         # The client below it repeats what is worth it.
@@ -238,7 +255,10 @@ def _translated(url: str, *, is_read: bool = False) -> Iterator[None]:
 
 def _said(url: str, error: Exception) -> str:
     import fsspec
+    from fsspec.exceptions import FSTimeoutError  # type: ignore[import-untyped]
 
+    if isinstance(error, FSTimeoutError):
+        return "the storage did not answer in time"
     given = [*os.environ.items(), *fsspec.config.conf.get(_scheme(url), {}).items()]
     secrets = [str(value) for name, value in given if _SECRET.search(name)]
     return reason(error, hiding=[text for text in secrets if len(text) >= _SHORTEST_SECRET])

@@ -9,6 +9,7 @@ import msgspec
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
+from scenarist.storage import bounds
 from scenarist.storage.frames import (
     records,
     row_label_names,
@@ -66,6 +67,7 @@ def to_frame(value: object, storage_type: str) -> "DataFrame":
         return _of_rows([row_of(item) for item in _in_order(value)], storage_type)
     table: Any = value
     if isinstance(value, dict) and _is_columns(value):
+        bounds.check_table(1, len(value))
         table = {
             label: column_of(column).array if isinstance(column, list | tuple) else column
             for label, column in value.items()
@@ -164,6 +166,7 @@ def plain_records(frame: "DataFrame") -> list[dict[str, Any]]:
     """Return all rows of a table as plain JSON data, its row labels among the columns."""
     frame = shown(frame)
     labels = list(frame.columns)
+    bounds.check_names(len(frame), sum(len(str(label)) + 4 for label in labels))
     if not labels:
         return [{} for _ in range(len(frame))]
     columns = [_plain_column(frame.iloc[:, position]) for position in range(len(labels))]
@@ -263,10 +266,14 @@ def _of_arrow(value: Any) -> "DataFrame":
 def _of_rows(rows: list[Any], storage_type: str) -> "DataFrame":
     if all(isinstance(row, Mapping) for row in rows):
         labels = list(dict.fromkeys(label for row in rows for label in row))
+        bounds.check_table(len(rows), len(labels))
+        bounds.check_filled(len(rows) * len(labels), sum(map(len, rows)))
         columns = [column_of([row.get(label) for row in rows]) for label in labels]
         return table_of(columns, labels, len(rows))
     if all(isinstance(row, list) for row in rows):
         width = max(map(len, rows), default=0)
+        bounds.check_table(len(rows), width)
+        bounds.check_filled(len(rows) * width, sum(map(len, rows)))
         rows = [row if len(row) == width else row + [None] * (width - len(row)) for row in rows]
         columns = [column_of(column) for column in zip(*rows, strict=True)]
         return table_of(columns, range(len(columns)), len(rows))

@@ -6,13 +6,15 @@ read again before it is kept: what JSON would change of it is refused.
 
 import datetime
 import json
+import math
+import re
 import sys
 import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage import typed_json
+from scenarist.storage import bounds, typed_json
 from scenarist.storage.objects import reason
 from scenarist.storage.typed_json import UnkeptError, items_of, marked, typed
 from scenarist.storage.typed_reading import imported, loads
@@ -70,6 +72,10 @@ def _array_from(data: list[Any], item: dict[str, Any]) -> Any:
         dtype.kind in "US" and len(data) * max(map(len, data), default=0) > _MOST_CHARACTERS
     ):
         raise InvalidError(f"an array of {len(data)} items of type {dtype} is not read from JSON")
+    longest = max(map(len, data), default=0) if dtype.kind in "US" else 1
+    # A dimension of none leaves those before it as they are.
+    size = math.prod(max(length, 1) for length in shape)
+    bounds.check_memory(size * bounds.OBJECT * max(longest // 16, 1), f"an array of shape {shape}")
     if dtype.kind in "US":
         # As wide as its longest text, whatever the document says.
         return numpy.array(data, dtype.kind).reshape(shape)
@@ -162,6 +168,7 @@ def _index_from(data: dict[str, Any]) -> Any:
         if len(range(*data["range"])) > _MOST_ROWS:
             raise InvalidError(f"an index of more than {_MOST_ROWS} labels is not read from JSON")
         start, stop, step = data["range"]
+        bounds.check_table(len(range(start, stop, step)), 1, cell=bounds.OBJECT)
         return pandas.RangeIndex(start, stop, step, name=data["names"][0])
     levels = [pandas.Index(_column_from(level)) for level in data["levels"]]
     if len(levels) == 1:
@@ -198,10 +205,16 @@ def _column_from(data: dict[str, Any]) -> Any:
         return series.dt.tz_localize("UTC").dt.tz_convert(_zone_from(data["zone"]))
     if "codes" in data:
         categories = _index_from(data["categories"])
+        longest = max((len(one) for one in categories if isinstance(one, str)), default=1)
+        bounds.check_memory(len(data["codes"]) * longest, "a column with its categories")
         return pandas.Series(
             pandas.Categorical.from_codes(data["codes"], categories, ordered=data["ordered"])
         )
-    return pandas.Series(data["cells"], dtype=data.get("dtype"))
+    dtype = data.get("dtype")
+    if re.fullmatch("[<>=|]?[SUV][0-9]+", str(dtype)):
+        # Each cell would be as long as the document says.
+        raise InvalidError(f"a column of type {dtype} is not read from JSON")
+    return pandas.Series(data["cells"], dtype=dtype)
 
 
 def _of_series(series: Any, depth: int) -> Any:

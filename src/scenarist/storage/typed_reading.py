@@ -15,7 +15,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from scenarist.domain.errors import InvalidError
+from scenarist.domain.errors import InvalidError, TooLargeError
 from scenarist.storage.objects import reason
 from scenarist.storage.structures import State, is_structure, restored
 
@@ -100,7 +100,7 @@ def _untyped(item: dict[str, Any], find_class: ClassFinder) -> Any:
             return _CLASS_READERS[prefix](rest, item, find_class)
         read = _READERS.get(prefix) or _foreign_reader(prefix)
         return item if read is None else read(item[VALUE], item)
-    except InvalidError:
+    except (InvalidError, TooLargeError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - the document is anybody's
         raise InvalidError(f"{item!r:.200} is not of type {name!r}: {reason(error)}") from None

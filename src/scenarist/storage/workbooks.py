@@ -4,11 +4,12 @@ import datetime
 import decimal
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, BinaryIO
 
 from scenarist.domain.errors import InvalidError
+from scenarist.storage import bounds
 from scenarist.storage.frames import series_values
 from scenarist.storage.series import column_of, require_digits, table_of, without_needless_nullables
 
@@ -29,8 +30,14 @@ _TO_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\r\ufffe\uffff]")
 _PLAIN = (bool, datetime.date, datetime.time, datetime.timedelta)
 
 
-def load(file: BinaryIO, names: Sequence[str] | None, has_header: bool) -> dict[str, Any]:
+def load(
+    file: BinaryIO, names: Sequence[str] | None, has_header: bool, *, is_lenient: bool = False
+) -> dict[str, Any]:
     """Return sheets as DataFrames by name; all sheets where no names are given.
+
+    Args:
+        is_lenient: Whether only formulas are looked at: errors, and numbers that are no dates,
+            are told by what reads the sheets then.
 
     Raises:
         InvalidError: There is no such sheet, or the value of a cell is not known.
@@ -39,6 +46,7 @@ def load(file: BinaryIO, names: Sequence[str] | None, has_header: bool) -> dict[
 
     from scenarist.storage import worksheets
 
+    bounds.check_workbook(file)
     workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     try:
         worksheets.check_dialect(workbook)
@@ -46,7 +54,8 @@ def load(file: BinaryIO, names: Sequence[str] | None, has_header: bool) -> dict[
         for name in names or ():
             _require_sheet(name, sheets)
         return {
-            name: _frame(worksheets.rows_of(workbook, name), has_header) for name in names or sheets
+            name: _frame(worksheets.rows_of(workbook, name, is_lenient=is_lenient), has_header)
+            for name in names or sheets
         }
     finally:
         workbook.close()
@@ -64,6 +73,10 @@ def load_by_pandas(
 
     from scenarist.storage import worksheets
 
+    if bounds.is_bounded():
+        # What pandas would make of it is counted before.
+        load(file, names, has_header=False, is_lenient=True)
+        file.seek(0)
     with pandas.ExcelFile(file, engine="openpyxl") as book:
         worksheets.check_dialect(book.book)
         present = [str(name) for name in book.sheet_names]
@@ -135,6 +148,7 @@ def open_whole(file: BinaryIO) -> Any:
     """Return a workbook with all that the library knows of it, for `extend`."""
     import openpyxl
 
+    bounds.check_ranges(file)
     return openpyxl.load_workbook(file)
 
 
@@ -151,6 +165,7 @@ def extend(
             results would be lost.
     """
     for sheet in workbook.worksheets:
+        bounds.check_table(sheet.max_row, sheet.max_column, cell=bounds.CELL_OBJECT)
         for row in sheet.iter_rows():
             for cell in row:
                 _keep_cell(cell, sheet.title)
@@ -223,7 +238,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _frame(cells: Iterable[list[Any]], has_header: bool) -> Any:
-    rows = [_stripped(row) for row in cells]
+    rows = list(_counted(map(_stripped, cells)))
     while rows and not rows[-1]:
         rows.pop()
     width = max(map(len, rows), default=0)
@@ -240,6 +255,25 @@ def _stripped(row: Iterable[Any]) -> list[Any]:
     while cells and cells[-1] is None:
         cells.pop()
     return cells
+
+
+def _counted(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
+    """Pass rows on while a sheet, and what is held of it, may have so many.
+
+    Raises:
+        InvalidError: A cell lies where no sheet has one.
+        TooLargeError: They would take too much memory.
+    """
+    width = text = number = filled = 0
+    for number, row in enumerate(rows, start=1):
+        if number > _MOST_ROWS:
+            raise InvalidError(f"a sheet has at most {_MOST_ROWS} rows; this one has more")
+        width = max(width, len(row))
+        text += sum(len(cell) for cell in row if isinstance(cell, str))
+        filled += len(row) - row.count(None)
+        bounds.check_table(number, width, cell=bounds.OBJECT, text=text)
+        yield row
+    bounds.check_filled(number * width, filled)
 
 
 def _unescaped(text: str) -> str:

@@ -28,11 +28,12 @@ _FORMULA = re.compile(rb"<(?:[\w.-]+:)?f[\s/>]")
 _CHUNK = 1 << 18
 
 
-def rows_of(workbook: Any, name: str) -> Iterator[list[Any]]:
+def rows_of(workbook: Any, name: str, *, is_lenient: bool = False) -> Iterator[list[Any]]:
     """Yield the rows of a sheet from its first on, each up to its last cell.
 
     Args:
         workbook: As openpyxl reads it with ``read_only`` and ``data_only``.
+        is_lenient: Whether only formulas are looked at; dates are numbers then.
 
     Raises:
         InvalidError: The value of a cell is not known: that of a formula without a result, of an
@@ -40,7 +41,8 @@ def rows_of(workbook: Any, name: str) -> Iterator[list[Any]]:
     """
     with _source(workbook, name) as source:
         last = 0
-        for number, cells in _Parser(workbook, name, source).parse():
+        kind = _FormulaParser if is_lenient else _Parser
+        for number, cells in kind(workbook, name, source).parse():
             if number <= last:
                 raise InvalidError(
                     f"row {number} of sheet {name!r} comes after row {last}; open the workbook in"
@@ -64,9 +66,8 @@ def check_formulas(workbook: Any, name: str) -> None:
     with _source(workbook, name) as source:
         if not _has_formulas(source):
             return
-    with _source(workbook, name) as source:
-        for _ in _FormulaParser(workbook, name, source).parse():
-            pass
+    for _ in rows_of(workbook, name, is_lenient=True):
+        pass
 
 
 def check_dialect(workbook: Any) -> None:

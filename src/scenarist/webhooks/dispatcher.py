@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
+from scenarist.background import Background
 from scenarist.db import deliveries as delivery_rows
 from scenarist.db import events as event_rows
 from scenarist.db import subscribers as subscriber_rows
@@ -20,6 +21,7 @@ from scenarist.db.deliveries import Delivery
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import SubscriberId
+from scenarist.domain.moments import is_ahead
 from scenarist.domain.texts import storable
 from scenarist.domain.vocabulary import Kind
 from scenarist.webhooks.messages import JobChange, messages_of
@@ -56,6 +58,7 @@ class Dispatcher:
 
     Args:
         launch: How a message is sent aside; a test has it sent at once.
+        elapsed: Seconds that go by, whatever is done to clocks.
     """
 
     def __init__(
@@ -65,16 +68,18 @@ class Dispatcher:
         *,
         now: Callable[[], datetime],
         launch: Callable[[Callable[[], None]], None] = in_a_thread,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._sender = sender
         self._now = now
         self._launch = launch
+        self._elapsed = elapsed
         self._has_news = True
         self._position: int | None = None  # how far the events were read; None: nobody to tell
         self._kept = 0  # how far the database knows
-        # Who gets a message next, and when; whoever came first goes first.
-        self._waiting: list[tuple[datetime, int, SubscriberId]] = []
+        # Who gets a message next, and when in elapsed seconds; whoever came first goes first.
+        self._waiting: list[tuple[float, int, SubscriberId]] = []
         self._turns = itertools.count()
         self._known: set[SubscriberId] = set()  # those waiting or under way
         self._under_way = 0
@@ -82,13 +87,13 @@ class Dispatcher:
         self._something = threading.Event()
         self._stopping = threading.Event()
         self._next_look = 0.0
-        self._thread: threading.Thread | None = None
+        self._thread: Background | None = None
 
     def start(self) -> None:
         """Go on with what an earlier server left, until `stop`."""
         self.recover()
         self._something.set()
-        self._thread = threading.Thread(target=self._loop, name="webhooks", daemon=True)
+        self._thread = Background("webhooks", self._loop)
         self._thread.start()
 
     def recover(self) -> None:
@@ -181,19 +186,21 @@ class Dispatcher:
     def _line_up(self, subscriber_id: SubscriberId, due_at: datetime) -> None:
         if subscriber_id not in self._known:
             self._known.add(subscriber_id)
-            heapq.heappush(self._waiting, (due_at, next(self._turns), subscriber_id))
+            seconds = max(0.0, (due_at - self._now()).total_seconds())
+            due = (self._elapsed() + seconds, next(self._turns), subscriber_id)
+            heapq.heappush(self._waiting, due)
 
     def _send_due(self) -> bool:
         has_sent = False
         while self._waiting and self._under_way < _AT_ONCE and not self._stopping.is_set():
-            if self._waiting[0][0] > self._now():
+            if self._waiting[0][0] > self._elapsed():
                 break
             _, _, subscriber_id = heapq.heappop(self._waiting)
             self._known.discard(subscriber_id)
             delivery = delivery_rows.find_oldest(self._database.reader, subscriber_id)
             if delivery is None:
                 continue
-            if delivery.due_at > self._now():
+            if _is_put_off(delivery, self._now()):
                 self._line_up(subscriber_id, delivery.due_at)
                 continue
             self._known.add(subscriber_id)
@@ -204,10 +211,18 @@ class Dispatcher:
 
     def _send(self, delivery: Delivery) -> None:
         def work() -> None:
-            self._attempts.append(self._sender.send(delivery))
+            try:
+                attempt = self._sender.send(delivery)
+            except BaseException as error:  # noqa: BLE001 - or it would be under way for ever
+                _log.exception("a webhook failed", subscriber_id=delivery.subscriber_id)
+                attempt = Attempt(delivery, Answer.NOTHING, f"{type(error).__name__}: {error}")
+            self._attempts.append(attempt)
             self._something.set()
 
-        self._launch(work)
+        try:
+            self._launch(work)
+        except RuntimeError as error:  # no thread can be started
+            self._attempts.append(Attempt(delivery, Answer.NOTHING, str(error)))
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
@@ -233,7 +248,7 @@ class Dispatcher:
         if self._has_news:
             waits.append(self._next_look - time.monotonic())
         if self._waiting and self._under_way < _AT_ONCE:
-            waits.append((self._waiting[0][0] - self._now()).total_seconds())
+            waits.append(self._waiting[0][0] - self._elapsed())
         return max(0.0, min(waits)) if waits else None
 
 
@@ -258,6 +273,17 @@ def _note(
     if arrived:
         delivery_rows.delete_many(connection, arrived)
     return [_due(connection, attempt, now) for attempt in attempts]
+
+
+def _is_put_off(delivery: Delivery, now: datetime) -> bool:
+    """Whether it is too early for the next attempt.
+
+    One that is due much later than its delay from now was put off before the clock was set back.
+    """
+    if delivery.attempts == 0:
+        return False
+    longest = 2 * DELAYS[min(delivery.attempts, len(DELAYS)) - 1] * (1 + _JITTER)
+    return is_ahead(delivery.due_at, now, longest)
 
 
 def _due(connection: Connection, attempt: Attempt, now: datetime) -> datetime | None:

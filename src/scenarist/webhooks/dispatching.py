@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
+from scenarist.background import Background
 from scenarist.db.turns import Turn
 from scenarist.domain.errors import UnavailableError
 from scenarist.webhooks.dispatcher import Dispatcher
@@ -27,7 +28,7 @@ class Dispatching:
         self._dispatcher: Dispatcher | None = None
         self._stopping = threading.Event()
         self._is_waiting = True
-        self._thread = threading.Thread(target=self._run, name="webhook turn", daemon=True)
+        self._thread = Background("webhook turn", self._run)
 
     def start(self) -> None:
         self._thread.start()

@@ -91,6 +91,11 @@ jobs = Table(
     Column("paused_at", Moment),  # that of its submission
     Column("function", Text),  # what its last attempt ran
     Column("code_digest", Text),
+    # Attempts that ended together with all that ran beside them: with their server, for one.
+    Column("lost_together", Integer, nullable=False, server_default="0"),
+    # As long before a retry was put off as not_before is after it: a clock that shows less than
+    # this was set back since, and the job is due.
+    Column("waits_after", Moment),
     Index("ix_jobs_submission_id_number", "submission_id", "number"),
     Index("ix_jobs_created_at_number", "created_at", "number"),
     Index("ix_jobs_task_id_number", "task_id", "number"),

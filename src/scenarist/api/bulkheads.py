@@ -1,0 +1,174 @@
+"""Threads for each kind of request that may wait for a worker, a store or a large value.
+
+They take none of those on which all other requests run, a cancel among them. See
+docs/decisions/0095.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from enum import Enum
+from functools import partial, wraps
+from typing import Any, TypeVar
+
+from scenarist.api.requests import AnyRequest, actor_of
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.permissions import ANYONE
+from scenarist.services.signing_in import counted_address
+
+T = TypeVar("T")
+
+_LARGE_BODY = 1024 * 1024
+_STREAM_THREADS = 8
+
+
+class Bulkhead:
+    """Runs one kind of request on threads of its own.
+
+    One caller leaves threads to the others, and is refused at once when too many of its requests
+    wait already. To be used in the event loop only.
+
+    Args:
+        threads: How many requests run at the same time.
+        share: How many of them may be those of one caller.
+        places: How many requests may run or wait.
+        places_of_caller: How many of them may be those of one caller.
+    """
+
+    def __init__(
+        self, kind: str, *, threads: int, share: int, places: int, places_of_caller: int
+    ) -> None:
+        self._kind = kind
+        self._size = threads
+        self._share = share
+        self._places = places
+        self._places_of_caller = places_of_caller
+        self._threads = ThreadPoolExecutor(threads, kind)
+        self._inside: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
+        self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
+
+    async def run(self, caller: str, work: Callable[[], T]) -> T:
+        """Do work for a caller in a thread, once one is free.
+
+        Raises:
+            UnavailableError: Too many requests wait, in all or of this caller.
+        """
+        if self._inside.total() >= self._places or self._inside[caller] >= self._places_of_caller:
+            raise UnavailableError(
+                f"too many requests of the kind {self._kind!r} are waiting; try again",
+                code="too_many_waiting",
+            )
+        self._inside[caller] += 1
+        try:
+            await self._acquire(caller)
+            try:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, copy_context().run, work)
+            finally:
+                self._release(caller)
+        finally:
+            _take_one(self._inside, caller)
+
+    async def _acquire(self, caller: str) -> None:
+        if self._may_run(caller):
+            self._running[caller] += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((caller, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._waiting.remove((caller, turn))
+            else:
+                self._release(caller)
+            raise
+
+    def _release(self, caller: str) -> None:
+        _take_one(self._running, caller)
+        for place, (waiting, turn) in enumerate(self._waiting):
+            # One that was cancelled takes itself out as soon as it runs.
+            if self._may_run(waiting) and not turn.done():
+                del self._waiting[place]
+                self._running[waiting] += 1
+                turn.set_result(None)
+                return
+
+    def _may_run(self, caller: str) -> bool:
+        return self._running.total() < self._size and self._running[caller] < self._share
+
+
+class Kind(Enum):
+    """Kinds of requests that have threads of their own."""
+
+    VALUES = "values"
+    LARGE_VALUES = "large values"
+    COMPARISONS = "comparisons"
+
+
+class Bulkheads:
+    """The bulkheads of one application."""
+
+    def __init__(self) -> None:
+        self._of_kind = {
+            Kind.VALUES: Bulkhead("values", threads=16, share=12, places=256, places_of_caller=128),
+            # Each may take a part of `value_memory` in the server.
+            Kind.LARGE_VALUES: Bulkhead(
+                "large values", threads=2, share=1, places=16, places_of_caller=8
+            ),
+            Kind.COMPARISONS: Bulkhead(
+                "comparisons", threads=4, share=3, places=32, places_of_caller=16
+            ),
+        }
+        self._streams = ThreadPoolExecutor(_STREAM_THREADS, "streams")
+
+    def of(self, kind: Kind, body: bytes) -> Bulkhead:
+        """Return the bulkhead for a request."""
+        is_large = kind is Kind.VALUES and len(body) > _LARGE_BODY
+        return self._of_kind[Kind.LARGE_VALUES if is_large else kind]
+
+    async def stream(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """Pass on pieces that are read from a file or a store."""
+        loop = asyncio.get_running_loop()
+        try:
+            while piece := await loop.run_in_executor(self._streams, next, pieces, b""):
+                yield piece
+        finally:
+            if hasattr(pieces, "close"):
+                pieces.close()
+
+
+def bulkheads_of(request: AnyRequest) -> Bulkheads:
+    bulkheads: Bulkheads = request.app.state["bulkheads"]
+    return bulkheads
+
+
+def in_bulkhead(kind: Kind) -> Callable[[Callable[..., T]], Callable[..., Awaitable[T]]]:
+    """Have a handler, which is a plain function, run on the threads of its kind."""
+
+    def decorate(handler: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+        @wraps(handler)
+        async def run(request: AnyRequest, **given: Any) -> T:
+            bulkhead = bulkheads_of(request).of(kind, given.get("body") or b"")
+            return await bulkhead.run(_caller(request), partial(handler, request, **given))
+
+        return run
+
+    return decorate
+
+
+def _caller(request: AnyRequest) -> str:
+    """Return whose share a request is of: the actor's, or its address's where nobody is known."""
+    actor = actor_of(request)
+    if actor != ANYONE:
+        return f"{actor.user_number} {actor.key_id} {actor.name}"
+    return counted_address(request.client.host) if request.client is not None else ""
+
+
+def _take_one(counts: Counter[str], name: str) -> None:
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]

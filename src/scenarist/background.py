@@ -1,0 +1,59 @@
+"""Threads of this process that work in the background until they are told to stop."""
+
+import threading
+import time
+from collections.abc import Callable
+from weakref import WeakSet
+
+import structlog
+
+_PAUSE_SECONDS = 1.0  # from a failure to the next try
+_SHOWN_SECONDS = 10.0  # how long a failure is shown, so that one that comes again is seen
+
+_started: "WeakSet[Background]" = WeakSet()
+
+_log = structlog.get_logger(__name__)
+
+
+class Background(threading.Thread):
+    """A thread whose work begins again when it fails, whatever it fails by.
+
+    The process does not wait for it at its end.
+
+    Args:
+        work: Returns when it was told to stop; otherwise it can be called again after any failure.
+    """
+
+    def __init__(self, name: str, work: Callable[[], None]) -> None:
+        super().__init__(name=name, daemon=True)
+        self._work = work
+        self._failed_at: float | None = None  # monotonic
+
+    def start(self) -> None:
+        _started.add(self)
+        super().start()
+
+    def run(self) -> None:
+        while True:
+            try:
+                self._work()
+            except BaseException:  # noqa: BLE001 - nobody else would begin it again
+                self._failed_at = time.monotonic()
+                _log.exception("a thread failed, and begins again", thread=self.name)
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                _started.discard(self)
+                return
+
+    @property
+    def fault(self) -> str | None:
+        """What is to be said of it now; None when it works."""
+        failed_at = self._failed_at
+        if failed_at is not None and time.monotonic() - failed_at < _SHOWN_SECONDS:
+            return f"the thread {self.name!r} of the server failed; the log says why"
+        return None if self.is_alive() else f"the thread {self.name!r} of the server has ended"
+
+
+def find_fault() -> str | None:
+    """Return what is wrong with a thread of this process; None when all work."""
+    return next((fault for thread in list(_started) if (fault := thread.fault)), None)

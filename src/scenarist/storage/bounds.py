@@ -1,0 +1,374 @@
+"""Bounds on what a value may unfold to: estimated before it is read, and counted while it is.
+
+A file of a few kilobytes may stand for gigabytes. Nothing is bounded before `limited` or `enforce`
+is called: what jobs read and write is their own. See docs/decisions/0094.
+"""
+
+import re
+import resource
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+from xml.etree import ElementTree
+
+from scenarist.domain.errors import TooLargeError
+
+CELL = 16
+"""Bytes that a cell of a table takes at least, beside its text."""
+
+OBJECT = 64
+"""Bytes of a cell while it is an object of Python."""
+
+_MANY_CELLS = 1_000_000
+_LEAST_SHARE = 100
+_LIST, _DICT, _ITEM = 72, 200, 40
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_RANGE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7}):\$?([A-Za-z]{1,3})\$?(\d{1,7})")
+CELL_OBJECT = 512
+"""Bytes of a cell of a workbook that is kept with all that is known of it."""
+
+_MIB = 1024 * 1024
+_PARSED_PARTS = (".xml", ".rels", ".vml")
+_MOST_PARTS = 10_000
+_PART_FACTOR = 10
+"""How many times its size a part of a workbook takes that is read as a tree."""
+
+_PLAIN_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY"})
+"""Codecs that unfold to no more than some 20 times the size."""
+
+_TEXTS = frozenset({"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"})
+_REPEATING = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
+_PREFIXED = frozenset({"DELTA_BYTE_ARRAY"})
+"""Encodings in which one text may stand for many, or for a part of many."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What a request may take for one value.
+
+    Args:
+        memory: The setting ``value_memory``, in bytes.
+        columns: The setting ``value_columns``.
+        room: The bytes of *memory* that may be used here; all of it when not given.
+        file: The bytes of the largest file that may be read here; any when not given.
+        is_enforced: Whether the system keeps this process to it, so that estimates may be wrong.
+    """
+
+    memory: int = 2 * 2**30
+    columns: int = 16_384
+    room: int | None = None
+    file: int | None = None
+    is_enforced: bool = False
+
+
+class _NotHereError(TooLargeError):
+    """A worker reads it, whose memory is bounded by the system."""
+
+    def __init__(self) -> None:
+        super().__init__("the server does not read this itself")
+
+
+_active: ContextVar[Limits | None] = ContextVar("limits", default=None)
+
+
+@contextmanager
+def limited(limits: Limits) -> Iterator[None]:
+    """Refuse in this context what would unfold to more than the limits."""
+    token = _active.set(limits)
+    try:
+        yield
+    finally:
+        _active.reset(token)
+
+
+def is_bounded() -> bool:
+    """Whether there are limits here."""
+    return _active.get() is not None
+
+
+def enforce(limits: Limits) -> None:
+    """Keep this process to the limits until it ends; where the system can, its memory as well."""
+    _active.set(Limits(memory=limits.memory, columns=limits.columns, is_enforced=True))
+    if sys.platform == "linux":
+        most = _data_size() + limits.memory
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def out_of_memory(memory: int) -> TooLargeError:
+    """Return the error of a value for which the memory of its worker was not enough."""
+    return TooLargeError(
+        f"the value needs more memory than the setting value_memory allows ({_size(memory)}); read "
+        "or bring less of it at a time, or have the setting raised"
+    )
+
+
+def check_memory(size: int, what: str) -> None:
+    """Refuse what would take more bytes than there is room for.
+
+    Raises:
+        TooLargeError: Names the setting.
+    """
+    limits = _active.get()
+    if limits is None:
+        return
+    room = limits.memory if limits.room is None else limits.room
+    if size > room:
+        raise TooLargeError(
+            f"{what} would take about {_size(size)} of memory, and the setting value_memory "
+            f"({_size(limits.memory)}) leaves {_size(room)} to it; read or bring less at a time, "
+            "or have the setting raised"
+        )
+
+
+def check_table(rows: int, columns: int, *, cell: int = CELL, text: int = 0) -> None:
+    """Refuse a table that has too many columns, or too many cells for the room there is.
+
+    Args:
+        text: Bytes beside the cells.
+
+    Raises:
+        TooLargeError: Names the setting.
+    """
+    limits = _active.get()
+    if limits is None:
+        return
+    if columns > limits.columns:
+        raise TooLargeError(
+            f"the table has {columns} columns, and the setting value_columns allows "
+            f"{limits.columns}; make rows of them, or have the setting raised"
+        )
+    check_memory(rows * columns * cell + text, f"a table of {rows} rows and {columns} columns")
+
+
+def check_filled(cells: int, filled: int) -> None:
+    """Refuse a large table of which hardly any cell was given: it is more than it seems.
+
+    Raises:
+        TooLargeError: Says how many cells have a value.
+    """
+    if is_bounded() and cells > _MANY_CELLS and filled * _LEAST_SHARE < cells:
+        raise TooLargeError(
+            f"the table would have {cells} cells, of which {filled} are given, and of so many "
+            f"cells one in {_LEAST_SHARE} must be; leave out rows and columns that lie far apart"
+        )
+
+
+def check_names(rows: int, names: int) -> None:
+    """Refuse rows as JSON objects, each of which repeats the names of all columns.
+
+    Args:
+        names: The length of all names.
+    """
+    check_memory(rows * names, f"JSON of {rows} rows, each with all names of columns,")
+
+
+def check_file(size: int | None, conditions: int = 0) -> None:
+    """Refuse to read a file here that is large, or whose size is not known."""
+    limits = _active.get()
+    if limits is None or limits.file is None:
+        return
+    if size is None or size * (1 + conditions) > limits.file:
+        raise _NotHereError
+
+
+def check_json(data: bytes | str) -> None:
+    """Refuse a document that unfolds to more objects than there is room for.
+
+    Raises:
+        TooLargeError: Names the setting.
+    """
+    limits = _active.get()
+    if limits is None:
+        return
+    size = _unfolded_json(data)
+    if size > (limits.memory if limits.room is None else limits.room):
+        # Brackets and commas within texts cost nothing.
+        size -= _within_texts(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
+    check_memory(size, "the JSON document")
+
+
+def check_csv(data: bytes, separator: str, *, is_free: bool) -> None:
+    """Refuse text that unfolds to more cells than there is room for.
+
+    Args:
+        is_free: Whether another line than the first may be the widest.
+    """
+    limits = _active.get()
+    if limits is None:
+        return
+    check_file(len(data))
+    mark = separator.encode()
+    rows = data.count(b"\n") + 1
+    lines = data.split(b"\n") if is_free else [data.partition(b"\n")[0]]
+    columns = max(line.count(mark) for line in lines) + 1
+    del lines
+    given = data.count(mark) + rows
+    cells = max(rows * columns, given)
+    check_table(1, columns)
+    check_filled(cells, given)
+    check_memory(cells * CELL + 3 * len(data), f"a csv table of {rows} rows and {columns} columns")
+
+
+def check_workbook(file: BinaryIO) -> None:
+    """Refuse a workbook whose parts unfold to more than there is room for; cells are counted later.
+
+    Raises:
+        TooLargeError: Names the setting.
+        zipfile.BadZipFile: It is no workbook.
+    """
+    if _active.get() is None:
+        return
+    with zipfile.ZipFile(file) as book:
+        parts = book.infolist()
+    file.seek(0)
+    if len(parts) > _MOST_PARTS:
+        raise TooLargeError(f"the workbook has {len(parts)} parts; at most {_MOST_PARTS} are read")
+    size = sum(
+        part.file_size * (1 if "/worksheets/sheet" in part.filename else _PART_FACTOR)
+        for part in parts
+        if part.filename.lower().endswith(_PARSED_PARTS)
+    )
+    check_memory(size, f"the workbook, of {len(parts)} parts,")
+
+
+def check_ranges(file: BinaryIO) -> None:
+    """Refuse a workbook in which ranges of cells, such as merged ones, unfold to too many cells.
+
+    A library that keeps all of a workbook makes an object of each.
+    """
+    if _active.get() is None:
+        return
+    check_workbook(file)
+    cells = 0
+    with zipfile.ZipFile(file) as book:
+        for part in book.infolist():
+            if not part.filename.lower().endswith(".xml"):
+                continue
+            with book.open(part) as text:
+                # The parser itself bounds what entities may unfold to.
+                for _, element in ElementTree.iterparse(text):  # noqa: S314
+                    cells += _cells_of(element.get("ref") if _is_range(element.tag) else None)
+                    element.clear()
+            check_memory(cells * CELL_OBJECT, "the ranges of cells in the workbook")
+    file.seek(0)
+
+
+def check_parquet(data: bytes) -> None:
+    """Refuse a Parquet file of which its metadata says that it unfolds to too much.
+
+    Texts of which a dictionary has one for many rows are measured where the system bounds what
+    that takes. The server itself reads only what cannot be more than it seems.
+
+    Raises:
+        TooLargeError: Names the setting.
+    """
+    limits = _active.get()
+    if limits is None:
+        return
+    check_file(len(data))
+    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow.parquet  # type: ignore[import-untyped]
+
+    found = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data))
+    metadata = found.metadata
+    check_table(metadata.num_rows, metadata.num_columns)
+    chunks = [
+        group.column(position)
+        for group in map(metadata.row_group, range(metadata.num_row_groups))
+        for position in range(metadata.num_columns)
+    ]
+    check_memory(
+        sum(CELL * chunk.num_values + chunk.total_uncompressed_size for chunk in chunks),
+        f"a Parquet file of {sum(chunk.num_values for chunk in chunks)} values",
+    )
+    columns = map(metadata.schema.column, range(metadata.num_columns))
+    lengths = {column.path: max(column.length or 0, 0) for column in columns}
+    fixed = sum(
+        chunk.num_values * lengths.get(chunk.path_in_schema, 0)
+        for chunk in chunks
+        if chunk.physical_type == "FIXED_LEN_BYTE_ARRAY"
+    )
+    check_memory(fixed, "a Parquet file with values of one length")
+    if not limits.is_enforced and not _is_plain(metadata, chunks):
+        raise _NotHereError
+    paths = {
+        chunk.path_in_schema
+        for chunk in chunks
+        if chunk.physical_type in _TEXTS and _REPEATING & set(chunk.encodings)
+    }
+    if paths:
+        _check_texts(data, paths, metadata.num_row_groups)
+
+
+def _is_plain(metadata: Any, chunks: list[Any]) -> bool:
+    """Whether a Parquet file cannot unfold to more than its metadata and dictionaries say."""
+    schema = metadata.schema
+    columns = [schema.column(position) for position in range(len(schema))]
+    return not any(column.max_repetition_level for column in columns) and all(
+        chunk.compression in _PLAIN_CODECS and not _PREFIXED & set(chunk.encodings)
+        for chunk in chunks
+    )
+
+
+def _check_texts(data: bytes, paths: set[str], groups: int) -> None:
+    """Measure the texts of columns by their dictionaries, without making them."""
+    import pyarrow
+    import pyarrow.compute as compute  # type: ignore[import-untyped]
+    import pyarrow.parquet
+
+    found = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), read_dictionary=sorted(paths))
+    size = 0
+    for group in range(groups):
+        for name in {path.partition(".")[0] for path in paths}:
+            for chunk in found.read_row_group(group, columns=[name]).column(0).chunks:
+                if pyarrow.types.is_dictionary(chunk.type):
+                    lengths = compute.binary_length(chunk.dictionary)
+                    size += compute.sum(lengths.take(chunk.indices)).as_py() or 0
+                else:
+                    size += chunk.nbytes
+                check_memory(size, "a Parquet file with its texts written out")
+
+
+def _is_range(tag: str) -> bool:
+    return tag.rpartition("}")[2] in {"f", "hyperlink", "mergeCell"}
+
+
+def _cells_of(reference: str | None) -> int:
+    """Return how many cells a range such as ``A1:C3`` has; 0 for what is none."""
+    found = _RANGE.fullmatch(reference or "")
+    if found is None:
+        return 0
+    left, top, right, bottom = found.groups()
+    return (abs(_column(right) - _column(left)) + 1) * (abs(int(bottom) - int(top)) + 1)
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def _unfolded_json(data: bytes | str) -> int:
+    if isinstance(data, str):
+        lists, dicts, items = data.count("["), data.count("{"), data.count(",")
+    else:
+        lists, dicts, items = data.count(b"["), data.count(b"{"), data.count(b",")
+    return len(data) + _LIST * lists + _DICT * dicts + _ITEM * items
+
+
+def _within_texts(data: bytes) -> int:
+    return sum(_unfolded_json(text[0]) - len(text[0]) for text in _STRING.finditer(data))
+
+
+def _size(size: int) -> str:
+    return f"{size / _MIB:,.1f} MiB" if size < 10 * _MIB else f"{size / _MIB:,.0f} MiB"
+
+
+def _data_size() -> int:
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData"))

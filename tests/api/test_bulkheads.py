@@ -1,0 +1,130 @@
+"""Threads for requests that wait: a share for each caller, and a refusal at once."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenarist.api.bulkheads import Bulkhead
+from scenarist.domain.errors import UnavailableError
+
+
+def small() -> Bulkhead:
+    return Bulkhead("tests", threads=2, share=1, places=4, places_of_caller=3)
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+def held(
+    act: Callable[[Bulkhead, Callable[[], None]], Coroutine[Any, Any, None]],
+) -> None:
+    """Act while work waits for an event, which is set in the end."""
+    opened = threading.Event()
+
+    async def run() -> None:
+        try:
+            await act(small(), lambda: _ignore(opened.wait()))
+        finally:
+            opened.set()
+
+    asyncio.run(run())
+
+
+def test_a_caller_leaves_a_thread_to_others() -> None:
+    async def act(bulkhead: Bulkhead, wait: Callable[[], None]) -> None:
+        waiting = [asyncio.create_task(bulkhead.run("anna", wait)) for _ in range(2)]
+        await asyncio.sleep(0)
+
+        assert await bulkhead.run("bert", lambda: 5) == 5
+        assert not any(task.done() for task in waiting)
+
+    held(act)
+
+
+def test_a_caller_with_too_many_waiting_is_refused_at_once() -> None:
+    async def act(bulkhead: Bulkhead, wait: Callable[[], None]) -> None:
+        waiting = [asyncio.create_task(bulkhead.run("anna", wait)) for _ in range(3)]
+        await asyncio.sleep(0)
+
+        with pytest.raises(UnavailableError, match="too many requests of the kind 'tests'"):
+            await bulkhead.run("anna", lambda: None)
+        assert await bulkhead.run("bert", lambda: 5) == 5
+        assert not any(task.done() for task in waiting)
+
+    held(act)
+
+
+def test_all_callers_together_have_no_more_than_the_places() -> None:
+    async def act(bulkhead: Bulkhead, wait: Callable[[], None]) -> None:
+        waiting = [
+            asyncio.create_task(bulkhead.run(name, wait))
+            for name in ("anna", "anna", "bert", "carl")
+        ]
+        await asyncio.sleep(0)
+
+        with pytest.raises(UnavailableError):
+            await bulkhead.run("dora", lambda: None)
+        assert len(waiting) == 4
+
+    held(act)
+
+
+def test_a_request_that_is_given_up_while_it_waits_leaves_its_place() -> None:
+    async def act(bulkhead: Bulkhead, wait: Callable[[], None]) -> None:
+        waiting = [asyncio.create_task(bulkhead.run("anna", wait)) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[2].cancel()
+        await asyncio.wait([waiting[2]])
+        again = asyncio.create_task(bulkhead.run("anna", lambda: None))
+        await asyncio.sleep(0)
+
+        assert not again.done()
+
+    held(act)
+
+
+def test_an_error_of_the_work_is_that_of_the_request() -> None:
+    def fail() -> None:
+        raise KeyError("x")
+
+    async def run() -> None:
+        bulkhead = small()
+        for _ in range(5):
+            with pytest.raises(KeyError):
+                await bulkhead.run("anna", fail)
+
+    asyncio.run(run())
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["end", "fail", "cancel"])), max_size=12
+    )
+)
+def test_whatever_becomes_of_requests_all_places_are_free_in_the_end(
+    requests: list[tuple[str, str]],
+) -> None:
+    async def run() -> None:
+        bulkhead = Bulkhead("tests", threads=2, share=1, places=12, places_of_caller=12)
+        tasks = []
+        for caller, end in requests:
+            work: Callable[[], object] = (lambda: 1 / 0) if end == "fail" else (lambda: 1)
+            tasks.append(asyncio.create_task(bulkhead.run(caller, work)))
+        await asyncio.sleep(0)
+        for task, (_, end) in zip(tasks, requests, strict=True):
+            if end == "cancel":
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+        results = await asyncio.gather(
+            *(bulkhead.run(caller, lambda: 1) for caller in "aaaabbbbcccc")
+        )
+        assert results == [1] * 12
+
+    asyncio.run(run())

@@ -1,0 +1,171 @@
+"""Workers that do not read, and what they send that cannot be taken: nobody waits for them."""
+
+import os
+import pickle
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from executors.desks import TERMS, Desk, await_file, number_in
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.executors import frames, processes
+from scenarist.executors.frames import Frames, MessageTooLargeError, frame
+from scenarist.executors.local import LocalExecutor
+from scenarist.executors.processes import WorkerProcess
+from scenarist.storage.base import Place
+
+LARGE = Place(storage_type="pickle", content=pickle.dumps("x" * 8_000_000))
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk(size=2)
+    desk.executor = LocalExecutor(desk.deliver, size=2, terms=TERMS)
+    yield desk
+    desk.executor.close()
+
+
+def stopped_workers(desk: Desk) -> list[int]:
+    """Stop all workers, as a job that leaves something behind may do."""
+    for _ in range(2):
+        assert desk.run("one").event is JobEvent.SUCCEEDED
+    assert isinstance(desk.executor, LocalExecutor)
+    while len(desk.executor.process_ids) < 2:
+        desk.run("one")
+    stopped = desk.executor.process_ids
+    for process in stopped:
+        os.kill(process, signal.SIGSTOP)
+    return stopped
+
+
+def test_a_large_job_for_a_worker_that_does_not_read_holds_nobody_up(desk: Desk) -> None:
+    stopped_workers(desk)
+    made = [desk.request("same", places=[LARGE], grace=0.0) for _ in range(2)]
+
+    begun = time.monotonic()
+    desk.executor.submit(made)
+    assert desk.executor.free_slots >= 0
+    assert desk.executor.read_output() == {}
+    for request in made:
+        assert desk.executor.cancel(request.number)
+
+    ended = [desk.next().event for _ in made]
+    assert ended == [JobEvent.CANCEL_REQUESTED] * 2
+    assert time.monotonic() - begun < processes._TAKE_SECONDS
+    assert desk.run("one").event is JobEvent.SUCCEEDED
+
+
+@pytest.mark.parametrize("places", [[LARGE], []])
+def test_a_job_that_its_worker_does_not_take_up_is_lost(
+    desk: Desk, places: list[Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_TAKE_SECONDS", 0.3)
+    stopped_workers(desk)
+
+    desk.executor.submit([desk.request("first_given", 1, places=places) for _ in range(2)])
+
+    outcomes = [desk.next() for _ in range(2)]
+    assert {outcome.event for outcome in outcomes} == {JobEvent.WORKER_LOST}
+    assert {outcome.reason for outcome in outcomes} == {
+        "its process did not take it up within 0.3 s"
+    }
+    assert desk.run("one").event is JobEvent.SUCCEEDED
+
+
+def test_a_large_job_reaches_a_worker_that_reads(desk: Desk) -> None:
+    assert desk.run("nothing", places=[LARGE]).event is JobEvent.SUCCEEDED
+
+
+def test_a_template_that_does_nothing_any_more_is_replaced(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_GONE_SECONDS", 0.2)
+    made = desk.request("tell_parent", str(tmp_path / "template"), grace=0.0)
+    desk.executor.submit([made])
+    template = number_in(tmp_path / "template")
+    os.kill(template, signal.SIGSTOP)
+    stays = desk.request("stay", str(tmp_path / "stays"), grace=0.0)
+    desk.executor.submit([stays])
+    await_file(tmp_path / "stays")
+
+    desk.executor.cancel(stays.number)
+
+    outcomes = {outcome.number: outcome for outcome in (desk.next(), desk.next())}
+    assert outcomes[stays.number].event is JobEvent.CANCEL_REQUESTED
+    assert desk.run("one").event is JobEvent.SUCCEEDED
+
+
+def test_a_message_that_is_too_large_is_refused_at_its_beginning() -> None:
+    received = Frames(limit=10)
+
+    assert received.feed(frame(b"0123456789")) == [b"0123456789"]
+    with pytest.raises(
+        MessageTooLargeError, match="a message of 11 bytes, where 10 are taken at most"
+    ):
+        received.feed(frame(b"x" * 11)[:4])
+
+
+def test_a_worker_that_sends_too_much_is_replaced_and_its_job_has_failed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    limit = 200
+    assert desk.run("one").event is JobEvent.SUCCEEDED
+    assert isinstance(desk.executor, LocalExecutor)
+    for worker in desk.executor._workers.values():
+        worker.frames = Frames(limit)
+
+    outcome = desk.run("fail", "x" * 500)
+
+    assert outcome.event is JobEvent.RAISED
+    assert str(outcome.reason).endswith("where 200 are taken at most")
+    assert limit < frames.MESSAGE_LIMIT
+    assert desk.run("one").event is JobEvent.SUCCEEDED
+
+
+def test_what_the_server_has_no_memory_for_costs_the_worker_and_not_the_pool(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed, is_short = Frames.feed, [True]
+
+    def trip(self: Frames, data: bytes) -> list[bytes]:
+        if is_short and len(data) > 200:
+            is_short.clear()
+            raise MemoryError
+        return feed(self, data)
+
+    monkeypatch.setattr(Frames, "feed", trip)
+    outcome = desk.run("fail", "x" * 500)
+
+    assert outcome.event is JobEvent.WORKER_LOST
+    assert outcome.reason == "the server had no memory for what its process sent"
+    assert desk.run("one").event is JobEvent.SUCCEEDED
+
+
+def test_an_outcome_of_what_a_worker_does_not_run_costs_the_worker(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, is_first = WorkerProcess._settle, [True]
+
+    def mistake(self: WorkerProcess, outcome: object) -> object:
+        if is_first:
+            is_first.clear()
+            outcome = replace(outcome, attempt=7)  # type: ignore[type-var]
+        return settle(self, outcome)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(WorkerProcess, "_settle", mistake)
+    outcome = desk.run("one")
+
+    assert outcome.event is JobEvent.WORKER_LOST
+    assert outcome.reason == "its process sent what no worker sends"
+    assert desk.run("one").event is JobEvent.SUCCEEDED
+
+
+def test_a_job_that_ran_too_long_tells_where_it_was(desk: Desk) -> None:
+    outcome = desk.run("sleep_long", timeout=0.2)
+
+    assert outcome.event is JobEvent.TIMED_OUT
+    assert "in sleep_long" in str(outcome.stacktrace)

@@ -1,0 +1,147 @@
+"""What is compared with the clock ends in time, wherever the clock is set to meanwhile.
+
+One test for each row of the table in docs/reliability.md; webhooks, sign-ins and sessions are in
+the rooms of their own.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from builders import NOON, Draft
+from orchestrator.world import World
+from scenarist.db import jobs as job_rows
+from scenarist.db.locks import find_locks, set_lock
+from scenarist.domain.identifiers import TaskId
+from scenarist.domain.lifecycle import PresentOutput, is_skippable
+from scenarist.domain.permissions import ANYONE
+from scenarist.domain.retention import Retention
+from scenarist.domain.vocabulary import JobStatus
+from scenarist.services.locks import get_data_node
+from scenarist.services.upkeep import Upkeep
+
+PENDING, RUNNING = JobStatus.PENDING, JobStatus.RUNNING
+SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
+SET_TO = [timedelta(), -SECOND, -timedelta(minutes=1), -timedelta(hours=1), -DAY, -400 * DAY]
+SET_TO += [SECOND, timedelta(hours=1), 400 * DAY]
+
+
+def put_off(world: World) -> str:
+    """Have a job fail that is tried again after 10 to 12.5 s."""
+
+    def build(draft: Draft) -> TaskId:
+        return draft.task("flaky", "fail", retries=1, retry_delay=10 * SECOND)
+
+    submission = world.submit(world.make(build))
+    world.step()
+    world.executor.run()
+    world.step()
+    assert world.statuses(submission) == [PENDING]
+    return submission.id
+
+
+@pytest.mark.parametrize("passed", [timedelta(), 5 * SECOND])
+@pytest.mark.parametrize("set_to", SET_TO)
+def test_a_retry_waits_for_twice_its_delay_at_most(
+    world: World, set_to: timedelta, passed: timedelta
+) -> None:
+    put_off(world)
+    world.clock.advance(passed)
+    world.clock.advance(set_to)
+
+    world.clock.advance(25 * SECOND - passed)
+    world.step()
+
+    assert len(world.executor.waiting) == 1
+
+
+@pytest.mark.parametrize("apart", [-SECOND, SECOND])
+def test_a_retry_is_not_tried_at_once_because_clocks_of_servers_differ(
+    world: World, apart: timedelta
+) -> None:
+    put_off(world)
+
+    world.clock.advance(apart)
+    world.new_orchestrator().step()
+
+    assert world.executor.waiting == []
+
+
+def test_a_retry_that_is_due_since_the_clock_was_set_back_counts_as_due(world: World) -> None:
+    put_off(world)
+    world.clock.advance(-DAY)
+
+    assert job_rows.find_first_due(world.database.reader, world.clock()) is not None
+
+
+def test_a_job_that_was_handed_back_waits_for_no_delay_of_an_earlier_attempt(world: World) -> None:
+    put_off(world)
+    world.clock.advance(13 * SECOND)
+    world.step()
+    assert len(world.executor.waiting) == 1
+    world.clock.advance(-DAY)
+    world.executor.waiting.clear()
+
+    world.new_orchestrator().recover()
+    world.step()
+
+    assert len(world.executor.waiting) == 1
+
+
+@pytest.mark.parametrize("set_to", SET_TO)
+def test_a_lock_holds_for_a_day_at_most(world: World, set_to: timedelta) -> None:
+    node_id, _ = world.make(lambda draft: (draft.node("start", 1), None))
+    until = NOON + DAY
+    world.database.write(lambda connection: set_lock(connection, node_id, "anna", until))
+    world.clock.advance(set_to)
+    now = world.clock()
+
+    is_locked = get_data_node(world.database.reader, node_id, now).locked_by is not None
+
+    assert is_locked == (set_to == timedelta() or NOON <= now < until)
+    assert is_locked == (node_id in find_locks(world.database.reader, now))
+
+
+@pytest.mark.parametrize("set_to", SET_TO)
+def test_an_output_is_valid_for_no_longer_than_its_period_from_when_it_was_written(
+    set_to: timedelta,
+) -> None:
+    output = PresentOutput(NOON, "made", timedelta(minutes=30))
+
+    assert is_skippable("made", [output], NOON + set_to) == (abs(set_to) <= timedelta(minutes=30))
+
+
+def test_a_clock_that_is_set_forward_makes_nothing_old(world: World) -> None:
+    elapsed = 0.0
+    upkeep = Upkeep(
+        world.database,
+        Retention(jobs=30 * DAY),
+        folder=str(world.folder),
+        now=world.clock,
+        elapsed=lambda: elapsed,
+    )
+    submission = world.submit(world.make(lambda draft: draft.task("free", "nothing")))
+    world.step()
+    world.executor.run()
+    world.step()
+
+    world.clock.advance(400 * DAY)
+    upkeep.step()
+    assert world.submissions.get(ANYONE, submission.id).id == submission.id
+    elapsed = timedelta(days=401).total_seconds()
+    world.clock.advance(DAY)
+    pruned = upkeep.step()
+
+    assert pruned is not None and pruned.submissions == 1
+
+
+def test_pruning_comes_again_though_it_was_last_done_under_a_clock_that_was_ahead(
+    world: World,
+) -> None:
+    upkeep = Upkeep(world.database, Retention(jobs=DAY), folder=str(world.folder), now=world.clock)
+    world.clock.advance(400 * DAY)
+    assert upkeep.step() is not None
+
+    world.clock.advance(-400 * DAY)
+
+    assert upkeep.step() is not None

@@ -1,0 +1,135 @@
+"""The file of a value that is not as it was written is noticed wherever it is read."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scenarist.domain.errors import DamagedError, NotFoundError
+from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written, kept_of
+from scenarist.storage.kinds import find_storage, write_value
+from storage.homes import Home
+
+TABLE = pandas.DataFrame(
+    {"text": [sha256(str(number).encode()).hexdigest() for number in range(3_000)]}
+)
+TEXT = "z" * (INLINE_LIMIT + 1)
+VALUES = {"csv": TABLE, "excel": TABLE, "parquet": TABLE, "json": [TEXT], "pickle": TEXT}
+
+
+def _written(storage_type: str, folder: str) -> tuple[Written, Place]:
+    target = Target(
+        data_node_id="DATANODE_x", edit_id="edit", storage_type=storage_type, folder=folder
+    )
+    written = write_value(VALUES[storage_type], target)
+    kept = kept_of({}, written.size, written.digest, written.stamp)
+    return written, Place(storage_type=storage_type, uri=written.uri, kept=kept)
+
+
+def _flip(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda data: data[:-1],
+    "emptied": lambda data: b"",
+    "longer": lambda data: data + b" ",
+    "one bit": _flip,
+    "nulled": lambda data: bytes(len(data)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("storage_type", VALUES)
+def test_a_changed_file_is_not_read(tmp_path: Path, storage_type: str, change: str) -> None:
+    written, place = _written(storage_type, str(tmp_path))
+    file = Path(str(written.uri))
+    file.write_bytes(CHANGES[change](file.read_bytes()))
+
+    with pytest.raises(DamagedError, match="was cut or changed"):
+        find_storage(storage_type).read(place)
+
+
+@pytest.mark.parametrize("storage_type", VALUES)
+def test_a_file_as_it_was_written_is_read(home: Home, storage_type: str) -> None:
+    _, place = _written(storage_type, home.folder)
+
+    find_storage(storage_type).read(place)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_file_is_not_read_from_anywhere(home: Home, change: str) -> None:
+    written, place = _written("pickle", home.folder)
+    name = str(written.uri).removeprefix(f"{home.folder}/")
+    home.put(name, CHANGES[change](home.read(str(written.uri))))
+
+    with pytest.raises(DamagedError):
+        find_storage("pickle").read(place)
+
+
+def test_a_file_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+    written, place = _written("pickle", str(tmp_path))
+    os.remove(str(written.uri))
+
+    with pytest.raises(NotFoundError):
+        find_storage("pickle").read(place)
+
+
+def test_a_file_that_was_brought_back_is_read(tmp_path: Path) -> None:
+    written, place = _written("pickle", str(tmp_path))
+    file = Path(str(written.uri))
+    data = file.read_bytes()
+    file.unlink()
+    file.write_bytes(data)
+
+    assert find_storage("pickle").read(place) == TEXT
+
+
+def test_of_a_value_of_an_earlier_version_the_digest_is_compared(tmp_path: Path) -> None:
+    written, place = _written("pickle", str(tmp_path))
+    file = Path(str(written.uri))
+    assert place.kept is not None
+    old = replace(place, kept=replace(place.kept, stamp=None))
+
+    assert find_storage("pickle").read(old) == TEXT
+    file.write_bytes(_flip(file.read_bytes()))
+    with pytest.raises(DamagedError):
+        find_storage("pickle").read(old)
+
+
+@pytest.mark.parametrize(
+    ("properties", "size", "digest"),
+    [({"path": "mine.p"}, 1, "d"), ({"default_path": "mine.p"}, 1, "d"), ({}, None, "d")],
+)
+def test_of_files_of_users_and_of_values_without_a_record_nothing_is_expected(
+    properties: dict[str, Any], size: int | None, digest: str | None
+) -> None:
+    assert kept_of(properties, size, digest, None) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_change_of_bytes_goes_unnoticed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    written, place = _written("pickle", str(tmp_path_factory.mktemp("values")))
+    file = Path(str(written.uri))
+    before = file.read_bytes()
+    start = data.draw(st.integers(0, len(before)))
+    end = data.draw(st.integers(start, len(before)))
+    after = before[:start] + data.draw(st.binary(max_size=20)) + before[end:]
+    file.write_bytes(after)
+
+    if after == before:
+        assert find_storage("pickle").read(place) == TEXT
+    else:
+        with pytest.raises(DamagedError):
+            find_storage("pickle").read(place)

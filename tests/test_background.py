@@ -1,0 +1,105 @@
+"""Threads of the server: one that fails begins again, and the server can do all that it could."""
+
+import ctypes
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pipelines
+from scenarist import background, bootstrap
+from scenarist.background import Background
+from scenarist.bootstrap import Server
+from scenarist.config import Application, ConfigRegistry
+from scenarist.db import jobs as job_rows
+from scenarist.domain.permissions import ANYONE
+from scenarist.domain.vocabulary import EntityType, JobStatus
+from scenarist.services.scenarios import NewScenario
+from scenarist.services.wishes import SubmitOptions
+from scenarist.settings import Settings
+
+TESTS = str(Path(__file__).parent)
+PATIENCE_SECONDS = 40
+# Threads of pools: what fails in them fails the call that they work for.
+POOLS = ("sign-in", "request", "asyncio", "values", "large values", "comparisons", "streams")
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(background, "_PAUSE_SECONDS", 0.05)
+    registry = ConfigRegistry()
+    start = registry.configure_data_node("start", default_data=1)
+    end = registry.configure_data_node("end")
+    task = registry.configure_task("t", pipelines.increment, [start], [end])
+    registry.configure_scenario("s", [task])
+    application = Application(registry=registry, search_path=(TESTS,))
+    settings = Settings(
+        database=database_url, storage=str(tmp_path / "data"), workers=1, keep_jobs_days=1
+    )
+    with bootstrap.open_server(application, settings) as opened:
+        yield opened
+
+
+def run_a_job(server: Server) -> JobStatus:
+    services = server.services
+    scenario = services.scenarios.create(ANYONE, NewScenario(config_id="s"))
+    submission = services.submissions.submit(
+        ANYONE, EntityType.SCENARIO, scenario.id, SubmitOptions()
+    )
+    (job_id,) = submission.job_ids
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        job = job_rows.find(server.database.reader, job_id)
+        assert job is not None
+        if job.status.is_finished or time.monotonic() > deadline:
+            return job.status
+        threading.Event().wait(0.02)
+
+
+def test_every_thread_that_the_server_starts_begins_again_when_it_is_killed(
+    server: Server,
+) -> None:
+    assert run_a_job(server) is JobStatus.COMPLETED
+    mine = [thread for thread in threading.enumerate() if isinstance(thread, Background)]
+    names = {thread.name for thread in mine}
+    assert names >= {"orchestrator", "leases", "outputs", "bells", "local-executor"}
+    assert names >= {"webhook turn", "webhooks", "file watch", "upkeep"}
+    others = [
+        thread.name
+        for thread in threading.enumerate()
+        if not isinstance(thread, Background) and thread is not threading.main_thread()
+    ]
+    assert [name for name in others if not name.startswith(POOLS)] == []
+
+    for thread in mine:
+        assert thread.ident is not None
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+        )
+        assert run_a_job(server) is JobStatus.COMPLETED, thread.name
+    assert all(thread.is_alive() for thread in mine)
+
+
+def test_a_thread_that_fails_begins_again_and_shows_it() -> None:
+    tries: list[str] = []
+    over = threading.Event()
+
+    def work() -> None:
+        tries.append("begun")
+        if len(tries) == 1:
+            raise MemoryError
+        over.wait()
+
+    thread = Background("weak", work)
+    thread.start()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(tries) < 2 and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+
+    assert len(tries) == 2
+    assert background.find_fault() == "the thread 'weak' of the server failed; the log says why"
+    over.set()
+    thread.join()
+    assert background.find_fault() is None
