@@ -296,13 +296,17 @@ def test_formula_of_a_sheet_that_is_not_read_does_no_harm() -> None:
     assert rows_of(a_workbook(fill), sheet_name="Sheet") == [{"a": 1}]
 
 
-def test_error_that_says_not_available_is_null() -> None:
-    written = a_workbook(
-        lambda sheet: (sheet.append(["a"]), sheet.append(["#N/A"]), sheet.append([2]))
-    )
+def test_error_that_says_not_available_is_null_and_its_row_one_of_the_table() -> None:
+    def fill(sheet: Any) -> None:
+        for value in ("a", "#N/A", 2, "#N/A"):
+            sheet.append([value])
 
-    assert rows_of(written, sheet_name="Sheet") == [{"a": None}, {"a": 2}]
+    written = a_workbook(fill)
+
+    assert rows_of(written, sheet_name="Sheet") == [{"a": None}, {"a": 2}, {"a": None}]
     assert str(read(written, sheet_name="Sheet")["a"].dtype) == "Int64"
+    appended = append(written, [{"a": 5}], sheet_name="Sheet")
+    assert [row["a"] for row in rows_of(appended, sheet_name="Sheet")] == [None, 2, None, 5]
 
 
 @pytest.mark.parametrize("error", ["#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!"])

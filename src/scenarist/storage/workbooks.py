@@ -20,6 +20,9 @@ _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
 FIRST_DAY = datetime.date(1900, 3, 1)
 """Before it, programs count the days of a workbook differently."""
 
+NOTHING = object()
+"""A cell that says that it has no value, and so is one; null in the end."""
+
 _LABELS = (str, int, float, datetime.date)
 """Names of columns that stay what they are; others become text."""
 
@@ -245,9 +248,13 @@ def _frame(cells: Iterable[list[Any]], has_header: bool) -> Any:
     rows = [row + [None] * (width - len(row)) for row in rows]
     labels: Sequence[Any] = range(width)
     if has_header and rows:
-        labels, rows = _labels(rows[0]), rows[1:]
-    columns = [column_of(column) for column in zip(*rows, strict=True)]
+        labels, rows = _labels(_nulls(rows[0])), rows[1:]
+    columns = [column_of(_nulls(column)) for column in zip(*rows, strict=True)]
     return table_of(columns or [column_of([])] * width, labels, len(rows))
+
+
+def _nulls(cells: Iterable[Any]) -> list[Any]:
+    return [None if cell is NOTHING else cell for cell in cells]
 
 
 def _stripped(row: Iterable[Any]) -> list[Any]:

@@ -14,7 +14,7 @@ from openpyxl.worksheet._reader import (  # type: ignore[import-untyped]
 )
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.workbooks import FIRST_DAY
+from scenarist.storage.workbooks import FIRST_DAY, NOTHING
 
 _FIRST_MOMENT = datetime.datetime.combine(FIRST_DAY, datetime.time())
 _NOT_AVAILABLE = "#N/A"
@@ -141,7 +141,7 @@ class _Parser(_FormulaParser):
                 f"{self._place(cell)} holds {cell['value'] or 'an error'}; mend its formula, clear"
                 " the cell, or make it #N/A, which is read as null"
             )
-        cell["value"] = None
+        cell["value"] = NOTHING
 
     def _moment(self, cell: dict[str, Any]) -> Any:
         number = cell["value"]
