@@ -398,6 +398,16 @@ def test_rows_out_of_order_are_refused() -> None:
         read(written, sheet_name="Sheet")
 
 
+def test_cells_out_of_order_are_refused() -> None:
+    written = with_parts_changed(
+        a_workbook(lambda sheet: (sheet.append(["a", "b"]), sheet.append([1, 2]))),
+        ('r="A2"', 'r="C2"'),
+    )
+
+    with pytest.raises(InvalidError, match="the cells of row 2 of sheet 'Sheet' are not in order"):
+        read(written, sheet_name="Sheet")
+
+
 @pytest.mark.parametrize("options", [{}, {"read_kwargs": {"nrows": 5}}])
 def test_strict_workbook_is_refused(options: Any) -> None:
     written = with_parts_changed(

@@ -51,9 +51,15 @@ def rows_of(workbook: Any, name: str, *, is_lenient: bool = False) -> Iterator[l
             for _ in range(last + 1, number):
                 yield []
             last = number
-            row: list[Any] = [None] * max((cell["column"] for cell in cells), default=0)
-            for cell in cells:
-                row[cell["column"] - 1] = cell["value"]
+            row: list[Any] = [None] * (cells[-1]["column"] if cells else 0)
+            try:
+                for cell in cells:
+                    row[cell["column"] - 1] = cell["value"]
+            except IndexError:
+                raise InvalidError(
+                    f"the cells of row {number} of sheet {name!r} are not in order; open the"
+                    " workbook in a spreadsheet program and save it"
+                ) from None
             yield row
 
 
@@ -126,10 +132,11 @@ class _Parser(_FormulaParser):
 
     def parse_row(self, row: Any) -> tuple[int, list[dict[str, Any]]]:
         number, cells = super().parse_row(row)
+        moments = self._moments
         for cell in cells:
             kind = cell["data_type"]
             if kind == "n":
-                if cell["style_id"] in self._moments:
+                if cell["style_id"] in moments:
                     cell["value"] = self._moment(cell)
             elif kind == "e":
                 self._check_error(cell)
