@@ -1,18 +1,22 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+# On all cores, which pip does not. Without it each of the processes that the tests start would
+# compile what it imports where PYTHONDONTWRITEBYTECODE is set.
+COMPILE := $(BIN)/python -m compileall -q -j 0
 # Where tests keep their files: in memory if there is room, as they make many small databases. What
 # a kill leaves behind is the same there; that commits are synced is asked of the database itself.
 SCRATCH := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print "/dev/shm" }')
 TEST    := $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test quick lint format bench bench-peers vendor clean
+.PHONY: demo test quick lint format chaos bench bench-peers vendor clean
 
 demo: $(VENV)/.demo  ## serve the example on port 5000
 	$(BIN)/scenarist demo
 
 test: lint  ## everything: lint, types, import contracts, all tests
+	$(COMPILE) src
 	$(TEST)
 
 quick: $(VENV)/.test  ## the part for every change
@@ -29,6 +33,12 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+CHAOS_SEED ?= 1
+CHAOS_SECONDS ?= 60
+chaos: $(VENV)/.test  ## kills, stops and cuts under random clients, on both databases
+	for database in sqlite postgresql; do PYTHONPATH=tests $(BIN)/python -m chaos \
+	  --database $$database --seed $(CHAOS_SEED) --seconds $(CHAOS_SECONDS) || exit 1; done
+
 bench: $(VENV)/.bench  ## measure this machine; writes bench/results.md
 	$(BIN)/python -m bench
 
@@ -41,16 +51,19 @@ vendor: $(VENV)/.test  ## fetch the modules of others that the console carries; 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[tabular]'
+	-$(COMPILE) $(VENV)/lib
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[test]'
+	-$(COMPILE) $(VENV)/lib
 	touch $@
 
 $(VENV)/.bench: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable '.[bench]'
+	-$(COMPILE) $(VENV)/lib
 	touch $@
 
 clean:

@@ -30,6 +30,10 @@ class CuttingProxy:
         self._listener.listen()
         self._cut_after: bytes | None = None
         self._cut_before: bytes | None = None
+        self._end_at: bytes | None = None
+        self._end_is_before = False
+        self._left = 0  # of the statements at the last of which everything ends
+        self._is_ended = False
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -60,14 +64,41 @@ class CuttingProxy:
         """Cut before a statement comes through, once."""
         self._cut_before = statement
 
+    def cut_nothing(self) -> None:
+        """Cut no longer, where the statement has not come yet."""
+        self._cut_after = self._cut_before = None
+
+    def end_at(self, statement: bytes, number: int, *, is_before: bool) -> None:
+        """Cut everything, and let nobody in, when a statement comes for the so-manieth time.
+
+        Args:
+            is_before: Whether the statement does not come through; else its answer does.
+        """
+        self._left, self._end_is_before = number, is_before
+        self._end_at = statement
+
+    def mend(self) -> bool:
+        """Let everybody in again; return whether everything was cut."""
+        was_ended = self._is_ended
+        self._end_at, self._is_ended = None, False
+        return was_ended
+
     def _accept(self) -> None:
         while True:
             try:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self._is_ended:
+                client.close()
+                continue
             server = socket.socket(socket.AF_UNIX)
-            server.connect(self._target)
+            try:
+                server.connect(self._target)
+            except OSError:  # PostgreSQL is not there
+                client.close()
+                server.close()
+                continue
             self._open += [client, server]
             self._threads.append(threading.Thread(target=self._pass_on, args=(client, server)))
             self._threads[-1].start()
@@ -90,9 +121,23 @@ class CuttingProxy:
             if self._cut_before is not None and self._cut_before in data:
                 self._cut_before = None
                 return False
+            if self._end_at is not None and self._end_at in data:
+                self._left -= 1
+                if not self._left:
+                    self._end(client, server, data)
+                    return False
             server.sendall(data)
             if self._cut_after is not None and self._cut_after in data:
                 self._cut_after = None
                 server.recv(65536)  # the answer: it was done
                 return False
         return True
+
+    def _end(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
+        self._end_at, self._is_ended = None, True
+        if not self._end_is_before:
+            server.sendall(data)
+            client.sendall(server.recv(65536))
+        for end in self._open:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

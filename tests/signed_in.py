@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from argon2 import PasswordHasher
 
+import empty_databases
 from scenarist.administration import open_database
 from scenarist.db.engine import Database
 from scenarist.domain.listings import AuditFilter, PageRequest
@@ -46,6 +47,7 @@ SETTING_UP = Actor("whoever sets it up", frozenset({Role.ADMIN}))
 
 def with_users(folder: Path, *options: str) -> StartedServer:
     """Start a server that has all the users, with a secret key of its own."""
+    empty_databases.copy_to(folder / "scenarist.db")
     with open_database(settings_in(folder), make=True) as database:
         # Whoever signs in gets a hash of the usual effort then.
         users = UserService(database, Passwords(CHEAP), now=lambda: datetime.now(UTC))

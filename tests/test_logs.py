@@ -100,3 +100,23 @@ logging.getLogger("library").warning("library warning")
 """
 
     assert [json.loads(line)["event"] for line in logged(code, level=level)] == heard
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_line_has_a_secret_that_the_process_knows(form: str) -> None:
+    code = """
+from scenarist.domain.redaction import know
+know({"sesame-open": "ENV[PASSWORD]"})
+log = structlog.get_logger()
+log.warning("at https://me:sesame@host", tried=["sesame-open"], by={"a": ("sesame-open",)})
+try:
+    raise ValueError("not sesame-open")
+except ValueError as error:
+    log.exception("failed", error=error)
+    logging.getLogger().exception("not %s", "sesame-open")
+"""
+
+    lines = logged(code, form=form)
+
+    assert "sesame" not in "".join(lines)
+    assert "".join(lines).count("ENV[PASSWORD]") >= 5

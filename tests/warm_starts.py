@@ -17,15 +17,24 @@ _context.set_forkserver_preload(["scenarist.bootstrap", "scenarist.cli", "scenar
 
 
 class WarmProcess:
-    """A command that runs; what it says on its standard error can be read here."""
+    """A command that runs; what it says on its standard error can be read here.
+
+    Args:
+        umask: That of the process; the one of these tests, if not given.
+    """
 
     def __init__(
-        self, arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str]
+        self,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        umask: int | None = None,
     ) -> None:
         reader, writer = _context.Pipe(duplex=False)
         with reader, writer:
             self._process = _context.Process(
-                target=_be, args=(list(arguments), folder, dict(environment), writer)
+                target=_be, args=(list(arguments), folder, dict(environment), writer, umask)
             )
             self._process.start()
             self.stderr = os.fdopen(os.dup(reader.fileno()))
@@ -48,11 +57,19 @@ class WarmProcess:
 
 
 def _be(
-    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], stderr: Connection
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    stderr: Connection,
+    umask: int | None,
 ) -> None:
+    if umask is not None:
+        os.umask(umask)
     os.dup2(stderr.fileno(), 2)
     stderr.close()
     os.chdir(folder)
+    if "LD_PRELOAD" in environment:  # only a process that starts from nothing loads it
+        os.execve(sys.executable, [sys.executable, "-m", "scenarist", *arguments], environment)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["scenarist", *arguments]

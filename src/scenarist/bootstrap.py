@@ -34,7 +34,7 @@ from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
 from scenarist.door import Door, open_listener, require_loopback
 from scenarist.executors.base import Deliver, Executor
-from scenarist.folders import prepare_file, prepare_storage, secret_keys
+from scenarist.folders import folder_warnings, prepare_file, prepare_storage, secret_keys
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestration import Orchestration, limits_of
@@ -59,7 +59,7 @@ from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
 from scenarist.services.values import ValueService
-from scenarist.settings import Settings
+from scenarist.settings import Settings, secrets_of
 
 REQUEST_THREADS = 16
 """Threads that run the synchronous handlers; each holds one connection for reads."""
@@ -109,10 +109,11 @@ def open_server(
         InvalidError: A setting cannot work.
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
-    keep_secrets(application.registry)
+    keep_secrets(application.registry, secrets_of(settings))
     folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings.database))
+        _warn_of_folders(settings, database)
         completions = Completions(database)
         database.on_ring(completions.hear)
         orchestration = Orchestration(
@@ -203,11 +204,12 @@ def orchestrate(application: Application, settings: Settings) -> None:
             "without an orchestrator there is nothing to do; leave no_orchestrator out"
         )
     check(application)
-    keep_secrets(application.registry)
-    prepare_storage(settings)
+    keep_secrets(application.registry, secrets_of(settings))
     with ExitStack() as stack:
         stack.enter_context(_watched(settings, application))
+        prepare_storage(settings)
         database = stack.enter_context(_database(settings.database))
+        _warn_of_folders(settings, database)
         orchestration = Orchestration(
             application, settings, database, announce=lambda ended: None, now=_now
         )
@@ -377,6 +379,11 @@ def _news(database: Database) -> News:
     news = News()
     database.on_commit(news.announce)
     return news
+
+
+def _warn_of_folders(settings: Settings, database: Database) -> None:
+    for warning in folder_warnings(settings, database):
+        structlog.get_logger(__name__).warning(warning)
 
 
 @contextmanager

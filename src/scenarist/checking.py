@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 
 from scenarist.config import Application, Problem
@@ -18,8 +19,10 @@ from scenarist.config.uses import Use
 from scenarist.config.values import resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.lifecycle import JobEvent
+from scenarist.domain.redaction import redacted
 from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
 from scenarist.executors.local import LocalExecutor
+from scenarist.services.placing import learn_secrets
 from scenarist.settings import unknown_settings
 from scenarist.storage.base import Place, Target
 from scenarist.storage.kinds import find_storage, read_json, write_value
@@ -43,6 +46,7 @@ def check(application: Application, others: Sequence[Problem] = ()) -> None:
     Raises:
         InvalidError: Lists every mistake, each with where it stands and how to mend it.
     """
+    learn_secrets(application.registry)
     problems = [
         *_problems_of_declarations(application),
         *(Problem("SCENARIST", fault) for fault in unknown_settings(application.registry.settings)),
@@ -51,6 +55,7 @@ def check(application: Application, others: Sequence[Problem] = ()) -> None:
         *others,
     ]
     if problems:
+        problems = [replace(problem, message=redacted(problem.message)) for problem in problems]
         lines = "\n".join(f"  {problem.where}: {problem.message}" for problem in problems)
         count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         raise InvalidError(
@@ -97,7 +102,7 @@ def warnings_of(application: Application) -> list[str]:
         for name, file in shadowing_modules(application.search_path)
     ]
     found = application.registry.warnings()
-    return hiding + [f"{warning.where}: {warning.message}" for warning in found]
+    return hiding + [redacted(f"{warning.where}: {warning.message}") for warning in found]
 
 
 def _look(search_path: Sequence[str], uses: Sequence[Use]) -> Sequence[str | None]:

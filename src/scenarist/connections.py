@@ -118,21 +118,26 @@ class Connection(HttpToolsProtocol):
         self._chunk = len(data)
         self._coming += self._chunk
         try:
-            rest = None
-            try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                rest = data[upgrade.args[0] :]
-            if rest is not None:
-                self._feed_without_upgrade(rest)
+            self._feed(data)
             if self._is_in_head or self._is_in_body:
                 self._check_size(self._coming)
         except httptools.HttpParserError as error:
             self._refuse(self._refusal_of_coding() or _refusal_in(error))
         except _RefusedError as refusal:
             self._refuse(refusal)
+        except MemoryError:
+            self._refuse(_out_of_memory())
         else:
             self._wait_for_more()
+
+    def _feed(self, data: bytes) -> None:
+        rest = None
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+        if rest is not None:
+            self._feed_without_upgrade(rest)
 
     def _feed_without_upgrade(self, rest: bytes) -> None:
         """Have a request read again as one that asks for no other protocol."""
@@ -342,9 +347,26 @@ def _refusal_in(error: httptools.HttpParserError) -> _RefusedError:
     cause = error.__context__
     if isinstance(cause, _RefusedError):
         return cause
+    if isinstance(cause, MemoryError):
+        return _out_of_memory()
+    if not isinstance(cause, httptools.HttpParserError | ValueError | None):
+        _log.error("a request could not be read", exc_info=cause)
+        return _RefusedError(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "internal",
+            "the server made a mistake while it read the request; its log has the details",
+        )
     said = str(error) if cause is None else "its target has no form that is known"
     return _RefusedError(
         HTTPStatus.BAD_REQUEST, "request_malformed", f"the request is not valid HTTP: {said}"
+    )
+
+
+def _out_of_memory() -> _RefusedError:
+    return _RefusedError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "out_of_memory",
+        "the server has too little memory to read this request; try again later, or with less",
     )
 
 
@@ -366,5 +388,7 @@ def _answer(refusal: _RefusedError, headers: Iterable[tuple[bytes, bytes]]) -> b
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        fields.append((b"retry-after", b"1"))
     line = f"HTTP/1.1 {status:d} {status.phrase}".encode()
     return b"\r\n".join([line, *(b"%b: %b" % field for field in fields), b"", body])

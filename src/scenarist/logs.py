@@ -3,24 +3,28 @@
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any, TextIO
 
 import structlog
 
 from scenarist import tracing
+from scenarist.domain.redaction import redacted
 from scenarist.settings import LogFormat, LogLevel
 
 request_id: ContextVar[str] = ContextVar("request_id")
 """What the request is called that is being answered. The way of structlog itself costs more."""
+
+_OUR_OWN = frozenset({"timestamp", "level", "exc_info", "stack_info"})
+"""Parts of a line that nothing of an application stands in, or that are formatted later."""
 
 
 def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
     """Log to standard error: one line an event, as text for people or JSON for machines.
 
     What is logged within a request has its ``request_id``. What libraries log comes out in the
-    same form, from warnings on.
+    same form, from warnings on. Neither has secrets that this process knows, see `redacted`.
     """
     chain: list[structlog.typing.Processor] = [
         _add_request_id,
@@ -30,9 +34,10 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
     if tracing.is_on():
         chain.append(tracing.add_trace_id)
     render: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, _redact, structlog.processors.JSONRenderer()]
         if log_format == "json"
         else [
+            _redact,
             _escape_texts,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
@@ -68,6 +73,25 @@ def escaped(text: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
+def _redact(
+    logger: object, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for name, value in event.items():
+        if name not in _OUR_OWN:
+            event[name] = _without_secrets(value)
+    return event
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, Mapping):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_without_secrets(item) for item in value]
+    return redacted(str(value)) if isinstance(value, BaseException) else value
+
+
 def _escape_texts(
     logger: object, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
@@ -78,13 +102,14 @@ def _escape_texts(
 
 
 def _write_traceback(stream: TextIO, exception: structlog.typing.ExcInfo) -> None:
-    """Write a traceback without the values of variables, which may hold secrets.
+    """Write a traceback without known secrets and the values of variables, which may be some.
 
     Its lines are indented: what an exception says may have line breaks, and none of its lines must
     look like one of the log.
     """
     kind, error, frames = exception
-    for line in "".join(traceback.format_exception(kind, error, frames)).split("\n"):
+    text = redacted("".join(traceback.format_exception(kind, error, frames)))
+    for line in text.split("\n"):
         stream.write(f"    {escaped(line)}\n" if line else "")
 
 

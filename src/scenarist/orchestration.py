@@ -11,6 +11,7 @@ from scenarist.computing import READING_WORKERS, OwnWorkers
 from scenarist.config import Application
 from scenarist.db.engine import Database
 from scenarist.domain.figures import JobFigures
+from scenarist.domain.redaction import redacted
 from scenarist.executors.base import Deliver, Executor, WorkerTerms
 from scenarist.executors.kinds import open_executor
 from scenarist.executors.local import LocalExecutor
@@ -84,7 +85,8 @@ class Orchestration:
 
     def find_executor_fault(self) -> str | None:
         """Return why no jobs can be run here at the moment; None when they can."""
-        return None if self.orchestrator is None else self.orchestrator.executor_fault
+        fault = None if self.orchestrator is None else self.orchestrator.executor_fault
+        return None if fault is None else redacted(fault)
 
     def find_step_fault(self) -> str | None:
         """Return why outcomes are not recorded here; None when they are."""

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.redaction import MASK, without_secrets
 from scenarist.domain.resources import READERS
 from scenarist.domain.retention import Retention
 
@@ -225,6 +226,14 @@ def read_settings(
                 chosen[name] = _read(name, value, source)
                 break
     return _checked(Settings(**chosen))
+
+
+def secrets_of(settings: Settings) -> dict[str, str]:
+    """Return what no message may have of the settings, each with what replaces it."""
+    urls = (settings.database, settings.storage, settings.executor_address or "")
+    found = {url: without_secrets(url) for url in urls}
+    secrets = {url: shown for url, shown in found.items() if url != shown}
+    return secrets if settings.secret_key is None else {**secrets, settings.secret_key: MASK}
 
 
 def unknown_settings(table: Mapping[str, Any]) -> list[str]:

@@ -21,8 +21,10 @@ def chain(server: StartedServer) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def shelves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServer]:
-    """A started server with data nodes of every kind of storage."""
-    with StartedServer(tmp_path_factory.mktemp("shelves"), app="shelf.py") as started:
+    """A started server with data nodes of every kind of storage, which has made its database."""
+    folder = tmp_path_factory.mktemp("shelves")
+    made = f"sqlite:///{folder}/scenarist.db"
+    with StartedServer(folder, app="shelf.py", database=made) as started:
         yield started
 
 

@@ -1,5 +1,6 @@
 """Cancelling and retrying over REST, against a started server with real processes."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_a_process_that_does_not_want_to_stop_is_killed(
     path = f"/api/v1/sequences/submit/{scenario['sequences']['all']['id']}"
     (job_id,) = server.http.post(path, headers=REPRESENTED).json()["submission"]["job_ids"]
     while not sign.exists():
-        pass
+        time.sleep(0.005)
 
     response = server.http.post(f"/api/v1/jobs/cancel/{job_id}", headers=REPRESENTED)
 

@@ -157,3 +157,16 @@ def test_names_that_differ_have_places_that_differ() -> None:
 def test_a_cycle_that_is_not_there_is_told() -> None:
     with pytest.raises(InvalidError, match=r"needs \{cycle.name\}, and there is none here"):
         filled_in({"path": "{cycle.name}"}, Owner(scenario_id="SCENARIO_s_1"), "n")
+
+
+@pytest.mark.parametrize("marks", [{"secrets": ["area"]}, {}])
+def test_a_secret_of_a_scenario_cannot_become_a_part_of_a_path(marks: dict[str, Any]) -> None:
+    name = "area" if marks else "area_token"
+    registry = ConfigRegistry()
+    node = registry.configure_csv_data_node("a", default_path=f"{{scenario.properties.{name}}}.csv")
+    registry.configure_scenario("s", [], [node], properties={name: "north"}, **marks)
+
+    (mistake,) = mistakes(registry)
+
+    assert f"{{scenario.properties.{name}}}, and the property is kept as a secret" in mistake
+    assert "north" not in mistake

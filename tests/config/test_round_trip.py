@@ -1,8 +1,9 @@
 """Whatever is declared in Python comes back from the file that it is exported to."""
 
+import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ PROPERTIES: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     TEXTS.map("own {}".format), VALUES, max_size=3
 )
 FUNCTIONS = st.sampled_from(["json:dumps", "plant.steps:fit", "plant:int", "plant:function"])
+KEY = "SCENARIST_AUTHENTICATION_secret_key"
+KEYS = WORDS.filter(lambda text: "\0" not in text and "ENV[" not in text)
+"""What a variable can hold, and refers to no other one."""
+
 DURATIONS = st.none() | st.timedeltas()
 
 
@@ -46,7 +51,7 @@ def registries(draw: st.DrawFn) -> ConfigRegistry:
     registry.configure_core(version_number=draw(WORDS), **draw(PROPERTIES))
     registry.configure_job_executions(draw(WORDS), draw(st.none() | st.integers()))
     roles = st.dictionaries(TEXTS, st.lists(TEXTS, max_size=2), max_size=2)
-    registry.configure_authentication(draw(WORDS), draw(roles), secret_key=draw(WORDS))
+    registry.configure_authentication(draw(WORDS), draw(roles), secret_key=draw(KEYS))
     nodes = [
         registry.configure_data_node(
             f"node_{number}",
@@ -103,6 +108,12 @@ def plain(value: Any) -> Any:
             return type(value), value
 
 
+def secret_key_of(registry: ConfigRegistry) -> str | None:
+    """Return the secret key, also where the exported file has a reference in its place."""
+    key = registry.authentication.secret_key
+    return os.environ[KEY] if key == f"ENV[{KEY}]" else key
+
+
 def content(registry: ConfigRegistry) -> list[Any]:
     # Lists, so that the order of declaration counts.
     return [
@@ -111,7 +122,8 @@ def content(registry: ConfigRegistry) -> list[Any]:
     ] + [
         registry.core,
         registry.jobs,
-        registry.authentication,
+        replace(registry.authentication, secret_key=None),
+        secret_key_of(registry),
         plain(registry.global_app),
         plain(registry.settings),
     ]

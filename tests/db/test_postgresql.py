@@ -111,6 +111,24 @@ def test_work_whose_connection_is_lost_is_not_stored_and_may_be_done_again(
     assert notes.write(lambda connection: note(connection, 1)) == 1
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_work_that_makes_light_of_a_lost_connection_is_not_stored(
+    notes: Database, postgres_server: PostgresServer, goes_on: bool
+) -> None:
+    def work(connection: Connection) -> None:
+        note(connection, 1)
+        end_backends(postgres_server, backend(connection))
+        with suppress(UnavailableError):
+            note(connection, 2)
+        if goes_on:
+            note(connection, 3)
+
+    with pytest.raises(UnavailableError, match="nothing was changed"):
+        notes.write(work)
+
+    assert noted(notes) == []
+
+
 def test_a_connection_that_is_lost_before_the_commit_arrives_leaves_doubt(
     notes: Database, postgres_server: PostgresServer
 ) -> None:

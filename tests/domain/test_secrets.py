@@ -62,19 +62,26 @@ def test_secrets_are_found_at_any_depth() -> None:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("https://anna:sesame@host/x", "https://anna:***@host/x"),
-        ("redis://:sesame@host", "redis://:***@host"),
-        ("https://anna:se@same@host/x", "https://anna:***@host/x"),
+        ("https://anna:sesame@host/x", "https://***@host/x"),
+        ("redis://:sesame@host", "redis://***@host"),
+        ("https://anna:se@same@host/x", "https://***@host/x"),
+        ("https://anna:ses/ame@host/x", "https://***@host/x"),
+        ("https://sesame@host", "https://***@host"),
+        ("https://host/x?page=2&api_key=sesame&sig=s", "https://host/x?page=2&api_key=***&sig=***"),
+        ("https://host/x#access_token=sesame", "https://host/x#access_token=***"),
         ("https://host:80/a@b", "https://host:80/a@b"),
-        ("https://anna@host", "https://anna@host"),
+        ("https://host/x?page=2", "https://host/x?page=2"),
+        ("host=db password='ses' dbname=d", "host=db password='***' dbname=d"),
     ],
 )
-def test_a_password_in_a_url_is_masked(url: str, shown: str) -> None:
+def test_users_and_secrets_in_urls_are_masked(url: str, shown: str) -> None:
     assert masked({"endpoint": url}) == {"endpoint": shown}
 
 
 def test_a_secret_is_stored_as_a_reference_to_a_variable_that_holds_it() -> None:
-    stored, values = referenced("orders", {"db_password": "sesame", "db_host": "db.example.com"})
+    stored, values = referenced(
+        "DATANODE_orders", {"db_password": "sesame", "db_host": "db.example.com"}
+    )
 
     assert stored == {
         "db_password": "ENV[SCENARIST_DATANODE_orders_db_password]",
@@ -86,12 +93,12 @@ def test_a_secret_is_stored_as_a_reference_to_a_variable_that_holds_it() -> None
 def test_a_reference_of_the_author_stays_as_it_is() -> None:
     properties = {"db_password": "ENV[ORDERS_PASSWORD]"}
 
-    assert referenced("orders", properties) == (properties, {})
+    assert referenced("DATANODE_orders", properties) == (properties, {})
 
 
 def test_secrets_within_tables_lists_and_addresses_are_found() -> None:
     stored, values = referenced(
-        "orders",
+        "DATANODE_orders",
         {
             "credentials": {"user": "keeper", "pin": 1234},
             "hosts": ["https://keeper:sesame@db.example.com", "https://db.example.com"],
@@ -115,4 +122,4 @@ def test_secrets_within_tables_lists_and_addresses_are_found() -> None:
 def test_nothing_else_becomes_a_variable() -> None:
     properties = {"default_path": "a.csv", "has_header": True, "db_password": None}
 
-    assert referenced("orders", properties) == (properties, {})
+    assert referenced("DATANODE_orders", properties) == (properties, {})

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -84,7 +85,7 @@ def submit(server: StartedServer, scenario: dict[str, Any]) -> str:
 def job_when(server: StartedServer, job_id: str, is_right: Callable[[Any], bool]) -> Any:
     """Look at a job until it is as wanted; the timeout of the test is the patience."""
     while not is_right(job := server.http.get(f"{API}/jobs/{job_id}").json()["job"]):
-        pass
+        time.sleep(0.02)
     return job
 
 
@@ -254,7 +255,7 @@ def test_08_cancelling_a_running_job_stops_its_process(
     write(server, scenario["node_of"]["gate"], str(sign))
     job_id = submit(server, scenario)
     while not sign.exists() or not sign.read_text():
-        pass
+        time.sleep(0.005)
 
     response = server.http.post(f"{API}/jobs/cancel/{job_id}")
 
@@ -270,7 +271,7 @@ def test_09_a_killed_worker_takes_no_other_job_along(server: StartedServer, tmp_
     write(server, scenario["node_of"]["gate"], str(sign))
     job_id = submit(server, scenario)
     while not sign.exists() or not sign.read_text():
-        pass
+        time.sleep(0.005)
 
     os.kill(int(sign.read_text()), signal.SIGKILL)
     job_when(server, job_id, lambda job: job["attempts"] == 2)
@@ -288,7 +289,7 @@ def test_10_a_killed_server_goes_on_where_it_was(tmp_path: Path) -> None:
         write(server, running["node_of"]["gate"], str(sign))
         running_id = submit(server, running)
         while not sign.exists() or not sign.read_text():
-            pass
+            time.sleep(0.005)
         queued = server.http.post(
             f"{API}/sequences/submit/{waiting['sequences']['half']['id']}"
         ).headers["location"]
@@ -300,7 +301,7 @@ def test_10_a_killed_server_goes_on_where_it_was(tmp_path: Path) -> None:
         job = job_when(server, running_id, lambda job: job["finished_at"])
         assert job["status"] == "COMPLETED"
         while server.http.get(queued).json()["submission"]["status"] != "COMPLETED":
-            pass
+            time.sleep(0.02)
 
 
 def test_11_writing_a_missing_input_wakes_the_job_that_waits_for_it(

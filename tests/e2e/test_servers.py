@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from api.following import following
+from conftest import FreshUrl
 from postgres_server import PostgresServer
 from scenarist.db.engine import Database
 from servers import StartedServer
@@ -40,19 +42,25 @@ def submit(server: StartedServer, sequence_id: str) -> str:
     return job_ids[0]
 
 
+@pytest.fixture(scope="module")
+def runner(
+    tmp_path_factory: pytest.TempPathFactory, fresh_url: FreshUrl
+) -> Iterator[StartedServer]:
+    """One for the tests that need no more, as is `server`; what a test stops it starts again."""
+    with (
+        fresh_url() as url,
+        StartedServer(tmp_path_factory.mktemp("runner"), database=url) as started,
+    ):
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(runner: StartedServer) -> Iterator[StartedServer]:
+    with StartedServer(runner.folder, database=runner.database, options=NO_ORCHESTRATOR) as started:
+        yield started
+
+
 class TestAServerWithoutAnOrchestrator:
-    @pytest.fixture
-    def runner(self, tmp_path: Path, database_url: str) -> Iterator[StartedServer]:
-        with StartedServer(tmp_path, database=database_url) as server:
-            yield server
-
-    @pytest.fixture
-    def server(
-        self, runner: StartedServer, tmp_path: Path, database_url: str
-    ) -> Iterator[StartedServer]:
-        with StartedServer(tmp_path, database=database_url, options=NO_ORCHESTRATOR) as server:
-            yield server
-
     def test_what_it_accepts_runs_on_another_and_its_end_is_waited_for(
         self, server: StartedServer
     ) -> None:
@@ -84,7 +92,7 @@ class TestAServerWithoutAnOrchestrator:
         write(server, telling["node_of"]["gate"], str(sign))
         job_id = submit(server, telling["sequences"]["all"]["id"])
         while not sign.exists() or not sign.read_text():
-            pass
+            time.sleep(0.005)
 
         response = server.http.post(f"{API}/jobs/cancel/{job_id}")
 
@@ -130,6 +138,7 @@ class TestAServerWithoutAnOrchestrator:
         assert not any(before)
         assert response.json()["comparisons"]["scored"]["in_order"] == [31, 11]
         assert server.stop() == 0
+        server.start()
 
     def test_it_is_ready_and_jobs_wait_while_nobody_runs_them(
         self, runner: StartedServer, server: StartedServer
@@ -177,14 +186,14 @@ class Fleet:
     def job_when(self, job_id: str, is_right: Callable[[Any], bool]) -> Any:
         """Look at a job until it is as wanted; the timeout of the test is the patience."""
         while not is_right(job := self.server.http.get(f"{API}/jobs/{job_id}").json()["job"]):
-            pass
+            time.sleep(0.02)
         return job
 
 
 def process_in(sign: Path) -> int:
     """Return the process that a job tells, once it runs."""
     while not sign.exists() or not sign.read_text():
-        pass
+        time.sleep(0.005)
     return int(sign.read_text())
 
 

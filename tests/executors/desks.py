@@ -94,6 +94,7 @@ def await_file(file: Path) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not file.exists():
         assert time.monotonic() < deadline, f"{file} was not made"
+        time.sleep(0.005)
 
 
 def number_in(file: Path) -> int:
@@ -102,6 +103,7 @@ def number_in(file: Path) -> int:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (text := file.read_text()):
         assert time.monotonic() < deadline, f"{file} is empty"
+        time.sleep(0.005)
     return int(text)
 
 
@@ -109,3 +111,4 @@ def await_end_of(process_id: int) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while Path(f"/proc/{process_id}").exists():
         assert time.monotonic() < deadline, f"process {process_id} lives"
+        time.sleep(0.005)

@@ -5,6 +5,7 @@ import pickle
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -413,7 +414,7 @@ def test_a_job_that_takes_all_memory_is_killed_alone(workers: Desk, tmp_path: Pa
     workers.executor.submit([greedy])
     process_id = number_in(tmp_path / "process")
     while resident_bytes(process_id) < 256 * 2**20:
-        pass
+        time.sleep(0.005)
 
     os.kill(process_id, signal.SIGKILL)
 

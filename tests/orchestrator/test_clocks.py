@@ -11,9 +11,10 @@ import pytest
 from builders import NOON, Draft
 from orchestrator.world import World
 from scenarist.db import jobs as job_rows
-from scenarist.db.locks import find_locks, set_lock
+from scenarist.db.locks import Lock, claim, find_locks, set_lock
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import PresentOutput, is_skippable
+from scenarist.domain.moments import LONGEST_CLAIM
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.retention import Retention
 from scenarist.domain.vocabulary import JobStatus
@@ -100,6 +101,22 @@ def test_a_lock_holds_for_a_day_at_most(world: World, set_to: timedelta) -> None
 
     assert is_locked == (set_to == timedelta() or NOON <= now < until)
     assert is_locked == (node_id in find_locks(world.database.reader, now))
+
+
+@pytest.mark.parametrize("set_to", SET_TO)
+def test_a_write_that_was_cut_off_keeps_others_away_for_two_minutes_at_most(
+    world: World, set_to: timedelta
+) -> None:
+    node_id, _ = world.make(lambda draft: (draft.node("start", 1), None))
+    until = NOON + LONGEST_CLAIM
+    world.database.write(lambda connection: claim(connection, node_id, Lock("anna", until)))
+    world.clock.advance(set_to)
+    now = world.clock()
+
+    is_claimed = get_data_node(world.database.reader, node_id, now).claimed_by is not None
+
+    assert is_claimed == (NOON <= now < until)
+    assert is_claimed == (node_id in find_locks(world.database.reader, now))
 
 
 @pytest.mark.parametrize("set_to", SET_TO)

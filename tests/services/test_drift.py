@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, select, update
 
 from scenarist import administration, bootstrap
 from scenarist.config import Application, ConfigRegistry
+from scenarist.db.engine import Database
+from scenarist.db.tables import data_nodes
 from scenarist.domain.errors import NotFoundError, UnavailableError
+from scenarist.domain.listings import DataNodeFilter, PageRequest
 from scenarist.domain.permissions import ANYONE
 from scenarist.executors.inline import InlineExecutor
 from scenarist.services.scenarios import NewScenario
@@ -98,3 +102,37 @@ def test_a_database_that_is_not_there_or_of_another_version_is_named(tmp_path: P
 
     with pytest.raises(UnavailableError, match="scenarist db upgrade first"):
         administration.differences(settings, application())
+
+
+def test_a_secret_that_older_versions_recorded_in_clear_becomes_a_reference_without_a_move(
+    settings: Settings, scenario: str
+) -> None:
+    with Database(settings.database) as database:
+        database.write(
+            lambda connection: connection.execute(
+                update(data_nodes)
+                .where(data_nodes.c.config_id == "table")
+                .values(
+                    properties={**clear_properties(connection), "db_password": "one secret"},
+                    declaration="that of an older version",
+                )
+            )
+        )
+    before = administration.differences(settings, application())
+
+    with bootstrap.open_server(application(), settings, make_executor=InlineExecutor) as server:
+        (node,) = server.services.data_nodes.list_page(
+            ANYONE, DataNodeFilter(config_id=("table",)), PageRequest(limit=10)
+        ).items
+        edits = server.services.edits.list_page(ANYONE, node.id, PageRequest(limit=10)).items
+
+    assert before == []
+    assert node.properties["db_password"] == "ENV[SCENARIST_DATANODE_table_db_password]"
+    assert [edit.kept_as for edit in edits] == [None]  # the one that it was made with
+
+
+def clear_properties(connection: Connection) -> dict[str, Any]:
+    found: dict[str, Any] = connection.execute(
+        select(data_nodes.c.properties).where(data_nodes.c.config_id == "table")
+    ).scalar_one()
+    return found

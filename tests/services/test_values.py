@@ -1,57 +1,93 @@
 """Values and locks under a clock that a test moves, and with a worker that it watches."""
 
+import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, text, update
 
 from builders import NOON, Clock
 from scenarist import bootstrap
 from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
+from scenarist.db.tables import data_nodes
 from scenarist.db.writes import undo_on_rollback
 from scenarist.domain.entities import DataNode
-from scenarist.domain.errors import ConflictError, InvalidError, UnavailableError
+from scenarist.domain.errors import (
+    ConflictError,
+    InDoubtError,
+    InvalidError,
+    UnavailableError,
+)
 from scenarist.domain.listings import DataNodeFilter, PageRequest
+from scenarist.domain.moments import LONGEST_CLAIM
 from scenarist.domain.permissions import Actor, Role
+from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
 from scenarist.services.computations import Computation, Computed
-from scenarist.services.recording import Recorder, WriteOptions
-from scenarist.services.values import LOCKED_WHILE_WRITING, ValueService
+from scenarist.services.recording import NO_OPTIONS, Recorder, WriteOptions
+from scenarist.services.scenarios import NewScenario
+from scenarist.services.values import ValueService
+from scenarist.services.wishes import SubmitOptions
 from scenarist.settings import Settings
 from scenarist.storage.base import Target, Written
 from scenarist.storage.kinds import Replacement, find_storage
 
 ANNA = Actor("anna", frozenset({Role.EDITOR}))
 BERT = Actor("bert", frozenset({Role.EDITOR}))
+CARL = Actor("carl", frozenset({Role.EXECUTOR}))
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def server(
+def open_another(
     database_url: str, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Server]:
+) -> Callable[[], AbstractContextManager[Server]]:
+    """Make servers of one database, within this process."""
     monkeypatch.chdir(tmp_path)
+    settings = Settings(database=database_url, storage=str(tmp_path / "data"))
+    application = Application(registry=_registry(tmp_path), search_path=())
+    return lambda: bootstrap.open_server(
+        application, settings, make_executor=InlineExecutor, now=clock
+    )
+
+
+@pytest.fixture
+def server(open_another: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+    with open_another() as opened:
+        yield opened
+
+
+@pytest.fixture
+def two_servers(
+    server: Server, open_another: Callable[[], AbstractContextManager[Server]]
+) -> Iterator[tuple[Server, Server]]:
+    with open_another() as other:
+        yield server, other
+
+
+def _registry(tmp_path: Path) -> ConfigRegistry:
     registry = ConfigRegistry()
     registry.configure_json_data_node("notes")
     registry.configure_csv_data_node("rows")
     registry.configure_json_data_node("named", default_path=str(tmp_path / "named.json"))
-    registry.configure_generic_data_node(
+    source = registry.configure_json_data_node("source", default_data=1)
+    drawer = registry.configure_generic_data_node(
         "drawer",
         read_fct="pipelines:read_drawer",
         write_fct="pipelines:write_drawer",
         read_fct_args=["drawer.json"],
         write_fct_args=["drawer.json"],
     )
+    filling = registry.configure_task("fill", "pipelines:increment", source, drawer)
+    registry.configure_scenario("filling", [filling])
     registry.configure_sql_data_node("found", "d", "sqlite", read_query="SELECT 1 AS a")
-    settings = Settings(database=database_url, storage=str(tmp_path / "data"))
-    application = Application(registry=registry, search_path=())
-    with bootstrap.open_server(
-        application, settings, make_executor=InlineExecutor, now=clock
-    ) as opened:
-        yield opened
+    return registry
 
 
 def make(server: Server, config_id: str) -> DataNode:
@@ -178,11 +214,12 @@ class TestEdits:
         assert [edit.id for edit in page.items] == list(reversed(made))
         assert show(server, node).last_edit_id == made[-1]
 
-    def test_an_append_that_always_comes_too_late_gives_up_and_changes_nothing(
-        self, server: Server
+    @pytest.mark.parametrize("config_id", ["notes", "named"])
+    def test_an_append_that_always_comes_too_late_keeps_others_away_in_the_end(
+        self, server: Server, config_id: str
     ) -> None:
         values = server.services.values
-        node = make(server, "notes")
+        node = make(server, config_id)
         values.write(ANNA, node.id, ["first"])
         calls = 0
 
@@ -193,11 +230,45 @@ class TestEdits:
             if calls % 2:
                 values.write(BERT, node.id, ["quicker", calls])
 
-        with pytest.raises(ConflictError) as caught:
-            values.append(ANNA, node.id, ["slower"], WriteOptions(expect=be_overtaken))
+        edit = values.append(ANNA, node.id, ["slower"], WriteOptions(expect=be_overtaken))
 
-        assert caught.value.reason == "data_node_busy"
-        assert values.read(ANNA, node.id).show().text == f'["quicker",{calls - 1}]'
+        assert values.read(ANNA, node.id).show().text == f'["quicker",{calls - 1},"slower"]'
+        assert show(server, node).last_edit_id == edit.id
+
+    def test_what_is_appended_while_others_are_kept_away_is_undone_with_its_transaction(
+        self, server: Server, tmp_path: Path
+    ) -> None:
+        values = server.services.values
+        node = make(server, "named")
+        values.write(ANNA, node.id, ["first"])
+
+        server.database.write(
+            lambda connection: connection.execute(text("ALTER TABLE events RENAME TO gone"))
+        )
+        with pytest.raises(UnavailableError):
+            values._append_alone(ANNA, node.id, ["second"], NO_OPTIONS)
+
+        assert (tmp_path / "named.json").read_text() == '["first"]'
+        assert [left.name for left in tmp_path.glob(".*.staged*")] == []
+
+    @pytest.mark.parametrize("config_id", ["notes", "rows", "named"])
+    def test_of_many_appends_at_one_time_by_two_servers_all_land(
+        self, two_servers: tuple[Server, Server], config_id: str
+    ) -> None:
+        (node,) = {
+            made.id: made for made in (make(server, config_id) for server in two_servers)
+        }.values()
+        two_servers[0].services.values.write(ANNA, node.id, [{"a": -1}])
+
+        def append(number: int) -> None:
+            values = two_servers[number % 2].services.values
+            values.append(ANNA, node.id, [{"a": number}])
+
+        with ThreadPoolExecutor(12) as threads:
+            list(threads.map(append, range(24)))
+
+        shown = json.loads(two_servers[0].services.values.read(ANNA, node.id).show().text)
+        assert sorted(row["a"] for row in shown) == list(range(-1, 24))
 
     def test_what_lost_a_race_leaves_no_file(self, server: Server, tmp_path: Path) -> None:
         values = server.services.values
@@ -290,16 +361,128 @@ class TestWritesByAWorker:
 
         assert show(server, node).locked_by is None
 
-    def test_a_write_that_was_cut_off_locks_for_two_minutes(
+    @pytest.fixture
+    def cut_off(
+        self, server: Server, values_with: Callable[[Callable[[], None]], ValueService]
+    ) -> Callable[[DataNode], None]:
+        """Leave a data node as a server does that is killed while a worker writes for anna."""
+
+        def leave(node: DataNode) -> None:
+            rows: list[dict[str, Any]] = []
+
+            def note() -> None:
+                found = server.database.reader.execute(
+                    select(data_nodes).where(data_nodes.c.id == node.id)
+                )
+                rows.append(dict(found.one()._mapping))
+
+            def put_back(connection: Connection) -> None:
+                connection.execute(
+                    update(data_nodes).where(data_nodes.c.id == node.id).values(rows[0])
+                )
+
+            values_with(note).write(ANNA, node.id, [1])
+            server.database.write(put_back)
+
+        return leave
+
+    def test_a_write_that_was_cut_off_keeps_others_away_for_two_minutes(
+        self, server: Server, clock: Clock, cut_off: Callable[[DataNode], None]
+    ) -> None:
+        node = make(server, "drawer")
+        cut_off(node)
+
+        seen = show(server, node)
+        assert (seen.locked_by, seen.claimed_by) == (None, "anna")
+        assert seen.claimed_until == NOON + LONGEST_CLAIM
+        with pytest.raises(ConflictError, match=r"is being written for anna.*12:02:00Z"):
+            server.services.values.write(BERT, node.id, [2])
+        clock.advance(LONGEST_CLAIM)
+        server.services.values.write(BERT, node.id, [2])
+        assert show(server, node).claimed_by is None
+
+    @pytest.mark.parametrize("is_later", [False, True])
+    def test_a_write_that_was_cut_off_takes_no_lock_away(
+        self, server: Server, clock: Clock, cut_off: Callable[[DataNode], None], is_later: bool
+    ) -> None:
+        node = make(server, "drawer")
+        server.services.data_nodes.lock(ANNA, node.id, lasts=HOUR)
+        cut_off(node)
+        if is_later:
+            clock.advance(LONGEST_CLAIM)
+
+        seen = show(server, node)
+
+        assert (seen.locked_by, seen.locked_until) == ("anna", NOON + HOUR)
+        with pytest.raises(ConflictError) as caught:
+            server.services.values.write(BERT, node.id, [2])
+        assert caught.value.reason == "data_node_locked"
+        if is_later:
+            server.services.values.write(ANNA, node.id, [3])
+
+    def test_what_would_write_is_not_submitted_while_a_worker_writes(
+        self, server: Server, cut_off: Callable[[DataNode], None]
+    ) -> None:
+        scenario = server.services.scenarios.create(ANNA, NewScenario(config_id="filling"))
+        wanted = DataNodeFilter(config_id=("drawer",))
+        (node,) = server.services.data_nodes.list_page(ANNA, wanted, PageRequest(limit=2)).items
+        cut_off(node)
+
+        with pytest.raises(ConflictError, match="locked by anna until") as caught:
+            server.services.submissions.submit(
+                CARL, EntityType.SCENARIO, scenario.id, SubmitOptions()
+            )
+
+        assert caught.value.reason == "data_node_locked"
+        standing = server.services.scenarios.get(ANNA, scenario.id)
+        assert standing.submit == (
+            f"data node {node.id} is being written for anna until 2026-03-01T12:02:00Z",
+        )
+
+    def test_a_write_that_outlived_its_claim_does_not_write_over_what_came_meanwhile(
         self,
         server: Server,
         clock: Clock,
         values_with: Callable[[Callable[[], None]], ValueService],
     ) -> None:
         node = make(server, "drawer")
-        locked: list[DataNode] = []
-        values_with(lambda: locked.append(show(server, node))).write(ANNA, node.id, [1])
 
-        (seen,) = locked
-        assert seen.locked_until == NOON + LOCKED_WHILE_WRITING
-        assert str(seen.locked_by).startswith("anna, who writes it now (")
+        def be_overtaken() -> None:
+            clock.advance(LONGEST_CLAIM)
+            server.services.values.write(BERT, node.id, [2])
+
+        with pytest.raises(ConflictError) as caught:
+            values_with(be_overtaken).write(ANNA, node.id, [1])
+
+        assert caught.value.reason == "data_node_busy"
+        assert show(server, node).claimed_by is None
+
+    def test_a_write_that_outlived_its_claim_respects_a_lock_that_came_meanwhile(
+        self,
+        server: Server,
+        clock: Clock,
+        values_with: Callable[[Callable[[], None]], ValueService],
+    ) -> None:
+        node = make(server, "drawer")
+
+        def be_late() -> None:
+            clock.advance(LONGEST_CLAIM)
+            server.services.data_nodes.lock(BERT, node.id, lasts=HOUR)
+
+        with pytest.raises(ConflictError, match="locked by bert"):
+            values_with(be_late).write(ANNA, node.id, [1])
+
+        assert show(server, node).last_edit_id == node.last_edit_id
+
+    def test_what_lies_in_another_store_and_could_not_be_recorded_is_in_doubt(
+        self, server: Server, values_with: Callable[[Callable[[], None]], ValueService]
+    ) -> None:
+        node = make(server, "drawer")
+
+        def damage() -> None:
+            server.database.write(
+                lambda connection: connection.execute(text("ALTER TABLE edits RENAME TO gone"))
+            )
+
+        with pytest.raises(InDoubtError, match="was written, but that could not be recorded"):
+            values_with(damage).write(ANNA, node.id, [1])

@@ -5,6 +5,7 @@ import decimal
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -330,7 +331,7 @@ def test_rows_are_replaced_after_another_writer_is_done(postgres: PostgresServer
         other.execute("INSERT INTO plan VALUES (1)")
         writer.start()
         while postgres.execute("SELECT 1 FROM pg_locks WHERE NOT granted") == []:
-            pass
+            time.sleep(0.005)
     writer.join()
 
     assert read(properties) == [{"n": 2}]

@@ -49,6 +49,7 @@ _UNLOCK = schemas.Unlock()
 
 def shown(node: entities.DataNode) -> schemas.DataNode:
     validity = node.validity
+    editor = node.being_written_by or node.locked_by or node.claimed_by
     return schemas.DataNode(
         id=node.id,
         config_id=node.config_id,
@@ -67,9 +68,9 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
         if validity is None or node.last_edited_at is None
         else node.last_edited_at + validity,
         is_writable=is_writable(node),
-        edit_in_progress=node.being_written_by is not None or node.locked_by is not None,
-        editor_id=node.being_written_by or node.locked_by,
-        editor_expiration_date=node.locked_until,
+        edit_in_progress=editor is not None,
+        editor_id=editor,
+        editor_expiration_date=node.locked_until or node.claimed_until,
         replaced_by=node.replaced_by,
         creation_date=node.created_at,
         version=node.version,

@@ -22,7 +22,9 @@ from scenarist.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from scenarist.domain.machine import is_of_machine
 from scenarist.domain.permissions import ANYONE
+from scenarist.domain.redaction import redacted
 from scenarist.schemas import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -43,6 +45,7 @@ _CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_entity_too_large"}
 _RETRY_SECONDS = "1"
 _LONGEST_DETAIL = 4_000
 _LONGEST_FIELD = 300
+_LONGEST_SECRET = 4_000
 _MOST_FAULTS = 100
 NO_CREDENTIAL = "credential_missing"
 """The code of a 401 where nothing was shown."""
@@ -93,6 +96,15 @@ def from_memory_error(request: Request[Any, Any, Any], error: MemoryError) -> Re
     """Answer what this server has too little memory for, as it may have enough later."""
     _log.error("out of memory", path=request.url.path, exc_info=error)
     return from_scenarist_error(request, UnavailableError(_OUT_OF_MEMORY, code="out_of_memory"))
+
+
+def from_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[Any]:
+    """Answer what the machine failed, such as a full disk; anything else should not happen."""
+    if not is_of_machine(error):
+        return from_anything_else(request, error)
+    _log.error("the machine failed", path=request.url.path, exc_info=error)
+    reason = f"the machine of the server cannot do this now ({error.strerror}); try again later"
+    return from_scenarist_error(request, UnavailableError(reason))
 
 
 def _is_stranger(request: Request[Any, Any, Any]) -> bool:
@@ -162,7 +174,7 @@ def from_anything_else(request: Request[Any, Any, Any], error: Exception) -> Res
 
 
 def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -> Response[Any]:
-    """Answer with a problem, of which no part is longer than somebody reads.
+    """Answer with a problem without secrets, of which no part is longer than somebody reads.
 
     Much of it repeats what the client has sent.
     """
@@ -190,6 +202,7 @@ def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -
 HANDLERS: dict[int | type[Exception], Any] = {
     ScenaristError: from_scenarist_error,
     MemoryError: from_memory_error,
+    OSError: from_os_error,
     ValidationException: from_validation_exception,
     HTTPException: from_http_exception,
     Exception: from_anything_else,
@@ -197,4 +210,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
 
 
 def _shortened(text: str, longest: int) -> str:
+    # A secret that begins before the end must be whole to be found.
+    text = redacted(text[: longest + _LONGEST_SECRET])
     return text if len(text) <= longest else text[:longest] + "…"

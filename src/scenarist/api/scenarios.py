@@ -43,6 +43,7 @@ from scenarist.api.submissions import NO_OPTIONS, listed_of, submitted
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import CREATION_DATE, NAME, ScenarioFilter
+from scenarist.domain.redaction import redacted
 from scenarist.domain.vocabulary import EntityType
 from scenarist.services.scenarios import NewScenario, ScenarioChange
 from scenarist.services.standings import Standing
@@ -314,7 +315,7 @@ def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenari
                     data_node_config_id=fault.data_node_config_id,
                     comparator=fault.comparator,
                     code=fault.error.reason,
-                    message=fault.error.message,
+                    message=redacted(fault.error.message),
                 )
                 for fault in compared.faults
             ],

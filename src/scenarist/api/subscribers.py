@@ -10,6 +10,7 @@ from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import LOCATION, responses
 from scenarist.api.requests import EDIT, READ, AnyRequest, actor_of, services_of
 from scenarist.domain import entities
+from scenarist.domain.redaction import without_secrets
 from scenarist.domain.vocabulary import EntityType
 
 _OF_SCENARIO = "/api/v1/scenarios/{scenario_id:str}/subscribers"
@@ -22,11 +23,11 @@ _DELETED = responses(200, schemas.Message, "It is told nothing any more.", 404, 
 
 
 def shown(subscriber: entities.Subscriber) -> schemas.Subscriber:
-    """Show all but the secret."""
+    """Show all but the secret, and those in the URL."""
     return schemas.Subscriber(
         id=subscriber.id,
         entity_id=subscriber.entity_id,
-        url=subscriber.url,
+        url=without_secrets(subscriber.url),
         is_active=subscriber.is_active,
         waiting=subscriber.waiting,
         fault=subscriber.fault,

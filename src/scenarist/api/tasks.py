@@ -32,6 +32,7 @@ from scenarist.api.requests import (
 from scenarist.api.submissions import NO_OPTIONS, submitted
 from scenarist.domain import entities
 from scenarist.domain.listings import TaskFilter
+from scenarist.domain.secrets import masked
 from scenarist.domain.vocabulary import EntityType
 
 PATH = "/api/v1/tasks"
@@ -55,7 +56,7 @@ def shown(task: entities.Task) -> schemas.Task:
         retry_on=list(task.retry_on),
         retries_after_loss=task.retries_after_loss,
         fresh=task.fresh,
-        properties=dict(task.properties),
+        properties=masked(task.properties),
         creation_date=task.created_at,
         version=task.version,
     )

@@ -11,6 +11,7 @@ from cyclopts import App
 from scenarist.cli import databases, drawing, identities, serving, sessions
 from scenarist.cli.completion import completion
 from scenarist.domain.errors import ScenaristError
+from scenarist.domain.redaction import redacted
 
 if TYPE_CHECKING:
     from scenarist.client import ClientError
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(list(arguments) if arguments is not None else None)
     except ScenaristError as error:
-        print(f"scenarist: {error.message}", file=sys.stderr)
+        print(f"scenarist: {redacted(error.message)}", file=sys.stderr)
         sys.exit(1)
     except _errors_of_the_client() as error:
         from scenarist.cli.failures import report

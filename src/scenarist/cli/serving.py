@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from scenarist.cli.options import Number, Switch, Text, settings_of
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.redaction import redacted
 
 if TYPE_CHECKING:
     from scenarist.config import Application, ConfigRegistry, Problem
@@ -187,7 +188,7 @@ def check(application: str, /, *, database: Text = None) -> None:
         from scenarist import administration
 
         for difference in administration.differences(settings_of(database=database), loaded):
-            print(f"differs from the database: {difference}")
+            print(f"differs from the database: {redacted(difference)}")
     counts = (
         (len(registry.scenarios), "scenario"),
         (len(registry.tasks), "task"),

@@ -3,6 +3,7 @@
 import keyword
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from scenarist.config.check_authentication import authentication_findings
@@ -10,6 +11,7 @@ from scenarist.config.check_functions import function_findings
 from scenarist.config.check_places import (
     place_warnings,
     placeholder_findings,
+    secret_placeholder_findings,
     shared_place_findings,
 )
 from scenarist.config.check_scenarios import scenario_findings
@@ -32,6 +34,7 @@ from scenarist.config.looking import Look
 from scenarist.config.values import iter_environment_faults, resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.resources import READERS
+from scenarist.domain.secrets import MARKS, names_within
 
 Findings = Iterator[tuple[str, str]]
 """Keys of one entry, each with what is wrong there and how to mend it."""
@@ -105,6 +108,7 @@ def _all_findings(declarations: Declarations, look: Look | None) -> Iterator[tup
         yield place, placeholder_findings(node)
         yield place, environment_findings(node.properties)
         yield place, _plain_findings(node.properties, besides="default_data")
+        yield place, _mark_findings(node.properties)
     for task in declarations.tasks.values():
         place = f"TASK.{task.id}"
         yield place, _id_findings(task.id, owners, place)
@@ -112,13 +116,16 @@ def _all_findings(declarations: Declarations, look: Look | None) -> Iterator[tup
         yield place, environment_findings(task.properties)
         yield place, _resource_findings(task.properties)
         yield place, _plain_findings(task.properties)
+        yield place, _mark_findings(task.properties)
     for scenario in declarations.scenarios.values():
         place = f"SCENARIO.{scenario.id}"
         yield place, _id_findings(scenario.id, owners, place)
         yield place, scenario_findings(scenario)
         yield place, shared_place_findings(scenario)
+        yield place, secret_placeholder_findings(scenario)
         yield place, environment_findings(scenario.properties)
         yield place, _plain_findings(scenario.properties)
+        yield place, _mark_findings(scenario.properties)
     yield "TASK.default", _lonely_default_findings(declarations, "TASK", declarations.tasks)
     yield (
         "SCENARIO.default",
@@ -214,6 +221,21 @@ def _plain_findings(values: Mapping[str, Any], besides: str = "") -> Findings:
                 f"a value of type {type(value).__name__} cannot be kept with the entity; "
                 "use text, numbers, lists and tables of them",
             )
+
+
+def _mark_findings(properties: Mapping[str, Any]) -> Findings:
+    marks = properties.get(MARKS)
+    if marks is None:
+        return
+    if not isinstance(marks, list | tuple) or not all(isinstance(mark, str) for mark in marks):
+        yield MARKS, f"{type(marks).__name__} is not a list of names; write secrets=['name']"
+        return
+    names = set(names_within(properties))
+    for mark in marks:
+        if mark not in names:
+            near = get_close_matches(mark, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "take it out"
+            yield MARKS, f"there is no property {mark!r} to be kept as a secret; {hint}"
 
 
 def _is_plain(value: object) -> bool:

@@ -9,6 +9,7 @@ from scenarist.config.entries import DataNodeConfig, ScenarioConfig, TaskConfig
 from scenarist.config.values import resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.places import TEMPLATES, place_of, placeholder_fault, placeholders
+from scenarist.domain.secrets import referenced
 from scenarist.domain.vocabulary import Scope
 
 _OWN = {Scope.SCENARIO: "scenario.", Scope.CYCLE: "cycle."}
@@ -38,6 +39,20 @@ def shared_place_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]
                     "frequency",
                     f"{key} of data node {node.id!r} has {{{name}}}, and the scenario has no "
                     "cycles; give it a frequency, or take the placeholder out",
+                )
+
+
+def secret_placeholder_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
+    """Find secrets of a scenario that would become a part of a path or a name."""
+    stored, _ = referenced("SCENARIO", scenario.properties)
+    for node in scenario.data_nodes:
+        for key, name in placeholders(node.properties):
+            own = name.removeprefix("scenario.properties.")
+            if own != name and stored.get(own) != scenario.properties.get(own):
+                yield (
+                    own,
+                    f"{key} of data node {node.id!r} has {{{name}}}, and the property is kept as a "
+                    "secret; rename it, or take it out of the path",
                 )
 
 

@@ -7,53 +7,20 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from scenarist.domain.parameters import HIDDEN, SHOWN
 from scenarist.domain.resources import READERS
+from scenarist.domain.secrets import MARKS
 
 PROPERTIES = "properties"
 """The key of all entries and sections that holds properties of one's own."""
 
-_NODE = ("read_only", "name")
-_FILE = (*_NODE, "default_path", "path", "default_data")
-_DATABASE = (
-    *_NODE,
-    "db_name",
-    "db_username",
-    "db_password",
-    "db_host",
-    "db_port",
-    "db_driver",
-    "db_extra_args",
-)
-_SQL = (*_DATABASE, "db_engine", "sqlite_folder_path", "sqlite_file_extension", "exposed_type")
-_KWARGS = ("read_kwargs", "write_kwargs")
-
 DATA_NODE_KEYS: Mapping[str, tuple[str, ...]] = {
-    "pickle": _FILE,
-    "csv": (*_FILE, "encoding", "has_header", "separator", "dtype", *_KWARGS, "exposed_type"),
-    "excel": (*_FILE, "has_header", "sheet_name", "dtype", *_KWARGS, "exposed_type"),
-    "json": (*_FILE, "encoding", "encoder", "decoder", "exposed_type"),
-    "parquet": (*_FILE, "engine", "compression", *_KWARGS, "exposed_type"),
-    "in_memory": (*_NODE, "default_data"),
-    "generic": (*_NODE, "read_fct", "write_fct", "read_fct_args", "write_fct_args"),
-    "sql_table": (*_SQL, "table_name"),
-    "sql": (*_SQL, "read_query", "write_query_builder", "append_query_builder"),
-    "mongo_collection": (*_DATABASE, "collection_name", "custom_document"),
-    "s3_object": (
-        *_NODE,
-        "aws_access_key",
-        "aws_secret_access_key",
-        "aws_s3_bucket_name",
-        "aws_s3_object_key",
-        "aws_region",
-        "aws_s3_client_parameters",
-        "aws_s3_get_object_parameters",
-        "aws_s3_put_object_parameters",
-    ),
+    kind: (*keys, *HIDDEN[kind]) for kind, keys in SHOWN.items()
 }
 """By storage type: the storage types that there are, and what each knows."""
 
-TASK_KEYS = tuple(READERS)
-SCENARIO_KEYS = ("authorized_tags",)
+TASK_KEYS = (*READERS, MARKS)
+SCENARIO_KEYS = ("authorized_tags", MARKS)
 SECTION_KEYS: Mapping[str, tuple[str, ...]] = {
     "JOB": (),
     "CORE": ("core_version",),
@@ -92,7 +59,7 @@ FUNCTION_KEYS = (
 )
 """The keys of data nodes that take functions or classes."""
 
-TYPE_KEYS = ("dtype", *_KWARGS)
+TYPE_KEYS = ("dtype", "read_kwargs", "write_kwargs")
 """Those in which a class stands for the name of a type of values, as in ``dtype=str``."""
 
 _INSTEAD = {
@@ -137,7 +104,7 @@ def kept_properties(properties: Mapping[str, Any], storage_type: str) -> dict[st
     Those of one's own, and those that all have in common; a path names a file of the other format.
     """
     known = {key for keys in DATA_NODE_KEYS.values() for key in keys}
-    common = {*_NODE, "default_data"}.intersection(known_keys(storage_type))
+    common = {"read_only", "name", MARKS, "default_data"}.intersection(known_keys(storage_type))
     return {key: value for key, value in properties.items() if key in common or key not in known}
 
 

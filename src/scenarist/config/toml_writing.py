@@ -1,8 +1,10 @@
 """From declarations to a TOML file that loads back to the same entries."""
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -22,11 +24,15 @@ from scenarist.config.keys import (
     TASK_KEYS,
     known_keys,
 )
-from scenarist.config.values import Reference, duration_text, escape_text
+from scenarist.config.values import Reference, duration_text, escape_text, resolve
 from scenarist.domain.errors import InvalidError
+from scenarist.domain.secrets import NOT_STORED, referenced
 from scenarist.domain.vocabulary import Frequency, Scope
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_MAY_BE_SECRET = ("server", "secret_key", "passwords")
+"""Fields of the section AUTHENTICATION in which secrets stand."""
+
 _FAMILIES = {DataNodeConfig: "DATA_NODE", TaskConfig: "TASK", ScenarioConfig: "SCENARIO"}
 
 
@@ -50,19 +56,26 @@ def toml_text(declarations: Declarations) -> str:
         InvalidError: A value has no form in TOML; names its entry and key.
     """
     tables: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
-        (("TAIPY",), _with_own({}, declarations.global_app, SECTION_KEYS["TAIPY"])),
-        (("SCENARIST",), declarations.settings),
-        (("CORE",), _values_of(declarations.core, SECTION_KEYS["CORE"])),
-        (("JOB",), _values_of(declarations.jobs, SECTION_KEYS["JOB"])),
+        (
+            ("TAIPY",),
+            _with_own({}, _with_variables("TAIPY", declarations.global_app), SECTION_KEYS["TAIPY"]),
+        ),
+        (("SCENARIST",), _with_variables("SETTING", declarations.settings)),
+        (("CORE",), _values_of(declarations.core, SECTION_KEYS["CORE"], "CORE")),
+        (("JOB",), _values_of(declarations.jobs, SECTION_KEYS["JOB"], "JOB")),
         (
             ("AUTHENTICATION",),
-            _values_of(declarations.authentication, SECTION_KEYS["AUTHENTICATION"]),
+            _values_of(
+                declarations.authentication, SECTION_KEYS["AUTHENTICATION"], "AUTHENTICATION"
+            ),
         ),
     ]
     tables = [(path, values) for path, values in tables if values]
     for entries in (declarations.data_nodes, declarations.tasks, declarations.scenarios):
         for entry in entries.values():
-            tables.append(((_FAMILIES[type(entry)], entry.id), _values_of(entry, _keys(entry))))
+            family = _FAMILIES[type(entry)]
+            owner = f"{family.replace('_', '')}_{entry.id}"
+            tables.append(((family, entry.id), _values_of(entry, _keys(entry), owner)))
     return "\n".join("\n".join(_lines(path, values)) + "\n" for path, values in tables)
 
 
@@ -72,7 +85,7 @@ def _keys(entry: Entry) -> Collection[str]:
     return TASK_KEYS if isinstance(entry, TaskConfig) else SCENARIO_KEYS
 
 
-def _values_of(declared: Any, keys: Collection[str]) -> dict[str, Any]:
+def _values_of(declared: Any, keys: Collection[str], owner: str) -> dict[str, Any]:
     """Return what was declared under the keys of a file; what is empty is left out."""
     empty: tuple[Any, ...] = (None, "", (), {}) if isinstance(declared, Entry) else (None,)
     values = {}
@@ -80,7 +93,23 @@ def _values_of(declared: Any, keys: Collection[str]) -> dict[str, Any]:
         value = getattr(declared, name)
         if name not in {"id", "declarations", "properties"} and value not in empty:
             values[name] = _with_references(value)
-    return _with_own(values, declared.properties, keys)
+    given = {name: values[name] for name in _MAY_BE_SECRET if name in values}
+    values |= _with_variables(owner, given)
+    return _with_own(values, _with_variables(owner, declared.properties), keys)
+
+
+def _with_variables(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return properties with a reference in place of each secret.
+
+    This process gets the variables, so that the file can be loaded here as it is.
+    """
+    stored, values = referenced(owner, properties, besides=NOT_STORED)
+    for name, value in values.items():
+        # One that a variable cannot hold, or that refers to one that is not set, is not there.
+        os.environ.pop(name, None)
+        with suppress(InvalidError, ValueError):
+            os.environ[name] = resolve(value)
+    return {name: stored.get(name, properties[name]) for name in properties}
 
 
 def _with_own(

@@ -318,6 +318,8 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
             job_ids=tuple(writers.get(row.id, ())),
             locked_by=row.locked_by,
             locked_until=row.locked_until,
+            claimed_by=row.claimed_by,
+            claimed_until=row.claimed_until,
             declaration=row.declaration,
             place=row.place,
             replaced_by=row.replaced_by,

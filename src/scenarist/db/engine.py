@@ -140,8 +140,8 @@ class Database:
         """Run work that writes, and commit it with a full sync before returning.
 
         Work of several threads may share one commit; each is undone alone when it raises. The
-        work may run in another thread than the caller's, and must not call `write` itself. An
-        error of the database itself must leave it, or what it did before is stored without it.
+        work may run in another thread than the caller's, and must not call `write` itself. After
+        an error of the database itself nothing of it is stored, even if the work goes on.
 
         Args:
             is_preparation: Whether this commit changes nothing that a client has asked for, so
@@ -391,4 +391,5 @@ class Database:
             self._losses += 1
         reason = self._backend.trouble_in(context.original_exception)
         if reason is not None:
-            raise trouble(reason, context.original_exception)
+            writer = self._writer if context.connection is self._writer else None
+            raise trouble(reason, context.original_exception, writer)

@@ -1,22 +1,43 @@
-"""The locks by which editors keep others from writing data nodes, as rows."""
+"""What keeps others from writing data nodes, as rows: locks of editors, and claims of writes."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, union_all, update
 
 from scenarist.db.tables import data_nodes
-from scenarist.domain.moments import LONGEST_LOCK
+from scenarist.domain.moments import LONGEST_CLAIM, LONGEST_LOCK
 
-_LOCKS = select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_until).where(
-    data_nodes.c.locked_by.is_not(None),
-    data_nodes.c.locked_until > bindparam("now"),
-    data_nodes.c.locked_until <= bindparam("latest"),
+_LOCKS = union_all(
+    select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_until).where(
+        data_nodes.c.locked_by.is_not(None),
+        data_nodes.c.locked_until > bindparam("now"),
+        data_nodes.c.locked_until <= bindparam("latest_lock"),
+    ),
+    select(data_nodes.c.id, data_nodes.c.claimed_by, data_nodes.c.claimed_until).where(
+        data_nodes.c.claimed_by.is_not(None),
+        data_nodes.c.claimed_until > bindparam("now"),
+        data_nodes.c.claimed_until <= bindparam("latest_claim"),
+    ),
 )
 _LOCK = (
     update(data_nodes)
     .where(data_nodes.c.id == bindparam("node_id"))
     .values(locked_by=bindparam("editor"), locked_until=bindparam("until"))
+)
+_CLAIM = (
+    update(data_nodes)
+    .where(data_nodes.c.id == bindparam("node_id"))
+    .values(claimed_by=bindparam("editor"), claimed_until=bindparam("until"))
+)
+_UNCLAIM = (
+    update(data_nodes)
+    .where(
+        data_nodes.c.id == bindparam("node_id"),
+        data_nodes.c.claimed_by == bindparam("editor"),
+        data_nodes.c.claimed_until == bindparam("until"),
+    )
+    .values(claimed_by=None, claimed_until=None)
 )
 
 
@@ -29,12 +50,11 @@ class Lock:
 
 
 def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
-    """Return the data nodes that editors have locked."""
+    """Return the data nodes that editors have locked, or that workers write for them."""
+    bounds = {"now": now, "latest_lock": now + LONGEST_LOCK, "latest_claim": now + LONGEST_CLAIM}
     return {
         node_id: Lock(editor, until)
-        for node_id, editor, until in connection.execute(
-            _LOCKS, {"now": now, "latest": now + LONGEST_LOCK}
-        )
+        for node_id, editor, until in connection.execute(_LOCKS, bounds)
     }
 
 
@@ -43,3 +63,15 @@ def set_lock(
 ) -> None:
     """Lock a data node for an editor until a moment; for nobody, when both are None."""
     connection.execute(_LOCK, {"node_id": data_node_id, "editor": editor, "until": until})
+
+
+def claim(connection: Connection, data_node_id: str, lock: Lock) -> None:
+    """Keep everybody from a data node while a worker writes it; the lock of an editor stays."""
+    values = {"node_id": data_node_id, "editor": lock.editor, "until": lock.until}
+    connection.execute(_CLAIM, values)
+
+
+def end_claim(connection: Connection, data_node_id: str, lock: Lock) -> bool:
+    """End a claim; return False when it was over, and another has followed."""
+    values = {"node_id": data_node_id, "editor": lock.editor, "until": lock.until}
+    return connection.execute(_UNCLAIM, values).rowcount == 1

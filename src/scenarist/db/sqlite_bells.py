@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from scenarist import modes
 from scenarist.db.bells import EVERYTHING, Topic, Topics, read, written
 from scenarist.domain.errors import UnavailableError
 
@@ -53,7 +54,8 @@ class LocalBell:
         self._listener = socket.socket(socket.AF_UNIX)
         self._file = folder / uuid4().hex
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=modes.FOLDER, exist_ok=True)
+            modes.narrow(folder)
             _listen(self._listener, self._file)
             # Those who come later connect to this one.
             for peer in _connected(folder, but=self._file.name):
@@ -150,6 +152,7 @@ def _listen(listener: socket.socket, file: Path) -> None:
     hidden = file.with_name(f".{file.name}")
     with _address(hidden) as address:
         listener.bind(address)
+    hidden.chmod(modes.FILE)
     listener.listen(128)
     listener.setblocking(False)
     hidden.rename(file)

@@ -55,6 +55,8 @@ _ENDS = (
         data_nodes.c.properties,
         data_nodes.c.locked_by,
         data_nodes.c.locked_until,
+        data_nodes.c.claimed_by,
+        data_nodes.c.claimed_until,
         func.max(case((task_data_nodes.c.direction == OUTPUT, 1), else_=0)).label("is_made"),
         func.max(case((IS_REPLACED, places.c.data_node_id))).label("replaced_by"),
     )
@@ -104,6 +106,8 @@ class End:
     properties: Mapping[str, Any]
     locked_by: str | None
     locked_until: datetime | None
+    claimed_by: str | None
+    claimed_until: datetime | None
     replaced_by: str | None  #: the data node whose write to the same place replaced its value
 
 
@@ -128,6 +132,8 @@ def find_ends(connection: Connection, scenario_id: str) -> list[End]:
             row.properties,
             row.locked_by,
             row.locked_until,
+            row.claimed_by,
+            row.claimed_until,
             row.replaced_by,
         )
         for row in connection.execute(_ENDS, {"id": scenario_id})

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
+from scenarist import modes
 from scenarist.domain.errors import UnavailableError
 
 
@@ -49,7 +50,8 @@ class FileTurn:
 
     def wait(self) -> bool:
         try:
-            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, modes.FILE)
+            modes.narrow(self._file)
         except OSError as error:
             raise UnavailableError(f"{self._file} cannot be written: {error.strerror}") from error
         # A thread that waits here at the end of the process ends with it.

@@ -21,12 +21,20 @@ class TroubleError(UnavailableError):
     """The database itself is in trouble: nobody's work in the transaction is stored."""
 
 
-def trouble(reason: str, error: BaseException) -> TroubleError:
+# What went wrong in the transaction of a connection, in case its work goes on after it.
+_troubles: WeakKeyDictionary[Connection, TroubleError] = WeakKeyDictionary()
+
+
+def trouble(
+    reason: str, error: BaseException, connection: Connection | None = None
+) -> TroubleError:
     """Return the error for a transaction that the database could not do."""
     made = TroubleError(
         f"the database could not do this ({reason}); nothing was changed, try again"
     )
     made.__cause__ = error
+    if connection is not None:
+        _troubles[connection] = made
     return made
 
 
@@ -74,15 +82,20 @@ class Unit(Generic[T]):
     def run(self, connection: Connection, fault_of: Callable[[Exception], Exception]) -> bool:
         """Do the work; return whether it ended well. What it raises, the asking thread gets."""
         mark = undo_mark(connection)
+        _troubles.pop(connection, None)
+        fault: Exception | None = None
         try:
             self._value = self._work(connection)
-        except Exception as error:
-            undo(connection, from_mark=mark)
-            self._error = fault_of(error)
-            if isinstance(self._error, TroubleError):
-                raise self._error from error
-            return False
-        return True
+        except Exception as error:  # noqa: BLE001 - whatever it is, the asking thread gets it
+            fault = fault_of(error)
+        fault = _troubles.get(connection) or fault  # also when the work went on after it
+        if fault is None:
+            return True
+        undo(connection, from_mark=mark)
+        self._error = fault
+        if isinstance(fault, TroubleError):
+            raise fault
+        return False
 
     def fail(self, error: Exception) -> None:
         self._error = error

@@ -150,6 +150,8 @@ class DataNode:
     job_ids: tuple[JobId, ...] = ()  #: those that wrote it, the newest last
     locked_by: str | None = None  #: the editor who keeps others from writing it
     locked_until: datetime | None = None
+    claimed_by: str | None = None  #: the editor for whom a worker writes it
+    claimed_until: datetime | None = None
     declaration: str | None = None  #: a digest of what it was declared as
     place: str | None = None  #: a digest of where its value is replaced in place
     replaced_by: DataNodeId | None = None  #: whose write to the same place replaced its value

@@ -38,6 +38,9 @@ def is_within(now: datetime, since: datetime, span: timedelta) -> bool:
 LONGEST_LOCK = timedelta(days=1)
 """How long an editor may lock a data node at a time."""
 
+LONGEST_CLAIM = timedelta(seconds=120)
+"""How long a write by a worker keeps others from its data node when the server ends meanwhile."""
+
 
 def is_ahead(until: datetime, now: datetime, longest: timedelta) -> bool:
     """Whether something that was to last for *longest* at most is not over yet.

@@ -21,6 +21,7 @@ import msgspec
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
 from scenarist.executors.endings import ended
+from scenarist.executors.environments import ADDRESS
 from scenarist.executors.frames import Frames, frame
 from scenarist.executors.messages import Broken, Ended, FromEngine, Run, Slots, Stop, ToEngine
 
@@ -85,7 +86,8 @@ class Outbox:
 
 
 def main() -> None:
-    descriptor, name, session, address, size = sys.argv[1:]
+    descriptor, name, session, size = sys.argv[1:]
+    address = os.environ.pop(ADDRESS, None)
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)
     # The server decides when this ends; Ctrl-C in its terminal reaches it as well. Workers that are

@@ -7,6 +7,9 @@ from dataclasses import replace
 from scenarist.domain.environment import variables_in
 from scenarist.executors.base import JobRequest
 
+ADDRESS = "SCENARIST_EXECUTOR_ADDRESS"
+"""Tells the process of an engine where the cluster is: the variable of the setting itself."""
+
 
 def worker_environment() -> dict[str, str]:
     """Return the environment of a process that is started from this one."""

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import msgspec
 
-from scenarist.executors.environments import worker_environment
+from scenarist.executors.environments import ADDRESS, worker_environment
 from scenarist.executors.frames import Frames, frame
 from scenarist.executors.messages import EngineName, FromEngine, ToEngine
 
@@ -46,13 +46,13 @@ class Link:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [
                     *(sys.executable, "-m", module, str(theirs.fileno()), engine),
-                    *(self.session, address or "", str(size)),
+                    *(self.session, str(size)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=output_writer,
                 stderr=output_writer,
                 pass_fds=(theirs.fileno(),),
-                env=_environment(is_own=address is None),
+                env=_environment(address),
             )
         finally:
             theirs.close()
@@ -122,10 +122,12 @@ class Link:
         del self._output[:-_OUTPUT_LIMIT]
 
 
-def _environment(*, is_own: bool) -> dict[str, str]:
+def _environment(address: str | None) -> dict[str, str]:
     environment = worker_environment()
     environment.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if is_own:
+    # Other users of the machine can read arguments, and an address may have a password.
+    environment[ADDRESS] = address or ""
+    if address is None:
         # Ray then listens on the loopback address only, here as on those other systems.
         environment["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     return environment

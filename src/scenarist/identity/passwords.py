@@ -4,10 +4,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from argon2 import PasswordHasher, Type, extract_parameters
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError
+from argon2.low_level import error_to_str
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
+from scenarist.domain.errors import UnavailableError
+
 HASH_PREFIX = "$argon2id$"
+
+_NO_MEMORY, _NO_THREAD = error_to_str(-22), error_to_str(-33)
+_OF_MACHINE = frozenset({_NO_MEMORY, _NO_THREAD})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,25 +40,40 @@ class Passwords:
 
     @cached_property
     def _nobodys(self) -> str:
-        return self._hasher.hash("nobody has this password")
+        return self.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
-        return self._hasher.hash(password)
+        """Hash a password.
+
+        Raises:
+            UnavailableError: The machine has too little memory for it, or too few threads.
+        """
+        try:
+            return self._hasher.hash(password)
+        except HashingError as error:
+            raise _unavailable(error) from error
 
     def verify(self, password_hash: str | None, password: str) -> Verdict:
         """Judge a password. Without a hash, that of nobody is tried, which takes as long.
 
         Args:
             password_hash: None for an unknown user, or one without a password.
+
+        Raises:
+            UnavailableError: As `hash`.
         """
         try:
             self._hasher.verify(password_hash or self._nobodys, password)
-        except (VerificationError, InvalidHashError, UnicodeEncodeError):
+        except VerificationError as error:
+            if str(error) in _OF_MACHINE:
+                raise _unavailable(error) from error
+            return Verdict(is_right=False)
+        except (InvalidHashError, UnicodeEncodeError):
             return Verdict(is_right=False)
         if password_hash is None:
             return Verdict(is_right=False)
         if self._hasher.check_needs_rehash(password_hash):
-            return Verdict(is_right=True, better_hash=self._hasher.hash(password))
+            return Verdict(is_right=True, better_hash=self.hash(password))
         return Verdict(is_right=True)
 
 
@@ -62,3 +83,10 @@ def is_password_hash(text: str) -> bool:
         return extract_parameters(text).type is Type.ID
     except InvalidHashError:
         return False
+
+
+def _unavailable(error: Exception) -> UnavailableError:
+    code = "out_of_memory" if str(error) == _NO_MEMORY else None
+    return UnavailableError(
+        f"the server cannot look at passwords now ({error}); try again later", code=code
+    )

@@ -17,6 +17,7 @@ from scenarist.domain.lifecycle import (
     next_status,
     retry_delay,
 )
+from scenarist.domain.redaction import redacted, redacted_log
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import JobOutcome, JobRequest
 
@@ -89,9 +90,9 @@ def settlement_of(
         has_ends=bool(recipe.outputs or recipe.inputs),
         run_at=outcome.started_at,
         stopped_at=outcome.stopped_at,
-        reason=reason,
-        stacktrace=outcome.stacktrace,
-        log=outcome.log,
+        reason=None if reason is None else redacted(reason),
+        stacktrace=None if outcome.stacktrace is None else redacted(outcome.stacktrace),
+        log=redacted_log(outcome.log),
         not_before=not_before,
         failures=int(event is JobEvent.RETRIED),
         lost=int(event is JobEvent.WORKER_LOST),
@@ -129,7 +130,7 @@ def refused(claim: Claim, task_config_id: str, reason: str, now: datetime) -> Se
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
         run_at=now,
-        reason=reason,
+        reason=redacted(reason),
         task_config_id=task_config_id,
     )
 
@@ -144,7 +145,7 @@ def unrecordable(item: Settlement, cause: str) -> Settlement:
         status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
         has_ends=item.has_ends,
         run_at=item.run_at,
-        reason=f"it ended as {item.status}, which could not be recorded: {cause}",
+        reason=f"it ended as {item.status}, which could not be recorded: {redacted(cause)}",
         task_config_id=item.task_config_id,
         started_after=item.started_after,
         run_seconds=item.run_seconds,

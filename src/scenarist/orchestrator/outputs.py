@@ -9,6 +9,7 @@ from scenarist.background import Background
 from scenarist.db import outputs as output_rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
+from scenarist.domain.redaction import redacted_log
 
 PAUSE_SECONDS = 1.0
 """From the first word of a job until it is kept, and between two times: what ends within it is
@@ -61,7 +62,7 @@ class OutputKeeper:
 
     def keep(self) -> None:
         # Computations on behalf of requests have negative numbers, and no log.
-        outputs = {key: text for key, text in self._read().items() if key[0] >= 0}
+        outputs = {key: redacted_log(text) for key, text in self._read().items() if key[0] >= 0}
         if not outputs:
             return
         try:

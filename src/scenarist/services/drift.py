@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,7 +14,8 @@ from scenarist.db.drift import Followed, Recorded
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.places import Owner, wiring_of
-from scenarist.domain.secrets import masked
+from scenarist.domain.redaction import redacted
+from scenarist.domain.secrets import marks_of, masked, referenced
 from scenarist.services.declarations import fault_of_task
 from scenarist.services.placing import declaration_now, placing_of
 
@@ -61,7 +62,9 @@ def change_of(item: Followed) -> str:
         for key in dict.fromkeys((*before, *after))
         if before.get(key) != after.get(key)
     ]
-    return ", ".join(changes) or "the environment or the folder of the server name another place"
+    # A variable of the author's may stand in what is shown otherwise.
+    said = redacted(", ".join(changes))
+    return said or "the environment or the folder of the server name another place"
 
 
 def _compare_nodes(connection: Connection, registry: ConfigRegistry, drift: Drift) -> None:
@@ -105,6 +108,11 @@ def _compare_nodes_of(connection: Connection, config: DataNodeConfig, drift: Dri
 
 def _followed(config: DataNodeConfig, node: Recorded, owner: Owner) -> Followed:
     now = placing_of(config, owner)
+    # One that was made before a parameter was known to be a secret has not moved.
+    recorded, _ = referenced(
+        f"DATANODE_{config.id}", node.properties, marks=marks_of(config.properties)
+    )
+    node = replace(node, properties=recorded)
     # As it comes back from the database.
     properties: dict[str, Any] = json.loads(json.dumps(dict(now.properties)))
     return Followed(node, now.storage_type, properties, now.validity, now.declaration, now.place)

@@ -11,7 +11,7 @@ from scenarist.db import jobs as job_rows
 from scenarist.db import tasks as task_rows
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import ConflictError, NotFoundError
-from scenarist.domain.moments import LONGEST_LOCK, as_text, is_ahead
+from scenarist.domain.moments import LONGEST_CLAIM, LONGEST_LOCK, as_text, is_ahead
 from scenarist.storage.kinds import named_path
 
 _WRITTEN_BY = {"generic": "write_fct", "sql": "write_query_builder"}
@@ -31,10 +31,12 @@ def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> D
 
 
 def seen_at(node: DataNode, now: datetime) -> DataNode:
-    """Leave out a lock whose time is over."""
-    if node.locked_until is None or is_ahead(node.locked_until, now, LONGEST_LOCK):
-        return node
-    return replace(node, locked_by=None, locked_until=None)
+    """Leave out a lock, and the claim of a write, whose time is over."""
+    if node.locked_until is not None and not is_ahead(node.locked_until, now, LONGEST_LOCK):
+        node = replace(node, locked_by=None, locked_until=None)
+    if node.claimed_until is not None and not is_ahead(node.claimed_until, now, LONGEST_CLAIM):
+        node = replace(node, claimed_by=None, claimed_until=None)
+    return node
 
 
 def check_not_read_only(node: DataNode) -> None:
@@ -62,11 +64,18 @@ def is_writable(node: DataNode) -> bool:
 
 
 def check_unlocked(node: DataNode, editor: str) -> None:
-    """Refuse what only the editor of a lock may do.
+    """Refuse what only the editor of a lock may do, and that one not while a worker writes.
 
     Raises:
-        ConflictError: Another editor has locked the data node; names it and the end of the lock.
+        ConflictError: Another editor has locked the data node, or a worker writes it; names the
+            editor, and when that ends.
     """
+    if node.claimed_by is not None and node.claimed_until is not None:
+        raise ConflictError(
+            f"data node {node.id} is being written for {node.claimed_by}; try again when that has "
+            f"ended, at {as_text(node.claimed_until)} at the latest",
+            code="data_node_locked",
+        )
     if node.locked_by is not None and node.locked_by != editor:
         until = "" if node.locked_until is None else f" until {as_text(node.locked_until)}"
         raise ConflictError(

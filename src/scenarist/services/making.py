@@ -25,7 +25,7 @@ from scenarist.domain.permissions import Actor
 from scenarist.domain.places import Owner, wiring_of
 from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
-from scenarist.services.placing import placing_of, resolved
+from scenarist.services.placing import placing_of, resolved, stored_properties
 from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Target, Written
 from scenarist.storage.kinds import Replacement, discard, find_file, find_storage, write_value
 
@@ -226,7 +226,7 @@ class Making:
                 retry_on=config.retry_on,
                 retries_after_loss=config.retries_after_loss,
                 fresh=config.fresh,
-                properties=config.properties,
+                properties=stored_properties(f"TASK_{config.id}", config.properties),
                 created_at=self.now,
                 version=self.version,
                 wiring=wiring_of(

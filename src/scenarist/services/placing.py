@@ -1,15 +1,17 @@
 """Where a data node's value lies by its config, and for which scenario and cycle."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from scenarist.config import ConfigRegistry, DataNodeConfig
 from scenarist.domain.environment import resolve
+from scenarist.domain.errors import InvalidError
 from scenarist.domain.places import Owner, declaration_of, filled_in, place_of
-from scenarist.domain.secrets import referenced
+from scenarist.domain.redaction import know
+from scenarist.domain.secrets import NOT_STORED, referenced, replacements
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,11 +36,66 @@ class Placing:
         return resolved(self.properties)
 
 
-def keep_secrets(registry: ConfigRegistry) -> None:
-    """Keep the secrets of data nodes in the environment, where their records refer to them."""
+def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
+    """Keep the secrets of an application in the environment, where its records refer to them.
+
+    From now on no message of this process has them; see `learn_secrets`.
+
+    Args:
+        others: Further secrets, each with what replaces it.
+
+    Raises:
+        InvalidError: A variable that one of them refers to is not set, or cannot hold it.
+    """
+    for owner, properties in owners_of_secrets(registry):
+        _, values = referenced(owner, properties, besides=NOT_STORED)
+        try:
+            os.environ.update(resolve(values, os.environ))
+        except ValueError as error:
+            raise InvalidError(
+                f"a secret of {owner} cannot be kept in an environment variable: {error}; take "
+                "what is no text out of it"
+            ) from None
+    learn_secrets(registry, others)
+
+
+def learn_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
+    """Have `redacted` replace the secrets of an application, of this and of no other one."""
+    known = dict(others or {})
+    for owner, properties in (*owners_of_secrets(registry), *_sections(registry)):
+        known |= replacements(owner, properties, os.environ)
+    know(known)
+
+
+def _sections(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    authentication = registry.authentication
+    yield "SETTING", registry.settings
+    yield "TAIPY", registry.global_app
+    yield "CORE", registry.core.properties
+    yield (
+        "AUTHENTICATION",
+        {
+            **authentication.properties,
+            "server": authentication.server,
+            "secret_key": authentication.secret_key,
+            "passwords": authentication.passwords,
+        },
+    )
+
+
+def owners_of_secrets(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the properties that an author gives, each after what its variables are called by."""
     for node in registry.data_nodes.values():
-        _, values = referenced(node.id, node.properties)
-        os.environ.update(resolve(values, os.environ))
+        yield f"DATANODE_{node.id}", node.properties
+    for task in registry.tasks.values():
+        yield f"TASK_{task.id}", task.properties
+    for scenario in registry.scenarios.values():
+        yield f"SCENARIO_{scenario.id}", scenario.properties
+
+
+def stored_properties(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of a config as records have them: secrets as references."""
+    return referenced(owner, properties, besides=NOT_STORED)[0]
 
 
 def placing_of(config: DataNodeConfig, owner: Owner) -> Placing:
@@ -72,8 +129,7 @@ def resolved(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stored(config: DataNodeConfig) -> dict[str, Any]:
-    plain = {name: value for name, value in config.properties.items() if name != "default_data"}
+    plain = {name: value for name, value in config.properties.items() if name not in NOT_STORED}
     if config.is_read_only:
         plain["read_only"] = True
-    stored, _ = referenced(config.id, plain)
-    return stored
+    return stored_properties(f"DATANODE_{config.id}", plain)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -96,18 +97,50 @@ class Recorder:
         """Make a value the newest of its data node; when that fails, nothing is left of it.
 
         Args:
-            check: Replaces `check`; runs within the transaction, and may change the lock.
+            check: Replaces `check`; runs within the transaction, and may end a claim.
 
         Raises:
             ConflictError: As `check`.
             ChangedError: As `check`.
         """
 
+        def find(connection: Connection) -> tuple[DataNode, NewValue]:
+            if check is not None:
+                return check(connection), value
+            return self.check(connection, actor, value.data_node_id, options), value
+
+        try:
+            return self.record_made(actor, find, options)
+        except InDoubtError:
+            raise
+        except BaseException:
+            discard(value.written)
+            raise
+
+    def record_made(
+        self,
+        actor: Actor,
+        make: Callable[[Connection], tuple[DataNode, NewValue]],
+        options: WriteOptions,
+    ) -> Edit:
+        """Make the newest value of a data node within the transaction that records it.
+
+        Nobody else can write meanwhile.
+
+        Args:
+            make: Checks the data node as `check` does, and returns it with its new value.
+
+        Raises:
+            ConflictError: As `check`.
+            ChangedError: As `check`.
+        """
+        made: list[Replacement] = []
+
         def work(connection: Connection) -> Edit:
-            if check is None:
-                node = self.check(connection, actor, value.data_node_id, options)
-            else:
-                node = check(connection)
+            node, value = make(connection)
+            undo_on_rollback(connection, partial(discard, value.written))
+            replacement = Replacement(value.written)
+            made.append(replacement)
             now = self._now()
             edit = edit_of(
                 node.id,
@@ -127,16 +160,14 @@ class Recorder:
             replacement.publish()
             return edit
 
-        replacement = Replacement(value.written)
         try:
             edit = self._database.write(work)
         except InDoubtError:
+            for replacement in made:
+                replacement.finish()
+            raise
+        for replacement in made:
             replacement.finish()
-            raise
-        except BaseException:
-            discard(value.written)
-            raise
-        replacement.finish()
         self._wake()
         return edit
 

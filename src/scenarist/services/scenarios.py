@@ -21,17 +21,19 @@ from scenarist.domain import entities
 from scenarist.domain import identifiers as ids
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Cycle, Event, Scenario
-from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.listings import PageRequest, ScenarioFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.places import Owner
 from scenarist.domain.properties import checked_name, checked_properties, checked_tags, merged
+from scenarist.domain.secrets import marks_of, names_within
 from scenarist.domain.vocabulary import Change, Frequency, Kind, Scope
 from scenarist.services.configs import authorized_tags
 from scenarist.services.cycles import cycle_around, in_utc
 from scenarist.services.deletions import deleted_events, refuse_under_way, remove_files
 from scenarist.services.making import Maker, Making, declared
+from scenarist.services.placing import stored_properties
 from scenarist.services.standings import (
     NO_CYCLE,
     Standing,
@@ -122,7 +124,7 @@ class ScenarioService:
             new,
             name=None if new.name is None else checked_name(new.name),
             tags=checked_tags(new.tags, self.authorized_tags(config.id)),
-            properties=checked_properties(new.properties),
+            properties=self._checked(new.properties, config),
             created_at=None if new.created_at is None else in_utc(new.created_at),
         )
         return self._maker.make(
@@ -246,6 +248,7 @@ class ScenarioService:
     ) -> Scenario:
         created_at = new.created_at or making.now
         scenario_id = ids.scenario_id(config.id, new_uuid(making.now))
+        properties = {**_declared_properties(config), **new.properties}
         audit.add_done(making.connection, actor, scenario_id, making.now)
         cycle = self._cycle(making, config.frequency, created_at)
         making.owners = {
@@ -256,7 +259,7 @@ class ScenarioService:
         making.owner = Owner(
             scenario_id=scenario_id,
             scenario_name=new.name,
-            scenario_properties={**config.properties, **new.properties},
+            scenario_properties=properties,
             cycle_id=None if cycle is None else cycle.id,
             cycle_name=None if cycle is None else cycle.name,
         )
@@ -283,7 +286,7 @@ class ScenarioService:
             is_primary=cycle is not None
             and scenario_rows.find_primary(making.connection, cycle.id) is None,
             tags=tuple(new.tags),
-            properties={**config.properties, **new.properties},
+            properties=properties,
             task_ids=tuple(tasks.values()),
             data_node_ids=tuple(dict.fromkeys(nodes.values())),
             additional_data_node_ids=tuple(nodes[node.id] for node in config.additional_data_nodes),
@@ -316,8 +319,28 @@ class ScenarioService:
         if change.tags is not UNSET:
             tags = checked_tags(change.tags, self.authorized_tags(scenario.config_id))
         if change.properties is not UNSET:
-            properties = merged(properties, checked_properties(change.properties))
+            config = self._registry.scenarios.get(scenario.config_id)
+            properties = merged(properties, self._checked(change.properties, config))
         return replace(scenario, name=name, tags=tags, properties=properties)
+
+    def _checked(
+        self, properties: Mapping[str, Any], config: ScenarioConfig | None
+    ) -> Mapping[str, Any]:
+        """Return properties that a client gave.
+
+        Raises:
+            InvalidError: They cannot be stored, or one has a name that the config marks as secret,
+                and would be shown.
+        """
+        checked_properties(properties)
+        marks = frozenset() if config is None else marks_of(config.properties)
+        for name in sorted(marks.intersection(names_within(properties))):
+            raise InvalidError(
+                f"the property {name!r} is a secret that only the application itself sets; leave "
+                "it out",
+                errors=[{"field": f"properties.{name}", "message": "is a secret"}],
+            )
+        return properties
 
     def _check(self, connection: Connection, scenario: Scenario, expect: Expect | None) -> None:
         if expect is not None:
@@ -328,6 +351,10 @@ class ScenarioService:
 
     def _log(self, connection: Connection, changes: list[Event]) -> None:
         events.add(connection, changes, self._now())
+
+
+def _declared_properties(config: ScenarioConfig) -> dict[str, Any]:
+    return stored_properties(f"SCENARIO_{config.id}", config.properties)
 
 
 def _found(connection: Connection, scenario_id: str) -> Scenario:

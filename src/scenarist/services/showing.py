@@ -18,8 +18,10 @@ from scenarist.domain.errors import (
     InvalidError,
     NotFoundError,
     TooLargeError,
+    UnavailableError,
 )
 from scenarist.domain.identifiers import new_uuid
+from scenarist.domain.machine import is_of_machine
 from scenarist.domain.selections import Selection
 from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.storage.base import Place, Target, kept_of
@@ -324,6 +326,8 @@ def _is_unchanged(edit: Edit) -> bool:
                 return False
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
+        if is_of_machine(error):
+            raise UnavailableError(f"{edit.uri} cannot be read: {error.strerror}") from error
         raise NotFoundError(
             why_unreadable(edit.uri, error, was_there=True), code="data_node_file_missing"
         ) from error

@@ -10,7 +10,7 @@ from scenarist.db import standings
 from scenarist.db.standings import End
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Scenario
-from scenarist.domain.moments import LONGEST_LOCK, as_text, is_ahead
+from scenarist.domain.moments import LONGEST_CLAIM, LONGEST_LOCK, as_text, is_ahead
 from scenarist.domain.places import replaced_reason
 from scenarist.storage.kinds import find_file, why_missing
 
@@ -81,13 +81,19 @@ def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
         if not end.is_made and end.replaced_by is not None:
             reasons.append(replaced_reason(end.id, end.replaced_by))
         # What is only read is read as it is.
-        if (
-            end.is_made
-            and end.locked_until is not None
-            and is_ahead(end.locked_until, now, LONGEST_LOCK)
-        ):
-            until = as_text(end.locked_until)
-            reasons.append(f"data node {end.id} is locked by {end.locked_by} until {until}")
+        if end.is_made:
+            reasons += _reasons_of_locks(end, now)
+    return reasons
+
+
+def _reasons_of_locks(end: End, now: datetime) -> list[str]:
+    reasons = []
+    if end.locked_until is not None and is_ahead(end.locked_until, now, LONGEST_LOCK):
+        until = as_text(end.locked_until)
+        reasons.append(f"data node {end.id} is locked by {end.locked_by} until {until}")
+    if end.claimed_until is not None and is_ahead(end.claimed_until, now, LONGEST_CLAIM):
+        until = as_text(end.claimed_until)
+        reasons.append(f"data node {end.id} is being written for {end.claimed_by} until {until}")
     return reasons
 
 

@@ -22,7 +22,12 @@ from scenarist.db.locks import find_locks
 from scenarist.db.pages import Page
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Event, Submission, Task
-from scenarist.domain.errors import ConflictError, InvalidError, ScenaristError
+from scenarist.domain.errors import (
+    ConflictError,
+    InvalidError,
+    ScenaristError,
+    UnavailableError,
+)
 from scenarist.domain.identifiers import (
     DataNodeId,
     TaskId,
@@ -239,6 +244,8 @@ class SubmissionService:
         try:
             wish.actor.require(Permission.EXECUTE)
             return earlier_of(batch, wish) or self._accept(batch, wish, now)
+        except UnavailableError:  # nobody's wish can be stored
+            raise
         except ScenaristError as refusal:
             return refusal
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import msgspec
@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
 from scenarist.db.found_files import edit_of_file, find_replacer
-from scenarist.db.locks import set_lock
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, NotFoundError, TooLargeError
 from scenarist.domain.identifiers import EditId, new_uuid
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.places import replaced_reason
 from scenarist.domain.selections import Selection
+from scenarist.services.claims import ClaimedWrites
 from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.services.locks import get_data_node
 from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
@@ -38,11 +38,13 @@ from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.bounds import Limits
 from scenarist.storage.kinds import discard, find_file, find_storage, read_json, why_missing
 from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_safely
+from scenarist.storage.shared import is_url
 
-LOCKED_WHILE_WRITING = timedelta(seconds=120)
-"""How long a write by way of a worker locks its data node when the server ends meanwhile."""
+APPEND_ATTEMPTS = 5
+"""How often an append is tried beside other writes, before it keeps them away."""
 
-APPEND_ATTEMPTS = 6
+REMOTE_ATTEMPTS = 100
+"""The same where that would keep everybody waiting for another machine."""
 
 UNRECORDED = "unrecorded"
 """The identifier of an edit that is made for a reader, of a named file that none tells of yet."""
@@ -90,6 +92,7 @@ class ValueService:
         self._folder = folder
         self._now = now
         self._show = Show(compute, folder=folder, now=now, limits=limits)
+        self._claimed = ClaimedWrites(database, recorder, now=now)
         self._turn = threading.Lock()
 
     def read(
@@ -135,12 +138,12 @@ class ValueService:
         write_apart = partial(self._write_apart, data=data)
         base = None if writes_by_worker(node) else self._former(node)
         if writes_by_worker(node) or (base is not None and needs_worker(base)):
-            return self._by_worker(actor, node, options, write_apart)
+            return self._claimed.write(actor, node, options, write_apart)
         target = self._target(node)
         try:
             value = rewritten_safely(data, node.storage_type, target.properties, base)
         except TooLargeError:
-            return self._by_worker(actor, node, options, write_apart)
+            return self._claimed.write(actor, node, options, write_apart)
         written = find_storage(node.storage_type).write(value, target)
         return self._recorder.record(actor, _new(target, written), options)
 
@@ -152,8 +155,8 @@ class ValueService:
         Raises:
             NotFoundError: As `write`.
             InvalidError: As `write`; also when the data does not go with what is there.
-            ConflictError: As `write`; also when the storage cannot append, or others wrote the
-                data node again and again meanwhile.
+            ConflictError: As `write`; also when the storage cannot append, or its values lie on
+                another machine and others wrote the data node again and again meanwhile.
             ChangedError: As `write`.
             UnavailableError: As `write`.
         """
@@ -169,36 +172,53 @@ class ValueService:
         append_apart = partial(self._append_apart, data=data)
         base = None if writes_by_worker(node) else self._base(node)
         if writes_by_worker(node) or (base is not None and needs_worker(base)):
-            return self._by_worker(actor, node, options, append_apart)
+            return self._claimed.write(actor, node, options, append_apart)
         try:
             edit = self._append_once(actor, node, data, options)
         except TooLargeError:
             # One after the other, as a lock keeps others away meanwhile.
             with self._turn:
-                return self._by_worker(actor, node, options, append_apart)
+                return self._claimed.write(actor, node, options, append_apart)
         if edit is not None:
             return edit
         # Those that lost take turns; only a write that just came can be quicker again.
         with self._turn:
-            for _ in range(APPEND_ATTEMPTS - 1):
+            is_remote = is_url(self._folder)
+            for _ in range((REMOTE_ATTEMPTS if is_remote else APPEND_ATTEMPTS) - 1):
                 node = self._recorder.check(self._database.reader, actor, data_node_id, options)
                 edit = self._append_once(actor, node, data, options)
                 if edit is not None:
                     return edit
+            if not is_remote:
+                return self._append_alone(actor, data_node_id, data, options)
         raise ConflictError(
-            f"data node {node.id} was written by others {APPEND_ATTEMPTS} times while this was to "
+            f"data node {node.id} was written by others {REMOTE_ATTEMPTS} times while this was to "
             "be appended; try again",
             code="data_node_busy",
         )
+
+    def _append_alone(
+        self, actor: Actor, data_node_id: str, data: object, options: WriteOptions
+    ) -> Edit:
+        """Append while nobody else writes; for values that are small, and on this machine."""
+        self._recorder.check(self._database.reader, actor, data_node_id, options)
+
+        def make(connection: Connection) -> tuple[DataNode, NewValue]:
+            node = self._recorder.check(connection, actor, data_node_id, options)
+            return node, self._appended(node, self._base(node, connection), data)
+
+        return self._recorder.record_made(actor, make, options)
+
+    def _appended(self, node: DataNode, base: Place | None, data: object) -> NewValue:
+        target = self._target(node)
+        added = added_safely(data, node.storage_type, base)
+        return _new(target, find_storage(node.storage_type).append(added, target, base))
 
     def _append_once(
         self, actor: Actor, node: DataNode, data: object, options: WriteOptions
     ) -> Edit | None:
         """Append to the value that the data node has; None when it has got another meanwhile."""
-        storage = find_storage(node.storage_type)
-        target = self._target(node)
-        base = self._base(node)
-        written = storage.append(added_safely(data, node.storage_type, base), target, base)
+        value = self._appended(node, self._base(node), data)
 
         def check(connection: Connection) -> DataNode:
             current = self._recorder.check(connection, actor, node.id, options)
@@ -207,14 +227,15 @@ class ValueService:
             return current
 
         try:
-            return self._recorder.record(actor, _new(target, written), options, check=check)
+            return self._recorder.record(actor, value, options, check=check)
         except _MovedError:
             return None
 
-    def _base(self, node: DataNode) -> Place | None:
+    def _base(self, node: DataNode, connection: Connection | None = None) -> Place | None:
         """Return where the value lies that something is appended to."""
+        connection = connection or self._database.reader
         if node.last_edit_id is not None:
-            found, edit = find_value(self._database.reader, node.id, None, self._now())
+            found, edit = find_value(connection, node.id, None, self._now())
             if found.storage_type != node.storage_type:
                 raise _OtherStorageError(
                     f"the value of data node {node.id} was written as {found.storage_type}, and "
@@ -224,7 +245,7 @@ class ValueService:
             return place_of(found, edit)
         properties = resolved(node)
         state = find_file(node.storage_type, properties)
-        if state is None or find_replacer(self._database.reader, node, state) is not None:
+        if state is None or find_replacer(connection, node, state) is not None:
             return None
         return Place(storage_type=node.storage_type, properties=properties, uri=state.path)
 
@@ -236,40 +257,6 @@ class ValueService:
             return self._base(node)
         except _OtherStorageError:
             return None
-
-    def _by_worker(
-        self,
-        actor: Actor,
-        node: DataNode,
-        options: WriteOptions,
-        work: Callable[[DataNode], NewValue],
-    ) -> Edit:
-        """Keep others from a data node while a worker writes it, and record what it wrote.
-
-        Args:
-            work: Gets the data node as it is once nobody else can write it.
-        """
-        uuid = new_uuid(self._now())
-        mark = f"{options.editor(actor)}, who writes it now ({uuid})"
-
-        def take(connection: Connection) -> DataNode:
-            found = self._recorder.check(connection, actor, node.id, options)
-            set_lock(connection, node.id, mark, self._now() + LOCKED_WHILE_WRITING)
-            return found
-
-        def give_back(connection: Connection) -> DataNode:
-            current = get_data_node(connection, node.id, self._now())
-            if current.locked_by == mark:
-                set_lock(connection, node.id, before.locked_by, before.locked_until)
-            return current
-
-        before = self._database.write(take, is_preparation=True)
-        try:
-            value = work(before)
-        except BaseException:
-            self._database.write(give_back, is_preparation=True)
-            raise
-        return self._recorder.record(actor, value, options, check=give_back)
 
     def _write_apart(self, node: DataNode, data: object) -> NewValue:
         target = self._target(node, is_resolved=False)

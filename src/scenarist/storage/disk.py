@@ -3,9 +3,12 @@
 import contextlib
 import os
 from collections.abc import Iterable
+from functools import partial
 from typing import BinaryIO
 
+from scenarist import modes
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
+from scenarist.domain.machine import is_of_machine
 from scenarist.storage.objects import reason
 from scenarist.storage.paths import why_unreadable, why_unwritable
 
@@ -15,14 +18,20 @@ def below(folder: str, *names: str) -> str:
     return os.path.join(os.path.abspath(folder), *names)
 
 
-def write_new(path: str, data: bytes) -> None:
+def write_new(
+    path: str, data: bytes, *, mode: int = modes.FILE, folder_mode: int = modes.FOLDER
+) -> None:
     """Write a file that does not exist yet, and sync it and its folder; all or nothing.
+
+    Args:
+        mode: Of the file, without what the umask takes away.
+        folder_mode: Of the folders that have to be made for it, likewise.
 
     Raises:
         UnavailableError: It exists, or could not be written; says why.
     """
     try:
-        _write_new(path, data)
+        _write_new(path, data, mode, folder_mode)
     except (OSError, ValueError) as error:
         raise UnavailableError(why_unwritable(path, error)) from error
 
@@ -33,13 +42,15 @@ def open_file(path: str) -> BinaryIO:
     Raises:
         NotFoundError: It is gone.
         InvalidError: It cannot be opened; says why.
+        UnavailableError: The machine cannot open it now.
     """
     try:
         return open(path, "rb")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFoundError(why_unreadable(path, error, was_there=True)) from None
     except (OSError, ValueError) as error:
-        raise InvalidError(why_unreadable(path, error)) from error
+        fault = UnavailableError if is_of_machine(error) else InvalidError
+        raise fault(why_unreadable(path, error)) from error
 
 
 open_whole = open_file
@@ -77,10 +88,10 @@ def sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def _write_new(path: str, data: bytes) -> None:
+def _write_new(path: str, data: bytes, mode: int, folder_mode: int) -> None:
     folder = os.path.dirname(path)
-    _make_folder(folder)
-    with open(path, "xb", buffering=0) as file:
+    _make_folder(folder, folder_mode)
+    with open(path, "xb", buffering=0, opener=partial(os.open, mode=mode)) as file:
         try:
             _write_all(file.fileno(), data)
             os.fsync(file.fileno())
@@ -97,11 +108,11 @@ def _write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _make_folder(folder: str) -> None:
+def _make_folder(folder: str, mode: int) -> None:
     if os.path.isdir(folder):
         return
     parent = os.path.dirname(folder)
-    _make_folder(parent)
+    _make_folder(parent, mode)
     with contextlib.suppress(FileExistsError):
-        os.mkdir(folder)
+        os.mkdir(folder, mode)
     sync_folder(parent)

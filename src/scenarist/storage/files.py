@@ -16,6 +16,7 @@ from scenarist.domain.errors import (
     ScenaristError,
     UnavailableError,
 )
+from scenarist.domain.machine import is_of_machine
 from scenarist.domain.named_files import named_path
 from scenarist.storage import disk, shared
 from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Kept, Place, Target, Written
@@ -31,13 +32,14 @@ def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes
 
     Raises:
         InvalidError: It failed; the value's own code may have done so.
+        UnavailableError: The machine failed it.
     """
     try:
         return dump(value)
     except (ScenaristError, MemoryError):
         raise
     except Exception as error:
-        raise InvalidError(
+        raise (UnavailableError if is_of_machine(error) else InvalidError)(
             f"the value for data node {target.data_node_id} cannot be written"
             f" as {target.storage_type}: {reason(error)}"
         ) from error
@@ -50,6 +52,7 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
         NotFoundError: There is no file at the place.
         DamagedError: The file is not as it was written.
         InvalidError: The file cannot be read, or *load* failed.
+        UnavailableError: The machine failed it.
     """
     with _open(place) as file:
         try:
@@ -65,7 +68,7 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
             ) from error
         except Exception as error:
             where = place.uri or "the value in the database"
-            raise InvalidError(
+            raise (UnavailableError if is_of_machine(error) else InvalidError)(
                 f"{where} cannot be read as {place.storage_type}: {reason(error)}"
             ) from error
 
@@ -87,7 +90,7 @@ def keep(
             staged = _stage(path, data, target)
         else:
             names = (
-                f"{target.storage_type}s",
+                folder_of(target.storage_type),
                 target.data_node_id,
                 f"{target.edit_id}.{extension}",
             )
@@ -101,6 +104,11 @@ def keep(
     if shared.is_url(path):
         return written
     return replace(written, stamp=stamp_of(os.stat(staged or path)))
+
+
+def folder_of(storage_type: str) -> str:
+    """Return the name of the folder, in that of the storage, in which values of a type lie."""
+    return f"{storage_type}s"
 
 
 def record(
@@ -343,7 +351,11 @@ def _stage(path: str, data: bytes, target: Target) -> str:
     except (OSError, ValueError) as error:
         raise UnavailableError(why_unwritable(path, error)) from error
     staged = os.path.join(os.path.dirname(path), f".{target.edit_id}.staged")
-    disk.write_new(staged, data)
+    # A file of the user has the mode that the user gave it, and a new one that of the umask.
+    mode = 0o666
+    with contextlib.suppress(OSError):
+        mode = os.stat(path).st_mode & 0o777
+    disk.write_new(staged, data, mode=mode, folder_mode=0o777)
     with contextlib.suppress(OSError):
         shutil.copymode(path, staged)
     return staged

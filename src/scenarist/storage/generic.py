@@ -70,7 +70,7 @@ def _arguments(properties: Mapping[str, Any], setting: str) -> tuple[Any, ...]:
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...], fault: str) -> Any:
     try:
         return function(*arguments)
-    except ScenaristError:
+    except (ScenaristError, MemoryError):
         raise
     # The function is the user's; it may raise anything.
     except Exception as error:

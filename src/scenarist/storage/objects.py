@@ -82,6 +82,8 @@ def _load(reference: object, setting: str, *, form: str) -> Any:
     module, _, name = reference.partition(":")
     try:
         return attrgetter(name)(importlib.import_module(module))
+    except MemoryError:
+        raise
     # Importing runs the module, which may raise anything.
     except Exception as error:
         raise InvalidError(f"{setting} {reference!r} cannot be loaded: {reason(error)}") from error

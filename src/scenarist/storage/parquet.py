@@ -8,7 +8,8 @@ from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from scenarist.domain.errors import InvalidError, ScenaristError
+from scenarist.domain.errors import InvalidError, ScenaristError, UnavailableError
+from scenarist.domain.machine import is_of_machine
 from scenarist.domain.selections import Selection
 from scenarist.storage import bounds, files, tables
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
@@ -63,9 +64,11 @@ class ParquetStorage:
             # What cannot be read again is not written.
             try:
                 data, rendition = _dumped(frame, options, target.properties)
-            except ScenaristError:
+            except (ScenaristError, MemoryError):
                 raise
             except Exception as error:
+                if is_of_machine(error):
+                    raise
                 raise refusal_of(frame, lambda part: _encoded(part, options), error) from error
             return data
 
@@ -110,6 +113,8 @@ def _whole_frame(data: bytes, place: Place) -> "DataFrame":
     try:
         return _frame(data, place.properties)
     except (pyarrow.ArrowInvalid, OSError) as error:
+        if is_of_machine(error):
+            raise
         raise InvalidError(
             f"{place.uri or 'the value in the database'} cannot be read as parquet: it is no file"
             f" of Parquet, or not all of one; write it anew ({reason(error)})"
@@ -153,7 +158,8 @@ def _folder(path: str, properties: Mapping[str, Any]) -> "DataFrame":
             raise InvalidError(f"there is no file of Parquet below {path}; put one there")
         return _read(lambda: path, found.schema, options)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise InvalidError(f"{path} cannot be read as parquet: {reason(error)}") from error
+        fault = UnavailableError if is_of_machine(error) else InvalidError
+        raise fault(f"{path} cannot be read as parquet: {reason(error)}") from error
 
 
 def _read_options(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -183,6 +183,8 @@ def _retyped_structure(data: Any, present: Any, where: str) -> Any:
         if hasattr(kind, "model_validate"):
             return kind.model_validate(made, by_name=True)
         return restored(kind, State(made, state_of(present).extras))
+    except MemoryError:
+        raise
     # The class is the user's; it may raise anything.
     except Exception as error:
         raise unfit(data, present, where, error) from error
@@ -194,7 +196,7 @@ def _retyped_leaf(data: Any, present: Any, where: str) -> Any:
         raise unfit(data, present, where)
     try:
         return convert(data, present)
-    except InvalidError:
+    except (InvalidError, MemoryError):
         raise
     # Whatever the class makes of data that is not of its form.
     except Exception as error:

@@ -234,6 +234,8 @@ def _plain_column(series: Any) -> list[Any]:
 def _object(kind: type[Any], row: Mapping[Any, Any], number: int, *, by_name: bool) -> Any:
     try:
         return kind(**row) if by_name else kind(*row.values())
+    except MemoryError:
+        raise
     # The class is the user's; it may raise anything.
     except Exception as error:
         raise InvalidError(
@@ -255,6 +257,8 @@ def _of_arrow(value: Any) -> "DataFrame":
             # One column, without a name of its own.
             column = pyarrow.chunked_array(value)
             table = pyarrow.table({str(getattr(value, "name", "") or 0): column})
+    except MemoryError:
+        raise
     # What others export is theirs.
     except Exception as error:
         raise InvalidError(

@@ -66,6 +66,8 @@ def imported(name: str) -> type[Any]:
     module, _, path = name.partition("-")
     try:
         found = attrgetter(path)(importlib.import_module(module))
+    except MemoryError:
+        raise
     # Importing runs the module, which may raise anything.
     except Exception as error:
         raise InvalidError(f"class {module}.{path} cannot be loaded: {reason(error)}") from error

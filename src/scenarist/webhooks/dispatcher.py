@@ -22,6 +22,7 @@ from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import SubscriberId
 from scenarist.domain.moments import is_ahead
+from scenarist.domain.redaction import redacted
 from scenarist.domain.texts import storable
 from scenarist.domain.vocabulary import Kind
 from scenarist.webhooks.messages import JobChange, messages_of
@@ -287,7 +288,7 @@ def _is_put_off(delivery: Delivery, now: datetime) -> bool:
 
 
 def _due(connection: Connection, attempt: Attempt, now: datetime) -> datetime | None:
-    delivery, fault = attempt.delivery, storable(attempt.fault)
+    delivery, fault = attempt.delivery, storable(redacted(attempt.fault))
     if attempt.answer is Answer.ARRIVED:
         return now
     if attempt.answer is Answer.GONE or delivery.attempts >= len(DELAYS):

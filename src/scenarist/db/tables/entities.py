@@ -103,6 +103,8 @@ data_nodes = Table(
     version_column(),
     Column("locked_by", Text),  # the editor who keeps others from writing it
     Column("locked_until", Moment),
+    Column("claimed_by", Text),  # the editor for whom a worker writes it
+    Column("claimed_until", Moment),
     Column("declaration", Text),  # a digest of what it was declared as
     Column("place", Text),  # a digest of where its value lies, for those replaced in place
     Index("ix_data_nodes_owner_id", "owner_id"),
@@ -117,6 +119,12 @@ Index(
     data_nodes.c.locked_until,
     sqlite_where=text("locked_by IS NOT NULL"),
     postgresql_where=text("locked_by IS NOT NULL"),
+)
+Index(
+    "ix_data_nodes_claimed",
+    data_nodes.c.claimed_until,
+    sqlite_where=text("claimed_by IS NOT NULL"),
+    postgresql_where=text("claimed_by IS NOT NULL"),
 )
 Index(
     "uq_data_nodes_config_id_owner_id",

@@ -1,0 +1,94 @@
+"""Data nodes that a worker writes for an editor: nobody else writes them meanwhile."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from scenarist.db.engine import Database
+from scenarist.db.locks import Lock, claim, end_claim
+from scenarist.domain.entities import DataNode, Edit
+from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
+from scenarist.domain.moments import LONGEST_CLAIM
+from scenarist.domain.permissions import Actor
+from scenarist.services.recording import NewValue, Recorder, WriteOptions
+from scenarist.storage.kinds import find_storage
+
+
+class ClaimedWrites:
+    """Writes under a claim, which is recorded apart from the lock of an editor.
+
+    So a server that is killed meanwhile leaves that lock as it was, and a claim that ends by
+    itself after `LONGEST_CLAIM`.
+    """
+
+    def __init__(
+        self, database: Database, recorder: Recorder, *, now: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._recorder = recorder
+        self._now = now
+
+    def write(
+        self,
+        actor: Actor,
+        node: DataNode,
+        options: WriteOptions,
+        work: Callable[[DataNode], NewValue],
+    ) -> Edit:
+        """Claim a data node, have its value written, and record that in place of the claim.
+
+        Args:
+            work: Gets the data node as it is once nobody else can write it.
+
+        Raises:
+            ConflictError: As `Recorder.check`; also when others have written the data node after
+                the claim was over.
+            ChangedError: As `Recorder.check`.
+            InDoubtError: The value lies where no transaction reaches, and it is not recorded.
+            UnavailableError: The database is in trouble; nothing was changed.
+        """
+        mine = Lock(options.editor(actor), self._now() + LONGEST_CLAIM)
+
+        def take(connection: Connection) -> DataNode:
+            found = self._recorder.check(connection, actor, node.id, options)
+            claim(connection, node.id, mine)
+            return found
+
+        def finish(connection: Connection) -> DataNode:
+            is_mine = end_claim(connection, node.id, mine)
+            current = self._recorder.check(connection, actor, node.id, options)
+            if not is_mine or current.last_edit_id != before.last_edit_id:
+                raise ConflictError(
+                    f"data node {node.id} was written by others while a worker wrote it for "
+                    f"{mine.editor}; look at what is there before you write again",
+                    code="data_node_busy",
+                )
+            return current
+
+        before = self._database.write(take, is_preparation=True)
+        is_written = False
+        try:
+            value = work(before)
+            is_written = find_storage(node.storage_type).is_external
+            return self._recorder.record(actor, value, options, check=finish)
+        except BaseException as error:
+            self._let_go(node, mine)
+            if is_written and isinstance(error, UnavailableError):
+                raise _unrecorded(node, error) from error
+            raise
+
+    def _let_go(self, node: DataNode, mine: Lock) -> None:
+        with suppress(UnavailableError):  # then it ends by itself
+            self._database.write(
+                lambda connection: end_claim(connection, node.id, mine), is_preparation=True
+            )
+
+
+def _unrecorded(node: DataNode, error: UnavailableError) -> InDoubtError:
+    reason = error.message.replace("; nothing was changed, try again", "")
+    return InDoubtError(
+        f"the value of data node {node.id} was written, but that could not be recorded ({reason}); "
+        "look at what is there before you write again"
+    )
