@@ -264,3 +264,22 @@ def test_the_tag_of_a_part_is_its_own_and_is_honoured(shelves: StartedServer, ta
     assert whole != part
     assert known.status_code == 304
     assert other.status_code == after.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("at:EQUAL:2026-01-31T10:00:00Z", [1]),
+        ("at:EQUAL:2026-01-31T11:00:00%2B01:00", [1]),
+        ("at:GREATER_THAN:2026-01-31T10:00:00Z", [2]),
+        ("at:LESS_THAN:2026-02-01", [1, 2]),
+        ("price:LESS_OR_EQUAL:1.1", [3]),
+        ("price:GREATER_THAN:1.1", []),
+    ],
+)
+def test_a_small_pickled_value_is_compared_by_its_types_and_not_as_the_text_that_is_shown(
+    shelves: StartedServer, condition: str, expected: list[int]
+) -> None:
+    node = shelves.create("shelf")["node_of"]["dated"]
+
+    assert [row["n"] for row in read(shelves, node, f"where={condition}")] == expected

@@ -1,5 +1,8 @@
 """An application of data nodes of every kind of storage, for tests of their values."""
 
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
 from scenarist import ConfigRegistry
 
 registry = ConfigRegistry()
@@ -9,6 +12,14 @@ items = registry.configure_csv_data_node("items", validity_period="1d", name="st
 sheet = registry.configure_excel_data_node("sheet", sheet_name="rows")
 pillars = registry.configure_parquet_data_node("pillars")
 loose = registry.configure_data_node("loose")
+dated = registry.configure_data_node(
+    "dated",
+    default_data=[
+        {"n": 1, "at": datetime(2026, 1, 31, 11, tzinfo=timezone(timedelta(hours=1)))},
+        {"n": 2, "at": datetime(2026, 1, 31, 10, 30, tzinfo=UTC)},
+        {"n": 3, "at": None, "price": Decimal("1.10")},
+    ],
+)
 recalled = registry.configure_in_memory_data_node("recalled")
 posted = registry.configure_csv_data_node("posted", default_path="posted.csv")
 jar = registry.configure_data_node("jar", default_path="jar.p")
@@ -35,7 +46,21 @@ vault = registry.configure_sql_table_data_node(
 registry.configure_scenario(
     "shelf",
     [],
-    [notes, items, sheet, pillars, loose, recalled, posted, jar, coded, drawer, ledger, vault],
+    [
+        notes,
+        items,
+        sheet,
+        pillars,
+        loose,
+        dated,
+        recalled,
+        posted,
+        jar,
+        coded,
+        drawer,
+        ledger,
+        vault,
+    ],
 )
 
 doubled = registry.configure_json_data_node("doubled")

@@ -1,6 +1,7 @@
 """What jobs may change in their process: each change, and what shows it; workers import them."""
 
 import asyncio
+import atexit
 import builtins
 import calendar
 import csv
@@ -43,6 +44,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import pandas as pd
+import polars
 
 from scenarist.executors.base import JobRequest
 from scenarist.executors.job_logs import prepare_logging
@@ -181,6 +183,11 @@ def leave_pool(method: str) -> list[int]:
 
 
 def process() -> int:
+    return os.getpid()
+
+
+def print_at_exit() -> int:
+    atexit.register(print, "printed at exit")
     return os.getpid()
 
 
@@ -401,6 +408,10 @@ LEAKS: dict[str, Leak] = {
     "sys.excepthook": _patch(sys, "excepthook"),
     "pandas.read_csv": _patch(pd, "read_csv"),
     "DataFrame.to_csv": _patch(pd.DataFrame, "to_csv"),
+    "Series.sum": _patch(pd.Series, "sum"),
+    "numpy.sum": _patch(np, "sum"),
+    "numpy.linalg.norm": _patch(np.linalg, "norm"),
+    "polars.concat": _patch(polars, "concat"),
     "url opener": Leak(
         lambda: urllib.request.install_opener(urllib.request.build_opener()),
         lambda: urllib.request._opener is None,  # type: ignore[attr-defined]

@@ -132,6 +132,17 @@ def test_processes_that_a_job_leaves_end_with_it(worker: Desk) -> None:
     assert run(worker, "process_count")[0] == 0
 
 
+def test_what_a_job_prints_at_the_end_of_the_process_is_not_in_the_log_of_another(
+    worker: Desk,
+) -> None:
+    process = run(worker, "print_at_exit")[0]
+    left = run(worker, "leave_processes")[1]
+    following, log = run(worker, "process")
+
+    assert following != process  # the worker has ended after the second job
+    assert "printed at exit" not in left + log
+
+
 def test_processes_of_multiprocessing_itself_are_not_told_of(worker: Desk) -> None:
     assert run(worker, "use_pool") == ([1], "")
 

@@ -68,7 +68,7 @@ def choose(server: Server, config_id: str, *conditions: Condition, **more: Any) 
         ("at", EQUAL, "2026-01-31", [0, 2]),
         ("at", GREATER, "2026-01-31", [1, 3]),
         ("at", GREATER, "2026-02-01T05:00:00Z", [1, 3]),
-        ("price", EQUAL, 1.1, []),
+        ("price", EQUAL, 1.1, [0, 2]),
         ("price", GREATER, 9, [1, 3]),
         ("share", GREATER, 9, [0, 2]),
         ("share", EQUAL, None, []),

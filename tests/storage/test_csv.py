@@ -405,3 +405,157 @@ def test_file_in_another_encoding_is_told_with_what_to_do(tmp_path: Path) -> Non
 
     with pytest.raises(InvalidError, match=r"orders\.csv cannot be .* it is not utf-8, as byte 6"):
         read_json(Place(storage_type="csv", uri=str(path)))
+
+
+@pytest.mark.parametrize(
+    ("value", "properties"),
+    [
+        pytest.param(
+            {"price": [1.5, 2.0], "name": ["a", "b"]},
+            {"separator": ";", "read_kwargs": {"thousands": "."}},
+            id="a point that is read as a separator of thousands",
+        ),
+        pytest.param(
+            {"day": pd.to_datetime(["2026-01-02", "2026-03-04"])},
+            {"read_kwargs": {"parse_dates": ["day"], "dayfirst": True}},
+            id="days that are read as months",
+        ),
+        pytest.param(
+            {"day": pd.to_datetime(["2026-01-02", "2026-03-04"])},
+            {"read_kwargs": {"parse_dates": ["day"]}, "write_kwargs": {"date_format": "%d.%m.%Y"}},
+            id="days that are written first and read as months",
+        ),
+        pytest.param(
+            {"a": ["x", "y"], "b": [1, 2]},
+            {"read_kwargs": {"skiprows": 1}},
+            id="a first row that is read as the names",
+        ),
+        pytest.param(
+            {"n": [1, 2], "note": ["see #5", "x"]},
+            {"read_kwargs": {"comment": "#"}},
+            id="text that is cut as a comment",
+        ),
+        pytest.param(
+            {"n": [1, 2], "note": [" x", "y"]},
+            {"read_kwargs": {"skipinitialspace": True}},
+            id="blanks that are left out",
+        ),
+    ],
+)
+def test_what_options_would_read_as_another_value_is_refused(
+    value: dict[str, Any], properties: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidError, match="would be read as"):
+        write(pd.DataFrame(value), **properties)
+
+
+@pytest.mark.parametrize(
+    ("value", "properties", "read"),
+    [
+        (
+            {"day": [pd.Timestamp("2026-01-02"), pd.NaT]},
+            {
+                "read_kwargs": {"parse_dates": ["day"], "dayfirst": True},
+                "write_kwargs": {"date_format": "%d.%m.%Y"},
+            },
+            '[{"day":"2026-01-02T00:00:00"},{"day":null}]',
+        ),
+        (
+            {"day": pd.to_datetime(["2026-01-02 12:30"])},
+            {"read_kwargs": {"parse_dates": ["day"]}, "write_kwargs": {"date_format": "%Y-%m-%d"}},
+            '[{"day":"2026-01-02T00:00:00"}]',
+        ),
+        (
+            {"n": [1.2345, 2.0]},
+            {"write_kwargs": {"float_format": "%.2f"}},
+            '[{"n":1.23},{"n":2.0}]',
+        ),
+        (
+            {"n": [0.1 + 0.2, 1 / 3, 1e-320, 5e-324, 2.5e300]},
+            {"read_kwargs": {"skipinitialspace": True}},
+            '[{"n":0.30000000000000004},{"n":0.3333333333333333},{"n":1e-320},{"n":5e-324},'
+            '{"n":2.5e300}]',
+        ),
+        (
+            {"n": pd.array([0.1], "float32"), "d": [decimal.Decimal("1.10")], "i": [2**62 + 1]},
+            {"read_kwargs": {"skipinitialspace": True}},
+            '[{"n":0.1,"d":1.1,"i":4611686018427387905}]',
+        ),
+        (
+            {"a": [1, 2], "b": [3, 4]},
+            {"read_kwargs": {"names": ["x", "y"]}},
+            '[{"x":1,"y":3},{"x":2,"y":4}]',
+        ),
+        ({"a": [1, 2], "b": [3, 4]}, {"read_kwargs": {"usecols": ["b"]}}, '[{"b":3},{"b":4}]'),
+        (
+            {"a": ["1.5", "x"]},
+            {"read_kwargs": {"converters": {"a": lambda cell: f"{cell}!"}}},
+            '[{"a":"1.5!"},{"a":"x!"}]',
+        ),
+    ],
+)
+def test_what_options_say_themselves_is_not_refused(
+    value: dict[str, Any], properties: dict[str, Any], read: str
+) -> None:
+    written = write(pd.DataFrame(value), **properties)
+
+    assert read_json(a_place(written.content, **properties)) == read
+
+
+def test_rows_that_options_would_read_as_another_value_are_not_appended() -> None:
+    properties = {"separator": ";", "read_kwargs": {"thousands": "."}}
+    target = Target(
+        data_node_id="DATANODE_orders_1",
+        edit_id="EDIT_1",
+        storage_type="csv",
+        folder="unused",
+        properties=properties,
+    )
+
+    with pytest.raises(InvalidError, match="would be read as"):
+        find_storage("csv").append([{"n": 1.5}], target, a_place(b"n\n1\n", **properties))
+
+
+def test_rows_that_would_be_left_out_as_comments_are_refused() -> None:
+    with pytest.raises(InvalidError, match="of 2 rows and 2 columns, 1 and 2 would be read"):
+        write([{"a": "#x", "b": 1}, {"a": "y", "b": 2}], read_kwargs={"comment": "#"})
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "fault"),
+    [
+        ("02.01.2026", "datetime64[us]", "'02.01.2026' does not begin with its year"),
+        ("13.01.2026", "datetime64[us]", "does not begin with its year"),
+        ("01/02/2026", "datetime64[ns]", "does not begin with its year"),
+        ("now", "datetime64[us]", "does not begin with its year"),
+        ("010226", "datetime64[us]", "does not begin with its year"),
+        ("+5", "timedelta64[us]", "is a duration without its unit"),
+    ],
+)
+def test_texts_that_say_a_date_or_duration_in_two_ways_are_refused(
+    text: str, kind: str, fault: str
+) -> None:
+    with pytest.raises(InvalidError, match=fault):
+        read_json(a_place(f"a,b\n{text},1\n".encode(), dtype={"a": kind}))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "shown"),
+    [
+        ("2026-01-02", "datetime64[us]", '"2026-01-02T00:00:00"'),
+        ("2026/01/02 03:04", "datetime64[us]", '"2026-01-02T03:04:00"'),
+        ("20260102", "datetime64[us]", '"2026-01-02T00:00:00"'),
+        ("20260102T0304", "datetime64[us]", '"2026-01-02T03:04:00"'),
+        ("2026", "datetime64[us]", '"2026-01-01T00:00:00"'),
+        ("2026-01-02T03:04:05+01:00", "datetime64[us, UTC]", '"2026-01-02T02:04:05Z"'),
+        ("5s", "timedelta64[us]", '"PT5S"'),
+        ("0:05:00", "timedelta64[us]", '"PT300S"'),
+        ("-1 days", "timedelta64[us]", '"-P1D"'),
+    ],
+)
+def test_texts_that_say_a_date_or_duration_in_one_way_are_read(
+    text: str, kind: str, shown: str
+) -> None:
+    place = a_place(f"a,b\n{text},1\n".encode(), dtype={"a": kind})
+
+    assert read_json(place) == f'[{{"a":{shown},"b":1}}]'

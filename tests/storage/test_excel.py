@@ -688,3 +688,56 @@ def test_file_that_is_no_workbook_is_refused(content: bytes, tmp_path: Path) -> 
 
     with pytest.raises(InvalidError, match=r"plan\.xlsx cannot be read as excel: it is no"):
         EXCEL.read(Place(storage_type="excel", uri=str(tmp_path / "plan.xlsx")))
+
+
+@pytest.mark.parametrize(
+    ("value", "properties"),
+    [
+        ({"plz": ["01067", "01069"], "n": [1, 2]}, {"read_kwargs": {"na_values": ["-"]}}),
+        ({"a": ["1.000", "x"], "b": [1.5, 2.0]}, {"read_kwargs": {"na_values": ["x"]}}),
+        ({"a": ["x", "y"], "b": [1, 2]}, {"read_kwargs": {"skiprows": 1}}),
+        ({"a": ["x #1", "y"], "b": [1, 2]}, {"read_kwargs": {"comment": "#"}}),
+        ({"a": ["yes", "no"]}, {"read_kwargs": {"true_values": ["yes"], "false_values": ["no"]}}),
+        ({"a": [1.5, 2.0]}, {"write_kwargs": {"startrow": 2}}),
+        ({"a": [1.5, 2.0]}, {"write_kwargs": {"startcol": 1}}),
+    ],
+)
+def test_what_options_would_read_as_another_value_is_refused(
+    value: dict[str, Any], properties: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidError, match="would be read as"):
+        write(pd.DataFrame(value), sheet_name="S", **properties)
+
+
+def test_what_options_say_themselves_is_not_refused() -> None:
+    day = datetime.date(2026, 1, 2)
+    at = pd.Timestamp("2026-01-02 03:04:05.123456")
+    frame = pd.DataFrame(
+        {2026: [1.25, 2.0], "day": [day, None], "at": [at, at], "t": ["x", ""], "plz": ["01", "2"]}
+    )
+    properties = {
+        "sheet_name": "S",
+        "write_kwargs": {"float_format": "%.1f"},
+        "read_kwargs": {"dtype": {"plz": "str"}},
+    }
+
+    written = write(frame, **properties)
+
+    rows = json.loads(read_json(a_place(written.content, **properties)))
+    assert [list(row.values()) for row in rows] == [
+        [1.2, "2026-01-02T00:00:00", "2026-01-02T03:04:05.123000", "x", "01"],
+        [2.0, None, "2026-01-02T03:04:05.123000", None, "2"],
+    ]
+
+
+def test_rows_that_options_would_read_as_another_value_are_not_appended() -> None:
+    properties = {"sheet_name": "S", "read_kwargs": {"comment": "#"}}
+    written = write([{"a": "x", "b": "y"}], **properties)
+    target = Target(
+        data_node_id="D", edit_id="E", storage_type="excel", folder="unused", properties=properties
+    )
+
+    with pytest.raises(InvalidError, match="would be read as"):
+        find_storage("excel").append(
+            [{"a": "z", "b": "no #5"}], target, a_place(written.content, **properties)
+        )

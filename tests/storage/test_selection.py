@@ -381,3 +381,27 @@ def test_columns_without_missing_cells_follow_the_same_law(
         frame = pd.DataFrame({key: pd.Series([row[key] for row in rows], dtype=dtype)})
 
         assert select(frame, selection).index.tolist() == model(rows, selection)
+
+
+@pytest.mark.parametrize(
+    ("operator", "left"),
+    [
+        (FilterOperator.EQUAL, [1]),
+        (FilterOperator.NOT_EQUAL, [2, 3]),
+        (FilterOperator.GREATER_OR_EQUAL, [1, 2]),
+        (FilterOperator.LESS_OR_EQUAL, [1, 3]),
+        (FilterOperator.LESS_THAN, [3]),
+    ],
+)
+def test_decimals_are_compared_with_the_number_as_it_is_written(
+    operator: FilterOperator, left: list[int]
+) -> None:
+    rows = [
+        {"n": 1, "price": decimal.Decimal("1.10")},
+        {"n": 2, "price": decimal.Decimal("2")},
+        {"n": 3, "price": 1.0},
+    ]
+
+    selection = Selection(conditions=(Condition(key="price", operator=operator, value=1.1),))
+    assert [row["n"] for row in select(rows, selection)] == left
+    assert select(pd.DataFrame(rows), selection)["n"].tolist() == left

@@ -85,7 +85,16 @@ def meets(cells: list[Any], condition: Condition) -> list[bool]:
     if kind not in present:
         raise RefusedError
     compare = COMPARE[condition.operator]
-    return [bool(compare(cell, wanted)) if one == kind else is_other for one, cell in found]
+    return [
+        bool(compare(cell, as_written(wanted, cell))) if one == kind else is_other
+        for one, cell in found
+    ]
+
+
+def as_written(wanted: Any, cell: Any) -> Any:
+    """Return a float that is compared with a decimal as the decimal that it is written as."""
+    is_decimal = isinstance(cell, decimal.Decimal) and isinstance(wanted, float)
+    return decimal.Decimal(repr(wanted)) if is_decimal else wanted
 
 
 def expected(value: pd.DataFrame, selection: Selection) -> list[dict[str, Any]]:

@@ -24,12 +24,12 @@ _MODULES = (
     *("signal", "traceback", "locale", "base64", "calendar", "zoneinfo"),
 )
 # Of these, too, when they are there: they take too long to be imported for nothing.
-_LIBRARIES = ("pandas", "requests", "httpx")
+_LIBRARIES = ("pandas", "numpy", "numpy.linalg", "polars", "requests", "httpx")
 _CLASSES = (
     *("json:JSONEncoder", "json:JSONDecoder", "pathlib:Path", "pathlib:PurePath"),
     *("logging:Logger", "logging:Handler", "logging:StreamHandler", "logging:Formatter"),
     *("threading:Thread", "subprocess:Popen", "random:Random", "socket:socket"),
-    "pandas:DataFrame",
+    *("pandas:DataFrame", "pandas:Series", "requests:Session", "httpx:Client"),
 )
 _MISSING = object()
 # These are looked after elsewhere.

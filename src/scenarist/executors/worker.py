@@ -82,7 +82,7 @@ def serve(connection: socket.socket, terms: WorkerTerms) -> None:
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
     frames = Frames()
-    jobs_left = terms.jobs
+    jobs_left, jobs_run = terms.jobs, 0
     connection.sendall(frame(READY))
     while data := connection.recv(1 << 18):
         messages = frames.feed(data)
@@ -94,6 +94,7 @@ def serve(connection: socket.socket, terms: WorkerTerms) -> None:
         attempt = _Attempt(request, stopping, surroundings, connection)
         outcome = attempt.run(is_asked=STOP in messages)
         reason = surroundings.restore()
+        jobs_run += 1
         if jobs_left is not None:
             jobs_left -= 1
         is_last = (
@@ -108,7 +109,7 @@ def serve(connection: socket.socket, terms: WorkerTerms) -> None:
         if is_last:
             break
         stopping.rest()
-    _leave()
+    _leave(is_heard=jobs_run == 1)
 
 
 def end_amiss() -> NoReturn:
@@ -228,14 +229,29 @@ def _trace() -> None:
         logging.getLogger(__name__).warning("jobs are not traced: %s", error.message)
 
 
-def _leave() -> NoReturn:
-    """End this process, with what its jobs have asked for at its end and nothing else."""
+def _leave(*, is_heard: bool) -> NoReturn:
+    """End this process, with what its jobs have asked for at its end and nothing else.
+
+    Args:
+        is_heard: Whether what that prints belongs to the last job: not if there were others.
+    """
     tracing.stop()
+    if not is_heard:
+        _hush()
     with contextlib.suppress(BaseException):
         atexit._run_exitfuncs()  # noqa: SLF001 - what Python itself calls at the end
     for stream in (sys.stdout, sys.stderr):
         _flush(stream)
     os._exit(0)
+
+
+def _hush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
 
 
 def _forget_exits() -> None:

@@ -93,13 +93,25 @@ class Cells:
         if kind == TEXT and TEXT not in present and DATES in present:
             kind = DATES
         wanted = _as_kind(condition, kind, present)
-        compare = _COMPARE[condition.operator]
+        compare = _compare_as_written(wanted, _COMPARE[condition.operator])
         if present == [kind] and kind != DATES and _MISSING not in self._kinds:
             return [bool(compare(value, wanted)) for value in self._values]
         return [
             bool(compare(_comparable(value), wanted)) if found == kind else is_other
             for value, found in zip(self._values, self._kinds, strict=True)
         ]
+
+
+def _compare_as_written(
+    wanted: Any, compare: Callable[[Any, Any], Any]
+) -> Callable[[Any, Any], Any]:
+    """Return a comparison that takes a float for the decimal that it is written as."""
+    if not isinstance(wanted, float):
+        return compare
+    written = decimal.Decimal(repr(wanted))
+    return lambda value, float_: compare(
+        value, written if isinstance(value, decimal.Decimal) else float_
+    )
 
 
 def _of_null(missing: list[bool], condition: Condition) -> list[bool]:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage import bounds, csv_reading, csv_writing, dtypes, files, tables
+from scenarist.storage import (
+    bounds,
+    csv_reading,
+    csv_writing,
+    dtypes,
+    files,
+    reading_back,
+    tables,
+)
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.frames import text_of, unique_texts
 from scenarist.storage.objects import python_type
@@ -29,7 +37,7 @@ _WRITE_REFUSED = frozenset(
         *("storage_options", "sep", "header", "lineterminator"),
     }
 )
-_CHOOSING = frozenset({"nrows", "skiprows", "skipfooter", "usecols", "comment", "columns"})
+_CHOOSING = frozenset({"nrows", "skiprows", "skipfooter", "usecols", "columns"})
 """Arguments by which not all that is written is read, or not all that is given is written."""
 
 _TYPING = frozenset(
@@ -191,6 +199,7 @@ class _Sheet:
             raise InvalidError("the rows would not be read again as they are; write the table anew")
         kinds = [new if old is None else old for old, new in zip(before, added, strict=True)]
         _require_kinds(kinds, whole)
+        self._require_values(rows, whole.iloc[len(present) :])
         return data
 
     def _text(self, frame: "DataFrame", kinds: Sequence[str | None], *, has_header: bool) -> str:
@@ -284,6 +293,8 @@ class _Sheet:
         self, frame: "DataFrame", kinds: Sequence[str | None], again: "DataFrame"
     ) -> None:
         """See that a table is read as it was written, but for what the properties declare."""
+        if self.has_header and self.read_kwargs and "names" not in self.read_kwargs:
+            reading_back.require_names(frame, again)
         if frame.shape != again.shape:
             is_meant = _CHOOSING & (self.read_kwargs.keys() | self.write_kwargs.keys())
             if is_meant or not len(frame.columns) or not (len(frame) or self.has_header):
@@ -294,18 +305,30 @@ class _Sheet:
                 " go together, or use parquet"
             )
         declared = {
-            *(self.read_kwargs.get("converters") or ()),
+            *self._declared(again),
             *(self.read_kwargs.get("parse_dates") or () if self._parses_some else ()),
         }
-        dtype = self.read_kwargs.get("dtype", self.dtype)
         _require_kinds(
             [
-                None if label in declared or dtypes.dtype_of(dtype, label) is not None else kind
+                None if label in declared else kind
                 for label, kind in zip(again.columns, kinds, strict=True)
             ],
             again,
             frame,
         )
+        self._require_values(frame, again)
+
+    def _require_values(self, frame: "DataFrame", again: "DataFrame") -> None:
+        if self.read_kwargs or self.write_kwargs:
+            reading_back.require_values(frame, again, self.write_kwargs, self._declared(again))
+
+    def _declared(self, again: "DataFrame") -> set[Any]:
+        """Return the columns that have a converter or a type of their own."""
+        dtype = self.read_kwargs.get("dtype", self.dtype)
+        return {
+            *(self.read_kwargs.get("converters") or ()),
+            *(one for one in again.columns if dtypes.dtype_of(dtype, one) is not None),
+        }
 
     @property
     def _parses_some(self) -> bool:

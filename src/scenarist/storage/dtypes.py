@@ -1,5 +1,6 @@
 """Types that the property ``dtype`` declares for the columns of a table."""
 
+import re
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,20 @@ from scenarist.storage.objects import reason
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+_PLAIN = {
+    "datetime64": (
+        re.compile(r"\s*[0-9]{4}(?![0-9]{1,3}$)"),
+        "does not begin with its year, so that day and month could be mistaken; write 2026-01-31,"
+        " or declare parse_dates and date_format in read_kwargs",
+    ),
+    "timedelta64": (
+        re.compile(r".*[^\s0-9.+-]"),
+        "is a duration without its unit; write 5s or 0:05:00",
+    ),
+}
+"""How texts begin, or what they have, that can be read in one way only; and what others lack."""
 
 
 def declared(frame: "DataFrame", dtype: object) -> "DataFrame":
@@ -60,6 +75,7 @@ def _as_type(series: Any, kind: Any) -> Any:
     if is_text_type(kind) and kind not in ("category", "object"):
         # A null stays one.
         return series.astype("str" if kind is str else kind)
+    _require_plain(series, kind)
     numbers = series[_is_number(series)]
     with warnings.catch_warnings():
         # What overflows is looked for below.
@@ -75,6 +91,21 @@ def _as_type(series: Any, kind: Any) -> Any:
         if len(lost):
             raise ValueError(f"it cannot hold {lost.iloc[0]}")
     return typed
+
+
+def _require_plain(series: Any, kind: object) -> None:
+    """See that texts say which day, or how long, in one way only.
+
+    Raises:
+        ValueError: A date does not begin with its year, or a duration has no unit.
+    """
+    name = str(kind).partition("[")[0]
+    if name not in _PLAIN or series.dtype.kind in "biufmM":
+        return
+    form, fault = _PLAIN[name]
+    for cell in series.dropna():
+        if isinstance(cell, str) and not form.match(cell):
+            raise ValueError(f"{cell!r} {fault}")
 
 
 def _is_number(series: Any) -> Any:

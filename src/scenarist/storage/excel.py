@@ -9,7 +9,7 @@ import msgspec
 
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.selections import Selection
-from scenarist.storage import dtypes, files, tables, workbooks
+from scenarist.storage import dtypes, files, reading_back, tables, workbooks
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.frames import is_frame
 from scenarist.storage.objects import form, python_type, row_of
@@ -96,7 +96,10 @@ class ExcelStorage:
 
         workbook = files.decode(place, workbooks.open_whole)
         data = _encode(target, lambda: workbooks.extend(workbook, added, present, has_header))
-        whole = _shaped(_loaded(BytesIO(data), place.properties), place.properties)
+        loaded = _loaded(BytesIO(data), place.properties)
+        for name, rows in added.items():
+            _require_kept(rows, loaded[name].iloc[len(present[name]) :], place.properties)
+        whole = _shaped(loaded, place.properties)
         return files.keep(
             data, target, extension="xlsx", python_type=python_type(whole), rendition=render(whole)
         )
@@ -175,7 +178,10 @@ def _rendition(
     """Return the rendition of what is read again: of large tables, of their first rows."""
     is_small = sum(frame.size for frame in sheets.values()) <= _MOST_CELLS
     if is_small or any(properties.get(name) for name in ("read_kwargs", "write_kwargs", "dtype")):
-        return render(_shaped(_loaded(BytesIO(data), properties), properties))
+        again = _loaded(BytesIO(data), properties)
+        for name, frame in sheets.items():
+            _require_kept(frame, again[name], properties)
+        return render(_shaped(again, properties))
     first = {name: _until_a_value(frame.iloc[:MOST_ITEMS]) for name, frame in sheets.items()}
     if not _has_header(properties):
         # A row of numbers keeps a column that begins with nulls.
@@ -184,6 +190,33 @@ def _rendition(
         }
     file = BytesIO(workbooks.dump(first, has_header=True))
     return render(_shaped(workbooks.load(file, None, has_header=True), properties))[0], False
+
+
+def _require_kept(frame: Any, again: Any, properties: Mapping[str, Any]) -> None:
+    """See that options read a table as it was written, but for what they say themselves."""
+    reads, writes = properties.get("read_kwargs") or {}, properties.get("write_kwargs") or {}
+    if not reads and not writes:
+        return
+    if _has_header(properties) and "names" not in reads:
+        reading_back.require_names(frame, again)
+    if frame.shape != again.shape:
+        return
+    frame = frame.copy(deep=False)
+    for position in range(frame.shape[1]):
+        series = frame.iloc[:, position]
+        if series.dtype.kind not in "biufmM":
+            # Empty text is an empty cell.
+            frame.isetitem(position, series.where(series.ne(""), None))
+    dates = reads.get("parse_dates")
+    dtype = reads.get("dtype", properties.get("dtype"))
+    declared = {
+        *(reads.get("converters") or ()),
+        *(dates if isinstance(dates, list | tuple) else ()),
+        # Moments are cells of their own, to the millisecond.
+        *(label for label, kind in again.dtypes.items() if kind.kind == "M"),
+        *(label for label in again.columns if dtypes.dtype_of(dtype, label) is not None),
+    }
+    reading_back.require_values(frame, again, writes, declared)
 
 
 def _until_a_value(frame: Any) -> Any:
