@@ -147,3 +147,20 @@ def test_a_first_value_that_its_storage_refuses_is_told_and_nothing_is_left_behi
     assert list(told) == ["DATA_NODE.coded.encoder"]
     assert sorted(os.listdir()) == ["plant.py", "there.csv"]
     assert Path("there.csv").read_text() == "a\n7\n"
+
+
+def test_two_secrets_for_which_there_is_one_variable_are_a_mistake() -> None:
+    nodes = (
+        "registry.configure_data_node('db', a_password='first')\n"
+        "registry.configure_data_node('db_a', password={})\n"
+        "registry.configure_task('t', len, [], [])"
+    )
+    write("same.py", declared("", nodes.format("'first'")))
+    write("other.py", declared("", nodes.format("'second'")))
+
+    assert not any("would be kept" in mistake for mistake in mistakes_of("same.py"))
+    assert [mistake for mistake in mistakes_of("other.py") if "would be kept" in mistake] == [
+        "its secret and another one of DATANODE_db would be kept in one environment variable, "
+        "SCENARIST_DATANODE_db_a_password; rename one of the properties, or take one from a "
+        "variable with ENV[…]"
+    ]

@@ -22,7 +22,7 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.redaction import redacted
 from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
 from scenarist.executors.local import LocalExecutor
-from scenarist.services.placing import learn_secrets
+from scenarist.services.placing import learn_secrets, shared_variables
 from scenarist.settings import unknown_settings
 from scenarist.storage.base import Place, Target
 from scenarist.storage.kinds import find_storage, read_json, write_value
@@ -49,6 +49,7 @@ def check(application: Application, others: Sequence[Problem] = ()) -> None:
     learn_secrets(application.registry)
     problems = [
         *_problems_of_declarations(application),
+        *_problems_of_secrets(application),
         *(Problem("SCENARIST", fault) for fault in unknown_settings(application.registry.settings)),
         *(Problem(application.name, fault) for fault in declaration_faults(application)),
         *(Problem(*fault) for fault in shadowing_faults(application.search_path)),
@@ -62,6 +63,17 @@ def check(application: Application, others: Sequence[Problem] = ()) -> None:
             f"the configuration has {count}:\n{lines}",
             errors=[{"field": item.where, "message": item.message} for item in problems],
         )
+
+
+def _problems_of_secrets(application: Application) -> list[Problem]:
+    return [
+        Problem(
+            second,
+            f"its secret and another one of {first} would be kept in one environment variable, "
+            f"{variable}; rename one of the properties, or take one from a variable with ENV[…]",
+        )
+        for variable, first, second in shared_variables(application.registry)
+    ]
 
 
 def _problems_of_declarations(application: Application) -> list[Problem]:
