@@ -1,5 +1,6 @@
 """The check of an application says what its workers will meet, not what its own process is."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,3 +110,57 @@ def test_what_can_be_served_is_counted(capsys: pytest.CaptureFixture[str]) -> No
     assert err.startswith("scenarist: warning: ")
     assert "has the name of Python's own module 'antigravity'" in err
     assert len(warnings_of(load_app("plant.py"))) == 1
+
+
+FIRST_VALUES = """
+import datetime, threading
+import pandas as pd
+
+class Odd(dict): pass
+
+registry.configure_data_node('kept', 'pickle', default_data=Odd(a=1))
+registry.configure_json_data_node('day', default_data=datetime.date(2026, 7, 1))
+registry.configure_csv_data_node('file', default_path='there.csv', default_data=[{'a': 1}])
+registry.configure_parquet_data_node('large', default_data=pd.DataFrame({'a': range(100_000)}))
+registry.configure_excel_data_node('sheets', sheet_name=['A', 'B'], default_data=[{'a': 1}])
+registry.configure_json_data_node('number', default_data=3 + 4j)
+registry.configure_data_node('lock', 'pickle', default_data=threading.Lock())
+registry.configure_csv_data_node('mixed', default_data=pd.DataFrame({'a': ['x', 1]}))
+registry.configure_csv_data_node('twice', separator=';;', default_data=[{'a': 1}])
+registry.configure_json_data_node('coded', encoder='no_such:Encoder', default_data=3 + 4j)
+"""
+
+
+def test_a_first_value_that_its_storage_refuses_is_told_and_nothing_is_left_behind() -> None:
+    write("plant.py", declared("", FIRST_VALUES))
+    Path("there.csv").write_text("a\n7\n")
+
+    with pytest.raises(InvalidError) as refused:
+        check(load_app("plant.py"))
+
+    told = {error["field"].rsplit(": ")[-1]: error["message"] for error in refused.value.errors}
+    assert "there are the sheets 'A', 'B'" in told.pop("DATA_NODE.sheets.default_data")
+    assert "complex" in told.pop("DATA_NODE.number.default_data")
+    assert "cannot pickle" in told.pop("DATA_NODE.lock.default_data")
+    assert "column 'a' holds" in told.pop("DATA_NODE.mixed.default_data")
+    assert "separator" in told.pop("DATA_NODE.twice.default_data")
+    assert list(told) == ["DATA_NODE.coded.encoder"]
+    assert sorted(os.listdir()) == ["plant.py", "there.csv"]
+    assert Path("there.csv").read_text() == "a\n7\n"
+
+
+def test_two_secrets_for_which_there_is_one_variable_are_a_mistake() -> None:
+    nodes = (
+        "registry.configure_data_node('db', a_password='first')\n"
+        "registry.configure_data_node('db_a', password={})\n"
+        "registry.configure_task('t', len, [], [])"
+    )
+    write("same.py", declared("", nodes.format("'first'")))
+    write("other.py", declared("", nodes.format("'second'")))
+
+    assert not any("would be kept" in mistake for mistake in mistakes_of("same.py"))
+    assert [mistake for mistake in mistakes_of("other.py") if "would be kept" in mistake] == [
+        "its secret and another one of DATANODE_db would be kept in one environment variable, "
+        "SCENARIST_DATANODE_db_a_password; rename one of the properties, or take one from a "
+        "variable with ENV[…]"
+    ]

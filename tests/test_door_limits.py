@@ -43,11 +43,18 @@ def test_who_says_nothing_more_but_line_ends_is_not_waited_for() -> None:
 
 
 def test_headers_that_do_not_come_to_an_end_are_told_so() -> None:
-    with opened(Echo(), limits=Limits(head_seconds=LONGER)) as port, Caller(port) as caller:
+    counted: list[tuple[str, ...]] = []
+    door = opened(
+        Echo(),
+        limits=Limits(head_seconds=LONGER),
+        count_refusal=lambda *refusal: counted.append(refusal),
+    )
+    with door as port, Caller(port) as caller:
         said = caller.ask(b"GET / HTTP/1.1\r\nX-A: b\r\n")
 
         assert (said.status, said.json["code"]) == (408, "request_late")
         assert caller.is_hung_up()
+    assert counted == [("127.0.0.1", "request_late", "the request did not come to its end")]
 
 
 def test_a_body_that_does_not_come_to_an_end_is_told_so_and_not_served() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httptools
 import pytest
 
-from scenarist.connections import _refusal_in
+from scenarist.connection_refusals import refusal_in
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.machine import is_of_machine
 from scenarist.identity.passwords import Passwords
@@ -47,7 +47,7 @@ def test_a_request_that_the_server_cannot_take_in_is_not_malformed(
     with pytest.raises(httptools.HttpParserError) as caught:
         parser.feed_data(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1")
 
-    refusal = _refusal_in(caught.value)
+    refusal = refusal_in(caught.value)
 
     assert (refusal.status, refusal.code) == (status, code)
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import Connection
+
 from scenarist.config import Application
-from scenarist.db import migrate
+from scenarist.db import audit, migrate
 from scenarist.db import sessions as session_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.engine import Database
@@ -156,11 +158,13 @@ def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
         secret_keys(settings, database)
         key_files.rotate(file)
         seal = Seal(secret_keys(settings, database))
-        database.write(
-            lambda connection: subscriber_rows.change_secrets(
-                connection, lambda kept: seal.close(seal.open(kept))
-            )
-        )
+
+        def work(connection: Connection) -> None:
+            subscriber_rows.change_secrets(connection, lambda kept: seal.close(seal.open(kept)))
+            operation = "secret rotate --forget-old" if forget_old else "secret rotate"
+            audit.add_done(connection, _operator(operation), None, _now())
+
+        database.write(work)
         if forget_old:
             key_files.keep_newest(file)
             # Servers that run remember whom they let in; they look again once this is committed.

@@ -1,17 +1,22 @@
 """Puts together who may come in, from settings and the section [AUTHENTICATION]."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from scenarist.api.auth import Gate
 from scenarist.config import AuthenticationConfig, resolve
+from scenarist.connections import FindStranger
 from scenarist.db.engine import Database
+from scenarist.domain.addresses import ANY_ORIGIN
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Origin, Role
 from scenarist.domain.users import Realm, checked_roles
-from scenarist.door import loopback_hosts
+from scenarist.door import loopback_hosts, require_loopback
 from scenarist.folders import secret_keys
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.sealing import Seal
@@ -19,9 +24,11 @@ from scenarist.identity.tokens import TokenSigner
 from scenarist.services.audit import AuditService
 from scenarist.services.authentication import Authenticator, Issuer
 from scenarist.services.keys import KeyService
+from scenarist.services.refusals import RefusalCounter
 from scenarist.services.signing_in import Directory, SigningInService
 from scenarist.services.users import UserService
 from scenarist.settings import Settings
+from scenarist.socket_owners import open_socket_owners, stranger_finder
 
 _REALMS = {"local": Realm.LOCAL, "ldap": Realm.LDAP}
 _DIRECTORY_OPTIONS = ("bind_dn", "bind_password", "user_filter", "ca_file")
@@ -34,6 +41,7 @@ class Authorization:
 
     Args:
         authenticator: None while authorization is off.
+        refusals: None while authorization is off.
     """
 
     authenticator: Authenticator | None
@@ -41,6 +49,7 @@ class Authorization:
     users: UserService
     keys: KeyService
     audit: AuditService
+    refusals: RefusalCounter | None
     seal: Seal
 
 
@@ -81,6 +90,7 @@ def open_authorization(
         users=users,
         keys=KeyService(database, now=now),
         audit=AuditService(database, now=now, refusals_per_second=settings.audit_refusals),
+        refusals=None if settings.auth == "none" else RefusalCounter(database, now=now),
         seal=Seal(keys),
     )
 
@@ -91,6 +101,7 @@ def gate_of(settings: Settings, authorization: Authorization, database: Database
     return Gate(
         authorization.authenticator,
         authorization.audit,
+        refusals=authorization.refusals,
         opened=opened,
         looks_up_in_threads=database.file is None,
     )
@@ -101,6 +112,53 @@ def host_names(settings: Settings) -> Sequence[str]:
     if settings.hosts or settings.auth != "none" or settings.insecure:
         return settings.hosts
     return loopback_hosts(settings.host)
+
+
+def require_safe(settings: Settings) -> None:
+    """Refuse settings by which others than its user reach a server that knows no authorization.
+
+    Raises:
+        InvalidError: They can; says what to do.
+    """
+    if _is_for_own_user(settings):
+        require_loopback(settings.host)
+        require_named_origins(settings.cors_origins)
+
+
+def require_named_origins(cors_origins: Collection[str]) -> None:
+    """Refuse to let the pages of all sites call a server that knows no authorization.
+
+    Raises:
+        InvalidError: They could; says what to do.
+    """
+    if ANY_ORIGIN in cors_origins:
+        raise InvalidError(
+            f"with cors_origins {ANY_ORIGIN} every page that somebody opens could do anything "
+            "here, as authorization is off; name the origins, switch authorization on "
+            "(docs/security.md), or say --insecure"
+        )
+
+
+def open_stranger_finder(settings: Settings, stack: ExitStack) -> FindStranger | None:
+    """Return what says whom a server without authorization does not serve; None for nobody.
+
+    Where the system does not tell whose a connection is, the log warns of it.
+    """
+    if not _is_for_own_user(settings):
+        return None
+    owners = open_socket_owners()
+    if owners is None:
+        structlog.get_logger(__name__).warning(
+            "other users of this machine may do anything here: authorization is off, and the "
+            "system does not tell whose a connection is; switch authorization on (docs/security.md)"
+        )
+        return None
+    stack.callback(owners.close)
+    return stranger_finder(owners)
+
+
+def _is_for_own_user(settings: Settings) -> bool:
+    return settings.auth == "none" and not settings.insecure
 
 
 def _configuration() -> Actor:

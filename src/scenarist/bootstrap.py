@@ -15,11 +15,14 @@ from litestar.concurrency import set_asyncio_executor
 
 from scenarist import tracing
 from scenarist.api.app import create_app
+from scenarist.api.auth import Gate
 from scenarist.authorization import (
     Authorization,
     gate_of,
     host_names,
     open_authorization,
+    open_stranger_finder,
+    require_safe,
 )
 from scenarist.checking import check, warnings_of
 from scenarist.computing import compute_with
@@ -32,9 +35,9 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.figures import ProcessFigures
 from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
-from scenarist.door import Door, open_listener, require_loopback
+from scenarist.door import Door, open_listener
 from scenarist.executors.base import Deliver, Executor
-from scenarist.folders import folder_warnings, prepare_file, prepare_storage, secret_keys
+from scenarist.folders import prepare_file, prepare_storage, secret_keys, warn_of_folders
 from scenarist.identity.sealing import Seal
 from scenarist.logs import configure_logging
 from scenarist.orchestration import Orchestration, limits_of
@@ -78,6 +81,7 @@ class Server:
     database: Database
     services: Services
     orchestration: Orchestration
+    gate: Gate
     asgi: Litestar
 
     def hang_up(self) -> None:
@@ -113,7 +117,7 @@ def open_server(
     folder = prepare_storage(settings)
     with ExitStack() as stack:
         database = stack.enter_context(_database(settings.database))
-        _warn_of_folders(settings, database)
+        warn_of_folders(settings, database)
         completions = Completions(database)
         database.on_ring(completions.hear)
         orchestration = Orchestration(
@@ -122,6 +126,9 @@ def open_server(
         authorization = open_authorization(
             database, settings, application.registry.authentication, now
         )
+        gate = gate_of(settings, authorization, database)
+        if authorization.refusals is not None:
+            stack.callback(authorization.refusals.close)
         services = _services(
             application, settings, folder, database, orchestration, completions, authorization, now
         )
@@ -134,9 +141,10 @@ def open_server(
             database=database,
             services=services,
             orchestration=orchestration,
+            gate=gate,
             asgi=create_app(
                 services,
-                gate_of(settings, authorization, database),
+                gate,
                 ProcessFigures(database.figures, orchestration, services.news),
                 zone=settings.zone,
                 cors_origins=settings.cors_origins,
@@ -166,8 +174,7 @@ def serve(
         UnavailableError: The database, the storage folder or the port cannot be used; says why.
     """
     check(application)
-    if settings.auth == "none" and not settings.insecure:
-        require_loopback(settings.host)
+    require_safe(settings)
     with ExitStack() as stack:
         stack.enter_context(_watched(settings, application))
         listener = stack.enter_context(open_listener(settings.host, settings.port))
@@ -181,6 +188,8 @@ def serve(
             server.asgi,
             hang_up=server.hang_up,
             hurry=server.orchestration.hurry,
+            count_refusal=server.gate.count_refusal,
+            find_stranger=open_stranger_finder(settings, stack),
             trusted_proxies=settings.trusted_proxies,
         )
         # Before it runs and after, they must neither be lost nor keep what follows from running.
@@ -209,7 +218,7 @@ def orchestrate(application: Application, settings: Settings) -> None:
         stack.enter_context(_watched(settings, application))
         prepare_storage(settings)
         database = stack.enter_context(_database(settings.database))
-        _warn_of_folders(settings, database)
+        warn_of_folders(settings, database)
         orchestration = Orchestration(
             application, settings, database, announce=lambda ended: None, now=_now
         )
@@ -379,11 +388,6 @@ def _news(database: Database) -> News:
     news = News()
     database.on_commit(news.announce)
     return news
-
-
-def _warn_of_folders(settings: Settings, database: Database) -> None:
-    for warning in folder_warnings(settings, database):
-        structlog.get_logger(__name__).warning(warning)
 
 
 @contextmanager

@@ -13,17 +13,22 @@ from scenarist.config.applications import (
     shadowing_faults,
     shadowing_modules,
 )
+from scenarist.config.entries import DataNodeConfig
 from scenarist.config.looking import look_in_worker, plain_uses
 from scenarist.config.uses import Use
+from scenarist.config.values import resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.redaction import redacted
 from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
 from scenarist.executors.local import LocalExecutor
-from scenarist.services.placing import learn_secrets
+from scenarist.services.placing import learn_secrets, shared_variables
 from scenarist.settings import unknown_settings
 from scenarist.storage.base import Place, Target
-from scenarist.storage.kinds import read_json
+from scenarist.storage.kinds import find_storage, read_json, write_value
+
+_PLACES = ("path", "default_path", "default_data")
+"""Properties of a data node that do not say how its value is written."""
 
 _PATIENCE_SECONDS = 1.0
 """How long the outcome is waited for before it is asked whether the worker could start at all."""
@@ -44,6 +49,7 @@ def check(application: Application, others: Sequence[Problem] = ()) -> None:
     learn_secrets(application.registry)
     problems = [
         *_problems_of_declarations(application),
+        *_problems_of_secrets(application),
         *(Problem("SCENARIST", fault) for fault in unknown_settings(application.registry.settings)),
         *(Problem(application.name, fault) for fault in declaration_faults(application)),
         *(Problem(*fault) for fault in shadowing_faults(application.search_path)),
@@ -59,14 +65,45 @@ def check(application: Application, others: Sequence[Problem] = ()) -> None:
         )
 
 
+def _problems_of_secrets(application: Application) -> list[Problem]:
+    return [
+        Problem(
+            second,
+            f"its secret and another one of {first} would be kept in one environment variable, "
+            f"{variable}; rename one of the properties, or take one from a variable with ENV[…]",
+        )
+        for variable, first, second in shared_variables(application.registry)
+    ]
+
+
 def _problems_of_declarations(application: Application) -> list[Problem]:
     registry = application.registry
     try:
-        return registry.check(partial(_look, application.search_path))
+        return registry.check(partial(_look, application.search_path), _first_value_fault)
     except InvalidError as error:
         # All that can be told without a look at the functions.
         others = registry.check(lambda uses: [None] * len(uses))
         return [*others, Problem(application.name, error.message)]
+
+
+def _first_value_fault(node: DataNodeConfig) -> str | None:
+    """Write the first value of a data node into a folder of its own, wherever it would lie."""
+    if find_storage(node.storage_type).is_external:
+        return None
+    properties = {key: value for key, value in node.properties.items() if key not in _PLACES}
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            target = Target(
+                data_node_id=node.id,
+                edit_id="check",
+                storage_type=node.storage_type,
+                folder=folder,
+                properties=resolve(properties),
+            )
+            write_value(resolve(node.properties["default_data"]), target)
+        except InvalidError as error:
+            return error.message
+    return None
 
 
 def warnings_of(application: Application) -> list[str]:

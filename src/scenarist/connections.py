@@ -1,7 +1,7 @@
 """One connection over HTTP: what it may cost, and how it ends."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
@@ -9,12 +9,20 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import httptools
-import msgspec
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from scenarist.connection_places import ConnectionPlaces
-from scenarist.schemas import Problem
+from scenarist.connection_refusals import (
+    LIMIT_CODES,
+    RefusedError,
+    answer_of,
+    out_of_memory,
+    refusal_in,
+)
+
+FindStranger = Callable[[tuple[Any, ...], tuple[Any, ...]], str | None]
+"""Says of the addresses of both ends why the other one is not served; None when it is."""
 
 _log = structlog.get_logger(__name__)
 
@@ -33,16 +41,6 @@ class Limits:
     farewell_seconds: float = 5  #: to read an answer that came early, and to stop sending
 
 
-class _RefusedError(Exception):
-    """A request is not served; says what its client is told."""
-
-    def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
-
-
 class Connection(HttpToolsProtocol):
     """A connection of uvicorn's that is bounded, and refuses with problems.
 
@@ -57,12 +55,17 @@ class Connection(HttpToolsProtocol):
         limits: Limits,
         places: ConnectionPlaces,
         is_proxy: Callable[[str], bool],
+        count_refusal: Callable[[str, str, str], None] | None = None,
+        find_stranger: FindStranger | None = None,
         **others: Any,
     ) -> None:
         super().__init__(*arguments, **others)
         self._limits = limits
         self._places = places
         self._is_proxy = is_proxy
+        self._count_refusal = count_refusal
+        self._find_stranger = find_stranger
+        self._stranger: str | None = None  # why nobody at the other end is served
         self._address = ""
         self._has_place = False
         self._is_in_head = False
@@ -82,12 +85,15 @@ class Connection(HttpToolsProtocol):
         self._has_place = self._places.take(self, self._address, is_proxy=is_proxy)
         if not self._has_place:
             detail = "the server has as many connections as it can; try again later"
-            refusal = _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail)
+            refusal = RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail)
             self._is_over = True
+            self._count(refusal)
             # Without the farewell: that would keep the descriptor that is wanted elsewhere.
-            self.transport.write(_answer(refusal, self.server_state.default_headers))
+            self.transport.write(answer_of(refusal, self.server_state.default_headers))
             self.transport.close()
             return
+        if self._find_stranger is not None and not is_proxy and self.server and self.client:
+            self._stranger = self._find_stranger(self.server, self.client)
         self._wait(self._limits.head_seconds)
 
     def make_room(self) -> None:
@@ -122,11 +128,11 @@ class Connection(HttpToolsProtocol):
             if self._is_in_head or self._is_in_body:
                 self._check_size(self._coming)
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal_of_coding() or _refusal_in(error))
-        except _RefusedError as refusal:
+            self._refuse(self._refusal_of_coding() or refusal_in(error))
+        except RefusedError as refusal:
             self._refuse(refusal)
         except MemoryError:
-            self._refuse(_out_of_memory())
+            self._refuse(out_of_memory())
         else:
             self._wait_for_more()
 
@@ -157,14 +163,14 @@ class Connection(HttpToolsProtocol):
     def _check_size(self, coming: int = 0) -> None:
         limits = self._limits
         if len(self.url) > limits.target_bytes:
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.REQUEST_URI_TOO_LONG,
                 "target_too_long",
                 f"the target of the request has more than {limits.target_bytes} bytes",
             )
         size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
         if len(self.headers) > limits.header_fields or max(size, coming) > limits.head_bytes:
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "headers_too_large",
                 f"the request has more than {limits.header_fields} headers, "
@@ -185,12 +191,12 @@ class Connection(HttpToolsProtocol):
             self._check_size()
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
-                raise _RefusedError(
+                raise RefusedError(
                     HTTPStatus.NOT_IMPLEMENTED, "method_unknown", "this server is no proxy"
                 )
             return  # it is read again
         if len(self.pipeline) >= limits.waiting_requests:
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "too many requests are waiting"
             )
         self._check_head()
@@ -204,22 +210,27 @@ class Connection(HttpToolsProtocol):
         self.headers = []
 
     def _check_head(self) -> None:
-        """Refuse what others on the way may read as another request (RFC 9112, 3.2 and 6.1)."""
+        """Refuse what others on the way may read as another request (RFC 9112, 3.2 and 6.1).
+
+        All is refused to a user of this machine who is not served.
+        """
+        if self._stranger is not None:
+            raise RefusedError(HTTPStatus.FORBIDDEN, "other_user", self._stranger)
         hosts = sum(1 for name, _ in self.headers if name == b"host")
         if (refusal := self._refusal_of_coding()) is not None:
             raise refusal
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
             number = "more than one header" if hosts else "no header"
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.BAD_REQUEST,
                 "host_missing" if not hosts else "host_repeated",
                 f"the request has {number} Host; send exactly one",
             )
 
-    def _refusal_of_coding(self) -> _RefusedError | None:
+    def _refusal_of_coding(self) -> RefusedError | None:
         for name, value in self.headers:
             if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-                return _RefusedError(
+                return RefusedError(
                     HTTPStatus.NOT_IMPLEMENTED,
                     "transfer_coding_unknown",
                     "this server knows no transfer coding but chunked",
@@ -285,7 +296,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
         else:
             detail = "the request did not come to its end"
-            self._refuse(_RefusedError(HTTPStatus.REQUEST_TIMEOUT, "request_late", detail))
+            self._refuse(RefusedError(HTTPStatus.REQUEST_TIMEOUT, "request_late", detail))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -308,7 +319,7 @@ class Connection(HttpToolsProtocol):
             self._watch.cancel()
             self._watch = None
 
-    def _refuse(self, refusal: _RefusedError) -> None:
+    def _refuse(self, refusal: RefusedError) -> None:
         """Read no more; answer what was asked before, then this, unless its answer has begun."""
         self._is_over = True
         self._stop_waiting()
@@ -326,12 +337,18 @@ class Connection(HttpToolsProtocol):
             cycle.keep_alive = False
             return
         _log.info("request refused", client=self.client, code=refusal.code)
+        self._count(refusal)
         if self.pipeline:
             self.transport.close()
             return
         if not is_begun:
-            self.transport.write(_answer(refusal, self.server_state.default_headers))
+            self.transport.write(answer_of(refusal, self.server_state.default_headers))
         self._say_farewell()
+
+    def _count(self, refusal: RefusedError) -> None:
+        """Have it counted when it was a limit that kept the client out."""
+        if self._count_refusal is not None and refusal.code in LIMIT_CODES:
+            self._count_refusal(self._address, refusal.code, refusal.detail)
 
     def _say_farewell(self) -> None:
         """Close after the client, or soon; closing with bytes unread takes back what was sent."""
@@ -341,54 +358,3 @@ class Connection(HttpToolsProtocol):
         self.transport.write_eof()
         seconds = self._limits.farewell_seconds
         self._patience = self.loop.call_later(seconds, self.transport.close)
-
-
-def _refusal_in(error: httptools.HttpParserError) -> _RefusedError:
-    cause = error.__context__
-    if isinstance(cause, _RefusedError):
-        return cause
-    if isinstance(cause, MemoryError):
-        return _out_of_memory()
-    if not isinstance(cause, httptools.HttpParserError | ValueError | None):
-        _log.error("a request could not be read", exc_info=cause)
-        return _RefusedError(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "internal",
-            "the server made a mistake while it read the request; its log has the details",
-        )
-    said = str(error) if cause is None else "its target has no form that is known"
-    return _RefusedError(
-        HTTPStatus.BAD_REQUEST, "request_malformed", f"the request is not valid HTTP: {said}"
-    )
-
-
-def _out_of_memory() -> _RefusedError:
-    return _RefusedError(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "out_of_memory",
-        "the server has too little memory to read this request; try again later, or with less",
-    )
-
-
-def _answer(refusal: _RefusedError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    status = refusal.status
-    problem = Problem(
-        type="about:blank",
-        title=status.phrase,
-        status=status,
-        detail=refusal.detail,
-        code=refusal.code,
-        message=refusal.detail,
-    )
-    body = msgspec.json.encode(problem)
-    fields = [
-        *headers,
-        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        fields.append((b"retry-after", b"1"))
-    line = f"HTTP/1.1 {status:d} {status.phrase}".encode()
-    return b"\r\n".join([line, *(b"%b: %b" % field for field in fields), b"", body])

@@ -14,7 +14,7 @@ import msgspec
 import uvicorn
 
 from scenarist.connection_places import ConnectionPlaces, connection_limit
-from scenarist.connections import Connection, Limits
+from scenarist.connections import Connection, FindStranger, Limits
 from scenarist.domain.addresses import host_in, read_networks
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.schemas import Problem
@@ -52,6 +52,9 @@ class Door(uvicorn.Server):
         hang_up: Ends the answers that have no end of their own; called when the server stops,
             which would wait for them otherwise.
         hurry: Called when a second signal comes while the server stops.
+        count_refusal: Told the address, the code and the reason of what a limit keeps out.
+        find_stranger: Says of a new connection why the user at its other end is not served; asked
+            of none of the trusted proxies.
         trusted_proxies: Addresses and networks whose word is taken for who the client is
             (``X-Forwarded-For``) and how it came (``X-Forwarded-Proto``).
 
@@ -59,13 +62,15 @@ class Door(uvicorn.Server):
         InvalidError: A proxy is neither an address nor a network.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a door is made of
         self,
         asgi: Any,
         *,
         hang_up: Callable[[], None],
         hurry: Callable[[], None],
         trusted_proxies: Sequence[str] = (),
+        count_refusal: Callable[[str, str, str], None] | None = None,
+        find_stranger: FindStranger | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         places: ConnectionPlaces | None = None,
     ) -> None:
@@ -74,6 +79,8 @@ class Door(uvicorn.Server):
             Connection,
             limits=limits,
             places=places or ConnectionPlaces(connection_limit()),
+            count_refusal=count_refusal,
+            find_stranger=find_stranger,
             is_proxy=partial(_is_within, networks=[ipaddress.ip_network(one) for one in proxies]),
         )
         super().__init__(

@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import structlog
+
 from scenarist import modes
 from scenarist.db.engine import Database
 from scenarist.domain.errors import InvalidError, UnavailableError
@@ -112,3 +114,9 @@ def prepare_folder(folder: Path, name: str) -> None:
         raise UnavailableError(
             f"the {name} {folder} cannot be written: {error.strerror}"
         ) from error
+
+
+def warn_of_folders(settings: Settings, database: Database) -> None:
+    """Log what `folder_warnings` says."""
+    for warning in folder_warnings(settings, database):
+        structlog.get_logger(__name__).warning(warning)

@@ -123,6 +123,9 @@ class Settings:
         "How many days events are kept (default: those of the last 100,000 transactions, which is "
         "the most at any rate).",
     )
+    keep_audit_days: int | None = _setting(
+        None, "How many days the rows of the audit are kept (default: for ever)."
+    )
     keep_edits: int | None = _setting(
         None, "How many edits of each data node are kept, the newest ones (default: all)."
     )
@@ -162,7 +165,9 @@ class Settings:
         "names of loopback).",
     )
     insecure: bool = _setting(
-        False, "Whether to listen on other addresses than loopback while authorization is off."
+        False,
+        "Whether others are let in while authorization is off: on other addresses than loopback, "
+        "other users of the machine, and pages of all origins.",
     )
 
     @property
@@ -190,6 +195,7 @@ class Settings:
             jobs=days(self.keep_jobs_days),
             logs=days(self.keep_logs_days),
             events=days(self.keep_events_days),
+            audit=days(self.keep_audit_days),
             edits=self.keep_edits,
             leftovers=days(self.keep_leftovers_days),
         )

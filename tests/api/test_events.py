@@ -62,10 +62,11 @@ def test_what_happens_is_told_in_its_order(server: StartedServer, chain: dict[st
         "entity_id": job_id,
         "change": "UPDATED",
         "actor": None,
+        "actor_id": None,
         "status": "RUNNING",
         "submission_id": submission["id"],
     }
-    assert told[0].data["actor"] == "anyone"
+    assert (told[0].data["actor"], told[0].data["actor_id"]) == ("anyone", "anyone")
     assert told[4].type == "data_node"
 
 

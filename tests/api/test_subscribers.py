@@ -40,6 +40,8 @@ def test_a_new_subscriber_is_found_where_its_location_says(
         "is_active": True,
         "waiting": 0,
         "fault": None,
+        "made_by": "anyone",
+        "made_by_id": "anyone",
         "creation_date": made["creation_date"],
     }
     assert server.http.get(f"{path}/{made['id']}").json() == {"subscriber": made}

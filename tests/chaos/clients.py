@@ -168,7 +168,8 @@ def _pause_and_resume(world: World, chance: random.Random, submission: str) -> N
                 f"{later - begun} jobs of {submission} began while it was paused"
             )
     answer = Answer(Outcome.NOT_DONE)
-    for _ in range(200):
+    until = time.monotonic() + 3 * PATIENCE_SECONDS  # a server may be slow to start again
+    while time.monotonic() < until:
         answer = world.ask(chance, "POST", f"/submissions/resume/{submission}")
         if answer.is_done or answer.status in (404, 409):
             return

@@ -318,3 +318,6 @@ def test_what_was_done_by_hand_is_in_the_audit_with_who_did_it(
 
     assert (entry["actor"], entry["address"]) == ("(command line)", "login keeper")
     assert entry["operation"] == "user add"
+    terminal.printed_by(guarded.folder, "secret", "rotate")
+    (entry,) = audit_of(guarded, token_of(guarded, "adam"), operation="secret rotate", limit="1")
+    assert (entry["actor"], entry["address"]) == ("(command line)", "login keeper")

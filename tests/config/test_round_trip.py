@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarist.config import ConfigRegistry, DataNodeConfig, ScenarioConfig, TaskConfig
+from scenarist.domain.environment import resolve
 from scenarist.domain.vocabulary import Frequency, Scope
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -104,6 +105,8 @@ def plain(value: Any) -> Any:
             return {key: plain(item) for key, item in value.items()}
         case tuple() | list():
             return [type(value).__name__, *map(plain, value)]
+        case str() if value.startswith("ENV[SCENARIST_"):  # what the name of a property made secret
+            return plain(resolve(value, os.environ))
         case _:
             return type(value), value
 

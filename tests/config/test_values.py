@@ -1,5 +1,6 @@
 """Type suffixes, durations and references to the environment."""
 
+from collections import Counter, OrderedDict, UserDict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -122,6 +123,11 @@ def test_references_become_the_values_of_variables(
     monkeypatch.setenv("FLAG", "yes")
 
     assert resolve(text) == value
+
+
+@pytest.mark.parametrize("value", [Counter("aab"), OrderedDict(a=["x"]), UserDict(a=1)])
+def test_a_value_without_references_is_kept_as_it_is(value: Any) -> None:
+    assert resolve(value) is value
 
 
 def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The audit is only added to, and each list of it is read by an index."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from scenarist.db import audit as audit_rows
 from scenarist.db.engine import Database
 from scenarist.db.tables import audit
 from scenarist.domain.listings import CREATION_DATE, AuditFilter, PageRequest, Position, Window
-from scenarist.domain.permissions import Actor, Origin
+from scenarist.domain.permissions import ANYONE, Actor, Origin
+from scenarist.domain.retention import Retention
 from scenarist.domain.users import AuditEntry
+from scenarist.services.pruning import PruningService
 from statements import check_two_pages, noted
 
 HOUR = timedelta(hours=1)
@@ -190,3 +193,35 @@ def test_several_rows_are_added_by_one_statement_and_none_without_an_origin(
 
     page = audit_rows.page(database.reader, AuditFilter(), PageRequest(limit=10))
     assert [(entry.actor, entry.entity_id) for entry in page.items] == [("ann", "1"), ("ann", "3")]
+
+
+def prune(database: Database, before: datetime, folder: Path, **more: bool) -> int:
+    service = PruningService(
+        database, folder=str(folder), now=lambda: before + HOUR, pause=lambda seconds: None
+    )
+    return service.prune(ANYONE, Retention(audit=HOUR), **more).audit
+
+
+def test_rows_are_deleted_when_their_time_is_over_and_no_later_ones_ever(
+    kept: Database, tmp_path: Path
+) -> None:
+    would = prune(kept, NOON + 5 * HOUR, tmp_path, is_dry_run=True)
+    assert len(numbers(kept, AuditFilter())) == 12
+    went = prune(kept, NOON + 5 * HOUR, tmp_path)
+
+    assert (would, went) == (5, 5)
+    assert numbers(kept, AuditFilter()) == list(range(5, 12))
+    with pytest.raises(DBAPIError, match="the audit is only added to"):
+        kept.write(lambda connection: connection.execute(delete(audit)))
+    assert numbers(kept, AuditFilter()) == list(range(5, 12))
+    assert prune(kept, NOON + 2 * HOUR, tmp_path) == 0
+
+
+def test_old_rows_are_found_by_an_index(kept: Database) -> None:
+    if kept.file is None:
+        pytest.skip("PostgreSQL says the same in other words")
+    with noted(kept) as statements:
+        list(audit_rows.old(kept.reader, NOON + 5 * HOUR))
+
+    steps = [step for steps in statements.plans().values() for step in steps]
+    assert all("USING COVERING INDEX ix_audit_created_at_number" in step for step in steps)

@@ -4,7 +4,12 @@ import pytest
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Role
-from scenarist.domain.users import checked_password, checked_roles, checked_user_name
+from scenarist.domain.users import (
+    checked_new_name,
+    checked_password,
+    checked_roles,
+    checked_user_name,
+)
 
 
 @pytest.mark.parametrize("name", ["a", "7", "ann", "ann.lee", "a_b-c+d@example.org", "x" * 128])
@@ -25,6 +30,14 @@ def test_a_name_is_kept_in_lower_case() -> None:
 def test_a_name_with_anything_else_is_refused(name: str) -> None:
     with pytest.raises(InvalidError) as refused:
         checked_user_name(name)
+
+    assert [error["field"] for error in refused.value.errors] == ["username"]
+
+
+@pytest.mark.parametrize("name", ["anyone", "Server", "SYSTEM", "anonymous", "cli", "system_"])
+def test_a_new_user_has_no_name_that_stands_for_the_server(name: str) -> None:
+    with pytest.raises(InvalidError, match="stands for the server itself") as refused:
+        checked_new_name(name)
 
     assert [error["field"] for error in refused.value.errors] == ["username"]
 

@@ -8,6 +8,7 @@ from sys import executable
 
 import pytest
 
+from neighbours import another, as_another
 from servers import TESTS, StartedServer
 
 pytestmark = pytest.mark.e2e
@@ -87,6 +88,21 @@ def test_only_a_value_may_be_large(server: StartedServer, method: str, path: str
     assert response.status_code == 413
     assert response.json()["code"] == "request_entity_too_large"
     assert "at most 64 MiB, any other body 1 MiB" in response.json()["message"]
+
+
+@as_another
+def test_without_authorization_no_other_user_of_the_machine_is_served(
+    server: StartedServer,
+) -> None:
+    port = server.http.base_url.port
+    assert port is not None
+    head = "POST /api/v1/scenarios?config_id=shelf HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0"
+    with another(port, head) as process:
+        said, _ = process.communicate(timeout=30)
+
+    assert said.startswith("HTTP/1.1 403")
+    assert '"code":"other_user"' in said
+    assert server.http.get("/healthz").status_code == 200
 
 
 def test_without_authorization_nobody_elsewhere_is_served(tmp_path: Path) -> None:

@@ -92,7 +92,9 @@ class TestOfARealProvider:
 
         verified = verifier_of(provider.url, lambda: now).verify(tokens["id_token"])
 
-        assert verified.identity == Identity(name="ines", roles=PLANNER)
+        assert verified.identity == Identity(
+            name="ines", roles=PLANNER, subject=f"{provider.url}#7"
+        )
         life = verified.expires_at - now
         assert timedelta(seconds=629) <= life <= timedelta(seconds=660)
 
@@ -163,7 +165,8 @@ class TestOfARealProvider:
         verifier = verifier_of(provider.url, Clock(datetime.now(UTC)), roles_claim=claim)
         token = provider.sign_in("7", "scenarist", **claims)["id_token"]
 
-        assert verifier.verify(token).identity == Identity(name="7", roles=PLANNER)
+        identity = verifier.verify(token).identity
+        assert (identity.name, identity.roles) == ("7", PLANNER)
 
 
 def test_a_verified_token_has_a_name_roles_an_end_and_a_digest(
@@ -172,7 +175,7 @@ def test_a_verified_token_has_a_name_roles_an_end_and_a_digest(
     token = a_token(issuer)
 
     assert noon.verify(token) == VerifiedToken(
-        identity=Identity(name="ines", roles=PLANNER),
+        identity=Identity(name="ines", roles=PLANNER, subject=f"{issuer.url}#7"),
         expires_at=NOON + HOUR + timedelta(seconds=30),
         digest=hashlib.sha256(token[: token.rindex(".")].encode()).hexdigest(),
     )
@@ -536,12 +539,32 @@ class TestClaims:
             verified = noon.verify(a_token(issuer, preferred_username=missing))
             assert verified.identity.name == "7"
 
-    def test_without_a_subject_the_name_is_enough(self, issuer: Issuer, noon: OidcIssuer) -> None:
-        assert noon.verify(a_token(issuer, sub=...)).identity.name == "ines"
+    def test_the_identity_is_issuer_and_subject_whatever_the_name_is(
+        self, issuer: Issuer, noon: OidcIssuer
+    ) -> None:
+        before = noon.verify(a_token(issuer)).identity
+        renamed = noon.verify(a_token(issuer, preferred_username="ina")).identity
+        another = noon.verify(a_token(issuer, sub="8")).identity
 
-    def test_without_both_the_token_is_refused(self, issuer: Issuer, noon: OidcIssuer) -> None:
-        message = refusal(noon, a_token(issuer, preferred_username=..., sub=...))
-        assert message == "the token has no name: neither preferred_username nor sub"
+        assert before.subject == renamed.subject == f"{issuer.url}#7"
+        assert (before.name, another.name) == ("ines", "ines")
+        assert another.subject == f"{issuer.url}#8"
+
+    @pytest.mark.parametrize("subject", [..., None, "", 7, ["7"], "a" * 256, "a\nb", "a\u200b"])
+    def test_a_token_without_a_subject_is_refused(
+        self, issuer: Issuer, noon: OidcIssuer, subject: object
+    ) -> None:
+        message = refusal(noon, a_token(issuer, sub=subject))
+        assert "sub" in message
+
+    @pytest.mark.parametrize(
+        "name", ["system", "Server", "ANYONE", "(command line)", "\uff53ystem"]
+    )
+    def test_a_name_of_the_server_itself_is_refused(
+        self, issuer: Issuer, noon: OidcIssuer, name: str
+    ) -> None:
+        message = refusal(noon, a_token(issuer, preferred_username=name))
+        assert "stands for the server itself; have the issuer put another into" in message
 
     @pytest.mark.parametrize("name", ["o", "Omar Ö", "omar@example.com", "a" * 128])
     def test_a_name_is_taken_as_it_is(self, issuer: Issuer, noon: OidcIssuer, name: str) -> None:
@@ -578,8 +601,7 @@ class TestRoles:
     def test_without_a_group_that_is_mapped_there_are_no_roles(
         self, issuer: Issuer, noon: OidcIssuer, groups: object
     ) -> None:
-        identity = noon.verify(a_token(issuer, groups=groups)).identity
-        assert identity == Identity(name="ines", roles=frozenset())
+        assert noon.verify(a_token(issuer, groups=groups)).identity.roles == frozenset()
 
     @pytest.mark.parametrize(
         "groups", [["planners", "readers"], "planners readers", [1, None, "readers", "planners"]]

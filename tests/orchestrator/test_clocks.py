@@ -15,7 +15,7 @@ from scenarist.db.locks import Lock, claim, find_locks, set_lock
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import PresentOutput, is_skippable
 from scenarist.domain.moments import LONGEST_CLAIM
-from scenarist.domain.permissions import ANYONE
+from scenarist.domain.permissions import ANYONE, ActorRef
 from scenarist.domain.retention import Retention
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.services.locks import get_data_node
@@ -93,7 +93,8 @@ def test_a_job_that_was_handed_back_waits_for_no_delay_of_an_earlier_attempt(wor
 def test_a_lock_holds_for_a_day_at_most(world: World, set_to: timedelta) -> None:
     node_id, _ = world.make(lambda draft: (draft.node("start", 1), None))
     until = NOON + DAY
-    world.database.write(lambda connection: set_lock(connection, node_id, "anna", until))
+    holder = ActorRef("anna", "anna")
+    world.database.write(lambda connection: set_lock(connection, node_id, "anna", until, holder))
     world.clock.advance(set_to)
     now = world.clock()
 

@@ -11,7 +11,7 @@ from scenarist.db import events
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Scenario
 from scenarist.domain.errors import ConflictError
-from scenarist.domain.permissions import Actor, Role
+from scenarist.domain.permissions import Actor, ActorRef, Role
 from scenarist.domain.vocabulary import Change, Frequency, Kind, Scope
 from scenarist.services.cycles import CycleService, NewCycle
 from scenarist.services.scenarios import NewScenario, ScenarioChange, ScenarioService
@@ -41,7 +41,7 @@ class Log:
         found = []
         for number, _, changes in events.read(self.database.reader, first=self._next, limit=100):
             self._next = number + 1
-            assert {change.actor for change in changes} == {"ines"}
+            assert {change.actor for change in changes} == {ActorRef("ines", "ines")}
             found += [(change.change, change.kind, change.id) for change in changes]
         return found
 

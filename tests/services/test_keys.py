@@ -100,6 +100,14 @@ def test_a_name_that_cannot_be_is_refused(entrance: Entrance, name: str) -> None
     assert names(entrance) == []
 
 
+@pytest.mark.parametrize("name", ["system", "Server", "(command line)", "command_line"])
+def test_a_name_of_the_server_itself_is_refused(entrance: Entrance, name: str) -> None:
+    with pytest.raises(InvalidError, match="stands for the server itself"):
+        entrance.keys.create(ADMIN, name, ["reader"])
+
+    assert names(entrance) == []
+
+
 @pytest.mark.parametrize("name", ["ci", "nightly build", "Schlüssel 🔑", "KEY_ring", "x" * 128])
 def test_a_name_of_printable_characters_is_taken(entrance: Entrance, name: str) -> None:
     entrance.keys.create(ADMIN, name, ["reader"])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from scenarist.domain.errors import (
 )
 from scenarist.domain.listings import DataNodeFilter, PageRequest
 from scenarist.domain.moments import LONGEST_CLAIM
-from scenarist.domain.permissions import Actor, Role
+from scenarist.domain.permissions import Actor, ActorRef, Role
 from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
 from scenarist.services.computations import Computation, Computed
@@ -190,11 +191,38 @@ class TestLocks:
         node = make(server, "notes")
         server.services.data_nodes.lock(ANNA, node.id, editor_id="desk", lasts=HOUR)
 
-        edit = server.services.values.write(BERT, node.id, 1, WriteOptions(editor_id="desk"))
+        edit = server.services.values.write(ANNA, node.id, 1, WriteOptions(editor_id="desk"))
 
-        assert edit.actor == "desk"
-        with pytest.raises(ConflictError, match="locked by desk"):
-            server.services.values.write(ANNA, node.id, 2)
+        assert (edit.actor, edit.author) == ("desk", ANNA.ref)
+        assert show(server, node).lock_holder == ANNA.ref
+
+    def test_of_two_people_with_one_name_each_keeps_what_is_theirs_also_when_renamed(
+        self, server: Server
+    ) -> None:
+        nodes, values = server.services.data_nodes, server.services.values
+        seven, eight = (
+            Actor("sam", frozenset({Role.EDITOR}), subject=f"https://issuer.example#{subject}")
+            for subject in (7, 8)
+        )
+        node = make(server, "notes")
+        nodes.lock(seven, node.id, lasts=HOUR)
+
+        attempts: list[Callable[[], object]] = [
+            lambda: nodes.unlock(eight, node.id, editor_id="sam"),
+            lambda: nodes.delete(eight, node.id),
+            lambda: values.write(eight, node.id, 1),
+        ]
+        for attempt in attempts:
+            with pytest.raises(ConflictError, match="locked by sam"):
+                attempt()
+        edit = values.write(replace(seven, name="samira"), node.id, 2)
+        nodes.unlock(replace(seven, name="samira"), node.id)
+
+        assert edit.author == ActorRef("samira", "https://issuer.example#7")
+        assert show(server, node).locked_by is None
+        paging = PageRequest(limit=10, sort="timestamp")
+        (kept,) = server.services.edits.list_page(ANNA, node.id, paging).items
+        assert kept.author == edit.author
 
 
 class TestEdits:

@@ -147,6 +147,10 @@ VALUES: dict[str, Callable[[], Any]] = {
     "table of numbers and text": lambda: _table(v=[1, 2], w=[1.5, 2.5], name=["a", "b"]),
     "table with whole numbers and gaps": lambda: _table(v=pd.array([1, None], dtype="Int64")),
     "table with big whole numbers": lambda: _table(v=[2**63 - 1, -1]),
+    "table of float32, int8": lambda: _table(
+        f=np.array([0.1, 2.5], "float32"), i=np.array([1, 2], "int8")
+    ),
+    "table with a column of nulls": lambda: _table(a=[1, 2], b=[None, None]),
     "table with truth and gaps": lambda: _table(v=pd.array([True, None], dtype="boolean")),
     "table with text like NA and 007": lambda: _table(code=["NA", "007"]),
     "table with empty text and gaps": lambda: _table(a=["x", "y", "z"], note=["", None, "b"]),
@@ -156,6 +160,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     "table with durations": lambda: _table(took=pd.to_timedelta([1, 2], unit="s")),
     "table with Decimals": lambda: _table(price=[decimal.Decimal("1.10"), decimal.Decimal("2.0")]),
     "table with categories": lambda: _table(size=pd.Categorical(["S", "L"], categories=["S", "L"])),
+    "table with categories that are numbers": lambda: _table(size=pd.Categorical([1, 2])),
     "table with a named index": lambda: (
         _table(city=["a", "b", "a"], v=[1, 2, 3]).groupby("city").sum()
     ),

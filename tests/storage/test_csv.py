@@ -61,14 +61,6 @@ def test_text_that_the_encoding_lacks_is_refused() -> None:
         write([{"price": "5 €"}], encoding="latin-1")
 
 
-def test_file_in_another_encoding_is_invalid_and_named(tmp_path: Path) -> None:
-    path = tmp_path / "orders.csv"
-    path.write_bytes(b"city\nZ\xfcrich\n")
-
-    with pytest.raises(InvalidError, match=r"orders\.csv cannot be read as csv: UnicodeDecode"):
-        read_json(Place(storage_type="csv", uri=str(path)))
-
-
 def test_empty_file_is_an_empty_table() -> None:
     assert read_json(a_place(b"")) == "[]"
 
@@ -384,6 +376,35 @@ def test_row_labels_and_levels_of_columns_become_columns() -> None:
     frame = pd.DataFrame({"city": ["Bonn", "Kiel"], "n": [1, 2]}).groupby("city").agg(["sum"])
 
     assert write(frame).content == b"city,n_sum\nBonn,1\nKiel,2\n"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_first_line_that_names_the_separator_is_no_row(end: str) -> None:
+    content = end.join(["sep=;", "a;b", "1;2", ""]).encode()
+
+    found = find_storage("csv").read(a_place(content, separator=";"))
+    assert found.to_dict("list") == {"a": [1], "b": [2]}
+    with pytest.raises(InvalidError, match="the first line says that the separator is ';'; name"):
+        read_json(a_place(content))
+
+
+def test_table_whose_first_name_looks_like_a_line_about_separators_is_kept_or_refused() -> None:
+    table = pd.DataFrame({"sep=,": [1, 2]})
+
+    written = write(table)
+
+    found = find_storage("csv").read(a_place(written.content))
+    assert found.to_dict("list") == {"sep=,": [1, 2]}
+    with pytest.raises(InvalidError, match="the first line says that the separator is ';'"):
+        write(pd.DataFrame({"sep=;": [1, 2]}))
+
+
+def test_file_in_another_encoding_is_told_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_bytes("city\nZürich\n".encode("latin-1"))
+
+    with pytest.raises(InvalidError, match=r"orders\.csv cannot be .* it is not utf-8, as byte 6"):
+        read_json(Place(storage_type="csv", uri=str(path)))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import openpyxl  # type: ignore[import-untyped]
@@ -83,6 +84,29 @@ def a_workbook(fill: Callable[[Any], object]) -> Written:
         is_complete=False,
         content=file.getvalue(),
     )
+
+
+CALCULATED = ('fullCalcOnLoad="1"', "")
+"""As spreadsheet programs leave it, which have calculated what there is."""
+
+
+def parts_of(written: Written) -> dict[str, str]:
+    assert written.content is not None
+    with ZipFile(BytesIO(written.content)) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def with_parts_changed(written: Written, *changes: tuple[str, str]) -> Written:
+    """Replace text in the parts of a workbook; each has to be there."""
+    parts = parts_of(written)
+    for old, new in changes:
+        assert any(old in text for text in parts.values())
+        parts = {name: text.replace(old, new) for name, text in parts.items()}
+    file = BytesIO()
+    with ZipFile(file, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return replace(written, content=file.getvalue())
 
 
 def cells_of(written: Written) -> Any:
@@ -190,9 +214,220 @@ def test_text_in_the_names_of_columns_is_no_formula() -> None:
 
 
 def test_formula_is_not_run_and_its_saved_result_is_read() -> None:
-    written = a_workbook(lambda sheet: (sheet.append(["a"]), sheet.append(["=1+1"])))
+    written = with_parts_changed(
+        a_workbook(lambda sheet: (sheet.append(["a"]), sheet.append(["=1+1"]))),
+        ("<f>1+1</f><v />", "<f>1+1</f><v>7</v>"),
+        CALCULATED,
+    )
 
-    assert rows_of(written, sheet_name="Sheet") == []
+    assert rows_of(written, sheet_name="Sheet") == [{"a": 7}]
+    assert rows_of(written, sheet_name="Sheet", read_kwargs={"nrows": 1}) == [{"a": 7}]
+
+
+def test_empty_text_that_a_formula_gives_is_null() -> None:
+    written = with_parts_changed(
+        a_workbook(lambda sheet: (sheet.append(["a", "b"]), sheet.append([1, '=""']))),
+        ('<c r="B2"><f>""</f><v />', '<c r="B2" t="str"><f>""</f><v></v>'),
+        CALCULATED,
+    )
+
+    assert rows_of(written, sheet_name="Sheet") == [{"a": 1, "b": None}]
+
+
+@pytest.mark.parametrize(
+    ("subject", "changes", "cell"),
+    [
+        ([["a"], ["=1+1"]], [CALCULATED], "A2"),
+        ([["a", "b"], [1, 2], [3, "=A3"]], [CALCULATED], "B3"),
+        ([["a", "=A1"], [1, 2]], [CALCULATED], "B1"),
+        ([["a"], [None], ["=1+1"]], [CALCULATED, (' r="A3"', "")], "A3"),
+        ([["a"], ["=1+1"]], [CALCULATED, ("<f>1+1</f><v />", "<f>1+1</f>")], "A2"),
+        ([["a"], ["=1+1"]], [CALCULATED, ('"A2"><f>', '"A2" t="str"><f>'), ("<v />", "")], "A2"),
+        ([["a"], ["=1+1"]], [CALCULATED, ("<f>1+1</f>", '<f t="shared" si="0"/>')], "A2"),
+        ([["a"], ["=1+1"]], [("<f>1+1</f><v />", "<f>1+1</f><v>0</v>")], "A2"),
+        (
+            [["a"], ["=1+1"]],
+            [("<v />", "<v>0</v>"), ('fullCalcOnLoad="1"', "calcCompleted='false'")],
+            "A2",
+        ),
+    ],
+    ids=[
+        *("alone", "at the edge", "in the header", "without a coordinate", "without an element"),
+        *("of text", "shared", "to be calculated when opened", "not calculated to its end"),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"read_kwargs": {"nrows": 5}}])
+def test_formula_without_a_result_is_refused_and_its_cell_named(
+    subject: list[list[Any]], changes: list[tuple[str, str]], cell: str, options: Any
+) -> None:
+    def fill(sheet: Any) -> None:
+        for row in subject:
+            sheet.append(row)
+
+    written = with_parts_changed(a_workbook(fill), *changes)
+
+    with pytest.raises(
+        InvalidError,
+        match=f"cell {cell} of sheet 'Sheet' holds a formula whose result was not saved; open the"
+        " workbook in a spreadsheet program and save it",
+    ):
+        read(written, sheet_name="Sheet", **options)
+
+
+def test_formula_is_found_whatever_the_prefix_of_its_elements() -> None:
+    def with_prefix(sheet: str) -> str:
+        return re.sub(r"<(/?)(\w)", r"<\1x:\2", sheet).replace("xmlns=", "xmlns:x=")
+
+    written = a_workbook(lambda sheet: (sheet.append(["a"]), sheet.append(["=1+1"])))
+    (sheet,) = (text for name, text in parts_of(written).items() if "worksheets/sheet" in name)
+    written = with_parts_changed(written, (sheet, with_prefix(sheet)), CALCULATED)
+
+    for options in ({}, {"read_kwargs": {"nrows": 5}}):
+        with pytest.raises(InvalidError, match="cell A2 of sheet 'Sheet' holds a formula"):
+            read(written, sheet_name="Sheet", **options)
+
+
+def test_formula_of_a_sheet_that_is_not_read_does_no_harm() -> None:
+    def fill(sheet: Any) -> None:
+        sheet.append(["a"])
+        sheet.append([1])
+        sheet.parent.create_sheet("Totals").append(["=1+1"])
+
+    assert rows_of(a_workbook(fill), sheet_name="Sheet") == [{"a": 1}]
+
+
+def test_error_that_says_not_available_is_null_and_its_row_one_of_the_table() -> None:
+    def fill(sheet: Any) -> None:
+        for value in ("a", "#N/A", 2, "#N/A"):
+            sheet.append([value])
+
+    written = a_workbook(fill)
+
+    assert rows_of(written, sheet_name="Sheet") == [{"a": None}, {"a": 2}, {"a": None}]
+    assert str(read(written, sheet_name="Sheet")["a"].dtype) == "Int64"
+    appended = append(written, [{"a": 5}], sheet_name="Sheet")
+    assert [row["a"] for row in rows_of(appended, sheet_name="Sheet")] == [None, 2, None, 5]
+
+
+@pytest.mark.parametrize("error", ["#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!"])
+def test_error_is_refused_and_its_cell_named(error: str) -> None:
+    written = a_workbook(lambda sheet: (sheet.append(["a", "b"]), sheet.append([1, error])))
+
+    with pytest.raises(InvalidError, match=f"cell B2 of sheet 'Sheet' holds {re.escape(error)};"):
+        read(written, sheet_name="Sheet")
+    assert rows_of(written, sheet_name="Sheet", read_kwargs={"nrows": 5}) == [{"a": 1, "b": None}]
+
+
+@pytest.mark.parametrize("number", [-1, 1, 59, 60, 60.5])
+def test_date_that_programs_count_differently_is_refused(number: float) -> None:
+    with pytest.raises(InvalidError, match="cell A2 of sheet 'Sheet' holds a date before 1900-03"):
+        read(a_workbook(lambda sheet: fill_with_a_date(sheet, number)), sheet_name="Sheet")
+
+
+def test_number_that_is_no_date_is_refused_in_the_format_of_one() -> None:
+    with pytest.raises(InvalidError, match="date and holds 2958466, which is none"):
+        read(a_workbook(lambda sheet: fill_with_a_date(sheet, 2958466)), sheet_name="Sheet")
+
+
+def test_numbers_in_the_format_of_a_date_are_moments_and_below_one_times() -> None:
+    def fill(sheet: Any) -> None:
+        for number in (0, 0.5, 61, 46204.25):
+            fill_with_a_date(sheet, number)
+
+    found = read(a_workbook(fill), sheet_name="Sheet")["a"]
+
+    assert [cell for cell in found if cell != "a"] == [
+        datetime.time(),
+        datetime.time(12),
+        pd.Timestamp("1900-03-01"),
+        pd.Timestamp("2026-07-01T06:00"),
+    ]
+
+
+def test_workbook_that_counts_from_1904_has_its_own_days() -> None:
+    written = with_parts_changed(
+        a_workbook(lambda sheet: fill_with_a_date(sheet, 1)),
+        ("<workbookPr />", '<workbookPr date1904="1"/>'),
+    )
+
+    assert read(written, sheet_name="Sheet")["a"][0] == pd.Timestamp("1904-01-02")
+
+
+def test_cells_are_read_by_their_values_and_not_by_what_they_look_like() -> None:
+    def fill(sheet: Any) -> None:
+        sheet.append(["rate", "truth", "link", "wide"])
+        sheet.append([0.255, True, "see", "left"])
+        sheet["A2"].number_format = "0%"
+        sheet["C2"].hyperlink = "http://example.org/"
+        sheet["E1"] = "right"
+        sheet.merge_cells("D2:E2")
+        sheet.row_dimensions[2].hidden = True
+        sheet.column_dimensions["A"].hidden = True
+        sheet.parent.create_sheet("Hidden").sheet_state = "hidden"
+
+    assert rows_of(a_workbook(fill)) == {
+        "Sheet": [{"rate": 0.255, "truth": True, "link": "see", "wide": "left", "right": None}],
+        "Hidden": [],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<r><t>bo</t></r><r><rPr><b/></rPr><t>ld</t></r>",
+        '<t>bold</t><rPh sb="0" eb="2"><t>BOLD</t></rPh>',
+    ],
+    ids=["runs", "phonetic"],
+)
+def test_text_of_several_formats_is_one_text(text: str) -> None:
+    written = with_parts_changed(
+        a_workbook(lambda sheet: (sheet.append(["a"]), sheet.append(["bold"]))),
+        ("<t>bold</t>", text),
+    )
+
+    assert rows_of(written, sheet_name="Sheet") == [{"a": "bold"}]
+
+
+def test_rows_out_of_order_are_refused() -> None:
+    written = with_parts_changed(
+        a_workbook(lambda sheet: (sheet.append(["a"]), sheet.append([1]), sheet.append([2]))),
+        ('<row r="3">', '<row r="2">'),
+    )
+
+    with pytest.raises(InvalidError, match="row 2 of sheet 'Sheet' comes after row 2"):
+        read(written, sheet_name="Sheet")
+
+
+def test_cells_out_of_order_are_refused() -> None:
+    written = with_parts_changed(
+        a_workbook(lambda sheet: (sheet.append(["a", "b"]), sheet.append([1, 2]))),
+        ('r="A2"', 'r="C2"'),
+    )
+
+    with pytest.raises(InvalidError, match="the cells of row 2 of sheet 'Sheet' are not in order"):
+        read(written, sheet_name="Sheet")
+
+
+@pytest.mark.parametrize("options", [{}, {"read_kwargs": {"nrows": 5}}])
+def test_strict_workbook_is_refused(options: Any) -> None:
+    written = with_parts_changed(
+        a_workbook(lambda sheet: sheet.append(["a"])),
+        (
+            "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+            "http://purl.oclc.org/ooxml/spreadsheetml/main",
+        ),
+    )
+
+    with pytest.raises(InvalidError, match="Strict Open XML Spreadsheet, which is not supported"):
+        read(written, **options)
+
+
+def fill_with_a_date(sheet: Any, number: float) -> None:
+    """Put a number below what is there, in the format of a date."""
+    if sheet["A1"].value is None:
+        sheet["A1"] = "a"
+    cell = sheet.cell(sheet.max_row + 1, 1, number)
+    cell.number_format = "yyyy-mm-dd"
 
 
 def test_types_of_cells_come_back() -> None:
@@ -425,14 +660,6 @@ def test_workbook_of_the_user_is_read_and_replaced(tmp_path: Path) -> None:
     assert json.loads(read_json(place)) == {"Sheet1": CITIES}
 
 
-def test_file_that_is_no_workbook_is_invalid_and_named(tmp_path: Path) -> None:
-    path = tmp_path / "plan.xlsx"
-    path.write_text("city,days\n")
-
-    with pytest.raises(InvalidError, match=r"plan\.xlsx cannot be read as excel: BadZipFile"):
-        read_json(Place(storage_type="excel", uri=str(path)))
-
-
 def test_missing_workbook_is_not_found() -> None:
     with pytest.raises(NotFoundError, match="gone"):
         EXCEL.append(CITIES, a_target(), Place(storage_type="excel", uri="gone"))
@@ -475,6 +702,14 @@ def test_cells_of_a_mixed_column_keep_their_types_with_arguments_of_pandas() -> 
     written = find_storage("excel").write(rows, target)
 
     assert json.loads(written.rendition) == rows
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 64])
+def test_file_that_is_no_workbook_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "plan.xlsx").write_bytes(content)
+
+    with pytest.raises(InvalidError, match=r"plan\.xlsx cannot be read as excel: it is no"):
+        EXCEL.read(Place(storage_type="excel", uri=str(tmp_path / "plan.xlsx")))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """The user's file: links, permissions, folders."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import find_storage, named_path, publish
+from scenarist.storage.kinds import find_storage, named_path, publish, why_missing
 
 
 def write(value: object, path: Path) -> Written:
@@ -18,6 +20,113 @@ def write(value: object, path: Path) -> Written:
         properties={"path": str(path)},
     )
     return find_storage("json").write(value, target)
+
+
+def gone(path: Path) -> None:
+    pass
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def a_link_to_nothing(path: Path) -> None:
+    path.symlink_to(path.parent / "elsewhere.json")
+
+
+def a_link_to_itself(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def a_file_above(path: Path) -> None:
+    path.parent.rmdir()
+    path.parent.write_text("")
+
+
+def no_folder(path: Path) -> None:
+    path.parent.rmdir()
+
+
+TROUBLES = [
+    (gone, "there is no file at {path}", "the file at {path} was there before and is gone; put it"),
+    (
+        no_folder,
+        "there is no file at {path}, nor its folder {folder}",
+        "the file at {path} was there before and is gone; put it back, or write the data node",
+    ),
+    (
+        a_folder,
+        "{path} is a folder, and a json data node needs a file",
+        "{path} is a folder; name a file",
+    ),
+    (
+        a_link_to_nothing,
+        "{path} is a link to {folder}/elsewhere.json, where there is no file",
+        "{path} is a link to {folder}/elsewhere.json, where there is no file; put it back, or mend",
+    ),
+    (
+        a_link_to_itself,
+        "{path} cannot be opened: OSError",
+        "{path} cannot be opened: OSError",
+    ),
+    (
+        a_file_above,
+        "there is no file at {path}: {folder} is a file and no folder",
+        "there is no file at {path}: {folder} is a file and no folder",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "never_there", "once_there"), TROUBLES)
+def test_what_is_wrong_at_a_path_is_told(
+    make: Callable[[Path], None], never_there: str, once_there: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "plans" / "plan.json"
+    path.parent.mkdir()
+    make(path)
+    names = {"path": path, "folder": path.parent}
+
+    told = why_missing("json", {"path": str(path)})
+    assert told is not None
+    assert told.startswith(never_there.format(**names))
+    with pytest.raises((InvalidError, NotFoundError)) as refused:
+        find_storage("json").read(Place(storage_type="json", uri=str(path)))
+    assert refused.value.message.startswith(once_there.format(**names))
+
+
+def test_file_and_folder_that_the_server_may_not_read_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "plans" / "plan.json"
+    path.parent.mkdir()
+    path.write_text("1")
+    path.parent.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        told = why_missing("json", {"path": str(path)})
+        with pytest.raises(InvalidError) as unread:
+            find_storage("json").read(Place(storage_type="json", uri=str(path)))
+        with pytest.raises(UnavailableError) as unwritten:
+            write(1, path)
+    finally:
+        os.seteuid(user)
+        path.parent.chmod(0o700)
+
+    assert told == unread.value.message
+    assert told == (
+        f"{path} cannot be opened: permission denied; let the user that the server runs as read"
+        " it, and enter the folders above it"
+    )
+    assert "permission denied; let the user that the server runs as write it" in (
+        unwritten.value.message
+    )
+
+
+def test_file_in_the_place_of_a_folder_is_told_to_who_writes(tmp_path: Path) -> None:
+    (tmp_path / "plans").write_text("")
+
+    with pytest.raises(UnavailableError, match="plans is a file and no folder; name another path"):
+        write(1, tmp_path / "plans" / "plan.json")
 
 
 def test_link_stays_a_link_to_the_replaced_file(tmp_path: Path) -> None:
@@ -75,7 +184,7 @@ def test_publish_after_everything_was_removed_does_nothing(tmp_path: Path) -> No
 
 
 def test_folder_in_place_of_a_value_is_invalid(tmp_path: Path) -> None:
-    with pytest.raises(InvalidError, match="cannot be opened"):
+    with pytest.raises(InvalidError, match="is a folder; name a file"):
         find_storage("json").read(Place(storage_type="json", uri=str(tmp_path)))
 
 

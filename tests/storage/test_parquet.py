@@ -8,23 +8,29 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import find_storage, publish, read_json
+from scenarist.storage.kinds import find_storage, publish, read_json, write_value
+
+PARQUET = find_storage("parquet")
 
 
-def write(value: object, **properties: Any) -> Written:
-    target = Target(
+def a_target(**properties: Any) -> Target:
+    return Target(
         data_node_id="DATANODE_demand_1",
         edit_id="EDIT_1",
         storage_type="parquet",
         folder="unused",
         properties=properties,
     )
-    return find_storage("parquet").write(value, target)
+
+
+def write(value: object, **properties: Any) -> Written:
+    return PARQUET.write(value, a_target(**properties))
 
 
 def compression_of(written: Written) -> str:
@@ -183,7 +189,7 @@ def test_cells_that_the_new_rows_lack_are_null_and_the_others_as_they_were() -> 
         ({"small": 300}, "column 'small' is of type int8; what is appended does not fit"),
         ({"small": -1, "count": -1.5}, "column 'count' is of type int64"),
         ({"at": "soon"}, r"column 'at' is of type datetime64\[us\]; what is appended does not fit"),
-        ({"deep": "x"}, "cannot be written as parquet"),
+        ({"deep": "x"}, "column 'deep' holds objects of the class ndarray, str"),
     ],
 )
 def test_cell_of_another_type_than_its_column_is_not_appended(
@@ -256,6 +262,7 @@ def test_folder_is_not_written(tmp_path: Path) -> None:
         ([{"a": datetime.date(2026, 7, 1)}, {"a": pd.Timestamp(2026, 7, 1, 5)}], "dates and mom"),
         ([[b"x", "x"]], "bytes and text"),
         ([[datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)]], "lists of moments with a zone"),
+        ([datetime.time(1, tzinfo=datetime.UTC)], "times with a zone"),
         ([{"a": 1}, {"b": 1}], "objects with other keys"),
         ([{"a": [{"b": 1}]}, {"a": [{"c": 1}]}], "objects with other keys"),
     ],
@@ -302,3 +309,77 @@ def test_first_rows_of_a_large_table_are_shown_with_the_types_of_the_whole(tmp_p
     assert not written.is_complete
     # Of the first rows alone, the shares would be whole numbers.
     assert written.rendition.startswith('[{"n":null,"at":"1970-01-01T00:00:00","share":1.0},')
+
+
+@pytest.mark.parametrize(
+    ("cells", "held"),
+    [
+        ([1j, 2j], "complex128"),
+        ([2**70, 1], "whole numbers beyond 64 bits"),
+        ([Path("a"), Path("b")], "objects of the class PosixPath"),
+        ([decimal.Decimal("Infinity"), None], "decimals that are infinite"),
+        ([{}, {}], "objects without keys"),
+        ([{1: 2}, {1: 3}], "objects without keys, or with keys that are no text"),
+        ([np.zeros((2, 2))] * 2, "arrays of several dimensions"),
+        (pd.Categorical([1, "a"]), "categories of several types"),
+        ([pd.Series([1])] * 2, "objects of the class Series"),
+    ],
+)
+def test_column_that_parquet_has_no_type_for_is_named(cells: Any, held: str) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "odd one": pd.Series(cells)})
+
+    with pytest.raises(InvalidError) as refused:
+        write_value(frame, a_target())
+
+    assert refused.value.message.startswith(
+        "the value for data node DATANODE_demand_1 cannot be written as parquet: column 'odd one'"
+        f" holds {held}"
+    )
+    assert "Arrow" not in refused.value.message
+
+
+def test_row_labels_that_parquet_has_no_type_for_are_named() -> None:
+    frame = pd.DataFrame({"a": [1]}, index=pd.Index([Path("x")], name="file"))
+
+    with pytest.raises(InvalidError, match="the row labels 'file' hold objects of the class Posix"):
+        write(frame)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pd.CategoricalIndex(["a", "b"]),
+        pd.MultiIndex.from_tuples([("a", None), ("b", "c")]),
+        pd.MultiIndex.from_tuples([(True, "a"), (False, "b")]),
+        pd.MultiIndex.from_tuples([(1, "a"), ("1", "a")]),
+    ],
+)
+def test_names_of_columns_that_parquet_does_not_keep_are_refused(names: Any) -> None:
+    with pytest.raises(InvalidError, match="Parquet does not keep these names of columns"):
+        write(pd.DataFrame([[1, 2]], columns=names))
+
+
+def test_names_of_columns_that_are_the_same_as_text_are_refused() -> None:
+    with pytest.raises(InvalidError, match="two columns have the name '1' as text; rename one"):
+        write(pd.DataFrame([[1, 2]], columns=[1, "1"]))
+
+
+def test_names_of_columns_that_are_whole_numbers_stay_so_without_a_sign() -> None:
+    written = write(pd.DataFrame([[1, 2]], columns=pd.Index([3, 4], dtype="uint8")))
+
+    assert list(PARQUET.read(Place(storage_type="parquet", content=written.content)).columns) == [
+        3,
+        4,
+    ]
+
+
+@pytest.mark.parametrize("data", [b"", b"a,b\n1,2\n", b"PAR1PAR1", None])
+def test_file_that_is_no_parquet_is_told_with_its_path(data: bytes | None, tmp_path: Path) -> None:
+    if data is None:
+        data = write([{"a": 1}]).content
+        assert data is not None
+        data = data[:-20]
+    (tmp_path / "a.parquet").write_bytes(data)
+
+    with pytest.raises(InvalidError, match=r"a\.parquet cannot be read as parquet: it is no"):
+        PARQUET.read(Place(storage_type="parquet", uri=str(tmp_path / "a.parquet")))

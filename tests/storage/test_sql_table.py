@@ -510,3 +510,14 @@ def test_row_labels_become_columns_of_a_new_table(properties: Properties) -> Non
     write(pd.DataFrame({"n": [1]}, index=pd.Index(["Oslo"], name="city")), properties)
 
     assert read(properties) == [{"city": "Oslo", "n": 1}]
+
+
+def test_moment_with_nanoseconds_is_refused_instead_of_cut(tmp_path: Path) -> None:
+    properties = sqlite_properties(tmp_path)
+
+    with pytest.raises(InvalidError, match=r"has nanoseconds.*round it, such as with \.dt\.round"):
+        write(pd.DataFrame({"at": pd.to_datetime([1_001], unit="ns")}), properties)
+
+    write(pd.DataFrame({"at": pd.to_datetime([1_000], unit="ns")}), properties)
+    with pytest.raises(InvalidError, match="has nanoseconds"):
+        append(pd.DataFrame({"at": pd.to_datetime([1_001], unit="ns")}), properties)

@@ -5,10 +5,12 @@ import json
 import os
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scenarist.domain.errors import InvalidError
@@ -18,7 +20,11 @@ from scenarist.storage.kinds import find_storage, read_json
 from scenarist.storage.rendition import render
 from storage.frames_of_all_kinds import frames, is_null, is_same_cell
 
-few = settings(deadline=None, max_examples=int(os.environ.get("LAW", "60")))
+few = settings(
+    deadline=None,
+    max_examples=int(os.environ.get("LAW", "60")),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 def write(storage_type: str, value: object, **properties: Any) -> Written:
@@ -79,6 +85,8 @@ def require_same(
             else:
                 assert is_same_cell(wanted, right), (left, right)
 
+
+fewer = settings(few, max_examples=int(os.environ.get("LAW", "20")))
 
 csv_properties = st.fixed_dictionaries(
     {},
@@ -160,3 +168,97 @@ def test_parquet_table_is_read_as_it_was_written_or_refused(frame: pd.DataFrame)
     assert list(shown(found).columns) == list(shown(frame).columns)
     require_same(shown(frame), shown(found), as_it_is)
     assert json.loads(written.rendition) == json.loads(read_json(place))
+
+
+def as_sql(cell: Any) -> Any:
+    """Return what a cell of a table in SQLite is read as: moments with a zone are in UTC."""
+    if is_null(cell):
+        return None
+    if isinstance(cell, datetime.datetime) and cell.tzinfo is not None:
+        return cell.astimezone(datetime.UTC).replace(tzinfo=None)
+    return cell
+
+
+def as_plain_sql(cell: Any) -> Any:
+    """Return what SQLite gives back of a cell whose column has no type: dates are text."""
+    if isinstance(cell, datetime.date | datetime.time) and not is_null(cell):
+        return ...
+    return int(cell) if isinstance(cell, bool | np.bool_) else as_sql(cell)
+
+
+def insert(value: Any) -> Any:
+    """Build the queries that write a table, for a data node of its own query."""
+    labels = ", ".join(f"c{number}" for number in range(len(value.columns)))
+    places = ", ".join(f":c{number}" for number in range(len(value.columns)))
+    rows = [
+        {f"c{number}": cell for number, cell in enumerate(row)}
+        for row in value.astype(object).itertuples(index=False, name=None)
+    ]
+    return [
+        "DROP TABLE IF EXISTS t",
+        f"CREATE TABLE t ({labels})",
+        *([(f"INSERT INTO t VALUES ({places})", rows)] if rows else []),
+    ]
+
+
+@fewer
+@given(frame=frames())
+def test_table_of_a_database_is_read_as_it_was_written_or_refused(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    (tmp_path / "plan.db").unlink(missing_ok=True)
+    properties = {
+        "db_name": "plan",
+        "db_engine": "sqlite",
+        "sqlite_folder_path": str(tmp_path),
+        "table_name": "plan",
+    }
+    try:
+        written = write("sql_table", frame, **properties)
+    except InvalidError:
+        return
+
+    place = a_place("sql_table", written, **properties)
+    found = find_storage("sql_table").read(place)
+    assert list(found.columns) == list(shown(frame).columns)
+    require_same(shown(frame), found, as_sql)
+    assert json.loads(written.rendition) == json.loads(render(found)[0])
+    # What was read is written again as it is, and appended.
+    again = write("sql_table", found, **properties)
+    require_same(found, find_storage("sql_table").read(place), as_sql)
+    assert again.rendition == written.rendition
+    target = Target(
+        data_node_id="DATANODE_plan_1",
+        edit_id="EDIT_2",
+        storage_type="sql_table",
+        folder="unused",
+        properties=properties,
+    )
+    find_storage("sql_table").append(found, target, None)
+    twice = pd.DataFrame(
+        {at: [*found.iloc[:, at], *found.iloc[:, at]] for at in range(found.shape[1])}, dtype=object
+    )
+    require_same(twice, find_storage("sql_table").read(place), as_sql)
+
+
+@fewer
+@given(frame=frames())
+def test_what_a_query_writes_is_what_a_query_reads_or_it_is_refused(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    (tmp_path / "plan.db").unlink(missing_ok=True)
+    properties = {
+        "db_name": "plan",
+        "db_engine": "sqlite",
+        "sqlite_folder_path": str(tmp_path),
+        "read_query": "SELECT * FROM t",
+        "write_query_builder": f"{__name__}:insert",
+    }
+    frame = shown(frame)
+    try:
+        written = write("sql", frame, **properties)
+    except InvalidError:
+        return
+
+    found = find_storage("sql").read(a_place("sql", written, **properties))
+    require_same(frame, found, as_plain_sql)

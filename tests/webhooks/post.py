@@ -37,9 +37,14 @@ class Post:
 
     def new_dispatcher(self, *, launch: Launch = at_once) -> None:
         """Start over, as a new server on the same database would."""
+        self.launch = launch
         sender = Sender(now=self.clock, may_be_private=True, unseal=SEAL.open)
         self.dispatcher = Dispatcher(
-            self.world.database, sender, now=self.clock, launch=launch, elapsed=self.elapsed
+            self.world.database,
+            sender,
+            now=self.clock,
+            launch=lambda work: self.launch(work),
+            elapsed=self.elapsed,
         )
         self.dispatcher.recover()
         self.world.database.on_commit(self.dispatcher.wake)

@@ -12,6 +12,7 @@ from scenarist.db import deliveries as delivery_rows
 from scenarist.db import events as event_rows
 from scenarist.domain.vocabulary import Kind
 from scenarist.webhooks.dispatcher import DELAYS, Dispatcher
+from scenarist.webhooks.places import BOUNDS, Pace
 from scenarist.webhooks.sending import Sender
 from statements import noted
 from webhooks.post import Post
@@ -206,7 +207,9 @@ def test_one_that_answers_slowly_does_not_keep_others_waiting(
         post.dispatcher.stop()
 
 
-def test_at_most_eight_messages_are_under_way(post: Post, receiver: Receiver) -> None:
+def test_a_receiver_has_more_messages_under_way_once_it_was_prompt(
+    post: Post, receiver: Receiver
+) -> None:
     launched: list[Callable[[], None]] = []
     for _ in range(10):
         post.subscribe(receiver)
@@ -215,12 +218,52 @@ def test_at_most_eight_messages_are_under_way(post: Post, receiver: Receiver) ->
 
     post.send()
 
-    assert len(launched) == 8
+    assert len(launched) == BOUNDS[Pace.NEW].of_receiver
     for work in launched:
         work()
     del launched[:]
     post.send()
-    assert len(launched) == 8
+    assert len(launched) == BOUNDS[Pace.PROMPT].of_receiver
+
+
+def test_those_held_for_a_place_all_get_their_messages_in_order(
+    post: Post, receiver: Receiver
+) -> None:
+    for _ in range(20):
+        post.subscribe(receiver)
+    post.run()
+
+    post.send()
+
+    received = receiver.so_far()
+    assert sorted(types(received)) == sorted(LIFE * 20)
+
+
+def test_many_slow_receivers_of_one_owner_leave_places_for_its_prompt_one(
+    post: Post, receiver: Receiver
+) -> None:
+    launched: list[Callable[[], None]] = []
+    post.subscribe(receiver)
+    post.run()
+    post.send()
+    receiver.so_far()
+    post.launch = launched.append
+    with Receiver() as first, Receiver() as second, Receiver() as third:
+        for slow in (first, second, third):
+            for _ in range(5):
+                post.subscribe(slow, post.second)
+        post.run(post.second)
+        post.send()
+        assert len(launched) == BOUNDS[Pace.NEW].of_owner
+
+        post.run()
+        post.send()
+
+        assert len(launched) == BOUNDS[Pace.NEW].of_owner + 1
+        launched[-1]()
+        assert types(receiver.so_far()) == ["job.pending"]
+        for work in launched[:-1]:
+            work()
 
 
 def test_a_new_server_sends_what_the_last_one_could_not(post: Post, receiver: Receiver) -> None:

@@ -37,6 +37,7 @@ def a_delivery(url: str) -> Delivery:
         id="DELIVERY_1",
         subscriber_id=SubscriberId("SUBSCRIBER_1"),
         url=url,
+        owner_id="USER_1",
         secret=SECRET,
         body='{"type":"job.completed"}',
         attempts=0,
@@ -174,6 +175,16 @@ def test_a_receiver_that_answers_in_drops_is_cut_off() -> None:
         attempt = a_sender(total_seconds=0.2).send(a_delivery(url))
 
     assert attempt.fault == "it did not answer within 0.2 s"
+
+
+def test_a_receiver_that_used_up_its_time_before_is_given_less(receiver: Receiver) -> None:
+    receiver.is_open.clear()
+    sender = a_sender(total_seconds=FOR_EVER, short_seconds=0.3)
+
+    attempt = sender.send(a_delivery(receiver.url), is_short=True)
+
+    assert attempt.was_silent
+    assert attempt.fault == "it did not answer within 0.3 s"
 
 
 def test_closing_the_sender_ends_what_is_under_way(receiver: Receiver) -> None:

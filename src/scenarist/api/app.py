@@ -89,23 +89,32 @@ def create_app(  # noqa: PLR0913 - all that paths are put over
         guards=[gate],
         before_request=check_parameters,
         exception_handlers=problems.HANDLERS,
-        openapi_config=OpenAPIConfig(
-            title="Scenarist",
-            version=version("scenarist"),
-            description="Scenarios, sequences and their jobs.",
-            openapi_router=description_pages.pages_router(),
-            render_plugins=[description_pages.Pages(), description_pages.Description(complete)],
-            operation_id_creator=operation_id,
-            use_handler_docstrings=True,
-        ),
+        openapi_config=_description(),
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )
     _check_who_may(app)
     # Around all of Litestar: HEAD has no handler to be found, and a 404 is counted too.
-    inner = guarded(with_all_methods(app.asgi_handler), cors_origins=cors_origins, hosts=hosts)
+    inner = guarded(
+        with_all_methods(app.asgi_handler),
+        cors_origins=cors_origins,
+        hosts=hosts,
+        count_refusal=gate.count_refusal,
+    )
     app.asgi_handler = observed(traced(inner), counts.requests, has_access_log=has_access_log)
     return app
+
+
+def _description() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Scenarist",
+        version=version("scenarist"),
+        description="Scenarios, sequences and their jobs.",
+        openapi_router=description_pages.pages_router(),
+        render_plugins=[description_pages.Pages(), description_pages.Description(complete)],
+        operation_id_creator=operation_id,
+        use_handler_docstrings=True,
+    )
 
 
 def _check_who_may(app: Litestar) -> None:

@@ -39,6 +39,7 @@ def shown(entry: AuditEntry) -> schemas.AuditEntry:
         number=entry.number,
         creation_date=entry.created_at,
         actor=entry.actor,
+        actor_id=entry.actor_id,
         key_id=entry.key_id,
         address=entry.address,
         operation=entry.operation,

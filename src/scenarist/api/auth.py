@@ -26,6 +26,7 @@ from scenarist.domain.permissions import ANYONE, Actor, Origin, Permission
 from scenarist.domain.users import AuditEntry
 from scenarist.services.audit import AuditService
 from scenarist.services.authentication import Authenticator
+from scenarist.services.refusals import RefusalCounter
 from scenarist.services.signing_in import counted_address
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -41,6 +42,7 @@ class Gate:
 
     Args:
         authenticator: None while authorization is off: then everybody is `ANYONE`.
+        refusals: Counts what is refused before it is known who asks; None to count nothing.
         opened: Names of settings that open paths: what a handler's ``opt`` has as ``opened_by``.
         looks_up_in_threads: Whether a look-up may take longer than a change of thread.
     """
@@ -50,17 +52,24 @@ class Gate:
         authenticator: Authenticator | None,
         audit: AuditService,
         *,
+        refusals: RefusalCounter | None = None,
         opened: frozenset[str] = frozenset(),
         looks_up_in_threads: bool = False,
     ) -> None:
         self._looks_up_in_threads = looks_up_in_threads
         self._authenticator = authenticator
         self._audit = audit
+        self._refusals = refusals
         self._opened = opened
 
     @property
     def is_off(self) -> bool:
         return self._authenticator is None
+
+    def count_refusal(self, address: str, operation: str, reason: str) -> None:
+        """Have the audit say how many times it was refused so, without a row for each."""
+        if self._refusals is not None:
+            self._refusals.note(address, operation, reason)
 
     async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         """Note who asks in the scope of the request.
@@ -131,6 +140,7 @@ class Gate:
         entry = AuditEntry(
             created_at=self._audit.now(),
             actor=None if actor is None else actor.name,
+            actor_id=None if actor is None else actor.id,
             key_id=None if actor is None else actor.key_id,
             address=origin.address,
             operation=origin.operation,

@@ -41,7 +41,11 @@ _PERMITTED = [
 
 
 def guarded(
-    app: ASGIApp, *, cors_origins: Collection[str] = (), hosts: Collection[str] = ()
+    app: ASGIApp,
+    *,
+    cors_origins: Collection[str] = (),
+    hosts: Collection[str] = (),
+    count_refusal: Callable[[str, str, str], None] | None = None,
 ) -> ASGIApp:
     """Refuse what pages may not do before anything is done; have browsers be strict with answers.
 
@@ -50,6 +54,7 @@ def guarded(
 
     Args:
         cors_origins: Origins whose pages may call; `ANY_ORIGIN` for all, then without credentials.
+        count_refusal: Told the address, the code and the reason of what is refused.
         hosts: What this server may be called, whatever the port; anything when empty. The name of
             a page may be made to lead here (DNS rebinding); its calls then seem to be ours.
 
@@ -72,7 +77,12 @@ def guarded(
                 fault = _find_origin_fault(scope, told)
             elif scope["method"] == "OPTIONS" and _ASKS_FIRST in told:
                 return _permit(answer)
-        return app(scope, receive, answer) if fault is None else _refuse(answer, *fault)
+        if fault is None:
+            return app(scope, receive, answer)
+        if count_refusal is not None:
+            _, code, reason = fault
+            count_refusal(scope["client"][0] if scope["client"] else "", code, reason)
+        return _refuse(answer, *fault)
 
     return door
 

@@ -70,6 +70,8 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
         is_writable=is_writable(node),
         edit_in_progress=editor is not None,
         editor_id=editor,
+        lock_holder=None if node.lock_holder is None else node.lock_holder.name,
+        lock_holder_id=None if node.lock_holder is None else node.lock_holder.id,
         editor_expiration_date=node.locked_until or node.claimed_until,
         replaced_by=node.replaced_by,
         creation_date=node.created_at,
@@ -234,7 +236,11 @@ def lock_data_node(
 def unlock_data_node(
     request: AnyRequest, data_node_id: FromPath[str], data: JSONBody[schemas.Unlock] = _UNLOCK
 ) -> Answer:
-    """Nothing happens where there is no lock. 409 for the lock of another editor."""
+    """Nothing happens where there is no lock. 409 for the lock of another editor.
+
+    While authorization is on, the actor that locked it may, whatever `editor_id` says, and an
+    administrator.
+    """
     node = services_of(request).data_nodes.unlock(
         actor_of(request), data_node_id, editor_id=checked_text(data.editor_id, "editor_id")
     )

@@ -25,6 +25,8 @@ def shown(edit: entities.Edit) -> schemas.Edit:
         timestamp=edit.created_at,
         job_id=edit.job_id,
         editor_id=edit.actor,
+        actor=None if edit.author is None else edit.author.name,
+        actor_id=None if edit.author is None else edit.author.id,
         comment=edit.comment,
         size=edit.size,
         digest=edit.digest,

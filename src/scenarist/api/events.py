@@ -29,7 +29,7 @@ from scenarist.api.requests import (
     single_header,
 )
 from scenarist.domain.errors import InvalidError, ScenaristError
-from scenarist.domain.permissions import Actor
+from scenarist.domain.permissions import Actor, ActorRef
 from scenarist.domain.vocabulary import Change, Kind
 from scenarist.services.changes import (
     ChangeFilter,
@@ -218,13 +218,15 @@ def _pieces(page: ChangePage) -> Iterator[bytes]:
 def _frame(change: LoggedChange) -> bytes:
     event = change.event
     event_id = _id_of(change.mark)
+    actor = event.actor
     shown = schemas.Event(
         id=event_id,
         timestamp=change.at,
         entity_type=event.kind,
         entity_id=event.id,
         change=event.change,
-        actor=event.actor,
+        actor=actor.name if isinstance(actor, ActorRef) else actor,
+        actor_id=actor.id if isinstance(actor, ActorRef) else None,
         status=event.status,
         submission_id=event.submission_id,
     )

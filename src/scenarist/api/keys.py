@@ -22,6 +22,7 @@ def shown(key: Key) -> schemas.Key:
         name=key.name,
         roles=sorted(key.roles),
         made_by=key.made_by,
+        made_by_id=key.made_by_id,
         creation_date=key.created_at,
         expires_at=key.expires_at,
     )

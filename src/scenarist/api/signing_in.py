@@ -9,6 +9,7 @@ from scenarist.api.auth import Turnstile, credential_of, gate_of, origin_of
 from scenarist.api.bodies import body_of
 from scenarist.api.descriptions import responses
 from scenarist.api.requests import OPEN, SIGNED_IN, AnyRequest, actor_of, services_of
+from scenarist.domain.errors import ThrottledError, UnavailableError
 from scenarist.domain.permissions import ANYONE
 
 PATH = "/api/v1/auth"
@@ -51,10 +52,14 @@ async def login(request: AnyRequest, data: JSONBody[schemas.Login]) -> Answer:
         )
     service = services_of(request).signing_in
     origin = origin_of(request, request.route_handler)
-    service.require_tries(origin.address)
-    session = await turnstile_of(request).run(
-        origin.address, lambda: service.sign_in(data.username, data.password, origin)
-    )
+    try:
+        service.require_tries(origin.address)
+        session = await turnstile_of(request).run(
+            origin.address, lambda: service.sign_in(data.username, data.password, origin)
+        )
+    except (ThrottledError, UnavailableError) as refusal:
+        gate_of(request).count_refusal(origin.address, origin.operation, refusal.message)
+        raise
     return answer(
         schemas.SignedIn(
             message=f"{session.name} is signed in.",
@@ -99,7 +104,9 @@ def logout(request: AnyRequest) -> Answer:
 def get_me(request: AnyRequest) -> Answer:
     """Answers `anyone` with all rights while authorization is off."""
     actor = actor_of(request)
-    me = schemas.Me(username=actor.name, roles=sorted(actor.roles), key_id=actor.key_id)
+    me = schemas.Me(
+        username=actor.name, id=actor.id, roles=sorted(actor.roles), key_id=actor.key_id
+    )
     return answer(me, headers=_NOT_STORED)
 
 

@@ -31,6 +31,8 @@ def shown(subscriber: entities.Subscriber) -> schemas.Subscriber:
         is_active=subscriber.is_active,
         waiting=subscriber.waiting,
         fault=subscriber.fault,
+        made_by=None if subscriber.made_by is None else subscriber.made_by.name,
+        made_by_id=None if subscriber.made_by is None else subscriber.made_by.id,
         creation_date=subscriber.created_at,
     )
 

@@ -41,6 +41,7 @@ def prune(  # noqa: PLR0913 - one for each kind
     keep_jobs_days: Number = None,
     keep_logs_days: Number = None,
     keep_events_days: Number = None,
+    keep_audit_days: Number = None,
     keep_edits: Number = None,
     keep_leftovers_days: Number = None,
     dry_run: Switch = None,
@@ -53,6 +54,7 @@ def prune(  # noqa: PLR0913 - one for each kind
         keep_jobs_days: How many days submissions that have ended stay, with their jobs [for ever].
         keep_logs_days: How many days the logs of jobs that have ended stay [as their jobs].
         keep_events_days: How many days events stay [the last 100,000 transactions].
+        keep_audit_days: How many days rows of the audit stay [for ever].
         keep_edits: How many edits of each data node stay, the newest ones [all].
         keep_leftovers_days: How many days files that no record points at stay [for ever].
         dry_run: Only say what would go.
@@ -65,6 +67,7 @@ def prune(  # noqa: PLR0913 - one for each kind
         keep_jobs_days=keep_jobs_days,
         keep_logs_days=keep_logs_days,
         keep_events_days=keep_events_days,
+        keep_audit_days=keep_audit_days,
         keep_edits=keep_edits,
         keep_leftovers_days=keep_leftovers_days,
     )
@@ -74,6 +77,7 @@ def prune(  # noqa: PLR0913 - one for each kind
         f"{pruned.submissions} submissions with {pruned.jobs} jobs",
         f"{pruned.logs} logs",
         f"{pruned.events} transactions of events",
+        f"{pruned.audit} rows of the audit",
         f"{pruned.edits} edits with {pruned.files} files",
         f"{pruned.leftovers} files that no record points at",
     ):

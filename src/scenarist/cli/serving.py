@@ -42,6 +42,7 @@ class OrchestratorOptions:
         keep_jobs_days: How many days submissions that have ended are kept [for ever].
         keep_logs_days: How many days the logs of jobs that have ended are kept [as their jobs].
         keep_events_days: How many days events are kept [the last 100,000 transactions].
+        keep_audit_days: How many days rows of the audit are kept [for ever].
         keep_edits: How many edits of each data node are kept, the newest ones [all].
         keep_leftovers_days: How many days files that no record points at are kept [for ever].
         secret_key_file: The file of secret keys [secret.key beside the database].
@@ -70,6 +71,7 @@ class OrchestratorOptions:
     keep_jobs_days: Number = None
     keep_logs_days: Number = None
     keep_events_days: Number = None
+    keep_audit_days: Number = None
     keep_edits: Number = None
     keep_leftovers_days: Number = None
     secret_key_file: Text = None
@@ -97,7 +99,8 @@ class ServerOptions(OrchestratorOptions):
         cors_origins: Origins whose pages may call from browsers, with commas [none].
         hosts: What the server may be called by clients, with commas [anything; without
             authorization the names of loopback].
-        insecure: Whether to listen on other addresses than loopback without authorization [no].
+        insecure: Whether others are let in without authorization: on other addresses than
+            loopback, other users of the machine, and pages of all origins [no].
     """
 
     host: Text = None

@@ -1,7 +1,7 @@
 """Finding every mistake in what was declared, in one run."""
 
 import keyword
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -43,21 +43,42 @@ _RESERVED = ("CYCLE", "SCENARIO", "SEQUENCE", "TASK", "DATANODE")
 _JOB_MODES = ("development", "standalone", "cluster")
 
 
-def find_problems(declarations: Declarations, look: Look | None = None) -> list[Problem]:
+Write = Callable[[DataNodeConfig], str | None]
+"""Writes the first value of a data node aside, and says why it cannot be, if it cannot."""
+
+
+def find_problems(
+    declarations: Declarations, look: Look | None = None, write: Write | None = None
+) -> list[Problem]:
     """Return all that is wrong.
 
     Args:
         look: Looks at the functions that are named; without it they are imported here.
+        write: Tries the first values of data nodes in which nothing else is wrong.
     """
     problems = list(declarations.faults.values())
+    wrong = {place for place, _ in declarations.faults}
     for place, findings in _all_findings(declarations, look):
-        origin = declarations.origins.get(place)
-        prefix = f"{origin}: {place}" if origin else place
         for key, message in findings:
+            wrong.add(place)
             # What was wrong already when it was declared is not said twice.
             if (place, key) not in declarations.faults:
-                problems.append(Problem(f"{prefix}.{key}" if key else prefix, message))
+                problems.append(_problem(declarations, place, key, message))
+    if write is None:
+        return problems
+    for node in declarations.data_nodes.values():
+        place = f"DATA_NODE.{node.id}"
+        if "default_data" in node.properties and place not in wrong:
+            fault = write(node)
+            if fault is not None:
+                problems.append(_problem(declarations, place, "default_data", fault))
     return problems
+
+
+def _problem(declarations: Declarations, place: str, key: str, message: str) -> Problem:
+    origin = declarations.origins.get(place)
+    prefix = f"{origin}: {place}" if origin else place
+    return Problem(f"{prefix}.{key}" if key else prefix, message)
 
 
 def find_warnings(declarations: Declarations) -> list[Problem]:

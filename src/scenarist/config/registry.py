@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from scenarist.config.check import find_problems, find_warnings
+from scenarist.config.check import Write, find_problems, find_warnings
 from scenarist.config.data_nodes import DataNodeFunctions
 from scenarist.config.declarations import DEFAULT, Declarations
 from scenarist.config.drafts import Problem
@@ -343,13 +343,14 @@ class ConfigRegistry(DataNodeFunctions):
         """Replace everything by what `backup` wrote; the same as `load`."""
         self.load(filename)
 
-    def check(self, look: Look | None = None) -> list[Problem]:
+    def check(self, look: Look | None = None, write: Write | None = None) -> list[Problem]:
         """Find every mistake in what is declared.
 
         Args:
             look: Looks at the functions that are named; without it they are imported here.
+            write: Tries the first values of data nodes; without it they are not tried.
         """
-        return find_problems(self._declarations, look)
+        return find_problems(self._declarations, look, write)
 
     def warnings(self) -> list[Problem]:
         """Find what works, and may not be meant; imports nothing."""

@@ -25,6 +25,7 @@ from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, JobId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status
+from scenarist.domain.permissions import ActorRef
 from scenarist.domain.places import is_named, is_replaced
 from scenarist.domain.vocabulary import (
     Change,
@@ -112,7 +113,7 @@ class NewSubmission:
     priority: int
     key: str | None  #: the idempotency key, of this actor alone
     request_digest: str | None  #: of the request that had the key
-    actor: str
+    actor: ActorRef
     traceparent: str | None = None
 
 

@@ -1,20 +1,43 @@
-"""The audit as rows, which are only added."""
+"""The audit as rows, which are only added, and deleted when their time is over."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, literal_column, select
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, tuple_, update
+from sqlalchemy import delete as sql_delete
 
+from scenarist.db.among import among
 from scenarist.db.each import execute_each
 from scenarist.db.pages import Page, alternatives, cut, narrowed, within
-from scenarist.db.tables import audit
+from scenarist.db.tables import audit, audit_retention
 from scenarist.domain.listings import CREATION_DATE, AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor
 from scenarist.domain.users import AuditEntry
 
 _KEYS = {CREATION_DATE: audit.c.created_at}
 _INSERT = insert(audit)
+_PAGE = 500
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_KEEP_FROM = (
+    update(audit_retention)
+    .where(audit_retention.c.kept_from < bindparam("moment"))
+    .values(kept_from=bindparam("moment"))
+)
+_OLD = (
+    select(audit.c.created_at, audit.c.number)
+    .where(
+        audit.c.created_at < bindparam("before"),
+        tuple_(audit.c.created_at, audit.c.number)
+        > tuple_(
+            bindparam("created_at", type_=audit.c.created_at.type),
+            bindparam("number", type_=audit.c.number.type),
+        ),
+    )
+    .order_by(audit.c.created_at, audit.c.number)
+    .limit(_PAGE)
+)
+_DELETE = sql_delete(audit).where(among(audit.c.number, "numbers"))
 
 
 def add_done(connection: Connection, actor: Actor, entity_id: str | None, now: datetime) -> None:
@@ -35,6 +58,7 @@ def add(connection: Connection, entry: AuditEntry) -> None:
         {
             "created_at": entry.created_at,
             "actor": entry.actor,
+            "actor_id": entry.actor_id,
             "key_id": entry.key_id,
             "address": entry.address,
             "operation": entry.operation,
@@ -43,6 +67,24 @@ def add(connection: Connection, entry: AuditEntry) -> None:
             "reason": entry.reason,
         },
     )
+
+
+def keep_from(connection: Connection, moment: datetime) -> None:
+    """Let the rows before a moment be deleted; a later moment that was set before stays."""
+    connection.execute(_KEEP_FROM, {"moment": moment})
+
+
+def old(reader: Connection, before: datetime) -> Iterator[int]:
+    """Yield the numbers of the rows before a moment, the oldest first."""
+    after: dict[str, Any] = {"created_at": _LONG_AGO, "number": 0}
+    while rows := reader.execute(_OLD, {"before": before, **after}).all():
+        yield from (row.number for row in rows)
+        after = {"created_at": rows[-1].created_at, "number": rows[-1].number}
+
+
+def delete(connection: Connection, numbers: Sequence[int]) -> int:
+    """Delete rows that are not kept any more (`keep_from`); return how many went."""
+    return connection.execute(_DELETE, {"numbers": list(numbers)}).rowcount
 
 
 def page(connection: Connection, wanted: AuditFilter, request: PageRequest) -> Page[AuditEntry]:
@@ -68,6 +110,7 @@ def _done(actor: Actor, entity_id: str | None, now: datetime) -> dict[str, Any]:
     return {
         "created_at": now,
         "actor": actor.name,
+        "actor_id": actor.id,
         "key_id": actor.key_id,
         "address": "" if origin is None else origin.address,
         "operation": "" if origin is None else origin.operation,
@@ -82,6 +125,7 @@ def _entry(row: Any) -> AuditEntry:
         number=row.number,
         created_at=row.created_at,
         actor=row.actor,
+        actor_id=row.actor_id,
         key_id=row.key_id,
         address=row.address,
         operation=row.operation,

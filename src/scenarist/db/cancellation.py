@@ -15,6 +15,7 @@ from scenarist.db.endings import Consequences, Ended, follow, job_change
 from scenarist.db.tables import jobs
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
 from scenarist.domain.lifecycle import JobEvent, next_status
+from scenarist.domain.permissions import ActorRef
 from scenarist.domain.vocabulary import JobStatus
 
 _IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
@@ -64,7 +65,7 @@ def find_unfinished(
 
 
 def cancel(
-    connection: Connection, unfinished: Sequence[Unfinished], now: datetime, *, actor: str
+    connection: Connection, unfinished: Sequence[Unfinished], now: datetime, *, actor: ActorRef
 ) -> Consequences:
     """Cancel the jobs that wait, with all that follows, and mark those that run to be stopped.
 
@@ -77,7 +78,7 @@ def cancel(
         bells.note(connection, Topic.STOP)
     waiting = [job for job in unfinished if job.status is not JobStatus.RUNNING]
     return (
-        _end(connection, waiting, now, f"cancelled by {actor}", actor)
+        _end(connection, waiting, now, f"cancelled by {actor.name}", actor)
         if waiting
         else Consequences()
     )
@@ -114,7 +115,7 @@ def _end(
     unfinished: Sequence[Unfinished],
     now: datetime,
     why: str,
-    actor: str | None = None,
+    actor: ActorRef | None = None,
 ) -> Consequences:
     numbers = [job.number for job in unfinished]
     connection.execute(_CANCEL, {"numbers": numbers, "at": now, "why": why})

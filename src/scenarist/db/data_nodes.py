@@ -37,6 +37,7 @@ from scenarist.db.tables import (
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId
 from scenarist.domain.listings import CREATION_DATE, DataNodeFilter, PageRequest
+from scenarist.domain.permissions import ref_of
 from scenarist.domain.vocabulary import JobStatus, Scope
 
 WRITE = "WRITE"
@@ -256,6 +257,7 @@ def edit_from(row: Any) -> Edit:
         kept_as=row.kept_as,
         stamp=row.stamp,
         made_of=row.made_of,
+        author=ref_of(row.author, row.author_id),
     )
 
 
@@ -277,6 +279,8 @@ def _edit_row(edit: Edit) -> dict[str, Any]:
         "code_digest": edit.code_digest,
         "stamp": edit.stamp,
         "made_of": edit.made_of,
+        "author": None if edit.author is None else edit.author.name,
+        "author_id": None if edit.author is None else edit.author.id,
     }
 
 
@@ -318,6 +322,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
             job_ids=tuple(writers.get(row.id, ())),
             locked_by=row.locked_by,
             locked_until=row.locked_until,
+            lock_holder=ref_of(row.lock_holder, row.lock_holder_id),
             claimed_by=row.claimed_by,
             claimed_until=row.claimed_until,
             declaration=row.declaration,

@@ -50,6 +50,7 @@ _OLDEST = (
         deliveries.c.due_at,
         subscribers.c.url,
         subscribers.c.secret,
+        subscribers.c.made_by_id,
     )
     .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
     .where(deliveries.c.subscriber_id == bindparam("subscriber"), _IS_ACTIVE)
@@ -109,6 +110,7 @@ class Delivery:
     subscriber_id: SubscriberId
     url: str
     secret: str
+    owner_id: str  #: the identity of the actor that made the subscriber
     body: str
     attempts: int  #: made before
     due_at: datetime
@@ -176,6 +178,7 @@ def find_oldest(connection: Connection, subscriber_id: SubscriberId) -> Delivery
         subscriber_id=SubscriberId(row.subscriber_id),
         url=row.url,
         secret=row.secret,
+        owner_id=row.made_by_id or "",
         body=row.body,
         attempts=row.attempts,
         due_at=row.due_at,

@@ -37,6 +37,7 @@ from scenarist.db.tables import (
 from scenarist.domain.entities import Event
 from scenarist.domain.identifiers import JobId, SubmissionId
 from scenarist.domain.lifecycle import JobEvent, lets_followers_run, next_status, roll_up_ended
+from scenarist.domain.permissions import ActorRef
 from scenarist.domain.vocabulary import Change, JobStatus, Kind, SubmissionStatus
 
 _FORGET_HOLDS = delete(job_holds).where(among(job_holds.c.job_number, "numbers"))
@@ -186,7 +187,7 @@ def release_machines(connection: Connection, now: datetime) -> list[Event]:
 
 
 def job_change(
-    job_id: str, submission_id: str, status: JobStatus, actor: str | None = None
+    job_id: str, submission_id: str, status: JobStatus, actor: ActorRef | None = None
 ) -> Event:
     """Describe that a job has another status, for the log of events."""
     return Event(

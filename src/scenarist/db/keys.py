@@ -21,6 +21,7 @@ _WITH_MAKER = (
 )
 _BY_NAME = select(keys.c.id).where(keys.c.name == bindparam("name"))
 _INSERT = insert(keys)
+_MADE_BY = select(keys.c.id).where(keys.c.maker_number == bindparam("user"))
 _DELETE = delete(keys).where(keys.c.id == bindparam("id"))
 
 
@@ -60,6 +61,7 @@ def add(connection: Connection, key: Key) -> None:
             "roles": sorted(key.roles),
             "secret_hash": key.secret_hash,
             "made_by": key.made_by,
+            "made_by_id": key.made_by_id,
             "maker_number": key.maker_number,
             "created_at": key.created_at,
             "expires_at": key.expires_at,
@@ -71,6 +73,11 @@ def remove(connection: Connection, key_id: str) -> None:
     connection.execute(_DELETE, {"id": key_id})
 
 
+def ids_made_by(connection: Connection, user_number: int) -> list[str]:
+    """Return the keys that a user has made."""
+    return list(connection.execute(_MADE_BY, {"user": user_number}).scalars())
+
+
 def _key(row: Any) -> Key:
     return Key(
         id=KeyId(row.id),
@@ -78,6 +85,7 @@ def _key(row: Any) -> Key:
         roles=user_rows.roles_of(row.roles),
         secret_hash=row.secret_hash,
         made_by=row.made_by,
+        made_by_id=row.made_by_id,
         maker_number=row.maker_number,
         created_at=row.created_at,
         expires_at=row.expires_at,

@@ -3,18 +3,27 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, union_all, update
+from sqlalchemy import Connection, bindparam, null, select, union_all, update
 
 from scenarist.db.tables import data_nodes
 from scenarist.domain.moments import LONGEST_CLAIM, LONGEST_LOCK
+from scenarist.domain.permissions import ActorRef, ref_of
 
 _LOCKS = union_all(
-    select(data_nodes.c.id, data_nodes.c.locked_by, data_nodes.c.locked_until).where(
+    select(
+        data_nodes.c.id,
+        data_nodes.c.locked_by,
+        data_nodes.c.locked_until,
+        data_nodes.c.lock_holder,
+        data_nodes.c.lock_holder_id,
+    ).where(
         data_nodes.c.locked_by.is_not(None),
         data_nodes.c.locked_until > bindparam("now"),
         data_nodes.c.locked_until <= bindparam("latest_lock"),
     ),
-    select(data_nodes.c.id, data_nodes.c.claimed_by, data_nodes.c.claimed_until).where(
+    select(
+        data_nodes.c.id, data_nodes.c.claimed_by, data_nodes.c.claimed_until, null(), null()
+    ).where(
         data_nodes.c.claimed_by.is_not(None),
         data_nodes.c.claimed_until > bindparam("now"),
         data_nodes.c.claimed_until <= bindparam("latest_claim"),
@@ -23,7 +32,12 @@ _LOCKS = union_all(
 _LOCK = (
     update(data_nodes)
     .where(data_nodes.c.id == bindparam("node_id"))
-    .values(locked_by=bindparam("editor"), locked_until=bindparam("until"))
+    .values(
+        locked_by=bindparam("editor"),
+        locked_until=bindparam("until"),
+        lock_holder=bindparam("holder"),
+        lock_holder_id=bindparam("holder_id"),
+    )
 )
 _CLAIM = (
     update(data_nodes)
@@ -45,24 +59,43 @@ _UNCLAIM = (
 class Lock:
     """Who keeps others from writing a data node, and until when."""
 
-    editor: str
+    editor: str  #: as a client said
     until: datetime
+    holder: ActorRef | None = None  #: the actor whose lock it is; nobody of a claim
 
 
 def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
     """Return the data nodes that editors have locked, or that workers write for them."""
     bounds = {"now": now, "latest_lock": now + LONGEST_LOCK, "latest_claim": now + LONGEST_CLAIM}
     return {
-        node_id: Lock(editor, until)
-        for node_id, editor, until in connection.execute(_LOCKS, bounds)
+        node_id: Lock(editor, until, ref_of(holder, holder_id))
+        for node_id, editor, until, holder, holder_id in connection.execute(_LOCKS, bounds)
     }
 
 
 def set_lock(
-    connection: Connection, data_node_id: str, editor: str | None, until: datetime | None
+    connection: Connection,
+    data_node_id: str,
+    editor: str | None,
+    until: datetime | None,
+    holder: ActorRef | None,
 ) -> None:
-    """Lock a data node for an editor until a moment; for nobody, when both are None."""
-    connection.execute(_LOCK, {"node_id": data_node_id, "editor": editor, "until": until})
+    """Lock a data node until a moment; all three are None to unlock it.
+
+    Args:
+        editor: Who edits, as the client says.
+        holder: The actor whose lock it is.
+    """
+    connection.execute(
+        _LOCK,
+        {
+            "node_id": data_node_id,
+            "editor": editor,
+            "until": until,
+            "holder": None if holder is None else holder.name,
+            "holder_id": None if holder is None else holder.id,
+        },
+    )
 
 
 def claim(connection: Connection, data_node_id: str, lock: Lock) -> None:

@@ -21,6 +21,7 @@ from scenarist.db.tables import (
 )
 from scenarist.db.tasks import OUTPUT
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, SubmissionId
+from scenarist.domain.permissions import ActorRef, ref_of
 
 _IS_UNDER_WAY = submissions.c.status.is_(None)
 # Whatever is under way is not older than the oldest that is. So the look-up does not grow with
@@ -55,6 +56,8 @@ _ENDS = (
         data_nodes.c.properties,
         data_nodes.c.locked_by,
         data_nodes.c.locked_until,
+        data_nodes.c.lock_holder,
+        data_nodes.c.lock_holder_id,
         data_nodes.c.claimed_by,
         data_nodes.c.claimed_until,
         func.max(case((task_data_nodes.c.direction == OUTPUT, 1), else_=0)).label("is_made"),
@@ -106,6 +109,7 @@ class End:
     properties: Mapping[str, Any]
     locked_by: str | None
     locked_until: datetime | None
+    lock_holder: ActorRef | None
     claimed_by: str | None
     claimed_until: datetime | None
     replaced_by: str | None  #: the data node whose write to the same place replaced its value
@@ -132,6 +136,7 @@ def find_ends(connection: Connection, scenario_id: str) -> list[End]:
             row.properties,
             row.locked_by,
             row.locked_until,
+            ref_of(row.lock_holder, row.lock_holder_id),
             row.claimed_by,
             row.claimed_until,
             row.replaced_by,

@@ -1,6 +1,7 @@
 """The webhooks of scenarios and sequences as rows, and what of their messages is on the way."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
@@ -9,8 +10,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from scenarist.db import events as event_rows
 from scenarist.db.among import among
 from scenarist.db.tables import deliveries, event_readers, subscribers
-from scenarist.domain.entities import Subscriber
+from scenarist.domain.entities import Event, Subscriber
 from scenarist.domain.identifiers import SubscriberId
+from scenarist.domain.permissions import ref_of
+from scenarist.domain.vocabulary import Change, Kind
 
 READER = "webhooks"
 """The name under which it is kept how far the events have become messages."""
@@ -38,6 +41,13 @@ _INSERT = insert(subscribers)
 _COUNT = select(func.count()).where(subscribers.c.entity_id == bindparam("entity"))
 _ANY_ACTIVE = select(subscribers.c.number).where(_IS_ACTIVE).limit(1)
 _DELETE = delete(subscribers).where(subscribers.c.id == bindparam("id"))
+_STOP = (
+    update(subscribers)
+    .where(among(subscribers.c.made_by_id, "makers"), _IS_ACTIVE)
+    .values(is_active=literal_column("0"), stopped=bindparam("why"))
+    .returning(subscribers.c.id)
+)
+_DELETE_MESSAGES = delete(deliveries).where(among(deliveries.c.subscriber_id, "ids"))
 _POSITION = select(event_readers.c.event_number).where(event_readers.c.name == READER)
 _KEEP_POSITION = upsert(event_readers).values(name=READER, event_number=bindparam("number"))
 _KEEP_POSITION = _KEEP_POSITION.on_conflict_do_update(
@@ -62,6 +72,8 @@ def add(connection: Connection, subscriber: Subscriber) -> None:
             "after_event": newest,
             "is_active": int(subscriber.is_active),
             "created_at": subscriber.created_at,
+            "made_by": None if subscriber.made_by is None else subscriber.made_by.name,
+            "made_by_id": None if subscriber.made_by is None else subscriber.made_by.id,
         },
     )
 
@@ -104,6 +116,15 @@ def delete_one(connection: Connection, subscriber_id: str) -> None:
     connection.execute(_DELETE, {"id": subscriber_id})
 
 
+def stop_made_by(connection: Connection, actor_ids: Iterable[str], why: str, now: datetime) -> None:
+    """Tell the active subscribers that actors have made nothing any more; they stay, to be seen."""
+    stopped = connection.execute(_STOP, {"makers": list(actor_ids), "why": why}).scalars().all()
+    if stopped:
+        connection.execute(_DELETE_MESSAGES, {"ids": stopped})
+        changes = [Event(kind=Kind.SUBSCRIBER, id=item, change=Change.UPDATED) for item in stopped]
+        event_rows.add(connection, changes, now)
+
+
 def get_position(connection: Connection) -> int:
     """Return the number of the last transaction whose changes have become messages."""
     return connection.execute(_POSITION).scalar() or 0
@@ -121,6 +142,7 @@ def _subscriber(row: Any) -> Subscriber:
         secret=row.secret,
         is_active=bool(row.is_active),
         waiting=row.waiting,
-        fault=row.fault,
+        fault=row.stopped or row.fault,
         created_at=row.created_at,
+        made_by=ref_of(row.made_by, row.made_by_id),
     )

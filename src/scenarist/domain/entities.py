@@ -16,6 +16,7 @@ from scenarist.domain.identifiers import (
     SubscriberId,
     TaskId,
 )
+from scenarist.domain.permissions import ActorRef
 from scenarist.domain.vocabulary import (
     Change,
     EntityType,
@@ -62,6 +63,7 @@ class Subscriber:
     waiting: int  #: messages that have not arrived yet
     fault: str | None  #: why the last attempt did not arrive
     created_at: datetime
+    made_by: ActorRef | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +116,7 @@ class Edit:
     data_node_id: DataNodeId
     created_at: datetime
     job_id: JobId | None
-    actor: str | None
+    actor: str | None  #: who edits, as shown; the author says who wrote it
     comment: str | None
     uri: str | None
     content: bytes | None
@@ -129,6 +131,7 @@ class Edit:
     #: The place that it was written to, when other data nodes may have the same; not stored.
     written_to: str | None = None
     stamp: str | None = None  #: of the file, as it was when this was recorded
+    author: ActorRef | None = None  #: the actor that wrote it, whoever edits; None for a job
     made_of: str | None = None  #: the tasks and inputs that it was made of: `provenance`
 
 
@@ -150,6 +153,7 @@ class DataNode:
     job_ids: tuple[JobId, ...] = ()  #: those that wrote it, the newest last
     locked_by: str | None = None  #: the editor who keeps others from writing it
     locked_until: datetime | None = None
+    lock_holder: ActorRef | None = None  #: the actor that holds the lock, whoever edits
     claimed_by: str | None = None  #: the editor for whom a worker writes it
     claimed_until: datetime | None = None
     declaration: str | None = None  #: a digest of what it was declared as
@@ -212,6 +216,7 @@ class Event:
     kind: Kind
     id: str
     change: Change
-    actor: str | None = None  #: None for the server itself
+    #: None for the server itself; a name alone in what was logged before identities were.
+    actor: ActorRef | str | None = None
     status: str | None = None  #: the new one, of a job or a submission
     submission_id: str | None = None  #: of a job

@@ -45,6 +45,9 @@ def resolve(value: Any, environment: Mapping[str, str]) -> Any:
     match value:
         case str():
             return _resolve_text(value, environment) if "ENV[" in value else value
+        case list() | dict() if type(value) not in (list, dict) and not variables_in(value):
+            # A first value that is a Counter stays one.
+            return value
         case list():
             return [resolve(item, environment) for item in value]
         case dict():

@@ -11,6 +11,7 @@ class Retention:
     jobs: timedelta | None = None  #: submissions with their jobs, from their end on
     logs: timedelta | None = None  #: of jobs, from the end of the job on
     events: timedelta | None = None
+    audit: timedelta | None = None
     edits: int | None = None  #: of each data node, the newest ones
     leftovers: timedelta | None = None  #: files that no record points at, from their last change on
 
@@ -27,6 +28,7 @@ class Pruned:
     jobs: int = 0
     logs: int = 0  #: one for each attempt of a job
     events: int = 0  #: transactions in the log of events
+    audit: int = 0  #: rows of the audit
     edits: int = 0
     files: int = 0  #: of the values of these edits
     leftovers: int = 0

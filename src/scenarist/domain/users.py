@@ -8,7 +8,7 @@ from enum import StrEnum, unique
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.identifiers import KeyId
-from scenarist.domain.permissions import Role
+from scenarist.domain.permissions import Role, is_reserved
 
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1024
@@ -58,6 +58,7 @@ class Key:
     roles: frozenset[Role]
     secret_hash: str
     made_by: str
+    made_by_id: str | None
     maker_number: int | None
     created_at: datetime
     expires_at: datetime
@@ -69,6 +70,7 @@ class AuditEntry:
 
     Args:
         actor: None for somebody who is not known.
+        actor_id: The identity of the actor; None where only a name was recorded.
         entity_id: What it was done to, where there is one such thing.
         reason: Why it was refused.
     """
@@ -76,6 +78,7 @@ class AuditEntry:
     number: int = 0
     created_at: datetime
     actor: str | None
+    actor_id: str | None = None
     key_id: str | None
     address: str
     operation: str
@@ -98,6 +101,30 @@ def checked_user_name(name: str) -> str:
             errors=[{"field": "username", "message": "has characters that no user name has"}],
         )
     return plain
+
+
+def checked_new_name(name: str) -> str:
+    """Return the name of a user to be, as `checked_user_name`.
+
+    Raises:
+        InvalidError: It has characters that no name has, or stands for the server itself.
+    """
+    plain = checked_user_name(name)
+    refuse_reserved(plain, "username")
+    return plain
+
+
+def refuse_reserved(name: str, field: str) -> None:
+    """Refuse a name that records use for the server itself.
+
+    Raises:
+        InvalidError: It is reserved.
+    """
+    if is_reserved(name):
+        raise InvalidError(
+            f"the name {name[:128]!r} stands for the server itself; choose another",
+            errors=[{"field": field, "message": "reserved for the server itself"}],
+        )
 
 
 def checked_password(password: str) -> str:

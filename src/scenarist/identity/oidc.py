@@ -13,11 +13,12 @@ import jwt
 
 from scenarist.domain.errors import InvalidError, UnauthenticatedError
 from scenarist.domain.moments import as_text
-from scenarist.domain.permissions import Identity, Role, roles_of_groups
+from scenarist.domain.permissions import Identity, Role, is_reserved, roles_of_groups
 from scenarist.identity.published_keys import ALGORITHMS, PublishedKeys
 
 _LONGEST_TOKEN = 16 * 1024
 _LONGEST_NAME = 128
+_LONGEST_SUBJECT = 255
 _LEEWAY = timedelta(seconds=30)  # for clocks that differ
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _TYPES = {"jwt", "at+jwt"}
@@ -47,15 +48,16 @@ class OidcIssuer:
     well as an ID token: the audience decides. That of an access token is an API that the issuer
     knows, that of an ID token is the identifier of a client. A token without an end is refused,
     and so is one that was made for something else (`typ`), such as a sign-out. Times have a
-    leeway of 30 seconds.
+    leeway of 30 seconds. A token without ``sub`` is refused: only that stays the same for one
+    person, and is never another's.
 
     Args:
         issuer: Exactly as it stands in its tokens.
         roles: By the name of a group, exactly as the token has it; other groups give none.
         roles_claim: Where the token has the groups, in a list or in a text with blanks between
             them. A name that is not found as it is leads into objects (``realm_access.roles``).
-        name_claim: Where it has the name, in the same way; without it, ``sub`` is the name.
-            Choose a claim that the issuer does not let users change.
+        name_claim: Where it has the name, in the same way; without it, ``sub`` is the name. It is
+            for people to read: issuer and ``sub`` say who it is.
         timeout_seconds: How long the issuer may take to say which keys are its own.
 
     Raises:
@@ -107,7 +109,9 @@ class OidcIssuer:
         groups = _read_groups(_find_claim(claims, self._roles_claim))
         return VerifiedToken(
             identity=Identity(
-                name=self._read_name(claims), roles=roles_of_groups(groups, self._roles)
+                name=self._read_name(claims),
+                roles=roles_of_groups(groups, self._roles),
+                subject=f"{self._issuer}#{_read_subject(claims)}",
             ),
             expires_at=expires_at,
             digest=hashlib.sha256(token.rpartition(".")[0].encode()).hexdigest(),
@@ -138,12 +142,15 @@ class OidcIssuer:
         name = _find_claim(claims, self._name_claim)
         if name is None:
             name = claims.get("sub")
-        if name is None:
-            raise _invalid(f"the token has no name: neither {self._name_claim} nor sub")
         if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
             raise _invalid(f"the name in the token is no text of 1 to {_LONGEST_NAME} characters")
         if not name.isprintable() or name.strip() != name:
             raise _invalid("the name in the token has characters that cannot be seen")
+        if is_reserved(name):
+            raise _invalid(
+                f"the name {name!r} in the token stands for the server itself; have the issuer put "
+                f"another into {self._name_claim}"
+            )
         return name
 
 
@@ -192,6 +199,19 @@ def _check_header(header: dict[str, Any]) -> None:
     kind = str(header.get("typ", "JWT")).lower().removeprefix("application/")
     if kind not in _TYPES:
         raise _invalid("the token was made for something else (typ)")
+
+
+def _read_subject(claims: dict[str, Any]) -> str:
+    """Return what the issuer never gives to anybody else (OpenID Connect Core 1.0, section 2)."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT:
+        raise _invalid(
+            f"the token does not say whose it is: sub is no text of 1 to {_LONGEST_SUBJECT} "
+            "characters"
+        )
+    if not subject.isprintable():
+        raise _invalid("the subject (sub) of the token has characters that cannot be seen")
+    return subject
 
 
 def _read_moment(claims: dict[str, Any], name: str) -> datetime | None:

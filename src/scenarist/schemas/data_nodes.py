@@ -54,7 +54,7 @@ class Lock(Request, kw_only=True, frozen=True):
 
 
 class Unlock(Request, kw_only=True, frozen=True):
-    """Ends a lock of the same editor, before its time is over."""
+    """Ends a lock before its time is over."""
 
     editor_id: (
         Annotated[str, Meta(min_length=1, max_length=256, examples=["planning-desk"])] | None
@@ -68,7 +68,17 @@ class Edit(Struct, kw_only=True, frozen=True):
     data_node_id: str
     timestamp: datetime
     job_id: Annotated[str | None, Meta(description="The job that wrote it.")]
-    editor_id: Annotated[str | None, Meta(description="Who wrote it over REST.")]
+    editor_id: Annotated[
+        str | None, Meta(description="Who edited, as the client said: a name that proves nothing.")
+    ]
+    actor: Annotated[
+        str | None,
+        Meta(description="The name of the user or key that wrote it over REST; null for a job."),
+    ]
+    actor_id: Annotated[
+        str | None,
+        Meta(description="The identity of that actor, which stays when the name changes."),
+    ]
     comment: str | None
     size: Annotated[int | None, Meta(description="Bytes.")]
     digest: Annotated[str | None, Meta(examples=["sha256:9f86d081…"])]
@@ -116,6 +126,10 @@ class DataNode(Struct, kw_only=True, frozen=True):
         bool, Meta(description="An editor has locked it, or a job that has not ended writes it.")
     ]
     editor_id: Annotated[str | None, Meta(description="That editor or job.")]
+    lock_holder: Annotated[
+        str | None, Meta(description="The name of the user or key that holds the lock.")
+    ]
+    lock_holder_id: Annotated[str | None, Meta(description="The identity of that actor.")]
     editor_expiration_date: Annotated[
         datetime | None, Meta(description="When the lock of an editor ends.")
     ]

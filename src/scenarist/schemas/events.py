@@ -15,6 +15,10 @@ class Event(Struct, kw_only=True, frozen=True):
     entity_id: str
     change: Change
     actor: Annotated[str | None, Meta(description="Who asked for it; null for the server itself.")]
+    actor_id: Annotated[
+        str | None,
+        Meta(description="The identity of that actor, which stays when the name changes."),
+    ]
     status: Annotated[str | None, Meta(description="Of a job or a submission, its new status.")]
     submission_id: Annotated[str | None, Meta(description="Of a job, its submission.")]
 

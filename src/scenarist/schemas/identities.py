@@ -49,6 +49,13 @@ class Me(Struct, kw_only=True, frozen=True):
     """Who asks, as the server sees it."""
 
     username: str
+    id: Annotated[
+        str,
+        Meta(
+            description="The identity: what records and locks are compared by.",
+            examples=["USER_3"],
+        ),
+    ]
     roles: list[str]
     key_id: Annotated[str | None, Meta(description="The key that was shown, when it was one.")]
 
@@ -102,6 +109,9 @@ class Key(Struct, kw_only=True, frozen=True):
     name: str
     roles: list[str]
     made_by: str
+    made_by_id: Annotated[
+        str | None, Meta(description="The identity of that actor; null for an older key.")
+    ]
     creation_date: datetime
     expires_at: datetime
 
@@ -143,6 +153,10 @@ class AuditEntry(Struct, kw_only=True, frozen=True):
     number: int
     creation_date: datetime
     actor: Annotated[str | None, Meta(description="null for somebody who is not known.")]
+    actor_id: Annotated[
+        str | None,
+        Meta(description="The identity of that actor, which stays when the name changes."),
+    ]
     key_id: str | None
     address: str
     operation: Annotated[

@@ -34,10 +34,18 @@ class Subscriber(Struct, kw_only=True, frozen=True):
     entity_id: str
     url: str
     is_active: Annotated[
-        bool, Meta(description="False when its address said 410 Gone or failed too often.")
+        bool,
+        Meta(
+            description="False when its address said 410 Gone or failed too often, or the user or "
+            "key that made it is gone."
+        ),
     ]
     waiting: Annotated[int, Meta(description="Messages that have not arrived yet.")]
     fault: Annotated[str | None, Meta(description="Why the last attempt did not arrive.")]
+    made_by: Annotated[
+        str | None, Meta(description="The name of the user or key that made it, where recorded.")
+    ]
+    made_by_id: Annotated[str | None, Meta(description="The identity of that actor.")]
     creation_date: datetime
 
 

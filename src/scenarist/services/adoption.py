@@ -15,7 +15,7 @@ from scenarist.db.engine import Database
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Edit, Event
 from scenarist.domain.identifiers import DataNodeId, later_edit_id
-from scenarist.domain.permissions import Actor
+from scenarist.domain.permissions import SERVER
 from scenarist.domain.vocabulary import Change, Kind
 from scenarist.services.declarations import declared_now
 from scenarist.services.drift import change_of, find_drift
@@ -24,8 +24,6 @@ from scenarist.services.making import Maker, Making, bare_edit
 from scenarist.services.showing import is_named
 
 _log = structlog.get_logger(__name__)
-
-_SERVER = Actor("server", frozenset())
 
 
 def adopt(
@@ -59,7 +57,7 @@ def adopt(
         return drift.lines
 
     maker = Maker(database, folder=folder, now=now, version="")  # it makes no entities
-    for difference in maker.make(_SERVER, work):
+    for difference in maker.make(SERVER, work):
         _log.warning("the application has changed", difference=difference)
     return declared
 

@@ -231,8 +231,9 @@ def _issued(connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
         raise UnauthenticatedError(
             "the token was signed out; sign in again at its issuer", code="token_revoked"
         )
+    known = verified.identity
     life = _Life(verified.good_until - _TRUSTED, verified.good_until)
-    return Actor(verified.identity.name, verified.identity.roles), life
+    return Actor(known.name, known.roles, subject=known.subject), life
 
 
 def hash_of_secret(secret: str) -> str:

@@ -59,7 +59,7 @@ class Canceller:
 
         def work(connection: Connection) -> tuple[list[int], list[str], T]:
             unfinished = find(connection)
-            consequences = cancellation.cancel(connection, unfinished, now, actor=actor.name)
+            consequences = cancellation.cancel(connection, unfinished, now, actor=actor.ref)
             events.add(connection, consequences.changes, now)
             audit.add_done(connection, actor, entity_id, now)
             running = [job.number for job in unfinished if job.status is JobStatus.RUNNING]

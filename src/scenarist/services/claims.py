@@ -12,6 +12,7 @@ from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
 from scenarist.domain.moments import LONGEST_CLAIM
 from scenarist.domain.permissions import Actor
+from scenarist.services.locks import lock_text
 from scenarist.services.recording import NewValue, Recorder, WriteOptions
 from scenarist.storage.kinds import find_storage
 
@@ -49,7 +50,7 @@ class ClaimedWrites:
             InDoubtError: The value lies where no transaction reaches, and it is not recorded.
             UnavailableError: The database is in trouble; nothing was changed.
         """
-        mine = Lock(options.editor(actor), self._now() + LONGEST_CLAIM)
+        mine = Lock(lock_text(options.editor(actor), actor.ref), self._now() + LONGEST_CLAIM)
 
         def take(connection: Connection) -> DataNode:
             found = self._recorder.check(connection, actor, node.id, options)

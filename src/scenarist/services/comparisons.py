@@ -19,7 +19,7 @@ from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.places import replaced_reason
 from scenarist.services.computations import Computation, Compute, Computed
 from scenarist.storage.base import Place, Target, kept_of
-from scenarist.storage.kinds import discard, find_storage, named_path, read_json
+from scenarist.storage.kinds import find_storage, named_path
 
 _MOST_AT_A_TIME = 4
 _MOST_NAMED = 5
@@ -286,13 +286,10 @@ def _missing(
 
 
 def _text_of(run: _Run, computed: Computed) -> str:
-    (written,) = computed.written
     try:
-        return read_json(Place(storage_type=_JSON, uri=written.uri, content=written.content))
+        return computed.take_json()
     except (InvalidError, NotFoundError) as error:
         raise _failed(run, error.message) from error
-    finally:
-        discard(written)
 
 
 def _failed(run: _Run, reason: str | None) -> ConflictError:

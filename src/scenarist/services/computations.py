@@ -14,6 +14,7 @@ from scenarist.domain.errors import (
     UnavailableError,
 )
 from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.kinds import discard, read_json
 
 _OUT_OF_MEMORY = re.compile(r"MemoryError\b|out of memory|[Uu]nable to allocate|alloc of size")
 """What libraries say that get no memory, also where a storage words it."""
@@ -41,6 +42,19 @@ class Computed:
     reason: str | None = None
     is_successful: bool = True
     is_lost: bool = False  #: whether its worker ended under it
+
+    def take_json(self) -> str:
+        """Return what was written to the only target, a JSON document, and discard it.
+
+        Raises:
+            NotFoundError: Its file is gone.
+            InvalidError: It is no JSON.
+        """
+        (written,) = self.written
+        try:
+            return read_json(Place(storage_type="json", uri=written.uri, content=written.content))
+        finally:
+            discard(written)
 
 
 class Compute(Protocol):

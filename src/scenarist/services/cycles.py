@@ -76,7 +76,7 @@ class CycleService:
         def work(connection: Connection) -> tuple[Cycle, bool]:
             cycle, is_new = cycle_rows.find_or_make(connection, wanted)
             if is_new:
-                made = Event(kind=Kind.CYCLE, id=cycle.id, change=Change.CREATED, actor=actor.name)
+                made = Event(kind=Kind.CYCLE, id=cycle.id, change=Change.CREATED, actor=actor.ref)
                 events.add(connection, [made], now)
             audit.add_done(connection, actor, cycle.id, now)
             return cycle, is_new
@@ -126,7 +126,7 @@ class CycleService:
             cascade = look(connection)
             uris = deletions.delete_cascade(connection, cascade)
             now = self._now()
-            events.add(connection, deleted_events(cascade, actor.name), now)
+            events.add(connection, deleted_events(cascade, actor.ref), now)
             audit.add_done(connection, actor, cycle_id, now)
             return cascade, uris
 

@@ -19,6 +19,7 @@ from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import Change, Kind
 from scenarist.services.deletions import remove_files
 from scenarist.services.locks import (
+    check_may_unlock,
     check_not_in_use,
     check_unlocked,
     check_writable,
@@ -101,8 +102,8 @@ class DataNodeService:
             node = get_data_node(connection, data_node_id, now)
             if expect is not None:
                 expect(node)
-            _check_is_free(connection, node, actor.name)
-            gone = Event(kind=Kind.DATA_NODE, id=node.id, change=Change.DELETED, actor=actor.name)
+            _check_is_free(connection, node, actor)
+            gone = Event(kind=Kind.DATA_NODE, id=node.id, change=Change.DELETED, actor=actor.ref)
             events.add(connection, [gone], now)
             audit.add_done(connection, actor, node.id, now)
             return deletions.delete_data_nodes(connection, [node.id])
@@ -113,6 +114,9 @@ class DataNodeService:
         self, actor: Actor, data_node_id: str, *, editor_id: str | None = None, lasts: timedelta
     ) -> DataNode:
         """Keep everybody but one editor from writing a data node; renews that editor's own lock.
+
+        Args:
+            editor_id: Who edits, of those that the actor speaks for; the lock is the actor's.
 
         Raises:
             NotFoundError: There is no such data node.
@@ -125,34 +129,36 @@ class DataNodeService:
         def work(connection: Connection) -> DataNode:
             now = self._now()
             node = get_data_node(connection, data_node_id, now)
-            check_writable(connection, node, editor)
+            check_writable(connection, node, actor, editor_id)
             audit.add_done(connection, actor, node.id, now)
             until = now + lasts
-            set_lock(connection, node.id, editor, until)
+            set_lock(connection, node.id, editor, until, actor.ref)
             events.add(connection, [updated(node.id, actor)], now)
-            return replace(node, locked_by=editor, locked_until=until)
+            return replace(node, locked_by=editor, locked_until=until, lock_holder=actor.ref)
 
         return self._database.write(work)
 
     def unlock(self, actor: Actor, data_node_id: str, *, editor_id: str | None = None) -> DataNode:
-        """End an editor's lock before its time is over; nothing happens where there is none.
+        """End a lock before its time is over; nothing happens where there is none.
+
+        With authorization on, the actor that holds the lock may, and an administrator.
 
         Raises:
             NotFoundError: There is no such data node.
-            ConflictError: Another editor has locked it.
+            ConflictError: Somebody else has locked it.
         """
         actor.require(Permission.EDIT)
 
         def work(connection: Connection) -> DataNode:
             now = self._now()
             node = get_data_node(connection, data_node_id, now)
-            check_unlocked(node, editor_id or actor.name)
+            check_may_unlock(node, actor, editor_id)
             audit.add_done(connection, actor, node.id, now)
             if node.locked_by is None:
                 return node
-            set_lock(connection, node.id, None, None)
+            set_lock(connection, node.id, None, None, None)
             events.add(connection, [updated(node.id, actor)], now)
-            return replace(node, locked_by=None, locked_until=None)
+            return replace(node, locked_by=None, locked_until=None, lock_holder=None)
 
         return self._database.write(work)
 
@@ -168,7 +174,7 @@ def _seen_with_file(node: DataNode) -> DataNode:
     return replace(node, last_edited_at=max(known, state.modified_at))
 
 
-def _check_is_free(connection: Connection, node: DataNode, editor: str) -> None:
+def _check_is_free(connection: Connection, node: DataNode, actor: Actor) -> None:
     if node.parent_ids:
         named = ", ".join(node.parent_ids[:_MOST_NAMED])
         more = len(node.parent_ids) - _MOST_NAMED
@@ -178,4 +184,4 @@ def _check_is_free(connection: Connection, node: DataNode, editor: str) -> None:
             code="data_node_referenced",
         )
     check_not_in_use(connection, node, "delete")
-    check_unlocked(node, editor)
+    check_unlocked(node, actor, None)

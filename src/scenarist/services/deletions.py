@@ -9,6 +9,7 @@ from scenarist.db import standings
 from scenarist.db.deletions import Cascade
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import ConflictError
+from scenarist.domain.permissions import ActorRef
 from scenarist.domain.vocabulary import Change, Kind
 from scenarist.storage import kinds
 
@@ -33,7 +34,7 @@ def refuse_under_way(connection: Connection, what: str, ids: Iterable[str]) -> N
         )
 
 
-def deleted_events(cascade: Cascade, actor: str) -> list[Event]:
+def deleted_events(cascade: Cascade, actor: ActorRef) -> list[Event]:
     """Describe for the log of events what a cascade deletes."""
     return [
         Event(kind=kind, id=entity_id, change=Change.DELETED, actor=actor)

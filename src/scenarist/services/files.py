@@ -18,10 +18,9 @@ from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
 from scenarist.services.showing import is_named, json_place, resolved, version_of
 from scenarist.services.values import find_value, is_still_there
-from scenarist.storage.base import Kept, Place, Target, Written, kept_of
+from scenarist.storage.base import Kept, Target, Written, kept_of
 from scenarist.storage.bounds import Limits, check_file, limited
 from scenarist.storage.files import check_digest, check_kept, check_size
-from scenarist.storage.kinds import discard, read_json
 from scenarist.storage.shared import is_url
 from scenarist.storage.transfers import (
     find_format,
@@ -161,12 +160,7 @@ class FileService:
                 code="upload_invalid",
                 is_clients=True,
             )
-        (said,) = done.written
-        try:
-            text = read_json(Place(storage_type="json", uri=said.uri, content=said.content))
-        finally:
-            discard(said)
-        return msgspec.json.decode(text, type=Written)
+        return msgspec.json.decode(done.take_json(), type=Written)
 
 
 def _version(node: DataNode, edit: Edit) -> str:

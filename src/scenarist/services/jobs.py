@@ -104,7 +104,7 @@ class JobService:
                     code="job_under_way",
                 )
             deletions.delete_jobs(connection, [job_id])
-            change = Event(kind=Kind.JOB, id=job_id, change=Change.DELETED, actor=actor.name)
+            change = Event(kind=Kind.JOB, id=job_id, change=Change.DELETED, actor=actor.ref)
             events.add(connection, [change], now)
             audit.add_done(connection, actor, job_id, now)
 

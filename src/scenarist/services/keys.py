@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from scenarist.db import audit
 from scenarist.db import keys as key_rows
+from scenarist.db import subscribers as subscriber_rows
 from scenarist.db import users as user_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
@@ -23,7 +24,7 @@ from scenarist.domain.identifiers import KeyId, new_uuid
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.moments import as_text
 from scenarist.domain.permissions import Actor, Permission, Role, limited
-from scenarist.domain.users import Key, checked_roles
+from scenarist.domain.users import Key, checked_roles, refuse_reserved
 from scenarist.services.authentication import hash_of_secret, text_of_key
 
 LONGEST_LIFE = timedelta(days=400)
@@ -91,6 +92,7 @@ class KeyService:
             roles=wanted,
             secret_hash=hash_of_secret(secret),
             made_by=actor.name,
+            made_by_id=actor.id,
             maker_number=actor.user_number,
             created_at=now,
             expires_at=_checked_end(expires_at, now),
@@ -115,6 +117,8 @@ class KeyService:
     def delete(self, actor: Actor, key_id: str, *, expect: Expect | None = None) -> None:
         """Revoke a key: the next request with it is refused, on every server.
 
+        Answers under way end, and the webhooks that it has made are told nothing any more.
+
         Raises:
             NotFoundError: There is no such key.
         """
@@ -124,8 +128,11 @@ class KeyService:
             key = _found(connection, key_id)
             if expect is not None:
                 expect(key)
+            now = self._now()
             key_rows.remove(connection, key.id)
-            audit.add_done(connection, actor, key.id, self._now())
+            why = f"the key {key.name!r}, which made it, was revoked"
+            subscriber_rows.stop_made_by(connection, [key.id], why, now)
+            audit.add_done(connection, actor, key.id, now)
 
         self._database.write(work)
 
@@ -167,6 +174,7 @@ def _checked_name(name: str) -> str:
         raise InvalidError(
             f"{fault}; got {name[:128]!r}", errors=[{"field": "name", "message": fault}]
         )
+    refuse_reserved(name, "name")
     return name
 
 

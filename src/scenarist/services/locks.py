@@ -12,6 +12,14 @@ from scenarist.db import tasks as task_rows
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.moments import LONGEST_CLAIM, LONGEST_LOCK, as_text, is_ahead
+from scenarist.domain.permissions import (
+    ANYONE,
+    SERVER,
+    Actor,
+    ActorRef,
+    Permission,
+    has_permission,
+)
 from scenarist.storage.kinds import named_path
 
 _WRITTEN_BY = {"generic": "write_fct", "sql": "write_query_builder"}
@@ -33,7 +41,7 @@ def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> D
 def seen_at(node: DataNode, now: datetime) -> DataNode:
     """Leave out a lock, and the claim of a write, whose time is over."""
     if node.locked_until is not None and not is_ahead(node.locked_until, now, LONGEST_LOCK):
-        node = replace(node, locked_by=None, locked_until=None)
+        node = replace(node, locked_by=None, locked_until=None, lock_holder=None)
     if node.claimed_until is not None and not is_ahead(node.claimed_until, now, LONGEST_CLAIM):
         node = replace(node, claimed_by=None, claimed_until=None)
     return node
@@ -63,12 +71,17 @@ def is_writable(node: DataNode) -> bool:
     )
 
 
-def check_unlocked(node: DataNode, editor: str) -> None:
-    """Refuse what only the editor of a lock may do, and that one not while a worker writes.
+def check_unlocked(node: DataNode, actor: Actor, editor_id: str | None) -> None:
+    """Refuse what only the holder of a lock may do.
+
+    The holder is the actor that locked the data node, whatever a request says of who edits. The
+    editors that one actor speaks for keep each other out, by what the requests say. While
+    authorization is off, there is one actor, and only that counts. While a worker writes, nobody
+    may.
 
     Raises:
-        ConflictError: Another editor has locked the data node, or a worker writes it; names the
-            editor, and when that ends.
+        ConflictError: Somebody else has locked the data node, or a worker writes it; names who,
+            and when that ends.
     """
     if node.claimed_by is not None and node.claimed_until is not None:
         raise ConflictError(
@@ -76,16 +89,45 @@ def check_unlocked(node: DataNode, editor: str) -> None:
             f"ended, at {as_text(node.claimed_until)} at the latest",
             code="data_node_locked",
         )
-    if node.locked_by is not None and node.locked_by != editor:
-        until = "" if node.locked_until is None else f" until {as_text(node.locked_until)}"
-        raise ConflictError(
-            f"data node {node.id} is locked by {node.locked_by}{until}; wait for the end of the "
-            "lock, or have it unlocked",
-            code="data_node_locked",
-        )
+    if node.locked_by is None or _holds(node, actor, editor_id):
+        return
+    until = "" if node.locked_until is None else f" until {as_text(node.locked_until)}"
+    raise ConflictError(
+        f"data node {node.id} is locked by {lock_text(node.locked_by, node.lock_holder)}{until}; "
+        "wait for the end of the lock, or have its holder or an administrator unlock it",
+        code="data_node_locked",
+    )
 
 
-def check_writable(connection: Connection, node: DataNode, editor: str) -> None:
+def check_may_unlock(node: DataNode, actor: Actor, editor_id: str | None) -> None:
+    """Refuse to lift the lock of somebody else; an administrator may lift any.
+
+    Raises:
+        ConflictError: As `check_unlocked`.
+    """
+    is_off = actor.id == ANYONE.id
+    if is_off or not has_permission(actor.roles, Permission.ADMINISTER):
+        check_unlocked(node, actor, editor_id)
+
+
+def _holds(node: DataNode, actor: Actor, editor_id: str | None) -> bool:
+    if actor.id == ANYONE.id:
+        return node.locked_by == (editor_id or actor.name)
+    if node.lock_holder is None or node.lock_holder.id != actor.id:
+        return False
+    return editor_id is None or editor_id == node.locked_by
+
+
+def lock_text(editor: str, holder: ActorRef | None) -> str:
+    """Say whose lock it is: who edits, and the actor where that is another."""
+    if holder is None or holder.name == editor or holder.id in {ANYONE.id, SERVER.id}:
+        return editor
+    return f"{editor} (by {holder.name})"
+
+
+def check_writable(
+    connection: Connection, node: DataNode, actor: Actor, editor_id: str | None
+) -> None:
     """Refuse to write a data node that is not free; call it where the write is recorded.
 
     Raises:
@@ -94,7 +136,7 @@ def check_writable(connection: Connection, node: DataNode, editor: str) -> None:
     """
     check_not_read_only(node)
     check_not_in_use(connection, node, "write")
-    check_unlocked(node, editor)
+    check_unlocked(node, actor, editor_id)
 
 
 def check_not_in_use(connection: Connection, node: DataNode, doing: str) -> None:

@@ -21,7 +21,7 @@ from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InDoubtError, NotFoundError
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
-from scenarist.domain.permissions import Actor
+from scenarist.domain.permissions import Actor, ActorRef
 from scenarist.domain.places import Owner, wiring_of
 from scenarist.domain.vocabulary import Change, Kind, Scope
 from scenarist.services.edits import edit_of
@@ -113,7 +113,7 @@ class Maker:
                 connection=connection,
                 now=self._now(),
                 version=self._version,
-                actor=actor.name,
+                actor=actor.ref,
                 written=written,
                 prepared=prepared,
             )
@@ -166,7 +166,7 @@ class Making:
     connection: Connection
     now: datetime
     version: str
-    actor: str
+    actor: ActorRef
     written: list[Written]
     prepared: Mapping[str, FirstValue] = field(default_factory=dict)
     wanted: dict[str, FirstValue] = field(default_factory=dict)

@@ -52,7 +52,7 @@ class OrchestrationService:
                 connection, now if is_paused else None, actor.name if is_paused else None
             )
             changed = Event(
-                kind=Kind.ORCHESTRATION, id=ORCHESTRATION, change=Change.UPDATED, actor=actor.name
+                kind=Kind.ORCHESTRATION, id=ORCHESTRATION, change=Change.UPDATED, actor=actor.ref
             )
             events.add(connection, [changed], now)
             audit.add_done(connection, actor, ORCHESTRATION, now)

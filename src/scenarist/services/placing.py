@@ -59,6 +59,21 @@ def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = No
     learn_secrets(registry, others)
 
 
+def shared_variables(registry: ConfigRegistry) -> Iterator[tuple[str, str, str]]:
+    """Yield variables that would have to hold secrets of two entities which differ.
+
+    Each with the two; the names of variables tell ``a`` with ``b_password`` from ``a_b`` with
+    ``password`` no more.
+    """
+    kept: dict[str, tuple[str, str]] = {}
+    for owner, properties in owners_of_secrets(registry):
+        _, values = referenced(owner, properties, besides=NOT_STORED)
+        for variable, value in values.items():
+            first, held = kept.setdefault(variable, (owner, value))
+            if held != value:
+                yield variable, first, owner
+
+
 def learn_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
     """Have `redacted` replace the secrets of an application, of this and of no other one."""
     known = dict(others or {})

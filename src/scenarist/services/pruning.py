@@ -80,6 +80,8 @@ class PruningService:
             run.logs(now - retention.logs)
         if retention.events is not None:
             run.events(now - retention.events)
+        if retention.audit is not None:
+            run.audit(now - retention.audit)
         if retention.edits is not None:
             run.edits(retention.edits)
         if retention.leftovers is not None:
@@ -117,6 +119,12 @@ class _Run:
         for some in _in_parts(rows.old_events(self._database.reader, before), _AT_ONCE):
             work = partial(rows.delete_events, last=some[-1])
             self.pruned.events += self._delete(work, len(some))
+
+    def audit(self, before: datetime) -> None:
+        if not self._is_dry_run:
+            self._database.write(lambda connection: audit.keep_from(connection, before))
+        for some in _in_parts(audit.old(self._database.reader, before), _AT_ONCE):
+            self.pruned.audit += self._delete(partial(audit.delete, numbers=some), len(some))
 
     def edits(self, kept: int) -> None:
         reader = self._database.reader

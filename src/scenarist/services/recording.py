@@ -29,7 +29,7 @@ class WriteOptions:
     """What a client says of a write.
 
     Args:
-        editor_id: Who edits, when that is not the actor; a lock lets its own editor pass.
+        editor_id: Who edits, when that is not the actor; the author is the actor all the same.
         expect: Refuses the data node, or its value's version, when it is not what the client knows.
     """
 
@@ -78,7 +78,7 @@ class Recorder:
             ChangedError: It is not as expected.
         """
         node = get_data_node(connection, data_node_id, self._now())
-        check_writable(connection, node, options.editor(actor))
+        check_writable(connection, node, actor, options.editor_id)
         if options.expect is not None:
             edit = None
             if node.last_edit_id is not None:
@@ -151,7 +151,7 @@ class Recorder:
                 comment=options.comment,
             )
             made_of = provenance.of_written(connection, node.id)
-            edit = replace(edit, written_to=node.place, made_of=made_of)
+            edit = replace(edit, written_to=node.place, made_of=made_of, author=actor.ref)
             data_node_rows.add_edits(connection, [edit])
             changes = endings.release_inputs(connection, [node.id], now)
             events.add(connection, [updated(node.id, actor), *changes], now)
@@ -174,4 +174,4 @@ class Recorder:
 
 def updated(data_node_id: str, actor: Actor) -> Event:
     """Describe a change of a data node, for the log of events."""
-    return Event(kind=Kind.DATA_NODE, id=data_node_id, change=Change.UPDATED, actor=actor.name)
+    return Event(kind=Kind.DATA_NODE, id=data_node_id, change=Change.UPDATED, actor=actor.ref)

@@ -233,7 +233,7 @@ class ScenarioService:
         def work(connection: Connection) -> tuple[Cascade, list[str]]:
             cascade = look(connection)
             uris = deletions.delete_cascade(connection, cascade)
-            self._log(connection, deleted_events(cascade, actor.name))
+            self._log(connection, deleted_events(cascade, actor.ref))
             audit.add_done(connection, actor, scenario_id, self._now())
             return cascade, uris
 
@@ -380,4 +380,4 @@ def _deletable(connection: Connection, scenario: Scenario) -> Cascade:
 
 
 def _event(change: Change, scenario_id: str, actor: Actor) -> Event:
-    return Event(kind=Kind.SCENARIO, id=scenario_id, change=change, actor=actor.name)
+    return Event(kind=Kind.SCENARIO, id=scenario_id, change=change, actor=actor.ref)

@@ -191,7 +191,7 @@ def _changes(former: entities.Sequence, changed: entities.Sequence, actor: Actor
 
 
 def _event(change: Change, sequence_id: str, actor: Actor) -> Event:
-    return Event(kind=Kind.SEQUENCE, id=sequence_id, change=change, actor=actor.name)
+    return Event(kind=Kind.SEQUENCE, id=sequence_id, change=change, actor=actor.ref)
 
 
 def _refuse_under_way(connection: Connection, sequence_id: str, verb: str) -> None:

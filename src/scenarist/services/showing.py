@@ -4,7 +4,6 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -30,8 +29,9 @@ from scenarist.storage.bounds import Limits, check_file, limited
 from scenarist.storage.files import check_kept
 from scenarist.storage.json import document
 from scenarist.storage.kinds import find_storage, named_path
+from scenarist.storage.paths import why_unreadable
 from scenarist.storage.reading import read_safely
-from scenarist.storage.selection import select
+from scenarist.storage.selection import select_of_shown
 from scenarist.storage.shared import is_url
 from scenarist.storage.transfers import open_file
 
@@ -97,9 +97,9 @@ class Show:
         if is_shown and (is_noted or _is_unchanged(edit)):
             if is_noted:
                 check_as_kept(node, edit)
-            if not _asks_for_dates(wanted):
-                with suppress(InvalidError):
-                    return noted(edit, wanted)
+            found = _chosen_of(edit, wanted)
+            if found is not None:
+                return found
         return self._by_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
 
     def _safely(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
@@ -175,16 +175,6 @@ class Show:
         return said is None or bool(said["is_complete"])
 
 
-def _asks_for_dates(wanted: Selection) -> bool:
-    """Whether a condition names a moment: as text, two of them may be one in two zones."""
-    for condition in wanted.conditions:
-        if isinstance(condition.value, str):
-            with suppress(ValueError):
-                datetime.fromisoformat(condition.value)
-                return True
-    return False
-
-
 def noted(edit: Edit, wanted: Selection) -> ShownValue:
     """Show what the edit itself has of its value.
 
@@ -198,9 +188,23 @@ def noted(edit: Edit, wanted: Selection) -> ShownValue:
             "value lies where later ones replace it",
             code="edit_replaced",
         )
+    found = _chosen_of(edit, wanted)
+    if found is None:
+        raise ConflictError(
+            f"of edit {edit.id} only what is shown is kept, which does not tell what meets the"
+            " conditions; read it whole",
+            code="edit_replaced",
+        )
+    return found
+
+
+def _chosen_of(edit: Edit, wanted: Selection) -> ShownValue | None:
+    """Show what the edit itself has of its value; None where that does not tell what to choose."""
     if wanted == _EVERYTHING:
         return _noted(edit)
-    chosen = select(msgspec.json.decode(edit.rendition), wanted)
+    chosen = select_of_shown(msgspec.json.decode(edit.rendition or "null"), wanted)
+    if chosen is None:
+        return None
     return ShownValue(msgspec.json.encode(chosen).decode(), is_complete=True)
 
 
@@ -325,8 +329,6 @@ def _is_unchanged(edit: Edit) -> bool:
         if is_of_machine(error):
             raise UnavailableError(f"{edit.uri} cannot be read: {error.strerror}") from error
         raise NotFoundError(
-            f"the file {edit.uri} cannot be opened: {error.strerror}; write the data node, or put "
-            "the file there",
-            code="data_node_file_missing",
+            why_unreadable(edit.uri, error, was_there=True), code="data_node_file_missing"
         ) from error
     return edit.digest == f"sha256:{found}"

@@ -22,7 +22,7 @@ from scenarist.domain.errors import (
     UnavailableError,
 )
 from scenarist.domain.moments import is_ahead
-from scenarist.domain.permissions import Actor, Identity, Origin
+from scenarist.domain.permissions import Actor, Identity, Origin, is_reserved
 from scenarist.domain.users import (
     LONGEST_PASSWORD,
     AuditEntry,
@@ -261,7 +261,8 @@ class SigningInService:
             ) from error
 
     def _from_directory(self, identity: Identity) -> _Judged | None:
-        if not _is_name(identity.name):
+        if not _is_name(identity.name) or is_reserved(identity.name):
+            _log.warning("ldap name cannot be used", name=identity.name)
             return None
         user = User(
             name=identity.name,
@@ -285,8 +286,7 @@ class SigningInService:
                 return None
             _end_tries(connection, taken)
             session_rows.add(connection, token.id_hash, user.number, now=now, expires_at=expires_at)
-            actor = Actor(user.name, user.roles, origin=origin)
-            audit.add_done(connection, actor, None, now)
+            audit.add_done(connection, _actor(user, origin), None, now)
             return user
 
         user = self._database.write(work)
@@ -304,12 +304,13 @@ class SigningInService:
 
         def work(connection: Connection) -> None:
             # A name that nobody has may be a password, typed into the wrong field.
-            is_known = _is_name(name) and any(
-                user_rows.find(connection, name, realm) is not None for realm in Realm
-            )
+            known = None
+            if self._realm is not None and _is_name(name):
+                known = user_rows.find(connection, name, self._realm)
             entry = AuditEntry(
                 created_at=now,
-                actor=name if is_known else None,
+                actor=None if known is None else name,
+                actor_id=None if known is None else _actor(known).id,
                 key_id=None,
                 address=origin.address,
                 operation=origin.operation,
@@ -321,6 +322,10 @@ class SigningInService:
 
         self._database.write(work)
         raise UnauthenticatedError(reason, code="sign_in_failed")
+
+
+def _actor(user: User, origin: Origin | None = None) -> Actor:
+    return Actor(user.name, user.roles, user_number=user.number, origin=origin)
 
 
 def _end_tries(connection: Connection, taken: tuple[Bound, ...]) -> None:

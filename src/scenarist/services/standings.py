@@ -12,6 +12,7 @@ from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Scenario
 from scenarist.domain.moments import LONGEST_CLAIM, LONGEST_LOCK, as_text, is_ahead
 from scenarist.domain.places import replaced_reason
+from scenarist.services.locks import lock_text
 from scenarist.storage.kinds import find_file, why_missing
 
 ALREADY_PRIMARY = "it is the primary scenario of its cycle already"
@@ -90,7 +91,8 @@ def _reasons_of_locks(end: End, now: datetime) -> list[str]:
     reasons = []
     if end.locked_until is not None and is_ahead(end.locked_until, now, LONGEST_LOCK):
         until = as_text(end.locked_until)
-        reasons.append(f"data node {end.id} is locked by {end.locked_by} until {until}")
+        who = lock_text(end.locked_by or "", end.lock_holder)
+        reasons.append(f"data node {end.id} is locked by {who} until {until}")
     if end.claimed_until is not None and is_ahead(end.claimed_until, now, LONGEST_CLAIM):
         until = as_text(end.claimed_until)
         reasons.append(f"data node {end.id} is being written for {end.claimed_by} until {until}")

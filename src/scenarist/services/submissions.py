@@ -198,7 +198,7 @@ class SubmissionService:
             change = pausing.pause_submission if is_paused else pausing.resume_submission
             change(connection, submission.id, now)
             changed = Event(
-                kind=Kind.SUBMISSION, id=submission.id, change=Change.UPDATED, actor=actor.name
+                kind=Kind.SUBMISSION, id=submission.id, change=Change.UPDATED, actor=actor.ref
             )
             events.add(connection, [changed], now)
             audit.add_done(connection, actor, submission_id, now)
@@ -235,7 +235,7 @@ class SubmissionService:
                 )
             deletions.delete_submissions(connection, [submission_id])
             gone = deletions.Cascade(submissions=(submission_id,), jobs=submission.job_ids)
-            events.add(connection, deleted_events(gone, actor.name), now)
+            events.add(connection, deleted_events(gone, actor.ref), now)
             audit.add_done(connection, actor, submission_id, now)
 
         self._database.write(work)
@@ -290,7 +290,7 @@ class SubmissionService:
                 options.priority,
                 wish.key,
                 wish.digest,
-                wish.actor.name,
+                wish.actor.ref,
                 wish.traceparent,
             )
         )

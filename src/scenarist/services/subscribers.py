@@ -78,6 +78,7 @@ class SubscriberService:
             waiting=0,
             fault=None,
             created_at=now,
+            made_by=actor.ref,
         )
 
         def work(connection: Connection) -> None:
@@ -168,4 +169,4 @@ def _new_secret() -> str:
 
 
 def _event(change: Change, subscriber_id: str, actor: Actor) -> Event:
-    return Event(kind=Kind.SUBSCRIBER, id=subscriber_id, change=change, actor=actor.name)
+    return Event(kind=Kind.SUBSCRIBER, id=subscriber_id, change=change, actor=actor.ref)

@@ -92,7 +92,7 @@ class TaskService:
             _check_is_free(connection, task)
             cascade = deletions.cascade_of_tasks(connection, [task_id])
             deletions.delete_cascade(connection, cascade)
-            events.add(connection, deleted_events(cascade, actor.name), now)
+            events.add(connection, deleted_events(cascade, actor.ref), now)
             audit.add_done(connection, actor, task_id, now)
 
         self._database.write(work)

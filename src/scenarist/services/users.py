@@ -8,18 +8,20 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
 from scenarist.db import audit
+from scenarist.db import keys as key_rows
+from scenarist.db import subscribers as subscriber_rows
 from scenarist.db import users as user_rows
 from scenarist.db.engine import Database
 from scenarist.db.pages import Page
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.listings import PageRequest
-from scenarist.domain.permissions import Actor, Permission, Role
+from scenarist.domain.permissions import Actor, Permission, Role, user_id
 from scenarist.domain.users import (
     Realm,
     User,
+    checked_new_name,
     checked_password,
     checked_roles,
-    checked_user_name,
 )
 from scenarist.identity.passwords import Passwords
 
@@ -76,7 +78,7 @@ class UserService:
                 "the directory has the users; add them there", code="users_elsewhere"
             )
         user = User(
-            name=checked_user_name(name),
+            name=checked_new_name(name),
             realm=Realm.LOCAL,
             roles=checked_roles(roles),
             password_hash=self._passwords.hash(checked_password(password)),
@@ -131,6 +133,8 @@ class UserService:
     def delete(self, actor: Actor, name: str, *, expect: Expect | None = None) -> None:
         """Delete a user; the sessions end, and the keys that the user has made go, too.
 
+        The webhooks that the user or one of these keys has made are told nothing any more.
+
         Raises:
             NotFoundError: There is no such user.
             ConflictError: The configuration file declares the user, or nobody could administer
@@ -148,7 +152,7 @@ class UserService:
                     code="user_declared",
                 )
             _keep_an_admin(connection, user)
-            user_rows.remove(connection, user.number)
+            self._remove(connection, user)
             audit.add_done(connection, actor, user.name, self._now())
 
         self._database.write(work)
@@ -163,8 +167,8 @@ class UserService:
             passwords: Hashes by name; without one, a password that is kept here stands.
         """
         actor.require(Permission.ADMINISTER)
-        roles_of = {checked_user_name(name): checked_roles(its) for name, its in roles.items()}
-        hash_of = {checked_user_name(name): its for name, its in passwords.items()}
+        roles_of = {checked_new_name(name): checked_roles(its) for name, its in roles.items()}
+        hash_of = {checked_new_name(name): its for name, its in passwords.items()}
         wanted = {
             name: (roles_of.get(name, frozenset()), hash_of.get(name))
             for name in {*roles_of, *hash_of}
@@ -173,7 +177,7 @@ class UserService:
         def work(connection: Connection) -> None:
             for former in user_rows.declared(connection):
                 if former.name not in wanted:
-                    user_rows.remove(connection, former.number)
+                    self._remove(connection, former)
                     audit.add_done(connection, actor, former.name, self._now())
             for name, (its_roles, password_hash) in sorted(wanted.items()):
                 if self._declare(connection, name, its_roles, password_hash):
@@ -216,6 +220,12 @@ class UserService:
         if kept != found.password_hash:
             user_rows.end_sessions(connection, user.number)
         return True
+
+    def _remove(self, connection: Connection, user: User) -> None:
+        makers = [user_id(user.number), *key_rows.ids_made_by(connection, user.number)]
+        user_rows.remove(connection, user.number)
+        why = f"the user {user.name}, who made it, was removed"
+        subscriber_rows.stop_made_by(connection, makers, why, self._now())
 
     def _found(self, connection: Connection, name: str) -> User:
         found = user_rows.find(connection, name.lower(), self._realm)

@@ -36,7 +36,7 @@ from scenarist.services.showing import (
 )
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.bounds import Limits
-from scenarist.storage.kinds import discard, find_file, find_storage, read_json, why_missing
+from scenarist.storage.kinds import find_file, find_storage, why_missing
 from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_safely
 from scenarist.storage.shared import is_url
 
@@ -290,12 +290,7 @@ class ValueService:
                 code="data_node_unwritable",
                 is_clients=True,
             )
-        (said,) = done.written
-        try:
-            text = read_json(Place(storage_type="json", uri=said.uri, content=said.content))
-        finally:
-            discard(said)
-        return _new(target, msgspec.json.decode(text, type=Written))
+        return _new(target, msgspec.json.decode(done.take_json(), type=Written))
 
     def _apart(self, node: DataNode, find: Callable[[DataNode], Place | None]) -> Place | None:
         """Return a place for a worker, which knows what the environment says."""

@@ -21,6 +21,7 @@ from scenarist.domain.identifiers import SubmissionId, TaskId
 from scenarist.domain.moments import as_text
 from scenarist.domain.permissions import Actor
 from scenarist.domain.vocabulary import EntityType
+from scenarist.services.locks import lock_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Wish:
     def key(self) -> str | None:
         """The idempotency key as it is stored: a digest, as each actor has keys of its own."""
         given = self.options.idempotency_key
-        return None if given is None else _digest([self.actor.name, self.actor.key_id, given])
+        return None if given is None else _digest([self.actor.id, given])
 
     @property
     def digest(self) -> str | None:
@@ -128,9 +129,9 @@ def check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> Non
         for node_id in job.outputs:
             if (lock := locks.get(node_id)) is not None:
                 raise ConflictError(
-                    f"data node {node_id} is locked by {lock.editor} until "
-                    f"{as_text(lock.until)}, and task {job.task_id} writes it; submit when it "
-                    "is unlocked",
+                    f"data node {node_id} is locked by {lock_text(lock.editor, lock.holder)} "
+                    f"until {as_text(lock.until)}, and task {job.task_id} writes it; submit when "
+                    "it is unlocked",
                     code="data_node_locked",
                 )
 

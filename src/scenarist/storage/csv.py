@@ -234,7 +234,8 @@ class _Sheet:
             data = data.decode(self.encoding).encode()
         data = data.removeprefix(BOM_UTF8)
         # So did old spreadsheet programs end their lines.
-        return data if b"\n" in data else data.replace(b"\r", b"\n")
+        data = data if b"\n" in data else data.replace(b"\r", b"\n")
+        return csv_reading.without_mark_of_separator(data, self.separator)
 
     def _parsed_by_pandas(self, text: bytes) -> "DataFrame":
         import pandas

@@ -46,6 +46,26 @@ def check_separator(separator: object) -> str:
     return separator
 
 
+def without_mark_of_separator(text: bytes, separator: str) -> bytes:
+    """Return text without a first line ``sep=;``, by which spreadsheet programs tell it.
+
+    Raises:
+        InvalidError: The line names another separator.
+    """
+    if not text.startswith(b"sep="):
+        return text
+    line, _, rest = text.partition(b"\n")
+    said = line.removesuffix(b"\r").removeprefix(b"sep=").decode()
+    if len(said) != 1:
+        return text
+    if said != separator:
+        raise InvalidError(
+            f"the first line says that the separator is {said!r}; name it in the config of the data"
+            f" node, such as separator={said!r}"
+        )
+    return rest
+
+
 def parse(
     data: bytes,
     separator: str,

@@ -91,19 +91,33 @@ def preview_of(result: "CursorResult[Any]") -> tuple[str, bool]:
 
 
 def plain_cell(value: Any) -> Any:
-    """Return a cell of pandas or numpy as every driver takes it; None for a missing one."""
+    """Return a cell of pandas or numpy as every driver takes it; None for a missing one.
+
+    Raises:
+        InvalidError: It has nanoseconds, which no driver takes.
+    """
     import numpy
     import pandas
 
     if isinstance(value, pandas.Timestamp):
-        return value.to_pydatetime(warn=False)
+        _require_microseconds(value, value.nanosecond)
+        return value.to_pydatetime()
     if isinstance(value, pandas.Timedelta):
+        _require_microseconds(value, value.nanoseconds)
         return value.to_pytimedelta()
     if isinstance(value, numpy.generic):
         value = value.item()
     if value is pandas.NaT or value is pandas.NA or (isinstance(value, float) and value != value):
         return None
     return value
+
+
+def _require_microseconds(value: object, nanoseconds: int) -> None:
+    if nanoseconds:
+        raise InvalidError(
+            f"{value} has nanoseconds, and databases keep microseconds; round it, such as with"
+            " .dt.round('us')"
+        )
 
 
 def server_url(properties: Mapping[str, Any]) -> "URL":

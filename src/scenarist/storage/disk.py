@@ -10,6 +10,7 @@ from scenarist import modes
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
 from scenarist.domain.machine import is_of_machine
 from scenarist.storage.objects import reason
+from scenarist.storage.paths import why_unreadable, why_unwritable
 
 
 def below(folder: str, *names: str) -> str:
@@ -32,7 +33,7 @@ def write_new(
     try:
         _write_new(path, data, mode, folder_mode)
     except (OSError, ValueError) as error:
-        raise UnavailableError(f"{path}: {reason(error)}") from error
+        raise UnavailableError(why_unwritable(path, error)) from error
 
 
 def open_file(path: str) -> BinaryIO:
@@ -45,13 +46,11 @@ def open_file(path: str) -> BinaryIO:
     """
     try:
         return open(path, "rb")
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(
-            f"there is no file at {path}; write the data node, or put the file there"
-        ) from None
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFoundError(why_unreadable(path, error, was_there=True)) from None
     except (OSError, ValueError) as error:
         fault = UnavailableError if is_of_machine(error) else InvalidError
-        raise fault(f"{path} cannot be opened: {reason(error)}") from error
+        raise fault(why_unreadable(path, error)) from error
 
 
 open_whole = open_file

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
+from zipfile import is_zipfile
 
 import msgspec
 
@@ -42,11 +43,11 @@ class ExcelStorage:
     sheets of the one there is.
 
     Text is never taken for a formula, and no formula or macro is ever run: of a formula, the
-    result is read that the spreadsheet program saved. Each cell keeps its type: text is text, also
-    ``007`` and ``NA``. A date is read as the moment at which it begins, a decimal as a number,
-    empty text as null, and times are kept to the millisecond. Row labels with a name, or that are
-    not whole numbers, are columns. A sheet ends at its last row that has a value; a table that
-    ends with nulls only is refused.
+    result is read that the spreadsheet program saved; one without a result is refused. Each cell
+    keeps its type: text is text, also ``007`` and ``NA``. A date is read as the moment at which it
+    begins, a decimal as a number, empty text as null, and times are kept to the millisecond. Row
+    labels with a name, or that are not whole numbers, are columns. A sheet ends at its last row
+    that has a value; a table that ends with nulls only is refused.
 
     ``read_kwargs`` and ``write_kwargs`` go to pandas, whose rules hold for the types then;
     ``dtype`` declares types.
@@ -131,7 +132,17 @@ class ExcelStorage:
 
     def _read_frames(self, place: Place) -> dict[str, Any]:
         _require()
-        frames: dict[str, Any] = files.decode(place, lambda file: _loaded(file, place.properties))
+
+        def load(file: BinaryIO) -> dict[str, Any]:
+            if not is_zipfile(file):
+                raise InvalidError(
+                    f"{place.uri or 'the value in the database'} cannot be read as excel: it is no"
+                    " workbook of the kind .xlsx; save it as one"
+                )
+            file.seek(0)
+            return _loaded(file, place.properties)
+
+        frames: dict[str, Any] = files.decode(place, load)
         return frames
 
 

@@ -22,6 +22,7 @@ from scenarist.storage import disk, shared
 from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Kept, Place, Target, Written
 from scenarist.storage.named_files import stamp_of
 from scenarist.storage.objects import reason
+from scenarist.storage.paths import why_unwritable
 
 _PIECE_BYTES = 1024 * 1024
 
@@ -58,6 +59,13 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
             return load(file)
         except (ScenaristError, MemoryError):
             raise
+        except UnicodeDecodeError as error:
+            where = place.uri or "the value in the database"
+            raise InvalidError(
+                f"{where} cannot be read as {place.storage_type}: it is not {error.encoding}, as"
+                f" byte {error.start} says; name its encoding in the config of the data node, such"
+                " as encoding='cp1252', or save it as UTF-8"
+            ) from error
         except Exception as error:
             where = place.uri or "the value in the database"
             raise (UnavailableError if is_of_machine(error) else InvalidError)(
@@ -341,7 +349,7 @@ def _stage(path: str, data: bytes, target: Target) -> str:
         # Beside the file that a link leads to, so that the rename stays within one file system.
         path = os.path.realpath(path)
     except (OSError, ValueError) as error:
-        raise UnavailableError(f"{path}: {reason(error)}") from error
+        raise UnavailableError(why_unwritable(path, error)) from error
     staged = os.path.join(os.path.dirname(path), f".{target.edit_id}.staged")
     # A file of the user has the mode that the user gave it, and a new one that of the umask.
     mode = 0o666

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from scenarist.domain.named_files import FileState, file_path
+from scenarist.storage.paths import why_unreadable
 
 _READ_AS_FOLDERS = frozenset({"parquet"})
 
@@ -39,10 +40,10 @@ def why_missing(storage_type: str, properties: Mapping[str, Any]) -> str | None:
         return None
     try:
         mode = os.stat(path).st_mode
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return f"there is no file at {path}"
-    except OSError as error:
-        return f"{path} cannot be opened: {error.strerror}"
+    except (OSError, ValueError) as error:
+        return why_unreadable(path, error)
+    if stat.S_ISREG(mode):
+        return f"the file at {path} has come just now"
     if not stat.S_ISDIR(mode):
         return f"{path} is not a regular file"
     if storage_type in _READ_AS_FOLDERS:

@@ -1,16 +1,14 @@
 """Tables as Parquet."""
 
-import datetime
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
-from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.domain.errors import InvalidError, ScenaristError, UnavailableError
 from scenarist.domain.machine import is_of_machine
 from scenarist.domain.selections import Selection
 from scenarist.storage import bounds, files, tables
@@ -18,6 +16,11 @@ from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
 from scenarist.storage.comparison import DATES, TEXT, kind_of_dtype, kinds_of
 from scenarist.storage.frames import has_row_labels, series_values, with_row_labels
 from scenarist.storage.objects import python_type, reason
+from scenarist.storage.parquet_refusals import (
+    refusal_of,
+    require_exact_labels,
+    require_one_form,
+)
 from scenarist.storage.rendition import MOST_ITEMS, render
 from scenarist.storage.series import EXACT
 
@@ -26,16 +29,6 @@ if TYPE_CHECKING:
 
 _READ_REFUSED = frozenset({"path", "engine", "filesystem", "storage_options"})
 _WRITE_REFUSED = frozenset({"path", "engine", "partition_cols", "storage_options", "filesystem"})
-_ZONED = "moments with a zone"
-_FORMS: tuple[tuple[Any, str], ...] = (
-    (datetime.date, "dates"),
-    (str, "text"),
-    ((bytes, bytearray, memoryview), "bytes"),
-    (dict, "objects"),
-    ((list, tuple), "lists"),
-    (bool, "true and false"),
-    (Number, "numbers"),
-)
 
 
 class ParquetStorage:
@@ -69,7 +62,14 @@ class ParquetStorage:
         def dump(frame: Any) -> bytes:
             nonlocal rendition
             # What cannot be read again is not written.
-            data, rendition = _dumped(frame, options, target.properties)
+            try:
+                data, rendition = _dumped(frame, options, target.properties)
+            except (ScenaristError, MemoryError):
+                raise
+            except Exception as error:
+                if is_of_machine(error):
+                    raise
+                raise refusal_of(frame, lambda part: _encoded(part, options), error) from error
             return data
 
         data = files.encode(frame, target, dump)
@@ -104,7 +104,21 @@ class ParquetStorage:
         if place.content is None and place.uri is not None and os.path.isdir(place.uri):
             return _folder(place.uri, place.properties)
         # From bytes, not by path: a path such as year=2026/a.parquet would add a column.
-        return files.decode(place, lambda file: _frame(file.read(), place.properties))
+        return files.decode(place, lambda file: _whole_frame(file.read(), place))
+
+
+def _whole_frame(data: bytes, place: Place) -> "DataFrame":
+    import pyarrow  # type: ignore[import-untyped]
+
+    try:
+        return _frame(data, place.properties)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        if is_of_machine(error):
+            raise
+        raise InvalidError(
+            f"{place.uri or 'the value in the database'} cannot be read as parquet: it is no file"
+            f" of Parquet, or not all of one; write it anew ({reason(error)})"
+        ) from error
 
 
 def _frame(data: bytes, properties: Mapping[str, Any]) -> "DataFrame":
@@ -201,12 +215,29 @@ def _dumped(
     Of a large table these are the first rows, which are cut before they are written: so they have
     the types of the whole.
     """
-    given = dict(options)
-    if given.pop("engine") != "pyarrow":
-        data: bytes = frame.to_parquet(path=None, **options)
+    if options["engine"] != "pyarrow":
+        data = _encoded(frame, options)
         return data, render(_frame(data, properties))
+    table, given = _table_of(frame, options)
+    data = _written(table, given)
+    if len(data) <= INLINE_LIMIT or properties.get("read_kwargs"):
+        return data, render(_frame(data, properties))
+    first = _written(table.slice(0, MOST_ITEMS), given)
+    return data, (render(_frame(first, properties))[0], False)
+
+
+def _encoded(frame: "DataFrame", options: Mapping[str, Any]) -> bytes:
+    if options["engine"] == "pyarrow":
+        return _written(*_table_of(frame, options))
+    data: bytes = frame.to_parquet(path=None, **options)
+    return data
+
+
+def _table_of(frame: "DataFrame", options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the Arrow table that pandas would write, and the arguments with which."""
     import pyarrow
 
+    given = {name: value for name, value in options.items() if name != "engine"}
     table = pyarrow.Table.from_pandas(
         frame, schema=given.pop("schema", None), preserve_index=given.pop("index", None)
     )
@@ -214,11 +245,7 @@ def _dumped(
         # Under the name where pandas looks for them.
         metadata = {**table.schema.metadata, "PANDAS_ATTRS": json.dumps(frame.attrs)}
         table = table.replace_schema_metadata(metadata)
-    data = _written(table, given)
-    if len(data) <= INLINE_LIMIT or properties.get("read_kwargs"):
-        return data, render(_frame(data, properties))
-    first = _written(table.slice(0, MOST_ITEMS), given)
-    return data, (render(_frame(first, properties))[0], False)
+    return table, given
 
 
 def _written(table: Any, options: Mapping[str, Any]) -> bytes:
@@ -237,74 +264,31 @@ def _keepable(frame: "DataFrame") -> "DataFrame":
     """
     if not has_row_labels(frame.index):
         tables.require_columns(frame, ParquetStorage.storage_type)
-    if frame.columns.nlevels == 1:
-        texts = [str(label) for label in frame.columns]
-        names = {str(name) for name in frame.index.names if name is not None}
-        for text, count in Counter(texts).items():
-            if count > 1 or text in names:
-                raise InvalidError(
-                    f"two columns have the name {text!r} as text"
-                    f"{', one of them the row labels' if text in names else ''}; rename one"
-                )
-        if frame.columns.dtype.kind != "i" and texts != list(frame.columns):
-            frame = frame.set_axis(texts, axis=1)
-    _require_exact_labels(frame.index)
+    frame = _with_kept_names(frame)
+    require_exact_labels(frame.index)
     for position in range(frame.shape[1]):
         series = frame.iloc[:, position]
         if series.dtype == object:
-            _require_one_form(series)
+            require_one_form(series)
     return frame
 
 
-def _require_exact_labels(index: Any) -> None:
-    from pandas.api.types import is_integer
-
-    for level in range(index.nlevels):
-        labels = index.get_level_values(level)
-        if labels.hasnans and any(map(is_integer, series_values(labels))):
+def _with_kept_names(frame: "DataFrame") -> "DataFrame":
+    if frame.columns.nlevels > 1:
+        return frame
+    texts = [str(label) for label in frame.columns]
+    names = {str(name) for name in frame.index.names if name is not None}
+    for text, count in Counter(texts).items():
+        if count > 1 or text in names:
             raise InvalidError(
-                "the row labels hold whole numbers beside a null, which Parquet gives back as"
-                " floats; make them a column with reset_index()"
+                f"two columns have the name {text!r} as text"
+                f"{', one of them the row labels' if text in names else ''}; rename one"
             )
-
-
-def _require_one_form(series: Any) -> None:
-    """See that cells, and what is within them, are of one form each: all would get one form."""
-    advice = "or use json or pickle"
-    waiting = [series_values(series[series.notna()])]
-    while waiting:
-        cells = waiting.pop()
-        forms = {_form_of(cell) for cell in cells} - {""}
-        if len(forms) > 1:
-            raise InvalidError(
-                f"column {series.name!r} holds {' and '.join(sorted(forms))}, and a column of"
-                f" Parquet holds one of them; give it cells of one kind, {advice}"
-            )
-        objects = [cell for cell in cells if isinstance(cell, dict)]
-        if len({frozenset(one) for one in objects}) > 1:
-            raise InvalidError(
-                f"column {series.name!r} holds objects with other keys, and in Parquet all have the"
-                f" same; give each the same keys, with null for what is missing, {advice}"
-            )
-        items = [item for cell in cells if isinstance(cell, list | tuple) for item in cell]
-        if any(_form_of(item) == _ZONED for item in items):
-            raise InvalidError(
-                f"column {series.name!r} holds lists of {_ZONED}, which come back without it; give"
-                f" each a column of its own, {advice}"
-            )
-        waiting += [[one[key] for one in objects] for key in (objects[0] if objects else ())]
-        waiting += [items] if items else []
-
-
-def _form_of(cell: Any) -> str:
-    if isinstance(cell, float | datetime.datetime) and cell != cell:
-        return ""
-    if isinstance(cell, datetime.datetime):
-        return "moments without a zone" if cell.tzinfo is None else _ZONED
-    for kind, form in _FORMS:
-        if isinstance(cell, kind):
-            return form
-    return ""
+    if frame.columns.dtype.kind == "u":
+        frame = frame.set_axis(frame.columns.astype("int64"), axis=1)
+    elif frame.columns.dtype.kind != "i" and texts != list(frame.columns):
+        frame = frame.set_axis(texts, axis=1)
+    return frame
 
 
 def _joined(present: Any, value: object) -> Any:

@@ -32,6 +32,23 @@ def select(value: Any, selection: Selection) -> Any:
     raise _refusal(f"the value is a {type(value).__name__}")
 
 
+def select_of_shown(data: Any, selection: Selection) -> Any:
+    """Return what a selection leaves of a value, of which only what is shown is at hand.
+
+    None where that does not tell: a text may be a date or a decimal, a null an infinity, and no
+    rows have no columns.
+
+    Raises:
+        InvalidError: As `select` does.
+    """
+    names = {one.key for one in selection.conditions}
+    if isinstance(data, list) and (names or selection.columns):
+        cells = [row.get(name) for name in names for row in data if isinstance(row, dict)]
+        if not data or not all(isinstance(cell, bool | int | float) for cell in cells):
+            return None
+    return select(data, selection)
+
+
 def _of_frame(frame: Any, selection: Selection) -> Any:
     labels = list(frame.columns)
     if not labels:

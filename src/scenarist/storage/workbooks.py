@@ -17,8 +17,11 @@ _MOST_TEXT = 32_767
 """Characters of one cell; what is more would be cut."""
 
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
-_FIRST_DAY = datetime.date(1900, 3, 1)
+FIRST_DAY = datetime.date(1900, 3, 1)
 """Before it, programs count the days of a workbook differently."""
+
+NOTHING = object()
+"""A cell that says that it has no value, and so is one; null in the end."""
 
 _LABELS = (str, int, float, datetime.date)
 """Names of columns that stay what they are; others become text."""
@@ -33,21 +36,33 @@ _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _PLAIN = (bool, datetime.date, datetime.time, datetime.timedelta)
 
 
-def load(file: BinaryIO, names: Sequence[str] | None, has_header: bool) -> dict[str, Any]:
+def load(
+    file: BinaryIO, names: Sequence[str] | None, has_header: bool, *, is_lenient: bool = False
+) -> dict[str, Any]:
     """Return sheets as DataFrames by name; all sheets where no names are given.
 
+    Args:
+        is_lenient: Whether only formulas are looked at: errors, and numbers that are no dates,
+            are told by what reads the sheets then.
+
     Raises:
-        InvalidError: There is no such sheet.
+        InvalidError: There is no such sheet, or the value of a cell is not known.
     """
     import openpyxl  # type: ignore[import-untyped]
+
+    from scenarist.storage import worksheets
 
     bounds.check_workbook(file)
     workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     try:
+        worksheets.check_dialect(workbook)
         sheets = {sheet.title: sheet for sheet in workbook.worksheets}
         for name in names or ():
             _require_sheet(name, sheets)
-        return {name: _frame(sheets[name], has_header) for name in names or sheets}
+        return {
+            name: _frame(worksheets.rows_of(workbook, name, is_lenient=is_lenient), has_header)
+            for name in names or sheets
+        }
     finally:
         workbook.close()
 
@@ -58,18 +73,23 @@ def load_by_pandas(
     """Return sheets as pandas reads them with its arguments; all sheets without names.
 
     Raises:
-        InvalidError: There is no such sheet.
+        InvalidError: There is no such sheet, or the result of a formula is not known.
     """
     import pandas
 
+    from scenarist.storage import worksheets
+
     if bounds.is_bounded():
         # What pandas would make of it is counted before.
-        load(file, names, has_header=False)
+        load(file, names, has_header=False, is_lenient=True)
         file.seek(0)
     with pandas.ExcelFile(file, engine="openpyxl") as book:
+        worksheets.check_dialect(book.book)
         present = [str(name) for name in book.sheet_names]
         for name in names or ():
             _require_sheet(name, present)
+        for name in names or present:
+            worksheets.check_formulas(book.book, name)
         return {name: _load_sheet_by_pandas(book, name, options) for name in names or present}
 
 
@@ -247,19 +267,21 @@ def _is_empty(value: Any) -> bool:
     return value is None or value is pandas.NA or bool(value != value)
 
 
-def _frame(sheet: Any, has_header: bool) -> Any:
-    # What a file says of its own size may be wrong.
-    sheet.reset_dimensions()
-    rows = list(_counted(map(_stripped, sheet.iter_rows(values_only=True))))
+def _frame(cells: Iterable[list[Any]], has_header: bool) -> Any:
+    rows = list(_counted(map(_stripped, cells)))
     while rows and not rows[-1]:
         rows.pop()
     width = max(map(len, rows), default=0)
     rows = [row + [None] * (width - len(row)) for row in rows]
     labels: Sequence[Any] = range(width)
     if has_header and rows:
-        labels, rows = _labels(rows[0]), rows[1:]
-    columns = [column_of(column) for column in zip(*rows, strict=True)]
+        labels, rows = _labels(_nulls(rows[0])), rows[1:]
+    columns = [column_of(_nulls(column)) for column in zip(*rows, strict=True)]
     return table_of(columns or [column_of([])] * width, labels, len(rows))
+
+
+def _nulls(cells: Iterable[Any]) -> list[Any]:
+    return [None if cell is NOTHING else cell for cell in cells]
 
 
 def _stripped(row: Iterable[Any]) -> list[Any]:
@@ -346,9 +368,9 @@ def _fill(cell: Any, value: Any) -> Any:
 
 
 def _check_moment(value: Any) -> None:
-    if isinstance(value, datetime.date) and _day(value) < _FIRST_DAY:
+    if isinstance(value, datetime.date) and _day(value) < FIRST_DAY:
         raise InvalidError(
-            f"a workbook keeps no dates before {_FIRST_DAY}; it was given {value}; write it as"
+            f"a workbook keeps no dates before {FIRST_DAY}; it was given {value}; write it as"
             " text, or use csv or parquet"
         )
     if getattr(value, "tzinfo", None) is not None:

@@ -26,6 +26,7 @@ from scenarist.domain.redaction import redacted
 from scenarist.domain.texts import storable
 from scenarist.domain.vocabulary import Kind
 from scenarist.webhooks.messages import JobChange, messages_of
+from scenarist.webhooks.places import Place, Places, Receiver, receiver_of
 from scenarist.webhooks.sending import Answer, Attempt, Sender
 
 DELAYS = tuple(
@@ -35,7 +36,6 @@ DELAYS = tuple(
 """How long after each attempt the next one is made: what the specification suggests."""
 
 _JITTER = 0.1  # a delay is longer by up to this part of it, so that not all come back at once
-_AT_ONCE = 8  # messages under way, each to another subscriber
 _TRANSACTIONS = 100  # that are read at a time
 _KEEP_EVERY = 1000  # transactions without a message; so many may be read again after a restart
 _SPACING_SECONDS = 0.05  # between two looks at the events
@@ -55,7 +55,8 @@ class Dispatcher:
 
     `wake` may be called from any thread. Nothing is asked of the database while nothing is
     committed and no message is due. Messages to one subscriber go in order, one at a time; a
-    message goes again under the same identifier when it is not certain that it arrived.
+    message goes again under the same identifier when it is not certain that it arrived. How many
+    are under way, `places` says.
 
     Args:
         launch: How a message is sent aside; a test has it sent at once.
@@ -82,8 +83,12 @@ class Dispatcher:
         # Who gets a message next, and when in elapsed seconds; whoever came first goes first.
         self._waiting: list[tuple[float, int, SubscriberId]] = []
         self._turns = itertools.count()
-        self._known: set[SubscriberId] = set()  # those waiting or under way
-        self._under_way = 0
+        self._places = Places()
+        # Those whose message is due, and who wait for a place.
+        self._held: dict[Receiver, deque[SubscriberId]] = {}
+        self._has_room = False  # whether a place was given back since these were looked at
+        self._known: set[SubscriberId] = set()  # those waiting, held or under way
+        self._under_way: dict[SubscriberId, Place] = {}
         self._attempts: deque[Attempt] = deque()
         self._something = threading.Event()
         self._stopping = threading.Event()
@@ -147,9 +152,11 @@ class Dispatcher:
         except BaseException:
             self._attempts.extendleft(reversed(attempts))
             raise
-        self._under_way -= len(attempts)
         for attempt, due_at in zip(attempts, again, strict=True):
             self._known.discard(attempt.delivery.subscriber_id)
+            place = self._under_way.pop(attempt.delivery.subscriber_id)
+            self._has_room = True
+            self._places.give_back(place, seconds=attempt.seconds, was_silent=attempt.was_silent)
             if due_at is not None:
                 self._line_up(attempt.delivery.subscriber_id, due_at)
         return True
@@ -192,28 +199,62 @@ class Dispatcher:
             heapq.heappush(self._waiting, due)
 
     def _send_due(self) -> bool:
-        has_sent = False
-        while self._waiting and self._under_way < _AT_ONCE and not self._stopping.is_set():
+        has_sent = self._send_held()
+        while self._waiting and not self._places.are_all_taken and not self._stopping.is_set():
             if self._waiting[0][0] > self._elapsed():
                 break
             _, _, subscriber_id = heapq.heappop(self._waiting)
-            self._known.discard(subscriber_id)
-            delivery = delivery_rows.find_oldest(self._database.reader, subscriber_id)
+            delivery = self._find_due(subscriber_id)
             if delivery is None:
                 continue
-            if _is_put_off(delivery, self._now()):
-                self._line_up(subscriber_id, delivery.due_at)
+            receiver = receiver_of(delivery)
+            # Who came before goes before.
+            place = None if receiver in self._held else self._places.take(receiver)
+            if place is None:
+                self._held.setdefault(receiver, deque()).append(subscriber_id)
                 continue
-            self._known.add(subscriber_id)
-            self._under_way += 1
             has_sent = True
-            self._send(delivery)
+            self._send(delivery, place)
         return has_sent
 
-    def _send(self, delivery: Delivery) -> None:
+    def _send_held(self) -> bool:
+        """Send to those who waited for a place, as far as there is one now."""
+        has_sent = False
+        if not self._has_room:
+            return has_sent
+        self._has_room = False
+        for receiver in list(self._held):
+            line = self._held[receiver]
+            while line and not self._stopping.is_set():
+                place = self._places.take(receiver)
+                if place is None:
+                    break
+                delivery = self._find_due(line.popleft())
+                if delivery is None:
+                    self._places.leave(place)
+                    continue
+                has_sent = True
+                self._send(delivery, place)
+            if not line:
+                del self._held[receiver]
+        return has_sent
+
+    def _find_due(self, subscriber_id: SubscriberId) -> Delivery | None:
+        """Return what goes to a subscriber now; None when it has to wait, or gets nothing."""
+        delivery = delivery_rows.find_oldest(self._database.reader, subscriber_id)
+        if delivery is not None and not _is_put_off(delivery, self._now()):
+            return delivery
+        self._known.discard(subscriber_id)
+        if delivery is not None:
+            self._line_up(subscriber_id, delivery.due_at)
+        return None
+
+    def _send(self, delivery: Delivery, place: Place) -> None:
+        self._under_way[delivery.subscriber_id] = place
+
         def work() -> None:
             try:
-                attempt = self._sender.send(delivery)
+                attempt = self._sender.send(delivery, is_short=place.is_short)
             except BaseException as error:  # noqa: BLE001 - or it would be under way for ever
                 _log.exception("a webhook failed", subscriber_id=delivery.subscriber_id)
                 attempt = Attempt(delivery, Answer.NOTHING, f"{type(error).__name__}: {error}")
@@ -248,7 +289,7 @@ class Dispatcher:
         waits = []
         if self._has_news:
             waits.append(self._next_look - time.monotonic())
-        if self._waiting and self._under_way < _AT_ONCE:
+        if self._waiting and not self._places.are_all_taken:
             waits.append(self._waiting[0][0] - self._elapsed())
         return max(0.0, min(waits)) if waits else None
 

@@ -2,8 +2,9 @@
 
 import ssl
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto, unique
 from importlib.metadata import version
@@ -34,6 +35,8 @@ class Attempt:
     delivery: Delivery
     answer: Answer
     fault: str = ""
+    seconds: float = field(default=0.0, compare=False)  #: that it took
+    was_silent: bool = False  #: whether all of its time was used up
 
 
 class Sender:
@@ -46,6 +49,7 @@ class Sender:
         unseal: Gives back the secret that a record holds.
         connect_seconds: How long one address has to take up a connection.
         total_seconds: How long an attempt may take, however busy the receiver keeps it.
+        short_seconds: The same for a receiver that has used up its time before.
     """
 
     def __init__(
@@ -56,32 +60,42 @@ class Sender:
         unseal: Callable[[str], str],
         connect_seconds: float = 5.0,
         total_seconds: float = 15.0,
+        short_seconds: float = 5.0,
     ) -> None:
         self._now = now
         self._may_be_private = may_be_private
         self._unseal = unseal
         self._connect_seconds = connect_seconds
         self._total_seconds = total_seconds
+        self._short_seconds = short_seconds
         self._gate = threading.Lock()
         self._open: set[CheckedBackend] = set()
         self._context: ssl.SSLContext | None = None
 
-    def send(self, delivery: Delivery) -> Attempt:
+    def send(self, delivery: Delivery, *, is_short: bool = False) -> Attempt:
+        """Post a message once, within the time that its receiver has."""
+        begun = time.monotonic()
+        seconds = self._short_seconds if is_short else self._total_seconds
+        attempt = self._within(delivery, seconds)
+        return replace(attempt, seconds=time.monotonic() - begun)
+
+    def _within(self, delivery: Delivery, seconds: float) -> Attempt:
         try:
             secret = self._unseal(delivery.secret)
         except UnavailableError as error:
             return Attempt(delivery, Answer.NOTHING, error.message)
         backend = CheckedBackend(may_be_private=self._may_be_private)
-        end = threading.Timer(self._total_seconds, backend.cut)
+        end = threading.Timer(seconds, backend.cut)
         end.daemon = True
         with self._gate:
             self._open.add(backend)
         end.start()
         try:
-            return _attempt(delivery, self._post(delivery, secret, backend))
+            return _attempt(delivery, self._post(delivery, secret, backend, seconds))
         except Exception as error:  # noqa: BLE001 - whatever a receiver can do to a connection
-            fault = self._slow if backend.is_cut else self._fault(error)
-            return Attempt(delivery, Answer.NOTHING, fault)
+            was_silent = backend.is_cut or isinstance(error, httpcore.TimeoutException)
+            fault = _slow(seconds) if backend.is_cut else self._fault(error, seconds)
+            return Attempt(delivery, Answer.NOTHING, fault, was_silent=was_silent)
         finally:
             end.cancel()
             with self._gate:
@@ -95,7 +109,9 @@ class Sender:
         for backend in backends:
             backend.cut()
 
-    def _post(self, delivery: Delivery, secret: str, backend: CheckedBackend) -> int:
+    def _post(
+        self, delivery: Delivery, secret: str, backend: CheckedBackend, total_seconds: float
+    ) -> int:
         url = httpx.URL(delivery.url)
         body = delivery.body.encode()
         seconds = int(self._now().timestamp())
@@ -106,7 +122,7 @@ class Sender:
             network_backend=backend,
         ) as connection:
             waits = {"connect": self._connect_seconds}
-            waits |= dict.fromkeys(("read", "write"), self._total_seconds)
+            waits |= dict.fromkeys(("read", "write"), total_seconds)
             with connection.stream(
                 "POST",
                 httpcore.URL(
@@ -134,22 +150,22 @@ class Sender:
                 self._context = httpx.create_ssl_context()
             return self._context
 
-    @property
-    def _slow(self) -> str:
-        return f"it did not answer within {self._total_seconds:g} s"
-
-    def _fault(self, error: Exception) -> str:
+    def _fault(self, error: Exception, seconds: float) -> str:
         match error:
             case ForbiddenAddressError():
                 return str(error)
             case httpcore.ConnectTimeout():
                 return f"no connection within {self._connect_seconds:g} s"
             case httpcore.TimeoutException():
-                return self._slow
+                return _slow(seconds)
             case httpcore.ConnectError() | OSError():
                 return f"no connection: {error}"
             case _:
                 return f"the exchange broke off: {type(error).__name__}: {error}"
+
+
+def _slow(seconds: float) -> str:
+    return f"it did not answer within {seconds:g} s"
 
 
 def _attempt(delivery: Delivery, status: int) -> Attempt:

@@ -301,7 +301,7 @@ function Audit({ parameters }) {
 function Entry({ entry }) {
   return html`<tr>
     <td><${Moment} at=${entry.creation_date} /></td>
-    <td>${entry.actor ?? html`<span class="quiet">not known</span>`}${entry.key_id !== null && " (by a key)"}</td>
+    <td title=${entry.actor_id}>${entry.actor ?? html`<span class="quiet">not known</span>`}${entry.key_id !== null && " (by a key)"}</td>
     <td>${entry.address}</td>
     <td>${entry.operation}</td>
     <td class="reason-cell" title=${entry.entity_id}>${entry.entity_id ?? "–"}</td>

@@ -1,7 +1,7 @@
 // Data nodes: the list, and one with its value, its edits, and what can be done to it.
 
 import { ask, askText, parsed, pathOf, save, send } from "./api.js";
-import { stateOf } from "./details.js";
+import { saidBy, stateOf } from "./details.js";
 import {
   Action,
   Chooser,
@@ -17,7 +17,7 @@ import { useNames } from "./names.js";
 import { ofKind, useResource } from "./resources.js";
 import { go, linkTo } from "./router.js";
 import { useConfigs } from "./scenarios.js";
-import { may, useSession } from "./session.js";
+import { hasIdentities, may, useSession } from "./session.js";
 import { Value } from "./values.js";
 import { html, useState } from "./view.js";
 import { sizeOf } from "./words.js";
@@ -277,7 +277,9 @@ function Actions({ node, tag, value }) {
     />`}
     ${may("edit") &&
     isLocked &&
-    node.editor_id === session.username &&
+    (hasIdentities()
+      ? node.lock_holder_id === session.id || may("administer")
+      : node.editor_id === session.username) &&
     html`<${Action}
       label="Unlock"
       run=${() => ask("POST", pathOf(["datanodes", node.id, "unlock"]), { json: {} })}
@@ -332,7 +334,7 @@ function EditRow({ edit, isShown, show }) {
     <td><${Moment} at=${edit.timestamp} /></td>
     <td>
       ${edit.job_id === null
-        ? (edit.editor_id ?? html`<span class="quiet">its config</span>`)
+        ? (saidBy(edit.editor_id, edit.actor) ?? html`<span class="quiet">its config</span>`)
         : html`job <${EntityLink} id=${edit.job_id} />`}
     </td>
     <td class="reason-cell">${edit.comment ?? ""}</td>

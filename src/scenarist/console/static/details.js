@@ -2,7 +2,7 @@
 
 import { Action, EntityLink, Facts, Moment, Status } from "./parts.js";
 import { linkTo } from "./router.js";
-import { may } from "./session.js";
+import { hasIdentities, may } from "./session.js";
 import { submitTo } from "./submissions.js";
 import { html } from "./view.js";
 import { durationOf } from "./words.js";
@@ -13,12 +13,17 @@ export function lookOfTask(task, job, marks) {
   return { title: task.config_id, state, words, marks };
 }
 
+/** Who edits, as a client said, and who it was where authorization tells. */
+export function saidBy(editor, actor) {
+  return !hasIdentities() || actor === null || actor === editor ? editor : `${editor} (by ${actor})`;
+}
+
 /** The state of a data node: whether it has a value, and what stands in its way. */
 export function stateOf(node) {
   if (node.edit_in_progress) {
     return node.editor_expiration_date === null
       ? ["WRITING", "a job will write it"]
-      : ["LOCKED", `locked by ${node.editor_id}`];
+      : ["LOCKED", `locked by ${saidBy(node.editor_id, node.lock_holder)}`];
   }
   if (node.last_edit_id === null) return ["EMPTY", "no value yet"];
   if (node.expiration_date !== null && new Date(node.expiration_date) < new Date())

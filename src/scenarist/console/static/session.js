@@ -23,17 +23,18 @@ export const authorization =
  * @typedef {object} Session
  * @property {"asking" | "in" | "out"} state
  * @property {string} username
+ * @property {string} id the identity, which names are not
  * @property {string[]} roles
  * @property {string | null} keyId
  * @property {string | null} notice why one has to sign in
  */
 
 /** @type {Session} */
-let session = { state: "asking", username: "", roles: [], keyId: null, notice: null };
+let session = { state: "asking", username: "", id: "", roles: [], keyId: null, notice: null };
 const listeners = new Set();
 
 function become(next) {
-  session = { state: "out", username: "", roles: [], keyId: null, notice: null, ...next };
+  session = { state: "out", username: "", id: "", roles: [], keyId: null, notice: null, ...next };
   for (const listener of listeners) listener(session);
 }
 
@@ -78,7 +79,7 @@ export async function begin() {
 
 async function meet() {
   const me = await ask("GET", pathOf(["auth", "me"]));
-  become({ state: "in", username: me.username, roles: me.roles, keyId: me.key_id });
+  become({ state: "in", username: me.username, id: me.id, roles: me.roles, keyId: me.key_id });
 }
 
 /** Sign in with a name and a password. */

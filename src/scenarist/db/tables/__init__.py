@@ -29,6 +29,7 @@ from scenarist.db.tables.events import (
 )
 from scenarist.db.tables.identities import (
     audit,
+    audit_retention,
     credential_changes,
     keys,
     revoked_tokens,
@@ -49,6 +50,7 @@ from scenarist.db.tables.jobs import (
 
 __all__ = [
     "audit",
+    "audit_retention",
     "chores",
     "credential_changes",
     "cycles",

@@ -103,6 +103,8 @@ data_nodes = Table(
     version_column(),
     Column("locked_by", Text),  # the editor who keeps others from writing it
     Column("locked_until", Moment),
+    Column("lock_holder", Text),  # the name of the actor that locked it, and its identity
+    Column("lock_holder_id", Text),
     Column("claimed_by", Text),  # the editor for whom a worker writes it
     Column("claimed_until", Moment),
     Column("declaration", Text),  # a digest of what it was declared as
@@ -140,7 +142,7 @@ edits = Table(
     Column("data_node_id", Text, ForeignKey("data_nodes.id", ondelete="CASCADE"), nullable=False),
     created_at_column(),
     Column("job_id", Text),
-    Column("actor", Text),
+    Column("actor", Text),  # who edits, as clients say
     Column("comment", Text),
     Column("uri", Text),
     Column("content", LargeBinary),
@@ -152,6 +154,8 @@ edits = Table(
     Column("kept_as", JSON(none_as_null=True)),  # how to read it, when not as its data node says
     Column("code_digest", Text),  # of the code that made it
     Column("stamp", Text),  # of the file that a user named: see storage/named_files.py
+    Column("author", Text),  # the name of the actor that wrote it, and its identity
+    Column("author_id", Text),
     Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
 )

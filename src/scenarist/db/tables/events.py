@@ -41,7 +41,11 @@ subscribers = Table(
     Column("after_event", Count, nullable=False),  # told only of what happened later
     Column("is_active", Integer, nullable=False),
     created_at_column(),
+    Column("made_by", Text),  # the name of the actor, and its identity
+    Column("made_by_id", Text),
+    Column("stopped", Text),  # why it is told nothing any more, when no message says so
     Index("ix_subscribers_entity_id", "entity_id"),
+    Index("ix_subscribers_made_by_id", "made_by_id"),
     sqlite_autoincrement=True,
 )
 

@@ -59,6 +59,7 @@ keys = Table(
     Column("roles", JSON, nullable=False),
     Column("secret_hash", Text, nullable=False),
     Column("made_by", Text, nullable=False),
+    Column("made_by_id", Text),
     Column("maker_number", Count, ForeignKey("users.number", ondelete="CASCADE")),
     created_at_column(),
     Column("expires_at", Moment, nullable=False),
@@ -95,13 +96,22 @@ credential_changes = Table(
     Column("number", Count, primary_key=True, autoincrement=False),
 )
 
-# The migrations add triggers: a row can be neither changed nor deleted.
+# One row: from when on the rows of the audit are kept; the pruning of older ones moves it on.
+audit_retention = Table(
+    "audit_retention",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kept_from", Moment, nullable=False),
+)
+
+# The migrations add triggers: a row can neither be changed, nor deleted before its time is over.
 audit = Table(
     "audit",
     metadata,
     number_column(),
     created_at_column(),
     Column("actor", Text),
+    Column("actor_id", Text),  # the identity; the name is for people
     Column("key_id", Text),
     Column("address", Text, nullable=False),
     Column("operation", Text, nullable=False),

@@ -1,0 +1,139 @@
+"""Which user of this machine is at the other end of a connection (Linux)."""
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+_INET_DIAG = 4  # NETLINK_SOCK_DIAG
+_BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY
+_REQUEST = 1  # NLM_F_REQUEST
+_LISTEN = 10  # TCP_LISTEN
+_ALL_STATES = 0xFFFFFFFF
+_NO_COOKIE = b"\xff" * 8
+
+# struct nlmsghdr, then inet_diag_req_v2 with its inet_diag_sockid, in linux/inet_diag.h.
+_HEADER = struct.Struct("=IHHII")
+_QUESTION = struct.Struct("=BBBBI")
+_ENDS = struct.Struct("!HH16s16s")
+_INTERFACE = struct.Struct("=I")
+# struct inet_diag_msg: family, state, timer, retransmits; the ports; after the rest of the
+# sockid, expires and two queues, the user and the inode.
+_ANSWER = struct.Struct("=BBBB")
+_PORTS = struct.Struct("!HH")
+_OWNER = struct.Struct("=II")
+_OWNER_AT = _HEADER.size + 4 + 48 + 12
+
+Address = tuple[Any, ...]
+"""Host and port, and whatever else the family has."""
+
+
+class SocketOwners:
+    """Asks the kernel for the owner of one socket, which takes some microseconds.
+
+    The owner is the user that opened the socket. To be used by one thread.
+
+    Raises:
+        OSError: The kernel of this machine does not say.
+    """
+
+    def __init__(self) -> None:
+        netlink = getattr(socket, "AF_NETLINK", None)
+        if netlink is None:
+            raise OSError(errno.ENOSYS, "only Linux tells the owners of sockets")
+        self._line = socket.socket(netlink, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, _INET_DIAG)
+        self._line.setblocking(False)
+        self._turn = 0
+
+    def close(self) -> None:
+        self._line.close()
+
+    def find(self, here: Address, there: Address) -> int | None:
+        """Return the number of the user at the other end of a connection of this machine.
+
+        None when there is no such socket, or when nobody holds it any more: the kernel calls root
+        the owner of what was closed.
+
+        Args:
+            here: The address of our end.
+            there: The address of the other end.
+        """
+        family, ours, theirs = _packed(here[0], there[0])
+        self._turn = (self._turn + 1) & 0xFFFFFFFF
+        question = (
+            _QUESTION.pack(family, socket.IPPROTO_TCP, 0, 0, _ALL_STATES)
+            + _ENDS.pack(there[1], here[1], theirs, ours)
+            + _INTERFACE.pack(0)
+            + _NO_COOKIE
+        )
+        length = _HEADER.size + len(question)
+        try:
+            self._line.send(_HEADER.pack(length, _BY_FAMILY, _REQUEST, self._turn, 0) + question)
+            while True:
+                answer = self._line.recv(4096)
+                _, kind, _, turn, _ = _HEADER.unpack_from(answer)
+                if turn == self._turn:
+                    break
+        except OSError:
+            return None
+        return _owner_in(answer, there[1], here[1]) if kind == _BY_FAMILY else None
+
+
+def open_socket_owners() -> SocketOwners | None:
+    """Return what tells the owners of sockets; None where the kernel does not.
+
+    It is tried out on a connection of this process to itself.
+    """
+    with suppress(OSError):
+        owners = SocketOwners()
+        with suppress(OSError), socket.create_server(("127.0.0.1", 0)) as listener:
+            address = listener.getsockname()
+            with socket.create_connection(address, timeout=5) as caller:
+                if owners.find(address, caller.getsockname()) == os.geteuid():
+                    return owners
+        owners.close()
+    return None
+
+
+def _packed(here: str, there: str) -> tuple[int, bytes, bytes]:
+    """Write the addresses of both ends as the kernel has them; mapped ones as those of IPv4."""
+    ends = []
+    for text in (here, there):
+        address = ip_address(text.partition("%")[0])
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        ends.append(address)
+    family = socket.AF_INET6 if ends[0].version == 6 else socket.AF_INET
+    ours, theirs = (end.packed.ljust(16, b"\0") for end in ends)
+    return family, ours, theirs
+
+
+def _owner_in(answer: bytes, port: int, other_port: int) -> int | None:
+    _, state, _, _ = _ANSWER.unpack_from(answer, _HEADER.size)
+    ports = _PORTS.unpack_from(answer, _HEADER.size + 4)
+    owner, inode = _OWNER.unpack_from(answer, _OWNER_AT)
+    # Where there is no connection, the kernel takes what listens on the port.
+    is_it = state != _LISTEN and ports == (port, other_port)
+    return int(owner) if is_it and inode else None
+
+
+def stranger_finder(owners: SocketOwners) -> Callable[[Address, Address], str | None]:
+    """Return what says why a user of this machine is not served: all but our own and root."""
+    served = {0, os.geteuid()}
+
+    def find_stranger(here: Address, there: Address) -> str | None:
+        owner = owners.find(here, there)
+        if owner in served:
+            return None
+        who = "nobody who is known" if owner is None else f"the user with the number {owner}"
+        return (
+            "while authorization is off, this server serves the user who runs it, and root; this "
+            f"connection is of {who}. Switch authorization on (docs/security.md), or start the "
+            "server with --insecure to serve every user of this machine"
+        )
+
+    return find_stranger
