@@ -27,7 +27,18 @@ POOLS = ("sign-in", "request", "asyncio", "values", "large values", "comparisons
 
 
 @pytest.fixture
-def server(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def earlier() -> set[threading.Thread]:
+    """The threads of other tests."""
+    return set(threading.enumerate())
+
+
+@pytest.fixture
+def server(
+    earlier: set[threading.Thread],
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Server]:
     monkeypatch.setattr(background, "_PAUSE_SECONDS", 0.05)
     registry = ConfigRegistry()
     start = registry.configure_data_node("start", default_data=1)
@@ -59,18 +70,15 @@ def run_a_job(server: Server) -> JobStatus:
 
 
 def test_every_thread_that_the_server_starts_begins_again_when_it_is_killed(
-    server: Server,
+    earlier: set[threading.Thread], server: Server
 ) -> None:
     assert run_a_job(server) is JobStatus.COMPLETED
-    mine = [thread for thread in threading.enumerate() if isinstance(thread, Background)]
+    new = set(threading.enumerate()) - earlier
+    mine = [thread for thread in new if isinstance(thread, Background)]
     names = {thread.name for thread in mine}
     assert names >= {"orchestrator", "leases", "outputs", "bells", "local-executor"}
     assert names >= {"webhook turn", "webhooks", "file watch", "upkeep"}
-    others = [
-        thread.name
-        for thread in threading.enumerate()
-        if not isinstance(thread, Background) and thread is not threading.main_thread()
-    ]
+    others = [thread.name for thread in new if not isinstance(thread, Background)]
     assert [name for name in others if not name.startswith(POOLS)] == []
 
     for thread in mine:

@@ -12,7 +12,7 @@ from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.domain.permissions import ANYONE
+from scenarist.domain.permissions import ANYONE, ActorRef
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 from scenarist.executors.base import JobOutcome
 from scenarist.services.cancelling import Canceller
@@ -58,7 +58,7 @@ def test_the_log_of_events_says_who_cancelled_and_what_followed_by_itself(
     *_, (_, _, changes) = events.read(world.database.reader, first=0, limit=100)
 
     assert [(change.id, change.status, change.actor) for change in changes] == [
-        (submission.job_ids[0], "CANCELED", "anyone"),
+        (submission.job_ids[0], "CANCELED", ActorRef("anyone", "anyone")),
         (submission.job_ids[1], "ABANDONED", None),
         (submission.job_ids[2], "ABANDONED", None),
         (submission.id, "CANCELED", None),

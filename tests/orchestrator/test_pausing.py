@@ -9,7 +9,7 @@ from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.domain.permissions import ANYONE
+from scenarist.domain.permissions import ANYONE, ActorRef
 from scenarist.domain.vocabulary import SubmissionStatus
 from scenarist.services.orchestration import OrchestrationService
 
@@ -111,7 +111,9 @@ def test_pausing_twice_is_pausing_once(world: World, chain: list[TaskId]) -> Non
 
     assert world.submissions.pause(ANYONE, submission.id) == first
     *_, (_, _, changes) = events.read(world.database.reader, first=0, limit=100)
-    assert [(change.id, change.actor) for change in changes] == [(submission.id, "anyone")]
+    assert [(change.id, change.actor) for change in changes] == [
+        (submission.id, ActorRef("anyone", "anyone"))
+    ]
     assert world.database.commits == commits + 1
 
 

@@ -102,6 +102,7 @@ class Ear:
         self._stopping.set()
         self._writer.send(b"\0")
         self._thread.join()
+        self._close_bell()
         self._close_sockets()
 
     def _close_sockets(self) -> None:
@@ -119,10 +120,13 @@ class Ear:
                 _log.warning("other processes are not heard", reason=error.message)
             except Exception:  # noqa: BLE001 - the thread outlives whatever a listener trips over
                 _log.exception("a commit of another process was not told")
-            if self._bell is not None:
-                self._bell.close()
-                self._bell = None
+            self._close_bell()
             self._stopping.wait(_RETRY_SECONDS)
+
+    def _close_bell(self) -> None:
+        if self._bell is not None:
+            self._bell.close()
+            self._bell = None
 
     def _follow(self, bell: Bell) -> None:
         while topics := bell.hear():
