@@ -6,6 +6,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from array import array
 
 import msgspec
@@ -150,9 +151,9 @@ class Template:
         self._process.kill()
 
     def abandon(self) -> None:
-        """Let go of one that has ended, or is to: nobody waits for that."""
+        """Let go of one that has ended, or is to: only a thread of its own waits for that."""
         self._process.kill()
-        self._process.poll()
+        threading.Thread(target=self._process.wait, name="end of template", daemon=True).start()
         self.control.close()
         os.close(self.output_reader)
 
