@@ -9,13 +9,15 @@ import structlog
 
 from scenarist.schemas import Problem
 
-LIMIT_CODES = {
-    "too_many_connections",
-    "too_many_requests",
-    "target_too_long",
-    "headers_too_large",
-    "request_late",
-}
+LIMIT_CODES = frozenset(
+    {
+        "too_many_connections",
+        "too_many_requests",
+        "target_too_long",
+        "headers_too_large",
+        "request_late",
+    }
+)
 """Refusals by which a limit keeps a client out."""
 
 _log = structlog.get_logger(__name__)

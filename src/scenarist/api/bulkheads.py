@@ -164,7 +164,7 @@ def _caller(request: AnyRequest) -> str:
     """Return whose share a request is of: the actor's, or its address's where nobody is known."""
     actor = actor_of(request)
     if actor != ANYONE:
-        return f"{actor.user_number} {actor.key_id} {actor.name}"
+        return actor.id
     return counted_address(request.client.host) if request.client is not None else ""
 
 

@@ -125,13 +125,15 @@ def marks_of(properties: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(map(str, marks)) if isinstance(marks, list | tuple) else frozenset()
 
 
-def names_within(properties: Mapping[str, Any]) -> Iterator[str]:
+def names_within(value: object) -> Iterator[str]:
     """Yield all names in properties, at any depth."""
-    for name, value in properties.items():
-        yield str(name)
-        for item in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(item, Mapping):
-                yield from names_within(item)
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield str(name)
+            yield from names_within(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from names_within(item)
 
 
 class _Walk:

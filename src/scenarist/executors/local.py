@@ -88,7 +88,10 @@ class LocalExecutor:
             return None
         since = self._unready_since
         if self._fault is None and since is not None and time.monotonic() - since > _START_SECONDS:
-            return f"no worker is ready after {_START_SECONDS:g} s: the application is imported yet"
+            return (
+                f"no worker is ready after {_START_SECONDS:g} s: the application is still being "
+                "imported"
+            )
         return self._fault
 
     @property

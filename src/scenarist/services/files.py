@@ -31,10 +31,6 @@ from scenarist.storage.transfers import (
 )
 
 _CHUNK = 256 * 1024
-_FILE = 1024 * 1024
-_ROOM = 16 * 1024 * 1024
-"""Bytes of a file, and of memory, up to which the server reads an upload itself."""
-
 _KEEP = "scenarist.storage.uploading:keep"
 
 
@@ -134,9 +130,8 @@ class FileService:
             folder=self._folder,
             properties=resolved(node),
         )
-        room = min(_ROOM, self._limits.memory)
         try:
-            with limited(replace(self._limits, room=room, file=_FILE)):
+            with limited(self._limits.in_server()):
                 check_file(len(data))
                 written = keep_upload(data, target)
         except TooLargeError:
@@ -147,7 +142,7 @@ class FileService:
     def _kept_by_worker(self, data: bytes, target: Target) -> Written:
         """Have a worker read and keep what is, or may be, large."""
         answer = replace(target, storage_type="json", properties={})
-        folder = None if "://" in self._folder else self._folder
+        folder = None if is_url(self._folder) else self._folder
         with tempfile.NamedTemporaryFile(prefix=".upload-", dir=folder) as file:
             file.write(data)
             file.flush()

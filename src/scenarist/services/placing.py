@@ -60,10 +60,9 @@ def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = No
 
 
 def shared_variables(registry: ConfigRegistry) -> Iterator[tuple[str, str, str]]:
-    """Yield variables that would have to hold secrets of two entities which differ.
+    """Yield each variable that two entities would need for different secrets, and the two.
 
-    Each with the two; the names of variables tell ``a`` with ``b_password`` from ``a_b`` with
-    ``password`` no more.
+    The data node ``db`` with ``a_password`` and ``db_a`` with ``password`` have the same one.
     """
     kept: dict[str, tuple[str, str]] = {}
     for owner, properties in owners_of_secrets(registry):

@@ -41,10 +41,6 @@ _EVERYTHING = Selection()
 _IN_HAND = 1024 * 1024
 """Bytes of an answer up to which it is held in memory."""
 
-_FILE = 1024 * 1024
-_ROOM = 16 * 1024 * 1024
-"""Bytes of a file, and of memory, up to which the server reads a value itself."""
-
 
 @dataclass(frozen=True, slots=True)
 class ShownValue:
@@ -105,9 +101,8 @@ class Show:
     def _safely(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
         """Read a small value here, and have a worker read any other."""
         place = place_of(node, edit)
-        room = min(_ROOM // (1 + len(wanted.conditions)), self._limits.memory)
         try:
-            with limited(replace(self._limits, room=room, file=_FILE)):
+            with limited(self._limits.in_server(parts=1 + len(wanted.conditions))):
                 check_file(_size_of(node, edit), len(wanted.conditions))
                 return ShownValue(read_safely(place, wanted), is_complete=True)
         except TooLargeError:
@@ -140,7 +135,7 @@ class Show:
         *more: Place,
     ) -> ShownValue:
         """Have a worker write JSON text to a file, which has lost its name when this returns."""
-        folder = None if "://" in self._folder else self._folder
+        folder = None if is_url(self._folder) else self._folder
         descriptor, path = tempfile.mkstemp(".json", ".answer-", folder)
         file = os.fdopen(descriptor, "rb")
         try:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
@@ -32,6 +32,9 @@ CELL_OBJECT = 512
 """Bytes of a cell of a workbook that is kept with all that is known of it."""
 
 _MIB = 1024 * 1024
+_SERVER_FILE, _SERVER_ROOM = _MIB, 16 * _MIB
+"""Bytes of a file, and of memory, up to which the server reads a value itself."""
+
 _PARSED_PARTS = (".xml", ".rels", ".vml")
 _MOST_PARTS = 10_000
 _PART_FACTOR = 10
@@ -63,6 +66,14 @@ class Limits:
     room: int | None = None
     file: int | None = None
     is_enforced: bool = False
+
+    def in_server(self, *, parts: int = 1) -> "Limits":
+        """Return the limits of what the server reads itself, and not by a worker.
+
+        Args:
+            parts: How many times over the value may be held.
+        """
+        return replace(self, room=min(_SERVER_ROOM // parts, self.memory), file=_SERVER_FILE)
 
 
 class _NotHereError(TooLargeError):
@@ -96,14 +107,6 @@ def enforce(limits: Limits) -> None:
     if sys.platform == "linux":
         most = _data_size() + limits.memory
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def out_of_memory(memory: int) -> TooLargeError:
-    """Return the error of a value for which the memory of its worker was not enough."""
-    return TooLargeError(
-        f"the value needs more memory than the setting value_memory allows ({_size(memory)}); read "
-        "or bring less of it at a time, or have the setting raised"
-    )
 
 
 def check_memory(size: int, what: str) -> None:
