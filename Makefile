@@ -8,6 +8,7 @@ COMPILE := $(BIN)/python -m compileall -q -j 0
 # Where tests keep their files: in memory if there is room, as they make many small databases. What
 # a kill leaves behind is the same there; that commits are synced is asked of the database itself.
 SCRATCH := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print "/dev/shm" }')
+# Three processes on two cores: many tests wait for other processes.
 TEST    := $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest -n 3
 
 .PHONY: demo test quick lint format chaos bench bench-peers vendor clean

@@ -69,10 +69,11 @@ class CuttingProxy:
         self._cut_after = self._cut_before = None
 
     def end_at(self, statement: bytes, number: int, *, is_before: bool) -> None:
-        """Cut everything, and let nobody in, when a statement comes for the so-manieth time.
+        """Cut all connections when a statement has come so many times, and let nobody in.
 
         Args:
-            is_before: Whether the statement does not come through; else its answer does.
+            number: How many times it comes, from now on.
+            is_before: Whether the last one does not come through; else its answer does.
         """
         self._left, self._end_is_before = number, is_before
         self._end_at = statement
@@ -89,17 +90,12 @@ class CuttingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            if self._is_ended:
-                client.close()
-                continue
             server = socket.socket(socket.AF_UNIX)
-            try:
-                server.connect(self._target)
-            except OSError:  # PostgreSQL is not there
+            self._open += [client, server]  # before the look: what ends everything looks after it
+            if self._is_ended or server.connect_ex(self._target) != 0:
                 client.close()
                 server.close()
                 continue
-            self._open += [client, server]
             self._threads.append(threading.Thread(target=self._pass_on, args=(client, server)))
             self._threads[-1].start()
 

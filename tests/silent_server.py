@@ -2,11 +2,15 @@
 
 import socket
 import threading
-from typing import Self
+from typing import Any, Self
 
 
 class SilentServer:
-    """Accepts all who come on a port of its own, reads nothing and says nothing."""
+    """Accepts all connections to a port of its own, and neither reads nor sends.
+
+    Attributes:
+        is_asked: Set once somebody has connected.
+    """
 
     def __init__(self) -> None:
         self.is_asked = threading.Event()
@@ -20,8 +24,22 @@ class SilentServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
+        self.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def s3_settings(self) -> dict[str, Any]:
+        """What s3fs is told to take it for an object store."""
+        return {"endpoint_url": self.url, "key": "anybody", "secret": "anything"}
+
+    def close(self) -> None:
+        """Hang up; may be called again."""
+        if self._thread.is_alive():
+            self._socket.shutdown(socket.SHUT_RDWR)
+            self._thread.join()
         for taken in (self._socket, *self._taken):
             taken.close()
 

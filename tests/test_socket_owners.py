@@ -77,7 +77,7 @@ def test_one_that_listens_on_the_port_is_not_the_other_end(owners: SocketOwners)
         assert owners.find(("127.0.0.1", 1), server.getsockname()) is None
 
 
-def test_a_connection_that_was_made_before_goes_on_being_told_apart(owners: SocketOwners) -> None:
+def test_the_owner_of_one_connection_after_the_other_is_told(owners: SocketOwners) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         for _ in range(50):
             with socket.create_connection(server.getsockname()):
@@ -102,7 +102,7 @@ def test_another_user_is_told_and_never_taken_for_root(owners: SocketOwners, the
     assert found == (NOBODY if then == "stay" else None)
 
 
-def test_our_own_user_is_served_by_a_door_for_it(owners: SocketOwners) -> None:
+def test_a_door_for_our_own_user_serves_it(owners: SocketOwners) -> None:
     with opened(Echo(), find_stranger=stranger_finder(owners)) as port, Caller(port) as caller:
         assert caller.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
 

@@ -86,13 +86,13 @@ WORKBOOKS: dict[str, Callable[[], bytes]] = {
     ),
     "a part of nothing but blanks": lambda: workbook(cell("A1"), shared=" " * 20_000_000),
     "many parts": lambda: workbook(cell("A1"), more=10_001),
-    "many styles of nothing": lambda: workbook(cell("A1"), shared="<si/>" * 4_000_000),
+    "many shared texts of nothing": lambda: workbook(cell("A1"), shared="<si/>" * 4_000_000),
 }
 PARQUETS: dict[str, Callable[[], bytes]] = {
     "one text in many rows": lambda: parquet(
         pa.table({"a": pa.repeat("x" * 1000, 150_000)}), compression="zstd"
     ),
-    "one text in many rows of snappy": lambda: parquet(
+    "one text in many rows, with snappy": lambda: parquet(
         pa.table({"a": pa.repeat("x" * 1000, 150_000)})
     ),
     "many rows of nothing": lambda: parquet(pa.table({"a": pa.nulls(10_000_000, pa.int64())})),

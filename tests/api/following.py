@@ -1,7 +1,7 @@
 """A client of the event stream, on a real connection."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,20 @@ class Told:
         return (self.data["entity_id"], self.data["status"]) == (entity_id, "COMPLETED")
 
 
+def events_in(lines: Iterable[str]) -> Iterator[dict[str, str]]:
+    """Yield the fields of each event that has come as a whole (Server-Sent Events)."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line.startswith(":"):
+            continue  # a comment, and the blank line that ends it
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif fields:
+            yield fields
+            fields = {}
+
+
 class Following:
     """One open stream."""
 
@@ -41,17 +55,9 @@ class Following:
 
     def __iter__(self) -> Iterator[Told]:
         """Yield events until the server ends the stream."""
-        fields: dict[str, str] = {}
-        for line in self._lines:
-            if line.startswith(":"):
-                continue  # a comment, and the blank line that ends it
-            if line:
-                name, _, value = line.partition(": ")
-                fields[name] = value
-            elif fields:
-                data = msgspec.json.decode(fields["data"])
-                yield Told(fields.get("id", ""), fields["event"], data)
-                fields = {}
+        for fields in events_in(self._lines):
+            data = msgspec.json.decode(fields["data"])
+            yield Told(fields.get("id", ""), fields["event"], data)
 
     def take(self, count: int) -> list[Told]:
         return [told for _, told in zip(range(count), self, strict=False)]

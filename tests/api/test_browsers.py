@@ -334,19 +334,17 @@ def test_what_is_no_origin_or_host_is_told_at_once() -> None:
         guarded(Echo(), hosts=["localhost:5000"])
 
 
-def test_what_is_refused_is_told_to_whoever_counts() -> None:
-    counted: list[tuple[str, str, str]] = []
+def test_refusals_are_counted_with_address_code_and_reason() -> None:
+    counted: list[tuple[str, ...]] = []
 
-    def count(*refusal: str) -> None:
-        address, code, reason = refusal
-        counted.append((address, code, reason))
-
-    with served(hosts=["127.0.0.1"], count_refusal=count) as server:
+    with served(
+        hosts=["127.0.0.1"], count_refusal=lambda *refusal: counted.append(refusal)
+    ) as server:
         server.http.get("/")
         server.http.post("/", headers={"Origin": EVIL})
         server.http.get("/", headers={"Host": "evil.example.com"})
 
-    assert [(address, code) for address, code, _ in counted] == [
+    assert [refusal[:2] for refusal in counted] == [
         ("127.0.0.1", "origin_refused"),
         ("127.0.0.1", "host_refused"),
     ]

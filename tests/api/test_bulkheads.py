@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,27 +19,21 @@ def small() -> Bulkhead:
     return Bulkhead("tests", threads=2, share=1, places=4, places_of_caller=3)
 
 
-def _ignore(_: object) -> None:
-    pass
-
-
-def held(
-    act: Callable[[Bulkhead, Callable[[], None]], Coroutine[Any, Any, None]],
-) -> None:
-    """Act while work waits for an event, which is set in the end."""
-    opened = threading.Event()
+def held(act: Callable[[Bulkhead, Callable[[], bool]], Coroutine[Any, Any, None]]) -> None:
+    """Act with work that does not end before the act has."""
+    is_over = threading.Event()
 
     async def run() -> None:
         try:
-            await act(small(), lambda: _ignore(opened.wait()))
+            await act(small(), is_over.wait)
         finally:
-            opened.set()
+            is_over.set()
 
     asyncio.run(run())
 
 
 def test_a_caller_leaves_a_thread_to_others() -> None:
-    async def act(bulkhead: Bulkhead, wait: Callable[[], None]) -> None:
+    async def act(bulkhead: Bulkhead, wait: Callable[[], bool]) -> None:
         waiting = [asyncio.create_task(bulkhead.run("anna", wait)) for _ in range(2)]
         await asyncio.sleep(0)
 
@@ -48,7 +44,7 @@ def test_a_caller_leaves_a_thread_to_others() -> None:
 
 
 def test_a_caller_with_too_many_waiting_is_refused_at_once() -> None:
-    async def act(bulkhead: Bulkhead, wait: Callable[[], None]) -> None:
+    async def act(bulkhead: Bulkhead, wait: Callable[[], bool]) -> None:
         waiting = [asyncio.create_task(bulkhead.run("anna", wait)) for _ in range(3)]
         await asyncio.sleep(0)
 
@@ -60,23 +56,8 @@ def test_a_caller_with_too_many_waiting_is_refused_at_once() -> None:
     held(act)
 
 
-def test_all_callers_together_have_no_more_than_the_places() -> None:
-    async def act(bulkhead: Bulkhead, wait: Callable[[], None]) -> None:
-        waiting = [
-            asyncio.create_task(bulkhead.run(name, wait))
-            for name in ("anna", "anna", "bert", "carl")
-        ]
-        await asyncio.sleep(0)
-
-        with pytest.raises(UnavailableError):
-            await bulkhead.run("dora", lambda: None)
-        assert len(waiting) == 4
-
-    held(act)
-
-
 def test_a_request_that_is_given_up_while_it_waits_leaves_its_place() -> None:
-    async def act(bulkhead: Bulkhead, wait: Callable[[], None]) -> None:
+    async def act(bulkhead: Bulkhead, wait: Callable[[], bool]) -> None:
         waiting = [asyncio.create_task(bulkhead.run("anna", wait)) for _ in range(3)]
         await asyncio.sleep(0)
         waiting[2].cancel()
@@ -98,6 +79,52 @@ def test_an_error_of_the_work_is_that_of_the_request() -> None:
         for _ in range(5):
             with pytest.raises(KeyError):
                 await bulkhead.run("anna", fail)
+
+    asyncio.run(run())
+
+
+@given(
+    callers=st.lists(st.sampled_from("abc"), max_size=12),
+    threads=st.integers(1, 4),
+    share=st.integers(1, 4),
+    places=st.integers(1, 12),
+    places_of_caller=st.integers(1, 6),
+)
+def test_neither_a_caller_nor_all_together_have_more_threads_and_places_than_are_theirs(
+    callers: list[str], threads: int, share: int, places: int, places_of_caller: int
+) -> None:
+    is_refused: list[bool] = []
+    inside: Counter[str] = Counter()
+    running: Counter[str] = Counter()
+    for caller in callers:
+        is_refused.append(inside.total() >= places or inside[caller] >= places_of_caller)
+        if not is_refused[-1]:
+            inside[caller] += 1
+            if running.total() < threads and running[caller] < share:
+                running[caller] += 1
+
+    async def run() -> None:
+        bulkhead = Bulkhead(
+            "tests", threads=threads, share=share, places=places, places_of_caller=places_of_caller
+        )
+        loop, go_on = asyncio.get_running_loop(), threading.Event()
+        begun: asyncio.Queue[str] = asyncio.Queue()
+
+        def work(caller: str) -> None:
+            loop.call_soon_threadsafe(begun.put_nowait, caller)
+            go_on.wait()
+
+        tasks = [
+            asyncio.create_task(bulkhead.run(caller, partial(work, caller))) for caller in callers
+        ]
+        try:
+            first = [await begun.get() for _ in range(running.total())]
+            assert Counter(first) == running
+            assert begun.empty()
+        finally:
+            go_on.set()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(result, UnavailableError) for result in results] == is_refused
 
     asyncio.run(run())
 

@@ -1,11 +1,11 @@
 """Cancelling and retrying over REST, against a started server with real processes."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from executors.desks import await_file
 from servers import StartedServer
 
 REPRESENTED = {"Prefer": "return=representation"}
@@ -58,8 +58,7 @@ def test_a_process_that_does_not_want_to_stop_is_killed(
     server.http.put(f"/api/v1/datanodes/{scenario['node_of']['gate']}/write", json=str(sign))
     path = f"/api/v1/sequences/submit/{scenario['sequences']['all']['id']}"
     (job_id,) = server.http.post(path, headers=REPRESENTED).json()["submission"]["job_ids"]
-    while not sign.exists():
-        time.sleep(0.005)
+    await_file(sign)
 
     response = server.http.post(f"/api/v1/jobs/cancel/{job_id}", headers=REPRESENTED)
 

@@ -3,9 +3,10 @@
 import asyncio
 import itertools
 import resource
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from conftest import FreshUrl
 from cutting_proxy import COMMIT, CuttingProxy
 from failing_disk import FULL, IOERR_READ, FailingDisk, failing_disk
 from postgres_server import PostgresServer
+from processes import limited
 from scenarist import bootstrap
 from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
@@ -46,7 +48,9 @@ class Cutter(Protocol):
 
     def watch(self, database: Database) -> None: ...
 
-    def arm(self, number: int, *, is_before: bool) -> None: ...
+    def arm(self, number: int, *, is_before: bool) -> None:
+        """Take it away before or after the commit of this number, counted from now on."""
+        ...
 
     def mend(self) -> bool:
         """Give it back; return whether it was taken away."""
@@ -60,18 +64,17 @@ class FullOrUnreadable:
 
     def __init__(self, disk: FailingDisk) -> None:
         self._disk = disk
-        self._left = 0
+        self._left = 0  # commits until it is taken away
+        self._is_before = False
         self._is_cut = False
 
     def watch(self, database: Database) -> None:
-        self._database = database
         database.on_commit(self._count)
 
     def arm(self, number: int, *, is_before: bool) -> None:
         self._is_cut = False
         self._disk.hits = 0
         self._is_before = is_before
-        self._fault = {"write": FULL} if is_before else {"read": IOERR_READ}
         self._left = number - 1 if is_before else number
         if not self._left:
             self._cut()
@@ -84,7 +87,7 @@ class FullOrUnreadable:
 
     def _cut(self) -> None:
         self._is_cut = True
-        self._disk.faults = dict(self._fault)
+        self._disk.faults = {"write": FULL} if self._is_before else {"read": IOERR_READ}
 
     def mend(self) -> bool:
         self._left = 0
@@ -121,7 +124,7 @@ class World:
     client: httpx.AsyncClient
     runner: asyncio.Runner
     token: str
-    numbers: Iterator[int]
+    numbers: defaultdict[str, Iterator[int]]
 
     def ask(self, method: str, path: str, *, token: str | None = None, **more: Any) -> Any:
         headers = {**bearer(token or self.token), **more.pop("headers", {})}
@@ -142,8 +145,9 @@ class World:
             else answer.headers.get("location", "").rpartition("/")[2]
         )
 
-    def number(self) -> int:
-        return next(self.numbers)
+    def number(self, of: str = "") -> int:
+        """Return one that was not used yet, of all or of a kind of thing."""
+        return next(self.numbers[of])
 
     def scenario(self) -> Any:
         return self.made("/scenarios", json={"config_id": "daily"})["scenario"]
@@ -216,7 +220,7 @@ CASES: dict[str, Callable[[World], Request]] = {
             "json": {
                 "scenario_id": (made := w.scenario())["id"],
                 "sequence_name": "other",
-                "tasks": made.get("tasks", []),
+                "tasks": made["tasks"],
             }
         },
     ),
@@ -248,7 +252,7 @@ CASES: dict[str, Callable[[World], Request]] = {
         f"/cycles/{w.made('/cycles', json={'frequency': 'WEEKLY'})['cycle']['id']}",
         {},
     ),
-    "POST /tasks": lambda w: ("/tasks", {"params": {"config_id": f"step{w.number() % MOST}"}}),
+    "POST /tasks": lambda w: ("/tasks", {"params": {"config_id": f"step{w.number('step')}"}}),
     "DELETE /tasks/{task_id}": lambda w: (
         f"/tasks/{w.made('/tasks', params={'config_id': 'lonely'})['task']['id']}",
         {},
@@ -259,7 +263,7 @@ CASES: dict[str, Callable[[World], Request]] = {
     ),
     "POST /datanodes": lambda w: (
         "/datanodes",
-        {"params": {"config_id": f"note{w.number() % MOST}"}},
+        {"params": {"config_id": f"note{w.number('note')}"}},
     ),
     "DELETE /datanodes/{data_node_id}": lambda w: (
         f"/datanodes/{w.made('/datanodes', params={'config_id': 'lonely_note'})['datanode']['id']}",
@@ -382,7 +386,8 @@ def world(
         cutter: Any
         if url.startswith("sqlite"):
             beside = stack.enter_context(Database(url))
-            _ = beside.reader, beside.write(lambda connection: None)
+            beside.reader.execute(select(1))  # on the usual disk, as is the next
+            beside.write(lambda connection: None)
             cutter = FullOrUnreadable(stack.enter_context(failing_disk()))
         else:
             postgres: PostgresServer = request.getfixturevalue("postgres_server")
@@ -411,13 +416,10 @@ def world(
         client = httpx.AsyncClient(transport=httpx.ASGITransport(asgi), base_url="http://localhost")
         users = UserService(beside, Passwords(CHEAP), now=lambda: datetime.now(UTC))
         users.create(SETTING_UP, "adam", PASSWORDS["adam"], ["TAIPY_ADMIN"])
-        made = World(server, cutter, beside, folder, client, runner, "", itertools.count())
+        numbers: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+        made = World(server, cutter, beside, folder, client, runner, "", numbers)
         body = {"username": "adam", "password": PASSWORDS["adam"]}
-        answer = made.ask("POST", "/auth/login", json=body)
-        assert answer.status_code == 201, answer.text
-        yield World(
-            server, cutter, beside, folder, client, runner, answer.json()["token"], made.numbers
-        )
+        yield replace(made, token=made.made("/auth/login", json=body)["token"])
         runner.run(client.aclose())
 
 
@@ -476,7 +478,7 @@ def test_what_was_not_committed_is_unavailable_and_nothing_is_changed(
 ) -> None:
     for number in itertools.count(1):
         path, more = CASES[name](world)
-        before = world.stored()
+        before = world.stored() if number == 1 else {}
         world.cutter.arm(number, is_before=True)
 
         answer = world.ask(name.split()[0], path, **more)
@@ -514,12 +516,8 @@ def test_a_repeat_with_the_same_key_finds_out_what_was_done(world: World, is_bef
 def test_an_upload_for_which_the_disk_has_no_room_is_unavailable(world: World) -> None:
     path = f"/datanodes/{world.data_node()}/upload"
     before = world.stored()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * 1024, hard))
-    try:
+    with limited(resource.RLIMIT_FSIZE, 1024 * 1024):
         answer = world.ask("POST", path, content=b"a\n" + b"1\n" * 1024 * 1024)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert world.stored() == before

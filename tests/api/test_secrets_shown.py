@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from processes import descendants_of
 from scenarist.config import load_app
 from servers import TESTS, StartedServer
 
@@ -97,8 +98,7 @@ def test_neither_the_database_nor_the_log_has_a_secret(
 def test_no_process_has_a_secret_among_its_arguments(marked: StartedServer) -> None:
     arguments = [
         Path(f"/proc/{process}/cmdline").read_text()
-        for children in Path(f"/proc/{marked.process.pid}/task").glob("*/children")
-        for process in children.read_text().split()
+        for process in descendants_of(marked.process.pid)
     ]
 
     assert arguments

@@ -194,6 +194,17 @@ def test_a_text_with_colons_is_compared_as_it_is(
     assert read(shelves, shelf["notes"], 'where=at:city:EQUAL:"5"') == rows[1:]
 
 
+@pytest.mark.parametrize(("count", "status"), [(20, 200), (21, 400)])
+def test_a_body_has_up_to_20_conditions(
+    shelves: StartedServer, table: str, count: int, status: int
+) -> None:
+    operators = [{"key": "city", "operator": "NOT_EQUAL", "value": "x"}] * count
+
+    response = shelves.http.request("GET", f"{PATH}/{table}/read", json={"operators": operators})
+
+    assert response.status_code == status, response.text
+
+
 def test_conditions_in_the_query_and_in_the_body_are_400(
     shelves: StartedServer, table: str
 ) -> None:

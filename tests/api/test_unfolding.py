@@ -1,16 +1,19 @@
 """Small files and documents that stand for gigabytes, by every way in: refused with the limit."""
 
+import os
 import re
+import signal
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 import unfolding
+from processes import descendants_of
 from servers import StartedServer
 
 PATH = "/api/v1/datanodes"
@@ -124,25 +127,34 @@ def test_names_of_columns_that_each_row_would_repeat_are_413(
     assert first == {"data": [{"x" * 100_000: 1}]}
 
 
-def test_other_requests_are_answered_meanwhile(vault: StartedServer, nodes: dict[str, str]) -> None:
+def test_other_requests_are_answered_while_values_wait_for_workers(
+    vault: StartedServer, nodes: dict[str, str]
+) -> None:
     data = unfolding.PARQUETS["one text in many rows"]()
-    answers: list[httpx.Response] = []
-    sent = threading.Barrier(9)
 
-    def upload() -> None:
-        sent.wait()
-        answers.append(httpx.post(f"{vault.address}{PATH}/{nodes['pillars']}/upload", content=data))
+    def upload(_: int) -> httpx.Response:
+        return httpx.post(f"{vault.address}{PATH}/{nodes['pillars']}/upload", content=data)
 
-    threads = [threading.Thread(target=upload) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    sent.wait()
-    others = [vault.http.get("/api/v1/scenarios?limit=1").status_code for _ in range(20)]
-    for thread in threads:
-        thread.join()
+    assert _is_refused(upload(0))  # and there are workers now
+    with ThreadPoolExecutor(20) as pool, _stopped(descendants_of(vault.process.pid)):
+        uploads = [pool.submit(upload, number) for number in range(20)]
+        others = [vault.http.get("/api/v1/scenarios?limit=1").status_code for _ in range(20)]
+        is_answered = any(each.done() for each in uploads)
 
     assert others == [200] * 20
-    assert all(_is_refused(answer) for answer in answers)
+    assert not is_answered
+    assert all(_is_refused(each.result()) for each in uploads)
+
+
+@contextmanager
+def _stopped(processes: list[int]) -> Iterator[None]:
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
 
 
 def test_a_large_value_is_streamed_whole(vault: StartedServer, nodes: dict[str, str]) -> None:

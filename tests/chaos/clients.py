@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from api.following import events_in
 from chaos.history import Answer, History, Made, Outcome, Submit
 from servers import StartedServer
 
@@ -271,16 +272,10 @@ def _follow_once(
 
 
 def _events(response: httpx.Response) -> Iterator[tuple[str, Any]]:
-    """Yield the id and the data of each event (Server-Sent Events)."""
-    fields: dict[str, str] = {}
-    for line in response.iter_lines():
-        if line:
-            name, _, value = line.partition(": ")
-            fields[name] = value
-            continue
+    """Yield the id and the data of each event."""
+    for fields in events_in(response.iter_lines()):
         if "id" in fields and "data" in fields:
             yield fields["id"], json.loads(fields["data"])
-        fields = {}
 
 
 CLIENTS: tuple[Client, ...] = (write_rates, read, submit, submit, submit, interfere, create)

@@ -10,6 +10,7 @@ from typing import Any
 from apps import ledger
 from chaos.history import History, Outcome, Submit
 from chaos.records import Records, Row
+from scenarist.domain.lifecycle import LOST_LIMIT, LOST_TOGETHER_LIMIT
 
 Law = Callable[[History, Records], Iterator[str]]
 
@@ -273,8 +274,10 @@ def jobs_fail_for_their_own_reasons(history: History, records: Records) -> Itera
     del history
     for job in records.jobs:
         reason = job["reason"] or ""
-        # After three attempts that lost their worker, or five that lost their server.
-        is_given_up = job["lost"] == 2 or job["lost_together"] == 4
+        # The loss that ends a job is not counted any more.
+        is_given_up = (
+            job["lost"] == LOST_LIMIT - 1 or job["lost_together"] == LOST_TOGETHER_LIMIT - 1
+        )
         if job["status"] == "FAILED" and "asked to fail" not in reason and not is_given_up:
             yield f"{job['id']} failed: {reason}"
 

@@ -5,7 +5,7 @@ import random
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from chaos.history import History
 from cutting_proxy import COMMIT, CuttingProxy
 from postgres_server import PostgresServer
+from processes import descendants_of
 from servers import TESTS, StartedServer
 
 LEASE_SECONDS = 2
@@ -52,9 +53,9 @@ class Nemesis:
             name = chance.choice(self.faults)
             FAULTS[name](self, is_over, chance)
             self.done[name] += 1
+        if self.proxy is not None:
+            self.proxy.cut_nothing()
         for server in self.servers:
-            if self.proxy is not None:
-                self.proxy.cut_nothing()
             set_clock(server, 0)
             if server.process.poll() is not None:
                 self.history.add_fault(f"{server.address} ended by itself: {server.lines[-3:]}")
@@ -95,8 +96,7 @@ def pause(nemesis: Nemesis, is_over: threading.Event, chance: random.Random) -> 
 def worker(nemesis: Nemesis, is_over: threading.Event, chance: random.Random) -> None:
     """Kill a process that a server has started: one that runs a job, or the one it comes from."""
     del is_over
-    found = list(_descendants(chance.choice(nemesis.servers).process.pid))
-    if found:
+    if found := descendants_of(chance.choice(nemesis.servers).process.pid):
         with suppress(ProcessLookupError):
             os.kill(chance.choice(found), signal.SIGKILL)
 
@@ -157,11 +157,3 @@ def _write_clock(folder: Path, seconds: float) -> None:
     new = folder / "clock.new"
     new.write_text(f"{seconds:+.3f}")
     new.replace(folder / "clock")
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for children in Path(f"/proc/{pid}/task").glob("*/children"):
-            for child in children.read_text().split():
-                yield int(child)
-                yield from _descendants(int(child))

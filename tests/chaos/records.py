@@ -34,7 +34,6 @@ class Records:
     nodes: dict[str, Row]
     edits: dict[str, Edit]
     events: list[tuple[str, Row]]  # with their ids in the stream
-    outputs: dict[str, list[str]]  # by task: the data nodes that it writes
     leftovers: list[str] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
     """Deliveries that have not arrived, by sequence with a subscriber."""
@@ -55,10 +54,6 @@ def read_records(url: str, runs: Path) -> Records:
         for row in rows(tables.job_inputs, "job_number", "position"):
             config = nodes[row["data_node_id"]]["config_id"]
             inputs.setdefault(row["job_number"], {})[config] = row["edit_id"]
-        outputs: dict[str, list[str]] = {}
-        for row in rows(tables.task_data_nodes, "task_id", "position"):
-            if row["direction"] == "OUTPUT":
-                outputs.setdefault(row["task_id"], []).append(row["data_node_id"])
         subscribed = {row["id"]: row["entity_id"] for row in rows(tables.subscribers, "number")}
         waiting = dict.fromkeys(subscribed.values(), 0)
         for row in rows(tables.deliveries, "number"):
@@ -75,7 +70,6 @@ def read_records(url: str, runs: Path) -> Records:
                 for row in rows(tables.events, "number")
                 for position, change in enumerate(json.loads(row["changes"]))
             ],
-            outputs=outputs,
             leftovers=_leftovers(jobs, rows(tables.job_holds) + rows(tables.job_waits)),
             waiting=waiting,
             runs=runs.read_text().split() if runs.exists() else [],

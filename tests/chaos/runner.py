@@ -119,9 +119,10 @@ def _prepare(world: World, receiver: str) -> None:
             world.sequences.append(made["sequences"]["all"]["id"])
     body = {"config_id": "notes", "name": "the first"}
     world.ask_until_done(chance, "POST", "/scenarios", body)
-    for name in ("rate", "journal"):
-        found = world.ask_until_done(chance, "GET", f"/datanodes?config_id={name}").body["results"]
-        setattr(world, f"{name}_id", found[0]["id"])
+    world.rate_id, world.journal_id = (
+        world.ask_until_done(chance, "GET", f"/datanodes?config_id={name}").body["results"][0]["id"]
+        for name in ("rate", "journal")
+    )
     for sequence in world.sequences[:2]:
         body = {"url": f"{receiver}/{sequence}"}
         path = f"/sequences/{sequence}/subscribers"

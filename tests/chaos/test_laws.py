@@ -22,7 +22,10 @@ DONE, NOT_DONE = Outcome.DONE, Outcome.NOT_DONE
 def test_every_law_holds_on_sqlite_under_kills_stops_and_pauses(tmp_path: Path) -> None:
     plan = Plan(seed=11, servers=2, seconds=2, faults=("kill", "stop", "pause", "worker"))
 
-    assert run(plan, tmp_path, f"sqlite:///{tmp_path}/scenarist.db").broken == {}
+    result = run(plan, tmp_path, f"sqlite:///{tmp_path}/scenarist.db")
+
+    assert result.broken == {}
+    assert result.faults
 
 
 def test_every_law_holds_on_postgresql_with_connections_cut_around_commits(
@@ -30,14 +33,20 @@ def test_every_law_holds_on_postgresql_with_connections_cut_around_commits(
 ) -> None:
     plan = Plan(seed=12, servers=2, seconds=2, faults=("kill", "stop", "pause", "cut", "cut"))
 
-    assert run(plan, tmp_path, postgres_url, postgres_server).broken == {}
+    result = run(plan, tmp_path, postgres_url, postgres_server)
+
+    assert result.broken == {}
+    assert result.faults["cut"]
 
 
 @pytest.mark.skipif(not FAKETIME, reason="libfaketime is not installed (Debian: faketime)")
 def test_every_law_holds_while_clocks_are_set(tmp_path: Path) -> None:
     plan = Plan(seed=13, servers=1, seconds=2, faults=("clock",))
 
-    assert run(plan, tmp_path, f"sqlite:///{tmp_path}/scenarist.db").broken == {}
+    result = run(plan, tmp_path, f"sqlite:///{tmp_path}/scenarist.db")
+
+    assert result.broken == {}
+    assert result.faults
 
 
 @pytest.fixture(scope="module")

@@ -159,9 +159,14 @@ def test_a_cycle_that_is_not_there_is_told() -> None:
         filled_in({"path": "{cycle.name}"}, Owner(scenario_id="SCENARIO_s_1"), "n")
 
 
-@pytest.mark.parametrize("marks", [{"secrets": ["area"]}, {}])
-def test_a_secret_of_a_scenario_cannot_become_a_part_of_a_path(marks: dict[str, Any]) -> None:
-    name = "area" if marks else "area_token"
+@pytest.mark.parametrize(
+    ("name", "marks"),
+    [("area", {"secrets": ["area"]}), ("area_token", {})],
+    ids=["marked", "named"],
+)
+def test_a_secret_of_a_scenario_cannot_become_a_part_of_a_path(
+    name: str, marks: dict[str, Any]
+) -> None:
     registry = ConfigRegistry()
     node = registry.configure_csv_data_node("a", default_path=f"{{scenario.properties.{name}}}.csv")
     registry.configure_scenario("s", [], [node], properties={name: "north"}, **marks)

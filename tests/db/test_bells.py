@@ -1,6 +1,7 @@
 """Processes on one database tell each other of their commits; here each has a `Database`."""
 
 import queue
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -139,10 +140,11 @@ def test_who_stops_is_not_told_any_more_and_is_still_heard(
 
 
 def _remove(folder: Path, *, with_folder: bool) -> None:
-    for item in list(folder.iterdir()):
-        item.unlink(missing_ok=True)
     if with_folder:
-        folder.rmdir()
+        shutil.rmtree(folder.rename(folder.with_suffix(".gone")))  # at once, with all that is in it
+        return
+    for item in folder.iterdir():
+        item.unlink(missing_ok=True)
 
 
 def _hear_of_work(listener: Listener) -> None:

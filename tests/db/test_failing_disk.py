@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def noted_after_a_crash(database: Database, folder: Path) -> list[int]:
     for file in database.file.parent.glob(f"{database.file.name}*"):
         if file.is_file() and not file.name.endswith("-shm"):
             shutil.copy(file, folder)
-    with sqlite3.connect(folder / database.file.name) as other:
+    with closing(sqlite3.connect(folder / database.file.name)) as other:
         return [number for (number,) in other.execute("SELECT i FROM n ORDER BY i")]
 
 

@@ -1,7 +1,8 @@
 """What is undone with a transaction, and what a file that is removed means for writes."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,20 @@ from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableErro
 
 @pytest.fixture
 def notes(database: Database) -> Database:
-    database.write(lambda connection: connection.execute(text("CREATE TABLE n (i INTEGER)")))
+    make_notes(database)
     return database
+
+
+@pytest.fixture
+def notes_in_file(tmp_path: Path) -> Iterator[Database]:
+    """The same on SQLite, in `notes.db` of the folder."""
+    with Database(f"sqlite:///{tmp_path}/notes.db") as database:
+        make_notes(database)
+        yield database
+
+
+def make_notes(database: Database) -> None:
+    database.write(lambda connection: connection.execute(text("CREATE TABLE n (i INTEGER)")))
 
 
 def add(connection: Connection) -> None:
@@ -86,44 +99,40 @@ def replaced(file: Path) -> None:
 @pytest.mark.parametrize("name", ["notes.db", "notes.db-wal", "notes.db-shm"])
 @pytest.mark.parametrize("change", [removed, replaced])
 def test_nothing_is_written_to_a_database_whose_file_is_gone(
-    tmp_path: Path, name: str, change: Callable[[Path], None]
+    notes_in_file: Database, tmp_path: Path, name: str, change: Callable[[Path], None]
 ) -> None:
-    with Database(f"sqlite:///{tmp_path}/notes.db") as database:
-        database.write(lambda connection: connection.execute(text("CREATE TABLE n (i INTEGER)")))
-        assert noted(database) == 0
-        change(tmp_path / name)
+    assert noted(notes_in_file) == 0
+    change(tmp_path / name)
 
-        with pytest.raises(UnavailableError, match=f"{name} was {change.__name__}"):
-            database.write(add)
-        with pytest.raises(UnavailableError, match=f"{name} was {change.__name__}"):
-            database.connect()
-        assert "takes no writes" in str(database.figures.write_fault())
+    with pytest.raises(UnavailableError, match=f"{name} was {change.__name__}"):
+        notes_in_file.write(add)
+    with pytest.raises(UnavailableError, match=f"{name} was {change.__name__}"):
+        notes_in_file.connect()
+    assert "takes no writes" in str(notes_in_file.figures.write_fault())
 
 
-def test_a_file_that_goes_at_the_moment_of_a_commit_leaves_doubt(tmp_path: Path) -> None:
+def test_a_file_that_goes_at_the_moment_of_a_commit_leaves_doubt(
+    notes_in_file: Database, tmp_path: Path
+) -> None:
+    def work(connection: Connection) -> None:
+        add(connection)
+        (tmp_path / "notes.db").unlink()
+
+    with pytest.raises(InDoubtError, match="was removed"):
+        notes_in_file.write(work)
+
+
+def test_a_file_that_was_put_back_takes_writes_again(
+    notes_in_file: Database, tmp_path: Path
+) -> None:
     file = tmp_path / "notes.db"
-    with Database(f"sqlite:///{file}") as database:
-        database.write(lambda connection: connection.execute(text("CREATE TABLE n (i INTEGER)")))
+    file.rename(tmp_path / "aside")
+    with pytest.raises(UnavailableError):
+        notes_in_file.write(add)
 
-        def work(connection: Connection) -> None:
-            add(connection)
-            file.unlink()
+    (tmp_path / "aside").rename(file)
 
-        with pytest.raises(InDoubtError, match="was removed"):
-            database.write(work)
-
-
-def test_a_file_that_was_put_back_takes_writes_again(tmp_path: Path) -> None:
-    file = tmp_path / "notes.db"
-    with Database(f"sqlite:///{file}") as database:
-        database.write(lambda connection: connection.execute(text("CREATE TABLE n (i INTEGER)")))
-        file.rename(tmp_path / "aside")
-        with pytest.raises(UnavailableError):
-            database.write(add)
-
-        (tmp_path / "aside").rename(file)
-
-        database.write(add)
-        assert database.figures.write_fault() is None
-    with sqlite3.connect(file) as other:
+    notes_in_file.write(add)
+    assert notes_in_file.figures.write_fault() is None
+    with closing(sqlite3.connect(file)) as other:
         assert other.execute("SELECT count(*) FROM n").fetchone() == (1,)

@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from conftest import FreshUrl
+from executors.desks import number_in
 from servers import PATIENCE_SECONDS, StartedServer
 
 pytestmark = pytest.mark.e2e
@@ -254,14 +255,13 @@ def test_08_cancelling_a_running_job_stops_its_process(
     sign = tmp_path / "process"
     write(server, scenario["node_of"]["gate"], str(sign))
     job_id = submit(server, scenario)
-    while not sign.exists() or not sign.read_text():
-        time.sleep(0.005)
+    process_id = number_in(sign)
 
     response = server.http.post(f"{API}/jobs/cancel/{job_id}")
 
     assert response.status_code == 204
     with pytest.raises(ProcessLookupError):
-        os.kill(int(sign.read_text()), 0)
+        os.kill(process_id, 0)
     assert server.http.get(f"{API}/jobs/{job_id}").json()["job"]["status"] == "CANCELED"
 
 
@@ -270,10 +270,8 @@ def test_09_a_killed_worker_takes_no_other_job_along(server: StartedServer, tmp_
     sign = tmp_path / "process"
     write(server, scenario["node_of"]["gate"], str(sign))
     job_id = submit(server, scenario)
-    while not sign.exists() or not sign.read_text():
-        time.sleep(0.005)
 
-    os.kill(int(sign.read_text()), signal.SIGKILL)
+    os.kill(number_in(sign), signal.SIGKILL)
     job_when(server, job_id, lambda job: job["attempts"] == 2)
     Path(f"{sign}.go").touch()
 
@@ -288,8 +286,7 @@ def test_10_a_killed_server_goes_on_where_it_was(tmp_path: Path) -> None:
         sign = tmp_path / "process"
         write(server, running["node_of"]["gate"], str(sign))
         running_id = submit(server, running)
-        while not sign.exists() or not sign.read_text():
-            time.sleep(0.005)
+        number_in(sign)
         queued = server.http.post(
             f"{API}/sequences/submit/{waiting['sequences']['half']['id']}"
         ).headers["location"]

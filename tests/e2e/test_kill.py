@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from processes import children_of
 from scenarist.db.engine import Database
 from servers import PATIENCE_SECONDS, StartedServer
 
@@ -90,7 +91,7 @@ def test_workers_die_with_a_server_that_is_killed(tmp_path: Path) -> None:
             time.sleep(0.01)
 
 
-def workers_of(server: StartedServer) -> list[str]:
+def workers_of(server: StartedServer) -> list[int]:
     """Return the processes that the template of a server has forked."""
     return [
         worker
@@ -98,11 +99,6 @@ def workers_of(server: StartedServer) -> list[str]:
         for worker in children_of(template)
         if "template" in Path(f"/proc/{template}/cmdline").read_text()
     ]
-
-
-def children_of(process: int | str) -> list[str]:
-    files = Path(f"/proc/{process}/task").glob("*/children")
-    return [child for file in files for child in file.read_text().split()]
 
 
 def test_a_server_that_is_asked_to_stop_hands_back_what_it_ran(
@@ -158,7 +154,7 @@ def wait_until_nothing_is_under_way(server: StartedServer) -> None:
         time.sleep(0.02)
 
 
-def is_alive(process_id: str) -> bool:
+def is_alive(process_id: int) -> bool:
     try:
         state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

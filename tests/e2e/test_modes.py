@@ -11,21 +11,21 @@ from servers import StartedServer
 pytestmark = pytest.mark.e2e
 
 OF_THE_USER = {"posted.csv", "jar.p"}
+# Whatever has no mode of its own is for others, too, and differs from what no umask gives.
+UMASK = 0o002
 
 
-@pytest.fixture(scope="module", params=[0o000, 0o022], ids=["umask 000", "umask 022"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StartedServer]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServer]:
     """A server that has done one of each, in folders that were there with rights for everybody."""
     folder = tmp_path_factory.mktemp("modes") / ".scenarist"
     for path in (folder, folder / "data", folder / "data" / "pickles"):
         path.mkdir()
         path.chmod(0o777)
-    for name in ("scenarist.db", "jar.p"):
+    for name, mode in (("scenarist.db", 0o664), ("jar.p", 0o640)):
         (folder / name).touch()
-        (folder / name).chmod(0o664)
-    with StartedServer(folder, app="shelf.py", umask=request.param) as started:
+        (folder / name).chmod(mode)
+    with StartedServer(folder, app="shelf.py", umask=UMASK) as started:
         use(started)
         yield started
 
@@ -68,13 +68,9 @@ def test_no_file_folder_or_socket_can_be_used_by_others(server: StartedServer) -
     assert {".db", ".db-wal", ".key", ".bells", ".p", ".json", ".csv"} <= kinds
 
 
-def test_files_of_the_user_have_the_modes_that_the_user_gives(
-    server: StartedServer, request: pytest.FixtureRequest
-) -> None:
-    umask = request.node.callspec.params["server"]
-
-    assert stat.S_IMODE((server.folder / "jar.p").stat().st_mode) == 0o664
-    assert stat.S_IMODE((server.folder / "posted.csv").stat().st_mode) == 0o666 & ~umask
+def test_files_of_the_user_have_the_modes_that_the_user_gives(server: StartedServer) -> None:
+    assert stat.S_IMODE((server.folder / "jar.p").stat().st_mode) == 0o640
+    assert stat.S_IMODE((server.folder / "posted.csv").stat().st_mode) == 0o666 & ~UMASK
 
 
 def test_a_folder_of_the_user_stays_as_it_is_and_the_start_tells_of_it(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from sqlalchemy import text
 
 from api.following import following
 from conftest import FreshUrl
+from executors.desks import number_in
 from postgres_server import PostgresServer
+from processes import children_of
 from scenarist.db.engine import Database
 from servers import StartedServer
 from webhooks.receiver import Receiver
@@ -91,13 +93,12 @@ class TestAServerWithoutAnOrchestrator:
         sign = tmp_path / "process"
         write(server, telling["node_of"]["gate"], str(sign))
         job_id = submit(server, telling["sequences"]["all"]["id"])
-        while not sign.exists() or not sign.read_text():
-            time.sleep(0.005)
+        process_id = number_in(sign)
 
         response = server.http.post(f"{API}/jobs/cancel/{job_id}")
 
         assert response.status_code == 204
-        assert not Path(f"/proc/{sign.read_text()}").exists()
+        assert not Path(f"/proc/{process_id}").exists()
         assert server.http.get(f"{API}/jobs/{job_id}").json()["job"]["status"] == "CANCELED"
 
     @pytest.mark.parametrize("what", ["submissions", "orchestration"])
@@ -127,15 +128,14 @@ class TestAServerWithoutAnOrchestrator:
             write(server, scenario["node_of"]["given"], number)
             server.submit(scenario["sequences"]["scoring"]["id"])
             scenario_ids.append(scenario["id"])
-        children = Path(f"/proc/{server.process.pid}/task")
-        before = [file.read_text() for file in children.glob("*/children")]
+        before = children_of(server.process.pid)
 
         response = server.http.post(
             f"{API}/scenarios/compare",
             json={"scenario_ids": scenario_ids, "data_node_config_ids": ["scored"]},
         )
 
-        assert not any(before)
+        assert before == []
         assert response.json()["comparisons"]["scored"]["in_order"] == [31, 11]
         assert server.stop() == 0
         server.start()
@@ -190,13 +190,6 @@ class Fleet:
         return job
 
 
-def process_in(sign: Path) -> int:
-    """Return the process that a job tells, once it runs."""
-    while not sign.exists() or not sign.read_text():
-        time.sleep(0.005)
-    return int(sign.read_text())
-
-
 def parent_of(process_id: int) -> int:
     return int(Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[1])
 
@@ -237,7 +230,7 @@ class TestSeveralOrchestrators:
         where = fleet.server.http.post(
             f"{API}/sequences/submit/{chain['sequences']['all of it']['id']}"
         ).headers["location"]
-        process_id = process_in(sign)
+        process_id = number_in(sign)
 
         waited = fleet.server.http.get(where, headers={"Prefer": "wait=30"})
         cancelled = fleet.server.http.post(f"{API}/jobs/cancel/{job_id}")
@@ -251,7 +244,7 @@ class TestSeveralOrchestrators:
     def test_the_jobs_of_a_killed_orchestrator_are_finished_by_another(self, fleet: Fleet) -> None:
         told = [fleet.tell(f"sign{number}") for number in range(4)]
         # Workers are children of a template, which is one of the orchestrator.
-        parents = {job_id: parent_of(parent_of(process_in(sign))) for job_id, sign in told}
+        parents = {job_id: parent_of(parent_of(number_in(sign))) for job_id, sign in told}
         first, second = fleet.orchestrators
         lost = [job_id for job_id, parent in parents.items() if parent == first.process.pid]
 
@@ -269,7 +262,7 @@ class TestSeveralOrchestrators:
 
     def test_an_orchestrator_that_was_stopped_for_a_while_harms_nobody(self, fleet: Fleet) -> None:
         job_id, sign = fleet.tell("sign")
-        first_process = process_in(sign)
+        first_process = number_in(sign)
         stopped = parent_of(parent_of(first_process))
 
         os.kill(stopped, signal.SIGSTOP)

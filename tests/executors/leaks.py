@@ -178,10 +178,8 @@ def be_killed_first() -> tuple[int, str]:
 
 
 def draw_from_polars() -> list[int]:
-    import polars as pl
-
-    drawn: list[int] = pl.Series(range(10_000)).sample(4).to_list()
-    pl.set_random_seed(3)
+    drawn: list[int] = polars.Series(range(10_000)).sample(4).to_list()
+    polars.set_random_seed(3)
     return drawn
 
 

@@ -1,6 +1,7 @@
 """A dictionary that has changed is noticed, whatever changed in it and whatever equals what."""
 
 import gc
+import json
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -82,10 +83,8 @@ def test_where_python_has_no_versions_each_name_is_compared(
 ) -> None:
     monkeypatch.setattr(dict_versions, "_HAS_VERSIONS", False)
     namespaces = Namespaces()
-    import json
-
     original = json.dumps
-    json.dumps = EqualToAll()  # type: ignore[assignment]
+    monkeypatch.setattr(json, "dumps", EqualToAll())
 
     assert namespaces.restore() == "it replaced json.dumps"
     assert json.dumps is original

@@ -3,21 +3,32 @@
 import copyreg
 import importlib
 import mimetypes
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scenarist.executors.registries import Registries
 
+MODULE = "registering"
+SOURCE = """
+import copyreg
+
+class Own:
+    pass
+
+copyreg.pickle(Own, lambda own: 'own')
+"""
+
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    name = f"registering_{abs(hash(request.node.name))}"
-    (tmp_path / f"{name}.py").write_text(
-        "import copyreg\n\n\nclass Own:\n    pass\n\n\ncopyreg.pickle(Own, lambda own: 'own')\n"
-    )
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a module that is not imported yet, and is forgotten after the test."""
+    (tmp_path / f"{MODULE}.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    return name
+    yield MODULE
+    del copyreg.dispatch_table[sys.modules.pop(MODULE).Own]
 
 
 def test_what_a_module_registers_for_its_own_class_stays(module: str) -> None:
@@ -26,8 +37,6 @@ def test_what_a_module_registers_for_its_own_class_stays(module: str) -> None:
 
     assert registries.restore() is None
     assert own in copyreg.dispatch_table
-    del copyreg.dispatch_table[own]
-    registries.restore()
 
 
 def test_what_either_may_have_registered_goes_and_costs_the_worker(module: str) -> None:

@@ -13,6 +13,7 @@ from scenarist.db import settlements
 from scenarist.db.settlements import Settlement
 from scenarist.db.tables import jobs
 from scenarist.domain.entities import Submission
+from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import LOST_TOGETHER_LIMIT, SUSPECT_FROM, JobEvent
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 from scenarist.executors.base import JobOutcome
@@ -21,10 +22,10 @@ from scenarist.orchestrator import requests
 
 
 def submit_one(world: World, name: str) -> Submission:
-    def build(draft: Draft) -> str:
+    def build(draft: Draft) -> TaskId:
         return draft.task(name, "increment", [draft.node(f"{name} in", 1)], [draft.node(name)])
 
-    return world.submit(world.make(build))  # type: ignore[arg-type]
+    return world.submit(world.make(build))
 
 
 def outcomes_of_all(world: World) -> list[JobOutcome]:
@@ -87,10 +88,10 @@ def test_a_job_that_cannot_be_taken_up_fails_alone(
     strange = world.job(submissions[0].job_ids[0]).task_id
     get = requests.Recipes.get
 
-    def trip(self: requests.Recipes, task_id: str) -> object:
+    def trip(self: requests.Recipes, task_id: TaskId) -> object:
         if task_id == strange:
             raise ValueError("it is recorded strangely")
-        return get(self, task_id)  # type: ignore[arg-type]
+        return get(self, task_id)
 
     monkeypatch.setattr(requests.Recipes, "get", trip)
     world.run_all()

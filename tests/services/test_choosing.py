@@ -22,6 +22,7 @@ from scenarist.settings import Settings
 
 ANNA = Actor("anna", frozenset({Role.EDITOR}))
 EQUAL, GREATER = FilterOperator.EQUAL, FilterOperator.GREATER_THAN
+SMALL = 4
 LARGE = 4000
 """Rows of which only the first are shown without a look at the value."""
 
@@ -41,12 +42,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
     registry = ConfigRegistry()
     for storage_type in ("pickle", "in_memory"):
-        registry.configure_data_node(f"small_{storage_type}", storage_type, default_data=TABLE[:4])
+        registry.configure_data_node(
+            f"small_{storage_type}", storage_type, default_data=TABLE[:SMALL]
+        )
         registry.configure_data_node(f"large_{storage_type}", storage_type, default_data=TABLE)
     registry.configure_data_node("empty", default_data=TABLE[:0])
     registry.configure_data_node("rows", default_data=[{"day": DAY, "n": 1}])
     registry.configure_pickle_data_node(
-        "named", default_data=TABLE[:4], default_path=str(folder / "named.p")
+        "named", default_data=TABLE[:SMALL], default_path=str(folder / "named.p")
     )
     settings = Settings(database=f"sqlite:///{folder}/s.db", storage=str(folder / "data"))
     application = Application(registry=registry, search_path=())
@@ -90,7 +93,7 @@ def test_rows_that_are_chosen_do_not_depend_on_the_size_of_the_table(
     large = choose(server, f"large_{storage_type}", condition)
 
     assert [row["number"] for row in small] == numbers
-    assert [row["number"] for row in large if row["number"] < len(TABLE[:4])] == numbers
+    assert [row["number"] for row in large if row["number"] < SMALL] == numbers
 
 
 def test_columns_of_a_table_without_rows_are_known(server: Server) -> None:

@@ -113,7 +113,7 @@ def test_a_secret_that_older_versions_recorded_in_clear_becomes_a_reference_with
                 update(data_nodes)
                 .where(data_nodes.c.config_id == "table")
                 .values(
-                    properties={**clear_properties(connection), "db_password": "one secret"},
+                    properties={**recorded_properties(connection), "db_password": "one secret"},
                     declaration="that of an older version",
                 )
             )
@@ -131,7 +131,7 @@ def test_a_secret_that_older_versions_recorded_in_clear_becomes_a_reference_with
     assert [edit.kept_as for edit in edits] == [None]  # the one that it was made with
 
 
-def clear_properties(connection: Connection) -> dict[str, Any]:
+def recorded_properties(connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = connection.execute(
         select(data_nodes.c.properties).where(data_nodes.c.config_id == "table")
     ).scalar_one()

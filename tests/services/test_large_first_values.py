@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import fsspec  # type: ignore[import-untyped]
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from builders import Clock
 from scenarist.config import ConfigRegistry
@@ -17,7 +17,6 @@ from scenarist.domain.errors import UnavailableError
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import Scope
 from scenarist.services.scenarios import NewScenario, ScenarioService
-from scenarist.storage import shared
 from scenarist.storage.base import INLINE_LIMIT
 from servers import PATIENCE_SECONDS
 from silent_server import SilentServer
@@ -56,10 +55,10 @@ def test_each_is_written_once_and_recorded(
 
 
 def test_a_scenario_that_cannot_be_made_leaves_no_file(
-    database: Database, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, clock: Clock, tmp_path: Path
 ) -> None:
     scenarios = _scenarios(database, clock, str(tmp_path))
-    monkeypatch.setattr("scenarist.services.scenarios.scenario_rows.add", _refuse)
+    database.write(lambda connection: connection.execute(text("ALTER TABLE events RENAME TO gone")))
 
     with pytest.raises(UnavailableError):
         scenarios.create(ANYONE, NewScenario(config_id="plan"))
@@ -67,17 +66,10 @@ def test_a_scenario_that_cannot_be_made_leaves_no_file(
     assert list(tmp_path.rglob("*.json")) == []
 
 
-def _refuse(*_: object) -> None:
-    raise UnavailableError("refused")
-
-
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentServer]:
     with SilentServer() as server:
-        url = f"http://127.0.0.1:{server.port}"
-        settings = {"endpoint_url": url, "key": "anybody", "secret": "anything"}
-        monkeypatch.setitem(fsspec.config.conf, "s3", settings)
-        monkeypatch.setattr(shared, "WRITE_SECONDS", 1.5)
+        monkeypatch.setitem(fsspec.config.conf, "s3", server.s3_settings)
         yield server
 
 
@@ -91,6 +83,7 @@ def test_others_write_while_the_storage_says_nothing(
 
         database.write(lambda connection: None)
         is_waiting = not made.done()
+        silent.close()
 
         with pytest.raises(UnavailableError):
             made.result(PATIENCE_SECONDS)

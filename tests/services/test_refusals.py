@@ -1,5 +1,6 @@
 """What is refused before it is known who asks: counted, a row for each minute and address."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -9,8 +10,10 @@ from builders import Clock
 from scenarist.db.engine import Database
 from scenarist.domain.listings import AuditFilter, PageRequest
 from scenarist.domain.users import AuditEntry
+from scenarist.services import refusals
 from scenarist.services.audit import AuditService
 from scenarist.services.refusals import RefusalCounter
+from servers import PATIENCE_SECONDS
 from signed_in import ADMIN
 
 
@@ -55,6 +58,19 @@ def test_addresses_beyond_a_bound_are_counted_together(
     assert [row.reason for row in kept if row.address == "others"] == [
         "800 times within a minute: too many tries"
     ]
+
+
+def test_what_was_counted_is_written_when_the_minute_is_over(
+    database: Database, clock: Clock, counter: RefusalCounter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "_SECONDS", 0.01)
+    is_written = threading.Event()
+    database.on_commit(is_written.set)
+
+    counter.note("192.0.2.1", "login", "too many tries")
+
+    assert is_written.wait(PATIENCE_SECONDS)
+    assert [row.reason for row in rows(database, clock)] == ["once within a minute: too many tries"]
 
 
 def test_what_was_counted_is_written_when_the_server_stops(

@@ -17,7 +17,6 @@ from scenarist import bootstrap
 from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
 from scenarist.db.tables import data_nodes
-from scenarist.db.writes import undo_on_rollback
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import (
     ConflictError,
@@ -30,14 +29,13 @@ from scenarist.domain.moments import LONGEST_CLAIM
 from scenarist.domain.permissions import Actor, ActorRef, Role
 from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
+from scenarist.services.bundle import Services
 from scenarist.services.computations import Computation, Computed
 from scenarist.services.recording import NO_OPTIONS, Recorder, WriteOptions
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.values import ValueService
 from scenarist.services.wishes import SubmitOptions
 from scenarist.settings import Settings
-from scenarist.storage.base import Target, Written
-from scenarist.storage.kinds import Replacement, find_storage
 
 ANNA = Actor("anna", frozenset({Role.EDITOR}))
 BERT = Actor("bert", frozenset({Role.EDITOR}))
@@ -107,44 +105,48 @@ def test_a_data_node_that_does_not_say_how_it_is_written_is_read_only(server: Se
         server.services.values.write(BERT, node.id, [{"a": 1}])
 
 
+WAYS_TO_WRITE: dict[str, Callable[[ValueService, DataNode], object]] = {
+    "write": lambda values, node: values.write(ANNA, node.id, ["new"]),
+    "append": lambda values, node: values.append(ANNA, node.id, ["new"]),
+    "append alone": lambda values, node: values._append_alone(ANNA, node.id, ["new"], NO_OPTIONS),
+}
+
+
 class TestNamedFiles:
+    @pytest.mark.parametrize("way", WAYS_TO_WRITE)
     @pytest.mark.parametrize("before", [None, '["old"]'])
     def test_the_file_of_before_is_put_back_when_the_write_is_not_stored(
-        self, server: Server, tmp_path: Path, before: str | None
+        self,
+        server: Server,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        before: str | None,
+        way: str,
     ) -> None:
         file = tmp_path / "named.json"
         node = make(server, "named")
         if before is not None:
             file.write_text(before)
         inode = None if before is None else file.stat().st_ino
+        write = server.database.write
+        meanwhile = []
 
-        def fail(connection: Connection) -> None:
-            raise UnavailableError("the disk of the database is full")
+        def write_and_fail(work: Callable[[Connection], object], **options: bool) -> object:
+            def whole(connection: Connection) -> None:
+                work(connection)
+                meanwhile.append(file.read_text())
+                raise UnavailableError("the disk of the database is full")
 
-        # In the same transaction as the write, so that it is rolled back after the file is there.
-        def write(value: Written) -> None:
-            def work(connection: Connection) -> None:
-                replacement = Replacement(value)
-                undo_on_rollback(connection, replacement.undo)
-                replacement.publish()
-                assert file.read_text() == '["new"]'
-                fail(connection)
+            return write(whole, **options)
 
-            server.database.write(work)
-
-        target = Target(
-            data_node_id=node.id,
-            edit_id="e1",
-            storage_type="json",
-            folder=str(tmp_path),
-            properties=node.properties,
-        )
+        monkeypatch.setattr(server.database, "write", write_and_fail)
         with pytest.raises(UnavailableError):
-            write(find_storage("json").write(["new"], target))
+            WAYS_TO_WRITE[way](server.services.values, node)
 
+        assert ["new" in text for text in meanwhile] == [True]
         assert (file.read_text() if file.exists() else None) == before
         assert before is None or file.stat().st_ino == inode
-        assert [left.name for left in tmp_path.glob(".e1*")] == []
+        assert [left.name for left in tmp_path.glob(".*.staged*")] == []
 
     def test_a_write_that_is_stored_leaves_only_the_new_file(
         self, server: Server, tmp_path: Path
@@ -263,29 +265,12 @@ class TestEdits:
         assert values.read(ANNA, node.id).show().text == f'["quicker",{calls - 1},"slower"]'
         assert show(server, node).last_edit_id == edit.id
 
-    def test_what_is_appended_while_others_are_kept_away_is_undone_with_its_transaction(
-        self, server: Server, tmp_path: Path
-    ) -> None:
-        values = server.services.values
-        node = make(server, "named")
-        values.write(ANNA, node.id, ["first"])
-
-        server.database.write(
-            lambda connection: connection.execute(text("ALTER TABLE events RENAME TO gone"))
-        )
-        with pytest.raises(UnavailableError):
-            values._append_alone(ANNA, node.id, ["second"], NO_OPTIONS)
-
-        assert (tmp_path / "named.json").read_text() == '["first"]'
-        assert [left.name for left in tmp_path.glob(".*.staged*")] == []
-
     @pytest.mark.parametrize("config_id", ["notes", "rows", "named"])
     def test_of_many_appends_at_one_time_by_two_servers_all_land(
         self, two_servers: tuple[Server, Server], config_id: str
     ) -> None:
-        (node,) = {
-            made.id: made for made in (make(server, config_id) for server in two_servers)
-        }.values()
+        node, same = (make(server, config_id) for server in two_servers)
+        assert node.id == same.id
         two_servers[0].services.values.write(ANNA, node.id, [{"a": -1}])
 
         def append(number: int) -> None:
@@ -467,40 +452,38 @@ class TestWritesByAWorker:
             f"data node {node.id} is being written for anna until 2026-03-01T12:02:00Z",
         )
 
-    def test_a_write_that_outlived_its_claim_does_not_write_over_what_came_meanwhile(
+    @pytest.mark.parametrize(
+        ("meanwhile", "reason"),
+        [
+            (lambda services, node: services.values.write(BERT, node, [2]), "data_node_busy"),
+            (
+                lambda services, node: services.data_nodes.lock(BERT, node, lasts=HOUR),
+                "data_node_locked",
+            ),
+        ],
+        ids=["write", "lock"],
+    )
+    def test_a_write_that_outlived_its_claim_is_not_recorded_over_what_came_meanwhile(
         self,
         server: Server,
         clock: Clock,
         values_with: Callable[[Callable[[], None]], ValueService],
+        meanwhile: Callable[[Services, str], object],
+        reason: str,
     ) -> None:
         node = make(server, "drawer")
-
-        def be_overtaken() -> None:
-            clock.advance(LONGEST_CLAIM)
-            server.services.values.write(BERT, node.id, [2])
-
-        with pytest.raises(ConflictError) as caught:
-            values_with(be_overtaken).write(ANNA, node.id, [1])
-
-        assert caught.value.reason == "data_node_busy"
-        assert show(server, node).claimed_by is None
-
-    def test_a_write_that_outlived_its_claim_respects_a_lock_that_came_meanwhile(
-        self,
-        server: Server,
-        clock: Clock,
-        values_with: Callable[[Callable[[], None]], ValueService],
-    ) -> None:
-        node = make(server, "drawer")
+        left = []
 
         def be_late() -> None:
             clock.advance(LONGEST_CLAIM)
-            server.services.data_nodes.lock(BERT, node.id, lasts=HOUR)
+            meanwhile(server.services, node.id)
+            left.append(show(server, node))
 
-        with pytest.raises(ConflictError, match="locked by bert"):
+        with pytest.raises(ConflictError) as caught:
             values_with(be_late).write(ANNA, node.id, [1])
 
-        assert show(server, node).last_edit_id == node.last_edit_id
+        assert caught.value.reason == reason
+        assert [show(server, node)] == left
 
     def test_what_lies_in_another_store_and_could_not_be_recorded_is_in_doubt(
         self, server: Server, values_with: Callable[[Callable[[], None]], ValueService]

@@ -1,8 +1,9 @@
 """What a value would unfold to is known before it is read."""
 
 import json
+import tracemalloc
+from collections.abc import Callable
 from io import BytesIO
-from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
@@ -28,10 +29,10 @@ plain = st.recursive(
 )
 
 
-def refuses(check: Any, *given: object, limits: Limits, **more: object) -> bool:
+def refuses(check: Callable[..., object], *arguments: object, limits: Limits) -> bool:
     try:
         with limited(limits):
-            check(*given, **more)
+            check(*arguments)
     except TooLargeError:
         return True
     return False
@@ -44,7 +45,7 @@ def test_nothing_is_bounded_without_limits() -> None:
 
 
 @given(value=plain)
-def test_signs_within_texts_count_for_nothing(value: object) -> None:
+def test_brackets_and_commas_within_texts_are_not_counted(value: object) -> None:
     def stripped(value: object) -> object:
         if isinstance(value, str):
             return "a" * (len(json.dumps(value)) - 2)
@@ -61,9 +62,7 @@ def test_signs_within_texts_count_for_nothing(value: object) -> None:
 
 
 @pytest.mark.parametrize("sign", ["[],", "{},", "1,", '{"a":[]},', "[[[[]]]],"])
-def test_what_json_unfolds_to_is_not_underestimated(sign: str) -> None:
-    import tracemalloc
-
+def test_the_estimate_for_json_is_near_what_it_takes_or_above(sign: str) -> None:
     document = ("[" + sign * 20_000 + "0]").encode()
     tracemalloc.start()
     json.loads(document)

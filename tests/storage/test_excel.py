@@ -86,6 +86,14 @@ def a_workbook(fill: Callable[[Any], object]) -> Written:
     )
 
 
+def fill_with_a_date(sheet: Any, number: float) -> None:
+    """Put a number below what is there, in the format of a date."""
+    if sheet["A1"].value is None:
+        sheet["A1"] = "a"
+    cell = sheet.cell(sheet.max_row + 1, 1, number)
+    cell.number_format = "yyyy-mm-dd"
+
+
 CALCULATED = ('fullCalcOnLoad="1"', "")
 """As spreadsheet programs leave it, which have calculated what there is."""
 
@@ -336,7 +344,7 @@ def test_numbers_in_the_format_of_a_date_are_moments_and_below_one_times() -> No
 
     found = read(a_workbook(fill), sheet_name="Sheet")["a"]
 
-    assert [cell for cell in found if cell != "a"] == [
+    assert list(found) == [
         datetime.time(),
         datetime.time(12),
         pd.Timestamp("1900-03-01"),
@@ -420,14 +428,6 @@ def test_strict_workbook_is_refused(options: Any) -> None:
 
     with pytest.raises(InvalidError, match="Strict Open XML Spreadsheet, which is not supported"):
         read(written, **options)
-
-
-def fill_with_a_date(sheet: Any, number: float) -> None:
-    """Put a number below what is there, in the format of a date."""
-    if sheet["A1"].value is None:
-        sheet["A1"] = "a"
-    cell = sheet.cell(sheet.max_row + 1, 1, number)
-    cell.number_format = "yyyy-mm-dd"
 
 
 def test_types_of_cells_come_back() -> None:
@@ -755,11 +755,6 @@ def test_what_options_say_themselves_is_not_refused() -> None:
 def test_rows_that_options_would_read_as_another_value_are_not_appended() -> None:
     properties = {"sheet_name": "S", "read_kwargs": {"comment": "#"}}
     written = write([{"a": "x", "b": "y"}], **properties)
-    target = Target(
-        data_node_id="D", edit_id="E", storage_type="excel", folder="unused", properties=properties
-    )
 
     with pytest.raises(InvalidError, match="would be read as"):
-        find_storage("excel").append(
-            [{"a": "z", "b": "no #5"}], target, a_place(written.content, **properties)
-        )
+        append(written, [{"a": "z", "b": "no #5"}], **properties)

@@ -1,7 +1,9 @@
 """The user's file: links, permissions, folders."""
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,32 +96,53 @@ def test_what_is_wrong_at_a_path_is_told(
     assert refused.value.message.startswith(once_there.format(**names))
 
 
-def test_file_and_folder_that_the_server_may_not_read_are_told(tmp_path: Path) -> None:
-    path = tmp_path / "plans" / "plan.json"
-    path.parent.mkdir()
-    path.write_text("1")
-    path.parent.chmod(0)
+@pytest.fixture
+def plan() -> Iterator[Path]:
+    """A file below folders that every user may enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "plans" / "plan.json"
+        path.parent.mkdir(mode=0o755)
+        path.write_text("1")
+        yield path
+
+
+@contextmanager
+def denied(path: Path) -> Iterator[None]:
+    """Take a file or folder from its owner, and be no longer root, whom that would not keep out."""
+    mode = path.stat().st_mode
+    path.chmod(0)
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
     try:
-        told = why_missing("json", {"path": str(path)})
-        with pytest.raises(InvalidError) as unread:
-            find_storage("json").read(Place(storage_type="json", uri=str(path)))
-        with pytest.raises(UnavailableError) as unwritten:
-            write(1, path)
+        yield
     finally:
         os.seteuid(user)
-        path.parent.chmod(0o700)
+        path.chmod(mode)
+
+
+def test_folder_that_the_server_may_not_enter_is_told(plan: Path) -> None:
+    with denied(plan.parent):
+        told = why_missing("json", {"path": str(plan)})
+        with pytest.raises(InvalidError) as unread:
+            find_storage("json").read(Place(storage_type="json", uri=str(plan)))
+        with pytest.raises(UnavailableError) as unwritten:
+            write(1, plan)
 
     assert told == unread.value.message
     assert told == (
-        f"{path} cannot be opened: permission denied; let the user that the server runs as read"
+        f"{plan} cannot be opened: permission denied; let the user that the server runs as read"
         " it, and enter the folders above it"
     )
     assert "permission denied; let the user that the server runs as write it" in (
         unwritten.value.message
     )
+
+
+def test_file_that_the_server_may_not_read_is_told(plan: Path) -> None:
+    with denied(plan), pytest.raises(InvalidError, match="cannot be opened: permission denied"):
+        find_storage("json").read(Place(storage_type="json", uri=str(plan)))
 
 
 def test_file_in_the_place_of_a_folder_is_told_to_who_writes(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from scenarist.storage.selection import select_of_shown
 from scenarist.storage.shown import shown as chosen
 from scenarist.storage.tables import plain_records
 from storage.frames_of_all_kinds import frames, is_null
+from storage.sqlite_files import fresh_sqlite
 
 few = settings(
     deadline=None,
@@ -142,12 +143,7 @@ def with_a_selection(frame: pd.DataFrame) -> st.SearchStrategy[tuple[pd.DataFram
 
 def properties_of(storage_type: str, folder: Path) -> dict[str, Any]:
     if storage_type == "sql_table":
-        return {
-            "db_name": "plan",
-            "db_engine": "sqlite",
-            "sqlite_folder_path": str(folder),
-            "table_name": "plan",
-        }
+        return fresh_sqlite(folder, table_name="plan")
     return {"sheet_name": "A"} if storage_type == "excel" else {}
 
 
@@ -168,7 +164,6 @@ def test_selection_leaves_of_a_stored_table_what_it_leaves_of_the_value(
     storage_type: str, drawn: tuple[pd.DataFrame, Selection], tmp_path: Path
 ) -> None:
     frame, selection = drawn
-    (tmp_path / "plan.db").unlink(missing_ok=True)
     properties = properties_of(storage_type, tmp_path)
     target = Target(
         data_node_id="DATANODE_plan_1",

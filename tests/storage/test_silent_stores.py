@@ -14,15 +14,14 @@ from scenarist.storage.kinds import find_storage
 from silent_server import SilentServer
 
 URL = "s3://bucket/value"
+FOR_EVER = 3600
 
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentServer]:
     """A server for all of them, and limits that are short; the kinds of limits stay."""
     with SilentServer() as server:
-        url = f"http://127.0.0.1:{server.port}"
-        settings = {"endpoint_url": url, "key": "anybody", "secret": "anything"}
-        monkeypatch.setitem(fsspec.config.conf, "s3", settings)
+        monkeypatch.setitem(fsspec.config.conf, "s3", server.s3_settings)
         limits = {"connect_timeout": 0.3, "read_timeout": 0.3, "retries": {"total_max_attempts": 1}}
         assert limits.keys() == shared.S3_LIMITS.keys()
         for module in (shared, s3):
@@ -33,20 +32,20 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentServer]:
         yield server
 
 
-def _properties(storage_type: str, port: int) -> dict[str, Any]:
+def _properties(storage_type: str, server: SilentServer) -> dict[str, Any]:
     known: dict[str, dict[str, Any]] = {
         "s3_object": {
             "aws_access_key": "anybody",
             "aws_secret_access_key": "anything",
             "aws_s3_bucket_name": "bucket",
             "aws_s3_object_key": "value",
-            "aws_s3_client_parameters": {"endpoint_url": f"http://127.0.0.1:{port}"},
+            "aws_s3_client_parameters": {"endpoint_url": server.url},
         },
         "mongo_collection": {
             "db_name": "plans",
             "collection_name": "values",
             "db_host": "127.0.0.1",
-            "db_port": port,
+            "db_port": server.port,
         },
         "sql": {
             "db_engine": "postgresql",
@@ -54,7 +53,7 @@ def _properties(storage_type: str, port: int) -> dict[str, Any]:
             "db_username": "anybody",
             "db_password": "anything",
             "db_host": "127.0.0.1",
-            "db_port": port,
+            "db_port": server.port,
             "read_query": "SELECT 1",
         },
     }
@@ -72,7 +71,7 @@ def _properties(storage_type: str, port: int) -> dict[str, Any]:
     ],
     ids=["write", "read whole", "read in pieces", "list", "prepare"],
 )
-def test_a_shared_storage_is_given_up(silent: SilentServer, call: Callable[[], object]) -> None:
+def test_a_call_to_a_shared_storage_ends(silent: SilentServer, call: Callable[[], object]) -> None:
     with pytest.raises(UnavailableError):
         call()
 
@@ -84,8 +83,8 @@ def test_files_of_a_shared_storage_that_cannot_be_removed_are_named(silent: Sile
 
 
 @pytest.mark.parametrize("storage_type", ["s3_object", "mongo_collection", "sql"])
-def test_an_external_storage_is_given_up(silent: SilentServer, storage_type: str) -> None:
-    properties = _properties(storage_type, silent.port)
+def test_a_read_of_an_external_storage_ends(silent: SilentServer, storage_type: str) -> None:
+    properties = _properties(storage_type, silent)
 
     with pytest.raises(UnavailableError):
         find_storage(storage_type).read(Place(storage_type=storage_type, properties=properties))
@@ -94,23 +93,24 @@ def test_an_external_storage_is_given_up(silent: SilentServer, storage_type: str
 
 
 @pytest.mark.parametrize("storage_type", ["s3_object", "mongo_collection"])
-def test_a_write_to_an_external_storage_is_given_up(
-    silent: SilentServer, storage_type: str
-) -> None:
+def test_a_write_to_an_external_storage_ends(silent: SilentServer, storage_type: str) -> None:
     target = Target(
         data_node_id="DATANODE_x",
         edit_id="edit",
         storage_type=storage_type,
         folder="",
-        properties=_properties(storage_type, silent.port),
+        properties=_properties(storage_type, silent),
     )
 
     with pytest.raises(UnavailableError):
         find_storage(storage_type).write("text" if storage_type == "s3_object" else [{}], target)
 
 
-def test_an_author_may_say_how_long_an_object_store_may_be_silent(silent: SilentServer) -> None:
-    properties = _properties("s3_object", silent.port)
+def test_an_author_may_say_how_long_an_object_store_may_be_silent(
+    silent: SilentServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "S3_LIMITS", {**shared.S3_LIMITS, "read_timeout": FOR_EVER})
+    properties = _properties("s3_object", silent)
     given = properties["aws_s3_client_parameters"] | {"read_timeout": 0.2, "connect_timeout": 5}
     place = Place(
         storage_type="s3_object", properties={**properties, "aws_s3_client_parameters": given}

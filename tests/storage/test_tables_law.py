@@ -19,6 +19,7 @@ from scenarist.storage.frames import shown
 from scenarist.storage.kinds import find_storage, read_json
 from scenarist.storage.rendition import render
 from storage.frames_of_all_kinds import frames, is_null, is_same_cell
+from storage.sqlite_files import fresh_sqlite
 
 few = settings(
     deadline=None,
@@ -27,15 +28,18 @@ few = settings(
 )
 
 
-def write(storage_type: str, value: object, **properties: Any) -> Written:
-    target = Target(
+def a_target(storage_type: str, **properties: Any) -> Target:
+    return Target(
         data_node_id="DATANODE_plan_1",
         edit_id="EDIT_1",
         storage_type=storage_type,
         folder="unused",
         properties=properties,
     )
-    return find_storage(storage_type).write(value, target)
+
+
+def write(storage_type: str, value: object, **properties: Any) -> Written:
+    return find_storage(storage_type).write(value, a_target(storage_type, **properties))
 
 
 def a_place(storage_type: str, written: Written, **properties: Any) -> Place:
@@ -206,13 +210,7 @@ def insert(value: Any) -> Any:
 def test_table_of_a_database_is_read_as_it_was_written_or_refused(
     frame: pd.DataFrame, tmp_path: Path
 ) -> None:
-    (tmp_path / "plan.db").unlink(missing_ok=True)
-    properties = {
-        "db_name": "plan",
-        "db_engine": "sqlite",
-        "sqlite_folder_path": str(tmp_path),
-        "table_name": "plan",
-    }
+    properties = fresh_sqlite(tmp_path, table_name="plan")
     try:
         written = write("sql_table", frame, **properties)
     except InvalidError:
@@ -227,14 +225,7 @@ def test_table_of_a_database_is_read_as_it_was_written_or_refused(
     again = write("sql_table", found, **properties)
     require_same(found, find_storage("sql_table").read(place), as_sql)
     assert again.rendition == written.rendition
-    target = Target(
-        data_node_id="DATANODE_plan_1",
-        edit_id="EDIT_2",
-        storage_type="sql_table",
-        folder="unused",
-        properties=properties,
-    )
-    find_storage("sql_table").append(found, target, None)
+    find_storage("sql_table").append(found, a_target("sql_table", **properties), None)
     twice = pd.DataFrame(
         {at: [*found.iloc[:, at], *found.iloc[:, at]] for at in range(found.shape[1])}, dtype=object
     )
@@ -246,14 +237,9 @@ def test_table_of_a_database_is_read_as_it_was_written_or_refused(
 def test_what_a_query_writes_is_what_a_query_reads_or_it_is_refused(
     frame: pd.DataFrame, tmp_path: Path
 ) -> None:
-    (tmp_path / "plan.db").unlink(missing_ok=True)
-    properties = {
-        "db_name": "plan",
-        "db_engine": "sqlite",
-        "sqlite_folder_path": str(tmp_path),
-        "read_query": "SELECT * FROM t",
-        "write_query_builder": f"{__name__}:insert",
-    }
+    properties = fresh_sqlite(
+        tmp_path, read_query="SELECT * FROM t", write_query_builder=f"{__name__}:insert"
+    )
     frame = shown(frame)
     try:
         written = write("sql", frame, **properties)

@@ -32,6 +32,7 @@ class Post:
         self.subscribers = SubscriberService(
             world.database, now=clock, may_be_private=True, seal=SEAL.close
         )
+        self.elapsed: Callable[[], float] = lambda: clock().timestamp()
         self.scenario_id, self.first, self.second = world.database.write(_make)
         self.new_dispatcher()
 
@@ -49,14 +50,13 @@ class Post:
         self.dispatcher.recover()
         self.world.database.on_commit(self.dispatcher.wake)
 
-    def elapsed(self) -> float:
-        return self.clock().timestamp()
-
-    def subscribe(self, receiver: Receiver, entity_id: str | None = None) -> Subscriber:
-        """Subscribe to the first sequence, or to something else."""
+    def subscribe(
+        self, receiver: Receiver, entity_id: str | None = None, *, path: str = ""
+    ) -> Subscriber:
+        """Subscribe to the first sequence, or to something else; under a path of its own."""
         entity_id = entity_id or self.first
         kind = EntityType.SCENARIO if entity_id == self.scenario_id else EntityType.SEQUENCE
-        return self.subscribers.create(ANYONE, kind, entity_id, url=receiver.url)
+        return self.subscribers.create(ANYONE, kind, entity_id, url=receiver.url + path)
 
     def shown(self, subscriber: Subscriber) -> Subscriber:
         """Return the record of a subscriber, with its secret unsealed."""

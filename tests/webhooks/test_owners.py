@@ -1,5 +1,6 @@
 """Webhooks stop with the key or the user that made them, and say why."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -32,6 +33,10 @@ def users_of(post: Post) -> UserService:
 
 def user_of(post: Post, name: str) -> Actor:
     users_of(post).create(ADMIN, name, PASSWORDS[name], ["editor"])
+    return recorded(post, name)
+
+
+def recorded(post: Post, name: str) -> Actor:
     found = user_rows.find(post.world.database.reader, name, Realm.LOCAL)
     assert found is not None
     return Actor(name, EDITOR, user_number=found.number)
@@ -67,9 +72,7 @@ def test_what_a_user_and_the_keys_of_the_user_made_stops_with_the_user(
         edda = user_of(post, "edda")
     else:
         users.declare(ADMIN, {"edda": ["editor"]}, {})
-        found = user_rows.find(post.world.database.reader, "edda", Realm.LOCAL)
-        assert found is not None
-        edda = Actor("edda", EDITOR, user_number=found.number)
+        edda = recorded(post, "edda")
     keys = KeyService(post.world.database, now=post.clock)
     chief = Actor("edda", frozenset({Role.ADMIN}), user_number=edda.user_number)
     key = keys.create(chief, "ci", ["editor"]).key
@@ -91,8 +94,8 @@ def test_a_message_under_way_when_its_subscriber_was_stopped_does_no_harm(
 ) -> None:
     edda = user_of(post, "edda")
     subscriber = subscribed(post, receiver, edda)
-    held: list[object] = []
-    post.new_dispatcher(launch=lambda work: held.append(work))
+    held: list[Callable[[], None]] = []
+    post.new_dispatcher(launch=held.append)
     post.run()
     post.send()
 
@@ -100,7 +103,6 @@ def test_a_message_under_way_when_its_subscriber_was_stopped_does_no_harm(
         lambda connection: subscriber_rows.stop_made_by(connection, [edda.id], "gone", post.clock())
     )
     for work in held:
-        assert callable(work)
         work()
     post.send()
     post.clock.advance(timedelta(days=1))

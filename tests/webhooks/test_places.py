@@ -1,7 +1,6 @@
 """Whose messages wait when receivers are slow: those of the slow ones, and nobody else's."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -13,7 +12,7 @@ OTHERS = [Receiver(owner, host, 443) for owner in "abcdef" for host in ("one", "
 
 
 def prompt(places: Places, receiver: Receiver) -> None:
-    _end(places, receiver, 0.1)
+    _end(places, receiver, PROMPT_SECONDS)
 
 
 def _end(places: Places, receiver: Receiver, seconds: float, *, was_silent: bool = False) -> Place:
@@ -30,14 +29,6 @@ def fill(places: Places, receiver: Receiver) -> int:
     return taken
 
 
-@dataclass
-class Model:
-    """Places, what is under way on them, and which receivers were slow."""
-
-    places: Places = field(default_factory=Places)
-    under_way: list[Place] = field(default_factory=list)
-
-
 moves = some.lists(
     some.tuples(
         some.sampled_from(OTHERS),
@@ -52,19 +43,19 @@ moves = some.lists(
 def test_a_prompt_receiver_always_has_a_place_however_slow_those_of_others_are(
     steps: list[tuple[Receiver, str]],
 ) -> None:
-    model = Model()
+    places = Places()
+    under_way: list[Place] = []
     mine = Receiver("mine", "here", 443)
-    prompt(model.places, mine)
+    prompt(places, mine)
     for receiver, what in steps:
         if what == "take":
-            if (place := model.places.take(receiver)) is not None:
-                model.under_way.append(place)
-        elif model.under_way:
-            ended = model.under_way.pop(0)
-            seconds = 0.1 if what == "prompt" else SLOW_SECONDS
-            model.places.give_back(ended, seconds=seconds, was_silent=False)
-        _check_bounds(model.under_way)
-        _end(model.places, mine, 0.1)
+            if (place := places.take(receiver)) is not None:
+                under_way.append(place)
+        elif under_way:
+            seconds = PROMPT_SECONDS if what == "prompt" else SLOW_SECONDS
+            places.give_back(under_way.pop(0), seconds=seconds, was_silent=False)
+        _check_bounds(under_way)
+        prompt(places, mine)
 
 
 def _check_bounds(under_way: list[Place]) -> None:
@@ -104,7 +95,7 @@ def test_one_that_used_up_its_time_gets_less_until_it_answers() -> None:
     first = _end(places, receiver, 15, was_silent=True)
     second = _end(places, receiver, 5, was_silent=True)
     third = _end(places, receiver, SLOW_SECONDS)
-    fourth = _end(places, receiver, 0.1)
+    fourth = _end(places, receiver, PROMPT_SECONDS)
 
     assert [place.is_short for place in (first, second, third, fourth)] == [
         False,

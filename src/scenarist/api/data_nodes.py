@@ -136,7 +136,7 @@ def list_data_nodes(  # noqa: PLR0913 - query parameters
     responses=responses(200, schemas.OneDataNode, "The data node.", 404),
 )
 def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
-    """Its properties come without secrets: `***` stands for a password."""
+    """Its properties come without secrets: `***`, or the name of a variable, stands for one."""
     node = services_of(request).data_nodes.get(actor_of(request), data_node_id)
     return tagged(request, one(node))
 
@@ -209,8 +209,8 @@ def lock_data_node(
 ) -> Answer:
     """Nobody but the editor writes it until then, and no job is submitted that would.
 
-    The same editor may lock it again, for longer. 409 while another editor has locked it or a job
-    that has not ended uses it.
+    The same editor may lock it again, for longer. 409 while another editor has locked it, a job
+    that has not ended uses it, or a worker writes it.
     """
     node = services_of(request).data_nodes.lock(
         actor_of(request),
@@ -238,8 +238,8 @@ def unlock_data_node(
 ) -> Answer:
     """Nothing happens where there is no lock. 409 for the lock of another editor.
 
-    While authorization is on, the actor that locked it may, whatever `editor_id` says, and an
-    administrator.
+    While authorization is on, only the actor that locked it may, with the `editor_id` of the lock
+    or none, and an administrator.
     """
     node = services_of(request).data_nodes.unlock(
         actor_of(request), data_node_id, editor_id=checked_text(data.editor_id, "editor_id")

@@ -17,9 +17,9 @@ PROBLEMS = {
     404: "What the path or the body names does not exist.",
     409: "The present state forbids it; the problem says what stands in the way.",
     412: "It has changed since the version that `If-Match` names; nothing was done.",
-    413: "The body is too large.",
+    413: "The body, or what a value unfolds to, is too large.",
     429: "Too many requests; try again later.",
-    503: "Try again later; nothing was changed.",
+    503: "Try again later; nothing was changed, unless the code is `in_doubt`: then look first.",
 }
 """What each status of a problem means."""
 

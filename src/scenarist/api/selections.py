@@ -11,10 +11,9 @@ from scenarist import schemas
 from scenarist.api.bodies import read_as
 from scenarist.api.requests import member_of
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.selections import Condition, Selection
+from scenarist.domain.selections import MOST_CONDITIONS, Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
 
-MOST_CONDITIONS = 20
 _LONGEST_VALUE = 10_000
 """Characters of a text that cells are compared with."""
 
@@ -46,7 +45,7 @@ def selection_of(query: Query, body: bytes) -> Selection:
             "conditions stand in the query and in the body; say them in one of the two",
             errors=[{"field": "where", "message": "conditions are in the body, too"}],
         )
-    _check_count(len((query.where or ()) if said is None else said.operators))
+    _check_count(len(query.where or ()))
     if said is not None:
         conditions = [_from_body(item, place) for place, item in enumerate(said.operators)]
         join = said.join_operator

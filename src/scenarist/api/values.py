@@ -64,7 +64,7 @@ def read_data_node(  # noqa: PLR0913 - query parameters
         list[str] | None,
         QueryParameter(
             description="Only rows for which this holds: KEY:OPERATOR:VALUE, such as "
-            "temp:GREATER_THAN:20. VALUE is read as JSON, else as text. Several may be given."
+            "temp:GREATER_THAN:20. VALUE is read as JSON, else as text. Up to 20 may be given."
         ),
     ] = None,
     join_operator: Annotated[

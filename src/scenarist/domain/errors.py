@@ -11,7 +11,7 @@ ScenaristError
 ├─ DeniedError        the actor lacks a permission
 ├─ ThrottledError     too many tries; the time to wait is known
 └─ UnavailableError   nothing is wrong with the request; try again later
-   └─ InDoubtError    the same, and whether it was done is not known
+   └─ InDoubtError    the same, and it was done in part or in full, or that is not known
 """
 
 from collections.abc import Iterable, Mapping
@@ -96,6 +96,9 @@ class UnavailableError(ScenaristError):
 
 
 class InDoubtError(UnavailableError):
-    """The database was lost while it committed: all of it is stored, or nothing."""
+    """It was done in part or in full, or nobody knows: look before it is tried again.
+
+    See docs/decisions/0090.
+    """
 
     code: ClassVar[str] = "in_doubt"

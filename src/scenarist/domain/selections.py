@@ -6,6 +6,9 @@ from typing import Any, Self
 
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
 
+MOST_CONDITIONS = 20
+"""How many conditions a request may have."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:

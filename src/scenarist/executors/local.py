@@ -20,13 +20,10 @@ from scenarist.executors.children import kill_sessions
 from scenarist.executors.endings import ended
 from scenarist.executors.pace import Pace
 from scenarist.executors.processes import WorkerProcess, ending_of
+from scenarist.executors.starts import Starts
 from scenarist.executors.templates import Failed, Forked, FromTemplate, Gone, Template, Up
 
-_SHORTEST_PAUSE_SECONDS = 1.0  # before workers are started again that could not be
-_LONGEST_PAUSE_SECONDS = 30.0
-_START_SECONDS = 60.0  # until it is said that no worker is ready
 _FAREWELL_SECONDS = 2.0  # for workers to send the traces of what they ran
-_FAULT_LIMIT = 500
 
 _NO_TERMS = WorkerTerms()
 _TEMPLATE_LOST = "the process that started its process ended"
@@ -61,10 +58,7 @@ class LocalExecutor:
         self._is_closing = False
         self._undelivered: list[JobOutcome] = []
         self._sleeps_until = math.inf  # monotonic: when the thread wakes by itself
-        self._unready_since: float | None = time.monotonic()
-        self._fault: str | None = None
-        self._pause_seconds = _SHORTEST_PAUSE_SECONDS
-        self._restart_at: float | None = None
+        self._starts = Starts()
         self._thread = Background("local-executor", self._watch)
         self._thread.start()
 
@@ -84,15 +78,7 @@ class LocalExecutor:
 
     @property
     def fault(self) -> str | None:
-        if self.slots:
-            return None
-        since = self._unready_since
-        if self._fault is None and since is not None and time.monotonic() - since > _START_SECONDS:
-            return (
-                f"no worker is ready after {_START_SECONDS:g} s: the application is still being "
-                "imported"
-            )
-        return self._fault
+        return None if self.slots else self._starts.fault
 
     @property
     def machines_version(self) -> int:
@@ -271,9 +257,7 @@ class LocalExecutor:
             self._selector.unregister(worker.connection)
             return []
         if worker.is_ready and not was_ready:
-            self._fault = None
-            self._unready_since = None
-            self._pause_seconds = _SHORTEST_PAUSE_SECONDS
+            self._starts.note_ready()
             self._deliver([])
         for outcome in outcomes:
             self._pace.note(outcome)
@@ -328,7 +312,7 @@ class LocalExecutor:
                 self._selector.unregister(stream)
         outcome = worker.last_outcome(ending, event)
         if not worker.is_ready:
-            self._note_fault(worker.take_log() or ending)
+            self._starts.note_fault(worker.take_log() or ending)
         worker.close()
         return outcomes if outcome is None else [*outcomes, outcome]
 
@@ -346,34 +330,23 @@ class LocalExecutor:
                 self._selector.unregister(stream)
         template.abandon()
         self._template = None
-        self._unready_since = time.monotonic()
+        self._starts.note_none_ready()
         if has_worked:
             _log.error("workers lost", reason=template.output or _TEMPLATE_LOST)
         else:
-            self._note_fault(template.output)
+            self._starts.note_fault(template.output)
         return outcomes
 
-    def _note_fault(self, reason: str) -> None:
-        """Keep why workers cannot be started, and try again after a while."""
-        fault = f"no worker can start: {reason.strip()[-_FAULT_LIMIT:]}"
-        if fault != self._fault:
-            _log.error("workers cannot be started", reason=fault)
-        self._fault = fault
-        self._restart_at = time.monotonic() + self._pause_seconds
-        self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
-
     def _restart(self) -> None:
-        if self._restart_at is not None:
-            if time.monotonic() < self._restart_at:
-                return
-            self._restart_at = None
+        if not self._starts.take_turn():
+            return
         try:
             if self._template is None:
                 self._open_template()
             while self._template is not None and len(self._serving()) < self._size:
                 self._add_worker(self._template)
         except OSError as error:
-            self._note_fault(str(error))
+            self._starts.note_fault(str(error))
 
     def _open_template(self) -> None:
         template = self._template = Template(self._terms)
@@ -397,7 +370,7 @@ class LocalExecutor:
     def _seconds_to_next_deadline(self) -> float | None:
         with self._lock:
             deadlines = [at for worker in self._workers.values() for at in worker.deadlines]
-            if self._restart_at is not None:
-                deadlines.append(self._restart_at)
+            if self._starts.again_at is not None:
+                deadlines.append(self._starts.again_at)
             self._sleeps_until = min(deadlines, default=math.inf)
         return max(0.0, self._sleeps_until - time.monotonic()) if deadlines else None

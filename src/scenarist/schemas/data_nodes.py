@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from scenarist.domain.selections import MOST_CONDITIONS
 from scenarist.domain.vocabulary import Scope
 from scenarist.schemas.base import Request
 
@@ -27,7 +28,9 @@ class Operator(Request, kw_only=True, frozen=True):
 class DataNodeFilter(Request, kw_only=True, frozen=True):
     """Which rows of a value are read; documented as a body of the GET."""
 
-    operators: Annotated[list[Operator], Meta(max_length=100)] = field(default_factory=list)
+    operators: Annotated[list[Operator], Meta(max_length=MOST_CONDITIONS)] = field(
+        default_factory=list
+    )
     join_operator: Annotated[
         str, Meta(description="AND or OR, in upper or lower case.", examples=["OR"])
     ] = "AND"
@@ -123,7 +126,11 @@ class DataNode(Struct, kw_only=True, frozen=True):
         ),
     ]
     edit_in_progress: Annotated[
-        bool, Meta(description="An editor has locked it, or a job that has not ended writes it.")
+        bool,
+        Meta(
+            description="An editor has locked it, a worker writes it for one, or a job that has "
+            "not ended writes it."
+        ),
     ]
     editor_id: Annotated[str | None, Meta(description="That editor or job.")]
     lock_holder: Annotated[
@@ -131,7 +138,11 @@ class DataNode(Struct, kw_only=True, frozen=True):
     ]
     lock_holder_id: Annotated[str | None, Meta(description="The identity of that actor.")]
     editor_expiration_date: Annotated[
-        datetime | None, Meta(description="When the lock of an editor ends.")
+        datetime | None,
+        Meta(
+            description="When the lock of an editor ends; without one, when a write by a worker "
+            "ends at the latest."
+        ),
     ]
     replaced_by: Annotated[
         str | None,

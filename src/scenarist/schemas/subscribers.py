@@ -41,7 +41,10 @@ class Subscriber(Struct, kw_only=True, frozen=True):
         ),
     ]
     waiting: Annotated[int, Meta(description="Messages that have not arrived yet.")]
-    fault: Annotated[str | None, Meta(description="Why the last attempt did not arrive.")]
+    fault: Annotated[
+        str | None,
+        Meta(description="Why the last attempt did not arrive, or why it is not told any more."),
+    ]
     made_by: Annotated[
         str | None, Meta(description="The name of the user or key that made it, where recorded.")
     ]

@@ -1,0 +1,61 @@
+"""When workers that cannot be started are tried again, and what is told meanwhile."""
+
+import time
+
+import structlog
+
+_SHORTEST_PAUSE_SECONDS = 1.0  # before workers are started again that could not be
+_LONGEST_PAUSE_SECONDS = 30.0
+_START_SECONDS = 60.0  # until it is said that no worker is ready
+_FAULT_LIMIT = 500
+
+_log = structlog.get_logger(__name__)
+
+
+class Starts:
+    """Counts how long no worker has been ready, and waits longer after each failed start.
+
+    Attributes:
+        again_at: When workers are started again, on the monotonic clock; None: at once.
+    """
+
+    def __init__(self) -> None:
+        self.again_at: float | None = None
+        self._unready_since: float | None = time.monotonic()
+        self._fault: str | None = None
+        self._pause_seconds = _SHORTEST_PAUSE_SECONDS
+
+    @property
+    def fault(self) -> str | None:
+        """Why no worker is ready, for one who has seen that none is."""
+        since = self._unready_since
+        if self._fault is None and since is not None and time.monotonic() - since > _START_SECONDS:
+            return (
+                f"no worker is ready after {_START_SECONDS:g} s: the application is still being "
+                "imported"
+            )
+        return self._fault
+
+    def note_ready(self) -> None:
+        self._fault = None
+        self._unready_since = None
+        self._pause_seconds = _SHORTEST_PAUSE_SECONDS
+
+    def note_none_ready(self) -> None:
+        self._unready_since = time.monotonic()
+
+    def note_fault(self, reason: str) -> None:
+        """Keep why workers cannot be started, and try again after a while."""
+        fault = f"no worker can start: {reason.strip()[-_FAULT_LIMIT:]}"
+        if fault != self._fault:
+            _log.error("workers cannot be started", reason=fault)
+        self._fault = fault
+        self.again_at = time.monotonic() + self._pause_seconds
+        self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
+
+    def take_turn(self) -> bool:
+        """Return whether workers may be started now."""
+        if self.again_at is not None and time.monotonic() < self.again_at:
+            return False
+        self.again_at = None
+        return True
