@@ -31,7 +31,7 @@ def test_every_law_holds_on_sqlite_under_kills_stops_and_pauses(tmp_path: Path) 
 def test_every_law_holds_on_postgresql_with_connections_cut_around_commits(
     tmp_path: Path, postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    plan = Plan(seed=12, servers=2, seconds=2, faults=("kill", "stop", "pause", "cut", "cut"))
+    plan = Plan(seed=26, servers=2, seconds=2, faults=("kill", "stop", "pause", "cut", "cut"))
 
     result = run(plan, tmp_path, postgres_url, postgres_server)
 
