@@ -1,5 +1,6 @@
 """The user's file: links, permissions, folders."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import find_storage, named_path, publish, why_missing
+from scenarist.storage.kinds import find_storage, named_path, publish, require_look, why_missing
 
 
 def write(value: object, path: Path) -> Written:
@@ -209,6 +210,26 @@ def test_publish_after_everything_was_removed_does_nothing(tmp_path: Path) -> No
 def test_folder_in_place_of_a_value_is_invalid(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="is a folder; name a file"):
         find_storage("json").read(Place(storage_type="json", uri=str(tmp_path)))
+
+
+def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "plan.json")
+
+    for path in (tmp_path / "plan.json", Path("/dev/zero")):
+        with pytest.raises(InvalidError, match=f"{path} cannot be opened: .*not a regular file"):
+            find_storage("json").read(Place(storage_type="json", uri=str(path)))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE])
+def test_file_that_the_machine_cannot_look_at_is_not_taken_for_gone(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(path: str) -> os.stat_result:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(os, "stat", fail)
+    with pytest.raises(UnavailableError, match=r"/mnt/plan.json cannot be opened"):
+        require_look("json", {"path": "/mnt/plan.json"})
 
 
 def test_path_with_a_null_character_is_refused(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from scenarist.services.showing import (
 )
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.bounds import Limits
-from scenarist.storage.kinds import find_file, find_storage, why_missing
+from scenarist.storage.kinds import find_storage, require_look, why_missing
 from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_safely
 from scenarist.storage.shared import is_url
 
@@ -244,7 +244,7 @@ class ValueService:
                 )
             return place_of(found, edit)
         properties = resolved(node)
-        state = find_file(node.storage_type, properties)
+        state = require_look(node.storage_type, properties)
         if state is None or find_replacer(connection, node, state) is not None:
             return None
         return Place(storage_type=node.storage_type, properties=properties, uri=state.path)
@@ -334,7 +334,7 @@ def find_value(
     wanted = edit_id or node.last_edit_id
     if wanted is None:
         # Nothing is written where somebody reads: a job or a submit takes the file down.
-        state = find_file(node.storage_type, node.properties)
+        state = require_look(node.storage_type, node.properties)
         replacer = None if state is None else find_replacer(connection, node, state)
         if state is not None and replacer is None:
             return node, edit_of_file(node.id, EditId(UNRECORDED), state, now)

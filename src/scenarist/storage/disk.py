@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable
 from functools import partial
 from typing import BinaryIO
@@ -45,12 +46,22 @@ def open_file(path: str) -> BinaryIO:
         UnavailableError: The machine cannot open it now.
     """
     try:
-        return open(path, "rb")
+        return open(path, "rb", opener=_open_file)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFoundError(why_unreadable(path, error, was_there=True)) from None
     except (OSError, ValueError) as error:
         fault = UnavailableError if is_of_machine(error) else InvalidError
         raise fault(why_unreadable(path, error)) from error
+
+
+def _open_file(path: str, flags: int) -> int:
+    """Open a file, and neither wait for the writer of a named pipe nor read a device."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        os.close(descriptor)
+        raise ValueError("it is not a regular file")
+    return descriptor
 
 
 open_whole = open_file

@@ -12,7 +12,7 @@ from scenarist.storage.files import Replacement, discard, publish, remove_files
 from scenarist.storage.generic import GenericStorage
 from scenarist.storage.json import JsonStorage
 from scenarist.storage.mongo import MongoStorage
-from scenarist.storage.named_files import find_file, why_missing
+from scenarist.storage.named_files import find_file, require_look, why_missing
 from scenarist.storage.parquet import ParquetStorage
 from scenarist.storage.pickle import InMemoryStorage, PickleStorage
 from scenarist.storage.rendition import render
@@ -30,6 +30,7 @@ __all__ = [
     "read_json",
     "remove_files",
     "render",
+    "require_look",
     "why_missing",
     "write_value",
 ]

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.machine import is_of_machine
 from scenarist.domain.named_files import FileState, file_path
 from scenarist.storage.paths import why_unreadable
 
@@ -19,6 +21,18 @@ def find_file(storage_type: str, properties: Mapping[str, Any]) -> FileState | N
     None when no path is named, when nothing that the storage reads is there, and when it cannot be
     looked at. A folder counts where the storage reads one, once there are files in it.
     """
+    try:
+        return require_look(storage_type, properties)
+    except UnavailableError:
+        return None
+
+
+def require_look(storage_type: str, properties: Mapping[str, Any]) -> FileState | None:
+    """Return what `find_file` does, if it can be told.
+
+    Raises:
+        UnavailableError: The machine cannot look at it now, so that it may be there.
+    """
     path = file_path(storage_type, properties)
     if path is None:
         return None
@@ -28,8 +42,9 @@ def find_file(storage_type: str, properties: Mapping[str, Any]) -> FileState | N
             return FileState(path, stamp_of(found), found.st_size, _time_of(found))
         if stat.S_ISDIR(found.st_mode) and storage_type in _READ_AS_FOLDERS:
             return _state_of_folder(path)
-    except (OSError, ValueError):
-        pass
+    except (OSError, ValueError) as error:
+        if is_of_machine(error):
+            raise UnavailableError(why_unreadable(path, error)) from error
     return None
 
 
