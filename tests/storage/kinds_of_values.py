@@ -104,7 +104,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     "float": lambda: 1.5,
     "NaN, infinity": lambda: [math.nan, math.inf, -0.0],
     "str": lambda: "Zürich 😀",
-    "half of a surrogate pair": lambda: "a\ud800",
+    "lone surrogate": lambda: "a\ud800",
     "list": lambda: [1, "a", None, [2.5]],
     "list of dict": lambda: [{"city": "a", "n": 1}, {"city": "b", "n": None}],
     "list of dict with datetimes": lambda: [{"at": NOON.replace(microsecond=0)}],
@@ -112,8 +112,8 @@ VALUES: dict[str, Callable[[], Any]] = {
     "list of dict with dates": lambda: [{"day": NOON.date()}],
     "list of dict with Decimals, bytes": lambda: [{"n": decimal.Decimal("1.10"), "b": b"x"}],
     "dict": lambda: {"a": 1, "b": {"c": [True]}},
-    "dict with other keys": lambda: {1: "a", "1": "b", (2, 3): None},
-    "dict that looks marked": lambda: {"__type__": "Date", "__value__": "2026-01-31"},
+    "dict with keys that are not text": lambda: {1: "a", "1": "b", (2, 3): None},
+    "dict with the key `__type__`": lambda: {"__type__": "Date", "__value__": "2026-01-31"},
     "OrderedDict, defaultdict, Counter": lambda: [
         collections.OrderedDict(a=1),
         collections.defaultdict(list, a=[1]),
@@ -145,15 +145,15 @@ VALUES: dict[str, Callable[[], Any]] = {
     "pandas NA, NaT": lambda: [pd.NA, pd.NaT],
     "Series": lambda: pd.Series([1, 2], name="v"),
     "table of numbers and text": lambda: _table(v=[1, 2], w=[1.5, 2.5], name=["a", "b"]),
-    "table with whole numbers and gaps": lambda: _table(v=pd.array([1, None], dtype="Int64")),
-    "table with big whole numbers": lambda: _table(v=[2**63 - 1, -1]),
+    "table with integers and nulls": lambda: _table(v=pd.array([1, None], dtype="Int64")),
+    "table with big integers": lambda: _table(v=[2**63 - 1, -1]),
     "table of float32, int8": lambda: _table(
         f=np.array([0.1, 2.5], "float32"), i=np.array([1, 2], "int8")
     ),
     "table with a column of nulls": lambda: _table(a=[1, 2], b=[None, None]),
-    "table with truth and gaps": lambda: _table(v=pd.array([True, None], dtype="boolean")),
+    "table with booleans and nulls": lambda: _table(v=pd.array([True, None], dtype="boolean")),
     "table with text like NA and 007": lambda: _table(code=["NA", "007"]),
-    "table with empty text and gaps": lambda: _table(a=["x", "y", "z"], note=["", None, "b"]),
+    "table with empty text and nulls": lambda: _table(a=["x", "y", "z"], note=["", None, "b"]),
     "table with datetimes": lambda: _table(at=DAYS),
     "table with datetimes with a zone": lambda: _table(at=DAYS.tz_localize(BERLIN)),
     "table with dates": lambda: _table(day=[NOON.date(), NOON.date()]),
@@ -165,7 +165,7 @@ VALUES: dict[str, Callable[[], Any]] = {
         _table(city=["a", "b", "a"], v=[1, 2, 3]).groupby("city").sum()
     ),
     "table with two levels of columns": lambda: pd.DataFrame({("n", "a"): [1], ("n", "b"): [2]}),
-    "table with columns of one name": lambda: pd.DataFrame([[1, 2]], columns=["a", "a"]),
+    "table with duplicate column names": lambda: pd.DataFrame([[1, 2]], columns=["a", "a"]),
     "table without rows": lambda: _table(v=pd.Series([], dtype="int64")),
 }
 

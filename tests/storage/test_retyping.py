@@ -40,8 +40,8 @@ UTC_NOON = NOON.replace(microsecond=0, tzinfo=datetime.UTC)
 ITEM = Item(name="a", dates=[DAY])
 
 
-# Of half a pair another character is shown; columns of one name are told apart by tasks only.
-NOT_WRITTEN_BACK = {"half of a surrogate pair", "table with columns of one name"}
+# A lone surrogate is shown as another character; only tasks tell duplicate column names apart.
+NOT_WRITTEN_BACK = {"lone surrogate", "table with duplicate column names"}
 
 
 def as_rest_has_it(value: object) -> Any:

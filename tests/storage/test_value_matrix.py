@@ -150,7 +150,7 @@ def _form(value: Any) -> str:
     """Return what a value is, in the words of the page."""
     if isinstance(value, pd.DataFrame):
         columns = ", ".join(str(value.iloc[:, at].dtype) for at in range(value.shape[1]))
-        return f"a table of {columns}" if columns else "a table of nothing"
+        return f"a table of {columns}" if columns else "a table without columns"
     if isinstance(value, list) and value:
         items = value[0].values() if isinstance(value[0], dict) else value
         return f"list of {', '.join(sorted({python_type(item) for item in items}))}"
