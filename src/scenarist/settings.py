@@ -38,136 +38,140 @@ class Settings:
     """The settings of ``scenarist serve``; each is an option, a variable and a key of a file."""
 
     host: str = _setting("127.0.0.1", "The address to listen on.")
-    port: int = _setting(5000, "The port to listen on; 0 takes any that is free.")
+    port: int = _setting(5000, "The port to listen on; 0 picks a free one.")
     database: str = _setting(
-        "sqlite:///.scenarist/scenarist.db", "Where records are kept, as a URL."
+        "sqlite:///.scenarist/scenarist.db", "The URL of the database for records."
     )
     storage: str = _setting(
         ".scenarist/data",
-        "The folder for values whose place is not named by their data node, or a URL such as "
+        "The folder for values whose data node names no location, or a URL such as "
         "`s3://bucket/folder`.",
     )
     workers: int = _setting(
         os.cpu_count() or 1, "How many jobs run at the same time (default: the number of cores)."
     )
     worker_jobs: int | None = _setting(
-        None, "After how many jobs a worker process is replaced (default: never)."
+        None, "The number of jobs after which a worker process is replaced (default: never)."
     )
     worker_memory: str | None = _setting(
         None,
-        "A worker process that holds more memory than this after a job is replaced, such as "
-        "`512MiB` (default: when it has grown by more than 64 MiB since its first job).",
+        "A worker process that holds more memory than this after a job is replaced; for example "
+        "`512MiB` (default: replace it when it has grown by more than 64 MiB since its first job).",
     )
     value_memory: str = _setting(
         "2GiB",
-        "How much memory a request may take for the value that it reads or brings; what would take "
-        "more is refused with 413.",
+        "How much memory a request may use for the value that it reads or writes; larger values "
+        "are rejected with 413.",
     )
     value_columns: int = _setting(
-        16_384, "How many columns a table may have that a request reads or brings."
+        16_384, "How many columns a table that a request reads or writes may have."
     )
     executor: ExecutorName = _setting(
-        "local", "What runs jobs: `local` (processes of this machine), `ray` or `dask`."
+        "local", "What runs jobs: `local` (processes on this machine), `ray` or `dask`."
     )
     executor_address: str | None = _setting(
         None,
-        "Where the Ray or Dask cluster is (default: one of this machine, started with the server).",
+        "The address of the Ray or Dask cluster (default: a cluster on this machine, started with "
+        "the server).",
     )
     grace_seconds: int = _setting(
-        2, "How long a job that is stopped may take to end, in seconds, until it is killed."
+        2, "How many seconds a job that is being stopped may take to end before it is killed."
     )
     drain_seconds: int = _setting(
         5,
-        "How long running jobs may go on, in seconds, when the server stops; then they are "
-        "stopped as well, and run again later.",
+        "How many seconds running jobs may continue when the server stops; jobs still running then "
+        "are stopped, and run again later.",
     )
     lease_seconds: int = _setting(
         15,
-        "How long an orchestrator may run jobs without a sign of life, in seconds, until others "
+        "How many seconds an orchestrator may run jobs without renewing its lease before others "
         "take them over.",
     )
     no_orchestrator: bool = _setting(
-        False, "Whether the server only answers requests, and leaves jobs and webhooks to others."
+        False, "Whether the server only answers requests and leaves jobs and webhooks to others."
     )
     time_zone: str = _setting(
         "UTC",
-        "The time zone whose midnights start and end cycles, and of times without one in requests.",
+        "The time zone in which cycles start and end at midnight, and of times in requests that "
+        "have none.",
     )
-    log_format: LogFormat = _setting("text", "How the server logs: `text` or `json`.")
+    log_format: LogFormat = _setting("text", "The format of the server's log: `text` or `json`.")
     log_level: LogLevel = _setting(
-        "info", "What the server logs at least: `debug`, `info`, `warning` or `error`."
+        "info", "The lowest level that the server logs: `debug`, `info`, `warning` or `error`."
     )
     job_log_level: LogLevel | None = _setting(
         None,
-        "What jobs log at least, where their application sets no level itself: `debug`, `info`, "
-        "`warning` or `error` (default: as `log_level`).",
+        "The lowest level that jobs log, unless the application sets a level itself: `debug`, "
+        "`info`, `warning` or `error` (default: the same as `log_level`).",
     )
-    access_log: bool = _setting(False, "Whether each request is logged, without query and headers.")
+    access_log: bool = _setting(
+        False, "Whether each request is logged, without its query and headers."
+    )
     webhook_private_addresses: bool = _setting(
         False, "Whether webhooks may be sent to private addresses."
     )
     auth: Auth = _setting(
         "none",
-        "Who knows the users: `none` (authorization is off), `local`, `ldap` or `oidc`; `taipy` is "
-        "`local`.",
+        "How users are authenticated: `none` (authorization is off), `local`, `ldap` or `oidc`; "
+        "`taipy` means `local`.",
     )
     keep_jobs_days: int | None = _setting(
         None,
-        "How many days submissions that have ended are kept, with their jobs (default: for ever).",
+        "How many days submissions are kept after they end, with their jobs (default: forever).",
     )
     keep_logs_days: int | None = _setting(
-        None, "How many days the logs of jobs that have ended are kept (default: as their jobs)."
+        None, "How many days the logs of ended jobs are kept (default: as long as the jobs)."
     )
     keep_events_days: int | None = _setting(
         None,
-        "How many days events are kept (default: those of the last 100,000 transactions, which is "
-        "the most at any rate).",
+        "How many days events are kept, at most those of the last 100,000 transactions (default: "
+        "all of these).",
     )
     keep_audit_days: int | None = _setting(
-        None, "How many days the rows of the audit are kept (default: for ever)."
+        None, "How many days the rows of the audit are kept (default: forever)."
     )
     keep_edits: int | None = _setting(
-        None, "How many edits of each data node are kept, the newest ones (default: all)."
+        None, "How many of the newest edits of each data node are kept (default: all)."
     )
     keep_leftovers_days: int | None = _setting(
         None,
-        "How many days files of the storage folder are kept that no record points at (default: "
-        "for ever).",
+        "How many days files in the storage folder that no record refers to are kept (default: "
+        "forever).",
     )
-    session_seconds: int = _setting(28_800, "How long somebody stays signed in, in seconds.")
+    session_seconds: int = _setting(28_800, "How many seconds a session lasts after sign-in.")
     audit_refusals: int = _setting(
         10,
-        "How many refusals the audit keeps in a second; ten times as many at once. Of the others "
-        "it has the number.",
+        "How many refusals the audit records per second, with bursts of up to ten times as many; "
+        "it only counts the others.",
     )
     secret_key_file: str | None = _setting(
         None,
-        "The file of secret keys; made at the first start (default: `secret.key` beside the "
-        "database, or beside the storage where that is no file).",
+        "The file of secret keys, created at the first start (default: `secret.key` next to the "
+        "database, or next to the storage if the database is not a file).",
     )
     secret_key: str | None = _setting(
         None,
-        "The secret key itself, instead of a file: no option, as other users of the machine could "
-        "read it there.",
+        "The secret key itself, instead of a file. There is no option for it, because other users "
+        "of the machine could read it there.",
         is_secret=True,
     )
-    open_metrics: bool = _setting(False, "Whether `/metrics` needs no role.")
-    open_description: bool = _setting(False, "Whether `/schema` needs no role.")
+    open_metrics: bool = _setting(False, "Whether `/metrics` is accessible without a role.")
+    open_description: bool = _setting(False, "Whether `/schema` is accessible without a role.")
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "Addresses and networks of proxies that are believed about who the client is."
+        (), "Addresses and networks of proxies that are trusted to report the client's address."
     )
     cors_origins: tuple[str, ...] = _setting(
-        (), "Origins whose pages may call from browsers, such as `https://planner.example.com`."
+        (), "Origins whose pages may call the server, such as `https://planner.example.com`."
     )
     hosts: tuple[str, ...] = _setting(
         (),
-        "What the server may be called by clients (default: anything; without authorization the "
-        "names of loopback).",
+        "The host names that clients may use for the server (default: any; without authorization, "
+        "those of loopback).",
     )
     insecure: bool = _setting(
         False,
-        "Whether others are let in while authorization is off: on other addresses than loopback, "
-        "other users of the machine, and pages of all origins.",
+        "Whether others get access while authorization is off: through addresses other than "
+        "loopback, other users of the machine, and pages of all origins.",
     )
 
     @property
