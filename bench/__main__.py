@@ -14,6 +14,7 @@ from bench import (
     measure_jobs,
     measure_lists,
     measure_processes,
+    measure_reads,
     measure_requests,
     measure_strangers,
     measure_tables,
@@ -123,6 +124,11 @@ def measures(*, is_quick: bool) -> dict[str, Measure]:
         "S9": lambda folder: processes.measure_starts(folder, count=size(10, 3)),
         "S10": lambda folder: measure_engines.measure_engines(
             folder, rounds=rounds, count=size(3_000, 500)
+        ),
+        "S11": on_both(
+            lambda folder, records: measure_reads.measure_reads(
+                folder, records, rounds=rounds, count=size(3_000, 200)
+            )
         ),
     }
 
