@@ -8,7 +8,7 @@ from scenarist.domain.errors import InvalidError
 
 @pytest.mark.parametrize("origins", [["*"], ["https://planner.example.com", "*"]])
 def test_pages_of_all_sites_need_authorization_or_a_word(origins: list[str]) -> None:
-    with pytest.raises(InvalidError, match="or say --insecure"):
+    with pytest.raises(InvalidError, match="or use --insecure"):
         require_named_origins(origins)
 
 

@@ -112,7 +112,10 @@ def test_a_thread_that_fails_begins_again_and_shows_it() -> None:
         time.sleep(0.01)
 
     assert len(tries) == 2
-    assert background.find_fault() == "the thread 'weak' of the server failed; the log says why"
+    assert (
+        background.find_fault()
+        == "the thread 'weak' of the server failed; the server's log has the details"
+    )
     over.set()
     thread.join()
     assert background.find_fault() is None

@@ -54,9 +54,7 @@ def test_a_module_that_no_folder_has_is_told_though_this_process_has_it() -> Non
     source += "exec('def step(): pass', made.__dict__)\n"
     write("plant.py", declared(source, "registry.configure_task('t', made.step)"))
 
-    assert mistakes_of("plant.py") == [
-        "there is no module 'made_up' in the folders that Python searches"
-    ]
+    assert mistakes_of("plant.py") == ["there is no module 'made_up' on Python's search path"]
 
 
 def test_a_function_that_a_worker_defines_in_another_way_is_told() -> None:
@@ -66,7 +64,9 @@ def test_a_function_that_a_worker_defines_in_another_way_is_told() -> None:
 
     (mistake,) = mistakes_of("plant.py")
 
-    assert mistake.startswith("'plant:step' is another function in a worker process than the one")
+    assert mistake.startswith(
+        "'plant:step' is a different function in a worker process than the one"
+    )
 
 
 def test_a_module_that_ends_the_process_is_told() -> None:
@@ -76,7 +76,7 @@ def test_a_module_that_ends_the_process_is_told() -> None:
     with pytest.raises(InvalidError) as refused:
         check(load_app("plant.py"))
 
-    assert "the functions cannot be looked at in a worker process" in refused.value.message
+    assert "the functions cannot be inspected in a worker process" in refused.value.message
     assert "exited with code 3" in refused.value.message
 
 
@@ -139,7 +139,7 @@ def test_a_first_value_that_its_storage_refuses_is_told_and_nothing_is_left_behi
         check(load_app("plant.py"))
 
     told = {error["field"].rsplit(": ")[-1]: error["message"] for error in refused.value.errors}
-    assert "there are the sheets 'A', 'B'" in told.pop("DATA_NODE.sheets.default_data")
+    assert "the sheets are 'A', 'B'" in told.pop("DATA_NODE.sheets.default_data")
     assert "complex" in told.pop("DATA_NODE.number.default_data")
     assert "cannot pickle" in told.pop("DATA_NODE.lock.default_data")
     assert "column 'a' holds" in told.pop("DATA_NODE.mixed.default_data")
@@ -158,9 +158,9 @@ def test_two_secrets_for_which_there_is_one_variable_are_a_mistake() -> None:
     write("same.py", declared("", nodes.format("'first'")))
     write("other.py", declared("", nodes.format("'second'")))
 
-    assert not any("would be kept" in mistake for mistake in mistakes_of("same.py"))
-    assert [mistake for mistake in mistakes_of("other.py") if "would be kept" in mistake] == [
-        "its secret and another one of DATANODE_db would be kept in one environment variable, "
-        "SCENARIST_DATANODE_db_a_password; rename one of the properties, or take one from a "
-        "variable with ENV[…]"
+    assert not any("would be stored" in mistake for mistake in mistakes_of("same.py"))
+    assert [mistake for mistake in mistakes_of("other.py") if "would be stored" in mistake] == [
+        "its secret and another one of DATANODE_db would be stored in the same environment "
+        "variable, SCENARIST_DATANODE_db_a_password; rename one of the properties, or take one "
+        "from a variable with ENV[…]"
     ]

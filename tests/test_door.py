@@ -135,7 +135,7 @@ def test_headers_beyond_the_limits_are_refused(head: bytes, port: int, echo: Ech
         said = caller.ask(head)
 
         assert (said.status, said.json["code"]) == (431, "headers_too_large")
-        assert "more than 100 headers, or more than 32768 bytes" in said.json["message"]
+        assert "more than 100 headers, or headers of more than 32768 bytes" in said.json["message"]
         assert caller.is_hung_up()
     assert echo.requests == []
 
@@ -341,7 +341,7 @@ def test_an_address_of_this_machine_only(host: str) -> None:
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "0", "::", "::ffff:0.0.0.0", "192.0.2.1", "a..b"])
 def test_an_address_that_others_may_reach(host: str) -> None:
     assert not is_loopback_only(host)
-    with pytest.raises(InvalidError, match=r"switch authorization on .* or say --insecure"):
+    with pytest.raises(InvalidError, match=r"switch authorization on .* or use --insecure"):
         require_loopback(host)
 
 

@@ -54,7 +54,7 @@ def test_headers_that_do_not_come_to_an_end_are_told_so() -> None:
 
         assert (said.status, said.json["code"]) == (408, "request_late")
         assert caller.is_hung_up()
-    assert counted == [("127.0.0.1", "request_late", "the request did not come to its end")]
+    assert counted == [("127.0.0.1", "request_late", "the request was not completed in time")]
 
 
 def test_a_body_that_does_not_come_to_an_end_is_told_so_and_not_served() -> None:

@@ -121,7 +121,7 @@ def test_another_user_is_refused_with_a_way_to_mend_it(owners: SocketOwners) -> 
     assert head.startswith("HTTP/1.1 403")
     problem = json.loads(body)
     assert problem["code"] == "other_user"
-    assert f"of the user with the number {NOBODY}" in problem["message"]
+    assert f"belongs to the user with the number {NOBODY}" in problem["message"]
     assert "--insecure" in problem["message"]
     assert echo.requests == []
 

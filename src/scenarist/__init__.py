@@ -1,4 +1,4 @@
-"""Scenarist: an open scenario server. These are the names that a pipeline author imports."""
+"""Scenarist, an open scenario server: the names that authors of pipelines import."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that a program pays only for what it uses."""
+    """Import a public name on first use, so that a program loads only what it uses."""
     from importlib import import_module
 
     if name not in _HOMES:

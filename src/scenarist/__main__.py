@@ -3,7 +3,7 @@
 import sys
 
 if not sys.flags.safe_path:
-    # Python has put the current folder first, where files may have the names of its own modules.
+    # Python has put the current folder first, where files can have the names of standard modules.
     del sys.path[0]
 
 from scenarist.cli import main

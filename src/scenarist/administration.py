@@ -1,4 +1,4 @@
-"""What the command line does on the database itself: users, keys, secret keys, pruning."""
+"""Operations of the command line on the database: users, keys, secret keys, pruning."""
 
 import getpass
 import os
@@ -38,8 +38,8 @@ def add_user(settings: Settings, name: str, password: str, roles: Sequence[str])
     """Create a user in the database.
 
     Raises:
-        InvalidError: The name, the password or a role cannot be.
-        ConflictError: There is a user of that name.
+        InvalidError: The name, the password or a role is not valid.
+        ConflictError: A user with this name exists.
     """
     with _users(settings, make=True) as users:
         return users.create(_operator("user add"), name, password, roles)
@@ -51,45 +51,44 @@ def list_users(settings: Settings) -> list[User]:
 
 
 def set_password(settings: Settings, name: str, password: str) -> None:
-    """Give a user another password; the sessions of the user end.
+    """Change the password of a user, and end the user's sessions.
 
     Raises:
         NotFoundError: There is no such user.
-        InvalidError: The password cannot be.
+        InvalidError: The password is not valid.
     """
     with _users(settings) as users:
         users.change(_operator("user passwd"), name, UserChange(password=password))
 
 
 def set_roles(settings: Settings, name: str, roles: Sequence[str]) -> User:
-    """Give a user other roles.
+    """Replace the roles of a user.
 
     Raises:
         NotFoundError: There is no such user.
-        InvalidError: A role cannot be.
-        ConflictError: The configuration file says the roles, or nobody could administer any more.
+        InvalidError: A role is not valid.
+        ConflictError: The configuration file declares the roles, or no administrator would be left.
     """
     with _users(settings) as users:
         return users.change(_operator("user roles"), name, UserChange(roles=roles))
 
 
 def remove_user(settings: Settings, name: str) -> None:
-    """Delete a user, with the sessions and the keys that the user has made.
+    """Delete a user, with the user's sessions and the keys that the user has created.
 
     Raises:
         NotFoundError: There is no such user.
-        ConflictError: The configuration file declares the user, or nobody could administer any
-            more.
+        ConflictError: The configuration file declares the user, or no administrator would be left.
     """
     with _users(settings) as users:
         users.delete(_operator("user remove"), name)
 
 
 def password_hash(password: str) -> str:
-    """Return what stands for a password in a configuration file.
+    """Return the hash of a password for a configuration file.
 
     Raises:
-        InvalidError: The password cannot be.
+        InvalidError: The password is not valid.
     """
     return Passwords().hash(checked_password(password))
 
@@ -97,15 +96,15 @@ def password_hash(password: str) -> str:
 def create_key(
     settings: Settings, name: str, roles: Sequence[str], *, days: int | None
 ) -> tuple[Key, str]:
-    """Make a key that goes with nobody; return it with its text.
+    """Create a key that does not end with any user; return it with its text.
 
     Raises:
-        InvalidError: The name, a role or the number of days cannot be.
-        ConflictError: There is a key of that name.
+        InvalidError: The name, a role or the number of days is not valid.
+        ConflictError: A key with this name exists.
     """
     now = datetime.now(UTC)
     if days is not None and not 0 < days < 100_000:
-        raise InvalidError(f"a key cannot live for {days} days")
+        raise InvalidError(f"a key cannot be valid for {days} days")
     expires_at = None if days is None else now + timedelta(days=days)
     with open_database(settings, make=True) as database:
         made = KeyService(database, now=lambda: now).create(
@@ -120,10 +119,10 @@ def list_keys(settings: Settings) -> list[Key]:
 
 
 def revoke_key(settings: Settings, name: str) -> None:
-    """Revoke the key of a name, or of an identifier.
+    """Revoke a key by its name or its identifier.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: There is no such key.
     """
     with open_database(settings) as database:
         keys = KeyService(database, now=_now)
@@ -134,26 +133,26 @@ def revoke_key(settings: Settings, name: str) -> None:
 
 
 def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
-    """Put a new key first into the file of secret keys, and seal anew what the database holds.
+    """Add a new key in front of the file of secret keys, and encrypt stored secrets with it.
 
     Args:
-        forget_old: Take the old keys out, so that every session ends.
+        forget_old: Remove the old keys, which ends every session.
 
     Raises:
-        InvalidError: The key is given by a setting, or there is no file yet.
-        UnavailableError: The file cannot be written, or a sealed secret cannot be opened.
+        InvalidError: The key comes from a setting, or there is no file yet.
+        UnavailableError: The file cannot be written, or a stored secret cannot be decrypted.
     """
     if settings.secret_key is not None:
         raise InvalidError(
             "the secret key is given by the setting secret_key; put the new one before the old "
-            "there, with a blank between them"
+            "one there, separated by a blank"
         )
     with open_database(settings) as database:
         file = secret_key_file(settings, database)
         if not file.exists():
             raise InvalidError(
-                f"there is no file of secret keys {file} yet; the first start of the server makes "
-                "it, or name another one with --secret-key-file"
+                f"there is no file of secret keys {file} yet; the first start of the server "
+                "creates it, or name another one with --secret-key-file"
             )
         secret_keys(settings, database)
         key_files.rotate(file)
@@ -167,21 +166,22 @@ def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
         database.write(work)
         if forget_old:
             key_files.keep_newest(file)
-            # Servers that run remember whom they let in; they look again once this is committed.
+            # Running servers cache credentials; they check them again once this is committed.
             database.write(session_rows.end_all)
 
 
 def prune(settings: Settings, *, is_dry_run: bool) -> Pruned:
-    """Delete what the retention of the settings does not keep; a dry run only counts it.
+    """Delete what the retention settings do not keep; a dry run only counts it.
 
     Raises:
-        InvalidError: Everything is kept for ever.
+        InvalidError: The settings keep everything forever.
         NotFoundError: There is no database.
-        UnavailableError: The database or the storage folder is in trouble; says why.
+        UnavailableError: The database or the storage folder cannot be used; says why.
     """
     if settings.retention.is_for_ever:
         raise InvalidError(
-            "nothing was said to go; name how much is kept, such as --keep-jobs-days 30"
+            "nothing to delete was specified; say how much is kept, for example with "
+            "--keep-jobs-days 30"
         )
     with open_database(settings) as database:
         service = PruningService(database, folder=storage_of(settings), now=_now, pause=time.sleep)
@@ -189,33 +189,33 @@ def prune(settings: Settings, *, is_dry_run: bool) -> Pruned:
 
 
 def shrink(settings: Settings) -> int:
-    """Give the space that is free within a SQLite file back; return how many bytes it was.
+    """Return unused space in a SQLite file to the file system; return the number of bytes.
 
     Raises:
         NotFoundError: There is no database.
-        ConflictError: It is no file.
-        UnavailableError: It is in use by another process all the time, or the disk is full.
+        ConflictError: The database is not a file.
+        UnavailableError: Another process keeps using it, or the disk is full.
     """
     with open_database(settings) as database:
         return database.shrink()
 
 
 def differences(settings: Settings, application: Application) -> list[str]:
-    """Return how the records of the database differ from an application, a sentence each.
+    """Return how the records of the database differ from an application, one sentence each.
 
     Raises:
         NotFoundError: There is no database.
-        UnavailableError: It is not of this version, or cannot be used; says why.
+        UnavailableError: It has another schema version, or cannot be used; says why.
     """
     with Database(settings.database) as database:
         if database.file is not None and not database.file.exists():
             raise NotFoundError(
-                f"there is no database {database.file}; name the one of the server with --database"
+                f"there is no database {database.file}; name the server's database with --database"
             )
         if not migrate.is_current(database):
             raise UnavailableError(
-                f"{database.name} is of another version of Scenarist; bring it up to this one with "
-                "scenarist db upgrade first"
+                f"{database.name} is of another version of Scenarist; upgrade it with scenarist db "
+                "upgrade first"
             )
         keep_secrets(application.registry)
         declared = declared_now(application)
@@ -228,19 +228,19 @@ def new_secret_key() -> str:
 
 @contextmanager
 def open_database(settings: Settings, *, make: bool = False) -> Iterator[Database]:
-    """Open the database beside a server that may be running on it, with the tables it needs.
+    """Open the database, also while a server is using it, and apply missing migrations.
 
     Args:
-        make: Make it when there is none yet.
+        make: Create it if it does not exist.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: It does not exist.
         UnavailableError: It cannot be used; says why.
     """
     with Database(settings.database) as database:
         if not make and database.file is not None and not database.file.exists():
             raise NotFoundError(
-                f"there is no database {database.file}; name the one of the server with --database"
+                f"there is no database {database.file}; name the server's database with --database"
             )
         if database.file is not None:
             prepare_file(database.file)
@@ -249,13 +249,13 @@ def open_database(settings: Settings, *, make: bool = False) -> Iterator[Databas
 
 
 def upgrade_database(settings: Settings) -> str | None:
-    """Apply the migrations that the database lacks; return its revision."""
+    """Apply missing migrations to the database; return its revision."""
     with open_database(settings, make=True) as database:
         return migrate.current(database)
 
 
 def database_revision(settings: Settings) -> str | None:
-    """Return the revision of the database; None when there is none yet."""
+    """Return the revision of the database; None if it does not exist."""
     database = Database(settings.database)
     if database.file is not None and not database.file.exists():
         return None
@@ -270,7 +270,7 @@ def _users(settings: Settings, *, make: bool = False) -> Iterator[UserService]:
 
 
 def _operator(operation: str) -> Actor:
-    """Return who stands behind the command line: whoever can write the database."""
+    """Return the actor of the command line: an administrator, since it can write the database."""
     origin = Origin(f"login {_login()}", operation)
     return Actor("(command line)", frozenset({Role.ADMIN}), origin=origin)
 
@@ -279,7 +279,7 @@ def _login() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        return f"number {os.getuid()}"  # as in a container, where nobody has that number
+        return f"number {os.getuid()}"  # as in a container, where no user has this number
 
 
 def _now() -> datetime:

@@ -1,4 +1,4 @@
-"""Puts together who may come in, from settings and the section [AUTHENTICATION]."""
+"""Wires authentication and authorization from settings and the section [AUTHENTICATION]."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -37,7 +37,7 @@ _ISSUER_OPTIONS = ("roles_claim", "name_claim")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Authorization:
-    """The parts that know who comes in.
+    """The parts of authentication and authorization.
 
     Args:
         authenticator: None while authorization is off.
@@ -59,11 +59,11 @@ def open_authorization(
     declared: AuthenticationConfig,
     now: Callable[[], datetime],
 ) -> Authorization:
-    """Put the parts together, and make the declared users those of the configuration file.
+    """Build the parts, and update the declared users to those of the configuration file.
 
     Raises:
-        InvalidError: What is needed is not declared, or cannot be; says where.
-        UnavailableError: The secret keys cannot be read or made.
+        InvalidError: A required declaration is missing or not valid; says which.
+        UnavailableError: The secret keys cannot be read or created.
     """
     realm = _REALMS.get(settings.auth)
     passwords = Passwords()
@@ -108,17 +108,17 @@ def gate_of(settings: Settings, authorization: Authorization, database: Database
 
 
 def host_names(settings: Settings) -> Sequence[str]:
-    """Return what the server may be called: without authorization, pages must not rename it."""
+    """Return the accepted host names: without authorization, this stops DNS rebinding."""
     if settings.hosts or settings.auth != "none" or settings.insecure:
         return settings.hosts
     return loopback_hosts(settings.host)
 
 
 def require_safe(settings: Settings) -> None:
-    """Refuse settings by which others than its user reach a server that knows no authorization.
+    """Refuse settings that let others reach a server without authorization.
 
     Raises:
-        InvalidError: They can; says what to do.
+        InvalidError: Others could reach it; says what to do.
     """
     if _is_for_own_user(settings):
         require_loopback(settings.host)
@@ -126,23 +126,24 @@ def require_safe(settings: Settings) -> None:
 
 
 def require_named_origins(cors_origins: Collection[str]) -> None:
-    """Refuse to let the pages of all sites call a server that knows no authorization.
+    """Refuse to let pages of all origins call a server without authorization.
 
     Raises:
-        InvalidError: They could; says what to do.
+        InvalidError: They could call it; says what to do.
     """
     if ANY_ORIGIN in cors_origins:
         raise InvalidError(
-            f"with cors_origins {ANY_ORIGIN} every page that somebody opens could do anything "
-            "here, as authorization is off; name the origins, switch authorization on "
-            "(docs/security.md), or say --insecure"
+            f"with cors_origins {ANY_ORIGIN}, every page that somebody opens could do anything "
+            "here, because authorization is off; name the origins, switch authorization on "
+            "(docs/security.md), or use --insecure"
         )
 
 
 def open_stranger_finder(settings: Settings, stack: ExitStack) -> FindStranger | None:
-    """Return what says whom a server without authorization does not serve; None for nobody.
+    """Return the check for users whom a server without authorization does not serve.
 
-    Where the system does not tell whose a connection is, the log warns of it.
+    None if everybody is served. If the operating system does not report the users of connections,
+    log a warning.
     """
     if not _is_for_own_user(settings):
         return None
@@ -150,7 +151,8 @@ def open_stranger_finder(settings: Settings, stack: ExitStack) -> FindStranger |
     if owners is None:
         structlog.get_logger(__name__).warning(
             "other users of this machine may do anything here: authorization is off, and the "
-            "system does not tell whose a connection is; switch authorization on (docs/security.md)"
+            "system does not report the users of connections; switch authorization on "
+            "(docs/security.md)"
         )
         return None
     stack.callback(owners.close)
@@ -162,7 +164,7 @@ def _is_for_own_user(settings: Settings) -> bool:
 
 
 def _configuration() -> Actor:
-    # No user can have such a name.
+    # The name is not valid for users.
     name = "(configuration)"
     return Actor(name, frozenset({Role.ADMIN}), origin=Origin("", "declare"))
 
@@ -197,7 +199,7 @@ def _issuer(
 
 
 def _roles_of_groups(declared: AuthenticationConfig) -> Mapping[str, Collection[Role]]:
-    """Read the map of groups to roles; without one, groups have the names of roles."""
+    """Read the map of groups to roles; without one, groups with the names of roles grant them."""
     groups = _table(declared.groups)
     if not groups:
         return {role.value: frozenset({role}) for role in Role}
@@ -215,9 +217,7 @@ def _options(declared: AuthenticationConfig, names: Collection[str]) -> dict[str
 
 def _needed(value: str | None, name: str) -> str:
     if not value:
-        raise InvalidError(
-            f"[AUTHENTICATION] {name} is missing; this protocol cannot do without it"
-        )
+        raise InvalidError(f"[AUTHENTICATION] {name} is missing; this protocol requires it")
     return str(resolve(value))
 
 

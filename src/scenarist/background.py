@@ -1,4 +1,4 @@
-"""Threads of this process that work in the background until they are told to stop."""
+"""Background threads of this process, which run until they are stopped."""
 
 import threading
 import time
@@ -7,8 +7,8 @@ from weakref import WeakSet
 
 import structlog
 
-_PAUSE_SECONDS = 1.0  # from a failure to the next try
-_SHOWN_SECONDS = 10.0  # how long a failure is shown, so that one that comes again is seen
+_PAUSE_SECONDS = 1.0  # between a failure and the restart
+_SHOWN_SECONDS = 10.0  # how long a failure is reported, so that a repeated one is seen
 
 _started: "WeakSet[Background]" = WeakSet()
 
@@ -16,12 +16,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Background(threading.Thread):
-    """A thread whose work begins again when it fails, whatever it fails by.
-
-    The process does not wait for it at its end.
+    """A daemon thread that restarts its work after any failure.
 
     Args:
-        work: Returns when it was told to stop; otherwise it can be called again after any failure.
+        work: Returns once it was told to stop; must be callable again after any failure.
     """
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
@@ -47,13 +45,15 @@ class Background(threading.Thread):
 
     @property
     def fault(self) -> str | None:
-        """What is to be said of it now; None when it works."""
+        """The current failure; None if the thread works."""
         failed_at = self._failed_at
         if failed_at is not None and time.monotonic() - failed_at < _SHOWN_SECONDS:
-            return f"the thread {self.name!r} of the server failed; the log says why"
+            return (
+                f"the thread {self.name!r} of the server failed; the server's log has the details"
+            )
         return None if self.is_alive() else f"the thread {self.name!r} of the server has ended"
 
 
 def find_fault() -> str | None:
-    """Return what is wrong with a thread of this process; None when all work."""
+    """Return the failure of a thread of this process; None if all work."""
     return next((fault for thread in list(_started) if (fault := thread.fault)), None)

@@ -1,4 +1,4 @@
-"""The composition root: puts a server together from an application and settings, and runs it."""
+"""Composition root: builds a server from an application and settings, and runs it."""
 
 import os
 import signal
@@ -65,7 +65,7 @@ from scenarist.services.values import ValueService
 from scenarist.settings import Settings, secrets_of
 
 REQUEST_THREADS = 16
-"""Threads that run the synchronous handlers; each holds one connection for reads."""
+"""Threads that run synchronous handlers; each holds one connection for reads."""
 
 _DEMO = "scenarist.demo.app"
 
@@ -76,7 +76,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
-    """The parts of a running server, for those who drive it by hand."""
+    """The parts of a running server, for callers that drive it themselves."""
 
     database: Database
     services: Services
@@ -85,9 +85,9 @@ class Server:
     asgi: Litestar
 
     def hang_up(self) -> None:
-        """End what would keep the server from stopping: endless answers, waits of requests.
+        """Let the server stop: end streams and waiting requests, and claim no more jobs.
 
-        No job is claimed any more; those that run have their time to end.
+        Running jobs get their time to end (`drain_seconds`).
         """
         self.services.news.end()
         self.services.completions.end()
@@ -102,15 +102,15 @@ def open_server(
     make_executor: Callable[[Deliver], Executor] | None = None,
     now: Callable[[], datetime] = _now,
 ) -> Iterator[Server]:
-    """Open the database and put all parts together; everything is closed at the end.
+    """Open the database and build all parts; close everything at the end of the block.
 
     Args:
-        application: One that `check` has found nothing wrong with.
+        application: An application that has passed `check`.
         make_executor: Replaces the pool of worker processes. The orchestrator is then attached
-            without a thread, so that its steps are taken by hand.
+            without a thread, and the caller runs its steps.
 
     Raises:
-        InvalidError: A setting cannot work.
+        InvalidError: A setting is not valid.
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
     keep_secrets(application.registry, secrets_of(settings))
@@ -150,7 +150,7 @@ def open_server(
                 cors_origins=settings.cors_origins,
                 hosts=host_names(settings),
                 pages=[console.router(settings.auth)],
-                # A network lies between this process and a database that is no file.
+                # A database that is not a file is reached over the network.
                 looks_up_in_threads=database.file is None,
                 has_access_log=settings.access_log,
             ),
@@ -163,14 +163,14 @@ def serve(
     *,
     when_up: Callable[[Server, str], None] | None = None,
 ) -> None:
-    """Serve until a signal says stop.
+    """Serve until SIGINT or SIGTERM.
 
     Args:
-        when_up: Called with the parts and the address (``http://host:port``) once requests can
-            come in.
+        when_up: Called with the parts and the address (``http://host:port``) once the server
+            accepts requests.
 
     Raises:
-        InvalidError: A setting or the configuration cannot work.
+        InvalidError: A setting or the configuration is not valid.
         UnavailableError: The database, the storage folder or the port cannot be used; says why.
     """
     check(application)
@@ -192,7 +192,7 @@ def serve(
             find_stranger=open_stranger_finder(settings, stack),
             trusted_proxies=settings.trusted_proxies,
         )
-        # Before it runs and after, they must neither be lost nor keep what follows from running.
+        # Signals before and after `run` must neither be lost nor prevent the cleanup after it.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, door.handle_exit)
         structlog.get_logger(__name__).info("serving", address=address, pid=os.getpid())
@@ -202,15 +202,15 @@ def serve(
 
 
 def orchestrate(application: Application, settings: Settings) -> None:
-    """Run the jobs of a database, and answer no requests, until a signal says stop.
+    """Run the jobs of a database, without serving requests, until SIGINT or SIGTERM.
 
     Raises:
-        InvalidError: A setting or the configuration cannot work.
+        InvalidError: A setting or the configuration is not valid.
         UnavailableError: The database, the storage or the executor cannot be used; says why.
     """
     if settings.no_orchestrator:
         raise InvalidError(
-            "without an orchestrator there is nothing to do; leave no_orchestrator out"
+            "without an orchestrator there is nothing to do; remove the setting no_orchestrator"
         )
     check(application)
     keep_secrets(application.registry, secrets_of(settings))
@@ -222,7 +222,7 @@ def orchestrate(application: Application, settings: Settings) -> None:
         orchestration = Orchestration(
             application, settings, database, announce=lambda ended: None, now=_now
         )
-        # Its `put` may interrupt its `get`; a lock of `threading` would be waited for for ever.
+        # Its `put` may interrupt its `get`, in the handler; a `threading` lock would deadlock.
         signals: SimpleQueue[int] = SimpleQueue()
         is_stopping = False
 
@@ -244,10 +244,10 @@ def orchestrate(application: Application, settings: Settings) -> None:
 
 @contextmanager
 def _watched(settings: Settings, application: Application) -> Iterator[None]:
-    """Log as the settings say, and trace as the environment says.
+    """Configure logging from the settings, and tracing from the environment.
 
     Raises:
-        InvalidError: An exporter of traces is asked for that there is not.
+        InvalidError: The environment names a trace exporter that is not installed.
     """
     tracing.start()
     configure_logging(settings.log_format, settings.log_level)
@@ -260,7 +260,7 @@ def _watched(settings: Settings, application: Application) -> Iterator[None]:
 
 
 def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
-    """Serve the example application with a new scenario of it, and show what to try."""
+    """Serve the example application with a new scenario of it, and print what to try."""
 
     def when_up(server: Server, address: str) -> None:
         scenario = server.services.scenarios.create(ANYONE, NewScenario(config_id="heating"))

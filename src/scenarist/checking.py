@@ -1,4 +1,4 @@
-"""Refuses an application that cannot work, before anything is started."""
+"""Preflight: rejects an application with errors before anything is started."""
 
 import json
 import tempfile
@@ -28,23 +28,23 @@ from scenarist.storage.base import Place, Target
 from scenarist.storage.kinds import find_storage, read_json, write_value
 
 _PLACES = ("path", "default_path", "default_data")
-"""Properties of a data node that do not say how its value is written."""
+"""Properties of a data node that do not affect how its value is written."""
 
 _PATIENCE_SECONDS = 1.0
-"""How long the outcome is waited for before it is asked whether the worker could start at all."""
+"""Time to wait for the outcome before checking whether the worker could start at all."""
 
 
 def check(application: Application, others: Sequence[Problem] = ()) -> None:
-    """Refuse an application that cannot work.
+    """Reject an application with errors.
 
-    The functions that it names are imported by a worker process, which is started as those are
-    that run jobs; neither the server nor what the application does to its process can mislead it.
+    A worker process, started like those that run jobs, imports the functions; so neither the
+    server's process nor what the application has changed in it affects the result.
 
     Args:
-        others: Mistakes that were found elsewhere, to be told with these.
+        others: Errors that were found elsewhere, to be reported with these.
 
     Raises:
-        InvalidError: Lists every mistake, each with where it stands and how to mend it.
+        InvalidError: Lists every error, with its location and how to fix it.
     """
     learn_secrets(application.registry)
     problems = [
@@ -69,8 +69,9 @@ def _problems_of_secrets(application: Application) -> list[Problem]:
     return [
         Problem(
             second,
-            f"its secret and another one of {first} would be kept in one environment variable, "
-            f"{variable}; rename one of the properties, or take one from a variable with ENV[…]",
+            f"its secret and another one of {first} would be stored in the same environment "
+            f"variable, {variable}; rename one of the properties, or take one from a variable with "
+            "ENV[…]",
         )
         for variable, first, second in shared_variables(application.registry)
     ]
@@ -81,13 +82,13 @@ def _problems_of_declarations(application: Application) -> list[Problem]:
     try:
         return registry.check(partial(_look, application.search_path), _first_value_fault)
     except InvalidError as error:
-        # All that can be told without a look at the functions.
+        # Report what can be found without inspecting the functions.
         others = registry.check(lambda uses: [None] * len(uses))
         return [*others, Problem(application.name, error.message)]
 
 
 def _first_value_fault(node: DataNodeConfig) -> str | None:
-    """Write the first value of a data node into a folder of its own, wherever it would lie."""
+    """Return why the default value cannot be written; try it in a temporary folder."""
     if find_storage(node.storage_type).is_external:
         return None
     properties = {key: value for key, value in node.properties.items() if key not in _PLACES}
@@ -107,10 +108,10 @@ def _first_value_fault(node: DataNodeConfig) -> str | None:
 
 
 def warnings_of(application: Application) -> list[str]:
-    """Return what does no harm yet, and may surprise."""
+    """Return warnings about declarations that work but may surprise."""
     hiding = [
-        f"{file} has the name of Python's own module {name!r}, which is imported in its place; "
-        "rename the file"
+        f"{file} has the name of Python's own module {name!r}, which is imported instead; rename "
+        "the file"
         for name, file in shadowing_modules(application.search_path)
     ]
     found = application.registry.warnings()
@@ -118,7 +119,7 @@ def warnings_of(application: Application) -> list[str]:
 
 
 def _look(search_path: Sequence[str], uses: Sequence[Use]) -> Sequence[str | None]:
-    """Have a worker process look at functions."""
+    """Inspect functions in a worker process; return the fault of each, or None."""
     if not uses:
         return []
     with tempfile.TemporaryDirectory() as folder:
@@ -141,8 +142,8 @@ def _look(search_path: Sequence[str], uses: Sequence[Use]) -> Sequence[str | Non
         )
         if outcome.event is not JobEvent.SUCCEEDED:
             raise InvalidError(
-                "the functions cannot be looked at in a worker process: "
-                f"{outcome.reason}; importing their modules must not end it\n{outcome.log}".rstrip()
+                f"the functions cannot be inspected in a worker process: {outcome.reason}; "
+                f"importing their modules must not end it\n{outcome.log}".rstrip()
             )
         (written,) = outcome.written
         place = Place(storage_type="json", uri=written.uri, content=written.content)
@@ -151,7 +152,7 @@ def _look(search_path: Sequence[str], uses: Sequence[Use]) -> Sequence[str | Non
 
 
 def _outcome_of(request: JobRequest, search_path: Sequence[str]) -> JobOutcome:
-    """Run a request in a worker of its own.
+    """Run a request in a new worker process.
 
     Raises:
         InvalidError: No worker can be started; says why.

@@ -1,4 +1,4 @@
-"""Lets requests have something done by worker processes: those of jobs, or some of its own."""
+"""Runs functions in worker processes for requests: in those of jobs, or in separate ones."""
 
 import threading
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from scenarist.orchestrator.asking import Asking
 from scenarist.services.computations import LONGEST_SECONDS, Computation, Compute, Computed
 
 READING_WORKERS = 2
-"""Workers that do nothing but read and write values for requests, so that no job is waited for."""
+"""Worker processes that only read and write values for requests, which thus never wait for jobs."""
 
 
 class OwnWorkers:
-    """Workers that run no jobs, but what requests need; the first that needs one starts them."""
+    """Worker processes that run no jobs, only calls of requests; the first call starts them."""
 
     def __init__(self, open_executor: Callable[[Deliver], Executor]) -> None:
         self._open_executor = open_executor
@@ -37,7 +37,7 @@ class OwnWorkers:
 
 
 def compute_with(find_asking: Callable[[], Asking]) -> Compute:
-    """Let requests have something done by those who can be asked."""
+    """Return a function that runs computations in the available workers."""
 
     def compute(computation: Computation) -> Computed:
         asked = find_asking().ask(
@@ -56,7 +56,7 @@ def compute_with(find_asking: Callable[[], Asking]) -> Compute:
         except TimeoutError:
             asked.cancel()
             raise UnavailableError(
-                f"no worker could do this within {LONGEST_SECONDS:g} s; try again later"
+                f"no worker completed this within {LONGEST_SECONDS:g} s; try again later"
             ) from None
         return Computed(
             written=outcome.written,

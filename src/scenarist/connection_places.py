@@ -1,4 +1,4 @@
-"""How many connections there may be at once, and which of them makes room for a new one."""
+"""Limits on open connections, in total and per address; idle ones are closed for new ones."""
 
 import resource
 from typing import Protocol
@@ -10,21 +10,21 @@ _LEAST_CONNECTIONS = 16
 
 class Closable(Protocol):
     def make_room(self) -> None:
-        """Close the connection, which no request is using."""
+        """Close the connection, which is idle."""
 
 
 class ConnectionPlaces:
-    """The connections of a server, counted in all and by address.
+    """Open connections of a server, counted in total and per address.
 
-    A connection on which no request is under way is idle: one that has said nothing yet, has not
-    finished a head, or waits for its next request. When there is no place for a new one, the
-    connection that has been idle longest makes room, so that connections that say nothing keep
-    nobody out. Requests under way are never cut off for others.
+    A connection is idle while it has no request in progress: before its first bytes, while a
+    request head is incomplete, and between requests. At the limit, the connection that has been
+    idle longest is closed for a new one, so that silent connections cannot keep clients out.
+    Connections with a request in progress are never closed for others.
 
     Args:
-        limit: How many connections there may be.
-        limit_of_address: How many of one address; the addresses of trusted proxies, which stand for
-            many clients, have no bound of their own.
+        limit: The maximum number of connections.
+        limit_of_address: The maximum per address, except for addresses of trusted proxies, which
+            stand for many clients; the default is half of *limit*.
     """
 
     def __init__(self, limit: int, limit_of_address: int | None = None) -> None:
@@ -38,7 +38,7 @@ class ConnectionPlaces:
         self._count = 0
 
     def take(self, connection: Closable, address: str, *, is_proxy: bool = False) -> bool:
-        """Give a new connection a place; False when every place is used by a request."""
+        """Admit a new connection; False if all connections have requests in progress."""
         own = self._counts.get(address, 0)
         if not is_proxy and own >= self._limit_of_address and not self._close_one(address):
             return False
@@ -68,7 +68,7 @@ class ConnectionPlaces:
                 del self._idle[address]
 
     def _close_one(self, address: str | None) -> bool:
-        """Close what has been idle longest, of one address or of all; False when nothing is."""
+        """Close the connection idle longest, of one address or of all; False if there is none."""
         idle = self._all_idle if address is None else self._idle.get(address, {})
         longest = next(iter(idle), None)
         if longest is None:
@@ -78,9 +78,9 @@ class ConnectionPlaces:
 
 
 def connection_limit() -> int:
-    """Let this process have more descriptors, and return how many connections go with them.
+    """Raise the limit of file descriptors, and return the maximum number of connections.
 
-    Half of them: values, databases and workers need some as well.
+    It is half of the descriptors: values, databases and workers need some as well.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)

@@ -1,4 +1,4 @@
-"""How a connection refuses a request, and what its client is told."""
+"""Refusals of requests by a connection, and their responses."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -18,13 +18,13 @@ LIMIT_CODES = frozenset(
         "request_late",
     }
 )
-"""Refusals by which a limit keeps a client out."""
+"""Codes of the refusals by a limit."""
 
 _log = structlog.get_logger(__name__)
 
 
 class RefusedError(Exception):
-    """A request is not served; says what its client is told."""
+    """The request is refused; has the status, the code and the message for the client."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -44,9 +44,10 @@ def refusal_in(error: httptools.HttpParserError) -> RefusedError:
         return RefusedError(
             HTTPStatus.INTERNAL_SERVER_ERROR,
             "internal",
-            "the server made a mistake while it read the request; its log has the details",
+            "an internal error occurred while the server read the request; the server's log has "
+            "the details",
         )
-    said = str(error) if cause is None else "its target has no form that is known"
+    said = str(error) if cause is None else "its target has no known form"
     return RefusedError(
         HTTPStatus.BAD_REQUEST, "request_malformed", f"the request is not valid HTTP: {said}"
     )
@@ -56,7 +57,8 @@ def out_of_memory() -> RefusedError:
     return RefusedError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "out_of_memory",
-        "the server has too little memory to read this request; try again later, or with less",
+        "the server does not have enough memory to read this request; try again later, or send a "
+        "smaller one",
     )
 
 

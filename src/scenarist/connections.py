@@ -1,4 +1,4 @@
-"""One connection over HTTP: what it may cost, and how it ends."""
+"""HTTP/1.1 protocol with limits: sizes, timeouts and refusals on one connection."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,31 +22,31 @@ from scenarist.connection_refusals import (
 )
 
 FindStranger = Callable[[tuple[Any, ...], tuple[Any, ...]], str | None]
-"""Says of the addresses of both ends why the other one is not served; None when it is."""
+"""Returns why the user at the other end is not served, None if served; takes both addresses."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What one client may cost before it is refused."""
+    """Limits of one connection; a request beyond them is refused."""
 
     target_bytes: int = 16 * 1024
-    head_bytes: int = 32 * 1024  #: of the target and all headers; of the trailers once more
+    head_bytes: int = 32 * 1024  #: of the target and all headers; separately, of the trailers
     header_fields: int = 100
-    waiting_requests: int = 100  #: sent on one connection before the first is answered
-    head_seconds: float = 20  #: for the line and headers of a request
-    body_seconds: float = 60  #: without a byte of a body that has not ended
-    answer_seconds: float = 60  #: without reading a byte of an answer that has not ended
-    farewell_seconds: float = 5  #: to read an answer that came early, and to stop sending
+    waiting_requests: int = 100  #: sent on one connection before the first has its response
+    head_seconds: float = 20  #: to receive the request line and headers
+    body_seconds: float = 60  #: without receiving a byte of an incomplete body
+    answer_seconds: float = 60  #: without the client reading a byte of an incomplete response
+    farewell_seconds: float = 5  #: for the client to read an early response and to stop sending
 
 
 class Connection(HttpToolsProtocol):
-    """A connection of uvicorn's that is bounded, and refuses with problems.
+    """HttpToolsProtocol with limits; refused requests get a problem as response.
 
-    Uvicorn 0.54 counts and times nothing of this, takes trailers for headers, answers a malformed
-    request in place of the one before it, and reads the body of a request that asks for another
-    protocol as the next request.
+    Uvicorn 0.54 has none of these limits, adds trailers to the headers, sends the response to a
+    malformed request in place of the response to the one before it, and parses the body of a
+    request with an Upgrade header as the next request.
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class Connection(HttpToolsProtocol):
         self._is_proxy = is_proxy
         self._count_refusal = count_refusal
         self._find_stranger = find_stranger
-        self._stranger: str | None = None  # why nobody at the other end is served
+        self._stranger: str | None = None  # why the user at the other end is not served
         self._address = ""
         self._has_place = False
         self._is_in_head = False
         self._is_in_body = False
         self._chunk = 0  # bytes of the last chunk
         self._first_chunk = 0  # bytes of the chunk in which the head began
-        self._coming = 0  # bytes of chunks since then, or since the last that had some of a body
-        self._keeps_alive = False  # after a request whose body is still coming
+        self._coming = 0  # bytes of chunks since then, or since the last one with body bytes
+        self._keeps_alive = False  # after a request whose body is incomplete
         self._patience: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._is_over = False
@@ -84,11 +84,11 @@ class Connection(HttpToolsProtocol):
         is_proxy = self._is_proxy(self._address)
         self._has_place = self._places.take(self, self._address, is_proxy=is_proxy)
         if not self._has_place:
-            detail = "the server has as many connections as it can; try again later"
+            detail = "the server has reached its limit of connections; try again later"
             refusal = RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", detail)
             self._is_over = True
             self._count(refusal)
-            # Without the farewell: that would keep the descriptor that is wanted elsewhere.
+            # Close at once: lingering would keep the descriptor that is needed elsewhere.
             self.transport.write(answer_of(refusal, self.server_state.default_headers))
             self.transport.close()
             return
@@ -114,7 +114,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._has_place and self.cycle.response_complete:  # else the next one is under way
+        if self._has_place and self.cycle.response_complete:  # else the next request is running
             self._places.set_idle(self, self._address)
 
     def data_received(self, data: bytes) -> None:
@@ -146,7 +146,7 @@ class Connection(HttpToolsProtocol):
             self._feed_without_upgrade(rest)
 
     def _feed_without_upgrade(self, rest: bytes) -> None:
-        """Have a request read again as one that asks for no other protocol."""
+        """Parse a request again without its Upgrade header."""
         while True:
             version = self.parser.get_http_version().encode()
             line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)
@@ -155,7 +155,7 @@ class Connection(HttpToolsProtocol):
             try:
                 self.parser.feed_data(head + rest)
             except httptools.HttpParserUpgrade as upgrade:
-                # The next request, sent along with this one.
+                # The next request, which was pipelined.
                 rest = rest[upgrade.args[0] - len(head) :]
             else:
                 return
@@ -166,15 +166,15 @@ class Connection(HttpToolsProtocol):
             raise RefusedError(
                 HTTPStatus.REQUEST_URI_TOO_LONG,
                 "target_too_long",
-                f"the target of the request has more than {limits.target_bytes} bytes",
+                f"the target of the request is longer than {limits.target_bytes} bytes",
             )
         size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
         if len(self.headers) > limits.header_fields or max(size, coming) > limits.head_bytes:
             raise RefusedError(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "headers_too_large",
-                f"the request has more than {limits.header_fields} headers, "
-                f"or more than {limits.head_bytes} bytes of them",
+                f"the request has more than {limits.header_fields} headers, or headers of more "
+                f"than {limits.head_bytes} bytes",
             )
 
     def on_message_begin(self) -> None:
@@ -185,19 +185,21 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         limits = self._limits
-        # Counting takes longer than seeing that there is nothing to count.
+        # Measure exactly only if a limit may be exceeded: this check is cheaper.
         most_bytes = self._first_chunk + self._coming
         if most_bytes > limits.target_bytes or len(self.headers) > limits.header_fields:
             self._check_size()
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
                 raise RefusedError(
-                    HTTPStatus.NOT_IMPLEMENTED, "method_unknown", "this server is no proxy"
+                    HTTPStatus.NOT_IMPLEMENTED, "method_unknown", "this server is not a proxy"
                 )
-            return  # it is read again
+            return  # parsed again without the upgrade
         if len(self.pipeline) >= limits.waiting_requests:
             raise RefusedError(
-                HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "too many requests are waiting"
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too_many_requests",
+                "too many requests are waiting on this connection",
             )
         self._check_head()
         self._places.set_busy(self, self._address)
@@ -205,14 +207,14 @@ class Connection(HttpToolsProtocol):
         self._is_in_head, self._is_in_body = False, True
         self._coming = 0
         self._stop_waiting()
-        # The parser tells trailers as headers too; an application must not take them for some
+        # The parser reports trailers as headers too; an application must not take them for headers
         # (RFC 9110, section 6.5.1).
         self.headers = []
 
     def _check_head(self) -> None:
-        """Refuse what others on the way may read as another request (RFC 9112, 3.2 and 6.1).
+        """Refuse what proxies may parse as a different request (RFC 9112, 3.2 and 6.1).
 
-        All is refused to a user of this machine who is not served.
+        Every request of a user of this machine who is not served is refused here too.
         """
         if self._stranger is not None:
             raise RefusedError(HTTPStatus.FORBIDDEN, "other_user", self._stranger)
@@ -233,7 +235,7 @@ class Connection(HttpToolsProtocol):
                 return RefusedError(
                     HTTPStatus.NOT_IMPLEMENTED,
                     "transfer_coding_unknown",
-                    "this server knows no transfer coding but chunked",
+                    "this server supports only the transfer coding chunked",
                 )
         return None
 
@@ -242,7 +244,7 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self._is_in_body:  # else it is read again
+        if self._is_in_body:  # else it is parsed again
             self._is_in_body = False
             if self._patience is not None:
                 self._stop_waiting()
@@ -258,9 +260,9 @@ class Connection(HttpToolsProtocol):
             self._wait(self._limits.head_seconds)
 
     def _keep_alive_no_longer(self) -> None:
-        """Let an answer that does not wait for the body be the last, and its end be gentle.
+        """Disable keep-alive and half-close for a response sent before the body was read.
 
-        Nobody knows whether the client goes on with the body or with the next request.
+        The server cannot know whether the client continues with the body or with the next request.
         """
         cycle = self.cycle
         if cycle.transport is self.transport and not cycle.response_started:
@@ -291,11 +293,11 @@ class Connection(HttpToolsProtocol):
 
     def _lose_patience(self) -> None:
         if self._is_in_body and self.flow.read_paused:
-            self._wait(self._limits.body_seconds)  # it is we who do not read on
+            self._wait(self._limits.body_seconds)  # our side has paused reading
         elif not (self._is_in_head or self._is_in_body):
             self.transport.close()
         else:
-            detail = "the request did not come to its end"
+            detail = "the request was not completed in time"
             self._refuse(RefusedError(HTTPStatus.REQUEST_TIMEOUT, "request_late", detail))
 
     def pause_writing(self) -> None:
@@ -320,7 +322,7 @@ class Connection(HttpToolsProtocol):
             self._watch = None
 
     def _refuse(self, refusal: RefusedError) -> None:
-        """Read no more; answer what was asked before, then this, unless its answer has begun."""
+        """Stop reading; send the refusal, unless its response has begun or others are pending."""
         self._is_over = True
         self._stop_waiting()
         if self.transport.is_closing():
@@ -333,7 +335,7 @@ class Connection(HttpToolsProtocol):
             cycle.waiting_for_100_continue = False
             cycle.message_event.set()
         elif cycle is not None and not cycle.response_complete:
-            # Its client did not wait for answers; it sees that the last one is missing.
+            # The client has pipelined requests; it notices that the last response is missing.
             cycle.keep_alive = False
             return
         _log.info("request refused", client=self.client, code=refusal.code)
@@ -346,12 +348,12 @@ class Connection(HttpToolsProtocol):
         self._say_farewell()
 
     def _count(self, refusal: RefusedError) -> None:
-        """Have it counted when it was a limit that kept the client out."""
+        """Report a refusal by a limit."""
         if self._count_refusal is not None and refusal.code in LIMIT_CODES:
             self._count_refusal(self._address, refusal.code, refusal.detail)
 
     def _say_farewell(self) -> None:
-        """Close after the client, or soon; closing with bytes unread takes back what was sent."""
+        """Half-close and linger: closing with unread bytes would discard what was sent."""
         self._is_over = True
         self._stop_waiting()
         self.flow.resume_reading()

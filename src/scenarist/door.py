@@ -1,4 +1,4 @@
-"""How requests come in: the socket that listens, and the HTTP server behind it."""
+"""HTTP server: the listening socket, and uvicorn with limits, signals and security headers."""
 
 import asyncio
 import ipaddress
@@ -24,7 +24,8 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _GRACE_SECONDS = 5
 
 _WHY_CUT_OFF = (
-    "the server stopped before it had done this; look whether it was done before trying again"
+    "the server stopped before it had finished this request; check whether it was done before you "
+    "try again"
 )
 _CUT_OFF = Problem(
     type="about:blank",
@@ -35,12 +36,12 @@ _CUT_OFF = Problem(
     message=_WHY_CUT_OFF,
 )
 
-# On every answer, also on those that no application made.
+# Added to every response, including those that the application did not make.
 _HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Frame-Options", "DENY"),
-    # Bears on requests without CORS only: where CORS lets a page in, this does not keep it out.
+    # Applies to requests without CORS only; CORS requests are governed by `cors_origins`.
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
 
@@ -49,14 +50,14 @@ class Door(uvicorn.Server):
     """Serves an ASGI application over HTTP.
 
     Args:
-        hang_up: Ends the answers that have no end of their own; called when the server stops,
-            which would wait for them otherwise.
-        hurry: Called when a second signal comes while the server stops.
-        count_refusal: Told the address, the code and the reason of what a limit keeps out.
-        find_stranger: Says of a new connection why the user at its other end is not served; asked
-            of none of the trusted proxies.
-        trusted_proxies: Addresses and networks whose word is taken for who the client is
-            (``X-Forwarded-For``) and how it came (``X-Forwarded-Proto``).
+        hang_up: Ends endless responses; called when the server stops, which would otherwise wait
+            for them.
+        hurry: Called at a second signal, while the server is stopping.
+        count_refusal: Called with the address, the code and the reason of each refusal by a limit.
+        find_stranger: Returns, for a new connection, why its user is not served; not called for
+            trusted proxies.
+        trusted_proxies: Addresses and networks that are trusted to report the client's address
+            (``X-Forwarded-For``) and scheme (``X-Forwarded-Proto``).
 
     Raises:
         InvalidError: A proxy is neither an address nor a network.
@@ -103,11 +104,11 @@ class Door(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to whoever has set `handle_exit` for them, before and after as well."""
+        """Leave signals to the handlers that the caller has set, also before and after `run`."""
         yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; asked once more, wait for nothing that can be done again later."""
+        """Stop at the first signal; at the second, stop waiting for what can be repeated later."""
         if self.should_exit:
             self.force_exit = True
             self._hurry()
@@ -119,9 +120,10 @@ class Door(uvicorn.Server):
 
 
 class _UntilStopped:
-    """Answers what the stop of the server cuts off, which uvicorn would call an error of its own.
+    """Responds to requests that the stop of the server cancels; uvicorn would log an error.
 
-    As nobody can know how far it came, the code is that of a commit in doubt.
+    The response has the code of a commit in doubt (`in_doubt`), because the request may have been
+    carried out.
     """
 
     def __init__(self, asgi: Any) -> None:
@@ -153,10 +155,10 @@ class _UntilStopped:
 
 @contextmanager
 def open_listener(host: str, port: int) -> Iterator[socket.socket]:
-    """Take a port, without listening yet.
+    """Bind a port, without listening yet.
 
     Raises:
-        UnavailableError: Somebody else has it, or the address is not of this machine.
+        UnavailableError: The port is in use, or the address does not belong to this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
@@ -165,16 +167,16 @@ def open_listener(host: str, port: int) -> Iterator[socket.socket]:
             listener.bind((host, port))
         except OSError as error:
             raise UnavailableError(
-                f"cannot listen on {host}:{port}: {error.strerror}; "
-                "stop what listens there, or choose another --port"
+                f"cannot listen on {host}:{port}: {error.strerror}; stop the program that listens "
+                "there, or choose another --port"
             ) from error
         yield listener
 
 
 def is_loopback_only(host: str) -> bool:
-    """Whether all that an address to listen on stands for is out of reach of other machines.
+    """Whether no other machine can reach what an address to listen on resolves to.
 
-    A name is looked up; one that is unknown stands for nothing.
+    False for a name that cannot be resolved.
     """
     if not host:
         return False
@@ -186,20 +188,20 @@ def is_loopback_only(host: str) -> bool:
 
 
 def require_loopback(host: str) -> None:
-    """Refuse to listen where other machines reach a server that knows no authorization.
+    """Refuse an address that other machines can reach, for a server without authorization.
 
     Raises:
-        InvalidError: They can; says what to do.
+        InvalidError: Other machines can reach it; says what to do.
     """
     if not is_loopback_only(host):
         raise InvalidError(
             f"other machines can reach {host or 'all addresses'}, and without authorization they "
-            "may do anything; switch authorization on (docs/security.md), or say --insecure"
+            "may do anything; switch authorization on (docs/security.md), or use --insecure"
         )
 
 
 def loopback_hosts(host: str) -> list[str]:
-    """Return what a server that listens on a loopback address may be called; none for others."""
+    """Return the host names of a server that listens on loopback; empty for other addresses."""
     if not is_loopback_only(host):
         return []
     written = f"[{host}]" if ":" in host else host

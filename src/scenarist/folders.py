@@ -1,4 +1,4 @@
-"""The folders and files that a server needs: made and tried."""
+"""Paths of a server: creates its folders and files, and checks that they can be written."""
 
 import os
 from contextlib import suppress
@@ -16,11 +16,11 @@ from scenarist.storage import shared
 from scenarist.storage.files import folder_of
 
 OWN_FOLDER = ".scenarist"
-"""The name of the folder that servers make where they are started: it and all in it is theirs."""
+"""The folder that servers create where they are started: the server owns all its contents."""
 
 
 def prepare_file(file: Path) -> None:
-    """Make a database that there is not yet; see to it that only its owner can read it."""
+    """Create the file of a database if it is missing; make it accessible to its owner only."""
     prepare_folder(file.parent, "folder of the database")
     with suppress(OSError):
         os.close(os.open(file, os.O_CREAT, modes.FILE))
@@ -29,20 +29,20 @@ def prepare_file(file: Path) -> None:
 
 
 def storage_of(settings: Settings) -> str:
-    """Return the folder or URL below which values go.
+    """Return the folder or URL in which values are stored.
 
     Raises:
-        InvalidError: It cannot name a storage.
+        InvalidError: The setting does not name a storage.
     """
     folder = storage_folder(settings)
     return shared.plain_url(settings.storage) if folder is None else str(folder)
 
 
 def prepare_storage(settings: Settings) -> str:
-    """Return the folder or URL below which values go, once something could be written there.
+    """Return the folder or URL in which values are stored, after a trial write.
 
     Raises:
-        InvalidError: It cannot name a storage, or a library is missing.
+        InvalidError: The setting does not name a storage, or a library is missing.
         UnavailableError: It cannot be reached or written; says why.
     """
     folder = storage_folder(settings)
@@ -50,34 +50,34 @@ def prepare_storage(settings: Settings) -> str:
         return shared.prepare(settings.storage)
     prepare_folder(folder, "storage folder")
     for kind in SHOWN:
-        # What is in them may come from a version that left the modes to the umask.
+        # Earlier versions left the modes of their contents to the umask.
         modes.narrow(folder / folder_of(kind))
     return str(folder)
 
 
 def folder_warnings(settings: Settings, database: Database) -> list[str]:
-    """Say which folders of the user let others of this machine in."""
+    """Return a warning for each folder that other users of this machine can access."""
     warnings = []
     for folder, name, bits in (
         (storage_folder(settings), "storage folder", modes.OTHERS),
-        # The files in it are for their owner alone.
+        # The files in it are accessible to their owner only.
         (database.file and database.file.parent, "folder of the database", modes.OTHERS_WRITE),
     ):
         if folder is not None and (rights := modes.rights_of_others(folder) & bits):
-            can = "write to" if rights & modes.OTHERS_WRITE else "look into"
+            can = "write to" if rights & modes.OTHERS_WRITE else "read"
             warnings.append(
-                f"other users of this machine can {can} the {name} {folder}; take that away with: "
+                f"other users of this machine can {can} the {name} {folder}; revoke that with: "
                 f"chmod go-rwx {folder}"
             )
     return warnings
 
 
 def secret_keys(settings: Settings, database: Database) -> SecretKeys:
-    """Return the keys that are given, or those of the file; at the first start, it is made.
+    """Return the keys from the setting, or from the file, which the first start creates.
 
     Raises:
         InvalidError: A key is too short.
-        UnavailableError: The file can be neither read nor made.
+        UnavailableError: The file can be neither read nor created.
     """
     if settings.secret_key is not None:
         return SecretKeys.given(settings.secret_key)
@@ -90,17 +90,18 @@ def secret_key_file(settings: Settings, database: Database) -> Path:
     beside = database.file or storage_folder(settings)
     if beside is None:
         raise InvalidError(
-            "the secret key needs a place: neither the database nor the storage lies on this "
-            "machine; name a file with --secret-key-file, or give the key in SCENARIST_SECRET_KEY"
+            "there is no folder for the secret key, because neither the database nor the storage "
+            "is on this machine; name a file with --secret-key-file, or give the key in "
+            "SCENARIST_SECRET_KEY"
         )
     return beside.with_name("secret.key")
 
 
 def prepare_folder(folder: Path, name: str) -> None:
-    """Make a folder that there is not yet, for its owner alone; one of the user's stays as it is.
+    """Create a missing folder, accessible to its owner only; an existing one is not changed.
 
     Raises:
-        UnavailableError: It cannot be made or written; says why.
+        UnavailableError: It cannot be created or written; says why.
     """
     try:
         modes.make_folder(folder)
@@ -117,6 +118,6 @@ def prepare_folder(folder: Path, name: str) -> None:
 
 
 def warn_of_folders(settings: Settings, database: Database) -> None:
-    """Log what `folder_warnings` says."""
+    """Log the warnings of `folder_warnings`."""
     for warning in folder_warnings(settings, database):
         structlog.get_logger(__name__).warning(warning)

@@ -1,4 +1,4 @@
-"""How the server logs."""
+"""Logging of the server."""
 
 import logging
 import sys
@@ -14,17 +14,17 @@ from scenarist.domain.redaction import redacted
 from scenarist.settings import LogFormat, LogLevel
 
 request_id: ContextVar[str] = ContextVar("request_id")
-"""What the request is called that is being answered. The way of structlog itself costs more."""
+"""Id of the current request. structlog's own context variables cost more."""
 
 _OUR_OWN = frozenset({"timestamp", "level", "exc_info", "stack_info"})
-"""Parts of a line that nothing of an application stands in, or that are formatted later."""
+"""Fields of a log line that contain no application data, or that are formatted later."""
 
 
 def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
-    """Log to standard error: one line an event, as text for people or JSON for machines.
+    """Log to standard error, one line per event, as text or JSON.
 
-    What is logged within a request has its ``request_id``. What libraries log comes out in the
-    same form, from warnings on. Neither has secrets that this process knows, see `redacted`.
+    Lines logged during a request have its ``request_id``. Lines of libraries have the same form,
+    from the level warning. Known secrets are removed from both, see `redacted`.
     """
     chain: list[structlog.typing.Processor] = [
         _add_request_id,
@@ -63,10 +63,10 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
 
 
 def escaped(text: str) -> str:
-    """Return a text that stays within one line of a log, whatever a client has put into it.
+    """Return a text as one line, for the log, whatever a client has put into it.
 
-    Line breaks and control characters, such as those that begin an escape of a terminal, are
-    written as Python writes them in a literal.
+    Line breaks and control characters, such as terminal escapes, are written as in a Python
+    literal.
     """
     if text.isprintable():
         return text
@@ -102,10 +102,10 @@ def _escape_texts(
 
 
 def _write_traceback(stream: TextIO, exception: structlog.typing.ExcInfo) -> None:
-    """Write a traceback without known secrets and the values of variables, which may be some.
+    """Write a traceback without known secrets and without values of variables.
 
-    Its lines are indented: what an exception says may have line breaks, and none of its lines must
-    look like one of the log.
+    Its lines are indented: the text of an exception may have line breaks, and none of its lines
+    must look like a line of the log.
     """
     kind, error, frames = exception
     text = redacted("".join(traceback.format_exception(kind, error, frames)))

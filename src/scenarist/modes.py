@@ -1,6 +1,6 @@
-"""Modes of the files and folders that a server makes: for its own user alone, whatever the umask.
+"""Modes of the files and folders that a server creates: owner only, whatever the umask.
 
-Where a system has no such modes, nothing of it does anything.
+Does nothing on systems without such modes.
 """
 
 import os
@@ -16,10 +16,10 @@ OTHERS_WRITE = 0o022
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it that are missing; none of these can be entered by others.
+    """Create a folder and its missing parents, accessible to their owner only.
 
     Raises:
-        OSError: One cannot be made.
+        OSError: One of them cannot be created.
     """
     missing = list(takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
     for path in reversed(missing):
@@ -29,7 +29,7 @@ def make_folder(folder: Path) -> None:
 
 
 def narrow(path: Path | str) -> None:
-    """Take all rights of others to a file or folder away, if it is there and this user's own."""
+    """Remove the rights of others from a file or folder, if it exists and is this user's own."""
     with suppress(OSError):
         found = os.stat(path)
         if os.name == "posix" and found.st_uid == os.geteuid() and found.st_mode & OTHERS:
@@ -39,7 +39,8 @@ def narrow(path: Path | str) -> None:
 def rights_of_others(folder: Path) -> int:
     """Return the bits of `OTHERS` that a folder has.
 
-    Those to write do not count where nobody can replace the files of others there, as in ``/tmp``.
+    Write bits are ignored if the folder is sticky, as ``/tmp`` is: others cannot replace files
+    there.
     """
     try:
         found = folder.stat().st_mode

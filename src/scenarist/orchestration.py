@@ -1,4 +1,4 @@
-"""Puts together what runs jobs and sends webhooks: here, or in other processes of the database."""
+"""Wires the orchestrator, webhooks and maintenance of a process, or their replacements."""
 
 import os
 import sys
@@ -36,12 +36,12 @@ _TABLES = frozenset({"csv", "excel", "parquet", "sql", "sql_table"})
 
 
 class Orchestration:
-    """The orchestrator of this process, or what stands in for it while others have theirs.
+    """The orchestrator of this process, or a replacement if other processes run the jobs.
 
-    To begin with, the records of the database follow what the application declares now.
+    Creating it updates the records in the database to the current declarations.
 
     Args:
-        announce: Takes the identifiers of what has ended.
+        announce: Called with the identifiers of entities that have ended.
     """
 
     def __init__(
@@ -80,21 +80,21 @@ class Orchestration:
 
     @property
     def is_running(self) -> bool | None:
-        """Whether jobs are taken up here; None when that is left to others."""
+        """Whether this process claims jobs; None if other processes do."""
         return None if self.orchestrator is None else self.orchestrator.is_running
 
     def find_executor_fault(self) -> str | None:
-        """Return why no jobs can be run here at the moment; None when they can."""
+        """Return why this process cannot run jobs now; None if it can."""
         fault = None if self.orchestrator is None else self.orchestrator.executor_fault
         return None if fault is None else redacted(fault)
 
     def find_step_fault(self) -> str | None:
-        """Return why outcomes are not recorded here; None when they are."""
+        """Return why this process does not record outcomes; None if it does."""
         return None if self.orchestrator is None else self.orchestrator.step_fault
 
     @property
     def figures(self) -> JobFigures:
-        """What the orchestrator of this process has done."""
+        """Metrics of the orchestrator of this process."""
         return _NO_FIGURES if self.orchestrator is None else self.orchestrator.figures
 
     @property
@@ -106,32 +106,32 @@ class Orchestration:
         return 0 if self.orchestrator is None else self.orchestrator.slots
 
     def drain(self) -> None:
-        """Claim no more, and let nobody wait for a worker; jobs run on."""
+        """Claim no more jobs, and end calls to workers for requests; running jobs continue."""
         self.asking.hang_up()
         self.reading.hang_up()
         if self.orchestrator is not None:
             self.orchestrator.drain()
 
     def hurry(self) -> None:
-        """Wait no longer for running jobs; safe in a signal handler."""
+        """Stop waiting for running jobs; safe in a signal handler."""
         if self.orchestrator is not None:
             self.orchestrator.hurry()
 
     def wake(self) -> None:
-        """Look for jobs that may run; others hear of them by the commit."""
+        """Look for runnable jobs; other processes are notified by the commit."""
         if self.orchestrator is not None:
             self.orchestrator.wake()
 
     def cancel(self, numbers: Sequence[int]) -> None:
-        """Stop the jobs that run here; others hear of theirs by the commit."""
+        """Stop the jobs that run here; other processes are notified by the commit."""
         if self.orchestrator is not None:
             self.orchestrator.cancel(numbers)
 
     def start(self, stack: ExitStack, seal: Seal) -> None:
-        """Run jobs and send webhooks until the stack is closed, unless that is left to others.
+        """Run jobs and send webhooks until the stack is closed, unless other processes do.
 
         Raises:
-            InvalidError: The executor cannot be had here.
+            InvalidError: The executor is not available here.
             UnavailableError: The database or the executor cannot be used.
         """
         orchestrator, settings = self.orchestrator, self._settings
@@ -156,7 +156,7 @@ class Orchestration:
         self._keep_up(stack)
 
     def attach(self, make_executor: Callable[[Deliver], Executor]) -> None:
-        """Have the steps of the orchestrator taken by hand."""
+        """Attach the orchestrator without a thread: the caller runs its steps."""
         if self.orchestrator is not None:
             self.reading = self.asking
             self.orchestrator.attach(make_executor(self.orchestrator.deliver))
@@ -212,15 +212,15 @@ class Orchestration:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Return what the settings say that a request may take for a value."""
+    """Return the limits for values in requests from the settings."""
     return Limits(memory=settings.value_bytes, columns=settings.value_columns)
 
 
 def _search_path(application: Application) -> tuple[str, ...]:
-    """Return where workers search for modules: as this process, the current folder included."""
+    """Return the search path of workers: that of this process, including the current folder."""
     try:
         current = os.getcwd()
-    except OSError:  # somebody has removed it
+    except OSError:  # it has been removed
         return application.search_path
     is_searched = "" in sys.path or current in sys.path
     if not is_searched or current in application.search_path:
@@ -229,7 +229,7 @@ def _search_path(application: Application) -> tuple[str, ...]:
 
 
 def _modules_of(application: Application) -> tuple[str, ...]:
-    """Return the modules that jobs need, so that workers have them before the first one."""
+    """Return the modules that jobs need, which workers import before the first job."""
     registry = application.registry
     names = {task.function.partition(":")[0] for task in registry.tasks.values()}
     if any(node.storage_type in _TABLES for node in registry.data_nodes.values()):

@@ -1,4 +1,4 @@
-"""Where the modules of applications are looked for: after Python's own, before installed ones."""
+"""Search path for applications' modules: after the standard library, before packages."""
 
 import importlib
 import os
@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 
 def search_also(folders: Sequence[str]) -> None:
-    """Have folders searched for modules, the first one first.
+    """Add folders to the search path, in this order.
 
-    They come after the folders of Python's own modules, which a module of an application can thus
-    never replace for the libraries that import them, and before installed packages.
+    They come after the standard library, whose modules an application thus cannot replace for the
+    libraries that import them, and before installed packages.
     """
     place = _end_of_standard_library()
     sys.path[place:place] = [folder for folder in folders if folder not in sys.path]

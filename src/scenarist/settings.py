@@ -1,4 +1,4 @@
-"""Every setting of a server: its type, its default, and one sentence; read once, then frozen."""
+"""Settings of a server: type, default and description of each; read once, then frozen."""
 
 import os
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def _setting(default: Any, sentence: str, *, is_secret: bool = False) -> Any:
 # ruff: noqa: RUF009 - _setting is `field` with a sentence
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """The settings of ``scenarist serve``; each is an option, a variable and a key of a file."""
+    """The settings of ``scenarist serve``; each is an option, a variable and a key in a file."""
 
     host: str = _setting("127.0.0.1", "The address to listen on.")
     port: int = _setting(5000, "The port to listen on; 0 picks a free one.")
@@ -190,7 +190,7 @@ class Settings:
 
     @property
     def retention(self) -> Retention:
-        """How long what has ended is kept."""
+        """How long ended submissions and other old records are kept."""
 
         def days(number: int | None) -> timedelta | None:
             return None if number is None else timedelta(days=number)
@@ -212,14 +212,14 @@ _KINDS = {item.name: item.type for item in fields(Settings)}
 def read_settings(
     options: Mapping[str, Any], environment: Mapping[str, str], table: Mapping[str, Any]
 ) -> Settings:
-    """Put settings together: options win, then ``SCENARIST_<NAME>`` variables, then the file.
+    """Read settings: options take precedence over ``SCENARIST_<NAME>`` variables, then the file.
 
     Args:
-        options: Those of the command line; None stands for one that was not given.
+        options: Options of the command line; None for an option that was not given.
         table: The ``[SCENARIST]`` table of a configuration file.
 
     Raises:
-        InvalidError: A name is unknown or a value cannot be; names the setting and its source.
+        InvalidError: A name is unknown or a value is not valid; names the setting and its source.
     """
     known = {item.name for item in fields(Settings)}
     if unknown := unknown_settings(table):
@@ -239,7 +239,7 @@ def read_settings(
 
 
 def secrets_of(settings: Settings) -> dict[str, str]:
-    """Return what no message may have of the settings, each with what replaces it."""
+    """Return secrets in the settings that messages must not contain, with their replacements."""
     urls = (settings.database, settings.storage, settings.executor_address or "")
     found = {url: without_secrets(url) for url in urls}
     secrets = {url: shown for url, shown in found.items() if url != shown}
@@ -247,12 +247,12 @@ def secrets_of(settings: Settings) -> dict[str, str]:
 
 
 def unknown_settings(table: Mapping[str, Any]) -> list[str]:
-    """Say of each key of the ``[SCENARIST]`` table that is no setting what may be meant."""
+    """Return a message, with a suggestion, for each unknown key of the ``[SCENARIST]`` table."""
     known = sorted(item.name for item in fields(Settings))
     faults = []
     for name in sorted(set(table).difference(known)):
         near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        hint = f"did you mean {near[0]!r}?" if near else f"the settings are {', '.join(known)}"
         faults.append(f"there is no setting {name!r}; {hint}")
     return faults
 
@@ -269,7 +269,7 @@ def _read(name: str, value: Any, source: str) -> Any:
     if get_origin(kind) is tuple:
         return _read_list(value, source)
     if not isinstance(value, str):
-        raise InvalidError(f"{source} must be a text, not {type(value).__name__}")
+        raise InvalidError(f"{source} must be a string, not {type(value).__name__}")
     return "local" if name == "auth" and value == "taipy" else value
 
 
@@ -285,7 +285,7 @@ def _read_switch(value: Any, source: str) -> bool:
 def _read_list(value: Any, source: str) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-        raise InvalidError(f"{source} must be texts with commas between them, or a list of texts")
+        raise InvalidError(f"{source} must be a list of strings, or strings separated by commas")
     return tuple(part.strip() for part in parts if part.strip())
 
 
@@ -309,21 +309,19 @@ def _require_amounts(settings: Settings) -> None:
             raise InvalidError(f"{name}_seconds must be from 0 to 86400, not {seconds}")
     if not 60 <= settings.session_seconds <= 31_536_000:
         raise InvalidError(
-            f"a session lasts from 60 to 31536000 seconds, not {settings.session_seconds}"
+            f"session_seconds must be from 60 to 31536000, not {settings.session_seconds}"
         )
     if not 1 <= settings.lease_seconds <= 3600:
-        raise InvalidError(f"a lease lasts from 1 to 3600 seconds, not {settings.lease_seconds}")
+        raise InvalidError(f"lease_seconds must be from 1 to 3600, not {settings.lease_seconds}")
     if settings.audit_refusals < 1:
-        raise InvalidError(
-            f"the audit keeps at least one refusal in a second, not {settings.audit_refusals}"
-        )
+        raise InvalidError(f"audit_refusals must be at least 1, not {settings.audit_refusals}")
 
 
 def _require_workers(settings: Settings) -> None:
     if settings.workers < 1:
-        raise InvalidError(f"there must be at least one worker, not {settings.workers}")
+        raise InvalidError(f"workers must be at least 1, not {settings.workers}")
     if settings.worker_jobs is not None and settings.worker_jobs < 1:
-        raise InvalidError(f"a worker runs at least one job, not {settings.worker_jobs}")
+        raise InvalidError(f"worker_jobs must be at least 1, not {settings.worker_jobs}")
     for name in ("worker_memory", "value_memory"):
         try:
             READERS["memory"](getattr(settings, name) or "1GiB")
@@ -351,13 +349,15 @@ def _require_known_words(settings: Settings) -> None:
         ("the log level of jobs", settings.job_log_level or "info", get_args(LogLevel)),
     ):
         if word not in words:
-            raise InvalidError(f"{what} is one of {', '.join(words)}, not {word!r}")
+            raise InvalidError(f"{what} must be one of {', '.join(words)}, not {word!r}")
     if settings.executor_address is not None and settings.executor == "local":
-        raise InvalidError("the executor 'local' has no address; choose ray or dask")
+        raise InvalidError(
+            "the executor 'local' has no address; choose ray or dask as the executor"
+        )
 
 
 def storage_folder(settings: Settings) -> Path | None:
-    """Return the folder of the storage; None when it is a URL that names none of this machine."""
+    """Return the folder of the storage; None if it is a URL of a remote storage."""
     scheme, separator, path = settings.storage.partition("://")
     if not separator:
         return Path(settings.storage).absolute()
@@ -365,6 +365,6 @@ def storage_folder(settings: Settings) -> Path | None:
         return None
     if not path.startswith("/"):
         raise InvalidError(
-            f"the storage {settings.storage!r} names a host; write file:///path, or the path alone"
+            f"the storage {settings.storage!r} names a host; write file:///path, or only the path"
         )
     return Path(unquote(path))

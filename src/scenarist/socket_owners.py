@@ -1,4 +1,4 @@
-"""Which user of this machine is at the other end of a connection (Linux)."""
+"""Finds the user at the other end of a connection on this machine (Linux)."""
 
 import errno
 import os
@@ -29,22 +29,22 @@ _OWNER = struct.Struct("=II")
 _OWNER_AT = _HEADER.size + 4 + 48 + 12
 
 Address = tuple[Any, ...]
-"""Host and port, and whatever else the family has."""
+"""Host and port, and further items that depend on the family."""
 
 
 class SocketOwners:
-    """Asks the kernel for the owner of one socket, which takes some microseconds.
+    """Queries the kernel for the owner of one socket, which takes some microseconds.
 
-    The owner is the user that opened the socket. To be used by one thread.
+    The owner is the user that opened the socket. Not thread-safe.
 
     Raises:
-        OSError: The kernel of this machine does not say.
+        OSError: The kernel of this machine does not report owners.
     """
 
     def __init__(self) -> None:
         netlink = getattr(socket, "AF_NETLINK", None)
         if netlink is None:
-            raise OSError(errno.ENOSYS, "only Linux tells the owners of sockets")
+            raise OSError(errno.ENOSYS, "only Linux reports the owners of sockets")
         self._line = socket.socket(netlink, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, _INET_DIAG)
         self._line.setblocking(False)
         self._turn = 0
@@ -53,10 +53,10 @@ class SocketOwners:
         self._line.close()
 
     def find(self, here: Address, there: Address) -> int | None:
-        """Return the number of the user at the other end of a connection of this machine.
+        """Return the user id at the other end of a connection on this machine.
 
-        None when there is no such socket, or when nobody holds it any more: the kernel calls root
-        the owner of what was closed.
+        None if there is no such socket, or if it was closed: the kernel reports root as the owner
+        of closed sockets.
 
         Args:
             here: The address of our end.
@@ -84,9 +84,9 @@ class SocketOwners:
 
 
 def open_socket_owners() -> SocketOwners | None:
-    """Return what tells the owners of sockets; None where the kernel does not.
+    """Return a SocketOwners; None if the kernel does not report owners.
 
-    It is tried out on a connection of this process to itself.
+    It is tried on a connection of this process to itself.
     """
     with suppress(OSError):
         owners = SocketOwners()
@@ -100,7 +100,7 @@ def open_socket_owners() -> SocketOwners | None:
 
 
 def _packed(here: str, there: str) -> tuple[int, bytes, bytes]:
-    """Write the addresses of both ends as the kernel has them; mapped ones as those of IPv4."""
+    """Pack both addresses as the kernel stores them; IPv4-mapped ones as IPv4."""
     ends = []
     for text in (here, there):
         address = ip_address(text.partition("%")[0])
@@ -116,24 +116,24 @@ def _owner_in(answer: bytes, port: int, other_port: int) -> int | None:
     _, state, _, _ = _ANSWER.unpack_from(answer, _HEADER.size)
     ports = _PORTS.unpack_from(answer, _HEADER.size + 4)
     owner, inode = _OWNER.unpack_from(answer, _OWNER_AT)
-    # Where there is no connection, the kernel takes what listens on the port.
+    # If there is no connection, the kernel returns the listening socket of the port.
     is_it = state != _LISTEN and ports == (port, other_port)
     return int(owner) if is_it and inode else None
 
 
 def stranger_finder(owners: SocketOwners) -> Callable[[Address, Address], str | None]:
-    """Return what says why a user of this machine is not served: all but our own and root."""
+    """Return a check for the users who are not served: all except our own and root."""
     served = {0, os.geteuid()}
 
     def find_stranger(here: Address, there: Address) -> str | None:
         owner = owners.find(here, there)
         if owner in served:
             return None
-        who = "nobody who is known" if owner is None else f"the user with the number {owner}"
+        who = "an unknown user" if owner is None else f"the user with the number {owner}"
         return (
-            "while authorization is off, this server serves the user who runs it, and root; this "
-            f"connection is of {who}. Switch authorization on (docs/security.md), or start the "
-            "server with --insecure to serve every user of this machine"
+            "while authorization is off, this server serves only the user who runs it, and root; "
+            f"this connection belongs to {who}. Switch authorization on (docs/security.md), or "
+            "start the server with --insecure to serve every user of this machine"
         )
 
     return find_stranger

@@ -1,7 +1,7 @@
-"""Traces from a request to its jobs, in every process that has OpenTelemetry and an exporter.
+"""Traces from a request to its jobs, if OpenTelemetry and an exporter are configured.
 
-Only the standard ``OTEL_*`` variables say whether, where to and how much. Until `start` has found
-that there is an exporter, nothing of OpenTelemetry is imported and all of this does nothing.
+The standard ``OTEL_*`` variables configure everything. Until `start` has found an exporter,
+OpenTelemetry is not imported and the functions here do nothing.
 """
 
 import os
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _EXPORTERS = "opentelemetry_traces_exporter"
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-# The extra brings the first of them along.
+# The extra `otel` installs the first of them.
 _OF_PROTOCOL = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
-_LAST_SECONDS = 2.0  # for the traces that are left when a process ends
+_LAST_SECONDS = 2.0  # to export the remaining traces when a process ends
 _PARENT = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _NOTHING = nullcontext(None)
@@ -33,7 +33,7 @@ Attributes = Mapping[str, str | int | float | bool]
 
 
 class _State:
-    """What this process traces with; there is one of it, as OpenTelemetry has one, too."""
+    """Tracing state of this process, which OpenTelemetry keeps per process as well."""
 
     provider: "TracerProvider | None" = None
     tracer: "Tracer | None" = None
@@ -45,10 +45,10 @@ def is_wanted() -> bool:
 
 
 def start() -> None:
-    """Trace from now on, if the environment wants it.
+    """Start tracing if the environment names an exporter.
 
     Raises:
-        InvalidError: It names an exporter that is not installed.
+        InvalidError: The exporter is not installed.
     """
     names = _exporter_names()
     if not names:
@@ -68,24 +68,24 @@ def start() -> None:
     resource = Resource.create()
     if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
         resource = resource.merge(Resource({SERVICE_NAME: "scenarist"}))
-    # `stop` does that, and does not wait as long.
+    # `stop` shuts it down, with a shorter timeout.
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     for name in names:
         found = list(entry_points(group=_EXPORTERS, name=name))
         if not found:
             raise InvalidError(
-                f"there is no exporter {name!r} for OpenTelemetry here; install its package, or "
-                "change OTEL_TRACES_EXPORTER or OTEL_EXPORTER_OTLP_PROTOCOL"
+                f"there is no OpenTelemetry exporter {name!r}; install its package, or change "
+                "OTEL_TRACES_EXPORTER or OTEL_EXPORTER_OTLP_PROTOCOL"
             )
         provider.add_span_processor(BatchSpanProcessor(found[0].load()()))
-    # What the functions of tasks trace by themselves goes the same way.
+    # Spans that the functions of tasks create use the same provider.
     trace.set_tracer_provider(provider)
     _State.provider = provider
     _State.tracer = trace.get_tracer("scenarist", version("scenarist"))
 
 
 def stop() -> None:
-    """Send what has not been sent yet, if the collector takes it soon."""
+    """Export the remaining spans, if the collector takes them within two seconds."""
     if _State.provider is not None:
         last = threading.Thread(target=_State.provider.shutdown, name="traces", daemon=True)
         last.start()
@@ -98,7 +98,7 @@ def is_on() -> bool:
 
 
 def well_formed(traceparent: str | None) -> str | None:
-    """Return what a client says of its span (W3C Trace Context), if it is that."""
+    """Return a traceparent from a client (W3C Trace Context) if it is well-formed, else None."""
     return traceparent if traceparent and _PARENT.fullmatch(traceparent) else None
 
 
@@ -109,12 +109,12 @@ def span(
     parent: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> "AbstractContextManager[Span | None]":
-    """Trace what is done within the block, under the current span.
+    """Trace the block as a span, whose parent is the current span by default.
 
     Args:
-        parent: The span that it is under instead, as `traceparent` gives it.
-        headers: Those of a request, which may say it in any of the forms of ``OTEL_PROPAGATORS``;
-            the span is then that of a server.
+        parent: Another parent span, in the form that `traceparent` returns.
+        headers: Headers of a request, which name the parent in any format of ``OTEL_PROPAGATORS``;
+            the span is then a server span.
     """
     if _State.tracer is None:
         return _NOTHING
@@ -131,7 +131,7 @@ def span(
         context,
         kind=SpanKind.INTERNAL if headers is None else SpanKind.SERVER,
         attributes=attributes,
-        # A refusal is no mistake of ours, and a trace no place for the words of users.
+        # A refused request is not an error of the server, and traces must not contain users' data.
         record_exception=False,
         set_status_on_exception=False,
     )
@@ -149,16 +149,16 @@ def traceparent() -> str | None:
 def open_span(
     name: str, attributes: Attributes, *, parent: str | None, at: datetime
 ) -> "tuple[Span, str | None]":
-    """Begin a span that nobody's block holds; return its form as a parent.
+    """Start a span that is not bound to a block; return it with its traceparent.
 
     Args:
-        at: When it began.
+        at: The start time.
 
     Raises:
-        RuntimeError: This process traces nothing.
+        RuntimeError: Tracing is off.
     """
     if _State.tracer is None:
-        raise RuntimeError("ask is_on first")
+        raise RuntimeError("check is_on first")
     context = None if parent is None else _context_of(parent)
     opened = _State.tracer.start_span(
         name, context, attributes=attributes, start_time=_nanoseconds(at)
@@ -167,7 +167,7 @@ def open_span(
 
 
 def close_span(opened: "Span", attributes: Attributes, *, is_amiss: bool, at: datetime) -> None:
-    """End such a span."""
+    """End a span from `open_span`."""
     opened.set_attributes(attributes)
     if is_amiss:
         mark_amiss(opened)
@@ -183,7 +183,7 @@ def mark_amiss(opened: "Span") -> None:
 def add_trace_id(
     logger: object, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Put the current span on a line of the log: a processor of structlog."""
+    """Add the ids of the current span to a log line: a processor of structlog."""
     current = traceparent()
     if current is not None:
         _, event["trace_id"], event["span_id"], _ = current.split("-")
@@ -191,7 +191,7 @@ def add_trace_id(
 
 
 def _exporter_names() -> list[str]:
-    """Return what the environment asks for, in the words of the entry points of exporters."""
+    """Return the exporters that the environment names, by the names of their entry points."""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return []
     asked = os.environ.get("OTEL_TRACES_EXPORTER", "")

@@ -77,7 +77,7 @@ def test_a_refusal_says_why_and_an_act_does_not(
     forged, missing, denied, *done = audit_of(guarded, adam, entity_id=scenario)
 
     assert forged["reason"].startswith("the token is refused")
-    assert "does not say who asks" in missing["reason"]
+    assert "has no credentials" in missing["reason"]
     assert denied["reason"] == "rita lacks the role TAIPY_EDITOR"
     assert {entry["reason"] for entry in done} == {None}
 

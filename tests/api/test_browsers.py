@@ -282,7 +282,7 @@ def test_a_name_that_was_made_to_lead_here_leads_nowhere(
 
     assert (response.status_code, response.json()["code"]) == (421, "host_refused")
     assert response.json()["title"] == "Misdirected Request"
-    assert f"not called {host}; when it is, name that in the setting hosts" in response.text
+    assert f"{host} is not a name of this server; if it should be, add it" in response.text
     assert named.echo.requests == []
 
 
@@ -328,9 +328,9 @@ def test_a_variation_that_an_answer_names_stays() -> None:
 
 
 def test_what_is_no_origin_or_host_is_told_at_once() -> None:
-    with pytest.raises(InvalidError, match="'planner' is no origin"):
+    with pytest.raises(InvalidError, match="'planner' is not an origin"):
         guarded(Echo(), cors_origins=["planner"])
-    with pytest.raises(InvalidError, match="'localhost:5000' is no host"):
+    with pytest.raises(InvalidError, match="'localhost:5000' is not a host"):
         guarded(Echo(), hosts=["localhost:5000"])
 
 

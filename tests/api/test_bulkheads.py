@@ -48,7 +48,7 @@ def test_a_caller_with_too_many_waiting_is_refused_at_once() -> None:
         waiting = [asyncio.create_task(bulkhead.run("anna", wait)) for _ in range(3)]
         await asyncio.sleep(0)
 
-        with pytest.raises(UnavailableError, match="too many requests of the kind 'tests'"):
+        with pytest.raises(UnavailableError, match="too many requests of kind 'tests'"):
             await bulkhead.run("anna", lambda: None)
         assert await bulkhead.run("bert", lambda: 5) == 5
         assert not any(task.done() for task in waiting)

@@ -535,6 +535,6 @@ def test_readiness_tells_of_writes_that_fail_until_one_comes_through(world: Worl
     afterwards = readiness()
 
     assert [refused.status_code, while_cut.status_code, afterwards.status_code] == [503] * 3
-    assert "the database takes no writes" in afterwards.json()["message"]
+    assert "the database accepts no writes" in afterwards.json()["message"]
     world.scenario()
     assert readiness().status_code == 200

@@ -27,7 +27,7 @@ def test_a_data_node_is_made_from_its_config_once(shelves: StartedServer) -> Non
     assert node["owner_id"] is None
     assert again.status_code == 200
     assert again.json() == {
-        "message": f"Data node {node['id']} was there already.",
+        "message": f"Data node {node['id']} already exists.",
         "datanode": node,
     }
     assert shelves.http.get(f"{PATH}/{node['id']}/read").json() == {"data": [1]}

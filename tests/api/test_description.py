@@ -79,12 +79,12 @@ def test_every_path_of_the_api_says_its_role(described: Document) -> None:
     for name, item in operations(described):
         role = item.get("x-role")
         if name in OPEN:
-            assert "Needs no role." in item["description"], name
+            assert "Requires no role." in item["description"], name
         elif name in FOR_ALL_SIGNED_IN:
             assert role == "any", name
         else:
             assert role in set(Role), name
-            assert f"Needs the role {role}." in item["description"]
+            assert f"Requires the role {role}." in item["description"]
 
 
 @pytest.mark.parametrize(("name", "role"), ROLES.items())

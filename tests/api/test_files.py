@@ -206,7 +206,7 @@ def test_a_file_that_cannot_be_read_is_400_and_changes_nothing(
 
     assert response.status_code == 400, response.text
     assert response.json()["code"] == "upload_invalid"
-    assert "what was uploaded cannot be read as" in response.json()["message"]
+    assert "the upload cannot be read as" in response.json()["message"]
     assert read(shelves, shelf[kind]) == RECORDS
     assert [item for item in shelves.folder.iterdir() if item.suffix == ".staged"] == []
 

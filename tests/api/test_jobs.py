@@ -37,7 +37,7 @@ def test_a_task_that_leaves_its_process_is_failed_with_the_reason_and_the_next_j
     assert job["status"] == "FAILED"
     assert job["reason"] == (
         "it has lost its worker 3 times; "
-        "the last time its process exited with code 3 without telling a result"
+        "the last time its process exited with code 3 without returning a result"
     )
     assert job["attempts"] == 3
     assert server.submit(chain["sequences"]["all of it"]["id"])["status"] == "COMPLETED"

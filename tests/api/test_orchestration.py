@@ -37,7 +37,7 @@ def test_a_paused_orchestration_begins_nothing_until_it_is_resumed(server: Start
     resumed = server.http.post("/api/v1/orchestration/resume")
     ended = server.http.get(where, headers={"Prefer": "wait=30"})
 
-    assert resumed.json()["message"] == "Jobs are begun."
+    assert resumed.json()["message"] == "Jobs are started again."
     assert ended.json()["submission"]["status"] == "COMPLETED"
 
 

@@ -78,8 +78,8 @@ def test_global_data_nodes_are_the_same_for_all_scenarios(server: StartedServer)
     ("query", "body", "status", "said"),
     [
         ("?config_id=nope", None, 404, "there are: chain"),
-        ("", None, 400, "config_id missing"),
-        ("", {}, 400, "config_id missing"),
+        ("", None, 400, "config_id: missing"),
+        ("", {}, 400, "config_id: missing"),
         ("?config_id=chain", {"config_id": "broken"}, 400, "differs between query and body"),
         ("", {"config_id": 5}, 400, "Expected str"),
         ("", {"config_id": "chain", "id": "mine"}, 400, "unknown field id"),

@@ -356,7 +356,10 @@ class TestRefusals:
         body["tasks"].append(foreign)
         problem = self.refused(server, body, 400)
         assert problem["errors"] == [
-            {"field": "tasks[1]", "message": f"task {foreign} is not of scenario {chain['id']}"}
+            {
+                "field": "tasks[1]",
+                "message": f"task {foreign} does not belong to scenario {chain['id']}",
+            }
         ]
 
     def test_a_task_named_twice_is_400(self, server: StartedServer, chain: dict[str, Any]) -> None:
@@ -381,7 +384,7 @@ class TestRefusals:
             ("5", "Expected object, got int"),
             ("", "the request has no body"),
             ("scenario_id=x&sequence_name=y", "not JSON"),
-            ("{" + '"properties":{' * 5_000, "not JSON"),
+            ("{" + '"properties":{' * 5_000, "nested too deeply"),
             ('{"scenario_id": "\ud800"}', "not JSON"),
         ],
     )

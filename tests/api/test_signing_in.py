@@ -392,6 +392,6 @@ def test_strangers_learn_nothing_of_the_database_that_is_busy(
 
     assert (refused.status_code, known.status_code) == (503, 503)
     assert refused.json()["detail"] == (
-        "the server cannot do this now; try again later, its log says why"
+        "the server cannot do this now; try again later; its log says why"
     )
     assert "database" in known.json()["detail"]

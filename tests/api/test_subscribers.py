@@ -69,14 +69,17 @@ def test_a_secret_of_the_client_is_taken(server: StartedServer, path: str) -> No
     [
         ({}, "url"),
         ({"url": 5}, "url"),
-        ({"url": "ftp://example.com/"}, "an address starts with https:// or http://"),
-        ({"url": "https://somebody:pw@example.com/"}, "an address has no user or password"),
-        ({"url": "https:///"}, "it names no host"),
+        ({"url": "ftp://example.com/"}, "an address must start with https:// or http://"),
+        (
+            {"url": "https://somebody:pw@example.com/"},
+            "an address must not contain a user or password",
+        ),
+        ({"url": "https:///"}, "it contains no host"),
         ({"url": "https://example.com/" + "x" * 2000}, "at most 2000 characters"),
         ({"url": "http://127.0.0.1:5000/"}, "127.0.0.1 is a private address"),
         ({"url": "http://[::1]/"}, "the setting webhook_private_addresses"),
-        ({"url": URL, "secret": "password"}, "a secret starts with whsec_"),
-        ({"url": URL, "secret": "whsec_c2hvcnQ="}, "24 to 64 bytes, this one for 5"),
+        ({"url": URL, "secret": "password"}, "a secret must start with whsec_"),
+        ({"url": URL, "secret": "whsec_c2hvcnQ="}, "24 to 64 bytes; this one encodes 5"),
         ({"url": URL, "events": ["JOB"]}, "events"),
     ],
 )

@@ -203,13 +203,13 @@ def test_what_is_paused_waits_until_it_is_resumed(shell: Shell, scenario: str) -
     paused = shell.line("orchestration", "pause")
     submission = shell.line("scenario", "submit", scenario)
 
-    assert paused.startswith("No job is begun: paused at ")
+    assert paused.startswith("No jobs are started: paused at ")
     assert paused.endswith(" by anyone.")
     assert shell.line("submission", "pause", submission).endswith(" is paused.")
-    assert shell.line("orchestration", "resume") == "Jobs are begun."
-    assert shell.line("orchestration", "show") == "Jobs are begun."
+    assert shell.line("orchestration", "resume") == "Jobs are started."
+    assert shell.line("orchestration", "show") == "Jobs are started."
     shell.mistake("submission", "watch", submission, "--timeout", "0.2", "--json", code=124)
-    assert shell.line("submission", "resume", submission).endswith(" goes on.")
+    assert shell.line("submission", "resume", submission).endswith(" is resumed.")
     assert shell.lines("submission", "watch", submission)[-1].endswith(" is COMPLETED.")
 
 
@@ -389,7 +389,7 @@ def test_who_logs_in_is_known_until_logging_out(
     assert token not in secret.read_text()
     unknown = shell.mistake("scenario", "list", "--token", token, code=5)
     assert unknown.endswith("; sign in with: scenarist login")
-    assert shell.line("logout") == f"Nobody is logged in at {guarded.address}."
+    assert shell.line("logout") == f"No login is saved for {guarded.address}."
 
 
 def test_a_token_is_shown_to_its_own_server_only(
@@ -412,7 +412,7 @@ def test_a_wrong_password_stores_nothing(shell: Shell, guarded: StartedServer) -
     said = shell.mistake(*login, typed="guessed at least", code=5)
 
     assert "guessed" not in said
-    assert shell.line("logout", "--url", guarded.address).startswith("Nobody is logged in")
+    assert shell.line("logout", "--url", guarded.address).startswith("No login is saved")
 
 
 def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
@@ -442,7 +442,7 @@ def test_logging_out_of_a_server_that_is_gone_forgets_the_token(
         done = shell.run("logout", "--url", server.address)
 
     assert (done.printed, done.code) == ("", 4)
-    assert "the token is forgotten, but the session was not ended" in done.said
+    assert "the saved token was deleted, but the session was not ended" in done.said
     assert "rita" not in (tmp_path / "config/scenarist/logins.json").read_text()
 
 

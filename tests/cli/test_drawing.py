@@ -30,7 +30,10 @@ def test_one_of_them_goes_to_standard_output(terminal: Terminal, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--scenario", "none"], "no scenario config has the id none; there are: chain, islands"),
+        (
+            ["--scenario", "none"],
+            "there is no scenario config with the id none; there are: chain, islands",
+        ),
         (["-o", "/nowhere/x.svg"], "/nowhere/x.svg cannot be written: No such file or directory"),
     ],
 )

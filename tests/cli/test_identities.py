@@ -68,7 +68,7 @@ def test_a_mistake_is_one_line_and_the_exit_code_one(quiet: Path) -> None:
 
     assert (done.printed, done.code) == ("", 1)
     assert done.said == (
-        "scenarist: there is a user adam already; change that one, or choose another name\n"
+        "scenarist: there is already a user adam; change that one, or choose another name\n"
     )
 
 
@@ -76,7 +76,7 @@ def test_mistakes_with_users_are_told_in_one_line(quiet: Path, terminal: Termina
     add = ("user", "add", "--password-stdin")
 
     for said, arguments, typed in (
-        ("no user name", (*add, "no name"), PASSWORD),
+        ("not a valid user name", (*add, "no name"), PASSWORD),
         ("no role 'root'", (*add, "ines", "-r", "root"), PASSWORD),
         ("this one has 7", (*add, "ines"), "hunter2\n"),
         ("this one has 0", (*add, "ines"), ""),
@@ -111,7 +111,7 @@ def test_a_password_is_asked_for_twice_without_being_shown(quiet: Path) -> None:
     ) as process:
         os.close(theirs)
         shown = b""
-        for prompt in (b"Password: ", b"Once more: "):
+        for prompt in (b"Password: ", b"Again: "):
             while prompt not in shown:
                 shown += os.read(ours, 1000)
             os.write(ours, f"{PASSWORD}\n".encode())
@@ -140,7 +140,7 @@ def test_a_key_is_shown_once_listed_and_revoked(quiet: Path, terminal: Terminal)
     key_id = done.said.split()[1]
 
     listed = terminal.printed_by(quiet, "key", "list")
-    assert listed.startswith(f"{key_id} ci: TAIPY_EDITOR, made by (command line), expires on ")
+    assert listed.startswith(f"{key_id} ci: TAIPY_EDITOR, created by (command line), expires on ")
     assert done.printed.strip()[41:] not in listed
 
     assert terminal.printed_by(quiet, "key", "revoke", "ci") == "Key ci is revoked.\n"
@@ -278,7 +278,7 @@ def test_a_rotation_beside_a_server_ends_no_session_and_forgetting_ends_all(
     for token in (old, new):
         assert ask(guarded, token, "GET", "/api/v1/auth/me").status_code == 200
     done = run_apart(guarded.folder, "secret", "rotate", "--forget-old")
-    assert done == Done("There is a new secret key, and no old one.\n", "", 0)
+    assert done == Done("There is a new secret key, and the old ones are removed.\n", "", 0)
 
     for token in (old, new):
         assert ask(guarded, token, "GET", "/api/v1/auth/me").status_code == 401

@@ -99,7 +99,7 @@ def test_a_deletion_whose_answer_was_lost_is_done(
 
     deletion = through.scenarios.delete(scenario.id)
 
-    assert deletion.message == "It is gone; the answer that said so was lost."
+    assert deletion.message == "It is deleted; the response that said so was lost."
     with pytest.raises(NotFoundError):
         client.scenarios.get(scenario.id)
 
@@ -155,7 +155,7 @@ def test_a_proxy_that_has_lost_its_server_is_asked_again(
     assert through.check_health() == "alive"
 
     proxy.answer(page)
-    with pytest.raises(TransportError, match="answered 502 Bad Gateway"):
+    with pytest.raises(TransportError, match="responded with 502 Bad Gateway"):
         through.scenarios.create("chain")
 
 
@@ -190,11 +190,11 @@ def test_a_server_that_is_not_there_is_named() -> None:
 
 def test_what_is_no_scenarist_server_is_told_so(proxy: UnsteadyProxy, through: Client) -> None:
     proxy.answer("HTTP/1.1 301 Moved\nLocation: http://elsewhere/\nContent-Length: 0\n\n")
-    with pytest.raises(TransportError, match="301 Moved with what is no answer of a Scenarist"):
+    with pytest.raises(TransportError, match="301 Moved, but not like a Scenarist server"):
         through.scenarios.create("chain")
 
     proxy.answer("HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Length: 3\n\n<p>")
-    with pytest.raises(TransportError, match="an answer that cannot be read"):
+    with pytest.raises(TransportError, match="a response that cannot be decoded"):
         through.scenarios.get("x")
 
 
@@ -243,5 +243,5 @@ def test_an_address_that_is_none_is_refused_without_its_password(url: str) -> No
 
 @pytest.mark.parametrize("token", ["", "two\r\nlines: x", "é", " blank"])
 def test_a_token_that_could_not_be_sent_is_refused_without_being_shown(token: str) -> None:
-    with pytest.raises(ClientError, match="the token has plain printable characters only"):
+    with pytest.raises(ClientError, match="the token must have printable ASCII characters only"):
         Client("http://localhost", token=token)

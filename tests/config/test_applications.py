@@ -182,7 +182,7 @@ def test_a_file_whose_name_is_already_another_module_is_refused() -> None:
 def test_a_file_that_cannot_be_imported_by_its_name_is_refused() -> None:
     write("my-plant.py", OWN_REGISTRY)
 
-    with pytest.raises(InvalidError, match=r"rename it, like my_app\.py"):
+    with pytest.raises(InvalidError, match=r"use a name such as my_app\.py"):
         load_app("my-plant.py")
 
 
@@ -227,7 +227,7 @@ def test_a_file_that_changes_what_is_imported_is_a_mistake(tmp_path: Path) -> No
         ),
         (
             str(tmp_path / "random.py"),
-            "has the name of Python's own module 'random', and steps.py:3 imports that one; "
+            "has the name of Python's own module 'random', which steps.py:3 imports instead; "
             "rename it",
         ),
     ]
@@ -287,14 +287,17 @@ if __name__ == "__main__":
 @pytest.mark.parametrize(
     ("source", "faults"),
     [
-        ("x = 1\n", ["declares nothing: no data node, no task, no scenario; declare them where"]),
+        ("x = 1\n", ["declares no data node, no task and no scenario; declare them at"]),
         (
             GUARDED,
-            ["declares nothing, as what stands under 'if __name__ == \"__main__\":' (line 9)"],
+            ["declares nothing, because the code under 'if __name__ == \"__main__\":' (line 9)"],
         ),
         (
             GUARDED + "\nConfig.configure_data_node('n')\n",
-            ["declares no scenario, as what stands under 'if __name__ == \"__main__\":' (line 9)"],
+            [
+                "declares no scenario, because the code under 'if __name__ == \"__main__\":' "
+                "(line 9)"
+            ],
         ),
         (OWN_REGISTRY, []),
         (OWN_REGISTRY + "if __name__ == '__main__':\n    print(registry.check())\n", []),

@@ -58,10 +58,10 @@ def test_a_problem_says_in_which_file_and_line_it_was_declared() -> None:
 @pytest.mark.parametrize(
     ("id", "message"),
     [
-        ("two words", "'two words' is no id; use letters, digits and underscores"),
-        ("1st", "'1st' is no id"),
-        ("class", "'class' is no id"),
-        ("my_TASK", "the id 'my_TASK' contains TASK, which identifiers reserve; rename it"),
+        ("two words", "'two words' is not a valid id; use letters, digits and _"),
+        ("1st", "'1st' is not a valid id"),
+        ("class", "'class' is not a valid id"),
+        ("my_TASK", "the id 'my_TASK' contains TASK, which is reserved; rename it"),
         ("DATANODE_1", "the id 'DATANODE_1' contains DATANODE"),
     ],
 )
@@ -79,8 +79,11 @@ def test_an_id_is_used_in_one_family_only() -> None:
     registry.configure_scenario("sales")
 
     assert found(registry) == [
-        ("TASK.sales", "the id 'sales' is taken by DATA_NODE.sales; rename one of the two"),
-        ("SCENARIO.sales", "the id 'sales' is taken by DATA_NODE.sales; rename one of the two"),
+        ("TASK.sales", "the id 'sales' is already used by DATA_NODE.sales; rename one of the two"),
+        (
+            "SCENARIO.sales",
+            "the id 'sales' is already used by DATA_NODE.sales; rename one of the two",
+        ),
     ]
 
 
@@ -90,13 +93,17 @@ def test_an_id_is_used_in_one_family_only() -> None:
         (
             "cvs",
             {},
-            ("storage_type", "unknown storage type 'cvs'; did you mean 'csv'? known are pickle"),
+            ("storage_type", "unknown storage type 'cvs'; did you mean 'csv'? use one of pickle"),
         ),
         ("csv", {"exposed_type": "modin"}, ("exposed_type", "unknown type 'modin'; use pandas")),
         ("csv", {"exposed_type": "json:nope"}, ("exposed_type", "there is no 'nope' in 'json'")),
         ("csv", {"has_header": "True"}, ("has_header", "'True' is not true or false")),
         ("csv", {"default_path": 5}, ("default_path", "5 is not a path; write it as text")),
-        ("csv", {"path": "s3://b/a.csv"}, ("path", "'s3://b/a.csv' is a URL, and a path names")),
+        (
+            "csv",
+            {"path": "s3://b/a.csv"},
+            ("path", "'s3://b/a.csv' is a URL, but a path must name"),
+        ),
         ("parquet", {"default_data": 5}, ("default_data", "a table cannot hold 5; give a table")),
         ("json", {"encoder": "fit"}, ("encoder", "'fit' does not name a function")),
         ("json", {"decoder": lambda x: x}, ("decoder", "a lambda (in")),
@@ -119,7 +126,7 @@ def test_a_storage_gets_properties_that_it_can_use(
         ({"validity_period": 5}, ("validity_period", "5 is not a duration")),
         (
             {"validity_period": timedelta(0)},
-            ("validity_period", "a period of 0:00:00 cannot be; give more than none"),
+            ("validity_period", "the period 0:00:00 is not positive; give a longer one"),
         ),
     ],
 )
@@ -142,39 +149,38 @@ def test_a_data_node_has_a_scope_and_a_period_that_can_be(
             {"function": "no_such_plant.steps:fit"},
             ("function", "there is no module 'no_such_plant'"),
         ),
-        ({"retries": -1}, ("retries", "-1 retries cannot be; give 0 or more")),
-        ({"retries": "two"}, ("retries", "'two' is not a whole number")),
+        ({"retries": -1}, ("retries", "-1 is negative; give 0 or more retries")),
+        ({"retries": "two"}, ("retries", "'two' is not an integer")),
         ({"skippable": "yes"}, ("skippable", "'yes' is not true or false")),
-        ({"timeout": timedelta(0)}, ("timeout", "a timeout of 0:00:00 cannot be")),
-        ({"retry_on": "json:dumps"}, ("retry_on", "'json:dumps' is no exception")),
-        ({"retry_on": ["int"]}, ("retry_on", "'builtins:int' is no exception")),
+        ({"timeout": timedelta(0)}, ("timeout", "the timeout 0:00:00 is not positive")),
+        ({"retry_on": "json:dumps"}, ("retry_on", "'json:dumps' is not an exception class")),
+        ({"retry_on": ["int"]}, ("retry_on", "'builtins:int' is not an exception class")),
         ({"retry_on": "json:NoSuchError"}, ("retry_on", "there is no 'NoSuchError' in 'json'")),
         (
             {"retry_on": "ConectionError"},
             (
                 "retry_on",
-                "'ConectionError' is no exception of Python itself; did you mean "
-                "'ConnectionError'?",
+                "'ConectionError' is not a built-in exception; did you mean 'ConnectionError'?",
             ),
         ),
         (
             {"retry_on": ["Throttled"]},
             (
                 "retry_on",
-                "'Throttled' is no exception of Python itself; write one of a module as "
+                "'Throttled' is not a built-in exception; write exceptions of a module as "
                 "'module:Name'",
             ),
         ),
         ({"retry_on": 5}, ("retry_on", "5 is not a function")),
-        ({"retry_delay": timedelta(seconds=-1)}, ("retry_delay", "a delay of -1 day")),
-        ({"input": 5}, ("inputs", "5 is not a data node config; give what configure_*")),
+        ({"retry_delay": timedelta(seconds=-1)}, ("retry_delay", "the delay -1 day")),
+        ({"input": 5}, ("inputs", "5 is not a data node config; pass what configure_*")),
         (
             {"input": "order"},
             ("inputs", "there is no data node 'order' in this registry; did you mean 'orders'?"),
         ),
         (
             {"output": ["orders", "orders"]},
-            ("outputs", "data node 'orders' is named more than once; name each output once"),
+            ("outputs", "data node 'orders' is listed more than once; list each output once"),
         ),
     ],
 )
@@ -242,7 +248,7 @@ def test_a_data_node_cannot_stand_where_a_task_belongs() -> None:
         (
             lambda r: r.configure_job_executions("sometimes"),
             "JOB.mode",
-            "'sometimes' is not known here; use one of development, standalone, cluster",
+            "'sometimes' is not a known value; use one of development, standalone, cluster",
         ),
         (
             lambda r: r.configure_job_executions(max_nb_of_workers=0),
@@ -252,17 +258,17 @@ def test_a_data_node_cannot_stand_where_a_task_belongs() -> None:
         (
             lambda r: r.configure_job_executions(max_nb_of_workers="two"),
             "JOB.max_nb_of_workers",
-            "'two' is not a whole number",
+            "'two' is not an integer",
         ),
         (
             lambda r: r.configure_authentication("kerberos"),
             "AUTHENTICATION.protocol",
-            "'kerberos' is not known here; use one of none, local, taipy, ldap, oidc",
+            "'kerberos' is not a known value; use one of none, local, taipy, ldap, oidc",
         ),
         (
             lambda r: r.configure_authentication("taipy", {"ines": ["EDITOR"]}),
             "AUTHENTICATION.roles.ines",
-            "'EDITOR' is not known here; use one of TAIPY_READER",
+            "'EDITOR' is not a known value; use one of TAIPY_READER",
         ),
         (
             lambda r: r.configure_authentication("taipy", {"ines": "TAIPY_EDITOR"}),
@@ -355,7 +361,7 @@ def test_a_property_that_cannot_be_kept_is_named_and_default_data_may_be_anythin
     (problem,) = registry.check()
 
     assert problem.where.endswith("DATA_NODE.odd.gadget")
-    assert problem.message.startswith("a value of type object cannot be kept with the entity")
+    assert problem.message.startswith("a value of type object cannot be stored with the entity")
 
 
 def test_a_task_that_would_write_a_read_only_data_node_is_named() -> None:
@@ -381,5 +387,5 @@ def test_what_a_task_asks_of_a_machine_is_checked() -> None:
             "TASK.fit.memory",
             "the environment variable NO_SUCH_VARIABLE is not set; set it before the start",
         ),
-        ("TASK.fit.cpus", "0 cannot be asked for; give a number such as 0.5 or 2"),
+        ("TASK.fit.cpus", "0 is not a valid amount; give a number such as 0.5 or 2"),
     ]

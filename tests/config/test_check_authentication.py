@@ -24,7 +24,7 @@ def test_users_with_roles_and_hashes_are_in_order() -> None:
 
 def test_what_is_no_hash_is_refused_and_not_shown() -> None:
     assert faults(passwords={"ines": "sesame"}) == [
-        "passwords.ines: is no hash of a password; make one with `scenarist user hash`"
+        "passwords.ines: is not a password hash; create one with `scenarist user hash`"
     ]
 
 
@@ -40,13 +40,15 @@ def test_a_role_that_there_is_not_is_named(key: str) -> None:
 
     (fault,) = faults("local", **given)
 
-    assert fault.startswith(f"{key}.planners: 'TAIPY_OWNER' is not known here; use one of TAIPY_")
+    assert fault.startswith(
+        f"{key}.planners: 'TAIPY_OWNER' is not a known value; use one of TAIPY_"
+    )
 
 
 def test_a_name_that_no_user_can_have_is_named() -> None:
     (fault,) = faults(roles={"ines o": ["TAIPY_EDITOR"]})
 
-    assert fault.startswith("roles.ines o: 'ines o' is no user name; it has 1 to 128 letters")
+    assert fault.startswith("roles.ines o: 'ines o' is not a valid user name; use 1 to 128 letters")
 
 
 @pytest.mark.parametrize(
@@ -54,5 +56,5 @@ def test_a_name_that_no_user_can_have_is_named() -> None:
 )
 def test_what_a_protocol_cannot_do_without_is_named(protocol: str, missing: list[str]) -> None:
     assert faults(protocol) == [
-        f"{name}: is missing; the protocol {protocol} cannot do without it" for name in missing
+        f"{name}: is missing; the protocol {protocol} requires it" for name in missing
     ]

@@ -59,7 +59,7 @@ def test_a_place_that_scenarios_write_in_common_is_warned_of(
 
     assert mistakes(registry) == []
     assert [where for where, _ in found] == ([] if scope == "GLOBAL" else ["DATA_NODE.out"])
-    assert all(f"tasks of every {scope.lower()} write to one place" in text for _, text in found)
+    assert all(f"tasks of every {scope.lower()} write to one location" in text for _, text in found)
 
 
 @pytest.mark.parametrize("storage_type", ["pickle", "json", "csv", "parquet", "in_memory"])
@@ -87,8 +87,8 @@ def test_a_placeholder_of_the_scenario_gives_each_its_own(
 @pytest.mark.parametrize(
     ("path", "scope", "said"),
     [
-        ("{scenaro.id}.csv", "SCENARIO", "unknown placeholder {scenaro.id}; known are"),
-        ("{name}.csv", "SCENARIO", "unknown placeholder {name}; known are"),
+        ("{scenaro.id}.csv", "SCENARIO", "unknown placeholder {scenaro.id}; use one of"),
+        ("{name}.csv", "SCENARIO", "unknown placeholder {name}; use one of"),
         ("{scenario.id}.csv", "CYCLE", "{scenario.id} differs between the scenarios that share"),
         ("{scenario.properties.a}", "GLOBAL", "{scenario.properties.a} differs between"),
         ("{cycle.name}.csv", "GLOBAL", "{cycle.name} differs between the cycles that share"),
@@ -111,7 +111,7 @@ def test_two_data_nodes_of_a_scenario_with_one_place_are_a_mistake_when_one_is_w
 
     (mistake,) = mistakes(registry)
 
-    assert "data nodes 'one' and 'other' have one place" in mistake
+    assert "data nodes 'one' and 'other' share one location" in mistake
 
 
 @pytest.mark.parametrize(("read_only", "count"), [(False, 1), (True, 0)])
@@ -155,7 +155,7 @@ def test_names_that_differ_have_places_that_differ() -> None:
 
 
 def test_a_cycle_that_is_not_there_is_told() -> None:
-    with pytest.raises(InvalidError, match=r"needs \{cycle.name\}, and there is none here"):
+    with pytest.raises(InvalidError, match=r"contains \{cycle.name\}, which has no value here"):
         filled_in({"path": "{cycle.name}"}, Owner(scenario_id="SCENARIO_s_1"), "n")
 
 
@@ -173,5 +173,5 @@ def test_a_secret_of_a_scenario_cannot_become_a_part_of_a_path(
 
     (mistake,) = mistakes(registry)
 
-    assert f"{{scenario.properties.{name}}}, and the property is kept as a secret" in mistake
+    assert f"{{scenario.properties.{name}}}, but the property is secret" in mistake
     assert "north" not in mistake

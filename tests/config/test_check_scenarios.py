@@ -29,7 +29,7 @@ def plan() -> ConfigRegistry:
     [
         (
             {"task_configs": ["fit", "fit"]},
-            ("tasks", "task 'fit' is named more than once; name it once"),
+            ("tasks", "task 'fit' is listed more than once; list it once"),
         ),
         ({"frequency": "HOURLY"}, ("frequency", "'HOURLY' is not a frequency; use one of")),
         (
@@ -38,7 +38,7 @@ def plan() -> ConfigRegistry:
         ),
         (
             {"task_configs": ["fit"], "sequences": {"all": ["fit", "fit"]}},
-            ("sequences.all", "task 'fit' is named more than once; name it once"),
+            ("sequences.all", "task 'fit' is listed more than once; list it once"),
         ),
         (
             {
@@ -52,13 +52,13 @@ def plan() -> ConfigRegistry:
         ),
         (
             {"task_configs": ["fit"], "sequences": {" all": ["fit"]}},
-            ("sequences", "' all': a sequence name has no blank at its start or end; rename it"),
+            ("sequences", "' all': a sequence name must not start or end with a blank; rename it"),
         ),
         (
             {"task_configs": ["fit"], "sequences": {"all": ["fti"]}},
             ("sequences.all", "there is no task 'fti' in this registry; did you mean 'fit'?"),
         ),
-        ({"sequences": ["fit"]}, ("sequences", "['fit'] is not a table of names")),
+        ({"sequences": ["fit"]}, ("sequences", "['fit'] is not a table")),
         (
             {"task_configs": ["fit"], "comparators": {"c": max}},
             ("comparators", "the scenario has no data node 'c'; it has a, b"),
@@ -100,7 +100,7 @@ def test_a_cycle_is_named_in_order(plan: ConfigRegistry) -> None:
 
     assert only[0] == "SCENARIO.plan.tasks"
     assert "fit → b → score → c → back → a" in only[1] or "a → fit → b → score" in only[1]
-    assert only[1].startswith("the tasks make a cycle: ")
+    assert only[1].startswith("the tasks form a cycle: ")
 
 
 def test_two_tasks_may_write_the_same_data_node(plan: ConfigRegistry) -> None:

@@ -62,9 +62,9 @@ def test_nothing_is_wrong_with_sound_properties(
 @pytest.mark.parametrize(
     ("storage_type", "properties", "problem"),
     [
-        ("excel", {"sheet_name": 5}, ("sheet_name", "5 names no sheet; give a name, a list")),
-        ("excel", {"sheet_name": ["A", 5]}, ("sheet_name", "['A', 5] names no sheet")),
-        ("excel", {"sheet_name": ["A", "A"]}, ("sheet_name", "a sheet is named more than once")),
+        ("excel", {"sheet_name": 5}, ("sheet_name", "5 is not a sheet name; give a name, a list")),
+        ("excel", {"sheet_name": ["A", 5]}, ("sheet_name", "['A', 5] is not a sheet name")),
+        ("excel", {"sheet_name": ["A", "A"]}, ("sheet_name", "a sheet is listed more than once")),
         ("excel", {"exposed_type": ["modin"]}, ("exposed_type", "unknown type 'modin'")),
         ("excel", {"exposed_type": {"A": "no:no"}}, ("exposed_type", "there is no module 'no'")),
         ("csv", {"exposed_type": ["numpy"]}, ("exposed_type", "['numpy']")),

@@ -54,8 +54,8 @@ def nested() -> object:
         (lambda: 1, "a lambda"),
         (nested(), "'nested.<locals>.inside' is nested in another function"),
         (Model().fit, "'Model.fit' is a method of an object"),
-        (functools.partial(json.dumps), "the partial object has no name of its own"),
-        (operator.itemgetter(1), "the itemgetter object has no name of its own"),
+        (functools.partial(json.dumps), "the partial object has no name"),
+        (operator.itemgetter(1), "the itemgetter object has no name"),
         (5, "5 is not a function"),
         ("fit", "'fit' does not name a function"),
         ("a:b:c", "'a:b:c' does not name a function"),
@@ -81,10 +81,10 @@ def test_a_function_that_imports_has_no_fault() -> None:
     [
         (
             "no_such_plant.steps:fit",
-            "there is no module 'no_such_plant' in the folders that Python searches",
+            "there is no module 'no_such_plant' on Python's search path",
         ),
         ("json:dumpss", "there is no 'dumpss' in 'json'; did you mean 'dumps'?"),
-        ("json:__name__", "'json:__name__' is of type str, which cannot be called"),
+        ("json:__name__", "'json:__name__' is a str, which is not callable"),
     ],
 )
 def test_a_fault_says_what_is_missing(name: str, fault: str) -> None:

@@ -79,12 +79,12 @@ def test_a_key_with_a_wrong_letter_is_told_with_the_one_that_was_meant(
             "DATA_NODE",
             "csv",
             "compression",
-            "this storage type has no key 'compression', which belongs to parquet; a property of "
+            "this storage type has no key 'compression', which is a key of parquet; a property of "
             "your own goes under properties: [DATA_NODE.n.properties] in a file, "
             "properties={'compression': …} in Python",
         ),
         ("DATA_NODE", "json", "separator", "this storage type has no key 'separator', which"),
-        ("DATA_NODE", "pickle", "cacheable", "there is no key 'cacheable'; a task is skipped by"),
+        ("DATA_NODE", "pickle", "cacheable", "there is no key 'cacheable'; set skippable=True"),
         ("SCENARIO", "", "display_name", "there is no key 'display_name'; a property of your own"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_known_key_is_no_property_of_ones_own() -> None:
 
     (problem,) = registry.check()
 
-    assert problem.message == "'default_path' is no property of your own; take it out of properties"
+    assert problem.message == "'default_path' is a key of the entry; move it out of properties"
 
 
 def test_own_properties_come_back_from_a_file(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_an_entry_called_default_is_a_mistake(family: str, instead: str) -> None
 
     (problem,) = problems_at(registry, f"{family}.default")
 
-    assert problem.message.startswith("an entry with the id 'default' is none of its own")
+    assert problem.message.startswith("the id 'default' is reserved for the defaults")
     assert instead in problem.message
 
 
@@ -292,5 +292,5 @@ def test_a_default_that_nothing_takes_is_a_mistake(text: str, where: str) -> Non
     (problem,) = problems_at(loaded(text), where)
 
     assert problem.message == (
-        "it supplies what others leave out, and there are none; give it an id of its own"
+        "it only supplies defaults, but there is no other entry; give it another id"
     )

@@ -113,24 +113,24 @@ def test_what_can_be_called_passes(value: Any, arguments: int) -> None:
     [
         (
             plus,
-            "'m:f' takes (x, y), and the task has 1 input: missing a required argument: 'y'; give "
+            "'m:f' takes (x, y), but the task has 1 input: missing a required argument: 'y'; give "
             "the task as many inputs as its function takes",
         ),
         (
             scaled,
-            "'m:f' takes (x, *, rate), and the task has 1 input: missing a required argument: "
-            "'rate'; give 'rate' a default, or take it by position",
+            "'m:f' takes (x, *, rate), but the task has 1 input: missing a required argument: "
+            "'rate'; give 'rate' a default, or make it positional",
         ),
         (
             Model.predict,
-            "'m:f' takes (self, x), and the task has 1 input: missing a required argument: 'x'; "
-            "it is a method without its object; make it a function",
+            "'m:f' takes (self, x), but the task has 1 input: missing a required argument: 'x'; "
+            "it is a method without an object; make it a function",
         ),
-        (yields, "'m:f' is a generator, of which nothing runs when it is called; return a list"),
+        (yields, "'m:f' is a generator function, so calling it runs nothing; return a list"),
         (yields_later, "'m:f' is a generator"),
         (Model.stream, "'m:f' is a generator"),
         (streams, "'m:f' is a generator"),
-        (Abstract, "'m:f' is an abstract class, of which no object can be made"),
+        (Abstract, "'m:f' is an abstract class and cannot be instantiated"),
         (dict.fromkeys, None),
         (Model().encode, None),
     ],
@@ -146,7 +146,7 @@ def test_what_cannot_be_called_is_told_with_the_mend(value: Any, said: str | Non
     [
         (max, None),
         (plus, None),
-        (waits, "'m:f' takes (x), and a comparator is called with the values of two or more"),
+        (waits, "'m:f' takes (x), but a comparator is called with the values of two or more"),
         (yields, "'m:f' is a generator"),
     ],
 )
@@ -160,12 +160,12 @@ def test_a_comparator_takes_two_values_or_more(value: Any, said: str | None) -> 
     ("value", "arguments", "said"),
     [
         (print, 3, None),
-        (waits, 1, "'m:f' is async, which only tasks and comparators may be; make it a def"),
+        (waits, 1, "'m:f' is async, which only tasks and comparators can be; make it a plain def"),
         (yields, 1, "'m:f' is a generator"),
         (
             plus,
             3,
-            "'m:f' takes (x, y), and write_fct is called with 3 arguments: too many positional "
+            "'m:f' takes (x, y), but write_fct is called with 3 arguments: too many positional "
             "arguments; change the function, or write_fct_args",
         ),
     ],
@@ -185,12 +185,16 @@ def test_a_function_of_a_data_node_runs_when_it_is_called(
         (json.JSONDecoder, Role.DECODER, None),
         (json.dumps, Role.ENCODER, "'m:f' is not a class such as json.JSONEncoder"),
         (json.JSONEncoder, Role.DECODER, "'m:f' is not a class such as json.JSONDecoder"),
-        (Model, Role.ENCODER, "'m:f' cannot be made as json does it: got an unexpected keyword"),
-        (OwnStart, Role.ENCODER, "'m:f' cannot be made as json does it: got an unexpected keyword"),
+        (Model, Role.ENCODER, "'m:f' cannot be created as json does it: got an unexpected keyword"),
+        (
+            OwnStart,
+            Role.ENCODER,
+            "'m:f' cannot be created as json does it: got an unexpected keyword",
+        ),
         (plus, Role.CLASS, "'m:f' is not a class"),
         (Model, Role.CLASS, None),
         (OSError, Role.EXCEPTION, None),
-        (Model, Role.EXCEPTION, "'m:f' is no exception"),
+        (Model, Role.EXCEPTION, "'m:f' is not an exception class; name one"),
     ],
 )
 def test_a_class_is_of_the_kind_that_is_needed(value: Any, role: Role, said: str | None) -> None:
@@ -249,7 +253,9 @@ def test_a_function_that_is_another_one_elsewhere_is_told() -> None:
     (found,) = look([given_one], {"m:f": waits})
 
     assert found is not None
-    assert found.startswith("'m:f' is another function in a worker process than the one that was")
+    assert found.startswith(
+        "'m:f' is a different function in a worker process than the one that was"
+    )
     assert code_of(waits) != code_of(plus)
 
 

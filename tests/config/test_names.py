@@ -187,9 +187,9 @@ def test_two_tasks_never_run_one_function_of_two(folder: Path) -> None:
 
     assert [problem.where.split(": ")[-1] for problem in problems] == ["TASK.t1.function"]
     message = problems[0].message
-    assert message.startswith(f"the name '{module.__name__}:f' leads to another object (")
-    assert "not to the one that was given (" in message
-    assert message.endswith("give it a name of its own in its module")
+    assert message.startswith(f"the name '{module.__name__}:f' refers to another object (")
+    assert "not to the object that was passed (" in message
+    assert message.endswith("give it a unique name in its module")
 
 
 def test_a_function_that_is_configured_anew_is_the_one_that_counts(folder: Path) -> None:
@@ -212,5 +212,5 @@ def test_a_function_is_taken_only_by_keys_that_take_functions() -> None:
 
 
 def test_the_program_that_is_running_is_no_module() -> None:
-    with pytest.raises(InvalidError, match="'__main__' is the program that is running"):
+    with pytest.raises(InvalidError, match="'__main__' is the running program"):
         import_function("__main__:anything")

@@ -77,7 +77,7 @@ def test_a_bad_value_is_found_by_check_in_its_place() -> None:
     assert [(problem.where, problem.message) for problem in registry.check()] == [
         (
             "config.toml: DATA_NODE.a.limit",
-            "'x' does not fit ':int'; correct it, or write 'x:int:str' for plain text",
+            "'x' is not a valid int; correct it, or write 'x:int:str' for plain text",
         )
     ]
 
@@ -94,7 +94,7 @@ def test_a_bad_value_is_found_by_check_in_its_place() -> None:
         (
             "[TASK]\nskippable = true\n",
             "TASK.skippable",
-            "is a value outside of an entry; write it under [TASK.default]",
+            "is a value outside of any entry; move it to [TASK.default]",
         ),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_file_that_is_not_there_is_named(registry: ConfigRegistry) -> None:
 def test_a_file_in_another_encoding_is_named(registry: ConfigRegistry) -> None:
     Path("config.toml").write_bytes("[TAIPY]\nname = 'é'\n".encode("latin-1"))
 
-    with pytest.raises(InvalidError, match=r"config\.toml: is not UTF-8 at byte 16"):
+    with pytest.raises(InvalidError, match=r"config\.toml: is not valid UTF-8 at byte 16"):
         registry.load("config.toml")
 
 
@@ -209,8 +209,8 @@ def test_default_data_that_toml_cannot_hold_is_refused_by_name(registry: ConfigR
         registry.export("config.toml")
 
     assert refused.value.message == (
-        "DATA_NODE.prices.default_data.a cannot be exported: TOML has no form for a value of "
-        "type set; keep it in Python code, or in a file that default_path names"
+        "DATA_NODE.prices.default_data.a cannot be exported: TOML cannot represent a value of "
+        "type set; declare it in Python, or store it in a file that default_path names"
     )
     assert not Path("config.toml").exists()
 
@@ -218,7 +218,7 @@ def test_default_data_that_toml_cannot_hold_is_refused_by_name(registry: ConfigR
 def test_keys_that_are_not_text_cannot_be_exported(registry: ConfigRegistry) -> None:
     registry.configure_data_node("prices", default_data={1: "a"})
 
-    with pytest.raises(InvalidError, match="TOML has texts as keys only, not 1"):
+    with pytest.raises(InvalidError, match="keys must be text in TOML, not 1"):
         registry.export("config.toml")
 
 

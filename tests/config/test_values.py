@@ -54,9 +54,9 @@ def test_a_suffix_says_what_a_text_stands_for(text: Any, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x:int", "'x' does not fit ':int'; correct it, or write 'x:int:str' for plain text"),
-        ("maybe:bool", "'maybe' does not fit ':bool'"),
-        ("soon:datetime", "'soon' does not fit ':datetime'"),
+        ("x:int", "'x' is not a valid int; correct it, or write 'x:int:str' for plain text"),
+        ("maybe:bool", "'maybe' is not a valid bool"),
+        ("soon:datetime", "'soon' is not a valid datetime"),
         ("TEAM:SCOPE", "'TEAM' is not a scope; use one of SCENARIO, CYCLE, GLOBAL"),
         ("HOURLY:FREQUENCY", "'HOURLY' is not a frequency; use one of DAILY"),
         ("fit:function", "'fit' does not name a function; write 'package.module:name'"),
@@ -143,4 +143,7 @@ def test_the_value_of_a_variable_is_not_shown(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(InvalidError) as refused:
         resolve("ENV[PLANT_KEY]:int")
 
-    assert refused.value.message == "the environment variable PLANT_KEY does not hold a int"
+    assert (
+        refused.value.message
+        == "the value of the environment variable PLANT_KEY is not of type int"
+    )

@@ -60,7 +60,7 @@ def test_what_is_done_while_the_server_is_gone_says_so(
         console.press("Submit", console.page.locator(".heading"))
 
         console.page.locator(".heading").get_by_role("alert").wait_for()
-        assert "The server does not answer" in console.page.locator(".heading").inner_text()
+        assert "The server does not respond" in console.page.locator(".heading").inner_text()
 
 
 def test_what_one_types_stays_when_something_else_changes(

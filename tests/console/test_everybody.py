@@ -173,7 +173,7 @@ def test_a_sequence_is_made_and_submitted_by_keyboard_alone(
         raise AssertionError(f"no key leads to {words}")
 
     keyboard.press("Tab")
-    assert page.evaluate(focused) == "Skip to the content"
+    assert page.evaluate(focused) == "Skip to content"
     tab_to("Task first")
     keyboard.press("Space")
     keyboard.press("ArrowRight")

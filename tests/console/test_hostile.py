@@ -122,7 +122,7 @@ def test_in_an_address_and_what_is_refused_of_it(
         console.page.get_by_role("alert").wait_for()
         check_harmless(console)
     console = open_console(server, f"scenarios?tag={bad}&config={bad}&cycle={bad}")
-    console.page.get_by_text("No scenario is like that.").wait_for()
+    console.page.get_by_text("No scenarios match.").wait_for()
     check_harmless(console)
 
 

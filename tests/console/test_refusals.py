@@ -20,8 +20,8 @@ def test_tasks_that_are_not_connected_make_no_sequence(
     console = open_console(server, f"scenarios/{scenario['id']}")
     console.task("first").click()
     console.task("apart").click()
-    console.page.get_by_label("Name of the sequence").fill("torn")
-    console.press("Make a sequence")
+    console.page.get_by_label("Sequence name").fill("torn")
+    console.press("Create sequence")
     refusal = console.page.locator(".selection").get_by_role("alert")
     refusal.wait_for()
 
@@ -42,7 +42,7 @@ def test_a_name_that_is_taken_is_refused_in_its_dialog(
     refusal.get_by_role("link", name="cold winter").wait_for()
 
     assert refusal.inner_text() == (
-        "scenario cold winter already has a sequence named 'all of it'; take another name, or "
+        "scenario cold winter already has a sequence named 'all of it'; choose another name, or "
         "delete that one first"
     )
 
@@ -58,7 +58,7 @@ def test_what_is_under_way_is_not_deleted_and_says_why(
     refusal = console.page.locator(".heading").get_by_role("alert")
     refusal.wait_for()
 
-    assert refusal.inner_text().endswith("; delete it when that has ended, or cancel it first")
+    assert refusal.inner_text().endswith("; cancel it or wait until it has ended")
     link = refusal.locator(f'a[title="{submitted["id"]}"]')
     assert link.get_attribute("href") == f"#/submissions/{submitted['id']}"
     server.http.post(f"{API}/submissions/cancel/{submitted['id']}")
@@ -73,7 +73,7 @@ def test_what_is_no_json_is_said_before_it_is_sent(
     console.dialog().get_by_label("Value as JSON").fill("{not json")
     console.press("Write", console.dialog())
 
-    assert "This is not JSON yet" in console.dialog().get_by_role("alert").inner_text()
+    assert "Not valid JSON" in console.dialog().get_by_role("alert").inner_text()
 
 
 def test_a_value_that_somebody_else_changed_meanwhile_is_not_overwritten(

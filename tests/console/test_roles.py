@@ -90,8 +90,8 @@ def test_an_editor_makes_a_scenario_and_a_sequence(
     console.press("New scenario")
     console.press("Create", console.dialog())
     console.task("first").click()
-    console.page.get_by_label("Name of the sequence").fill("mine")
-    console.press("Make a sequence")
+    console.page.get_by_label("Sequence name").fill("mine")
+    console.press("Create sequence")
 
     console.sequence("mine").wait_for()
 
@@ -160,7 +160,7 @@ def test_a_key_opens_the_console_too(guarded: StartedServer, open_console: OpenC
     made = ask(guarded, token_of(guarded, "adam"), "POST", f"{API}/keys", json=body)
     console = open_console(guarded)
 
-    console.press("Use a key or a token")
+    console.press("Use a key or token")
     console.page.get_by_label("Token").fill(made.json()["token"])
     console.press("Sign in")
 
@@ -200,11 +200,11 @@ def test_an_administrator_looks_after_users_keys_and_the_audit(
     console.page.get_by_role("row").filter(has_text="nightly").wait_for(state="detached")
     assert ask(guarded, key, "GET", f"{API}/scenarios").status_code == 401
 
-    console.link("Audit").click()
+    console.link("Audit log").click()
     console.page.get_by_role("row").filter(has_text="revokeKey").or_(
         console.page.get_by_role("row").filter(has_text="deleteKey")
     ).first.wait_for()
-    console.page.get_by_label("Done to").fill("omar")
-    console.press("Find")
+    console.page.get_by_label("Entity").fill("omar")
+    console.press("Search")
     console.page.get_by_role("row").filter(has_text="createUser").wait_for()
     assert "entity_id=omar" in console.page.url

@@ -24,7 +24,7 @@ def test_a_new_user_gets_from_an_empty_list_to_a_finished_run_and_its_chart(
     demo: StartedServer, open_console: OpenConsole
 ) -> None:
     console = open_console(demo)
-    console.press("Make the first one")
+    console.press("Create the first scenario")
     console.dialog().get_by_label("Name").fill("as it is")
     console.press("Create", console.dialog())
 
@@ -33,7 +33,7 @@ def test_a_new_user_gets_from_an_empty_list_to_a_finished_run_and_its_chart(
     console.task("plan_fuel", "COMPLETED").wait_for()
     console.statuses().get_by_text("completed").first.wait_for()
     console.data_node("forecast", "WRITTEN").click()
-    console.link("See its value").click()
+    console.link("View value").click()
     console.press("Chart")
 
     console.page.locator(".chart canvas").wait_for()
@@ -52,8 +52,8 @@ def test_a_sequence_is_made_of_selected_tasks_renamed_submitted_and_deleted(
 
     console.task("first").click()
     console.task("second").click()
-    console.page.get_by_label("Name of the sequence").fill("both")
-    console.press("Make a sequence")
+    console.page.get_by_label("Sequence name").fill("both")
+    console.press("Create sequence")
     console.sequence("both").wait_for()
     assert console.task("first").get_attribute("class") == "graph-task in-group"
 
@@ -113,7 +113,7 @@ def test_all_jobs_are_paused_and_every_view_says_so_until_they_are_resumed(
     console = open_console(server, "jobs")
     console.press("Pause all jobs")
     console.press("Pause all jobs", console.dialog())
-    console.page.get_by_text("No job is begun: anyone has paused all of them").wait_for()
+    console.page.get_by_text("No new jobs start: anyone paused all jobs").wait_for()
 
     console.open(f"scenarios/{scenario['id']}")
     console.press("Submit", console.page.locator(".heading"))
@@ -134,7 +134,7 @@ def test_what_failed_says_why_and_is_tried_again(
     console.page.locator(".log, details pre").filter(has_text="Traceback").wait_for()
     console.press("Retry")
 
-    console.page.get_by_text("Tries again").wait_for()
+    console.page.get_by_text("Retry of").wait_for()
     console.page.locator('.card > .line .status[data-status="FAILED"]').wait_for()
     assert submission["id"] not in console.page.url
 

@@ -73,7 +73,7 @@ def test_a_file_that_another_program_replaced_is_shown_as_it_is_now(
     console.page.get_by_text("somebody here").wait_for()
 
     (showroom.folder / "report.json").write_text(json.dumps({"made_by": "another program"}))
-    console.press("Read again")
+    console.press("Reload")
 
     console.page.get_by_text("another program").wait_for()
 

@@ -189,8 +189,8 @@ def test_each_commit_of_sqlite_is_synced_in_full(database: Database) -> None:
     ("url", "message"),
     [
         ("nonsense", "'nonsense' is not a database URL"),
-        ("mysql://someone:secret@host/db", "no database of kind 'mysql' can be used"),
-        ("postgresql+asyncpg://a:secret@host/db", "of kind 'postgresql.asyncpg' can be used"),
+        ("mysql://someone:secret@host/db", "databases of kind 'mysql' are not supported"),
+        ("postgresql+asyncpg://a:secret@host/db", "of kind 'postgresql.asyncpg' are not supported"),
         ("postgresql://someone:secret@host:port/db", "'host:port/db' is not a database URL"),
         ("sqlite://", "the database must be a file"),
     ],

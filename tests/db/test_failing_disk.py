@@ -82,7 +82,7 @@ def test_a_write_that_finds_no_room_changes_nothing(
 def test_a_commit_whose_sync_fails_is_in_doubt(notes: Database, disk: FailingDisk) -> None:
     disk.faults = {"sync": IOERR_FSYNC}
 
-    with pytest.raises(InDoubtError, match="look whether this was done"):
+    with pytest.raises(InDoubtError, match="check whether this was done"):
         add(notes, 1)
 
     disk.faults = {}
@@ -176,7 +176,7 @@ class TestReadiness:
         began.wait()
         try:
             assert notes.figures.write_wait_seconds() > 0
-            with pytest.raises(UnavailableError, match="writes to the database have waited"):
+            with pytest.raises(UnavailableError, match="writes to the database have been waiting"):
                 health.check_readiness()
         finally:
             go_on.set()

@@ -136,7 +136,7 @@ def test_a_connection_that_is_lost_before_the_commit_arrives_leaves_doubt(
         url = postgres_server.url(str(notes.url.database), host=proxy.host)
         with Database(url) as database:
             proxy.cut_before(COMMIT)
-            with pytest.raises(InDoubtError, match="look whether this was done"):
+            with pytest.raises(InDoubtError, match="check whether this was done"):
                 database.write(lambda connection: note(connection, 1))
 
             assert noted(database) == []
@@ -150,7 +150,7 @@ def test_a_connection_that_is_lost_after_the_commit_leaves_the_same_doubt(
         url = postgres_server.url(str(notes.url.database), host=proxy.host)
         with Database(url) as database:
             proxy.cut_after(COMMIT)
-            with pytest.raises(InDoubtError, match="look whether this was done"):
+            with pytest.raises(InDoubtError, match="check whether this was done"):
                 database.write(lambda connection: note(connection, 1))
 
             assert noted(database) == [1]

@@ -108,7 +108,7 @@ def test_nothing_is_written_to_a_database_whose_file_is_gone(
         notes_in_file.write(add)
     with pytest.raises(UnavailableError, match=f"{name} was {change.__name__}"):
         notes_in_file.connect()
-    assert "takes no writes" in str(notes_in_file.figures.write_fault())
+    assert "accepts no writes" in str(notes_in_file.figures.write_fault())
 
 
 def test_a_file_that_goes_at_the_moment_of_a_commit_leaves_doubt(

@@ -26,7 +26,7 @@ def test_what_is_not_given_has_its_default() -> None:
         ({"price_per_mwh": True}, "assumption price_per_mwh is True; give a number"),
         ({"price_per_mwh": float("nan")}, "assumption price_per_mwh is nan; give a number"),
         ({"price_per_mwh": -1}, "assumption price_per_mwh is -1; give 0 or more"),
-        ({"stock_mwh": 901}, "assumption stock_mwh is 901, more than the 900.0 of storage_mwh"),
+        ({"stock_mwh": 901}, "assumption stock_mwh is 901, more than storage_mwh"),
     ],
 )
 def test_an_impossible_assumption_is_refused_by_name(

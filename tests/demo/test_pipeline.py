@@ -108,7 +108,7 @@ class TestForecast:
         assert model.coefficients == pytest.approx((11.0, 0.5, -2.0, -7.0, 1.0, 0.0), abs=0.02)
 
     def test_less_than_two_years_are_refused(self, history: pd.DataFrame) -> None:
-        with pytest.raises(ValueError, match="the history has 700 days; two years are needed"):
+        with pytest.raises(ValueError, match="the history has 700 days; give two years"):
             fit_seasons(history.head(700))
 
     def test_a_forecast_starts_on_the_day_after_the_history(self) -> None:
@@ -182,7 +182,7 @@ class TestPlan:
 
     def test_a_day_that_needs_more_than_the_store_holds_is_refused(self) -> None:
         with pytest.raises(
-            ValueError, match="2016-01-02 needs 101 MWh and the store holds 100; give a larger"
+            ValueError, match="2016-01-02 needs 101 MWh but the store holds 100; give a larger"
         ):
             plan_fuel(days_of(10, 101), SMALL_STORE)
 

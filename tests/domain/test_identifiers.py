@@ -62,10 +62,10 @@ def test_an_identifier_is_plain_in_a_path(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("", "a sequence name has 1 to 128 characters, this one has 0"),
-        ("x" * 129, "a sequence name has 1 to 128 characters, this one has 129"),
-        (" planning", "a sequence name has no blank at its start or end"),
-        ("two\nlines", "a sequence name has printable characters only"),
+        ("", "a sequence name must have 1 to 128 characters, not 0"),
+        ("x" * 129, "a sequence name must have 1 to 128 characters, not 129"),
+        (" planning", "a sequence name must not start or end with a blank"),
+        ("two\nlines", "a sequence name must contain printable characters only"),
     ],
 )
 def test_a_name_that_cannot_be_is_told_why(name: str, fault: str) -> None:

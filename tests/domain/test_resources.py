@@ -19,14 +19,14 @@ def test_memory_is_a_number_of_bytes_or_a_text_with_a_unit(memory: int | str, si
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({"cpus": 0}, "0 cannot be asked for; give a number such as 0.5 or 2"),
-        ({"cpus": float("nan")}, "nan cannot be asked for"),
-        ({"gpus": "two"}, "'two' cannot be asked for"),
-        ({"gpus": -1}, "-1 cannot be asked for"),
-        ({"cpus": True}, "True cannot be asked for"),
-        ({"memory": "a lot"}, "'a lot' is no size of memory; give a number of bytes, or a text"),
-        ({"memory": 0}, "0 is no size of memory"),
-        ({"memory": 1.5}, "1.5 is no size of memory"),
+        ({"cpus": 0}, "0 is not a valid amount; give a number such as 0.5 or 2"),
+        ({"cpus": float("nan")}, "nan is not a valid amount"),
+        ({"gpus": "two"}, "'two' is not a valid amount"),
+        ({"gpus": -1}, "-1 is not a valid amount"),
+        ({"cpus": True}, "True is not a valid amount"),
+        ({"memory": "a lot"}, "'a lot' is not a memory size; give a number of bytes, or a text"),
+        ({"memory": 0}, "0 is not a memory size"),
+        ({"memory": 1.5}, "1.5 is not a memory size"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(properties: dict[str, Any], message: str) -> None:

@@ -36,7 +36,7 @@ def test_a_name_with_anything_else_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["anyone", "Server", "SYSTEM", "anonymous", "cli", "system_"])
 def test_a_new_user_has_no_name_that_stands_for_the_server(name: str) -> None:
-    with pytest.raises(InvalidError, match="stands for the server itself") as refused:
+    with pytest.raises(InvalidError, match="is reserved for the server itself") as refused:
         checked_new_name(name)
 
     assert [error["field"] for error in refused.value.errors] == ["username"]

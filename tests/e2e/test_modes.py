@@ -81,6 +81,6 @@ def test_a_folder_of_the_user_stays_as_it_is_and_the_start_tells_of_it(tmp_path:
 
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o755
     assert (
-        f"other users of this machine can look into the storage folder {tmp_path}/data; take that "
-        f"away with: chmod go-rwx {tmp_path}/data"
+        f"other users of this machine can read the storage folder {tmp_path}/data; revoke that "
+        f"with: chmod go-rwx {tmp_path}/data"
     ) in told

@@ -87,7 +87,7 @@ def test_only_a_value_may_be_large(server: StartedServer, method: str, path: str
 
     assert response.status_code == 413
     assert response.json()["code"] == "request_entity_too_large"
-    assert "at most 64 MiB, any other body 1 MiB" in response.json()["message"]
+    assert "up to 64 MiB, any other body 1 MiB" in response.json()["message"]
 
 
 @as_another
@@ -120,5 +120,5 @@ def test_without_authorization_nobody_elsewhere_is_served(tmp_path: Path) -> Non
 
     assert done.returncode == 1
     assert "scenarist: other machines can reach 0.0.0.0, and without authorization" in done.stderr
-    assert "or say --insecure" in done.stderr
+    assert "or use --insecure" in done.stderr
     assert not (tmp_path / ".scenarist").exists()

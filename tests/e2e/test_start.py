@@ -57,7 +57,7 @@ def test_a_database_of_a_newer_version(tmp_path: Path, database_url: str) -> Non
 
     said = refusal(tmp_path, WORKSHOP, "--port=0", f"--database={database_url}")
 
-    assert "is of a newer version of Scenarist (revision 9999)" in said
+    assert "belongs to a newer version of Scenarist (revision 9999)" in said
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
@@ -149,10 +149,10 @@ def test_a_configuration_that_cannot_work_is_told_before_anything_is_made(tmp_pa
     [
         (["missing.py"], "missing.py"),
         (["no.such.module"], "there is no module 'no'"),
-        ([WORKSHOP, "--workers=0"], "at least one worker"),
+        ([WORKSHOP, "--workers=0"], "workers must be at least 1"),
         ([WORKSHOP, "--port=99999"], "from 0 to 65535"),
-        ([WORKSHOP, "--database=mysql://me:secret@there/db"], "no database of kind 'mysql'"),
-        ([WORKSHOP, "--storage=memory://data"], "is memory of one process"),
+        ([WORKSHOP, "--database=mysql://me:secret@there/db"], "databases of kind 'mysql'"),
+        ([WORKSHOP, "--storage=memory://data"], "is the memory of one process"),
         ([WORKSHOP, "--time-zone=Mars/Olympus"], "no time zone named 'Mars/Olympus'"),
     ],
 )
@@ -230,4 +230,4 @@ def test_settings_come_from_the_command_line_then_the_environment_then_the_file(
     (tmp_path / "app.toml").write_text('[SCENARIST]\nlog_format = "nonsense"\nworkers = 0\n')
 
     assert "log format" in refusal(tmp_path, "app.toml", "--workers=1")
-    assert "at least one worker" in refusal(tmp_path, "app.toml", "--log-format=text")
+    assert "workers must be at least 1" in refusal(tmp_path, "app.toml", "--log-format=text")

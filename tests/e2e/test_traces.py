@@ -209,6 +209,6 @@ def test_an_exporter_that_is_not_there_is_said_at_the_start(
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"scenarist: there is no exporter {named!r} for OpenTelemetry here; install its package, "
+        f"scenarist: there is no OpenTelemetry exporter {named!r}; install its package, "
         "or change OTEL_TRACES_EXPORTER or OTEL_EXPORTER_OTLP_PROTOCOL\n"
     )

@@ -70,8 +70,8 @@ def test_what_a_coroutine_raises_is_what_the_job_raised() -> None:
 @pytest.mark.parametrize(
     ("function", "hint"),
     [
-        ("yields", "is a generator, and nothing of it has run; return a list"),
-        ("yields_later", "is a generator, and nothing of it has run; return a list"),
+        ("yields", "is a generator, and none of it has run; return a list"),
+        ("yields_later", "is a generator, and none of it has run; return a list"),
         ("maps", "returned a map, which may not have run; return list(...) of it"),
         ("promises", "returned a Future, which may not have run; return its result()"),
         ("begins", "returned a Future, which may not have run; return its result()"),
@@ -146,8 +146,8 @@ def test_another_number_of_values_is_a_mistake(make: Callable[[list[int]], objec
         (frozenset({1, 2}), "frozenset, which has no order"),
         ({"a": 1, "b": 2}, r"dict; return the values in their order, such as tuple\(result.val"),
         (OrderedDict(a=1, b=2), "OrderedDict; return the values in their order"),
-        (pd.DataFrame({"a": [1, 2]}), "DataFrame, whose length is that of its rows"),
-        (pa.table({"a": [1, 2]}), "Table, whose length is that of its rows"),
+        (pd.DataFrame({"a": [1, 2]}), "DataFrame, whose length is its number of rows"),
+        (pa.table({"a": [1, 2]}), "Table, whose length is its number of rows"),
         (np.array(1), "ndarray, which is one value"),
         (zip([1], [2], strict=True), "zip, which is one value"),
         (12, "int, which is one value"),

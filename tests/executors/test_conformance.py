@@ -187,7 +187,7 @@ def test_a_job_that_is_not_here_cannot_be_cancelled(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("function", "ending"),
     [
-        ("vanish", "its process exited with code 3 without telling a result"),
+        ("vanish", "its process exited with code 3 without returning a result"),
         ("kill_itself", "its process was killed by signal 9 (SIGKILL)"),
     ],
 )

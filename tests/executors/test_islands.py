@@ -215,7 +215,7 @@ def test_sigterm_from_elsewhere_is_a_lost_worker(desk: Desk) -> None:
     outcome = run(desk, "ends_itself")
 
     assert outcome.event is JobEvent.WORKER_LOST
-    assert outcome.reason == "its process got SIGTERM from elsewhere than its server"
+    assert outcome.reason == "its process received a SIGTERM that its server did not send"
 
 
 def test_programs_that_jobs_start_can_be_interrupted(desk: Desk) -> None:

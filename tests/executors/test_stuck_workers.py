@@ -72,7 +72,7 @@ def test_a_job_that_its_worker_does_not_take_up_is_lost(
     outcomes = [desk.next() for _ in range(2)]
     assert {outcome.event for outcome in outcomes} == {JobEvent.WORKER_LOST}
     assert {outcome.reason for outcome in outcomes} == {
-        "its process did not take it up within 0.3 s"
+        "its process did not read the request within 0.3 s"
     }
     assert desk.run("one").event is JobEvent.SUCCEEDED
 
@@ -107,7 +107,7 @@ def test_a_message_that_is_too_large_is_refused_at_its_beginning() -> None:
 
     assert received.feed(frame(b"0123456789")) == [b"0123456789"]
     with pytest.raises(
-        MessageTooLargeError, match="a message of 11 bytes, where 10 are taken at most"
+        MessageTooLargeError, match="a message of 11 bytes, more than the limit of 10"
     ):
         received.feed(frame(b"x" * 11)[:4])
 
@@ -121,7 +121,7 @@ def test_a_worker_that_sends_too_much_is_replaced_and_its_job_has_failed(desk: D
     outcome = desk.run("fail", "x" * 500)
 
     assert outcome.event is JobEvent.RAISED
-    assert str(outcome.reason).endswith("where 200 are taken at most")
+    assert str(outcome.reason).endswith("more than the limit of 200")
     assert set(processes_of(desk)) != set(before)
 
 
@@ -141,7 +141,7 @@ def test_what_the_server_has_no_memory_for_costs_the_worker_and_not_the_pool(
     outcome = desk.run("fail", "x" * 500)
 
     assert outcome.event is JobEvent.WORKER_LOST
-    assert outcome.reason == "the server had no memory for what its process sent"
+    assert outcome.reason == "the server had no memory for the message that its process sent"
     assert set(processes_of(desk)) != set(before)
 
 
@@ -161,7 +161,7 @@ def test_an_outcome_of_what_a_worker_does_not_run_costs_the_worker(
     outcome = desk.run("one")
 
     assert outcome.event is JobEvent.WORKER_LOST
-    assert outcome.reason == "its process sent what no worker sends"
+    assert outcome.reason == "its process sent an invalid message"
     assert set(processes_of(desk)) != set(before)
 
 

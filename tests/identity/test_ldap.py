@@ -350,8 +350,8 @@ def test_a_wrong_password_of_the_service_account_is_said_and_not_repeated(
         directory.sign_in("ines", "right")
 
     assert str(caught.value) == (
-        f"the directory {server.address} cannot be asked:"
-        " it does not let in cn=reader,dc=factory,dc=example: invalidCredentials"
+        f"the directory {server.address} cannot be queried:"
+        " it refuses the bind as cn=reader,dc=factory,dc=example: invalidCredentials"
     )
     assert "reads nothing" not in repr(directory)
     assert caught.value.__cause__ is None
@@ -430,7 +430,7 @@ def test_a_server_that_is_away_is_named() -> None:
     with pytest.raises(UnavailableError) as caught:
         directory_at(f"ldap://127.0.0.1:{port}").sign_in("ines", "right")
 
-    assert f"the directory ldap://127.0.0.1:{port} cannot be asked: " in str(caught.value)
+    assert f"the directory ldap://127.0.0.1:{port} cannot be queried: " in str(caught.value)
     assert "refused" in str(caught.value)
 
 
@@ -468,8 +468,8 @@ def test_a_server_that_answers_too_slowly_is_not_waited_for() -> None:
     ("answer", "said"),
     [
         (b"", "session terminated by server"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n" + b" " * 100, "what it answers is not LDAP"),
-        (b"\x30\x03\x02\x01\x01", "what it answers is not LDAP"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n" + b" " * 100, "its response is not LDAP"),
+        (b"\x30\x03\x02\x01\x01", "its response is not LDAP"),
         (b"\x30\x84\x00", "session terminated by server"),
     ],
 )
@@ -502,7 +502,7 @@ def test_a_number_where_a_text_should_be_is_not_taken_for_one() -> None:
     with OddServer(behave) as odd:
         directory = directory_at(f"ldap://127.0.0.1:{odd.port}", bind_dn=None, bind_password=None)
 
-        with pytest.raises(UnavailableError, match="what it answers is not LDAP"):
+        with pytest.raises(UnavailableError, match="its response is not LDAP"):
             directory.sign_in("ines", "right")
 
 
@@ -512,24 +512,24 @@ def test_a_number_where_a_text_should_be_is_not_taken_for_one() -> None:
         ({"server": "directory.example"}, "write ldaps://directory.example or ldap://"),
         ({"server": "http://directory.example"}, "server must name a host"),
         ({"server": "ldap://"}, "server must name a host"),
-        ({"server": "ldap://directory.example:port"}, "server is no address"),
+        ({"server": "ldap://directory.example:port"}, "server is not an address"),
         ({"server": "ldap://directory.example:0"}, "server must name a host"),
-        ({"server": "ldap://[::1"}, "server is no address"),
-        ({"server": "ldap://a..b"}, "server is no address"),
-        ({"server": "ldap://directory.example/dc=example"}, "nothing more than its port"),
-        ({"server": "ldap://directory.example?uid"}, "nothing more than its port"),
+        ({"server": "ldap://[::1"}, "server is not an address"),
+        ({"server": "ldap://a..b"}, "server is not an address"),
+        ({"server": "ldap://directory.example/dc=example"}, "nothing else but its port"),
+        ({"server": "ldap://directory.example?uid"}, "nothing else but its port"),
         ({"server": "ldap://one.example two.example"}, "server must name a host"),
-        ({"base_dn": ""}, "base_dn '' is no DN; write the DN"),
-        ({"base_dn": "factory.example"}, "base_dn 'factory.example' is no DN"),
-        ({"base_dn": "dc=factory,example"}, "is no DN"),
-        ({"user_filter": "uid={name}"}, "finds nobody by name; write one in which"),
-        ({"user_filter": "(uid={name}"}, "finds nobody by name"),
-        ({"user_filter": "(uid={name})(cn={name})"}, "finds nobody by name"),
-        ({"user_filter": "(uid=ines)"}, "finds nobody by name"),
-        ({"user_filter": "(uid={name}*)"}, "finds nobody by name"),
-        ({"user_filter": "(mail={name}@factory.example)"}, "finds nobody by name"),
-        ({"bind_dn": None}, "bind_dn and bind_password go together"),
-        ({"bind_password": ""}, "bind_dn and bind_password go together"),
+        ({"base_dn": ""}, "base_dn '' is not a DN; write the DN"),
+        ({"base_dn": "factory.example"}, "base_dn 'factory.example' is not a DN"),
+        ({"base_dn": "dc=factory,example"}, "is not a DN"),
+        ({"user_filter": "uid={name}"}, "does not select by name; write one that contains"),
+        ({"user_filter": "(uid={name}"}, "does not select by name"),
+        ({"user_filter": "(uid={name})(cn={name})"}, "does not select by name"),
+        ({"user_filter": "(uid=ines)"}, "does not select by name"),
+        ({"user_filter": "(uid={name}*)"}, "does not select by name"),
+        ({"user_filter": "(mail={name}@factory.example)"}, "does not select by name"),
+        ({"bind_dn": None}, "bind_dn and bind_password belong together"),
+        ({"bind_password": ""}, "bind_dn and bind_password belong together"),
         ({"ca_file": "/no/such/file.pem"}, "ca_file '/no/such/file.pem' cannot be read"),
         ({"ca_file": __file__}, "name a file of certificates in PEM"),
         ({"timeout_seconds": 0}, "timeout_seconds must be more than 0"),

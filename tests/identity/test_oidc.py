@@ -131,14 +131,14 @@ class TestOfARealProvider:
         verifier = verifier_of(provider.url, Clock(datetime.now(UTC)))
         token = provider.sign_in("7", "another")["id_token"]
 
-        assert refusal(verifier, token) == "the token is not meant for scenarist"
+        assert refusal(verifier, token) == "the token was not issued for scenarist"
 
     def test_its_token_is_refused_where_another_issuer_is_trusted(
         self, provider: Provider, noon: OidcIssuer, issuer: Issuer
     ) -> None:
         token = provider.sign_in("7", "scenarist")["id_token"]
 
-        assert refusal(noon, token) == f"the token is not one of {issuer.url}"
+        assert refusal(noon, token) == f"the token was not issued by {issuer.url}"
 
     def test_its_token_is_refused_with_one_character_changed(self, provider: Provider) -> None:
         verifier = verifier_of(provider.url, Clock(datetime.now(UTC)))
@@ -260,7 +260,7 @@ class TestSignatures:
         forger = SigningKey("RS256", "RS256", a_key("forger").private)
 
         message = refusal(noon, forger.token(claims_of(issuer)))
-        assert message == "the signature of the token does not fit"
+        assert message == "the signature of the token is not valid"
 
     def test_a_token_cannot_bring_its_key_along(self, issuer: Issuer, noon: OidcIssuer) -> None:
         forger = SigningKey("RS256", "RS256", a_key("forger").private)
@@ -272,7 +272,7 @@ class TestSignatures:
             x5u=f"{issuer.url}/forged",
         )
 
-        assert refusal(noon, token) == "the signature of the token does not fit"
+        assert refusal(noon, token) == "the signature of the token is not valid"
         assert "GET /forged" not in issuer.asked
 
     @pytest.mark.parametrize("algorithm", ["RS384", "PS256"])
@@ -281,7 +281,7 @@ class TestSignatures:
     ) -> None:
         token = a_key("RS256").token(claims_of(issuer), alg=algorithm)
 
-        assert refusal(noon, token) == "the signature of the token does not fit"
+        assert refusal(noon, token) == "the signature of the token is not valid"
 
     @pytest.mark.parametrize(("kind", "algorithm"), [("RS256", "ES256"), ("ES256", "RS256")])
     def test_the_algorithm_fits_the_key(
@@ -299,7 +299,7 @@ class TestSignatures:
     ) -> None:
         token = with_signature(a_token(issuer, kind), bytes(size))
 
-        assert refusal(noon, token) == "the signature of the token does not fit"
+        assert refusal(noon, token) == "the signature of the token is not valid"
 
     @pytest.mark.parametrize("crit", [["exp"], ["b64"], [], "exp", None])
     def test_an_extension_that_must_be_understood_is_refused(
@@ -310,13 +310,13 @@ class TestSignatures:
         signed = signing_input(header, claims_of(issuer))
         token = with_signature(f"{signed}.", key.signature(signed.encode()))
 
-        message = "the token asks for an extension (crit), and none is known here"
+        message = "the token requires an extension (crit), and this server supports none"
         assert refusal(noon, token) == message
 
     def test_claims_are_not_taken_as_they_are(self, issuer: Issuer, noon: OidcIssuer) -> None:
         token = a_key("RS256").token(claims_of(issuer), b64=False)
 
-        assert refusal(noon, token) == "the signature of the token does not fit"
+        assert refusal(noon, token) == "the signature of the token is not valid"
 
     @pytest.mark.parametrize("key_id", [1, ["RS256"], {}, True])
     def test_a_key_is_named_by_a_text(
@@ -324,7 +324,7 @@ class TestSignatures:
     ) -> None:
         token = a_key("RS256").token(claims_of(issuer), kid=key_id)
 
-        message = "the token names its key (kid) by something that is no text"
+        message = "the key of the token (kid) is not a text"
         assert refusal(noon, token) == message
 
     @pytest.mark.parametrize("kind", ["logout+jwt", "dpop+jwt", "secevent+jwt", "", "JOSE", 1])
@@ -333,7 +333,7 @@ class TestSignatures:
     ) -> None:
         token = a_key("RS256").token(claims_of(issuer), typ=kind)
 
-        assert refusal(noon, token) == "the token was made for something else (typ)"
+        assert refusal(noon, token) == "the token was issued for something else (typ)"
 
     @pytest.mark.parametrize("kind", [None, "JWT", "jwt", "at+jwt", "application/at+jwt"])
     def test_id_tokens_and_access_tokens_are_accepted(
@@ -430,7 +430,7 @@ class TestForm:
         header, claims, signature = a_token(issuer).split(".")
         wrong = encoded(part) or "A"  # which is no Base64 at all
 
-        message = "the token is damaged: a part of it is no JSON object"
+        message = "the token is damaged: a part of it is not a JSON object"
         assert refusal(noon, f"{wrong}.{claims}.{signature}") == message
         assert refusal(noon, f"{header}.{wrong}.{signature}") == message
 
@@ -452,7 +452,7 @@ class TestClaims:
     ) -> None:
         wrong = wrong.format(issuer.url) if isinstance(wrong, str) else wrong
 
-        message = f"the token is not one of {issuer.url}"
+        message = f"the token was not issued by {issuer.url}"
         assert refusal(noon, a_token(issuer, iss=wrong)) == message
 
     @pytest.mark.parametrize("audience", ["scenarist", ["scenarist"], ["other", "scenarist"]])
@@ -469,11 +469,11 @@ class TestClaims:
         self, issuer: Issuer, noon: OidcIssuer, audience: object
     ) -> None:
         message = refusal(noon, a_token(issuer, aud=audience))
-        assert message == "the token is not meant for scenarist"
+        assert message == "the token was not issued for scenarist"
 
     @pytest.mark.parametrize("end", [..., None])
     def test_a_token_must_end(self, issuer: Issuer, noon: OidcIssuer, end: object) -> None:
-        assert refusal(noon, a_token(issuer, exp=end)) == "the token has no end (exp)"
+        assert refusal(noon, a_token(issuer, exp=end)) == "the token has no expiry (exp)"
 
     def test_a_token_may_be_used_until_half_a_minute_after_its_end(
         self, issuer: Issuer, noon: OidcIssuer
@@ -511,7 +511,7 @@ class TestClaims:
         self, issuer: Issuer, noon: OidcIssuer, claim: str, moment: object
     ) -> None:
         message = refusal(noon, a_token(issuer, **{claim: moment}))
-        assert message == f"the token has a time ({claim}) that is no number"
+        assert message == f"the token has a time ({claim}) that is not a number"
 
     @pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
     @pytest.mark.parametrize(
@@ -523,7 +523,7 @@ class TestClaims:
         self, issuer: Issuer, noon: OidcIssuer, claim: str, moment: float
     ) -> None:
         message = refusal(noon, a_token(issuer, **{claim: moment}))
-        assert message == f"the token has a time ({claim}) that is in no calendar"
+        assert message == f"the token has a time ({claim}) that is out of range"
 
     def test_a_time_may_be_at_the_beginning_of_the_calendar(
         self, issuer: Issuer, noon: OidcIssuer
@@ -564,7 +564,7 @@ class TestClaims:
         self, issuer: Issuer, noon: OidcIssuer, name: str
     ) -> None:
         message = refusal(noon, a_token(issuer, preferred_username=name))
-        assert "stands for the server itself; have the issuer put another into" in message
+        assert "is reserved for the server; have the issuer put another one into" in message
 
     @pytest.mark.parametrize("name", ["o", "Omar Ö", "omar@example.com", "a" * 128])
     def test_a_name_is_taken_as_it_is(self, issuer: Issuer, noon: OidcIssuer, name: str) -> None:
@@ -575,14 +575,14 @@ class TestClaims:
         self, issuer: Issuer, noon: OidcIssuer, name: object
     ) -> None:
         message = refusal(noon, a_token(issuer, preferred_username=name))
-        assert message == "the name in the token is no text of 1 to 128 characters"
+        assert message == "the name in the token is not a text of 1 to 128 characters"
 
     @pytest.mark.parametrize(
         "name", ["a\nb", "a\x00", "a\u202eb", "a\u200b", " ines", "ines ", " "]
     )
     def test_all_of_a_name_can_be_seen(self, issuer: Issuer, noon: OidcIssuer, name: str) -> None:
         message = refusal(noon, a_token(issuer, preferred_username=name))
-        assert message == "the name in the token has characters that cannot be seen"
+        assert message == "the name in the token has unprintable characters"
 
     @pytest.mark.parametrize("claim", ["email", "https://example.com/name", "person.name"])
     def test_the_name_may_be_in_another_claim(self, issuer: Issuer, claim: str) -> None:
@@ -708,8 +708,8 @@ class TestKeys:
         with pytest.raises(UnavailableError) as raised:
             verifier.verify(token)
         assert raised.value.message == (
-            f"the keys of {issuer.url} cannot be had: "
-            "no answer: ConnectError: All connection attempts failed"
+            f"the keys of {issuer.url} are not available: no response: "
+            "ConnectError: All connection attempts failed"
         )
 
         issuer.start()
@@ -749,8 +749,8 @@ def test_an_issuer_elsewhere_must_have_https(clock: Clock) -> None:
         verifier_of("http://id.example.com", clock)
 
     assert raised.value.message == (
-        "the issuer must begin with https://, because whoever changes its answers on the way can "
-        "sign in as anybody; http:// is for localhost, 127.0.0.1 and ::1"
+        "the issuer must begin with https://, because anybody who changes its responses in transit "
+        "could sign in as any user; http:// is allowed for localhost, 127.0.0.1 and ::1"
     )
 
 

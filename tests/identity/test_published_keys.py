@@ -56,7 +56,7 @@ def has(keys: PublishedKeys, key: SigningKey, *, named: bool = True) -> bool:
 def fault(keys: PublishedKeys) -> str:
     with pytest.raises(UnavailableError) as raised:
         keys.get_key("first", "RS256")
-    return raised.value.message.partition(" cannot be had: ")[2]
+    return raised.value.message.partition(" are not available: ")[2]
 
 
 def plain(head: str, content: bytes = b"") -> Callable[[BufferedIOBase], None]:
@@ -213,7 +213,7 @@ def test_without_an_issuer_at_first_nobody_can_say(
 ) -> None:
     issuer.stop()
 
-    assert fault(keys) == "no answer: ConnectError: All connection attempts failed"
+    assert fault(keys) == "no response: ConnectError: All connection attempts failed"
 
     issuer.start()
     clock.advance(timedelta(seconds=10))
@@ -246,7 +246,7 @@ def test_while_the_issuer_is_away_the_keys_last_for_an_hour(
     clock.advance(timedelta(minutes=5) - MOMENT)
     assert has(keys, a_key())
     clock.advance(MOMENT)
-    assert fault(keys) == "no answer: ConnectError: All connection attempts failed"
+    assert fault(keys) == "no response: ConnectError: All connection attempts failed"
 
     issuer.start()
     clock.advance(timedelta(seconds=10))
@@ -326,9 +326,9 @@ def test_keys_can_be_had_on_a_thread_that_runs_an_event_loop(
     [
         (
             {"issuer": "https://id.example.com"},
-            "its configuration is that of 'https://id.example.com', not of '{issuer}'",
+            "its configuration belongs to 'https://id.example.com', not to '{issuer}'",
         ),
-        ({"issuer": None}, "its configuration is that of 'None', not of '{issuer}'"),
+        ({"issuer": None}, "its configuration belongs to 'None', not to '{issuer}'"),
         ({"jwks_uri": None}, "its configuration has no jwks_uri"),
         ({"jwks_uri": ["/keys"]}, "its configuration has no jwks_uri"),
         (
@@ -338,13 +338,13 @@ def test_keys_can_be_had_on_a_thread_that_runs_an_event_loop(
         ),
         (
             {"jwks_uri": "http://id.example.com/keys"},
-            "the jwks_uri of its configuration must begin with https://, because whoever changes "
-            "its answers on the way can sign in as anybody; http:// is for localhost, 127.0.0.1 "
-            "and ::1",
+            "the jwks_uri of its configuration must begin with https://, because anybody who "
+            "changes its responses in transit could sign in as any user; http:// is allowed for "
+            "localhost, 127.0.0.1 and ::1",
         ),
         (
             {"jwks_uri": "https://id.example.com\n"},
-            "the jwks_uri of its configuration is no URL: Invalid non-printable ASCII character "
+            "the jwks_uri of its configuration is not a URL: Invalid non-printable ASCII character "
             "in URL, '\\n' at position 22.",
         ),
     ],
@@ -363,18 +363,18 @@ def test_a_host_that_cannot_be_is_an_issuer_that_is_away(
 ) -> None:
     issuer.changes["jwks_uri"] = f"https://{'a' * 70}.example/"
 
-    assert fault(keys).startswith("no answer: ")
+    assert fault(keys).startswith("no response: ")
 
 
 @pytest.mark.parametrize("path", [CONFIGURATION, KEY_SET])
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "is no JSON object"),
-        (b"<html>", "is no JSON object"),
-        (b"[]", "is no JSON object"),
-        (b"\xff", "is no JSON object"),
-        (b"[" * 100_000, "is no JSON object"),
+        (b"", "is not a JSON object"),
+        (b"<html>", "is not a JSON object"),
+        (b"[]", "is not a JSON object"),
+        (b"\xff", "is not a JSON object"),
+        (b"[" * 100_000, "is not a JSON object"),
         (b'{"keys":[' + b" " * 1024 * 1024 + b"]}", "is longer than 1 MiB"),
     ],
     ids=["empty", "html", "list", "not UTF-8", "deep", "long"],
@@ -421,7 +421,7 @@ def test_an_answer_without_an_end_is_broken_off(
 ) -> None:
     issuer.instead[path] = answer
 
-    assert fault(keys_of(issuer, clock, 0.2)) == "it did not answer within 0.2 s"
+    assert fault(keys_of(issuer, clock, 0.2)) == "it did not respond within 0.2 s"
 
 
 @pytest.mark.parametrize(
@@ -446,7 +446,7 @@ def test_an_endless_answer_is_not_read_to_its_end(
 def test_an_issuer_that_says_nothing_is_not_waited_for(issuer: Issuer, clock: Clock) -> None:
     issuer.is_open.clear()
 
-    assert fault(keys_of(issuer, clock, 0.2)) == "it did not answer within 0.2 s"
+    assert fault(keys_of(issuer, clock, 0.2)) == "it did not respond within 0.2 s"
 
 
 def test_an_answer_is_not_unpacked(issuer: Issuer, keys: PublishedKeys) -> None:
@@ -454,7 +454,7 @@ def test_an_answer_is_not_unpacked(issuer: Issuer, keys: PublishedKeys) -> None:
         "HTTP/1.1 200 OK\r\nContent-Encoding: gzip", gzip.compress(b" " * 2**24)
     )
 
-    assert fault(keys) == "its key set is no JSON object"
+    assert fault(keys) == "its key set is not a JSON object"
 
 
 @pytest.mark.parametrize(
@@ -471,7 +471,7 @@ def test_plain_http_is_for_this_machine(address: str, clock: Clock) -> None:
     with pytest.raises(InvalidError, match="the issuer must begin with https://") as raised:
         PublishedKeys(address, now=clock, timeout_seconds=5)
 
-    assert "http:// is for localhost, 127.0.0.1 and ::1" in raised.value.message
+    assert "http:// is allowed for localhost, 127.0.0.1 and ::1" in raised.value.message
 
 
 @pytest.mark.parametrize(
@@ -492,7 +492,7 @@ def test_an_issuer_is_a_url(address: str, clock: Clock) -> None:
 
 
 def test_what_is_no_url_at_all_is_no_issuer(clock: Clock) -> None:
-    with pytest.raises(InvalidError, match="the issuer is no URL: "):
+    with pytest.raises(InvalidError, match="the issuer is not a URL: "):
         PublishedKeys("https://id.example.com\n", now=clock, timeout_seconds=5)
 
 
@@ -518,7 +518,7 @@ def test_https_takes_the_proxy_of_the_environment(
     monkeypatch.delenv("NO_PROXY", raising=False)
     keys = PublishedKeys("https://id.example.com", now=clock, timeout_seconds=30)
 
-    assert fault(keys) == "no answer: ProxyError: 502 Bad Gateway"
+    assert fault(keys) == "no response: ProxyError: 502 Bad Gateway"
     assert issuer.asked == ["CONNECT id.example.com:443"]
 
 
@@ -537,7 +537,7 @@ def test_https_needs_a_certificate_that_the_environment_trusts(
         assert has(keys_of(issuer, clock), a_key())
 
         monkeypatch.setenv("SSL_CERT_FILE", os.fspath(tmp_path / "missing.pem"))
-        assert fault(keys_of(issuer, clock)).startswith("no answer: FileNotFoundError")
+        assert fault(keys_of(issuer, clock)).startswith("no response: FileNotFoundError")
 
 
 @pytest.mark.parametrize(
@@ -664,7 +664,7 @@ def test_without_a_name_there_must_be_one_fitting_key(
 def test_a_name_of_two_fitting_keys_names_none(issuer: Issuer, keys: PublishedKeys) -> None:
     issuer.keys.append(a_key("second").jwk(kid="first"))
 
-    with pytest.raises(UnauthenticatedError, match="several may be meant"):
+    with pytest.raises(UnauthenticatedError, match="the issuer publishes several"):
         keys.get_key("first", "RS256")
 
 

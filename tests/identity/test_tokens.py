@@ -77,7 +77,7 @@ def test_a_token_that_does_not_say_all_is_refused(signer: TokenSigner, missing: 
     claims: dict[str, object] = {"iss": "scenarist", "jti": "x", "exp": 2**32}
     del claims[missing]
 
-    with pytest.raises(UnauthenticatedError, match=f"does not say its {missing}"):
+    with pytest.raises(UnauthenticatedError, match=f"it has no {missing}"):
         signer.read(signed(claims))
 
 

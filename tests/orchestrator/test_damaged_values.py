@@ -19,7 +19,7 @@ from scenarist.storage.base import INLINE_LIMIT
     [
         (lambda file: os.truncate(file, 10), "it has 10 bytes"),
         (lambda file: file.write_bytes(file.read_bytes().replace(b"z", b"y", 1)), "its digest"),
-        (lambda file: file.unlink(), "was there before and is gone"),
+        (lambda file: file.unlink(), "existed before and is gone"),
     ],
     ids=["cut", "changed", "gone"],
 )

@@ -136,7 +136,7 @@ def test_a_missing_file_is_named_to_who_reads_and_to_who_waits(copying: Copying)
 def test_a_folder_in_the_place_of_a_file_is_told_of(copying: Copying) -> None:
     copying.source.mkdir()
 
-    with pytest.raises(NotFoundError, match="is a folder, and a json data node needs a file"):
+    with pytest.raises(NotFoundError, match="is a folder, but a json data node needs a file"):
         copying.world.data_nodes.read(ANYONE, copying.read)
 
 

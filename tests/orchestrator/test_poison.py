@@ -99,7 +99,7 @@ def test_a_job_that_cannot_be_taken_up_fails_alone(
     assert [world.statuses(item) for item in submissions] == [["FAILED"], ["COMPLETED"]]
     assert (
         world.job(submissions[0].job_ids[0]).reason
-        == "it could not be taken up: it is recorded strangely"
+        == "it could not be prepared: it is recorded strangely"
     )
 
 

@@ -109,5 +109,5 @@ def test_a_cycle_is_named() -> None:
     back = registry.configure_task("back", "pipelines:increment", right, left)
     registry.configure_scenario("round", [there, back])
 
-    with pytest.raises(InvalidError, match="scenario config round: its tasks make a cycle"):
+    with pytest.raises(InvalidError, match="scenario config round: its tasks form a cycle"):
         parsed(registry)

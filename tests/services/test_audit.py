@@ -177,7 +177,7 @@ def test_the_next_refusal_that_is_kept_tells_how_many_were_not(
 
     newest, before, *_ = entrance.entries(is_allowed=False)
     assert newest.reason == (
-        "the token is refused; before it, 50 refusals were too many to be kept"
+        "the token is refused; before it, 50 refusals exceeded the limit and were not recorded"
     )
     assert before.reason == "the token is refused"
 

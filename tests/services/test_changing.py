@@ -181,12 +181,12 @@ def test_a_task_with_another_input_is_not_run_with_the_wrong_arguments(serve: Se
         (reason,) = second.reasons(scenario)
 
         assert reason == (
-            "task 't' was made as (x) -> (y), and the application declares it as (x, more) -> (y);"
-            " create a new scenario, or declare it as it was"
+            "task 't' was created as (x) -> (y), but the application now declares it as "
+            "(x, more) -> (y); create a new scenario, or restore the declaration"
         )
         assert (job.status, job.reason) == (JobStatus.FAILED, reason)
         with pytest.raises(
-            ConflictError, match="cannot be submitted: task 't' was made"
+            ConflictError, match="cannot be submitted: task 't' was created"
         ) as refusal:
             second.submit(scenario)
         assert refusal.value.reason == "application_changed"
@@ -219,11 +219,11 @@ def test_what_is_not_declared_any_more_is_not_submittable_and_says_so(serve: Ser
     with serve(other) as second:
         reasons = second.reasons(scenario)
 
-        assert [reason.split(" any more")[0] for reason in reasons] == [
-            "the application does not declare the scenario config 's'",
-            "the application does not declare the task 't'",
+        assert [reason.split(";")[0] for reason in reasons] == [
+            "the application no longer declares the scenario config 's'",
+            "the application no longer declares the task 't'",
         ]
-        with pytest.raises(ConflictError, match="does not declare the scenario config 's'"):
+        with pytest.raises(ConflictError, match="no longer declares the scenario config 's'"):
             second.submit(scenario)
         assert second.read(scenario, "x") == "1"
 

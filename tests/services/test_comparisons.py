@@ -50,6 +50,6 @@ def test_a_data_node_that_older_scenarios_lack_leaves_the_results_over_the_other
     assert (fault.data_node_config_id, fault.comparator) == ("promotion", None)
     assert fault.error.reason == "data_node_missing"
     assert fault.error.message == (
-        f"there was no data node 'promotion' in the config when scenario {older[0]} was made; "
-        "compare it for scenarios that have it"
+        f"the config had no data node 'promotion' when scenario {older[0]} was created; "
+        "compare scenarios that have it"
     )

@@ -78,19 +78,18 @@ def test_a_place_that_changed_is_told_until_a_server_has_started(
 
 def test_a_task_of_other_ends_and_a_scope_are_told(settings: Settings, scenario: str) -> None:
     assert administration.differences(settings, application(more=True, scope="GLOBAL")) == [
-        "1 data node of 'x': scope SCENARIO, in which they were made, and in which they stay; "
-        "new ones get the scope GLOBAL",
-        f"1 task (such as {scenario}) cannot be run: task 't' was made as (x) -> (), and the "
-        "application declares it as (x, more) -> (); create a new scenario, or declare it as it "
-        "was",
+        "1 data node of 'x': existing ones keep the scope SCENARIO; new ones get the scope GLOBAL",
+        f"1 task (such as {scenario}) cannot be run: task 't' was created as (x) -> (), but the "
+        "application now declares it as (x, more) -> (); create a new scenario, or restore the "
+        "declaration",
     ]
 
 
 def test_what_is_gone_is_told(settings: Settings, scenario: str) -> None:
     task, of_config = administration.differences(settings, application(is_empty=True))
 
-    assert "the application does not declare the task 't' any more" in task
-    assert "1 scenario cannot be submitted: the application does not declare the" in of_config
+    assert "the application no longer declares the task 't'" in task
+    assert "1 scenario cannot be submitted: the application no longer declares the" in of_config
 
 
 def test_a_database_that_is_not_there_or_of_another_version_is_named(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_name_that_cannot_be_is_refused(entrance: Entrance, name: str) -> None
 
 @pytest.mark.parametrize("name", ["system", "Server", "(command line)", "command_line"])
 def test_a_name_of_the_server_itself_is_refused(entrance: Entrance, name: str) -> None:
-    with pytest.raises(InvalidError, match="stands for the server itself"):
+    with pytest.raises(InvalidError, match="is reserved for the server itself"):
         entrance.keys.create(ADMIN, name, ["reader"])
 
     assert names(entrance) == []

@@ -85,7 +85,7 @@ def test_a_key_is_for_one_entity(
     other = database.write(work)
     service.submit(ANYONE, EntityType.TASK, task, SubmitOptions(idempotency_key="k"))
 
-    with pytest.raises(ConflictError, match=f"was used to submit {task}"):
+    with pytest.raises(ConflictError, match=f"another request, which submitted {task}"):
         service.submit(ANYONE, EntityType.TASK, other, SubmitOptions(idempotency_key="k"))
 
 

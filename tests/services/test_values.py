@@ -408,7 +408,7 @@ class TestWritesByAWorker:
         seen = show(server, node)
         assert (seen.locked_by, seen.claimed_by) == (None, "anna")
         assert seen.claimed_until == NOON + LONGEST_CLAIM
-        with pytest.raises(ConflictError, match=r"is being written for anna.*12:02:00Z"):
+        with pytest.raises(ConflictError, match=r"a worker is writing .* for anna.*12:02:00Z"):
             server.services.values.write(BERT, node.id, [2])
         clock.advance(LONGEST_CLAIM)
         server.services.values.write(BERT, node.id, [2])
@@ -449,7 +449,7 @@ class TestWritesByAWorker:
         assert caught.value.reason == "data_node_locked"
         standing = server.services.scenarios.get(ANNA, scenario.id)
         assert standing.submit == (
-            f"data node {node.id} is being written for anna until 2026-03-01T12:02:00Z",
+            f"a worker writes data node {node.id} for anna until 2026-03-01T12:02:00Z",
         )
 
     @pytest.mark.parametrize(
@@ -495,5 +495,5 @@ class TestWritesByAWorker:
                 lambda connection: connection.execute(text("ALTER TABLE edits RENAME TO gone"))
             )
 
-        with pytest.raises(InDoubtError, match="was written, but that could not be recorded"):
+        with pytest.raises(InDoubtError, match="was written, but could not be recorded"):
             values_with(damage).write(ANNA, node.id, [1])

@@ -90,7 +90,7 @@ def test_a_table_within_another_value_stays_one(server: Server) -> None:
 def test_what_is_no_table_is_refused_in_place_of_one_and_nothing_changes(server: Server) -> None:
     node = make(server, "table")
 
-    with pytest.raises(InvalidError, match="keeps tables"):
+    with pytest.raises(InvalidError, match="stores tables"):
         server.services.values.write(ANNA, node, "no table")
 
     assert is_same(found(server, node), TABLE)
@@ -129,7 +129,7 @@ def test_data_is_of_the_declared_class_or_refused(server: Server) -> None:
     node = make(server, "declared")
 
     server.services.values.write(ANNA, node, {"name": "a"})
-    with pytest.raises(InvalidError, match="does not make a Fixed"):
+    with pytest.raises(InvalidError, match="cannot be converted to Fixed"):
         server.services.values.write(ANNA, node, {"name": 5})
 
     assert found(server, node) == Fixed("a")

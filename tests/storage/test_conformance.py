@@ -498,8 +498,8 @@ def test_rows_without_names_go_by_position(kind: Kind, tmp_path: Path) -> None:
         ([{"city": "Kyiv", "sea": 1}], "no column 'sea'; its columns are 'city', 'days'"),
         ([["Kyiv"]], "no column '0'; its columns are 'city', 'days'"),
         (pd.DataFrame([[1, 2]], columns=["days", "days"]), "two columns have the"),
-        (5, "keeps tables"),
-        (Unwritable(), "keeps tables"),
+        (5, "stores tables"),
+        (Unwritable(), "stores tables"),
     ],
 )
 def test_rows_that_the_table_cannot_take_are_refused(

@@ -61,7 +61,7 @@ def test_a_changed_file_is_not_read(tmp_path: Path, storage_type: str, change: s
     file.write_bytes(CHANGES[change](file.read_bytes()))
     _put_later(file)
 
-    with pytest.raises(DamagedError, match="was cut or changed"):
+    with pytest.raises(DamagedError, match="was truncated or changed"):
         find_storage(storage_type).read(place)
 
 

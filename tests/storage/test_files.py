@@ -51,21 +51,21 @@ def no_folder(path: Path) -> None:
 
 
 TROUBLES = [
-    (gone, "there is no file at {path}", "the file at {path} was there before and is gone; put it"),
+    (gone, "there is no file at {path}", "the file at {path} existed before and is gone; restore"),
     (
         no_folder,
         "there is no file at {path}, nor its folder {folder}",
-        "the file at {path} was there before and is gone; put it back, or write the data node",
+        "the file at {path} existed before and is gone; restore it, or write the data node",
     ),
     (
         a_folder,
-        "{path} is a folder, and a json data node needs a file",
+        "{path} is a folder, but a json data node needs a file",
         "{path} is a folder; name a file",
     ),
     (
         a_link_to_nothing,
-        "{path} is a link to {folder}/elsewhere.json, where there is no file",
-        "{path} is a link to {folder}/elsewhere.json, where there is no file; put it back, or mend",
+        "{path} is a link to {folder}/elsewhere.json, which does not exist",
+        "{path} is a link to {folder}/elsewhere.json, which does not exist; restore it, or fix",
     ),
     (
         a_link_to_itself,
@@ -74,8 +74,8 @@ TROUBLES = [
     ),
     (
         a_file_above,
-        "there is no file at {path}: {folder} is a file and no folder",
-        "there is no file at {path}: {folder} is a file and no folder",
+        "there is no file at {path}: {folder} is a file, not a folder",
+        "there is no file at {path}: {folder} is a file, not a folder",
     ),
 ]
 
@@ -133,10 +133,10 @@ def test_folder_that_the_server_may_not_enter_is_told(plan: Path) -> None:
 
     assert told == unread.value.message
     assert told == (
-        f"{plan} cannot be opened: permission denied; let the user that the server runs as read"
-        " it, and enter the folders above it"
+        f"{plan} cannot be opened: permission denied; allow the user that runs the server to"
+        " read it and to search the folders above it"
     )
-    assert "permission denied; let the user that the server runs as write it" in (
+    assert "permission denied; allow the user that runs the server to write it" in (
         unwritten.value.message
     )
 
@@ -149,7 +149,7 @@ def test_file_that_the_server_may_not_read_is_told(plan: Path) -> None:
 def test_file_in_the_place_of_a_folder_is_told_to_who_writes(tmp_path: Path) -> None:
     (tmp_path / "plans").write_text("")
 
-    with pytest.raises(UnavailableError, match="plans is a file and no folder; name another path"):
+    with pytest.raises(UnavailableError, match="plans is a file, not a folder; name another path"):
         write(1, tmp_path / "plans" / "plan.json")
 
 
@@ -191,7 +191,7 @@ def test_publish_that_cannot_rename_keeps_the_staged_file(tmp_path: Path) -> Non
     written = write(1, tmp_path / "plan.json")
     (tmp_path / "plan.json").mkdir()
 
-    with pytest.raises(UnavailableError, match="the new value waits in"):
+    with pytest.raises(UnavailableError, match="the new value is in"):
         publish(written)
 
     assert (tmp_path / ".EDIT_1.staged").read_text() == "1"

@@ -176,7 +176,7 @@ def test_object_gains_and_replaces_entries() -> None:
 
 @pytest.mark.parametrize("content", [b"5", b'"text"', b"null", b"true"])
 def test_nothing_is_appended_to_what_is_neither_list_nor_object(content: bytes) -> None:
-    with pytest.raises(InvalidError, match="only to a list or an object can something be appended"):
+    with pytest.raises(InvalidError, match="data can be appended only to a list or an object"):
         append(content, [1])
 
 

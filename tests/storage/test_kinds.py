@@ -44,7 +44,7 @@ def test_only_kinds_that_run_no_code_are_safe(storage_type: str, is_safe: bool) 
 
 
 def test_unknown_storage_type_is_refused_with_those_known() -> None:
-    with pytest.raises(InvalidError, match=f"known are {', '.join(KNOWN)}"):
+    with pytest.raises(InvalidError, match=f"use one of {', '.join(KNOWN)}"):
         find_storage("floppy")
 
 

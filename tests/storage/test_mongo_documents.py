@@ -164,16 +164,16 @@ def test_document_that_does_not_make_an_object_is_named(machines: dict[str, Any]
     ids=lambda value: type(value).__name__,
 )
 def test_other_values_are_refused_with_what_can_be_kept(value: object, given_one: str) -> None:
-    with pytest.raises(InvalidError, match=f"keeps a list of documents .* given .*{given_one}"):
+    with pytest.raises(InvalidError, match=f"stores a list of documents .* given .*{given_one}"):
         write(value, {})
 
 
 def test_json_that_is_no_list_of_objects_is_refused() -> None:
     assert STORAGE.from_json(MACHINES) == MACHINES
-    with pytest.raises(InvalidError, match="keeps a list of documents"):
+    with pytest.raises(InvalidError, match="stores a list of documents"):
         STORAGE.from_json([1])
 
 
 def test_class_without_a_signature_is_refused() -> None:
-    with pytest.raises(InvalidError, match="does not say what it takes"):
+    with pytest.raises(InvalidError, match="does not declare its parameters"):
         read({"custom_document": "builtins:dict"})

@@ -183,13 +183,13 @@ def test_cells_that_the_new_rows_lack_are_null_and_the_others_as_they_were() -> 
     [
         ({"count": "3"}, "column 'count' holds numbers; text cannot be appended to it"),
         ({"name": 3}, "column 'name' holds text; numbers cannot be appended to it"),
-        ({"truth": 1}, "column 'truth' holds true and false; numbers cannot"),
-        ({"count": 1.5}, "column 'count' is of type int64; what is appended does not fit"),
-        ({"count": 2**70}, "column 'count' is of type int64; what is appended does not fit"),
-        ({"small": 300}, "column 'small' is of type int8; what is appended does not fit"),
+        ({"truth": 1}, "column 'truth' holds booleans; numbers cannot"),
+        ({"count": 1.5}, "column 'count' is of type int64; the appended values do not fit"),
+        ({"count": 2**70}, "column 'count' is of type int64; the appended values do not fit"),
+        ({"small": 300}, "column 'small' is of type int8; the appended values do not fit"),
         ({"small": -1, "count": -1.5}, "column 'count' is of type int64"),
-        ({"at": "soon"}, r"column 'at' is of type datetime64\[us\]; what is appended does not fit"),
-        ({"deep": "x"}, "column 'deep' holds objects of the class ndarray, str"),
+        ({"at": "soon"}, r"'at' is of type datetime64\[us\]; the appended values do not fit"),
+        ({"deep": "x"}, "column 'deep' holds objects of class ndarray, str"),
     ],
 )
 def test_cell_of_another_type_than_its_column_is_not_appended(
@@ -254,17 +254,17 @@ def test_folder_is_not_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ([datetime.date(2026, 7, 1), datetime.datetime(2026, 7, 1, 5)], "dates and moments"),  # noqa: DTZ001
+        ([datetime.date(2026, 7, 1), datetime.datetime(2026, 7, 1, 5)], "dates and times"),  # noqa: DTZ001
         (["x", b"x"], "bytes and text"),
-        ([1.5, True], "numbers and true and false"),
-        ([[1.5], [True]], "numbers and true and false"),
-        ([[datetime.date(2026, 7, 1), datetime.datetime(2026, 7, 1, 5)]], "dates and moments"),  # noqa: DTZ001
-        ([{"a": datetime.date(2026, 7, 1)}, {"a": pd.Timestamp(2026, 7, 1, 5)}], "dates and mom"),
+        ([1.5, True], "booleans and numbers"),
+        ([[1.5], [True]], "booleans and numbers"),
+        ([[datetime.date(2026, 7, 1), datetime.datetime(2026, 7, 1, 5)]], "dates and times"),  # noqa: DTZ001
+        ([{"a": datetime.date(2026, 7, 1)}, {"a": pd.Timestamp(2026, 7, 1, 5)}], "dates and tim"),
         ([[b"x", "x"]], "bytes and text"),
-        ([[datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)]], "lists of moments with a zone"),
-        ([datetime.time(1, tzinfo=datetime.UTC)], "times with a zone"),
-        ([{"a": 1}, {"b": 1}], "objects with other keys"),
-        ([{"a": [{"b": 1}]}, {"a": [{"c": 1}]}], "objects with other keys"),
+        ([[datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)]], "lists of timestamps with a"),
+        ([datetime.time(1, tzinfo=datetime.UTC)], "times with a time zone"),
+        ([{"a": 1}, {"b": 1}], "objects with different keys"),
+        ([{"a": [{"b": 1}]}, {"a": [{"c": 1}]}], "objects with different keys"),
     ],
 )
 def test_cells_that_parquet_would_change_are_refused(cells: list[Any], message: str) -> None:
@@ -315,14 +315,14 @@ def test_first_rows_of_a_large_table_are_shown_with_the_types_of_the_whole(tmp_p
     ("cells", "held"),
     [
         ([1j, 2j], "complex128"),
-        ([2**70, 1], "whole numbers beyond 64 bits"),
-        ([Path("a"), Path("b")], "objects of the class PosixPath"),
+        ([2**70, 1], "integers of more than 64 bits"),
+        ([Path("a"), Path("b")], "objects of class PosixPath"),
         ([decimal.Decimal("Infinity"), None], "decimals that are infinite"),
         ([{}, {}], "objects without keys"),
-        ([{1: 2}, {1: 3}], "objects without keys, or with keys that are no text"),
+        ([{1: 2}, {1: 3}], "objects without keys, or with keys that are not text"),
         ([np.zeros((2, 2))] * 2, "arrays of several dimensions"),
         (pd.Categorical([1, "a"]), "categories of several types"),
-        ([pd.Series([1])] * 2, "objects of the class Series"),
+        ([pd.Series([1])] * 2, "objects of class Series"),
     ],
 )
 def test_column_that_parquet_has_no_type_for_is_named(cells: Any, held: str) -> None:
@@ -341,7 +341,7 @@ def test_column_that_parquet_has_no_type_for_is_named(cells: Any, held: str) -> 
 def test_row_labels_that_parquet_has_no_type_for_are_named() -> None:
     frame = pd.DataFrame({"a": [1]}, index=pd.Index([Path("x")], name="file"))
 
-    with pytest.raises(InvalidError, match="the row labels 'file' hold objects of the class Posix"):
+    with pytest.raises(InvalidError, match="the row labels 'file' hold objects of class Posix"):
         write(frame)
 
 
@@ -355,7 +355,7 @@ def test_row_labels_that_parquet_has_no_type_for_are_named() -> None:
     ],
 )
 def test_names_of_columns_that_parquet_does_not_keep_are_refused(names: Any) -> None:
-    with pytest.raises(InvalidError, match="Parquet does not keep these names of columns"):
+    with pytest.raises(InvalidError, match="Parquet does not preserve the column names"):
         write(pd.DataFrame([[1, 2]], columns=names))
 
 

@@ -114,5 +114,5 @@ def test_data_is_prepared_as_the_storage_takes_it() -> None:
 
 
 def test_data_that_the_storage_cannot_hold_is_refused() -> None:
-    with pytest.raises(InvalidError, match="'sql_table' keeps tables"):
+    with pytest.raises(InvalidError, match="'sql_table' stores tables"):
         prepared(5, SQL_TABLE, None)

@@ -102,13 +102,13 @@ def test_edit_says_that_the_value_lies_elsewhere(object_store: ObjectStore) -> N
     [(None, "null"), (3, "a int"), ({"a": 1}, "a dict"), (["a"], "a list")],
 )
 def test_other_values_are_refused_with_what_can_be_kept(value: object, held: str) -> None:
-    with pytest.raises(InvalidError, match=f"keeps a text or bytes; it was given {held}"):
+    with pytest.raises(InvalidError, match=f"stores text or bytes; it was given {held}"):
         write(value, {})
 
 
 def test_json_that_is_no_text_is_refused() -> None:
     assert STORAGE.from_json("a") == "a"
-    with pytest.raises(InvalidError, match="keeps a text or bytes"):
+    with pytest.raises(InvalidError, match="stores text or bytes"):
         STORAGE.from_json({"a": 1})
 
 

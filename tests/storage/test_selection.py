@@ -149,7 +149,7 @@ def test_key_that_an_object_lacks_is_missing() -> None:
 )
 @pytest.mark.parametrize("value", [ROWS, pd.DataFrame(ROWS)], ids=["list", "frame"])
 def test_unknown_column_is_named_with_those_there_are(value: object, selection: Selection) -> None:
-    message = "there is no column 'town'; there are 'city', 'days', 'warm'"
+    message = "there is no column 'town'; the columns are 'city', 'days', 'warm'"
 
     with pytest.raises(InvalidError, match=message):
         select(value, selection)
@@ -166,9 +166,9 @@ def test_nothing_is_left_of_nothing(value: object) -> None:
         (("days", EQUAL, "3"), "column 'days' holds numbers, which cannot be compared with '3'"),
         (("days", LESS, True), "column 'days' holds numbers, which cannot be compared with True"),
         (("city", LESS, 5), "column 'city' holds text, which cannot be compared with 5"),
-        (("warm", EQUAL, 1), "column 'warm' holds true and false, which cannot"),
+        (("warm", EQUAL, 1), "column 'warm' holds booleans, which cannot"),
         (("city", EQUAL, ["Oslo"]), r"which cannot be compared with \['Oslo'\]"),
-        (("days", LESS, None), "column 'days' cannot be compared with null by LESS_THAN"),
+        (("days", LESS, None), "column 'days' cannot be compared with null using LESS_THAN"),
     ],
 )
 @pytest.mark.parametrize("value", [ROWS, pd.DataFrame(ROWS)], ids=["list", "frame"])

@@ -213,7 +213,7 @@ def test_columns_of_a_query_without_rows_are_known(properties: Properties) -> No
     ("query", "message"),
     [
         ("SELEC 1", "syntax error"),
-        ("DELETE FROM plan", "read_query finds no rows or columns"),
+        ("DELETE FROM plan", "read_query returns no rows or columns"),
         ("", "read_query"),
     ],
 )

@@ -217,8 +217,8 @@ def test_dates_as_text_fit_columns_of_dates(properties: Properties) -> None:
         ({"at": "soon"}, "column 'at' cannot hold 'soon': Invalid isoformat string"),
         ({"on_day": "2026-07-01T12:00"}, "column 'on_day' cannot hold .*: it has a time of day"),
         ({"count": 1.5}, "column 'count' cannot hold 1.5: it is not a whole number"),
-        ({"count": 2**70}, "database '.*' refused it: "),
-        ({"truth": "maybe"}, "database '.*' refused it: "),
+        ({"count": 2**70}, "database '.*' refused the operation: "),
+        ({"truth": "maybe"}, "database '.*' refused the operation: "),
         ({"part": "x"}, "column 'part' cannot hold 'x': it is text"),
     ],
 )
@@ -356,7 +356,7 @@ def test_reading_makes_no_file_of_sqlite(tmp_path: Path) -> None:
 def test_folder_of_sqlite_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(InvalidError, match=r"cannot be made: .*; mend sqlite_folder_path"):
+    with pytest.raises(InvalidError, match=r"cannot be created: .*; fix sqlite_folder_path"):
         write(ROWS, sqlite_properties(tmp_path / "file"))
 
 
@@ -452,18 +452,18 @@ def test_missing_driver_is_named(
     monkeypatch.setitem(sys.modules, module, None)
     properties = {"db_engine": engine, "db_name": "plant", "table_name": "plan"}
 
-    with pytest.raises(InvalidError, match=rf"by the driver {module}, .* pip install {package}"):
+    with pytest.raises(InvalidError, match=rf"the driver {module} for .* pip install {package}"):
         read(properties)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"db_engine": "oracle"}, "unknown db_engine 'oracle'; known are sqlite, postgresql"),
+        ({"db_engine": "oracle"}, "unknown db_engine 'oracle'; use one of sqlite, postgresql"),
         ({"db_name": None}, "the property 'db_name' is missing"),
         ({"table_name": None}, "the property 'table_name' is missing"),
         ({"db_engine": "postgresql", "db_port": "high"}, "db_port is 'high'; give a number"),
-        ({"db_engine": "postgresql", "db_driver": "fast"}, "by the driver fast, which is not"),
+        ({"db_engine": "postgresql", "db_driver": "fast"}, "needs the driver fast for"),
     ],
 )
 def test_property_that_cannot_be_is_named(change: Properties, message: str, tmp_path: Path) -> None:
@@ -492,9 +492,9 @@ def test_errors_of_ours_pass_as_they_are(tmp_path: Path) -> None:
     ("column", "cell", "message"),
     [
         ("count INTEGER", "007", "it is text"),
-        ("name TEXT", 7, "it is no text"),
+        ("name TEXT", 7, "it is not text"),
         ("part FLOAT", 2**60 + 1, "more digits than the column keeps"),
-        ("price NUMERIC(8, 2)", decimal.Decimal("1.005"), "keeps 2 digits after the point"),
+        ("price NUMERIC(8, 2)", decimal.Decimal("1.005"), "keeps 2 decimal places"),
     ],
 )
 def test_cell_that_a_column_would_change_is_refused(
@@ -515,7 +515,7 @@ def test_row_labels_become_columns_of_a_new_table(properties: Properties) -> Non
 def test_moment_with_nanoseconds_is_refused_instead_of_cut(tmp_path: Path) -> None:
     properties = sqlite_properties(tmp_path)
 
-    with pytest.raises(InvalidError, match=r"has nanoseconds.*round it, such as with \.dt\.round"):
+    with pytest.raises(InvalidError, match=r"nanoseconds.*round it, for example with \.dt\.round"):
         write(pd.DataFrame({"at": pd.to_datetime([1_001], unit="ns")}), properties)
 
     write(pd.DataFrame({"at": pd.to_datetime([1_000], unit="ns")}), properties)

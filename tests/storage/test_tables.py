@@ -97,15 +97,15 @@ def test_series_is_a_table_of_one_column(storage_type: str) -> None:
         ("text", "a str"),
         ([1, {"a": 1}], "neither all objects, nor all lists"),
         ([{"a": 1}, [2]], "neither all objects, nor all lists"),
-        ({"a": [1], "b": [1, 2]}, "not lists of one length"),
-        ({"a": 1}, "not lists of one length"),
+        ({"a": [1], "b": [1, 2]}, "not lists of the same length"),
+        ({"a": 1}, "not lists of the same length"),
         (np.zeros((2, 2, 2)), "a numpy.ndarray"),
     ],
 )
 def test_what_is_no_table_is_refused_with_the_forms_taken(
     storage_type: str, value: object, form: str
 ) -> None:
-    with pytest.raises(InvalidError, match=rf"keeps tables: .* was given .*{form}"):
+    with pytest.raises(InvalidError, match=rf"stores tables: .* was given .*{form}"):
         write(storage_type, value)
     with pytest.raises(InvalidError, match="a list of objects, of rows"):
         find_storage(storage_type).from_json(value)
@@ -162,7 +162,7 @@ def test_rows_are_given_as_objects_of_a_class(storage_type: str) -> None:
 def test_row_that_makes_no_object_is_invalid_and_named(storage_type: str) -> None:
     written = write(storage_type, [{"town": "Oslo"}])
 
-    with pytest.raises(InvalidError, match="row 1 does not make a Reading: TypeError"):
+    with pytest.raises(InvalidError, match="row 1 cannot be converted to Reading: TypeError"):
         read(storage_type, written, exposed_type=f"{__name__}:Reading")
 
 

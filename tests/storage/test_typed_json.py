@@ -189,14 +189,14 @@ class Tall(list[int]):
 
 @pytest.mark.parametrize("value", [Text("a"), Tall([1]), pd.Period("2026"), np.longdouble(1) / 3])
 def test_a_class_of_its_own_beside_a_plain_one_is_refused(value: object) -> None:
-    with pytest.raises(InvalidError, match="JSON cannot keep"):
+    with pytest.raises(InvalidError, match="JSON cannot hold"):
         write([value])
 
 
 def test_a_class_that_cannot_be_found_by_its_name_is_refused() -> None:
     local = msgspec.defstruct("Local", ["x"])
 
-    with pytest.raises(InvalidError, match="define it at the top of a module"):
+    with pytest.raises(InvalidError, match="define it at the top level of a module"):
         write(local(1))
 
 
@@ -209,7 +209,7 @@ def test_the_place_of_what_is_too_deep_is_short() -> None:
         InvalidError, match=r"\[1\]\[1\].*…\[1\] is nested.*contains itself"
     ) as deep:
         typed(endless)
-    with pytest.raises(InvalidError, match="JSON cannot keep") as wide:
+    with pytest.raises(InvalidError, match="JSON cannot hold") as wide:
         typed(long)
 
     assert max(len(str(deep.value)), len(str(wide.value))) < 250
@@ -269,7 +269,7 @@ def test_a_document_that_is_not_of_the_type_that_it_names_is_refused() -> None:
 def test_only_classes_whose_objects_are_kept_are_made(name: str) -> None:
     content = json.dumps({"__type__": name, "__value__": {"args": "id"}}).encode()
 
-    with pytest.raises(InvalidError, match="not a class whose objects a JSON document holds"):
+    with pytest.raises(InvalidError, match="not a class whose objects a JSON document can hold"):
         JSON.read(place_of(content))
 
 
@@ -304,7 +304,7 @@ def test_a_declared_class_is_what_plain_json_is_read_as(
 def test_what_does_not_make_an_object_of_the_declared_class_is_refused() -> None:
     place = place_of(b'[{"name": 5}]', exposed_type=f"{Point.__module__}:Fixed")
 
-    with pytest.raises(InvalidError, match="item 1 does not make a Fixed"):
+    with pytest.raises(InvalidError, match="item 1 cannot be converted to Fixed"):
         JSON.read(place)
 
 
@@ -344,7 +344,7 @@ def test_nothing_is_appended_to_a_table_in_a_document() -> None:
         data_node_id="DATANODE_plan_1", edit_id="EDIT_2", storage_type="json", folder="unused"
     )
 
-    with pytest.raises(InvalidError, match="there is a DataFrame"):
+    with pytest.raises(InvalidError, match="the present value is a DataFrame"):
         JSON.append([{"a": 2}], target, place_of(write(pd.DataFrame({"a": [1]})).content))
 
 

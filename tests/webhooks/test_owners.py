@@ -59,7 +59,7 @@ def test_a_subscriber_made_with_a_key_is_told_nothing_once_the_key_is_revoked(
     assert len(receiver.so_far()) == 6
     shown = post.shown(gone)
     assert (shown.is_active, shown.waiting) == (False, 0)
-    assert shown.fault == "the key 'ci', which made it, was revoked"
+    assert shown.fault == "the key 'ci', which created it, was revoked"
     assert post.shown(other).is_active
 
 
@@ -86,7 +86,10 @@ def test_what_a_user_and_the_keys_of_the_user_made_stops_with_the_user(
 
     for subscriber in (of_user, of_key):
         shown = post.shown(subscriber)
-        assert (shown.is_active, shown.fault) == (False, "the user edda, who made it, was removed")
+        assert (shown.is_active, shown.fault) == (
+            False,
+            "the user edda, who created it, was removed",
+        )
 
 
 def test_a_message_under_way_when_its_subscriber_was_stopped_does_no_harm(

@@ -105,7 +105,7 @@ def test_nothing_is_sent_to_this_machine_unless_it_is_allowed(
     attempt = a_sender(may_be_private=False).send(a_delivery(f"http://{host}:{receiver.port}/"))
 
     assert attempt.answer is Answer.NOTHING
-    assert "leads to the private address" in attempt.fault
+    assert "resolves to the private address" in attempt.fault
     assert receiver.so_far() == []
 
 
@@ -215,8 +215,8 @@ def test_an_endless_answer_counts_by_its_status() -> None:
 @pytest.mark.parametrize(
     ("talk", "said"),
     [
-        (lambda line: None, "the exchange broke off"),
-        (lambda line: line.sendall(b"not HTTP at all\r\n\r\n"), "the exchange broke off"),
+        (lambda line: None, "the exchange failed"),
+        (lambda line: line.sendall(b"not HTTP at all\r\n\r\n"), "the exchange failed"),
     ],
 )
 def test_a_receiver_that_does_not_speak_http_is_a_fault(talk: Any, said: str) -> None:

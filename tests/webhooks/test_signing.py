@@ -40,11 +40,11 @@ def test_the_reference_package_signs_alike(key: bytes, seconds: int, text: str) 
 @pytest.mark.parametrize(
     ("secret", "said"),
     [
-        ("", "starts with whsec_"),
-        ("C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "starts with whsec_"),
-        ("whsec_", "24 to 64 bytes, this one for 0"),
-        ("whsec_" + b64encode(bytes(23)).decode(), "24 to 64 bytes, this one for 23"),
-        ("whsec_" + b64encode(bytes(65)).decode(), "24 to 64 bytes, this one for 65"),
+        ("", "must start with whsec_"),
+        ("C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "must start with whsec_"),
+        ("whsec_", "24 to 64 bytes; this one encodes 0"),
+        ("whsec_" + b64encode(bytes(23)).decode(), "24 to 64 bytes; this one encodes 23"),
+        ("whsec_" + b64encode(bytes(65)).decode(), "24 to 64 bytes; this one encodes 65"),
         ("whsec_not base64 at all, is it?", "base64"),
         ("whsec_ü", "base64"),
     ],

@@ -1,5 +1,5 @@
-"""REST over the services: parse, call, answer.
+"""The REST API: parses a request, calls a service, builds the response.
 
 May import: domain, services, schemas.
-Never here: the database, storages, executors; no decision that a service should make.
+Never here: the database, storages, executors; decisions that belong to a service.
 """

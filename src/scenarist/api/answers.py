@@ -1,4 +1,4 @@
-"""How the handlers answer: JSON with a tag, lists whole or in pages."""
+"""Responses of handlers: JSON with an ETag, and lists, either whole or in pages."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,14 +22,14 @@ from scenarist.schemas import Results
 EntityT = TypeVar("EntityT")
 EntityT_co = TypeVar("EntityT_co", covariant=True)
 
-_CHUNK = 500  # rows of a list that is streamed whole
+_CHUNK = 500  # rows read at a time for a list that is streamed whole
 _JSON = "application/json"
 _WITHOUT_BODY = {204, 304}
 _encoder = msgspec.json.Encoder()
 
 
 class PageOf(Protocol[EntityT_co]):
-    """A page as the services return it."""
+    """Page of a list, as returned by the services."""
 
     @property
     def items(self) -> Sequence[EntityT_co]: ...
@@ -42,13 +42,14 @@ class PageOf(Protocol[EntityT_co]):
 
 
 Fetch = Callable[[PageRequest], PageOf[EntityT]]
-"""Reads a page of a list."""
+"""Reads one page of a list."""
 
 
 class Answer:
-    """A whole answer, as an ASGI application: what is sent, and nothing that might be asked of it.
+    """Complete response, as an ASGI application.
 
-    Litestar's own response costs three times as much to make, on the most frequent paths.
+    Creating one of Litestar's responses takes three times as long, which counts on the most
+    frequent paths.
     """
 
     __slots__ = ("body", "headers", "status")
@@ -74,7 +75,7 @@ class Answer:
 
 
 Sent = Answer | ASGIStreamingResponse
-"""A list: in one piece, or in a stream when it is long."""
+"""Response with a list: in one piece, or as a stream if it is long."""
 
 
 def answer(
@@ -84,12 +85,12 @@ def answer(
 
 
 def tag_of(text: bytes) -> str:
-    """Return the entity tag of an answer (RFC 9110, section 8.8.3): equal for equal bytes only."""
+    """Return the ETag of a response (RFC 9110, section 8.8.3); only equal bytes have equal tags."""
     return f'"{blake2b(text, digest_size=12).hexdigest()}"'
 
 
 def tag_of_pieces(pieces: Iterable[bytes]) -> str:
-    """Return the entity tag of an answer that is sent in pieces; as `tag_of` of the whole."""
+    """Return the ETag of a response that is sent in pieces; the same as `tag_of` of the whole."""
     digest = blake2b(digest_size=12)
     for piece in pieces:
         digest.update(piece)
@@ -97,13 +98,13 @@ def tag_of_pieces(pieces: Iterable[bytes]) -> str:
 
 
 def with_tag(content: object, *, headers: Mapping[str, str] | None = None) -> Answer:
-    """Answer a change with what a GET would show now, and with its tag."""
+    """Respond to a change with the body and the ETag that a GET would now return."""
     text = _encoder.encode(content)
     return Answer(text, headers={"ETag": tag_of(text), **(headers or {})})
 
 
 def tagged(request: Request[Any, Any, Any], body: bytes | object) -> Answer:
-    """Answer a GET of one entity: with an ETag, and 304 when the client has it already."""
+    """Respond to a GET of one entity, with an ETag; 304 if the client already has it."""
     text = body if isinstance(body, bytes) else _encoder.encode(body)
     tag = tag_of(text)
     if is_known(request, tag):
@@ -112,7 +113,7 @@ def tagged(request: Request[Any, Any, Any], body: bytes | object) -> Answer:
 
 
 def is_known(request: Request[Any, Any, Any], tag: str) -> bool:
-    """Whether the client has what the tag stands for already (``If-None-Match``)."""
+    """Return whether the client already has the version with this ETag (``If-None-Match``)."""
     return any(
         name == b"if-none-match" and (known == b"*" or tag.encode() in known)
         for name, known in request.scope["headers"]
@@ -122,12 +123,12 @@ def is_known(request: Request[Any, Any, Any], tag: str) -> bool:
 def expectation(
     request: Request[Any, Any, Any], represent: Callable[[EntityT], object]
 ) -> Callable[[EntityT], None] | None:
-    """Return a check that an entity is still the one that ``If-Match`` names; None without one.
+    """Return a check that an entity still has the ETag in ``If-Match``; None without the header.
 
-    The check belongs into the transaction that changes the entity.
+    The check has to run in the transaction that changes the entity.
 
     Args:
-        represent: Makes the body of the GET whose tag the client has.
+        represent: Builds the body of the GET from which the client got the ETag.
     """
     header = single_header(request, "If-Match")
     if header is None or header.strip() == "*":
@@ -137,8 +138,8 @@ def expectation(
         tag = tag_of(_encoder.encode(represent(entity)))
         if tag not in header:
             raise ChangedError(
-                "it has changed since you read it: If-Match names another version than the present "
-                f"{tag}; read it again, and decide anew"
+                "it has changed since you read it: If-Match does not match the current version "
+                f"{tag}; read it again before you change it"
             )
 
     return check
@@ -150,10 +151,10 @@ def listed(
     shown: Callable[[EntityT], object],
     paging: Paging,
 ) -> Sent:
-    """Answer a list: a page when a limit is given, else all of it in a stream."""
+    """Respond with a list: one page if a limit is given, otherwise the whole list as a stream."""
     if paging.limit is None:
         if paging.cursor is not None:
-            raise InvalidError("a cursor goes with the limit that it was made with")
+            raise InvalidError("a cursor needs a limit; send the limit of the first page")
         return _whole(fetch, shown, paging.first(_CHUNK))
     page = fetch(paging.first(paging.limit))
     following = None if page.following is None else paging.cursor_of(page.following)

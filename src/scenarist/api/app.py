@@ -1,4 +1,4 @@
-"""The ASGI application: all paths over one bundle of services."""
+"""The ASGI application: all routes and middleware over one set of services."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -46,10 +46,10 @@ from scenarist.domain.figures import ProcessFigures
 from scenarist.services.bundle import Services
 
 LARGEST_BODY = 1024 * 1024
-"""Bytes of a request's body; more is answered with 413. Values of data nodes may have more."""
+"""Largest body of a request in bytes; 413 above it. Values of data nodes may be larger."""
 
 
-def create_app(  # noqa: PLR0913 - all that paths are put over
+def create_app(  # noqa: PLR0913 - everything that the application is assembled from
     services: Services,
     gate: Gate,
     figures: ProcessFigures,
@@ -61,14 +61,15 @@ def create_app(  # noqa: PLR0913 - all that paths are put over
     looks_up_in_threads: bool = False,
     has_access_log: bool = False,
 ) -> Litestar:
-    """Put all paths over services.
+    """Create the application.
 
     Args:
-        zone: What timestamps without a time zone are in.
-        cors_origins: Origins whose pages may call.
-        hosts: What the server may be called; anything when empty.
-        pages: What serves pages beside the API.
-        looks_up_in_threads: Whether a look-up by key may take longer than a change of thread.
+        zone: Time zone of timestamps in requests that do not specify one.
+        cors_origins: Origins whose pages may call the API.
+        hosts: Names of the server that are accepted in ``Host``; any name if empty.
+        pages: Routers for web pages beside the API.
+        looks_up_in_threads: Whether a look-up by key may take longer than switching threads; if
+            so, all synchronous handlers run in threads.
         has_access_log: Whether each request is logged.
     """
     counts = metrics.Metrics(services.health, figures)
@@ -94,7 +95,7 @@ def create_app(  # noqa: PLR0913 - all that paths are put over
         logging_config=None,
     )
     _check_who_may(app)
-    # Around all of Litestar: HEAD has no handler to be found, and a 404 is counted too.
+    # Wrapped around all of Litestar: it has no handlers for HEAD, and a 404 has to be counted too.
     inner = guarded(
         with_all_methods(app.asgi_handler),
         cors_origins=cors_origins,
@@ -109,7 +110,8 @@ def _description() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Scenarist",
         version=version("scenarist"),
-        description="Scenarios, sequences and their jobs.",
+        description="Create scenarios, submit their sequences and tasks, follow the jobs and read "
+        "the results.",
         openapi_router=description_pages.pages_router(),
         render_plugins=[description_pages.Pages(), description_pages.Description(complete)],
         operation_id_creator=operation_id,
@@ -118,13 +120,20 @@ def _description() -> OpenAPIConfig:
 
 
 def _check_who_may(app: Litestar) -> None:
-    """Stop at a handler that does not say who may: it must not be forgotten."""
+    """Check that every handler declares who may call it, so that none is left open by mistake.
+
+    Raises:
+        RuntimeError: A handler declares neither a permission nor that it is open.
+    """
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
             if handler.http_methods == {"OPTIONS"}:
-                continue  # Litestar's own; `with_all_methods` answers before it
+                continue  # Litestar's own; the middleware responds before it
             if "permission" not in handler.opt and "is_open" not in handler.opt:
-                raise RuntimeError(f"{route.path} does not say who may: {handler.handler_name}")
+                raise RuntimeError(
+                    f"{handler.handler_name} ({route.path}) does not declare who may call it; give "
+                    "it an opt such as READ"
+                )
 
 
 def _paths(*, looks_up_in_threads: bool) -> Router:
@@ -151,8 +160,8 @@ def _paths(*, looks_up_in_threads: bool) -> Router:
     ]
     if looks_up_in_threads:
         handlers = [_in_a_thread(handler) for handler in handlers]
-    # In one router: Litestar 2.25 breaks a threaded handler that it registers on its own and
-    # again with the next handler of the same path.
+    # All in one router: Litestar 2.25 breaks a threaded handler if it is first registered on its
+    # own and then again together with another handler of the same path.
     return Router(
         path="/",
         route_handlers=[*handlers, *health.HANDLERS],
@@ -160,7 +169,7 @@ def _paths(*, looks_up_in_threads: bool) -> Router:
 
 
 def _in_a_thread(handler: HTTPRouteHandler) -> HTTPRouteHandler:
-    """Return a handler that runs in a thread, if it is a plain function."""
+    """Return a handler that runs in a thread; one that already does or is async stays as it is."""
     if handler.sync_to_thread is not False:
         return handler
     moved = copy(handler)

@@ -1,4 +1,4 @@
-"""The path of the audit, for administrators."""
+"""Route of the audit log, for administrators."""
 
 from typing import Annotated
 
@@ -52,10 +52,10 @@ def shown(entry: AuditEntry) -> schemas.AuditEntry:
 @get(
     PATH,
     opt=ADMINISTER,
-    summary="Read the audit",
+    summary="Read the audit log",
     tags=["audit"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.AuditEntry], "What was done.", 400),
+    responses=responses(200, schemas.Results[schemas.AuditEntry], "The entries.", 400),
 )
 def list_audit(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
@@ -65,11 +65,12 @@ def list_audit(  # noqa: PLR0913 - query parameters
     operation: Annotated[
         list[str] | None,
         QueryParameter(
-            description="Only of this operation, such as createSequence. " + MAY_BE_REPEATED
+            description="Only entries of this operation, such as createSequence. " + MAY_BE_REPEATED
         ),
     ] = None,
     is_allowed: Annotated[
-        bool | None, QueryParameter(description="true for what was done, false for refusals.")
+        bool | None,
+        QueryParameter(description="true for what was done, false for what was refused."),
     ] = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
@@ -78,7 +79,7 @@ def list_audit(  # noqa: PLR0913 - query parameters
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Every change with who made it and from where, and every refusal; the newest first."""
+    """List every change, with who made it and from where, and every refusal, newest first."""
     service, reader = services_of(request).audit, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = AuditFilter(

@@ -1,4 +1,4 @@
-"""The gate: who asks, and whether the role is there, before anything else of a request is read."""
+"""Authentication and authorization of requests, before anything else of them is read."""
 
 import asyncio
 from collections import Counter
@@ -38,13 +38,14 @@ _SIGN_IN_OF_ADDRESS = 16
 
 
 class Gate:
-    """Lets requests pass, as a guard in front of every handler.
+    """Authenticates each request and checks its role, as a guard in front of every handler.
 
     Args:
-        authenticator: None while authorization is off: then everybody is `ANYONE`.
-        refusals: Counts what is refused before it is known who asks; None to count nothing.
-        opened: Names of settings that open paths: what a handler's ``opt`` has as ``opened_by``.
-        looks_up_in_threads: Whether a look-up may take longer than a change of thread.
+        authenticator: None if authorization is off: then every caller is `ANYONE`.
+        refusals: Counts requests that are refused before the caller is known; None to count none.
+        opened: Names of the settings in effect that open paths to everybody: a handler names its
+            setting as ``opened_by`` in its ``opt``.
+        looks_up_in_threads: Whether a look-up may take longer than switching threads.
     """
 
     def __init__(
@@ -67,25 +68,26 @@ class Gate:
         return self._authenticator is None
 
     def count_refusal(self, address: str, operation: str, reason: str) -> None:
-        """Have the audit say how many times it was refused so, without a row for each."""
+        """Count a refusal for the audit log, which gets their number and not a row for each."""
         if self._refusals is not None:
             self._refusals.note(address, operation, reason)
 
     async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
-        """Note who asks in the scope of the request.
+        """Store the actor in the scope of the request.
 
         Raises:
-            UnauthenticatedError: It is not known who asks.
-            DeniedError: The role is missing; names it.
-            ConflictError: Users and keys are asked for while authorization is off.
-            UnavailableError: The issuer of the token cannot be asked.
+            UnauthenticatedError: There are no valid credentials.
+            DeniedError: The actor lacks the required role; the message names it.
+            ConflictError: The path manages users or keys, and authorization is off.
+            UnavailableError: The issuer of the token cannot be reached.
         """
         scope: Any = connection.scope
         opt = handler.opt
         if self._authenticator is None and opt.get("permission") is Permission.ADMINISTER:
             raise ConflictError(
-                "while authorization is off, users and keys are looked after on the command line "
-                "only; whoever came in now would still be there when it is on",
+                "while authorization is off, users and keys can be managed on the command line "
+                "only, since anybody could create one here and still use it once authorization is "
+                "on",
                 code="authorization_off",
             )
         if self._authenticator is None or "is_open" in opt or opt.get("opened_by") in self._opened:
@@ -106,9 +108,9 @@ class Gate:
         scope["actor"] = actor
 
     def finder(self, request: AnyRequest) -> Callable[[], Awaitable[Actor]]:
-        """Return what finds out anew who asks, for an answer that takes long.
+        """Return a function that authenticates the caller again, for a response that takes long.
 
-        It raises what the gate would raise for a new request.
+        It raises what a new request with the same credential would raise.
         """
         authenticator = self._authenticator
         if authenticator is None:
@@ -148,30 +150,30 @@ class Gate:
             is_allowed=False,
             reason=refusal.message,
         )
-        # What cannot be kept is refused all the same.
+        # The request is refused even if the refusal cannot be recorded.
         with suppress(UnavailableError):
             self._audit.add_refusal(entry)
 
 
 class Turnstile:
-    """Lets few sign in at a time: each takes memory and a processor for a while."""
+    """Bounded executor for sign-ins: hashing a password takes memory and a processor."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_SIGN_IN_THREADS, "sign-in")
         self._inside: Counter[str] = Counter()
 
     async def run(self, address: str, work: Callable[[], T]) -> T:
-        """Work in a thread that is kept for this.
+        """Run work in one of the threads for sign-ins.
 
         Raises:
-            UnavailableError: Too many wait already, in all or from this address.
+            UnavailableError: Too many sign-ins are waiting, in total or from this address.
         """
         counted = counted_address(address)
         if (
             self._inside.total() >= _SIGN_IN_THREADS + _SIGN_IN_WAITING
             or self._inside[counted] >= _SIGN_IN_OF_ADDRESS
         ):
-            raise UnavailableError("too many sign in at this moment; try again")
+            raise UnavailableError("too many sign-ins are in progress; try again")
         self._inside[counted] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -195,14 +197,14 @@ def credential_of(connection: AnyConnection) -> str:
     found = [value for name, value in connection.scope["headers"] if name == b"authorization"]
     if not found:
         raise UnauthenticatedError(
-            "the request does not say who asks; send the header Authorization: Bearer TOKEN",
+            "the request has no credentials; send the header Authorization: Bearer TOKEN",
             code=NO_CREDENTIAL,
         )
     scheme, _, token = found[0].decode("latin-1").strip().partition(" ")
     token = token.strip()
     if len(found) > 1 or scheme.lower() != "bearer" or not token or " " in token:
         raise UnauthenticatedError(
-            "the header Authorization cannot be read; send it once, as Bearer TOKEN",
+            "the header Authorization is malformed; send it once, as Bearer TOKEN",
             code="credential_malformed",
         )
     return token
@@ -216,7 +218,7 @@ def origin_of(connection: AnyConnection, handler: BaseRouteHandler) -> Origin:
 def _entity_of(path_params: Mapping[str, Any]) -> str | None:
     if not path_params:
         return None
-    # Not every database can hold every character.
+    # PostgreSQL cannot store null characters, and no database lone surrogates.
     plain = str(next(iter(path_params.values())))[:512].replace("\0", "\ufffd")
     return plain.encode("utf-8", "replace").decode()
 

@@ -1,4 +1,4 @@
-"""Reads request bodies strictly as JSON, whatever their content type says."""
+"""Request bodies, read strictly as JSON whatever their content type."""
 
 import json
 import re
@@ -19,14 +19,14 @@ _CONTAINERS = {dict, list}
 _UNKNOWN = "Object contains unknown field `"
 _PLACE = " - at `$"
 _LONGEST_ECHO = 200
-"""Characters of a client's own text that an answer repeats."""
+"""Characters of a client's text that a response repeats at most."""
 
 
 def read_json(body: bytes) -> Any:
     """Read any JSON value.
 
     Raises:
-        InvalidError: The body is not JSON; says at which byte.
+        InvalidError: The body is not JSON; the message says at which byte.
     """
     if not body:
         raise InvalidError("the request has no body; it must be JSON", code="body_missing")
@@ -34,10 +34,10 @@ def read_json(body: bytes) -> Any:
 
 
 def read_as(struct: type[StructT], body: bytes) -> StructT:
-    """Read a body of one kind where Litestar takes none, as with a GET.
+    """Read a body as a struct where Litestar accepts no body, as for a GET.
 
     Raises:
-        InvalidError: The body is not JSON, or does not fit; says where.
+        InvalidError: The body is not JSON, or does not match the struct; the message says where.
     """
     return cast("StructT", _decode(body, msgspec.json.Decoder(struct)))
 
@@ -50,35 +50,35 @@ def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
         field, message, place = _read_message(str(error))
         shown = f" (at {place})" if place else ""
         raise InvalidError(
-            f"the body does not fit: {message}{shown}",
+            f"the body is not valid: {message}{shown}",
             code="body_invalid",
             errors=[{"field": field, "message": message}],
         ) from None
     except RecursionError:
         raise InvalidError(
-            "the body is not JSON that can be read: it is nested too deeply", code="body_malformed"
+            "the body cannot be read: the JSON is nested too deeply", code="body_malformed"
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # Of a body that ends too early, msgspec does not say where that is.
+        # For a truncated body, msgspec does not say where it ends.
         where = f" (after byte {len(body)})" if "truncated" in str(error) else ""
         raise InvalidError(f"the body is not JSON: {error}{where}", code="body_malformed") from None
     return read
 
 
 def _refuse_repeated_keys(body: bytes, read: Any) -> None:
-    """Refuse an object that has a key twice, of which a decoder keeps the last.
+    """Refuse an object with a duplicate key, of which a decoder would keep only the last value.
 
     Raises:
-        InvalidError: Names the key.
+        InvalidError: There is one; the message names the key.
     """
-    # A key ends with a quote and a colon: with as many of these as keys were read, none is lost.
-    # A quote within a text, or a blank before a colon, makes a closer look necessary.
+    # A key ends with a quote and a colon: if there are as many of these as keys were decoded, no
+    # key was lost. A quote within a string, or a blank before a colon, requires a full parse.
     if body.count(b'":') != _count_keys(read) or _BLANK_BEFORE_COLON.search(body):
         json.loads(body.decode(), strict=False, object_pairs_hook=_check_pairs, parse_int=_unread)
 
 
 def _unread(_: str) -> None:
-    """Stand for a number, which may be longer than Python reads."""
+    """Skip a number: Python refuses to parse a very long one, and its value is not needed."""
 
 
 def _count_keys(read: Any) -> int:
@@ -108,10 +108,11 @@ def _check_pairs(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _read_message(text: str) -> tuple[str, str, str]:
-    """Return the field that a message of msgspec is about, the message, and the place in the body.
+    """Split a message of msgspec into the field, the message itself, and the path in the body.
 
-    The message repeats the name of an unknown field, which may be anything of any length: it is
-    searched for fixed texts from its ends, in linear time, and never with a pattern.
+    The message repeats the name of an unknown field, which may be any text of any length. It is
+    therefore searched for fixed texts from both ends, in linear time, and never with a regular
+    expression.
     """
     message, has_place, place = text.rpartition(_PLACE)
     if not has_place:
@@ -129,7 +130,7 @@ def _shortened(text: str) -> str:
 
 
 class _Body(AbstractDTO[Any]):
-    """What Litestar asks of the type of a body: how to read it, and how it is described."""
+    """Litestar DTO that decodes a body with our decoder."""
 
     decoder: "msgspec.json.Decoder[Any]"
 
@@ -138,7 +139,7 @@ class _Body(AbstractDTO[Any]):
 
     @classmethod
     def create_for_field_definition(cls, *args: Any, **kwargs: Any) -> None:
-        """Make no other type in between: the struct is the contract."""
+        """Create no intermediate type: the body is decoded into the struct itself."""
 
     @classmethod
     def create_openapi_schema(
@@ -162,7 +163,7 @@ class _Body(AbstractDTO[Any]):
 
 
 def body_of(struct: type[msgspec.Struct]) -> type[AbstractDTO[Any]]:
-    """Make the reader of a body of one kind; for an absent one the handler's default stands."""
+    """Return the DTO for bodies of one struct; a missing body gets the default of the handler."""
     return type(
         f"{struct.__name__}Body",
         (_Body,),

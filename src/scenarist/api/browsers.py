@@ -1,7 +1,7 @@
-"""What pages in browsers may do: where they may call from (CORS), and by which of our names.
+"""Protection against web pages: CORS, cross-site requests, and DNS rebinding.
 
-Litestar's own CORS replaces the `Vary` of an answer, and leaves it out when a request names no
-origin, so that a cache may give that answer to a page of any.
+Litestar's own CORS middleware replaces the `Vary` of a response, and omits it if a request has no
+`Origin`, so that a cache could serve that response to pages of any origin.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -20,7 +20,7 @@ _Fields = list[tuple[bytes, bytes]]
 _Fault = tuple[HTTPStatus, str, str]
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_OWN_SITES = frozenset({b"same-origin", b"none"})  # none: a person, by a bookmark or by typing
+_OWN_SITES = frozenset({b"same-origin", b"none"})  # none: a bookmark or a typed address
 _ASKS_FIRST = b"access-control-request-method"
 
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
@@ -47,24 +47,25 @@ def guarded(
     hosts: Collection[str] = (),
     count_refusal: Callable[[str, str, str], None] | None = None,
 ) -> ASGIApp:
-    """Refuse what pages may not do before anything is done; have browsers be strict with answers.
+    """Return middleware that refuses requests of foreign pages, and adds CORS headers and a CSP.
 
-    A page could write to a server on the machine of its reader, since bodies are JSON whatever
-    their content type says. Programs that are no browsers name no origin and pass.
+    Without it, any page could write to a server on its visitor's machine, since bodies are parsed
+    as JSON whatever their content type. Programs other than browsers send no `Origin` and pass.
 
     Args:
         cors_origins: Origins whose pages may call; `ANY_ORIGIN` for all, then without credentials.
-        count_refusal: Told the address, the code and the reason of what is refused.
-        hosts: What this server may be called, whatever the port; anything when empty. The name of
-            a page may be made to lead here (DNS rebinding); its calls then seem to be ours.
+        count_refusal: Called with the address, the code and the reason of each refusal.
+        hosts: Names of this server that are accepted in `Host`, with any port; any name if empty.
+            A foreign page's name may be resolved to this server (DNS rebinding), which makes its
+            requests same-origin.
 
     Raises:
-        InvalidError: An origin or a host is none; names it.
+        InvalidError: An origin or a host is malformed; the message names it.
     """
     origins = _Origins(read_origins(cors_origins))
     find_host_fault = _host_judge(read_hosts(hosts)) if hosts else None
 
-    # Not ``async``, as a coroutine of its own would cost as much as the looking.
+    # Not ``async``: a coroutine of its own would cost as much as the checks.
     def door(scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
             return app(scope, receive, send)
@@ -88,7 +89,7 @@ def guarded(
 
 
 class _Origins:
-    """The origins whose pages may call, with what they are told for that."""
+    """Origins whose pages may call, with the CORS headers for each."""
 
     def __init__(self, names: frozenset[str]) -> None:
         self._fields: dict[bytes | None, _Fields] = {
@@ -118,7 +119,7 @@ def _answering(send: Send, fields: _Fields) -> Send:
             headers = [*message["headers"], *fields]
             for name, _ in headers:
                 if name == b"content-security-policy":
-                    break  # the pages on the API have a policy of their own
+                    break  # the pages of the API reference have their own policy
             else:
                 headers.append(_POLICY)
             message["headers"] = headers
@@ -130,24 +131,25 @@ def _answering(send: Send, fields: _Fields) -> Send:
 def _host_judge(hosts: frozenset[str]) -> Callable[[bytes | None], _Fault | None]:
     @lru_cache(maxsize=64)
     def find_fault(host: bytes | None) -> _Fault | None:
-        # Browsers always name a host; what names none is no page's doing.
+        # Browsers always send Host, so a request without it does not come from a page.
         if host is None or host_in(host.decode("latin-1")) in hosts:
             return None
         return (
             HTTPStatus.MISDIRECTED_REQUEST,
             "host_refused",
-            f"this server is not called {_shown(host)}; when it is, name that in the setting hosts",
+            f"{_shown(host)} is not a name of this server; if it should be, add it to the setting "
+            "hosts",
         )
 
     return find_fault
 
 
 def _find_origin_fault(scope: Any, told: Mapping[bytes, bytes]) -> _Fault | None:
-    """Judge by what only browsers write: pages cannot change it, and programs leave it out."""
+    """Check the headers that only browsers set: pages cannot change them, programs omit them."""
     site = told.get(b"sec-fetch-site")
     origin = told.get(b"origin")
     if scope["method"] in _SAFE:
-        # An answer is kept from foreign pages by their browser, and a link may lead here.
+        # The browser hides the response from foreign pages, and links from them are allowed.
         is_fine = site != b"cross-site" or told.get(b"sec-fetch-mode") == b"navigate"
     elif site is not None:
         is_fine = site in _OWN_SITES
@@ -159,12 +161,12 @@ def _find_origin_fault(scope: Any, told: Mapping[bytes, bytes]) -> _Fault | None
     return (
         HTTPStatus.FORBIDDEN,
         "origin_refused",
-        f"pages of {said} may not call this server; the setting cors_origins names those that may",
+        f"pages of {said} may not call this server; the setting cors_origins lists those that may",
     )
 
 
 def _is_own(origin: bytes, scheme: str, host: bytes) -> bool:
-    """Whether a page came from this server, maybe by way of a proxy that speaks TLS for it."""
+    """Return whether a page came from this server, possibly through a proxy that terminates TLS."""
     name = host.decode("latin-1")
     return origin.decode("latin-1") in {origin_of(scheme, name), origin_of("https", name)}
 

@@ -1,6 +1,6 @@
-"""Threads for each kind of request that may wait for a worker, a store or a large value.
+"""Separate thread pools for requests that may wait for a worker, a storage or a large value.
 
-They take none of those on which all other requests run, a cancel among them. See
+Such requests never occupy the threads on which all others run, such as cancellations. See
 docs/decisions/0095.
 """
 
@@ -25,16 +25,16 @@ _STREAM_THREADS = 8
 
 
 class Bulkhead:
-    """Runs one kind of request on threads of its own.
+    """Thread pool for one kind of request.
 
-    One caller leaves threads to the others, and is refused at once when too many of its requests
-    wait already. To be used in the event loop only.
+    No single caller can occupy all threads, and a caller with too many waiting requests is refused
+    at once. For use in the event loop only.
 
     Args:
         threads: How many requests run at the same time.
-        share: How many of them may be those of one caller.
+        share: How many of these may come from one caller.
         places: How many requests may run or wait.
-        places_of_caller: How many of them may be those of one caller.
+        places_of_caller: How many of these may come from one caller.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Bulkhead:
         self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
 
     async def run(self, caller: str, work: Callable[[], T]) -> T:
-        """Do work for a caller in a thread, once one is free.
+        """Run work for a caller in a thread, as soon as one is free.
 
         Raises:
-            UnavailableError: Too many requests wait, in all or of this caller.
+            UnavailableError: Too many requests are waiting, in total or from this caller.
         """
         if self._inside.total() >= self._places or self._inside[caller] >= self._places_of_caller:
             raise UnavailableError(
-                f"too many requests of the kind {self._kind!r} are waiting; try again",
+                f"too many requests of kind {self._kind!r} are waiting; try again",
                 code="too_many_waiting",
             )
         self._inside[caller] += 1
@@ -90,7 +90,7 @@ class Bulkhead:
     def _release(self, caller: str) -> None:
         _take_one(self._running, caller)
         for place, (waiting, turn) in enumerate(self._waiting):
-            # One that was cancelled takes itself out as soon as it runs.
+            # A cancelled waiter removes itself from the queue as soon as its task runs.
             if self._may_run(waiting) and not turn.done():
                 del self._waiting[place]
                 self._running[waiting] += 1
@@ -102,7 +102,7 @@ class Bulkhead:
 
 
 class Kind(Enum):
-    """Kinds of requests that have threads of their own."""
+    """Kinds of requests that have their own thread pool."""
 
     VALUES = "values"
     LARGE_VALUES = "large values"
@@ -115,7 +115,7 @@ class Bulkheads:
     def __init__(self) -> None:
         self._of_kind = {
             Kind.VALUES: Bulkhead("values", threads=16, share=12, places=256, places_of_caller=128),
-            # Each may take a part of `value_memory` in the server.
+            # Each may take a share of `value_memory` in the server's process.
             Kind.LARGE_VALUES: Bulkhead(
                 "large values", threads=2, share=1, places=16, places_of_caller=8
             ),
@@ -131,7 +131,7 @@ class Bulkheads:
         return self._of_kind[Kind.LARGE_VALUES if is_large else kind]
 
     async def stream(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-        """Pass on pieces that are read from a file or a store."""
+        """Yield pieces of a file or an object, reading each of them in a thread."""
         loop = asyncio.get_running_loop()
         try:
             while piece := await loop.run_in_executor(self._streams, next, pieces, b""):
@@ -147,7 +147,7 @@ def bulkheads_of(request: AnyRequest) -> Bulkheads:
 
 
 def in_bulkhead(kind: Kind) -> Callable[[Callable[..., T]], Callable[..., Awaitable[T]]]:
-    """Have a handler, which is a plain function, run on the threads of its kind."""
+    """Return a decorator that runs a synchronous handler in the thread pool of its kind."""
 
     def decorate(handler: Callable[..., T]) -> Callable[..., Awaitable[T]]:
         @wraps(handler)
@@ -161,7 +161,7 @@ def in_bulkhead(kind: Kind) -> Callable[[Callable[..., T]], Callable[..., Awaita
 
 
 def _caller(request: AnyRequest) -> str:
-    """Return whose share a request is of: the actor's, or its address's where nobody is known."""
+    """Return whom a request counts for: its actor, or its address if the actor is not known."""
     actor = actor_of(request)
     if actor != ANYONE:
         return actor.id

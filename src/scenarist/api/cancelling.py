@@ -1,4 +1,7 @@
-"""How requests are answered that wait for an end: with what happened, not with what was wished."""
+"""Responses that wait until a job or submission has ended, and report what really happened.
+
+See docs/decisions/0018 and 0054.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
@@ -13,9 +16,9 @@ from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 from scenarist.services.completions import Completions
 
 LONGEST_WAIT_SECONDS = 10.0
-"""How long an answer waits for a process to stop; it is killed after two seconds."""
+"""How long a response waits for a process to stop, which is killed after two seconds."""
 
-_LOOK_SECONDS = 15.0  # from one look at who asks to the next, while an answer waits
+_LOOK_SECONDS = 15.0  # between two checks of the caller's role while a response waits
 
 
 class WithStatus(Protocol):
@@ -35,14 +38,14 @@ async def ended(
     seconds: float = LONGEST_WAIT_SECONDS,
     require_actor: Callable[[], Awaitable[None]] | None = None,
 ) -> T:
-    """Return an entity when it has ended, or as it is when the time is over.
+    """Wait for an entity to end and return it; on timeout, return it as it is.
 
     Args:
-        first: Looks at the entity, perhaps after having done something that should end it.
-        again: Returns the entity as it is later.
-        require_actor: Raises when the client may not see the answer any more; called now and then,
-            and before the answer. None for an answer that tells what the request has done: it
-            must not be a refusal.
+        first: Reads the entity, possibly after a change that should end it.
+        again: Reads the entity once more after waiting.
+        require_actor: Raises if the client is no longer allowed to see the entity; called every
+            15 seconds and before the response. None if the response reports a change that the
+            request has made: it must not be a refusal.
     """
     with completions.expect(id) as expectation:
         entity = await sync_to_thread(first)
@@ -61,7 +64,7 @@ async def ended(
 async def got(
     request: AnyRequest, id: str, look: Callable[[], T], represent: Callable[[T], object]
 ) -> Answer:
-    """Answer a GET of an entity that ends some time: then, when the client prefers to wait."""
+    """Respond to a GET of a job or submission; with ``Prefer: wait``, once it has ended."""
     seconds = preferences_of(request).wait_seconds
     entity = look()
     if seconds is None:
@@ -87,9 +90,9 @@ def cancelled(
     represent: Callable[[str], object],
     name: str,
 ) -> Answer:
-    """Answer a cancel: 204 or 200 when it is done, 202 while a process has still to stop."""
+    """Respond to a cancellation: 204 or 200 if it is done, 202 if a process is still running."""
     if not is_cancelled:
-        return answer(represent(f"{name} was asked to stop, and still runs."), status=202)
+        return answer(represent(f"{name} was asked to stop and is still running."), status=202)
     if preferences_of(request).is_representation:
         headers = {"Preference-Applied": "return=representation"}
         return answer(represent(f"{name} was cancelled."), headers=headers)

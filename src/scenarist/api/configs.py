@@ -1,4 +1,4 @@
-"""The path of what the author of the application has declared."""
+"""Route of the configs that the application declares."""
 
 from litestar import get
 
@@ -30,11 +30,11 @@ def shown(config: DeclaredScenario) -> schemas.ScenarioConfig:
     tags=["configs"],
     sync_to_thread=False,
     responses=responses(
-        200, schemas.Results[schemas.ScenarioConfig], "All that scenarios can be made from."
+        200, schemas.Results[schemas.ScenarioConfig], "The configs that scenarios are created from."
     ),
 )
 def list_scenario_configs(request: AnyRequest) -> Answer:
-    """Scenario configs in the order of their declaration."""
+    """List scenario configs in the order in which they are declared."""
     found = services_of(request).configs.list_scenarios(actor_of(request))
     return answer(schemas.Results(results=[shown(config) for config in found]))
 

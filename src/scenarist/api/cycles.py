@@ -1,4 +1,4 @@
-"""The paths of cycles."""
+"""Routes of cycles."""
 
 from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody
@@ -60,7 +60,7 @@ def list_cycles(  # noqa: PLR0913 - query parameters
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Cycles in the order of their creation dates."""
+    """List cycles in order of creation date."""
     service, actor = services_of(request).cycles, actor_of(request)
     wanted = CycleFilter(id=several(id_), frequency=members_of(Frequency, frequency, "frequency"))
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort or CREATION_DATE)
@@ -76,15 +76,15 @@ def list_cycles(  # noqa: PLR0913 - query parameters
     sync_to_thread=True,
     dto=body_of(schemas.CreateCycle),
     response_headers=[LOCATION],
-    responses=responses(201, schemas.CycleCreated, "It is stored.", 400)
-    | responses(200, schemas.CycleCreated, "The period has one already.", 400),
+    responses=responses(201, schemas.CycleCreated, "The cycle was created.", 400)
+    | responses(200, schemas.CycleCreated, "The period already has a cycle.", 400),
 )
 def create_cycle(request: AnyRequest, data: JSONBody[schemas.CreateCycle]) -> Answer:
-    """Makes the cycle of a period, so that it is there before its first scenario.
+    """Create the cycle of a period before its first scenario.
 
-    The creation date decides the period. A start and an end are not needed; when they are given,
-    they must be those of the period. Dates without a time zone are in the server's. A period has
-    one cycle: a repeat answers 200 with the one that is there, unchanged.
+    `creation_date` determines the period. `start_date` and `end_date` are not needed; if given,
+    they must match the period. Dates without a time zone are in the server's time zone. Each period
+    has one cycle: if it already exists, the response is a 200 with the existing one, unchanged.
     """
     cycle, is_new = services_of(request).cycles.create(
         actor_of(request),
@@ -97,7 +97,7 @@ def create_cycle(request: AnyRequest, data: JSONBody[schemas.CreateCycle]) -> An
             last_at=moment_of(request, data.end_date, "end_date"),
         ),
     )
-    said = "was created" if is_new else "is the cycle of that period already"
+    said = "was created" if is_new else "is already the cycle of that period"
     return answer(
         schemas.CycleCreated(message=f"Cycle {cycle.id} {said}.", cycle=shown(cycle)),
         status=201 if is_new else 200,
@@ -124,12 +124,12 @@ def get_cycle(request: AnyRequest, cycle_id: FromPath[str]) -> Answer:
     summary="Delete a cycle",
     tags=["cycles"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Deletion, "What was deleted.", 404, 409, 412),
+    responses=responses(200, schemas.Deletion, "The deleted entities.", 404, 409, 412),
 )
 def delete_cycle(request: AnyRequest, cycle_id: FromPath[str], dry_run: DryRun = False) -> Answer:
-    """Deletes it with all its scenarios, what it and they own, and what was submitted.
+    """Delete a cycle with its scenarios, the tasks and data nodes that they own, and submissions.
 
-    409 while a submission of any of this is under way.
+    Returns 409 while a submission of any of these is in progress.
     """
     cascade = services_of(request).cycles.delete(
         actor_of(request), cycle_id, dry_run=dry_run, expect=expectation(request, _one)

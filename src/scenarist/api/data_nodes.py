@@ -1,4 +1,4 @@
-"""The paths of data nodes."""
+"""Routes of data nodes."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -110,7 +110,7 @@ def list_data_nodes(  # noqa: PLR0913 - query parameters
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Data nodes in the order of their creation."""
+    """List data nodes in order of creation."""
     service, actor = services_of(request).data_nodes, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = DataNodeFilter(
@@ -136,7 +136,7 @@ def list_data_nodes(  # noqa: PLR0913 - query parameters
     responses=responses(200, schemas.OneDataNode, "The data node.", 404),
 )
 def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
-    """Its properties come without secrets: `***`, or the name of a variable, stands for one."""
+    """Get a data node; in its properties, `***` or the name of a variable replaces each secret."""
     node = services_of(request).data_nodes.get(actor_of(request), data_node_id)
     return tagged(request, one(node))
 
@@ -149,14 +149,14 @@ def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
     sync_to_thread=True,
     response_headers=[LOCATION],
     responses={
-        **responses(201, schemas.DataNodeAnswer, "It is stored.", 400, 404),
-        **responses(200, schemas.DataNodeAnswer, "It was there already."),
+        **responses(201, schemas.DataNodeAnswer, "The data node was created.", 400, 404),
+        **responses(200, schemas.DataNodeAnswer, "The data node already exists."),
     },
 )
 def create_data_node(request: AnyRequest, config_id: FromQuery[str | None] = None) -> Answer:
-    """Makes the data node of a config that no scenario and no cycle owns.
+    """Create the data node of a config that no scenario or cycle owns.
 
-    There is one for each config: 200 when it is there already.
+    Each config has at most one: if it already exists, the response is a 200 with the existing one.
     """
     if not config_id:
         raise InvalidError(
@@ -166,7 +166,7 @@ def create_data_node(request: AnyRequest, config_id: FromQuery[str | None] = Non
     node, is_new = services_of(request).data_nodes.create(actor_of(request), config_id)
     return answer(
         schemas.DataNodeAnswer(
-            message=f"Data node {node.id} {'was created' if is_new else 'was there already'}.",
+            message=f"Data node {node.id} {'was created' if is_new else 'already exists'}.",
             datanode=shown(node),
         ),
         status=201 if is_new else 200,
@@ -181,12 +181,13 @@ def create_data_node(request: AnyRequest, config_id: FromQuery[str | None] = Non
     summary="Delete a data node",
     tags=["datanodes"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "It is deleted.", 404, 409, 412),
+    responses=responses(200, schemas.Message, "The data node was deleted.", 404, 409, 412),
 )
 def delete_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
-    """Its values go with it, but no file, table or object whose place the config names.
+    """Delete a data node with its values, except a file, table or object that its config names.
 
-    409 while a task or a scenario has it, or another editor has locked it.
+    Returns 409 while a task or a scenario uses it, an unfinished job reserves it, or another editor
+    has locked it.
     """
     services_of(request).data_nodes.delete(
         actor_of(request), data_node_id, expect=expectation(request, one)
@@ -202,15 +203,15 @@ def delete_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer
     tags=["datanodes"],
     sync_to_thread=True,
     dto=body_of(schemas.Lock),
-    responses=responses(200, schemas.DataNodeAnswer, "It is locked.", 400, 404, 409),
+    responses=responses(200, schemas.DataNodeAnswer, "The data node is locked.", 400, 404, 409),
 )
 def lock_data_node(
     request: AnyRequest, data_node_id: FromPath[str], data: JSONBody[schemas.Lock] = _LOCK
 ) -> Answer:
-    """Nobody but the editor writes it until then, and no job is submitted that would.
+    """Lock a data node: only its editor can write it, and submits that would write it are refused.
 
-    The same editor may lock it again, for longer. 409 while another editor has locked it, a job
-    that has not ended uses it, or a worker writes it.
+    The lock lasts for `seconds`; the same editor may lock it again to extend it. Returns 409 while
+    another editor has locked it, an unfinished job uses it, or a worker is writing it.
     """
     node = services_of(request).data_nodes.lock(
         actor_of(request),
@@ -231,15 +232,15 @@ def lock_data_node(
     tags=["datanodes"],
     sync_to_thread=True,
     dto=body_of(schemas.Unlock),
-    responses=responses(200, schemas.DataNodeAnswer, "It is not locked.", 400, 404, 409),
+    responses=responses(200, schemas.DataNodeAnswer, "The data node is not locked.", 400, 404, 409),
 )
 def unlock_data_node(
     request: AnyRequest, data_node_id: FromPath[str], data: JSONBody[schemas.Unlock] = _UNLOCK
 ) -> Answer:
-    """Nothing happens where there is no lock. 409 for the lock of another editor.
+    """Release the lock of a data node; do nothing if there is none.
 
-    While authorization is on, only the actor that locked it may, with the `editor_id` of the lock
-    or none, and an administrator.
+    Returns 409 if another editor has the lock. With authorization on, the lock can be released by
+    its holder, with the `editor_id` of the lock or none, and by administrators.
     """
     node = services_of(request).data_nodes.unlock(
         actor_of(request), data_node_id, editor_id=checked_text(data.editor_id, "editor_id")

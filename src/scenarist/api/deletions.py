@@ -1,4 +1,4 @@
-"""The answer to a deletion that takes other entities with it."""
+"""Responses to deletions that also delete other entities."""
 
 from collections.abc import Mapping
 from typing import Annotated, Protocol
@@ -9,12 +9,15 @@ from scenarist import schemas
 from scenarist.api.answers import Answer, answer
 
 DryRun = Annotated[
-    bool, QueryParameter(description="Change nothing; answer what would be deleted, or why not.")
+    bool,
+    QueryParameter(
+        description="Change nothing; return what would be deleted, or why it cannot be deleted."
+    ),
 ]
 
 
 class Gone(Protocol):
-    """What goes together, as the services return it."""
+    """Entities that are deleted together, as returned by the services."""
 
     @property
     def by_kind(self) -> Mapping[str, tuple[str, ...]]: ...

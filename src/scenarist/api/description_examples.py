@@ -1,7 +1,7 @@
-"""Examples for the API description, put together from the schemas.
+"""Examples for the OpenAPI document, built from the schemas.
 
-What has an example by itself keeps it, unless one small table by name has another, so that all
-examples speak of the same scenario.
+A schema's own example is used unless the table by field name below has another, so that all
+examples are about the same scenario.
 """
 
 import re
@@ -66,7 +66,7 @@ _BY_NAME: Document = {
     "priority": 0,
     "force": False,
 }
-# What is null in the usual case.
+# Fields that are usually null.
 _NULL = {
     "retry_of",
     "paused_at",
@@ -109,9 +109,9 @@ _DONE = {
 
 
 def add_examples(document: Document) -> None:
-    """Give every body, main answer and parameter of a path an example.
+    """Add an example to every body, successful response and required parameter.
 
-    None to what may be left out of a request: the pages would fill it in.
+    Optional parameters get none, because Swagger UI would send it with every request.
     """
     maker = _Maker(document["components"]["schemas"])
     for operation in _operations(document):
@@ -127,7 +127,7 @@ def add_examples(document: Document) -> None:
 
 
 class _Maker:
-    """Makes a value that fits a schema."""
+    """Builder of values that match a schema."""
 
     def __init__(self, components: dict[str, Document]) -> None:
         self._components = components
@@ -142,7 +142,7 @@ class _Maker:
         return value
 
     def value(self, schema: Document, name: str, component: str = "") -> Any:
-        """Make a value for the field of a name, in a component."""
+        """Return a value for the field with this name in a component."""
         if schema.get("examples") and name not in _BY_NAME:
             return schema["examples"][0]
         if "$ref" in schema:
@@ -225,7 +225,7 @@ def _usual(members: list[str]) -> str:
 
 
 def _message(operation: Document, value: Document) -> str:
-    """Say in a message what the operation did, as its handler would."""
+    """Return the message that the handler of an operation would send."""
     verb = _FIRST_WORD.match(operation["operationId"])
     done = _DONE.get(verb[0], f"{verb[0]}ed") if verb else "done"
     made = [(name, part["id"]) for name, part in value.items() if _is_entity(part)]

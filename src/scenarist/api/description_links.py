@@ -1,4 +1,7 @@
-"""Links of the API description: which answers name what other paths take (OpenAPI 3.1, 4.8.20)."""
+"""Links of the OpenAPI document: which responses have the parameters of other paths.
+
+See OpenAPI 3.1, section 4.8.20.
+"""
 
 import re
 from collections.abc import Iterator
@@ -8,9 +11,9 @@ from typing import Any
 Document = dict[str, Any]
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
-# Fields of an answered entity that hold identifiers of others.
+# Fields of an entity that hold identifiers of other entities.
 _REFERENCES = {"tasks": "task", "data_nodes": "datanode", "job_ids": "job"}
-# What a link fills into a body, where an identifier goes there.
+# Bodies of links to operations that take an identifier in the body.
 _BODIES = {
     ("scenario", "createSequence"): {
         "scenario_id": "$response.body#/scenario/id",
@@ -22,7 +25,7 @@ _BODIES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Target:
-    """An operation that takes an identifier in its path."""
+    """Operation that takes an identifier in its path."""
 
     name: str
     noun: str
@@ -32,7 +35,7 @@ class _Target:
 
 
 def add_links(document: Document) -> None:
-    """Lead from what a POST made, and from the entries of a list, to the paths that take them."""
+    """Add links from responses to a POST, and from lists, to the paths that take their ids."""
     targets = list(_targets(document))
     for method, path, operation in _operations(document):
         if method not in {"get", "post"}:
@@ -92,7 +95,7 @@ def _targets(document: Document) -> Iterator[_Target]:
 def _identifiers(
     document: Document, schema: Document, *, is_list: bool
 ) -> Iterator[tuple[str, str]]:
-    """Yield the nouns that an answer has identifiers of, and where."""
+    """Yield the kind of each entity that a response identifies, and the JSON pointer to its id."""
     fields = schema.get("properties", {})
     if is_list:
         entry = fields.get("results", {}).get("items", {}).get("$ref")

@@ -1,7 +1,7 @@
-"""Pages on which people read the API and try it, made by Swagger UI from the description.
+"""The pages of the API reference: Swagger UI over the OpenAPI document.
 
-All that a page loads comes with the package ``swagger-ui-bundle-v2``; nothing is fetched from
-elsewhere, and the browser is told to refuse it.
+Everything a page loads comes with the package ``swagger-ui-bundle-v2``. Nothing is loaded from
+other sites, and the security policy forbids it.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _ASSETS = {
 _START = "start.js"
 _CACHED = CacheControlHeader(max_age=3600)
 
-# Swagger UI has its icons in its style sheet.
+# Swagger UI has its icons as data URLs in its style sheet.
 _SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -46,7 +46,7 @@ _PAGE = f"""<!doctype html>
   </head>
   <body>
     <main id="api"></main>
-    <noscript>The pages need JavaScript; the description is at {PATH}/openapi.json.</noscript>
+    <noscript>This page needs JavaScript; the OpenAPI document is {PATH}/openapi.json.</noscript>
     <script src="{PATH}/assets/swagger-ui-bundle.js"></script>
     <script src="{PATH}/assets/{_START}"></script>
   </body>
@@ -66,7 +66,7 @@ _SCRIPT = f"""SwaggerUIBundle({{
 
 
 class Pages(OpenAPIRenderPlugin):
-    """The page itself, and what it loads."""
+    """The page, and the files that it loads."""
 
     def __init__(self) -> None:
         super().__init__(path="/")
@@ -79,10 +79,10 @@ class Pages(OpenAPIRenderPlugin):
 
 
 class Description(JsonRenderPlugin):
-    """The description as it is served, made when it is first asked for.
+    """The OpenAPI document, built on its first request.
 
     Args:
-        complete: Makes it from what Litestar says of an application.
+        complete: Builds it from Litestar's description of the application.
     """
 
     def __init__(self, complete: Callable[[dict[str, Any], Litestar], dict[str, Any]]) -> None:
@@ -108,14 +108,14 @@ def get_asset(name: FromPath[str]) -> Response[bytes]:
 
 
 async def _refuse_in_our_words(response: Response[Any]) -> Response[Any]:
-    """Answer what there is not as everywhere else; Litestar has an HTML page for it here."""
+    """Turn Litestar's HTML page for an unknown path into the 404 that all other paths send."""
     if response.status_code == HTTP_404_NOT_FOUND:
         raise NotFoundException
     return response
 
 
 def pages_router() -> Router:
-    """Return the router of the pages; Litestar adds what the plugins render."""
+    """Return the router of the pages; Litestar adds the routes of the plugins."""
     return Router(
         PATH,
         route_handlers=[],

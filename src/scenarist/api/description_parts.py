@@ -1,4 +1,4 @@
-"""The parts of the API description that many paths refer to: problems, headers, parameters."""
+"""Shared components of the OpenAPI document: problems, headers, parameters."""
 
 from collections.abc import Collection
 from http import HTTPStatus
@@ -18,15 +18,15 @@ from scenarist.domain.vocabulary import (
 Document = dict[str, Any]
 
 _TEXT = {"type": "string"}
-_TAG = {"description": "The entity tag of what is answered.", "schema": _TEXT, "required": True}
+_TAG = {"description": "The entity tag of the response.", "schema": _TEXT, "required": True}
 _LOCATION = {
-    "description": "The path of what was made.",
+    "description": "The path of the new entity.",
     "schema": {"type": "string", "pattern": "^/api/v1/"},
     "required": True,
 }
-_APPLIED = {"description": "What was done of the preferences.", "schema": _TEXT}
+_APPLIED = {"description": "The preferences that were applied.", "schema": _TEXT}
 _LINK = {
-    "description": "The address of the page that follows, where there is one (RFC 8288).",
+    "description": "The address of the next page, if there is one (RFC 8288).",
     "schema": _TEXT,
 }
 _RETRY_AFTER = {
@@ -34,7 +34,7 @@ _RETRY_AFTER = {
     "schema": {"type": "integer", "minimum": 0},
     "required": True,
 }
-_CHALLENGE = {"description": "How to say who asks.", "schema": _TEXT, "required": True}
+_CHALLENGE = {"description": "How to authenticate.", "schema": _TEXT, "required": True}
 _HEADERS_OF_PROBLEMS: dict[int, Document] = {
     401: {"WWW-Authenticate": _CHALLENGE},
     429: {"Retry-After": _RETRY_AFTER},
@@ -43,12 +43,12 @@ _HEADERS_OF_PROBLEMS: dict[int, Document] = {
 
 
 def response_name(status: int) -> str:
-    """Return the name under which the answer with a problem is described."""
+    """Return the name of the component for a problem with this status."""
     return HTTPStatus(status).name.title().replace("_", "")
 
 
 def headers_of(traits: Collection[str]) -> Document:
-    """Return the headers of an answer that is no problem."""
+    """Return the headers of a successful response."""
     if "tagged" in traits:
         return {"ETag": _TAG}
     headers: Document = {}
@@ -105,7 +105,7 @@ WORDS: dict[str, Document] = {
     "jobs status": {"type": "string", "enum": list(JobStatus)},
     "events entity_type": {"type": "string", "enum": list(Kind)},
 }
-"""What a parameter may say, by its name, or by tag and name where names mean two things."""
+"""Allowed values of parameters, by name, or by tag and name if a name has two meanings."""
 
 EVENT: Document = {
     "type": "object",
@@ -116,14 +116,14 @@ EVENT: Document = {
     },
     "required": ["data"],
 }
-"""One event of a stream."""
+"""Schema of one event of a stream."""
 
 SECURITY_SCHEMES: Document = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The token that `POST /api/v1/auth/login` answers, a key of "
-        "`POST /api/v1/keys`, or a token of the issuer that the server trusts. Not asked for while "
+        "description": "The token from `POST /api/v1/auth/login`, a key from `POST /api/v1/keys`, "
+        "or a token from the identity provider that the server trusts. Not needed when "
         "authorization is off.",
     }
 }
@@ -133,14 +133,15 @@ REQUIRED_QUERY = {
     ("createDataNode", "config_id"),
     ("createJob", "task_id"),
 }
-"""Query parameters without which a request is refused."""
+"""Required query parameters, by operation."""
 
 PARAMETERS: Document = {
     "Prefer": {
         "name": "Prefer",
         "in": "header",
-        "description": "`return=representation` for a body, `wait=30` for an answer when the "
-        "submission has ended or so many seconds are over; both with a comma (RFC 7240).",
+        "description": "`return=representation` for a response with a body, `wait=30` for a "
+        "response when the submission or job has ended or after this many seconds; separate both "
+        "by a comma (RFC 7240).",
         "schema": _TEXT,
     },
     "Idempotency-Key": {
@@ -152,13 +153,13 @@ PARAMETERS: Document = {
     "If-Match": {
         "name": "If-Match",
         "in": "header",
-        "description": "The `ETag` that it must still have; 412 when it has changed.",
+        "description": "The `ETag` that the entity must still have; 412 if it has changed.",
         "schema": _TEXT,
     },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The `ETag` that the client has; 304 when it is still the same.",
+        "description": "The `ETag` that the client has; 304 if it is still the same.",
         "schema": _TEXT,
     },
 }

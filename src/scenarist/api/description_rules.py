@@ -1,7 +1,8 @@
-"""Completes the API description: what is true of many paths is said here once for all.
+"""The OpenAPI document, completed with everything that many paths have in common.
 
-Litestar describes the paths and their parameters, msgspec the bodies, from the same types that read
-and write them. Here they are put together with roles, shared statuses, headers, examples and links.
+Litestar describes the paths and their parameters, msgspec the bodies, from the types that are used
+to read and write them. This module combines both and adds roles, shared statuses, headers, examples
+and links.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,26 +36,26 @@ Document = dict[str, Any]
 _DEFAULTS = {"deprecated": False, "allowEmptyValue": False, "allowReserved": False}
 _TAGS = {
     "sequences": "Tasks of one scenario that are submitted together.",
-    "scenarios": "What a scenario config makes: data nodes, tasks and sequences of its own.",
-    "configs": "What the author of the application has declared.",
-    "tasks": "A function with the data nodes that it reads and writes.",
-    "datanodes": "Where values live, with all edits of each.",
+    "scenarios": "Instances of a scenario config, with their data nodes, tasks and sequences.",
+    "configs": "The configs that the application declares.",
+    "tasks": "Functions with the data nodes that they read and write.",
+    "datanodes": "Values, with all edits of each.",
     "cycles": "The periods that scenarios with a frequency belong to.",
-    "submissions": "What was asked to run, and what became of it.",
-    "jobs": "One run of one task.",
-    "orchestration": "Whether jobs are begun at all.",
-    "events": "What changes, as it happens.",
-    "auth": "Signing in and out, while authorization is on.",
-    "users": "Who can sign in; for administrators.",
-    "keys": "Credentials of machines; for administrators.",
-    "audit": "Who did what, and what was refused; for administrators.",
-    "health": "For machines that watch the server; no role is needed.",
+    "submissions": "Requests to run scenarios, sequences and tasks, and their results.",
+    "jobs": "Single runs of a task.",
+    "orchestration": "Whether jobs are started at all.",
+    "events": "Changes, as they happen.",
+    "auth": "Signing in and out, when authorization is on.",
+    "users": "Users who can sign in; for administrators.",
+    "keys": "Credentials for programs; for administrators.",
+    "audit": "Who changed what, and what was refused; for administrators.",
+    "health": "For monitoring; only the metrics require a role.",
 }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Operation:
-    """One method of one path: its description, and the handler behind it."""
+    """One method of one path: its description and its handler."""
 
     method: str
     path: str
@@ -67,19 +68,19 @@ class _Operation:
         return field.annotation if field is not None and _is_struct(field.annotation) else None
 
     def containers(self) -> Iterator[tuple[str, Any]]:
-        """Yield the status and type of each answer that is JSON."""
+        """Yield the status and the type of each response that is JSON."""
         for status, spec in (self.handler.responses or {}).items():
             if _is_struct(spec.data_container):
                 yield str(status), spec.data_container
 
 
 def operation_id(handler: HTTPRouteHandler, method: Any, path: Any) -> str:
-    """Name an operation after the function behind it: ``list_sequences`` is ``listSequences``."""
+    """Return the name of an operation: ``listSequences`` for the handler ``list_sequences``."""
     return camel_case(handler.handler_name)
 
 
 def complete(described: Document, app: Litestar) -> Document:
-    """Return the whole description of an application, from what Litestar says of it."""
+    """Return the complete OpenAPI document, based on Litestar's description of the application."""
     document: Document = msgspec.json.decode(msgspec.json.encode(described))
     operations = list(_operations(document, app))
     is_off = app.state["gate"].is_off
@@ -120,7 +121,7 @@ def _operations(document: Document, app: Litestar) -> Iterator[_Operation]:
 
 
 def _clean_parameters(said: Document) -> None:
-    """Leave out what is so anyhow, and null, which no query can say."""
+    """Remove defaults, and null, which a query string cannot express."""
     said.pop("deprecated", None)
     for parameter in said.get("parameters", ()):
         for name, value in _DEFAULTS.items():
@@ -137,7 +138,7 @@ def _clean_parameters(said: Document) -> None:
 
 
 def _say_words(said: Document, parameter: Document) -> None:
-    """Say of a parameter what its type does not."""
+    """Add to a parameter what its type does not tell."""
     name = parameter["name"]
     schema = parameter["schema"]
     words = WORDS.get(f"{said['tags'][0]} {name}", WORDS.get(name, {}))
@@ -154,13 +155,13 @@ def _say_role(operation: _Operation, *, is_off: bool) -> None:
     if not is_off:
         said["security"] = [] if "is_open" in opt else [{"bearer": []}]
     if "is_open" in opt:
-        sentence = "Needs no role."
+        sentence = "Requires no role."
     elif permission is None:
-        sentence = "Needs no role, but to be signed in."
+        sentence = "Requires authentication, but no role."
         said["x-role"] = "any"
     else:
         role = NEEDED_ROLE[permission].value
-        sentence = f"Needs the role {role}."
+        sentence = f"Requires the role {role}."
         said["x-role"] = role
     said["description"] = "\n\n".join(filter(None, (said.get("description"), sentence)))
 
@@ -185,14 +186,14 @@ def _say_answers(operation: _Operation, schemas: Mapping[Any, Document]) -> None
         else:
             answers[status]["content"] = {"application/json": {"schema": schemas[kind]}}
     for number in _shared_statuses(operation):
-        # Litestar describes a 400 of its own, which nobody gets.
+        # Replaces Litestar's description of its own 400, which is never sent.
         answers[str(number)] = _problem(number)
     stream = answers.get("200", {}).get("content", {}).get("text/event-stream")
     if stream is not None:
         stream["schema"] = EVENT
     traits = _traits(operation, kinds.get("200"))
     if "tagged" in traits:
-        answers["304"] = {"description": "It is what the client has already."}
+        answers["304"] = {"description": "The client already has this version."}
     said["responses"] = dict(sorted(answers.items()))
     _say_headers(said, traits, operation.handler.opt.get("headers", ()))
 
@@ -202,7 +203,7 @@ def _problem(status: int) -> Document:
 
 
 def _shared_statuses(operation: _Operation) -> Iterator[int]:
-    # An unknown query parameter is a fault on every path.
+    # Every path refuses unknown query parameters.
     yield 400
     if "requestBody" in operation.said:
         yield 413
@@ -215,7 +216,7 @@ def _shared_statuses(operation: _Operation) -> Iterator[int]:
 
 
 def _traits(operation: _Operation, answer: Any) -> set[str]:
-    """Return what the operation does of the things that many do."""
+    """Return which of the features shared by many operations this one has."""
     traits = set()
     parameters = {item["name"] for item in operation.said.get("parameters", ())}
     if LOCATION in (operation.handler.response_headers or ()):

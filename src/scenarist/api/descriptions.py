@@ -1,4 +1,4 @@
-"""What the API description says of answers that many paths share."""
+"""Descriptions of responses in the OpenAPI document that many handlers use."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,22 +11,22 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from scenarist.schemas import Problem
 
 PROBLEMS = {
-    400: "The request cannot be right, whatever the state; the problem names each fault.",
-    401: "Authorization is on, and the request does not say who asks.",
-    403: "Authorization is on, and who asks lacks the role.",
-    404: "What the path or the body names does not exist.",
-    409: "The present state forbids it; the problem says what stands in the way.",
-    412: "It has changed since the version that `If-Match` names; nothing was done.",
-    413: "The body, or what a value unfolds to, is too large.",
+    400: "The request is invalid, whatever the state of the server; the problem lists each error.",
+    401: "Authorization is on, and there are no credentials, or they are invalid or have expired.",
+    403: "Authorization is on, and the caller lacks the required role.",
+    404: "Something that the path or the body refers to does not exist.",
+    409: "The current state does not allow it; the problem says what prevents it.",
+    412: "The entity has changed since the version named in `If-Match`; nothing was done.",
+    413: "The body, or the value once unpacked, is too large.",
     429: "Too many requests; try again later.",
-    503: "Try again later; nothing was changed, unless the code is `in_doubt`: then look first.",
+    503: "Try again later; nothing was changed, unless the code is `in_doubt`: then check first.",
 }
-"""What each status of a problem means."""
+"""Meaning of each status of a problem."""
 
 
 @cache
 def camel_case(name: str) -> str:
-    """Name an operation after the function behind it: ``list_sequences`` is ``listSequences``."""
+    """Return a name in camel case: ``listSequences`` for ``list_sequences``."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
 
@@ -34,9 +34,9 @@ def camel_case(name: str) -> str:
 def responses(
     status: int, container: type[Any] | None, description: str, *problems: int
 ) -> dict[int, ResponseSpec]:
-    """Describe the answer of a path when all goes well, and the problems that are its own.
+    """Describe the successful response of a path, and the problems specific to it.
 
-    What holds for many paths is said in one place: see `description_rules`.
+    Problems that many paths share are added when the OpenAPI document is completed.
     """
     described = {
         status: ResponseSpec(
@@ -55,7 +55,7 @@ def responses(
 
 @dataclass
 class WithAnyJson(Operation):
-    """A path whose body is any JSON value, which Litestar cannot tell from ``bytes``."""
+    """Operation whose body is any JSON value; to Litestar it is just ``bytes``."""
 
     def __post_init__(self) -> None:
         media = OpenAPIMediaType(schema=Schema(description="The value, as JSON."))

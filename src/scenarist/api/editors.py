@@ -1,4 +1,4 @@
-"""What a client says of an edit: who makes it, and why."""
+"""Query parameters of an edit: who makes it, and why."""
 
 from typing import Annotated
 
@@ -11,33 +11,34 @@ EditorId = Annotated[
     QueryParameter(
         min_length=1,
         max_length=256,
-        description="Who edits; the actor of the request, when left out.",
+        description="Who is editing; defaults to the actor of the request.",
     ),
 ]
 Comment = Annotated[
-    str | None, QueryParameter(max_length=1000, description="Why; kept with the edit.")
+    str | None,
+    QueryParameter(max_length=1000, description="The reason, which is stored with the edit."),
 ]
 
 
 def checked_text(text: str | None, field: str) -> str | None:
-    """Return a text of one line.
+    """Check a text of one line, and return it.
 
     Raises:
-        InvalidError: It has characters that cannot be printed.
+        InvalidError: It has characters that are not printable.
     """
     if text is not None and not text.isprintable():
         raise InvalidError(
-            f"{field} has printable characters only",
-            errors=[{"field": field, "message": "has characters that cannot be printed"}],
+            f"{field} must have only printable characters",
+            errors=[{"field": field, "message": "has characters that are not printable"}],
         )
     return text
 
 
 def checked_lines(comment: str | None) -> str | None:
-    """Return a text of several lines.
+    """Check a text of several lines, and return it.
 
     Raises:
-        InvalidError: It has characters that cannot be printed.
+        InvalidError: It has characters that are not printable.
     """
     for line in (comment or "").splitlines():
         checked_text(line.replace("\t", " "), "comment")

@@ -1,4 +1,4 @@
-"""The paths of the edits of data nodes."""
+"""Routes of the edits of data nodes."""
 
 import msgspec
 from litestar import get
@@ -35,7 +35,7 @@ def shown(edit: entities.Edit) -> schemas.Edit:
 
 
 def shown_with_preview(edit: entities.Edit) -> schemas.Edit:
-    # The rendition is JSON text already; it goes into the answer as it is.
+    # The rendition is already JSON, and goes into the response unchanged.
     return msgspec.structs.replace(
         shown(edit),
         preview=UNSET if edit.rendition is None else msgspec.Raw(edit.rendition.encode()),
@@ -59,7 +59,7 @@ def list_edits(
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Every value that it has had: when, by whom and why, the newest first."""
+    """List all values that a data node has had: when, by whom and why, newest first."""
     service, actor = services_of(request).edits, actor_of(request)
     paging = paging_of(
         limit=limit, cursor=cursor, count=count, sort=sort or _NEWEST_FIRST, sorts=(_TIMESTAMP,)
@@ -76,7 +76,10 @@ def list_edits(
     responses=responses(200, schemas.OneEdit, "The edit.", 404),
 )
 def get_edit(request: AnyRequest, data_node_id: FromPath[str], edit_id: FromPath[str]) -> Answer:
-    """With the value while it is small, else its beginning; `read` with `edit_id` has all of it."""
+    """Get an edit with its value, or the beginning of a large one.
+
+    To read the whole value, use `read` with `edit_id`.
+    """
     edit = services_of(request).edits.get(actor_of(request), data_node_id, edit_id)
     return tagged(request, schemas.OneEdit(edit=shown_with_preview(edit)))
 

@@ -1,4 +1,4 @@
-"""The stream of what changes, as server-sent events (WHATWG HTML, section 9.2)."""
+"""Stream of changes, as server-sent events (WHATWG HTML, section 9.2)."""
 
 import asyncio
 import re
@@ -45,28 +45,28 @@ from scenarist.services.changes import (
 PATH = "/api/v1/events"
 
 Reads = Gatherer[ChangeWish, ChangePage]
-"""Where all streams read the log together."""
+"""Batches the reads of the event log by all streams."""
 
 _ID = re.compile("([0-9]{1,18})[.]([0-9]{1,9})")
 _TYPE = "text/event-stream"
 _OPENING = b"retry: 1000\nid: %b\n\n"
-"""Milliseconds until a client that was cut off comes again, and where it goes on then when nothing
-has happened yet that it wanted to know."""
+"""Milliseconds until a disconnected client reconnects, and the id from which it then continues if
+it has not received an event yet."""
 QUIET_SECONDS = 15.0
-"""How long nothing is sent before a comment shows that the stream lives."""
+"""How long nothing is sent before a comment shows that the stream is alive."""
 
 _COMMENT = b": still here\n\n"
-_TOGETHER = 256  # events that are sent in one piece
+_TOGETHER = 256  # events that are sent in one piece at most
 
 _encode = msgspec.json.Encoder().encode
 _log = structlog.get_logger(__name__)
 
 
 class EventStream:
-    """An endless answer, as an ASGI application.
+    """Endless response, as an ASGI application.
 
-    It reads on only when the client has taken what was read before, ends when the client goes or
-    the server stops, and waits without a thread.
+    It reads more events only when the client has received the previous ones, ends when the client
+    disconnects or the server stops, and does not occupy a thread while it waits.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class EventStream:
         headers = [
             (b"content-type", _TYPE.encode()),
             (b"cache-control", b"no-store"),
-            (b"x-accel-buffering", b"no"),  # a proxy shall pass each event on at once
+            (b"x-accel-buffering", b"no"),  # proxies must forward each event at once
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await _send_piece(send, _OPENING % _id_of(self._start.at.preceding).encode())
@@ -108,7 +108,7 @@ class EventStream:
             with self._news.listen() as reader:
                 await self._follow(send, reader)
         except ScenaristError as error:
-            # The client comes again, and goes on after the last event that it got.
+            # The client reconnects, and continues after the last event that it received.
             _log.warning("event stream broken off", reason=error.message)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -117,10 +117,10 @@ class EventStream:
         at = self._start.at
         quiet_until = loop.time() + self._quiet_seconds
         while True:
-            # When the server stops, what happened until then is read once more.
+            # When the server stops, read once more, so that no event before the stop is missed.
             is_over = reader.is_over
             reader.catch_up()
-            # Asked each time: who signs out, or loses the role, sees nothing that comes later.
+            # Check each time: after a sign-out or the loss of the role, no more events are sent.
             actor = await self._find_actor()
             page = await self._reads.ask(ChangeWish(actor, at, self._wanted))
             at = page.following
@@ -141,13 +141,13 @@ class EventStream:
 @get(
     PATH,
     opt=READ,
-    summary="Follow what changes",
+    summary="Follow changes",
     tags=["events"],
     responses=responses(200, str, "", 400)
     | {
         200: ResponseSpec(
             data_container=str,
-            description="Events without end.",
+            description="An endless stream of events.",
             media_type=_TYPE,
             generate_examples=False,
         )
@@ -157,10 +157,10 @@ async def follow_events(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     entity_type: Annotated[
         list[str] | None,
-        QueryParameter(description="Only of this kind, such as JOB. " + MAY_BE_REPEATED),
+        QueryParameter(description="Only entities of this kind, such as JOB. " + MAY_BE_REPEATED),
     ] = None,
     entity_id: Annotated[
-        list[str] | None, QueryParameter(description="Only of this entity. " + MAY_BE_REPEATED)
+        list[str] | None, QueryParameter(description="Only this entity. " + MAY_BE_REPEATED)
     ] = None,
     change: Annotated[
         list[str] | None,
@@ -169,22 +169,23 @@ async def follow_events(  # noqa: PLR0913 - query parameters
     submission_id: Several = None,
     after: Annotated[
         str | None,
-        QueryParameter(description="Go on after the event of this id; as Last-Event-ID."),
+        QueryParameter(description="Continue after the event with this id, like Last-Event-ID."),
     ] = None,
     last_event_id: Annotated[
         str | None,
         HeaderParameter(
             name="Last-Event-ID",
-            description="Go on after the event of this id.",
+            description="Continue after the event with this id.",
             schema_extra={"pattern": f"^{_ID.pattern}$"},
         ),
     ] = None,
 ) -> ASGIApp:
-    """Server-sent events, from now on or after the one that `Last-Event-ID` names.
+    """Follow changes as server-sent events, starting now or after the event in `Last-Event-ID`.
 
-    Each has its id, the kind of entity as its type, and as data a JSON object: id, timestamp,
-    entity_type, entity_id, change, actor, status, submission_id. A first event of type `gap` says
-    that what should come next is not kept any more; the oldest that is kept follows.
+    Each event has an id, the kind of entity as its type, and a JSON object as its data: id,
+    timestamp, entity_type, entity_id, change, actor, actor_id, status, submission_id. A first event
+    of type `gap` means that the events that should come next may no longer be kept; the oldest one
+    that is kept follows.
     """
     services, actor = services_of(request), actor_of(request)
     wanted = ChangeFilter(
@@ -247,7 +248,7 @@ def _mark_of(text: str | None, field: str) -> Mark | None:
     parts = _ID.fullmatch(text)
     if parts is None:
         raise InvalidError(
-            f"{field} {text[:100]!r} is not the id of an event; give back one such as 1042.0",
+            f"{field} {text[:100]!r} is not the id of an event; send one such as 1042.0",
             errors=[{"field": field, "message": "not the id of an event"}],
         )
     return Mark(int(parts[1]), int(parts[2]))

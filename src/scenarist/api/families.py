@@ -1,4 +1,4 @@
-"""What figures are called for Prometheus: docs/operations.md has the same names and words."""
+"""Metric families for Prometheus; docs/operations.md has the same names and help texts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -15,57 +15,57 @@ from scenarist.services.health import Work
 
 
 def of_work(work: Work) -> Iterator[Metric]:
-    """Yield what is the same whichever server of a database is asked."""
+    """Yield the metrics of the database, which are the same on each of its servers."""
     jobs = GaugeMetricFamily(
-        "scenarist_jobs", "Jobs in the database that have not ended, by status.", labels=["status"]
+        "scenarist_jobs", "Unfinished jobs in the database, by status.", labels=["status"]
     )
     for status, count in work.jobs.items():
         jobs.add_metric([status], count)
     yield jobs
     yield GaugeMetricFamily(
         "scenarist_pending_job_age_seconds",
-        "How long the job in the database that is claimed next has waited; 0 when no job may run.",
+        "How long the next runnable job in the database has waited; 0 if there is none.",
         value=work.first_waits_seconds,
     )
     yield GaugeMetricFamily(
         "scenarist_submissions_under_way",
-        "Submissions in the database that have not ended.",
+        "Unfinished submissions in the database.",
         value=work.submissions,
     )
     yield GaugeMetricFamily(
         "scenarist_orchestrators",
-        "Orchestrators in the database that take up jobs, as far as is known.",
+        "Orchestrators registered in the database that claim jobs.",
         value=work.orchestrators,
     )
     yield GaugeMetricFamily(
         "scenarist_webhook_deliveries",
-        "Messages of webhooks in the database that have not arrived.",
+        "Webhook messages in the database that have not been delivered.",
         value=work.deliveries,
     )
 
 
 def of_process(figures: ProcessFigures, *, is_orchestrating: bool) -> Iterator[Metric]:
-    """Yield what one process has done since its start, and does now."""
+    """Yield the metrics of one process: what it has done since its start, and what it is doing."""
     yield from _of_database(figures.database)
     yield from _of_jobs(figures.orchestrator.figures)
     yield GaugeMetricFamily(
         "scenarist_orchestrator_up",
-        "1 while this process takes up jobs.",
+        "1 while this process claims jobs.",
         value=float(is_orchestrating),
     )
     yield GaugeMetricFamily(
         "scenarist_executor_slots",
-        "Jobs that the executor of this process can run at the same time.",
+        "Number of jobs that the executor of this process can run at the same time.",
         value=figures.orchestrator.slots,
     )
     yield GaugeMetricFamily(
         "scenarist_executor_jobs",
-        "Jobs that this process has handed to its executor and that have not come back.",
+        "Jobs that this process has sent to its executor and that have not come back.",
         value=figures.orchestrator.running,
     )
     yield GaugeMetricFamily(
         "scenarist_event_streams",
-        "Clients that follow the events from this process.",
+        "Clients that follow events on this process.",
         value=figures.news.listeners,
     )
 
@@ -88,27 +88,27 @@ def histogram(
 def _of_database(figures: DatabaseFigures) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "scenarist_database_commits",
-        "Transactions that this process has committed.",
+        "Transactions committed by this process.",
         value=figures.commits,
     )
     yield CounterMetricFamily(
         "scenarist_database_writes",
-        "Pieces of work in the transactions that this process has committed.",
+        "Writes in the transactions committed by this process; one transaction can have several.",
         value=figures.writes,
     )
     yield GaugeMetricFamily(
         "scenarist_database_write_wait_seconds",
-        "How long the oldest write of this process has waited; 0 when none is under way.",
+        "How long the oldest write of this process has waited; 0 if none is in progress.",
         value=figures.write_wait_seconds(),
     )
     yield histogram(
         "scenarist_database_turn_seconds",
-        "Time until a transaction of this process might write, as one does at a time.",
+        "Time until a transaction of this process could write, as only one writes at a time.",
         {(): figures.turn_times},
     )
     yield histogram(
         "scenarist_database_commit_seconds",
-        "Time of the commits of this process alone, with their sync to the disk.",
+        "Duration of the commits of this process, without the writes, with the sync to disk.",
         {(): figures.commit_times},
     )
 
@@ -116,7 +116,7 @@ def _of_database(figures: DatabaseFigures) -> Iterator[Metric]:
 def _of_jobs(figures: JobFigures) -> Iterator[Metric]:
     yield histogram(
         "scenarist_job_claim_seconds",
-        "Time from when a job might run to its claim by this process.",
+        "Time from when a job could run to its claim by this process.",
         {(): figures.claim_times},
     )
     yield histogram(
@@ -126,12 +126,12 @@ def _of_jobs(figures: JobFigures) -> Iterator[Metric]:
     )
     yield histogram(
         "scenarist_job_run_seconds",
-        "Time that attempts of jobs ran for this process, with reading and writing of values.",
+        "Run time of job attempts for this process, including reading and writing of values.",
         {(): figures.run_times},
     )
     attempts = CounterMetricFamily(
         "scenarist_job_attempts",
-        "Attempts of jobs that this process has recorded, by config of the task and ending.",
+        "Job attempts recorded by this process, by task config and ending.",
         labels=["task", "ending"],
     )
     for (task, ending), count in list(figures.attempts.items()):
@@ -139,12 +139,12 @@ def _of_jobs(figures: JobFigures) -> Iterator[Metric]:
     yield attempts
     yield CounterMetricFamily(
         "scenarist_failed_steps",
-        "Steps of the orchestrator of this process that could not be recorded as a whole.",
+        "Steps of the orchestrator of this process whose transaction failed.",
         value=figures.failed_steps,
     )
     seconds = CounterMetricFamily(
         "scenarist_task_run_seconds",
-        "Time that attempts of jobs ran for this process, by config of the task.",
+        "Run time of job attempts for this process, by task config.",
         labels=["task"],
     )
     for task, total in list(figures.run_seconds.items()):

@@ -1,4 +1,4 @@
-"""The paths of values as files: download and upload."""
+"""Routes for values as files: download and upload."""
 
 import re
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _BYTES = "application/octet-stream"
 
 @dataclass
 class WithFile(Operation):
-    """A path whose body is a file: its bytes, or a form with it."""
+    """Operation whose body is a file: its bytes, or a form with the file."""
 
     def __post_init__(self) -> None:
         form = Schema(
@@ -60,7 +60,7 @@ class WithFile(Operation):
         **responses(200, None, "", 404, 409),
         200: ResponseSpec(
             data_container=bytes,
-            description="The bytes of the value, as they are.",
+            description="The unchanged bytes of the value.",
             media_type=_BYTES,
             generate_examples=False,
         ),
@@ -70,9 +70,10 @@ class WithFile(Operation):
 def download_data_node(
     request: AnyRequest, data_node_id: FromPath[str], edit_id: EditIdentifier = None
 ) -> ASGIApp:
-    """The file of a csv, excel, json, parquet or pickle data node; open no pickle of a stranger's.
+    """Download the file of a csv, excel, json, parquet or pickle data node.
 
-    404 when there is no value yet, 409 where values are no files.
+    Do not open a pickle that you do not trust. Returns 404 while there is no value, and 409 for
+    storages whose values are not files.
     """
     found = services_of(request).files.download(actor_of(request), data_node_id, edit_id=edit_id)
     tag = tag_of(found.version.encode())
@@ -98,7 +99,7 @@ def download_data_node(
     summary="Upload a data node's value",
     tags=["datanodes"],
     responses=responses(
-        200, schemas.DataNodeWritten, "It is the newest value.", 400, 404, 409, 412
+        200, schemas.DataNodeWritten, "The file is the newest value.", 400, 404, 409, 412
     ),
 )
 @in_bulkhead(Kind.VALUES)
@@ -109,10 +110,11 @@ def upload_data_node(
     editor_id: EditorId = None,
     comment: Comment = None,
 ) -> Answer:
-    """The body is a file in the format of a csv, excel, json or parquet data node, kept as it is.
+    """Upload a file in the format of a csv, excel, json or parquet data node as its value.
 
-    It may also be the one file of a form. 400 when it cannot be read, 409 for other storages: no
-    pickle is taken, since reading one runs what it says.
+    The body is the file, which is stored unchanged, or a form with this one file. Returns 400 if it
+    cannot be read, and 409 for other storages: pickles are not accepted, because reading one
+    executes code.
     """
     edit = services_of(request).files.upload(
         actor_of(request),
@@ -124,10 +126,10 @@ def upload_data_node(
 
 
 def _file_in(request: AnyRequest, body: bytes) -> bytes:
-    """Return the file that a body is, or that its form has.
+    """Return the file that the body consists of, or the one in its form.
 
     Raises:
-        InvalidError: The body is empty, or a form without a file, or with several.
+        InvalidError: The body is empty, or is a form that is malformed or does not have one file.
     """
     if not body:
         raise InvalidError("the request has no body; it must be a file", code="body_missing")
@@ -146,7 +148,7 @@ def _file_in(request: AnyRequest, body: bytes) -> bytes:
         files = [part.raw for part in parser if part.filename is not None]
     except MultipartError as error:
         raise InvalidError(
-            f"the body is not a form that can be read: {error}", code="body_malformed"
+            f"the body is not a valid form: {error}", code="body_malformed"
         ) from None
     if len(files) != 1:
         raise InvalidError(

@@ -1,4 +1,4 @@
-"""Lets requests that come at the same time go through a service together."""
+"""Batching of requests that arrive at the same time into one call of a service."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,10 +12,10 @@ AnswerT = TypeVar("AnswerT")
 
 
 class Gatherer(Generic[WishT, AnswerT]):
-    """Calls a function that takes many wishes with all those that came while it was busy.
+    """Batches calls: requests that arrive while a batch runs go into the next one.
 
-    One change of thread and one commit then serve many requests; a request that comes alone is
-    passed on at once. Only for the event loop.
+    A batch takes one thread switch and one commit for all its requests; a single request is passed
+    on at once. For use in the event loop only. See docs/decisions/0004.
     """
 
     def __init__(self, fulfil: Callable[[Sequence[WishT]], Sequence[AnswerT | Exception]]) -> None:
@@ -24,12 +24,12 @@ class Gatherer(Generic[WishT, AnswerT]):
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, wish: WishT) -> AnswerT:
-        """Return the answer to a wish, or raise it when it is an exception."""
+        """Add a request to the next batch, and return its result or raise its exception."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[AnswerT] = loop.create_future()
         self._waiting.append((wish, answer))
         if self._task is None:
-            # In no request's context: what it does is done for many.
+            # In an empty context instead of that of one request, since it works for many.
             self._task = loop.create_task(self._run(), context=Context())
         return await answer
 
@@ -38,7 +38,7 @@ class Gatherer(Generic[WishT, AnswerT]):
             batch, self._waiting = self._waiting, []
             try:
                 answers = await sync_to_thread(self._fulfil, [wish for wish, _ in batch])
-            except Exception as error:  # noqa: BLE001 - it belongs to those who asked
+            except Exception as error:  # noqa: BLE001 - raised in each of the requests
                 answers = [error] * len(batch)
             for (_, future), answer in zip(batch, answers, strict=True):
                 if future.cancelled():

@@ -1,4 +1,4 @@
-"""Whether the server lives, and whether it can work: for machines that watch it."""
+"""Routes for monitoring: liveness and readiness."""
 
 from contextlib import suppress
 
@@ -15,10 +15,10 @@ from scenarist.domain.errors import ScenaristError, UnavailableError
 @get(
     "/healthz",
     opt=OPEN,
-    summary="Is the server alive?",
+    summary="Check liveness",
     tags=["health"],
     sync_to_thread=False,
-    responses=responses(200, schemas.Message, "It is."),
+    responses=responses(200, schemas.Message, "The server responds."),
 )
 def get_health() -> schemas.Message:
     return schemas.Message(message="alive")
@@ -27,12 +27,15 @@ def get_health() -> schemas.Message:
 @get(
     "/readyz",
     opt=OPEN,
-    summary="Can the server do its work?",
+    summary="Check readiness",
     tags=["health"],
-    responses=responses(200, schemas.Message, "Database and orchestrator are up."),
+    responses=responses(200, schemas.Message, "The database and the orchestrator are up."),
 )
 async def get_readiness(request: AnyRequest) -> schemas.Message:
-    """503 with the reason for callers who have a token, without it for strangers."""
+    """Check whether the server can serve requests and run jobs; 503 if not.
+
+    With authorization on, only authenticated callers get the reason.
+    """
     try:
         message = await sync_to_thread(services_of(request).health.check_readiness)
     except UnavailableError:

@@ -1,4 +1,4 @@
-"""The paths of jobs."""
+"""Routes of jobs."""
 
 from datetime import datetime
 from typing import Annotated
@@ -93,7 +93,8 @@ def list_jobs(  # noqa: PLR0913 - query parameters
     newest_of: Annotated[
         list[str] | None,
         QueryParameter(
-            description="Of each task of this scenario, the job accepted last. " + MAY_BE_REPEATED
+            description="For each task of this scenario, only the most recently accepted job. "
+            + MAY_BE_REPEATED
         ),
     ] = None,
     status: Status = None,
@@ -104,7 +105,7 @@ def list_jobs(  # noqa: PLR0913 - query parameters
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Jobs in the order in which they were accepted."""
+    """List jobs in the order in which they were accepted."""
     service, actor = services_of(request).jobs, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = JobFilter(
@@ -128,7 +129,7 @@ def list_jobs(  # noqa: PLR0913 - query parameters
     responses=responses(200, schemas.OneJob, "The job.", 400, 404),
 )
 async def get_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
-    """With `Prefer: wait=30` the answer comes when it has ended, or after so many seconds."""
+    """Get a job; with `Prefer: wait=30`, when it has ended or after this many seconds."""
     services, actor = services_of(request), actor_of(request)
     return await got(request, job_id, lambda: services.jobs.get(actor, job_id), _one)
 
@@ -136,13 +137,13 @@ async def get_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
 @get(
     PATH + "/{job_id:str}/log",
     opt=READ,
-    summary="Read what a job wrote",
+    summary="Read the log of a job",
     tags=["jobs"],
     sync_to_thread=True,
-    responses=responses(200, schemas.JobLog, "Its output, attempt by attempt.", 404),
+    responses=responses(200, schemas.JobLog, "The output, attempt by attempt.", 404),
 )
 def get_job_log(request: AnyRequest, job_id: FromPath[str]) -> Answer:
-    """Standard output, standard error and logging; of a long one the first and the last part."""
+    """Read standard output, standard error and logging; of a long log, its beginning and end."""
     log = services_of(request).jobs.get_log(actor_of(request), job_id)
     return tagged(
         request,
@@ -167,13 +168,13 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     tags=["jobs"],
     sync_to_thread=True,
     response_headers=[LOCATION],
-    responses=responses(201, schemas.JobAnswer, "The job is accepted.", 400, 404, 409),
+    responses=responses(201, schemas.JobAnswer, "The job was accepted.", 400, 404, 409),
 )
 def create_job(request: AnyRequest, task_id: FromQuery[str]) -> Answer:
-    """Submits one task, named by its identifier or by its config's.
+    """Submit one task, identified by its own id or by that of its config.
 
-    The task of a config is made when there is none yet that no scenario owns, which needs the
-    role of an editor as well.
+    For a config, it is the task that no scenario owns, which is created if it does not exist yet;
+    this also requires the role TAIPY_EDITOR.
     """
     services, actor = services_of(request), actor_of(request)
     if services.tasks.has_config(task_id):
@@ -200,15 +201,15 @@ def create_job(request: AnyRequest, task_id: FromQuery[str]) -> Answer:
     opt=EXECUTE | PREFERS_BODY,
     summary="Cancel a job",
     tags=["jobs"],
-    responses=responses(204, None, "It is cancelled.", 400, 404, 409)
+    responses=responses(204, None, "The job was cancelled.", 400, 404, 409)
     | responses(200, schemas.JobAnswer, "The same, with `Prefer: return=representation`.")
-    | responses(202, schemas.JobAnswer, "It was asked to stop, and still runs."),
+    | responses(202, schemas.JobAnswer, "The job was asked to stop and is still running."),
 )
 async def cancel_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
-    """Cancels a job that has not ended, and abandons those that need its output.
+    """Cancel a job that has not ended, and abandon the jobs that need its output.
 
-    The process of a running job is stopped; the answer comes when it has stopped. 409 when the
-    job has ended otherwise, or does so before it can be stopped.
+    If the job is running, its process is stopped, and the response is sent when it has stopped.
+    Returns 409 if the job has already ended in another way, or does so before it can be stopped.
     """
     services, actor = services_of(request), actor_of(request)
     job = await ended(
@@ -233,10 +234,10 @@ async def cancel_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
     summary="Delete a job",
     tags=["jobs"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "It is deleted.", 404, 409, 412),
+    responses=responses(200, schemas.Message, "The job was deleted.", 404, 409, 412),
 )
 def delete_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
-    """Its log goes with it, the values that it wrote stay. 409 while it has not ended."""
+    """Delete a job with its log; the values that it wrote stay. Returns 409 until it has ended."""
     expect = expectation(request, _one)
     services_of(request).jobs.delete(actor_of(request), job_id, expect=expect)
     return answer(schemas.Message(message=f"Job {job_id} was deleted."))

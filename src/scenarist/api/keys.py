@@ -1,4 +1,4 @@
-"""The paths of the keys of machines, for administrators."""
+"""Routes of keys, the credentials of programs, for administrators."""
 
 from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody
@@ -43,7 +43,7 @@ def list_keys(
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Keys in the order of their creation, without their texts."""
+    """List keys in order of creation, without their tokens."""
     service, actor = services_of(request).keys, actor_of(request)
     paging = paging_of(
         limit=limit, cursor=cursor, count=count, sort=sort, sorts=(CREATION_DATE, NAME)
@@ -59,13 +59,15 @@ def list_keys(
     sync_to_thread=True,
     dto=body_of(schemas.CreateKey),
     response_headers=[LOCATION],
-    responses=responses(201, schemas.KeyCreated, "The key, shown this once.", 400, 409),
+    responses=responses(
+        201, schemas.KeyCreated, "The key, with its token, which no other response shows.", 400, 409
+    ),
 )
 def create_key(request: AnyRequest, data: JSONBody[schemas.CreateKey]) -> Answer:
-    """Makes a credential for a machine, with roles no higher than one's own.
+    """Create a credential for a program, with no more roles than your own.
 
-    It goes with the user who makes it, and does what that user may do at the moment. Keys that
-    shall outlive people are made on the command line.
+    The key is deleted together with the user who created it, and never has more rights than that
+    user currently has. Create keys that should outlive users on the command line.
     """
     made = services_of(request).keys.create(
         actor_of(request),
@@ -90,7 +92,7 @@ def create_key(request: AnyRequest, data: JSONBody[schemas.CreateKey]) -> Answer
     summary="Get a key",
     tags=["keys"],
     sync_to_thread=True,
-    responses=responses(200, schemas.OneKey, "The key, without its text.", 404),
+    responses=responses(200, schemas.OneKey, "The key, without its token.", 404),
 )
 def get_key(request: AnyRequest, key_id: FromPath[str]) -> Answer:
     return tagged(request, _one(services_of(request).keys.get(actor_of(request), key_id)))
@@ -103,10 +105,10 @@ def get_key(request: AnyRequest, key_id: FromPath[str]) -> Answer:
     summary="Revoke a key",
     tags=["keys"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "It is revoked.", 404, 412),
+    responses=responses(200, schemas.Message, "The key was revoked.", 404, 412),
 )
 def delete_key(request: AnyRequest, key_id: FromPath[str]) -> Answer:
-    """The next request with it is refused, on every server."""
+    """Revoke a key: the next request with it is refused, on every server."""
     expect = expectation(request, _one)
     services_of(request).keys.delete(actor_of(request), key_id, expect=expect)
     return answer(schemas.Message(message=f"Key {key_id} was revoked."))

@@ -1,7 +1,8 @@
-"""What every path does with HEAD and OPTIONS, and what ``Allow`` says (RFC 9110, section 9.3).
+"""HEAD and OPTIONS on every path, and a complete ``Allow`` (RFC 9110, section 9.3).
 
-Litestar 2.25 answers HEAD with 405, leaves it out of ``Allow``, and forgets on OPTIONS the methods
-of handlers that came to a path later. What it says of a method that no path has is right, though.
+Litestar 2.25 responds to HEAD with 405, omits it from ``Allow``, and on OPTIONS omits the methods
+of handlers that were added to a path later. The ``Allow`` of its 405 for an unknown method is
+complete, so that is what the response to OPTIONS is made from.
 """
 
 from typing import Any
@@ -12,10 +13,10 @@ _NO_METHOD = "NONE"
 
 
 def with_all_methods(app: ASGIApp) -> ASGIApp:
-    """Answer HEAD as GET without the body, and OPTIONS with all methods of the path."""
+    """Return middleware that responds to HEAD like GET without the body, and to OPTIONS."""
 
     async def door(scope: Any, receive: Receive, send: Send) -> None:
-        # A GET passes as it is: its 405 never allows GET, so it need not name HEAD either.
+        # GET is passed on unchanged: the Allow of its 405 has no GET, and thus needs no HEAD.
         if scope["type"] != "http" or scope["method"] == "GET":
             await app(scope, receive, send)
         elif scope["method"] == "HEAD":
@@ -33,7 +34,7 @@ async def _head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Non
     is_sent = False
 
     async def send_start(message: Message) -> None:
-        # The end is sent at once, so that the server calls off a stream that would go on.
+        # End the response at once, so that the server cancels a stream that would continue.
         nonlocal is_sent
         if message["type"] == "http.response.start" and not is_sent:
             is_sent = True
@@ -46,12 +47,12 @@ async def _head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Non
 
 
 def _with_method(scope: Scope, method: str) -> Any:
-    # The server looks into its own scope to see whether a body belongs to the answer.
+    # A copy: the server reads the method in its own scope to decide whether to send a body.
     return {**scope, "method": method}
 
 
 def _telling_methods(send: Send) -> Send:
-    """Make the answer to OPTIONS of the answer to a method that is not there."""
+    """Turn the 405 for an unknown method into the response to OPTIONS."""
     is_refused = False
 
     async def send_methods(message: Message) -> None:

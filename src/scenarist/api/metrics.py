@@ -1,4 +1,4 @@
-"""What the server has done and has to do, for Prometheus."""
+"""Route of the metrics for Prometheus, and the metrics of requests."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ _TEXT = "text/plain; version=0.0.4"
 
 
 class Metrics:
-    """Counts and times the requests of one application, and tells them with all other figures."""
+    """Metrics of one application: counts and times its requests, and renders all metrics."""
 
     def __init__(self, health: HealthService, figures: ProcessFigures) -> None:
         self.requests = RequestFigures()
@@ -35,15 +35,16 @@ class Metrics:
         """Return all series in the text format of Prometheus.
 
         Raises:
-            UnavailableError: The database cannot be read; says why.
+            UnavailableError: The database cannot be read; the message says why.
         """
         return generate_latest(self._registry)
 
 
 class RequestFigures(Collector):
-    """Counts in the event loop, so without a lock: half the cost of the library's own counters.
+    """Number and duration of requests.
 
-    The time is that until the answer begins, so that a stream counts like any other answer.
+    They are counted in the event loop, and thus without a lock, at half the cost of the library's
+    own counters. The duration ends when the response starts, so a stream counts like any response.
     """
 
     def __init__(self) -> None:
@@ -52,7 +53,7 @@ class RequestFigures(Collector):
     def add(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope.get("method", "")
         if method not in METHODS:
-            # A client may write whatever it likes; that must not make a series each time.
+            # Clients may send any method; each must not create a new series.
             method = "other"
         key = (method, scope.get("path_template", _NO_PATH), status)
         series = self._series.get(key)
@@ -63,7 +64,7 @@ class RequestFigures(Collector):
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
             "scenarist_http_requests",
-            "Requests that this process has answered.",
+            "Requests that this process has responded to.",
             labels=["method", "path", "status"],
         )
         together: dict[tuple[str, ...], Times] = {}
@@ -73,14 +74,14 @@ class RequestFigures(Collector):
         yield requests
         yield histogram(
             "scenarist_http_request_seconds",
-            "Time until this process began to answer a request.",
+            "Time until this process began to respond to a request.",
             together,
             labels=("method", "path"),
         )
 
 
 class _Figures(Collector):
-    """Asks the database what there is to do each time it is asked, and the process what it did."""
+    """Collector of the metrics of the database, queried at each scrape, and of the process."""
 
     def __init__(self, health: HealthService, figures: ProcessFigures) -> None:
         self._health = health
@@ -97,20 +98,20 @@ class _Figures(Collector):
     summary="Read the metrics",
     tags=["health"],
     sync_to_thread=True,
-    responses=responses(200, str, "The series.")
+    responses=responses(200, str, "The metrics.")
     | {
         200: ResponseSpec(
             data_container=str,
-            description="Series in the text format of Prometheus.",
+            description="Metrics in the text format of Prometheus.",
             media_type="text/plain",
             generate_examples=False,
         )
     },
 )
 def get_metrics(request: AnyRequest) -> Response[bytes]:
-    """Requests by method, path and status with their times, jobs and submissions under way.
+    """Read the metrics of requests, the database, jobs and submissions, for Prometheus.
 
-    The process is there too: its start, memory, processor time and open files.
+    Metrics of the process are included: its start, memory, processor time and open files.
     """
     metrics: Metrics = request.app.state["metrics"]
     return Response(metrics.text(), media_type=_TEXT)

@@ -1,4 +1,4 @@
-"""The outermost layer around each request: what it is called, and what is told of it."""
+"""Outermost middleware: request identifier, metrics, access log and tracing."""
 
 import os
 import re
@@ -15,8 +15,8 @@ from scenarist.api.metrics import METHODS, RequestFigures
 from scenarist.domain.commits import begin_record
 from scenarist.logs import request_id
 
-# What proxies make: UUIDs, hexadecimal numbers, and the like. Nothing that could look like more
-# than one word in a log.
+# Identifiers as proxies generate them: UUIDs, hexadecimal numbers, and the like. No characters
+# that could make one identifier look like several words in a log.
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _HEADER = b"x-request-id"
 _WATCHING = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -25,10 +25,10 @@ _log = structlog.get_logger(__name__)
 
 
 def observed(app: ASGIApp, figures: RequestFigures, *, has_access_log: bool = False) -> ASGIApp:
-    """Give each request an identifier, count it, and log it if that is wanted.
+    """Return middleware that gives each request an identifier, counts it, and optionally logs it.
 
-    The identifier is that of the header ``X-Request-ID`` when it is well-formed, else a new one.
-    It goes back in the same header of the answer, and is on all that is logged of the request.
+    The identifier is the ``X-Request-ID`` of the request if it is well-formed, otherwise a new one.
+    The response has it in the same header, and so has every log line of the request.
     """
 
     async def door(scope: Any, receive: Receive, send: Send) -> None:
@@ -37,7 +37,7 @@ def observed(app: ASGIApp, figures: RequestFigures, *, has_access_log: bool = Fa
         request_id.set(name)
         scope["commits"] = begin_record()
 
-        # Not ``async``, as a coroutine of its own would cost as much as the counting.
+        # Not ``async``: a coroutine of its own would cost as much as the counting.
         def note(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 seconds = perf_counter() - begun
@@ -53,9 +53,9 @@ def observed(app: ASGIApp, figures: RequestFigures, *, has_access_log: bool = Fa
 
 
 def traced(app: ASGIApp) -> ASGIApp:
-    """Trace each request but those of machines that watch, if this process traces at all.
+    """Return middleware that traces requests, except those for monitoring, if tracing is on.
 
-    Neither the query nor the headers are in a trace.
+    A trace includes neither the query nor the headers.
     """
     if not tracing.is_on():
         return app
@@ -99,7 +99,7 @@ def _name_of(scope: Any) -> str:
 
 
 def _log_access(scope: Any, status: int, seconds: float) -> None:
-    """Log a request: without its query and headers, where secrets are."""
+    """Log a request without its query and headers, which may contain secrets."""
     client, actor = scope.get("client"), scope.get("actor")
     _log.info(
         "request",
@@ -113,5 +113,5 @@ def _log_access(scope: Any, status: int, seconds: float) -> None:
 
 
 def _path_of(scope: Any) -> str:
-    """Return the path as it was sent, so without a line break, and without the query."""
+    """Return the path as sent, still escaped and thus without line breaks, without the query."""
     return str(scope["raw_path"].partition(b"?")[0].decode("latin-1"))

@@ -1,4 +1,4 @@
-"""The paths of the orchestration: whether jobs are begun at all."""
+"""Routes of the orchestration: whether jobs are started at all."""
 
 from litestar import get, post
 
@@ -20,12 +20,13 @@ def shown(orchestration: entities.Orchestration) -> schemas.Orchestration:
 @get(
     PATH,
     opt=READ,
-    summary="Are jobs begun?",
+    summary="Get the state of the orchestration",
     tags=["orchestration"],
     sync_to_thread=False,
-    responses=responses(200, schemas.OneOrchestration, "Whether they are."),
+    responses=responses(200, schemas.OneOrchestration, "The state of the orchestration."),
 )
 def get_orchestration(request: AnyRequest) -> Answer:
+    """Get whether jobs are started: `paused_at` is null, or the time since which they are not."""
     found = services_of(request).orchestration.get(actor_of(request))
     return answer(schemas.OneOrchestration(orchestration=shown(found)))
 
@@ -34,30 +35,33 @@ def get_orchestration(request: AnyRequest) -> Answer:
     PATH + "/pause",
     status_code=200,
     opt=OPERATE,
-    summary="Begin no more jobs",
+    summary="Pause the orchestration",
     tags=["orchestration"],
     sync_to_thread=True,
-    responses=responses(200, schemas.OrchestrationAnswer, "No job is begun any more."),
+    responses=responses(200, schemas.OrchestrationAnswer, "No more jobs are started."),
 )
 def pause_orchestration(request: AnyRequest) -> Answer:
-    """Jobs that run go on; what is submitted waits, also over a new start of the server."""
+    """Start no more jobs; running jobs continue.
+
+    New submissions are accepted and wait, even after a restart of the server.
+    """
     paused = services_of(request).orchestration.pause(actor_of(request))
-    return _answered("No job is begun until the orchestration is resumed.", paused)
+    return _answered("No jobs are started until the orchestration is resumed.", paused)
 
 
 @post(
     PATH + "/resume",
     status_code=200,
     opt=OPERATE,
-    summary="Begin jobs again",
+    summary="Resume the orchestration",
     tags=["orchestration"],
     sync_to_thread=True,
-    responses=responses(200, schemas.OrchestrationAnswer, "Jobs are begun."),
+    responses=responses(200, schemas.OrchestrationAnswer, "Jobs are started again."),
 )
 def resume_orchestration(request: AnyRequest) -> Answer:
-    """Submissions that are paused themselves stay so."""
+    """Start jobs again; submissions that were paused themselves stay paused."""
     resumed = services_of(request).orchestration.resume(actor_of(request))
-    return _answered("Jobs are begun.", resumed)
+    return _answered("Jobs are started again.", resumed)
 
 
 def _answered(message: str, orchestration: entities.Orchestration) -> Answer:

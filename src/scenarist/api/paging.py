@@ -1,4 +1,4 @@
-"""How a client asks for a part of a list: its order, its pages, and which dates it covers."""
+"""Query parameters of lists: order, pages and range of creation dates."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -15,41 +15,45 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import CREATION_DATE, EVER, PageRequest, Position, Window
 
 Limit = Annotated[
-    int | None, QueryParameter(ge=1, le=1000, description="Answer a page of at most so many.")
+    int | None,
+    QueryParameter(ge=1, le=1000, description="Return a page of at most this many entries."),
 ]
 Cursor = Annotated[
-    str | None, QueryParameter(description="Where the page starts: `next` of the last.")
+    str | None,
+    QueryParameter(description="Return the page at this cursor: `next` of the previous page."),
 ]
 Count = Annotated[bool, QueryParameter(description="Add `total`, the length of the whole list.")]
 Sort = Annotated[
     str | None,
-    QueryParameter(description="What to sort by, such as creation_date; with - the other way."),
+    QueryParameter(
+        description="The field to sort by, such as creation_date; a leading - reverses the order."
+    ),
 ]
 CreatedAfter = Annotated[
     str | None,
     QueryParameter(
-        description="Only those created at this time or later: RFC 3339, or a date. Without a time "
-        "zone it is in the server's."
+        description="Only entities created at or after this time: an RFC 3339 timestamp or a date. "
+        "Without a time zone, it is in the server's time zone."
     ),
 ]
 CreatedBefore = Annotated[
     str | None,
     QueryParameter(
-        description="Only those created before this time: RFC 3339, or a date. Without a time zone "
-        "it is in the server's."
+        description="Only entities created before this time: an RFC 3339 timestamp or a date. "
+        "Without a time zone, it is in the server's time zone."
     ),
 ]
 
 _BLANK_FOR_PLUS = re.compile(r"(:.*) (\d\d:?\d\d)$")
 _Cursor = tuple[str, int | str | None, int]
 _KEY_TYPES: dict[str, type[int | str | None]] = {"": type(None), CREATION_DATE: int}
-"""What a cursor keeps of the last row of a page, by what the list is sorted by; else a text."""
+"""Type of the sort key in a cursor, by the field that the list is sorted by; otherwise a text."""
 _cursor_decoder = msgspec.json.Decoder(_Cursor)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paging:
-    """The part of a list that a client asks for."""
+    """The part of a list that a client requests, and its order."""
 
     limit: int | None
     cursor: str | None
@@ -78,21 +82,21 @@ def paging_of(
     sorts: Sequence[str] = (CREATION_DATE,),
     created: Window = EVER,
 ) -> Paging:
-    """Put together what a client asks of a list.
+    """Build the paging of a list from the query parameters.
 
     Args:
-        sorts: What the list may be sorted by.
-        created: The window of dates; a list that has one is in the order of its dates.
+        sorts: Fields that the list can be sorted by.
+        created: Range of creation dates; if it is bounded, the default order is by creation date.
 
     Raises:
-        InvalidError: The list cannot be sorted so; names what it can be sorted by.
+        InvalidError: The list cannot be sorted by this field; the message lists those it can.
     """
     name = None if sort is None else sort.removeprefix("-")
     if name is not None and name not in sorts:
         known = ", ".join(sorts)
         raise InvalidError(
-            f"this list cannot be sorted by {name[:100]!r}; it can be by {known}, with - before it "
-            "for the other way",
+            f"this list cannot be sorted by {name[:100]!r}; sort it by {known}, with a leading - "
+            "to reverse the order",
             errors=[{"field": "sort", "message": f"not one of {known}"}],
         )
     if name is None and not created.is_open:
@@ -110,7 +114,7 @@ def paging_of(
 
 
 def window_of(request: AnyRequest, created_after: str | None, created_before: str | None) -> Window:
-    """Read a window of creation dates.
+    """Read a range of creation dates.
 
     Raises:
         InvalidError: One of them is not a timestamp.
@@ -122,7 +126,7 @@ def window_of(request: AnyRequest, created_after: str | None, created_before: st
 
 
 def _moment_in_query(request: AnyRequest, text: str | None, field: str) -> datetime | None:
-    # The + of a time zone arrives as a blank unless it was escaped.
+    # The + of a time zone arrives as a blank if the client did not escape it.
     return moment_of(request, text and _BLANK_FOR_PLUS.sub(r"\1+\2", text), field)
 
 
@@ -134,12 +138,12 @@ def _position(cursor: str, order: str) -> Position:
         made_for, key, number = "?", None, -1
     if not 0 <= number < 2**63 or (isinstance(key, int) and abs(key) >= 2**63):
         raise InvalidError(
-            "the cursor is not one of this server; take it from `next` of the page before",
-            errors=[{"field": "cursor", "message": "not a cursor of this server"}],
+            "the cursor is not valid; use `next` of the previous page",
+            errors=[{"field": "cursor", "message": "not a valid cursor"}],
         )
     if made_for != order or not isinstance(key, _KEY_TYPES.get(order.removeprefix("-"), str)):
         raise InvalidError(
-            "the cursor was made for another sort; go on with the sort of the first page",
-            errors=[{"field": "cursor", "message": "made for another sort"}],
+            "the cursor belongs to another sort; use the sort of the first page",
+            errors=[{"field": "cursor", "message": "belongs to another sort"}],
         )
     return Position(key, number)

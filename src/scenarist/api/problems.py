@@ -1,4 +1,4 @@
-"""Every error as problem+json: one table from the families of errors to statuses (RFC 9457)."""
+"""Error responses as problem+json (RFC 9457), with one table from error classes to statuses."""
 
 from http import HTTPStatus
 from typing import Any
@@ -40,7 +40,7 @@ STATUSES: dict[type[ScenaristError], HTTPStatus] = {
     ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-# Python has changed the name of this one.
+# Python has renamed this status, but its code must not change.
 _CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_entity_too_large"}
 _RETRY_SECONDS = "1"
 _LONGEST_DETAIL = 4_000
@@ -48,11 +48,13 @@ _LONGEST_FIELD = 300
 _LONGEST_SECRET = 4_000
 _MOST_FAULTS = 100
 NO_CREDENTIAL = "credential_missing"
-"""The code of a 401 where nothing was shown."""
+"""Code of a 401 for a request without credentials."""
 
-_NOT_NOW = "the server cannot do this now; try again later, its log says why"
-_IN_DOUBT = "the server met trouble; look whether this was done before trying again"
-_OUT_OF_MEMORY = "the server has too little memory to do this now; try again later, or with less"
+_NOT_NOW = "the server cannot do this now; try again later; its log says why"
+_IN_DOUBT = "the server had a problem; check whether this was done before trying again"
+_OUT_OF_MEMORY = (
+    "the server does not have enough memory for this now; try again later, or request less"
+)
 _log = structlog.get_logger(__name__)
 
 
@@ -66,7 +68,7 @@ def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError)
     if status is HTTPStatus.SERVICE_UNAVAILABLE and _has_committed(request):
         message, code = _after_commit(message), InDoubtError.code
     if status is HTTPStatus.SERVICE_UNAVAILABLE and _is_stranger(request):
-        # What fails, and where it is, is for those who have a role here; the log has it.
+        # Which component failed, and where it runs, is only for authenticated callers and the log.
         _log.warning("not available", path=request.url.path, reason=message)
         message, faults = _NOT_NOW if code != InDoubtError.code else _IN_DOUBT, []
     response = _response(status, message, code, faults)
@@ -78,43 +80,43 @@ def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError)
 
 
 def _has_committed(request: Request[Any, Any, Any]) -> bool:
-    """Whether something of what the request asked for is stored already."""
+    """Return whether something has already been committed for the request."""
     commits = request.scope.get("commits")
     return isinstance(commits, CommitRecord) and commits.has_committed
 
 
 def _after_commit(reason: str) -> str:
-    """Say that something was stored before there was trouble, whatever the trouble claims."""
+    """Return a message saying that something was stored, even if *reason* claims the opposite."""
     reason = reason.replace("; nothing was changed, try again", "")
     return (
-        f"this was stored in part or in full before the server could not go on ({reason}); look at "
-        "what is there before trying again"
+        f"this was stored in part or in full before the server failed ({reason}); check what is "
+        "stored before trying again"
     )
 
 
 def from_memory_error(request: Request[Any, Any, Any], error: MemoryError) -> Response[Any]:
-    """Answer what this server has too little memory for, as it may have enough later."""
+    """Respond with 503 if memory is exhausted, since there may be enough later."""
     _log.error("out of memory", path=request.url.path, exc_info=error)
     return from_scenarist_error(request, UnavailableError(_OUT_OF_MEMORY, code="out_of_memory"))
 
 
 def from_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[Any]:
-    """Answer what the machine failed, such as a full disk; anything else should not happen."""
+    """Respond with 503 to a failure of the machine, such as a full disk, otherwise with 500."""
     if not is_of_machine(error):
         return from_anything_else(request, error)
     _log.error("the machine failed", path=request.url.path, exc_info=error)
-    reason = f"the machine of the server cannot do this now ({error.strerror}); try again later"
+    reason = f"the server's machine cannot do this now ({error.strerror}); try again later"
     return from_scenarist_error(request, UnavailableError(reason))
 
 
 def _is_stranger(request: Request[Any, Any, Any]) -> bool:
-    """Whether authorization is on and nobody is known to ask."""
+    """Return whether authorization is on and the caller is not authenticated."""
     actor = request.scope.get("actor")
     return not request.app.state["gate"].is_off and (actor is None or actor == ANYONE)
 
 
 def _challenge(error: UnauthenticatedError) -> str:
-    """Say how to come in (RFC 6750, section 3): nothing is wrong with a token that is missing."""
+    """Return the ``WWW-Authenticate`` header; no ``error`` if no token was sent (RFC 6750, 3.1)."""
     if error.reason in {NO_CREDENTIAL, "sign_in_failed"}:
         return 'Bearer realm="scenarist"'
     return 'Bearer realm="scenarist", error="invalid_token"'
@@ -125,9 +127,9 @@ def from_http_exception(request: Request[Any, Any, Any], error: HTTPException) -
     if status == HTTPStatus.NOT_FOUND:
         detail = f"there is no path {request.url.path}"
     elif status == HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"{request.url.path} does not take {request.method}"
+        detail = f"{request.url.path} does not support {request.method}"
     elif status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        detail = "the body is too large; a value has at most 64 MiB, any other body 1 MiB"
+        detail = "the body is too large; a value may have up to 64 MiB, any other body 1 MiB"
     else:
         detail = error.detail
     response = _response(status, detail, _CODES.get(status, status.name.lower()), [])
@@ -139,7 +141,7 @@ def from_http_exception(request: Request[Any, Any, Any], error: HTTPException) -
 def from_validation_exception(
     request: Request[Any, Any, Any], error: ValidationException
 ) -> Response[Any]:
-    """Name each query parameter that could not be read."""
+    """Respond with 400 and list each query parameter that is invalid."""
     extra = error.extra if isinstance(error.extra, list) else []
     faults = [
         Fault(field=str(item.get("key", "")), message=str(item.get("message", "")))
@@ -147,36 +149,36 @@ def from_validation_exception(
         if isinstance(item, dict)
     ]
     if [fault.field for fault in faults] == ["data"]:
-        # What Litestar says of a handler that needs a body and got none.
+        # Litestar's error for a missing body.
         return _response(
             HTTPStatus.BAD_REQUEST, "the request has no body; it must be JSON", "body_missing", []
         )
     said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
     return _response(
         HTTPStatus.BAD_REQUEST,
-        f"the query cannot be read: {said or error.detail}",
+        f"the query is not valid: {said or error.detail}",
         "invalid",
         faults,
     )
 
 
 def from_anything_else(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """Log what should not have happened; tell the client only where to find it in the log."""
-    # A client may choose this name; what else is logged of the request has it as well.
+    """Respond with 500 to an unexpected error; the details go only to the log, under the id."""
+    # The client may have chosen this id; all log lines of the request have it.
     request_id = request.scope["request_id"]  # type: ignore[typeddict-item]
     _log.error("request failed", path=request.url.path, exc_info=error)
     return _response(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        f"the server made a mistake; its log has the details under {request_id}",
+        f"internal server error; the server's log has the details under {request_id}",
         "internal",
         [],
     )
 
 
 def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -> Response[Any]:
-    """Answer with a problem without secrets, of which no part is longer than somebody reads.
+    """Build a problem response, with secrets redacted and long texts cut.
 
-    Much of it repeats what the client has sent.
+    Much of the text repeats what the client has sent.
     """
     detail = _shortened(detail, _LONGEST_DETAIL)
     faults = [
@@ -210,6 +212,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
 
 
 def _shortened(text: str, longest: int) -> str:
-    # A secret that begins before the end must be whole to be found.
+    # Redact beyond the cut: a secret that crosses it is only found if it is complete.
     text = redacted(text[: longest + _LONGEST_SECRET])
     return text if len(text) <= longest else text[:longest] + "…"

@@ -1,4 +1,4 @@
-"""What every handler takes from a request: the services, the actor, the wishes of the client."""
+"""What handlers take from a request: services, actor, filters, headers and preferences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ from scenarist.services.wishes import Wish
 
 AnyRequest = Request[Any, Any, Any]
 
-MAY_BE_REPEATED = "May be repeated: one of the values is enough."
-"""What the description says of a filter."""
+MAY_BE_REPEATED = "May be repeated; any of the values matches."
+"""Ends the description of a filter."""
 
 Several = Annotated[list[str] | None, QueryParameter(description=MAY_BE_REPEATED)]
 Ids = Annotated[
     list[str] | None,
-    QueryParameter(name="id", description="Only of this identifier. " + MAY_BE_REPEATED),
+    QueryParameter(name="id", description="Only with this identifier. " + MAY_BE_REPEATED),
 ]
 Status = Annotated[
     list[str] | None,
     QueryParameter(
-        description="Only those of this status, such as COMPLETED or Status.COMPLETED. "
+        description="Only with this status, such as COMPLETED or Status.COMPLETED. "
         + MAY_BE_REPEATED
     ),
 ]
@@ -44,19 +44,19 @@ OPERATE = {"permission": Permission.OPERATE}
 ADMINISTER = {"permission": Permission.ADMINISTER}
 SIGNED_IN = {"permission": None}
 OPEN = {"is_open": True}
-"""What a handler's ``opt`` says of who may: an actor with a permission, whoever is signed in, or
-anybody. Without any of these the application does not start.
+"""Values of a handler's ``opt`` that declare who may call it: actors with a permission, any
+authenticated actor, or everybody. Without one of them, the application does not start.
 """
 
 PREFERS_BODY = PREFERS_WAIT = {"headers": ("Prefer",)}
 REPEATS_BY_KEY = {"headers": ("Idempotency-Key",)}
-"""What it says of headers that nothing else tells the description of."""
+"""Values of ``opt`` that declare request headers for the OpenAPI document."""
 
 MemberT = TypeVar("MemberT", bound=StrEnum)
 
 LONGEST_WAIT_SECONDS = 300.0
 LARGEST_VALUE = 64 * 1024 * 1024
-"""Bytes of a body that is a value of a data node; more is answered with 413."""
+"""Largest body in bytes that is a value of a data node; 413 above it."""
 
 
 @overload
@@ -68,10 +68,10 @@ def member_of(kind: type[MemberT], text: str | None, field: str) -> MemberT | No
 
 
 def member_of(kind: type[MemberT], text: str | None, field: str) -> MemberT | None:
-    """Read a plain word such as DAILY, or the dotted form of the documented system.
+    """Read a member of an enumeration: a word such as DAILY, or Taipy's form Frequency.DAILY.
 
     Raises:
-        InvalidError: There is no such word; lists those there are.
+        InvalidError: There is no such member; the message lists all.
     """
     if text is None:
         return None
@@ -80,30 +80,30 @@ def member_of(kind: type[MemberT], text: str | None, field: str) -> MemberT | No
     except ValueError:
         known = ", ".join(kind)
         raise InvalidError(
-            f"there is no {field} {text[:100]!r}; there are {known}",
+            f"there is no {field} {text[:100]!r}; use one of {known}",
             errors=[{"field": field, "message": f"not one of {known}"}],
         ) from None
 
 
 def members_of(kind: type[MemberT], texts: Sequence[str] | None, field: str) -> tuple[MemberT, ...]:
-    """Read the words of a filter that may be repeated, each once.
+    """Read the members of an enumeration in a repeatable filter, without duplicates.
 
     Raises:
-        InvalidError: One of them is no such word; lists those there are.
+        InvalidError: One of them is not a member; the message lists all.
     """
     return tuple(dict.fromkeys(member_of(kind, text, field) for text in texts or ()))
 
 
 def several(texts: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the values of a filter that may be repeated, each once."""
+    """Return the values of a repeatable filter, without duplicates."""
     return tuple(dict.fromkeys(texts or ()))
 
 
 def moment_of(request: AnyRequest, text: str | UnsetType | None, field: str) -> datetime | None:
-    """Read a timestamp or a date; without a time zone it is in the server's.
+    """Read a timestamp or a date; without a time zone, it is in the server's time zone.
 
     Raises:
-        InvalidError: It is neither; names the field.
+        InvalidError: It is neither, or too far from now; the message names the field.
     """
     if text is None or text is UNSET:
         return None
@@ -112,7 +112,7 @@ def moment_of(request: AnyRequest, text: str | UnsetType | None, field: str) -> 
     except ValueError:
         raise InvalidError(
             f"{field} {text[:100]!r} is not a timestamp; write it as 2026-01-31T12:00:00Z, or as "
-            "2026-01-31: without a time zone it is in the server's",
+            "2026-01-31: without a time zone, it is in the server's time zone",
             errors=[{"field": field, "message": "neither a timestamp nor a date"}],
         ) from None
     except OverflowError:
@@ -134,19 +134,19 @@ def submits_of(request: AnyRequest) -> Gatherer[Wish, Submission]:
 
 
 def actor_of(request: AnyRequest) -> Actor:
-    """Return who asks, as the gate has found out."""
+    """Return the actor of the request, as stored by the authentication guard."""
     actor: Actor = request.scope["actor"]  # type: ignore[typeddict-item]
     return actor
 
 
 async def check_parameters(request: AnyRequest) -> None:
-    """Refuse query parameters that would be ignored: unknown ones, and repeats of one value.
+    """Refuse query parameters that would be ignored: unknown, repeated and null ones.
 
-    Litestar calls a function that is not ``async`` in another thread, which would cost more.
+    It is ``async`` because Litestar would call a plain function in a thread, which costs more.
 
     Raises:
-        InvalidError: Names the unknown parameters, and those that the path has; or the parameter
-            that is repeated where one value counts, or null.
+        InvalidError: There are unknown parameters (the message lists the known ones), or a
+            parameter that takes one value is repeated or null.
     """
     if not request.scope["query_string"]:
         return
@@ -173,7 +173,7 @@ async def check_parameters(request: AnyRequest) -> None:
                 errors=[{"field": name, "message": "may be given once"}],
             )
     for name, text in items:
-        # Litestar reads this as nothing, where something else than a text is wanted.
+        # Litestar reads this as None if the parameter is not a text.
         if text == "null" and not {str, list[str]} & set(known[name]):
             raise InvalidError(
                 f"{name} cannot be null; leave it out",
@@ -182,10 +182,10 @@ async def check_parameters(request: AnyRequest) -> None:
 
 
 def single_header(request: AnyRequest, name: str) -> str | None:
-    """Return a header that counts once.
+    """Return a header that may be sent only once, or None.
 
     Raises:
-        InvalidError: It is there more than once.
+        InvalidError: It was sent more than once.
     """
     found: list[str] = request.headers.getall(name.lower(), [])
     if len(found) > 1:
@@ -199,19 +199,20 @@ def single_header(request: AnyRequest, name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What a client prefers of an answer (the header ``Prefer``, RFC 7240)."""
+    """A client's preferences for the response (header ``Prefer``, RFC 7240)."""
 
     is_representation: bool = False
     wait_seconds: float | None = None
 
 
 def preferences_of(request: AnyRequest) -> Preferences:
-    """Read ``return=representation`` and ``wait=SECONDS``; other preferences are passed over.
+    """Read ``return=representation`` and ``wait=SECONDS``; ignore other preferences.
 
-    Of a preference that is there twice, the first counts, as the standard says.
+    If a preference occurs twice, the first one counts, as RFC 7240 requires. A longer wait than
+    `LONGEST_WAIT_SECONDS` is shortened to it.
 
     Raises:
-        InvalidError: The time to wait is not a number of seconds.
+        InvalidError: The time to wait is not an integer number of seconds.
     """
     header = ",".join(request.headers.getall("prefer", ()))
     if not header:
@@ -226,14 +227,14 @@ def preferences_of(request: AnyRequest) -> Preferences:
         elif name == "wait" and wait is None:
             if not value.isdecimal():
                 raise InvalidError(
-                    f"Prefer: wait={value} is not a number of seconds, such as wait=30"
+                    f"Prefer: wait={value} is not a number of seconds; write it as wait=30"
                 )
             wait = min(float(value), LONGEST_WAIT_SECONDS)
     return Preferences(is_representation, wait)
 
 
 def traceparent_of(request: AnyRequest) -> str | None:
-    """Return the span that is current, or the client's where this process traces nothing."""
+    """Return the current span, or the client's if tracing is off in this process."""
     return tracing.traceparent() or tracing.well_formed(request.headers.get("traceparent"))
 
 
@@ -242,5 +243,5 @@ def idempotency_key_of(request: AnyRequest) -> str | None:
     if key is None:
         return None
     if not 1 <= len(key) <= 255:
-        raise InvalidError("an Idempotency-Key has 1 to 255 characters")
+        raise InvalidError("an Idempotency-Key must have 1 to 255 characters")
     return str(key)

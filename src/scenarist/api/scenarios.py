@@ -1,4 +1,4 @@
-"""The paths of scenarios."""
+"""Routes of scenarios."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -82,7 +82,7 @@ def shown(scenario: entities.Scenario, authorized_tags: Sequence[str] | None) ->
 
 
 def shown_alone(request: AnyRequest, standing: Standing) -> schemas.Scenario:
-    """Show a scenario with what may be done with it now."""
+    """Return the schema of a scenario, with what can be done with it now."""
     scenario = standing.scenario
     allowed = services_of(request).scenarios.authorized_tags(scenario.config_id)
     reasons = {
@@ -122,7 +122,7 @@ def list_scenarios(  # noqa: PLR0913 - query parameters
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Scenarios in the order of their creation dates."""
+    """List scenarios in order of creation date."""
     service, actor = services_of(request).scenarios, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = ScenarioFilter(
@@ -158,22 +158,22 @@ def list_scenarios(  # noqa: PLR0913 - query parameters
     sync_to_thread=True,
     dto=body_of(schemas.CreateScenario),
     response_headers=[LOCATION],
-    responses=responses(201, schemas.ScenarioCreated, "It is stored.", 400, 404),
+    responses=responses(201, schemas.ScenarioCreated, "The scenario was created.", 400, 404),
 )
 def create_scenario(
     request: AnyRequest,
     data: JSONBody[schemas.CreateScenario] = _NOTHING_SAID,
     config_id: FromQuery[str | None] = None,
 ) -> Answer:
-    """Makes a scenario from a config, with its data nodes, tasks and sequences.
+    """Create a scenario from a config, with its cycle, data nodes, tasks and sequences.
 
-    The config is named in the query or in the body.
+    `config_id` may be given in the query or in the body.
     """
     named = [name for name in (config_id, data.config_id) if name is not None]
     if not named or len(set(named)) > 1:
         fault = "missing" if not named else "differs between query and body"
         raise InvalidError(
-            f"config_id {fault}; name one scenario config, in the query or in the body",
+            f"config_id: {fault}; give one scenario config, in the query or in the body",
             errors=[{"field": "config_id", "message": fault}],
         )
     service, actor = services_of(request).scenarios, actor_of(request)
@@ -206,7 +206,7 @@ def create_scenario(
     responses=responses(200, schemas.OneScenario, "The scenario.", 404),
 )
 def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
-    """With whether it can be submitted, deleted and promoted now, and why not."""
+    """Get a scenario, and whether it can be submitted, deleted and promoted now, or why not."""
     standing = services_of(request).scenarios.get(actor_of(request), scenario_id)
     return tagged(request, _one(request, standing))
 
@@ -218,12 +218,12 @@ def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
     tags=["scenarios"],
     sync_to_thread=True,
     dto=body_of(schemas.ChangeScenario),
-    responses=responses(200, schemas.OneScenario, "The scenario as it is now.", 400, 404, 412),
+    responses=responses(200, schemas.OneScenario, "The changed scenario.", 400, 404, 412),
 )
 def change_scenario(
     request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.ChangeScenario]
 ) -> Answer:
-    """Changes its name, tags or properties; what is not given stays."""
+    """Change the name, tags or properties of a scenario; omitted fields stay as they are."""
     standing = services_of(request).scenarios.change(
         actor_of(request),
         scenario_id,
@@ -240,15 +240,16 @@ def change_scenario(
     summary="Delete a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Deletion, "What was deleted.", 404, 409, 412),
+    responses=responses(200, schemas.Deletion, "The deleted entities.", 404, 409, 412),
 )
 def delete_scenario(
     request: AnyRequest, scenario_id: FromPath[str], dry_run: DryRun = False
 ) -> Answer:
-    """Deletes it with its sequences, the tasks and data nodes that it owns, and what was submitted.
+    """Delete a scenario with its sequences, tasks, data nodes and submissions.
 
-    The only scenario of a cycle takes the cycle with it. What other scenarios share stays. 409
-    while a submission is under way, and for the primary scenario of a cycle that has others.
+    If it is the only scenario of its cycle, the cycle is deleted too; anything shared with other
+    scenarios stays. Returns 409 while a submission is in progress, and for the primary scenario of
+    a cycle that has others.
     """
     cascade = services_of(request).scenarios.delete(
         actor_of(request),
@@ -266,17 +267,17 @@ def delete_scenario(
     summary="Promote a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
-    responses=responses(200, schemas.ScenarioAnswer, "It is the primary one.", 404, 409),
+    responses=responses(200, schemas.ScenarioAnswer, "The scenario is primary.", 404, 409),
 )
 def promote_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
-    """Makes it the primary scenario of its cycle, in place of the one that is. 409 without a cycle.
+    """Make a scenario the primary one of its cycle, replacing the previous one.
 
-    A scenario that is the primary one already stays as it is.
+    If it is already primary, nothing changes. Returns 409 for a scenario without a cycle.
     """
     standing = services_of(request).scenarios.promote(actor_of(request), scenario_id)
     return answer(
         schemas.ScenarioAnswer(
-            message=f"Scenario {scenario_id} is the primary one of its cycle.",
+            message=f"Scenario {scenario_id} is the primary scenario of its cycle.",
             scenario=shown_alone(request, standing),
         )
     )
@@ -289,16 +290,16 @@ def promote_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
     summary="Compare scenarios",
     tags=["scenarios"],
     dto=body_of(schemas.CompareScenarios),
-    responses=responses(200, schemas.Comparison, "What the comparators returned.", 400, 404, 409),
+    responses=responses(200, schemas.Comparison, "Results of the comparators.", 400, 404, 409),
 )
 @in_bulkhead(Kind.COMPARISONS)
 def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenarios]) -> Answer:
-    """Runs the comparators of their config over their values, in a worker.
+    """Run the comparators of the scenarios' config over their values, in a worker.
 
-    Each comparator gets the newest values of one data node, in the order of the scenarios. It
-    changes nothing, but it runs code of the application, and so needs the role that may submit.
-    A comparator that fails, or lacks values, leaves the results of the others: `errors` says why.
-    409 when none has a result.
+    Each comparator gets the newest values of one data node, in the order of the scenarios. Nothing
+    is changed, but code of the application runs, so the role for submitting is required. If a
+    comparator fails or lacks values, the results of the others are still returned, and `errors`
+    gives the reason. Returns 409 if no comparator has a result.
     """
     wanted = data.data_node_config_ids
     compared = services_of(request).comparisons.compare(
@@ -329,7 +330,7 @@ def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenari
     summary="List the submissions of a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Submission], "Its submissions.", 400, 404),
+    responses=responses(200, schemas.Results[schemas.Submission], "The submissions.", 400, 404),
 )
 def list_scenario_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
@@ -342,7 +343,7 @@ def list_scenario_submissions(  # noqa: PLR0913 - query parameters
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Submissions of the scenario as a whole, in the order in which they were accepted."""
+    """List submissions of the scenario as a whole, in the order in which they were accepted."""
     services_of(request).scenarios.get(actor_of(request), scenario_id)
     created = window_of(request, created_after, created_before)
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
@@ -357,12 +358,12 @@ def list_scenario_submissions(  # noqa: PLR0913 - query parameters
     tags=["scenarios"],
     dto=body_of(schemas.Submit),
     response_headers=[LOCATION],
-    responses=responses(202, schemas.ScenarioSubmitted, "The jobs are accepted.", 400, 404, 409),
+    responses=responses(202, schemas.ScenarioSubmitted, "The jobs were accepted.", 400, 404, 409),
 )
 async def submit_scenario(
     request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
 ) -> Answer:
-    """Makes a job for each task of the scenario; headers as for a sequence."""
+    """Create a job for each task of the scenario; headers work as for a sequence."""
     services, actor = services_of(request), actor_of(request)
     return await submitted(
         request,

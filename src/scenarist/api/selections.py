@@ -1,4 +1,4 @@
-"""What a client wants to see of a value: columns, conditions and a limit, as it says them."""
+"""Selection of parts of a value: columns, conditions and a limit, from the query or the body."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from scenarist.domain.selections import MOST_CONDITIONS, Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
 
 _LONGEST_VALUE = 10_000
-"""Characters of a text that cells are compared with."""
+"""Characters of a text in a condition at most."""
 
 _WHERE = re.compile(
     rf"(?P<key>.*?):(?P<operator>{'|'.join(FilterOperator)}):(?P<value>.*)",
@@ -25,7 +25,7 @@ _WHERE = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """What the query says of it."""
+    """Query parameters that select parts of a value."""
 
     columns: Sequence[str] | None
     where: Sequence[str] | None
@@ -34,16 +34,16 @@ class Query:
 
 
 def selection_of(query: Query, body: bytes) -> Selection:
-    """Read what a client wants to see, from the query and from the documented body of the GET.
+    """Read a selection from the query and from the body that Taipy documents for this GET.
 
     Raises:
-        InvalidError: Something of it cannot be; says where.
+        InvalidError: A part of it is invalid; the message says which.
     """
     said = read_as(schemas.DataNodeFilter, body) if body else None
     if said is not None and (query.where is not None or query.join_operator is not None):
         raise InvalidError(
-            "conditions stand in the query and in the body; say them in one of the two",
-            errors=[{"field": "where", "message": "conditions are in the body, too"}],
+            "there are conditions in the query and in the body; send them in one of the two",
+            errors=[{"field": "where", "message": "the body has conditions too"}],
         )
     _check_count(len(query.where or ()))
     if said is not None:
@@ -63,7 +63,7 @@ def selection_of(query: Query, body: bytes) -> Selection:
 def _check_count(count: int) -> None:
     if count > MOST_CONDITIONS:
         raise InvalidError(
-            f"there are {count} conditions; there can be {MOST_CONDITIONS}",
+            f"there are {count} conditions; send at most {MOST_CONDITIONS}",
             errors=[{"field": "where", "message": f"more than {MOST_CONDITIONS} conditions"}],
         )
 
@@ -82,7 +82,7 @@ def _from_query(where: Sequence[str]) -> list[Condition]:
         found = _WHERE.fullmatch(text)
         if found is None:
             raise InvalidError(
-                f"where={text[:200]!r} is no condition; write KEY:OPERATOR:VALUE, such as "
+                f"where={text[:200]!r} is not a condition; write KEY:OPERATOR:VALUE, such as "
                 f"temp:GREATER_THAN:20, with one of {', '.join(FilterOperator)}",
                 errors=[{"field": "where", "message": "not KEY:OPERATOR:VALUE"}],
             )
@@ -97,7 +97,7 @@ def _from_query(where: Sequence[str]) -> list[Condition]:
 
 
 def _value(text: str) -> Any:
-    """Read a value as JSON where it is such, else as the text that it is."""
+    """Parse a value as JSON, or return it as text if it is not JSON."""
     try:
         return msgspec.json.decode(text.encode())
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -107,13 +107,13 @@ def _value(text: str) -> Any:
 def _checked(value: Any, field: str) -> Any:
     if isinstance(value, list | dict):
         raise InvalidError(
-            "a condition compares with a text, a number, true, false or null, not with "
+            "the value of a condition must be a text, a number, true, false or null, not "
             f"{'a list' if isinstance(value, list) else 'an object'}",
             errors=[{"field": field, "message": "not a plain value"}],
         )
     if isinstance(value, str) and len(value) > _LONGEST_VALUE:
         raise InvalidError(
-            f"a condition compares with a text of at most {_LONGEST_VALUE} characters",
+            f"the value of a condition may have at most {_LONGEST_VALUE} characters",
             errors=[{"field": field, "message": f"longer than {_LONGEST_VALUE} characters"}],
         )
     return value

@@ -1,4 +1,4 @@
-"""The paths of sequences, as the documented page has them."""
+"""Routes of sequences, as documented for Taipy's REST API."""
 
 from litestar import delete, get, patch, post
 from litestar.params import FromPath, JSONBody
@@ -76,7 +76,7 @@ def list_sequences(  # noqa: PLR0913 - query parameters
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Sequences in the order of their creation."""
+    """List sequences in order of creation."""
     service, actor = services_of(request).sequences, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = SequenceFilter(
@@ -101,12 +101,13 @@ def list_sequences(  # noqa: PLR0913 - query parameters
     sync_to_thread=True,
     dto=body_of(schemas.CreateSequence),
     response_headers=[LOCATION],
-    responses=responses(201, schemas.SequenceCreated, "It is stored.", 400, 404, 409),
+    responses=responses(201, schemas.SequenceCreated, "The sequence was created.", 400, 404, 409),
 )
 def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence]) -> Answer:
-    """Groups tasks of one scenario under a name.
+    """Group tasks of one scenario under a name.
 
-    An unknown scenario or a missing name is 404, a name that the scenario has already is 409.
+    Returns 404 for an unknown scenario or a missing name, and 409 if the scenario already has a
+    sequence of that name.
     """
     sequence = services_of(request).sequences.create(
         actor_of(request),
@@ -129,7 +130,7 @@ def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence])
     opt=READ,
     summary="Get a sequence",
     tags=["sequences"],
-    sync_to_thread=False,  # a look-up by key costs less than a change of thread
+    sync_to_thread=False,  # a look-up by key costs less than switching threads
     responses=responses(200, schemas.OneSequence, "The sequence.", 404),
 )
 def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
@@ -145,16 +146,16 @@ def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
     sync_to_thread=True,
     dto=body_of(schemas.ChangeSequence),
     response_headers=[LOCATION],
-    responses=responses(200, schemas.OneSequence, "The sequence as it is now.", 400, 404, 409, 412),
+    responses=responses(200, schemas.OneSequence, "The changed sequence.", 400, 404, 409, 412),
 )
 def change_sequence(
     request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.ChangeSequence]
 ) -> Answer:
-    """Renames it, or gives it other tasks or properties; what is not given stays.
+    """Change the name, tasks or properties of a sequence; omitted fields stay as they are.
 
-    A new name makes a new identifier: `Location` has its path, and its submissions, jobs and
-    subscribers follow it. 409 for a name that the scenario has already, and for a new name or other
-    tasks while a submission is under way.
+    A new name results in a new identifier, whose path is in `Location`; submissions, jobs and
+    subscribers are carried over to it. Returns 409 if the scenario already has a sequence of that
+    name, and for a new name or other tasks while a submission is in progress.
     """
     sequence = services_of(request).sequences.change(
         actor_of(request),
@@ -176,10 +177,13 @@ def change_sequence(
     summary="Delete a sequence",
     tags=["sequences"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "It is deleted.", 404, 409, 412),
+    responses=responses(200, schemas.Message, "The sequence was deleted.", 404, 409, 412),
 )
 def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
-    """Its jobs and their results stay. 409 while a submission of it is under way."""
+    """Delete a sequence; its jobs and their results stay.
+
+    Returns 409 while a submission of it is in progress.
+    """
     expect = expectation(request, _one)
     services_of(request).sequences.delete(actor_of(request), sequence_id, expect=expect)
     return answer(schemas.Message(message=f"Sequence {sequence_id} was deleted."))
@@ -191,7 +195,7 @@ def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
     summary="List the submissions of a sequence",
     tags=["sequences"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Submission], "Its submissions.", 400, 404),
+    responses=responses(200, schemas.Results[schemas.Submission], "The submissions.", 400, 404),
 )
 def list_sequence_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
@@ -204,7 +208,7 @@ def list_sequence_submissions(  # noqa: PLR0913 - query parameters
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Submissions of the sequence in the order in which they were accepted."""
+    """List submissions of the sequence in the order in which they were accepted."""
     services_of(request).sequences.get(actor_of(request), sequence_id)
     created = window_of(request, created_after, created_before)
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
@@ -219,17 +223,17 @@ def list_sequence_submissions(  # noqa: PLR0913 - query parameters
     tags=["sequences"],
     dto=body_of(schemas.Submit),
     response_headers=[LOCATION],
-    responses=responses(204, None, "The jobs are accepted.", 400, 404, 409)
-    | responses(200, schemas.SequenceSubmitted, "With `Prefer: return=representation`."),
+    responses=responses(204, None, "The jobs were accepted.", 400, 404, 409)
+    | responses(200, schemas.SequenceSubmitted, "The same, with `Prefer: return=representation`."),
 )
 async def submit_sequence(
     request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
 ) -> Answer:
-    """Makes a job for each task. What each job reads is decided now.
+    """Create a job for each task of the sequence; which values each job reads is decided now.
 
-    `Location` names the submission. `Prefer: return=representation` asks for the documented body,
-    `Prefer: wait=30` for an answer when the submission has ended or the time is over, and
-    `Idempotency-Key` makes a repeat return the first submission.
+    `Location` has the path of the submission. `Prefer: return=representation` requests a response
+    with a body, `Prefer: wait=30` a response when the submission has ended or after this many
+    seconds. With `Idempotency-Key`, a repeat returns the first submission.
     """
     services, actor = services_of(request), actor_of(request)
     return await submitted(
@@ -248,7 +252,7 @@ async def submit_sequence(
 
 def _name_of(data: schemas.CreateSequence) -> str:
     if data.sequence_name is UNSET:
-        # The documented page says so; any other fault of the body is a 400.
+        # 404 as documented for Taipy's REST API; any other error in the body is a 400.
         raise NotFoundError(
             "sequence_name is missing; give the sequence a name",
             code="sequence_name_missing",
@@ -261,7 +265,7 @@ def _tasks_of(data: schemas.CreateSequence) -> list[str]:
     tasks = _same_tasks(data.tasks, data.task_ids)
     if tasks is UNSET:
         raise InvalidError(
-            "tasks is missing; give a list of task identifiers, [] for none",
+            "tasks is missing; give a list of task identifiers, or [] for none",
             errors=[{"field": "tasks", "message": "missing"}],
         )
     return tasks
@@ -274,7 +278,7 @@ def _same_tasks(
         return task_ids
     if task_ids is not UNSET and task_ids != tasks:
         raise InvalidError(
-            "tasks and task_ids mean the same and differ; give one of them",
+            "tasks and task_ids are synonyms but differ; give one of them",
             errors=[{"field": "task_ids", "message": "differs from tasks"}],
         )
     return tasks

@@ -1,4 +1,4 @@
-"""The paths of signing in and out, as the documented page of ``auth`` has them, completed."""
+"""Routes for signing in and out: Taipy's documented ``auth`` paths, and some more."""
 
 from litestar import get, post
 from litestar.params import JSONBody
@@ -33,10 +33,10 @@ def turnstile_of(request: AnyRequest) -> Turnstile:
     responses=responses(201, schemas.SignedIn, "The token of a new session.", 400, 401, 429),
 )
 async def login(request: AnyRequest, data: JSONBody[schemas.Login]) -> Answer:
-    """Opens a session with a name and a password.
+    """Create a session with a name and a password.
 
-    The token is good until `expires_at`, or until the session is signed out. After five failed
-    tries within five minutes, more of them get 429 for a while.
+    The token is valid until `expires_at`, or until sign-out. After five failed attempts within five
+    minutes, further attempts get 429 for a while.
     """
     if gate_of(request).is_off:
         return answer(
@@ -79,12 +79,13 @@ async def login(request: AnyRequest, data: JSONBody[schemas.Login]) -> Answer:
     summary="Sign out",
     tags=["auth"],
     sync_to_thread=True,
-    responses=responses(201, schemas.Message, "The session has ended.", 409),
+    responses=responses(201, schemas.Message, "The session was ended.", 409),
 )
 def logout(request: AnyRequest) -> Answer:
-    """Ends the session of the token: the next request with it is refused, on every server.
+    """End the session of the token: the next request with it is refused, on every server.
 
-    A token of an issuer elsewhere is refused here from now on. A key is not signed out (409).
+    A token from an external identity provider is refused here until it expires. A key cannot be
+    signed out: 409.
     """
     if gate_of(request).is_off:
         return answer(schemas.Message(message=_OFF), status=201)
@@ -96,13 +97,13 @@ def logout(request: AnyRequest) -> Answer:
 @get(
     PATH + "/me",
     opt=SIGNED_IN,
-    summary="Who am I?",
+    summary="Get the authenticated user or key",
     tags=["auth"],
     sync_to_thread=False,
-    responses=responses(200, schemas.Me, "Who asks, and with which roles."),
+    responses=responses(200, schemas.Me, "The user or key, with its roles."),
 )
 def get_me(request: AnyRequest) -> Answer:
-    """Answers `anyone` with all rights while authorization is off."""
+    """Get the caller's name and roles; `anyone`, with all roles, when authorization is off."""
     actor = actor_of(request)
     me = schemas.Me(
         username=actor.name, id=actor.id, roles=sorted(actor.roles), key_id=actor.key_id
@@ -114,15 +115,16 @@ def get_me(request: AnyRequest) -> Answer:
     PATH + "/password",
     status_code=200,
     opt=SIGNED_IN,
-    summary="Change my password",
+    summary="Change your own password",
     tags=["auth"],
     dto=body_of(schemas.ChangePassword),
-    responses=responses(200, schemas.Message, "It is changed.", 400, 409, 429),
+    responses=responses(200, schemas.Message, "The password was changed.", 400, 409, 429),
 )
 async def change_password(request: AnyRequest, data: JSONBody[schemas.ChangePassword]) -> Answer:
-    """All sessions of the user end, this one too. 401 when the old password is wrong.
+    """Change your password and end all sessions of yours, including this one.
 
-    409 where no password is kept here: with a directory, an issuer elsewhere, or a key.
+    Returns 401 if the old password is wrong, and 409 if the password is not stored on this server
+    (with a directory or an external identity provider), or for a key.
     """
     service, actor = services_of(request).signing_in, actor_of(request)
     address = "" if actor.origin is None else actor.origin.address
@@ -130,7 +132,7 @@ async def change_password(request: AnyRequest, data: JSONBody[schemas.ChangePass
     await turnstile_of(request).run(
         address, lambda: service.change_password(actor, data.old_password, data.new_password)
     )
-    return answer(schemas.Message(message="The password is changed; sign in again."))
+    return answer(schemas.Message(message="The password was changed; sign in again."))
 
 
 HANDLERS = [login, logout, get_me, change_password]

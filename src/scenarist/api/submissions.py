@@ -1,4 +1,4 @@
-"""The paths of submissions, and the answer to a submit of whatever can be submitted."""
+"""Routes of submissions, and submitting of scenarios, sequences and tasks."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -82,7 +82,7 @@ def shown(submission: entities.Submission) -> schemas.Submission:
     )
 
 
-async def submitted(  # noqa: PLR0913 - all that a submit is made of
+async def submitted(  # noqa: PLR0913 - everything that a submit depends on
     request: AnyRequest,
     data: schemas.Submit,
     entity_type: EntityType,
@@ -92,11 +92,14 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
     status: int,
     retry_of: SubmissionId | None = None,
 ) -> Answer:
-    """Submit an entity, wait as long as the client prefers to, and answer as it prefers.
+    """Submit an entity, and wait and respond as the client prefers.
 
     Args:
-        status: The documented one: 204 goes without a body unless the client asks for it.
-        retry_of: The submission whose failed jobs shall run again, instead of all.
+        status: The documented status; with 204, a body is sent only if the client prefers one.
+        retry_of: Submit only the unsuccessful jobs of this submission again.
+
+    Raises:
+        InDoubtError: The submission was accepted, but cannot be read now.
     """
     preferences = preferences_of(request)
     options = SubmitOptions(
@@ -110,13 +113,13 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
         submission = await submits_of(request).ask(
             Wish(actor, entity_type, entity_id, options, retry_of, parent)
         )
-        note_commit()  # in no context of this request: it was submitted together with others
+        note_commit()  # the batch was committed outside of this request's context
         if span is not None:
             span.set_attribute("scenarist.submission_id", submission.id)
     if preferences.wait_seconds is not None and not submission.status.is_finished:
-        with suppress(UnavailableError):  # it is accepted, and is shown as that
+        with suppress(UnavailableError):  # it was accepted, so the response shows it as it was then
             submission = await _ended(request, submission, preferences.wait_seconds)
-    # What ties the request to its submission: all that follows carries the latter's name.
+    # Ties the request to its submission, whose id is in all later log lines.
     _log.info(
         "submitted",
         submission_id=submission.id,
@@ -135,8 +138,8 @@ async def submitted(  # noqa: PLR0913 - all that a submit is made of
         body = await sync_to_thread(represent, shown(submission))
     except UnavailableError as error:
         raise InDoubtError(
-            f"submission {submission.id} is accepted, and cannot be shown now ({error.message}); "
-            f"look at {PATH}/{submission.id}"
+            f"submission {submission.id} was accepted, but cannot be shown now ({error.message}); "
+            f"get {PATH}/{submission.id} later"
         ) from error
     return answer(body, status=200 if status == 204 else status, headers=headers)
 
@@ -148,7 +151,7 @@ def listed_of(
     created: Window,
     paging: Paging,
 ) -> Sent:
-    """Answer the list of the submissions of one entity."""
+    """Respond with the list of the submissions of one entity."""
     service, actor = services_of(request).submissions, actor_of(request)
     wanted = SubmissionFilter(
         entity_id=(entity_id,),
@@ -174,7 +177,8 @@ def list_submissions(  # noqa: PLR0913 - query parameters
     scenario_id: Annotated[
         list[str] | None,
         QueryParameter(
-            description="Only of this scenario, its sequences and its tasks. " + MAY_BE_REPEATED
+            description="Only submissions of this scenario, its sequences and its tasks. "
+            + MAY_BE_REPEATED
         ),
     ] = None,
     status: Status = None,
@@ -185,7 +189,7 @@ def list_submissions(  # noqa: PLR0913 - query parameters
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Submissions in the order in which they were accepted."""
+    """List submissions in the order in which they were accepted."""
     service, actor = services_of(request).submissions, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = SubmissionFilter(
@@ -208,7 +212,7 @@ def list_submissions(  # noqa: PLR0913 - query parameters
     responses=responses(200, schemas.OneSubmission, "The submission.", 400, 404),
 )
 async def get_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
-    """With `Prefer: wait=30` the answer comes when it has ended, or after so many seconds."""
+    """Get a submission; with `Prefer: wait=30`, when it has ended or after this many seconds."""
     services, actor = services_of(request), actor_of(request)
     return await got(
         request, submission_id, lambda: services.submissions.get(actor, submission_id), _one
@@ -243,14 +247,15 @@ def _applied(is_representation: bool, wait_seconds: float | None) -> str:
     opt=EXECUTE | PREFERS_BODY,
     summary="Cancel a submission",
     tags=["submissions"],
-    responses=responses(204, None, "It is cancelled.", 400, 404, 409)
+    responses=responses(204, None, "The submission was cancelled.", 400, 404, 409)
     | responses(200, schemas.SubmissionAnswer, "The same, with `Prefer: return=representation`.")
-    | responses(202, schemas.SubmissionAnswer, "Jobs were asked to stop, and still run."),
+    | responses(202, schemas.SubmissionAnswer, "Jobs were asked to stop and are still running."),
 )
 async def cancel_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
-    """Cancels all its jobs that have not ended, as cancelling each of them would.
+    """Cancel all jobs of a submission that have not ended, like cancelling each of them.
 
-    409 when it has ended otherwise, or does so before its jobs can be stopped.
+    Returns 409 if the submission has already ended in another way, or does so before its jobs can
+    be stopped.
     """
     services, actor = services_of(request), actor_of(request)
     submission = await ended(
@@ -276,14 +281,14 @@ async def cancel_submission(request: AnyRequest, submission_id: FromPath[str]) -
     tags=["submissions"],
     dto=body_of(schemas.Submit),
     response_headers=[LOCATION],
-    responses=responses(202, schemas.SubmissionAnswer, "The jobs are accepted.", 400, 404, 409),
+    responses=responses(202, schemas.SubmissionAnswer, "The jobs were accepted.", 400, 404, 409),
 )
 async def retry_submission(
     request: AnyRequest, submission_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
 ) -> Answer:
-    """Makes a new submission of its jobs that failed, were cancelled or abandoned.
+    """Create a new submission of the jobs that failed, were cancelled or were abandoned.
 
-    What these read is decided now. Headers as for a sequence.
+    Which values they read is decided anew. Headers work as for a sequence.
     """
     services, actor = services_of(request), actor_of(request)
     earlier = await sync_to_thread(services.submissions.get, actor, submission_id)
@@ -308,12 +313,13 @@ async def retry_submission(
     summary="Pause a submission",
     tags=["submissions"],
     sync_to_thread=True,
-    responses=responses(200, schemas.SubmissionAnswer, "It is paused.", 404, 409),
+    responses=responses(200, schemas.SubmissionAnswer, "The submission is paused.", 404, 409),
 )
 def pause_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
-    """None of its jobs is begun until it is resumed; those that run go on. 409 when it has ended.
+    """Start no more jobs of a submission until it is resumed; running jobs continue.
 
-    Submissions after it that need its turn wait as well.
+    Later submissions that have to run after its jobs wait as well. Returns 409 if the submission
+    has ended.
     """
     paused = services_of(request).submissions.pause(actor_of(request), submission_id)
     message = f"Submission {submission_id} is paused."
@@ -327,12 +333,12 @@ def pause_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answe
     summary="Resume a submission",
     tags=["submissions"],
     sync_to_thread=True,
-    responses=responses(200, schemas.SubmissionAnswer, "Its jobs are begun again.", 404, 409),
+    responses=responses(200, schemas.SubmissionAnswer, "The submission is resumed.", 404, 409),
 )
 def resume_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
-    """409 when it has ended."""
+    """Start the jobs of a paused submission again. Returns 409 if the submission has ended."""
     resumed = services_of(request).submissions.resume(actor_of(request), submission_id)
-    message = f"Submission {submission_id} goes on."
+    message = f"Submission {submission_id} is resumed."
     return answer(schemas.SubmissionAnswer(message=message, submission=shown(resumed)))
 
 
@@ -343,10 +349,13 @@ def resume_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answ
     summary="Delete a submission",
     tags=["submissions"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "It is deleted.", 404, 409, 412),
+    responses=responses(200, schemas.Message, "The submission was deleted.", 404, 409, 412),
 )
 def delete_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
-    """Its jobs go with it, the values that they wrote stay. 409 while it is under way."""
+    """Delete a submission with its jobs; the values that they wrote stay.
+
+    Returns 409 while the submission is in progress.
+    """
     expect = expectation(request, _one)
     services_of(request).submissions.delete(actor_of(request), submission_id, expect=expect)
     return answer(schemas.Message(message=f"Submission {submission_id} was deleted."))

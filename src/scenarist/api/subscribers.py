@@ -1,4 +1,4 @@
-"""The paths of subscribers: webhooks of scenarios and sequences."""
+"""Routes of subscribers: webhooks of scenarios and sequences."""
 
 from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody
@@ -17,13 +17,13 @@ _OF_SCENARIO = "/api/v1/scenarios/{scenario_id:str}/subscribers"
 _OF_SEQUENCE = "/api/v1/sequences/{sequence_id:str}/subscribers"
 _ONE = "/{subscriber_id:str}"
 _LISTED = responses(200, schemas.Results[schemas.Subscriber], "The subscribers.", 404)
-_CREATED = responses(201, schemas.SubscriberCreated, "It is told from now on.", 400, 404, 409)
+_CREATED = responses(201, schemas.SubscriberCreated, "The subscriber was added.", 400, 404, 409)
 _GOT = responses(200, schemas.OneSubscriber, "The subscriber.", 404)
-_DELETED = responses(200, schemas.Message, "It is told nothing any more.", 404, 412)
+_DELETED = responses(200, schemas.Message, "The subscriber was deleted.", 404, 412)
 
 
 def shown(subscriber: entities.Subscriber) -> schemas.Subscriber:
-    """Show all but the secret, and those in the URL."""
+    """Return the schema of a subscriber, without its secret and those in its URL."""
     return schemas.Subscriber(
         id=subscriber.id,
         entity_id=subscriber.entity_id,
@@ -62,11 +62,11 @@ def list_scenario_subscribers(request: AnyRequest, scenario_id: FromPath[str]) -
 def create_scenario_subscriber(
     request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.CreateSubscriber]
 ) -> Answer:
-    """Has an address told of each status change of the scenario's jobs.
+    """Add an address that is notified of each status change of the scenario's jobs.
 
-    These are the jobs of submits of the scenario, of its sequences and of its own tasks. Messages
-    are signed as the Standard Webhooks specification says. The answer shows the secret, which no
-    other does.
+    These are the jobs of submissions of the scenario, of its sequences and of the tasks it owns.
+    Messages are signed according to the Standard Webhooks specification. Only this response shows
+    the secret.
     """
     return _create(request, EntityType.SCENARIO, scenario_id, data)
 
@@ -97,7 +97,7 @@ def get_scenario_subscriber(
 def delete_scenario_subscriber(
     request: AnyRequest, scenario_id: FromPath[str], subscriber_id: FromPath[str]
 ) -> Answer:
-    """Messages to it that have not arrived are not sent any more."""
+    """Delete a subscriber; messages that have not been delivered yet are dropped."""
     return _delete(request, EntityType.SCENARIO, scenario_id, subscriber_id)
 
 
@@ -126,10 +126,10 @@ def list_sequence_subscribers(request: AnyRequest, sequence_id: FromPath[str]) -
 def create_sequence_subscriber(
     request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.CreateSubscriber]
 ) -> Answer:
-    """Has an address told of each status change of the jobs of a sequence.
+    """Add an address that is notified of each status change of the sequence's jobs.
 
-    Messages are signed as the Standard Webhooks specification says. The answer shows the secret,
-    which no other does.
+    Messages are signed according to the Standard Webhooks specification. Only this response shows
+    the secret.
     """
     return _create(request, EntityType.SEQUENCE, sequence_id, data)
 
@@ -160,7 +160,7 @@ def get_sequence_subscriber(
 def delete_sequence_subscriber(
     request: AnyRequest, sequence_id: FromPath[str], subscriber_id: FromPath[str]
 ) -> Answer:
-    """Messages to it that have not arrived are not sent any more."""
+    """Delete a subscriber; messages that have not been delivered yet are dropped."""
     return _delete(request, EntityType.SEQUENCE, sequence_id, subscriber_id)
 
 
@@ -181,7 +181,7 @@ def _create(
     )
     return answer(
         schemas.SubscriberCreated(
-            message=f"Subscriber {made.id} is told of the jobs of {entity_id}. "
+            message=f"Subscriber {made.id} is notified of the jobs of {entity_id}. "
             "Keep the secret: it is shown only here.",
             subscriber=shown(made),
             secret=made.secret,

@@ -1,4 +1,4 @@
-"""The paths of tasks."""
+"""Routes of tasks."""
 
 from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -83,7 +83,7 @@ def list_tasks(  # noqa: PLR0913 - query parameters
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Tasks in the order of their creation."""
+    """List tasks in order of creation."""
     service, actor = services_of(request).tasks, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = TaskFilter(
@@ -118,13 +118,13 @@ def get_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
     tags=["tasks"],
     dto=body_of(schemas.Submit),
     response_headers=[LOCATION],
-    responses=responses(204, None, "The job is accepted.", 400, 404, 409)
-    | responses(200, schemas.TaskSubmitted, "With `Prefer: return=representation`."),
+    responses=responses(204, None, "The job was accepted.", 400, 404, 409)
+    | responses(200, schemas.TaskSubmitted, "The same, with `Prefer: return=representation`."),
 )
 async def submit_task(
     request: AnyRequest, task_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
 ) -> Answer:
-    """Makes the job of one task; headers as for a sequence."""
+    """Create a job for one task; headers work as for a sequence."""
     services, actor = services_of(request), actor_of(request)
     return await submitted(
         request,
@@ -148,13 +148,16 @@ async def submit_task(
     tags=["tasks"],
     sync_to_thread=True,
     response_headers=[LOCATION],
-    responses=responses(201, schemas.TaskCreated, "It is stored.", 400, 404)
-    | responses(200, schemas.TaskCreated, "It was there already."),
+    responses=responses(201, schemas.TaskCreated, "The task was created.", 400, 404)
+    | responses(200, schemas.TaskCreated, "The task already exists."),
 )
 def create_task(request: AnyRequest, config_id: FromQuery[str]) -> Answer:
-    """The task of a config that no scenario owns; its data nodes are made with it."""
+    """Create the task of a config that no scenario owns, with its data nodes.
+
+    Each config has at most one: if it already exists, the response is a 200 with the existing one.
+    """
     task, is_new = services_of(request).tasks.create(actor_of(request), config_id)
-    said = "was created" if is_new else "was there already"
+    said = "was created" if is_new else "already exists"
     return answer(
         schemas.TaskCreated(message=f"Task {task.id} {said}.", task=shown(task)),
         status=201 if is_new else 200,
@@ -169,10 +172,13 @@ def create_task(request: AnyRequest, config_id: FromQuery[str]) -> Answer:
     summary="Delete a task",
     tags=["tasks"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "It is deleted.", 404, 409, 412),
+    responses=responses(200, schemas.Message, "The task was deleted.", 404, 409, 412),
 )
 def delete_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
-    """Its jobs go with it, its data nodes stay. 409 while a scenario or sequence has it."""
+    """Delete a task with its jobs; its data nodes stay.
+
+    Returns 409 while a scenario or a sequence contains it, or a submission of it is in progress.
+    """
     expect = expectation(request, _one)
     services_of(request).tasks.delete(actor_of(request), task_id, expect=expect)
     return answer(schemas.Message(message=f"Task {task_id} was deleted."))

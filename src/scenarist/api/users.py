@@ -1,4 +1,4 @@
-"""The paths of users, for administrators."""
+"""Routes of users, for administrators."""
 
 from litestar import delete, get, patch, post
 from litestar.params import FromPath, JSONBody
@@ -18,7 +18,7 @@ PATH = "/api/v1/users"
 
 
 def shown(user: User) -> schemas.User:
-    """Show all but the hash of the password."""
+    """Return the schema of a user, without the password hash."""
     return schemas.User(
         username=user.name,
         roles=sorted(user.roles),
@@ -44,7 +44,7 @@ def list_users(
     cursor: Cursor = None,
     count: Count = False,
 ) -> ASGIApp:
-    """Users in the order of their creation; those of a directory once they have signed in."""
+    """List users in order of creation; users of a directory once they have signed in."""
     service, actor = services_of(request).users, actor_of(request)
     paging = paging_of(
         limit=limit, cursor=cursor, count=count, sort=sort, sorts=(CREATION_DATE, NAME)
@@ -60,10 +60,14 @@ def list_users(
     sync_to_thread=True,
     dto=body_of(schemas.CreateUser),
     response_headers=[LOCATION],
-    responses=responses(201, schemas.UserCreated, "The user can sign in.", 400, 409),
+    responses=responses(201, schemas.UserCreated, "The user was created.", 400, 409),
 )
 def create_user(request: AnyRequest, data: JSONBody[schemas.CreateUser]) -> Answer:
-    """409 for a name that is taken, in any case of its letters, and where others have the users."""
+    """Create a user who can sign in with a password.
+
+    Returns 409 if the name is taken, regardless of case, and if users are managed by a directory or
+    an external identity provider.
+    """
     user = services_of(request).users.create(
         actor_of(request), data.username, data.password, data.roles
     )
@@ -93,16 +97,16 @@ def get_user(request: AnyRequest, username: FromPath[str]) -> Answer:
     tags=["users"],
     sync_to_thread=True,
     dto=body_of(schemas.ChangeUser),
-    responses=responses(200, schemas.OneUser, "The user as it is now.", 400, 404, 409, 412),
+    responses=responses(200, schemas.OneUser, "The changed user.", 400, 404, 409, 412),
 )
 def change_user(
     request: AnyRequest, username: FromPath[str], data: JSONBody[schemas.ChangeUser]
 ) -> Answer:
-    """Gives a user other roles or another password; what is not given stays.
+    """Change the roles or the password of a user; omitted fields stay as they are.
 
-    Roles count from the next request on, in sessions and keys that there are. A new password ends
-    all sessions of the user. 409 for roles that the configuration file or a directory says, and for
-    the last user with TAIPY_ADMIN.
+    Roles take effect with the next request, for existing sessions and keys too. A new password ends
+    all sessions of the user. Returns 409 for roles that the configuration file or a directory
+    defines, and for the last user with TAIPY_ADMIN.
     """
     user = services_of(request).users.change(
         actor_of(request),
@@ -120,12 +124,13 @@ def change_user(
     summary="Delete a user",
     tags=["users"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "The user is deleted.", 404, 409, 412),
+    responses=responses(200, schemas.Message, "The user was deleted.", 404, 409, 412),
 )
 def delete_user(request: AnyRequest, username: FromPath[str]) -> Answer:
-    """The sessions of the user end, and the keys that the user has made go, too.
+    """Delete a user with all sessions of the user and all keys that the user has created.
 
-    409 for a user that the configuration file declares, and for the last one with TAIPY_ADMIN.
+    Returns 409 for a user that the configuration file declares, and for the last user with
+    TAIPY_ADMIN.
     """
     expect = expectation(request, _one)
     services_of(request).users.delete(actor_of(request), username, expect=expect)

@@ -1,4 +1,4 @@
-"""The paths of the values of data nodes: reading, writing and appending."""
+"""Routes of the values of data nodes: reading, writing and appending."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -38,7 +38,7 @@ MOST_ROWS = 1_000_000
 _PIECE = 256 * 1024
 
 EditIdentifier = Annotated[
-    str | None, QueryParameter(description="A past edit, in place of the newest.")
+    str | None, QueryParameter(description="An earlier edit, instead of the newest.")
 ]
 
 
@@ -47,9 +47,7 @@ EditIdentifier = Annotated[
     opt=READ,
     summary="Read a data node's value",
     tags=["datanodes"],
-    responses=responses(
-        200, schemas.Value, "The value, or what is left of it.", 400, 404, 409, 413
-    ),
+    responses=responses(200, schemas.Value, "The value, or the selected part.", 400, 404, 409, 413),
 )
 @in_bulkhead(Kind.VALUES)
 def read_data_node(  # noqa: PLR0913 - query parameters
@@ -58,32 +56,33 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     body: RawBody,
     columns: Annotated[
         list[str] | None,
-        QueryParameter(description="Only these columns of a table, in this order: a,b."),
+        QueryParameter(description="Only these columns of a table, in this order, such as a,b."),
     ] = None,
     where: Annotated[
         list[str] | None,
         QueryParameter(
-            description="Only rows for which this holds: KEY:OPERATOR:VALUE, such as "
-            "temp:GREATER_THAN:20. VALUE is read as JSON, else as text. Up to 20 may be given."
+            description="Only rows that meet this condition, KEY:OPERATOR:VALUE, such as "
+            "temp:GREATER_THAN:20. VALUE is parsed as JSON, or taken as text if it is not JSON. Up "
+            "to 20 conditions."
         ),
     ] = None,
     join_operator: Annotated[
         str | None,
-        QueryParameter(description="AND, or OR when one of several conditions is enough."),
+        QueryParameter(description="AND, or OR if rows need to meet only one of the conditions."),
     ] = None,
     limit: Annotated[
-        int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most so many rows.")
+        int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most this many rows.")
     ] = None,
     edit_id: EditIdentifier = None,
 ) -> ASGIApp:
-    """The newest value, a table as a list of records; conditions choose rows.
+    """Read the newest value; a table is a list of records, from which conditions select rows.
 
-    The conditions may also come as a JSON body, as documented: `{"operators": [{"key", "operator",
+    Conditions may also be sent in the documented JSON body, `{"operators": [{"key", "operator",
     "value"}], "join_operator"}`. Operators are EQUAL, NOT_EQUAL, LESS_THAN, LESS_OR_EQUAL,
     GREATER_THAN and GREATER_OR_EQUAL.
 
-    A pickled value that is large comes as a preview, with `"truncated": true`. 404 when there is no
-    value yet.
+    For a large pickled value, the response is a preview with `"truncated": true`. Returns 404 while
+    there is no value.
     """
     query = Query(columns=columns, where=where, join_operator=join_operator, limit=limit)
     wanted = selection_of(query, body)
@@ -96,7 +95,7 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     value = found.show()
     if value.file is not None:
         return _stream(request, value.file, tag, is_complete=value.is_complete)
-    # The value is JSON text already; it goes into the answer as it is.
+    # The value is already JSON, and goes into the response unchanged.
     mark = b"" if value.is_complete else b',"truncated":true'
     text = b'{"data":' + value.text.encode() + mark + b"}"
     return tagged(request, text) if tag is None else Answer(text, headers={"ETag": tag})
@@ -109,9 +108,7 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     opt=EDIT,
     summary="Write a data node's value",
     tags=["datanodes"],
-    responses=responses(
-        200, schemas.DataNodeWritten, "It is the newest value.", 400, 404, 409, 412
-    ),
+    responses=responses(200, schemas.DataNodeWritten, "The value was written.", 400, 404, 409, 412),
 )
 @in_bulkhead(Kind.VALUES)
 def write_data_node(
@@ -121,10 +118,11 @@ def write_data_node(
     editor_id: EditorId = None,
     comment: Comment = None,
 ) -> Answer:
-    """The body is the value, as JSON; a table as a list of records. Jobs that waited go on.
+    """Write the value in the body, as JSON; a table is a list of records.
 
-    409 while a job that has not ended will write it, or another editor has locked it. `If-Match`
-    takes the tag of the data node or of its plain value.
+    Jobs that waited for a first value are released. Returns 409 while an unfinished job will write
+    the data node, or another editor has locked it. `If-Match` accepts the ETag of the data node or
+    that of its whole value.
     """
     services = services_of(request)
     options = options_of(request, editor_id, comment)
@@ -142,7 +140,7 @@ def write_data_node(
     summary="Append to a data node's value",
     tags=["datanodes"],
     responses=responses(
-        200, schemas.DataNodeWritten, "It is part of the newest value.", 400, 404, 409, 412
+        200, schemas.DataNodeWritten, "The value was extended.", 400, 404, 409, 412
     ),
 )
 @in_bulkhead(Kind.VALUES)
@@ -153,9 +151,9 @@ def append_to_data_node(
     editor_id: EditorId = None,
     comment: Comment = None,
 ) -> Answer:
-    """Adds rows to a table, items to a list, or entries to an object; else as a write.
+    """Add rows to a table, items to a list, or entries to an object; otherwise like a write.
 
-    Of appends that come at one time, all land. 409 where the storage cannot append.
+    Concurrent appends all take effect. Returns 409 for storages that cannot append.
     """
     services = services_of(request)
     options = options_of(request, editor_id, comment)
@@ -169,12 +167,12 @@ def written(message: str, edit_id: str) -> Answer:
 
 
 def options_of(request: AnyRequest, editor_id: str | None, comment: str | None) -> WriteOptions:
-    """Put together what a client says of a write.
+    """Build the options of a write from the request.
 
-    ``If-Match`` may name the tag of the data node, or that of its plain value.
+    ``If-Match`` may have the ETag of the data node, or that of its whole value.
 
     Raises:
-        InvalidError: A text has characters that cannot be shown.
+        InvalidError: A text has characters that are not printable.
     """
     return WriteOptions(
         editor_id=checked_text(editor_id, "editor_id"),
@@ -197,7 +195,7 @@ def _expectation(request: AnyRequest) -> Callable[[DataNode, str | None], None] 
 
 
 def _stream(request: AnyRequest, file: BinaryIO, tag: str | None, *, is_complete: bool) -> ASGIApp:
-    """Answer with a large value, a piece at a time, and close its file."""
+    """Stream a large value from its file, and close the file."""
     head, tail = b'{"data":', b"}" if is_complete else b',"truncated":true}'
 
     def pieces() -> Iterator[bytes]:
@@ -222,7 +220,7 @@ def _stream(request: AnyRequest, file: BinaryIO, tag: str | None, *, is_complete
 
 
 def _tag(version: str, wanted: Selection) -> str:
-    """Return the tag of what is left of a value; that of the whole is of its version alone."""
+    """Return the ETag of a selection; without one, it depends only on the value's version."""
     chosen = b"" if wanted == Selection() else msgspec.json.encode(wanted.to_data())
     return tag_of(version.encode() + chosen)
 

@@ -1,7 +1,7 @@
-"""The command line: parses, calls, prints; one line on standard error says what went wrong.
+"""Command line: parses arguments, calls, prints; an error is one line on standard error.
 
 May import: bootstrap, authorization, administration, config, pictures, settings, domain, client.
-Never here: services, db; what they do is called through the composition root.
+Never here: services, db; commands use them through the composition root.
 """
 
 from scenarist.cli.main import app, main

@@ -1,4 +1,4 @@
-"""Asks whoever sits at the terminal, or reads what a program gives instead."""
+"""Prompts on the terminal, and the same values from standard input."""
 
 import getpass
 import sys
@@ -7,10 +7,10 @@ from scenarist.domain.errors import InvalidError
 
 
 def ask_name(name: str | None) -> str:
-    """Return the name of a user, asking for it when it is not said.
+    """Return the name of a user, and prompt for it if it is not given.
 
     Raises:
-        InvalidError: Nobody can be asked.
+        InvalidError: There is no terminal.
     """
     if name is not None:
         return name
@@ -21,10 +21,10 @@ def ask_name(name: str | None) -> str:
 
 
 def ask_password(*, from_stdin: bool) -> str:
-    """Ask for a password, or read it from standard input.
+    """Prompt for a password, or read it from standard input.
 
     Raises:
-        InvalidError: Nobody can be asked, or what comes is no text.
+        InvalidError: There is no terminal, or the input is not text.
     """
     if from_stdin:
         return line_of_stdin()
@@ -34,19 +34,19 @@ def ask_password(*, from_stdin: bool) -> str:
 
 
 def ask_new_password(*, from_stdin: bool) -> str:
-    """Ask for a new password twice, or read it from standard input.
+    """Prompt for a new password twice, or read it from standard input.
 
     Raises:
-        InvalidError: The two differ, nobody can be asked, or what comes is no text.
+        InvalidError: The two differ, there is no terminal, or the input is not text.
     """
     password = ask_password(from_stdin=from_stdin)
-    if not from_stdin and getpass.getpass("Once more: ") != password:
-        raise InvalidError("the two differ; nothing was changed")
+    if not from_stdin and getpass.getpass("Again: ") != password:
+        raise InvalidError("the two passwords differ; nothing was changed")
     return password
 
 
 def line_of_stdin() -> str:
-    """Read UTF-8, as the bodies of requests are, whatever the terminal is set to."""
+    """Read a line as UTF-8, like the bodies of requests, whatever the locale of the terminal."""
     try:
         return sys.stdin.buffer.readline().decode().rstrip("\r\n")
     except UnicodeDecodeError:

@@ -1,10 +1,10 @@
-"""The command for the completion of shells."""
+"""The command that prints shell completion."""
 
 from typing import Literal
 
 
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
-    """Print what a shell needs to complete commands and options.
+    """Print the script that completes commands and options in a shell.
 
     Args:
         shell: bash, zsh or fish.

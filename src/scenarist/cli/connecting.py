@@ -1,4 +1,4 @@
-"""The options of all commands that talk to a server, and the client that they make."""
+"""Options of all commands that talk to a server, and the client they create."""
 
 import os
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ DEFAULT_URL = "http://127.0.0.1:5000"
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Which server, and who asks.
+    """The server to talk to, and the credentials.
 
     Args:
-        url: Where the server is [SCENARIST_URL; that of the last login; http://127.0.0.1:5000].
-        token: Of a session, or a key [SCENARIST_TOKEN; that of the login at this server]. Others
-            on this machine can see it when it is given here.
+        url: The address of the server [SCENARIST_URL; the last login; http://127.0.0.1:5000].
+        token: The token of a session, or a key [SCENARIST_TOKEN; the saved login at this server].
+            Other users of this machine can see it when it is given here.
         json: Print JSON, for programs.
     """
 
@@ -35,7 +35,7 @@ NOTHING = Access()
 
 
 def client_of(access: Access) -> "Client":
-    """Make the client of the server that is meant, for who is meant."""
+    """Create a client for the selected server, with the selected credentials."""
     from scenarist.cli import logins
     from scenarist.client import Client
 
@@ -48,10 +48,10 @@ def client_of(access: Access) -> "Client":
 
 
 def url_of(url: str | None) -> str:
-    """Return the address of the server that is meant.
+    """Return the address of the selected server.
 
     Raises:
-        ClientError: It cannot be one.
+        ClientError: It is not a valid address.
     """
     from scenarist.cli import logins
     from scenarist.client.transport import checked_address

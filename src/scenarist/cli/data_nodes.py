@@ -23,12 +23,12 @@ Columns = Annotated[list[str] | None, Parameter(name="--column", negative="")]
 def list_data_nodes(
     *, scenario: Texts = None, config: Texts = None, limit: Number = None, access: Access = NOTHING
 ) -> None:
-    """List data nodes, the oldest first.
+    """List data nodes, oldest first.
 
     Args:
-        scenario: Only of this scenario. May be repeated, as the other filters.
-        config: Only of this config.
-        limit: At most so many [100; with --json all].
+        scenario: Only those of this scenario. Can be repeated, like the other filters.
+        config: Only those of this config.
+        limit: The maximum number to list [100; with --json all].
     """
     with client_of(access) as client:
         print_rows(
@@ -36,7 +36,7 @@ def list_data_nodes(
             {
                 "id": lambda node: node.id,
                 "config": lambda node: node.config_id,
-                "kept as": lambda node: node.storage_type,
+                "storage": lambda node: node.storage_type,
                 "scope": lambda node: node.scope,
                 "written": lambda node: node.last_edit_date,
             },
@@ -66,13 +66,13 @@ def read(
     limit: Number = None,
     access: Access = NOTHING,
 ) -> None:
-    """Print the value of a data node as JSON; with --json in one line.
+    """Print the value of a data node as JSON; with --json on one line.
 
     Args:
         node: Its identifier.
-        column: Only this column; may be repeated.
-        where: Only rows for which this holds, such as temp:GREATER_THAN:20. May be repeated.
-        limit: At most so many rows.
+        column: Only this column. Can be repeated.
+        where: Only rows that meet this condition, such as temp:GREATER_THAN:20. Can be repeated.
+        limit: The maximum number of rows.
     """
     with client_of(access) as client:
         value = client.data_nodes.read(node, columns=column, where=where, limit=limit)
@@ -94,15 +94,15 @@ def write(
 
     Args:
         node: The identifier of the data node.
-        value: The value as JSON. Without it and a file, it is read from standard input.
-        file: A file that has it, as JSON.
-        editor: Who edits [who asks].
-        comment: Why.
+        value: The value as JSON. Without a value or a file, it is read from standard input.
+        file: A JSON file that contains the value.
+        editor: The name of the editor [the user of the request].
+        comment: The reason.
     """
     import msgspec
 
     if value is not None and file is not None:
-        raise InvalidError("there is a value and a file; one of them is enough")
+        raise InvalidError("both a value and a file are given; give one of them")
     content = msgspec.Raw(_content_of(value, file))
     with client_of(access) as client:
         written = client.data_nodes.write(node, content, editor_id=editor, comment=comment)
@@ -114,11 +114,11 @@ def write(
 
 @group.command
 def download(node: str, target: Path = Path(), /, *, access: Access = NOTHING) -> None:
-    """Get a value as the file that it is, and print where that is now.
+    """Download a value as a file, and print the path of the file.
 
     Args:
         node: The identifier of the data node.
-        target: A file, or a folder [this one].
+        target: A file, or a folder [the current one].
     """
     with _said(target, "written"), client_of(access) as client:
         stored = client.data_nodes.download(node, target)
@@ -138,13 +138,13 @@ def upload(
     comment: Text = None,
     access: Access = NOTHING,
 ) -> None:
-    """Give a data node a file as its value, and print the identifier of the edit.
+    """Upload a file as the value of a data node, and print the identifier of the edit.
 
     Args:
         node: The identifier of the data node.
-        file: In the format that its storage has.
-        editor: Who edits [who asks].
-        comment: Why.
+        file: A file in the format of the data node's storage.
+        editor: The name of the editor [the user of the request].
+        comment: The reason.
     """
     with _said(file, "read"), client_of(access) as client:
         written = client.data_nodes.upload(node, file, editor_id=editor, comment=comment)
@@ -165,7 +165,7 @@ def _content_of(value: str | None, file: str | None) -> bytes:
 
 @contextmanager
 def _said(file: Path | str, what: str) -> Iterator[None]:
-    """Say which file it was that could not be used."""
+    """Turn an OSError within the block into an error that names the file."""
     try:
         yield
     except OSError as error:

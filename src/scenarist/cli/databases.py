@@ -4,12 +4,12 @@ from cyclopts import App
 
 from scenarist.cli.options import Number, Switch, Text, settings_of
 
-group = App(name="db", help="Look after the database.")
+group = App(name="db", help="Maintain the database.")
 
 
 @group.command
 def upgrade(*, database: Text = None) -> None:
-    """Bring the database to the tables of this version.
+    """Migrate the database to the tables of this version.
 
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
@@ -22,7 +22,7 @@ def upgrade(*, database: Text = None) -> None:
 
 @group.command
 def current(*, database: Text = None) -> None:
-    """Say which revision the database is at.
+    """Print the revision of the database.
 
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
@@ -46,18 +46,18 @@ def prune(  # noqa: PLR0913 - one for each kind
     keep_leftovers_days: Number = None,
     dry_run: Switch = None,
 ) -> None:
-    """Delete what has ended long ago, beside a server that may be running.
+    """Delete old records, also while a server is running.
 
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
         storage: The folder for values of data nodes [.scenarist/data].
-        keep_jobs_days: How many days submissions that have ended stay, with their jobs [for ever].
-        keep_logs_days: How many days the logs of jobs that have ended stay [as their jobs].
-        keep_events_days: How many days events stay [the last 100,000 transactions].
-        keep_audit_days: How many days rows of the audit stay [for ever].
-        keep_edits: How many edits of each data node stay, the newest ones [all].
-        keep_leftovers_days: How many days files that no record points at stay [for ever].
-        dry_run: Only say what would go.
+        keep_jobs_days: How many days ended submissions are kept, with their jobs [forever].
+        keep_logs_days: How many days the logs of ended jobs are kept [as long as the jobs].
+        keep_events_days: How many days events are kept [the last 100,000 transactions].
+        keep_audit_days: How many days the rows of the audit are kept [forever].
+        keep_edits: How many of the newest edits of each data node are kept [all].
+        keep_leftovers_days: How many days files that no record refers to are kept [forever].
+        dry_run: Only report what would be deleted.
     """
     from scenarist import administration
 
@@ -79,14 +79,14 @@ def prune(  # noqa: PLR0913 - one for each kind
         f"{pruned.events} transactions of events",
         f"{pruned.audit} rows of the audit",
         f"{pruned.edits} edits with {pruned.files} files",
-        f"{pruned.leftovers} files that no record points at",
+        f"{pruned.leftovers} files that no record refers to",
     ):
         print(f"  {line}")
 
 
 @group.command
 def shrink(*, database: Text = None) -> None:
-    """Give the space that is free within a SQLite file back; whoever writes waits meanwhile.
+    """Return unused space in a SQLite file to the file system; writers wait meanwhile.
 
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].

@@ -1,4 +1,4 @@
-"""The command that draws what an application declares."""
+"""The command that draws the declarations of an application."""
 
 import sys
 from pathlib import Path
@@ -26,7 +26,9 @@ def graph(application: str, /, *, scenario: Text = None, output: Output = None) 
     configs = load_app(application).registry.scenarios
     if scenario is not None and scenario not in configs:
         known = ", ".join(configs) or "none"
-        raise NotFoundError(f"no scenario config has the id {scenario}; there are: {known}")
+        raise NotFoundError(
+            f"there is no scenario config with the id {scenario}; there are: {known}"
+        )
     if not configs:
         raise InvalidError(f"{application} declares no scenario config")
     picture = draw([configs[scenario]] if scenario is not None else list(configs.values()))

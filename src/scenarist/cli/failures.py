@@ -1,4 +1,4 @@
-"""How a command that failed ends: one line on standard error, and an exit code for scripts."""
+"""Errors of the client as one line on standard error and an exit code for scripts."""
 
 from scenarist.cli.printing import note
 from scenarist.client import (
@@ -30,7 +30,7 @@ _CODES: dict[type[ClientError], int] = {
 
 
 def report(error: ClientError) -> int:
-    """Say what went wrong; return the exit code."""
+    """Print what went wrong, and return the exit code."""
     hint = "; sign in with: scenarist login" if isinstance(error, UnauthenticatedError) else ""
     note(f"scenarist: {str(error).rstrip('.')}{hint}")
     return next((code for family, code in _CODES.items() if isinstance(error, family)), FAILED)

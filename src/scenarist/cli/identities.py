@@ -1,4 +1,4 @@
-"""Commands for users, the keys of machines and the secret keys of the server."""
+"""Commands for users, keys for programs and the secret keys of the server."""
 
 import sys
 from typing import Annotated
@@ -8,9 +8,9 @@ from cyclopts import App, Parameter
 from scenarist.cli.asking import ask_new_password
 from scenarist.cli.options import Number, Switch, Text, settings_of
 
-users = App(name="user", help="Look after the users of the database.")
-keys = App(name="key", help="Look after the keys of machines.")
-secrets = App(name="secret", help="Look after the secret keys of the server.")
+users = App(name="user", help="Manage the users in the database.")
+keys = App(name="key", help="Manage keys for programs.")
+secrets = App(name="secret", help="Manage the secret keys of the server.")
 
 Roles = Annotated[list[str] | None, Parameter(name=["--role", "-r"], negative="")]
 
@@ -19,12 +19,12 @@ Roles = Annotated[list[str] | None, Parameter(name=["--role", "-r"], negative=""
 def add(
     name: str, /, *, role: Roles = None, password_stdin: Switch = None, database: Text = None
 ) -> None:
-    """Create a user, who can sign in from now on.
+    """Create a user, who can sign in immediately.
 
     Args:
         name: Letters (a to z), digits and . _ @ + -
-        role: reader, editor, executor or admin; may be repeated [reader].
-        password_stdin: Read the password from standard input instead of asking for it.
+        role: reader, editor, executor or admin. Can be repeated [reader].
+        password_stdin: Read the password from standard input instead of prompting for it.
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
     from scenarist import administration
@@ -37,7 +37,7 @@ def add(
 
 @users.command(name="list")
 def list_users(*, database: Text = None) -> None:
-    """List the users of the database.
+    """List the users in the database.
 
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
@@ -52,11 +52,11 @@ def list_users(*, database: Text = None) -> None:
 
 @users.command
 def passwd(name: str, /, *, password_stdin: Switch = None, database: Text = None) -> None:
-    """Give a user another password; the sessions of the user end.
+    """Change the password of a user, and end the user's sessions.
 
     Args:
         name: The user.
-        password_stdin: Read the password from standard input instead of asking for it.
+        password_stdin: Read the password from standard input instead of prompting for it.
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
     from scenarist import administration
@@ -69,11 +69,11 @@ def passwd(name: str, /, *, password_stdin: Switch = None, database: Text = None
 
 @users.command
 def roles(name: str, /, *, role: Roles = None, database: Text = None) -> None:
-    """Give a user other roles, in place of all those before.
+    """Replace the roles of a user.
 
     Args:
         name: The user.
-        role: reader, editor, executor or admin; may be repeated [none at all].
+        role: reader, editor, executor or admin. Can be repeated [no role].
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
     from scenarist import administration
@@ -84,7 +84,7 @@ def roles(name: str, /, *, role: Roles = None, database: Text = None) -> None:
 
 @users.command
 def remove(name: str, /, *, database: Text = None) -> None:
-    """Delete a user, with the sessions and the keys that the user has made.
+    """Delete a user, with the user's sessions and the keys that the user has created.
 
     Args:
         name: The user.
@@ -98,10 +98,10 @@ def remove(name: str, /, *, database: Text = None) -> None:
 
 @users.command(name="hash")
 def hash_password(*, password_stdin: Switch = None) -> None:
-    """Print what stands for a password in the section [AUTHENTICATION.passwords].
+    """Print the hash of a password for the section [AUTHENTICATION.passwords].
 
     Args:
-        password_stdin: Read the password from standard input instead of asking for it.
+        password_stdin: Read the password from standard input instead of prompting for it.
     """
     from scenarist import administration
 
@@ -110,12 +110,12 @@ def hash_password(*, password_stdin: Switch = None) -> None:
 
 @keys.command
 def create(name: str, /, *, role: Roles = None, days: Number = None, database: Text = None) -> None:
-    """Make a key for a machine, and print it: this once.
+    """Create a key for a program, and print it once.
 
     Args:
-        name: What the key is called.
-        role: reader, editor, executor or admin; may be repeated [reader].
-        days: How long it lives, at most 400 days [90].
+        name: The name of the key.
+        role: reader, editor, executor or admin. Can be repeated [reader].
+        days: The number of days until it expires, at most 400 [90].
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
     from scenarist import administration
@@ -125,7 +125,7 @@ def create(name: str, /, *, role: Roles = None, days: Number = None, database: T
     )
     print(text)
     print(
-        f"Key {key.id} expires on {key.expires_at.date()}. Keep the line above: it is not shown "
+        f"Key {key.id} expires on {key.expires_at.date()}. Save the line above: it is not shown "
         "again.",
         file=sys.stderr,
     )
@@ -133,7 +133,7 @@ def create(name: str, /, *, role: Roles = None, days: Number = None, database: T
 
 @keys.command(name="list")
 def list_keys(*, database: Text = None) -> None:
-    """List the keys of machines, without their texts.
+    """List the keys for programs, without the keys themselves.
 
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
@@ -142,14 +142,14 @@ def list_keys(*, database: Text = None) -> None:
 
     for key in administration.list_keys(settings_of(database=database)):
         print(
-            f"{key.id} {key.name}: {', '.join(sorted(key.roles)) or 'no role'}, made by "
+            f"{key.id} {key.name}: {', '.join(sorted(key.roles)) or 'no role'}, created by "
             f"{key.made_by}, expires on {key.expires_at.date()}"
         )
 
 
 @keys.command
 def revoke(name: str, /, *, database: Text = None) -> None:
-    """Revoke a key; the next request with it is refused.
+    """Revoke a key; the next request that uses it is refused.
 
     Args:
         name: Its name or its identifier.
@@ -173,15 +173,15 @@ def new() -> None:
 def rotate(
     *, forget_old: Switch = None, database: Text = None, secret_key_file: Text = None
 ) -> None:
-    """Put a new secret key into the file; servers that run take it up by themselves.
+    """Add a new secret key to the file; running servers pick it up by themselves.
 
     Args:
-        forget_old: Take the old keys out, so that everybody has to sign in again.
+        forget_old: Remove the old keys, so that everybody has to sign in again.
         database: Its URL [sqlite:///.scenarist/scenarist.db].
-        secret_key_file: The file of secret keys [secret.key beside the database].
+        secret_key_file: The file of secret keys [secret.key next to the database].
     """
     from scenarist import administration
 
     settings = settings_of(database=database, secret_key_file=secret_key_file)
     administration.rotate_secret_key(settings, forget_old=bool(forget_old))
-    print("There is a new secret key" + (", and no old one." if forget_old else "."))
+    print("There is a new secret key" + (", and the old ones are removed." if forget_old else "."))

@@ -18,13 +18,13 @@ def list_jobs(
     limit: Number = None,
     access: Access = NOTHING,
 ) -> None:
-    """List jobs: those of a submission in its order, else the newest first.
+    """List jobs, newest first; those of one submission in the order of the submission.
 
     Args:
-        submission: Only of this submission. May be repeated, as the other filters.
-        task: Only of this task.
-        status: Only of this status, such as FAILED.
-        limit: At most so many [100; with --json all].
+        submission: Only those of this submission. Can be repeated, like the other filters.
+        task: Only those of this task.
+        status: Only those with this status, such as FAILED.
+        limit: The maximum number to list [100; with --json all].
     """
     with client_of(access) as client:
         print_rows(
@@ -60,7 +60,7 @@ def show(job: str, /, *, access: Access = NOTHING) -> None:
 
 @group.command
 def log(job: str, /, *, access: Access = NOTHING) -> None:
-    """Print what a job wrote, attempt by attempt.
+    """Print the log of a job, attempt by attempt.
 
     Args:
         job: Its identifier.
@@ -78,7 +78,7 @@ def log(job: str, /, *, access: Access = NOTHING) -> None:
 
 @group.command
 def cancel(job: str, /, *, access: Access = NOTHING) -> None:
-    """Cancel a job that has not ended; those that need its output are abandoned.
+    """Cancel a job that has not ended; jobs that need its output are abandoned.
 
     Args:
         job: Its identifier.
@@ -90,4 +90,4 @@ def cancel(job: str, /, *, access: Access = NOTHING) -> None:
     elif cancelled.status == "CANCELED":
         say(f"Job {job} was cancelled.")
     else:
-        say(f"Job {job} was asked to stop, and still runs.")
+        say(f"Job {job} was asked to stop, and is still running.")

@@ -1,4 +1,4 @@
-"""The file of logins: at which servers somebody is signed in, with which tokens."""
+"""Saved credentials: a file with the token of each server that the user is signed in to."""
 
 import os
 from datetime import datetime
@@ -16,10 +16,10 @@ class Login(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Logins(msgspec.Struct, kw_only=True):
-    """Tokens by the address of their server; each is shown to this one only.
+    """Tokens by the address of their server; each is sent to this server only.
 
     Args:
-        last: The server that was logged in to last: the one that is meant when none is named.
+        last: The server of the last login, which is the default.
     """
 
     last: str | None = None
@@ -32,10 +32,10 @@ def place() -> Path:
 
 
 def read() -> Logins:
-    """Read the file; where there is none, nobody is signed in anywhere.
+    """Read the file; without a file, there are no saved logins.
 
     Raises:
-        InvalidError: It is there, and is none of ours.
+        InvalidError: The file cannot be read, or has another format.
     """
     try:
         return msgspec.json.decode(place().read_bytes(), type=Logins)
@@ -48,7 +48,7 @@ def read() -> Logins:
 
 
 def store(logins: Logins) -> None:
-    """Write the file anew, for nobody else to read.
+    """Replace the file, readable by its owner only.
 
     Raises:
         InvalidError: It cannot be written.

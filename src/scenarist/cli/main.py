@@ -1,4 +1,4 @@
-"""All commands together, and how a failed one ends."""
+"""The command line application, and how errors become exit codes."""
 
 import os
 import sys
@@ -36,9 +36,9 @@ app.command(completion)
 for name, module, summary in (
     ("scenario", "scenarios", "Work with the scenarios of a server."),
     ("sequence", "sequences", "Work with the sequences of a server."),
-    ("submission", "submissions", "Follow what was submitted to a server."),
+    ("submission", "submissions", "Follow the submissions of a server."),
     ("orchestration", "orchestration", "Pause and resume all jobs of a server."),
-    ("job", "jobs", "Look at the jobs of a server."),
+    ("job", "jobs", "Inspect and cancel the jobs of a server."),
     ("datanode", "data_nodes", "Read and write the data nodes of a server."),
 ):
     # Imported when one of its commands is run.
@@ -48,7 +48,7 @@ for name, module, summary in (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; docs/client.md lists the exit codes."""
     if isinstance(sys.stdout, TextIOWrapper):
-        # A terminal that knows few characters is shown the others as escapes.
+        # Show characters that the terminal cannot encode as escapes.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(list(arguments) if arguments is not None else None)
@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         sys.exit(report(error))
     except BrokenPipeError:
-        # Whoever read the output has enough of it; Python would complain when it flushes the rest.
+        # The reader of the output has closed the pipe. Without this, Python would print an error
+        # when it flushes the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
@@ -68,6 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _errors_of_the_client() -> "tuple[type[ClientError], ...]":
-    # Whoever raises one has imported them; most commands need no client.
+    # Code that raises one of them has imported them; most commands need no client.
     module = sys.modules.get("scenarist.client")
     return () if module is None else (module.ClientError,)

@@ -1,4 +1,4 @@
-"""The options that many commands have, and how they become settings."""
+"""Options that many commands share, and their conversion to settings."""
 
 import os
 from typing import Annotated, Any
@@ -14,5 +14,5 @@ Switch = Annotated[bool | None, Parameter(show_default=False, negative="")]
 
 
 def settings_of(**options: Any) -> Settings:
-    """Read settings where there is no application: from options and the environment."""
+    """Read settings from options and the environment, for commands without an application."""
     return read_settings(options, os.environ, {})

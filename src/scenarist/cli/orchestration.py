@@ -1,4 +1,4 @@
-"""Commands for the orchestration of all jobs."""
+"""Commands that pause and resume all jobs."""
 
 from typing import TYPE_CHECKING
 
@@ -15,21 +15,21 @@ group = App(name="orchestration")
 
 @group.command
 def show(*, access: Access = NOTHING) -> None:
-    """Say whether jobs are begun."""
+    """Show whether jobs are started."""
     with client_of(access) as client:
         _print(client.orchestration.get(), access)
 
 
 @group.command
 def pause(*, access: Access = NOTHING) -> None:
-    """Begin no more jobs; those that run go on."""
+    """Start no more jobs; running jobs continue."""
     with client_of(access) as client:
         _print(client.orchestration.pause(), access)
 
 
 @group.command
 def resume(*, access: Access = NOTHING) -> None:
-    """Begin jobs again; submissions that are paused themselves stay so."""
+    """Start jobs again; submissions that are paused themselves stay paused."""
     with client_of(access) as client:
         _print(client.orchestration.resume(), access)
 
@@ -38,9 +38,9 @@ def _print(orchestration: "schemas.Orchestration", access: Access) -> None:
     if access.json:
         print_json(orchestration)
     elif orchestration.paused_at is None:
-        say("Jobs are begun.")
+        say("Jobs are started.")
     else:
         say(
-            f"No job is begun: paused at {orchestration.paused_at:%Y-%m-%d %H:%M:%S} "
-            f"by {orchestration.paused_by}."
+            f"No jobs are started: paused at {orchestration.paused_at:%Y-%m-%d %H:%M:%S} by "
+            f"{orchestration.paused_by}."
         )

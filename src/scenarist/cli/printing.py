@@ -1,7 +1,7 @@
-"""What commands print: for people as lines and tables, for programs as JSON.
+"""Output of commands: lines and tables for people, JSON for programs.
 
-Texts come from others, by way of the server. Nothing in them reaches the terminal that would move
-its cursor, colour its lines or turn their order round.
+Texts come from other users, by way of the server. Characters in them that would move the cursor of
+the terminal, change its colours or reverse the order of text are shown as escapes.
 """
 
 import json
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SHOWN = 100
-"""Rows of a table when it is not said how many; JSON has all of them."""
+"""The default number of rows of a table; JSON has all of them."""
 
 _SUSPECT = re.compile(r"[^\n\x20-\x7e]")
 
 
 def plain(text: object, *, keeping: str = "") -> str:
-    """Return a text in which an escape stands for each character that is not printable."""
+    """Return a text with an escape in place of each character that is not printable."""
     return "".join(
         character
         if character.isprintable() or character in keeping
@@ -39,13 +39,13 @@ def say(text: object) -> None:
 
 
 def note(text: object) -> None:
-    """Say one line besides, where it is not in the way of what is printed."""
+    """Print one line to standard error, so that standard output has only the result."""
     print(plain(text), file=sys.stderr)
 
 
 def json_of(value: object, *, indent: int | None = None) -> str:
-    """Return JSON that is printable; characters that are not stand as escapes, as JSON has them."""
-    import msgspec  # imported where it is needed: the help of commands does without
+    """Return printable JSON, with JSON escapes for characters that are not printable."""
+    import msgspec  # imported when needed: the help of commands does without
 
     is_ascii = "utf" not in (sys.stdout.encoding or "").lower()
     text = json.dumps(msgspec.to_builtins(value), ensure_ascii=is_ascii, indent=indent)
@@ -63,11 +63,11 @@ def print_rows(
     as_json: bool | None,
     limit: int | None,
 ) -> None:
-    """Print a list: as an array of JSON with an item a line, or as a table.
+    """Print a list as a table, or as a JSON array with one item per line.
 
     Args:
-        columns: What stands in a row, under which name.
-        limit: At most so many.
+        columns: The cells of a row, by the name of the column.
+        limit: The maximum number of items.
     """
     if as_json:
         separator = "["
@@ -81,7 +81,7 @@ def print_rows(
     rows = [[_cell(cell(item)) for cell in columns.values()] for item in found[:most]]
     print_table([name.upper() for name in columns], rows)
     if len(found) > most and limit is None:
-        note(f"There are more than these {most}; --limit says how many to list.")
+        note(f"There are more than these {most}; use --limit to list more.")
 
 
 def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -92,7 +92,7 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_fields(fields: Mapping[str, object]) -> None:
-    """Print what there is to know of one thing, a field a line."""
+    """Print the fields of one object, one per line."""
     width = max(map(len, fields))
     for name, value in fields.items():
         print(f"{name.ljust(width)}  {_cell(value)}")
@@ -133,7 +133,7 @@ def _escaped(character: str) -> str:
 
 
 def pair_of(text: str) -> tuple[str, Any]:
-    """Read ``name=value``; the value as JSON when it is some, else as text."""
+    """Parse ``name=value``; a value that is not valid JSON is text."""
     name, _, value = text.partition("=")
     try:
         return name, json.loads(value)

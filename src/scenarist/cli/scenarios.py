@@ -18,7 +18,7 @@ Properties = Annotated[list[str] | None, Parameter(name="--property", negative="
 
 @group.command(name="configs")
 def list_configs(*, access: Access = NOTHING) -> None:
-    """List what scenarios can be made from."""
+    """List the scenario configs."""
     with client_of(access) as client:
         print_rows(
             client.scenarios.configs(),
@@ -43,13 +43,14 @@ def create(
     properties: Properties = None,
     access: Access = NOTHING,
 ) -> None:
-    """Make a scenario from a config, and print its identifier.
+    """Create a scenario from a config, and print its identifier.
 
     Args:
         config: The scenario config.
-        name: What it is called.
-        tag: May be repeated.
-        properties: NAME=VALUE, kept with it; the value as JSON, else as text. May be repeated.
+        name: The name of the scenario.
+        tag: A tag. Can be repeated.
+        properties: NAME=VALUE, stored with the scenario; a value that is not JSON is text. Can be
+            repeated.
     """
     with client_of(access) as client:
         made = client.scenarios.create(
@@ -70,13 +71,13 @@ def list_scenarios(
     limit: Number = None,
     access: Access = NOTHING,
 ) -> None:
-    """List scenarios, the oldest first.
+    """List scenarios, oldest first.
 
     Args:
-        config: Only of this config. May be repeated, as the other filters.
-        name: Only of this name.
-        tag: Only with this tag.
-        limit: At most so many [100; with --json all].
+        config: Only those of this config. Can be repeated, like the other filters.
+        name: Only those with this name.
+        tag: Only those with this tag.
+        limit: The maximum number to list [100; with --json all].
     """
     with client_of(access) as client:
         print_rows(
@@ -95,7 +96,7 @@ def list_scenarios(
 
 @group.command
 def show(scenario: str, /, *, access: Access = NOTHING) -> None:
-    """Show a scenario, and what can be done with it now.
+    """Show a scenario, and which operations are possible now.
 
     Args:
         scenario: Its identifier.
@@ -106,13 +107,13 @@ def show(scenario: str, /, *, access: Access = NOTHING) -> None:
 
 @group.command
 def compare(*scenarios: str, data_nodes: DataNodes = None, access: Access = NOTHING) -> int:
-    """Run the comparators of a config over scenarios, and print their results as JSON.
+    """Run the comparators of a config on scenarios, and print their results as JSON.
 
-    It ends with 1 when one of the comparators has no result.
+    The exit code is 1 if a comparator has no result.
 
     Args:
         scenarios: The identifiers of two or more scenarios of one config.
-        data_nodes: Only of this data node config. May be repeated.
+        data_nodes: Only this data node config. Can be repeated.
     """
     with client_of(access) as client:
         compared = client.scenarios.compare(scenarios, data_node_config_ids=data_nodes)
@@ -138,11 +139,11 @@ def submit(scenario: str, /, *, options: SubmitOptions = AS_USUAL, access: Acces
 
 @group.command
 def delete(scenario: str, /, *, dry_run: Switch = None, access: Access = NOTHING) -> None:
-    """Delete a scenario with all that it owns.
+    """Delete a scenario with everything it owns.
 
     Args:
         scenario: Its identifier.
-        dry_run: Change nothing; say what would be deleted.
+        dry_run: Change nothing; report what would be deleted.
     """
     with client_of(access) as client:
         deletion = client.scenarios.delete(scenario, dry_run=bool(dry_run))

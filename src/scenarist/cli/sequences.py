@@ -12,11 +12,11 @@ group = App(name="sequence")
 
 @group.command
 def create(scenario: str, name: str, /, *tasks: str, access: Access = NOTHING) -> None:
-    """Group tasks of a scenario under a name, and print the identifier of the sequence.
+    """Group tasks of a scenario as a sequence, and print the identifier of the sequence.
 
     Args:
         scenario: The identifier of the scenario.
-        name: What the sequence is called.
+        name: The name of the sequence.
         tasks: Its tasks, each by its identifier or its config.
     """
     with client_of(access) as client:
@@ -34,12 +34,12 @@ def create(scenario: str, name: str, /, *tasks: str, access: Access = NOTHING) -
 def list_sequences(
     *, scenario: Texts = None, name: Texts = None, limit: Number = None, access: Access = NOTHING
 ) -> None:
-    """List sequences, the oldest first.
+    """List sequences, oldest first.
 
     Args:
-        scenario: Only of this scenario. May be repeated, as the other filters.
-        name: Only of this name.
-        limit: At most so many [100; with --json all].
+        scenario: Only those of this scenario. Can be repeated, like the other filters.
+        name: Only those with this name.
+        limit: The maximum number to list [100; with --json all].
     """
     with client_of(access) as client:
         print_rows(
@@ -79,7 +79,7 @@ def submit(sequence: str, /, *, options: SubmitOptions = AS_USUAL, access: Acces
 
 @group.command
 def delete(sequence: str, /, *, access: Access = NOTHING) -> None:
-    """Delete a sequence; its jobs and their results stay.
+    """Delete a sequence; its jobs and their results are kept.
 
     Args:
         sequence: Its identifier.

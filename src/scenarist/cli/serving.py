@@ -1,4 +1,4 @@
-"""Commands that serve an application, and the one that checks it."""
+"""Commands that serve or check an application."""
 
 import gc
 import os
@@ -22,30 +22,31 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class OrchestratorOptions:
-    """The settings of whoever runs jobs, but the secret key, which others would see.
+    """Settings of a process that runs jobs, except the secret key, which other users could see.
 
     Args:
-        database: Where records are kept, as a URL [sqlite:///.scenarist/scenarist.db].
+        database: The URL of the database for records [sqlite:///.scenarist/scenarist.db].
         storage: The folder for values of data nodes, or a URL [.scenarist/data].
         workers: How many jobs run at the same time [the number of cores].
-        worker_jobs: After how many jobs a worker process is replaced [never].
-        worker_memory: A worker that holds more after a job is replaced [64 MiB of growth].
-        executor: What runs jobs [local: processes of this machine].
-        executor_address: Where the Ray or Dask cluster is [one of this machine is started].
-        grace_seconds: How long a job that is stopped may take to end until it is killed [2].
-        drain_seconds: How long running jobs may go on when the server stops [5].
-        lease_seconds: How long jobs run without a sign of life until others take them over [15].
-        log_format: How the server logs [text].
-        log_level: What the server logs at least [info].
-        job_log_level: What jobs log at least, unless their application says [as log_level].
+        worker_jobs: The number of jobs after which a worker process is replaced [never].
+        worker_memory: A worker that holds more memory after a job is replaced [64 MiB of growth].
+        executor: What runs jobs [local: processes on this machine].
+        executor_address: The address of the Ray or Dask cluster [one on this machine is started].
+        grace_seconds: How long a job that is being stopped may take before it is killed [2].
+        drain_seconds: How long running jobs may continue when the server stops [5].
+        lease_seconds: How long jobs run without a heartbeat before others take them over [15].
+        log_format: The format of the server's log [text].
+        log_level: The lowest level that the server logs [info].
+        job_log_level: The lowest level that jobs log, unless the application sets it [as
+            log_level].
         webhook_private_addresses: Whether webhooks may be sent to private addresses [no].
-        keep_jobs_days: How many days submissions that have ended are kept [for ever].
-        keep_logs_days: How many days the logs of jobs that have ended are kept [as their jobs].
+        keep_jobs_days: How many days ended submissions are kept, with their jobs [forever].
+        keep_logs_days: How many days the logs of ended jobs are kept [as long as the jobs].
         keep_events_days: How many days events are kept [the last 100,000 transactions].
-        keep_audit_days: How many days rows of the audit are kept [for ever].
-        keep_edits: How many edits of each data node are kept, the newest ones [all].
-        keep_leftovers_days: How many days files that no record points at are kept [for ever].
-        secret_key_file: The file of secret keys [secret.key beside the database].
+        keep_audit_days: How many days the rows of the audit are kept [forever].
+        keep_edits: How many of the newest edits of each data node are kept [all].
+        keep_leftovers_days: How many days files that no record refers to are kept [forever].
+        secret_key_file: The file of secret keys [secret.key next to the database].
     """
 
     database: Text = None
@@ -80,26 +81,26 @@ class OrchestratorOptions:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions(OrchestratorOptions):
-    """The settings that a server has besides.
+    """Settings that only a server has.
 
     Args:
         host: The address to listen on [127.0.0.1].
         port: The port to listen on [5000].
-        value_memory: How much memory a request may take for a value [2GiB].
+        value_memory: How much memory a request may use for a value [2GiB].
         value_columns: How many columns a table of a request may have [16384].
-        no_orchestrator: Whether others run the jobs and send the webhooks [no].
-        time_zone: The time zone whose midnights start and end cycles [UTC].
+        no_orchestrator: Whether other processes run the jobs and send the webhooks [no].
+        time_zone: The time zone in which cycles start and end at midnight [UTC].
         access_log: Whether each request is logged [no].
-        auth: Who knows the users [none: authorization is off].
-        session_seconds: How long somebody stays signed in, in seconds [28800].
-        audit_refusals: How many refusals the audit keeps in a second [10].
-        open_metrics: Whether /metrics needs no role [no].
-        open_description: Whether /schema needs no role [no].
-        trusted_proxies: Proxies that are believed about who the client is, with commas [none].
-        cors_origins: Origins whose pages may call from browsers, with commas [none].
-        hosts: What the server may be called by clients, with commas [anything; without
-            authorization the names of loopback].
-        insecure: Whether others are let in without authorization: on other addresses than
+        auth: How users are authenticated [none: authorization is off].
+        session_seconds: How many seconds a session lasts after sign-in [28800].
+        audit_refusals: How many refusals the audit records per second [10].
+        open_metrics: Whether /metrics is accessible without a role [no].
+        open_description: Whether /schema is accessible without a role [no].
+        trusted_proxies: Proxies trusted to report the client's address, separated by commas [none].
+        cors_origins: Origins whose pages may call the server, separated by commas [none].
+        hosts: Host names that clients may use for the server, separated by commas [any; without
+            authorization, those of loopback].
+        insecure: Whether others get access while authorization is off: through addresses other than
             loopback, other users of the machine, and pages of all origins [no].
     """
 
@@ -141,7 +142,7 @@ def serve(application: str, /, *, options: ServerOptions = _NOTHING) -> None:
 
 
 def orchestrate(application: str, /, *, options: OrchestratorOptions = _LITTLE) -> None:
-    """Run the jobs of an application beside other servers of its database; answer no requests.
+    """Run the jobs of an application beside other servers of its database, without serving REST.
 
     Args:
         application: A module (package.module), a Python file or a TOML file.
@@ -163,7 +164,7 @@ def demo(
 
     Args:
         port: The port to listen on [5000].
-        database: Where records are kept, as a URL [sqlite:///.scenarist/scenarist.db].
+        database: The URL of the database for records [sqlite:///.scenarist/scenarist.db].
         storage: The folder for values of data nodes [.scenarist/data].
     """
     with _kept():
@@ -173,11 +174,12 @@ def demo(
 
 
 def check(application: str, /, *, database: Text = None) -> None:
-    """Find every mistake in an application's configuration, without starting anything.
+    """Check the configuration of an application and report every error, without starting anything.
 
     Args:
         application: A module (package.module), a Python file or a TOML file.
-        database: Also say how the records of this database, a URL, differ from the application.
+        database: Also report how the records in the database at this URL differ from the
+            application.
     """
     from scenarist import checking
     from scenarist.config import load_app
@@ -202,7 +204,7 @@ def check(application: str, /, *, database: Text = None) -> None:
 
 
 def _problems_of_settings(loaded: "Application") -> "list[Problem]":
-    """Find a setting of the application that cannot be; `check` itself names unknown ones."""
+    """Return the first invalid setting of the application; `check` itself reports unknown ones."""
     from scenarist.config import Problem
     from scenarist.settings import unknown_settings
 
@@ -216,9 +218,9 @@ def _problems_of_settings(loaded: "Application") -> "list[Problem]":
 
 @contextmanager
 def _kept() -> Iterator[None]:
-    """Have what is imported kept for good, without looking for garbage in it now or later.
+    """Exempt what is imported within the block from garbage collection, now and later.
 
-    To look takes a fifth of the time of importing a server.
+    Collecting garbage takes a fifth of the time of importing a server.
     """
     gc.disable()
     yield
@@ -227,7 +229,7 @@ def _kept() -> Iterator[None]:
 
 
 def _loaded(application: str, options: OrchestratorOptions) -> "tuple[Application, Settings]":
-    """Load an application, and read the settings with those of its own."""
+    """Load an application, and read the settings together with its own."""
     from scenarist.config import load_app
 
     loaded = load_app(application)
@@ -243,7 +245,7 @@ def _settings_of(loaded: "Application", options: OrchestratorOptions) -> "Settin
 
 
 def _settings_of_sections(registry: "ConfigRegistry") -> dict[str, Any]:
-    """Return the settings that stand in documented sections of a configuration file."""
+    """Return the settings that documented sections of a configuration file contain."""
     authentication = registry.authentication
     return {
         "workers": registry.jobs.max_nb_of_workers,

@@ -1,4 +1,4 @@
-"""Commands for signing in to a server and out again."""
+"""Commands that sign in to a server and out of it."""
 
 from scenarist.cli.asking import ask_name, ask_password
 from scenarist.cli.connecting import NOTHING, Access, client_of, url_of
@@ -7,12 +7,12 @@ from scenarist.cli.printing import note, print_fields, print_json, say
 
 
 def login(*, url: Text = None, user: Text = None, password_stdin: Switch = None) -> None:
-    """Sign in to a server; commands at it show the token until you log out.
+    """Sign in to a server; commands for this server use the saved token until you log out.
 
     Args:
-        url: Where the server is [SCENARIST_URL; that of the last login; http://127.0.0.1:5000].
-        user: Who signs in [you are asked].
-        password_stdin: Read the password from standard input instead of asking for it.
+        url: The address of the server [SCENARIST_URL; the last login; http://127.0.0.1:5000].
+        user: The name of the user [you are asked for it].
+        password_stdin: Read the password from standard input instead of prompting for it.
     """
     from scenarist.cli import logins
     from scenarist.client import Client
@@ -38,10 +38,10 @@ def login(*, url: Text = None, user: Text = None, password_stdin: Switch = None)
 
 
 def logout(*, url: Text = None) -> int:
-    """Sign out of a server, and forget the token.
+    """Sign out of a server, and delete the saved token.
 
     Args:
-        url: Where the server is [SCENARIST_URL; that of the last login; http://127.0.0.1:5000].
+        url: The address of the server [SCENARIST_URL; the last login; http://127.0.0.1:5000].
     """
     from scenarist.cli import logins
     from scenarist.cli.failures import UNREACHABLE
@@ -51,24 +51,24 @@ def logout(*, url: Text = None) -> int:
     known = logins.read()
     login = known.at.pop(address, None)
     if login is None:
-        say(f"Nobody is logged in at {address}.")
+        say(f"No login is saved for {address}.")
         return 0
-    # Forgotten first: a token that is not known here any more ends by itself, too.
+    # Delete it first: if signing out fails, the session still expires by itself.
     logins.store(known)
     try:
         with Client(address, token=login.token, retries=1) as client:
             client.sign_out()
     except UnauthenticatedError:
-        pass  # the session has ended before
+        pass  # the session has already ended
     except ClientError as error:
-        note(f"scenarist: the token is forgotten, but the session was not ended: {error}")
+        note(f"scenarist: the saved token was deleted, but the session was not ended: {error}")
         return UNREACHABLE
     say(f"{login.username} is signed out at {address}.")
     return 0
 
 
 def whoami(*, access: Access = NOTHING) -> None:
-    """Say who you are for a server, and what your roles are."""
+    """Show your user name and your roles on a server."""
     with client_of(access) as client:
         me = client.me()
     if access.json:

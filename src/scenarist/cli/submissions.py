@@ -14,12 +14,13 @@ group = App(name="submission")
 def list_submissions(
     *, entity: Texts = None, status: Texts = None, limit: Number = None, access: Access = NOTHING
 ) -> None:
-    """List submissions, the newest first.
+    """List submissions, newest first.
 
     Args:
-        entity: Only of this scenario, sequence or task. May be repeated, as the other filters.
-        status: Only of this status, such as RUNNING.
-        limit: At most so many [100; with --json all].
+        entity: Only those of this scenario, sequence or task. Can be repeated, like the other
+            filters.
+        status: Only those with this status, such as RUNNING.
+        limit: The maximum number to list [100; with --json all].
     """
     with client_of(access) as client:
         print_rows(
@@ -61,12 +62,12 @@ def cancel(submission: str, /, *, access: Access = NOTHING) -> None:
     elif cancelled.status == "CANCELED":
         say(f"Submission {submission} was cancelled.")
     else:
-        say(f"Submission {submission} was asked to stop, and still runs.")
+        say(f"Submission {submission} was asked to stop, and is still running.")
 
 
 @group.command
 def pause(submission: str, /, *, access: Access = NOTHING) -> None:
-    """Begin no more jobs of a submission; those that run go on.
+    """Start no more jobs of a submission; running jobs continue.
 
     Args:
         submission: Its identifier.
@@ -81,7 +82,7 @@ def pause(submission: str, /, *, access: Access = NOTHING) -> None:
 
 @group.command
 def resume(submission: str, /, *, access: Access = NOTHING) -> None:
-    """Begin the jobs of a paused submission again.
+    """Start the jobs of a paused submission again.
 
     Args:
         submission: Its identifier.
@@ -91,17 +92,17 @@ def resume(submission: str, /, *, access: Access = NOTHING) -> None:
     if access.json:
         print_json(resumed)
     else:
-        say(f"Submission {submission} goes on.")
+        say(f"Submission {submission} is resumed.")
 
 
 @group.command
 def retry(
     submission: str, /, *, options: SubmitOptions = AS_USUAL, access: Access = NOTHING
 ) -> int:
-    """Submit anew what did not succeed, and print the identifier of the new submission.
+    """Submit the jobs that did not succeed again, and print the identifier of the new submission.
 
     Args:
-        submission: The identifier of the one that failed or was cancelled.
+        submission: The identifier of the submission that failed or was cancelled.
     """
     with client_of(access) as client:
         again = client.submissions.retry(
@@ -112,11 +113,11 @@ def retry(
 
 @group.command
 def watch(submission: str, /, *, timeout: Seconds = None, access: Access = NOTHING) -> int:
-    """Show how a submission goes until it has ended; exit with 1 unless it is COMPLETED.
+    """Follow a submission until it has ended; the exit code is 1 unless it is COMPLETED.
 
     Args:
         submission: Its identifier.
-        timeout: Watch no longer than so many seconds; exit with 124 then.
+        timeout: Stop watching after this number of seconds; the exit code is then 124.
     """
     from scenarist.cli.watching import watch as watch_it
 

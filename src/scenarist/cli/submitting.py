@@ -1,4 +1,4 @@
-"""What commands that submit something have in common."""
+"""What the commands that submit something share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,14 +20,15 @@ Seconds = Annotated[float | None, Parameter(show_default=False)]
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class SubmitOptions:
-    """How to submit, and whether to stay until the end.
+    """How to submit, and whether to wait for the end.
 
     Args:
         force: Run skippable tasks even when nothing has changed.
         priority: From -1000 to 1000; higher goes first [0].
-        wait: Stay until it has ended; exit with 1 unless it is COMPLETED.
-        watch: The same, and show how it goes.
-        timeout: Stay no longer than so many seconds; exit with 124 then. It goes on.
+        wait: Wait until it has ended; the exit code is 1 unless it is COMPLETED.
+        watch: Wait, and show the progress.
+        timeout: Stop waiting after this number of seconds; the exit code is then 124, and the
+            submission continues.
     """
 
     force: Switch = None
@@ -47,7 +48,7 @@ def submit_and_follow(
     options: SubmitOptions,
     access: Access,
 ) -> int:
-    """Submit something, and stay until its end when that is wanted; return the exit code."""
+    """Submit something, wait for its end if the options say so, and return the exit code."""
     submitted = submit(id, force=bool(options.force), priority=options.priority or 0)
     return follow(client, submitted, options, access)
 
@@ -70,5 +71,5 @@ def follow(client: "Client", submitted: "Submitted", options: SubmitOptions, acc
 
 
 def code_of(submission: "schemas.Submission") -> int:
-    """Return the exit code that says how a submission has ended."""
+    """Return the exit code for the final status of a submission."""
     return 0 if submission.status == "COMPLETED" else 1

@@ -1,4 +1,4 @@
-"""Shows how a submission goes: as a table that changes, or line by line without a terminal."""
+"""Progress of a submission: a live table, or one line per change without a terminal."""
 
 import signal
 import sys
@@ -33,7 +33,7 @@ _STYLES: dict[str, str] = {
     JobStatus.ABANDONED: "yellow",
 }
 _FIRST = [JobStatus.RUNNING, JobStatus.FAILED, JobStatus.PENDING]
-"""What is shown where there is no room for all."""
+"""Statuses that are shown first when not all jobs fit."""
 
 _BAR_WIDTH = 40
 _LINES_AROUND = 4
@@ -41,7 +41,7 @@ _LINES_AROUND = 4
 
 @dataclass(slots=True)
 class Row:
-    """One job, as it was when something was last heard of it."""
+    """A job, as of the last event about it."""
 
     task: str
     status: JobStatus
@@ -49,24 +49,24 @@ class Row:
 
 
 class _TimeIsOver(BaseException):
-    """Rises through whatever waits, past everything that catches the errors of connections."""
+    """Raised by the alarm; a BaseException, so that no handler of connection errors catches it."""
 
 
 class View(Protocol):
-    """Where it is shown."""
+    """Output of the progress."""
 
     def show(self, status: str, rows: dict[str, Row], changed: Row | None) -> None: ...
 
 
 def watch(client: "Client", id: str, *, timeout: float | None, as_json: bool) -> int:
-    """Show how a submission goes until it has ended; return the exit code.
+    """Show the progress of a submission until it has ended; return the exit code.
 
     Raises:
         WaitTimeoutError: It has not ended in time.
     """
     console = Console(highlight=False, markup=False, emoji=False)
     with client.events(submission_id=id) as stream:
-        # Looked at after the stream was opened: whatever changes from here on is in it.
+        # Read after the stream was opened, so that the stream has every later change.
         submission = client.submissions.get(id)
         with _alarm(id, timeout):
             if as_json:
@@ -149,7 +149,7 @@ def _rows_of(client: "Client", submission: schemas.Submission) -> dict[str, Row]
 
 
 def _task_names(client: "Client", submission: schemas.Submission) -> dict[str, str]:
-    """Return what the author calls the tasks."""
+    """Return the config ids of the tasks, by task id."""
     if submission.entity_type is EntityType.TASK:
         task = client.tasks.get(submission.entity_id)
         return {task.id: task.config_id}
@@ -159,7 +159,7 @@ def _task_names(client: "Client", submission: schemas.Submission) -> dict[str, s
 
 
 class _LineView:
-    """One line for each change, with its time first."""
+    """One line for each change, beginning with its time."""
 
     def __init__(self) -> None:
         self._is_first = True
@@ -171,7 +171,7 @@ class _LineView:
 
 
 class _LiveView:
-    """A bar, and a table of jobs that fits the terminal."""
+    """A progress bar, and a table of jobs that fits the terminal."""
 
     def __init__(self, live: Live, id: str) -> None:
         self._live = live
@@ -210,7 +210,7 @@ class _LiveView:
 
 
 def _most_telling(rows: list[Row], room: int) -> list[Row]:
-    """Choose rows: what runs and what failed before what is over or waits, in their order."""
+    """Choose rows, in their order: running and failed jobs before ended and waiting ones."""
     ranks = {status: rank for rank, status in enumerate(_FIRST)}
     chosen = sorted(range(len(rows)), key=lambda at: ranks.get(rows[at].status, len(ranks)))[:room]
     return [rows[at] for at in sorted(chosen)]
@@ -218,7 +218,7 @@ def _most_telling(rows: list[Row], room: int) -> list[Row]:
 
 @contextmanager
 def _alarm(id: str, seconds: float | None) -> Iterator[None]:
-    """Stop whatever waits within the block when the time is over."""
+    """Interrupt the block when the time is over."""
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise _TimeIsOver

@@ -1,7 +1,7 @@
-"""The typed Python client of the REST paths: for programs and notebooks beside the server.
+"""The typed Python client of the REST paths, for programs and notebooks.
 
-May import: schemas and the words of domain; the HTTP library when a client is made.
-Never here: anything of the server; the client knows the contract only.
+May import: schemas and the vocabulary of domain; the HTTP library when a client is created.
+Never here: anything of the server; the client knows only the contract.
 """
 
 from scenarist.client.client import Client

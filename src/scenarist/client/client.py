@@ -1,4 +1,4 @@
-"""The client itself: what there is on a server, by noun, and who asks."""
+"""The client: one attribute for each kind of entity, sign-in, events and the audit."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -21,19 +21,20 @@ from scenarist.domain.vocabulary import Change, Kind
 
 
 class Client:
-    """Talks to a server. Connections are kept open and shared; threads may share a client, too.
+    """Client of one server. Connections are kept open; threads can share a client.
 
-    A request whose answer was lost is sent again when that does no harm: reading, writing a value,
-    deleting, and submitting, which carries a key that makes a repeat return the first submission.
-    Everything is sent again when there was no connection, or the server said 503 and has changed
-    nothing.
+    A request whose response was lost is sent again if that is safe: reading, writing a value,
+    deleting, and submitting, whose idempotency key makes a repeat return the first submission.
+    Every request is sent again if there was no connection, or if the server responded with 503 and
+    changed nothing.
 
     Args:
-        url: Where it listens, such as ``http://127.0.0.1:5000``.
-        token: Of a session, or a key; none while authorization is off.
-        timeout: Seconds that one request may take beyond what it asks the server to wait.
+        url: The address of the server, such as ``http://127.0.0.1:5000``.
+        token: The token of a session, or a key; None while authorization is off.
+        timeout: Seconds that a request may take, in addition to the time that it asks the server to
+            wait.
         retries: How often a request is sent again, with growing pauses; a ``Retry-After`` of the
-            server is kept to.
+            server is respected.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Client:
         self._transport.close()
 
     def sign_in(self, username: str, password: str) -> schemas.SignedIn:
-        """Open a session; the client shows its token from here on."""
+        """Open a session, and send its token from now on."""
         body = schemas.Login(username=username, password=password)
         call = Call(method="POST", path=path_of("auth", "login"), body=body)
         signed_in = self._transport.ask(call, schemas.SignedIn)
@@ -82,11 +83,11 @@ class Client:
         self._transport.token = None
 
     def me(self) -> schemas.Me:
-        """Return who asks, as the server sees it."""
+        """Return the caller's identity and roles, as the server sees them."""
         return self._transport.ask(Call(method="GET", path=path_of("auth", "me")), schemas.Me)
 
     def change_password(self, old: str, new: str) -> None:
-        """Change one's own password; all sessions end, this one too."""
+        """Change your own password; all your sessions end, including this one."""
         body = schemas.ChangePassword(old_password=old, new_password=new)
         call = Call(method="POST", path=path_of("auth", "password"), body=body)
         self._transport.ask(call, schemas.Message)
@@ -101,15 +102,16 @@ class Client:
         after: str | None = None,
         patience: float = 60.0,
     ) -> EventStream:
-        """Follow what changes from now on; nothing is missed when the connection is lost.
+        """Follow changes from now on; no event is missed when the connection is lost.
 
         Args:
-            entity_type: Only of this kind, or of these.
-            entity_id: Only of this entity, or of these.
+            entity_type: Only events of this kind of entity, or of these.
+            entity_id: Only events of this entity, or of these.
             change: Only CREATED, UPDATED or DELETED, or several of these.
-            submission_id: Only of this submission and its jobs, or of these.
-            after: Go on after the event with this id.
-            patience: Seconds during which a lost connection is tried again.
+            submission_id: Only events of this submission and its jobs, or of these.
+            after: The id of the event to continue after.
+            patience: For how many seconds the stream tries to reconnect after it has lost the
+                connection.
         """
         filters = {
             "entity_type": entity_type,
@@ -131,7 +133,7 @@ class Client:
         created_before: Moment | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.AuditEntry]:
-        """List who did what, and what was refused; the newest first."""
+        """List the rows of the audit, newest first: who did what, and what was refused."""
         filters = {
             "actor": actor,
             "key_id": key_id,
@@ -146,19 +148,19 @@ class Client:
         return Listing(self._transport, path_of("audit"), results, filters)
 
     def check_health(self) -> str:
-        """Return ``alive``; a server that is not does not answer."""
+        """Return ``alive``, if the server responds."""
         return self._transport.ask(Call(method="GET", path="/healthz"), schemas.Message).message
 
     def check_readiness(self) -> str:
         """Return ``ready``.
 
         Raises:
-            UnavailableError: The server cannot work now; says why.
+            UnavailableError: The server cannot work now; the message says why.
         """
         call = Call(method="GET", path="/readyz", waits=False)
         return self._transport.ask(call, schemas.Message).message
 
     def metrics(self) -> str:
-        """Return the figures of the server, in the text format of Prometheus."""
+        """Return the metrics of the server, in the text format of Prometheus."""
         call = Call(method="GET", path="/metrics", headers={"Accept": "*/*"})
         return self._transport.send(call).text

@@ -29,10 +29,10 @@ class Cycles(Entities[schemas.Cycle]):
         properties: Mapping[str, Any] | None = None,
         creation_date: Moment | None = None,
     ) -> schemas.Cycle:
-        """Make the cycle of a period, or return the one that there is.
+        """Create the cycle of a period, or return the existing one.
 
         Args:
-            creation_date: A timestamp or a date within the period; now, when left out.
+            creation_date: A timestamp or a date within the period; the default is now.
         """
         moment = moment_text(creation_date)
         body = schemas.CreateCycle(
@@ -50,7 +50,7 @@ class Cycles(Entities[schemas.Cycle]):
         """Delete a cycle with all its scenarios.
 
         Args:
-            dry_run: Change nothing; say what would be deleted.
+            dry_run: Change nothing; return what would be deleted.
         """
         return deletion(self._transport, path_of(self._name, id), dry_run, if_match)
 

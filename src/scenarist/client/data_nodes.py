@@ -1,4 +1,4 @@
-"""Data nodes: their values, read and written as Python values, data frames and files."""
+"""Data nodes: values, read and written as Python values, data frames and files."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Place = str | os.PathLike[str]
-"""Where a file is."""
+"""The path of a file."""
 
 _PIECE = 256 * 1024  # bytes of a file that are in memory at a time
 _BYTES = "application/octet-stream"
@@ -32,13 +32,13 @@ class DataNodes(Entities[schemas.DataNode]):
         )
 
     def create(self, config_id: str) -> schemas.DataNode:
-        """Make the data node of a config that nobody owns, or return the one that there is."""
+        """Create the data node of a config without an owner, or return the existing one."""
         query = {"config_id": config_id}
         call = Call(method="POST", path=path_of(self._name), query=query, repeats=True)
         return self._transport.ask(call, schemas.DataNodeAnswer).datanode
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
-        """Delete a data node that stands alone, with its values."""
+        """Delete a data node that has no owner, with its values."""
         self._delete(id, if_match)
 
     def read(
@@ -54,15 +54,15 @@ class DataNodes(Entities[schemas.DataNode]):
         """Return the value, or a part of it; a table as a list of records.
 
         Args:
-            columns: Only these, in this order.
-            where: Only rows for which this holds, such as ``"temp:GREATER_THAN:20"``.
-            join_operator: ``OR`` when one of several conditions is enough.
-            limit: At most so many rows.
-            edit_id: A past edit, in place of the newest.
+            columns: Only these columns, in this order.
+            where: Only rows that meet these conditions, such as ``"temp:GREATER_THAN:20"``.
+            join_operator: ``OR`` if one of several conditions is enough.
+            limit: The maximum number of rows.
+            edit_id: A past edit instead of the newest.
 
         Raises:
             NotFoundError: There is no such data node, or it has no value yet.
-            TruncatedError: A large pickled value, of which the server has a preview only.
+            TruncatedError: It is a large pickled value, of which the server has only a preview.
         """
         query = {
             "columns": None if columns is None else ",".join(columns),
@@ -77,8 +77,8 @@ class DataNodes(Entities[schemas.DataNode]):
         value = self._transport.ask(call, schemas.Value)
         if value.truncated is True:
             raise TruncatedError(
-                f"the value of {id} is large, and only its beginning was to be had; ask for a "
-                "part of it (limit, columns, where), or download it",
+                f"the value of {id} is large, and the server returned only its beginning; request "
+                "a part of it (limit, columns, where), or download it",
                 value.data,
             )
         return value.data
@@ -93,7 +93,7 @@ class DataNodes(Entities[schemas.DataNode]):
         limit: int | None = None,
         edit_id: str | None = None,
     ) -> "pd.DataFrame":
-        """Return a table as a data frame of pandas; dates are texts, as JSON has them.
+        """Return a table as a pandas data frame; dates are strings, as in JSON.
 
         The arguments are those of `read`.
 
@@ -119,15 +119,16 @@ class DataNodes(Entities[schemas.DataNode]):
         comment: str | None = None,
         if_match: str | None = None,
     ) -> schemas.DataNodeWritten:
-        """Write a value: what JSON can say, or a data frame.
+        """Write a value: anything that JSON can represent, or a data frame.
 
         Args:
-            editor_id: Who edits; the actor of the request, when left out.
-            comment: Why.
-            if_match: The tag of the data node, which must not have changed since.
+            editor_id: The name of the editor; the default is the actor of the request.
+            comment: The reason.
+            if_match: The tag of the data node; the write fails if it has changed since.
 
         Raises:
-            ConflictError: A job that has not ended holds it, or another editor has locked it.
+            ConflictError: A job that has not ended uses the data node, or another editor has locked
+                it.
         """
         call = Call(
             method="PUT",
@@ -149,7 +150,7 @@ class DataNodes(Entities[schemas.DataNode]):
     ) -> schemas.DataNodeWritten:
         """Add rows to a table, items to a list, or entries to an object, as `write` does.
 
-        It is not sent again when the connection breaks, or they might be there twice.
+        The request is not sent again when the connection breaks, because that could add them twice.
         """
         call = Call(
             method="POST",
@@ -163,14 +164,14 @@ class DataNodes(Entities[schemas.DataNode]):
     def download(
         self, id: str, target: Place | IO[bytes], *, edit_id: str | None = None
     ) -> Path | None:
-        """Get the value as the file that it is, piece by piece.
+        """Download the value as a file, in chunks.
 
         Args:
-            target: A file, which appears when all of it has come; a folder, in which it is called
-                as the server says; or something to write to.
+            target: The path of a file, which appears once it is complete; a folder, in which the
+                file has the name that the server gives; or an open file.
 
         Returns:
-            The path of the file; None for something to write to.
+            The path of the file; None if the target is an open file.
         """
         call = Call(
             method="GET",
@@ -198,11 +199,11 @@ class DataNodes(Entities[schemas.DataNode]):
         comment: str | None = None,
         if_match: str | None = None,
     ) -> schemas.DataNodeWritten:
-        """Give it a file as its value, in the format that its storage has; it is kept as it is.
+        """Upload a file, in the format of the data node's storage, as the value, unchanged.
 
         Args:
-            source: A file, which is read piece by piece as it is sent; its bytes; or something
-                that is open for reading.
+            source: The path of a file, which is read in chunks while it is sent; its bytes; or an
+                open file.
         """
         if isinstance(source, str | os.PathLike):
             with Path(source).open("rb") as file:
@@ -220,22 +221,22 @@ class DataNodes(Entities[schemas.DataNode]):
         return self._transport.ask(call, schemas.DataNodeWritten)
 
     def edits(self, id: str, *, sort: str | None = None) -> Listing[schemas.Edit]:
-        """List all values that it has had, the newest first unless ``sort`` is ``timestamp``."""
+        """List all edits, newest first unless ``sort`` is ``timestamp``."""
         path = path_of(self._name, id, "edits")
         return Listing(self._transport, path, schemas.Results[schemas.Edit], {"sort": sort})
 
     def edit(self, id: str, edit_id: str) -> schemas.Edit:
-        """Return one of them, with its value while that is small, else its beginning."""
+        """Return one edit, with its value if that is small, else with the beginning of it."""
         call = Call(method="GET", path=path_of(self._name, id, "edits", edit_id))
         return self._transport.ask(call, schemas.OneEdit).edit
 
     def lock(
         self, id: str, *, editor_id: str | None = None, seconds: float = 1800
     ) -> schemas.DataNode:
-        """Keep others from writing it for a while.
+        """Keep others from writing the data node, for a time in seconds.
 
         Raises:
-            ConflictError: Another editor has locked it, or a job that has not ended holds it.
+            ConflictError: Another editor has locked it, or a job that has not ended uses it.
         """
         body = schemas.Lock(editor_id=editor_id, seconds=seconds)
         path = path_of(self._name, id, "lock")
@@ -243,7 +244,7 @@ class DataNodes(Entities[schemas.DataNode]):
         return self._transport.ask(call, schemas.DataNodeAnswer).datanode
 
     def unlock(self, id: str, *, editor_id: str | None = None) -> schemas.DataNode:
-        """End the lock of the editor; nothing happens where there is none."""
+        """Release the lock of the editor, if there is one."""
         body = schemas.Unlock(editor_id=editor_id)
         path = path_of(self._name, id, "unlock")
         call = Call(method="POST", path=path, body=body, repeats=True)
@@ -280,7 +281,7 @@ class DataNodes(Entities[schemas.DataNode]):
 
 def _file_name(headers: Mapping[str, str]) -> str:
     """Return the name that the server gives a file, without any folder."""
-    from email.message import Message  # imported where a name is wanted: it takes a while
+    from email.message import Message  # imported where it is needed, because importing it is slow
 
     message = Message()
     message["content-disposition"] = headers.get("content-disposition", "")
@@ -288,7 +289,7 @@ def _file_name(headers: Mapping[str, str]) -> str:
 
 
 def _store(path: Path, pieces: Iterator[bytes]) -> None:
-    """Write a file beside its place first, so that there is never half of it."""
+    """Write a file next to its path first, so that the path never has an incomplete file."""
     partial = path.with_name(f"{path.name}.part")
     try:
         with partial.open("wb") as file:

@@ -1,4 +1,4 @@
-"""What the entities of the server have in common: got, listed page by page, deleted."""
+"""Operations that all kinds of entities share: get, list by pages, delete."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ EntityT = TypeVar("EntityT")
 EntityT_co = TypeVar("EntityT_co", covariant=True)
 
 Moment = datetime | date | str
-"""A timestamp, or a date for the start of its day; without a time zone it is in the server's."""
+"""A timestamp, or a date for the start of its day; without a time zone, in the server's."""
 
 AnyOf = str | Sequence[str]
-"""What a list is narrowed by: a value, or several of which one is enough."""
+"""Filter value of a list: one value, or several of which one must match."""
 
 _PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Tagged(Generic[EntityT_co]):
-    """An entity, and the tag of what it is now: as ``if_match`` it guards a change."""
+    """An entity and its current tag, which protects a change as ``if_match``."""
 
     value: EntityT_co
     tag: str
 
 
 class Listing(Generic[EntityT]):
-    """A list of the server, fetched page by page as it is gone through; each pass asks anew."""
+    """A list on the server, fetched page by page on iteration; each iteration starts again."""
 
     def __init__(
         self,
@@ -53,11 +53,11 @@ class Listing(Generic[EntityT]):
             cursor = page.next
 
     def first(self) -> EntityT | None:
-        """Return the first one; None of an empty list."""
+        """Return the first item; None if the list is empty."""
         return next(iter(self._page(limit=1).results), None)
 
     def count(self) -> int:
-        """Return how many there are, without fetching them."""
+        """Return the number of items, without fetching them."""
         total = self._page(limit=1, count="true").total
         return total if isinstance(total, int) else 0
 
@@ -70,8 +70,8 @@ class Entities(Generic[EntityT]):
     """One kind of entity.
 
     Args:
-        name: How its paths begin.
-        read_one: Takes the entity out of the answer to a GET of one.
+        name: The first segment of its paths.
+        read_one: Decodes the entity from the response to a GET of one.
     """
 
     def __init__(
@@ -118,6 +118,6 @@ def _in_query(name: str, value: Any) -> Any:
         return str(value).lower()
     if isinstance(value, Sequence) and not isinstance(value, str):
         if not value:
-            raise ValueError(f"{name} has no value; leave it out, or name at least one")
+            raise ValueError(f"{name} has no value; omit it, or give at least one")
         return list(value)
     return value.isoformat() if isinstance(value, date) else value

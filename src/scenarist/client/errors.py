@@ -1,18 +1,18 @@
 """Every error that the client raises, by family.
 
 ClientError
-├─ ProblemError            the server refused; carries its problem
-│  ├─ InvalidError         400 and the like: the request cannot be right
-│  ├─ UnauthenticatedError 401: it does not say who asks, or with what is good no more
-│  ├─ DeniedError          403: who asks lacks the role
+├─ ProblemError            the server refused the request; has the problem
+│  ├─ InvalidError         400 and similar: the request is not valid
+│  ├─ UnauthenticatedError 401: no credentials, or they have expired
+│  ├─ DeniedError          403: the caller lacks the role
 │  ├─ NotFoundError        404
-│  ├─ ConflictError        409: the present state forbids it
-│  ├─ ChangedError         412: it is not any more as ``if_match`` says
-│  ├─ ThrottledError       429: too many tries
+│  ├─ ConflictError        409: the current state does not allow it
+│  ├─ ChangedError         412: the entity no longer has the tag in ``if_match``
+│  ├─ ThrottledError       429: too many attempts
 │  └─ UnavailableError     503: try again later
-├─ TransportError          no answer, or one that is not a server's of ours
-├─ WaitTimeoutError        what was waited for has not ended in time; a TimeoutError too
-├─ TruncatedError          only the beginning of a value was to be had
+├─ TransportError          no response, or one that is not from a Scenarist server
+├─ WaitTimeoutError        a submission or job has not ended in time; a TimeoutError too
+├─ TruncatedError          the server returned only the beginning of a value
 └─ MissingExtraError       a library is not installed; an ImportError too
 """
 
@@ -24,13 +24,13 @@ class ClientError(Exception):
 
 
 class ProblemError(ClientError):
-    """The server's refusal, in its own words.
+    """The server refused the request; the text is the server's message.
 
     Args:
-        retry_seconds: How long the server asks to wait before another try, when it does.
+        retry_seconds: How long the server asks to wait before a retry; None if it does not.
     """
 
-    # Both go to the base class as they are: so an error can be pickled, and read again.
+    # The base class gets both arguments unchanged, so that the error survives pickling.
     def __init__(self, problem: schemas.Problem, retry_seconds: float | None = None) -> None:
         super().__init__(problem, retry_seconds)
         self.problem = problem
@@ -45,7 +45,7 @@ class ProblemError(ClientError):
 
     @property
     def code(self) -> str:
-        """What happened, as a word that stays the same for programs."""
+        """The kind of error, as a stable word for programs."""
         return self.problem.code
 
     @property
@@ -54,7 +54,7 @@ class ProblemError(ClientError):
 
     @property
     def errors(self) -> list[schemas.Fault]:
-        """The single faults, each with its field; empty when there is but one."""
+        """The individual errors, each with its field; empty if there is only one."""
         return self.problem.errors
 
 
@@ -91,15 +91,15 @@ class UnavailableError(ProblemError):
 
 
 class TransportError(ClientError):
-    """No answer came. Whether a change was made is not known, unless no connection was made."""
+    """There was no response. A change may have been made, unless no connection was made."""
 
 
 class WaitTimeoutError(ClientError, TimeoutError):
-    """It has not ended in time; it goes on."""
+    """The submission or job has not ended in time; it continues."""
 
 
 class TruncatedError(ClientError):
-    """Only the beginning of a value was to be had.
+    """The server returned only the beginning of a value.
 
     Args:
         preview: That beginning.

@@ -1,4 +1,4 @@
-"""What changes, as it happens: a stream that goes on after a lost connection."""
+"""Stream of events that reconnects after a lost connection."""
 
 import itertools
 import random
@@ -13,23 +13,22 @@ from scenarist.client.errors import TransportError, UnavailableError
 from scenarist.client.transport import Call, Transport, path_of
 
 QUIET_SECONDS = 45.0
-"""How long nothing may come until the connection counts as lost; the server says something every
-fifteen seconds."""
+"""Time without data after which the connection counts as lost; the server sends some every 15 s."""
 
-_OPENINGS = 3  # that may break off at once
+_OPENINGS = 3  # consecutive ones that may break off
 _SHORTEST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
 
 class EventStream:
-    """Iterates over what changes, without end; not to be shared by threads.
+    """Endless iterator over events; not thread-safe.
 
-    It is open when it has been made: what happens from then on is told. A `Gap` comes where the
-    server does not keep any more what should have come next.
+    The stream is open once it is created: it has every event from then on. It has a `Gap` where the
+    server no longer keeps the next events.
 
     Args:
-        after: The id of an event, to go on after it.
-        patience: Seconds during which a lost connection is tried again.
+        after: The id of the event to continue after.
+        patience: For how many seconds it tries to reconnect after it has lost the connection.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class EventStream:
         self._is_closed = False
         self._pause = _SHORTEST_PAUSE_SECONDS
         self.last_event_id = after
-        """Where to go on; with ``after`` in another stream as well."""
+        """The id to continue from, also as ``after`` of another stream."""
         self._frames = self._open()
 
     def __enter__(self) -> Self:
@@ -69,11 +68,11 @@ class EventStream:
         return self
 
     def __next__(self) -> schemas.Event | schemas.Gap:
-        """Wait for the next one.
+        """Wait for the next event.
 
         Raises:
-            ProblemError: The server tells nothing any more: the session has ended, perhaps.
-            TransportError: The connection was lost, and there was none for too long.
+            ProblemError: The server refused to continue, for example because the session has ended.
+            TransportError: The connection was lost, and reconnecting failed for too long.
         """
         while not self._is_closed:
             try:
@@ -84,7 +83,7 @@ class EventStream:
             if frame is not None:
                 self._pause = _SHORTEST_PAUSE_SECONDS
                 return self._read(frame)
-            self._come_again(TransportError(f"{self._transport.url} has ended the stream"))
+            self._come_again(TransportError(f"{self._transport.url} has closed the stream"))
         raise StopIteration
 
     def _come_again(self, failure: TransportError | UnavailableError) -> None:
@@ -101,7 +100,7 @@ class EventStream:
         raise failure
 
     def _open(self) -> Iterator[dict[str, bytes]]:
-        """Connect, and read where the stream begins: then it can go on wherever it breaks off."""
+        """Connect, and read the position where the stream begins, to reconnect from there."""
         attempt = 0
         while True:
             blocks = self._blocks_of(self._connect())
@@ -124,7 +123,7 @@ class EventStream:
         return self._connection.enter_context(lines)
 
     def _blocks_of(self, lines: Iterator[bytes]) -> Iterator[dict[str, bytes]]:
-        """Put the fields of each block together (WHATWG HTML, section 9.2.6)."""
+        """Collect the fields of each block (WHATWG HTML, section 9.2.6)."""
         fields: dict[str, bytes] = {}
         for line in lines:
             name, _, value = line.partition(b":")

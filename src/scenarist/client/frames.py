@@ -1,4 +1,4 @@
-"""Values of data nodes on their way: as JSON, from and to data frames of pandas."""
+"""Conversion of values: to JSON, and from and to pandas data frames."""
 
 import sys
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def as_json(value: object) -> bytes:
-    """Return a value as JSON: a data frame as a list of records, numbers of numpy as plain ones.
+    """Return a value as JSON: a data frame as a list of records, numpy numbers as plain ones.
 
     Raises:
-        ClientError: There is something in it that JSON cannot say.
+        ClientError: JSON cannot represent something in it.
     """
-    # Whoever has a data frame has imported pandas.
+    # A caller that has a data frame has imported pandas.
     pandas = sys.modules.get("pandas")
     try:
         if pandas is not None and isinstance(value, pandas.DataFrame):
@@ -35,7 +35,7 @@ def as_frame(value: object, columns: Sequence[str] | None) -> "pd.DataFrame":
 
     Raises:
         MissingExtraError: pandas is not installed.
-        ClientError: The value is no list of records.
+        ClientError: The value is not a list of records.
     """
     try:
         import pandas as pd
@@ -45,14 +45,14 @@ def as_frame(value: object, columns: Sequence[str] | None) -> "pd.DataFrame":
         ) from error
     if not isinstance(value, list) or not all(isinstance(record, dict) for record in value):
         raise ClientError(
-            f"the value is {type(value).__name__}, not a list of records; read() returns it as "
-            "it is"
+            f"the value is {type(value).__name__}, not a list of records; read() returns it "
+            "unchanged"
         )
     return pd.DataFrame(value, columns=None if columns is None else list(columns))
 
 
 def _plain(value: Any) -> Any:
-    """Turn what pandas and numpy have in cells into what JSON has."""
+    """Convert cells of pandas and numpy to what JSON can represent."""
     kind = type(value).__name__
     if kind in {"NaTType", "NAType"}:
         return None
@@ -60,4 +60,4 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise TypeError(f"JSON has no {kind}")
+    raise TypeError(f"JSON cannot represent {kind}")

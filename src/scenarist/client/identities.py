@@ -1,4 +1,4 @@
-"""Users, keys of machines, and the audit: for administrators."""
+"""Users and keys for programs, for administrators."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ class Users(Entities[schemas.User]):
         password: str | None = None,
         if_match: str | None = None,
     ) -> schemas.User:
-        """Change what is given; a new password ends all sessions of the user."""
+        """Change the given fields; a new password ends all sessions of the user."""
         body = schemas.ChangeUser(
             roles=UNSET if roles is None else list(roles),
             password=UNSET if password is None else password,
@@ -41,7 +41,7 @@ class Users(Entities[schemas.User]):
         return self._transport.ask(call, schemas.OneUser).user
 
     def delete(self, username: str, *, if_match: str | None = None) -> None:
-        """Delete a user, with the sessions and the keys that the user has made."""
+        """Delete a user, with the user's sessions and the keys that the user has created."""
         self._delete(username, if_match)
 
     def list(self, *, sort: str | None = None) -> Listing[schemas.User]:
@@ -60,10 +60,10 @@ class Keys(Entities[schemas.Key]):
     def create(
         self, name: str, roles: Sequence[str], *, expires_at: Moment | None = None
     ) -> schemas.KeyCreated:
-        """Make a key; only this answer has its token.
+        """Create a key; only this response has its token.
 
         Args:
-            expires_at: A timestamp, or a date for the start of its day; in 90 days, when left out.
+            expires_at: A timestamp, or a date for the start of its day; the default is in 90 days.
         """
         moment = moment_text(expires_at)
         body = schemas.CreateKey(
@@ -73,7 +73,7 @@ class Keys(Entities[schemas.Key]):
         return self._transport.ask(call, schemas.KeyCreated)
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
-        """Revoke a key: the next request with it is refused."""
+        """Revoke a key: the next request that uses it is refused."""
         self._delete(id, if_match)
 
     def list(self, *, sort: str | None = None) -> Listing[schemas.Key]:

@@ -1,4 +1,4 @@
-"""Jobs: how each goes, what it wrote, cancelling."""
+"""Jobs: their status and log, waiting, cancelling."""
 
 from collections.abc import Sequence
 from uuid import uuid4
@@ -19,7 +19,7 @@ class Jobs(Entities[schemas.Job]):
         )
 
     def log(self, id: str) -> Sequence[schemas.AttemptLog]:
-        """Return what a job wrote, attempt by attempt."""
+        """Return the log of a job, attempt by attempt."""
         call = Call(method="GET", path=path_of(self._name, id, "log"))
         return self._transport.ask(call, schemas.JobLog).attempts
 
@@ -27,7 +27,7 @@ class Jobs(Entities[schemas.Job]):
         """Submit one task and return its job.
 
         Args:
-            task_id: Of a task, or of a task config: then it is the task that no scenario owns.
+            task_id: The id of a task, or of a task config for the task that no scenario owns.
         """
         key = checked_header(idempotency_key or f"client-{uuid4()}", "an idempotency key")
         call = Call(
@@ -39,26 +39,26 @@ class Jobs(Entities[schemas.Job]):
         return self._transport.ask(call, schemas.JobAnswer).job
 
     def wait(self, id: str, *, timeout: float | None = None) -> schemas.Job:
-        """Return a job when it has ended, as `Submissions.wait` does with a submission."""
+        """Wait until a job has ended, and return it; see `Submissions.wait`."""
         return waited(
             lambda seconds: self._got(holding(path_of(self._name, id), seconds)).value, timeout
         )
 
     def cancel(self, id: str) -> schemas.Job:
-        """Cancel a job; those that need its output are abandoned.
+        """Cancel a job; jobs that need its output are abandoned.
 
         Returns:
-            The job: CANCELED, or still RUNNING while its process has to stop.
+            The job: CANCELED, or still RUNNING while its process is being stopped.
 
         Raises:
-            ConflictError: It has ended otherwise.
+            ConflictError: It has already ended with another status.
         """
         path = path_of(self._name, "cancel", id)
         call = Call(method="POST", path=path, headers=PREFERS_BODY, repeats=True)
         return self._transport.ask(call, schemas.JobAnswer).job
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
-        """Delete a job with its log; the values that it wrote stay."""
+        """Delete a job with its log; the values that it wrote are kept."""
         self._delete(id, if_match)
 
     def list(  # noqa: PLR0913 - query parameters
@@ -74,10 +74,10 @@ class Jobs(Entities[schemas.Job]):
         created_before: Moment | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Job]:
-        """List jobs, the oldest first unless ``sort`` is ``-creation_date``.
+        """List jobs, oldest first unless ``sort`` is ``-creation_date``.
 
         Args:
-            newest_of: A scenario: of each of its tasks, the job that was accepted last.
+            newest_of: A scenario: only the last accepted job of each of its tasks.
         """
         return self._list(
             id=id,

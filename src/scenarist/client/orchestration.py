@@ -1,11 +1,11 @@
-"""The orchestration: whether jobs are begun at all."""
+"""Whether jobs are started at all."""
 
 from scenarist import schemas
 from scenarist.client.transport import Call, Transport, path_of
 
 
 class Orchestration:
-    """That of all jobs, by whatever server of the database."""
+    """Pauses and resumes all jobs, on all servers of the database."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -15,11 +15,11 @@ class Orchestration:
         return self._transport.ask(call, schemas.OneOrchestration).orchestration
 
     def pause(self) -> schemas.Orchestration:
-        """Begin no more jobs; those that run go on. For administrators."""
+        """Start no more jobs; running jobs continue. For administrators."""
         return self._ask("pause")
 
     def resume(self) -> schemas.Orchestration:
-        """Begin jobs again. Submissions that are paused themselves stay so."""
+        """Start jobs again. Submissions that are paused themselves stay paused."""
         return self._ask("resume")
 
     def _ask(self, what: str) -> schemas.Orchestration:

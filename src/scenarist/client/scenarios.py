@@ -1,4 +1,4 @@
-"""Scenarios: made from configs, changed, compared, submitted, deleted."""
+"""Scenarios: create from configs, change, compare, submit, delete."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ class Scenarios(Followed[schemas.Scenario]):
         )
 
     def configs(self) -> Sequence[schemas.ScenarioConfig]:
-        """Return what scenarios can be made from."""
+        """Return the configs from which scenarios can be created."""
         call = Call(method="GET", path=path_of("configs", "scenarios"))
         return self._transport.ask(call, schemas.Results[schemas.ScenarioConfig]).results
 
@@ -48,12 +48,12 @@ class Scenarios(Followed[schemas.Scenario]):
         properties: Mapping[str, Any] | None = None,
         creation_date: Moment | None = None,
     ) -> schemas.Scenario:
-        """Make a scenario with its cycle, data nodes, tasks and sequences.
+        """Create a scenario with its cycle, data nodes, tasks and sequences.
 
-        It is not sent again when the connection breaks: look whether it was made.
+        The request is not sent again when the connection breaks: check whether the scenario exists.
 
         Args:
-            creation_date: A timestamp or a date, which decides the cycle; now, when left out.
+            creation_date: A timestamp or a date, which determines the cycle; the default is now.
         """
         body = schemas.CreateScenario(
             config_id=config_id,
@@ -74,7 +74,7 @@ class Scenarios(Followed[schemas.Scenario]):
         properties: Mapping[str, Any] | UnsetType = UNSET,
         if_match: str | None = None,
     ) -> schemas.Scenario:
-        """Change what is given; properties are merged, and None removes one."""
+        """Change the given fields; properties are merged, and None removes one."""
         body = schemas.ChangeScenario(
             name=name,
             tags=UNSET if isinstance(tags, UnsetType) else list(tags),
@@ -87,29 +87,29 @@ class Scenarios(Followed[schemas.Scenario]):
     def delete(
         self, id: str, *, dry_run: bool = False, if_match: str | None = None
     ) -> schemas.Deletion:
-        """Delete a scenario with all that it owns.
+        """Delete a scenario with everything it owns.
 
         Args:
-            dry_run: Change nothing; say what would be deleted.
+            dry_run: Change nothing; return what would be deleted.
         """
         return deletion(self._transport, path_of(self._name, id), dry_run, if_match)
 
     def promote(self, id: str) -> schemas.Scenario:
-        """Make it the primary scenario of its cycle."""
+        """Make a scenario the primary one of its cycle."""
         call = Call(method="POST", path=path_of(self._name, "promote", id), repeats=True)
         return self._transport.ask(call, schemas.ScenarioAnswer).scenario
 
     def compare(
         self, ids: Sequence[str], *, data_node_config_ids: Sequence[str] | None = None
     ) -> Comparisons:
-        """Run the comparators of a config over several scenarios of it.
+        """Run the comparators of a config on several scenarios of that config.
 
         Returns:
-            What they found, by data node config and by comparator; its ``errors`` say why others
-            have no result.
+            The results, by data node config and by comparator; ``errors`` says why other
+            comparators have no result.
 
         Raises:
-            ConflictError: None of them has a result.
+            ConflictError: No comparator has a result.
         """
         chosen = UNSET if data_node_config_ids is None else list(data_node_config_ids)
         body = schemas.CompareScenarios(scenario_ids=list(ids), data_node_config_ids=chosen)
@@ -153,7 +153,7 @@ class Scenarios(Followed[schemas.Scenario]):
 def deletion(
     transport: Transport, path: str, dry_run: bool, if_match: str | None
 ) -> schemas.Deletion:
-    """Delete an entity that takes others with it."""
+    """Delete an entity together with everything it owns."""
     query = {"dry_run": "true"} if dry_run else {}
     call = Call(method="DELETE", path=path, query=query, headers=guard(if_match))
     return transport.ask(call, schemas.Deletion)

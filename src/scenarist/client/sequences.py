@@ -47,9 +47,9 @@ class Sequences(Followed[schemas.Sequence]):
         properties: Mapping[str, Any] | UnsetType = UNSET,
         if_match: str | None = None,
     ) -> schemas.Sequence:
-        """Change what is given; properties are merged, and None removes one.
+        """Change the given fields; properties are merged, and None removes one.
 
-        A new name makes a new identifier, which the sequence that is returned has.
+        A new name changes the identifier; the returned sequence has the new one.
         """
         body = schemas.ChangeSequence(
             name=name,
@@ -61,7 +61,7 @@ class Sequences(Followed[schemas.Sequence]):
         return self._transport.ask(call, schemas.OneSequence).sequence
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
-        """Delete a sequence; its jobs and their results stay."""
+        """Delete a sequence; its jobs and their results are kept."""
         self._delete(id, if_match)
 
     def list(

@@ -1,4 +1,4 @@
-"""Submissions: what was submitted, how it goes, waiting for its end."""
+"""Submissions: submit, follow, wait, cancel, retry."""
 
 import math
 import time
@@ -15,7 +15,7 @@ from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 PREFERS_BODY: Mapping[str, str] = {"Prefer": "return=representation"}
 
 _HOLD_SECONDS = 60
-"""How long one request waits: the next one follows at once. Proxies cut off longer ones."""
+"""How long one request waits before the next one follows; proxies cut off longer ones."""
 
 
 class WithStatus(Protocol):
@@ -49,10 +49,10 @@ class Submissions(Entities[schemas.Submission]):
         created_before: Moment | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Submission]:
-        """List submissions, the oldest first unless ``sort`` is ``-creation_date``.
+        """List submissions, oldest first unless ``sort`` is ``-creation_date``.
 
         Args:
-            scenario_id: Those of this scenario, of its sequences and of its tasks.
+            scenario_id: Only those of this scenario, of its sequences and of its tasks.
         """
         return self._list(
             id=id,
@@ -66,12 +66,12 @@ class Submissions(Entities[schemas.Submission]):
         )
 
     def wait(self, id: str, *, timeout: float | None = None) -> schemas.Submission:
-        """Return a submission when it has ended, however it did.
+        """Wait until a submission has ended, with whatever status, and return it.
 
-        The server holds the answer until then; nothing is asked again and again.
+        The server delays its response until then (long polling).
 
         Args:
-            timeout: Seconds, rounded up to whole ones; without end, when left out.
+            timeout: Seconds, rounded up to whole ones; the default is no limit.
 
         Raises:
             WaitTimeoutError: It has not ended by then.
@@ -81,20 +81,20 @@ class Submissions(Entities[schemas.Submission]):
         )
 
     def cancel(self, id: str) -> schemas.Submission:
-        """Cancel all its jobs that have not ended.
+        """Cancel all jobs of a submission that have not ended.
 
         Returns:
-            The submission: CANCELED, or still RUNNING while a process has to stop.
+            The submission: CANCELED, or still RUNNING while a process is being stopped.
 
         Raises:
-            ConflictError: It has ended otherwise.
+            ConflictError: It has already ended with another status.
         """
         path = path_of(self._name, "cancel", id)
         call = Call(method="POST", path=path, headers=PREFERS_BODY, repeats=True)
         return self._transport.ask(call, schemas.SubmissionAnswer).submission
 
     def pause(self, id: str) -> schemas.Submission:
-        """Begin none of its jobs until it is resumed; those that run go on.
+        """Start no more jobs of a submission until it is resumed; running jobs continue.
 
         Raises:
             ConflictError: It has ended.
@@ -103,7 +103,7 @@ class Submissions(Entities[schemas.Submission]):
         return self._transport.ask(call, schemas.SubmissionAnswer).submission
 
     def resume(self, id: str) -> schemas.Submission:
-        """Begin its jobs again.
+        """Start the jobs of a submission again.
 
         Raises:
             ConflictError: It has ended.
@@ -120,23 +120,23 @@ class Submissions(Entities[schemas.Submission]):
         properties: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> "Submitted":
-        """Submit anew those of its jobs that failed, were cancelled or abandoned."""
+        """Submit the jobs that failed, were cancelled or abandoned again."""
         wish = schemas.Submit(force=force, priority=priority, properties=dict(properties or {}))
         return submit(self._transport, path_of(self._name, "retry", id), wish, idempotency_key)
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
-        """Delete a submission with its jobs; the values that they wrote stay."""
+        """Delete a submission with its jobs; the values that they wrote are kept."""
         self._delete(id, if_match)
 
 
 class Submitted:
-    """A submission that was accepted, and what can be done with it from here on."""
+    """An accepted submission, with its operations."""
 
     def __init__(self, transport: Transport, accepted: schemas.Submission) -> None:
         self._transport = transport
         self._submissions = Submissions(transport)
         self.submission = accepted
-        """As it was when it was accepted."""
+        """The submission as it was when it was accepted."""
 
     def __repr__(self) -> str:
         return f"<Submitted {self.id}>"
@@ -146,17 +146,17 @@ class Submitted:
         return self.submission.id
 
     def get(self) -> schemas.Submission:
-        """Return it as it is now."""
+        """Return the submission as it is now."""
         return self._submissions.get(self.id)
 
     def wait(self, timeout: float | None = None) -> schemas.Submission:
-        """Return it when it has ended, however it did.
+        """Wait until the submission has ended, with whatever status, and return it.
 
         Args:
-            timeout: Seconds, rounded up to whole ones; without end, when left out.
+            timeout: Seconds, rounded up to whole ones; the default is no limit.
 
         Raises:
-            WaitTimeoutError: It has not ended by then; it goes on.
+            WaitTimeoutError: It has not ended by then; it continues.
         """
         return self._submissions.wait(self.id, timeout=timeout)
 
@@ -187,14 +187,14 @@ class Submittable(Entities[EntityT]):
         properties: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> Submitted:
-        """Make a job for each of its tasks; `Submitted.wait` waits for their end.
+        """Create a job for each task of an entity; `Submitted.wait` waits for their end.
 
         Args:
             force: Run skippable tasks even when nothing has changed.
             priority: From -1000 to 1000; higher goes first.
-            properties: Kept with the submission.
-            idempotency_key: A repeat with the same key returns the first submission. The client
-                makes one of its own, so that it can send the request again when the connection
+            properties: Stored with the submission.
+            idempotency_key: A repeat with the same key returns the first submission. By default,
+                the client generates one, so that it can send the request again when the connection
                 breaks.
         """
         wish = schemas.Submit(force=force, priority=priority, properties=dict(properties or {}))
@@ -202,7 +202,7 @@ class Submittable(Entities[EntityT]):
 
 
 class _Accepted(schemas.Message, kw_only=True, frozen=True):
-    """What the answers to all submits have in common."""
+    """The fields that responses to all submit requests share."""
 
     submission: schemas.Submission
 
@@ -210,7 +210,7 @@ class _Accepted(schemas.Message, kw_only=True, frozen=True):
 def submit(
     transport: Transport, path: str, wish: schemas.Submit, idempotency_key: str | None
 ) -> Submitted:
-    """Submit something. It may be sent again: its key makes sure that it is accepted once."""
+    """Submit something. The request can be repeated: the key makes sure it is accepted once."""
     key = checked_header(idempotency_key or f"client-{uuid4()}", "an idempotency key")
     headers = {**PREFERS_BODY, "Idempotency-Key": key}
     call = Call(method="POST", path=path, body=wish, headers=headers)
@@ -218,10 +218,10 @@ def submit(
 
 
 def waited(hold: Callable[[int], WaitedT], timeout: float | None) -> WaitedT:
-    """Return what is waited for when it has ended.
+    """Wait until an entity has ended, and return it.
 
     Args:
-        hold: Returns it when it has ended or so many seconds are over.
+        hold: Returns the entity once it has ended, or after the given number of seconds.
 
     Raises:
         WaitTimeoutError: It has not ended in time.
@@ -237,7 +237,7 @@ def waited(hold: Callable[[int], WaitedT], timeout: float | None) -> WaitedT:
 
 
 def holding(path: str, seconds: int) -> Call:
-    """Ask for an entity when it has ended, or as it is after so many seconds."""
+    """Build the request for an entity once it has ended, or after a number of seconds."""
     return Call(
         method="GET", path=path, headers={"Prefer": f"wait={seconds}"}, hold_seconds=seconds
     )

@@ -1,4 +1,4 @@
-"""Who follows the submissions of a scenario or a sequence: you, and addresses that are told."""
+"""Subscribers of a scenario or a sequence: addresses that receive webhooks."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from scenarist.client.transport import Call, Transport, path_of
 
 
 class Subscribers:
-    """Those of one scenario or one sequence.
+    """The subscribers of one scenario or one sequence.
 
     Args:
         of: The name of the kind, as in paths, and the identifier.
@@ -22,7 +22,7 @@ class Subscribers:
         self._of = of
 
     def create(self, url: str, *, secret: str | None = None) -> schemas.SubscriberCreated:
-        """Have an address told of each change of status; only this answer shows the secret."""
+        """Send changes of status to an address; only this response has the secret."""
         body = schemas.CreateSubscriber(url=url, secret=UNSET if secret is None else secret)
         call = Call(method="POST", path=self._path(), body=body)
         return self._transport.ask(call, schemas.SubscriberCreated)
@@ -44,10 +44,10 @@ class Subscribers:
 
 
 class Followed(Submittable[EntityT]):
-    """Scenarios and sequences: whoever has submitted one is not the only one to know."""
+    """Scenarios and sequences, which have submissions and subscribers."""
 
     def submissions(self, id: str, *, status: AnyOf | None = None) -> Listing[schemas.Submission]:
-        """List its own submissions: for a scenario not those of its sequences, nor the reverse."""
+        """List the submissions of this entity only: a scenario's do not include its sequences'."""
         path = path_of(self._name, id, "submissions")
         results = schemas.Results[schemas.Submission]
         return Listing(self._transport, path, results, {"status": status})

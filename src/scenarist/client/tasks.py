@@ -1,4 +1,4 @@
-"""Tasks: what scenarios are made of, and those that stand alone."""
+"""Tasks: those of scenarios, and those without an owner."""
 
 from scenarist import schemas
 from scenarist.client.entities import AnyOf, Listing, Moment
@@ -16,14 +16,14 @@ class Tasks(Submittable[schemas.Task]):
         )
 
     def create(self, config_id: str) -> schemas.Task:
-        """Make the task of a config that no scenario owns, or return the one that there is."""
+        """Create the task of a config that no scenario owns, or return the existing one."""
         call = Call(
             method="POST", path=path_of(self._name), query={"config_id": config_id}, repeats=True
         )
         return self._transport.ask(call, schemas.TaskCreated).task
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
-        """Delete a task that stands alone; its jobs go with it, its data nodes stay."""
+        """Delete a task without an owner, with its jobs; its data nodes are kept."""
         self._delete(id, if_match)
 
     def list(  # noqa: PLR0913 - query parameters

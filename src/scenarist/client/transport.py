@@ -1,4 +1,4 @@
-"""Requests to one server: sent again where that is safe, and their answers read."""
+"""HTTP requests to one server: retries where they are safe, and decoding of responses."""
 
 import random
 import time
@@ -25,10 +25,9 @@ _IDEMPOTENT = frozenset({"PUT", "DELETE"})
 _OF_PROXIES = frozenset({502, 503, 504})
 _LONGEST_PAUSE_SECONDS = 30.0
 _KEPT_OPEN_SECONDS = 3.0
-"""How long an idle connection is kept: shorter than a server does, which would close it just when
-a request is on its way."""
+"""Shorter than the keep-alive of servers, which could otherwise close it as a request is sent."""
 
-_GONE = b'{"message": "It is gone; the answer that said so was lost.", "deleted": {}}'
+_GONE = b'{"message": "It is deleted; the response that said so was lost.", "deleted": {}}'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,12 +35,11 @@ class Call:
     """One request.
 
     Args:
-        body: What goes as JSON.
-        content: What goes as it is, in place of a body.
-        hold_seconds: How long the server is asked to hold its answer.
-        repeats: Whether it does no harm to send it twice; what HTTP says of the method, when it is
-            not said.
-        waits: Whether it is sent again when the server says that it cannot work now.
+        body: The body, which is sent as JSON.
+        content: The body as bytes, instead of *body*.
+        hold_seconds: How long the server is asked to delay its response.
+        repeats: Whether sending it twice is harmless; None means what HTTP says of the method.
+        waits: Whether it is sent again when the server responds with 503.
     """
 
     method: str
@@ -56,9 +54,9 @@ class Call:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it may be sent again when nobody knows what came of it.
+        """Whether it can be sent again when the outcome is unknown.
 
-        With ``If-Match`` a repeat would be refused because of the first.
+        With ``If-Match``, a repeat would be refused because of the first request.
         """
         if self.repeats is not None:
             return self.repeats
@@ -68,24 +66,25 @@ class Call:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the body is still there after it was sent, unlike that of a file."""
+        """Whether the body is still available after it was sent, unlike that of a file."""
         return self.content is None or isinstance(self.content, bytes)
 
 
 class Transport:
-    """A pool of connections to one server; threads may share it.
+    """A pool of connections to one server; thread-safe.
 
     Args:
-        token: Goes with each request.
-        timeout: Seconds that one answer may take beyond what the server is asked to hold it.
+        token: Sent with each request.
+        timeout: Seconds that a response may take, in addition to the delay that the request asks
+            for.
         retries: How often a request is sent again, at most.
 
     Raises:
-        ClientError: The address or the token cannot be one.
+        ClientError: The address or the token is not valid.
     """
 
     def __init__(self, url: str, *, token: str | None, timeout: float, retries: int) -> None:
-        import httpx  # imported when a client is made: importing the package stays cheap
+        import httpx  # imported when a client is created: importing the package stays cheap
 
         self.url = checked_address(url)
         self.token = token
@@ -113,11 +112,11 @@ class Transport:
         self._http.close()
 
     def ask(self, call: Call, answer: type[T]) -> T:
-        """Send a request and read its answer.
+        """Send a request and decode its response.
 
         Raises:
-            ProblemError: The server refused.
-            TransportError: No answer came, or none that can be read.
+            ProblemError: The server refused the request.
+            TransportError: There was no response, or it cannot be decoded.
         """
         return self.read(self.send(call).content, answer)
 
@@ -126,22 +125,22 @@ class Transport:
             return msgspec.json.decode(content, type=answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise TransportError(
-                f"{self.url} gave an answer that cannot be read ({error}); is it a Scenarist "
+                f"{self.url} sent a response that cannot be decoded ({error}); is it a Scenarist "
                 "server of this version?"
             ) from error
 
     def send(self, call: Call) -> "httpx.Response":
-        """Send a request, again where it is safe, and return its answer with the body read."""
+        """Send a request, with retries where they are safe, and return the whole response."""
         return self._answer(call, reads=True)
 
     @contextmanager
     def stream(
         self, call: Call, *, quiet_seconds: float | None = None
     ) -> Iterator["httpx.Response"]:
-        """Send a request, again where it is safe; its body is read within the block.
+        """Send a request, with retries where they are safe; read its body within the block.
 
         Args:
-            quiet_seconds: How long nothing may come of the body.
+            quiet_seconds: The read timeout of the body.
         """
         response = self._answer(call, reads=False, quiet_seconds=quiet_seconds)
         try:
@@ -151,13 +150,13 @@ class Transport:
 
     @contextmanager
     def pieces(self, call: Call, size: int) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
-        """Return the headers of an answer, and its body in pieces of at most so many bytes."""
+        """Return the headers of a response, and its body in chunks of at most *size* bytes."""
         with self.stream(call) as response:
             yield response.headers, self._unless_lost(response.iter_bytes(size))
 
     @contextmanager
     def lines(self, call: Call, *, quiet_seconds: float) -> Iterator[Iterator[bytes]]:
-        """Return the lines of an answer that has no end, each as soon as it has come."""
+        """Return the lines of an endless response, each as soon as it has arrived."""
         with self.stream(call, quiet_seconds=quiet_seconds) as response:
             yield _lines_of(self._unless_lost(response.iter_bytes()))
 
@@ -228,8 +227,8 @@ class Transport:
             problem = msgspec.json.decode(response.content, type=schemas.Problem)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return TransportError(
-                f"{self.url} answered {response.status_code} {response.reason_phrase} with what is "
-                "no answer of a Scenarist server; is the address right?"
+                f"{self.url} responded with {response.status_code} {response.reason_phrase}, but "
+                "not like a Scenarist server; is the address right?"
             )
         return error_of(problem, _seconds(response.headers.get("retry-after")))
 
@@ -237,7 +236,7 @@ class Transport:
         import httpx
 
         if isinstance(error, httpx.ReadTimeout):
-            return TransportError(f"{self.url} has not answered in time")
+            return TransportError(f"{self.url} has not responded in time")
         said = str(error) or type(error).__name__
         if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
             return TransportError(f"{self.url} cannot be reached: {said}")
@@ -245,23 +244,25 @@ class Transport:
 
 
 def path_of(*parts: str) -> str:
-    """Return the path of an entity, whatever characters its identifier has."""
+    """Return the path of an entity, with its identifier percent-encoded."""
     return "/".join([API, *(quote(part, safe="") for part in parts)])
 
 
 def checked_address(url: str) -> str:
-    """Return the address of a server without the slash at its end.
+    """Return the address of a server without a trailing slash.
 
     Raises:
-        ClientError: It is none.
+        ClientError: It is not a valid address.
     """
     parts = _address_in(url)
     if parts is None:
-        raise ClientError(f"{url!r} is no address of a server, such as http://127.0.0.1:5000")
+        raise ClientError(
+            f"{url!r} is not the address of a server; write one such as http://127.0.0.1:5000"
+        )
     if parts.username is not None or parts.query or parts.fragment:
         raise ClientError(
-            "the address of a server has no user, no password and no query; a credential goes "
-            "into the token"
+            "the address of a server must not have a user, a password or a query; use the token "
+            "for credentials"
         )
     return url.rstrip("/")
 
@@ -276,18 +277,20 @@ def _address_in(url: str) -> SplitResult | None:
 
 
 def checked_header(text: str, name: str) -> str:
-    """Return a text that can go into a header.
+    """Return a text that can be sent in a header.
 
     Raises:
-        ClientError: It cannot. The text is not repeated, which may be a secret.
+        ClientError: It cannot be sent. The message does not repeat it, because it may be secret.
     """
     if not text.isascii() or not text.isprintable() or text != text.strip() or not text:
-        raise ClientError(f"{name} has plain printable characters only, and is not empty")
+        raise ClientError(
+            f"{name} must have printable ASCII characters only, and must not be empty"
+        )
     return text
 
 
 def _lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Take lines apart where a line ends, and not where Unicode has other separators."""
+    """Split at line feeds only, not at the other line separators of Unicode."""
     rest = b""
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
@@ -298,15 +301,15 @@ def _lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
 def _is_worth_repeating(call: Call, error: Exception) -> bool:
     import httpx
 
-    # An answer that takes too long would take as long again.
+    # A response that takes too long would take as long again.
     gives_up = (httpx.ReadTimeout, httpx.LocalProtocolError, httpx.UnsupportedProtocol)
     return call.is_repeatable and not isinstance(error, gives_up)
 
 
 def _is_passing(failure: ClientError, status: int, call: Call) -> bool:
-    """Whether a refusal may be over soon: with 503 nothing was changed, unless it is in doubt.
+    """Whether a failure may be temporary: 503 means nothing was changed, except `in_doubt`.
 
-    What stands before the server says so as well, but knows nothing of what was changed.
+    Proxies respond with 503 as well, but do not know whether something was changed.
     """
     if not isinstance(failure, ProblemError):
         return status in _OF_PROXIES and call.is_repeatable
@@ -315,11 +318,11 @@ def _is_passing(failure: ClientError, status: int, call: Call) -> bool:
 
 
 def _pause(attempt: int, failure: ClientError) -> float | None:
-    """Return how long to wait before the next try; None when that would be too long."""
+    """Return the pause before the next attempt; None if it would be too long."""
     asked = failure.retry_seconds if isinstance(failure, ProblemError) else None
     if asked is not None and asked > _LONGEST_PAUSE_SECONDS:
         return None
-    # Longer each time, and not the same for all clients that were cut off together.
+    # Exponential backoff with jitter: clients that were cut off together must not return together.
     longest: float = min(5.0, 0.2 * 2**attempt)
     growing = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
     return max(asked or 0.0, growing)

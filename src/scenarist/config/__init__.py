@@ -1,4 +1,4 @@
-"""What a pipeline author declares: data nodes, tasks, scenarios.
+"""Declarations of a pipeline: its data nodes, tasks and scenarios.
 
 May import: domain.
 Never here: records, identifiers, the database; a declaration is not a record.

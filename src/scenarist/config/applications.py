@@ -1,4 +1,4 @@
-"""Loading the application that a command line names: a module, a Python file or a TOML file."""
+"""Loading of the application named on the command line: a module, Python file or TOML file."""
 
 import ast
 import os
@@ -32,18 +32,18 @@ _LIBRARIES = (
     "sqlalchemy",
     "structlog",
 )
-"""What workers and storages import, if it is installed."""
+"""Libraries that workers and storages import if they are installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What an application declares.
+    """A loaded application: its declarations, and where its functions are found.
 
     Args:
         search_path: The folders that a worker process needs on ``sys.path`` to find its functions:
-            its own, and those that it has put there.
-        name: As it was named.
-        file: Of its module; None when it is a TOML file.
+            its own folder, and those that its module added.
+        name: The name that it was loaded by.
+        file: The file of its module; None for a TOML file.
     """
 
     registry: ConfigRegistry
@@ -55,11 +55,11 @@ class Application:
 def load_app(app: str) -> Application:
     """Load ``package.module``, ``path/app.py`` or ``path/config.toml``.
 
-    Modules are looked for in its folder (the current one for a module) after those of Python. The
-    file that SCENARIST_CONFIG_PATH (or TAIPY_CONFIG_PATH) names is applied last.
+    Modules are looked up in its folder (for a module, the current folder) after Python's standard
+    library. The file that SCENARIST_CONFIG_PATH (or TAIPY_CONFIG_PATH) names is applied last.
 
     Raises:
-        InvalidError: The application does not load; says why, with file and line.
+        InvalidError: The application cannot be loaded. The message says why, with file and line.
     """
     is_file = app.endswith((".py", ".toml")) or os.sep in app
     folder = str(Path(app).resolve().parent if is_file else Path.cwd())
@@ -84,7 +84,7 @@ def load_app(app: str) -> Application:
 
 
 def declaration_faults(application: Application) -> Iterator[str]:
-    """Say why an application has nothing to offer, if it has not."""
+    """Yield the reason if an application declares nothing, or hides its scenarios in a guard."""
     registry = application.registry
     if registry.scenarios:
         return
@@ -93,18 +93,18 @@ def declaration_faults(application: Application) -> Iterator[str]:
     guard = None if application.file is None else _guard_of(application.file, is_empty=is_empty)
     if guard is not None:
         yield (
-            f"declares {missing}, as what stands under 'if __name__ == \"__main__\":' (line "
-            f"{guard}) runs only when the file itself is run; move the declarations out of it"
+            f"declares {missing}, because the code under 'if __name__ == \"__main__\":' (line "
+            f"{guard}) runs only when the file is run as a program; move the declarations out of it"
         )
     elif is_empty:
         yield (
-            "declares nothing: no data node, no task, no scenario; declare them where they are "
-            "made when it is imported"
+            "declares no data node, no task and no scenario; declare them at module level, so that "
+            "importing it declares them"
         )
 
 
 def shadowing_modules(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Find modules of an application that have the names of Python's own or of our libraries."""
+    """Find modules named like a standard library module or a library that Scenarist uses."""
     for folder in search_path:
         for entry in sorted(Path(folder).glob("*")):
             is_module = entry.suffix == ".py" or (entry / "__init__.py").is_file()
@@ -113,10 +113,10 @@ def shadowing_modules(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def shadowing_faults(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Say which of the `shadowing_modules` change what is imported.
+    """Find the `shadowing_modules` that conflict with an import.
 
     Returns:
-        Files, each with what is wrong with it and how to mend it.
+        File and message: what is wrong, and how to fix it.
     """
     for name, file in shadowing_modules(search_path):
         if name in _LIBRARIES:
@@ -124,13 +124,13 @@ def shadowing_faults(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
         elif importer := _importer_of(name, Path(file).parent):
             yield (
                 file,
-                f"has the name of Python's own module {name!r}, and {importer} imports that one; "
-                "rename it",
+                f"has the name of Python's own module {name!r}, which {importer} imports "
+                "instead; rename it",
             )
 
 
 def _importer_of(name: str, folder: Path) -> str | None:
-    """Return a module beside a file that imports something of its name."""
+    """Return file and line of a module in the folder that imports a module of this name."""
     for file in sorted(folder.glob("*.py")):
         try:
             tree = ast.parse(file.read_bytes())
@@ -146,7 +146,7 @@ def _importer_of(name: str, folder: Path) -> str | None:
 
 
 def _shadow_in(message: str, folder: str) -> str:
-    """Return what to add to the error of an import that met Python's module instead of one here."""
+    """Return a hint for an import error, if Python's own module was imported instead of a file."""
     for name, file in shadowing_modules([folder]):
         if f"'{name}'" in message:
             return f"; {name!r} is Python's own module, not {file}: rename that file"
@@ -154,16 +154,16 @@ def _shadow_in(message: str, folder: str) -> str:
 
 
 def _absolute(entry: str) -> str:
-    """Return the folder that an entry of ``sys.path`` has stood for since it was first used."""
+    """Return the absolute folder that an entry of ``sys.path`` meant when it was first used."""
     finder = sys.path_importer_cache.get(entry)
     return str(getattr(finder, "path", None) or os.path.abspath(entry))
 
 
 def _guard_of(file: str, *, is_empty: bool) -> int | None:
-    """Return the line of ``if __name__ == "__main__":``, if it has declarations below it.
+    """Return the line of ``if __name__ == "__main__":``, if its body contains declarations.
 
     Args:
-        is_empty: Whether nothing is declared anywhere, so that any such line explains it.
+        is_empty: Whether the application declares nothing, so that any such block explains it.
     """
     try:
         tree = ast.parse(Path(file).read_bytes())
@@ -187,7 +187,9 @@ def _import_file(file: Path) -> ModuleType:
     if not file.is_file():
         raise InvalidError(f"there is no file {file}")
     if not name.isidentifier():
-        raise InvalidError(f"{file}: worker processes import it by name; rename it, like my_app.py")
+        raise InvalidError(
+            f"{file}: worker processes import it by name; use a name such as my_app.py"
+        )
     module = sys.modules.get(name) or import_module(name)
     found = getattr(module, "__file__", None)
     if found is None or Path(found).resolve() != file:
@@ -199,13 +201,13 @@ def _import_file(file: Path) -> ModuleType:
 
 
 def _registry_of(module: ModuleType, app: str) -> ConfigRegistry:
-    """Return the registry that a module defines for itself, else the default one."""
+    """Return the registry that a module defines, else the default one."""
     own = {
         id(value): name
         for name, value in vars(module).items()
         if isinstance(value, ConfigRegistry) and value is not Config
     }
-    # An empty default one may be imported all the same.
+    # A module may import the default registry without using it.
     if own and (Config.data_nodes or Config.tasks or Config.scenarios):
         own[id(Config)] = "Config"
     if len(own) > 1:

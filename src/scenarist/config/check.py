@@ -1,4 +1,4 @@
-"""Finding every mistake in what was declared, in one run."""
+"""The check of all declarations: reports every mistake in one run."""
 
 import keyword
 from collections.abc import Callable, Iterator, Mapping
@@ -37,31 +37,31 @@ from scenarist.domain.resources import READERS
 from scenarist.domain.secrets import MARKS, names_within
 
 Findings = Iterator[tuple[str, str]]
-"""Keys of one entry, each with what is wrong there and how to mend it."""
+"""Keys of one entry, each with a message: what is wrong, and how to fix it."""
 
 _RESERVED = ("CYCLE", "SCENARIO", "SEQUENCE", "TASK", "DATANODE")
 _JOB_MODES = ("development", "standalone", "cluster")
 
 
 Write = Callable[[DataNodeConfig], str | None]
-"""Writes the first value of a data node aside, and says why it cannot be, if it cannot."""
+"""Writes the initial value of a data node to a temporary folder; returns the error, or None."""
 
 
 def find_problems(
     declarations: Declarations, look: Look | None = None, write: Write | None = None
 ) -> list[Problem]:
-    """Return all that is wrong.
+    """Return all problems of the declarations.
 
     Args:
-        look: Looks at the functions that are named; without it they are imported here.
-        write: Tries the first values of data nodes in which nothing else is wrong.
+        look: Inspects the named functions; without it they are imported in this process.
+        write: Tries to write the initial value of each data node without other problems.
     """
     problems = list(declarations.faults.values())
     wrong = {place for place, _ in declarations.faults}
     for place, findings in _all_findings(declarations, look):
         for key, message in findings:
             wrong.add(place)
-            # What was wrong already when it was declared is not said twice.
+            # Do not report a fault again that was recorded at the declaration.
             if (place, key) not in declarations.faults:
                 problems.append(_problem(declarations, place, key, message))
     if write is None:
@@ -82,7 +82,7 @@ def _problem(declarations: Declarations, place: str, key: str, message: str) -> 
 
 
 def find_warnings(declarations: Declarations) -> list[Problem]:
-    """Return what works, and may not be meant."""
+    """Return warnings: declarations that work but may not be intended."""
     return [
         Problem(f"{origin}: {found.where}" if origin else found.where, found.message)
         for found in place_warnings(
@@ -137,63 +137,63 @@ def _all_findings(declarations: Declarations, look: Look | None) -> Iterator[tup
 
 def _id_findings(id: object, owners: dict[str, str], place: str) -> Findings:
     if not isinstance(id, str) or not id.isidentifier() or keyword.iskeyword(id):
-        yield "", f"{id!r} is no id; use letters, digits and underscores, and no Python keyword"
+        yield "", f"{id!r} is not a valid id; use letters, digits and _, but not a Python keyword"
         return
     reserved = [word for word in _RESERVED if word in id]
     if reserved:
-        yield "", f"the id {id!r} contains {reserved[0]}, which identifiers reserve; rename it"
+        yield "", f"the id {id!r} contains {reserved[0]}, which is reserved; rename it"
     owner = owners.setdefault(id, place)
     if owner != place:
-        yield "", f"the id {id!r} is taken by {owner}; rename one of the two"
+        yield "", f"the id {id!r} is already used by {owner}; rename one of the two"
 
 
 def _lonely_default_findings(
     declarations: Declarations, family: str, entries: Mapping[str, Entry]
 ) -> Findings:
-    """Find a default that was meant as an entry: it says all, and there is no other one."""
+    """Find a default that was meant as an entry: it is complete, and no other entry uses it."""
     default = declarations.defaults.get(family)
     says_all = getattr(default, "function", ()) or getattr(default, "tasks", ())
     if says_all and not entries:
-        yield "", "it supplies what others leave out, and there are none; give it an id of its own"
+        yield "", "it only supplies defaults, but there is no other entry; give it another id"
 
 
 def _task_findings(task: TaskConfig) -> Findings:
     if not task.function:
         yield "function", "a task needs a function; name one as 'package.module:name'"
     if task.timeout is not None and task.timeout.total_seconds() <= 0:
-        yield "timeout", f"a timeout of {task.timeout} cannot be; give more than none"
+        yield "timeout", f"the timeout {task.timeout} is not positive; give a longer one"
     yield from _retry_findings(task)
     yield from (
-        ("outputs", f"data node {id!r} is named more than once; name each output once")
+        ("outputs", f"data node {id!r} is listed more than once; list each output once")
         for id in _repeated(task.outputs)
     )
     for node in task.outputs:
         if node.is_read_only:
             yield (
                 "outputs",
-                f"data node {node.id!r} is read-only; take it out, or let it be written",
+                f"data node {node.id!r} is read-only; remove it, or make it writable",
             )
     for node in task.inputs:
         if not node.is_readable:
-            yield "inputs", f"data node {node.id!r} can only be written; say how it is read"
+            yield "inputs", f"data node {node.id!r} cannot be read; declare how to read it"
 
 
 def _retry_findings(task: TaskConfig) -> Findings:
     if task.retries < 0:
-        yield "retries", f"{task.retries} retries cannot be; give 0 or more"
+        yield "retries", f"{task.retries} is negative; give 0 or more retries"
     if task.retries_after_loss < 0:
         yield (
             "retries_after_loss",
-            f"{task.retries_after_loss} runs after a loss cannot be; give 0 or more",
+            f"{task.retries_after_loss} is negative; give 0 or more runs after a loss",
         )
     if task.retry_delay.total_seconds() < 0:
-        yield "retry_delay", f"a delay of {task.retry_delay} cannot be; give none or more"
+        yield "retry_delay", f"the delay {task.retry_delay} is negative; give 0 or more"
 
 
 def _resource_findings(properties: Mapping[str, Any]) -> Findings:
     for key, read in READERS.items():
         value = properties.get(key)
-        # A variable that is not set is found with all other references to the environment.
+        # environment_findings reports variables that are not set.
         if value is None or any(iter_environment_faults(value)):
             continue
         try:
@@ -218,8 +218,8 @@ def _plain_findings(values: Mapping[str, Any], besides: str = "") -> Findings:
         if key != besides and not _is_plain(value):
             yield (
                 key,
-                f"a value of type {type(value).__name__} cannot be kept with the entity; "
-                "use text, numbers, lists and tables of them",
+                f"a value of type {type(value).__name__} cannot be stored with the entity; "
+                "use text, numbers, and lists and tables of them",
             )
 
 
@@ -234,8 +234,8 @@ def _mark_findings(properties: Mapping[str, Any]) -> Findings:
     for mark in marks:
         if mark not in names:
             near = get_close_matches(mark, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "take it out"
-            yield MARKS, f"there is no property {mark!r} to be kept as a secret; {hint}"
+            hint = f"did you mean {near[0]!r}?" if near else "remove it"
+            yield MARKS, f"there is no property {mark!r} that could be secret; {hint}"
 
 
 def _is_plain(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Finding mistakes in the section [AUTHENTICATION]."""
+"""Checks of the section [AUTHENTICATION]."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ def authentication_findings(authentication: AuthenticationConfig) -> Findings:
     yield from number_findings("auth_session_duration", authentication.auth_session_duration)
     for name in _NEEDED.get(str(authentication.protocol), ()):
         if not getattr(authentication, name):
-            yield name, f"is missing; the protocol {authentication.protocol} cannot do without it"
+            yield name, f"is missing; the protocol {authentication.protocol} requires it"
     for key in _TABLES:
         table = getattr(authentication, key)
         if not isinstance(table, Mapping | None):
@@ -57,8 +57,8 @@ def _hash_findings(key: str, value: object) -> Findings:
     if any(iter_environment_faults(value)) or (isinstance(value, str) and "ENV[" in value):
         return
     if not isinstance(value, str) or not value.startswith(_HASH):
-        # What stands there may be a password.
-        yield key, "is no hash of a password; make one with `scenarist user hash`"
+        # The value is not shown: it may be a password.
+        yield key, "is not a password hash; create one with `scenarist user hash`"
 
 
 def _role_findings(key: str, roles: object) -> Findings:

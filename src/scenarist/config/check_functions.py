@@ -1,4 +1,4 @@
-"""What may be wrong with the functions and classes that are named or given."""
+"""Checks of the functions and classes that declarations name or pass."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,13 +13,13 @@ from scenarist.config.uses import iter_uses
 def function_findings(
     declarations: Declarations, look_elsewhere: Look | None
 ) -> Iterator[tuple[str, str, str]]:
-    """Find names that lead to another object than the one given, or to what cannot be called.
+    """Find names that resolve to another object than the one passed, or to unusable functions.
 
     Args:
-        look_elsewhere: Looks at functions in another process; without it they are imported here.
+        look_elsewhere: Inspects functions in another process; without it they are imported here.
 
     Returns:
-        Entries and keys, each with what is wrong there and how to mend it.
+        Entry, key and message: what is wrong, and how to fix it.
     """
     objects: dict[str, Any] = {}
     wrong = set()

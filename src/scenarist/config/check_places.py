@@ -1,4 +1,4 @@
-"""What may be wrong with where values lie: unknown placeholders, and places that are shared."""
+"""Checks of value locations: unknown placeholders and shared locations."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from scenarist.domain.secrets import referenced
 from scenarist.domain.vocabulary import Scope
 
 _OWN = {Scope.SCENARIO: "scenario.", Scope.CYCLE: "cycle."}
-"""How the placeholders start that give each owner of a scope a place of its own."""
+"""The prefix of the placeholders that give each owner of a scope its own location."""
 
 
 def placeholder_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
@@ -23,27 +23,27 @@ def placeholder_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
 
 
 def shared_place_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
-    """Find data nodes of one scenario that overwrite each other."""
+    """Find data nodes of one scenario that overwrite each other, and placeholders of no cycle."""
     written = _written(scenario.tasks)
     for one, other in _pairs(scenario.data_nodes):
         if one in written or other in written:
             yield (
                 "tasks",
-                f"data nodes {one.id!r} and {other.id!r} have one place ({_where(one)}), and what "
-                "a task writes to the one replaces the other; give each its own",
+                f"data nodes {one.id!r} and {other.id!r} share one location ({_where(one)}), so a "
+                "task that writes one overwrites the other; give each its own",
             )
     for node in scenario.data_nodes:
         for key, name in placeholders(node.properties):
             if name.startswith("cycle.") and scenario.frequency is None:
                 yield (
                     "frequency",
-                    f"{key} of data node {node.id!r} has {{{name}}}, and the scenario has no "
-                    "cycles; give it a frequency, or take the placeholder out",
+                    f"{key} of data node {node.id!r} contains {{{name}}}, but the scenario has no "
+                    "cycles; give it a frequency, or remove the placeholder",
                 )
 
 
 def secret_placeholder_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
-    """Find secrets of a scenario that would become a part of a path or a name."""
+    """Find secrets of a scenario that would become part of a path or a name."""
     stored, _ = referenced("SCENARIO", scenario.properties)
     for node in scenario.data_nodes:
         for key, name in placeholders(node.properties):
@@ -51,8 +51,8 @@ def secret_placeholder_findings(scenario: ScenarioConfig) -> Iterator[tuple[str,
             if own != name and stored.get(own) != scenario.properties.get(own):
                 yield (
                     own,
-                    f"{key} of data node {node.id!r} has {{{name}}}, and the property is kept as a "
-                    "secret; rename it, or take it out of the path",
+                    f"{key} of data node {node.id!r} contains {{{name}}}, but the property is "
+                    "secret; rename the property, or remove it from the path",
                 )
 
 
@@ -61,7 +61,7 @@ def place_warnings(
     tasks: Iterable[TaskConfig],
     scenarios: Iterable[ScenarioConfig],
 ) -> Iterator[Problem]:
-    """Find places at which values of several scenarios replace each other."""
+    """Find locations at which values of several scenarios overwrite each other."""
     nodes = list(nodes)
     written = _written(tasks)
     for node in nodes:
@@ -72,8 +72,8 @@ def place_warnings(
         if node in written and is_fixed and _place(node) is not None:
             yield Problem(
                 f"DATA_NODE.{node.id}",
-                f"tasks of every {node.scope.lower()} write to one place ({_where(node)}): they "
-                f"take turns, and what one writes replaces the value of the others; put "
+                f"tasks of every {node.scope.lower()} write to one location ({_where(node)}): they "
+                f"run one after the other, and each write replaces the value of the others; put "
                 f"'{{{own}id}}' into it, or declare the scope GLOBAL",
             )
     in_one = {
@@ -81,15 +81,16 @@ def place_warnings(
         for scenario in scenarios
         for one, other in _pairs(scenario.data_nodes)
         if not written.isdisjoint((one, other))
-    }  # these are mistakes
+    }  # reported as errors by shared_place_findings
     for one, other in _pairs(nodes):
         if frozenset((one.id, other.id)) in in_one:
             continue
         if not all(node.properties.get("read_only") for node in (one, other)):
             yield Problem(
                 f"DATA_NODE.{other.id}",
-                f"it has one place with data node {one.id!r} ({_where(one)}): what is written to "
-                "the one is the value of the other; give each its own, or declare both read_only",
+                f"it shares its location with data node {one.id!r} ({_where(one)}): a value that "
+                "is written to one is the value of both; give each its own, or declare both "
+                "read_only",
             )
 
 
@@ -100,7 +101,7 @@ def _written(tasks: Iterable[TaskConfig]) -> set[DataNodeConfig]:
 def _pairs(
     nodes: Iterable[DataNodeConfig],
 ) -> Iterator[tuple[DataNodeConfig, DataNodeConfig]]:
-    """Yield the pairs of data nodes that have one place."""
+    """Yield the pairs of data nodes that share a location."""
     by_place: dict[str, list[DataNodeConfig]] = {}
     for node in nodes:
         place = _place(node)
@@ -114,7 +115,7 @@ def _place(node: DataNodeConfig) -> str | None:
     try:
         return place_of(node.storage_type, resolve(dict(node.properties)), real=os.path.realpath)
     except (InvalidError, KeyError, TypeError):
-        return None  # found as a mistake elsewhere
+        return None  # reported by other checks
 
 
 def _where(node: DataNodeConfig) -> str:

@@ -1,4 +1,4 @@
-"""What may be wrong with a scenario: its graph, its sequences, its comparators, its names."""
+"""Checks of scenarios: graph, sequences, comparators and names."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,12 +9,12 @@ from scenarist.domain.planning import TaskLinks, connected_groups, find_cycle
 
 def scenario_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
     for id in _repeated(scenario.tasks):
-        yield "tasks", f"task {id!r} is named more than once; name it once"
+        yield "tasks", f"task {id!r} is listed more than once; list it once"
     cycle = find_cycle(_links(scenario.tasks))
     if cycle is not None:
         yield (
             "tasks",
-            f"the tasks make a cycle: {' → '.join(cycle)}; let one of them write another data node",
+            f"the tasks form a cycle: {' → '.join(cycle)}; let one of them write another data node",
         )
     for name, tasks in scenario.sequences.items():
         yield from _sequence_findings(scenario, name, tasks)
@@ -33,13 +33,13 @@ def _sequence_findings(
         if task not in scenario.tasks:
             yield key, f"task {task.id!r} is not in the scenario; add it to its tasks"
     for id in _repeated(tasks):
-        yield key, f"task {id!r} is named more than once; name it once"
+        yield key, f"task {id!r} is listed more than once; list it once"
     groups = connected_groups(_links(tuple(dict.fromkeys(tasks))))
     if len(groups) > 1:
         parts = " and ".join(f"({', '.join(group)})" for group in groups)
         yield (
             key,
-            f"the tasks are not connected: {parts} share no data node; make one sequence each",
+            f"the tasks are not connected: {parts} share no data node; make a sequence of each",
         )
 
 
@@ -51,7 +51,7 @@ def _comparator_findings(scenario: ScenarioConfig, node_id: str) -> Iterator[tup
 
 
 def _clashes(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
-    """Find names that stand for two things; ids of entries are compared elsewhere."""
+    """Find names that are used for two things. `check` compares the ids of entries."""
     taken = {task.id: "task" for task in scenario.tasks}
     taken |= {node.id: "data node" for node in scenario.data_nodes}
     for name in scenario.sequences:

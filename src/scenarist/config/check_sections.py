@@ -1,4 +1,4 @@
-"""What is wrong with single values of the documented sections."""
+"""Checks of single values of the documented sections."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -9,7 +9,7 @@ from scenarist.config.values import as_int, iter_environment_faults, resolve
 from scenarist.domain.errors import InvalidError
 
 Findings = Iterator[tuple[str, str]]
-"""Keys of one entry, each with what is wrong there and how to mend it."""
+"""Keys of one entry, each with a message: what is wrong, and how to fix it."""
 
 
 def environment_findings(values: Mapping[str, Any]) -> Findings:
@@ -24,11 +24,11 @@ def values_of(section: JobConfig | CoreConfig | AuthenticationConfig) -> dict[st
 
 
 def word_findings(key: str, value: object, words: tuple[str, ...]) -> Findings:
-    # A variable that is not set is found with all other references to the environment.
+    # environment_findings reports variables that are not set.
     if value is None or any(iter_environment_faults(value)):
         return
     if resolve(value) not in words:
-        yield key, f"{value!r} is not known here; use one of {', '.join(words)}"
+        yield key, f"{value!r} is not a known value; use one of {', '.join(words)}"
 
 
 def number_findings(key: str, value: object) -> Findings:

@@ -1,4 +1,4 @@
-"""What may be wrong with a data node: its storage, and the properties that the storage needs."""
+"""Checks of data nodes: the storage type, and the properties that it requires."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -21,10 +21,10 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
         "aws_s3_object_key",
     ),
 }
-"""The properties that a storage type cannot do without."""
+"""The properties that a storage type requires."""
 
 _EITHER = {"generic": ("read_fct", "write_fct"), "sql": ("read_query", "write_query_builder")}
-"""Two properties, of which one at least says what can be done with a value."""
+"""Pairs of properties of which at least one is required: how to read, and how to write."""
 
 _TABULAR = ("csv", "parquet", "excel", "sql_table", "sql")
 _IN_FILES = ("pickle", "json", "csv", "parquet", "excel")
@@ -44,7 +44,7 @@ def data_node_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
     if node.validity_period is not None and node.validity_period <= timedelta():
         yield (
             "validity_period",
-            f"a period of {node.validity_period} cannot be; give more than none",
+            f"the period {node.validity_period} is not positive; give a longer one",
         )
     if node.storage_type in _IN_FILES:
         yield from _path_findings(node.properties)
@@ -58,8 +58,8 @@ def _path_findings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         elif path is not None and "://" in path:
             yield (
                 key,
-                f"{path!r} is a URL, and a path names a file of the machine; leave it out, so that "
-                "the value lies in the storage of the server, which may be a URL",
+                f"{path!r} is a URL, but a path must name a file on the machine; omit it to keep "
+                "the value in the server's storage, which can be a URL",
             )
 
 
@@ -70,7 +70,7 @@ def _storage_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
         hint = f"did you mean {near[0]!r}? " if near else ""
         yield (
             "storage_type",
-            f"unknown storage type {kind!r}; {hint}known are {', '.join(DATA_NODE_KEYS)}",
+            f"unknown storage type {kind!r}; {hint}use one of {', '.join(DATA_NODE_KEYS)}",
         )
 
 
@@ -110,16 +110,19 @@ def _exposed_findings(exposed: object) -> Iterator[tuple[str, str]]:
             f"unknown type {exposed!r}; use {', '.join(_TABLES)} or 'package.module:Class'",
         )
     elif not isinstance(exposed, str):
-        yield "exposed_type", f"{exposed!r} is no type; use pandas, numpy or 'package.module:Class'"
+        yield (
+            "exposed_type",
+            f"{exposed!r} is not a type; use pandas, numpy or 'package.module:Class'",
+        )
 
 
 def _sheet_findings(names: object) -> Iterator[tuple[str, str]]:
     if names is None or isinstance(names, str):
         return
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        yield "sheet_name", f"{names!r} names no sheet; give a name, a list of names, or nothing"
+        yield "sheet_name", f"{names!r} is not a sheet name; give a name, a list of names, or none"
     elif len(set(names)) < len(names):
-        yield "sheet_name", "a sheet is named more than once; name each once"
+        yield "sheet_name", "a sheet is listed more than once; list each once"
 
 
 def _database_findings(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -133,4 +136,4 @@ def _database_findings(kind: str, properties: Mapping[str, Any]) -> Iterator[tup
         yield "db_port", f"{port!r} is not a port; give a number"
     extra = properties.get("db_extra_args")
     if extra is not None and not isinstance(extra, Mapping):
-        yield "db_extra_args", f"{extra!r} is not an object; give options by name"
+        yield "db_extra_args", f"{extra!r} is not an object; give a mapping of options by name"

@@ -1,4 +1,4 @@
-"""The digest of a function's code: its module and what that imports of the application."""
+"""Digests of a function's code: its module, and the application modules that this imports."""
 
 import ast
 import sys
@@ -20,23 +20,23 @@ _PLACE_FUNCTIONS = (
     "write_query_builder",
     "append_query_builder",
 )
-"""Properties of data nodes that name code which takes part in reading or writing a value."""
+"""Properties of data nodes that name code used to read or write a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Module:
-    """What is known of a module without running it."""
+    """A module's digest and imports, determined without running it."""
 
     digest: str
     imports: frozenset[str]
 
 
 class CodeDigests:
-    """Digests of code, as its files are when they are first looked at.
+    """Digests of code, from its files as they are when they are first read.
 
-    Modules are found and parsed, never run. What is imported counts as long as it lies below the
-    search path, or in the package of the function itself; the standard library and installed
-    packages do not. Imports by a computed name are not seen.
+    Modules are located and parsed, never run. Imported modules count if they are below the search
+    path or in the function's own package; the standard library and installed packages do not.
+    Imports by a computed name are not detected.
 
     Args:
         search_path: The folders of the application.
@@ -47,9 +47,9 @@ class CodeDigests:
         self._modules: dict[str, _Module | None] = {}
 
     def of(self, functions: Iterable[str]) -> str | None:
-        """Return one digest for functions (``package.module:name``), in whatever order.
+        """Return one digest for functions (``package.module:name``), independent of their order.
 
-        None when the module of one of them cannot be found or read.
+        Return None if the module of one of them cannot be found or read.
         """
         names = sorted({name.partition(":")[0] for name in functions})
         tops = {name.partition(".")[0] for name in names}
@@ -85,7 +85,7 @@ class CodeDigests:
             if spec is None or top not in tops:
                 return None
         if spec.origin is None:
-            return _Module("", frozenset())  # a folder without code of its own
+            return _Module("", frozenset())  # a namespace package has no code
         loader: Any = spec.loader
         try:
             data: bytes = loader.get_data(spec.origin)
@@ -103,7 +103,7 @@ class CodeDigests:
         for part in (*_parents(name), name):
             spec = PathFinder.find_spec(part, path)
             if spec is None:
-                # Some are found by finders of their own, such as packages that are being edited.
+                # Editable installs, for example, have finders of their own.
                 return getattr(sys.modules.get(name), "__spec__", None)
             path = spec.submodule_search_locations or []
         return spec
@@ -119,7 +119,7 @@ class CodeDigests:
 
 
 def place_functions(properties: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of the functions and classes through which a data node's value goes."""
+    """Yield the names of the functions and classes that read or write a data node's value."""
     for key in _PLACE_FUNCTIONS:
         yield from _names_in(properties.get(key))
 
@@ -141,7 +141,7 @@ def _parents(name: str) -> list[str]:
 
 
 def _imports(data: bytes, name: str, *, is_package: bool) -> Iterator[str]:
-    """Yield the names of modules that source code may import; none of what is not source code."""
+    """Yield the names of modules that source code may import; none if it cannot be parsed."""
     try:
         tree = ast.parse(data)
     except (SyntaxError, ValueError):
@@ -157,4 +157,4 @@ def _imports(data: bytes, name: str, *, is_package: bool) -> Iterator[str]:
                 above = parts[: len(parts) - node.level + 1]
                 base = ".".join([*above, base] if base else above)
             yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)  # it may be a module, too
+            yield from (f"{base}.{alias.name}" for alias in node.names)  # the name may be a module

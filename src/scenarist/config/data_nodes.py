@@ -1,4 +1,4 @@
-"""The functions that declare data nodes: one for each kind of storage."""
+"""The functions that declare data nodes: one for each storage type."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -11,11 +11,11 @@ from scenarist.domain.vocabulary import Scope
 
 
 class DataNodeFunctions:
-    """What a registry offers for data nodes.
+    """The part of a registry that declares data nodes.
 
-    In all of them, a parameter that is not given (or None) keeps the value that the id has
-    already, else takes that of the default data node configuration; properties are inherited
-    from it if the storage type is the same.
+    In all of these methods, a parameter that is omitted or None keeps the value that the id
+    already has; a new id takes the value of the default data node configuration. Properties are
+    inherited from it if the storage type is the same.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node of any storage type, with the properties of that type."""
+        """Declare a data node of any storage type, with properties of that type."""
         self._declarations.require_open()
         given = {
             "storage_type": storage_type,
@@ -45,7 +45,7 @@ class DataNodeFunctions:
     def configure_data_node_from(
         self, source_configuration: DataNodeConfig, id: str, **properties: Any
     ) -> DataNodeConfig:
-        """Declare a data node like another one, apart from the values given."""
+        """Declare a copy of another data node, with the given values changed."""
         self._declarations.require_open()
         return self._declarations.declare_data_node(
             id, properties, calling_place(), like=source_configuration
@@ -58,7 +58,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare what data nodes that are configured from now on take where nothing is given."""
+        """Declare the defaults of the data nodes that are configured after this call."""
         self._declarations.require_open()
         self._declarations.drop_default("DATA_NODE")
         default = self.configure_data_node(
@@ -78,7 +78,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that keeps a table as CSV.
+        """Declare a data node that stores a table as CSV.
 
         Args:
             exposed_type: ``pandas`` (the default), ``numpy``, or the class of one row.
@@ -106,11 +106,11 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that keeps a value as JSON.
+        """Declare a data node that stores a value as JSON.
 
         Args:
-            encoder: A ``json.JSONEncoder`` class of a module, for what JSON lacks.
-            decoder: A ``json.JSONDecoder`` class that reads it back.
+            encoder: A ``json.JSONEncoder`` class of a module, for types that JSON lacks.
+            decoder: A ``json.JSONDecoder`` class that decodes them.
         """
         return self.configure_data_node(
             id,
@@ -137,7 +137,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that keeps a table as Parquet."""
+        """Declare a data node that stores a table as Parquet."""
         return self.configure_data_node(
             id,
             "parquet",
@@ -163,7 +163,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that keeps sheets as Excel."""
+        """Declare a data node that stores sheets as an Excel workbook."""
         return self.configure_data_node(
             id,
             "excel",
@@ -187,7 +187,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node with functions of its own."""
+        """Declare a data node that is read and written by functions of the application."""
         return self.configure_data_node(
             id,
             "generic",
@@ -208,7 +208,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node whose value is kept in the database, whatever its size."""
+        """Declare a data node whose value is stored in the database, or above 16 MiB as a file."""
         return self.configure_data_node(
             id, "in_memory", scope, validity_period, default_data=default_data, **properties
         )
@@ -222,7 +222,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that keeps any Python value."""
+        """Declare a data node that stores any Python value as a pickle."""
         return self.configure_data_node(
             id,
             "pickle",
@@ -252,7 +252,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that is a table of a database."""
+        """Declare a data node that is a table in a database."""
         return self.configure_data_node(
             id,
             "sql_table",
@@ -296,7 +296,7 @@ class DataNodeFunctions:
     ) -> DataNodeConfig:
         """Declare a data node that is read by a query, written by queries of a function, or both.
 
-        Without a query builder nothing writes it, as with ``read_only=True``.
+        Without a query builder it is read-only, as with ``read_only=True``.
         """
         return self.configure_data_node(
             id,
@@ -369,7 +369,7 @@ class DataNodeFunctions:
         validity_period: timedelta | str | None = None,
         **properties: Any,
     ) -> DataNodeConfig:
-        """Declare a data node that is an object of S3."""
+        """Declare a data node that is an object in S3."""
         return self.configure_data_node(
             id,
             "s3_object",

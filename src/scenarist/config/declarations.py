@@ -1,4 +1,4 @@
-"""What has been declared so far, and how an entry is made from the values given for it."""
+"""The declarations made so far, and the creation of entries from given values."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -38,19 +38,19 @@ _TABLE_CLASSES = {
     "pyarrow:Table": "pyarrow",
     "pyarrow.lib:Table": "pyarrow",
 }
-"""Classes that may be given as ``exposed_type`` for what storages know by a plain word."""
+"""Classes that can be passed as ``exposed_type``, with the word that storages use for them."""
 
 DEFAULT = "default"
-"""The id of the section of each family that supplies defaults."""
+"""The id of the section in each family that supplies defaults."""
 
 
 @dataclass(slots=True, eq=False)
 class Declarations:
-    """Entries by id in order of declaration, the sections, and what was wrong in passing.
+    """Entries by id in order of declaration, the sections, and the faults found so far.
 
-    A mistake never raises here: it is kept as a fault at its place, for the check to report.
-    An id that is declared again changes the entry that is there, so that whatever refers to
-    it sees the newer declaration.
+    A mistake raises no exception here: it is recorded as a fault of its entry and key, which the
+    check reports. Declaring an id again changes the existing entry in place, so references to it
+    see the newer declaration.
     """
 
     data_nodes: dict[str, DataNodeConfig] = field(default_factory=dict)
@@ -65,13 +65,13 @@ class Declarations:
     origins: dict[str, str] = field(default_factory=dict)  #: entry → file, or file and line
     faults: dict[tuple[str, str], Problem] = field(default_factory=dict)  #: by entry and key
     objects: dict[tuple[str, str], Given] = field(default_factory=dict)  #: by entry and key
-    closed: str | None = None  #: why nothing may be declared any more
+    closed: str | None = None  #: why further declarations are rejected
 
     def require_open(self) -> None:
-        """Let a change pass unless the declarations are closed.
+        """Raise an error if the declarations are closed to changes.
 
         Raises:
-            ConflictError: They are; says why.
+            ConflictError: They are closed; the message says why.
         """
         if self.closed is not None:
             raise ConflictError(self.closed)
@@ -84,10 +84,10 @@ class Declarations:
         *,
         like: DataNodeConfig | None = None,
     ) -> DataNodeConfig:
-        """Declare a data node; what is not given stays as it is there.
+        """Declare a data node; values that are not given keep those of the existing entry.
 
         Args:
-            like: Supplies what is not given, instead of the entry that is there.
+            like: Supplies the values that are not given, instead of the existing entry.
         """
         existing = like or self._present("DATA_NODE", self.data_nodes, id)
         base = existing or self._default("DATA_NODE", id) or DataNodeConfig(id=DEFAULT)
@@ -108,7 +108,7 @@ class Declarations:
         return self._keep("DATA_NODE", self.data_nodes, entry)
 
     def declare_task(self, id: str, given: Mapping[str, Any], origin: str) -> TaskConfig:
-        """Declare a task; what is not given stays as it is there."""
+        """Declare a task; values that are not given keep those of the existing entry."""
         existing = self._present("TASK", self.tasks, id)
         base = existing or self._default("TASK", id) or TaskConfig(id=DEFAULT)
         draft = self._draft(f"TASK.{id}", given, origin)
@@ -131,10 +131,10 @@ class Declarations:
     def declare_scenario(
         self, id: str, given: Mapping[str, Any], origin: str, *, over: bool = False
     ) -> ScenarioConfig:
-        """Declare a scenario; what is not given stays as it is there.
+        """Declare a scenario; values that are not given keep those of the existing entry.
 
         Args:
-            over: Whether sequences and comparators stay as well whose names are not given.
+            over: Whether to keep sequences and comparators whose names are not given.
         """
         existing = self._present("SCENARIO", self.scenarios, id)
         default = self._default("SCENARIO", id) or ScenarioConfig(id=DEFAULT, declarations=self)
@@ -163,21 +163,20 @@ class Declarations:
         return self._keep("SCENARIO", self.scenarios, entry)
 
     def refuse_default(self, family: str, origin: str) -> None:
-        """Note that an entry was declared under the id of the defaults."""
+        """Record the fault that an entry was declared under the id of the defaults."""
         place = f"{family}.{DEFAULT}"
         self.faults[place, ""] = Problem(
             f"{origin}: {place}",
-            f"an entry with the id {DEFAULT!r} is none of its own: the others take from it what "
-            "they leave out; rename it, or call set_default_"
-            f"{family.lower()}_configuration if that is what it is for",
+            f"the id {DEFAULT!r} is reserved for the defaults of the other entries; rename it, or "
+            f"call set_default_{family.lower()}_configuration to declare defaults",
         )
 
     def drop_default(self, family: str) -> None:
-        """Forget the defaults of a family, because they are about to be declared."""
+        """Discard the defaults of a family, because they are about to be declared."""
         self.defaults.pop(family, None)
 
     def accept_default(self, family: str) -> None:
-        """Take back `refuse_default`: the defaults were meant."""
+        """Remove the fault of `refuse_default`: the defaults were intended."""
         self.faults.pop((f"{family}.{DEFAULT}", ""), None)
 
     def add_sequences(self, scenario: ScenarioConfig, sequences: Mapping[str, object]) -> None:
@@ -194,10 +193,10 @@ class Declarations:
     def remove_from_scenario(
         self, scenario: ScenarioConfig, table: str, names: Iterable[str]
     ) -> None:
-        """Remove names from the sequences or comparators of a scenario; all of them, or none.
+        """Remove names from the sequences or comparators of a scenario: all of them or none.
 
         Raises:
-            InvalidError: One of them is not there.
+            InvalidError: The scenario does not have one of them.
         """
         self.require_open()
         present: dict[str, Any] = dict(getattr(scenario, table))
@@ -218,7 +217,7 @@ class Declarations:
     def declare_section(
         self, place: str, base: SectionT, given: Mapping[str, Any], origin: str
     ) -> SectionT:
-        """Return the section with the given values over those of *base*."""
+        """Return *base* with the given values changed."""
         names = {item.name for item in fields(base)} - {"properties"}
         present = {name: getattr(base, name) for name in names} | dict(base.properties)
         values = self.declare_table(place, present, given, origin, known=names)
@@ -232,10 +231,10 @@ class Declarations:
         origin: str,
         known: Collection[str] = (),
     ) -> dict[str, Any]:
-        """Return a section as a table, with the given values over those of *base*.
+        """Return a section as a table: *base* with the given values changed.
 
         Args:
-            known: Keys that it has beside those of `SECTION_KEYS`.
+            known: The keys that it accepts besides those of `SECTION_KEYS`.
         """
         keys = {*SECTION_KEYS.get(place, ()), *known}
         return self._draft(place, given, origin).rest(base, keys)
@@ -273,7 +272,7 @@ class Declarations:
 
 
 def _exposed(properties: dict[str, Any]) -> dict[str, Any]:
-    """Put plain words for classes of tables, of which sheets may have one each."""
+    """Replace table classes in ``exposed_type`` by plain words; sheets may have one class each."""
     kinds = properties.get("exposed_type")
     if isinstance(kinds, dict):
         kinds = {name: _plain_word(kind) for name, kind in kinds.items()}

@@ -1,4 +1,4 @@
-"""One entry in the making: the values given for it, and what is wrong with them."""
+"""Drafts of entries: the values given for an entry, and the faults found in them."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ _NOUNS: dict[type[Entry], str] = {DataNodeConfig: "data node", TaskConfig: "task
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake of a declaration.
+    """A mistake in a declaration.
 
     Args:
-        where: The entry and its key (``TASK.fit.function``), after the file it is declared in.
-        message: What is wrong, and how to mend it.
+        where: The entry and its key (``TASK.fit.function``), after the file that declares it.
+        message: What is wrong, and how to fix it.
     """
 
     where: str
@@ -33,18 +33,18 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """Stands for a value that could not be read, until it becomes a problem in its place."""
+    """Placeholder for a value that could not be parsed, until a draft reports it as a fault."""
 
     message: str
 
 
 class Draft:
-    """The values given for one entry; those that are wrong become faults of its place.
+    """The values given for one entry. Invalid ones are recorded as faults of the entry.
 
     Args:
-        objects: Takes functions and classes that were given as themselves, by entry and key.
+        objects: Receives the functions and classes that were passed as objects, by entry and key.
         place: The entry, such as ``TASK.fit``.
-        given: None stands for "not given".
+        given: The values by key. None means that a key was not given.
     """
 
     def __init__(
@@ -63,7 +63,10 @@ class Draft:
         self._fields: set[str] = set()
 
     def take(self, key: str, convert: Callable[[Any], ValueT], fallback: ValueT) -> ValueT:
-        """Return one given value in the form it has in the entry."""
+        """Return a given value, converted to the type of its field.
+
+        Return *fallback* if the value is not given or cannot be converted; the latter is a fault.
+        """
         self._fields.add(key)
         if key not in self._given:
             return fallback
@@ -78,7 +81,7 @@ class Draft:
     def take_names(
         self, key: str, convert: Callable[[Any, Given], ValueT], fallback: ValueT
     ) -> ValueT:
-        """Return the names of functions or classes given, and keep these to compare them later."""
+        """Return the names of given functions or classes; keep the objects for later comparison."""
         return self.take(key, lambda value: convert(value, self._kept(key)), fallback)
 
     def refer(
@@ -88,7 +91,7 @@ class Draft:
         entries: Mapping[str, EntryT],
         fallback: tuple[EntryT, ...],
     ) -> tuple[EntryT, ...]:
-        """Return the entries that a key refers to; those that are unknown become a fault."""
+        """Return the entries that a key refers to. References to unknown entries are faults."""
         self._fields.add(key)
         if key not in self._given:
             return fallback
@@ -97,7 +100,7 @@ class Draft:
     def find_all(
         self, key: str, kind: type[EntryT], entries: Mapping[str, EntryT], references: object
     ) -> tuple[EntryT, ...]:
-        """Return those of the entries referred to that exist, in order."""
+        """Return the referenced entries that exist, in order."""
         self._begin(key)
         found: list[EntryT] = []
         for reference in _as_list(references):
@@ -115,7 +118,7 @@ class Draft:
         *,
         keep: bool,
     ) -> dict[str, ValueT]:
-        """Return a given table with each value converted, over that of *base* if it is kept."""
+        """Return a given table with converted values, merged over *base* if *keep* is set."""
         given = self.take(key, _as_table, None)
         if given is None:
             return dict(base)
@@ -128,7 +131,7 @@ class Draft:
         return {**base, **made} if keep else made
 
     def name_functions(self, key: str, functions: object) -> tuple[str, ...]:
-        """Return the names of functions; those without a proper one become a fault."""
+        """Return the names of functions. Functions without a usable name are faults."""
         self._begin(key)
         names: list[str] = []
         for function in _as_list(functions):
@@ -139,13 +142,13 @@ class Draft:
         return tuple(names)
 
     def rest(self, base: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
-        """Return the values that were not taken, as plain data, over those of *base*.
+        """Return the remaining values as plain data, merged over those of *base*.
 
-        Those under ``properties`` may have any key but a known one. Any other key that is not
-        known is a fault, and its value is kept all the same.
+        Keys under ``properties`` are free, except for known keys. Any other unknown key is a
+        fault, but its value is kept.
 
         Args:
-            keys: What is known beside the fields that were taken.
+            keys: The known keys besides the fields that were taken.
         """
         known = {*keys, *self._fields}
         own = self._own_properties(known)
@@ -171,7 +174,7 @@ class Draft:
             return {}
         for key in table:
             if key in known:
-                self._fault(key, f"{key!r} is no property of your own; take it out of {PROPERTIES}")
+                self._fault(key, f"{key!r} is a key of the entry; move it out of {PROPERTIES}")
         return {
             key: value for key, value in table.items() if key not in known and value is not None
         }
@@ -181,8 +184,8 @@ class Draft:
         value = _readable(value)
         if isinstance(value, Reference | Entry):
             raise InvalidError(
-                f"'{value.id}:SECTION' refers to an entry, which only inputs, outputs, tasks, "
-                "additional_data_nodes and sequences may do"
+                f"'{value.id}:SECTION' refers to an entry; only inputs, outputs, tasks, "
+                "additional_data_nodes and sequences accept references"
             )
         if key == "default_data":
             return value
@@ -200,12 +203,12 @@ class Draft:
         if key in TYPE_KEYS and isinstance(value, type):
             return value.__name__  # as in dtype=str
         raise InvalidError(
-            f"a {type(value).__name__} cannot be kept here; only {', '.join(FUNCTION_KEYS)} take "
-            "functions and classes"
+            f"a {type(value).__name__} cannot be stored here; only {', '.join(FUNCTION_KEYS)} "
+            "accept functions and classes"
         )
 
     def _begin(self, key: str) -> None:
-        """Forget what was wrong with the earlier value of a key."""
+        """Discard the fault and the objects of the earlier value of a key."""
         self._faults.pop((self._place, key), None)
         self._objects.pop((self._place, key), None)
 
@@ -234,14 +237,14 @@ def _as_list(value: object) -> list[Any]:
 
 def _as_table(value: object) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
-        raise InvalidError(f"{value!r} is not a table of names and what they stand for")
+        raise InvalidError(f"{value!r} is not a table; give a mapping of names to values")
     return {str(key): item for key, item in value.items()}
 
 
 def _find(kind: type[EntryT], entries: Mapping[str, EntryT], reference: object) -> EntryT:
     noun = _NOUNS[kind]
     if not isinstance(reference, kind | Reference | str):
-        raise InvalidError(f"{reference!r} is not a {noun} config; give what configure_* returned")
+        raise InvalidError(f"{reference!r} is not a {noun} config; pass what configure_* returned")
     id = reference if isinstance(reference, str) else reference.id
     if id in entries:
         return entries[id]

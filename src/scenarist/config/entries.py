@@ -1,4 +1,4 @@
-"""The entries of a registry: data nodes, tasks, scenarios, and the sections of the whole."""
+"""The entries of a registry: data nodes, tasks and scenarios, and the sections."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -20,7 +20,7 @@ Exceptions = type[BaseException] | str | Sequence[type[BaseException] | str]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Entry:
-    """One declaration; its registry alone changes it, so whoever holds it sees the latest."""
+    """A declaration. Only its registry changes it, in place, so every reference sees the latest."""
 
     id: str
 
@@ -36,8 +36,8 @@ class DataNodeConfig(Entry):
     """A data node as declared.
 
     Args:
-        properties: What its storage needs (``default_path``, ``has_header``, …) and those of
-            the author's own. References to the environment are not yet resolved in it.
+        properties: Those of its storage (``default_path``, ``has_header``, …) and custom ones,
+            with unresolved references to the environment.
     """
 
     storage_type: str = "pickle"
@@ -47,12 +47,12 @@ class DataNodeConfig(Entry):
 
     @property
     def is_readable(self) -> bool:
-        """Whether it says how its value is read, where the storage leaves that to it."""
+        """Whether it declares how to read its value, if the storage requires that."""
         return self._says({"sql": ("read_query",), "generic": ("read_fct",)})
 
     @property
     def is_read_only(self) -> bool:
-        """Whether nothing may write it, or it says no way to do so."""
+        """Whether it may not be written, or does not declare how to write it."""
         writers = ("write_query_builder", "append_query_builder")
         is_written = self._says({"sql": writers, "generic": ("write_fct",)})
         return bool(self.properties.get("read_only")) or not is_written
@@ -67,10 +67,10 @@ class TaskConfig(Entry):
     """A task as declared: a function, by name, over ordered inputs and outputs.
 
     Args:
-        function: ``package.module:name``; empty when it was declared wrongly or not at all.
-        retry_on: Exceptions by name, ``package.module:Name``; none stands for all.
+        function: ``package.module:name``; empty if it is missing or invalid.
+        retry_on: Exceptions by name, ``package.module:Name``; empty for all.
         retries_after_loss: How often it runs again after its process or server was lost.
-        fresh: Whether each of its jobs has a process of its own.
+        fresh: Whether each of its jobs gets its own process.
     """
 
     function: str = ""
@@ -88,7 +88,7 @@ class TaskConfig(Entry):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ScenarioConfig(Entry):
-    """A scenario as declared: its tasks in order, and what goes with them."""
+    """A scenario as declared: its tasks in order, additional data nodes, sequences and so on."""
 
     tasks: tuple[TaskConfig, ...] = ()
     additional_data_nodes: tuple[DataNodeConfig, ...] = ()
@@ -100,12 +100,12 @@ class ScenarioConfig(Entry):
 
     @property
     def data_nodes(self) -> tuple[DataNodeConfig, ...]:
-        """The data nodes of the tasks and the additional ones, each once, in order of first use."""
+        """The data nodes of the tasks, then the additional ones; each once, in order of use."""
         used = [node for task in self.tasks for node in (*task.inputs, *task.outputs)]
         return tuple(dict.fromkeys((*used, *self.additional_data_nodes)))
 
     def add_sequences(self, sequences: Mapping[str, "Tasks"]) -> None:
-        """Add sequences by name; one whose name is taken replaces the earlier one."""
+        """Add sequences by name; a name that exists is replaced."""
         self.declarations.add_sequences(self, sequences)
 
     def remove_sequences(self, sequence_names: str | Sequence[str]) -> None:
@@ -118,23 +118,23 @@ class ScenarioConfig(Entry):
         self.declarations.remove_from_scenario(self, "sequences", names)
 
     def add_comparator(self, dn_config_id: str, comparator: Function) -> None:
-        """Add a function that compares the values of a data node over scenarios."""
+        """Add a function that compares the values of a data node in several scenarios."""
         self.declarations.add_comparator(self, dn_config_id, comparator)
 
     def delete_comparator(self, dn_config_id: str) -> None:
         """Remove the comparators of a data node.
 
         Raises:
-            InvalidError: The scenario has no comparator for it.
+            InvalidError: The data node has no comparator in the scenario.
         """
         self.declarations.remove_from_scenario(self, "comparators", [dn_config_id])
 
 
 DataNodes = DataNodeConfig | str | Sequence[DataNodeConfig | str]
-"""One data node or several, as what a configure function returned or by id."""
+"""One or several data nodes: objects returned by a configure function, or ids."""
 
 Tasks = TaskConfig | str | Sequence[TaskConfig | str]
-"""One task or several, as what a configure function returned or by id."""
+"""One or several tasks: objects returned by a configure function, or ids."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,13 +173,13 @@ class AuthenticationConfig:
     base_dn: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     auth_session_duration: int | str | None = None
-    groups: Mapping[str, Sequence[str]] | None = None  #: roles by the name of a group
+    groups: Mapping[str, Sequence[str]] | None = None  #: roles by group name
     issuer: str | None = None
     audience: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def overwrite(entry: Entry, newer: Entry) -> None:
-    """Make an entry say what a newer declaration of the same id says, for all who hold it."""
+    """Copy the fields of a newer declaration into an existing entry, so references see them."""
     for name in (item.name for item in fields(newer)):
         object.__setattr__(entry, name, getattr(newer, name))

@@ -1,4 +1,4 @@
-"""Functions and classes by name: whether a process finds them."""
+"""Lookup of functions and classes by name."""
 
 import importlib
 import os
@@ -13,14 +13,14 @@ _PATH = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _NAME = re.compile(rf"{_PATH}:{_PATH}")
 _DOTTED = re.compile(rf"({_PATH})\.([^\W\d]\w*)")
 _NOT_OWN = ("<frozen", *(os.path.dirname(file) + os.sep for file in (os.__file__, __file__)))
-"""How the files start of code that is not the author's: Python's and this package's."""
+"""Path prefixes of code that is not the author's: Python's and this package's."""
 
 
 def checked_name(text: str) -> str:
-    """Return a name ``package.module:name``, also where it was written with dots alone.
+    """Return a name as ``package.module:name``; accept a dot in place of the colon.
 
     Raises:
-        InvalidError: The text is no such name.
+        InvalidError: The text is not such a name.
     """
     if _NAME.fullmatch(text):
         return text
@@ -31,11 +31,11 @@ def checked_name(text: str) -> str:
 
 
 def import_function(name: str) -> Any:
-    """Import what a name ``package.module:name`` stands for.
+    """Import the object that ``package.module:name`` names.
 
     Raises:
-        InvalidError: The module or the name in it is missing, the module does not import, or
-            what is there cannot be called.
+        InvalidError: The module or the name in it does not exist, the module cannot be imported,
+            or the object is not callable.
     """
     module_name, _, path = name.partition(":")
     found: Any = import_module(module_name)
@@ -46,38 +46,38 @@ def import_function(name: str) -> Any:
             raise InvalidError(f"there is no {part!r} in {module_name!r}{hint}")
         found = getattr(found, part)
     if not callable(found):
-        raise InvalidError(f"{name!r} is of type {type(found).__name__}, which cannot be called")
+        raise InvalidError(f"{name!r} is a {type(found).__name__}, which is not callable")
     return found
 
 
 def import_fault(name: str) -> str | None:
-    """Return why a worker could not import what a name stands for; None when it can."""
+    """Return why a worker could not import the object of a name; None if it could."""
     try:
         import_function(name)
     except InvalidError as error:
         return error.message
-    except Exception as error:  # noqa: BLE001 - a module of the user's may do anything
+    except Exception as error:  # noqa: BLE001 - modules of the application may raise anything
         return f"looking up {name!r} failed: {_describe(error)}"
     return None
 
 
 def import_module(name: str) -> Any:
-    """Import a module of the user's.
+    """Import a module of the application.
 
     Raises:
-        InvalidError: It is missing or its code fails; says what happened and in which line.
+        InvalidError: It does not exist or its code fails. The message says why and in which line.
     """
     if name == "__main__":
         raise InvalidError(
-            "'__main__' is the program that is running, which differs between processes; write the "
-            "name that its file is imported by"
+            "'__main__' is the running program, which differs between processes; use the name "
+            "under which its file can be imported"
         )
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             raise InvalidError(
-                f"there is no module {error.name!r} in the folders that Python searches"
+                f"there is no module {error.name!r} on Python's search path"
             ) from error
         raise InvalidError(f"importing {name!r} failed: {_describe(error)}") from error
     except (Exception, SystemExit) as error:
@@ -96,7 +96,7 @@ def _describe(error: BaseException) -> str:
 
 
 def _place_of(error: BaseException) -> str | None:
-    """Return the last line of the user's own code that an error went through."""
+    """Return file and line of the innermost frame of the user's code in an error's traceback."""
     frames = [
         (frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)

@@ -1,6 +1,6 @@
-"""The keys that entries and sections know beside those that have a field of their own.
+"""The keys that entries and sections accept besides their fields.
 
-A key that is not here is a mistake. Properties of one's own go under ``properties``.
+Any other key is a mistake. Custom properties go under ``properties``.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,12 +12,12 @@ from scenarist.domain.resources import READERS
 from scenarist.domain.secrets import MARKS
 
 PROPERTIES = "properties"
-"""The key of all entries and sections that holds properties of one's own."""
+"""The key under which all entries and sections accept custom properties."""
 
 DATA_NODE_KEYS: Mapping[str, tuple[str, ...]] = {
     kind: (*keys, *HIDDEN[kind]) for kind, keys in SHOWN.items()
 }
-"""By storage type: the storage types that there are, and what each knows."""
+"""The known keys by storage type; this is also the list of storage types."""
 
 TASK_KEYS = (*READERS, MARKS)
 SCENARIO_KEYS = ("authorized_tags", MARKS)
@@ -32,7 +32,7 @@ SECTION_KEYS: Mapping[str, tuple[str, ...]] = {
         "roles_claim",
         "name_claim",
     ),
-    # Nothing of it is used: these are the keys that are documented for Taipy.
+    # Not used: the keys that Taipy documents.
     "TAIPY": (
         "application",
         "name",
@@ -57,10 +57,10 @@ FUNCTION_KEYS = (
     "append_query_builder",
     "exposed_type",
 )
-"""The keys of data nodes that take functions or classes."""
+"""The keys of data nodes that accept functions or classes."""
 
 TYPE_KEYS = ("dtype", "read_kwargs", "write_kwargs")
-"""Those in which a class stands for the name of a type of values, as in ``dtype=str``."""
+"""The keys in which a class means the name of a value type, as in ``dtype=str``."""
 
 _INSTEAD = {
     "sep": "separator",
@@ -84,24 +84,25 @@ _INSTEAD = {
     "additional_data_node_configs": "additional_data_nodes",
     "aws_s3_object_parameters": "aws_s3_get_object_parameters",
 }
-"""What is meant by keys of other tools and other versions that no resemblance leads from."""
+"""The keys meant by keys of other tools or versions that are spelled too differently to match."""
 
 _HINTS = {
-    "cacheable": "a task is skipped by skippable=True of the task itself",
+    "cacheable": "set skippable=True on the task",
 }
 
 
 def known_keys(storage_type: str) -> Collection[str]:
-    """Return what a storage type knows; what any does, when there is no such type."""
+    """Return the keys of a storage type; those of all types if the type is unknown."""
     if storage_type in DATA_NODE_KEYS:
         return DATA_NODE_KEYS[storage_type]
     return {key for keys in DATA_NODE_KEYS.values() for key in keys}
 
 
 def kept_properties(properties: Mapping[str, Any], storage_type: str) -> dict[str, Any]:
-    """Return what is kept of a data node's properties when it gets another storage type.
+    """Return the properties that a data node keeps when its storage type changes.
 
-    Those of one's own, and those that all have in common; a path names a file of the other format.
+    These are custom properties and those common to all types, except paths: a path names a file
+    in the other format.
     """
     known = {key for keys in DATA_NODE_KEYS.values() for key in keys}
     common = {"read_only", "name", MARKS, "default_data"}.intersection(known_keys(storage_type))
@@ -109,11 +110,11 @@ def kept_properties(properties: Mapping[str, Any], storage_type: str) -> dict[st
 
 
 def unknown_key(key: str, place: str, known: Collection[str]) -> str:
-    """Say that an entry or section has no such key, and what to write.
+    """Return the message for an unknown key, with a suggestion.
 
     Args:
-        place: Where it stands, such as ``TASK.fit``.
-        known: The keys that there are.
+        place: The entry or section, such as ``TASK.fit``.
+        known: The keys that it accepts.
     """
     own = (
         f"a property of your own goes under properties: [{place}.properties] in a file, "
@@ -127,5 +128,5 @@ def unknown_key(key: str, place: str, known: Collection[str]) -> str:
         return f"there is no key {key!r}; did you mean {near[0]!r}? ({own})"
     kinds = [kind for kind, keys in DATA_NODE_KEYS.items() if key in keys]
     if kinds and place.startswith("DATA_NODE."):
-        return f"this storage type has no key {key!r}, which belongs to {', '.join(kinds)}; {own}"
+        return f"this storage type has no key {key!r}, which is a key of {', '.join(kinds)}; {own}"
     return f"there is no key {key!r}; {own}"

@@ -1,6 +1,6 @@
-"""Whether what declarations name can be imported, and called as it will be.
+"""Inspection of named functions and classes: can they be imported, and called as they will be?
 
-`look` does this for a check in this process; a check of a server has `look_in_worker` run by a
+`look` does this in the process of the check. The check of a server runs `look_in_worker` in a
 worker process, which imports everything anew.
 """
 
@@ -17,9 +17,9 @@ from scenarist.config.uses import Role, Use
 from scenarist.domain.errors import InvalidError
 
 Look = Callable[[Sequence[Use]], Sequence[str | None]]
-"""Says of each use what is wrong with it, and how to mend it; None where nothing is."""
+"""Returns for each use what is wrong with it and how to fix it, or None."""
 
-# How the standard library calls encoders; it makes decoders without arguments.
+# The arguments that json passes to encoders; it creates decoders without arguments.
 _ENCODER_OPTIONS = (
     "skipkeys",
     "ensure_ascii",
@@ -35,26 +35,26 @@ _MOST_CHARACTERS = 120
 
 
 def look(uses: Sequence[Use], objects: Mapping[str, Any] | None = None) -> list[str | None]:
-    """Look at functions and classes in this process.
+    """Inspect functions and classes in this process.
 
     Args:
-        objects: Those that need not be imported, by name.
+        objects: Objects by name that need not be imported.
     """
     return [_fault_of(use, objects or {}) for use in uses]
 
 
 def look_in_worker(uses: Iterable[Mapping[str, Any]]) -> list[str | None]:
-    """Look at functions and classes given as plain data; a worker calls this by its name."""
+    """Inspect functions and classes given as plain data. Workers call this function by name."""
     return look([Use(**{**use, "role": Role(use["role"])}) for use in uses])
 
 
 def plain_uses(uses: Sequence[Use]) -> list[dict[str, Any]]:
-    """Return uses as `look_in_worker` takes them."""
+    """Return uses as plain data for `look_in_worker`."""
     return [asdict(use) for use in uses]
 
 
 def code_of(value: object) -> str | None:
-    """Return what tells a function from another one of its name; None when nothing does.
+    """Return a text that distinguishes a function from others of its name; None for other objects.
 
     It is the same in each process that runs the same source.
     """
@@ -79,13 +79,13 @@ def _fault_of(use: Use, objects: Mapping[str, Any]) -> str | None:
         found = import_function(name)
     if use.code is not None and code_of(found) != use.code:
         return (
-            f"{name!r} is another function in a worker process than the one that was given; define "
-            "it the same in each process, whatever the environment is"
+            f"{name!r} is a different function in a worker process than the one that was passed; "
+            "define it identically in each process, whatever the environment"
         )
     match use.role:
         case Role.EXCEPTION:
             is_one = isinstance(found, type) and issubclass(found, BaseException)
-            return None if is_one else f"{name!r} is no exception"
+            return None if is_one else f"{name!r} is not an exception class; name one"
         case Role.CLASS:
             return None if isinstance(found, type) else f"{name!r} is not a class; name a class"
         case Role.ENCODER | Role.DECODER:
@@ -98,21 +98,21 @@ def _codec_fault(name: str, found: Any, role: Role) -> str | None:
     method = role.value.removesuffix("r")  # "encode" or "decode"
     if not isinstance(found, type) or not callable(getattr(found, method, None)):
         base = f"json.JSON{role.value.capitalize()}"
-        return f"{name!r} is not a class such as {base}; name one that inherits from it"
+        return f"{name!r} is not a class such as {base}; name a subclass of it"
     options = _ENCODER_OPTIONS if role is Role.ENCODER else ()
     fault = _binding_fault(found, 0, options)
-    return fault and f"{name!r} cannot be made as json does it: {fault}; let it inherit __init__"
+    return fault and f"{name!r} cannot be created as json does it: {fault}; let it inherit __init__"
 
 
 def _kind_fault(name: str, found: Any, use: Use) -> str | None:
-    """Say why a function that can be called does nothing, or not what it is for."""
+    """Return why calling a function would not run its body, or why a class cannot be created."""
     body = _body(found)
     if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
-        return f"{name!r} is a generator, of which nothing runs when it is called; return a list"
+        return f"{name!r} is a generator function, so calling it runs nothing; return a list"
     if use.role is Role.FUNCTION and inspect.iscoroutinefunction(body):
-        return f"{name!r} is async, which only tasks and comparators may be; make it a def"
+        return f"{name!r} is async, which only tasks and comparators can be; make it a plain def"
     if inspect.isabstract(found):
-        return f"{name!r} is an abstract class, of which no object can be made; name another one"
+        return f"{name!r} is an abstract class and cannot be instantiated; name another one"
     return None
 
 
@@ -129,15 +129,15 @@ def _call_fault(name: str, found: Any, use: Use) -> str | None:
     elif use.role is Role.COMPARATOR:
         counts = range(2, _MOST_VALUES)
         called = "a comparator is called with the values of two or more scenarios"
-        mend = "let it take *values"
+        mend = "let it accept *values"
     faults = [_binding_fault(found, count) for count in counts]
     if None in faults:
         return None
     if _is_method(found):
-        mend = "it is a method without its object; make it a function"
+        mend = "it is a method without an object; make it a function"
     elif (missing := _missing_keyword(found)) is not None:
-        mend = f"give {missing!r} a default, or take it by position"
-    return f"{name!r} takes {_signature_text(found)}, and {called}: {faults[0]}; {mend}"
+        mend = f"give {missing!r} a default, or make it positional"
+    return f"{name!r} takes {_signature_text(found)}, but {called}: {faults[0]}; {mend}"
 
 
 def _binding_fault(found: Any, count: int, options: Sequence[str] = ()) -> str | None:
@@ -152,11 +152,11 @@ def _binding_fault(found: Any, count: int, options: Sequence[str] = ()) -> str |
 
 
 def _signature_of(found: Any) -> inspect.Signature | None:
-    """Return what a callable takes; None where it does not say so, as some of C."""
+    """Return the signature of a callable; None if it has none, like some C functions."""
     try:
-        # That of a wrapper itself: what it wraps may be called with more or less.
+        # The wrapper's own signature: it may call the wrapped function with other arguments.
         return inspect.signature(found, follow_wrapped=False)
-    except Exception:  # noqa: BLE001 - an object of the user's may do anything
+    except Exception:  # noqa: BLE001 - objects of the application may raise anything
         return None
 
 
@@ -187,7 +187,7 @@ def _is_method(found: Any) -> bool:
 
 
 def _body(found: Any) -> Any:
-    """Return the function that runs when a callable is called; a class is itself."""
+    """Return the function that runs when a callable is called; for a class, the class."""
     while isinstance(found, functools.partial):
         found = found.func
     if isinstance(found, type | types.FunctionType | types.BuiltinFunctionType):

@@ -1,4 +1,4 @@
-"""The names under which worker processes find the functions and classes that were given."""
+"""The names under which worker processes find the functions and classes that were passed."""
 
 import builtins
 import functools
@@ -14,7 +14,7 @@ from scenarist.config.origins import calling_module
 from scenarist.domain.errors import InvalidError
 
 Given = list[tuple[str, Any]]
-"""Functions and classes that were given as themselves, each after the name it was found under."""
+"""Pairs of the name of a function or class and the object that was passed."""
 
 _EXCEPTIONS = [
     name
@@ -25,28 +25,28 @@ _METHODS = (types.MethodType, types.BuiltinMethodType)
 
 
 def function_name(value: object, given: Given | None = None) -> str:
-    """Return the name ``package.module:name`` of a function or class, given as itself or by name.
+    """Return the name ``package.module:name`` of a function or class, given as object or name.
 
-    The name leads to the object as far as its module has been loaded by now; whether it still does
-    at the end is for `name_fault` to say.
+    The name resolves to the object in the part of its module that has been loaded so far.
+    `name_fault` checks later whether it still does.
 
     Args:
-        given: Takes the object and its name, for `name_fault`.
+        given: Receives the name and the object, for `name_fault`.
 
     Raises:
-        InvalidError: A worker process could not find it by a name (a lambda or a nested function
-            that no variable of a module holds, a method of such an object), or the text is not
+        InvalidError: A worker process could not find it by name (a lambda or a nested function
+            that no module-level variable holds, a method of such an object), or the text is not
             such a name.
     """
     if isinstance(value, str):
         return checked_name(value)
     if not callable(value):
-        raise InvalidError(f"{value!r} is not a function; give a function of a module or its name")
+        raise InvalidError(f"{value!r} is not a function; pass a function of a module, or its name")
     name = _found_name(value, calling_module()) or _own_name(value)
     if name is None:
         raise InvalidError(
-            f"{_fault_of(value)}, and a worker process finds functions by module and name; "
-            "make it a function of a module, or keep it in a variable of one"
+            f"{_fault_of(value)}, but worker processes find functions by module and name; "
+            "make it a module-level function, or assign it to a module-level variable"
         )
     if given is not None:
         given.append((name, value))
@@ -54,12 +54,12 @@ def function_name(value: object, given: Given | None = None) -> str:
 
 
 def exception_names(value: object, given: Given | None = None) -> tuple[str, ...]:
-    """Return the names of exceptions, given as classes or by name, one or several.
+    """Return the names of one or several exceptions, given as classes or by name.
 
-    Those of Python itself need no module: ``ConnectionError`` is ``builtins:ConnectionError``.
+    Built-in exceptions need no module: ``ConnectionError`` is ``builtins:ConnectionError``.
 
     Raises:
-        InvalidError: One of them is no class or name that a worker process could find.
+        InvalidError: One of them is not a class or name that a worker process could find.
     """
     listed = value if isinstance(value, list | tuple | set | frozenset) else [value]
     return tuple(_exception_name(item, given) for item in listed)
@@ -70,25 +70,30 @@ def _exception_name(item: object, given: Given | None) -> str:
         if hasattr(builtins, item):
             return f"builtins:{item}"
         near = get_close_matches(item, _EXCEPTIONS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "write one of a module as 'module:Name'"
-        raise InvalidError(f"{item!r} is no exception of Python itself; {hint}")
+        hint = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else "write exceptions of a module as 'module:Name'"
+        )
+        raise InvalidError(f"{item!r} is not a built-in exception; {hint}")
     return function_name(item, given)
 
 
 def name_fault(name: str, value: object) -> str | None:
-    """Return why a name does not lead back to the object that was given; None when it does."""
+    """Return why a name does not resolve to the object that was passed; None if it does."""
     found = _lookup(name)
     if _is_same(found, value):
         return None
     leads = "nothing" if found is None else f"another object{_place_of(found)}"
     return (
-        f"the name {name!r} leads to {leads}, not to the one that was given{_place_of(value)}, and "
-        "a worker process finds functions by name; give it a name of its own in its module"
+        f"the name {name!r} refers to {leads}, not to the object that was passed"
+        f"{_place_of(value)}, but worker processes find functions by name; give it a unique name "
+        "in its module"
     )
 
 
 def _found_name(value: object, home: str) -> str | None:
-    """Return a name that leads to the object now: its own, else that of a variable."""
+    """Return a name that resolves to the object now: its own, else that of a variable."""
     own = _own_name(value)
     if own is not None and _is_same(_lookup(own), value):
         return own
@@ -96,7 +101,7 @@ def _found_name(value: object, home: str) -> str | None:
         for name, item in list(vars(module).items()):
             if name.isidentifier() and _is_same(item, value):
                 return f"{_module_name(module.__name__)}:{name}"
-    # A method, by the object or class that it belongs to.
+    # For a method: the name of its object or class, then its own.
     owner = getattr(value, "__self__", None)
     if isinstance(value, _METHODS) and not isinstance(owner, types.ModuleType | None):
         found = _found_name(owner, home)
@@ -106,9 +111,9 @@ def _found_name(value: object, home: str) -> str | None:
 
 
 def _own_name(value: object) -> str | None:
-    """Return what an object itself says its name is; None when it has none that could be found."""
+    """Return the name that an object gives itself; None if it cannot be looked up."""
     name = getattr(value, "__qualname__", None)
-    # A method of a class of C has no module of its own.
+    # Methods of C classes have no __module__.
     owner_class = getattr(value, "__objclass__", None)
     module = getattr(value, "__module__", None) or getattr(owner_class, "__module__", None)
     if not isinstance(module, str) or not isinstance(name, str) or "<" in name:
@@ -120,7 +125,7 @@ def _own_name(value: object) -> str | None:
 
 
 def _modules_of(value: object, home: str) -> Iterator[types.ModuleType]:
-    """Return the loaded modules that may have a variable for the object: its own come first."""
+    """Yield the loaded modules that may have a variable for the object, its own first."""
     inner = value.func if isinstance(value, functools.partial) else None
     names = [getattr(item, "__module__", None) for item in (value, inner)]
     for name in dict.fromkeys([*names, home]):
@@ -130,7 +135,7 @@ def _modules_of(value: object, home: str) -> Iterator[types.ModuleType]:
 
 
 def _lookup(name: str) -> Any:
-    """Return what a name stands for in this process; None when that is nothing."""
+    """Return the object of a name in this process; None if there is none."""
     module, _, path = name.partition(":")
     main = sys.modules.get("__main__")
     if main is not None and module == _module_name("__main__") and module not in sys.modules:
@@ -140,12 +145,12 @@ def _lookup(name: str) -> Any:
         return found
     try:
         return import_function(name)
-    except Exception:  # noqa: BLE001 - a module of the user's may do anything
+    except Exception:  # noqa: BLE001 - modules of the application may raise anything
         return None
 
 
 def _module_name(module: str) -> str:
-    """Return the name that a worker imports a module by; a program has that of its file."""
+    """Return the name by which a worker imports a module; for ``__main__``, that of its file."""
     if module != "__main__":
         return module
     main = sys.modules["__main__"]
@@ -156,7 +161,7 @@ def _module_name(module: str) -> str:
 
 
 def _is_same(found: object, value: object) -> bool:
-    # A method is another object each time it is looked up.
+    # Each lookup of a method creates a new object.
     is_method = isinstance(value, _METHODS) and isinstance(found, _METHODS)
     return found is value or (is_method and found == value)
 
@@ -165,7 +170,7 @@ def _fault_of(function: object) -> str:
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str):
-        return f"the {type(function).__name__} object has no name of its own"
+        return f"the {type(function).__name__} object has no name"
     if "<lambda>" in name:
         return f"a lambda (in {module!r}) has no name"
     if "<locals>" in name:

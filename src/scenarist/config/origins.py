@@ -1,4 +1,4 @@
-"""Where a declaration stands in the author's Python code."""
+"""The position of a declaration in the author's Python code."""
 
 import inspect
 import os
@@ -6,9 +6,9 @@ from types import FrameType
 
 
 def calling_place() -> str:
-    """Return file and line of the call that led into this package, as ``app.py:12``.
+    """Return file and line of the call into this package, as ``app.py:12``.
 
-    A file below the current folder is named from there.
+    The path of a file below the current folder is relative to it.
     """
     frame = _calling_frame()
     if frame is None:
@@ -19,7 +19,7 @@ def calling_place() -> str:
 
 
 def calling_module() -> str:
-    """Return the name of the module whose code led into this package."""
+    """Return the name of the module that called into this package."""
     frame = _calling_frame()
     return "" if frame is None else str(frame.f_globals.get("__name__", ""))
 

@@ -1,4 +1,4 @@
-"""The registry: the functions with which a pipeline author declares everything."""
+"""The registry: the functions with which a pipeline's author declares everything."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -29,14 +29,14 @@ from scenarist.domain.vocabulary import Frequency
 
 
 class ConfigRegistry(DataNodeFunctions):
-    """What a pipeline author declares, in Python or in files.
+    """The declarations of a pipeline, made in Python or in files.
 
-    A mistake in a declaration is not raised where it is made: `check` finds all of them at
-    once. A configure function that names an id again changes what it gives, and leaves the rest
-    as it was; a section likewise. Each raises a `ConflictError` while updates are blocked.
+    A mistake in a declaration raises no exception: `check` reports all of them at once.
+    Configuring an id or a section again changes the arguments that are passed and keeps the
+    others. While updates are blocked, each configure function raises a `ConflictError`.
 
-    ``**properties`` of a configure function are further keys of the entry, and ``properties={…}``
-    is the one for properties of one's own, which may have any name.
+    ``**properties`` of a configure function are further keys of the entry. Custom properties,
+    which can have any name, go under ``properties={…}``.
     """
 
     @property
@@ -65,12 +65,12 @@ class ConfigRegistry(DataNodeFunctions):
 
     @property
     def global_app(self) -> Mapping[str, Any]:
-        """The section [TAIPY]: what describes the application as a whole."""
+        """The section [TAIPY], which describes the application as a whole."""
         return MappingProxyType(self._declarations.global_app)
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The section [SCENARIST], as the file has it: settings of the server."""
+        """The section [SCENARIST] as written in the file: settings of the server."""
         return MappingProxyType(self._declarations.settings)
 
     def configure_task(  # noqa: PLR0913 - the documented parameters
@@ -92,18 +92,19 @@ class ConfigRegistry(DataNodeFunctions):
         """Declare a task.
 
         Args:
-            input: What the function's arguments are read from, in order.
-            output: What the function's result is written to; with several, it returns as many.
-            skippable: Whether it need not run while its outputs are those of its present inputs.
-            timeout: How long one attempt may run before it is stopped; for ever if not given.
-            retries: How often it is tried again after a failure.
-            retry_delay: The wait before the first retry; doubled before each further one. Chance
-                adds a quarter at most, so that what failed together does not come back together.
-            retry_on: The exceptions after which it is tried again; all if not given. A timeout
-                counts as ``TimeoutError``.
-            retries_after_loss: How often it runs again after its process or its server was lost;
-                0 has it run at most once, whatever happens.
-            fresh: Whether each of its jobs has a process of its own.
+            input: The data nodes that supply the function's arguments, in order.
+            output: The data nodes that store the function's result. With several, the function
+                returns as many values.
+            skippable: Whether to skip it while its outputs were made from its current inputs.
+            timeout: How long one attempt may run before it is stopped; unlimited by default.
+            retries: How often it is retried after a failure.
+            retry_delay: The delay before the first retry; doubles before each further one. Jitter
+                adds up to a quarter, so that tasks that failed together do not retry together.
+            retry_on: The exceptions after which it is retried; all by default. A timeout counts
+                as ``TimeoutError``.
+            retries_after_loss: How often it runs again after its process or its server was lost.
+                With 0 it runs at most once.
+            fresh: Whether each of its jobs gets its own process.
         """
         self._declarations.require_open()
         given = {
@@ -139,7 +140,7 @@ class ConfigRegistry(DataNodeFunctions):
         fresh: bool | str | None = None,
         **properties: Any,
     ) -> TaskConfig:
-        """Declare what tasks that are configured from now on take where nothing is given."""
+        """Declare the defaults of the tasks that are configured after this call."""
         self._declarations.require_open()
         self._declarations.drop_default("TASK")
         default = self.configure_task(
@@ -172,10 +173,11 @@ class ConfigRegistry(DataNodeFunctions):
         """Declare a scenario.
 
         Args:
-            additional_data_node_configs: Data nodes that go with it and that no task uses.
+            additional_data_node_configs: Data nodes of the scenario that no task uses.
             frequency: How long its cycles last; without one it belongs to no cycle.
-            comparators: By data node id: functions over its values in several scenarios.
-            sequences: By name: tasks of the scenario that can be submitted together.
+            comparators: Functions over the values of a data node in several scenarios, by data
+                node id.
+            sequences: Tasks of the scenario that can be submitted together, by name.
         """
         self._declarations.require_open()
         given = {
@@ -200,7 +202,7 @@ class ConfigRegistry(DataNodeFunctions):
         sequences: Mapping[str, Tasks] | None = None,
         **properties: Any,
     ) -> ScenarioConfig:
-        """Declare what scenarios that are configured from now on take where nothing is given."""
+        """Declare the defaults of the scenarios that are configured after this call."""
         self._declarations.require_open()
         self._declarations.drop_default("SCENARIO")
         default = self.configure_scenario(
@@ -275,7 +277,7 @@ class ConfigRegistry(DataNodeFunctions):
         """Declare the section [AUTHENTICATION].
 
         Args:
-            passwords: Hashes of passwords, by user.
+            passwords: Password hashes by user.
             auth_session_duration: In seconds.
         """
         self._declarations.require_open()
@@ -303,7 +305,7 @@ class ConfigRegistry(DataNodeFunctions):
         return self.global_app
 
     def load(self, filename: str) -> None:
-        """Replace everything that was declared by what a file declares.
+        """Replace all declarations with those of a file.
 
         Raises:
             InvalidError: The file cannot be read or is not TOML. Nothing was replaced.
@@ -311,12 +313,14 @@ class ConfigRegistry(DataNodeFunctions):
         self._declarations.require_open()
         loaded = Declarations()
         declare_file(loaded, filename)
-        # Entries that are still held after this must not look as if they could be changed.
-        self._declarations.closed = "this entry was replaced when a file was loaded; take it anew"
+        # The caller may keep entries of the replaced declarations; reject changes to them.
+        self._declarations.closed = (
+            "this entry was replaced when a file was loaded; get it from the registry again"
+        )
         self._declarations = loaded
 
     def override(self, filename: str) -> None:
-        """Apply a file over what is declared: the keys that it names, and no other.
+        """Apply a file over the current declarations; change only the keys that it contains.
 
         Raises:
             InvalidError: The file cannot be read or is not TOML. Nothing was applied.
@@ -327,11 +331,12 @@ class ConfigRegistry(DataNodeFunctions):
     def export(self, filename: str) -> None:
         """Write a file that loads back to the same entries.
 
-        Each entry is written with the defaults that it took, so the default sections
-        themselves are not in the file.
+        Each entry is written with the defaults that it was given, so the file does not contain
+        the default sections.
 
         Raises:
-            InvalidError: A value (default data above all) has no form in TOML; names its place.
+            InvalidError: TOML cannot represent a value, such as default data. The message names
+                its entry and key.
         """
         write_file(self._declarations, filename)
 
@@ -340,26 +345,27 @@ class ConfigRegistry(DataNodeFunctions):
         self.export(filename)
 
     def restore(self, filename: str) -> None:
-        """Replace everything by what `backup` wrote; the same as `load`."""
+        """Replace all declarations with those that `backup` wrote; the same as `load`."""
         self.load(filename)
 
     def check(self, look: Look | None = None, write: Write | None = None) -> list[Problem]:
-        """Find every mistake in what is declared.
+        """Return every mistake in the declarations.
 
         Args:
-            look: Looks at the functions that are named; without it they are imported here.
-            write: Tries the first values of data nodes; without it they are not tried.
+            look: Inspects the named functions; without it they are imported in this process.
+            write: Tries to write the initial values of data nodes; without it none is tried.
         """
         return find_problems(self._declarations, look, write)
 
     def warnings(self) -> list[Problem]:
-        """Find what works, and may not be meant; imports nothing."""
+        """Return declarations that work but may not be intended. Imports nothing."""
         return find_warnings(self._declarations)
 
     def block_update(self) -> None:
-        """Refuse every change from now on."""
+        """Reject every change from now on."""
         self._declarations.closed = (
-            "the configuration is in use, so changes are blocked; make them before the start"
+            "the configuration is in use, so changes are blocked; make them before the server "
+            "starts"
         )
 
     def unblock_update(self) -> None:

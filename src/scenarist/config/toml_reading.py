@@ -1,4 +1,4 @@
-"""From a TOML file to declarations."""
+"""Reading of declarations from a TOML file."""
 
 import re
 import tomllib
@@ -19,12 +19,12 @@ _POSITION = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 
 
 def declare_file(declarations: Declarations, file: str, *, over: bool = False) -> None:
-    """Declare what a file holds; what is there and not in the file stays.
+    """Declare the contents of a file; keep existing declarations that it does not contain.
+
+    An invalid value becomes a fault of the declarations, and the rest is declared.
 
     Args:
-        over: Whether that goes for single sequences and comparators of a scenario as well.
-
-    A value that does not fit becomes a fault of the declarations, and the rest is declared.
+        over: Whether to keep single sequences and comparators of a scenario as well.
 
     Raises:
         InvalidError: The file cannot be read or is not TOML. Nothing was declared.
@@ -33,7 +33,7 @@ def declare_file(declarations: Declarations, file: str, *, over: bool = False) -
     _declare_sections(declarations, document, file)
     for family in _FAMILIES:
         entries = _tables_of(declarations, document, family, file)
-        # The default goes first: it supplies what the others of its family leave out.
+        # The default comes first, because it supplies what the other entries omit.
         for id, table in sorted(entries, key=lambda entry: entry[0] != DEFAULT):
             given = dict(_read_table(table))
             if family == "DATA_NODE":
@@ -52,10 +52,10 @@ def declare_file(declarations: Declarations, file: str, *, over: bool = False) -
 
 
 def read_file(file: str) -> dict[str, Any]:
-    """Return what a TOML file holds, with its type suffixes still in place.
+    """Return the contents of a TOML file, with unresolved type suffixes.
 
     Raises:
-        InvalidError: It cannot be read or is not TOML; names line and column.
+        InvalidError: It cannot be read or is not TOML. The message names line and column.
     """
     try:
         text = Path(file).read_bytes().decode()
@@ -63,7 +63,7 @@ def read_file(file: str) -> dict[str, Any]:
         raise InvalidError(f"{file}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InvalidError(
-            f"{file}: is not UTF-8 at byte {error.start}; save it as UTF-8"
+            f"{file}: is not valid UTF-8 at byte {error.start}; save it as UTF-8"
         ) from None
     try:
         return tomllib.loads(text)
@@ -109,7 +109,7 @@ def _tables_of(
         if isinstance(table, dict):
             found.append((id, table))
         else:
-            message = f"is a value outside of an entry; write it under [{family}.{DEFAULT}]"
+            message = f"is a value outside of any entry; move it to [{family}.{DEFAULT}]"
             _fault(declarations, file, f"{family}.{id}", message)
     return found
 

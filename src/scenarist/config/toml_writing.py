@@ -1,4 +1,4 @@
-"""From declarations to a TOML file that loads back to the same entries."""
+"""Writing of declarations to a TOML file that loads back to the same entries."""
 
 import json
 import os
@@ -31,7 +31,7 @@ from scenarist.domain.vocabulary import Frequency, Scope
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _MAY_BE_SECRET = ("server", "secret_key", "passwords")
-"""Fields of the section AUTHENTICATION in which secrets stand."""
+"""Fields of the section AUTHENTICATION that may contain secrets."""
 
 _FAMILIES = {DataNodeConfig: "DATA_NODE", TaskConfig: "TASK", ScenarioConfig: "SCENARIO"}
 
@@ -40,7 +40,7 @@ def write_file(declarations: Declarations, file: str) -> None:
     """Write the declarations as TOML.
 
     Raises:
-        InvalidError: A value has no form in TOML, or the file cannot be written.
+        InvalidError: TOML cannot represent a value, or the file cannot be written.
     """
     content = toml_text(declarations).encode()
     try:
@@ -53,7 +53,7 @@ def toml_text(declarations: Declarations) -> str:
     """Return the text of the file.
 
     Raises:
-        InvalidError: A value has no form in TOML; names its entry and key.
+        InvalidError: TOML cannot represent a value. The message names its entry and key.
     """
     tables: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
         (
@@ -86,7 +86,7 @@ def _keys(entry: Entry) -> Collection[str]:
 
 
 def _values_of(declared: Any, keys: Collection[str], owner: str) -> dict[str, Any]:
-    """Return what was declared under the keys of a file; what is empty is left out."""
+    """Return the declared values under the keys of a file, without empty ones."""
     empty: tuple[Any, ...] = (None, "", (), {}) if isinstance(declared, Entry) else (None,)
     values = {}
     for name in (item.name for item in fields(declared)):
@@ -99,13 +99,13 @@ def _values_of(declared: Any, keys: Collection[str], owner: str) -> dict[str, An
 
 
 def _with_variables(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return properties with a reference in place of each secret.
+    """Return properties with each secret replaced by a reference to a variable.
 
-    This process gets the variables, so that the file can be loaded here as it is.
+    The variables are set in this process, so that it can load the file.
     """
     stored, values = referenced(owner, properties, besides=NOT_STORED)
     for name, value in values.items():
-        # One that a variable cannot hold, or that refers to one that is not set, is not there.
+        # Leave it unset if a variable cannot hold the value, or if that refers to an unset one.
         os.environ.pop(name, None)
         with suppress(InvalidError, ValueError):
             os.environ[name] = resolve(value)
@@ -115,7 +115,7 @@ def _with_variables(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]
 def _with_own(
     values: dict[str, Any], properties: Mapping[str, Any], keys: Collection[str]
 ) -> dict[str, Any]:
-    """Put properties with a key that is not known into a table of their own."""
+    """Move properties with unknown keys to the table of custom properties."""
     known = {key: value for key, value in properties.items() if key in keys}
     own = {key: value for key, value in properties.items() if key not in keys}
     return {**values, **known, **({PROPERTIES: own} if own else {})}
@@ -150,7 +150,7 @@ def _lines(path: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[str]:
         yield from _lines((*path, name), table)
 
 
-# Exact types only: a subclass (a numpy number, an enumeration of the user's) would not come back.
+# Exact types only: a subclass (a numpy number, an enumeration) would not be restored on load.
 def _text(value: object) -> str:
     if isinstance(value, Reference):
         return _quoted(f"{value.id}:SECTION")
@@ -178,8 +178,8 @@ def _scalar_text(value: object) -> str:
     if isinstance(value, time) and kind is time and value.tzinfo is None:
         return value.isoformat()
     raise InvalidError(
-        f"TOML has no form for a value of type {kind.__name__}; keep it in Python code, or in a "
-        "file that default_path names"
+        f"TOML cannot represent a value of type {kind.__name__}; declare it in Python, or store it "
+        "in a file that default_path names"
     )
 
 
@@ -190,12 +190,12 @@ def _key(key: object) -> str:
 
 def _require_text(key: object) -> str:
     if type(key) is not str:
-        raise InvalidError(f"TOML has texts as keys only, not {key!r}")
+        raise InvalidError(f"keys must be text in TOML, not {key!r}")
     return key
 
 
 def _quoted(text: str) -> str:
-    # JSON leaves one control character as it is that TOML does not take.
+    # JSON does not escape U+007F, which TOML does not allow.
     quoted = json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
     try:
         quoted.encode()

@@ -1,4 +1,4 @@
-"""Where declarations name functions and classes, and how each of these is called."""
+"""The functions and classes that declarations name, and how each of them is called."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from scenarist.config.values import is_environment_reference
 
 
 class Role(StrEnum):
-    """What a function or class is for."""
+    """The purpose of a function or class."""
 
     TASK = "task"
     COMPARATOR = "comparator"
@@ -25,12 +25,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Use:
-    """One function or class that a declaration names.
+    """A function or class that a declaration names.
 
     Args:
-        arguments: How many it is called with, by position; a comparator with two or more. None
-            when that is not known, as a mistake in the declaration comes first.
-        code: What `looking.code_of` says of the object that was given, if one was.
+        arguments: The number of positional arguments that it is called with; comparators get two
+            or more. None if a mistake in the declaration makes the number unknown.
+        code: The result of `looking.code_of` for the object that was passed, if any.
     """
 
     place: str

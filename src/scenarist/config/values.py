@@ -1,4 +1,4 @@
-"""What a declared value means: type suffixes, and references to the environment."""
+"""Parsing of declared values: type suffixes, and references to the environment."""
 
 import os
 import re
@@ -28,22 +28,22 @@ _SUFFIXED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The id of another entry, as ``"id:SECTION"`` in a file names it."""
+    """A reference to another entry by id, written ``"id:SECTION"`` in a file."""
 
     id: str
 
 
 def resolve(value: Any) -> Any:
-    """Replace references to the environment by the values of this process's variables.
+    """Replace references to environment variables by their values in this process.
 
     Raises:
-        InvalidError: A variable is not set, or its value is not of the type asked for.
+        InvalidError: A variable is not set, or its value does not have the requested type.
     """
     return environment.resolve(value, os.environ)
 
 
 def iter_environment_faults(value: object) -> Iterator[str]:
-    """Say what is wrong with each reference to the environment inside a value."""
+    """Yield a message for each invalid reference to the environment inside a value."""
     match value:
         case str():
             try:
@@ -63,12 +63,12 @@ def is_environment_reference(value: object) -> bool:
 
 
 def read_value(value: Any) -> Any:
-    """Turn a value of a TOML file into what its type suffixes say.
+    """Convert a value of a TOML file according to its type suffixes.
 
-    References to the environment stay as they are: they are resolved where they are used.
+    References to the environment are kept: they are resolved where they are used.
 
     Raises:
-        InvalidError: A text does not fit its suffix.
+        InvalidError: A text does not match its suffix.
     """
     match value:
         case str():
@@ -82,20 +82,20 @@ def read_value(value: Any) -> Any:
 
 
 def escape_text(text: str) -> str:
-    """Write a text so that `read_value` returns it unchanged."""
+    """Escape a text so that `read_value` returns it unchanged."""
     if is_environment_reference(text) or not _SUFFIXED.fullmatch(text):
         return text
     return f"{text}:str"
 
 
 def as_duration(value: object) -> timedelta:
-    """Read a duration: a timedelta, or text such as ``1d2h3m4s``."""
+    """Parse a duration: a timedelta, or text such as ``1d2h3m4s``."""
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
         raise InvalidError(
             f"{value!r} is not a duration; write '1d2h3m4s:timedelta' in a file, "
-            "a datetime.timedelta in Python"
+            "or a datetime.timedelta in Python"
         )
     match = _DURATION.fullmatch(value.strip())
     sign, *parts = match.groups() if match else ("",)
@@ -109,7 +109,7 @@ def as_duration(value: object) -> timedelta:
 
 
 def duration_text(duration: timedelta) -> str:
-    """Write a duration so that `as_duration` returns the same one."""
+    """Format a duration so that `as_duration` parses it back."""
     sign, duration = ("-", -duration) if duration < timedelta() else ("", duration)
     minutes, seconds = divmod(duration.seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -118,12 +118,12 @@ def duration_text(duration: timedelta) -> str:
 
 
 def as_scope(value: object) -> Scope:
-    """Read a scope: a member, ``CYCLE`` or ``Scope.CYCLE``."""
+    """Parse a scope: a member, ``CYCLE`` or ``Scope.CYCLE``."""
     return _as_member(Scope, value)
 
 
 def as_frequency(value: object) -> Frequency:
-    """Read a frequency: a member, ``DAILY`` or ``Frequency.DAILY``."""
+    """Parse a frequency: a member, ``DAILY`` or ``Frequency.DAILY``."""
     return _as_member(Frequency, value)
 
 
@@ -136,13 +136,13 @@ def as_bool(value: object) -> bool:
 def as_int(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise InvalidError(f"{value!r} is not a whole number; write 3, or '3:int'")
+    raise InvalidError(f"{value!r} is not an integer; write 3, or '3:int'")
 
 
 def as_text(value: object) -> str:
     if isinstance(value, str):
         return value
-    raise InvalidError(f"{value!r} is not a text; put it in quotes")
+    raise InvalidError(f"{value!r} is not text; put it in quotes")
 
 
 def _as_member(members: type[MemberT], value: object) -> MemberT:
@@ -177,5 +177,5 @@ def _read_text(text: str) -> Any:
         return _READERS[suffix](plain)
     except ValueError:
         raise InvalidError(
-            f"{plain!r} does not fit ':{suffix}'; correct it, or write '{text}:str' for plain text"
+            f"{plain!r} is not a valid {suffix}; correct it, or write '{text}:str' for plain text"
         ) from None

@@ -1,6 +1,7 @@
-"""The web console: static files for a browser, and the handlers that serve them.
+"""The web console: static files for the browser, and the handlers that serve them.
 
-What it shows and does goes over the same REST paths as everything else, called by the browser.
-May import: domain, services, schemas. Never here: a request to the database, or markup made of
-what users write.
+The browser calls the same REST paths as every other client.
+
+May import: domain, services, schemas. Never here: database queries, or markup built from user
+input.
 """

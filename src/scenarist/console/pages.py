@@ -1,7 +1,7 @@
-"""Serves the console: one page, and the files that it loads under an address of their own version.
+"""Handlers of the console: the page, and its files under paths that contain their version.
 
-The files never change under one address, so a browser keeps them for good; the page itself is
-asked for each time, and answered with 304 while it is the same.
+A file never changes under its path, so browsers cache it for good. The page itself is revalidated
+each time, with a 304 response while it is unchanged.
 """
 
 import gzip
@@ -20,11 +20,11 @@ FOLDER = Path(__file__).with_name("static")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    # No text becomes markup, whatever a script does with it.
+    # Browsers refuse to turn a string into markup, even where a script tries to.
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
-_OPEN = {"is_open": True}  # what they hold is no secret: it is the same on every server
+_OPEN = {"is_open": True}  # needs no credentials: the files are the same on every server
 _TYPES = {
     ".css": "text/css",
     ".html": "text/html",
@@ -32,12 +32,12 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _PAGE = "index.html"
-_LATER = {"vendor/uplot.js"}  # loaded when it is needed
+_LATER = {"vendor/uplot.js"}  # imported on demand, so not preloaded
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file as it is sent: whole, and compressed."""
+    """A static file, uncompressed and gzipped."""
 
     content: bytes
     compressed: bytes
@@ -46,17 +46,17 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """All files by name, and the version that they make together."""
+    """All files by name, and the version: a digest of all of them."""
 
     by_name: dict[str, File]
     version: str
 
 
 def router(auth: str) -> Router:
-    """Return what serves the console.
+    """Return the router that serves the console.
 
     Args:
-        auth: How people sign in: the page must know before it asks for anything.
+        auth: The authorization mode; the page needs it before its first request.
     """
 
     @get(["/", "/console"], sync_to_thread=False)
@@ -105,7 +105,7 @@ def _files() -> Files:
 
 @cache
 def _page(auth: str) -> File:
-    """Return the page, with the address of its files; the browser fetches all of them at once."""
+    """Return the page with the paths of its files, preloaded so that they load in parallel."""
     files = _files()
     base = f"/console/{files.version}"
     modules = (name for name in files.by_name if name.endswith(".js") and name not in _LATER)

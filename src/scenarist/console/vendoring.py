@@ -1,6 +1,6 @@
-"""Fetches the modules of others that the console carries, with ``npm``: ``make vendor``.
+"""Downloads the third-party modules of the console with ``npm``: run by ``make vendor``.
 
-What a package holds is taken only when its checksum is the one written here.
+The files of a package are copied only if its checksum matches the one pinned here.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ CHECKSUMS = VENDOR / "SHA256SUMS"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Package:
-    """One package of the npm registry.
+    """A package of the npm registry.
 
     Args:
         integrity: The SHA-512 of the archive, as the registry writes it.
-        files: What is taken of it, each with its name here.
-        changes: Texts that are replaced. Browsers do not know what a bare name stands for.
+        files: The files to copy, each with its name in the vendor folder.
+        changes: Texts to replace: browsers cannot resolve bare module names.
     """
 
     name: str
@@ -65,14 +65,14 @@ PACKAGES = (
 
 
 class ChecksumError(Exception):
-    """A package is not the one that was pinned."""
+    """The checksum of a package differs from the pinned one."""
 
 
 def refresh(packages: tuple[Package, ...] = PACKAGES) -> None:
-    """Replace the files by those of the pinned versions, and note their checksums.
+    """Replace the vendored files with those of the pinned versions, and record their checksums.
 
     Raises:
-        ChecksumError: The registry gave something else; nothing of it is kept.
+        ChecksumError: The registry returned a different archive; no file is changed.
     """
     kept: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def checksum(content: bytes) -> str:
 
 def _fetched(package: Package, folder: Path) -> Path:
     wanted = f"{package.name}@{package.version}"
-    done = subprocess.run(  # noqa: S603 - the names are those above
+    done = subprocess.run(  # noqa: S603 - the arguments are constants of this module
         ["npm", "pack", "--silent", "--pack-destination", str(folder), wanted],  # noqa: S607
         check=True,
         capture_output=True,
@@ -101,7 +101,8 @@ def _fetched(package: Package, folder: Path) -> Path:
     archive = folder / done.stdout.split()[-1]
     found = "sha512-" + b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if found != package.integrity:
-        raise ChecksumError(f"{wanted} is {found}, not {package.integrity}; nothing was changed")
+        message = f"{wanted} has checksum {found}, not {package.integrity}; no file was changed"
+        raise ChecksumError(message)
     return archive
 
 
@@ -111,7 +112,7 @@ def _taken(package: Package, archive: Path) -> dict[str, bytes]:
         for path, name in package.files.items():
             member = files.extractfile(f"package/{path}")
             if member is None:
-                raise ChecksumError(f"{package.name}: {path} is no file")
+                raise ChecksumError(f"{package.name}: {path} is not a regular file")
             content = member.read()
             for old, new in package.changes.items():
                 content = content.replace(old.encode(), new.encode())

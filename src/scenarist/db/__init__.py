@@ -1,5 +1,6 @@
-"""The records of Scenarist in SQLite (and PostgreSQL), behind one set of tables.
+"""Metadata of Scenarist in SQLite or PostgreSQL, with one set of tables for both.
 
 May import: domain.
-Never here: the values of data nodes, user code, HTTP. Only engine.py begins and commits.
+Never here: the values of data nodes, user code, HTTP. Only engine.py begins and commits
+transactions.
 """

@@ -1,4 +1,7 @@
-"""How jobs end before their turn, such as those that need what another failed to make."""
+"""Jobs that end while they wait: cancelled, or abandoned because a dependency did not succeed.
+
+What waited for such a job inherits its unfinished dependencies, so that the order is kept.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -78,7 +81,7 @@ _CHANGE_PRODUCER = (
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """A job that ends while it waits."""
+    """Job that ended while it was waiting."""
 
     id: JobId
     submission_id: SubmissionId
@@ -86,7 +89,7 @@ class Waiter:
 
 @dataclass(frozen=True, slots=True)
 class Turnless:
-    """Jobs that end before their turn, by number, and the jobs that they waited for."""
+    """Jobs that ended while they were waiting, by number, and the jobs that they waited for."""
 
     jobs: dict[int, Waiter] = field(default_factory=dict)
     waited_for: dict[int, set[int]] = field(default_factory=dict)
@@ -95,11 +98,11 @@ class Turnless:
 def abandon(
     connection: Connection, causes: Mapping[int, JobId], now: datetime, turnless: Turnless
 ) -> None:
-    """Abandon every job that needs the output of one that did not succeed, however far away.
+    """Abandon every job that needs, directly or indirectly, the output of an unsuccessful job.
 
     Args:
         causes: The jobs that did not succeed, by number.
-        turnless: Takes the abandoned jobs.
+        turnless: The abandoned jobs are added to it.
     """
     while causes:
         because = {
@@ -126,7 +129,7 @@ def abandon(
 def withdraw(
     connection: Connection, numbers: Sequence[int], turnless: Turnless
 ) -> dict[int, JobId]:
-    """Take jobs that have ended while they waited out of all that they waited for.
+    """Delete the waits of jobs that have ended while they were waiting; record them in *turnless*.
 
     Returns:
         Their identifiers, by number.
@@ -143,17 +146,17 @@ def withdraw(
 
 
 def hand_on(connection: Connection, turnless: Turnless, gone: set[int]) -> Counter[int]:
-    """Let those that waited for turnless jobs wait for what these still waited for.
+    """Make the dependents of *turnless* jobs wait for what these jobs still waited for.
 
-    A job that ends before its turn keeps the order: a writer after it may not overtake the
-    writers before it, and a reader after it reads what the writer before it makes. Call this before
-    the holds of the jobs that are gone are forgotten.
+    This keeps the order: a writer after such a job may not overtake the writers before it, and a
+    reader after it reads what the writer before it makes. Call this before the holds of *gone* are
+    deleted.
 
     Args:
         gone: All jobs that end in this transaction.
 
     Returns:
-        How many waits each job has got.
+        How many waits each job has gained.
     """
     numbers = list(turnless.jobs)
     for job_number, position, node_id, producer in connection.execute(
@@ -179,7 +182,7 @@ def hand_on(connection: Connection, turnless: Turnless, gone: set[int]) -> Count
 
 
 def _still_open(turnless: Turnless, number: int, gone: set[int]) -> set[int]:
-    """Return the unfinished jobs that a turnless one waited for, through others like it."""
+    """Return the unfinished jobs that a job in *turnless* waited for, also through others in it."""
     found: set[int] = set()
     to_look_at = [number]
     seen = {number}

@@ -1,4 +1,7 @@
-"""How submissions are accepted: they become jobs, with what each reads and waits for decided."""
+"""Enqueueing of submissions: their jobs are stored, each with its inputs and dependencies.
+
+Which edit or which producing job each input is read from is decided here (decision 9).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,18 +38,19 @@ from scenarist.domain.vocabulary import (
 )
 
 FindEdits = Callable[[Sequence[str]], Mapping[str, str]]
-"""Returns the newest edits of data nodes that have a path, once their files were looked at."""
+"""Checks the files of data nodes that have a path, and returns the newest edit of each."""
 
 JOBS_LIMIT = 16_384
-"""Jobs that one submission can have. Their numbers follow from the submission's, so that jobs are
-numbered in the order in which they were accepted, without asking the database for each number."""
+"""Most jobs of one submission. Job numbers are computed from the submission's number, so that jobs
+are numbered in the order of acceptance without asking the database for each number."""
 
 DATA = "DATA"
 ORDER = "ORDER"
 INPUT = "INPUT"
 
 PLACE = func.coalesce(data_nodes.c.place, data_nodes.c.id)
-"""Where jobs take turns when a data node's value is replaced in place; others may share it."""
+"""The place at which jobs are ordered when a data node's value is replaced in place; several data
+nodes may share it (decision 84)."""
 
 _NODES = select(
     data_nodes.c.id,
@@ -66,7 +70,7 @@ _NODES = select(
     .limit(1)
     .scalar_subquery()
     .label("writer"),
-    # Not EXISTS: for that, PostgreSQL may look through all waits, if there are few.
+    # Not EXISTS: PostgreSQL may scan all waits for it while there are few.
     select(job_waits.c.kind)
     .where(job_waits.c.for_data_node == data_nodes.c.id, job_waits.c.kind == INPUT)
     .limit(1)
@@ -95,7 +99,7 @@ _INSERT_HOLDS = insert(job_holds).inline()
 
 @dataclass(frozen=True, slots=True)
 class PlannedJob:
-    """A job to be made; a submission's are in an order that respects their data."""
+    """Job to be created; those of a submission are in an order that respects their data."""
 
     id: JobId
     task_id: TaskId
@@ -105,39 +109,39 @@ class PlannedJob:
 
 @dataclass(frozen=True, slots=True)
 class NewSubmission:
-    """A submission to be accepted, with its jobs."""
+    """Submission to be enqueued, with its jobs."""
 
     submission: Submission
     jobs: Sequence[PlannedJob]
     force: bool
     priority: int
-    key: str | None  #: the idempotency key, of this actor alone
-    request_digest: str | None  #: of the request that had the key
+    key: str | None  #: the idempotency key; each actor has its own keys
+    request_digest: str | None  #: of the request that came with the key
     actor: ActorRef
     traceparent: str | None = None
 
 
 @dataclass(slots=True)
 class _Turns:
-    """Who comes before the next job at a place, where values are replaced in place."""
+    """Jobs before the next one at a place where values are replaced in place."""
 
     place: str
-    writer: int | None  # the number of the unfinished job that writes there last
-    readers: list[int] = field(default_factory=list)  # since the last one that writes
+    writer: int | None  # the number of the last unfinished job that writes there
+    readers: list[int] = field(default_factory=list)  # accepted after that writer
 
 
 @dataclass(slots=True)
 class _Node:
-    """A data node while submissions are being accepted."""
+    """State of a data node while submissions are being enqueued."""
 
     edit_id: str | None
-    writer: int | None  # the number of the unfinished job that writes it last
-    is_named: bool  # it lies in a file that the user named
+    writer: int | None  # the number of the last unfinished job that writes it
+    is_named: bool  # its value is in a file that the user named
     is_awaited: bool  # jobs wait for its first value
-    turns: _Turns | None  # where its value is replaced in place; other data nodes may share them
+    turns: _Turns | None  # if its value is replaced in place; shared with nodes of the same place
 
     def wait_of_reader(self, draft: "_Draft", node_id: DataNodeId) -> tuple[str, int | str] | None:
-        """Return what a job waits for that reads it: its writer, or a first value, if either."""
+        """Return what a job that reads the node waits for: its writer, a first value, or None."""
         if self.writer is not None:
             return (DATA if self.writer >= draft.first else ORDER, self.writer)
         return (INPUT, node_id) if self.edit_id is None else None
@@ -145,7 +149,7 @@ class _Node:
 
 @dataclass(slots=True)
 class _Draft:
-    """A job in the making: what it waits for (kind, then job number or data node), each once."""
+    """Job being enqueued; its waits are pairs of kind and job number or data node, each once."""
 
     number: int
     first: int  # the number of the first job of its submission
@@ -154,7 +158,7 @@ class _Draft:
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows of all jobs that are being made, for one statement each."""
+    """Rows of all jobs being enqueued, inserted with one statement per table."""
 
     jobs: list[dict[str, Any]] = field(default_factory=list)
     inputs: list[dict[str, Any]] = field(default_factory=list)
@@ -174,19 +178,19 @@ def tasks_without_success(connection: Connection, submission_id: str) -> list[Ta
 def add_many(
     connection: Connection, accepted: Sequence[NewSubmission], find_edits: FindEdits
 ) -> list[str]:
-    """Store submissions in the order in which they are given, as if each came alone.
+    """Enqueue submissions in the given order, as if each came alone.
 
     The number of statements does not depend on how many there are.
 
     Args:
-        find_edits: Called with the data nodes that have a path, are read, and that no job will
-            write, if there are any; returns the newest edits of those whose files are there.
+        find_edits: Called with the data nodes that have a path, are read, and have no unfinished
+            writer, if there are any; returns the newest edits of those whose files exist.
 
     Returns:
-        The data nodes that the jobs write, and whose first value earlier jobs wait for.
+        The data nodes that the jobs write and whose first value earlier jobs wait for.
 
     Raises:
-        ConflictError: An idempotency key was used by another server in this moment.
+        ConflictError: Another server used an idempotency key at the same time.
     """
     if not accepted:
         return []
@@ -223,7 +227,7 @@ def add_many(
 def _add_submissions(connection: Connection, accepted: Sequence[NewSubmission]) -> list[int]:
     rows = [_submission_row(new) for new in accepted]
     try:
-        if len(rows) == 1:  # without what SQLAlchemy does to return the numbers of many
+        if len(rows) == 1:  # spares what SQLAlchemy does to return many numbers in order
             return [connection.execute(_INSERT, rows[0]).scalar_one()]
         return list(connection.execute(_INSERT_MANY, rows).scalars())
     except IntegrityError:
@@ -358,13 +362,13 @@ def _draft_inputs(draft: _Draft, job: PlannedJob, nodes: dict[str, _Node], rows:
     if any(nodes[str(node_id)].is_named for node_id in awaited):
         rows.awaits_files = True
     if awaited:
-        return  # it holds nothing until its first values are there: see db/first_values.py
+        return  # it has no holds until its first values exist: see db/first_values.py
     for node_id in dict.fromkeys(job.inputs):
         turns = nodes[node_id].turns
         if turns is None:
             continue
         if turns.writer is not None and (DATA, turns.writer) not in draft.waits:
-            # Its own writer, or another data node's value that comes to lie there first.
+            # The writer of this data node, or of another one that shares the place.
             draft.waits[ORDER, turns.writer] = None
         turns.readers.append(draft.number)
         _hold(rows, draft, node_id, READ, turns)

@@ -1,8 +1,8 @@
-"""Tests a column against a list of values of any length, in a statement that stays the same.
+"""``IN`` over a list of any length, in a statement whose text does not depend on the length.
 
-The list travels as one parameter: as JSON on SQLite, as an array on PostgreSQL. ``IN`` with a
-parameter for each value would make another statement for each length, which both SQLAlchemy and
-the database would have to prepare anew.
+The list is bound as one parameter: as JSON on SQLite, as an array on PostgreSQL. ``IN`` with a
+parameter per value would be a different statement for each length, which both SQLAlchemy and the
+database would have to prepare again.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeEngine
 
 
 class _Among(FunctionElement[bool]):
-    """Whether the first argument is one of the values that the second one holds."""
+    """Whether the first argument is one of the values in the list that is the second argument."""
 
     name = "among"
     type = Boolean()
@@ -27,20 +27,20 @@ class _Among(FunctionElement[bool]):
 
 
 class _Values(FunctionElement[Any]):
-    """The texts of a list, as rows."""
+    """Texts of a list, as rows."""
 
     name = "values"
     inherit_cache = True
 
 
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Whether a column is one of the values in the list that is bound under a name."""
+    """Return the condition that a column is in the list that is bound under a name."""
     element = Text() if isinstance(column.type, Text) else column.type
     return _Among(column, bindparam(name, type_=_list_of(element)))
 
 
 def is_one_of(column: ColumnElement[Any], texts: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a column of texts is one of these, of which there is at least one."""
+    """Return the condition that a text column is one of these texts; at least one is given."""
     if len(texts) == 1:
         return column == texts[0]
     return _Among(column, literal([str(text) for text in texts], _list_of(Text())))
@@ -58,7 +58,7 @@ def _list_of(element: TypeEngine[Any]) -> JSON:
 @compiles(_Among, "sqlite")
 def _among_of_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(part, **options) for part in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - nobody's words
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - no user input
 
 
 @compiles(_Among, "postgresql")

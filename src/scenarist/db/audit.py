@@ -1,4 +1,4 @@
-"""The audit as rows, which are only added, and deleted when their time is over."""
+"""Rows of the audit: appended, never changed, and deleted only after their retention period."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -41,13 +41,13 @@ _DELETE = sql_delete(audit).where(among(audit.c.number, "numbers"))
 
 
 def add_done(connection: Connection, actor: Actor, entity_id: str | None, now: datetime) -> None:
-    """Keep what an actor does in this transaction; nothing without an origin of the request."""
+    """Record what an actor does in this transaction; nothing if the actor has no request origin."""
     if actor.origin is not None:
         connection.execute(_INSERT, _done(actor, entity_id, now))
 
 
 def add_many_done(connection: Connection, done: Sequence[tuple[Actor, str]], now: datetime) -> None:
-    """Keep what several actors do in this transaction, each with what it is done to."""
+    """Record what several actors do in this transaction, each with the id of the entity."""
     rows = [_done(actor, entity_id, now) for actor, entity_id in done if actor.origin is not None]
     execute_each(connection, _INSERT, rows)
 
@@ -70,7 +70,7 @@ def add(connection: Connection, entry: AuditEntry) -> None:
 
 
 def keep_from(connection: Connection, moment: datetime) -> None:
-    """Let the rows before a moment be deleted; a later moment that was set before stays."""
+    """Allow the deletion of rows before a moment; a later moment that was set before stays."""
     connection.execute(_KEEP_FROM, {"moment": moment})
 
 
@@ -83,7 +83,7 @@ def old(reader: Connection, before: datetime) -> Iterator[int]:
 
 
 def delete(connection: Connection, numbers: Sequence[int]) -> int:
-    """Delete rows that are not kept any more (`keep_from`); return how many went."""
+    """Delete rows whose deletion is allowed (`keep_from`); return how many were deleted."""
     return connection.execute(_DELETE, {"numbers": list(numbers)}).rowcount
 
 
@@ -98,7 +98,7 @@ def page(connection: Connection, wanted: AuditFilter, request: PageRequest) -> P
         ],
     )
     if wanted.is_allowed is not None:
-        # Written out, so that the index of what was refused fits.
+        # A literal, so that the partial index of refused requests is used.
         query = query.where(audit.c.is_allowed == literal_column(str(int(wanted.is_allowed))))
     query = within(query, audit.c.created_at, wanted.created)
     found = cut(connection, query, request, number=audit.c.number, keys=_KEYS, branches=branches)

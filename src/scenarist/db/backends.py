@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL do each in its own way, behind one small protocol."""
+"""Protocol of the two database dialects, SQLite and PostgreSQL, and the choice between them."""
 
 import socket
 from collections.abc import Callable
@@ -19,23 +19,23 @@ _EXAMPLES = "sqlite:///scenarist.db or postgresql://user:password@host/name"
 
 
 class Backend(Protocol):
-    """A kind of database: how it is reached, how it begins, commits, and what its errors mean."""
+    """Dialect of one kind of database: how to connect, begin, commit, and read its errors."""
 
     @property
     def url(self) -> URL: ...
 
     @property
     def name(self) -> str:
-        """What messages call the database: never with a password."""
+        """The name of the database in messages; never contains a password."""
         ...
 
     @property
     def file(self) -> Path | None:
-        """The file that it lies in, when it is one file of this machine."""
+        """The database file; None when the database is not a file on this machine."""
         ...
 
     def check_place(self) -> None:
-        """See whether what was opened is still what the URL leads to.
+        """Check that the URL still leads to the database that was opened.
 
         Raises:
             UnavailableError: A file was removed or replaced while it was open.
@@ -43,23 +43,23 @@ class Backend(Protocol):
         ...
 
     def make_engine(self) -> Engine:
-        """Make an engine whose connections are in autocommit and sync each commit in full.
+        """Create an engine whose connections are in autocommit and sync each commit in full.
 
         Raises:
-            InvalidError: What it needs is not installed; says which extra does.
+            InvalidError: The driver is not installed; the message names the extra to install.
         """
         ...
 
     def begin(self, connection: Connection, *statements: str) -> None:
-        """Begin to write, when it is this connection's turn, and say what comes first."""
+        """Wait for the write lock, begin a transaction, and execute its first statements."""
         ...
 
     def say(self, connection: Connection, *statements: str) -> None:
-        """Say statements without parameters to the driver itself: SQLAlchemy's way costs more."""
+        """Execute statements without parameters on the driver, which costs less than SQLAlchemy."""
         ...
 
     def commit(self, connection: Connection, topics: Topics) -> None:
-        """Commit, and tell the other processes that listen what it was about.
+        """Commit, and notify the other processes that listen of the topics.
 
         Raises:
             InDoubtError: It is not known whether the transaction was committed.
@@ -67,57 +67,57 @@ class Backend(Protocol):
         ...
 
     def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
-        """Hear the commits of other processes until a socket can be read.
+        """Listen for other processes' commits until the socket *stop* becomes readable.
 
         Raises:
-            UnavailableError: They cannot be heard; says why.
+            UnavailableError: Notifications cannot be received; the message says why.
         """
         ...
 
     def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:
-        """Return what lets one process at a time do something."""
+        """Return a leader lock: held by one process on the database at a time."""
         ...
 
     def trouble_in(self, error: BaseException) -> str | None:
-        """Return what a driver's error says of the database itself, in one line.
+        """Return the reason, in one line, when a driver error is about the database itself.
 
-        None when the error is about what was asked for, such as a second row of the same key.
+        None when the error is about the statement, such as a second row with the same key.
         """
         ...
 
     def is_to_be_left(self, error: BaseException) -> bool:
-        """Whether another connection may do what this one cannot any more."""
+        """Whether a new connection may succeed where this one no longer does."""
         ...
 
     def is_lost(self, connection: Connection) -> bool:
-        """Whether there is nobody any more at the other end."""
+        """Whether the connection to the server is gone."""
         ...
 
 
 def backend_of(url: str, *, busy_seconds: float) -> Backend:
-    """Return what is behind a URL.
+    """Return the backend for a database URL.
 
     Args:
-        busy_seconds: How long a write waits for its turn.
+        busy_seconds: How long a write waits for the write lock.
 
     Raises:
-        InvalidError: The URL names nothing that can be used; it is told without its password.
+        InvalidError: The URL is not valid or not supported; the message leaves out its password.
     """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise InvalidError(
-            f"{_shown(url)!r} is not a database URL; write one such as {_EXAMPLES}"
+            f"{_shown(url)!r} is not a database URL; use one such as {_EXAMPLES}"
         ) from None
     if parsed.drivername == "sqlite":
         return Sqlite(parsed, busy_seconds=busy_seconds)
     if parsed.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
         return PostgreSql(parsed, busy_seconds=busy_seconds)
     raise InvalidError(
-        f"no database of kind {parsed.drivername!r} can be used; write one such as {_EXAMPLES}"
+        f"databases of kind {parsed.drivername!r} are not supported; use one such as {_EXAMPLES}"
     )
 
 
 def _shown(url: str) -> str:
-    """Leave a password out of what is shown."""
+    """Remove the user and the password from a URL that cannot be parsed."""
     return url.rsplit("@", 1)[-1]

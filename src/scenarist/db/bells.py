@@ -1,4 +1,9 @@
-"""How processes on one database tell each other of their commits, so that nobody has to ask."""
+"""Notifications of commits between the processes on one database, instead of polling.
+
+A transaction collects topics; its commit sends them to all other processes that listen. A
+notification carries only topics: the receiver reads the database. After anything that may have
+lost a notification, EVERYTHING is reported (decision 32).
+"""
 
 import socket
 import threading
@@ -13,34 +18,34 @@ from scenarist.background import Background
 from scenarist.domain.errors import UnavailableError
 
 _RETRY_SECONDS = 1.0
-_SPACING_SECONDS = 0.005  # between two rings that are heard: under load, one tells of many commits
+_SPACING_SECONDS = 0.005  # between two reports: under load, one report covers many commits
 
 _log = structlog.get_logger(__name__)
 
 
 class Topic(StrEnum):
-    """What a commit was about, for those who do not need all of it; one letter each."""
+    """Subject of a commit, so that listeners need not react to every one; sent as one letter."""
 
-    NEWS = "n"  #: the log of events has more
+    NEWS = "n"  #: the event log has new entries
     WORK = "w"  #: there may be jobs to claim
-    STOP = "s"  #: jobs that run were asked to stop
-    FILES = "f"  #: jobs wait for first values, which files may bring
+    STOP = "s"  #: running jobs were asked to stop
+    FILES = "f"  #: jobs wait for first values, which may arrive as files
 
 
 Topics = frozenset[Topic]
 EVERYTHING: Topics = frozenset(Topic)
-"""What is said when something may have been missed: everybody looks once."""
+"""Reported when notifications may have been lost: every listener reads the database once."""
 
 _KEY = "scenarist.topics"
 
 
 def note(connection: Connection, *topics: Topic) -> None:
-    """Have others told what the transaction of a connection is about, when it commits."""
+    """Add topics to the current transaction, to be published when it commits."""
     connection.info.setdefault(_KEY, set()).update(topics)
 
 
 def take_noted(connection: Connection) -> Topics:
-    """Return what was noted of the transaction, and forget it."""
+    """Return the topics of the current transaction, and clear them."""
     return frozenset(connection.info.pop(_KEY, ()))
 
 
@@ -49,18 +54,18 @@ def written(topics: Iterable[Topic]) -> str:
 
 
 def read(letters: str) -> Topics:
-    """Read what another process said; what a newer version may say besides is passed over."""
+    """Parse topics from another process; unknown letters of a newer version are ignored."""
     return frozenset(topic for topic in Topic if topic in letters)
 
 
 class Bell(Protocol):
-    """Hears the commits of other processes, from the moment it is made."""
+    """Notifier that receives other processes' commits, from its creation on."""
 
     def hear(self) -> Topics:
-        """Wait until something was committed; nothing is returned when it is time to stop.
+        """Wait for commits and return their topics; empty when it is time to stop.
 
         Raises:
-            UnavailableError: Nothing can be heard any more.
+            UnavailableError: Notifications can no longer be received.
         """
         ...
 
@@ -68,14 +73,14 @@ class Bell(Protocol):
 
 
 OpenBell = Callable[[socket.socket], Bell]
-"""Makes a bell that stops waiting when a socket can be read."""
+"""Opens a notifier that stops waiting when the given socket becomes readable."""
 
 
 class Ear:
-    """A thread that hears the commits of other processes, and hears again after a loss.
+    """Thread that receives the commits of other processes, and reconnects after a loss.
 
     Args:
-        tell: Called with what was heard, one call at a time; EVERYTHING after a loss.
+        tell: Called with the topics received, one call at a time; EVERYTHING after a loss.
     """
 
     def __init__(self, open_bell: OpenBell, tell: Callable[[Topics], None]) -> None:
@@ -86,10 +91,10 @@ class Ear:
         self._thread = Background("bells", self._listen)
 
     def start(self) -> None:
-        """Hear all that is committed from now on.
+        """Start receiving the commits from now on.
 
         Raises:
-            UnavailableError: It cannot be heard; says why.
+            UnavailableError: Notifications cannot be received; the message says why.
         """
         try:
             self._bell: Bell | None = self._open_bell(self._reader)
@@ -118,7 +123,7 @@ class Ear:
                 self._follow(self._bell)
             except UnavailableError as error:
                 _log.warning("other processes are not heard", reason=error.message)
-            except Exception:  # noqa: BLE001 - the thread outlives whatever a listener trips over
+            except Exception:  # noqa: BLE001 - the thread survives any error of a listener
                 _log.exception("a commit of another process was not told")
             self._close_bell()
             self._stopping.wait(_RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""How jobs are cancelled: those that wait at once, those that run when they have stopped."""
+"""Cancellation of jobs: waiting jobs end at once, running jobs when they have stopped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ _ASKED = select(jobs.c.number).where(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unfinished:
-    """A job that has not ended, as far as cancelling goes."""
+    """Job that has not finished, with what cancellation needs to know about it."""
 
     number: int
     id: JobId
@@ -55,7 +55,7 @@ class Unfinished:
 def find_unfinished(
     connection: Connection, *, job_id: str | None = None, submission_id: str | None = None
 ) -> list[Unfinished]:
-    """Return the jobs of a submission, or the one job, that have not ended."""
+    """Return the unfinished jobs of a submission, or the one job if it is unfinished."""
     query = _COLUMNS
     if job_id is not None:
         query = query.where(jobs.c.id == job_id)
@@ -67,10 +67,10 @@ def find_unfinished(
 def cancel(
     connection: Connection, unfinished: Sequence[Unfinished], now: datetime, *, actor: ActorRef
 ) -> Consequences:
-    """Cancel the jobs that wait, with all that follows, and mark those that run to be stopped.
+    """Cancel waiting jobs with all consequences, and mark running jobs to be stopped.
 
     Args:
-        actor: Who asked for it.
+        actor: The actor who requested it.
     """
     running = [job for job in unfinished if job.status is JobStatus.RUNNING]
     if running:
@@ -85,7 +85,7 @@ def cancel(
 
 
 def asked_to_stop(connection: Connection, holder_id: HolderId) -> list[int]:
-    """Return the numbers of the jobs that a holder runs and that were asked to stop."""
+    """Return the numbers of a holder's running jobs whose cancellation was requested."""
     return list(connection.execute(_ASKED, {"holder": holder_id}).scalars())
 
 
@@ -96,11 +96,11 @@ def end_stopped(
     holder_id: HolderId,
     but: Sequence[int] = (),
 ) -> Consequences:
-    """Cancel the jobs whose holder is gone, and that had been asked to stop.
+    """Cancel the running jobs of a holder that is gone, if their cancellation was requested.
 
     Args:
-        holder_id: Which holder is gone.
-        but: The numbers of those that stay as they are.
+        holder_id: The holder that is gone.
+        but: The numbers of jobs to leave as they are.
     """
     asked = _COLUMNS.where(
         _IS_RUNNING, jobs.c.cancel_requested_at.is_not(None), jobs.c.holder_id == holder_id

@@ -1,4 +1,4 @@
-"""How jobs are taken to be run, and put back."""
+"""Claiming of jobs to run them, and handing them back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ from scenarist.domain.vocabulary import JobStatus
 
 MACHINE = "MACHINE"
 NO_JOB = -1
-"""What a wait for a machine has instead of a job, so that an index has all of them together."""
+"""Job number in the waits for a machine, so that an index finds all of these together."""
 
-# Written out, not bound: SQLite uses a partial index only when it sees the condition.
+# Literals, not parameters: SQLite uses a partial index only when it sees its condition.
 _IS_PENDING = and_(jobs.c.status == literal_column("'PENDING'"), jobs.c.paused_at.is_(None))
 _IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
 IS_DUE = or_(
@@ -52,7 +52,7 @@ _IS_PAUSED = (
     select(orchestration.c.paused_at).where(orchestration.c.paused_at.is_not(None)).exists()
 )
 
-# Looked for once, before anything is marked: as a subquery, PostgreSQL could look again and again.
+# A CTE, so that it is evaluated once before any update: PostgreSQL could repeat a subquery.
 _due = (
     select(jobs.c.number)
     .where(_IS_PENDING, IS_DUE, ~_IS_PAUSED)
@@ -168,7 +168,7 @@ _TASK_ENDS = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job that a holder may run, as it was when it was taken."""
+    """Job that a holder may run, as it was when it was claimed."""
 
     number: int
     id: JobId
@@ -181,18 +181,18 @@ class Claim:
     force: bool
     pending_since: datetime
     claimed_at: datetime
-    made_of: str | None = None  #: what its outputs will be made of, if its task is skippable
+    made_of: str | None = None  #: the provenance of its outputs, if its task is skippable
 
 
 @dataclass(frozen=True, slots=True)
 class InputValue:
-    """Where the value lies that a job was promised for one of its inputs."""
+    """Location of the value that a job reads for one of its inputs."""
 
     edit_id: EditId
     uri: str | None
     content: bytes | None
     stamp: str | None  #: of the file, when the edit was recorded
-    is_own: bool  #: what lies at its place instead is not the data node's: see `IS_REPLACED`
+    is_own: bool  #: what others write to its place is not its value: see `IS_REPLACED`
     kept_as: dict[str, Any] | None  #: see `Edit.kept_as`
     size: int | None = None
     digest: str | None = None
@@ -200,7 +200,7 @@ class InputValue:
 
 @dataclass(frozen=True, slots=True)
 class TaskEnd:
-    """A data node at one end of a task."""
+    """Data node that a task reads or writes."""
 
     data_node_id: DataNodeId
     storage_type: str
@@ -212,11 +212,11 @@ class TaskEnd:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecipe:
-    """What running a task takes, as its record has it or as it is declared now.
+    """Everything needed to run a task, from its record or from the present declaration.
 
     Args:
-        is_live: Whether it is as declared now.
-        code_digest: That of the declared function's code; None when that cannot be read.
+        is_live: Whether it comes from the present declaration (decision 81).
+        code_digest: Digest of the declared function's code; None when the code cannot be read.
         mismatch: Why the declaration does not fit the task, so that it cannot run.
     """
 
@@ -238,11 +238,10 @@ class TaskRecipe:
 
 
 def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datetime) -> list[Claim]:
-    """Take up to *limit* PENDING jobs, those of higher priority first, then the oldest.
+    """Claim up to *limit* PENDING jobs, those of higher priority first, then the oldest.
 
-    None of a submission that is paused, and none at all while the orchestration is.
-
-    Choosing and marking happen in one statement, so a job never has two holders.
+    Jobs of paused submissions are not claimed, and none at all while the orchestration is paused.
+    One statement selects and marks the jobs, so a job never has two holders.
     """
     rows = connection.execute(_CLAIM, {"limit": limit, "holder": holder_id, "now": now})
     claims = [
@@ -277,7 +276,7 @@ def claim(connection: Connection, holder_id: HolderId, *, limit: int, now: datet
 
 
 def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[InputValue]]:
-    """Return the input values of jobs by job, in the order of the task's inputs."""
+    """Return the input values of jobs by job number, in the order of the task's inputs."""
     values: dict[int, list[InputValue]] = {}
     for number, *value in connection.execute(_INPUTS, {"numbers": numbers}):
         values.setdefault(number, []).append(InputValue(*value))
@@ -285,7 +284,7 @@ def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[Inp
 
 
 def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:
-    """Return what running tasks takes, by task."""
+    """Return the recipes of tasks, by task."""
     ends: dict[tuple[str, bool], list[TaskEnd]] = {}
     for task_id, direction, node_id, *end in connection.execute(_TASK_ENDS, {"ids": task_ids}):
         ends.setdefault((task_id, direction == INPUT), []).append(
@@ -321,8 +320,8 @@ def hand_back(
     """Put the RUNNING jobs of a holder back to PENDING.
 
     Args:
-        but: The numbers of those that stay as they are.
-        is_lost: Whether their attempts have ended with the holder, which counts.
+        but: The numbers of jobs to leave as they are.
+        is_lost: Whether the holder is gone, so that their attempts count as lost together.
     """
     values = {"holder": holder_id, "kept": list(but), "now": now, "more": int(is_lost)}
     rows = connection.execute(_HAND_BACK, values)
@@ -331,7 +330,7 @@ def hand_back(
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An attempt that ended with its holder, of a job that must not run again after that."""
+    """Attempt that was lost with its holder, of a job that must not run again."""
 
     number: int
     id: JobId
@@ -346,11 +345,11 @@ class Lost:
 def find_unrepeatable(
     connection: Connection, *, holder_id: HolderId, but: Sequence[int] = (), lost_allowed: int
 ) -> list[Lost]:
-    """Return the RUNNING jobs of a holder that must not run again when it is gone.
+    """Return the RUNNING jobs of a holder that must not run again once it is gone.
 
     Args:
-        but: The numbers of those that are left out.
-        lost_allowed: After how many attempts that were lost together a job runs again.
+        but: The numbers of jobs to leave out.
+        lost_allowed: Jobs with this many earlier attempts in `lost_together` must not run again.
     """
     values = {"holder": holder_id, "kept": list(but), "lost_allowed": lost_allowed}
     return [
@@ -360,10 +359,10 @@ def find_unrepeatable(
 
 
 def hold(connection: Connection, held: Sequence[tuple[Claim, str]]) -> None:
-    """Have jobs that were claimed in this transaction wait for a machine, as if never claimed.
+    """Unclaim jobs that this transaction claimed, and block them until a suitable machine exists.
 
     Args:
-        held: Each with the machine that it waits for, in words.
+        held: Each claim with a description of the machine that it waits for.
     """
     rows = [{"of": claim.number, "text": awaited} for claim, awaited in held]
     connection.execute(_HOLD, rows)
@@ -371,6 +370,6 @@ def hold(connection: Connection, held: Sequence[tuple[Claim, str]]) -> None:
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
-    """Return when the first retry that is put off may run; None when none is."""
+    """Return when the first delayed retry may run; None when there is none."""
     query = select(func.min(jobs.c.not_before)).where(_IS_PENDING, jobs.c.not_before > now)
     return connection.execute(query).scalar()

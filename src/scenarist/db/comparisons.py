@@ -1,4 +1,4 @@
-"""The values that scenarios have at the data nodes of the same configs."""
+"""Query for comparisons: values of several scenarios at the data nodes of the same configs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from scenarist.db.tables import (
 from scenarist.domain.identifiers import DataNodeId
 
 BEGINNING = 60
-"""Characters of a value that are told in messages."""
+"""Most characters of a value that messages quote."""
 
 _LINKS = union(
     select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id)
@@ -55,7 +55,7 @@ _VALUES = (
 
 @dataclass(frozen=True, slots=True)
 class NewestValue:
-    """Where the newest value of a data node lies; nowhere while it was never written."""
+    """Location of the newest value of a data node; none while it was never written."""
 
     data_node_id: DataNodeId
     storage_type: str
@@ -67,13 +67,13 @@ class NewestValue:
     digest: str | None
     stamp: str | None
     replaced_by: str | None  #: the data node whose write to the same place replaced it
-    beginning: str | None  #: of the value as JSON, where that is kept
+    beginning: str | None  #: of the value as JSON, where that is stored
 
 
 def newest_values(
     connection: Connection, scenario_ids: Sequence[str], config_ids: Sequence[str]
 ) -> dict[tuple[str, str], NewestValue]:
-    """Return the newest values of data nodes, by scenario and by data node config."""
+    """Return the newest values of data nodes, by scenario id and data node config id."""
     rows = connection.execute(
         _VALUES, {"scenario_ids": list(scenario_ids), "config_ids": list(config_ids)}
     )

@@ -1,4 +1,4 @@
-"""Whether anything has changed that makes a credential good no more."""
+"""Generation of the stored credentials: grows when one of them may have become invalid."""
 
 from scenarist.db.engine import Database
 
@@ -6,5 +6,5 @@ _NUMBER = "SELECT number FROM credential_changes"
 
 
 def generation(database: Database) -> int:
-    """Return a number that grows when a user, a session, a key or a token loses something."""
+    """Return a number that grows when a user, a session, a key or a token loses a right."""
     return int(database.look(_NUMBER))

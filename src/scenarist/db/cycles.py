@@ -1,4 +1,4 @@
-"""Cycles as rows."""
+"""Rows of cycles."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _FIND = select(cycles).where(cycles.c.id == bindparam("id"))
 
 
 def find_or_make(connection: Connection, cycle: Cycle) -> tuple[Cycle, bool]:
-    """Return the stored cycle of the same period, and whether it was stored just now."""
+    """Return the stored cycle of the same period, and whether it is new."""
     made = connection.execute(
         insert_or_ignore(cycles)
         .values(

@@ -1,4 +1,4 @@
-"""Data nodes and their edits as rows."""
+"""Rows of data nodes and of their edits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ from scenarist.domain.vocabulary import JobStatus, Scope
 WRITE = "WRITE"
 READ = "READ"
 JOBS_SHOWN = 100
-"""How many of the jobs that wrote a data node it tells of: the last ones."""
+"""Most jobs listed as writers of a data node: the last ones."""
 
 _WRITER = (
     select(jobs.c.id)
@@ -128,27 +128,27 @@ _LAST_EDITS = (
 
 @dataclass(frozen=True, slots=True)
 class LastEdit:
-    """What the newest edit of a data node tells of its value, but for the value itself."""
+    """Newest edit of a data node, without its value."""
 
     created_at: datetime
     made_of: str | None
     stamp: str | None
     is_of_job: bool
     code_digest: str | None
-    has_moved: bool  #: its data node lies elsewhere now
+    has_moved: bool  #: the data node has another place now; the value has stayed at the old one
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """An unfinished job that keeps others from writing a data node."""
+    """Unfinished job that blocks writes to a data node."""
 
     job_id: JobId
     status: JobStatus
-    writes: bool  #: rather than reads
+    writes: bool  #: whether it writes the data node; otherwise it reads it
 
 
 def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bool]:
-    """Return the data node of the same config and owner, and whether it was stored just now."""
+    """Return the stored data node with the same config and owner, and whether it is new."""
     made = connection.execute(
         insert_or_ignore(data_nodes)
         .values(
@@ -212,7 +212,7 @@ def page(connection: Connection, wanted: DataNodeFilter, request: PageRequest) -
 
 
 def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
-    """Store edits and make each the value of its data node; of one node's, the last one."""
+    """Store edits and make each the value of its data node; of several for a node, the last one."""
     if not new:
         return
     note_edits(connection, new)
@@ -226,12 +226,12 @@ def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
 
 
 def note_edits(connection: Connection, new: Sequence[Edit]) -> None:
-    """Store edits that do not become the values of their data nodes."""
+    """Store edits without making them the values of their data nodes."""
     execute_each(connection, _INSERT_EDIT, [_edit_row(edit) for edit in new])
 
 
 def last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dict[str, LastEdit]:
-    """Return what the newest edits of data nodes tell of their values; of none, nothing."""
+    """Return the newest edits of data nodes, by data node; nodes without edits are omitted."""
     return {
         node_id: LastEdit(*told)
         for node_id, *told in connection.execute(_LAST_EDITS, {"ids": list(data_node_ids)})
@@ -337,13 +337,13 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
 def find_holder(
     connection: Connection, data_node_id: str, place: str | None = None
 ) -> Holder | None:
-    """Return an unfinished job that keeps others from writing a data node, if any.
+    """Return the oldest unfinished job that blocks writes to a data node, if any.
 
-    The oldest that will write it, or reads its value where it is replaced in place. While a job
-    waits for the first value, only one that runs: any other lets a write bring it.
+    These are jobs that will write it, and jobs that read its value where it is replaced in place.
+    While a job waits for the first value, only RUNNING jobs block: a write may provide the value.
 
     Args:
-        place: That of the data node, so that jobs of others that have it count as well.
+        place: The place of the data node, so that jobs of other nodes at that place count as well.
     """
     held = job_holds.c.data_node_id == data_node_id if place is None else job_holds.c.place == place
     row = connection.execute(_HOLDER.where(held), {"id": data_node_id}).first()

@@ -1,8 +1,8 @@
-"""How entities go with all that goes with them: found in sets and deleted in sets.
+"""Deletion of entities together with everything that belongs to them, in sets.
 
-Nothing here looks whether a deletion is allowed: whoever calls refuses what is under way or still
-referenced first, in the same transaction. The number of statements does not depend on how much
-there is to delete.
+Nothing here checks whether a deletion is allowed: the caller first rejects what is unfinished or
+still referenced, in the same transaction. The number of statements does not depend on how much is
+deleted.
 """
 
 from collections.abc import Iterable
@@ -36,7 +36,8 @@ _TASKS_OF = select(tasks.c.id).where(among(tasks.c.owner_id, "ids")).order_by(ta
 _NODES_OF = (
     select(data_nodes.c.id).where(among(data_nodes.c.owner_id, "ids")).order_by(data_nodes.c.number)
 )
-# What was submitted, and what has jobs of the tasks: it may name a sequence that is gone.
+# Submissions of the entities, and those with jobs of their tasks, since the sequence that was
+# submitted may be deleted.
 _SUBMISSIONS_OF = union(
     select(submissions.c.id).where(among(submissions.c.entity_id, "ids")),
     select(jobs.c.submission_id).where(among(jobs.c.task_id, "task_ids")),
@@ -61,7 +62,7 @@ _DELETE_JOBS_ALONE = delete(jobs).where(among(jobs.c.id, "ids"))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cascade:
-    """All that goes when one entity is deleted: identifiers by kind, in the order of making."""
+    """Everything deleted with an entity: identifiers by kind, in the order of creation."""
 
     cycles: Ids = ()
     scenarios: Ids = ()
@@ -73,12 +74,12 @@ class Cascade:
 
     @property
     def by_kind(self) -> dict[str, Ids]:
-        """The identifiers under the names of their kinds."""
+        """The identifiers by the names of their kinds."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 def cascade_of_cycles(connection: Connection, cycle_ids: Iterable[str]) -> Cascade:
-    """Return what goes with cycles: their scenarios, and what they and those own."""
+    """Return what is deleted with cycles: their scenarios, and what cycles and scenarios own."""
     ids = tuple(cycle_ids)
     return _cascade(connection, ids, _ids(connection, _SCENARIOS_OF, ids))
 
@@ -86,16 +87,16 @@ def cascade_of_cycles(connection: Connection, cycle_ids: Iterable[str]) -> Casca
 def cascade_of_scenarios(
     connection: Connection, scenario_ids: Iterable[str], *, cycle_ids: Iterable[str] = ()
 ) -> Cascade:
-    """Return what goes with scenarios: what they own, and what was submitted of it.
+    """Return what is deleted with scenarios: what they own, and its submissions.
 
     Args:
-        cycle_ids: Cycles that go as well, because they would be left without a scenario.
+        cycle_ids: Cycles to delete as well, because they would be left without a scenario.
     """
     return _cascade(connection, tuple(cycle_ids), tuple(scenario_ids))
 
 
 def cascade_of_tasks(connection: Connection, task_ids: Iterable[str]) -> Cascade:
-    """Return what goes with tasks that stand alone: what was submitted of them."""
+    """Return what is deleted with tasks that are in no scenario: their submissions."""
     ids = tuple(task_ids)
     submission_ids = tuple(
         connection.execute(_SUBMISSIONS_OF, {"ids": ids, "task_ids": ids}).scalars()
@@ -108,7 +109,7 @@ def cascade_of_tasks(connection: Connection, task_ids: Iterable[str]) -> Cascade
 
 
 def delete_cascade(connection: Connection, cascade: Cascade) -> list[str]:
-    """Delete what goes together; return the system-named files of the data nodes' values."""
+    """Delete a cascade; return the server-named files of the data nodes' values."""
     delete_submissions(connection, cascade.submissions)
     delete_sequences(connection, cascade.sequences)
     connection.execute(_DELETE_SUBSCRIBERS, {"ids": cascade.scenarios})
@@ -127,10 +128,10 @@ def delete_sequences(connection: Connection, sequence_ids: Iterable[str]) -> Non
 
 
 def delete_submissions(connection: Connection, submission_ids: Iterable[str]) -> tuple[int, int]:
-    """Delete submissions that have ended, with their jobs and the logs of these.
+    """Delete finished submissions, with their jobs and the logs of these.
 
     Returns:
-        How many submissions went, and how many jobs.
+        How many submissions were deleted, and how many jobs.
     """
     ids = tuple(submission_ids)
     gone_jobs = connection.execute(_DELETE_JOBS, {"ids": ids}).rowcount
@@ -138,21 +139,21 @@ def delete_submissions(connection: Connection, submission_ids: Iterable[str]) ->
 
 
 def delete_jobs(connection: Connection, job_ids: Iterable[str]) -> None:
-    """Delete jobs that have ended, with their logs; their submissions stay."""
+    """Delete finished jobs, with their logs; their submissions stay."""
     connection.execute(_DELETE_JOBS_ALONE, {"ids": tuple(job_ids)})
 
 
 def delete_tasks(connection: Connection, task_ids: Iterable[str]) -> None:
-    """Delete tasks that no scenario and no sequence has any more; their jobs stay."""
+    """Delete tasks that no scenario or sequence contains; their jobs stay."""
     connection.execute(_DELETE_TASKS, {"ids": tuple(task_ids)})
 
 
 def delete_data_nodes(connection: Connection, data_node_ids: Iterable[str]) -> list[str]:
-    """Delete data nodes that no task and no scenario has any more, with their edits.
+    """Delete data nodes that no task or scenario refers to, with their edits.
 
     Returns:
-        The files of their values whose places the system named, to be removed after the commit.
-        Files and tables that the user named are not among them.
+        The files of their values that the server named, to be removed after the commit. Files and
+        tables that the user named are not included.
     """
     ids = tuple(data_node_ids)
     files = connection.execute(_FILES, {"ids": ids})
@@ -162,7 +163,7 @@ def delete_data_nodes(connection: Connection, data_node_ids: Iterable[str]) -> l
 
 
 def jobs_of_submissions(connection: Connection, submission_ids: Iterable[str]) -> Ids:
-    """Return the identifiers of the jobs of submissions, in the order of their acceptance."""
+    """Return the identifiers of the jobs of submissions, in the order of acceptance."""
     return _ids(connection, _JOBS_OF, tuple(submission_ids))
 
 
@@ -192,5 +193,5 @@ def _ids(connection: Connection, query: Select[Any], ids: Ids) -> Ids:
 
 
 def is_system_named(data_node_id: str, uri: str) -> bool:
-    """Whether a value's file lies in the folder that the system makes for its data node."""
+    """Whether a value's file is in the folder that the server makes for its data node."""
     return data_node_id in uri.replace("\\", "/").split("/")[:-1]

@@ -1,6 +1,6 @@
-"""The messages of webhooks as rows, from the event that they tell of until they have arrived.
+"""Rows of webhook messages, from the event that they report until they are delivered.
 
-Those of one subscriber are sent in order, so only the oldest of each is ever looked at.
+The messages of a subscriber are sent in order, so only the oldest of each is read.
 """
 
 from collections.abc import Sequence
@@ -77,18 +77,18 @@ _DELETE_OTHERS = delete(deliveries).where(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobOrigin:
-    """What a job was made for."""
+    """Submission and entity that a job was created for."""
 
     task_id: str
     submission_id: str
     entity_id: str
     entity_type: str
-    scenario_id: str | None  #: that a submitted sequence or task is of
+    scenario_id: str | None  #: of the submitted sequence or task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listening:
-    """A subscriber that is told of the events after one."""
+    """Active subscriber, which receives the events after `after_event`."""
 
     id: SubscriberId
     entity_id: str
@@ -104,20 +104,20 @@ class NewDelivery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """A message that has not arrived, with where it goes."""
+    """Undelivered message, with its address."""
 
     id: str
     subscriber_id: SubscriberId
     url: str
     secret: str
-    owner_id: str  #: the identity of the actor that made the subscriber
+    owner_id: str  #: the identity of the actor that created the subscriber
     body: str
-    attempts: int  #: made before
+    attempts: int  #: so far
     due_at: datetime
 
 
 def origins_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobOrigin]:
-    """Return what jobs were made for, by job; those that were deleted are left out."""
+    """Return the origins of jobs, by job; deleted jobs are omitted."""
     return {
         row.id: JobOrigin(
             task_id=row.task_id,
@@ -141,7 +141,7 @@ def listening_to(connection: Connection, entity_ids: Sequence[str]) -> dict[str,
 
 
 def add(connection: Connection, new: Sequence[NewDelivery], now: datetime) -> None:
-    """Store messages, which are due at once."""
+    """Store messages, due at once."""
     connection.execute(
         _INSERT,
         [
@@ -159,17 +159,17 @@ def add(connection: Connection, new: Sequence[NewDelivery], now: datetime) -> No
 
 
 def subscribers_waited_for(connection: Connection) -> list[SubscriberId]:
-    """Return the subscribers that messages are on the way to."""
+    """Return the subscribers that have undelivered messages."""
     return [SubscriberId(item) for item in connection.execute(_SUBSCRIBERS_WAITED_FOR).scalars()]
 
 
 def count_waiting(connection: Connection) -> int:
-    """Count the messages that have not arrived and were not given up."""
+    """Count the messages that were neither delivered nor given up."""
     return connection.execute(_COUNT_WAITING).scalar_one()
 
 
 def find_oldest(connection: Connection, subscriber_id: SubscriberId) -> Delivery | None:
-    """Return the message that an active subscriber gets next; None when none waits for it."""
+    """Return the next message of an active subscriber; None when it has none."""
     row = connection.execute(_OLDEST, {"subscriber": subscriber_id}).one_or_none()
     if row is None:
         return None
@@ -186,17 +186,17 @@ def find_oldest(connection: Connection, subscriber_id: SubscriberId) -> Delivery
 
 
 def delete_many(connection: Connection, delivery_ids: Sequence[str]) -> None:
-    """Forget messages that have arrived."""
+    """Delete messages that were delivered."""
     connection.execute(_DELETE, [{"id": item} for item in delivery_ids])
 
 
 def put_off(connection: Connection, delivery_id: str, *, due_at: datetime, fault: str) -> None:
-    """Count an attempt that went wrong, and try again at a moment."""
+    """Count a failed attempt, and schedule the next one."""
     connection.execute(_PUT_OFF, {"of": delivery_id, "due_at": due_at, "fault": fault})
 
 
 def give_up(connection: Connection, delivery: Delivery, *, fault: str, now: datetime) -> None:
-    """Tell a subscriber nothing any more; of its messages, the last fault is kept to be shown."""
+    """Deactivate a subscriber and delete its messages, except this one, whose fault is shown."""
     connection.execute(_PUT_OFF, {"of": delivery.id, "due_at": None, "fault": fault})
     of = delivery.subscriber_id
     if connection.execute(_DEACTIVATE, {"of": of}).rowcount:

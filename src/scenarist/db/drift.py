@@ -1,4 +1,4 @@
-"""How records differ from the declarations of today, and how they are brought up to them."""
+"""Drift: how records differ from the present declarations, and how they are updated to them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,11 +94,11 @@ _SCENARIOS = select(scenarios.c.config_id, func.count()).group_by(scenarios.c.co
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A data node as it was declared when it was made, or when a server started last.
+    """Data node as it was declared when it was created, or when a server last started.
 
     Args:
         is_made: Whether a task writes it.
-        declaration: None where it was made before that was recorded.
+        declaration: None if the data node was created before declarations were recorded.
     """
 
     id: DataNodeId
@@ -114,7 +114,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What becomes of the record of a data node."""
+    """Update of a data node's record to its present declaration."""
 
     before: Recorded
     storage_type: str
@@ -125,7 +125,7 @@ class Followed:
 
     @property
     def has_moved(self) -> bool:
-        """Whether its value is written or read otherwise from now on."""
+        """Whether its value is written and read differently from now on (decision 83)."""
         return (self.storage_type, self.properties) != (
             self.before.storage_type,
             self.before.properties,
@@ -133,7 +133,7 @@ class Followed:
 
 
 def declared_as(connection: Connection) -> list[tuple[str, Scope, str | None, int]]:
-    """Return config id, scope and declaration of data nodes, and how many there are of each."""
+    """Return each config id, scope and declaration of data nodes, with the number of such nodes."""
     return [
         (config_id, Scope(scope), declaration, count)
         for config_id, scope, declaration, count in connection.execute(_DECLARED_AS)
@@ -141,7 +141,7 @@ def declared_as(connection: Connection) -> list[tuple[str, Scope, str | None, in
 
 
 def declared_otherwise(connection: Connection, config_id: str, declaration: str) -> list[Recorded]:
-    """Return the data nodes of a config whose record has another declaration, or none."""
+    """Return the data nodes of a config whose recorded declaration differs or is missing."""
     rows = connection.execute(
         _DECLARED_OTHERWISE, {"config_id": config_id, "declaration": declaration}
     )
@@ -149,7 +149,7 @@ def declared_otherwise(connection: Connection, config_id: str, declaration: str)
 
 
 def owners_of(connection: Connection, ids: Sequence[str]) -> dict[str, Owner]:
-    """Return what the placeholders of places stand for, by owning scenario or cycle."""
+    """Return the values of the placeholders in places, by owning scenario or cycle."""
     found = {
         row.id: Owner(
             scenario_id=row.id,
@@ -166,7 +166,7 @@ def owners_of(connection: Connection, ids: Sequence[str]) -> dict[str, Owner]:
 
 
 def follow(connection: Connection, followed: Sequence[Followed]) -> None:
-    """Bring data nodes up to their declarations; the values that they have stay readable."""
+    """Update data nodes to their present declarations; their existing values stay readable."""
     if not followed:
         return
     rows = [
@@ -191,17 +191,17 @@ def follow(connection: Connection, followed: Sequence[Followed]) -> None:
 
 
 def forget_values(connection: Connection, data_node_ids: Sequence[str]) -> None:
-    """Leave data nodes without a value; their edits stay."""
+    """Clear the values of data nodes; their edits stay."""
     connection.execute(_FORGET_VALUE, {"ids": list(data_node_ids)})
 
 
 def wired(connection: Connection) -> list[tuple[str, str, int, str]]:
-    """Return config id and wiring of tasks, how many there are of each, and one of them."""
+    """Return each config id and wiring of tasks, the number of such tasks, and one of them."""
     return [tuple(row) for row in connection.execute(_WIRED)]
 
 
 def count_scenarios(connection: Connection) -> dict[str, int]:
-    """Return how many scenarios there are of each config."""
+    """Count the scenarios of each config."""
     return {row[0]: row[1] for row in connection.execute(_SCENARIOS)}
 
 

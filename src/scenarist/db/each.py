@@ -1,7 +1,8 @@
-"""Executes a statement for each of many rows.
+"""Execution of one statement for many rows.
 
-PostgreSQL is given the rows as arrays, in one statement that stays the same for any number of them:
-a statement for each row costs it, and the driver, several times as much. SQLite has no such costs.
+On PostgreSQL the rows are sent as arrays, in one statement whose text is the same for any number
+of rows: a statement per row costs the server and the driver several times as much. On SQLite it
+costs nothing extra.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,17 +27,18 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
 _TOGETHER_LIMIT = 200
-"""Rows of one statement: each may carry a value of 64 KiB."""
+"""Rows per statement: each may carry a value of 64 KiB."""
 
 
 def execute_each(
     connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Execute a statement for each of *rows*; nothing when there are none.
+    """Execute a statement for each of *rows*; do nothing when there are none.
 
     Args:
-        statement: A constant of its module. What an update sets has its parameter named after the
-            column, and no row is updated twice: of two values, neither would be the last one.
+        statement: A module constant, since what is built for it is cached. In an update, the
+            parameter of each column that is set is named after the column, and no row may be
+            updated twice: which of two values wins would be undefined.
         rows: All with the same keys: the columns of an insert, the parameters of an update.
     """
     if not rows:
@@ -53,7 +55,7 @@ def execute_each(
 
 @cache
 def _at_once(statement: Insert | Update, names: tuple[str, ...]) -> Insert | Update:
-    """Return the statement that does it for all rows of arrays, which are bound under *names*."""
+    """Return the statement that takes all rows at once, as arrays bound under *names*."""
     if isinstance(statement, Insert):
         given = _given({name: statement.table.c[name].type for name in names})
         rows = select(*(given.c[name] for name in names))
@@ -73,7 +75,7 @@ def _at_once(statement: Insert | Update, names: tuple[str, ...]) -> Insert | Upd
 
 
 def _given(types: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
-    """Return the arrays that are bound under names as a table, each as a column."""
+    """Return arrays bound under names as a table, each array as a column."""
     arrays = [
         bindparam(name, type_=ARRAY(Text() if isinstance(of, Text) else of, dimensions=1))
         for name, of in types.items()

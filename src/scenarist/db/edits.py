@@ -1,4 +1,4 @@
-"""The edits of data nodes as rows: the history of each one's value."""
+"""Queries for the edits of data nodes: the history of their values."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _FIND = select(edits).where(
 _LAST_AT = select(func.max(edits.c.id)).where(
     edits.c.data_node_id == bindparam("data_node_id"), edits.c.uri == bindparam("uri")
 )
-# What the values are stays behind: a page of them would be large.
+# Without the values themselves: a page of them would be large.
 _BRIEF = select(
     *(
         column
@@ -29,13 +29,13 @@ _BRIEF = select(
 
 
 def find(connection: Connection, data_node_id: str, edit_id: str) -> Edit | None:
-    """Return an edit of a data node; None also when it is another data node's."""
+    """Return an edit of a data node; None if it does not exist or belongs to another data node."""
     row = connection.execute(_FIND, {"id": edit_id, "data_node_id": data_node_id}).first()
     return None if row is None else edit_from(row)
 
 
 def is_last_at_its_file(connection: Connection, edit: Edit) -> bool:
-    """Whether no later edit of the data node lies in the same file, so that it is still there."""
+    """Whether no later edit of the data node is in the same file, so the value is still there."""
     if edit.uri is None:
         return False
     last = connection.execute(_LAST_AT, {"data_node_id": edit.data_node_id, "uri": edit.uri})
@@ -43,9 +43,9 @@ def is_last_at_its_file(connection: Connection, edit: Edit) -> bool:
 
 
 def page(connection: Connection, data_node_id: str, request: PageRequest) -> Page[Edit]:
-    """Return edits of a data node in the order of their identifiers, which is that of time.
+    """Return a page of a data node's edits in the order of their identifiers, which is by time.
 
-    They come without what the values are.
+    The edits do not contain their values.
     """
     of_node = edits.c.data_node_id == data_node_id
     query = _BRIEF.where(of_node)

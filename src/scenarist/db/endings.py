@@ -1,4 +1,4 @@
-"""What follows when jobs have ended: others go on or are abandoned, submissions end."""
+"""Propagation of finished jobs: dependents are released or abandoned, submissions finish."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -94,7 +94,7 @@ _RELEASED = select(jobs.c.id, jobs.c.submission_id).where(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
-    """A job that has ended; its own row says so already."""
+    """Job that has finished; its own row is already updated."""
 
     number: int
     job_id: JobId
@@ -105,7 +105,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What came of it: the jobs and submissions that have ended, and all that changed."""
+    """Consequences of finished jobs: the jobs and submissions that finished, and all changes."""
 
     ended: list[str] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
@@ -119,11 +119,11 @@ def follow(
     written_nodes: Sequence[str] = (),
     turnless: Turnless | None = None,
 ) -> Consequences:
-    """Abandon or release what waited for jobs that ended, and end the submissions that are done.
+    """Release or abandon the dependents of finished jobs, and finish submissions that are done.
 
     Args:
-        written_nodes: The data nodes that have new values by it.
-        turnless: Those of the ended jobs that ended while they waited.
+        written_nodes: The data nodes to which the jobs wrote new values.
+        turnless: Those of the finished jobs that ended while they were waiting.
     """
     turnless = turnless or Turnless()
     causes = {item.number: item.job_id for item in ended if not lets_followers_run(item.status)}
@@ -167,21 +167,21 @@ def follow(
 def release_inputs(
     connection: Connection, data_node_ids: Sequence[str], now: datetime
 ) -> list[Event]:
-    """Let the jobs go on that waited for the first value of data nodes, which is there now."""
+    """Release the jobs that waited for the first value of data nodes, which now have one."""
     moves = Moves()
     give_values(connection, data_node_ids, moves)
     return _apply(connection, moves, now)
 
 
 def bring_forward(connection: Connection, nodes: Sequence[str], now: datetime) -> list[Event]:
-    """Let the jobs go on that write data nodes which others wait for, as far as they can."""
+    """Move jobs that write awaited data nodes before the jobs that wait for them, if possible."""
     moves = Moves()
     let_writers_pass(connection, nodes, moves)
     return _apply(connection, moves, now)
 
 
 def release_machines(connection: Connection, now: datetime) -> list[Event]:
-    """Let all jobs be claimed again that waited for a machine: there are others now."""
+    """Release all jobs that wait for a machine; when claimed, some may be blocked again."""
     released = Counter(connection.execute(_RELEASE_MACHINES).scalars())
     return _apply(connection, Moves(released), now)
 
@@ -189,7 +189,7 @@ def release_machines(connection: Connection, now: datetime) -> list[Event]:
 def job_change(
     job_id: str, submission_id: str, status: JobStatus, actor: ActorRef | None = None
 ) -> Event:
-    """Describe that a job has another status, for the log of events."""
+    """Return the event that a job's status has changed."""
     return Event(
         kind=Kind.JOB,
         id=job_id,
@@ -201,7 +201,7 @@ def job_change(
 
 
 def _apply(connection: Connection, moves: Moves, now: datetime) -> list[Event]:
-    """Count what jobs wait for; return the changes of those that wait no longer, or again."""
+    """Update the wait counters of jobs; return the events of jobs now released or blocked again."""
     held_back = [
         job_change(job_id, submission_id, JobStatus.BLOCKED)
         for job_id, submission_id in moves.held_back
@@ -225,7 +225,7 @@ def _apply(connection: Connection, moves: Moves, now: datetime) -> list[Event]:
 def _sum_up(
     connection: Connection, ended: Iterable[tuple[SubmissionId, JobStatus]], now: datetime
 ) -> dict[SubmissionId, SubmissionStatus]:
-    """Count ended jobs off their submissions; return those that have ended by it, and how."""
+    """Subtract finished jobs from their submissions; return the submissions that now finished."""
     counts: dict[SubmissionId, Counter[JobStatus]] = {}
     for submission_id, job_status in ended:
         counts.setdefault(submission_id, Counter())[job_status] += 1

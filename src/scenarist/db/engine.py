@@ -1,4 +1,4 @@
-"""The connection to the database: the only place where a transaction begins and commits."""
+"""Database connections, and the only place where transactions begin and commit."""
 
 import sqlite3
 import threading
@@ -32,12 +32,13 @@ _log = structlog.get_logger(__name__)
 class Database:
     """SQLite or PostgreSQL behind SQLAlchemy Core.
 
-    Each thread reads on a connection of its own, in autocommit. Writes of all threads share one
-    connection: whoever comes while a transaction is open is in the next one, so many writers pay
-    for one sync together. One transaction writes at a time, whatever process it is of.
+    Each thread reads on its own connection, in autocommit. Writes of all threads share one
+    connection and are committed in groups: writes that arrive while a transaction is open go into
+    the next one, so that many writers share one sync (decision 4). Only one transaction writes at
+    a time, across all processes.
 
     Args:
-        busy_seconds: How long a write waits while another process holds the database.
+        busy_seconds: How long a write waits while another process is writing.
     """
 
     def __init__(self, url: str, *, busy_seconds: float = 5.0) -> None:
@@ -47,7 +48,7 @@ class Database:
         event.listen(self._engine, "handle_error", self._translate)
         self._readers = threading.local()
         self._opened: set[Connection] = set()
-        self._losses = 0  # connections that were lost so far: others of their age may be lost too
+        self._losses = 0  # lost connections so far: others as old as they may be lost as well
         self._writer: Connection | None = None
         self._writer_losses = 0
         self._gate = threading.Lock()
@@ -72,24 +73,24 @@ class Database:
 
     @property
     def commits(self) -> int:
-        """How many transactions of this process have written so far."""
+        """How many transactions this process has committed so far."""
         return self.figures.commits
 
     @property
     def name(self) -> str:
-        """What messages call it: never with a password."""
+        """The name of the database in messages; never contains a password."""
         return self._backend.name
 
     @property
     def file(self) -> Path | None:
-        """The database file; None when it is not a file of this machine."""
+        """The database file; None when the database is not a file on this machine."""
         return self._backend.file
 
     def connect(self) -> Connection:
-        """Open a connection in autocommit, which the caller closes.
+        """Open a connection in autocommit. The caller closes it.
 
         Raises:
-            UnavailableError: The database cannot be opened; says why.
+            UnavailableError: The database cannot be opened; the message says why.
         """
         self.check_place()
         try:
@@ -100,10 +101,10 @@ class Database:
             raise UnavailableError(f"{self.name} cannot be opened: {reason}") from error
 
     def check_place(self) -> None:
-        """See whether a database file is still the one that this process has open.
+        """Check that the database file is still the one that this process has open.
 
         Raises:
-            UnavailableError: It was removed or replaced: what is written would be lost.
+            UnavailableError: It was removed or replaced: writes to it would be lost.
         """
         self._backend.check_place()
 
@@ -111,7 +112,7 @@ class Database:
     def reader(self) -> Connection:
         """This thread's connection for reads; every statement sees the newest commit.
 
-        Take it anew for each piece of work: after a loss it is another one.
+        Get it again for each piece of work: after a lost connection it is a new one.
         """
         connection: Connection | None = getattr(self._readers, "connection", None)
         if connection is None or self._readers.losses != self._losses:
@@ -119,13 +120,13 @@ class Database:
         return connection
 
     def look(self, statement: str) -> Any:
-        """Return the value that a plain statement asks for, as this thread's reader sees it.
+        """Return the single value of a query without parameters, read on this thread's reader.
 
-        For what each request asks. Of a file it is asked on the driver itself, at an eighth of what
-        SQLAlchemy's way costs; elsewhere the network costs more than either.
+        For queries that run on every request. On SQLite the driver is called directly, which costs
+        an eighth of going through SQLAlchemy; on PostgreSQL the network costs more than either.
 
         Raises:
-            UnavailableError: The database is in trouble.
+            UnavailableError: The database itself failed.
         """
         if self.file is None:
             return self.reader.exec_driver_sql(statement).scalar_one()
@@ -139,18 +140,19 @@ class Database:
     def write(self, work: Callable[[Connection], T], *, is_preparation: bool = False) -> T:
         """Run work that writes, and commit it with a full sync before returning.
 
-        Work of several threads may share one commit; each is undone alone when it raises. The
+        Several threads' work may share one commit; work that raises is rolled back alone. The
         work may run in another thread than the caller's, and must not call `write` itself. After
-        an error of the database itself nothing of it is stored, even if the work goes on.
+        an error of the database itself none of the work is stored, even if it catches the error.
 
         Args:
             is_preparation: Whether this commit changes nothing that a client has asked for, so
-                that trouble later on may still be told as "nothing was changed".
+                that a later failure may still be reported as "nothing was changed".
 
         Raises:
             UnavailableError: The database is locked by another process, full, or gone.
-                Nothing of the work was stored; trying again is safe.
-            InDoubtError: It was lost while it committed. The work is stored in full or not at all.
+                Nothing was stored; trying again is safe.
+            InDoubtError: The connection was lost during the commit. The work is stored in full or
+                not at all (decision 31).
         """
         unit = Unit(work)
         with self._gate:
@@ -168,16 +170,16 @@ class Database:
         return value
 
     def shrink(self) -> int:
-        """Write a database file anew without the space that is free in it; return what was saved.
+        """Rewrite the database file without its free space; return how many bytes were saved.
 
-        Nothing can be written meanwhile. It takes as much space again until it is done.
+        Nothing else can write meanwhile. Needs as much free disk space as the file takes.
 
         Raises:
-            ConflictError: It is no file.
-            UnavailableError: It is in use by another process all the time, or the disk is full.
+            ConflictError: The database is not a file.
+            UnavailableError: Another process keeps the database in use, or the disk is full.
         """
         if self.file is None:
-            raise ConflictError(f"{self.name} is no file; PostgreSQL uses free space again itself")
+            raise ConflictError(f"{self.name} is not a file; PostgreSQL reuses space by itself")
         before = self.file.stat().st_size
         with self.connect() as connection:
             for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
@@ -185,39 +187,41 @@ class Database:
         return before - self.file.stat().st_size
 
     def on_commit(self, listener: Callable[[], None]) -> None:
-        """Have a function called after each commit, in whatever thread; it must not wait.
+        """Register a function to call after each commit, in any thread; it must not block.
 
-        Those of other processes count from `listen` on, unless they left nothing in the log.
+        After `listen`, it is also called for commits of other processes that logged events.
         """
         self._listeners.append(listener)
 
     def on_ring(self, listener: Callable[[Topics], None]) -> None:
-        """Have a function told of the commits of other processes, from `listen` on."""
+        """Register a function to call with the topics of other processes' commits (`listen`)."""
         self._ringers.append(listener)
 
     def on_topic(self, topic: Topic, listener: Callable[[], None]) -> None:
-        """Have a function called after each commit about a topic, in whatever thread.
+        """Register a function to call after each commit about a topic, in any thread.
 
-        Those of this process and, from `listen` on, those of others. It must not wait.
+        Covers the commits of this process and, after `listen`, of others. It must not block.
         """
         self._topic_listeners.append((topic, listener))
 
     def listen(self) -> None:
-        """Hear what other processes commit. Look once after this: earlier commits are not told.
+        """Start receiving notifications of other processes' commits.
+
+        Earlier commits are not reported, so the caller reads the database once after this.
 
         Raises:
-            UnavailableError: They cannot be heard; says why.
+            UnavailableError: Notifications cannot be received; the message says why.
         """
         ear = Ear(partial(self._backend.open_bell, self.connect), self._hear)
         ear.start()
         self._ear = ear
 
     def turn(self, name: str) -> Turn:
-        """Return what lets one process on the database at a time do something."""
+        """Return a leader lock: held by one process on the database at a time."""
         return self._backend.open_turn(name, self.connect)
 
     def stop_listening(self) -> None:
-        """Be told nothing more; what is committed still rings for others."""
+        """Stop receiving notifications; commits of this process still notify others."""
         if self._ear is not None:
             self._ear.stop()
             self._ear = None
@@ -256,7 +260,7 @@ class Database:
         return connection
 
     def _lead(self) -> None:
-        """Commit all that is queued, then hand the lead to whoever came meanwhile."""
+        """Commit everything queued, then let the first writer that arrived meanwhile lead."""
         with self._gate:
             units = list(self._queue)
             self._queue.clear()
@@ -295,7 +299,7 @@ class Database:
             except BaseException as error:
                 self._roll_back(connection, is_in_doubt=isinstance(error, InDoubtError))
                 raise
-        except BaseException as error:  # noqa: BLE001 - every waiting thread gets it
+        except BaseException as error:  # noqa: BLE001 - passed to every waiting thread
             self._fail(units, error)
         else:
             if is_worth_it:
@@ -303,16 +307,16 @@ class Database:
                 self._tell_of_commit(topics)
 
     def _tell_of_commit(self, topics: Topics) -> None:
-        """Call the listeners; what one of them raises does not make the commit a failure."""
+        """Call the listeners; an exception in one of them does not fail the commit."""
         try:
             for listener in self._listeners:
                 listener()
             self._tell(topics)
-        except Exception:  # noqa: BLE001 - the work is stored, whatever becomes of the telling
+        except Exception:  # noqa: BLE001 - the work is stored, even if a listener fails
             _log.exception("a listener failed after a commit")
 
     def _fail(self, units: list[Unit[Any]], error: BaseException) -> None:
-        ended = InDoubtError("what wrote this was ended; look whether it was done")
+        ended = InDoubtError("the thread that wrote this was stopped; check whether it was done")
         fault = self._fault_of(error) if isinstance(error, Exception) else ended
         if isinstance(fault, UnavailableError):
             self.figures.refusal = (monotonic(), fault.message)
@@ -322,7 +326,7 @@ class Database:
             raise error
 
     def _begin(self, *, is_shared: bool) -> Connection:
-        """Begin a transaction, on another connection when the old one turns out to be lost."""
+        """Begin a transaction, on a new connection when the old one turns out to be lost."""
         first = ("SAVEPOINT unit",) if is_shared else ()
         if self._writer is not None and self._writer_losses != self._losses:
             self._drop_writer()
@@ -338,19 +342,19 @@ class Database:
         losses = self._losses
         connection = self._writer = self.connect()
         self._writer_losses = losses
-        # For SQLAlchemy it is always in a transaction; when one really starts is said here.
+        # SQLAlchemy sees one endless transaction; the real ones are begun by the backend.
         connection.begin()
         self._backend.begin(connection, *first)
         return connection
 
     def _run(self, connection: Connection, units: list[Unit[Any]]) -> bool:
-        """Run the work of all; return whether there is anything to commit."""
+        """Run all units of work; return whether there is anything to commit."""
         for unit in units:
             if not unit.run(connection, self._fault_of):
                 if len(units) == 1:
                     return False
                 self._backend.say(connection, "ROLLBACK TO unit")
-            elif unit is not units[-1]:  # the commit releases the last one
+            elif unit is not units[-1]:  # the commit releases the last savepoint
                 self._backend.say(connection, "RELEASE unit", "SAVEPOINT unit")
         return True
 
@@ -363,8 +367,8 @@ class Database:
             else:
                 undo(connection)
                 self._backend.say(connection, "ROLLBACK")
-        except Exception:  # noqa: BLE001 - whatever it is, there is a clean start
-            # A full disk and the like end the transaction by themselves; a fresh start is safe.
+        except Exception:  # noqa: BLE001 - a new connection is a clean start after any error
+            # A full disk and the like roll the transaction back by themselves.
             self._lose_writer()
 
     def _lose_writer(self) -> None:
@@ -379,14 +383,14 @@ class Database:
             self._writer = None
 
     def _fault_of(self, error: Exception) -> Exception:
-        """Turn what the driver says of the database itself into an error of ours."""
+        """Convert a driver error about the database itself into one of ours."""
         reason = self._backend.trouble_in(error)
         return error if reason is None else trouble(reason, error)
 
     def _translate(self, context: ExceptionContext) -> None:
-        """Turn it into one of ours while SQLAlchemy handles it."""
+        """Convert a driver error into one of ours while SQLAlchemy handles it."""
         if context.connection is None:
-            return  # `connect` tells of it
+            return  # `connect` reports it
         if context.is_disconnect or self._backend.is_to_be_left(context.original_exception):
             self._losses += 1
         reason = self._backend.trouble_in(context.original_exception)

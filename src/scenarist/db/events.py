@@ -1,4 +1,4 @@
-"""The log of what changed: one row for each transaction, kept for a while."""
+"""Event log: one row per transaction, with its changes (decision 16)."""
 
 import itertools
 import random
@@ -15,7 +15,7 @@ from scenarist.domain.entities import Event
 from scenarist.domain.vocabulary import JobStatus
 
 KEPT = 100_000
-"""Transactions whose changes are kept, at least, for those who want to go on after a break."""
+"""Transactions whose changes are kept at least, for readers that resume after a break."""
 
 _TRIM_EVERY = 1_000
 _turns = itertools.count(random.randrange(_TRIM_EVERY))  # noqa: S311 - nothing to guess
@@ -29,7 +29,7 @@ _AFTER = (
     .order_by(events.c.number)
     .limit(bindparam("limit"))
 )
-# One look at each end; SQLite would read all of the log for both in one.
+# Two subqueries, one index look-up each; SQLite would scan the log for min and max in one.
 _ENDS = select(
     select(func.min(events.c.number)).scalar_subquery(),
     select(func.max(events.c.number)).scalar_subquery(),
@@ -40,14 +40,14 @@ _decode = msgspec.json.Decoder(list[Event]).decode
 
 
 def add(connection: Connection, changes: Sequence[Event], now: datetime) -> None:
-    """Log the changes of a transaction, in order; a transaction without changes leaves nothing."""
+    """Log the changes of a transaction, in order; log nothing when there are none."""
     if not changes:
         return
     connection.execute(_INSERT, {"created_at": now, "changes": _encode(changes).decode()})
     bells.note(connection, Topic.NEWS)
     if any(item.status == JobStatus.PENDING for item in changes):
         bells.note(connection, Topic.WORK)
-    # Each process counts by itself, and begins anywhere, so that short lives trim as well.
+    # Each process has its own counter with a random start, so that short-lived ones trim as well.
     if next(_turns) % _TRIM_EVERY == 0:
         connection.execute(_TRIM)
 
@@ -55,12 +55,12 @@ def add(connection: Connection, changes: Sequence[Event], now: datetime) -> None
 def read(
     connection: Connection, *, first: int, limit: int
 ) -> list[tuple[int, datetime, list[Event]]]:
-    """Return the changes of transactions from a number on: number, time, changes."""
+    """Return transactions from number *first* on: number, time and changes of each."""
     rows = connection.execute(_AFTER, {"first": first, "limit": limit})
     return [(row.number, row.created_at, _decode(row.changes)) for row in rows]
 
 
 def bounds(connection: Connection) -> tuple[int, int]:
-    """Return the numbers of the oldest transaction that is kept and of the newest; 0 for none."""
+    """Return the numbers of the oldest and the newest transaction in the log; 0 if it is empty."""
     oldest, newest = connection.execute(_ENDS).one()
     return oldest or 0, newest or 0

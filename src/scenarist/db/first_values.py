@@ -1,8 +1,8 @@
-"""How jobs wait for the first value of a data node, and take their place when it is there.
+"""Jobs that wait for the first value of a data node, and their ordering once it exists.
 
-A job that waits for a first value holds none of its inputs, so it never keeps a writer waiting.
-The place of its reads among the writes of values that are replaced in place is decided when its
-last first value is there. See decision 76.
+A job that waits for a first value has no holds on its inputs, so it never blocks a writer. The
+position of its reads among the writes to places where values are replaced is decided when its last
+missing first value is there (decision 76).
 """
 
 from collections import Counter
@@ -64,8 +64,8 @@ _theirs = job_holds.alias("theirs")
 _is_at_one_place = func.coalesce(_mine.c.place, _mine.c.data_node_id) == func.coalesce(
     _theirs.c.place, _theirs.c.data_node_id
 )
-# Those that wait for a job only because it was to read what they replace: neither do they read
-# what it makes, nor does it write where they read or write.
+# Waits of jobs that waited only because the other job was to read what they replace: they do not
+# read its output, and it does not write where they read or write.
 _FORGET_WAITS_FOR_READS = (
     delete(job_waits)
     .where(
@@ -137,7 +137,7 @@ _PRODUCERS = select(job_inputs.c.producer).where(
 _FORGET_WAITS = delete(job_waits).where(
     job_waits.c.job_number == bindparam("of"), among(job_waits.c.for_job, "numbers")
 )
-# What jobs hold, before another one, where that one writes.
+# Holds of jobs at the places where another job writes, if they come before that job's hold.
 _HELD_BEFORE = (
     select(
         _theirs.c.number,
@@ -176,20 +176,20 @@ _HOLD_BACK = (
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """How many waits each job has lost, negative where it has got some; who is held back by it."""
+    """Waits that each job has lost (negative: gained), and the jobs that are BLOCKED again."""
 
     lost: Counter[int] = field(default_factory=Counter)
     held_back: list[tuple[JobId, SubmissionId]] = field(default_factory=list)
 
 
 def await_values(connection: Connection, missing: Sequence[tuple[int, str]], moves: Moves) -> None:
-    """Have jobs wait for data nodes that have no value and that nobody is left to write.
+    """Make jobs wait for data nodes that have no value and no unfinished writer.
 
-    They hold none of their inputs any more.
+    The holds on their inputs are deleted.
 
     Args:
-        missing: The number of a job and a data node that it reads.
-        moves: Takes what it means for the waits of jobs.
+        missing: Pairs of a job's number and a data node that it reads.
+        moves: The changed waits are added to it.
     """
     bells.note(connection, Topic.FILES)
     waits = list(dict.fromkeys(missing))
@@ -207,10 +207,10 @@ def await_values(connection: Connection, missing: Sequence[tuple[int, str]], mov
 
 
 def give_values(connection: Connection, nodes: Sequence[str], moves: Moves) -> None:
-    """Let jobs go on that waited for the first value of data nodes, which is there now.
+    """Release the jobs that waited for the first value of data nodes, which now have one.
 
     Args:
-        moves: Takes what it means for the waits of jobs.
+        moves: The changed waits are added to it.
     """
     released = Counter(connection.execute(_RELEASE, {"nodes": nodes}).scalars())
     if not released:
@@ -226,13 +226,14 @@ def give_values(connection: Connection, nodes: Sequence[str], moves: Moves) -> N
 
 
 def let_writers_pass(connection: Connection, nodes: Sequence[str], moves: Moves) -> None:
-    """Let a job that writes an awaited data node go before the jobs that wait for the value.
+    """Move a job that writes an awaited data node before the jobs that wait for the value.
 
-    Where it waits for them only because both write, or one replaces what the other reads. If it
-    reads what one of them is to make, it stays behind them, and only others can bring the value.
+    This is possible where it waits for them only because both write, or one replaces what the other
+    reads. If it reads the output of one of them, it stays behind them, and only another writer can
+    provide the value.
 
     Args:
-        moves: Takes what it means for the waits of jobs.
+        moves: The changed waits are added to it.
     """
     for number, node_id in connection.execute(_WAITERS, {"nodes": list(nodes)}).fetchall():
         writers = connection.execute(_WRITERS, {"node": node_id, "of": number})
@@ -242,7 +243,7 @@ def let_writers_pass(connection: Connection, nodes: Sequence[str], moves: Moves)
 
 
 def _pass(connection: Connection, writer: int, number: int, moves: Moves) -> bool:
-    """Put a writer before a job and all that wait for that one; return whether it is before it."""
+    """Move a writer before a job and all that wait for that job; return whether it precedes it."""
     behind = _all_behind(connection, number, writer)
     waits = {
         other: kind
@@ -275,7 +276,7 @@ def _pass(connection: Connection, writer: int, number: int, moves: Moves) -> boo
 
 
 def _all_behind(connection: Connection, number: int, writer: int) -> set[int]:
-    """Return a job, and all that wait for it, and so on, but not by way of the writer."""
+    """Return a job and its direct and indirect dependents, not following those of the writer."""
     found: set[int] = set()
     to_look_at = {number}
     while to_look_at:
@@ -286,7 +287,7 @@ def _all_behind(connection: Connection, number: int, writer: int) -> set[int]:
 
 
 def _awaited_through(connection: Connection, numbers: set[int], through: set[int]) -> set[int]:
-    """Return what jobs wait for that is not among others, by way of these."""
+    """Return the jobs outside *through* that jobs wait for, directly or by way of *through*."""
     found: set[int] = set()
     seen: set[int] = set()
     while numbers:
@@ -301,10 +302,10 @@ def _awaited_through(connection: Connection, numbers: set[int], through: set[int
 def _place(
     connection: Connection, number: int, position: int, node_id: str, place: str, moves: Moves
 ) -> None:
-    """Put a read of a value that is replaced in place among the writes at its place.
+    """Order the read of a value that is replaced in place among the writes to its place.
 
-    After each writer that runs or that the job waits for anyhow, and before all others: so what
-    it waits for can come, and no jobs wait in a circle.
+    The read comes after each writer that is running or that the job waits for anyway, and before
+    all others. So everything that it waits for can finish, and no cycle of waits arises.
     """
     writers = connection.execute(_WRITERS_AT, {"place": place, "of": number}).fetchall()
     awaited = _all_awaited(connection, number) if writers else set()
@@ -333,7 +334,7 @@ def _hold(connection: Connection, number: int, node_id: str, mode: str, place: s
 
 
 def _wait(connection: Connection, number: int, other: int, moves: Moves) -> None:
-    """Have a job wait for another one, unless it does already."""
+    """Make a job wait for another one, unless it already does."""
     if connection.execute(_HAS_WAIT, {"of": number, "by": other}).first() is not None:
         return
     connection.execute(
@@ -346,7 +347,7 @@ def _wait(connection: Connection, number: int, other: int, moves: Moves) -> None
 
 
 def _all_awaited(connection: Connection, number: int) -> set[int]:
-    """Return all jobs that a job waits for, and those that these wait for, and so on."""
+    """Return all jobs that a job waits for, directly or indirectly."""
     found: set[int] = set()
     to_look_at = {number}
     while to_look_at:

@@ -1,4 +1,4 @@
-"""Files that other programs put in the place of a data node's value, recorded as edits."""
+"""Files that other programs wrote to the place of a data node, recorded as edits (decision 77)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,9 +28,9 @@ from scenarist.domain.named_files import FileState
 from scenarist.domain.vocabulary import Change, Kind
 
 FindFile = Callable[[str, Mapping[str, Any]], FileState | None]
-"""Returns the file at the path that properties name, given the storage type."""
+"""Returns the state of the file at the path in the properties of a storage type, if any."""
 
-# The file may be that of a job that has begun, which is recorded when it ends.
+# The file may come from a job that has started, whose edit is recorded when it ends.
 _IS_BEING_WRITTEN = (
     exists()
     .where(
@@ -74,11 +74,11 @@ _READ_INSTEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """What was found where the files of data nodes are.
+    """Result of checking the files of data nodes.
 
     Args:
         edits: The newest edits of data nodes, with the states of their files.
-        replaced: Data nodes with those that have written over their files since.
+        replaced: Data nodes, each with the data node whose write has replaced its file.
     """
 
     edits: Mapping[DataNodeId, tuple[EditId, FileState]] = field(default_factory=dict)
@@ -89,10 +89,11 @@ class Noticed:
 def notice(
     connection: Connection, data_node_ids: Sequence[str], find_file: FindFile, now: datetime
 ) -> Noticed:
-    """Make an edit of each named file that is not the one of the last edit; jobs that wait go on.
+    """Record an edit for each named file that differs from the last edit; release waiting jobs.
 
-    Data nodes are left out whose files a job may be writing which has begun. What was written for
-    another data node at the same place is not the value of one that has its own: see `is_own`.
+    Data nodes that a started job will write are left out, since the file may come from that job.
+    A file written for another data node at the same place does not become the value of a data node
+    that has its own: see `is_own`.
     """
     newest: dict[DataNodeId, tuple[EditId, FileState]] = {}
     replaced: dict[DataNodeId, DataNodeId] = {}
@@ -128,7 +129,7 @@ def notice(
 
 
 def find_replacer(connection: Connection, node: DataNode, state: FileState) -> DataNodeId | None:
-    """Return the data node that a file was written for, where it is not a value of the one given.
+    """Return the data node for which a file was written, if it is not a value of the given one.
 
     Nothing is recorded.
     """
@@ -150,7 +151,7 @@ def find_awaited(connection: Connection) -> list[tuple[DataNodeId, str, Mapping[
 
 
 def read_instead(connection: Connection, reads: Sequence[tuple[int, DataNodeId, EditId]]) -> None:
-    """Record that jobs read other edits of data nodes than was decided before.
+    """Record that jobs read other edits of data nodes than was decided at submit.
 
     Args:
         reads: The number of a job, the data node, and the edit that it reads.
@@ -163,7 +164,7 @@ def read_instead(connection: Connection, reads: Sequence[tuple[int, DataNodeId, 
 def edit_of_file(
     data_node_id: DataNodeId, edit_id: EditId, state: FileState, now: datetime
 ) -> Edit:
-    """Describe a value that another program has written."""
+    """Return the edit for a file that another program has written."""
     return Edit(
         id=edit_id,
         data_node_id=data_node_id,

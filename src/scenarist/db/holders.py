@@ -1,4 +1,4 @@
-"""The orchestrators on a database, and the leases under which they run jobs."""
+"""Orchestrators on a database, and the leases under which they run jobs (decision 33)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from scenarist.db.tables import holders, jobs
 from scenarist.domain.identifiers import HolderId
 
 _IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
-# It may be there already, when it was not known whether it was stored.
+# The row may exist already, if an earlier commit of it was in doubt.
 _INSERT = insert(holders).on_conflict_do_nothing(index_elements=[holders.c.id])
 _RENEW = (
     update(holders)
@@ -42,12 +42,12 @@ _COUNT = select(func.count()).select_from(holders)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holder:
-    """An orchestrator as others see it.
+    """Orchestrator as other orchestrators see it.
 
     Args:
-        process: Tells on its machine whether it lives.
+        process: Identifies its process, so that others on its machine can tell whether it lives.
         lease_seconds: How long it may run jobs without a renewal.
-        renewals: How often it has renewed its lease; None when it has none at all.
+        renewals: How often it has renewed its lease; None when it has no lease.
     """
 
     id: HolderId
@@ -64,7 +64,7 @@ def add(
     lease_seconds: float,
     now: datetime,
 ) -> None:
-    """Begin a lease."""
+    """Store a holder and begin its lease."""
     connection.execute(
         _INSERT,
         {
@@ -79,7 +79,7 @@ def add(
 
 
 def renew(connection: Connection, holder_id: HolderId, now: datetime) -> bool:
-    """Renew a lease; False when others have ended it."""
+    """Renew a lease; return False when another orchestrator has ended it."""
     return connection.execute(_RENEW, {"of": holder_id, "at": now}).rowcount == 1
 
 
@@ -88,12 +88,12 @@ def list_all(connection: Connection) -> list[Holder]:
 
 
 def at_work(connection: Connection, *, but: HolderId) -> list[Holder]:
-    """Return those who run jobs, one of them excepted; also those whose lease was ended."""
+    """Return the other holders that run jobs, including those whose lease was ended."""
     return _read(connection.execute(_AT_WORK, {"own": but}))
 
 
 def end(connection: Connection, holder: Holder) -> bool:
-    """End the lease of another; False when it was renewed meanwhile, or ended."""
+    """End the lease of another holder; return False when it was renewed or ended meanwhile."""
     if holder.renewals is None:
         return True
     of = {"of": holder.id, "renewals": holder.renewals}
@@ -101,14 +101,14 @@ def end(connection: Connection, holder: Holder) -> bool:
 
 
 def leave(connection: Connection, holder_id: HolderId) -> None:
-    """End one's own lease."""
+    """End the caller's own lease."""
     connection.execute(_LEAVE, {"of": holder_id})
 
 
 def forget_idle(connection: Connection, *, before: datetime) -> None:
-    """Forget those who run nothing and have not renewed since a moment; most are gone.
+    """Delete holders that run no job and have not renewed since *before*; most are gone.
 
-    One that lives takes another name with its next job.
+    One that is alive takes a new identifier with its next job.
     """
     connection.execute(_FORGET, {"before": before})
 

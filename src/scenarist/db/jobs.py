@@ -1,4 +1,4 @@
-"""Jobs as they are shown: their status, what they wait for, and their logs."""
+"""Queries for jobs: their status, what they wait for, and their logs."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -43,7 +43,7 @@ _WAITS = (
     .outerjoin(data_nodes, data_nodes.c.id == job_waits.c.for_data_node)
     .where(among(job_waits.c.job_number, "numbers"))
 )
-# Each in the words of a partial index, so that only what has not ended is looked at.
+# Each condition is written like that of a partial index, so that only unfinished jobs are read.
 _COUNT_UNFINISHED = union_all(
     select(jobs.c.status, func.count())
     .where(text("status IN ('BLOCKED', 'PENDING')"))
@@ -76,12 +76,12 @@ def find(connection: Connection, job_id: str) -> Job | None:
 
 
 def find_ended(connection: Connection, ids: Sequence[str]) -> list[str]:
-    """Return those jobs and submissions that have ended."""
+    """Return those of the given jobs and submissions that have finished."""
     return list(connection.execute(_ENDED, {"ids": ids}).scalars())
 
 
 def page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Page[Job]:
-    """Return jobs in the order in which they were accepted, unless a sort is asked for."""
+    """Return a page of jobs, in the order of acceptance unless the request has a sort."""
     query = within(select(jobs), jobs.c.created_at, wanted.created)
     if wanted.entity_id:
         query = query.where(
@@ -105,7 +105,7 @@ def page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Pag
 
 
 def find_log(connection: Connection, job_id: str) -> list[tuple[int, str]]:
-    """Return what each attempt of a job wrote, by attempt; attempts that wrote nothing are out."""
+    """Return the number and output of each attempt of a job that wrote anything, in order."""
     query = (
         select(job_logs.c.attempt, job_logs.c.text)
         .join(jobs, jobs.c.number == job_logs.c.job_number)
@@ -116,7 +116,7 @@ def find_log(connection: Connection, job_id: str) -> list[tuple[int, str]]:
 
 
 def count_unfinished(connection: Connection) -> dict[JobStatus, int]:
-    """Count the jobs that have not ended, by each status that they may have."""
+    """Count the unfinished jobs by status; statuses without jobs count 0."""
     counts = {JobStatus.BLOCKED: 0, JobStatus.PENDING: 0, JobStatus.RUNNING: 0}
     for status, count in connection.execute(_COUNT_UNFINISHED):
         counts[JobStatus(status)] = count
@@ -124,7 +124,7 @@ def count_unfinished(connection: Connection) -> dict[JobStatus, int]:
 
 
 def find_first_due(connection: Connection, now: datetime) -> datetime | None:
-    """Return from when the job may run that is claimed next; None when no job may."""
+    """Return the time from which the next job to be claimed may run; None when no job is due."""
     return connection.execute(_FIRST_DUE, {"now": now}).scalar()
 
 
@@ -135,13 +135,13 @@ def count_submissions_under_way(connection: Connection) -> int:
 def _with_status(statuses: Sequence[JobStatus]) -> Alternatives | None:
     if not statuses:
         return None
-    # Written out, not bound: SQLite uses a partial index only when it sees the condition.
+    # Literals, not parameters: SQLite uses a partial index only when it sees its condition.
     each = [jobs.c.status == literal_column(f"'{status}'") for status in statuses]
     return Alternatives(each, or_(*each))
 
 
 def _is_newest_of(scenario_ids: Sequence[str]) -> ColumnElement[bool]:
-    # One look into an index for each task, however many jobs it has had.
+    # One index look-up per task, however many jobs it has had.
     newest = (
         select(func.max(_other.c.number))
         .where(_other.c.task_id == scenario_tasks.c.task_id)
@@ -155,7 +155,7 @@ def _is_newest_of(scenario_ids: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _waits_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[str]]:
-    """Return what each job waits for, by its number."""
+    """Return what each job waits for, by job number."""
     waits: dict[int, list[str]] = {}
     blocked = [row.number for row in rows if row.waiting]
     if blocked:

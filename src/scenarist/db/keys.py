@@ -1,4 +1,4 @@
-"""The keys of machines as rows."""
+"""Rows of keys, the credentials of machines."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +27,7 @@ _DELETE = delete(keys).where(keys.c.id == bindparam("id"))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownKey:
-    """A key, and the roles that its maker has now; None when no user made it."""
+    """Key, and the present roles of the user who created it; None if no user did."""
 
     key: Key
     maker_roles: frozenset[Role] | None
@@ -42,7 +42,7 @@ def find(connection: Connection, key_id: str) -> KnownKey | None:
 
 
 def find_id(connection: Connection, name: str) -> str | None:
-    """Return the identifier of the key that has a name."""
+    """Return the identifier of the key with a name; None if there is none."""
     found: str | None = connection.execute(_BY_NAME, {"name": name}).scalar()
     return found
 
@@ -74,7 +74,7 @@ def remove(connection: Connection, key_id: str) -> None:
 
 
 def ids_made_by(connection: Connection, user_number: int) -> list[str]:
-    """Return the keys that a user has made."""
+    """Return the identifiers of the keys that a user has created."""
     return list(connection.execute(_MADE_BY, {"user": user_number}).scalars())
 
 

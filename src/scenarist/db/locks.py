@@ -1,4 +1,4 @@
-"""What keeps others from writing data nodes, as rows: locks of editors, and claims of writes."""
+"""Locks of editors on data nodes, and write claims of workers that write for them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,15 +57,15 @@ _UNCLAIM = (
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Who keeps others from writing a data node, and until when."""
+    """Lock or write claim that keeps others from writing a data node."""
 
-    editor: str  #: as a client said
+    editor: str  #: as given by the client
     until: datetime
-    holder: ActorRef | None = None  #: the actor whose lock it is; nobody of a claim
+    holder: ActorRef | None = None  #: the actor that has the lock; None for a write claim
 
 
 def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
-    """Return the data nodes that editors have locked, or that workers write for them."""
+    """Return the locks and write claims in force, by data node."""
     bounds = {"now": now, "latest_lock": now + LONGEST_LOCK, "latest_claim": now + LONGEST_CLAIM}
     return {
         node_id: Lock(editor, until, ref_of(holder, holder_id))
@@ -80,11 +80,11 @@ def set_lock(
     until: datetime | None,
     holder: ActorRef | None,
 ) -> None:
-    """Lock a data node until a moment; all three are None to unlock it.
+    """Lock a data node until a moment; None for all three unlocks it.
 
     Args:
-        editor: Who edits, as the client says.
-        holder: The actor whose lock it is.
+        editor: The editor, as given by the client.
+        holder: The actor that has the lock.
     """
     connection.execute(
         _LOCK,
@@ -99,12 +99,12 @@ def set_lock(
 
 
 def claim(connection: Connection, data_node_id: str, lock: Lock) -> None:
-    """Keep everybody from a data node while a worker writes it; the lock of an editor stays."""
+    """Store a write claim: nobody else writes the node while a worker does. Locks are kept."""
     values = {"node_id": data_node_id, "editor": lock.editor, "until": lock.until}
     connection.execute(_CLAIM, values)
 
 
 def end_claim(connection: Connection, data_node_id: str, lock: Lock) -> bool:
-    """End a claim; return False when it was over, and another has followed."""
+    """End a write claim; return False if it had ended already and another one may have followed."""
     values = {"node_id": data_node_id, "editor": lock.editor, "until": lock.until}
     return connection.execute(_UNCLAIM, values).rowcount == 1

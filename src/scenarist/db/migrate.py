@@ -1,4 +1,4 @@
-"""Brings a database to the tables of this version of Scenarist."""
+"""Migration of a database to the tables of this version of Scenarist."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from scenarist.domain.errors import UnavailableError
 
 
 def upgrade(database: Database) -> None:
-    """Apply the migrations that a database lacks, all or none; a current one is left alone.
+    """Apply the migrations that a database lacks, all or none; do nothing when it is current.
 
     Raises:
-        UnavailableError: The database is of a newer version of Scenarist, or cannot be written.
+        UnavailableError: A newer version of Scenarist made the database, or it is not writable.
     """
     with database.connect() as connection:
         now_at = _current(connection)
@@ -28,8 +28,8 @@ def upgrade(database: Database) -> None:
         script.revision for script in scripts.walk_revisions()
     }:
         raise UnavailableError(
-            f"{database.name} is of a newer version of Scenarist "
-            f"(revision {now_at}); install that version, or name another database"
+            f"{database.name} belongs to a newer version of Scenarist "
+            f"(revision {now_at}); install that version, or use another database"
         )
     database.write(lambda connection: _run(connection, scripts))
 

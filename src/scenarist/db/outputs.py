@@ -1,4 +1,4 @@
-"""What running jobs have written so far, kept where their whole logs will be."""
+"""Output of running jobs so far, stored in the rows that will contain their complete logs."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 from scenarist.db.tables import job_logs, jobs
 from scenarist.domain.vocabulary import JobStatus
 
-# The row of the job is locked: an end that is being recorded meanwhile has the last word.
+# Locks the job's row, so that a completion recorded at the same time wins.
 _RUNNING = (
     select(
         jobs.c.number,
@@ -29,9 +29,9 @@ _KEEP = _NEW.on_conflict_do_update(
 
 
 def keep(connection: Connection, outputs: Mapping[tuple[int, int], str]) -> None:
-    """Replace the logs of attempts, by the number of the job and the attempt.
+    """Replace the logs of attempts, given by job number and attempt.
 
-    Those of attempts that do not run any more stay as they are.
+    The logs of attempts that are no longer running stay as they are.
     """
     rows = [
         {"of": number, "attempt": attempt, "log": text}

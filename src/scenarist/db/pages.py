@@ -1,4 +1,4 @@
-"""Lists in pages, cut after the last row of the one before: a late one costs what the first did."""
+"""Keyset pagination: each page begins after the last row of the one before, at the same cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _MOST_BRANCHES = 16
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows of a list, where it goes on (None at the end), and its length when asked for."""
+    """Page of a list, the position of the next one (None at the end), and a total if asked for."""
 
     items: list[T]
     following: Position | None
@@ -36,7 +36,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The rows of a page, before they become entities."""
+    """Rows of a page, before they become entities."""
 
     rows: Sequence[Any]
     following: Position | None
@@ -55,13 +55,13 @@ def cut(
     keys: Mapping[str, ColumnElement[Any]],
     branches: Sequence[ColumnElement[bool]] = (),
 ) -> Cut:
-    """Return the rows of a page.
+    """Read the rows of a page.
 
     Args:
-        branches: Conditions of which a row meets one; a page of each is read, and they are merged.
-            One condition for all of them would make the database sort all rows that meet it.
-        number: What tells rows with the same key apart; without a sort, the order itself.
-        keys: What the list may be sorted by, each with an index that ends in the number.
+        branches: Conditions of which each row meets exactly one; a page of each is read, and they
+            are merged. A single condition would make the database sort all rows that meet it.
+        number: Breaks ties between rows with the same key; without a sort, the order itself.
+        keys: The sort keys of the list by name, each with an index that ends in the number.
     """
     key = literal(None) if request.sort is None else _key(request.sort, keys)
     ordering = [number] if request.sort is None else [key, number]
@@ -70,7 +70,7 @@ def cut(
         after = [literal(request.after.number, BigInteger)]
         if request.sort is not None:
             after.insert(0, literal(request.after.key, key.type))
-            # An index of an expression is not used for the pair below, but for this.
+            # An index on an expression is used for this condition, but not for the tuples below.
             page = page.where(key <= after[0] if request.is_descending else key >= after[0])
         here, there = tuple_(*ordering), tuple_(*after)
         page = page.where(here < there if request.is_descending else here > there)
@@ -93,9 +93,9 @@ def cut(
 
 @dataclass(frozen=True, slots=True)
 class Alternatives:
-    """A filter with several values: the condition of each, and that of all of them together.
+    """Filter with several values: the condition of each, and one condition for all of them.
 
-    No row meets two of the conditions.
+    No row meets two of the conditions in *each*.
     """
 
     each: Sequence[ColumnElement[bool]]
@@ -103,7 +103,7 @@ class Alternatives:
 
 
 def alternatives(column: ColumnElement[Any], values: Sequence[str]) -> Alternatives | None:
-    """Return the filter that a column has one of some values; None when there are none."""
+    """Return the filter that a column has one of the values; None when there are no values."""
     if not values:
         return None
     return Alternatives([column == value for value in values], is_one_of(column, values))
@@ -112,11 +112,11 @@ def alternatives(column: ColumnElement[Any], values: Sequence[str]) -> Alternati
 def narrowed(
     query: Select[Any], filters: Iterable[Alternatives | None]
 ) -> tuple[Select[Any], Sequence[ColumnElement[bool]]]:
-    """Keep the rows that meet all filters.
+    """Apply filters to a query.
 
     Returns:
-        The query, and the conditions of the first filter that has several values: `cut` reads
-        each of them in the order of its own index.
+        The query, and the conditions of the first filter that has 2 to 16 values: `cut` reads
+        the rows of each in the order of its index.
     """
     branches: Sequence[ColumnElement[bool]] = ()
     for one in filters:
@@ -130,7 +130,7 @@ def narrowed(
 
 
 def within(query: Select[Any], created_at: ColumnElement[Any], window: Window) -> Select[Any]:
-    """Keep the rows that were created in a window."""
+    """Restrict a query to rows created in a window: from its start on, before its end."""
     if window.start is not None:
         query = query.where(created_at >= window.start)
     if window.end is not None:
@@ -139,7 +139,7 @@ def within(query: Select[Any], created_at: ColumnElement[Any], window: Window) -
 
 
 def _merged(pages: Sequence[Select[Any]], request: PageRequest) -> Select[Any]:
-    """Return the first rows of several pages, in the order that all of them have."""
+    """Return the first rows of several pages, merged in their common order."""
     rows = union_all(*(select(page.subquery()) for page in pages)).subquery()
     ordering = (
         [rows.c.page_number] if request.sort is None else [rows.c.page_key, rows.c.page_number]
@@ -150,5 +150,5 @@ def _merged(pages: Sequence[Select[Any]], request: PageRequest) -> Select[Any]:
 
 def _key(sort: str, keys: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
     key = keys[sort]
-    # Moments stay the numbers that they are stored as.
+    # Timestamps are compared as the integers that they are stored as.
     return type_coerce(key, BigInteger) if sort == CREATION_DATE else key

@@ -1,4 +1,4 @@
-"""How a submission, or all that an orchestrator would claim, is paused and resumed."""
+"""Pausing and resuming of one submission, or of all claiming on the database."""
 
 from datetime import datetime
 
@@ -13,11 +13,11 @@ from scenarist.domain.identifiers import SubmissionId
 _SET_SUBMISSION = (
     update(submissions).where(submissions.c.id == bindparam("of")).values(paused_at=bindparam("at"))
 )
-# Those that have ended as well: it makes no difference to them, and no others are ever added.
+# Includes finished jobs, to which it makes no difference; a submission never gains more jobs.
 _SET_JOBS = (
     update(jobs).where(jobs.c.submission_id == bindparam("of")).values(paused_at=bindparam("at"))
 )
-# How long they wait to be claimed counts from then on.
+# The time that jobs wait to be claimed is counted from the resume on.
 _RESTART = (
     update(jobs)
     .where(jobs.c.submission_id == bindparam("of"))
@@ -28,14 +28,14 @@ _FIND = select(orchestration)
 
 
 def pause_submission(connection: Connection, submission_id: SubmissionId, now: datetime) -> None:
-    """Let no job of a submission be claimed."""
+    """Stop the jobs of a submission from being claimed."""
     values = {"of": submission_id, "at": now}
     connection.execute(_SET_SUBMISSION, values)
     connection.execute(_SET_JOBS, values)
 
 
 def resume_submission(connection: Connection, submission_id: SubmissionId, now: datetime) -> None:
-    """Let the jobs of a submission be claimed again."""
+    """Allow the jobs of a submission to be claimed again."""
     values = {"of": submission_id, "at": None}
     connection.execute(_SET_SUBMISSION, values)
     connection.execute(_SET_JOBS, values)
@@ -46,7 +46,7 @@ def resume_submission(connection: Connection, submission_id: SubmissionId, now: 
 def set_orchestration(
     connection: Connection, paused_at: datetime | None, paused_by: str | None
 ) -> None:
-    """Let no orchestrator claim anything, or all again (None)."""
+    """Pause claiming by all orchestrators, or resume it (*paused_at* is None)."""
     connection.execute(_SET, {"at": paused_at, "by": paused_by})
     if paused_at is None:
         bells.note(connection, Topic.WORK)

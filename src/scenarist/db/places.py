@@ -1,4 +1,7 @@
-"""What was written to places that several data nodes may have, and whose value lies there."""
+"""Last writes to places that several data nodes may share, and whose values they are.
+
+See decision 84.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,10 +31,11 @@ _made_by = task_data_nodes.alias("made_by")
 
 
 def is_own(data_node_id: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether what another data node writes to the same place is not a data node's value.
+    """Return the condition that other nodes' writes to a data node's place are not its value.
 
-    It is not where somebody has written the data node, nor where tasks write it. Elsewhere what
-    lies there counts, as with an input file that scenarios share. The edit is among the tables.
+    It is true where somebody has written the data node, or a task writes it. Elsewhere whatever is
+    at the place is its value, as with an input file that scenarios share. The query must include
+    the table of edits.
     """
     return or_(
         edits.c.job_id.is_not(None),
@@ -46,15 +50,16 @@ IS_REPLACED = and_(
     places.c.data_node_id != data_nodes.c.id,
     is_own(data_nodes.c.id),
 )
-"""Whether another data node's write has replaced the value of a data node's newest edit."""
+"""The condition that another data node's write has replaced the value of a node's newest edit."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastWrite:
-    """What a data node wrote to a place that others may have as well.
+    """Last write of a data node to a place that others may share.
 
     Args:
-        stamp: That of the file, where it is one: a file with another stamp is another program's.
+        stamp: The stamp of the file, if it is one: a file with another stamp was written by
+            another program.
     """
 
     edit_id: EditId
@@ -66,7 +71,7 @@ class LastWrite:
 
 
 def note_writes(connection: Connection, new: Sequence[Edit]) -> None:
-    """Note the places that edits were written to; of one place, the last write."""
+    """Record the places that edits were written to; the last edit of each place counts."""
     last_at = {edit.written_to: edit for edit in new if edit.written_to is not None}
     if last_at:
         connection.execute(
@@ -84,7 +89,7 @@ def note_writes(connection: Connection, new: Sequence[Edit]) -> None:
 
 
 def last_written(connection: Connection, at: Sequence[str]) -> dict[str, LastWrite]:
-    """Return the last write to each of several places, as far as any data node's lies there."""
+    """Return the last write to each place; places without a known write are omitted."""
     return {
         row.place: LastWrite(EditId(row.edit_id), DataNodeId(row.data_node_id), row.stamp)
         for row in connection.execute(_LAST_AT, {"places": list(at)})
@@ -92,5 +97,5 @@ def last_written(connection: Connection, at: Sequence[str]) -> dict[str, LastWri
 
 
 def forget_places(connection: Connection, at: Sequence[str]) -> None:
-    """Note that no data node's write lies at places any more: another program has written there."""
+    """Delete the records of writes to places, because another program has written there."""
     connection.execute(_FORGET_PLACES, {"places": list(at)})

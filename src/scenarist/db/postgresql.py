@@ -1,4 +1,4 @@
-"""PostgreSQL: whoever writes waits for the turn, in all processes on all machines."""
+"""PostgreSQL dialect: one writer at a time, across all processes on all machines."""
 
 import socket
 from collections.abc import Callable
@@ -19,38 +19,39 @@ from scenarist.domain.texts import storable
 
 OLDEST_VERSION = 13
 
-# Held by the one transaction that writes, from its beginning to its end. So what a transaction
-# looked up stays so until it commits, as on SQLite, and what it numbers is seen in that order.
+# Key of the advisory lock that each writing transaction holds from its beginning to its end. So
+# what a transaction has read stays true until it commits, as on SQLite, and the numbers that it
+# assigns become visible in their order.
 _TURN = 0x5CE9A415
 
-# At its beginning every transaction looks at the newest commit only once it has the turn.
+# READ COMMITTED, so that the transaction sees the newest commit once it has the lock.
 _BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_TURN})"
 
-# What the URL says instead wins.
+# Parameters of the URL override these.
 _CONNECT = {
     "application_name": "scenarist",
     "connect_timeout": 5,
-    # The other end counts as gone after a quarter of a minute without a sign of life.
+    # The server counts as gone after 15 seconds without a reply.
     "keepalives_idle": 5,
     "keepalives_interval": 5,
     "keepalives_count": 2,
     "tcp_user_timeout": 15_000,
 }
-_STALLED_MILLISECONDS = 15_000  # of a writer within a transaction, until it loses the turn
+_STALLED_MILLISECONDS = 15_000  # a transaction that idles longer loses its session and lock
 
-# A plan that was made while a table was empty reads all of it, and is kept until PostgreSQL renews
-# its statistics, a minute or more later. So plans are made anew whenever the number of transactions
+# A plan made while a table was empty scans the whole table, and is kept until PostgreSQL renews
+# its statistics, a minute or more later. So plans are discarded whenever the number of transactions
 # has doubled.
 _PLAN_ANEW = "DISCARD PLANS"
 
-_WENT_ON = "a statement failed, and what came after it went on"
+_WENT_ON = "a statement failed, and the transaction continued after it"
 
-# Of what is said of a statement, some is of the database: rights, tables too many or too few.
+# Errors of statements that are about the database: missing rights, missing or duplicate tables.
 _TROUBLE_CODES = ("42501", "42P01", "42P07", "42703", "3F000")
 
 
 class PostgreSql:
-    """The backend behind a URL such as ``postgresql://user:password@host/name``."""
+    """Backend for a URL such as ``postgresql://user:password@host/name``."""
 
     file: Path | None = None
 
@@ -58,11 +59,11 @@ class PostgreSql:
         self.url = url.set(drivername="postgresql+psycopg")
         self.name = f"the database {_shown(url)}"
         self._busy_milliseconds = max(1, int(busy_seconds * 1000))
-        self._channel = ""  # on which this process itself listens
+        self._channel = ""  # on which this process listens; it does not notify itself
         self._begun = 0
 
     def check_place(self) -> None:
-        """Nothing to see: a server holds on to its own files."""
+        """Do nothing: the PostgreSQL server watches its own files."""
 
     def make_engine(self) -> Engine:
         try:
@@ -75,7 +76,7 @@ class PostgreSql:
             ) from None
         self._errors = psycopg
         self._whole_number = Int8Dumper
-        # Nothing that is looked for with a NUL is there; nothing that is stored needs to have one.
+        # PostgreSQL cannot store NUL, so it is replaced: no stored text needs to contain one.
         self._text = type(
             "TextDumper", (Dumper,), {"dump": lambda _, text: storable(text).encode()}
         )
@@ -98,7 +99,7 @@ class PostgreSql:
         try:
             self.say(connection, _BEGIN, *plan_anew, *statements)
         except self._errors.Error:
-            if not driver.closed:  # it waited for its turn in vain
+            if not driver.closed:  # it timed out waiting for the lock
                 driver.execute("ROLLBACK", prepare=False)
             raise
 
@@ -117,15 +118,15 @@ class PostgreSql:
             driver.execute("ROLLBACK", prepare=False)
             raise RuntimeError(_WENT_ON) from None
         except self._errors.Error as error:
-            # An error of the statement means that it was not done. The end of the session, by
-            # FATAL or without a word, may come after the commit was made durable.
+            # An ERROR means that the commit did not happen. The end of the session, with FATAL or
+            # without any message, may come after the commit was made durable (decision 31).
             if driver.closed or error.diag.severity_nonlocalized != "ERROR":
                 raise InDoubtError(
-                    "the connection to the database was lost at the moment of the commit; "
-                    "look whether this was done before trying again"
+                    "the connection to the database was lost during the commit; "
+                    "check whether this was done before trying again"
                 ) from error
             raise
-        # A transaction in which a statement failed is undone by its COMMIT, without an error.
+        # COMMIT of a transaction in which a statement failed rolls back, without an error.
         if said.statusmessage != "COMMIT":
             raise RuntimeError(_WENT_ON)
 
@@ -150,11 +151,11 @@ class PostgreSql:
         if error.diag.message_primary:
             return error.diag.message_primary
         first, *more = [line.strip(" \t-") for line in str(error).splitlines()]
-        # What libpq adds to a first line is advice, unless there are several hosts.
+        # Lines that libpq adds after the first one are advice, unless there are several hosts.
         return " ".join([first, *more]).strip() if first.endswith(":") else first
 
     def is_to_be_left(self, error: BaseException) -> bool:
-        # Another server may have taken over from one that can only be read.
+        # Another server may have taken over from one that has become read-only.
         return isinstance(error, self._errors.errors.ReadOnlySqlTransaction)
 
     def is_lost(self, connection: Connection) -> bool:
@@ -164,24 +165,24 @@ class PostgreSql:
         return bool(driver.closed)
 
     def _prepare(self, driver: Any, record: object) -> None:
-        """Refuse a server that cannot keep what is promised, and set what a session needs."""
+        """Reject a server that does not meet our requirements, and configure the session."""
         info = driver.info
         if info.server_version < OLDEST_VERSION * 10_000:
             raise UnavailableError(
-                f"{self.name} is on a PostgreSQL of version {info.server_version // 10_000}; "
+                f"{self.name} runs on PostgreSQL {info.server_version // 10_000}; "
                 f"Scenarist needs {OLDEST_VERSION} or newer"
             )
         if info.parameter_status("server_encoding") != "UTF8":
             raise UnavailableError(
-                f"{self.name} does not hold all characters: its encoding is "
-                f"{info.parameter_status('server_encoding')}; make one with ENCODING 'UTF8'"
+                f"{self.name} cannot store all characters: its encoding is "
+                f"{info.parameter_status('server_encoding')}; create one with ENCODING 'UTF8'"
             )
         driver.prepared_max = 500
-        # Of one size, or each statement would be prepared for each combination of sizes.
+        # One size for all integers, or each statement would be prepared per combination of sizes.
         driver.adapters.register_dumper(int, self._whole_number)
         driver.adapters.register_dumper(str, self._text)
         driver.execute(
-            # Stronger settings than `on` are left as they are.
+            # Settings stronger than `on` are kept.
             "SELECT set_config('synchronous_commit', 'on', false)"
             " WHERE current_setting('synchronous_commit') = 'off';"
             f" SET lock_timeout = {self._busy_milliseconds};"
@@ -192,9 +193,9 @@ class PostgreSql:
 
 
 def _brief_cursor(psycopg: ModuleType) -> type:
-    """Return a cursor that tells of its columns what is read: their names and types.
+    """Return a cursor class whose description has only the names and types of the columns.
 
-    All that psycopg makes of each column would be a tenth of the time of a look-up by key.
+    The full description that psycopg builds would take a tenth of the time of a look-up by key.
     """
     has_rows = psycopg.pq.ExecStatus.TUPLES_OK
 
@@ -215,7 +216,7 @@ def _json_text(value: object) -> str:
 
 
 def _shown(url: URL) -> str:
-    """Write a URL with user, host and name only: parameters may hold secrets as well."""
+    """Format a URL with user, host and name only: its parameters may contain secrets as well."""
     shown = {key: value for key, value in url.query.items() if key in {"host", "port"}}
     return URL.create(
         "postgresql", url.username, None, url.host, url.port, url.database, shown

@@ -1,4 +1,4 @@
-"""Bells on PostgreSQL: each process listens on a channel of its own."""
+"""Notifications on PostgreSQL: each process LISTENs on its own channel."""
 
 import selectors
 import socket
@@ -11,11 +11,11 @@ from scenarist.db.bells import Topic, Topics, read, written
 from scenarist.domain.errors import UnavailableError
 
 _PREFIX = "scenarist_"
-# Nothing in these is anybody's words.
+# None of the values that are formatted into these come from users.
 _RING = "SELECT pg_notify(channel, '{topics}') FROM listeners WHERE channel <> '{channel}'"
 _COME = (
     "{turn};"
-    # Those whose session has ended; a process that is killed does not take its own away.
+    # Rows whose session has ended: a process that is killed does not delete its own row.
     " DELETE FROM listeners WHERE session NOT IN (SELECT pid FROM pg_stat_activity);"
     " INSERT INTO listeners (channel, session) VALUES ('{channel}', pg_backend_pid());"
     " COMMIT"
@@ -24,24 +24,24 @@ _GO = "ROLLBACK; DELETE FROM listeners WHERE channel = '{channel}'"
 
 
 def ring_statement(channel: str, topics: Topics) -> str:
-    """Return what a transaction says before its COMMIT: it tells all who listen but its own.
+    """Return the statement before COMMIT that notifies all listeners except this process's own.
 
-    Who listens is read when it has the turn. PostgreSQL tells them when the commit is seen, or
-    not at all, so that nobody dies between the two; while nobody else listens, nobody is told.
+    The listeners are read under the write lock. PostgreSQL delivers notifications with the commit
+    or not at all, so no process can die between the two.
     """
     return _RING.format(topics=written(topics), channel=channel)
 
 
 class PostgresBell:
-    """A session that listens.
+    """Session that listens on this process's channel.
 
     Args:
         connect: Opens the session.
-        turn: Begins a transaction that has the turn to write: whoever commits after this one
-            finds the listener.
+        turn: Begins a transaction with the write lock, so that all later commits find the
+            listener.
 
     Raises:
-        UnavailableError: There is no such session to be had.
+        UnavailableError: The session cannot be opened or cannot listen.
     """
 
     def __init__(self, connect: Callable[[], Any], stop: socket.socket, *, turn: str) -> None:
@@ -57,7 +57,7 @@ class PostgresBell:
         except BaseException as error:
             self.close()
             if isinstance(error, Exception):
-                raise UnavailableError(f"the database cannot be listened to: {error}") from error
+                raise UnavailableError(f"cannot listen to the database: {error}") from error
             raise
         self._selector.register(self._driver.fileno(), selectors.EVENT_READ)
 
@@ -71,7 +71,7 @@ class PostgresBell:
 
     def close(self) -> None:
         self._selector.close()
-        with suppress(Exception):  # it may be lost; then the next who listens takes it away
+        with suppress(Exception):  # if the session is lost, the next listener deletes the row
             self._driver.execute(_GO.format(channel=self.channel), prepare=False)
         self._connection.invalidate()
         self._connection.close()
@@ -83,5 +83,5 @@ class PostgresBell:
             while (message := self._driver.pgconn.notifies()) is not None:
                 heard |= read(message.extra.decode("ascii", "replace"))
         except Exception as error:
-            raise UnavailableError(f"the database is not heard any more: {error}") from error
+            raise UnavailableError(f"the database sends no notifications: {error}") from error
         return frozenset(heard)

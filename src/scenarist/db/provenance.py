@@ -1,4 +1,4 @@
-"""What a value counts as made of that no job wrote: present inputs of the tasks that write it."""
+"""Provenance of values that no job wrote: the present inputs of the tasks that write the node."""
 
 from itertools import groupby
 
@@ -32,10 +32,11 @@ _INPUTS = (
 
 
 def of_written(connection: Connection, data_node_id: str) -> str | None:
-    """Return what a value counts as made of that is written now, and not by a job.
+    """Return the provenance of a value that is written now by something other than a job.
 
-    It stands for what each skippable task would make of the present values of its inputs. Where
-    there are very many tasks, nothing is said, and each of them runs.
+    The value counts as the output that each skippable task which writes the data node would make
+    from the present values of its inputs, so that such a task can be skipped. None with more than
+    100 such tasks: each of them runs.
     """
     rows = connection.execute(_INPUTS, {"node": data_node_id}).fetchall()
     made_of = []

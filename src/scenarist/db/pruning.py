@@ -1,7 +1,8 @@
-"""What may go of what has ended: found on a reader, piece by piece, and deleted in small sets.
+"""Retention: what may be deleted is found on a reader, page by page, and deleted in small sets.
 
-Nothing that is found here comes to be needed later: a submission that has ended does not begin
-again, and a value that is not the newest of its data node is never promised to another job.
+Nothing found here can become needed later: a finished submission does not start again, and a value
+that is not the newest of its data node never becomes the input of another job. See decisions 43
+and 44.
 """
 
 from collections.abc import Iterator, Sequence
@@ -65,7 +66,7 @@ _JOB_COUNTS = (
     .where(among(jobs.c.submission_id, "ids"))
     .group_by(jobs.c.submission_id)
 )
-# Jobs are numbered as they are made, so whatever ended before then is not later in their order.
+# Jobs are numbered in the order of creation, so no job with a higher number ended before then.
 _LAST_BEFORE = (
     select(jobs.c.number)
     .where(jobs.c.created_at <= bindparam("before"))
@@ -96,7 +97,7 @@ _EVENTS = (
     .order_by(events.c.number)
     .limit(_PAGE)
 )
-# What webhooks have not read yet is still needed, while there is anybody to tell.
+# Events that the webhooks have not read yet are kept while there is an active subscriber.
 _LAST_READ = select(func.min(event_readers.c.event_number)).where(
     select(subscribers.c.number).where(subscribers.c.is_active == literal_column("1")).exists()
 )
@@ -156,7 +157,7 @@ _TAKE_TURN = (
     update(chores)
     .where(
         chores.c.name == _PRUNE,
-        # One that lies ahead is of a clock that was wrong.
+        # A time in the future comes from a wrong clock (decision 91).
         or_(chores.c.begun_at <= bindparam("before"), chores.c.begun_at > bindparam("now")),
     )
     .values(begun_at=bindparam("now"))
@@ -173,22 +174,22 @@ class EndedSubmission:
 @dataclass(frozen=True, slots=True)
 class OldEdit:
     id: EditId
-    file: str | None  #: of its value, where the system named one
+    file: str | None  #: the file of its value, if the server named it
 
 
 def take_turn(connection: Connection, every: timedelta, now: datetime) -> bool:
-    """Whether it is time to prune, and nobody else has begun to since the last time."""
+    """Claim the next pruning: return True if it is due and no other server has begun it."""
     return bool(connection.execute(_TAKE_TURN, {"before": now - every, "now": now}).rowcount)
 
 
 def begun_at(connection: Connection) -> datetime:
-    """Return when a server began to prune the last time."""
+    """Return when a server last began to prune."""
     begun: datetime = connection.execute(_BEGUN_AT).scalar_one()
     return begun
 
 
 def ended_submissions(reader: Connection, before: datetime) -> Iterator[EndedSubmission]:
-    """Yield the submissions that had ended by a moment, the oldest first."""
+    """Yield the submissions that had finished by *before*, the oldest first."""
     after = {"created_at": _LONG_AGO, "number": 0}
     while rows := reader.execute(_ENDED, {"before": before, **after}).all():
         found = reader.execute(_JOB_COUNTS, {"ids": [row.id for row in rows]})
@@ -199,7 +200,7 @@ def ended_submissions(reader: Connection, before: datetime) -> Iterator[EndedSub
 
 
 def old_logs(reader: Connection, before: datetime) -> Iterator[tuple[int, int]]:
-    """Yield the logs of jobs that had ended by a moment: the number of the job, the attempt."""
+    """Yield the logs of jobs that had finished by *before*, as job number and attempt."""
     last = reader.execute(_LAST_BEFORE, {"before": before}).scalar()
     number, attempt = -1, 0
     while last is not None and (
@@ -212,13 +213,13 @@ def old_logs(reader: Connection, before: datetime) -> Iterator[tuple[int, int]]:
 
 
 def delete_logs(connection: Connection, found: Sequence[tuple[int, int]]) -> int:
-    """Delete the logs of attempts; return how many went."""
+    """Delete the logs of attempts; return how many were deleted."""
     values = [{"number": number, "of": attempt} for number, attempt in found]
     return connection.execute(_DELETE_LOG, values).rowcount
 
 
 def old_events(reader: Connection, before: datetime) -> Iterator[int]:
-    """Yield the transactions in the log of events that are of a moment or older, in their order."""
+    """Yield the numbers of transactions in the event log that are not newer than *before*."""
     last_read = reader.execute(_LAST_READ).scalar()
     after = 0
     while rows := reader.execute(_EVENTS, {"after": after}).all():
@@ -230,14 +231,14 @@ def old_events(reader: Connection, before: datetime) -> Iterator[int]:
 
 
 def delete_events(connection: Connection, last: int) -> int:
-    """Delete the log of events up to a transaction; return how many went."""
+    """Delete the event log up to and including a transaction; return how many rows were deleted."""
     return connection.execute(_DELETE_EVENTS, {"last": last}).rowcount
 
 
 def superseded_edits(reader: Connection, kept: int) -> Iterator[OldEdit]:
-    """Yield the edits before the newest *kept* ones of their data node, never its value as it is.
+    """Yield the edits older than the newest *kept* of their data node, never its present value.
 
-    Jobs may still read them, see `promised`.
+    Unfinished jobs may still read some of them, see `promised`.
     """
     after = 0
     while nodes := reader.execute(_NODES, {"after": after, "kept": kept}).all():
@@ -253,7 +254,7 @@ def _superseded_of(reader: Connection, node: Any) -> Iterator[OldEdit]:
         _SUPERSEDED, {"node": node.id, "after": after, "up_to": up_to}
     ).all():
         for edit_id, uri in found:
-            # The last one to be written may be of a clock that went behind.
+            # The last one written may have an older id, if the clock was set back.
             if edit_id != node.last_edit_id:
                 is_ours = uri is not None and is_system_named(node.id, uri)
                 yield OldEdit(EditId(edit_id), uri if is_ours else None)
@@ -261,22 +262,22 @@ def _superseded_of(reader: Connection, node: Any) -> Iterator[OldEdit]:
 
 
 def promised(reader: Connection, edit_ids: Sequence[EditId]) -> set[EditId]:
-    """Return those edits that jobs were promised as input which have not ended."""
+    """Return those of the edits that are inputs of unfinished jobs."""
     return {EditId(item) for item in reader.execute(_PROMISED, {"ids": edit_ids}).scalars()}
 
 
 def delete_edits(connection: Connection, edit_ids: Sequence[EditId]) -> int:
-    """Delete edits; return how many went. Their files are to be removed after the commit."""
+    """Delete edits; return how many were deleted. The caller removes their files after commit."""
     return connection.execute(_DELETE_EDITS, {"ids": edit_ids}).rowcount
 
 
 def recorded_files(reader: Connection, data_node_ids: Sequence[str]) -> set[str]:
-    """Return the files in which the values of data nodes lie."""
+    """Return the files that contain values of data nodes."""
     return set(reader.execute(_RECORDED, {"ids": data_node_ids}).scalars())
 
 
 def being_written(reader: Connection, data_node_ids: Sequence[str]) -> set[DataNodeId]:
-    """Return those data nodes that a running job will write."""
+    """Return those of the data nodes that a running job will write."""
     found = reader.execute(_BEING_WRITTEN, {"ids": data_node_ids}).scalars()
     return {DataNodeId(item) for item in found}
 

@@ -1,4 +1,4 @@
-"""Scenarios and their cycles as rows."""
+"""Rows of scenarios, with their tags, tasks and data nodes."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -63,7 +63,7 @@ _NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''")
 _EXISTS = select(scenarios.c.number).where(scenarios.c.id == bindparam("id"))
 _CONFIG = select(scenarios.c.config_id).where(scenarios.c.id == bindparam("id"))
 _FIND_MANY = select(scenarios).where(among(scenarios.c.id, "ids"))
-# Written out: SQLite uses the partial index only for the very words of its condition.
+# Literal SQL: SQLite uses the partial index only for exactly its condition.
 _PRIMARY = select(scenarios.c.id).where(
     scenarios.c.cycle_id == bindparam("cycle_id"), text("scenarios.is_primary")
 )
@@ -75,13 +75,13 @@ _SET_PRIMARY = (
 
 
 def find_primary(connection: Connection, cycle_id: CycleId) -> ScenarioId | None:
-    """Return the primary scenario of a cycle; None while it has no scenario."""
+    """Return the primary scenario of a cycle; None when the cycle has no scenario."""
     found = connection.execute(_PRIMARY, {"cycle_id": cycle_id}).scalar()
     return None if found is None else ScenarioId(found)
 
 
 def add(connection: Connection, scenario: Scenario) -> None:
-    """Store a scenario with its links to tasks and additional data nodes; they exist already."""
+    """Store a scenario with its links to tasks and additional data nodes, which exist already."""
     number = connection.execute(
         insert(scenarios)
         .values(
@@ -118,14 +118,14 @@ def add(connection: Connection, scenario: Scenario) -> None:
 def set_primary(
     connection: Connection, scenario_id: ScenarioId, *, instead_of: ScenarioId | None
 ) -> None:
-    """Make a scenario the primary one of its cycle."""
+    """Make a scenario the primary one of its cycle, in place of *instead_of*."""
     if instead_of is not None:
         connection.execute(_SET_PRIMARY, {"of": instead_of, "is_primary": False})
     connection.execute(_SET_PRIMARY, {"of": scenario_id, "is_primary": True})
 
 
 def change(connection: Connection, scenario: Scenario) -> None:
-    """Store the name, the properties and the tags of a scenario anew."""
+    """Update the name, the properties and the tags of a scenario."""
     connection.execute(
         update(scenarios)
         .where(scenarios.c.id == scenario.id)
@@ -169,7 +169,7 @@ def find(connection: Connection, scenario_id: str) -> Scenario | None:
 
 
 def find_many(connection: Connection, scenario_ids: Iterable[str]) -> list[Scenario]:
-    """Return scenarios in the order of the identifiers given; unknown ones are left out."""
+    """Return scenarios in the order of the given identifiers; unknown ones are omitted."""
     ids = list(scenario_ids)
     rows = connection.execute(_FIND_MANY, {"ids": ids}).fetchall()
     found: dict[str, Scenario] = {item.id: item for item in _assembled(connection, rows)}
@@ -190,13 +190,13 @@ def page(connection: Connection, wanted: ScenarioFilter, request: PageRequest) -
         query = query.where(scenarios.c.is_primary == wanted.is_primary)
     dated: Any = scenarios
     if len(wanted.tag) == 1:
-        # The rows of a tag repeat date and number, and lie in their order.
+        # The rows of a tag repeat the scenario's date and number, and are indexed in that order.
         dated = scenario_tags
         query = query.join(scenario_tags, scenario_tags.c.scenario_id == scenarios.c.id).where(
             scenario_tags.c.tag == wanted.tag[0]
         )
     elif wanted.tag:
-        # A scenario may have several of them, and is listed once.
+        # A scenario may have several of the tags, and is listed once.
         tagged = select(scenario_tags.c.scenario_id).where(
             is_one_of(scenario_tags.c.tag, wanted.tag)
         )

@@ -1,4 +1,4 @@
-"""Sequences as rows, each with a row for every task."""
+"""Rows of sequences, each with a row per task."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,13 +15,13 @@ from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import ScenarioId, SequenceId, TaskId
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, SequenceFilter
 
-# One statement for the most frequent look-up of all: a row for each task, or one without.
+# One statement for the most frequent look-up of all: a row per task, or one row without a task.
 _FIND = (
     select(
         sequences,
         sequence_tasks.c.task_id,
-        # EXISTS would let PostgreSQL read all subscribers while they are few; a limit that is bound
-        # would be one more value to send.
+        # Not EXISTS: PostgreSQL may read all subscribers for it while they are few. The limit is a
+        # literal, to save sending a parameter.
         select(subscribers.c.number)
         .where(subscribers.c.entity_id == sequences.c.id)
         .limit(literal_column("1"))
@@ -60,7 +60,7 @@ _UPDATE = (
     )
 )
 _DELETE_TASKS = delete(sequence_tasks).where(sequence_tasks.c.sequence_id == bindparam("of"))
-# The jobs first: they are found by the submissions' old entity.
+# The jobs first: they are found by the old entity of their submissions.
 _FOLLOW = (
     update(jobs)
     .where(
@@ -82,7 +82,7 @@ def add(connection: Connection, sequence: entities.Sequence) -> None:
     """Store a sequence.
 
     Raises:
-        ConflictError: Its scenario already has a sequence of that name.
+        ConflictError: Its scenario already has a sequence with that name.
     """
     try:
         connection.execute(
@@ -102,10 +102,10 @@ def add(connection: Connection, sequence: entities.Sequence) -> None:
 
 
 def change(connection: Connection, former: entities.Sequence, sequence: entities.Sequence) -> None:
-    """Store a sequence anew. Under a new identifier its submissions and subscribers follow it.
+    """Update a sequence. If its identifier changes, its submissions and subscribers follow.
 
     Raises:
-        ConflictError: Its scenario already has a sequence of that name.
+        ConflictError: Its scenario already has a sequence with that name.
     """
     connection.execute(_DELETE_TASKS, {"of": former.id})
     try:
@@ -140,7 +140,7 @@ def _add_tasks(connection: Connection, sequence: entities.Sequence) -> None:
 def _name_is_taken(sequence: entities.Sequence) -> ConflictError:
     return ConflictError(
         f"scenario {sequence.scenario_id} already has a sequence named {sequence.name!r}; "
-        "take another name, or delete that one first",
+        "choose another name, or delete that one first",
         code="sequence_exists",
     )
 
@@ -156,7 +156,7 @@ def find(connection: Connection, sequence_id: str) -> entities.Sequence | None:
 
 
 def tasks_of(connection: Connection, sequence_ids: Iterable[str]) -> dict[str, tuple[TaskId, ...]]:
-    """Return the tasks of sequences in order; sequences that do not exist are left out."""
+    """Return the tasks of sequences, in order, by sequence; unknown sequences are omitted."""
     tasks: dict[str, list[TaskId]] = {}
     for sequence_id, task_id in connection.execute(_TASKS_IF_ANY, {"ids": list(sequence_ids)}):
         known = tasks.setdefault(sequence_id, [])
@@ -186,7 +186,7 @@ def page(
 def of_scenarios(
     connection: Connection, scenario_ids: Iterable[str]
 ) -> dict[str, list[entities.Sequence]]:
-    """Return the sequences of some scenarios, by scenario, in the order of their creation."""
+    """Return the sequences of scenarios, by scenario, in the order of their creation."""
     rows = connection.execute(_OF_SCENARIOS, {"ids": list(scenario_ids)}).fetchall()
     found: dict[str, list[entities.Sequence]] = {}
     for sequence in _assembled(connection, rows):

@@ -1,4 +1,4 @@
-"""Sessions as rows, and tokens from elsewhere that were signed out."""
+"""Rows of sessions, and of revoked tokens of external issuers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ _EXPIRED = tuple(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """Whose session it is, with the roles that the user has now."""
+    """Session with its user and the user's present roles."""
 
     user_number: int
     name: str
@@ -43,7 +43,7 @@ class Session:
 def add(
     connection: Connection, id_hash: str, user_number: int, *, now: datetime, expires_at: datetime
 ) -> None:
-    """Store a session, and forget those that are over."""
+    """Store a session, and delete expired sessions and revoked tokens."""
     for statement in _EXPIRED:
         connection.execute(statement, {"now": now})
     connection.execute(
@@ -80,7 +80,7 @@ def end_all(connection: Connection) -> None:
 
 
 def revoke(connection: Connection, digest: str, expires_at: datetime) -> None:
-    """Remember that a token from elsewhere is signed out; once more changes nothing."""
+    """Record that a token of an external issuer is revoked; repeating it changes nothing."""
     if not is_revoked(connection, digest):
         connection.execute(_REVOKE, {"digest": digest, "expires_at": expires_at})
 

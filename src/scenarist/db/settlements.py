@@ -1,4 +1,4 @@
-"""How the outcomes of jobs are recorded, with all that follows from them, in one transaction."""
+"""Completion of job attempts: their outcomes and all consequences, in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,10 +21,10 @@ from scenarist.domain.vocabulary import Change, JobStatus, Kind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settlement:
-    """What shall be recorded of one attempt of a job.
+    """Record to be made of one attempt of a job.
 
-    A status of PENDING sends the job back to be claimed again, not before ``not_before``.
-    ``failures``, ``lost`` and ``lost_together`` are added to what the job counts of them.
+    Status PENDING makes the job claimable again, not before ``not_before``. ``failures``, ``lost``
+    and ``lost_together`` are added to the job's counters.
     """
 
     number: int
@@ -35,7 +35,7 @@ class Settlement:
     edits: Sequence[Edit] = ()
     has_ends: bool = True  #: whether the job reads or writes any data node
     run_at: datetime | None = None
-    stopped_at: datetime | None = None  #: when its executor began to stop it by itself
+    stopped_at: datetime | None = None  #: when its executor itself began to stop it (timeout)
     reason: str | None = None
     stacktrace: str | None = None
     log: str | None = None
@@ -43,18 +43,18 @@ class Settlement:
     failures: int = 0
     lost: int = 0
     lost_together: int = 0
-    function: str | None = None  #: what ran
+    function: str | None = None  #: the function that ran
     code_digest: str | None = None
-    is_suspect: bool = False  #: whether jobs wait for its end, as servers were lost under it
-    # Not recorded, but told to those who watch.
+    is_suspect: bool = False  #: a suspect (decision 93), whose end other suspects wait for
+    # Not recorded; for metrics only.
     task_config_id: str = ""
-    started_after: float | None = None  #: seconds from its claim
+    started_after: float | None = None  #: seconds between its claim and its start
     run_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The settlements that stood, as they were recorded, and what came of them."""
+    """Settlements that were recorded, and their consequences."""
 
     standing: Sequence[Settlement] = ()
     consequences: Consequences = field(default_factory=Consequences)
@@ -62,7 +62,7 @@ class Settled:
 
 _HELD = select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at).where(
     among(jobs.c.number, "numbers"),
-    # Bound: PostgreSQL would look in the index of running jobs, which has many that run no more.
+    # Bound, not written out: else PostgreSQL uses the index of running jobs, full of dead entries.
     jobs.c.status == JobStatus.RUNNING,
     jobs.c.holder_id == bindparam("holder"),
 )
@@ -86,7 +86,7 @@ _UPDATE = (
         code_digest=bindparam("code_digest"),
     )
 )
-# By far the most frequent of them, with as little as possible to bind.
+# For COMPLETED, by far the most frequent status: as few parameters as possible.
 _COMPLETE = (
     update(jobs)
     .where(jobs.c.number == bindparam("of"))
@@ -103,7 +103,7 @@ _COMPLETE = (
     )
 )
 _NEW_LOG = insert_or_update(job_logs)
-# While it ran, a part of it may have been kept already.
+# A part of the log may have been stored while the job ran (db/outputs.py).
 _LOG = _NEW_LOG.on_conflict_do_update(
     index_elements=[job_logs.c.job_number, job_logs.c.attempt],
     set_={"text": _NEW_LOG.excluded.text},
@@ -117,10 +117,10 @@ def settle(
     holder_id: HolderId,
     now: datetime,
 ) -> Settled:
-    """Record attempts of jobs that a holder ran, their edits, and what follows for other jobs.
+    """Record attempts that a holder ran, their edits, and the consequences for other jobs.
 
-    A settlement stands only while its job is RUNNING under this holder in the same attempt; any
-    other changes nothing, so that a late outcome of a lost attempt does no harm.
+    A settlement counts only while its job is RUNNING under this holder in the same attempt; any
+    other is ignored, so that a late outcome of a lost attempt changes nothing.
     """
     held = connection.execute(
         _HELD, {"numbers": [item.number for item in settlements], "holder": holder_id}
@@ -171,10 +171,10 @@ def settle(
 
 
 def _stopped(item: Settlement, asked_at: datetime) -> Settlement:
-    """Word the end of a job that was asked to stop, by what came first.
+    """Return the settlement of a job whose cancellation was requested, by what happened first.
 
-    What goes wrong after that is its cancelling. One that was being stopped before, as its time was
-    over, has failed, and does not run again.
+    A failure after the request is recorded as CANCELED. If the executor had begun to stop the job
+    before the request because of its timeout, the job has failed and is not retried.
     """
     if item.status not in {JobStatus.PENDING, JobStatus.FAILED}:
         return item

@@ -1,4 +1,4 @@
-"""SQLite: one file, one writer at a time, synced in full at each commit."""
+"""SQLite dialect: one file, one writer at a time, synced in full at each commit."""
 
 import os
 import socket
@@ -23,24 +23,24 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
-    # Pages of 4 KiB. A checkpoint writes each page once, however often it changed; ten times fewer
-    # of them than SQLite makes by itself let a third more submits through.
+    # In pages of 4 KiB. A checkpoint writes each page once, however often it changed; ten times
+    # fewer checkpoints than SQLite's default allow a third more submits.
     "PRAGMA wal_autocheckpoint = 10000",
     "PRAGMA cache_size = -16000",  # KiB, for each connection
 )
 
-_PRIMARY = 0xFF  # of an extended error code, the part that names the kind
+_PRIMARY = 0xFF  # mask of the primary result code within an extended one
 
 _log = structlog.get_logger(__name__)
 
 
 class Sqlite:
-    """The backend behind a URL such as ``sqlite:///scenarist.db``."""
+    """Backend for a URL such as ``sqlite:///scenarist.db``."""
 
     def __init__(self, url: URL, *, busy_seconds: float) -> None:
         if not url.database or url.database == ":memory:":
             raise InvalidError("the database must be a file, such as sqlite:///scenarist.db")
-        # Pinned now, so that a later change of folder cannot move it.
+        # Made absolute now, so that a later change of the working folder does not move it.
         file = Path(url.database).absolute()
         self.file: Path | None = file
         self.url = url.set(database=str(self.file))
@@ -83,12 +83,12 @@ class Sqlite:
         try:
             self.say(connection, "COMMIT")
         except sqlite3.OperationalError as error:
-            # The frames may be in the log although they could not be synced, and the next process
-            # that opens the file would find them there. A write that failed took no whole frame.
+            # The frames may be in the WAL although the sync failed, and the next process that opens
+            # the file would find them. A failed write, in contrast, left no complete frame.
             code = error.sqlite_errorcode
             if code & _PRIMARY == sqlite3.SQLITE_IOERR and code != sqlite3.SQLITE_IOERR_WRITE:
                 raise InDoubtError(
-                    f"the commit failed ({error}); look whether this was done before trying again"
+                    f"the commit failed ({error}); check whether this was done before trying again"
                 ) from error
             raise
         try:
@@ -104,14 +104,14 @@ class Sqlite:
                 self._bell.ring(topics)
             else:
                 ring_once(self._bells, topics)
-        except Exception:  # noqa: BLE001 - the commit is done, whatever becomes of the telling
+        except Exception:  # noqa: BLE001 - the commit is done, even if nobody was notified
             _log.exception("other processes were not told of a commit")
 
     def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
         is_again = self._bell is not None
         self._bell = LocalBell(self._bells, stop)
         if is_again:
-            # Those who came while this one could not be found were told nothing by it.
+            # Processes that started while this one could not be found missed its notifications.
             self._bell.ring(EVERYTHING)
         return self._bell
 
@@ -119,7 +119,7 @@ class Sqlite:
         return FileTurn(self._bells.with_suffix(f".{name}"))
 
     def trouble_in(self, error: BaseException) -> str | None:
-        # A plain DatabaseError is said of the file: it is damaged, or no database.
+        # A plain DatabaseError is about the file: it is damaged, or not a database.
         if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
             return str(error)
         return None
@@ -134,15 +134,15 @@ class Sqlite:
         cursor = connection.cursor()
         for pragma in _PRAGMAS:
             cursor.execute(pragma)
-        cursor.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the log
+        cursor.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the WAL
         cursor.close()
         self._files.note_open()
 
 
 class _OpenFiles:
-    """The files of a database as they were when this process opened them.
+    """Identities of the database's files at the time when this process opened them.
 
-    A file that is removed stays open here, and what is committed to it is lost with the process.
+    A removed file stays open in this process, and commits to it are lost when the process ends.
     """
 
     def __init__(self, file: Path) -> None:
@@ -152,24 +152,24 @@ class _OpenFiles:
         self._lock = threading.Lock()
 
     def note_open(self) -> None:
-        """Record another connection, and which files are open, unless that is known."""
+        """Count another connection, and record which files are open unless that is known."""
         with self._lock:
             self._open += 1
             if self._known is None:
                 self._known = tuple(_identity_of(path) for path in self._paths)
 
     def note_close(self, connection: object, record: object) -> None:
-        """Record the end of a connection; with the last one, SQLite removes the log itself."""
+        """Count a closed connection; after the last one, SQLite removes the WAL itself."""
         with self._lock:
             self._open -= 1
             if self._open == 0:
                 self._known = None
 
     def check(self) -> None:
-        """See whether the open files are still those at their paths.
+        """Check that the open files are still those at their paths.
 
         Raises:
-            UnavailableError: They are not; says which, and how to mend it.
+            UnavailableError: They are not; the message says which, and how to fix it.
         """
         known = self._known
         if known is None:
@@ -177,14 +177,14 @@ class _OpenFiles:
         found = tuple(_identity_of(path) for path in self._paths)
         if found == known:
             return
-        if None in known:  # the log was not needed before
+        if None in known:  # the WAL did not exist before
             self._known = tuple(a or b for a, b in zip(known, found, strict=True))
         for path, before, now in zip(self._paths, known, found, strict=True):
             if before is not None and now != before:
                 done = "removed" if now is None else "replaced"
                 raise UnavailableError(
                     f"the database file {path} was {done} while this process had it open; nothing "
-                    "is written until the one that was there is back, or the server starts anew",
+                    "is written until the original file is back or the server is restarted",
                     code="database_replaced",
                 )
 

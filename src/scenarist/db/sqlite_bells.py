@@ -1,4 +1,4 @@
-"""Bells between the processes of one machine: sockets in a folder beside the database file."""
+"""Notifications between processes on one machine: sockets in a folder beside the database file."""
 
 import os
 import selectors
@@ -14,33 +14,33 @@ from scenarist import modes
 from scenarist.db.bells import EVERYTHING, Topic, Topics, read, written
 from scenarist.domain.errors import UnavailableError
 
-_LONGEST_PATH = 100  # bytes that the address of a socket may have everywhere
-_LOOK_SECONDS = 2.0  # between two looks whether the own socket can still be found
+_LONGEST_PATH = 100  # bytes; every system allows socket addresses of this length
+_LOOK_SECONDS = 2.0  # between two checks that the process's own socket can still be found
 _DO_NOT_WAIT = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
 
 
 def folder_of(file: Path) -> Path:
-    """Return where the sockets of a database are, by whatever name the file is known."""
+    """Return the folder of a database's sockets; the same for all links to the file."""
     return Path(f"{os.path.realpath(file)}.bells")
 
 
 def ring_once(folder: Path, topics: Topics) -> None:
-    """Tell all who listen of a commit, for a process that does not listen itself."""
+    """Notify all listeners of a commit, from a process that does not listen itself."""
     for peer in _connected(folder):
         with peer:
             _send(peer, topics)
 
 
 class LocalBell:
-    """A connection to each other process; whoever comes connects to those that are there.
+    """Connections to all other processes; a new process connects to those that already listen.
 
-    So a commit costs one `send` for each other process, and nothing when there is none. The end
-    of a connection says that a process is gone, perhaps between its commit and its ring: then
-    everybody looks once. Whose socket was removed cannot be found by those who come later: that is
-    looked at now and then, and is an error of `hear`.
+    So a commit costs one `send` per other process, and nothing when there is none. A connection
+    that ends means that its process is gone, perhaps between its commit and its notification: then
+    EVERYTHING is reported. If this process's socket file was removed, processes that start later
+    cannot find it: `hear` checks for that every two seconds, and raises.
 
     Raises:
-        UnavailableError: The folder cannot be used; says why.
+        UnavailableError: The folder cannot be used; the message says why.
     """
 
     def __init__(self, folder: Path, stop: socket.socket) -> None:
@@ -57,7 +57,7 @@ class LocalBell:
             folder.mkdir(mode=modes.FOLDER, exist_ok=True)
             modes.narrow(folder)
             _listen(self._listener, self._file)
-            # Those who come later connect to this one.
+            # Processes that start later connect to this one.
             for peer in _connected(folder, but=self._file.name):
                 self._add(peer)
         except OSError as error:
@@ -66,7 +66,7 @@ class LocalBell:
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def ring(self, topics: Topics) -> None:
-        """Tell all others of a commit; may be called from any thread."""
+        """Notify all other processes of a commit; may be called from any thread."""
         if self._is_closed:
             ring_once(self._file.parent, topics)
         elif self._peers:
@@ -101,7 +101,7 @@ class LocalBell:
         self._selector.close()
 
     def _look(self) -> None:
-        """See whether others can find this one.
+        """Check that other processes can find this one.
 
         Raises:
             UnavailableError: Its socket was removed, perhaps with the folder.
@@ -113,10 +113,10 @@ class LocalBell:
     def _accept(self) -> None:
         try:
             peer, _ = self._listener.accept()
-        except OSError:  # it has gone again
+        except OSError:  # the peer is already gone
             return
         self._add(peer)
-        # What was committed before this connection was known here, it was not told of.
+        # The peer was not notified of commits made before this connection was accepted.
         _send(peer, EVERYTHING)
 
     def _receive(self, peer: socket.socket) -> Topics:
@@ -141,14 +141,14 @@ class LocalBell:
 
 
 def _send(peer: socket.socket, topics: Topics) -> None:
-    # One that has not read for so long that nothing more fits will look anyway; of one that is
-    # gone, its socket tells whoever listens.
+    # A peer whose buffer is full still has notifications to read, and will read the database
+    # anyway; that a peer is gone is noticed where its connection is read.
     with suppress(OSError):
         peer.send(written(topics).encode(), _DO_NOT_WAIT)
 
 
 def _listen(listener: socket.socket, file: Path) -> None:
-    # Nobody may find it before it listens, or it would be taken for one that is dead.
+    # The socket gets its name only once it listens; before, a peer would take it for a dead one.
     hidden = file.with_name(f".{file.name}")
     with _address(hidden) as address:
         listener.bind(address)
@@ -159,7 +159,7 @@ def _listen(listener: socket.socket, file: Path) -> None:
 
 
 def _connected(folder: Path, but: str = "") -> Iterator[socket.socket]:
-    """Connect to all who listen; the sockets of those that were killed are removed."""
+    """Connect to all listening processes; remove the sockets of processes that were killed."""
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
@@ -176,7 +176,7 @@ def _connected(folder: Path, but: str = "") -> Iterator[socket.socket]:
             peer.close()
             with suppress(OSError):
                 (folder / name).unlink()
-        except OSError:  # it is too busy even to be told
+        except OSError:  # its queue of connections is full
             peer.close()
         else:
             yield peer
@@ -184,7 +184,7 @@ def _connected(folder: Path, but: str = "") -> Iterator[socket.socket]:
 
 @contextmanager
 def _address(file: Path) -> Iterator[str]:
-    """Give the address of a socket, by way of its folder's descriptor where the path is long."""
+    """Yield the address of a socket, through its folder's descriptor where the path is too long."""
     if len(os.fsencode(file)) <= _LONGEST_PATH:
         yield str(file)
         return

@@ -1,4 +1,4 @@
-"""What stands in the way of submitting, deleting or promoting a scenario, as rows tell it."""
+"""Queries that decide whether a scenario can be submitted, deleted or promoted now."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, Submis
 from scenarist.domain.permissions import ActorRef, ref_of
 
 _IS_UNDER_WAY = submissions.c.status.is_(None)
-# Whatever is under way is not older than the oldest that is. So the look-up does not grow with
-# what was submitted before and has ended.
+# The number of the oldest unfinished submission bounds the search, so that its cost does not grow
+# with the number of finished submissions.
 _OLDEST = select(func.min(submissions.c.number)).where(_IS_UNDER_WAY).scalar_subquery()
 _GIVEN = texts("ids")
 _UNDER_WAY = (
@@ -91,7 +91,7 @@ _WIRING = (
 
 @dataclass(slots=True)
 class Wiring:
-    """The config ids of a task, and of what it reads and writes, in order."""
+    """Config ids of a task, and of the data nodes that it reads and writes, in order."""
 
     config_id: str
     inputs: list[str] = field(default_factory=list)
@@ -100,11 +100,11 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A data node that tasks of a scenario read or write, as far as a submit depends on it."""
+    """Data node that tasks of a scenario read or write, with what a submit depends on."""
 
     id: DataNodeId
-    is_made: bool  #: by one of these tasks
-    is_written: bool
+    is_made: bool  #: whether one of these tasks writes it
+    is_written: bool  #: whether it has a value
     storage_type: str
     properties: Mapping[str, Any]
     locked_by: str | None
@@ -116,7 +116,7 @@ class End:
 
 
 def find_wiring(connection: Connection, scenario_id: str) -> list[Wiring]:
-    """Return what the tasks of a scenario are made of, in their order."""
+    """Return the wiring of the tasks of a scenario, in their order."""
     found: dict[int, Wiring] = {}
     for position, config_id, direction, node in connection.execute(_WIRING, {"id": scenario_id}):
         task = found.setdefault(position, Wiring(config_id))
@@ -146,11 +146,11 @@ def find_ends(connection: Connection, scenario_id: str) -> list[End]:
 
 
 def find_under_way(connection: Connection, ids: Iterable[str]) -> SubmissionId | None:
-    """Return the oldest unfinished submission of entities, or of tasks that they own."""
+    """Return the oldest unfinished submission of the entities or of tasks that they own, if any."""
     return connection.execute(_UNDER_WAY, {"ids": list(ids)}).scalar()
 
 
 def has_siblings(connection: Connection, scenario_id: ScenarioId, cycle_id: CycleId) -> bool:
-    """Whether a cycle has other scenarios."""
+    """Whether a cycle has scenarios other than the given one."""
     found = connection.execute(_SIBLING, {"id": scenario_id, "cycle_id": cycle_id})
     return found.first() is not None

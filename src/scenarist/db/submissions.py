@@ -1,4 +1,4 @@
-"""Submissions as they are shown: their status, summed up from their jobs."""
+"""Queries for submissions, with the status of an unfinished one derived from its jobs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def find(connection: Connection, submission_id: str) -> Submission | None:
 
 
 def find_by_key(connection: Connection, key: str) -> tuple[Submission, str | None] | None:
-    """Return the submission that an idempotency key made, and the digest of its request."""
+    """Return the submission made with an idempotency key, and the digest of its request."""
     row = connection.execute(_BY_KEY, {"key": key}).first()
     return None if row is None else (_assembled(connection, [row])[0], row.request_digest)
 
@@ -58,7 +58,7 @@ def find_by_key(connection: Connection, key: str) -> tuple[Submission, str | Non
 def traceparents(
     connection: Connection, submission_ids: Sequence[SubmissionId]
 ) -> dict[SubmissionId, str]:
-    """Return the spans that submissions were made in, of those that were made in one."""
+    """Return the spans in which submissions were made, by submission; those without are omitted."""
     found = connection.execute(_TRACEPARENTS, {"ids": submission_ids})
     return {SubmissionId(submission_id): parent for submission_id, parent in found}
 
@@ -66,7 +66,7 @@ def traceparents(
 def page(
     connection: Connection, wanted: SubmissionFilter, request: PageRequest
 ) -> Page[Submission]:
-    """Return submissions in the order in which they were accepted, unless a sort is asked for."""
+    """Return a page of submissions, in the order of acceptance unless the request has a sort."""
     query = within(select(submissions), submissions.c.created_at, wanted.created)
     if wanted.scenario_id:
         query = query.where(submissions.c.entity_id.in_(_submittable_in(wanted.scenario_id)))
@@ -99,9 +99,9 @@ def _submittable_in(scenario_ids: Sequence[str]) -> CompoundSelect[Any]:
 
 def _has_status(status: SubmissionStatus) -> Any:
     if status.is_finished:
-        # `status` is written out for the same reason as in db/jobs.py.
+        # `status` is a literal for the same reason as in db/jobs.py.
         return submissions.c.status == literal_column(f"'{status}'")
-    # The jobs tell: the first of RUNNING, PENDING, BLOCKED that one of them has.
+    # Derived from the jobs: the first of RUNNING, PENDING, BLOCKED that any of them has.
     conditions: list[ColumnElement[bool]] = [submissions.c.status.is_(None)]
     for rank in (SubmissionStatus.RUNNING, SubmissionStatus.PENDING, SubmissionStatus.BLOCKED):
         has = (

@@ -1,4 +1,4 @@
-"""The webhooks of scenarios and sequences as rows, and what of their messages is on the way."""
+"""Rows of the webhook subscribers of scenarios and sequences, and the state of their messages."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ from scenarist.domain.permissions import ref_of
 from scenarist.domain.vocabulary import Change, Kind
 
 READER = "webhooks"
-"""The name under which it is kept how far the events have become messages."""
+"""Name of the cursor into the event log up to which events have become messages."""
 
 _IS_ACTIVE = subscribers.c.is_active == literal_column("1")
 _WAITING = (
@@ -24,7 +24,7 @@ _WAITING = (
     .where(deliveries.c.subscriber_id == subscribers.c.id, deliveries.c.due_at.is_not(None))
     .scalar_subquery()
 )
-# Only the oldest can have one: those after it wait until it has arrived.
+# Only the oldest message can have a fault: the later ones wait until it is delivered.
 _FAULT = (
     select(deliveries.c.fault)
     .where(deliveries.c.subscriber_id == subscribers.c.id)
@@ -57,10 +57,10 @@ _KEEP_POSITION = _KEEP_POSITION.on_conflict_do_update(
 
 
 def add(connection: Connection, subscriber: Subscriber) -> None:
-    """Store a subscriber; it is told of what happens from the present transaction on."""
+    """Store a subscriber; it receives the events from the present transaction on."""
     _, newest = event_rows.bounds(connection)
     if not any_active(connection):
-        # Nobody reads the events as long as there is nobody to tell.
+        # Without active subscribers nobody reads the event log, so the cursor is behind.
         keep_position(connection, newest)
     connection.execute(
         _INSERT,
@@ -79,7 +79,7 @@ def add(connection: Connection, subscriber: Subscriber) -> None:
 
 
 def change_secrets(connection: Connection, changed: Callable[[str], str]) -> None:
-    """Put what a function makes of each secret in its place."""
+    """Replace each secret by the result of a function of it."""
     for row in connection.execute(select(subscribers.c.number, subscribers.c.secret)).fetchall():
         connection.execute(
             update(subscribers)
@@ -91,7 +91,7 @@ def change_secrets(connection: Connection, changed: Callable[[str], str]) -> Non
 def of_entities(
     connection: Connection, entity_ids: Iterable[str]
 ) -> dict[str, tuple[Subscriber, ...]]:
-    """Return the subscribers of entities by entity, oldest first; those without are left out."""
+    """Return the subscribers of entities, by entity, oldest first; entities without are omitted."""
     found: dict[str, list[Subscriber]] = {}
     for row in connection.execute(_OF_ENTITIES, {"ids": list(entity_ids)}):
         found.setdefault(row.entity_id, []).append(_subscriber(row))
@@ -112,12 +112,12 @@ def any_active(connection: Connection) -> bool:
 
 
 def delete_one(connection: Connection, subscriber_id: str) -> None:
-    """Delete a subscriber with the messages that have not arrived."""
+    """Delete a subscriber with its undelivered messages."""
     connection.execute(_DELETE, {"id": subscriber_id})
 
 
 def stop_made_by(connection: Connection, actor_ids: Iterable[str], why: str, now: datetime) -> None:
-    """Tell the active subscribers that actors have made nothing any more; they stay, to be seen."""
+    """Deactivate the subscribers created by actors, and delete their messages; the rows stay."""
     stopped = connection.execute(_STOP, {"makers": list(actor_ids), "why": why}).scalars().all()
     if stopped:
         connection.execute(_DELETE_MESSAGES, {"ids": stopped})
@@ -126,7 +126,7 @@ def stop_made_by(connection: Connection, actor_ids: Iterable[str], why: str, now
 
 
 def get_position(connection: Connection) -> int:
-    """Return the number of the last transaction whose changes have become messages."""
+    """Return the number of the last transaction whose events have become messages."""
     return connection.execute(_POSITION).scalar() or 0
 
 

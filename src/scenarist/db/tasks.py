@@ -1,4 +1,4 @@
-"""Tasks as rows, with their data nodes in order."""
+"""Rows of tasks, with their data nodes in order."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -42,7 +42,7 @@ _PARENTS = union_all(
 
 
 def find_or_make(connection: Connection, task: Task) -> tuple[TaskId, bool]:
-    """Return the task of the same config, owner and wiring, and whether it was stored just now."""
+    """Return the stored task with the same config, owner and wiring, and whether it is new."""
     made = connection.execute(
         insert_or_ignore(tasks)
         .values(
@@ -90,7 +90,7 @@ def find(connection: Connection, task_id: str) -> Task | None:
 
 
 def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
-    """Return tasks in the order of their identifiers given; unknown ones are left out."""
+    """Return tasks in the order of the given identifiers; unknown ones are omitted."""
     ids = list(task_ids)
     rows = connection.execute(_IN, {"ids": ids}).fetchall()
     found = {task.id: task for task in _assembled(connection, rows)}

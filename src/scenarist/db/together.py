@@ -1,4 +1,4 @@
-"""Sends statements together, where a network lies between."""
+"""Pipelining of statements, where a network lies between (PostgreSQL)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 @contextmanager
 def together(connection: Connection) -> Iterator[None]:
-    """Do not wait for the answer to each statement of the block, but for all at its end.
+    """Pipeline the statements of the block: wait for all results at its end, not for each one.
 
-    No rows can be read within it; an INSERT that SQLAlchemy would have return a number must be
-    ``inline()``. What goes wrong is raised by a later statement, or by the driver at the end: a
-    conflict cannot be told apart from others here.
+    The block cannot read rows; an INSERT for which SQLAlchemy would return a number must be
+    ``inline()``. An error is raised by a later statement, or by the driver at the end, so the
+    block cannot tell a conflict apart from other errors.
     """
     if connection.dialect.name != "postgresql":
         yield

@@ -1,4 +1,4 @@
-"""Tries to sign in, counted in stretches of time."""
+"""Counters of sign-in attempts within time windows."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ _GIVE_BACK = (
     .values(tally=tries.c.tally - 1)
 )
 _DELETE = delete(tries).where(tries.c.who == bindparam("key"))
-# A stretch that begins later than one from now is of a clock that was set back since.
+# A window that begins a window length or more in the future: the clock was set back (decision 91).
 _FORGET = delete(tries).where(
     or_(tries.c.since <= bindparam("before"), tries.c.since >= bindparam("after"))
 )
@@ -24,7 +24,7 @@ _FORGET = delete(tries).where(
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """How many tries somebody has within a stretch of time."""
+    """Limit of sign-in attempts for one key (such as an address) within a time window."""
 
     who: str
     limit: int
@@ -33,10 +33,10 @@ class Bound:
 def take(
     connection: Connection, bounds: tuple[Bound, ...], *, stretch: timedelta, now: datetime
 ) -> dict[Bound, datetime]:
-    """Count one try for each bound, unless one is used up.
+    """Count one attempt for each bound, unless one of them is used up.
 
     Returns:
-        The bounds that are used up, each with the end of its stretch; empty when the try counts.
+        The bounds that are used up, each with the end of its window; empty if the attempt counted.
     """
     connection.execute(_FORGET, {"before": now - stretch, "after": now + stretch})
     rows = {bound: connection.execute(_FIND, {"key": bound.who}).first() for bound in bounds}
@@ -56,11 +56,11 @@ def take(
 
 
 def give_back(connection: Connection, bounds: tuple[Bound, ...]) -> None:
-    """Count a try no more, as one that succeeded."""
+    """Uncount an attempt, such as one that succeeded."""
     for bound in bounds:
         connection.execute(_GIVE_BACK, {"key": bound.who})
 
 
 def forget(connection: Connection, who: str) -> None:
-    """Start anew."""
+    """Reset the counter of a key."""
     connection.execute(_DELETE, {"key": who})

@@ -1,4 +1,7 @@
-"""What only one process on a database does at a time, until it ends or its connection is lost."""
+"""Leader lock: held by one process per database until it exits or loses its connection.
+
+The process that holds it sends the webhooks (decision 34).
+"""
 
 import fcntl
 import os
@@ -17,31 +20,31 @@ from scenarist.domain.errors import UnavailableError
 
 
 class Turn(Protocol):
-    """Has its turn from `wait` on; others wait for its end, without asking again and again."""
+    """Leader lock, held from `wait` to `end`; other processes block in `wait` without polling."""
 
     def wait(self) -> bool:
-        """Wait for the turn; False when it is time to stop.
+        """Wait until the lock is acquired; return False when it is time to stop.
 
         Raises:
-            UnavailableError: There is nothing to wait for now.
+            UnavailableError: The lock cannot be waited for now.
         """
         ...
 
     def keep(self) -> None:
-        """Return when the turn is lost, or it is time to stop."""
+        """Block while the lock is held; return when it is lost or it is time to stop."""
         ...
 
     def end(self) -> None:
-        """Let the next one have it."""
+        """Release the lock."""
         ...
 
     def stop(self) -> None:
-        """Let `wait` and `keep` return; called from another thread."""
+        """Make `wait` and `keep` return; called from another thread."""
         ...
 
 
 class FileTurn:
-    """The turn among processes of one machine: a lock of a file, which goes with its process."""
+    """Leader lock among processes on one machine: a `flock`, which ends with its process."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -54,7 +57,7 @@ class FileTurn:
             modes.narrow(self._file)
         except OSError as error:
             raise UnavailableError(f"{self._file} cannot be written: {error.strerror}") from error
-        # A thread that waits here at the end of the process ends with it.
+        # `stop` cannot interrupt this; a daemon thread that waits here ends with its process.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if self._stopping.is_set():
             os.close(descriptor)
@@ -74,16 +77,16 @@ class FileTurn:
         self._stopping.set()
 
 
-_TURNS = 0x5CE9A416  # the first half of each lock's key; the second is its name
+_TURNS = 0x5CE9A416  # the first half of each lock's key; the second half is a hash of its name
 _WAIT = "SET lock_timeout = 0; SELECT pg_advisory_lock({turns}, hashtext('{name}'))"
 
 
 class SessionTurn:
-    """The turn on PostgreSQL: an advisory lock, which goes with its session.
+    """Leader lock on PostgreSQL: an advisory lock, which ends with its session.
 
     Args:
         connect: Opens the session.
-        name: Letters that tell this turn from others.
+        name: Name of the lock, of letters only.
     """
 
     def __init__(self, connect: Callable[[], Connection], name: str) -> None:
@@ -103,7 +106,7 @@ class SessionTurn:
             self.end()
             if self._stopping.is_set():
                 return False
-            raise UnavailableError(f"the turn was not to be had: {error}") from error
+            raise UnavailableError(f"the leader lock cannot be acquired: {error}") from error
         return not self._stopping.is_set()
 
     def keep(self) -> None:
@@ -111,14 +114,14 @@ class SessionTurn:
             return
         driver: Any = self._connection.connection.driver_connection
         poll = select.poll()
-        # Nothing is said on this session, so what can be read is its end.
+        # No statement runs on this session, so it becomes readable only when it ends.
         poll.register(driver.fileno(), select.POLLIN)
         poll.poll()
 
     def end(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(Exception):  # it may be lost
+            with suppress(Exception):  # the connection may be lost
                 connection.invalidate()
             connection.close()
 
@@ -127,7 +130,7 @@ class SessionTurn:
         connection = self._connection
         if connection is None:
             return
-        with suppress(Exception):  # it may have ended by itself
+        with suppress(Exception):  # the session may have ended by itself
             driver: Any = connection.connection.driver_connection
             driver.cancel_safe(timeout=5)
             with socket.socket(fileno=os.dup(driver.fileno())) as stream:

@@ -1,4 +1,4 @@
-"""Users as rows."""
+"""Rows of users."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -66,7 +66,7 @@ def add(connection: Connection, user: User) -> User:
 
 
 def change(connection: Connection, user: User) -> None:
-    """Store the roles, the password and the origin of a user."""
+    """Update the roles and the password hash of a user, and whether they are declared."""
     connection.execute(
         _CHANGE,
         {
@@ -80,7 +80,7 @@ def change(connection: Connection, user: User) -> None:
 
 
 def remove(connection: Connection, number: int) -> None:
-    """Delete a user; the sessions and the keys that the user has made go, too."""
+    """Delete a user, with the user's sessions and the keys that the user has created."""
     connection.execute(_DELETE, {"user": number})
 
 
@@ -89,7 +89,7 @@ def end_sessions(connection: Connection, number: int) -> None:
 
 
 def has_other_admin(connection: Connection, number: int, realm: Realm) -> bool:
-    """Whether somebody else can sign in with a password kept here, and administer."""
+    """Whether another user is an administrator with a password stored here."""
     rows = connection.execute(
         select(users.c.roles).where(
             users.c.realm == realm, users.c.number != number, users.c.password_hash.is_not(None)
@@ -99,7 +99,7 @@ def has_other_admin(connection: Connection, number: int, realm: Realm) -> bool:
 
 
 def roles_of(names: Iterable[str]) -> frozenset[Role]:
-    """Read the roles that a row holds."""
+    """Return the roles with these names, as stored in a row."""
     return frozenset(Role(name) for name in names)
 
 

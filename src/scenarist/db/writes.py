@@ -1,4 +1,4 @@
-"""The pieces of work that share a transaction, and what is undone with them."""
+"""Units of work that share a transaction (group commit), and their undo actions (decision 4)."""
 
 import threading
 from collections.abc import Callable
@@ -13,22 +13,22 @@ from scenarist.domain.errors import UnavailableError
 
 T = TypeVar("T")
 
-# Not in the connection's own `info`, which is gone when the connection is lost.
+# Not in the connection's `info`, which is discarded when the connection is lost.
 _undo: WeakKeyDictionary[Connection, list[Callable[[], None]]] = WeakKeyDictionary()
 
 
 class TroubleError(UnavailableError):
-    """The database itself is in trouble: nobody's work in the transaction is stored."""
+    """The database itself failed: no unit of work in the transaction is stored."""
 
 
-# What went wrong in the transaction of a connection, in case its work goes on after it.
+# The failure within a connection's transaction, in case the work catches the error and continues.
 _troubles: WeakKeyDictionary[Connection, TroubleError] = WeakKeyDictionary()
 
 
 def trouble(
     reason: str, error: BaseException, connection: Connection | None = None
 ) -> TroubleError:
-    """Return the error for a transaction that the database could not do."""
+    """Return the error for a transaction that the database could not execute."""
     made = TroubleError(
         f"the database could not do this ({reason}); nothing was changed, try again"
     )
@@ -39,16 +39,16 @@ def trouble(
 
 
 def undo_on_rollback(connection: Connection, undo: Callable[[], None]) -> None:
-    """Have a change outside of the database undone when its transaction is rolled back.
+    """Register an action that undoes a change outside of the database if this one rolls back.
 
-    Undone in reverse order, while no other transaction can write. Not when the commit is in doubt:
-    then nobody knows whether the change belongs to a record. What *undo* raises is ignored.
+    Actions run in reverse order, while no other transaction can write. They do not run when the
+    commit is in doubt: a record may refer to the change. Exceptions of *undo* are ignored.
     """
     _undo.setdefault(connection, []).append(undo)
 
 
 def undo(connection: Connection, *, from_mark: int = 0) -> None:
-    """Undo what was noted on a connection since a mark."""
+    """Run the undo actions that a connection registered since a mark, the newest first."""
     noted = _undo.get(connection, [])
     while len(noted) > from_mark:
         with suppress(Exception):
@@ -56,17 +56,17 @@ def undo(connection: Connection, *, from_mark: int = 0) -> None:
 
 
 def undo_mark(connection: Connection) -> int:
-    """Return the mark from which `undo` undoes what is noted later."""
+    """Return a mark: `undo` from it runs only the actions registered later."""
     return len(_undo.get(connection, ()))
 
 
 def forget_undo(connection: Connection) -> None:
-    """Keep what was noted: the transaction was committed, or may have been."""
+    """Drop the undo actions: the transaction was committed, or may have been."""
     _undo.pop(connection, None)
 
 
 class Unit(Generic[T]):
-    """One piece of work, and the thread that waits for it."""
+    """Unit of work, and the lock that its thread waits on."""
 
     __slots__ = ("_error", "_value", "_work", "asked_at", "is_settled", "turn")
 
@@ -80,15 +80,19 @@ class Unit(Generic[T]):
         self.turn.acquire()
 
     def run(self, connection: Connection, fault_of: Callable[[Exception], Exception]) -> bool:
-        """Do the work; return whether it ended well. What it raises, the asking thread gets."""
+        """Run the work; return whether it succeeded. `result` raises what the work raised.
+
+        Raises:
+            TroubleError: The database itself failed, so the whole transaction must roll back.
+        """
         mark = undo_mark(connection)
         _troubles.pop(connection, None)
         fault: Exception | None = None
         try:
             self._value = self._work(connection)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the asking thread gets it
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
             fault = fault_of(error)
-        fault = _troubles.get(connection) or fault  # also when the work went on after it
+        fault = _troubles.get(connection) or fault  # also when the work caught it and continued
         if fault is None:
             return True
         undo(connection, from_mark=mark)

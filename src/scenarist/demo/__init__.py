@@ -1,5 +1,5 @@
-"""The example application: how much fuel a heating plant orders, from real weather.
+"""The example application: how much fuel a heating plant orders, computed from real weather.
 
 May import: config, domain.
-Never here: the database, services, the API; the example uses what every application can use.
+Never here: the database, services, the API; the example uses only what any application can use.
 """

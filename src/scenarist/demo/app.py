@@ -1,4 +1,4 @@
-"""The declaration of the example: its data nodes, tasks and scenario."""
+"""The declarations of the example: its data nodes, tasks and scenario."""
 
 from dataclasses import asdict
 from pathlib import Path

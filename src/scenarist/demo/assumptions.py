@@ -1,4 +1,4 @@
-"""The what-if input of the example: what the plan takes for granted, and anyone may change."""
+"""The what-if input of the example: assumptions of the plan, which anyone may change."""
 
 import math
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ from typing import Self
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assumptions:
-    """What is taken for granted about the plant; the defaults are made up.
+    """Assumptions about the plant; the defaults are invented.
 
     Raises:
-        ValueError: A number is negative that cannot be, or the store holds less than its stock.
+        ValueError: A number is negative that must not be, or the stock exceeds the store.
     """
 
-    warming_celsius: float = 0.0  #: added to each day of the forecast; below zero for colder
+    warming_celsius: float = 0.0  #: added to each day of the forecast; negative for colder
     mwh_per_degree_day: float = 12.0  #: fuel burnt for one heating degree day in °C
-    price_per_mwh: float = 85.0  #: of the fuel, in dollars
-    fee_per_delivery: float = 2_500.0  #: in dollars, however much is delivered
-    storage_mwh: float = 900.0  #: what the store holds when it is full
-    stock_mwh: float = 300.0  #: what is in the store before the first day
+    price_per_mwh: float = 85.0  #: price of the fuel, in dollars
+    fee_per_delivery: float = 2_500.0  #: in dollars, whatever the amount
+    storage_mwh: float = 900.0  #: the capacity of the store
+    stock_mwh: float = 300.0  #: the contents of the store before the first day
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -28,17 +28,17 @@ class Assumptions:
                 raise ValueError(f"assumption {field.name} is {value}; give 0 or more")
         if self.stock_mwh > self.storage_mwh:
             raise ValueError(
-                f"assumption stock_mwh is {self.stock_mwh}, more than the {self.storage_mwh} of "
-                "storage_mwh; give less stock or a larger store"
+                f"assumption stock_mwh is {self.stock_mwh}, more than storage_mwh "
+                f"({self.storage_mwh}); give less stock or a larger store"
             )
 
     @classmethod
     def read(cls, given: object) -> Self:
-        """Read assumptions as they come in JSON; what is not given has its default.
+        """Parse assumptions from JSON data; those that are not given take their defaults.
 
         Raises:
-            TypeError: They are not an object of names and numbers.
-            ValueError: One is unknown, not a number, or impossible; says which.
+            TypeError: The data is not an object of names and numbers.
+            ValueError: An assumption is unknown, not a number, or impossible.
         """
         if not isinstance(given, Mapping):
             raise TypeError(f'the assumptions are {given!r}; give them as {{"name": number}}')

@@ -1,4 +1,4 @@
-"""The functions behind the tasks of the example: plain Python that knows nothing of a server."""
+"""The functions of the example's tasks: plain Python, independent of the server."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ import pandas as pd
 from scenarist.demo.assumptions import Assumptions
 
 BASE_CELSIUS = (65 - 32) * 5 / 9
-"""65 °F: a day that is warmer needs no heating (the base of the US National Weather Service)."""
+"""65 °F: warmer days need no heating (the base temperature of the US National Weather Service)."""
 
 MOST_DAYS = 366
-"""The longest horizon: further away, the trend of four years says nothing."""
+"""The longest horizon: beyond it, the trend of four years has no meaning."""
 
 _DAYS_A_YEAR = 365.25
 _HARMONICS = (1, 2)
@@ -53,12 +53,12 @@ class CostComparison(TypedDict):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeasonModel:
-    """The mean temperature of a day as a straight line and two waves over the year.
+    """Daily mean temperature as a linear trend and two waves over the year.
 
     Args:
-        coefficients: In °C: the level on the first day, the change a year, then the sine and
-            cosine of the wave of a year, and those of the wave of half a year.
-        typical_error_celsius: The root of the mean squared error on the days it was fitted to.
+        coefficients: In °C: the level on the first day, the change per year, then sine and cosine
+            of the yearly wave, and those of the half-yearly wave.
+        typical_error_celsius: The root mean squared error on the days that it was fitted to.
     """
 
     first_day: date
@@ -71,7 +71,7 @@ def clean_weather(weather: pd.DataFrame) -> pd.DataFrame:
     """Return the mean temperature of each day, in order, without gaps.
 
     The mean is halfway between highest and lowest, as weather services define it for degree
-    days. Of a repeated day the last row counts; a missing day lies between its neighbours.
+    days. Of a repeated day the last row counts; missing days are interpolated.
     """
     mean = (weather["temp_max"] + weather["temp_min"]) / 2
     days = pd.Series(mean.to_numpy(), index=pd.to_datetime(weather["date"])).dropna()
@@ -88,8 +88,8 @@ def fit_seasons(history: pd.DataFrame) -> SeasonModel:
     terms = _terms((days - days.iloc[0]).dt.days.to_numpy(dtype=float))
     if len(observed) < 2 * _DAYS_A_YEAR:
         raise ValueError(
-            f"the history has {len(observed)} days; two years are needed to tell the seasons from "
-            "the trend"
+            f"the history has {len(observed)} days; give two years, to distinguish the seasons "
+            "from the trend"
         )
     coefficients = np.linalg.lstsq(terms, observed)[0]
     error = np.sqrt(np.mean((terms @ coefficients - observed) ** 2))
@@ -121,7 +121,7 @@ def predict_temperature(model: SeasonModel, horizon: int) -> list[DayTemperature
 def estimate_demand(
     forecast: Sequence[DayTemperature], assumptions: Mapping[str, object]
 ) -> list[DayDemand]:
-    """Turn temperatures into the fuel that the plant will burn, in MWh a day."""
+    """Estimate the fuel that the plant will burn at the predicted temperatures, in MWh a day."""
     assumed = Assumptions.read(assumptions)
     demand: list[DayDemand] = []
     for day in forecast:
@@ -137,7 +137,7 @@ def estimate_demand(
 
 
 def heating_degree_days(temp_celsius: float) -> float:
-    """Return how far a day's mean temperature lies below 65 °F, in °C; zero when it is above.
+    """Return how far a day's mean temperature is below 65 °F, in °C; zero if it is above.
 
     The definition is that of the US National Weather Service, in °C and not rounded.
     """
@@ -145,14 +145,15 @@ def heating_degree_days(temp_celsius: float) -> float:
 
 
 def plan_fuel(demand: Sequence[DayDemand], assumptions: Mapping[str, object]) -> Plan:
-    """Plan the fewest deliveries that keep the plant burning, in MWh and dollars.
+    """Plan the fewest deliveries that keep the plant running, in MWh and dollars.
 
-    A delivery comes in the morning of the first day that the store would not last, and fills it,
-    or brings what is needed to the end. Each comes as late and lasts as long as can be, so no
-    plan needs fewer; and none buys less, because nothing is left over but unused stock.
+    A delivery arrives in the morning of the first day on which the store would run empty. It fills
+    the store, or brings what is needed until the end. Each delivery is as late and lasts as long
+    as possible, so no plan needs fewer; and no plan buys less, because only unused stock is left
+    over.
 
     Raises:
-        ValueError: A single day needs more than the store holds.
+        ValueError: A single day needs more than the store can hold.
     """
     assumed = Assumptions.read(assumptions)
     deliveries: list[Delivery] = []
@@ -162,21 +163,21 @@ def plan_fuel(demand: Sequence[DayDemand], assumptions: Mapping[str, object]) ->
         needed = day["mwh"]
         if needed > assumed.storage_mwh:
             raise ValueError(
-                f"{day['date']} needs {needed} MWh and the store holds {assumed.storage_mwh}; "
+                f"{day['date']} needs {needed} MWh but the store holds {assumed.storage_mwh}; "
                 "give a larger storage_mwh"
             )
         if needed > stock:
             delivered = round(min(assumed.storage_mwh, to_come) - stock, 6)
             deliveries.append({"date": day["date"], "mwh": delivered})
             stock += delivered
-        # Rounded, so that an error in the last digit never orders a delivery of next to nothing.
+        # Round, so that an error in the last digit never causes a delivery of almost nothing.
         stock = round(stock - needed, 6)
         to_come = round(to_come - needed, 6)
     return _with_costs(demand, deliveries, assumed)
 
 
 def compare_costs(*plans: Plan) -> CostComparison:
-    """Compare what the plans of several scenarios cost, in dollars."""
+    """Compare the costs of the plans of several scenarios, in dollars."""
     costs = [plan["total_cost"] for plan in plans]
     return {
         "total_cost": costs,
@@ -185,7 +186,7 @@ def compare_costs(*plans: Plan) -> CostComparison:
 
 
 def _terms(ages: np.ndarray) -> np.ndarray:
-    """Return what the coefficients multiply, a row for each age in days."""
+    """Return the terms that the coefficients multiply: one row for each age in days."""
     years = ages / _DAYS_A_YEAR
     columns = [np.ones_like(years), years]
     for waves in _HARMONICS:

@@ -1,4 +1,4 @@
-"""What ``scenarist demo`` prints when the server is up: lines to copy, with real identifiers."""
+"""The text that ``scenarist demo`` prints at start: commands to copy, with real identifiers."""
 
 import json
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from scenarist.domain.identifiers import ScenarioId, sequence_id
 _TOUR = """\
 Scenarist serves the example at {address}
 A plant heats a part of Seattle: how much fuel must it order for the next four weeks, and when?
-Yours to try: {scenario}
+The scenario to try: {scenario}
 
-Look at it in a browser: {address}
+Open it in a browser: {address}
 
-Or copy a command into another terminal. Add  | python3 -m json.tool  to see its answer indented.
+Or copy a command into another terminal. Add  | python3 -m json.tool  to indent the response.
 
  1. List the sequences:
     curl -X GET {address}/api/v1/sequences
@@ -21,7 +21,7 @@ Or copy a command into another terminal. Add  | python3 -m json.tool  to see its
     curl -X POST --data '{new_sequence}' \\
         {address}/api/v1/sequences
 
- 3. Submit the forecasting; the answer comes when its jobs have ended:
+ 3. Submit the forecasting; the response is sent when its jobs have ended:
     curl -X POST -H "Prefer: wait=30, return=representation" \\
         {address}/api/v1/sequences/submit/{forecasting}
 
@@ -40,15 +40,14 @@ Or copy a command into another terminal. Add  | python3 -m json.tool  to see its
     curl -X PUT --data '{{"warming_celsius": -3}}' \\
         {address}/api/v1/datanodes/{assumptions}/write
 
- 8. Follow the jobs of a submission; put in the id that the answer to 3 or 4 has under
-    "submission":
+ 8. List the jobs of a submission; use the id under "submission" in the response to 3 or 4:
     curl -X GET "{address}/api/v1/jobs?submission_id=SUBMISSION_..."
 
- 9. Delete the sequence of 2; the tasks and their data stay:
+ 9. Delete the sequence created in 2; the tasks and their data stay:
     curl -X DELETE {address}/api/v1/sequences/{outlook}
 
 Read and try every path in a browser: {address}/schema
-Ctrl-C stops the server. The data stays in .scenarist/ and is there at the next start.
+Ctrl-C stops the server. The data stays in .scenarist/ for the next start.
 """
 
 
@@ -59,12 +58,12 @@ def tour(
     task_ids: Mapping[str, str],
     data_node_ids: Mapping[str, str],
 ) -> str:
-    """Return the text that leads a newcomer through a scenario of the example.
+    """Return a guided tour through a scenario of the example, for newcomers.
 
     Args:
-        address: Of the server, like ``http://127.0.0.1:5000``.
-        sequence_ids: By name.
-        task_ids: By config id, as are the data nodes.
+        address: The address of the server, such as ``http://127.0.0.1:5000``.
+        sequence_ids: Sequence ids by name.
+        task_ids: Task ids by config id; likewise *data_node_ids*.
     """
     new_sequence = {
         "scenario_id": scenario_id,

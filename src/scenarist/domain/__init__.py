@@ -1,4 +1,4 @@
-"""What scenarios, sequences and jobs are, and what may happen to them.
+"""Entities, values and rules of the domain: what scenarios and jobs are, and what they may do.
 
 May import: the standard library.
 Never here: files, sockets, clocks, or any other room.

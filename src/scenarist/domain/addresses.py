@@ -1,4 +1,4 @@
-"""Addresses that an operator names: proxies to trust, origins and hosts; judged by their text."""
+"""Parsing of addresses in settings: trusted proxies, origins and hosts. Looks nothing up."""
 
 import ipaddress
 import re
@@ -14,12 +14,12 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(:[0-9]*)?", re.IGNORECASE)
 
 
 def read_networks(texts: Iterable[str]) -> list[str]:
-    """Return addresses and networks as networks, an IPv4 one also as IPv6 writes it.
+    """Return addresses and networks as networks; IPv4 ones also in their IPv4-mapped IPv6 form.
 
-    A socket that listens for both tells an IPv4 client by an IPv6 address.
+    A dual-stack socket reports an IPv4 client by its IPv4-mapped IPv6 address.
 
     Raises:
-        InvalidError: One is neither an address nor a network; names it.
+        InvalidError: A text is neither an address nor a network. The message names it.
     """
     found = []
     for text in texts:
@@ -27,7 +27,7 @@ def read_networks(texts: Iterable[str]) -> list[str]:
             network = ipaddress.ip_network(text.strip())
         except ValueError as error:
             raise InvalidError(
-                "a trusted proxy is an address or a network, "
+                "a trusted proxy must be an address or a network, "
                 f"such as 10.0.0.7 or 10.0.0.0/8: {error}"
             ) from None
         found.append(str(network))
@@ -38,14 +38,14 @@ def read_networks(texts: Iterable[str]) -> list[str]:
 
 
 def read_origins(texts: Iterable[str]) -> frozenset[str]:
-    """Return origins as browsers write them; `ANY_ORIGIN` stands for all.
+    """Return origins in the form that browsers send; `ANY_ORIGIN` matches all.
 
     Raises:
-        InvalidError: One is no origin, or `ANY_ORIGIN` is not alone; names it.
+        InvalidError: A text is not an origin, or `ANY_ORIGIN` is combined with others.
     """
     origins = frozenset(_read_origin(text.strip()) for text in texts)
     if ANY_ORIGIN in origins and len(origins) > 1:
-        raise InvalidError(f"the origin {ANY_ORIGIN} stands for all; it must stand alone")
+        raise InvalidError(f"the origin {ANY_ORIGIN} means all origins; list no others with it")
     return origins
 
 
@@ -56,34 +56,34 @@ def _read_origin(text: str) -> str:
     scheme = scheme.lower()
     if scheme not in _USUAL_PORTS or not _HOST.fullmatch(host):
         raise InvalidError(
-            f"{text!r} is no origin; write a scheme and a host without a path, "
+            f"{text!r} is not an origin; write a scheme and a host without a path, "
             "such as https://planner.example.com"
         )
     return origin_of(scheme, host)
 
 
 def origin_of(scheme: str, host: str) -> str:
-    """Return the origin of ``HOST`` or ``HOST:PORT`` as browsers write it: no usual port."""
+    """Return the origin of ``HOST`` or ``HOST:PORT`` as browsers send it: without default port."""
     return f"{scheme}://{host.lower().removesuffix(_USUAL_PORTS.get(scheme, ''))}"
 
 
 def read_hosts(texts: Iterable[str]) -> frozenset[str]:
-    """Return hosts as `host_in` finds them.
+    """Return host names and addresses in the form that `host_in` returns.
 
     Raises:
-        InvalidError: One is no host, or has a port; names it.
+        InvalidError: A text is not a host, or has a port. The message names it.
     """
     hosts = frozenset(text.strip().lower() for text in texts)
     for host in hosts:
         if host_in(host) != host:
             raise InvalidError(
-                f"{host!r} is no host; write a name or an address without a port, "
+                f"{host!r} is not a host; write a name or an address without a port, "
                 "such as planner.example.com or [::1]"
             )
     return hosts
 
 
 def host_in(text: str) -> str | None:
-    """Return the host of ``HOST`` or ``HOST:PORT`` in small letters; None when it is neither."""
+    """Return the host of ``HOST`` or ``HOST:PORT`` in lower case; None if it is neither."""
     match = _HOST.fullmatch(text)
     return match[1].lower() if match else None

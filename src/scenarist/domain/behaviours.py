@@ -1,4 +1,4 @@
-"""What tasks do now, as the application declares it, whenever they were made."""
+"""The behaviour of tasks as the application declares it now, whenever they were created."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -8,10 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Behaviour:
-    """The part of a task's declaration that is taken anew at each run.
+    """The part of a task's declaration that is looked up at each run.
 
-    Each field has the name that it has in the declaration, in the record and in the recipe of a
-    task.
+    The fields have the same names in the declaration, the record and the recipe of a task.
     """
 
     function: str
@@ -29,7 +28,7 @@ class Behaviour:
         return cls(**{item.name: getattr(declaration, item.name) for item in fields(cls)})
 
     def changes(self) -> dict[str, Any]:
-        """Return the fields by name, for `dataclasses.replace` of a record."""
+        """Return the fields by name, as arguments of `dataclasses.replace` for a record."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
@@ -38,9 +37,9 @@ class DeclaredTask:
     """A task as the application declares it now.
 
     Args:
-        inputs: The config ids of what it reads, in order.
-        outputs: The config ids of what it writes, in order.
-        code_digest: That of its function's code; None when that code cannot be read.
+        inputs: The config ids of the data nodes that it reads, in order.
+        outputs: The config ids of the data nodes that it writes, in order.
+        code_digest: The digest of its function's code; None if the code cannot be read.
     """
 
     inputs: tuple[str, ...]
@@ -51,46 +50,46 @@ class DeclaredTask:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the application declares now, as far as what was made earlier depends on it.
+    """The current declarations that existing entities depend on.
 
     Args:
-        tasks: By config id.
-        scenarios: Their config ids.
+        tasks: Tasks by config id.
+        scenarios: Config ids of scenarios.
     """
 
     tasks: Mapping[str, DeclaredTask]
     scenarios: frozenset[str]
 
     def scenario_fault(self, config_id: str) -> str | None:
-        """Say why scenarios of a config cannot be submitted; None when they can."""
+        """Return why scenarios of a config cannot be submitted; None if they can."""
         if config_id in self.scenarios:
             return None
         return (
-            f"the application does not declare the scenario config {config_id!r} any more; declare "
-            "it again, or create a scenario of another config"
+            f"the application no longer declares the scenario config {config_id!r}; declare it "
+            "again, or create a scenario from another config"
         )
 
     def task_fault(
         self, config_id: str, inputs: Sequence[str], outputs: Sequence[str]
     ) -> str | None:
-        """Say why a task that was made earlier cannot run as it is declared; None when it can.
+        """Return why an existing task cannot run as it is declared now; None if it can.
 
         Args:
-            inputs: The config ids of what the task reads, in order.
-            outputs: The config ids of what the task writes, in order.
+            inputs: The config ids of the data nodes that the task reads, in order.
+            outputs: The config ids of the data nodes that the task writes, in order.
         """
         now = self.tasks.get(config_id)
         if now is None:
             return (
-                f"the application does not declare the task {config_id!r} any more; declare it "
-                "again, or create a new scenario"
+                f"the application no longer declares the task {config_id!r}; declare it again, or "
+                "create a new scenario"
             )
         if (now.inputs, now.outputs) == (tuple(inputs), tuple(outputs)):
             return None
         return (
-            f"task {config_id!r} was made as {_wired(inputs, outputs)}, and the application "
-            f"declares it as {_wired(now.inputs, now.outputs)}; create a new scenario, or declare "
-            "it as it was"
+            f"task {config_id!r} was created as {_wired(inputs, outputs)}, but the application "
+            f"now declares it as {_wired(now.inputs, now.outputs)}; create a new scenario, or "
+            "restore the declaration"
         )
 
 

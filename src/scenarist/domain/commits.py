@@ -1,13 +1,13 @@
-"""Whether something was committed on behalf of a request, for the answer when trouble comes later.
+"""Record of whether a request has committed anything, for the response if it fails afterwards.
 
-The record belongs to a context (`contextvars`), which threads that work for a request share.
+The record belongs to a context (`contextvars`), which the threads that serve a request share.
 """
 
 from contextvars import ContextVar
 
 
 class CommitRecord:
-    """What was committed for one request so far."""
+    """Whether anything has been committed for a request so far."""
 
     __slots__ = ("has_committed",)
 
@@ -19,14 +19,14 @@ _record: ContextVar[CommitRecord | None] = ContextVar("commits", default=None)
 
 
 def begin_record() -> CommitRecord:
-    """Begin a record for this context, and for all that is called from it."""
+    """Start a record for this context and everything that is called from it."""
     record = CommitRecord()
     _record.set(record)
     return record
 
 
 def note_commit() -> None:
-    """Record a commit, where there is a record; background work has none."""
+    """Record a commit if this context has a record; background work has none."""
     record = _record.get()
     if record is not None:
         record.has_committed = True

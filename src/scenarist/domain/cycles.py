@@ -1,4 +1,4 @@
-"""Periods of scenarios: where a cycle starts and ends, and what it is called."""
+"""Periods of cycles: start, end and label."""
 
 from datetime import date, datetime, time, timedelta
 from typing import assert_never
@@ -8,9 +8,9 @@ from scenarist.domain.vocabulary import Frequency
 
 
 def period_around(frequency: Frequency, at: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the start of the period that holds a moment, and the start of the next one.
+    """Return the start of the period that contains a timestamp, and the start of the next one.
 
-    Both are midnights of the zone, so a day of a change to summer time has 23 hours.
+    Both are at midnight in the zone, so a day on which summer time begins has 23 hours.
     """
     day = at.astimezone(zone).date()
     first = _first_day(frequency, day)
@@ -22,7 +22,7 @@ def period_around(frequency: Frequency, at: datetime, zone: ZoneInfo) -> tuple[d
 
 
 def period_label(frequency: Frequency, start: date) -> str:
-    """Name a period by its first day, without the help of a locale."""
+    """Return the label of a period, derived from its first day; independent of the locale."""
     match frequency:
         case Frequency.DAILY:
             return start.isoformat()
@@ -39,7 +39,7 @@ def period_label(frequency: Frequency, start: date) -> str:
             assert_never(frequency)
 
 
-# From the first day of a period, this lands within the next one and never past it.
+# Added to the first day of a period, this yields a day of the next one, never a later one.
 _MORE_THAN_A_PERIOD = {
     Frequency.DAILY: timedelta(days=1),
     Frequency.WEEKLY: timedelta(days=7),

@@ -1,4 +1,4 @@
-"""The records of the seven entities, as every room passes them on."""
+"""The seven entities and their parts, as immutable records that all packages use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Cycle:
     frequency: Frequency
     properties: Mapping[str, Any]
     start_at: datetime
-    end_at: datetime  #: the start of the next cycle; not in this one any more
+    end_at: datetime  #: exclusive: the start of the next cycle
     created_at: datetime
 
 
@@ -53,15 +53,15 @@ class Sequence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subscriber:
-    """A webhook that is told of each status change of the jobs of a scenario or sequence."""
+    """A webhook that receives each status change of the jobs of a scenario or sequence."""
 
     id: SubscriberId
     entity_id: str
     url: str
     secret: str
     is_active: bool
-    waiting: int  #: messages that have not arrived yet
-    fault: str | None  #: why the last attempt did not arrive
+    waiting: int  #: messages that have not been delivered yet
+    fault: str | None  #: why the last delivery failed
     created_at: datetime
     made_by: ActorRef | None = None
 
@@ -76,7 +76,7 @@ class Scenario:
     tags: tuple[str, ...]
     properties: Mapping[str, Any]
     task_ids: tuple[TaskId, ...]
-    data_node_ids: tuple[DataNodeId, ...]  #: of its tasks, then the additional ones
+    data_node_ids: tuple[DataNodeId, ...]  #: those of its tasks, then the additional ones
     additional_data_node_ids: tuple[DataNodeId, ...]
     sequences: tuple[Sequence, ...]
     created_at: datetime
@@ -97,26 +97,26 @@ class Task:
     timeout: timedelta | None
     retries: int
     retry_delay: timedelta
-    retry_on: tuple[str, ...]  #: names of exceptions, "package.module:Name"; none stands for all
+    retry_on: tuple[str, ...]  #: names of exceptions, "package.module:Name"; empty for all
     retries_after_loss: int
-    fresh: bool  #: whether each of its jobs has a process of its own
+    fresh: bool  #: whether each of its jobs gets its own process
     properties: Mapping[str, Any]
     created_at: datetime
     version: str
-    wiring: str = ""  #: a digest of what it reads and writes; of config ids and scopes
-    input_configs: tuple[str, ...] = ()  #: config ids of what it reads, as the records have them
+    wiring: str = ""  #: a digest of the config ids and scopes of what it reads and writes
+    input_configs: tuple[str, ...] = ()  #: config ids of its inputs, as recorded
     output_configs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edit:
-    """One value of a data node: when and by whom it was written, and where it lies."""
+    """A value of a data node: when and by whom it was written, and where it is stored."""
 
     id: EditId
     data_node_id: DataNodeId
     created_at: datetime
     job_id: JobId | None
-    actor: str | None  #: who edits, as shown; the author says who wrote it
+    actor: str | None  #: name of the editor, for display; `author` identifies who wrote it
     comment: str | None
     uri: str | None
     content: bytes | None
@@ -125,14 +125,14 @@ class Edit:
     python_type: str | None
     rendition: str | None  #: JSON text
     is_complete: bool  #: whether the rendition is the whole value
-    code_digest: str | None = None  #: that of the code that made it
-    #: Storage type and properties to read it by, when they are not those of its data node now.
+    code_digest: str | None = None  #: digest of the code that produced it
+    #: Storage type and properties to read it with, if the data node's differ now.
     kept_as: Mapping[str, Any] | None = None
-    #: The place that it was written to, when other data nodes may have the same; not stored.
+    #: The location that it was written to, if other data nodes may share it; not stored.
     written_to: str | None = None
-    stamp: str | None = None  #: of the file, as it was when this was recorded
-    author: ActorRef | None = None  #: the actor that wrote it, whoever edits; None for a job
-    made_of: str | None = None  #: the tasks and inputs that it was made of: `provenance`
+    stamp: str | None = None  #: stamp of the file when this was recorded
+    author: ActorRef | None = None  #: the actor that wrote it, whatever the editor; None for a job
+    made_of: str | None = None  #: digests of its task and inputs: `provenance`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,16 +150,16 @@ class DataNode:
     being_written_by: JobId | None  #: an unfinished job that will write it
     created_at: datetime
     version: str
-    job_ids: tuple[JobId, ...] = ()  #: those that wrote it, the newest last
-    locked_by: str | None = None  #: the editor who keeps others from writing it
+    job_ids: tuple[JobId, ...] = ()  #: the jobs that wrote it, newest last
+    locked_by: str | None = None  #: the editor that has locked it against writes of others
     locked_until: datetime | None = None
-    lock_holder: ActorRef | None = None  #: the actor that holds the lock, whoever edits
-    claimed_by: str | None = None  #: the editor for whom a worker writes it
+    lock_holder: ActorRef | None = None  #: the actor that holds the lock, whatever the editor
+    claimed_by: str | None = None  #: the editor on whose behalf a worker writes it
     claimed_until: datetime | None = None
-    declaration: str | None = None  #: a digest of what it was declared as
-    place: str | None = None  #: a digest of where its value is replaced in place
-    replaced_by: DataNodeId | None = None  #: whose write to the same place replaced its value
-    stamp: str | None = None  #: of the file that a user named, when the last edit was recorded
+    declaration: str | None = None  #: a digest of its declaration
+    place: str | None = None  #: a digest of the location in which its value is replaced
+    replaced_by: DataNodeId | None = None  #: the data node that overwrote its value
+    stamp: str | None = None  #: stamp of the user-named file when the last edit was recorded
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,17 +171,17 @@ class Job:
     status: JobStatus
     force: bool
     attempt: int
-    waiting_for: tuple[str, ...]  #: jobs, data nodes, what is paused; files, machines in words
+    waiting_for: tuple[str, ...]  #: ids of jobs, data nodes, …; texts about files, machines
     stacktrace: tuple[str, ...]
-    reason: str | None  #: why it ended as it did, in one sentence
+    reason: str | None  #: why it ended that way, in one sentence
     created_at: datetime
     run_at: datetime | None
     finished_at: datetime | None
     cancel_requested_at: datetime | None
     version: str
-    subscribers: tuple[Subscriber, ...] = ()  #: those of what was submitted
-    function: str | None = None  #: what its last attempt ran
-    code_digest: str | None = None  #: that of the code of the function
+    subscribers: tuple[Subscriber, ...] = ()  #: those of the submitted entity
+    function: str | None = None  #: the function that its last attempt ran
+    code_digest: str | None = None  #: digest of the function's code
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,12 +198,12 @@ class Submission:
     finished_at: datetime | None
     version: str
     retry_of: SubmissionId | None = None
-    paused_at: datetime | None = None  #: since when none of its jobs is begun
+    paused_at: datetime | None = None  #: the time since which no job of it is started
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Orchestration:
-    """Whether jobs are begun at all."""
+    """State of the orchestration: while it is paused, no job is started."""
 
     paused_at: datetime | None
     paused_by: str | None
@@ -211,12 +211,12 @@ class Orchestration:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One change of one entity, as the log of events keeps it."""
+    """A change of an entity, as recorded in the event log."""
 
     kind: Kind
     id: str
     change: Change
-    #: None for the server itself; a name alone in what was logged before identities were.
+    #: None for the server itself; only a name in events logged before identities were introduced.
     actor: ActorRef | str | None = None
-    status: str | None = None  #: the new one, of a job or a submission
-    submission_id: str | None = None  #: of a job
+    status: str | None = None  #: the new status of a job or submission
+    submission_id: str | None = None  #: the submission of a job

@@ -14,10 +14,10 @@ _FALSE = {"false", "f", "no", "n", "off", "0"}
 
 
 def read_bool(text: str) -> bool:
-    """Read a yes or no as people write it.
+    """Parse a boolean: true, t, yes, y, on, 1 or false, f, no, n, off, 0, in any case.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: The text is none of these.
     """
     word = text.strip().lower()
     if word not in _TRUE | _FALSE:
@@ -36,17 +36,17 @@ _READERS: dict[str, Callable[[str], Any]] = {
 def resolve(value: Any, environment: Mapping[str, str]) -> Any:
     """Replace each ``ENV[NAME]`` in a text, a list or a mapping by the variable's value.
 
-    A text that is nothing but a reference takes the type of its suffix (``:int``, ``:bool``,
+    A text that consists of one reference takes the type of its suffix (``:int``, ``:bool``,
     ``:float``, ``:str``); a reference inside a longer text is replaced as text.
 
     Raises:
-        InvalidError: A variable is not set, or its value is not of the type asked for.
+        InvalidError: A variable is not set, or its value does not have the requested type.
     """
     match value:
         case str():
             return _resolve_text(value, environment) if "ENV[" in value else value
         case list() | dict() if type(value) not in (list, dict) and not variables_in(value):
-            # A first value that is a Counter stays one.
+            # Keep subclasses such as a Counter in default_data.
             return value
         case list():
             return [resolve(item, environment) for item in value]
@@ -79,7 +79,9 @@ def _resolve_text(text: str, environment: Mapping[str, str]) -> Any:
         return _READERS[suffix or "str"](value)
     except ValueError:
         # The value may be a secret, so it is not shown.
-        raise InvalidError(f"the environment variable {name} does not hold a {suffix}") from None
+        raise InvalidError(
+            f"the value of the environment variable {name} is not of type {suffix}"
+        ) from None
 
 
 def _variable(name: str, environment: Mapping[str, str]) -> str:

@@ -1,17 +1,17 @@
-"""Every error that Scenarist raises on purpose, by family; the doors map families to statuses.
+"""All errors that Scenarist raises deliberately, by family; the API maps families to statuses.
 
 ScenaristError
-├─ NotFoundError      what was named does not exist (or may not be seen)
-├─ ConflictError      it exists, and its present state forbids this
-│  └─ DamagedError    the file of a value is not as it was written
-├─ ChangedError       it is not any more as the client said it must be
-├─ InvalidError       what was said cannot be right, whatever the state
-├─ TooLargeError      a value would take more than the limits allow
-├─ UnauthenticatedError  it is not known who asks: no credential, or one that proves nothing
+├─ NotFoundError      the named thing does not exist, or the actor may not see it
+├─ ConflictError      it exists, but its current state forbids the operation
+│  └─ DamagedError    the file of a value differs from what was written
+├─ ChangedError       a precondition of the request no longer holds
+├─ InvalidError       the input is invalid, whatever the state
+├─ TooLargeError      a value exceeds the limits
+├─ UnauthenticatedError  there is no credential, or it is not valid
 ├─ DeniedError        the actor lacks a permission
-├─ ThrottledError     too many tries; the time to wait is known
-└─ UnavailableError   nothing is wrong with the request; try again later
-   └─ InDoubtError    the same, and it was done in part or in full, or that is not known
+├─ ThrottledError     too many attempts; the time to wait is known
+└─ UnavailableError   the request is valid; try again later
+   └─ InDoubtError    the operation was done in part or in full, or its outcome is unknown
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,13 +19,13 @@ from typing import ClassVar
 
 
 class ScenaristError(Exception):
-    """Base of all errors with a message for people and a stable code for programs.
+    """Base class of all errors: a message for people and a stable code for programs.
 
     Args:
-        message: What was wrong, where, and how to mend it; goes to the client as it is.
-        code: Replaces the family's code where programs should tell cases apart.
-        errors: The single faults, each with its ``field`` (a path such as ``tasks[2]``)
-            and ``message``, when there is more to say than one sentence.
+        message: What was wrong, where, and how to fix it. It is sent to the client unchanged.
+        code: Replaces the code of the family, for cases that programs need to distinguish.
+        errors: The single faults, each with a ``field`` (a path such as ``tasks[2]``) and a
+            ``message``, if one sentence is not enough.
     """
 
     code: ClassVar[str] = "internal"
@@ -52,7 +52,7 @@ class ConflictError(ScenaristError):
 
 
 class DamagedError(ConflictError):
-    """The file of a value was cut, changed or replaced since it was written."""
+    """The file of a value was truncated, changed or replaced after it was written."""
 
     code: ClassVar[str] = "data_node_damaged"
 
@@ -78,10 +78,10 @@ class DeniedError(ScenaristError):
 
 
 class ThrottledError(ScenaristError):
-    """Too many tries.
+    """Too many attempts.
 
     Args:
-        retry_seconds: How long to wait before the next one.
+        retry_seconds: How many seconds to wait before the next attempt.
     """
 
     code: ClassVar[str] = "too_many_tries"
@@ -96,7 +96,7 @@ class UnavailableError(ScenaristError):
 
 
 class InDoubtError(UnavailableError):
-    """It was done in part or in full, or nobody knows: look before it is tried again.
+    """The operation was done in part or in full, or its outcome is unknown: check before a retry.
 
     See docs/decisions/0090.
     """

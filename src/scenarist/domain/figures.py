@@ -1,7 +1,7 @@
-"""What one process counts and times of its own work, for those who watch it.
+"""Metrics of one process: counters and histograms of its own work.
 
-Each figure is written by one thread at a time and may be read by others: whoever reads sees all
-that was counted a moment before. Nothing is kept but numbers, however much happens.
+Each metric is written by one thread at a time and may be read by others at any time; a read may
+lag behind by a moment. Memory use is constant.
 """
 
 from bisect import bisect_left
@@ -12,38 +12,38 @@ from time import monotonic
 from typing import Protocol
 
 REQUEST_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Seconds; those of databases and requests."""
+"""Histogram bounds in seconds, for databases and requests."""
 
 JOB_BOUNDS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0)
-"""Seconds; those of jobs, which may wait and run for hours."""
+"""Histogram bounds in seconds, for jobs, which may wait and run for hours."""
 
 TASKS_NAMED = 100
-"""How many configs of tasks have figures of their own in a process."""
+"""How many task configs have their own metrics in a process."""
 
 OTHER_TASKS = "other"
-"""Under what the figures of all further configs of tasks are counted together."""
+"""The label under which all further task configs are counted together."""
 
 RETRIED = "RETRIED"
 LOST = "LOST"
 HANDED_BACK = "HANDED_BACK"
-"""What became of an attempt after which its job is PENDING again; others have the job's status."""
+"""Outcomes of attempts after which the job is PENDING again; the others are job statuses."""
 
 
 STALLED_SECONDS = 10.0
-"""How long the oldest write may wait before the process counts as not ready."""
+"""How long the oldest write may wait before the process reports that it is not ready."""
 
 REFUSED_SECONDS = 10.0
-"""How long a write that failed counts as a sign that the next one would fail too."""
+"""How long after a failed write the process reports that it is not ready."""
 
 
 class Times:
-    """How often something happened, by how long it took, and how long all of it took."""
+    """Histogram of durations: counts by upper bound, and the sum in seconds."""
 
     __slots__ = ("bounds", "counts", "seconds")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)  #: by the first bound that it is within
+        self.counts = [0] * (len(bounds) + 1)  #: by bound, the last for all that exceed them
         self.seconds = 0.0
 
     def add(self, seconds: float) -> None:
@@ -51,13 +51,13 @@ class Times:
         self.seconds += seconds
 
     def include(self, other: "Times") -> None:
-        """Count all of another with this one; both have the same bounds."""
+        """Add the counts of another histogram with the same bounds."""
         self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
         self.seconds += other.seconds
 
 
 class DatabaseFigures:
-    """The transactions of a process that wrote."""
+    """Metrics of the write transactions of a process."""
 
     __slots__ = (
         *("commit_times", "commits", "refusal", "turn_times"),
@@ -66,11 +66,11 @@ class DatabaseFigures:
 
     def __init__(self) -> None:
         self.commits = 0
-        self.writes = 0  #: pieces of work in them; several may share a commit
-        self.turn_times = Times(REQUEST_BOUNDS)  #: until one may write, as one at a time does
-        self.commit_times = Times(REQUEST_BOUNDS)  #: of commits alone, with their sync
-        self.write_waits_since: float | None = None  #: the oldest that has not come through
-        self.refusal: tuple[float, str] | None = None  #: of the last write: when, and why
+        self.writes = 0  #: units of work in them; a group commit has several
+        self.turn_times = Times(REQUEST_BOUNDS)  #: waiting for the write lock
+        self.commit_times = Times(REQUEST_BOUNDS)  #: commits alone, with their sync to disk
+        self.write_waits_since: float | None = None  #: start of the oldest unfinished write
+        self.refusal: tuple[float, str] | None = None  #: if the last write failed: when and why
 
     def add_commit(self, writes: int, seconds: float) -> None:
         self.commits += 1
@@ -78,23 +78,23 @@ class DatabaseFigures:
         self.commit_times.add(seconds)
 
     def write_wait_seconds(self) -> float:
-        """Return how long the oldest write under way has waited; 0 when none is."""
+        """Return how many seconds the oldest unfinished write has waited; 0 if there is none."""
         since = self.write_waits_since
         return 0.0 if since is None else max(0.0, monotonic() - since)
 
     def write_fault(self) -> str | None:
-        """Return why writes do not come through at the moment; None when nothing is known of it."""
+        """Return why writes currently fail or hang; None if they do not, as far as is known."""
         waiting = self.write_wait_seconds()
         if waiting > STALLED_SECONDS:
-            return f"writes to the database have waited for {waiting:.0f} s"
+            return f"writes to the database have been waiting for {waiting:.0f} s"
         refusal = self.refusal
         if refusal is not None and monotonic() - refusal[0] < REFUSED_SECONDS:
-            return f"the database takes no writes: {refusal[1]}"
+            return f"the database accepts no writes: {refusal[1]}"
         return None
 
 
 class JobFigures:
-    """What an orchestrator has done with jobs."""
+    """Metrics of the jobs that an orchestrator has run."""
 
     __slots__ = (
         *("_names", "attempts", "claim_times", "failed_steps", "hand_over_times"),
@@ -102,11 +102,11 @@ class JobFigures:
     )
 
     def __init__(self) -> None:
-        self.failed_steps = 0  #: of the loop that records outcomes and claims jobs
-        self.claim_times = Times(JOB_BOUNDS)  #: from when a job may run to its claim
+        self.failed_steps = 0  #: steps of the loop that records outcomes and claims jobs
+        self.claim_times = Times(JOB_BOUNDS)  #: from when a job may run until it is claimed
         self.hand_over_times = Times(JOB_BOUNDS)  #: from its claim to its start in a worker
-        self.run_times = Times(JOB_BOUNDS)  #: of an attempt, reading and writing included
-        self.attempts: Counter[tuple[str, str]] = Counter()  #: by task config and what became of it
+        self.run_times = Times(JOB_BOUNDS)  #: of an attempt, including reading and writing
+        self.attempts: Counter[tuple[str, str]] = Counter()  #: by task config and outcome
         self.run_seconds: dict[str, float] = {}  #: by task config
         self._names: set[str] = set()
 
@@ -114,8 +114,8 @@ class JobFigures:
         """Count an attempt that has ended.
 
         Args:
-            ending: The status of its job, where that has ended with it.
-            run_seconds: How long it ran; None when it did not start.
+            ending: Its outcome: the status of its job if that has ended, else why it runs again.
+            run_seconds: How long it ran; None if it did not start.
         """
         name = self._name(task_config_id)
         self.attempts[name, ending] += 1
@@ -124,7 +124,7 @@ class JobFigures:
             self.run_seconds[name] = self.run_seconds.get(name, 0.0) + run_seconds
 
     def _name(self, task_config_id: str) -> str:
-        """Bound what a watching program has to keep, however many configs there are."""
+        """Return the label of a task config; limits the number of labels in a process."""
         if task_config_id not in self._names:
             if len(self._names) >= TASKS_NAMED:
                 return OTHER_TASKS
@@ -133,14 +133,14 @@ class JobFigures:
 
 
 class RunsJobs(Protocol):
-    """What an orchestrator tells of itself."""
+    """The metrics that an orchestrator exposes."""
 
     @property
     def figures(self) -> JobFigures: ...
 
     @property
     def running(self) -> int:
-        """How many attempts are with the executor."""
+        """How many attempts the executor has."""
 
     @property
     def slots(self) -> int:
@@ -150,12 +150,12 @@ class RunsJobs(Protocol):
 class HasListeners(Protocol):
     @property
     def listeners(self) -> int:
-        """How many clients follow the events."""
+        """How many clients follow the event stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessFigures:
-    """Where all figures of one process are."""
+    """All metrics of one process."""
 
     database: DatabaseFigures
     orchestrator: RunsJobs

@@ -1,4 +1,4 @@
-"""How identifiers are made; they are stored and looked up, never taken apart."""
+"""Creation of identifiers. They are stored and looked up as a whole, never parsed."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ _NOT_SLUG = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 def new_uuid(at: datetime) -> str:
-    """Make a UUID of version 7 (RFC 9562, section 5.7), so that identifiers sort by time."""
+    """Return a new UUID of version 7 (RFC 9562, section 5.7), so that identifiers sort by time."""
     noise = int.from_bytes(os.urandom(10), "big")
     milliseconds = int(at.timestamp() * 1000)
     high = (milliseconds & 0xFFFFFFFFFFFF) << 16 | 0x7000 | (noise >> 62) & 0xFFF
@@ -33,10 +33,10 @@ def new_uuid(at: datetime) -> str:
 
 
 def later_edit_id(last: EditId | None, proposed: EditId) -> EditId:
-    """Return an identifier that sorts after the last edit's: the order of edits is theirs.
+    """Return an identifier that sorts after that of the last edit, as it defines the edits' order.
 
-    Two that were made in one millisecond, or while another write was quicker, may lie the other
-    way round.
+    The proposed one may sort before it if both were created in one millisecond, or if another
+    write was committed in the meantime.
     """
     if last is None or proposed > last:
         return proposed
@@ -68,12 +68,11 @@ def submission_id(uuid: str) -> SubmissionId:
 
 
 def sequence_id(name: str, scenario_id: ScenarioId) -> SequenceId:
-    """Make the identifier of a sequence from its name and its scenario.
+    """Return the identifier of a sequence, made from its name and its scenario.
 
-    A plain name (letters, digits, underscores, single words or with inner blanks) stands in
-    it as the documented system writes it, with each blank as ``TPSPACE``. Any other name, or
-    one that holds that word itself, is a slug with eight digits of the name's SHA-256, so that
-    two names never share an identifier.
+    A plain name (ASCII letters, digits, underscores and inner blanks) is included with each blank
+    replaced by ``TPSPACE``, as in Taipy. Any other name, or one that contains ``TPSPACE``, becomes
+    a slug with eight digits of the name's SHA-256, so that two names never share an identifier.
     """
     if _PLAIN_NAME.fullmatch(name) and "TPSPACE" not in name:
         label = name.replace(" ", "TPSPACE")
@@ -84,11 +83,11 @@ def sequence_id(name: str, scenario_id: ScenarioId) -> SequenceId:
 
 
 def sequence_name_fault(name: str) -> str | None:
-    """Return what is wrong with a sequence's name, or None when it may be used."""
+    """Return what is wrong with the name of a sequence; None if it is valid."""
     if not 1 <= len(name) <= 128:
-        return f"a sequence name has 1 to 128 characters, this one has {len(name)}"
+        return f"a sequence name must have 1 to 128 characters, not {len(name)}"
     if name != name.strip():
-        return "a sequence name has no blank at its start or end"
+        return "a sequence name must not start or end with a blank"
     if not name.isprintable():
-        return "a sequence name has printable characters only"
+        return "a sequence name must contain printable characters only"
     return None

@@ -1,7 +1,7 @@
-"""What may happen to a job, what follows from it, and how a submission sums up its jobs.
+"""Life cycle of jobs: events, transitions, retries, and the status of a submission.
 
-Pure: tables and functions over statuses. The database room applies what they say, and nothing
-may move a job in a way that is not in `TRANSITIONS`.
+Pure tables and functions over statuses, which the `db` package applies. `TRANSITIONS` contains
+every change of a job's status that is allowed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,31 +14,31 @@ from scenarist.domain.errors import ConflictError
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 
 LOST_LIMIT = 3
-"""How many workers a job may lose before it is FAILED, unless its task says otherwise."""
+"""After how many lost workers a job is FAILED, unless its task sets another limit."""
 
 LOST_TOGETHER_LIMIT = 5
-"""How many attempts may end together with all that ran beside them before a job is FAILED."""
+"""After how many attempts that ended together with everything else that ran a job is FAILED."""
 
 SUSPECT_FROM = 2
-"""After how many of those a job runs beside no other job of this kind."""
+"""After how many such attempts a job is a suspect; an orchestrator runs one suspect at a time."""
 
 
 @unique
 class JobEvent(StrEnum):
-    HELD_BACK = "held back"  #: something it needs is not there yet
-    RELEASED = "released"  #: the last thing that it waited for is there
-    CLAIMED = "claimed"  #: a holder took it
+    HELD_BACK = "held back"  #: something that it needs is missing
+    RELEASED = "released"  #: nothing that it waited for is missing any more
+    CLAIMED = "claimed"  #: an orchestrator claimed it
     SUCCEEDED = "succeeded"  #: its function returned and its outputs are written
-    RAISED = "raised"  #: its function, or the reading or writing around it, went wrong
-    TIMED_OUT = "timed out"  #: it ran longer than its task allows and was killed
-    RETRIED = "retried"  #: it went wrong, and its task allows another attempt
-    WORKER_LOST = "worker lost"  #: its process ended under it
-    LOST_TOGETHER = "lost together"  #: what ran it ended, and all that ran beside it with it
-    GIVEN_UP = "given up"  #: its process ended under it too often
-    HANDED_BACK = "handed back"  #: its holder stopped, or is gone
+    RAISED = "raised"  #: its function failed, or reading its inputs or writing its outputs did
+    TIMED_OUT = "timed out"  #: it exceeded the timeout of its task and was stopped
+    RETRIED = "retried"  #: it failed, and its task allows another attempt
+    WORKER_LOST = "worker lost"  #: its worker process died
+    LOST_TOGETHER = "lost together"  #: its server or engine died, with everything that it ran
+    GIVEN_UP = "given up"  #: its worker process died too often
+    HANDED_BACK = "handed back"  #: its orchestrator stopped or disappeared
     NOT_NEEDED = "not needed"  #: its outputs are still valid
     CANCEL_REQUESTED = "cancel requested"
-    UPSTREAM_FAILED = "upstream failed"  #: a job of its submission that it needs did not succeed
+    UPSTREAM_FAILED = "upstream failed"  #: a job that it depends on did not succeed
 
 
 TRANSITIONS: Mapping[tuple[JobStatus, JobEvent], JobStatus] = {
@@ -64,10 +64,10 @@ TRANSITIONS: Mapping[tuple[JobStatus, JobEvent], JobStatus] = {
 
 
 def next_status(status: JobStatus, event: JobEvent) -> JobStatus:
-    """Return the status that a job takes when an event happens to it.
+    """Return the status of a job after an event.
 
     Raises:
-        ConflictError: The event cannot happen to a job of this status.
+        ConflictError: The event is not allowed for a job of this status.
     """
     try:
         return TRANSITIONS[status, event]
@@ -78,7 +78,7 @@ def next_status(status: JobStatus, event: JobEvent) -> JobStatus:
 
 
 def lets_followers_run(status: JobStatus) -> bool:
-    """Whether a job that ended in a status leaves its outputs to those that need them."""
+    """Whether the jobs that depend on the outputs of a job may run after it ended in a status."""
     return status in {JobStatus.COMPLETED, JobStatus.SKIPPED}
 
 
@@ -92,15 +92,15 @@ def ending_of(  # noqa: PLR0913 - all that decides it
     lost_together: int = 0,
     may_be_retried: bool = True,
 ) -> JobEvent:
-    """Return what an ending means for a job that has failed and lost workers before.
+    """Return the event to apply at the end of an attempt, given the job's earlier failures.
 
     Args:
-        may_be_retried: Whether what went wrong is something that its task is tried again for.
-        failures: How many attempts went wrong before this one.
-        losses: How many workers ended under it before this one.
-        losses_allowed: After how many of them it runs again. A job that may run once only is also
-            given up when it has to be handed back.
-        lost_together: How many attempts ended before this one together with all beside them.
+        may_be_retried: Whether the task retries after this error (``retry_on``).
+        failures: How many earlier attempts raised or timed out.
+        losses: How many earlier attempts lost their worker.
+        losses_allowed: After how many lost workers it runs again. With 0 the job may run only
+            once, so it is also given up when it is handed back.
+        lost_together: How many earlier attempts ended together with everything else that ran.
     """
     has_failed = event in {JobEvent.RAISED, JobEvent.TIMED_OUT}
     if has_failed and may_be_retried and failures < retries:
@@ -115,10 +115,10 @@ def ending_of(  # noqa: PLR0913 - all that decides it
 
 
 def retry_delay(failures: int, base: timedelta, *, job_id: str) -> timedelta:
-    """Return how long a job waits after it went wrong so many times, doubling each time.
+    """Return the delay before the next attempt: *base*, doubled for each failure after the first.
 
-    Up to a quarter is added, by what looks like chance and is the same for the same job and
-    attempt, so that jobs which went wrong together do not come back together.
+    It is capped at an hour. Jitter adds up to a quarter, so that jobs that failed together do not
+    retry together; it is derived from job and attempt, so it is reproducible.
     """
     doublings: int = 2 ** min(failures - 1, 20)
     digest = blake2b(f"{job_id} {failures}".encode(), digest_size=4).digest()
@@ -127,9 +127,10 @@ def retry_delay(failures: int, base: timedelta, *, job_id: str) -> timedelta:
 
 
 def roll_up_ended(*, failed: int, canceled: int) -> SubmissionStatus:
-    """Sum up a submission whose jobs have all ended: FAILED, else CANCELED, else COMPLETED.
+    """Return the status of a submission whose jobs have all ended.
 
-    An ABANDONED job is explained by the failed or canceled one before it.
+    It is FAILED if a job failed, else CANCELED if one was canceled, else COMPLETED. Abandoned jobs
+    do not count: the failed or canceled job that they depended on does.
     """
     if failed:
         return SubmissionStatus.FAILED
@@ -139,7 +140,7 @@ def roll_up_ended(*, failed: int, canceled: int) -> SubmissionStatus:
 
 
 def roll_up_under_way(statuses: Mapping[JobStatus, int]) -> SubmissionStatus:
-    """Sum up a submission that still has unfinished jobs, given how many are in each status."""
+    """Return the status of a submission with unfinished jobs, given their number per status."""
     for status in (JobStatus.RUNNING, JobStatus.PENDING, JobStatus.BLOCKED):
         if statuses.get(status):
             return SubmissionStatus(status)
@@ -148,12 +149,12 @@ def roll_up_under_way(statuses: Mapping[JobStatus, int]) -> SubmissionStatus:
 
 @dataclass(frozen=True, slots=True)
 class PresentOutput:
-    """The present value of a data node that a skippable task writes.
+    """The current value of a data node that a skippable task writes.
 
     Args:
-        made_of: Digests of what it was made of, separated by blanks; None where that is unknown.
-        is_in_place: Whether it is still where it was written: False for a named file that is gone
-            or was replaced.
+        made_of: Provenance digests, separated by blanks; None if its provenance is unknown.
+        is_in_place: Whether it is still where it was written; False for a named file that was
+            deleted or replaced.
     """
 
     written_at: datetime
@@ -163,19 +164,21 @@ class PresentOutput:
 
 
 def provenance(task_id: str, edit_ids: Sequence[str]) -> str:
-    """Return a digest of a task and of the edits that it reads, in the order of its inputs."""
+    """Return a digest of a task and the edits that it reads, in the order of its inputs."""
     return blake2b("\n".join((task_id, *edit_ids)).encode(), digest_size=16).hexdigest()
 
 
 def is_skippable(made_of: str, outputs: Sequence[PresentOutput | None], now: datetime) -> bool:
-    """Whether a skippable task's outputs still hold, so that it need not run.
+    """Whether the outputs of a skippable task are valid, so that it need not run.
 
-    They do when each has a value that was made of what the job would read now, is where it was
-    written, and is within its validity period. Clocks only matter for the last, and one that is
-    set back lengthens it by at most as much again.
+    An output is valid if it was made from what the job would read now, is still where it was
+    written, and is within its validity period. Only the validity period depends on the clock; a
+    clock that is set back at most doubles it.
+
+    See docs/decisions/0078.
 
     Args:
-        made_of: What the job would make its outputs of: `provenance`.
+        made_of: The `provenance` of what the job would write now.
         outputs: None for each data node without a value.
     """
     return bool(outputs) and all(

@@ -1,4 +1,4 @@
-"""What is asked of a list: which entities, in which order, and which part of them."""
+"""Parameters of lists: filters, order and paging."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ NAME = "name"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page ended: the last row's value of what the list is sorted by, and its number."""
+    """The position after a page: the sort key of its last row, and the row's number."""
 
     key: int | str | None
     number: int
@@ -25,11 +25,11 @@ class Position:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageRequest:
-    """A part of a list.
+    """A request for one page of a list.
 
     Args:
         sort: ``creation_date`` or ``name``; None for the order of acceptance.
-        with_total: Whether to count the whole list, which costs what it is long.
+        with_total: Whether to count the whole list, at a cost proportional to its length.
     """
 
     limit: int
@@ -41,7 +41,7 @@ class PageRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """A stretch of creation dates: from its start on, up to but without its end."""
+    """A range of creation dates: start inclusive, end exclusive; None means unbounded."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -102,10 +102,10 @@ class CycleFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubmissionFilter:
-    """Which submissions a list shall have.
+    """Filter of a list of submissions.
 
     Args:
-        scenario_id: Those of this scenario, of its sequences and of its tasks.
+        scenario_id: Submissions of these scenarios, of their sequences and of their tasks.
     """
 
     id: tuple[str, ...] = ()
@@ -118,10 +118,10 @@ class SubmissionFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobFilter:
-    """Which jobs a list shall have.
+    """Filter of a list of jobs.
 
     Args:
-        newest_of: Of each task of this scenario, the job that was accepted last.
+        newest_of: Scenarios; of each of their tasks, only the job that was accepted last.
     """
 
     id: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Faults of the machine, which are never those of a client."""
+"""Recognition of machine faults, which are never the client's fault."""
 
 import errno
 
@@ -20,7 +20,7 @@ _NUMBERS = frozenset(
 
 
 def is_of_machine(error: BaseException) -> bool:
-    """Whether memory, disk or descriptors gave out, whatever was to be done with them."""
+    """Whether an error means that the machine ran out of memory, disk or descriptors, or failed."""
     return isinstance(error, MemoryError) or (
         isinstance(error, OSError) and error.errno in _NUMBERS
     )

@@ -1,19 +1,19 @@
-"""Timestamps: as text in answers and requests, and compared where clocks may be set."""
+"""Timestamps: formatting, parsing, and comparisons that tolerate clocks being set back."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
 
 def as_text(moment: datetime) -> str:
-    """Write an aware moment in UTC (RFC 3339)."""
+    """Format an aware timestamp in UTC (RFC 3339)."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def read_moment(text: str, zone: tzinfo) -> datetime:
-    """Read a timestamp or a date in ISO 8601; without a time zone it is in *zone*.
+    """Parse a timestamp or a date in ISO 8601; without a time zone it is in *zone*.
 
-    A date stands for the start of its day. Where clocks go back, a time that occurs twice is the
-    first of the two; where they go forward, a time that does not occur is as much later as they
-    skip (PEP 495).
+    A date means the start of its day. Where clocks go back, a time that occurs twice is the first
+    of the two. Where clocks go forward, a time that does not occur is moved forward by the length
+    of the gap (PEP 495).
 
     Raises:
         ValueError: The text is neither.
@@ -26,10 +26,10 @@ def read_moment(text: str, zone: tzinfo) -> datetime:
 
 
 def is_within(now: datetime, since: datetime, span: timedelta) -> bool:
-    """Whether less than *span* lies between two times, whichever of them is earlier.
+    """Whether two times are less than *span* apart, in either order.
 
-    A time further ahead than *span* was recorded before the clock was set back. So what ends
-    after a span ends after at most twice as long when a clock is set back once; clocks of several
+    A time further in the future than *span* was recorded before the clock was set back. Setting a
+    clock back once therefore at most doubles a period of this length; the clocks of several
     servers may differ by less than the span.
     """
     return -span < now - since < span
@@ -39,12 +39,12 @@ LONGEST_LOCK = timedelta(days=1)
 """How long an editor may lock a data node at a time."""
 
 LONGEST_CLAIM = timedelta(seconds=120)
-"""How long a write by a worker keeps others from its data node when the server ends meanwhile."""
+"""How long a worker's write blocks other writes of its data node if the server dies meanwhile."""
 
 
 def is_ahead(until: datetime, now: datetime, longest: timedelta) -> bool:
-    """Whether something that was to last for *longest* at most is not over yet.
+    """Whether a period of at most *longest* has not ended yet.
 
-    An end further ahead than that was recorded before the clock was set back, and counts no more.
+    An end further in the future was recorded before the clock was set back, and is ignored.
     """
     return now < until <= now + longest

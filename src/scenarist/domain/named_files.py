@@ -1,4 +1,4 @@
-"""Files that a user named as the place of a value, where any program may replace them."""
+"""Files that a user named as the location of a value; any program may replace them."""
 
 import os
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ _NOT_IN_FILES = EXTERNAL_STORAGE_TYPES | {"in_memory"}
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A named file, or a folder that is read as one value, as it was when it was looked at.
+    """The state of a named file, or of a folder that is read as one value, at one time.
 
     Args:
-        stamp: Differs after each change: made of the inode, the size and the time of the change.
-        size: In bytes; of a folder, of all files in it.
+        stamp: Changes with each change of the file: made of inode, size and time of change.
+        size: In bytes; for a folder, the total of its files.
     """
 
     path: str
@@ -30,16 +30,15 @@ class FileState:
 
 
 def named_path(properties: Mapping[str, Any]) -> str | None:
-    """Return the absolute path that the user gave to a data node, if there is one."""
+    """Return the absolute path that the user declared for a data node, if any."""
     path = next((properties[key] for key in _KEYS if properties.get(key)), None)
     return os.path.abspath(path) if path else None
 
 
 def file_path(storage_type: str, properties: Mapping[str, Any]) -> str | None:
-    """Return the absolute path of the file that a user named for a data node, if it is in one.
+    """Return the absolute path of the file that a user named for a data node, if any.
 
-    It has in it what the environment of this process says; where a variable is not set, the
-    reference to it stays.
+    References to the environment are resolved; they are kept if a variable is not set.
     """
     if storage_type in _NOT_IN_FILES:
         return None

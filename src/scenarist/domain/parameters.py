@@ -1,4 +1,4 @@
-"""The parameters of the storages of data nodes, and which of them are known to be safe to show."""
+"""The parameters of storage types, and which of them are safe to show."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "mongo_collection": (*_DATABASE, "collection_name", "custom_document"),
     "s3_object": (*_NODE, "aws_s3_bucket_name", "aws_s3_object_key", "aws_region"),
 }
-"""By storage type: the parameters whose values are shown as they are, but for URLs in them."""
+"""By storage type: the parameters whose values are shown, with secrets in URLs masked."""
 
 HIDDEN: Mapping[str, tuple[str, ...]] = {
     "pickle": (),
@@ -43,7 +43,7 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
         "aws_s3_put_object_parameters",
     ),
 }
-"""By storage type: the parameters that may hold a secret, whole or in part."""
+"""By storage type: the parameters that may be or contain a secret."""
 
 _READING_TABLES = (
     *("names", "usecols", "columns", "dtype", "converters", "true_values", "false_values"),
@@ -84,4 +84,4 @@ SHOWN_OPTIONS: Mapping[str, frozenset[str]] = {
     "aws_s3_get_object_parameters": frozenset(_CALLS_OF_S3),
     "aws_s3_put_object_parameters": frozenset(_CALLS_OF_S3),
 }
-"""By hidden parameter that is a table: the options in it whose values are shown."""
+"""By hidden parameter that is a table: its options whose values are shown."""

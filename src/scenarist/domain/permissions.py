@@ -1,6 +1,6 @@
-"""Who may do what: the documented roles, and the one table of their permissions.
+"""Actors, roles and permissions, with the single table of which role grants what.
 
-Source of the roles: the notes on each path of the documented REST pages.
+The roles are those that Taipy documents for each REST path.
 """
 
 import re
@@ -47,7 +47,7 @@ _PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came from, and what it asks for, as the audit keeps it."""
+    """Where a request came from and which operation it requests, for the audit."""
 
     address: str
     operation: str
@@ -55,11 +55,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class ActorRef:
-    """Who did something, as records keep it.
+    """A reference to an actor, as stored in records.
 
     Args:
-        name: For people to read; others may have the same, and it may change.
-        id: What to compare: one person or program for ever.
+        name: For display; it is not unique and may change.
+        id: For comparison; it belongs to one person or program forever.
     """
 
     name: str
@@ -67,25 +67,25 @@ class ActorRef:
 
 
 def user_id(number: int) -> str:
-    """Return the identity of a user with a record; a name may be given again, a number is not."""
+    """Return the identity of a user with a record. Names may be reused, numbers are not."""
     return f"USER_{number}"
 
 
 def ref_of(name: str | None, id: str | None) -> ActorRef | None:
-    """Return the actor of two columns of a record; None where nobody was recorded."""
+    """Return the actor from two columns of a record; None if none was recorded."""
     return None if name is None or id is None else ActorRef(name, id)
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: a person or a program, with the roles it holds.
+    """The person or program that makes a request, with its roles.
 
     Args:
-        name: For people to read; decide by `id` what belongs to an actor.
-        user_number: The user behind a session, or who made the key; None when no record is kept.
-        key_id: The key that was shown, when it was one.
-        origin: What the audit says of the request; without one, nothing is written there.
-        subject: Issuer and ``sub`` of a token; None without one.
+        name: For display; use `id` to decide what belongs to an actor.
+        user_number: The user of the session, or who created the key; None without a user record.
+        key_id: The key that was presented, if any.
+        origin: What the audit records about the request; without it nothing is recorded.
+        subject: Issuer and ``sub`` of the token, if any.
     """
 
     name: str
@@ -97,9 +97,9 @@ class Actor:
 
     @property
     def id(self) -> str:
-        """The identity: of a key, of a token's subject, or of the record of a user.
+        """The identity: that of the key, of the token's subject, or of the user's record.
 
-        An actor of the server itself, which has none of these, is told by its name; such names are
+        Actors of the server itself have none of these and are identified by name; such names are
         reserved (`RESERVED_NAMES`).
         """
         if self.key_id is not None:
@@ -113,10 +113,10 @@ class Actor:
         return ActorRef(self.name, self.id)
 
     def require(self, permission: Permission) -> None:
-        """Let the actor pass when one of its roles has the permission.
+        """Raise an error unless one of the actor's roles grants the permission.
 
         Raises:
-            DeniedError: None has; the message names the role that is missing.
+            DeniedError: No role grants it. The message names the role that is missing.
         """
         if not has_permission(self.roles, permission):
             raise DeniedError(f"{self.name} lacks the role {NEEDED_ROLE[permission]}")
@@ -127,18 +127,18 @@ def has_permission(roles: Iterable[Role], permission: Permission) -> bool:
 
 
 def limited(roles: Iterable[Role], by: Iterable[Role]) -> frozenset[Role]:
-    """Return the roles that give no permission which others do not give."""
+    """Return those of the roles whose permissions the roles *by* grant as well."""
     allowed = frozenset[Permission]().union(*(_PERMISSIONS[role] for role in by))
     return frozenset(role for role in roles if _PERMISSIONS[role] <= allowed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """Who somebody is, as a directory or an issuer of tokens says.
+    """A person or program as a directory or a token issuer describes it.
 
     Args:
-        name: Of a user of a directory, the identity; beside a subject, for people to read.
-        subject: Issuer and ``sub`` of a token: the identity, whatever the name is.
+        name: The identity of a user of a directory; for display only if there is a subject.
+        subject: Issuer and ``sub`` of a token: the identity, whatever the name.
     """
 
     name: str
@@ -147,10 +147,10 @@ class Identity:
 
 
 def roles_of_groups(groups: Iterable[str], roles: Mapping[str, Iterable[Role]]) -> frozenset[Role]:
-    """Return the roles of all groups that somebody is in; a group that is not mapped gives none.
+    """Return the roles of all given groups; a group that is not mapped grants none.
 
     Args:
-        roles: By the name of a group, exactly as it is written there.
+        roles: Roles by group name, which must match exactly.
     """
     return frozenset(role for group in groups for role in roles.get(group, ()))
 
@@ -159,7 +159,7 @@ ANYONE = Actor("anyone", frozenset({Role.ADMIN}))
 """The actor of every request while authorization is off."""
 
 SERVER = Actor("server", frozenset())
-"""The server, where it does something that nobody asked for."""
+"""The server itself, for actions that nobody requested."""
 
 RESERVED_NAMES = frozenset(
     {
@@ -177,13 +177,13 @@ RESERVED_NAMES = frozenset(
         "system",
     }
 )
-"""Names that stand for the server itself, or for nobody: no user and no key has one."""
+"""Names of the server itself or of nobody, which no user or key may have."""
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a name, in any case and spelling of Unicode, is one of the server's own.
+    """Whether a name is reserved for the server, in any case and Unicode form.
 
-    Those in parentheses, such as ``(command line)``, all are.
+    All names that start with a parenthesis, such as ``(command line)``, are reserved.
     """
     plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
     words = re.sub(r"[-_.\s]+", " ", plain).strip()

@@ -1,6 +1,6 @@
-"""Where the value of a data node lies, when its config says so: its place, with placeholders.
+"""Declared locations of data node values, with placeholders.
 
-Two data nodes with one place share one value: what one of them writes, the other one reads.
+Two data nodes with the same location share one value: what one of them writes, the other reads.
 """
 
 import json
@@ -27,7 +27,7 @@ _NAMED_BY: Mapping[str, tuple[str, ...]] = {
     ),
     "generic": ("read_fct", "read_fct_args", "write_fct", "write_fct_args"),
 }
-"""The properties that say where a value lies, by type of storage. A file has its path."""
+"""The properties that determine the location of a value, by storage type; files have a path."""
 
 TEMPLATES = (
     "default_path",
@@ -58,13 +58,13 @@ def place_of(
     *,
     real: Callable[[str], str] = os.path.abspath,
 ) -> str | None:
-    """Return what is the same for all data nodes whose values lie at one place.
+    """Return a digest of the location of a value, equal for all data nodes that share it.
 
-    None where the server names the place, so that it is nobody else's.
+    Return None if the server chooses the location, which is then not shared.
 
     Args:
-        properties: With the references to the environment resolved.
-        real: Turns a path into the one that stands for all paths to the same file.
+        properties: The properties, with resolved references to the environment.
+        real: Returns the canonical path of a file.
     """
     if storage_type not in EXTERNAL_STORAGE_TYPES:
         path = properties.get("path") or properties.get("default_path")
@@ -79,46 +79,46 @@ def place_of(
 
 
 def is_named(properties: Mapping[str, Any]) -> bool:
-    """Whether a data node's value lies in a file that the user named."""
+    """Whether a data node's value is in a file that the user named."""
     return "path" in properties or "default_path" in properties
 
 
 def is_replaced(storage_type: str, properties: Mapping[str, Any]) -> bool:
-    """Whether a data node's value is replaced in place, so that no edit keeps its own."""
+    """Whether each write replaces a data node's value in place, so that past values are lost."""
     return storage_type in EXTERNAL_STORAGE_TYPES or is_named(properties)
 
 
 def declaration_of(
     storage_type: str, stored: Mapping[str, Any], resolved: Mapping[str, Any], validity: Any
 ) -> str:
-    """Return a digest of how a data node is declared, by which a change of it is found.
+    """Return a digest of the declaration of a data node, for detecting changes.
 
     Args:
-        stored: The properties as they are stored, with secrets as references.
-        resolved: The properties with the references to the environment resolved: of them only
-            what says where the value lies counts.
+        stored: The properties as stored, with references in place of secrets.
+        resolved: The properties with resolved references to the environment; only those that
+            determine the location count.
     """
     return _digest(storage_type, stored, place_of(storage_type, resolved), str(validity))
 
 
 def wiring_of(inputs: Iterable[tuple[str, Scope]], outputs: Iterable[tuple[str, Scope]]) -> str:
-    """Return a digest of what a task reads and writes: config ids and scopes, in order."""
+    """Return a digest of a task's inputs and outputs: config ids and scopes, in order."""
     ends = [[[config_id, str(scope)] for config_id, scope in end] for end in (inputs, outputs)]
     return _digest(*ends)
 
 
 def replaced_reason(data_node_id: str, by: str) -> str:
-    """Say that another data node's value lies where that of a data node did."""
+    """Return the message that another data node's value has replaced that of a data node."""
     return (
         f"the value of data node {data_node_id} was replaced: data node {by} has written to the "
-        "same place; submit the task that makes it again, or give each scenario a place of its "
-        "own, as with '{scenario.id}' in the path or the name"
+        "same location; submit the task that produces it again, or give each scenario its own "
+        "location, for example with '{scenario.id}' in the path or the name"
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
-    """The scenario and the cycle that a data node is made for, as far as it has them."""
+    """The scenario and the cycle that a data node is created for, if any."""
 
     scenario_id: str | None = None
     scenario_name: str | None = None
@@ -128,7 +128,7 @@ class Owner:
 
 
 def placeholders(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the placeholders in a data node's properties, each after the property it stands in."""
+    """Yield the placeholders in a data node's properties, as pairs of property and placeholder."""
     for key in TEMPLATES:
         value = properties.get(key)
         if isinstance(value, str):
@@ -137,27 +137,27 @@ def placeholders(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def placeholder_fault(name: str, scope: Scope) -> str | None:
-    """Return what is wrong with a placeholder of a data node of a scope; None if nothing is."""
+    """Return what is wrong with a placeholder in a data node of this scope; None if it is valid."""
     is_property = _PROPERTY.fullmatch(name) is not None
     if name not in _PLAIN and not is_property:
         known = ", ".join(f"{{{item}}}" for item in (*_PLAIN, "scenario.properties.NAME"))
-        return f"unknown placeholder {{{name}}}; known are {known}"
+        return f"unknown placeholder {{{name}}}; use one of {known}"
     needed = Scope.SCENARIO if is_property else _PLAIN[name]
     if scope.width > needed.width:
         return (
             f"{{{name}}} differs between the {needed.lower()}s that share a data node of scope "
-            f"{scope}; take it out, or declare the scope {needed}"
+            f"{scope}; remove it, or declare the scope {needed}"
         )
     return None
 
 
 def filled_in(properties: Mapping[str, Any], owner: Owner, config_id: str) -> dict[str, Any]:
-    """Return properties with the placeholders replaced by what belongs to a scenario and a cycle.
+    """Return properties with the placeholders replaced by values of a scenario and a cycle.
 
-    What is put in can be a part of a file's or table's name, and no more: no separators, no dots.
+    Each value is converted to a single part of a file or table name, without separators or dots.
 
     Raises:
-        InvalidError: There is no such scenario, cycle or property here; says which.
+        InvalidError: There is no such scenario, cycle or property. The message names it.
     """
 
     def fill(found: re.Match[str]) -> str:
@@ -183,17 +183,17 @@ def _value_of(name: str, owner: Owner, config_id: str) -> str:
     if isinstance(value, str | int | float) and str(value):
         return str(value)
     raise InvalidError(
-        f"the place of data node {config_id!r} needs {{{name}}}, and there is none here; "
+        f"the location of data node {config_id!r} contains {{{name}}}, which has no value here; "
         + (
             f"give the scenario the property {match[1]!r}, a text or a number"
             if match is not None
-            else "create it with a scenario that has one"
+            else "create the data node with a scenario that has one"
         )
     )
 
 
 def _as_name(text: str) -> str:
-    """Return a part of a name for a text: two texts that differ never have the same one."""
+    """Return a text as part of a name; different texts yield different parts."""
     plain = _NOT_IN_NAMES.sub("_", text).strip()
     plain = plain.encode()[:_LONGEST_NAME].decode(errors="ignore")
     return plain if plain == text else f"{plain}-{_digest(text)[:8]}"

@@ -1,4 +1,4 @@
-"""The graph that tasks make through the data nodes they read and write."""
+"""The graph of tasks and the data nodes that they read and write."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 @dataclass(frozen=True, slots=True)
 class TaskLinks:
-    """A task as the graph sees it: its identifier, and those of the data nodes at its ends."""
+    """A task in the graph: its identifier, and those of its inputs and outputs."""
 
     id: str
     inputs: tuple[str, ...]
@@ -15,29 +15,29 @@ class TaskLinks:
 
 
 def find_cycle(tasks: Sequence[TaskLinks]) -> tuple[str, ...] | None:
-    """Return the tasks and data nodes of one cycle, in the order of the data; None without one."""
+    """Return the tasks and data nodes of a cycle, in the order of the data flow; None if none."""
     try:
         _sorter(tasks).prepare()
     except CycleError as error:
-        # graphlib names each node before the one that depends on it, the first again at the end.
+        # graphlib lists each node before the one that depends on it, and repeats the first.
         return tuple(key[1] for key in error.args[1])
     return None
 
 
 def order_tasks(tasks: Sequence[TaskLinks]) -> list[TaskLinks]:
-    """Sort tasks so that each comes after those that write what it reads.
+    """Sort tasks topologically: each comes after those that write what it reads.
 
-    Tasks that are free of one another keep the order in which they were given.
+    Independent tasks keep the given order.
 
     Raises:
-        ValueError: The tasks make a cycle.
+        ValueError: The tasks form a cycle.
     """
     place = {task.id: number for number, task in enumerate(tasks)}
     sorter = _sorter(tasks)
     try:
         sorter.prepare()
     except CycleError as error:
-        raise ValueError("the tasks make a cycle") from error
+        raise ValueError("the tasks form a cycle") from error
     ordered: list[TaskLinks] = []
     ready = list(sorter.get_ready())
     while ready:
@@ -51,10 +51,10 @@ def order_tasks(tasks: Sequence[TaskLinks]) -> list[TaskLinks]:
 
 
 def connected_groups(tasks: Sequence[TaskLinks]) -> list[list[str]]:
-    """Return the tasks in groups that share no data node with one another.
+    """Return the connected components of the tasks: groups that share no data node.
 
-    A sequence is connected when there is one group, or none. Groups and their members keep the
-    order in which the tasks were given.
+    A sequence is connected if there is at most one group. Groups and their members keep the given
+    order.
     """
     group_of: dict[str, int] = {}  # data node → group
     groups: dict[int, list[str]] = {}
@@ -76,7 +76,7 @@ def connected_groups(tasks: Sequence[TaskLinks]) -> list[list[str]]:
 
 
 def _sorter(tasks: Sequence[TaskLinks]) -> "TopologicalSorter[tuple[str, str]]":
-    # Task and data node identifiers may be equal in a config, so each key carries its kind.
+    # A task and a data node may have the same id in a config, so each key includes its kind.
     sorter: TopologicalSorter[tuple[str, str]] = TopologicalSorter()
     for task in tasks:
         sorter.add(("task", task.id), *(("node", node) for node in task.inputs))

@@ -1,4 +1,4 @@
-"""The free properties of entities, their names and their tags: what may stand in them."""
+"""Validation of the properties, names and tags of entities."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,22 +7,22 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.texts import has_nul
 
 DEEPEST = 100
-"""How deep lists and objects may be nested in properties; each room that reads them goes along."""
+"""How deep lists and objects in properties may be nested, as every reader recurses into them."""
 
 TAGS_LIMIT = 100
 _TAG_LENGTH = 64
 
 
 def checked_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return properties that a client gave.
+    """Return properties from a client if they are valid.
 
     Raises:
-        InvalidError: They are nested too deeply, or a text in them has the character NUL.
+        InvalidError: They are nested too deeply, or a text in them contains the character NUL.
     """
     if has_nul(properties):
         raise InvalidError(
-            "a text in the properties has the character NUL, which cannot be stored",
-            errors=[{"field": "properties", "message": "has the character NUL"}],
+            "a text in the properties contains the character NUL, which cannot be stored",
+            errors=[{"field": "properties", "message": "contains the character NUL"}],
         )
     level: list[Any] = [properties]
     for _ in range(DEEPEST):
@@ -30,13 +30,13 @@ def checked_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
         if not level:
             return properties
     raise InvalidError(
-        f"the properties are nested too deeply; {DEEPEST} levels can be",
+        f"the properties are nested too deeply; at most {DEEPEST} levels are allowed",
         errors=[{"field": "properties", "message": f"nested in more than {DEEPEST} levels"}],
     )
 
 
 def merged(properties: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge a change into properties: objects are merged, null removes (RFC 7396)."""
+    """Merge a change into properties as a JSON merge patch (RFC 7396): null removes a key."""
     result = dict(properties)
     for key, value in change.items():
         if value is None:
@@ -50,31 +50,32 @@ def merged(properties: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str
 
 
 def checked_name(name: str) -> str:
-    """Return the name of a scenario or a cycle.
+    """Return the name of a scenario or cycle if it is valid.
 
     Raises:
-        InvalidError: It has characters that cannot be printed.
+        InvalidError: It contains characters that are not printable.
     """
     if not name.isprintable():
         raise InvalidError(
-            f"a name has printable characters only; got {name[:100]!r}",
-            errors=[{"field": "name", "message": "has characters that cannot be printed"}],
+            f"a name must contain printable characters only, not {name[:100]!r}",
+            errors=[{"field": "name", "message": "contains characters that are not printable"}],
         )
     return name
 
 
 def checked_tags(tags: Sequence[str], authorized: Iterable[str] | None) -> tuple[str, ...]:
-    """Return tags sorted, each once.
+    """Return tags sorted and without duplicates.
 
     Args:
-        authorized: Those that may be; None for any.
+        authorized: The allowed tags; None for any.
 
     Raises:
-        InvalidError: Some of them may not be; names them, and those that may be.
+        InvalidError: There are too many, or some are not allowed. The message names these and
+            the allowed ones.
     """
     if len(set(tags)) > TAGS_LIMIT:
         raise InvalidError(
-            f"a scenario has at most {TAGS_LIMIT} tags",
+            f"a scenario can have at most {TAGS_LIMIT} tags",
             errors=[{"field": "tags", "message": f"more than {TAGS_LIMIT}"}],
         )
     allowed = None if authorized is None else set(authorized)
@@ -98,8 +99,8 @@ def _tag_fault(tag: str, allowed: set[str] | None) -> str | None:
     shown = repr(tag[:_TAG_LENGTH])
     if not 1 <= len(tag) <= _TAG_LENGTH or not tag.isprintable() or tag != tag.strip():
         return (
-            f"the tag {shown} cannot be; a tag has 1 to {_TAG_LENGTH} printable characters and no "
-            "blank at its start or end"
+            f"the tag {shown} is invalid; a tag must have 1 to {_TAG_LENGTH} printable characters "
+            "and not start or end with a blank"
         )
     if allowed is not None and tag not in allowed:
         known = ", ".join(sorted(allowed)) or "none"

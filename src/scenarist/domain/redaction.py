@@ -1,6 +1,7 @@
-"""Texts without secrets: those that this process knows, and those that URLs and settings show.
+"""Redaction of secrets in texts: known secrets, and those in URLs and assignments.
 
-What is known is of the whole process, as its environment is: one application is served by one.
+The known secrets are global to the process, like its environment: a process serves one
+application.
 """
 
 import json
@@ -13,15 +14,15 @@ from scenarist.domain.secret_names import is_secret_in_query, is_surely_secret
 MASK = "***"
 
 _SHORTEST = 4
-"""Characters that a secret has at least to be looked for in texts."""
+"""The minimum length, in characters, of secrets that are searched for in texts."""
 
 _SHORT = 8
-"""Characters below which it is only found as a word of its own, as plain words are at any rate."""
+"""Shorter secrets are found only as whole words, as are plain words of lower case."""
 
 _LINE = 16
-"""Characters from which a line of a secret of several lines is one by itself."""
+"""The minimum length of a line of a multi-line secret that is a secret by itself."""
 
-# A second "@" belongs to the user; a port that is no number is a password that has a slash.
+# Further "@" belong to the user info; a port that is not a number is a password with a slash.
 _USER = re.compile(
     r"://(?:[^\s/?#\"'<>@]*@)+|://[^\s/?#:\"'<>@]{0,256}:(?!\d{0,5}(?:[/?#\s\"'<>]|$))[^\s\"'<>]{0,256}@"
 )
@@ -32,11 +33,11 @@ _GAP = re.compile(r"\n… \d+ bytes left out …\n")
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with a mask for what it shows to be secret.
+    """Mask the parts of a text that are recognizable as secrets.
 
-    Those are users and passwords in URLs, parameters of URLs with the name of a secret, values
-    that are assigned to such a name (``password=…``), and the header ``Authorization``. Any other
-    secret stays: see `redacted`.
+    These are users and passwords in URLs, URL parameters with the name of a secret, values
+    assigned to such a name (``password=…``), and the header ``Authorization``. `redacted` finds
+    other secrets.
     """
     if "://" in text:
         text = _USER.sub(f"://{MASK}@", text)
@@ -49,11 +50,11 @@ def without_secrets(text: str) -> str:
 
 
 class Redactor:
-    """Puts something else in place of known secrets.
+    """Replaces known secrets in texts.
 
     Args:
-        known: What is put in their place, by secret. Those that are too short, or are words such
-            as ``true``, are passed over.
+        known: Replacements by secret. Secrets that are too short, or words such as ``true``, are
+            ignored.
     """
 
     def __init__(self, known: Mapping[str, str]) -> None:
@@ -62,20 +63,20 @@ class Redactor:
             for part in _parts(secret):
                 mark = mark if part == secret or mark.startswith("ENV[") else MASK
                 for form in _forms(part):
-                    # What is the author's own reference says more than a mask.
+                    # A reference of the author's is more informative than a mask.
                     if forms.get(form, MASK) == MASK:
                         forms[form] = mark
         self._forms = sorted(forms.items(), key=lambda item: -len(item[0]))
 
     def __call__(self, text: str) -> str:
-        """Return a text without the secrets, and without what `without_secrets` finds."""
+        """Replace known secrets in a text, and mask those that `without_secrets` finds."""
         for form, mark in self._forms:
             if form in text:
                 text = _replaced(text, form, mark)
         return without_secrets(text)
 
     def in_log(self, text: str) -> str:
-        """Return the log of a job likewise; where it is cut, a part of a secret goes as well."""
+        """Redact the log of a job, including parts of secrets where the log was cut."""
         if not text or not self._forms:
             return without_secrets(text)
         pieces, gaps = _GAP.split(text), [*_GAP.findall(text), ""]
@@ -88,7 +89,7 @@ class Redactor:
         return "".join(whole)
 
     def _without_end(self, text: str, *, is_last: bool) -> str:
-        """Take away the beginning of a secret at the end of a text."""
+        """Mask the beginning of a secret at the end of a text."""
         for form, _ in self._forms:
             if is_last and text.endswith(form):
                 continue
@@ -98,7 +99,7 @@ class Redactor:
         return text
 
     def _without_beginning(self, text: str) -> str:
-        """Take away the end of a secret at the beginning of a text."""
+        """Mask the end of a secret at the beginning of a text."""
         for form, _ in self._forms:
             for size in range(min(len(form) - 1, len(text)), _SHORTEST - 1, -1):
                 if text.startswith(form[-size:]):
@@ -110,23 +111,23 @@ _redactor = Redactor({})
 
 
 def know(known: Mapping[str, str]) -> None:
-    """Have `redacted` put something else in place of secrets, of these and no others."""
+    """Set the secrets that `redacted` replaces, by their replacements; forget earlier ones."""
     global _redactor
     _redactor = Redactor(known)
 
 
 def redacted(text: str) -> str:
-    """Return a text without the secrets that this process knows."""
+    """Replace the secrets known to this process in a text."""
     return _redactor(text)
 
 
 def redacted_log(text: str) -> str:
-    """Return the log of a job without the secrets that this process knows."""
+    """Replace the secrets known to this process in the log of a job."""
     return _redactor.in_log(text)
 
 
 def _parts(secret: str) -> Iterable[str]:
-    """Return what of a secret is one by itself: its lines, and what `without_secrets` masks."""
+    """Yield the parts of a secret that are secret: itself, long lines, passwords in URLs."""
     yield secret
     lines = secret.splitlines()
     if len(lines) > 1:
@@ -142,7 +143,7 @@ def _parts(secret: str) -> Iterable[str]:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return how a secret may stand in a text: as it is, in a URL, in a literal."""
+    """Return the forms in which a secret may occur in a text: as is, in a URL, in a literal."""
     if len(secret) < _SHORTEST or secret.lower() in {"true", "false", "none", "null"}:
         return set()
     quoted = {

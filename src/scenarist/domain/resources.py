@@ -1,4 +1,4 @@
-"""What a task asks of the machine that runs it, for executors that can tell machines apart."""
+"""Resources that a task requests, for executors that distinguish machines."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -24,7 +24,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?B|)", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resources:
-    """What one job takes; None where its task does not say."""
+    """Resources of one job or machine; None if not specified."""
 
     cpus: float | None = None
     gpus: float | None = None
@@ -32,7 +32,7 @@ class Resources:
 
 
 def unmet(asked: Resources, machines: Collection[Resources]) -> str | None:
-    """Return what is asked for if no machine has all of it, in words; None when one has."""
+    """Describe the requested resources if no machine has all of them; return None if one has."""
     if any(
         (asked.cpus or 0) <= (machine.cpus or 0)
         and (asked.gpus or 0) <= (machine.gpus or 0)
@@ -60,9 +60,9 @@ def _read_gpus(value: Any) -> float:
 
 def _read_count(value: Any, *, least: float) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    # A comparison with NaN is false, so this refuses it as well.
+    # Comparisons with NaN are false, so this rejects NaN as well.
     if not is_number or not least <= value <= 1_000_000:
-        raise InvalidError(f"{value!r} cannot be asked for; give a number such as 0.5 or 2")
+        raise InvalidError(f"{value!r} is not a valid amount; give a number such as 0.5 or 2")
     return float(value)
 
 
@@ -73,7 +73,7 @@ def _read_size(value: Any) -> int:
     size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
     if size <= 0:
         raise InvalidError(
-            f"{value!r} is no size of memory; give a number of bytes, or a text such as '500MB' "
+            f"{value!r} is not a memory size; give a number of bytes, or a text such as '500MB' "
             "or '2GiB'"
         )
     return size
@@ -84,17 +84,17 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "gpus": _read_gpus,
     "memory": _read_size,
 }
-"""The properties of a task that say what it takes, each with how it is read.
+"""The properties of a task that request resources, with their parsers.
 
-A reader raises an InvalidError that says what could be given instead.
+A parser raises an `InvalidError` that says which values are valid.
 """
 
 
 def read_resources(properties: Mapping[str, Any]) -> Resources:
-    """Return what the properties of a task ask for.
+    """Return the resources that the properties of a task request.
 
     Raises:
-        InvalidError: One of them cannot be read; says which, and what could be given.
+        InvalidError: A property is invalid. The message says which values are valid.
     """
     given: dict[str, Any] = {
         name: read(properties[name])

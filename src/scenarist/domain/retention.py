@@ -1,4 +1,4 @@
-"""How long what has ended is kept, and what went when it was pruned."""
+"""Retention of ended records, and the counts of a pruning."""
 
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -6,14 +6,14 @@ from datetime import timedelta
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retention:
-    """What is kept of each kind; None keeps it for ever."""
+    """How long each kind of record is kept; None keeps it forever."""
 
-    jobs: timedelta | None = None  #: submissions with their jobs, from their end on
-    logs: timedelta | None = None  #: of jobs, from the end of the job on
+    jobs: timedelta | None = None  #: submissions with their jobs, after they ended
+    logs: timedelta | None = None  #: logs of jobs, after the job ended
     events: timedelta | None = None
     audit: timedelta | None = None
-    edits: int | None = None  #: of each data node, the newest ones
-    leftovers: timedelta | None = None  #: files that no record points at, from their last change on
+    edits: int | None = None  #: how many of the newest ones of each data node
+    leftovers: timedelta | None = None  #: files without a record, after their last change
 
     @property
     def is_for_ever(self) -> bool:
@@ -22,15 +22,15 @@ class Retention:
 
 @dataclass(kw_only=True, slots=True)
 class Pruned:
-    """How much went, or would go."""
+    """How much was deleted, or would be."""
 
     submissions: int = 0
     jobs: int = 0
     logs: int = 0  #: one for each attempt of a job
-    events: int = 0  #: transactions in the log of events
+    events: int = 0  #: transactions in the event log
     audit: int = 0  #: rows of the audit
     edits: int = 0
-    files: int = 0  #: of the values of these edits
+    files: int = 0  #: files with the values of these edits
     leftovers: int = 0
 
     @property

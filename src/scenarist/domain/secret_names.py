@@ -1,6 +1,6 @@
-"""Names by which a secret is known where nobody has said what is one.
+"""Recognition of secrets by name, where nothing declares what is secret.
 
-A second net: storages say which of their parameters are safe, and authors mark theirs.
+This is a fallback: storages declare which of their parameters are safe, and authors list theirs.
 """
 
 import re
@@ -27,14 +27,14 @@ _OF_RECORDS = frozenset(
         *("mon", "tur", "don", "jo", "hoc", "whis"),
     }
 )
-"""What comes before ``key`` where it is none of a lock."""
+"""Words before ``key`` with which it is not a secret, as in ``primary_key`` and ``monkey``."""
 
 _IN_QUERIES = frozenset({"code", "state"})
 
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Whether a name is that of a secret, as far as names tell."""
+    """Whether a name suggests that its value is secret."""
     if _PARTS.search(name):
         return True
     words = [word.lower() for word in _WORD.findall(name[:200])]
@@ -49,10 +49,10 @@ def is_secret_name(name: str) -> bool:
 
 
 def is_secret_in_query(name: str) -> bool:
-    """Whether a parameter of a URL is a secret, as far as names tell."""
+    """Whether the name of a URL parameter suggests that its value is secret."""
     return name.lower() in _IN_QUERIES or is_secret_name(name)
 
 
 def is_surely_secret(name: str) -> bool:
-    """Whether a name stands for a secret in a text of which nothing else is known."""
+    """Whether a name means a secret in an arbitrary text, with few false positives."""
     return _PARTS.search(name) is not None and not name.lower().endswith("tokens")

@@ -1,8 +1,8 @@
-"""What must be neither shown nor stored of the properties of entities.
+"""Secrets among the properties of entities, which are neither shown nor stored.
 
-Three say what is a secret: the storages, whose other parameters are known to be safe
-(`domain.parameters`), the author, who marks properties under ``secrets``, and, for properties
-that nobody has said anything about, their names and the URLs in them.
+What is secret is determined by the storages, which list their safe parameters
+(`domain.parameters`); by the author, who lists properties under ``secrets``; and, for all other
+properties, by their names and by the URLs in them.
 """
 
 import re
@@ -18,16 +18,16 @@ from scenarist.domain.redaction import MASK, without_secrets
 from scenarist.domain.secret_names import is_secret_name
 
 MARKS = "secrets"
-"""The property in which an author names those that are secret, at any depth."""
+"""The property in which an author lists the names of secret properties, at any depth."""
 
 NOT_STORED = ("default_data",)
-"""Properties that records do not have."""
+"""Properties that are not stored in records."""
 
 OWN_VARIABLES = "SCENARIST_"
-"""How the variables begin that hold what is no reference of the author's."""
+"""Prefix of the variables that the server sets for secrets given in clear text."""
 
 Values = dict[str, str]
-"""What environment variables hold, by name."""
+"""Values of environment variables by name."""
 
 _SHOWN = frozenset(chain.from_iterable(SHOWN.values()))
 _HIDDEN = frozenset(chain.from_iterable(HIDDEN.values()))
@@ -43,19 +43,19 @@ def referenced(
     besides: Collection[str] = (),
     marks: Collection[str] | None = None,
 ) -> tuple[dict[str, Any], Values]:
-    """Put a reference to an environment variable in place of each secret of an entity.
+    """Replace each secret of an entity by a reference to an environment variable.
 
-    The database then holds the references, and a process that has the variables has the secrets,
-    as with those that the author took from the environment.
+    The database stores the references, and only a process that has the variables has the secrets,
+    as with references that the author wrote.
 
     Args:
-        owner: Begins the names of the variables, such as ``DATANODE_orders``.
-        besides: Properties that are left as they are.
-        marks: The names that the author has marked; those in the properties, if not given.
+        owner: The prefix of the variables' names, such as ``DATANODE_orders``.
+        besides: Properties that are not changed.
+        marks: The names that the author declared secret; by default those in the properties.
 
     Returns:
-        The properties without the author's marks, and what the variables hold; references within
-        it are not resolved yet.
+        The properties without the author's list of secrets, and the values of the variables,
+        with unresolved references.
     """
     values: Values = {}
 
@@ -65,7 +65,7 @@ def referenced(
         if isinstance(value, str) and (not value or TYPED_ENV.fullmatch(value)):
             return value
         variable = _NOT_A_NAME.sub("_", OWN_VARIABLES + "_".join((owner, *path)))
-        # Two names that differ in what a variable cannot have must not share one.
+        # Names that differ only in characters that variables cannot have must not share one.
         while values.get(variable, str(value)) != str(value):
             variable += "_"
         values[variable] = str(value)
@@ -82,10 +82,10 @@ def referenced(
 
 
 def masked(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return properties as they may be shown: with ``***`` in place of secrets.
+    """Return properties for display: with ``***`` in place of secrets.
 
-    Of URLs, the user and the secret parameters are masked. A bare reference to an environment
-    variable is no secret, and neither is a switch.
+    In URLs, the user info and secret parameters are masked. A bare reference to an environment
+    variable is not a secret, and neither is a boolean.
     """
     walk = _Walk(_mask, marks_of(properties), keeps_rest=True)
     return {name: walk.top(name, value) for name, value in properties.items()}
@@ -94,12 +94,12 @@ def masked(properties: Mapping[str, Any]) -> dict[str, Any]:
 def replacements(
     owner: str, properties: Mapping[str, Any], environment: Mapping[str, str]
 ) -> Values:
-    """Return the texts of an entity's properties that no message may have, by what replaces them.
+    """Return the texts in an entity's properties that no message may contain, with replacements.
 
-    That is ``***`` for what the author wrote, and the reference itself for what a variable of the
-    author's holds. Variables that are not set are passed over. So are, as they would make messages
-    unreadable and give nothing away: numbers of few digits, and plain words of parameters that
-    are shown.
+    The replacement is ``***`` for what the author wrote, and the reference for the value of a
+    variable that the author refers to. Variables that are not set are ignored, and so are numbers
+    of few digits and plain words of parameters that are shown: replacing them would make messages
+    unreadable, and they reveal nothing.
 
     Args:
         owner: See `referenced`.
@@ -118,7 +118,7 @@ def replacements(
 
 
 def marks_of(properties: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names that an author has marked as those of secrets."""
+    """Return the names that an author has declared secret."""
     marks = properties.get(MARKS)
     if isinstance(marks, str):
         return frozenset({marks})
@@ -137,11 +137,11 @@ def names_within(value: object) -> Iterator[str]:
 
 
 class _Walk:
-    """Goes through properties and has something else put in the place of each secret.
+    """Traversal of properties that replaces each secret.
 
     Args:
-        replace: Gets where a value is, and the value.
-        keeps_rest: Whether of a text with a secret within it the rest stays.
+        replace: Called with the path of a value and the value; returns the replacement.
+        keeps_rest: Whether to mask only the secret parts of a text that contains secrets.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class _Walk:
         self._keeps_rest = keeps_rest
 
     def top(self, name: str, value: Any) -> Any:
-        """Return what stands for a property."""
+        """Return a top-level property with its secrets replaced."""
         path = (str(name),)
         if name in self._marks:
             return self._hide(path, value)
@@ -208,7 +208,7 @@ def _mask(path: tuple[str, ...], value: Any) -> Any:
 
 
 def _hidden_variables(properties: Mapping[str, Any]) -> set[str]:
-    """Return the variables to which the secrets among properties refer."""
+    """Return the variables that the secret properties refer to."""
     found: set[str] = set()
 
     def note(path: tuple[str, ...], value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What somebody wants to see of a table or of a list of objects."""
+"""Selections of rows and columns of a table or a list of objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ MOST_CONDITIONS = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """What must hold for a row: the cell in column ``key``, compared with ``value``.
+    """A condition on a row: the cell in column ``key``, compared with ``value``.
 
-    ``value`` is a text, a number, true, false, or None, which stands for a missing cell.
+    ``value`` is a text, a number, a boolean, or None for a missing cell.
     """
 
     key: str
@@ -24,10 +24,10 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """Rows that meet the conditions, in their order; all rows where there is no condition.
+    """The rows that meet the conditions, in their order; all rows if there are no conditions.
 
-    ``columns`` are shown in the order given, None means all. ``limit`` rows at most are shown,
-    of those that meet the conditions; it is not negative.
+    ``columns`` are selected in the given order; None selects all. ``limit`` is the maximum number
+    of matching rows; it is not negative.
     """
 
     conditions: tuple[Condition, ...] = ()
@@ -49,7 +49,7 @@ class Selection:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """Return the selection of which `to_data` made the data."""
+        """Return the selection that `to_data` converted to this data."""
         columns = data["columns"]
         return cls(
             conditions=tuple(

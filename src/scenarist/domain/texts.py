@@ -1,4 +1,4 @@
-"""What a text may hold to be stored: not every database takes every character."""
+"""Checks and replacement of characters that not every database can store."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,7 +6,7 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def storable(text: str) -> str:
-    """Return a text as every database can hold it: without NUL, without half of a character."""
+    """Return a text that every database can store: replace NUL and unpaired surrogates."""
     if text.isascii() and "\0" not in text:
         return text
     return (
@@ -17,7 +17,7 @@ def storable(text: str) -> str:
 
 
 def has_nul(value: object) -> bool:
-    """Whether a text of a value as JSON holds it, a key included, has a NUL."""
+    """Whether any text in a JSON value, including keys, contains NUL."""
     left = [value]
     while left:
         item = left.pop()

@@ -1,4 +1,4 @@
-"""Users, the keys of machines, and what is kept of what they did."""
+"""Users, API keys and audit entries."""
 
 import re
 from collections.abc import Iterable
@@ -18,20 +18,20 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,127}")
 
 @unique
 class Realm(StrEnum):
-    """Who knows the password of a user."""
+    """Who verifies the password of a user."""
 
     LOCAL = "local"  #: this server
-    LDAP = "ldap"  #: a directory; a record is made of each user who signs in
+    LDAP = "ldap"  #: a directory; each user who signs in gets a record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class User:
-    """Somebody who can sign in.
+    """A user who can sign in.
 
     Args:
-        is_declared: Whether the configuration file declares the user, so that roles change there.
-        is_password_declared: Whether it has the password, too.
-        number: Tells users apart for ever: a name may be given again.
+        is_declared: Whether the configuration file declares the user; roles are then changed there.
+        is_password_declared: Whether the configuration file contains the password hash as well.
+        number: Unique forever; names may be reused.
     """
 
     number: int = 0
@@ -46,11 +46,11 @@ class User:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Key:
-    """A credential of a machine; what it may do ends with what its maker may do.
+    """A credential of a program; it never permits more than the user who created it may do.
 
     Args:
-        secret_hash: SHA-256 of the secret part, which nobody can guess or look up.
-        maker_number: The user who made it, and with whom it goes; None for the command line.
+        secret_hash: SHA-256 of the secret part, which has enough entropy to need no salt.
+        maker_number: The user who created it, with whom it is deleted; None for the command line.
     """
 
     id: KeyId
@@ -66,12 +66,12 @@ class Key:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditEntry:
-    """One thing that somebody did or was refused.
+    """An operation that an actor performed or was refused.
 
     Args:
-        actor: None for somebody who is not known.
-        actor_id: The identity of the actor; None where only a name was recorded.
-        entity_id: What it was done to, where there is one such thing.
+        actor: None if the actor is unknown.
+        actor_id: The identity of the actor; None if only a name was recorded.
+        entity_id: The entity that the operation concerned, if there is one.
         reason: Why it was refused.
     """
 
@@ -88,26 +88,26 @@ class AuditEntry:
 
 
 def checked_user_name(name: str) -> str:
-    """Return a user's name in lower case: names that differ in case alone are one.
+    """Return a user name in lower case; user names are case-insensitive.
 
     Raises:
-        InvalidError: It has characters that no name has.
+        InvalidError: It is too long or contains characters that are not allowed.
     """
     plain = name.lower()
     if not _NAME.fullmatch(plain):
         raise InvalidError(
-            f"{name[:128]!r} is no user name; it has 1 to 128 letters (a to z), digits and . _ @ + "
-            "-, and starts with a letter or a digit",
-            errors=[{"field": "username", "message": "has characters that no user name has"}],
+            f"{name[:128]!r} is not a valid user name; use 1 to 128 letters (a to z), digits and "
+            ". _ @ + -, starting with a letter or a digit",
+            errors=[{"field": "username", "message": "not a valid user name"}],
         )
     return plain
 
 
 def checked_new_name(name: str) -> str:
-    """Return the name of a user to be, as `checked_user_name`.
+    """Return the name of a new user, normalized like `checked_user_name`.
 
     Raises:
-        InvalidError: It has characters that no name has, or stands for the server itself.
+        InvalidError: It is not a valid user name, or is reserved for the server.
     """
     plain = checked_user_name(name)
     refuse_reserved(plain, "username")
@@ -115,40 +115,41 @@ def checked_new_name(name: str) -> str:
 
 
 def refuse_reserved(name: str, field: str) -> None:
-    """Refuse a name that records use for the server itself.
+    """Raise an error for a name that records use for the server itself.
 
     Raises:
-        InvalidError: It is reserved.
+        InvalidError: The name is reserved.
     """
     if is_reserved(name):
         raise InvalidError(
-            f"the name {name[:128]!r} stands for the server itself; choose another",
+            f"the name {name[:128]!r} is reserved for the server itself; choose another",
             errors=[{"field": field, "message": "reserved for the server itself"}],
         )
 
 
 def checked_password(password: str) -> str:
-    """Return a new password. All of it counts, and any characters may be in it.
+    """Return a new password if its length is allowed.
 
-    The shortest length is that of NIST SP 800-63B, section 5.1.1.
+    It is never truncated and may contain any characters. The minimum length is that of
+    NIST SP 800-63B, section 5.1.1.
 
     Raises:
-        InvalidError: It is too short or too long; the message does not repeat it.
+        InvalidError: It is too short or too long. The message does not contain it.
     """
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise InvalidError(
-            f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; this one has "
-            f"{len(password)}",
+            f"a password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; this one "
+            f"has {len(password)}",
             errors=[{"field": "password", "message": "too short or too long"}],
         )
     return password
 
 
 def checked_roles(roles: Iterable[str], field: str = "roles") -> frozenset[Role]:
-    """Read roles, plain (``reader``) or as documented (``TAIPY_READER``).
+    """Parse roles, short (``reader``) or in full (``TAIPY_READER``).
 
     Raises:
-        InvalidError: One is unknown; names those there are.
+        InvalidError: A role is unknown. The message lists the known ones.
     """
     found = set()
     for position, text in enumerate(roles):
@@ -158,7 +159,7 @@ def checked_roles(roles: Iterable[str], field: str = "roles") -> frozenset[Role]
         except ValueError:
             known = ", ".join(Role)
             raise InvalidError(
-                f"there is no role {text[:100]!r}; there are {known}",
+                f"there is no role {text[:100]!r}; use one of {known}",
                 errors=[{"field": f"{field}[{position}]", "message": f"not one of {known}"}],
             ) from None
     return frozenset(found)

@@ -1,11 +1,11 @@
-"""The closed sets of words that every room shares: scopes, frequencies, statuses, entity types."""
+"""Enumerations shared by all packages: scopes, frequencies, statuses, entity types and more."""
 
 from enum import StrEnum, unique
 
 
 @unique
 class Scope(StrEnum):
-    """Who shares a data node: one scenario, all scenarios of a cycle, or all scenarios."""
+    """The scenarios that share a data node: one, all of a cycle, or all."""
 
     SCENARIO = "SCENARIO"
     CYCLE = "CYCLE"
@@ -13,13 +13,13 @@ class Scope(StrEnum):
 
     @property
     def width(self) -> int:
-        """How widely the scope shares: 1 for a scenario, 2 for a cycle, 3 for all."""
+        """The rank of the scope: 1 for a scenario, 2 for a cycle, 3 for all."""
         return list(Scope).index(self) + 1
 
 
 @unique
 class Frequency(StrEnum):
-    """How long the cycles of a scenario config last."""
+    """The length of the cycles of a scenario config."""
 
     DAILY = "DAILY"
     WEEKLY = "WEEKLY"
@@ -30,7 +30,7 @@ class Frequency(StrEnum):
 
 @unique
 class EntityType(StrEnum):
-    """What can be submitted."""
+    """The types of entities that can be submitted."""
 
     SCENARIO = "SCENARIO"
     SEQUENCE = "SEQUENCE"
@@ -39,7 +39,7 @@ class EntityType(StrEnum):
 
 @unique
 class Kind(StrEnum):
-    """The kinds of things that events tell of."""
+    """The kinds of entities that events describe."""
 
     CYCLE = "CYCLE"
     SCENARIO = "SCENARIO"
@@ -53,16 +53,16 @@ class Kind(StrEnum):
 
 
 ORCHESTRATION = "orchestration"
-"""What events and jobs that wait call the orchestration of all jobs, of which there is one."""
+"""The id of the orchestration, of which there is one, in events and in ``waiting_for``."""
 
 EXTERNAL_STORAGE_TYPES = frozenset({"generic", "s3_object", "mongo_collection", "sql", "sql_table"})
-"""The types of storage whose values lie where the properties of the data node say, and nowhere
-else: a write replaces what was there."""
+"""The storage types whose values exist only where the data node's properties say: a write
+replaces the previous value."""
 
 
 @unique
 class Change(StrEnum):
-    """What may happen to an entity."""
+    """The changes of an entity that events report."""
 
     CREATED = "CREATED"
     UPDATED = "UPDATED"
@@ -71,15 +71,15 @@ class Change(StrEnum):
 
 @unique
 class JobStatus(StrEnum):
-    SUBMITTED = "SUBMITTED"  #: accepted, not yet looked at
-    BLOCKED = "BLOCKED"  #: waits for a job, or for a data node that has no value yet
-    PENDING = "PENDING"  #: could start as soon as there is a free slot
-    RUNNING = "RUNNING"  #: claimed by a holder
+    SUBMITTED = "SUBMITTED"  #: accepted; left in the same transaction
+    BLOCKED = "BLOCKED"  #: waiting for a job, a machine, or a data node that has no value yet
+    PENDING = "PENDING"  #: ready to run as soon as a slot is free
+    RUNNING = "RUNNING"  #: claimed by an orchestrator
     COMPLETED = "COMPLETED"  #: its outputs are the values of their data nodes
-    FAILED = "FAILED"  #: ended by an error, which it carries
+    FAILED = "FAILED"  #: ended by an error, which it records
     CANCELED = "CANCELED"  #: ended by request
     SKIPPED = "SKIPPED"  #: its outputs were still valid, so it did not run
-    ABANDONED = "ABANDONED"  #: cannot run because a job before it did not succeed
+    ABANDONED = "ABANDONED"  #: could not run because a job that it depends on did not succeed
 
     @property
     def is_finished(self) -> bool:
@@ -118,7 +118,7 @@ class SubmissionStatus(StrEnum):
 
 @unique
 class FilterOperator(StrEnum):
-    """How a condition compares what stands in a column with its own value."""
+    """The operators with which a condition compares a cell with its value."""
 
     EQUAL = "EQUAL"
     NOT_EQUAL = "NOT_EQUAL"
@@ -130,7 +130,7 @@ class FilterOperator(StrEnum):
 
 @unique
 class JoinOperator(StrEnum):
-    """Whether all conditions must hold, or one of them."""
+    """Whether all conditions must be met, or at least one."""
 
     AND = "AND"
     OR = "OR"

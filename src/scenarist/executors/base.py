@@ -1,4 +1,4 @@
-"""What goes to an executor, what comes back, and what every executor can do."""
+"""The executor protocol, and the requests and outcomes that it exchanges."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,13 +11,13 @@ from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.bounds import Limits
 
 GRACE_SECONDS = 2.0
-"""How long a job that is stopped may take to end before it is killed, unless it is said."""
+"""How long a job has to end after it was asked to stop, before it is killed (the default)."""
 
 LOG_LIMIT = 64 * 1024
-"""Bytes kept of what one attempt of a job writes: its first half and its last."""
+"""Bytes kept of the output of one attempt: half from its beginning, half from its end."""
 
 GROWTH_LIMIT = 64 * 2**20
-"""Bytes by which a worker may grow over what it had when it was ready, or after its first job."""
+"""Bytes by which a worker may grow beyond its size when it was ready, or after its first job."""
 
 _NO_RESOURCES = Resources()
 
@@ -26,15 +26,15 @@ _NO_RESOURCES = Resources()
 class JobRequest:
     """One attempt of a job, as plain data.
 
-    ``number`` and ``attempt`` come back with the outcome. ``timeout_seconds`` counts from the
-    start of the function's process work, reading and writing included.
+    ``number`` and ``attempt`` are returned with the outcome. ``timeout_seconds`` counts from when
+    the function's module is imported, and includes reading inputs and writing outputs.
 
     Args:
-        resources: What it takes, for executors that can tell machines apart; others ignore it.
-        variables: Environment variables that the worker has while it runs this, and that its own
-            environment lacks. An executor adds them when the worker is not its child.
-        traceparent: The span that it is under (W3C Trace Context), if it is traced.
-        fresh: Whether it runs in a process that runs nothing else.
+        resources: The resources it needs; executors that cannot tell machines apart ignore them.
+        variables: Environment variables that the worker sets while it runs the request. An
+            executor adds those that a worker does not inherit because it is not a child process.
+        traceparent: The parent span (W3C Trace Context), if the attempt is traced.
+        fresh: Whether it needs a process that runs no other request.
     """
 
     number: int
@@ -44,7 +44,7 @@ class JobRequest:
     outputs: tuple[Target, ...] = ()
     timeout_seconds: float | None = None
     grace_seconds: float = GRACE_SECONDS  #: from asking its process to end to killing it
-    retry_on: tuple[str, ...] = ()  #: names of exceptions; none stands for all
+    retry_on: tuple[str, ...] = ()  #: names of exceptions; empty means all
     resources: Resources = _NO_RESOURCES
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     traceparent: str | None = None
@@ -53,16 +53,16 @@ class JobRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerTerms:
-    """What worker processes are made of, and how long each is kept.
+    """Settings of worker processes.
 
     Args:
-        search_path: Folders that come first on their module search path.
-        modules: What is imported before they take jobs; what cannot be imported is passed over.
-        jobs: How many jobs a worker runs before it is replaced; any number if not given.
-        memory: A worker that has more bytes resident after a job is replaced. If not given, one
-            that has grown by more than `GROWTH_LIMIT`.
-        log_level: What jobs log at least, where their application sets no level itself.
-        limits: What each request may take for a value; jobs have none.
+        search_path: Folders that come first on the module search path.
+        modules: Modules to import before a worker accepts jobs; failed imports are ignored.
+        jobs: How many jobs a worker runs before it is replaced; None means any number.
+        memory: Resident bytes above which a worker is replaced after a job. None means that a
+            worker is replaced when it has grown by more than `GROWTH_LIMIT`.
+        log_level: The level of the jobs' logging, unless the application sets one.
+        limits: Limits on reading and writing one value; None for jobs, which have no limits.
     """
 
     search_path: tuple[str, ...] = ()
@@ -75,24 +75,24 @@ class WorkerTerms:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobOutcome:
-    """What came of one attempt; exactly one for each request.
+    """Outcome of one attempt; each request gets exactly one.
 
-    ``was_stopped`` goes from a worker to those who stopped it, who know what for. ``has_begun`` is
-    false where the function has surely not been called.
+    ``was_stopped`` is set by a worker whose job was stopped; the executor that stopped the job
+    knows why, and sets the event. ``has_begun`` is false if the function was certainly not called.
     """
 
     number: int
     attempt: int
     event: JobEvent
     written: tuple[Written, ...] = ()
-    may_be_retried: bool = True  #: whether it went wrong in a way that its request names
+    may_be_retried: bool = True  #: whether the ``retry_on`` of its request covers the error
     reason: str | None = None
     stacktrace: str | None = None
     log: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
     was_stopped: bool = False
-    stopped_at: datetime | None = None  #: when its executor began to stop it by itself
+    stopped_at: datetime | None = None  #: when the executor began to stop it after its timeout
     has_begun: bool = True
 
     def with_log(self, log: str) -> Self:
@@ -100,18 +100,18 @@ class JobOutcome:
 
 
 Deliver = Callable[[Sequence[JobOutcome]], None]
-"""Takes outcomes from any thread; returns at once."""
+"""Receives outcomes, from any thread; returns at once."""
 
 Output = Mapping[tuple[int, int], str]
-"""What running jobs have written so far, by number and attempt."""
+"""The output of running jobs so far, by number and attempt."""
 
 
 class Executor(Protocol):
-    """Runs requests somewhere; passes ``tests/executors/test_conformance.py``."""
+    """Executor of requests; each implementation passes ``tests/executors/test_conformance.py``."""
 
     @property
     def free_slots(self) -> int:
-        """How many more requests it can use now: idle workers, and work to keep them busy."""
+        """How many more requests it accepts now: its idle workers, plus its prefetch."""
 
     @property
     def slots(self) -> int:
@@ -119,29 +119,30 @@ class Executor(Protocol):
 
     @property
     def fault(self) -> str | None:
-        """Why it runs nothing at the moment; None when it can."""
+        """Why it cannot run requests at the moment; None if it can."""
 
     @property
     def machines_version(self) -> int:
-        """Another number when the machines that run jobs are others."""
+        """A number that changes when the machines that run jobs change."""
 
     def lacks(self, resources: Resources) -> str | None:
-        """Return what no machine has of what a job asks for; None when it can be run."""
+        """Return the requested resources that no machine has; None if the job can run."""
 
     def submit(self, requests: Sequence[JobRequest]) -> None:
-        """Take requests, the oldest first; each gives one outcome, whatever happens."""
+        """Accept requests, the oldest first; each gets exactly one outcome, whatever happens."""
 
     def cancel(self, number: int) -> bool:
-        """Stop a job; False when it is not here. Its outcome says whether it stopped in time."""
+        """Stop a job; return False if it is not here. Its outcome says if it stopped in time."""
 
     def on_output(self, tell: Callable[[], None]) -> None:
-        """Have a function called when a job writes something; it must return at once."""
+        """Set the function to call when a job writes something; it must return at once."""
 
     def read_output(self) -> Output:
-        """Return the output of running jobs, without those that wrote nothing since the last call.
+        """Return the output so far of the running jobs that wrote something since the last call.
 
-        A job of less than a second may end before anything is here of it; its outcome has it all.
+        A job of less than a second may end before its output is available here; its outcome
+        contains all of it.
         """
 
     def close(self) -> None:
-        """Stop all workers. Requests that had no outcome yet get none."""
+        """Stop all workers. Requests without an outcome get none."""

@@ -1,4 +1,4 @@
-"""The environment as libraries in C see it, which `os.putenv` changes past `os.environ`."""
+"""The environment as C libraries see it, which `os.putenv` changes without `os.environ`."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ _POINTER = ctypes.sizeof(ctypes.c_void_p)
 
 
 class CEnvironment:
-    """The variables of this process as they are now; where they cannot be found, none."""
+    """Snapshot of the environment variables of this process; empty if they cannot be found."""
 
     def __init__(self) -> None:
         try:
@@ -20,8 +20,8 @@ class CEnvironment:
         self._saved = self._read()
 
     def restore(self) -> None:
-        """Put back what differs."""
-        # A variable that is set gets another place, so the places tell of each change.
+        """Restore what differs."""
+        # Setting a variable gives it another address, so comparing addresses finds each change.
         if self._start is None or (
             self._start.value == self._address and self._view == self._places
         ):
@@ -36,7 +36,7 @@ class CEnvironment:
 
     def _remember(self) -> None:
         self._address = None if self._start is None else self._start.value
-        # With the one behind the last, so that another variable is noticed.
+        # Includes the terminating null pointer, so that an added variable is noticed.
         size = (len(self._entries()) + 1) * _POINTER if self._address else 0
         area = (ctypes.c_char * size).from_address(self._address or 0)
         self._view = memoryview(area).cast("B")

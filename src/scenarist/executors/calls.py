@@ -1,11 +1,11 @@
-"""Calls the function of a task until there is a value, and gives several outputs a value each."""
+"""Calls the function of a task, awaits its result, and splits it into the task's outputs."""
 
 import inspect
 from collections.abc import Awaitable, Callable, ItemsView, KeysView, Mapping, Sequence, Set
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, TypeGuard
 
-# What stands for work that is not done, or not known to be done, by class and what to do instead.
+# Classes of results whose work may not be done, and what to do instead.
 _UNFINISHED = {
     "builtins.map": "return list(...) of it",
     "builtins.filter": "return list(...) of it",
@@ -24,14 +24,15 @@ def call(
     name: str,
     undo: Callable[[], None],
 ) -> object:
-    """Call a function and return its value; what can be awaited is awaited in an event loop.
+    """Call a function and return its value; an awaitable result is awaited in an event loop.
 
     Args:
-        name: What messages call the function.
-        undo: Puts back what the function has replaced of what is called from then on.
+        name: The name of the function in messages.
+        undo: Restores the functions of Python that the function has replaced; called before
+            anything else runs.
 
     Raises:
-        TypeError: It returned what has not run: a generator, a future, a lazy ``map``.
+        TypeError: The result has not run: a generator, a future, a lazy ``map``.
     """
     try:
         result = function(*arguments)
@@ -49,11 +50,11 @@ def call(
 
 
 def take_apart(result: Any, count: int) -> list[object]:
-    """Return the values of several outputs from anything that has a length and an order.
+    """Split a result that has a length and an order into the values of several outputs.
 
     Raises:
-        TypeError: The result has no length or no order, or is one value: a text, a table.
-        ValueError: It has another number of values.
+        TypeError: The result has no length or no order, or is a single value: a text, a table.
+        ValueError: The number of values differs from *count*.
     """
     wanted = f"the task has {count} outputs, so its function must return {count} values"
     if (hint := _why_not_apart(result)) is not None:
@@ -83,7 +84,7 @@ def _why_not_apart(result: Any) -> str | None:
     if isinstance(result, Set) and not isinstance(result, KeysView | ItemsView):
         return f"{kind}, which has no order"
     if hasattr(result, "columns") and hasattr(result, "__len__"):
-        return f"{kind}, whose length is that of its rows; name the parts, such as (table['a'], …)"
+        return f"{kind}, whose length is its number of rows; return its parts: (table['a'], …)"
     try:
         len(result)
         iter(result)
@@ -93,7 +94,7 @@ def _why_not_apart(result: Any) -> str | None:
 
 
 def _is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
-    # Collections of Dask can be awaited, and give themselves; they are values.
+    # Dask collections are awaitable, and return themselves; they are values.
     return inspect.isawaitable(value) and not hasattr(type(value), "__dask_graph__")
 
 
@@ -111,8 +112,8 @@ def _require_finished(value: object, name: str) -> None:
         if isinstance(value, GeneratorType):
             value.close()
         raise TypeError(
-            f"{name} is a generator, and nothing of it has run; return a list of what it yields, "
-            "instead of yield"
+            f"{name} is a generator, and none of it has run; return a list of the items instead of "
+            "using yield"
         )
     for base in type(value).__mro__[:-1]:
         if (hint := _UNFINISHED.get(f"{base.__module__}.{base.__qualname__}")) is not None:

@@ -1,4 +1,4 @@
-"""The processes that the function of a job starts: how they end."""
+"""Finds and ends the processes that the function of a job starts (docs/decisions/0062)."""
 
 import contextlib
 import ctypes
@@ -15,7 +15,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def end_fork(error: BaseException | None) -> NoReturn:
-    """End a forked child that has come back from where it was forked, as it would end outside."""
+    """End a forked child that returned from the function, in the way a script would end."""
     code = 0
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -31,13 +31,13 @@ def end_fork(error: BaseException | None) -> NoReturn:
 
 
 def adopt_orphans() -> None:
-    """Have Linux make this process the parent of descendants whose own parent has ended."""
+    """Make this process the parent of descendants whose own parent has ended (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def die_with(parent: int) -> None:
-    """Have Linux kill this process when its parent is gone; elsewhere its socket tells."""
+    """Make Linux kill this process when its parent ends; elsewhere it notices at its socket."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -45,13 +45,13 @@ def die_with(parent: int) -> None:
 
 
 def wake_without_parent() -> None:
-    """Have Linux wake this process when its parent is gone, should somebody have stopped it."""
+    """Make Linux continue this process when its parent ends, in case it was suspended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
 
 
 def children() -> set[int]:
-    """Return the children of this process; none where the system does not tell them."""
+    """Return the children of this process; an empty set if the system does not list them."""
     found: set[int] = set()
     for file in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(OSError):
@@ -60,7 +60,7 @@ def children() -> set[int]:
 
 
 def kill_sessions(leaders: Collection[int]) -> None:
-    """Kill all processes of some sessions, as far as the system tells which these are."""
+    """Kill all processes of some sessions, as far as the system lists them."""
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             session = file.read_text().rpartition(")")[2].split()[3]

@@ -1,4 +1,4 @@
-"""Runs requests on a cluster of Ray or Dask, by way of a process that speaks to it."""
+"""Executor that runs requests on a Ray or Dask cluster, through a process that connects to it."""
 
 import os
 import threading
@@ -43,19 +43,19 @@ _decoder = msgspec.msgpack.Decoder(JobOutcome)
 
 
 class ClusterExecutor:
-    """Jobs on the machines of a cluster.
+    """Executor on the machines of a cluster (docs/decisions/0040).
 
-    When the cluster is lost, what ran there is handed back, and nothing more is taken until it is
-    there again.
+    If the cluster is lost, the jobs that ran there are handed back, and no more are accepted until
+    the cluster is available again.
 
     Args:
-        address: Where the cluster is; without one, a cluster of this machine is started.
-        size: How many jobs a cluster of this machine runs at the same time.
-        terms: What workers are made of, and how long each is kept.
+        address: The address of the cluster; if None, a cluster on this machine is started.
+        size: How many jobs a cluster on this machine runs at the same time.
+        terms: Settings of the worker processes.
 
     Raises:
-        InvalidError: The engine is not installed.
-        UnavailableError: The cluster does not answer, or cannot be started; says why.
+        InvalidError: The library of the engine is not installed.
+        UnavailableError: The cluster does not answer or cannot be started; the message says why.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ClusterExecutor:
         self._engine: EngineName = engine
         self._address = address
         self._size = size
-        # Workers of the cluster do not inherit where this process looks.
+        # Workers of the cluster do not inherit this process's PYTHONPATH.
         inherited = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
         self._terms = replace(terms, search_path=(*terms.search_path, *inherited))
         self._name = f"the {_TITLES[engine]} cluster" + (f" at {address}" if address else "")
@@ -173,12 +173,12 @@ class ClusterExecutor:
         )
 
     def _tell_wanted(self) -> None:
-        """Tell a cluster what it lacks; the lock is held."""
+        """Send the cluster the resources that jobs need and it lacks. The caller holds the lock."""
         if self._link is not None:
             self._link.send([Want(tuple(self._wanted))])
 
     def _remove(self, number: int) -> JobRequest | None:
-        """Forget a request; the lock is held."""
+        """Remove a request, its output and its share of the slots. The caller holds the lock."""
         request = self._in_flight.pop(number, None)
         if request is not None:
             self._output.pop((number, request.attempt), None)
@@ -193,12 +193,12 @@ class ClusterExecutor:
             except OSError as error:
                 reason = str(error)
             else:
-                # Whoever closes has set the event before looking for the link.
+                # `close` sets the event before it reads the link, so one of the two sees the other.
                 if self._closing.is_set():
                     link.hang_up()
                 try:
                     reason = self._listen(link)
-                except Exception as error:  # noqa: BLE001 - what ran there is handed back
+                except Exception as error:  # noqa: BLE001 - the jobs that ran there are handed back
                     _log.exception("what the cluster says is not understood")
                     reason = str(error)
                 link.end()
@@ -209,7 +209,7 @@ class ClusterExecutor:
             self._closing.wait(pause)
 
     def _listen(self, link: Link) -> str:
-        """Take what a process says, until it ends; return why it did, as far as is known."""
+        """Handle the messages of a process until it ends; return why it did, if known."""
         reason = ""
         while (messages := link.receive()) is not None:
             outcomes: list[JobOutcome] = []
@@ -236,16 +236,16 @@ class ClusterExecutor:
         try:
             outcome = _decoder.decode(message.outcome)
         except msgspec.MsgspecError:
-            return [ended(request, JobEvent.WORKER_LOST, "its worker answered with nonsense")]
+            return [ended(request, JobEvent.WORKER_LOST, "its worker sent an invalid outcome")]
         self._pace.note(outcome)
-        # Which job it was is known here, whatever the worker says.
+        # Do not trust the worker about which job this was.
         return [replace(outcome, number=request.number, attempt=request.attempt)]
 
     def _note_output(self, message: Said) -> None:
         with self._lock:
             request = self._in_flight.get(message.number)
             if request is None or request.attempt != message.attempt:
-                return  # its outcome has been here, and with it all that it wrote
+                return  # its outcome has arrived before, with all of its output
             self._output[message.number, message.attempt] = message.text
         self._tell_output()
 
@@ -257,12 +257,12 @@ class ClusterExecutor:
                 has_more = True
                 self._machines = message.machines
                 self._machines_version += 1
-                # Whoever still lacks something will say so again.
+                # Jobs that still lack something ask again.
                 self._wanted.clear()
                 self._tell_wanted()
             if not self._is_up:
                 self._is_up = True
-                # What came while it was away has waited for it.
+                # Requests that arrived while the cluster was unavailable are sent now.
                 link.send([self._run(link, request) for request in self._in_flight.values()])
                 _log.info("cluster is there", engine=self._engine, slots=message.count)
         if not self._first.done():
@@ -270,7 +270,7 @@ class ClusterExecutor:
         return has_more
 
     def _lose(self, reason: str) -> bool:
-        """Hand back what ran on a cluster that is lost; return whether it had been there."""
+        """Hand back the jobs of a cluster that is lost; return whether it had been available."""
         with self._lock:
             was_up, self._is_up = self._is_up, False
             self._slots = 0
@@ -288,6 +288,6 @@ class ClusterExecutor:
 
 
 def _share(request: JobRequest) -> float:
-    """How many of the cluster's slots a request takes."""
+    """Return how many of the cluster's slots a request occupies."""
     cpus = request.resources.cpus
     return 1.0 if cpus is None else cpus

@@ -1,6 +1,6 @@
-"""Has jobs run by Dask, each as a task of its own; one of the engines.
+"""Dask engine: runs each job as a Dask task of its own.
 
-The scheduler and the workers of the cluster import this module as well.
+The scheduler and the workers of the cluster import this module too.
 """
 
 import threading
@@ -19,13 +19,14 @@ from scenarist.executors.engines import Outbox
 from scenarist.executors.messages import Ended, Run, Said, Slots
 
 _NAME = "scenarist"
-# A small outcome goes ahead of the news that its task has ended; a large one is fetched.
+# A small outcome is sent as an event, which arrives before the end of its task is known; a large
+# one is fetched as the task's result.
 _EVENT_LIMIT = 8 * 1024
 _CONNECT_SECONDS = 10
 
 
 class OneTry(SchedulerPlugin):
-    """Has the scheduler give up a job when its worker is lost; the orchestrator tries it again."""
+    """Scheduler plugin that fails a job when its worker is lost: the orchestrator retries jobs."""
 
     name = _NAME
 
@@ -39,12 +40,12 @@ class OneTry(SchedulerPlugin):
 
     def log_event(self, topic: str, msg: object) -> None:
         if topic.startswith(f"Client-{_NAME}-"):
-            # It has been sent, and would be kept as well.
-            self._scheduler._broker.truncate(topic)  # noqa: SLF001 - there is no other way
+            # The scheduler has forwarded the event, and would also keep it.
+            self._scheduler._broker.truncate(topic)  # noqa: SLF001 - there is no public way
 
 
 def run(assignment: bytes, number: int, topic: str) -> bytes | None:
-    """Run an assignment in a worker; return its outcome, or None when it was sent ahead."""
+    """Run an assignment in a worker; return its outcome, or None if it was sent as an event."""
     worker = get_worker()
 
     def tell(number: int, attempt: int, text: str) -> None:
@@ -58,7 +59,7 @@ def run(assignment: bytes, number: int, topic: str) -> bytes | None:
 
 
 class DaskEngine:
-    """A Dask cluster, by address, or one of this machine that ends with this process."""
+    """Dask cluster at an address, or one on this machine that ends with this process."""
 
     def __init__(self, outbox: Outbox, *, session: str, address: str | None, size: int) -> None:
         self._outbox = outbox
@@ -67,7 +68,7 @@ class DaskEngine:
         self._lock = threading.Lock()
         self._under_way: dict[int, tuple[Run, Future[Any]]] = {}
         if address is None:
-            # Its jobs have processes of their own anyway; one worker with threads is enough.
+            # One worker with threads is enough, because each job runs in a process of its own.
             self._cluster = LocalCluster(
                 n_workers=1,
                 threads_per_worker=size,
@@ -89,17 +90,17 @@ class DaskEngine:
             raise ConnectionError(f"the client is {self._client.status}")
         workers = self._client.scheduler_info()["workers"].values()
         threads: int = sum(worker["nthreads"] for worker in workers)
-        # An adaptive cluster adds workers when it sees tasks that wait.
+        # An adaptive cluster adds workers when tasks are waiting.
         slots = threads if self._cluster is not None else threads + max(1, threads // 4)
         return Slots(slots, frozenset(_machine(worker["resources"]) for worker in workers))
 
     def want(self, kinds: Sequence[Resources]) -> None:
-        pass  # a cluster of Dask grows with its tasks, and asks nobody for resources
+        pass  # a Dask cluster scales with its tasks, and cannot be asked for resources
 
     def run(self, runs: Sequence[Run]) -> None:
         for resources, group in groupby(runs, key=lambda run: run.resources):
             some = list(group)
-            # Held meanwhile, so that no outcome comes before it is known where it belongs.
+            # The lock is held so that no outcome is handled before its run is registered.
             with self._lock:
                 futures = self._client.map(
                     run,
@@ -134,13 +135,13 @@ class DaskEngine:
         item, future = found
         if self._stop_in_workers(item):
             return
-        # It has not started, and no worker there is will start it now.
+        # It has not started, and no worker of the cluster will start it now.
         future.cancel(force=True)
         if not self._stop_in_workers(item) and self._take(number):
             self._outbox.ended(item, JobEvent.CANCEL_REQUESTED)
 
     def _stop_in_workers(self, item: Run) -> bool:
-        """Have all workers stop a job or refuse it later; whether one of them was running it."""
+        """Make all workers stop a job or refuse it later; return whether one was running it."""
         answers = self._client.run(
             remote.stop, self._session, item.number, item.attempt, on_error="ignore"
         )
@@ -155,12 +156,12 @@ class DaskEngine:
             self._outbox.put(Ended(number, message["outcome"]))
 
     def _settle(self, item: Run, done: "Future[Any]") -> None:
-        """Take the outcome of a task that no event told of."""
+        """Handle the end of a task whose outcome did not arrive as an event."""
         with self._lock:
             if self._under_way.get(item.number, (None,))[0] is not item:
                 return
         if done.status == "cancelled":
-            return  # `stop` says what came of it, or the cluster is lost
+            return  # `stop` reports the outcome, or the cluster is lost
         error = done.exception() if done.status != "finished" else None
         outcome = done.result() if error is None else None
         if not self._take(item.number):
@@ -187,6 +188,6 @@ def _machine(declared: Mapping[str, float]) -> Resources:
 
 
 def _asked(resources: Resources) -> dict[str, float] | None:
-    """Return the resources that a worker must have declared, by the names that it gives them."""
+    """Return the resources that a worker must declare, by Dask's names for them."""
     asked = {"CPU": resources.cpus, "GPU": resources.gpus, "MEMORY": resources.memory}
     return {name: amount for name, amount in asked.items() if amount} or None

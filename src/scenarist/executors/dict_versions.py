@@ -1,4 +1,4 @@
-"""Tells whether dictionaries have changed, without a look at what is in them."""
+"""Detects whether dictionaries have changed, without reading their entries."""
 
 import ctypes
 import gc
@@ -6,44 +6,45 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Behind the header of an object and the number of entries; see `_has_versions`.
+# The field follows the object header and the number of entries; see `_has_versions`.
 _OFFSET = object.__basicsize__ + ctypes.sizeof(ctypes.c_ssize_t)
 _SIZE = ctypes.sizeof(ctypes.c_uint64)
 _join = b"".join
 
 
 class DictVersions:
-    """The versions of some dictionaries.
+    """Snapshot of the versions of some dictionaries (docs/decisions/0075).
 
-    CPython before 3.14 keeps a number in each dictionary, which changes with each change of an
-    entry to another object and never comes again (PEP 509). Nothing but a private field has it;
-    where that is not as expected, each look finds a change.
+    CPython before 3.14 keeps a number in each dictionary, which changes whenever an entry is set to
+    another object, and is never reused (PEP 509). The number is in a private field. Where the field
+    does not behave as expected, all dictionaries always count as changed.
 
     Args:
-        namespaces: Dictionaries, and the ``__dict__`` of classes; anything else counts as changed.
+        namespaces: Dictionaries, and the ``__dict__`` of classes; with anything else among them,
+            all count as changed.
     """
 
     def __init__(self, namespaces: Sequence[Mapping[str, Any]]) -> None:
         found = [_dict_of(each) for each in namespaces]
-        self._dicts = [each for each in found if each is not None]  # they must not go away
+        self._dicts = [each for each in found if each is not None]  # keeps them alive
         self._count = len(found)
         self._is_exact = _HAS_VERSIONS and len(self._dicts) == len(found)
         self._views = [_view(each) for each in self._dicts] if self._is_exact else []
         self.remember()
 
     def remember(self) -> None:
-        """Take them as they are now."""
+        """Take a new snapshot."""
         self._saved = _join(self._views)
 
     def are_same(self) -> bool:
-        """Whether nothing has changed since `remember`; calls no builtin function.
+        """Return whether nothing has changed since `remember`; calls no builtin function.
 
-        False also when an entry has changed and has got its former object back.
+        Also False if an entry was changed and then set to its former object again.
         """
         return self._is_exact and _join(self._views) == self._saved
 
     def find_changed(self) -> list[int]:
-        """Return the positions of those that may have changed since `remember`."""
+        """Return the positions of the dictionaries that may have changed since `remember`."""
         if not self._is_exact:
             return [*range(self._count)]
         return [
@@ -56,7 +57,7 @@ class DictVersions:
 def _dict_of(namespace: Mapping[str, Any]) -> dict[str, Any] | None:
     if type(namespace) is dict:
         return namespace
-    # The proxy of a class has a reference to its dictionary and to nothing else.
+    # The proxy of a class refers to its dictionary and to nothing else.
     referents = gc.get_referents(namespace)
     return referents[0] if len(referents) == 1 and type(referents[0]) is dict else None
 
@@ -66,7 +67,7 @@ def _view(entries: dict[str, Any]) -> memoryview:
 
 
 def _has_versions() -> bool:
-    """Try on a dictionary whether the field is there and changes with each kind of change."""
+    """Test on a dictionary that the field exists and changes with each kind of change."""
     if sys.implementation.name != "cpython" or dict.__basicsize__ < _OFFSET + _SIZE:
         return False
     tried: dict[str, Any] = {"a": 1, "b": 2}

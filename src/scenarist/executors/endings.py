@@ -1,4 +1,4 @@
-"""Outcomes of attempts that the function itself could not report."""
+"""Outcomes for attempts whose worker could not report one."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ def ended(
     was_stopped: bool = False,
     has_begun: bool = True,
 ) -> JobOutcome:
-    """Return the outcome of an attempt that ended just now."""
+    """Build the outcome of an attempt that ended just now."""
     is_named = event is not JobEvent.TIMED_OUT or _is_retried_on_timeout(attempt)
     return JobOutcome(
         number=attempt.number,

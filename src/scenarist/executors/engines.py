@@ -1,7 +1,7 @@
-"""The process that speaks to an engine: takes jobs from the server, has the engine run them.
+"""Main module of the engine's process: takes jobs from the server and submits them to the engine.
 
-Started by `scenarist.executors.clusters`. What the engine's library loads, unpickles, prints or
-does at its end happens here, never in the server.
+Started for `scenarist.executors.clusters`. All that the engine's library loads, unpickles, prints
+or does at exit happens in this process, never in the server (docs/decisions/0040).
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from scenarist.executors.messages import Broken, Ended, FromEngine, Run, Slots, 
 
 _BEAT_SECONDS = 1.0
 _CLOSING_SECONDS = 8.0
-_GATHER_SECONDS = 0.002  # for each message of the last sending
+_GATHER_SECONDS = 0.002  # for each message in the last batch
 _LONGEST_GATHER_SECONDS = 0.02
 _KNOCK_SECONDS = 5.0
 
@@ -36,30 +36,30 @@ _decoder: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
 
 
 class Engine(Protocol):
-    """A library that runs functions on a cluster."""
+    """Adapter of a library that runs functions on a cluster."""
 
     def look(self) -> Slots:
-        """See how many jobs its machines can run at the same time now, and what these have.
+        """Return how many jobs the machines can run at the same time now, and their resources.
 
         Raises:
-            Exception: The cluster is lost, for good.
+            Exception: The cluster is lost; the process must end.
         """
 
     def want(self, kinds: Sequence[Resources]) -> None:
-        """Show a cluster that can grow what no machine has; replaces what was wanted before."""
+        """Request resources that no machine has, for autoscaling; replaces the last request."""
 
     def run(self, runs: Sequence[Run]) -> None:
-        """Have jobs run, the oldest first; says what came of each to the outbox."""
+        """Run jobs, the oldest first; put the outcome of each into the outbox."""
 
     def stop(self, number: int) -> None:
-        """Stop a job; one that is not here is passed over."""
+        """Stop a job; ignored if it is not here."""
 
     def close(self) -> None:
-        """Stop all jobs, and the cluster if it was started here."""
+        """Stop all jobs, and the cluster if this process started it."""
 
 
 class Outbox:
-    """Takes messages for the server from any thread; one thread sends them on."""
+    """Queue of messages for the server: any thread may add, one thread sends."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -69,7 +69,7 @@ class Outbox:
         self._messages.put(message)
 
     def ended(self, run: Run, event: JobEvent, reason: str | None = None) -> None:
-        """Tell of an ending that no worker could tell of."""
+        """Report the outcome of a job that no worker could report."""
         outcome = ended(run, event, reason)
         self.put(Ended(run.number, _encoder.encode(outcome)))
 
@@ -81,7 +81,7 @@ class Outbox:
                 while True:
                     messages.append(self._messages.get_nowait())
             self._connection.sendall(b"".join(frame(_encoder.encode(item)) for item in messages))
-            # Under load, each time that the server is woken up shall be for many outcomes.
+            # Under load, wake the server once for many outcomes.
             pause.wait(min(_GATHER_SECONDS * len(messages), _LONGEST_GATHER_SECONDS))
 
 
@@ -90,13 +90,13 @@ def main() -> None:
     address = os.environ.pop(ADDRESS, None)
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)
-    # The server decides when this ends; Ctrl-C in its terminal reaches it as well. Workers that are
-    # started from here would inherit it if it were ignored.
+    # The server decides when this process ends, but Ctrl-C in its terminal reaches both. A handler
+    # is used because workers that are started from here would inherit SIG_IGN.
     signal.signal(signal.SIGINT, lambda *_: None)
     outbox = Outbox(connection)
     try:
         engine = _open(name, outbox, session=session, address=address or None, size=int(size))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is why the engine cannot be used
+    except Exception as error:  # noqa: BLE001 - any error means that the engine cannot be used
         traceback.print_exc()
         text = " ".join(str(error).split()) or type(error).__name__
         connection.sendall(frame(_encoder.encode(Broken(text[:500]))))
@@ -106,7 +106,7 @@ def main() -> None:
     try:
         _listen(connection, engine)
     finally:
-        # A cluster that is gone may keep its library waiting for it.
+        # The library may wait for a cluster that is gone.
         threading.Timer(_CLOSING_SECONDS, os._exit, [1]).start()
         engine.close()
         os._exit(0)
@@ -125,10 +125,10 @@ def _open(name: str, outbox: Outbox, *, session: str, address: str | None, size:
 
 
 def knock(address: str) -> None:
-    """See whether anybody listens at an address; the libraries take a minute to find out.
+    """Connect to an address to check that something listens there; the libraries take a minute.
 
     Raises:
-        OSError: Nobody does; says why.
+        OSError: The connection failed; the message says why.
     """
     parts = urlsplit(address if "://" in address else f"//{address}")
     if parts.hostname is not None and parts.port is not None:
@@ -159,7 +159,7 @@ def _beat(engine: Engine, outbox: Outbox) -> None:
         while True:
             outbox.put(engine.look())
             pause.wait(_BEAT_SECONDS)
-    except Exception:  # noqa: BLE001 - the server sees the end, and starts anew
+    except Exception:  # noqa: BLE001 - the server notices the end, and starts a new process
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)

@@ -1,4 +1,4 @@
-"""What a process that runs functions of tasks has in its environment."""
+"""Environment variables of the processes that run tasks."""
 
 import os
 from collections.abc import Mapping
@@ -8,19 +8,19 @@ from scenarist.domain.environment import variables_in
 from scenarist.executors.base import JobRequest
 
 ADDRESS = "SCENARIST_EXECUTOR_ADDRESS"
-"""Tells the process of an engine where the cluster is: the variable of the setting itself."""
+"""The variable that passes the cluster's address to the engine's process, named as the setting."""
 
 
 def worker_environment() -> dict[str, str]:
-    """Return the environment of a process that is started from this one."""
+    """Return the environment for a process that is started from this one."""
     environment = dict(os.environ)
-    # The functions of tasks have no use for the key that signs tokens.
+    # Functions of tasks do not need the key that signs tokens.
     environment.pop("SCENARIST_SECRET_KEY", None)
     return environment
 
 
 def with_variables(request: JobRequest, environment: Mapping[str, str]) -> JobRequest:
-    """Let a request bring the variables that the places of its own values refer to, no others."""
+    """Add to a request the variables that its inputs and outputs refer to, and no others."""
     ends = [place.properties for place in request.inputs]
     ends += [target.properties for target in request.outputs]
     names = set().union(*map(variables_in, map(dict, ends)))

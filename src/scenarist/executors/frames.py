@@ -1,15 +1,15 @@
-"""Messages on a byte stream: four bytes of length, then the message."""
+"""Framing of messages on a byte stream: four bytes of length, then the message."""
 
 import struct
 
 MESSAGE_LIMIT = 512 * 2**20
-"""Bytes of a message that is taken from a worker; one that sends more is replaced."""
+"""The largest message accepted from a worker, in bytes; a worker that sends more is replaced."""
 
 _HEADER = struct.Struct("!I")
 
 
 class MessageTooLargeError(ValueError):
-    """A message is larger than any that is taken."""
+    """A message is larger than the limit."""
 
 
 def frame(message: bytes) -> bytes:
@@ -17,10 +17,10 @@ def frame(message: bytes) -> bytes:
 
 
 class Frames:
-    """Cuts what comes in on a stream into messages.
+    """Decoder that splits a byte stream into messages.
 
     Args:
-        limit: How many bytes a message may have.
+        limit: The largest message accepted, in bytes.
     """
 
     __slots__ = ("_buffer", "_limit")
@@ -30,10 +30,10 @@ class Frames:
         self._limit = limit
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take the next bytes of the stream; return the messages that are complete now.
+        """Add bytes from the stream; return the messages that are complete now.
 
         Raises:
-            MessageTooLargeError: A message has begun that is larger than the limit.
+            MessageTooLargeError: The header announces a message larger than the limit.
         """
         buffer = self._buffer
         buffer += data
@@ -44,7 +44,7 @@ class Frames:
             if length > self._limit:
                 buffer.clear()
                 raise MessageTooLargeError(
-                    f"a message of {length:,} bytes, where {self._limit:,} are taken at most"
+                    f"a message of {length:,} bytes, more than the limit of {self._limit:,}"
                 )
             end = start + _HEADER.size + length
             if len(buffer) < end:

@@ -1,4 +1,4 @@
-"""Runs each request at once in the caller's thread: for tests and for looking at one step."""
+"""Runs each request immediately in the caller's thread, for tests and for debugging one step."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ from scenarist.executors.runner import run
 
 
 class InlineExecutor:
-    """An executor without processes; its outcomes are there when `submit` returns."""
+    """Executor without processes: it delivers the outcomes before `submit` returns."""
 
     slots = 1
     free_slots = 1

@@ -1,4 +1,4 @@
-"""How the logging of jobs looks, and how it is put back after each of them."""
+"""Configures the logging of jobs, and restores it after each of them (docs/decisions/0066)."""
 
 import contextlib
 import logging
@@ -18,19 +18,20 @@ _LAST_RESORT = logging.lastResort
 
 
 def prepare_logging(level: str) -> None:
-    """Set the level that counts unless the application sets one; call it before its import.
+    """Set the default log level; call it before the application is imported, which may set another.
 
     Args:
-        level: The name of a level, in any case; ``info`` for a name that is unknown.
+        level: The name of a level, in any case; an unknown name means ``info``.
     """
     logging.root.setLevel(logging.getLevelNamesMapping().get(level.upper(), logging.INFO))
     clear_way()
 
 
 def clear_way() -> None:
-    """Take away the handler of jobs while a module of the application is imported.
+    """Remove the jobs' handler before a module of the application is imported.
 
-    ``logging.basicConfig`` does nothing where there is a handler. Records are shown all the same.
+    ``logging.basicConfig`` has no effect if there is a handler. Records are still written, by the
+    handler of last resort.
     """
     for handler in logging.root.handlers[:]:
         if isinstance(handler, _JobHandler):
@@ -39,9 +40,9 @@ def clear_way() -> None:
 
 
 def complete_logging() -> None:
-    """Log to standard error, unless the application has set handlers that show its records.
+    """Log to standard error, unless the application has set handlers other than file handlers.
 
-    Handlers without a format of their own show the time, the level and the name of the logger.
+    Handlers without a format get one with the time, the level and the name of the logger.
     """
     logging.lastResort = _LAST_RESORT
     handlers = logging.root.handlers
@@ -54,7 +55,7 @@ def complete_logging() -> None:
 
 
 class _JobHandler(logging.StreamHandler[TextIO]):
-    """The handler of jobs whose application sets none."""
+    """Handler of jobs whose application sets none."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -63,14 +64,14 @@ class _JobHandler(logging.StreamHandler[TextIO]):
 
 def _formatter() -> logging.Formatter:
     formatter = logging.Formatter(_FORMAT, _TIME_FORMAT)
-    formatter.converter = time.gmtime  # as all times of a server, whatever zone a job sets
+    formatter.converter = time.gmtime  # UTC like all times of a server, whatever zone a job sets
     return formatter
 
 
 class LoggingState:
-    """The loggers, their handlers and what else logging has, as they are now.
+    """Snapshot of the loggers, their handlers and the other state of the logging module.
 
-    Loggers that a job has made are set back to what new ones are.
+    Loggers that a job has created are reset to the state of new ones.
     """
 
     def __init__(self) -> None:
@@ -83,7 +84,7 @@ class LoggingState:
         self._rest = self._read_rest()
 
     def restore(self) -> str | None:
-        """Put back what differs; say when a job has closed a file of the application's log."""
+        """Restore what differs; return a reason if a job has closed a log file, or None."""
         if [*self._manager.loggerDict.values()] != self._known:
             self._add_new_loggers()
         if [*map(_parts_of_logger, self._loggers)] != self._saved:
@@ -94,7 +95,7 @@ class LoggingState:
         return f"it closed the log {closed[0]}" if closed else None
 
     def replace_stream(self, old: TextIO, new: TextIO) -> None:
-        """Have handlers write to another stream from now on."""
+        """Make the handlers of a stream write to another one."""
         for handler, saved in self._handlers:
             if saved.get("stream") is old:
                 saved["stream"] = handler.__dict__["stream"] = new
@@ -153,14 +154,14 @@ def _state_of(handler: logging.Handler) -> dict[str, Any]:
 
 
 def _mend(handler: logging.Handler, saved: dict[str, Any]) -> bool:
-    """Put a handler back; False when it is a file that was closed."""
+    """Restore a handler; return False if it is a file handler that was closed."""
     now = handler.__dict__
     if now == saved:
         return True
     handler.filters[:] = saved["filters"]
     now["level"], now["formatter"] = saved["level"], saved["formatter"]
     if isinstance(handler, logging.FileHandler):
-        # Its stream may be another one, after a rotation; a closed one would begin anew.
+        # Its stream may differ after a rotation; reopening a closed one could truncate the file.
         is_whole = not now.get("_closed", False) or saved.get("_closed", False)
     else:
         now.update({name: saved[name] for name in ("stream", "_closed") if name in saved})
@@ -170,6 +171,6 @@ def _mend(handler: logging.Handler, saved: dict[str, Any]) -> bool:
 
 
 def _close(handler: logging.Handler) -> None:
-    # It may be of any class.
+    # A handler of any class, so `close` may raise anything.
     with contextlib.suppress(Exception):
         handler.close()

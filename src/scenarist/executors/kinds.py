@@ -1,4 +1,4 @@
-"""The executors by name."""
+"""Registry of executors: opens one by its name."""
 
 from typing import Literal
 
@@ -15,16 +15,16 @@ def open_executor(
     size: int,
     terms: WorkerTerms,
 ) -> Executor:
-    """Start what runs jobs.
+    """Start an executor.
 
     Args:
-        address: Where the cluster is; without one, a cluster of this machine is started.
-        size: How many jobs run at the same time, unless it is a cluster with an address.
-        terms: What workers are made of, and how long each is kept.
+        address: The address of the cluster; if None, a cluster on this machine is started.
+        size: How many jobs run at the same time; ignored for a cluster with an address.
+        terms: Settings of the worker processes.
 
     Raises:
-        InvalidError: The library that it needs is not installed.
-        UnavailableError: The cluster cannot be used; says why.
+        InvalidError: The library of the engine is not installed.
+        UnavailableError: The cluster cannot be used; the message says why.
     """
     if name == "local":
         return LocalExecutor(deliver, size=size, terms=terms)

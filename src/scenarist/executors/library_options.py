@@ -1,4 +1,4 @@
-"""The options of libraries that a job may have loaded, and how they are put back after it."""
+"""Saves the options of libraries such as pandas, and restores them after a job."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ _ARROW_IO_THREADS = 8
 
 
 class PandasOptions:
-    """The options of pandas; those that it begins with when it is not loaded yet."""
+    """Snapshot of the options of pandas; its defaults if it is not loaded yet."""
 
     def __init__(self) -> None:
         self._saved = deepcopy(self._read())
@@ -37,9 +37,9 @@ class PandasOptions:
 
 
 class Plots:
-    """The settings of matplotlib, and the figures that pyplot draws on.
+    """Snapshot of the settings of matplotlib, and of the figures that pyplot has open.
 
-    Without this the next job would go on drawing on the figure of the one before it.
+    Without this, the next job would continue to draw on the figure of the job before it.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Plots:
         for number in [*self._open_figures()]:
             if number not in self._figures:
                 sys.modules["matplotlib.pyplot"].close(number)
-        # The methods of dict: its own ones check and warn.
+        # Methods of dict, because those of the class validate and warn.
         if (settings := self._settings()) is None or (now := dict.copy(settings)) == self._saved:
             return
         with warnings.catch_warnings(action="ignore"):
@@ -80,7 +80,7 @@ def _flat(options: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
 
 
 class ArrowThreads:
-    """How many threads pyarrow computes and reads with."""
+    """Snapshot of pyarrow's numbers of threads for computing and for reading."""
 
     def __init__(self) -> None:
         self._saved = self._read()
@@ -101,7 +101,7 @@ class ArrowThreads:
 
 
 def _default_threads() -> tuple[int, int]:
-    """Return what pyarrow begins with."""
+    """Return the numbers of threads that pyarrow starts with."""
     given = [os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "ARROW_IO_THREADS")]
     processors, threads = (int(each) if each.isdecimal() else 0 for each in given)
     return processors or len(os.sched_getaffinity(0)), threads or _ARROW_IO_THREADS

@@ -1,4 +1,4 @@
-"""The process that speaks to an engine, as the server sees it: what it is told, what it says."""
+"""The process that connects to an engine, seen from the server that exchanges messages with it."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from scenarist.executors.environments import ADDRESS, worker_environment
 from scenarist.executors.frames import Frames, frame
 from scenarist.executors.messages import EngineName, FromEngine, ToEngine
 
-_SILENCE_SECONDS = 10.0  # it says something every second
+_SILENCE_SECONDS = 10.0  # the process is killed after this; it sends a message every second
 _START_SECONDS = 60.0
 _CLOSING_SECONDS = 10.0
 _OUTPUT_LIMIT = 4_096
@@ -27,11 +27,11 @@ _decoder: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngi
 
 
 class Link:
-    """A process with an engine's library, and the socket to it.
+    """Process that has loaded an engine's library, and the socket to it.
 
     Args:
-        address: Where the cluster is; without one, the process starts one of this machine.
-        size: How many jobs such a one runs at the same time.
+        address: The address of the cluster; if None, the process starts one on this machine.
+        size: How many jobs a cluster on this machine runs at the same time.
 
     Raises:
         OSError: The process cannot be started.
@@ -67,18 +67,18 @@ class Link:
 
     @property
     def output(self) -> str:
-        """The last line of what the process has printed."""
+        """The last line that the process has printed."""
         lines = self._output.decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def send(self, messages: Sequence[ToEngine]) -> None:
-        """Tell the process something; one that has ended is found out by `receive`."""
+        """Send messages to the process; if it has ended, `receive` reports that."""
         data = b"".join(frame(_encoder.encode(message)) for message in messages)
         with self._sending, contextlib.suppress(OSError):
             self._connection.sendall(data)
 
     def receive(self) -> list[FromEngine] | None:
-        """Wait for what the process says next; None when it says no more."""
+        """Wait for the next messages of the process; return None if nothing more will come."""
         while True:
             ready = self._selector.select(max(0.0, self._silent_at - time.monotonic()))
             if not ready:
@@ -90,7 +90,7 @@ class Link:
                 self._read_output()
 
     def hang_up(self) -> None:
-        """Have the process stop all jobs and end; `receive` says so."""
+        """Make the process stop all jobs and end; `receive` reports the end."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
@@ -125,9 +125,9 @@ class Link:
 def _environment(address: str | None) -> dict[str, str]:
     environment = worker_environment()
     environment.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Other users of the machine can read arguments, and an address may have a password.
+    # Other users of the machine can read arguments, and an address may contain a password.
     environment[ADDRESS] = address or ""
     if address is None:
-        # Ray then listens on the loopback address only, here as on those other systems.
+        # With this, Ray listens on the loopback address only, as it does on Windows and macOS.
         environment["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     return environment

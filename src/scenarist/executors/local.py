@@ -1,4 +1,4 @@
-"""Runs requests on a pool of warm processes, each of which can be killed alone."""
+"""Executor that runs requests on a pool of warm local processes; each can be killed on its own."""
 
 import contextlib
 import math
@@ -23,23 +23,24 @@ from scenarist.executors.processes import WorkerProcess, ending_of
 from scenarist.executors.starts import Starts
 from scenarist.executors.templates import Failed, Forked, FromTemplate, Gone, Template, Up
 
-_FAREWELL_SECONDS = 2.0  # for workers to send the traces of what they ran
+_FAREWELL_SECONDS = 2.0  # the time workers have to export their traces at the end
 
 _NO_TERMS = WorkerTerms()
-_TEMPLATE_LOST = "the process that started its process ended"
+_TEMPLATE_LOST = "the template process of its worker ended"
 
 _log = structlog.get_logger(__name__)
 
 
 class LocalExecutor:
-    """A pool of worker processes on this machine.
+    """Executor with a pool of worker processes on this machine (docs/decisions/0008).
 
-    One thread watches all workers, which a template process starts. A worker that ends under a job
-    takes only that job along, as an outcome that says how it ended, and is replaced.
+    A template process starts the workers, and one thread watches them all. If a worker ends during
+    a job, only that job is affected: its outcome says how the worker ended, and the worker is
+    replaced.
 
     Args:
         size: How many jobs run at the same time.
-        terms: What workers are made of, and how long each is kept.
+        terms: Settings of the worker processes.
     """
 
     def __init__(self, deliver: Deliver, *, size: int, terms: WorkerTerms = _NO_TERMS) -> None:
@@ -57,7 +58,7 @@ class LocalExecutor:
         self._register(self._wake_reader, None, self._hear_wake)
         self._is_closing = False
         self._undelivered: list[JobOutcome] = []
-        self._sleeps_until = math.inf  # monotonic: when the thread wakes by itself
+        self._sleeps_until = math.inf  # monotonic: when the thread wakes up by itself
         self._starts = Starts()
         self._thread = Background("local-executor", self._watch)
         self._thread.start()
@@ -85,12 +86,12 @@ class LocalExecutor:
         return 0
 
     def lacks(self, resources: Resources) -> str | None:
-        # What is made for large machines can be tried on a small one.
+        # Jobs meant for large machines can be tried out on a small one.
         return None
 
     @property
     def process_ids(self) -> list[int]:
-        """The processes of the workers that are up."""
+        """The process IDs of the workers that are ready."""
         with self._lock:
             workers = [worker for worker in self._workers.values() if worker.is_ready]
             return [worker.process_id for worker in workers if worker.process_id is not None]
@@ -141,7 +142,7 @@ class LocalExecutor:
         self._thread.join()
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # it wakes anyway, or has ended
+        with contextlib.suppress(OSError):  # a wake-up is pending already, or the thread has ended
             self._wake_writer.send(b"\0", socket.MSG_DONTWAIT)
 
     def _hear_wake(self) -> list[JobOutcome]:
@@ -149,7 +150,7 @@ class LocalExecutor:
         return []
 
     def _serving(self) -> list[WorkerProcess]:
-        """Return the workers that take the place of one: not those that only have to end."""
+        """Return the workers that occupy a slot, without those that only have to end."""
         return [
             worker
             for worker in self._workers.values()
@@ -157,7 +158,7 @@ class LocalExecutor:
         ]
 
     def _hand_out(self) -> None:
-        """Give queued requests to idle workers; the lock is held."""
+        """Give queued requests to idle workers. The caller holds the lock."""
         if not self._queue:
             return
         coming = None
@@ -174,12 +175,15 @@ class LocalExecutor:
                 return
 
     def _hand_out_used(self, worker: WorkerProcess, coming: int) -> int:
-        """Give a worker that has run something a request for which it will do.
+        """Give a used worker the first request that does not need a fresh worker.
 
-        It makes way for another when a request has waited longer that needs a fresh one.
+        Retire the worker if an earlier request needs a fresh one and no worker is starting for it.
 
         Args:
-            coming: How many workers will be there soon that such requests can have.
+            coming: How many fresh workers are starting.
+
+        Returns:
+            How many fresh workers are starting now.
         """
         for place, request in enumerate(self._queue):
             if not request.fresh:
@@ -213,7 +217,7 @@ class LocalExecutor:
         self._end()
 
     def _await_writing(self) -> None:
-        """Listen whether workers take more, of those that have not taken all; lock is held."""
+        """Select for writing the workers with unsent data. The caller holds the lock."""
         for worker in self._workers.values():
             key = self._selector.get_map().get(worker.connection)
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.is_sending else 0)
@@ -223,7 +227,7 @@ class LocalExecutor:
     def _hear(self, events: Sequence[tuple[selectors.SelectorKey, int]]) -> None:
         for key, _ in events:
             owner, listen = key.data
-            # What came before may have closed it, and its number may be that of another.
+            # An earlier event may have closed the stream, and its descriptor may be reused.
             is_here = (
                 self._workers.get(owner.number) is owner
                 if isinstance(owner, WorkerProcess)
@@ -253,7 +257,7 @@ class LocalExecutor:
         worker.flush()
         outcomes = worker.receive()
         if outcomes is None:
-            # The template tells when it has ended.
+            # The template reports when the process has ended.
             self._selector.unregister(worker.connection)
             return []
         if worker.is_ready and not was_ready:
@@ -303,8 +307,8 @@ class LocalExecutor:
     def _bury(
         self, worker: WorkerProcess, ending: str, event: JobEvent = JobEvent.WORKER_LOST
     ) -> list[JobOutcome]:
-        """Replace a worker that has ended; its job, if it had one, gets an outcome."""
-        # What it sent before it ended still counts.
+        """Remove a worker that has ended; if it had a job, return the job's outcome."""
+        # An outcome that it sent before it ended still counts.
         outcomes = self._listen(worker) if worker.connection in self._selector.get_map() else []
         del self._workers[worker.number]
         for stream in (worker.connection, worker.log_reader):
@@ -317,13 +321,13 @@ class LocalExecutor:
         return outcomes if outcome is None else [*outcomes, outcome]
 
     def _lose_template(self, template: Template) -> list[JobOutcome]:
-        """Take notice that the template has ended, and all workers with it."""
+        """Handle the end of the template, and of all workers with it."""
         template.read_output()
         kill_sessions(self.process_ids)
         has_worked = any(worker.is_ready for worker in self._workers.values())
         outcomes: list[JobOutcome] = []
         for worker in list(self._workers.values()):
-            worker.is_ready = True  # what stood in its way was the template
+            worker.is_ready = True  # not a failed start of the worker: the template ended
             outcomes += self._bury(worker, _TEMPLATE_LOST, JobEvent.LOST_TOGETHER)
         for stream in (template.control, template.output_reader):
             if stream in self._selector.get_map():

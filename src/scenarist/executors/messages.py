@@ -1,4 +1,4 @@
-"""What goes between the server, its workers, the process that speaks to an engine, and theirs."""
+"""Messages between the server, its workers, the engine's process, and the engine's workers."""
 
 from typing import Literal
 
@@ -10,20 +10,21 @@ from scenarist.executors.base import JobRequest, WorkerTerms
 EngineName = Literal["ray", "dask"]
 
 READY = b""
-"""The first message of a worker: it is up and takes requests."""
+"""The first message from a worker: it has started and accepts requests."""
 BEGUN = b"b"
-"""From a worker: what the function needs is imported, and the time of its job begins."""
+"""From a worker: the function's module is imported, and the timeout of the job starts."""
 RETIRE = b"r"
-"""From a worker, before an outcome: it runs nothing more after this."""
+"""From a worker, before an outcome: the worker will run no further requests."""
 STOP = b"s"
-"""To a worker, and then SIGTERM: the message tells, the signal wakes."""
+"""To a worker, followed by SIGTERM: the message records the stop, the signal interrupts the
+function (docs/decisions/0063)."""
 
 
 class Run(msgspec.Struct, frozen=True, tag=True):
-    """Have a job run; exactly one `Ended` answers, unless the process ends before.
+    """Command: run a job. Exactly one outcome message follows, unless the process ends before.
 
     Args:
-        assignment: An `Assignment` as bytes, for a worker of the engine.
+        assignment: An encoded `Assignment`, for a worker of the engine.
     """
 
     number: int
@@ -34,26 +35,26 @@ class Run(msgspec.Struct, frozen=True, tag=True):
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
-    """Stop a job; its `Ended` says whether it stopped in time."""
+    """Command: stop a job. Its outcome says whether it stopped in time."""
 
     number: int
 
 
 class Want(msgspec.Struct, frozen=True, tag=True):
-    """What jobs ask for that no machine has; a cluster that can grow may get one."""
+    """Resources that jobs request and no machine has; a cluster with autoscaling may add one."""
 
     kinds: tuple[Resources, ...]
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
-    """What came of a job: a `JobOutcome` as bytes, from a worker of the engine."""
+    """Outcome of a job: an encoded `JobOutcome`, from a worker of the engine."""
 
     number: int
     outcome: bytes
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):
-    """What a running job has written so far."""
+    """Output of a running job so far."""
 
     number: int
     attempt: int
@@ -64,7 +65,7 @@ class Slots(msgspec.Struct, frozen=True, tag=True):
     """How many jobs the engine's machines can run at the same time; sent every second.
 
     Args:
-        machines: What each of them has; those that have the same, once.
+        machines: The resources of each machine; machines with equal resources appear once.
     """
 
     count: int
@@ -72,7 +73,7 @@ class Slots(msgspec.Struct, frozen=True, tag=True):
 
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
-    """The engine cannot be used, and the process ends."""
+    """Failure of the engine: it cannot be used, and the process ends."""
 
     reason: str
 
@@ -82,11 +83,11 @@ FromEngine = Ended | Said | Slots | Broken
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """A request on its way to a worker of an engine.
+    """Request for a worker of an engine.
 
     Args:
-        session: Names the executor that sent it; code that changed since the last start is thus
-            loaded anew.
+        session: Identifies the executor that sent it. A new session gets new processes, so code
+            that changed since the last start is imported again.
     """
 
     session: str

@@ -1,7 +1,8 @@
-"""Notices when a job has replaced a function of a common module, or the module itself.
+"""Detects and restores functions of common modules, and modules, that a job has replaced.
 
-The versions of their dictionaries tell which ones may have changed. Where Python has none, all are
-compared after each job, some nanoseconds for each name, so the list is short.
+The versions of their dictionaries show which may have changed (docs/decisions/0075). Where Python
+has no versions, all names are compared after each job, at some nanoseconds each, so the list is
+short.
 """
 
 import importlib
@@ -14,7 +15,7 @@ from typing import Any
 from scenarist.executors.dict_versions import DictVersions
 from scenarist.executors.registries import load_registries
 
-# Imported before a job runs, so that what is compared with is not already a job's own.
+# Imported before a job runs, so that the snapshot does not contain a job's changes.
 _MODULES = (
     *("sys", "os", "posixpath", "time", "datetime", "math", "random", "statistics"),
     *("json", "json.encoder", "json.decoder", "pickle", "copy", "copyreg", "csv", "re", "string"),
@@ -25,7 +26,7 @@ _MODULES = (
     *("signal", "traceback", "locale", "base64", "calendar", "zoneinfo", "gettext", "codecs"),
     *("sqlite3", "mimetypes", "xml.etree.ElementTree", "http.client", "multiprocessing.spawn"),
 )
-# Of these, too, when they are there: they take too long to be imported for nothing.
+# Watched only if they are loaded: importing them takes too long.
 _LIBRARIES = (
     *("pandas", "numpy", "numpy.linalg", "polars", "httpx", "requests", "requests.adapters"),
 )
@@ -36,22 +37,22 @@ _CLASSES = (
     *("pandas:DataFrame", "pandas:Series", "requests:Session", "httpx:Client"),
 )
 _MISSING = object()
-# These are looked after elsewhere.
+# Restored by `scenarist.executors.surroundings`.
 _STREAMS = frozenset({"stdin", "stdout", "stderr"})
 
 
 def load_modules() -> None:
-    """Import the modules that are watched."""
+    """Import the watched modules."""
     for name in _MODULES:
         importlib.import_module(name)
     load_registries()
 
 
 class Namespaces:
-    """The names of common modules and classes, and the modules that are loaded, as they are now.
+    """Snapshot of the names of common modules and classes, and of the loaded modules.
 
-    Does not see what is changed in place (an entry of a dict of a module), nor modules of the
-    application: their globals are where an application keeps what it needs again.
+    Does not detect changes in place (an entry of a dict of a module). Does not cover modules of the
+    application, which keeps its caches in their globals.
     """
 
     def __init__(self) -> None:
@@ -65,10 +66,10 @@ class Namespaces:
         self._other_versions = DictVersions([self._builtins, sys.modules])
 
     def restore(self) -> str | None:
-        """Put back what was replaced; say what, if references to it may have spread."""
+        """Restore what was replaced; return what, if references to it may have spread, or None."""
         if self._versions.are_same() and self._other_versions.are_same():
             return None
-        # What follows calls builtins, so these come first, and without calling any.
+        # Builtins come first, without calling any, because the code below calls them.
         replaced = self._mend_builtins() if self._has_other_builtins() else []
         for number in self._versions.find_changed():
             if not _is_same(self._watched[number].names, self._watched[number].saved):
@@ -109,7 +110,7 @@ class Namespaces:
                 and "." not in name
                 and getattr(module, "__spec__", None) is None
             ):
-                # Not imported but put there, by a test double for example.
+                # Not imported but inserted, for example as a test double.
                 del sys.modules[name]
                 replaced.append(f"the module {name}")
         self._modules = dict(sys.modules)
@@ -117,7 +118,7 @@ class Namespaces:
 
 
 class _Namespace:
-    """The names of one module or class."""
+    """Snapshot of the names of one module or class."""
 
     def __init__(self, name: str, names: Mapping[str, Any], owner: object) -> None:
         self._name = name
@@ -126,7 +127,7 @@ class _Namespace:
         self.saved = dict(names)
 
     def mend(self) -> list[str]:
-        """Put each name back; return the functions and classes that were replaced."""
+        """Restore each name; return the functions and classes that were replaced."""
         replaced = []
         for name, value in self.saved.items():
             if self.names.get(name, _MISSING) is value or self._is_stream(name):
@@ -147,12 +148,12 @@ class _Namespace:
         return self._owner is sys and name in _STREAMS
 
     def _is_inherited(self, name: str) -> bool:
-        """Whether a new name of a class hides one that it had from another class."""
+        """Return whether a new name of a class hides one inherited from a base class."""
         bases = self._owner.__mro__[1:] if isinstance(self._owner, type) else ()
         return any(name in vars(base) for base in bases[:-1])
 
     def _is_stray(self, name: str) -> bool:
-        """Whether a new name is none that imports have added: a submodule, a part of a library."""
+        """Return whether a new name was not added by an import, as submodules are."""
         return (
             self._name.partition(".")[0] not in _LIBRARIES
             and sys.modules.get(f"{self._name}.{name}") is None
@@ -161,7 +162,7 @@ class _Namespace:
 
 
 def _is_same(names: Mapping[str, Any], saved: dict[str, Any]) -> bool:
-    """Whether each name has its object, in the same order; never asks an object for equality."""
+    """Return whether the names have the same objects in the same order; calls no ``__eq__``."""
     return [*names] == [*saved] and all(map(is_, names.values(), saved.values()))
 
 

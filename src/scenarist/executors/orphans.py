@@ -1,4 +1,8 @@
-"""What a job has left running or open when its function has ended: threads, processes, files."""
+"""Detects what a job leaves running or open when its function has ended: threads, processes, files.
+
+Processes are killed. What remains open and would affect others makes the worker be replaced
+(docs/decisions/0062 and 0065).
+"""
 
 import _thread
 import contextlib
@@ -18,15 +22,15 @@ from typing import Any
 from scenarist.executors.children import children
 
 Identity = tuple[int, int, int]
-"""A device, the number of what is open there, and its mode."""
+"""The device and inode that a descriptor is open on, and its mode."""
 
 _LISTING = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
-_KILL_SECONDS = 5.0  # with processes that do not end although they were killed
-_SPARE_SECONDS = 2.0  # for servers of multiprocessing, which remove what jobs have left
+_KILL_SECONDS = 5.0  # the longest wait for processes that do not end although killed
+_SPARE_SECONDS = 2.0  # the time for multiprocessing's servers to clean up what jobs have left
 _LOOK_SECONDS = 0.001
-_JOIN_SECONDS = 0.01  # for threads that are just about to end
-_DESCRIPTORS_LIMIT = 256  # more than there were at first
-# The module, the object, what keeps its process while it is open, and the process.
+_JOIN_SECONDS = 0.01  # the time for threads that are about to end
+_DESCRIPTORS_LIMIT = 256  # more than were open at first
+# The module, the object, its descriptor that keeps the process alive, and its process.
 _SERVERS = (
     (
         "multiprocessing.forkserver",
@@ -41,20 +45,20 @@ _SERVERS = (
 
 
 class Threads:
-    """The threads of Python that are there now; those that libraries have in C do not count."""
+    """Snapshot of the Python threads; native threads of libraries are not counted."""
 
     def __init__(self) -> None:
         self._count = _thread._count()
         self._known = set(threading.enumerate())
 
     def find(self) -> list[str]:
-        """Return the names of further threads that do not end at once."""
+        """Return the names of newer threads that do not end at once."""
         if _thread._count() <= self._count:
             return []
         deadline = time.monotonic() + _JOIN_SECONDS
         left = [thread for thread in threading.enumerate() if thread not in self._known]
         for thread in left:
-            # A thread that was not made by Python cannot be waited for.
+            # A thread that Python did not create cannot be joined.
             with contextlib.suppress(RuntimeError, AssertionError):
                 thread.join(max(0.0, deadline - time.monotonic()))
         names = [thread.name for thread in left if thread.is_alive()]
@@ -62,15 +66,15 @@ class Threads:
 
 
 class Children:
-    """The processes that this one is the parent of now."""
+    """Snapshot of the child processes of this process."""
 
     def __init__(self) -> None:
         self._known = children()
 
     def end(self) -> int:
-        """Kill and collect all further ones, and theirs; return how many were running.
+        """Kill and collect all newer children and their descendants; return how many were running.
 
-        Theirs become children of this process, where it is a subreaper.
+        Descendants become children of this process if it is a subreaper.
         """
         if _has_nochildren():
             return 0
@@ -79,7 +83,7 @@ class Children:
         deadline = time.monotonic() + _KILL_SECONDS
         spare_until = time.monotonic() + _SPARE_SECONDS
         while (left := self._running()) and time.monotonic() < deadline:
-            # A server ends by itself when none of those that were using it is left.
+            # A server ends by itself when the last process that uses it has ended.
             spared = servers if time.monotonic() < spare_until else set()
             for process in left - spared:
                 with contextlib.suppress(OSError):
@@ -89,7 +93,7 @@ class Children:
         return len(killed)
 
     def _running(self) -> set[int]:
-        """Return the children, without those that have ended; they are collected."""
+        """Return the newer children that are running; collect those that have ended."""
         left = set()
         for process in children() - self._known:
             with contextlib.suppress(ChildProcessError):
@@ -99,10 +103,10 @@ class Children:
 
 
 class Descriptors:
-    """The files, sockets and pipes that are open now.
+    """Snapshot of the open files, sockets and pipes.
 
-    Connections, and files that are only read and not locked, may stay open: an application keeps
-    them to use them again.
+    A job may leave open connections, and files that are read-only and not locked: applications
+    keep them for reuse.
     """
 
     def __init__(self) -> None:
@@ -113,39 +117,39 @@ class Descriptors:
         self._watched = self._files
 
     def look(self) -> str | None:
-        """Say what a job has left open that others would notice, or has closed."""
+        """Return what a job has closed, or left open that affects others; None if nothing."""
         if self._listing.is_same() and all(
             identity_of(number) == identity for number, identity in self._watched
         ):
             return None
-        gc.collect()  # what is open may hang on a cycle, such as that of an exception
+        gc.collect()  # an open file may be referenced by a cycle only, such as of an exception
         now = self._listing.remember()
         if closed := [number for number in self._open if number not in now]:
             return f"it closed descriptors of the worker: {closed}"
         if changed := [number for number, identity in self._files if now[number] != identity]:
-            return f"it opened other files in the place of those of the worker: {changed}"
+            return f"it replaced open files of the worker: {changed}"
         new = now.keys() - self._open.keys()
         for number in new:
             if (held := _held(number, now[number][2])) is not None:
                 return held
         if len(now) > self._limit:
             return f"jobs have left {len(now)} files and connections open"
-        # Another job may open something else at the same number.
+        # Watched too, because another job may reuse the number for something else.
         self._watched = [*self._files, *((number, now[number]) for number in new)]
         return None
 
 
 class _Listing:
-    """The numbers of the descriptors that are open.
+    """Snapshot of the numbers of the open descriptors.
 
-    Linux has told since version 6.2 how many they are, as the size of the folder that lists them.
-    When there are as many as before and all of those are open, there are no others.
+    Since Linux 6.2, the size of the folder that lists them is their number. If it is unchanged and
+    all earlier descriptors are open, there are no new ones.
     """
 
     def remember(self) -> dict[int, Identity]:
-        """Take those that are open now; return what each of them is."""
+        """Take a new snapshot; return the identity of each open descriptor."""
         listed = os.listdir(_LISTING)
-        # Without the one that was open for the listing itself.
+        # Without the descriptor that was open for the listing itself.
         found = ((int(number), identity_of(int(number))) for number in listed)
         identities = {number: identity for number, identity in found if identity is not None}
         self._listed = listed
@@ -157,7 +161,7 @@ class _Listing:
         return identities
 
     def is_same(self) -> bool:
-        """Whether those that are open are those that were remembered."""
+        """Return whether the same descriptors are open as in the snapshot."""
         if not self._can_count:
             return os.listdir(_LISTING) == self._listed
         return os.stat(_LISTING).st_size == self._count and not any(
@@ -170,7 +174,7 @@ def _files(identities: dict[int, Identity]) -> list[tuple[int, Identity]]:
 
 
 def _held(number: int, mode: int) -> str | None:
-    """Say what an open descriptor keeps from others, if anything."""
+    """Return how an open descriptor affects others; None if it does not."""
     if stat.S_ISSOCK(mode):
         return _held_by_socket(number)
     is_file = stat.S_ISREG(mode)
@@ -205,7 +209,7 @@ def _path_of(number: int) -> str:
 
 
 def identity_of(number: int) -> Identity | None:
-    """Return what a descriptor is open on, and its mode; None when it is closed."""
+    """Return what a descriptor is open on, and its mode; None if it is closed."""
     try:
         status = os.fstat(number)
     except OSError:
@@ -222,9 +226,9 @@ def _has_nochildren() -> bool:
 
 
 def _release_servers() -> set[int]:
-    """Let the processes end that multiprocessing keeps for later; they start again when needed.
+    """Let the server processes of multiprocessing end, and return them; they restart when needed.
 
-    They are not waited for here: children of a job may keep them as well. Returns which they are.
+    This does not wait for their end, because children of a job may keep them alive too.
     """
     released = set()
     for module, name, keeper, process in _SERVERS:

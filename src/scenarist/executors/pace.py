@@ -1,15 +1,15 @@
-"""How many requests an executor takes ahead of its free workers."""
+"""Prefetch: how many requests an executor accepts beyond its free workers."""
 
 from scenarist.executors.base import JobOutcome
 
-# As many as a worker runs in this time, so that it never waits for the database; longer jobs stay
-# queued there, for whichever worker is free.
+# As many as a worker runs in this time, so that it never waits for the database. Longer jobs stay
+# queued in the database, for the next free worker of any server.
 _AHEAD_SECONDS = 0.02
 _AHEAD_LIMIT = 256
 
 
 class Pace:
-    """Learns from outcomes how long jobs take at the moment."""
+    """Moving average of the run time of jobs, and the prefetch that follows from it."""
 
     __slots__ = ("_mean_seconds",)
 
@@ -18,7 +18,7 @@ class Pace:
 
     @property
     def ahead(self) -> int:
-        """How many requests to take for each worker, beside the one that it runs."""
+        """How many requests to accept per worker, in addition to the one that it runs."""
         return min(int(_AHEAD_SECONDS / self._mean_seconds), _AHEAD_LIMIT)
 
     def note(self, outcome: JobOutcome) -> None:

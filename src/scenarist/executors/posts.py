@@ -1,4 +1,4 @@
-"""What an actor of Ray does: it runs the jobs that it is given together, one after the other."""
+"""Ray actor: runs batches of jobs, one job after the other (docs/decisions/0051)."""
 
 import threading
 from collections import deque
@@ -16,7 +16,7 @@ _Output = dict[tuple[int, int], str]
 
 
 class Post:
-    """Runs jobs in a worker of Ray; what is asked beside that, another thread answers."""
+    """Ray actor that runs jobs; other threads answer the calls made in the meantime."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,7 +26,7 @@ class Post:
         self._has_said = threading.Condition(self._lock)
 
     def run(self, assignments: Sequence[tuple[int, bytes]]) -> _Outcomes:
-        """Run jobs; return those outcomes, by number, that were not given back before."""
+        """Run jobs; return their outcomes by number, except those that `give_back` returned."""
         with self._lock:
             self._waiting.extend(assignments)
         while (next_one := self._next()) is not None:
@@ -34,13 +34,13 @@ class Post:
             outcome = remote.run(assignment, self._tell)
             with self._lock:
                 self._ended.append((number, outcome))
-                self._said = {}  # the outcome has all of it
+                self._said = {}  # the outcome contains all output
         with self._lock:
             return self._take_ended()
 
     @ray.method(concurrency_group=_ASIDE)
     def give_back(self) -> tuple[_Outcomes, list[int]]:
-        """Return the outcomes there are, and the numbers of the jobs that will not begin here."""
+        """Drop the jobs that have not begun; return the outcomes so far and the dropped numbers."""
         with self._lock:
             not_begun = [number for number, _ in self._waiting]
             self._waiting.clear()
@@ -48,7 +48,7 @@ class Post:
 
     @ray.method(concurrency_group=_OUTPUT)
     def listen(self) -> _Output:
-        """Wait until a job has written something, and return what it has written so far."""
+        """Wait until a job has written something, and return its output so far."""
         with self._lock:
             while not self._said:
                 self._has_said.wait()
@@ -57,7 +57,7 @@ class Post:
 
     @ray.method(concurrency_group=_ASIDE)
     def stop(self, session: str, number: int, attempt: int) -> None:
-        """Stop a job that runs, or refuse it when its turn comes."""
+        """Stop a running job, or make it be refused when it is about to start."""
         remote.stop(session, number, attempt)
 
     @ray.method(concurrency_group=_ASIDE)
@@ -79,4 +79,4 @@ class Post:
 
 
 CONCURRENCY = {_ASIDE: 1, _OUTPUT: 1}
-"""How many of the calls that are asked beside run at the same time."""
+"""How many calls of each concurrency group run at the same time, beside `run`."""

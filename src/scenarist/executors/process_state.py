@@ -1,4 +1,4 @@
-"""What a process has once for all that runs in it, and how that is put back after a job."""
+"""Saves process-wide settings, and restores them after a job."""
 
 import calendar
 import contextlib
@@ -35,13 +35,13 @@ _SIGNALS = tuple(sorted(set(signal.valid_signals()) - {signal.SIGKILL, signal.SI
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _SEED_BYTES = 16
 
-# The function behind `signal.getsignal`, which makes an enumeration member of each answer.
+# The function behind `signal.getsignal`, without its conversion to enum members.
 _handler_of: Callable[[int], Any] = sys.modules["_signal"].getsignal
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One thing that is compared with ``==`` and written back when it differs."""
+    """Process-wide setting: compared with ``==`` after a job, and restored if it differs."""
 
     name: str
     read: Callable[[], Any]
@@ -49,7 +49,7 @@ class Setting:
 
 
 class ProcessState:
-    """The settings of this process as they are now."""
+    """Snapshot of the settings of this process."""
 
     def __init__(self) -> None:
         stop_timers()
@@ -64,7 +64,7 @@ class ProcessState:
         self._arrow_threads = ArrowThreads()
 
     def restore(self) -> str | None:
-        """Put back what differs; say what cannot be put back."""
+        """Restore what differs; return what cannot be restored, or None."""
         stop_timers()
         failed = [] if [read() for read in _READERS] == self._saved else self._mend()
         self._badness.restore()
@@ -75,13 +75,13 @@ class ProcessState:
         self._options.restore()
         self._plots.restore()
         self._arrow_threads.restore()
-        # Each job sees its own warnings, also those that an earlier job has seen once.
+        # Each job sees its own warnings, including those already shown once in an earlier job.
         _forget_warnings()
         reseed()
         return f"it changed {', '.join(failed)}" if failed else None
 
     def _mend(self) -> list[str]:
-        """Write back what differs, in order; return what cannot be written."""
+        """Write back what differs, in order; return the names of what cannot be restored."""
         return [
             setting.name
             for setting, saved in zip(_SETTINGS, self._saved, strict=True)
@@ -95,7 +95,7 @@ class ProcessState:
 
 
 def reseed() -> None:
-    """Seed the global random numbers of Python, numpy and polars anew, from the system."""
+    """Reseed the global random generators of Python, numpy and polars from the system."""
     random.seed(int.from_bytes(os.urandom(_SEED_BYTES)))
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None and "numpy.random" in sys.modules:
@@ -112,7 +112,7 @@ def _write(setting: Setting, saved: Any) -> bool:
 
 
 def stop_timers() -> None:
-    """Stop what would send signals, or be told of them, in the next job."""
+    """Stop timers and wake-up descriptors that would send or receive signals in the next job."""
     for timer in _TIMERS:
         signal.setitimer(timer, 0)
     signal.set_wakeup_fd(-1)
@@ -120,10 +120,10 @@ def stop_timers() -> None:
 
 
 def _open_folder() -> int | None:
-    """Return the folder as a descriptor, which holds when the folder is renamed."""
+    """Return a descriptor of the working directory, which stays valid if it is renamed."""
     try:
         return os.open(".", os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:  # it cannot be read; jobs may do without
+    except OSError:  # it cannot be read; then it is not restored
         return None
 
 
@@ -148,7 +148,7 @@ def _mask() -> set[int]:
 
 
 def _set_mask(saved: set[int]) -> None:
-    # What is pending would come now; a stop of the job comes from the server and has to.
+    # Discard pending signals, which unblocking would deliver; SIGTERM is kept, as it stops a job.
     while pending := signal.sigpending() & (_mask() - saved) - {signal.SIGTERM}:
         signal.sigwait(pending)
     signal.pthread_sigmask(signal.SIG_SETMASK, saved)
@@ -181,7 +181,7 @@ def _identity() -> tuple[object, ...]:
 
 
 def _set_identity(saved: tuple[Any, ...]) -> None:
-    # As far as it goes: a process that gave up what it may do does not get it back.
+    # As far as possible: a process cannot regain privileges that it has dropped.
     (_, user, _), (_, group, _), _, _ = saved
     os.seteuid(user)
     os.setegid(group)
@@ -236,7 +236,7 @@ def _set_decimal_defaults(saved: tuple[Any, ...]) -> None:
 
 
 def _loop() -> dict[str, Any]:
-    """Return what this thread's event loop is, where the application has set a policy."""
+    """Return the state of this thread's event loop, if the application has set a policy."""
     policy = getattr(sys.modules["asyncio.events"], "_event_loop_policy", None)
     return dict(getattr(getattr(policy, "_local", None), "__dict__", ()))
 
@@ -267,11 +267,11 @@ def _set_process(saved: tuple[Any, ...]) -> None:
 
 
 class _Badness:
-    """How readily the system kills this process when memory runs out."""
+    """Snapshot of the process's score for the kernel's out-of-memory killer."""
 
     def __init__(self) -> None:
         self._file: int | None = None
-        with contextlib.suppress(OSError):  # Linux has it
+        with contextlib.suppress(OSError):  # only Linux has it
             self._file = os.open("/proc/self/oom_score_adj", os.O_RDWR)
         self._saved = self._read()
 

@@ -1,4 +1,4 @@
-"""One worker process, as those see it who give it requests."""
+"""A worker process, seen from the process that sends it requests."""
 
 import contextlib
 import fcntl
@@ -21,24 +21,24 @@ from scenarist.executors.endings import ended
 from scenarist.executors.frames import MESSAGE_LIMIT, Frames, MessageTooLargeError, frame
 from scenarist.executors.templates import Template
 
-_TAKE_SECONDS = 20.0  # for a worker to read more of what it was sent
-_GONE_SECONDS = 15.0  # from a kill to its report: the template waits five for what cannot be killed
-_RETIRE_SECONDS = 5.0  # for a worker that runs nothing more to end by itself
+_TAKE_SECONDS = 20.0  # the longest time for a worker to read more of the data sent to it
+_GONE_SECONDS = 15.0  # from a kill to its report; the template waits 5 s for unkillable processes
+_RETIRE_SECONDS = 5.0  # the time for a retired worker to end by itself
 
-_READS = 32  # of a log at a time, each up to what a pipe holds
+_READS = 32  # reads of a log per call, each of up to the capacity of a pipe
 
 _decoder = msgspec.msgpack.Decoder(JobOutcome)
 _encoder = msgspec.msgpack.Encoder()
 
 
 class _StrangeError(Exception):
-    """A worker has told of something else than what it runs."""
+    """A worker has sent the outcome of a request that it does not have."""
 
 
 class WorkerProcess:
-    """One process, the socket to it, its log, and the request that it has now.
+    """Worker process, with its socket, its log and its current request.
 
-    What it was asked to stop never runs another request: it is retired, and ends.
+    A worker whose job was stopped runs no further request: it is retired, and ends.
     """
 
     def __init__(self, template: Template) -> None:
@@ -56,18 +56,18 @@ class WorkerProcess:
         self.has_run = False
         self.request: JobRequest | None = None
         self.started_at: datetime | None = None
-        self.deadline: float | None = None  # monotonic: when to stop it, or to kill it
+        self.deadline: float | None = None  # monotonic: when to stop it, or kill it
         self.stop_event: JobEvent | None = None
         self._stop_reason = ""
         self._stopped_at: datetime | None = None
-        self._stopped_in: str | None = None  # the stack trace of where it was
+        self._stopped_in: str | None = None  # the stack trace of where the function was stopped
         self._outgoing = bytearray()
-        self.taken_by: float | None = None  # monotonic: when it must have read what was sent
-        self._gone_by: float | None = None  # monotonic: when a kill must have been reported
+        self.taken_by: float | None = None  # monotonic: by when it must have read the sent data
+        self._gone_by: float | None = None  # monotonic: by when a kill must have been reported
         self._log_head = bytearray()
         self._log_tail = bytearray()
         self._log_lost = 0
-        self.has_said_more = False  # since somebody last looked
+        self.has_said_more = False  # whether it has written to its log since `log_so_far`
 
     @property
     def is_idle(self) -> bool:
@@ -75,18 +75,18 @@ class WorkerProcess:
 
     @property
     def is_sending(self) -> bool:
-        """Whether it has not taken yet all that was sent to it."""
+        """Whether part of a message to it is not sent yet."""
         return bool(self._outgoing)
 
     @property
     def deadlines(self) -> list[float]:
-        """When `keep_deadline` has something to do, in monotonic seconds."""
+        """The times at which `keep_deadline` has something to do, in monotonic seconds."""
         found = (self.deadline, self.taken_by, self._gone_by)
         return [at for at in found if at is not None]
 
     @property
     def is_overdue(self) -> bool:
-        """Whether it should have ended long ago: its template does nothing any more."""
+        """Whether the report of its kill is overdue, so its template does not work any more."""
         return self._gone_by is not None and time.monotonic() >= self._gone_by
 
     def start(self, request: JobRequest) -> None:
@@ -97,9 +97,9 @@ class WorkerProcess:
         self._send(_encoder.encode(request))
 
     def stop(self, event: JobEvent, reason: str) -> None:
-        """Ask the process to end, and have it killed when it does not within its grace."""
+        """Ask the process to end; `keep_deadline` kills it after its grace period."""
         if self.stop_event is not None:
-            return  # being asked again gives it no more time
+            return  # a second request does not extend the grace period
         self.stop_event = event
         self._stop_reason = reason
         self._stopped_at = datetime.now(UTC)
@@ -114,19 +114,19 @@ class WorkerProcess:
         self._template.signal(self.number, signal.SIGKILL)
 
     def retire(self) -> None:
-        """Give it no more requests: it ends by itself, or is killed after a while."""
+        """Send it no more requests: it ends by itself, or is killed after a while."""
         self.is_retired = True
         self.hang_up()
         if self.request is None:
             self.deadline = time.monotonic() + _RETIRE_SECONDS
 
     def keep_deadline(self) -> None:
-        """Have the process end when its request runs too long, or when it does not end itself."""
+        """Stop a process whose request has timed out, and kill one that does not read or end."""
         now = time.monotonic()
         if self.taken_by is not None and now >= self.taken_by:
             self.taken_by = None
             if self.request is not None and self.stop_event is None and self._has_unread():
-                reason = f"its process did not take it up within {_TAKE_SECONDS:g} s"
+                reason = f"its process did not read the request within {_TAKE_SECONDS:g} s"
                 self._give_up(JobEvent.WORKER_LOST, reason)
         if self.deadline is None or now < self.deadline:
             return
@@ -138,10 +138,10 @@ class WorkerProcess:
             self.stop(JobEvent.TIMED_OUT, f"it ran longer than its timeout of {limit:g} s")
 
     def receive(self) -> list[JobOutcome] | None:
-        """Take in what it has said; return the outcomes in it, or None when it says no more.
+        """Read messages from it; return the outcomes, or None if nothing more will come.
 
-        The outcome of a job that was stopped comes when the process has ended, from
-        `last_outcome`: then all that the job had started has ended, too.
+        The outcome of a job that was stopped comes from `last_outcome` when the process has ended:
+        only then have all processes that the job started ended too (docs/decisions/0062).
         """
         try:
             data = self.connection.recv(1 << 18, socket.MSG_DONTWAIT)
@@ -158,18 +158,18 @@ class WorkerProcess:
             self._give_up(JobEvent.RAISED, f"its process sent {error}")
             return None
         except MemoryError:
-            reason = "the server had no memory for what its process sent"
+            reason = "the server had no memory for the message that its process sent"
             self._give_up(JobEvent.WORKER_LOST, reason)
             return None
         except (msgspec.MsgspecError, _StrangeError):
-            # A task has written on its worker's socket; who wrote what cannot be told any more.
-            reason = "its process sent what no worker sends"
+            # A task has written to its worker's socket; the messages cannot be trusted any more.
+            reason = "its process sent an invalid message"
             self._give_up(JobEvent.WORKER_LOST, reason)
             return None
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _give_up(self, event: JobEvent, reason: str) -> None:
-        """Kill a process that cannot be listened to any more."""
+        """Kill a process whose messages cannot be read any more."""
         self.frames = Frames(MESSAGE_LIMIT)
         self.is_retired = True
         if self.stop_event is None:
@@ -179,7 +179,7 @@ class WorkerProcess:
     def last_outcome(
         self, ending: str, event: JobEvent = JobEvent.WORKER_LOST
     ) -> JobOutcome | None:
-        """Word what the end of the process means for the job it had, if any."""
+        """Return the outcome of its job, given how the process ended; None if it had no job."""
         self.read_log()
         if self.request is None:
             return None
@@ -192,9 +192,9 @@ class WorkerProcess:
         return outcome.with_log(self.take_log())
 
     def read_log(self) -> bool:
-        """Take in what the process has written; False when it will write no more.
+        """Read what the process has written; return False if nothing more will come.
 
-        One that writes faster than this reads is read on at the next call.
+        The number of reads is bounded; the rest is read by the next call.
         """
         for _ in range(_READS):
             try:
@@ -229,12 +229,12 @@ class WorkerProcess:
         return text
 
     def hang_up(self) -> None:
-        """Give it no more requests: it ends by itself when it has nothing to do."""
+        """Close the sending side: the process ends by itself when it has no request."""
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Let go of a process that has ended."""
+        """Release the descriptors of a process that has ended."""
         self.connection.close()
         os.close(self.log_reader)
 
@@ -243,7 +243,7 @@ class WorkerProcess:
         self.flush()
 
     def flush(self) -> None:
-        """Send as much as the process takes now; whoever calls this never waits."""
+        """Send as much as the socket accepts, without blocking."""
         try:
             while self._outgoing:
                 sent = self.connection.send(self._outgoing, socket.MSG_DONTWAIT)
@@ -252,11 +252,11 @@ class WorkerProcess:
                     self.taken_by = time.monotonic() + _TAKE_SECONDS
         except BlockingIOError:
             pass
-        except OSError:  # it has ended, as the template tells
+        except OSError:  # it has ended, which the template reports
             self._outgoing.clear()
 
     def _has_unread(self) -> bool:
-        """Whether the process has left something unread, as far as the system tells."""
+        """Return whether the process has unread data, as far as the system can tell."""
         if self._outgoing:
             return True
         try:
@@ -301,9 +301,9 @@ class WorkerProcess:
 
 
 def ending_of(code: int) -> str:
-    """Word the end of a process under its job."""
+    """Describe how a process ended during its job, by its exit code or negated signal."""
     if code >= 0:
-        return f"its process exited with code {code} without telling a result"
+        return f"its process exited with code {code} without returning a result"
     try:
         name = signal.Signals(-code).name
     except ValueError:

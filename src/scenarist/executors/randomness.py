@@ -1,4 +1,4 @@
-"""Keeps processes that are forked from one another from drawing the same random numbers."""
+"""Reseeds random generators in forked processes, so that they draw different numbers."""
 
 import gc
 import random
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_SEED_LIMIT = 2**64  # what the system seeds with is larger, what people seed with is not
+_SEED_LIMIT = 2**64  # seeds from the system are larger than this, seeds from users are not
 
 
 class Randomness:
-    """The generators of random numbers that nobody has seeded; those with a seed stay as they are.
+    """Random generators without an explicit seed; those with one are not changed.
 
-    Python's own functions are reseeded in each fork by Python itself.
+    Python itself reseeds the functions of its `random` module in each fork.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Randomness:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Note the generators that are made within the block."""
+        """Record the generators that are created within the block."""
         seed = random.Random.seed
         watched = self._python
 
@@ -40,7 +40,7 @@ class Randomness:
         self._numpy = _generators_of_numpy()
 
     def reseed(self) -> None:
-        """Seed them anew, in a process that has just been forked."""
+        """Reseed the recorded generators, in a process that has just been forked."""
         for ref in self._python:
             if (generator := ref()) is not None:
                 generator.seed()
@@ -49,7 +49,7 @@ class Randomness:
 
 
 def _generators_of_numpy() -> list[Any]:
-    """Return the generators of numpy that the system has seeded, the global one included."""
+    """Return the generators of numpy that were seeded by the system, including the global one."""
     if (numpy_random := sys.modules.get("numpy.random")) is None:
         return []
     return [

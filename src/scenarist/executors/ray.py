@@ -1,4 +1,4 @@
-"""Has jobs run by Ray, on actors that are kept while there is work for them; one of the engines."""
+"""Ray engine: runs jobs on actors that are kept while there is work for them."""
 
 import logging
 import os
@@ -22,21 +22,21 @@ from scenarist.executors.messages import Ended, Run, Said, Slots
 from scenarist.executors.posts import CONCURRENCY, Post
 
 _BEYOND_GRACE_SECONDS = 1.0
-"""After the grace of a job that was asked to stop, until its actor has to go as well."""
+"""From the end of a stopped job's grace period until its actor is killed."""
 _LONG_SECONDS = 0.5
-"""How long an actor is busy before it is asked what its jobs write."""
+"""How long an actor must be busy before the output of its jobs is requested."""
 _IDLE_SECONDS = 5.0
-"""How long an actor without work is kept, and what it asked for with it."""
+"""How long an idle actor keeps its resources before it is killed."""
 
-# Very short jobs go out together, as many as run in this time; a long one among them does not hold
-# up the others for long.
+# Very short jobs are sent in batches of as many as run in this time. The jobs that have not begun
+# are taken back after a while, so that a long one does not delay them.
 _TOGETHER_SECONDS = 0.01
 _TOGETHER_LIMIT = 64
 _PATIENCE_SECONDS = 0.1
 
 
 class _Actor:
-    """One `Post` on the cluster, and what it was given."""
+    """Actor on the cluster, and the jobs that it was given."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
@@ -55,9 +55,9 @@ class _Actor:
 
 
 class RayEngine:
-    """A Ray cluster, by address, or one of this machine that ends with this process.
+    """Ray cluster at an address, or one on this machine that ends with this process.
 
-    All that is decided here, one thread decides: what happens elsewhere comes to it as calls.
+    A single thread makes all decisions; other threads queue calls for it.
     """
 
     def __init__(self, outbox: Outbox, *, session: str, address: str | None, size: int) -> None:
@@ -88,7 +88,7 @@ class RayEngine:
     def look(self) -> Slots:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus = int(sum(node.get("CPU", 0) for node in nodes))
-        # An autoscaler adds machines when it sees actors that wait.
+        # An autoscaler adds machines when actors are waiting.
         slots = cpus if self._is_own else cpus + max(1, cpus // 4)
         self._calls.put(partial(self._tend, slots))
         return Slots(slots, frozenset(map(_machine, nodes)))
@@ -110,7 +110,7 @@ class RayEngine:
         try:
             while True:
                 self._calls.get()()
-        except Exception:  # noqa: BLE001 - the server sees the end, and starts anew
+        except Exception:  # noqa: BLE001 - the server notices the end, and starts a new process
             traceback.print_exc()
             sys.stderr.flush()
             os._exit(1)
@@ -121,13 +121,13 @@ class RayEngine:
         self._hand_out()
 
     def _want(self, kinds: frozenset[Resources]) -> None:
-        """Let an actor of each kind wait, which tells an autoscaler of it."""
+        """Create a waiting actor for each kind of resources, which triggers an autoscaler."""
         for resources in kinds - self._wanted:
             self._add_actor(resources)
         self._wanted = kinds
 
     def _tend(self, slots: int) -> None:
-        """Let go what has had nothing to do for a while, listen to long jobs; once a second."""
+        """Kill actors that have been idle for a while, listen to long jobs; runs once a second."""
         self._slots = max(1, slots)
         now = time.monotonic()
         long_ago = now - _IDLE_SECONDS
@@ -141,7 +141,7 @@ class RayEngine:
         self._hand_out()
 
     def _hand_out(self) -> None:
-        """Give what waits to actors, the oldest first, and see to it that there are enough."""
+        """Give waiting jobs to free actors, the oldest first, and start more actors if needed."""
         for resources, queue in list(self._waiting.items()):
             free = [
                 actor for actor in self._actors if actor.is_free and actor.resources == resources
@@ -153,7 +153,7 @@ class RayEngine:
                 del self._waiting[resources]
 
     def _deal(self, queue: deque[Run], free: Sequence[_Actor]) -> None:
-        """Deal out jobs like cards, so that the oldest ones all start at once."""
+        """Distribute jobs round-robin, so that the oldest ones all start at once."""
         most = max(1, min(int(_TOGETHER_SECONDS / self._mean_seconds), _TOGETHER_LIMIT))
         hands: list[list[Run]] = [[] for _ in free]
         for _ in range(most):
@@ -194,19 +194,19 @@ class RayEngine:
         self._hand_out()
 
     def _take_back(self, actor: _Actor, runs: Sequence[Run]) -> None:
-        """Ask for what has ended of the jobs that went out together, and for what has not begun."""
+        """Request the outcomes so far of a batch, and its jobs that have not begun."""
         if actor.is_busy and any(actor.runs.get(run.number) is run for run in runs):
             self._hear(actor.handle.give_back.remote(), partial(self._take_over, actor))
 
     def _take_over(self, actor: _Actor, done: "Future[Any]") -> None:
         if done.exception() is not None:
-            return  # the call of the jobs says what happened
+            return  # the call that runs the jobs reports what happened
         ended, not_begun = done.result()
         self._end(actor, ended)
         for number in reversed(not_begun):
             run = actor.runs.pop(number, None)
             if run is None:
-                continue  # the actor has ended since, and with it what it was given
+                continue  # the actor has ended since, and its jobs were reported
             if number in self._stopping:
                 self._stopping.discard(number)
                 self._outbox.ended(run, JobEvent.CANCEL_REQUESTED)
@@ -221,7 +221,7 @@ class RayEngine:
                 self._outbox.put(Ended(number, outcome))
 
     def _grow(self, resources: Resources, waiting: int) -> None:
-        """Have more actors of a kind, as far as there is room for them and work."""
+        """Add actors of a kind, as long as there is room and work for them."""
         coming = sum(not actor.is_up and actor.resources == resources for actor in self._actors)
         while coming < waiting and self._has_room(resources):
             self._add_actor(resources)
@@ -233,7 +233,7 @@ class RayEngine:
         self._hear(actor.handle.is_up.remote(), partial(self._welcome, actor))
 
     def _has_room(self, resources: Resources) -> bool:
-        """Whether another actor fits; those of other kinds that have no work make room."""
+        """Return whether another actor fits; kill idle actors of other kinds to make room."""
         used = sum(
             _share(actor.resources)
             for actor in self._actors
@@ -251,7 +251,7 @@ class RayEngine:
         if error is not None:
             queue = self._waiting.get(actor.resources)
             if not actor.is_killed and queue:
-                # Whatever is wrong there, the next try counts as well, until it is too much.
+                # Count the failed start as a lost attempt of a job, so that failures are bounded.
                 run = queue.popleft()
                 actor.runs[run.number] = run
             self._bury(actor, error)
@@ -261,13 +261,13 @@ class RayEngine:
         self._hand_out()
 
     def _bury(self, actor: _Actor, error: BaseException) -> None:
-        """Say what became of the jobs of an actor that is gone.
+        """Report the outcomes of the jobs of an actor that is gone.
 
         Raises:
-            OSError: All of the cluster is.
+            OSError: The whole cluster is gone.
         """
         if not actor.is_killed:
-            # Ray itself finds out a quarter of a minute later; jobs would be tried in vain.
+            # Ray notices a lost cluster 15 s later; until then attempts would be wasted.
             knock(self._head)
         if actor in self._actors:
             self._actors.remove(actor)
@@ -309,24 +309,24 @@ class RayEngine:
             self._kill(actor)
 
     def _listen(self, actor: _Actor) -> None:
-        """Have an actor say what its jobs write; the call is answered when they write."""
+        """Request the output of an actor's jobs; the call returns when they write something."""
         actor.is_heard = True
         self._hear(actor.handle.listen.remote(), partial(self._note_output, actor))
 
     def _note_output(self, actor: _Actor, done: "Future[Any]") -> None:
         if done.exception() is not None:
-            return  # it is gone, as the call of its jobs says
+            return  # the actor is gone, which the call that runs its jobs reports
         for (number, attempt), text in done.result().items():
             self._outbox.put(Said(number, attempt, text))
         self._listen(actor)
 
     def _hear(self, ref: Any, listen: "Callable[[Future[Any]], None]") -> None:
-        """Have the deciding thread told when a call to an actor is answered."""
+        """Call *listen* in the deciding thread when a call to an actor has returned."""
         ref.future().add_done_callback(lambda done: self._calls.put(partial(listen, done)))
 
 
 def _remote_class(resources: Resources) -> Any:
-    # The orchestrator decides whether a job whose worker was lost runs again.
+    # No restarts by Ray: the orchestrator decides whether the jobs of a lost worker run again.
     asked: dict[str, Any] = {
         "num_cpus": _share(resources),
         "max_restarts": 0,

@@ -1,6 +1,6 @@
-"""Takes back what a job has registered with a module for the whole process.
+"""Restores process-wide registries of modules after a job (docs/decisions/0065).
 
-An adapter of sqlite3 or a type of file, for example, that would change what the next job writes.
+Otherwise an adapter of sqlite3, or a file type, would for example change what the next job writes.
 """
 
 import codecs
@@ -25,7 +25,8 @@ _DICTS = {
 _LISTS = {
     "urllib.parse": ("uses_relative", "uses_netloc", "uses_params", "uses_query", "uses_fragment")
 }
-# No name leads to these two, but all else that refers to what is in them is a module.
+# These two registries have no name in Python. They are found through an object in them: the only
+# other dicts that refer to it are those of modules.
 _ERROR_HANDLERS: list[dict[str, Any]] = [
     each
     for each in gc.get_referrers(codecs.lookup_error("surrogatepass"))
@@ -37,18 +38,18 @@ _CODECS: list[list[Any]] = [
 
 
 def load_registries() -> None:
-    """Import the modules that have them, so that each job finds what they begin with."""
+    """Import the modules with registries, so that each job finds their initial contents."""
     for name in (*_DICTS, *_LISTS):
         importlib.import_module(name)
-    # Otherwise it would read the types of the machine when they are first asked for.
+    # Otherwise it would read the types of the machine at the first look-up.
     if not sys.modules["mimetypes"].inited:
         sys.modules["mimetypes"].init()
 
 
 class Registries:
-    """What is registered in this process as it is now.
+    """Snapshot of the registries of this process.
 
-    What a module registers while a job imports it stays, as the module does.
+    Entries that a module registers while a job imports it remain, because the module does too.
     """
 
     def __init__(self) -> None:
@@ -61,7 +62,7 @@ class Registries:
         self._remember()
 
     def restore(self) -> str | None:
-        """Put back what differs; say so if a module may have registered it, which stays."""
+        """Restore what differs; return a reason if an imported module may have registered it."""
         if self._versions.are_same() and self._lists == self._saved_lists:
             if len(sys.modules) != len(self._modules):
                 self._modules = {*sys.modules}
@@ -75,7 +76,7 @@ class Registries:
                 _take_out(items, saved_items)
                 unknown += 1
         self._remember()
-        # Modules of Python itself have registered what they have before.
+        # Modules of the standard library register what was already there before.
         if unknown and any(_package(name) not in sys.stdlib_module_names for name in imported):
             return "it registered something, and imported modules"
         return None
@@ -88,7 +89,7 @@ class Registries:
 
 
 def _mend(registry: dict[Any, Any], saved: dict[Any, Any], imported: set[str]) -> int:
-    """Put one back but for what imported modules have in it; count what else was changed."""
+    """Restore a registry, except for entries of imported modules; count the other changes."""
     now = registry.copy()
     changed = {key for key, value in now.items() if not _is(value, saved.get(key))}
     if not changed and now.keys() == saved.keys():
@@ -112,7 +113,7 @@ def _named(paths: Mapping[str, tuple[str, ...]]) -> Iterator[Any]:
 
 def _take_out(registry: list[Any], saved: list[Any]) -> None:
     if registry in _CODECS:
-        # What was found through a function goes with it.
+        # This also drops the cached codecs that were found through the function.
         for search in [each for each in registry if each not in saved]:
             codecs.unregister(search)
     registry[:] = saved
@@ -128,5 +129,5 @@ def _copied(value: Any) -> Any:
 
 
 def _is(value: object, saved: object) -> bool:
-    # The lists are of the texts that are registered for one type of file.
+    # A list has the file extensions that are registered for one type.
     return value is saved or (type(value) is list and value == saved)

@@ -1,7 +1,7 @@
-"""What runs in a worker of an engine: it has each job run by a process of its own, beside it.
+"""Code in the workers of an engine: runs each job in a separate process (docs/decisions/0041).
 
-That process is a worker of the local executor. So a job can be stopped, timed out and listened to
-in the same way everywhere, and takes nothing of the engine along when it ends its process.
+That process is a worker of the local executor. So stops, timeouts and output work in the same way
+everywhere, and a job that ends its process does not take the engine's worker with it.
 """
 
 import select
@@ -21,25 +21,25 @@ from scenarist.executors.messages import Assignment
 from scenarist.executors.processes import WorkerProcess, ending_of
 from scenarist.executors.templates import Failed, Forked, Gone, Template
 
-# How often a wait looks up, so that a process is killed whose time is over.
+# The longest wait before deadlines are checked again.
 _LOOK_MILLISECONDS = 100
-# From one word to the server about what a job has written to the next; short jobs never send one.
+# The interval between two reports of a job's output; a shorter job sends none.
 _TELL_SECONDS = 0.5
-_SESSIONS_LIMIT = 4  # of one thread; processes of sessions that are gone without a word are ended
+_SESSIONS_LIMIT = 4  # per thread; older ones are closed, as a session may end without notice
 _REFUSED_LIMIT = 10_000
 
 _decoder = msgspec.msgpack.Decoder(Assignment)
 _encoder = msgspec.msgpack.Encoder()
 
 Tell = Callable[[int, int, str], None]
-"""Takes what a job has written so far, by number and attempt; returns at once, and never raises."""
+"""Receives the output of a job so far, by number and attempt; returns at once, and never raises."""
 
 
 class _Seat:
-    """The worker beside one thread of a worker of an engine, for one job at a time.
+    """Slot for one job at a time: a worker process, owned by one thread of the engine's worker.
 
-    The thread waits for the worker itself: each further thread between the two would cost as much
-    as a small job.
+    The thread waits for the process itself, because each further thread between the two would cost
+    as much as a small job.
     """
 
     def __init__(self, terms: WorkerTerms) -> None:
@@ -76,7 +76,7 @@ class _Seat:
             worker.kill()
 
     def close(self) -> None:
-        """End the worker, and all that it has started."""
+        """End the worker process, and all processes that it has started."""
         with self._lock:
             template, self._template = self._template, None
             worker, self._worker = self._worker, None
@@ -86,10 +86,10 @@ class _Seat:
             worker.close()
 
     def _replace(self) -> WorkerProcess:
-        """Have another worker, of the same template if it is there.
+        """Start another worker process, from the same template if it is running.
 
         Raises:
-            OSError: None can be started.
+            OSError: No process can be started.
         """
         old, self._worker = self._worker, None
         if old is not None:
@@ -108,7 +108,7 @@ class _Seat:
         return worker
 
     def _look(self, worker: WorkerProcess) -> JobOutcome | None:
-        """Wait a little for the worker; return the outcome when it is there."""
+        """Wait briefly for the worker; return the outcome if it has arrived."""
         template = self._template
         if template is None:
             raise OSError("its session has ended")
@@ -126,7 +126,7 @@ class _Seat:
         return None
 
     def _wait(self, worker: WorkerProcess) -> set[int]:
-        """Return what can be read of, after a little while; send on what the worker takes now."""
+        """Wait briefly and return the readable descriptors; send data that the worker accepts."""
         is_sending = worker.is_sending
         if is_sending:
             self._poll.modify(worker.connection.fileno(), select.POLLIN | select.POLLOUT)
@@ -141,7 +141,7 @@ class _Seat:
         with self._lock:
             outcomes = worker.receive()
         if outcomes is None:
-            # The template tells when it has ended.
+            # The template reports when the process has ended.
             self._poll.unregister(worker.connection.fileno())
         return outcomes[0] if outcomes else None
 
@@ -149,7 +149,8 @@ class _Seat:
         messages = template.receive()
         if messages is None:
             kill_sessions([] if worker.process_id is None else [worker.process_id])
-            outcome = worker.last_outcome(template.output or "the process that started it ended")
+            reason = "the template process of its worker ended"
+            outcome = worker.last_outcome(template.output or reason)
             self.close()
             return outcome
         for message in messages:
@@ -164,7 +165,7 @@ class _Seat:
 
     def _bury(self, worker: WorkerProcess, ending: str) -> JobOutcome | None:
         with self._lock:
-            # What it sent before it ended still counts.
+            # An outcome that it sent before it ended still counts.
             outcomes = worker.receive()
             outcome = outcomes[0] if outcomes else worker.last_outcome(ending)
             self._worker = None
@@ -173,7 +174,7 @@ class _Seat:
 
 
 class _Office:
-    """The seats of one worker of an engine, by session, and what is run on them now."""
+    """Pool of the slots in one worker of an engine, by thread and session, and their jobs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -212,7 +213,7 @@ class _Office:
             seats = [self._seats.pop(key) for key in left]
             busy = list(self._running.values())
         for seat in seats:
-            # A thread that waits for its process closes what it waits on by itself.
+            # A thread that is waiting for its process closes the slot itself.
             if seat in busy:
                 seat.kill()
             else:
@@ -221,7 +222,7 @@ class _Office:
     @contextmanager
     def _seat(self, assignment: Assignment) -> Iterator[_Seat]:
         if assignment.request.resources.gpus:
-            # The engine gives each job other devices, which a process takes up once.
+            # The engine assigns devices to each job anew; a process initialises its devices once.
             seat = _Seat(assignment.terms)
             try:
                 yield seat
@@ -260,10 +261,10 @@ def run(content: bytes, tell: Tell) -> bytes:
 
 
 def stop(session: str, number: int, attempt: int) -> bool:
-    """Stop a job that runs in this worker, and refuse it if it comes later; whether it ran."""
+    """Stop a job, or refuse it if it arrives later; return whether it was running here."""
     return _office.stop(session, number, attempt)
 
 
 def leave(session: str) -> None:
-    """End the processes of a session, and what they run."""
+    """End the processes of a session, and the jobs that they run."""
     _office.leave(session)

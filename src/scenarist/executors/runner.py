@@ -1,4 +1,4 @@
-"""Runs one request in this process, and turns whatever happens into an outcome."""
+"""Runs one request in this process, and turns any result or error into an outcome."""
 
 import decimal
 import importlib
@@ -36,21 +36,22 @@ def run(
     settle: Callable[[], None] = lambda: None,
     undo: Callable[[], None] = lambda: None,
 ) -> JobOutcome:
-    """Read the inputs, call the function, write the outputs aside.
+    """Read the inputs, call the function, write the outputs to temporary places, publish them.
 
-    Never raises, `SystemExit` and `KeyboardInterrupt` of the function included. The outputs that
-    the user named a path for are in place when it returns; all others wait for the database.
+    Never raises, not even `SystemExit` or `KeyboardInterrupt` from the function. Outputs with a
+    path named by the user are in place when this returns. All others become visible with the
+    commit of their edits.
 
     Args:
-        settle: Called when all is written aside and nothing is published; may raise.
-        undo: Called when the function has ended, before its outputs are written: puts back the
+        settle: Called when all outputs are written and none is published; may raise.
+        undo: Called when the function has ended, before its outputs are written: restores the
             functions of Python that it has replaced.
     """
     return copy_context().run(_run, request, settle, undo)
 
 
 def _run(request: JobRequest, settle: Callable[[], None], undo: Callable[[], None]) -> JobOutcome:
-    # What it sets in its context (numpy.seterr, the precision of decimal) ends with it.
+    # Changes to the context (numpy.seterr, the precision of decimal) end with this run.
     decimal.setcontext(decimal.getcontext().copy())
     started_at = datetime.now(UTC)
     written: list[Written] = []
@@ -66,7 +67,7 @@ def _run(request: JobRequest, settle: Callable[[], None], undo: Callable[[], Non
         settle()
         for item in written:
             publish(item)
-    except BaseException as error:  # noqa: BLE001 - the task's own, whatever it is
+    except BaseException as error:  # noqa: BLE001 - any error of the task
         for item in written:
             discard(item)
         return JobOutcome(
@@ -90,7 +91,7 @@ def _run(request: JobRequest, settle: Callable[[], None], undo: Callable[[], Non
 
 
 def _only_here(function: Callable[..., ResultT], *arguments: Any) -> ResultT:
-    """Call a function, and come back in this process alone: a child that it forked ends."""
+    """Call a function, and return in this process only: end a child that it forked."""
     process = os.getpid()
     try:
         return function(*arguments)
@@ -100,14 +101,14 @@ def _only_here(function: Callable[..., ResultT], *arguments: Any) -> ResultT:
 
 
 def _is_named(error: BaseException, names: Sequence[str]) -> bool:
-    """Whether an error is of a class that is named; no names stand for all."""
+    """Return whether the class of an error is named; True if there are no names."""
     return not names or any(isinstance(error, _find_exception(name)) for name in names)
 
 
 def _find_exception(name: str) -> type[BaseException] | tuple[()]:
     try:
         found: Any = _find_function(name)
-    except BaseException:  # noqa: BLE001 - its module may do anything; then it was not raised
+    except BaseException:  # noqa: BLE001 - a class whose import fails cannot have been raised
         return ()
     return found if isinstance(found, type) and issubclass(found, BaseException) else ()
 
@@ -122,14 +123,14 @@ def _find_function(path: str) -> Callable[..., Any]:
 
 
 def _resolved(end: EndT) -> EndT:
-    """Put in what the environment of this process says; secrets never travel with a request."""
+    """Resolve environment variables in the properties, which arrive without their values."""
     if not end.properties:
         return end
     return replace(end, properties=resolve(dict(end.properties), os.environ))
 
 
 def _pairs(result: object, outputs: Sequence[Target]) -> list[tuple[object, Target]]:
-    """Give each output its value: one takes the result itself, several take it apart."""
+    """Pair each output with its value: a single output gets the whole result."""
     if not outputs:
         return []
     if len(outputs) == 1:
@@ -140,14 +141,14 @@ def _pairs(result: object, outputs: Sequence[Target]) -> list[tuple[object, Targ
 def _one_line(error: BaseException) -> str:
     try:
         text = " ".join(str(error).split())
-    except BaseException:  # noqa: BLE001 - an error that cannot word itself is still an error
+    except BaseException:  # noqa: BLE001 - the error's own __str__ may fail
         text = ""
     name = type(error).__name__
     return storable(f"{name}: {text}" if text else name)[:_REASON_LIMIT]
 
 
 def _stacktrace(error: BaseException) -> str:
-    """Return the traceback without the frames of what calls functions, its end when it is long."""
+    """Return the traceback without the frames of the runner; only its end if it is too long."""
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename in _OWN_FILES:
         frames = frames.tb_next

@@ -1,4 +1,4 @@
-"""Workers that are started from nothing, where the application cannot be shared over a fork."""
+"""Starts workers as new interpreters, for applications that cannot be shared over a fork."""
 
 import os
 import subprocess
@@ -14,15 +14,15 @@ from scenarist.search_path import search_also
 
 
 def search(terms: WorkerTerms) -> None:
-    """Have this process search the folders of the application, now that ours is imported."""
+    """Add the application's folders to the module search path, after our own imports."""
     search_also(terms.search_path)
 
 
 def spawn(terms: WorkerTerms, connection: int, log: int) -> int:
-    """Start a worker that imports the application itself; return its process.
+    """Start a worker that imports the application itself; return its process ID.
 
     Raises:
-        OSError: It cannot be started.
+        OSError: The process cannot be started.
     """
     module = "scenarist.executors.worker"
     arguments = [str(connection), msgspec.json.encode(terms).decode(), str(os.getpid())]
@@ -33,25 +33,25 @@ def spawn(terms: WorkerTerms, connection: int, log: int) -> int:
         stderr=log,
         pass_fds=(connection,),
     )
-    process.returncode = 0  # whoever called this waits for all its children itself
+    process.returncode = 0  # the caller collects all its children itself
     return process.pid
 
 
 class Sources:
-    """The files of the application's modules, as they were at one time."""
+    """Snapshot of the files of the application's modules."""
 
     def __init__(self, states: dict[str, tuple[int, int] | None]) -> None:
         self._states = states
 
     @classmethod
     def of_loaded(cls, folders: Sequence[str]) -> Self:
-        """Look at the files of the modules that this process has imported from some folders."""
+        """Take a snapshot of the modules that this process has imported from these folders."""
         files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
         inside = tuple(os.path.join(folder, "") for folder in folders)
         return cls({file: _state(file) for file in files if file and file.startswith(inside)})
 
     def changed(self) -> str | None:
-        """Return a file that has changed since; None when all are the same."""
+        """Return a file that has changed since; None if none has."""
         return next((file for file, state in self._states.items() if _state(file) != state), None)
 
 

@@ -1,22 +1,22 @@
-"""When workers that cannot be started are tried again, and what is told meanwhile."""
+"""Backoff for worker starts that fail, and the fault to report in the meantime."""
 
 import time
 
 import structlog
 
-_SHORTEST_PAUSE_SECONDS = 1.0  # before workers are started again that could not be
+_SHORTEST_PAUSE_SECONDS = 1.0  # the pause after the first failed start
 _LONGEST_PAUSE_SECONDS = 30.0
-_START_SECONDS = 60.0  # until it is said that no worker is ready
+_START_SECONDS = 60.0  # without a ready worker for longer than this, a fault is reported
 _FAULT_LIMIT = 500
 
 _log = structlog.get_logger(__name__)
 
 
 class Starts:
-    """Counts how long no worker has been ready, and waits longer after each failed start.
+    """Backoff of worker starts: longer after each failure, reset when a worker is ready.
 
     Attributes:
-        again_at: When workers are started again, on the monotonic clock; None: at once.
+        again_at: When to start workers again, in monotonic seconds; None means at once.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Starts:
 
     @property
     def fault(self) -> str | None:
-        """Why no worker is ready, for one who has seen that none is."""
+        """Why no worker is ready; meaningful only while none is."""
         since = self._unready_since
         if self._fault is None and since is not None and time.monotonic() - since > _START_SECONDS:
             return (
@@ -45,7 +45,7 @@ class Starts:
         self._unready_since = time.monotonic()
 
     def note_fault(self, reason: str) -> None:
-        """Keep why workers cannot be started, and try again after a while."""
+        """Record why workers cannot be started, and schedule the next attempt."""
         fault = f"no worker can start: {reason.strip()[-_FAULT_LIMIT:]}"
         if fault != self._fault:
             _log.error("workers cannot be started", reason=fault)
@@ -54,7 +54,7 @@ class Starts:
         self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
 
     def take_turn(self) -> bool:
-        """Return whether workers may be started now."""
+        """Return whether workers may be started now; if so, clear the schedule."""
         if self.again_at is not None and time.monotonic() < self.again_at:
             return False
         self.again_at = None

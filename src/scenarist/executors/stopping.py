@@ -1,4 +1,4 @@
-"""How a worker process is asked to stop the job that it runs, and what its function sees of it."""
+"""Stopping of jobs inside a worker process: by a message and SIGTERM (docs/decisions/0063)."""
 
 import os
 import select
@@ -9,28 +9,28 @@ from collections.abc import Callable
 from enum import Enum, auto
 from types import FrameType
 
-# Without the turning of numbers into members of enums, which costs more than all else after a job.
+# `signal.getsignal` converts numbers to enum members, the slowest operation after each job.
 _getsignal: Callable[[int], object] = sys.modules["_signal"].getsignal
 
 
 class JobStopped(SystemExit):
-    """Raised in the function of a job that is stopped, where it is at that moment.
+    """Raised in the function of a stopped job, at the line that is running.
 
-    What the function makes of it does not change what is recorded.
+    The job is recorded as stopped even if the function handles the exception.
     """
 
 
 class _Phase(Enum):
     IDLE = auto()
-    RUNNING = auto()  # a stop is raised in the function
-    CLOSING = auto()  # its outcome stands; a stop comes too late
+    RUNNING = auto()  # a stop raises JobStopped in the function
+    CLOSING = auto()  # the outcome is decided; a stop comes too late
 
 
 class Stopping:
-    """The signals of a worker process, and whether its job was stopped.
+    """Signal handlers of a worker process, and the state of a stop.
 
-    A stop is a message on the connection and then SIGTERM, so that it counts also when the
-    function handles that signal itself. SIGTERM without a message comes from elsewhere.
+    A stop is a message on the connection, followed by SIGTERM, so that it takes effect even if the
+    function handles that signal itself. SIGTERM without a message does not come from the server.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -39,10 +39,10 @@ class Stopping:
         self._poll.register(connection, select.POLLIN)
         self._process = os.getpid()
         self._phase = _Phase.IDLE
-        self._is_read = False  # whether the message was read together with the request
+        self._is_read = False  # whether the stop message was read together with the request
         self.is_signalled = False
         self.is_stopped = False  # whether the stop reached the function
-        self._handler = self._on_term  # one object each, to be told from others
+        self._handler = self._on_term  # stored, so that handlers can be compared by identity
         self._interrupt_handler = self._on_interrupt
         self._install()
         # Importing the application may have blocked it.
@@ -50,10 +50,10 @@ class Stopping:
         os.register_at_fork(after_in_child=self._let_go)
 
     def open(self, *, is_asked: bool) -> None:
-        """Let a stop reach the function from here on.
+        """Begin to raise JobStopped in the function when a stop arrives.
 
         Args:
-            is_asked: Whether the message was there before the function began.
+            is_asked: Whether the stop message arrived before the function began.
         """
         self._is_read = is_asked
         self._phase = _Phase.RUNNING
@@ -61,7 +61,7 @@ class Stopping:
             raise JobStopped("the job was stopped")
 
     def settle(self) -> None:
-        """Let the outcome stand from here on: a stop that comes later comes too late.
+        """Make the outcome final: a stop that arrives later has no effect.
 
         Raises:
             JobStopped: The job was stopped before.
@@ -72,20 +72,20 @@ class Stopping:
             raise JobStopped("the job was stopped")
 
     def close(self) -> None:
-        """End what `open` began; `is_stopped` says then whether the job was stopped."""
+        """End what `open` began, and set `is_stopped` if the job was stopped."""
         if self._phase is _Phase.RUNNING:
             self._phase = _Phase.CLOSING
             self.is_stopped = self._is_asked()
 
     def rest(self) -> None:
-        """Wait for the next request; SIGTERM ends the process now."""
+        """Prepare for the next request; SIGTERM ends the process from here on."""
         self._phase = _Phase.IDLE
         self._install()
         if self.is_signalled:
             _end_by_signal()
 
     def _install(self) -> None:
-        """Handle the signals, whatever the last job has put in the place of that."""
+        """Install the signal handlers again if the last job has replaced them."""
         if _getsignal(signal.SIGTERM) is not self._handler:
             signal.signal(signal.SIGTERM, self._handler)
         # A handler, unlike SIG_IGN, is not inherited by programs that a function starts.
@@ -98,7 +98,7 @@ class Stopping:
         if not self._poll.poll(0):
             return False
         try:
-            # Nothing but the message comes during a job; no bytes mean that the server hung up.
+            # During a job only the stop message arrives; no bytes: the server closed its side.
             return bool(self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
         except OSError:
             return False
@@ -111,12 +111,15 @@ class Stopping:
             raise JobStopped("the job was stopped")
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Interrupt the function, as outside; Ctrl-C of a terminal does not reach this session."""
+        """Raise KeyboardInterrupt in the function, as in any process.
+
+        Ctrl-C in the server's terminal does not reach this session.
+        """
         if os.getpid() != self._process or self._phase is _Phase.RUNNING:
             signal.default_int_handler(number, frame)
 
     def _let_go(self) -> None:
-        """Give a forked child the signals that it would have outside."""
+        """Restore the default signal handlers in a forked child."""
         if signal.getsignal(signal.SIGTERM) is self._handler:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if signal.getsignal(signal.SIGINT) is self._interrupt_handler:

@@ -1,4 +1,4 @@
-"""What a job finds in its worker process, whatever the jobs before it did there."""
+"""Restores the state of a worker process after each job (docs/decisions/0065)."""
 
 import contextlib
 import os
@@ -22,23 +22,23 @@ _whatever_happens = contextlib.suppress(Exception)
 
 
 class Surroundings:
-    """Everything in a worker process that a job may change and that the next one would notice.
+    """Snapshot of the state of a worker process that a job may change and the next would notice.
 
-    Each job finds what there was when this was made, or after the last import of a module of the
-    application (see `importing`). The globals of these modules are never put back; that is where
-    an application keeps what it needs again. Functions that were registered with `atexit` and what
-    was changed in place in other modules stay as well.
+    Each job finds the state of when this object was created, or of after the last import of a
+    module of the application (see `importing`). The globals of the application's modules are never
+    restored, because an application keeps its caches there. Functions registered with `atexit`, and
+    changes in place to other modules, also remain.
     """
 
     def __init__(self) -> None:
         self._streams = _Streams()
         self._replaced: str | None = None
-        self._has_names = False  # whether this was done for the job that runs
+        self._has_names = False  # whether `restore_names` was called for the running job
         self._remember()
 
     @contextmanager
     def importing(self) -> Iterator[None]:
-        """Let what happens in the block stay, such as the configuration of logging."""
+        """Keep the changes made in the block, such as the configuration of logging."""
         clear_way()
         try:
             yield
@@ -58,18 +58,18 @@ class Surroundings:
         self._descriptors = Descriptors()
 
     def restore_names(self) -> None:
-        """Put back the functions and modules of Python that a job has replaced.
+        """Restore the functions and modules of Python that a job has replaced.
 
-        `restore` does so as well, but until then the worker itself would call what is there.
+        `restore` does so too, but until then the worker itself would call the replacements.
         """
         self._replaced = self._namespaces.restore() or self._replaced
         self._has_names = True
 
     def restore(self) -> str | None:
-        """Undo what a job did; return the reason if the process has to be replaced.
+        """Undo the changes of a job; return why the process must be replaced, if it must.
 
-        Kills the processes that the job has left, flushes what it has written, and tells at the end
-        of its log what was still running.
+        Kills the processes that the job has left, flushes its output, and writes to the end of its
+        log what was still running.
         """
         try:
             if not self._has_names:
@@ -83,7 +83,7 @@ class Surroundings:
             reasons.append(self._descriptors.look())
             reasons += _tell_what_was_left(threads, processes)
         except BaseException as error:  # noqa: BLE001 - a signal handler of the job, for example
-            return f"its state could not be put back: {type(error).__name__}: {error}"
+            return f"its state could not be restored: {type(error).__name__}: {error}"
         found = [reason for reason in reasons if reason is not None]
         return "; ".join(found) if found else None
 
@@ -108,12 +108,12 @@ def _counted(number: int, one: str, many: str) -> str:
 
 
 class _Streams:
-    """Standard input, output and error: the descriptors, and the objects of Python."""
+    """Snapshot of standard input, output and error: descriptors and Python objects."""
 
     _NAMES = ("stdin", "stdout", "stderr")
 
     def __init__(self) -> None:
-        # What a task prints shall be readable while it runs.
+        # The output of a task must be readable while it runs.
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(line_buffering=True)
@@ -125,11 +125,11 @@ class _Streams:
         self._shapes = [_shape(stream) for stream in self._streams]
 
     def restore(self) -> list[tuple[TextIO, TextIO]]:
-        """Flush and put back all three; return those that had to be opened anew, with the new."""
+        """Flush and restore all three; return pairs of closed streams and their replacements."""
         replaced = []
         for number, name in enumerate(self._NAMES):
             current, stream = getattr(sys, name, None), self._streams[number]
-            with _whatever_happens:  # a task may have put anything in its place
+            with _whatever_happens:  # a task may have replaced the stream by any object
                 current.flush()  # type: ignore[union-attr]
             if identity_of(number) != self._identities[number]:
                 os.dup2(self._copies[number], number)
@@ -143,7 +143,7 @@ class _Streams:
                 setattr(sys, name, self._streams[number])
             if _shape(self._streams[number]) != self._shapes[number]:
                 _set_shape(self._streams[number], self._shapes[number])
-        # A job that reads and writes without waiting has set this for all writers of the pipe.
+        # A job may have set non-blocking mode, which affects all writers of the pipe.
         os.set_blocking(1, True)
         return replaced
 

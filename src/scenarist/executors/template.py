@@ -1,8 +1,8 @@
-"""The template: a process that has imported an application, and forks workers from itself.
+"""The template: a process that imports the application once, and forks workers from itself.
 
-Started by `scenarist.executors.templates`, whose messages it takes from a socket. It is also what
-becomes the parent of all that a job leaves behind: when a worker has ended, whatever its job had
-started is killed, and only then is the end of the worker reported.
+`scenarist.executors.templates` starts it and sends it commands over a socket. Processes that a job
+leaves behind become children of the template: when a worker has ended, the template kills them, and
+only then reports the end of the worker (docs/decisions/0061 and 0062).
 """
 
 import contextlib
@@ -39,7 +39,7 @@ from scenarist.executors.templates import (
 )
 
 _LOOK_SECONDS = 0.005
-_PATIENCE_SECONDS = 5.0  # with processes that do not end although they were killed
+_PATIENCE_SECONDS = 5.0  # the longest wait for processes that do not end although killed
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 # jemalloc stops this thread around a fork, and starts it again on both sides.
 _HARMLESS_THREADS = frozenset({"jemalloc_bg_thd"})
@@ -66,9 +66,9 @@ class _Template:
         self._control = control
         self._terms = terms
         self._randomness = Randomness()
-        self._sources: Sources | None = None  # of what workers import that cannot be forked
-        self._workers: dict[int, int] = {}  # numbers by process
-        self._ended: dict[int, int] = {}  # statuses by number, until their children are gone
+        self._sources: Sources | None = None  # the imported files, if workers cannot be forked
+        self._workers: dict[int, int] = {}  # worker numbers by process ID
+        self._ended: dict[int, int] = {}  # exit codes by worker number, until reported
         self._was_clear = False
         self._kill_until = 0.0
         self._wake_reader, wake_writer = socket.socketpair()
@@ -80,13 +80,13 @@ class _Template:
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
 
     def prepare(self) -> None:
-        """Import the application, and see whether workers can be forked from what is there then."""
+        """Import the application, and check whether workers can be forked after that."""
         before = _descriptors(), _shared_memory()
         search(self._terms)
         with self._randomness.watch():
             for name in self._terms.modules:
                 _import(name)
-        # Whatever the imports have made of signals: without SIGCHLD no job that is stopped ends.
+        # The imports may have changed signal handlers, and without SIGCHLD no stopped job ends.
         stop_timers()
         _take_signals()
         signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
@@ -110,7 +110,7 @@ class _Template:
             self._report()
 
     def _obey(self) -> bool:
-        """Do what the server asks; False when it is gone."""
+        """Carry out one command of the server; return False if the server is gone."""
         try:
             data, descriptors, _, _ = socket.recv_fds(self._control, COMMAND.size, 2)
         except ConnectionError:
@@ -156,7 +156,7 @@ class _Template:
             self._randomness.reseed()
             worker.be_worker_of(parent)
             worker.serve(socket.socket(fileno=connection), self._terms)
-        except BaseException:  # noqa: BLE001 - nothing of the template runs here
+        except BaseException:  # noqa: BLE001 - the child must not return into the template's code
             worker.end_amiss()
         os._exit(0)
 
@@ -186,9 +186,9 @@ class _Template:
                 self._kill_until = time.monotonic() + _PATIENCE_SECONDS
 
     def _report(self) -> None:
-        """Kill what ended workers have left behind; tell of their end when none of it is left.
+        """Kill the processes that ended workers have left, and report those workers once none is.
 
-        The children of live workers have those as their parents.
+        The children of live workers are not affected: their parents are the workers.
         """
         if not self._ended:
             return
@@ -197,7 +197,7 @@ class _Template:
         if left and not is_over:
             self._was_clear = False
             return
-        # The list of children may miss one while another ends, so it is looked at twice.
+        # The list of children may miss one while another ends, so it must be empty twice.
         if not self._was_clear and not is_over:
             self._was_clear = True
             if self._kill_strays():
@@ -224,32 +224,33 @@ class _Template:
             time.sleep(_LOOK_SECONDS)
 
     def _say(self, message: FromTemplate) -> None:
-        with contextlib.suppress(OSError):  # the server is gone, as the socket tells
+        with contextlib.suppress(OSError):  # the server is gone; `serve` notices it at the socket
             self._control.sendall(frame(_encoder.encode(message)))
 
 
 def _take_signals() -> None:
-    """Let no signal end this process: the server decides that, and closes the socket then."""
+    """Ignore signals that would end this process: it ends when the server closes the socket."""
     for number in _SIGNALS:
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _import(name: str) -> None:
-    """Import a module of the application; one that fails is imported again by its jobs."""
+    """Import a module of the application; if that fails, its jobs import it again."""
     try:
         importlib.import_module(name)
-    except BaseException:  # noqa: BLE001 - a module of the user's may do anything
+    except BaseException:  # noqa: BLE001 - a module of the user may raise anything
         traceback.print_exc()
 
 
 def _obstacle_to_forks(open_before: set[str], shared_before: set[str]) -> str | None:
-    """Return what the imports have started or opened that forks cannot share; None if nothing."""
+    """Return what the imports have started or opened that forks cannot share; None if they can."""
     if sys.platform != "linux":
         return "forks are safe on Linux only"
     if children():
         return "importing the application has started processes"
-    # Libraries such as OpenBLAS end their threads before a fork, and start them when needed.
+    # A trial fork: libraries such as OpenBLAS end their threads before a fork, and start them
+    # again when needed.
     trial = os.fork()
     if trial == 0:
         os._exit(0)
@@ -260,7 +261,7 @@ def _obstacle_to_forks(open_before: set[str], shared_before: set[str]) -> str | 
     opened = sorted(_descriptors() - open_before)
     if opened:
         return f"importing the application has opened {', '.join(opened)}"
-    # Such as a lock of multiprocessing, which a worker that is killed would keep from the others.
+    # Such as a lock of multiprocessing, which a killed worker would never release.
     shared = sorted(_shared_memory() - shared_before)
     if shared:
         return f"importing the application has made shared memory: {', '.join(shared)}"
@@ -268,7 +269,7 @@ def _obstacle_to_forks(open_before: set[str], shared_before: set[str]) -> str | 
 
 
 def _threads() -> list[str]:
-    """Return the names of the threads of this process, without those that forks are no harm to."""
+    """Return the names of this process's threads, without those that survive forks unharmed."""
     names = []
     for thread in sorted(map(int, os.listdir("/proc/self/task"))):
         with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
@@ -277,7 +278,7 @@ def _threads() -> list[str]:
 
 
 def _descriptors() -> set[str]:
-    """Return what this process has open, without files that it only appends to, such as logs."""
+    """Return the open descriptors of this process, without append-only files such as logs."""
     opened = set()
     for number in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
@@ -290,7 +291,7 @@ def _descriptors() -> set[str]:
 
 
 def _shared_memory() -> set[str]:
-    """Return what this process has mapped that forks write to together, semaphores included."""
+    """Return the writable shared mappings of this process, semaphores included."""
     if sys.platform != "linux":
         return set()
     with open("/proc/self/maps") as file:

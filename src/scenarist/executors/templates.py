@@ -1,4 +1,4 @@
-"""The template process as those see it who have workers started by it."""
+"""The template process, seen from the process that has it start workers."""
 
 import contextlib
 import os
@@ -16,37 +16,37 @@ from scenarist.executors.environments import worker_environment
 from scenarist.executors.frames import Frames
 
 COMMAND = struct.Struct("!cQB")
-"""What a template is asked: the kind, the number of a worker, and the signal that it shall get."""
+"""A command to a template: the kind, the number of a worker, and the signal to send to it."""
 
 FORK, SIGNAL = b"f", b"s"
 
-_CLOSING_SECONDS = 8.0  # it waits five seconds for processes that do not end
+_CLOSING_SECONDS = 8.0  # the template itself waits 5 s for processes that do not end
 _OUTPUT_LIMIT = 4_096
 
 
 class Up(msgspec.Struct, frozen=True, tag=True):
-    """The application is imported.
+    """Report: the application is imported.
 
     Args:
-        obstacle: Why workers are started from nothing, and not forked; None when they are forked.
+        obstacle: Why workers are spawned and not forked; None if they are forked.
     """
 
     obstacle: str | None
 
 
 class Forked(msgspec.Struct, frozen=True, tag=True):
-    """A worker is there."""
+    """Report: a worker has started."""
 
     number: int
     process: int
 
 
 class Gone(msgspec.Struct, frozen=True, tag=True):
-    """A worker has ended, and all that its jobs had started.
+    """Report: a worker has ended, and all processes that its jobs had started.
 
     Args:
-        code: As `os.waitstatus_to_exitcode` gives it.
-        left: Processes that are there nevertheless, as nothing ends them.
+        code: The exit code, as from `os.waitstatus_to_exitcode`.
+        left: Processes that could not be killed.
     """
 
     number: int
@@ -55,7 +55,7 @@ class Gone(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """A worker cannot be started."""
+    """Report: a worker cannot be started."""
 
     number: int
     reason: str
@@ -67,10 +67,10 @@ _decoder: msgspec.msgpack.Decoder[FromTemplate] = msgspec.msgpack.Decoder(FromTe
 
 
 class Template:
-    """A process that starts workers, and ends with all of them when it is closed.
+    """Template process: starts workers, and ends together with them when it is closed.
 
     Raises:
-        OSError: It cannot be started.
+        OSError: The process cannot be started.
     """
 
     def __init__(self, terms: WorkerTerms) -> None:
@@ -88,7 +88,7 @@ class Template:
                 stderr=output_writer,
                 pass_fds=(theirs.fileno(),),
                 env=worker_environment(),
-                # It outlives a signal to the group of the server, to end what jobs have started.
+                # It survives a signal to the server's group, to end the processes of the jobs.
                 start_new_session=True,
             )
         except OSError:
@@ -104,30 +104,30 @@ class Template:
 
     @property
     def output(self) -> str:
-        """The last lines of what it has printed."""
+        """The end of its printed output."""
         return self._output.decode(errors="replace").strip()
 
     def fork(self, connection: int, log: int) -> int:
-        """Have a worker started with these descriptors; return its number."""
+        """Start a worker with these descriptors; return its number."""
         self._last_number += 1
         command = COMMAND.pack(FORK, self._last_number, 0)
         rights = array("i", [connection, log])
-        with contextlib.suppress(OSError):  # `receive` tells that it has ended
+        with contextlib.suppress(OSError):  # `receive` reports that it has ended
             self.control.sendmsg(
                 [command], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], socket.MSG_DONTWAIT
             )
         return self._last_number
 
     def signal(self, number: int, what: int) -> None:
-        """Send a signal to a worker; one that has ended is passed over.
+        """Send a signal to a worker; ignored if it has ended.
 
-        It waits for nobody: a template that does not read is to be killed.
+        Never blocks: a template that does not read its commands must be killed.
         """
         with contextlib.suppress(OSError):
             self.control.send(COMMAND.pack(SIGNAL, number, what), socket.MSG_DONTWAIT)
 
     def receive(self) -> list[FromTemplate] | None:
-        """Return what it has said since; None when it has ended, and its workers with it."""
+        """Return its messages since the last call; None if it has ended, and all its workers."""
         try:
             data = self.control.recv(1 << 16, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -137,7 +137,7 @@ class Template:
         return [_decoder.decode(content) for content in self._frames.feed(data)] if data else None
 
     def read_output(self) -> bool:
-        """Take in what it has printed; False when it will print no more."""
+        """Read its printed output; return False if nothing more will come."""
         try:
             data = os.read(self.output_reader, 1 << 16)
         except BlockingIOError:
@@ -147,11 +147,11 @@ class Template:
         return bool(data)
 
     def kill(self) -> None:
-        """Kill it; `receive` says that it has ended, and its workers end with it."""
+        """Kill it; its workers end with it, and `receive` reports the end."""
         self._process.kill()
 
     def abandon(self) -> None:
-        """Let go of one that has ended, or is to: only a thread of its own waits for that."""
+        """Kill the process and release it; a thread of its own waits for its end."""
         self._process.kill()
         threading.Thread(target=self._process.wait, name="end of template", daemon=True).start()
         self.control.close()

@@ -1,7 +1,7 @@
-"""The worker process of the local executor: takes requests from a socket, one after the other.
+"""The worker process of the local executor: runs requests from a socket, one after the other.
 
-Forked by `scenarist.executors.template`, or started by it; its standard output and error are its
-jobs' log.
+`scenarist.executors.template` forks or spawns it. Its standard output and error are the log of its
+jobs.
 """
 
 import atexit
@@ -46,7 +46,7 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def main() -> None:
-    """Be a worker that was started from nothing."""
+    """Run a worker that was spawned as a new interpreter."""
     descriptor, encoded, parent = sys.argv[1:]
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def be_worker_of(parent: int) -> None:
-    """Make a new process a worker: the leader of a session, that ends with the template."""
+    """Set up a new process as a worker: a session leader that ends together with its parent."""
     os.setsid()
     die_with(parent)
     adopt_orphans()
@@ -70,8 +70,8 @@ def be_worker_of(parent: int) -> None:
 
 
 def serve(connection: socket.socket, terms: WorkerTerms) -> None:
-    """Run requests until the server hangs up, or has this process replaced."""
-    # What this process needs for itself comes before what it takes for its own afterwards.
+    """Run requests until the server closes the connection, or this worker must be replaced."""
+    # Set up before `Surroundings` records the state that it restores after each job.
     stopping = Stopping(connection)
     _trace()
     reseed()
@@ -113,7 +113,7 @@ def serve(connection: socket.socket, terms: WorkerTerms) -> None:
 
 
 def end_amiss() -> NoReturn:
-    """End a worker by the error that is being handled."""
+    """Print the error that is being handled, and end the worker with exit code 1."""
     with contextlib.suppress(Exception):
         traceback.print_exc()
         sys.stderr.flush()
@@ -121,7 +121,7 @@ def end_amiss() -> NoReturn:
 
 
 class _Attempt:
-    """One request in this process, and what may stop it."""
+    """Run of one request in this process, which a stop may interrupt."""
 
     def __init__(
         self,
@@ -136,7 +136,11 @@ class _Attempt:
         self._connection = connection
 
     def run(self, *, is_asked: bool) -> JobOutcome:
-        """Run it, and say whether a stop has reached it, whatever came of that."""
+        """Run the request; if a stop has reached it, say so in the outcome, whatever it returned.
+
+        Args:
+            is_asked: Whether the stop message arrived together with the request.
+        """
         request, stopping = self._request, self._stopping
         try:
             try:
@@ -150,18 +154,18 @@ class _Attempt:
         except JobStopped:
             stopping.close()
             outcome = ended(request, JobEvent.RAISED)
-        except KeyboardInterrupt:  # after the function had ended otherwise
+        except KeyboardInterrupt:  # raised after the function had ended
             outcome = ended(request, JobEvent.RAISED, "KeyboardInterrupt")
         if stopping.is_stopped:
             stopped = ended(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
             return replace(stopped, stacktrace=outcome.stacktrace)
         if stopping.is_signalled and outcome.event is JobEvent.RAISED:
-            reason = "its process got SIGTERM from elsewhere than its server"
+            reason = "its process received a SIGTERM that its server did not send"
             return ended(request, JobEvent.WORKER_LOST, reason)
         return outcome
 
     def _import(self) -> None:
-        """Import what the request needs before its time begins; what it sets up stays."""
+        """Import the function's module before the timeout starts, and keep what the import sets."""
         name = self._request.function.partition(":")[0]
         if name in sys.modules:
             return
@@ -170,11 +174,11 @@ class _Attempt:
                 importlib.import_module(name)
             except JobStopped:
                 raise
-            except BaseException:  # noqa: BLE001, S110 - it fails again as the job runs
+            except BaseException:  # noqa: BLE001, S110 - it fails again when the job runs
                 pass
 
     def _run(self) -> JobOutcome:
-        """Run it with the variables that it brings, and leave none of them behind."""
+        """Run the request with its environment variables, and remove them afterwards."""
         request = self._request
         kept = {name: os.environ.get(name) for name in request.variables}
         os.environ.update(request.variables)
@@ -194,7 +198,7 @@ class _Attempt:
                     os.environ[name] = value
 
     def _span(self) -> "AbstractContextManager[Span | None]":
-        """Trace the run of a request that is traced; what a server asks for itself is not."""
+        """Open a span for a traced request; worker calls of the server are not traced."""
         parent = self._request.traceparent
         if parent is None:
             return contextlib.nullcontext()
@@ -202,7 +206,7 @@ class _Attempt:
 
 
 class _Memory:
-    """Whether a process has grown so much that it had better be replaced."""
+    """Memory limit of a worker, above which it is replaced after a job."""
 
     def __init__(self, limit: int | None) -> None:
         self._is_given = limit is not None
@@ -210,21 +214,21 @@ class _Memory:
         self._limit = _resident() + GROWTH_LIMIT if limit is None else limit
 
     def is_used_up(self) -> bool:
-        """Look at it after a job."""
+        """Return whether the worker is above the limit; called after each job."""
         is_first, self._is_first = self._is_first, False
-        # Costs less than a look at what is resident now, which is never more than this.
+        # The peak is cheaper to read than the current size, and never smaller.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
         if peak <= self._limit or (now := _resident()) <= self._limit:
             return False
         if is_first and not self._is_given:
-            # What the first job has loaded, such as a model, is loaded by the next worker again.
+            # A replacement would load again what the first job has loaded, such as a model.
             self._limit = now + GROWTH_LIMIT
             return False
         return True
 
 
 def _trace() -> None:
-    """Trace what runs here if the environment wants it; jobs run without, if that cannot be."""
+    """Start tracing if the environment configures it; if that fails, jobs run untraced."""
     try:
         tracing.start()
     except InvalidError as error:
@@ -232,16 +236,16 @@ def _trace() -> None:
 
 
 def _leave(*, is_heard: bool) -> NoReturn:
-    """End this process, with what its jobs have asked for at its end and nothing else.
+    """End this process after running the exit functions that its jobs have registered.
 
     Args:
-        is_heard: Whether what that prints belongs to the last job: not if there were others.
+        is_heard: Whether the output of those belongs to the last job: not if there were others.
     """
     tracing.stop()
     if not is_heard:
         _hush()
     with contextlib.suppress(BaseException):
-        atexit._run_exitfuncs()  # noqa: SLF001 - what Python itself calls at the end
+        atexit._run_exitfuncs()  # noqa: SLF001 - as Python itself does at exit
     for stream in (sys.stdout, sys.stderr):
         _flush(stream)
     os._exit(0)
@@ -257,10 +261,10 @@ def _hush() -> None:
 
 
 def _forget_exits() -> None:
-    """Leave to the process that was forked what it has to do at its own end.
+    """Discard the exit functions inherited from the template, which runs them at its own end.
 
-    A folder that the application made at its import, and that goes with the process, is there for
-    all workers.
+    Otherwise the first worker to end would, for example, delete a temporary folder that the
+    application created at import and all workers use.
     """
     finalize: Any = weakref.finalize
     atexit._clear()  # noqa: SLF001 - there is no public way
@@ -278,7 +282,7 @@ def _resident() -> int:
 
 
 def _flush(stream: TextIO) -> None:
-    # A task may have put anything in its place.
+    # A task may have replaced the stream by any object.
     with contextlib.suppress(Exception):
         stream.flush()
 

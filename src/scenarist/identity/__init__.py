@@ -1,5 +1,5 @@
-"""Says who stands behind a credential: passwords, tokens, directories and issuers of tokens.
+"""Authentication of credentials: passwords, tokens, directories and identity providers.
 
 May import: domain.
-Never here: db, services, api; what is kept of a user or a session is a record of db.
+Never here: db, services, api; records of users and sessions are in db.
 """

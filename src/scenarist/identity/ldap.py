@@ -32,26 +32,27 @@ _log = structlog.get_logger(__name__)
 
 
 class LdapDirectory:
-    """Asks an LDAP directory whether a password is somebody's, and what groups that person is in.
+    """An LDAP directory that verifies passwords and returns the groups of a user; thread-safe.
 
-    Each sign-in has a connection of its own, on which the service account looks for the person,
-    the person's entry shows the password, and the service account looks for the groups. Referrals
-    are not followed. An object may be used from several threads.
+    Each sign-in uses a connection of its own: the service account looks up the name, the password
+    is checked by a bind as the entry found, and the service account looks up the groups. Referrals
+    are not followed.
 
     Args:
-        server: ``ldaps://host[:port]``, or ``ldap://host[:port]``, where StartTLS secures the
-            connection before anything is said. Only on this machine (loopback) is a server asked
-            in the clear, and not even there when *ca_file* is given.
-        roles: By a group's DN or its plain ``cn``, in upper or lower case. Where others than
-            administrators may create groups, only the DN says which group is meant.
-        bind_dn: The service account; without one, whatever anybody may read is searched.
-        user_filter: Has ``{name}`` where the name belongs, once at least as in ``(uid={name})``:
-            the attribute that is so compared is where the name of the Identity comes from.
-        ca_file: Holds the certificates (PEM) that are trusted instead of the system's.
-        timeout_seconds: For connecting to each address of the host, and for each whole answer.
+        server: ``ldaps://host[:port]``, or ``ldap://host[:port]``, where StartTLS encrypts the
+            connection before anything is sent. Only a server on this machine (loopback) is
+            contacted without encryption, and only if *ca_file* is not given.
+        roles: Roles by a group's DN or its plain ``cn``, in any case. If users other than
+            administrators can create groups, use the DN, which identifies the group.
+        bind_dn: The service account; without one, the search is anonymous.
+        user_filter: Must contain ``{name}``, at least once in the form ``(uid={name})``: the name
+            of the Identity is the value of the attribute that is compared so.
+        ca_file: Certificates (PEM) that are trusted instead of the system's.
+        timeout_seconds: Timeout for connecting to each address of the host, and for each whole
+            response.
 
     Raises:
-        InvalidError: An argument cannot be right, or the extra ``ldap`` is not installed.
+        InvalidError: An argument is not valid, or the extra ``ldap`` is not installed.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter for each setting
@@ -68,14 +69,15 @@ class LdapDirectory:
     ) -> None:
         if bool(bind_dn) != bool(bind_password):
             raise InvalidError(
-                "bind_dn and bind_password go together; give both, or neither to ask anonymously"
+                "bind_dn and bind_password belong together; give both, or neither for an "
+                "anonymous search"
             )
         if not timeout_seconds > 0:
             raise InvalidError("timeout_seconds must be more than 0, such as 5")
         if _normal_dn(base_dn) is None:
             raise InvalidError(
-                f"base_dn {base_dn!r} is no DN; write the DN under which people and groups are,"
-                " such as 'dc=example,dc=com'"
+                f"base_dn {base_dn!r} is not a DN; write the DN under which people and groups are, "
+                "such as 'dc=example,dc=com'"
             )
         self._ldap3 = load_ldap3()
         self._server = server_of(server, base_dn, ca_file, timeout_seconds)
@@ -88,18 +90,18 @@ class LdapDirectory:
             self._roles.setdefault(_normal_dn(group) or _normal(group), set()).update(granted)
 
     def sign_in(self, name: str, password: str) -> Identity | None:
-        """Return who somebody is; None when the name or the password is wrong, whichever it is.
+        """Return the identity of a user; None if the name or the password is wrong.
 
-        For an unknown name as many questions are asked as for a wrong password.
+        An unknown name costs as many queries as a wrong password.
 
         Raises:
-            UnavailableError: The directory cannot be asked; trying again later may help.
+            UnavailableError: The directory cannot be queried; a retry may succeed.
         """
-        # With an empty password, the directory would let anybody in as nobody (RFC 4513, 5.1.2).
+        # A bind with an empty password succeeds without authentication (RFC 4513, 5.1.2).
         if not password or not name.strip() or not name.isprintable() or len(name) > _NAME_LENGTH:
             return None
         try:
-            # As it was typed: few directories prepare what they compare it with (RFC 4013).
+            # Sent as it was typed: few directories prepare the stored value (RFC 4013).
             shown = password.encode()
         except UnicodeEncodeError:
             return None
@@ -109,7 +111,7 @@ class LdapDirectory:
             stranger = f"cn={secrets.token_hex(16)},{self._server.base_dn}"
             said = line.bind(entry["dn"] if entry else stranger, shown)
             if said != "success" and said not in _REFUSALS:
-                raise line.unavailable(f"it judges no password: {said}")
+                raise line.unavailable(f"it does not verify passwords: {said}")
             if entry is None or said != "success":
                 return None
             self._become_the_service(line)
@@ -119,14 +121,14 @@ class LdapDirectory:
     def _become_the_service(self, line: Line) -> None:
         said = line.bind(self._service, self._service_password)
         if said != "success":
-            who = self._service or "anybody without an account"
-            raise line.unavailable(f"it does not let in {who}: {said}")
+            who = self._service or "an anonymous user"
+            raise line.unavailable(f"it refuses the bind as {who}: {said}")
 
     def _find_person(self, line: Line, typed: str) -> tuple[Entry | None, str]:
-        """Return the one entry of a name, and the name as the directory writes it.
+        """Return the only entry with a name, and the name as the directory spells it.
 
-        Of several names in an entry the one that was typed counts: otherwise, somebody who may
-        add a name to an entry could become whoever has that name.
+        If an entry has several names, the one that was typed counts: otherwise, somebody who may
+        add a name to an entry could sign in as the owner of that name.
         """
         wish = self._user_filter.replace("{name}", _escaped(typed))
         attributes = list(dict.fromkeys([*self._naming, "uid", "memberOf"]))
@@ -165,8 +167,8 @@ def _naming_attributes(ldap3: Any, user_filter: str) -> list[str]:
         if naming := list(dict.fromkeys(_NAMING.findall(user_filter))):
             return naming
     raise InvalidError(
-        f"user_filter {user_filter!r} finds nobody by name; write one in which {{name}} stands"
-        " for the name, such as '(&(objectClass=person)(uid={name}))'"
+        f"user_filter {user_filter!r} does not select by name; write one that contains {{name}}, "
+        f"such as '(&(objectClass=person)(uid={{name}}))'"
     )
 
 
@@ -175,13 +177,13 @@ def _values(entry: Entry, attribute: str) -> list[str]:
 
 
 def _escaped(value: str) -> str:
-    """Write a value for a filter (RFC 4515): all but plain letters and digits as their bytes."""
+    """Escape a value for a filter (RFC 4515): everything but ASCII letters and digits."""
     octets = re.sub(rb"[^A-Za-z0-9]", lambda found: b"\\%02x" % ord(found[0]), value.encode())
     return octets.decode()
 
 
 def _normal_dn(dn: str) -> str | None:
-    """Write a DN (RFC 4514) so that equal ones are the same text; None for what is no DN."""
+    """Normalise a DN (RFC 4514), so that equal ones are the same text; None if it is not a DN."""
     pairs = list(_PAIR.finditer(dn))
     if not pairs or "".join(pair[0] for pair in pairs) != dn:
         return None
@@ -192,7 +194,7 @@ def _normal_dn(dn: str) -> str | None:
 
 
 def _normal(value: str) -> str:
-    """Write a value of a DN, or a plain cn, which looks like no DN then, whatever it holds."""
+    """Normalise a value of a DN, or a plain cn, which then never looks like a DN."""
     return re.sub(r"[\\,+=]", lambda found: f"\\{ord(found[0]):02x}", _folded(value))
 
 

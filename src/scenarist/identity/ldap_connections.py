@@ -1,4 +1,4 @@
-"""A connection to an LDAP directory that waits for no answer longer than it was told to."""
+"""Connection to an LDAP directory with a timeout for each whole response."""
 
 import socket
 import ssl
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
-    """Where a directory is, and how to speak with it: in the clear where there is no context."""
+    """Address of a directory, and the TLS context; None for a connection without encryption."""
 
     url: str
     host: str
@@ -37,7 +37,7 @@ class Server:
 
 
 class Line:
-    """One connection to a directory; after an UnavailableError it cannot be used any more."""
+    """One connection to a directory; unusable after an UnavailableError."""
 
     def __init__(self, ldap3: Any, server: Server) -> None:
         self._ldap3 = ldap3
@@ -57,7 +57,7 @@ class Line:
             self._connection.strategy.close()
 
     def bind(self, dn: str | None, password: bytes) -> str:
-        """Become somebody, or nobody in particular; return what the directory says to it."""
+        """Bind as an entry, or anonymously; return the description of the result."""
         self._connection.user = dn
         self._connection.password = password if dn else None
         self._connection.authentication = self._ldap3.SIMPLE if dn else self._ldap3.ANONYMOUS
@@ -65,7 +65,7 @@ class Line:
         return str(self._connection.result["description"])
 
     def search(self, wish: str, attributes: list[str], limit: int = 0) -> tuple[list[Entry], bool]:
-        """Return the entries that are as wished, and whether these are all."""
+        """Return the entries that match a filter, and whether these are all."""
         self._try(
             self._connection.search,
             self._server.base_dn,
@@ -81,7 +81,7 @@ class Line:
         return [entry for entry in answers if entry["type"] == "searchResEntry"], said == "success"
 
     def unavailable(self, reason: str) -> UnavailableError:
-        return UnavailableError(f"the directory {self._server.url} cannot be asked: {reason}")
+        return UnavailableError(f"the directory {self._server.url} cannot be queried: {reason}")
 
     def _try(self, question: Callable[..., object], *arguments: object, **options: object) -> None:
         try:
@@ -89,7 +89,7 @@ class Line:
         except (self._ldap3.core.exceptions.LDAPExceptionError, OSError) as error:
             raise self.unavailable(str(error) or type(error).__name__) from None
         except Exception:  # noqa: BLE001 - ldap3 has no error of its own for what it cannot decode
-            raise self.unavailable("what it answers is not LDAP") from None
+            raise self.unavailable("its response is not LDAP") from None
 
     def _connect(self) -> None:
         seconds = self._server.seconds
@@ -101,7 +101,7 @@ class Line:
                 auto_referrals=False,
                 auto_escape=False,
                 check_names=False,
-                fast_decoder=False,  # it makes gigabytes of a number where a text should be
+                fast_decoder=False,  # it allocates gigabytes for a number in place of a text
                 read_only=True,
             )
             try:
@@ -124,12 +124,12 @@ class Line:
             said = self._connection.result["description"]
             if said != "success":
                 raise OSError(f"it does not start TLS: {said}")
-        # By Python: ldap3 would compare the certificate with the host by a way of its own.
+        # TLS by Python: ldap3 matches certificates with the host by code of its own.
         self._connection.socket.secure(self._server.context, self._server.host)
 
 
 class _PatientSocket:
-    """A socket that waits so long for a whole answer; ldap3 would wait anew for each piece."""
+    """A socket with one timeout for a whole response; ldap3's restarts with each chunk."""
 
     def __init__(self, plain: socket.socket, seconds: float) -> None:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # TLS would wait for 40 ms
@@ -162,7 +162,7 @@ class _PatientSocket:
 
 def load_ldap3() -> Any:
     with warnings.catch_warnings():
-        # ldap3 2.9.1 knows two things of pyasn1 by names that these do not have any more:
+        # ldap3 2.9.1 uses two deprecated names of pyasn1:
         # https://github.com/cannatag/ldap3/issues/1159
         warnings.filterwarnings("ignore", "(tagMap|typeMap) is deprecated", DeprecationWarning)
         try:
@@ -175,16 +175,16 @@ def load_ldap3() -> Any:
 
 
 def server_of(url: str, base_dn: str, ca_file: str | None, seconds: float) -> Server:
-    """Read an address; errors do not repeat it, since somebody may have put a password there."""
+    """Parse an address; errors do not repeat it, because it may contain a password."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
         host.encode("idna")
     except ValueError:
-        raise InvalidError(f"server is no address; {_ADDRESS}") from None
+        raise InvalidError(f"server is not an address; {_ADDRESS}") from None
     rest = parts.path.removeprefix("/") + parts.query + parts.fragment
     if parts.scheme not in _PORTS or not host or port == 0 or rest or "@" in url or " " in url:
-        raise InvalidError(f"server must name a host, and nothing more than its port; {_ADDRESS}")
+        raise InvalidError(f"server must name a host, and nothing else but its port; {_ADDRESS}")
     context = None
     if parts.scheme == "ldaps" or ca_file is not None or not _is_loopback(host):
         try:

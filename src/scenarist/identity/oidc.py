@@ -1,4 +1,4 @@
-"""Verifies the tokens of an OpenID Connect issuer: who carries one, and with which roles."""
+"""Verification of tokens from an OpenID Connect issuer: identity and roles of the bearer."""
 
 import base64
 import hashlib
@@ -28,12 +28,12 @@ _signatures = jwt.PyJWS(algorithms=sorted(ALGORITHMS))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerifiedToken:
-    """What a token proves.
+    """Result of verifying a token.
 
     Args:
-        expires_at: From when on it is refused: what it says itself, and the leeway.
-        digest: Names the token for a list of those that were revoked. It leaves out the
-            signature, which others can spell in another way that fits as well.
+        expires_at: When the token stops being accepted: its own expiry plus the leeway.
+        digest: Identifies the token in a list of revoked ones. It excludes the signature, which
+            others could encode differently without making it invalid.
     """
 
     identity: Identity
@@ -42,26 +42,25 @@ class VerifiedToken:
 
 
 class OidcIssuer:
-    """Says who carries a token that one issuer signed for us; `verify` is for any thread.
+    """Verifies tokens that one issuer signed for this server; `verify` is thread-safe.
 
-    Any JSON Web Token of the issuer for the audience is accepted, an access token (RFC 9068) as
-    well as an ID token: the audience decides. That of an access token is an API that the issuer
-    knows, that of an ID token is the identifier of a client. A token without an end is refused,
-    and so is one that was made for something else (`typ`), such as a sign-out. Times have a
-    leeway of 30 seconds. A token without ``sub`` is refused: only that stays the same for one
-    person, and is never another's.
+    Any JSON Web Token from the issuer for the audience is accepted, an access token (RFC 9068) as
+    well as an ID token. The audience of an access token is an API that the issuer knows; that of an
+    ID token is the identifier of a client. A token without an expiry is refused, and so is one that
+    was issued for something else (`typ`), such as a sign-out. Times have a leeway of 30 seconds. A
+    token without ``sub`` is refused: only ``sub`` is permanent and unique for one person.
 
     Args:
-        issuer: Exactly as it stands in its tokens.
-        roles: By the name of a group, exactly as the token has it; other groups give none.
-        roles_claim: Where the token has the groups, in a list or in a text with blanks between
-            them. A name that is not found as it is leads into objects (``realm_access.roles``).
-        name_claim: Where it has the name, in the same way; without it, ``sub`` is the name. It is
-            for people to read: issuer and ``sub`` say who it is.
-        timeout_seconds: How long the issuer may take to say which keys are its own.
+        issuer: Exactly as in its tokens.
+        roles: Roles by the name of a group, exactly as in the token; other groups grant none.
+        roles_claim: The claim with the groups, which is a list or a text separated by blanks. A
+            name that does not exist as a claim is a path into objects (``realm_access.roles``).
+        name_claim: The claim with the name, found in the same way; the default is ``sub``. The name
+            is for display: issuer and ``sub`` form the identity.
+        timeout_seconds: How long fetching the issuer's keys may take.
 
     Raises:
-        InvalidError: The issuer or the audience cannot be; says what to write instead.
+        InvalidError: The issuer or the audience is not valid; says what to write instead.
     """
 
     def __init__(  # noqa: PLR0913 - what an operator sets, and the clock
@@ -77,7 +76,8 @@ class OidcIssuer:
     ) -> None:
         if not audience:
             raise InvalidError(
-                "the audience must not be empty; write what the issuer puts into aud for us"
+                "the audience must not be empty; write the value that the issuer puts into aud "
+                "for this server"
             )
         self._keys = PublishedKeys(issuer, now=now, timeout_seconds=timeout_seconds)
         self._issuer = issuer
@@ -88,22 +88,22 @@ class OidcIssuer:
         self._now = now
 
     def verify(self, token: str) -> VerifiedToken:
-        """Return who carries a token. It may wait for the issuer, once in a while.
+        """Return what a token proves; this may fetch the issuer's keys.
 
         Raises:
-            UnauthenticatedError: The token proves nothing; says why, and does not repeat it.
-            UnavailableError: The keys of the issuer cannot be had; the token may be right.
+            UnauthenticatedError: The token is not valid; says why, without repeating it.
+            UnavailableError: The keys of the issuer are not available; the token may be valid.
         """
         header, claims = _read(token)
-        # Nothing is believed before the signature fits, but a reason to refuse needs no signature.
+        # Nothing is trusted before the signature is checked, but refusing early is safe.
         if claims.get("iss") != self._issuer:
-            raise _invalid(f"the token is not one of {self._issuer}")
+            raise _invalid(f"the token was not issued by {self._issuer}")
         algorithm = header["alg"]
         key = self._keys.get_key(header.get("kid"), algorithm)
         try:
             _signatures.decode_complete(token, key, [algorithm])
         except jwt.PyJWTError:
-            raise _invalid("the signature of the token does not fit") from None
+            raise _invalid("the signature of the token is not valid") from None
         self._check_audience(claims)
         expires_at = self._check_times(claims)
         groups = _read_groups(_find_claim(claims, self._roles_claim))
@@ -120,14 +120,14 @@ class OidcIssuer:
     def _check_audience(self, claims: dict[str, Any]) -> None:
         audience = claims.get("aud")
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
-            raise _invalid(f"the token is not meant for {self._audience}")
+            raise _invalid(f"the token was not issued for {self._audience}")
 
     def _check_times(self, claims: dict[str, Any]) -> datetime:
-        """Return from when on the token is refused."""
+        """Return when the token stops being accepted."""
         now = self._now()
         ends_at = _read_moment(claims, "exp")
         if ends_at is None:
-            raise _invalid("the token has no end (exp)")
+            raise _invalid("the token has no expiry (exp)")
         if now >= ends_at + _LEEWAY:
             raise UnauthenticatedError(
                 f"the token expired at {as_text(ends_at)}", code="token_expired"
@@ -143,13 +143,15 @@ class OidcIssuer:
         if name is None:
             name = claims.get("sub")
         if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
-            raise _invalid(f"the name in the token is no text of 1 to {_LONGEST_NAME} characters")
+            raise _invalid(
+                f"the name in the token is not a text of 1 to {_LONGEST_NAME} characters"
+            )
         if not name.isprintable() or name.strip() != name:
-            raise _invalid("the name in the token has characters that cannot be seen")
+            raise _invalid("the name in the token has unprintable characters")
         if is_reserved(name):
             raise _invalid(
-                f"the name {name!r} in the token stands for the server itself; have the issuer put "
-                f"another into {self._name_claim}"
+                f"the name {name!r} in the token is reserved for the server; have the issuer put "
+                f"another one into {self._name_claim}"
             )
         return name
 
@@ -159,10 +161,10 @@ def _invalid(message: str) -> UnauthenticatedError:
 
 
 def _read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the header and the claims of a token, the signature of which is not checked.
+    """Return the header and the claims of a token, without checking its signature.
 
     Raises:
-        UnauthenticatedError: It cannot be right, whoever signed it.
+        UnauthenticatedError: The token is malformed or uses an algorithm that is not accepted.
     """
     if len(token) > _LONGEST_TOKEN:
         raise _invalid(f"the token is longer than {_LONGEST_TOKEN} characters")
@@ -182,35 +184,35 @@ def _read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _read_part(part: str) -> dict[str, Any]:
     try:
-        # Python does not mind more padding than there should be.
+        # Python ignores excess padding.
         read = json.loads(base64.urlsafe_b64decode(f"{part}=="))
     except (ValueError, RecursionError):
         read = None
     if not isinstance(read, dict):
-        raise _invalid("the token is damaged: a part of it is no JSON object")
+        raise _invalid("the token is damaged: a part of it is not a JSON object")
     return read
 
 
 def _check_header(header: dict[str, Any]) -> None:
     if "crit" in header:
-        raise _invalid("the token asks for an extension (crit), and none is known here")
+        raise _invalid("the token requires an extension (crit), and this server supports none")
     if not isinstance(header.get("kid"), str | None):
-        raise _invalid("the token names its key (kid) by something that is no text")
+        raise _invalid("the key of the token (kid) is not a text")
     kind = str(header.get("typ", "JWT")).lower().removeprefix("application/")
     if kind not in _TYPES:
-        raise _invalid("the token was made for something else (typ)")
+        raise _invalid("the token was issued for something else (typ)")
 
 
 def _read_subject(claims: dict[str, Any]) -> str:
-    """Return what the issuer never gives to anybody else (OpenID Connect Core 1.0, section 2)."""
+    """Return the subject, unique within the issuer (OpenID Connect Core 1.0, section 2)."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT:
         raise _invalid(
-            f"the token does not say whose it is: sub is no text of 1 to {_LONGEST_SUBJECT} "
+            f"the token does not name its subject: sub is not a text of 1 to {_LONGEST_SUBJECT} "
             "characters"
         )
     if not subject.isprintable():
-        raise _invalid("the subject (sub) of the token has characters that cannot be seen")
+        raise _invalid("the subject (sub) of the token has unprintable characters")
     return subject
 
 
@@ -219,19 +221,19 @@ def _read_moment(claims: dict[str, Any], name: str) -> datetime | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _invalid(f"the token has a time ({name}) that is no number")
+        raise _invalid(f"the token has a time ({name}) that is not a number")
     try:
-        # What is left of the calendar must bear the leeway.
+        # The result must allow adding the leeway without an overflow.
         return datetime.fromtimestamp(value + _LEEWAY.total_seconds(), UTC) - _LEEWAY
     except (ValueError, OverflowError, OSError):
-        raise _invalid(f"the token has a time ({name}) that is in no calendar") from None
+        raise _invalid(f"the token has a time ({name}) that is out of range") from None
 
 
 def _find_claim(claims: dict[str, Any], name: str) -> object:
-    """Return a claim, or one in an object that is a claim; None when there is none.
+    """Return a claim, or a member of an object claim; None if there is none.
 
-    A name is taken as it is first, and parted at a dot only when it is not found: names have
-    dots of their own, as URLs do, and clients that objects are named after.
+    The whole name is tried first, and split at a dot only if there is no such claim: claims may
+    have dots in their names, as URLs do, and so may members, which can be named after clients.
     """
     if name in claims:
         return claims[name]

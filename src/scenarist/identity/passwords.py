@@ -1,4 +1,4 @@
-"""Passwords as argon2id hashes (RFC 9106): whole, salted, and as slow as is bearable."""
+"""Password hashing with argon2id (RFC 9106): the whole password, salted."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +18,10 @@ _OF_MACHINE = frozenset({_NO_MEMORY, _NO_THREAD})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """Whether a password is right.
+    """Result of checking a password.
 
     Args:
-        better_hash: To be kept instead of the old one, which was made with less effort.
+        better_hash: Replaces the stored hash, which was made with weaker parameters.
     """
 
     is_right: bool
@@ -29,10 +29,10 @@ class Verdict:
 
 
 class Passwords:
-    """Hashes and verifies, each of it in about the same time.
+    """Hashes and verifies passwords; both take about the same time.
 
     Args:
-        hasher: Says how much effort goes into a hash.
+        hasher: Sets the cost of a hash.
     """
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
@@ -46,7 +46,7 @@ class Passwords:
         """Hash a password.
 
         Raises:
-            UnavailableError: The machine has too little memory for it, or too few threads.
+            UnavailableError: The machine does not have enough memory or threads for it.
         """
         try:
             return self._hasher.hash(password)
@@ -54,13 +54,13 @@ class Passwords:
             raise _unavailable(error) from error
 
     def verify(self, password_hash: str | None, password: str) -> Verdict:
-        """Judge a password. Without a hash, that of nobody is tried, which takes as long.
+        """Verify a password. Without a hash, verify against a dummy, which takes as long.
 
         Args:
             password_hash: None for an unknown user, or one without a password.
 
         Raises:
-            UnavailableError: As `hash`.
+            UnavailableError: As for `hash`.
         """
         try:
             self._hasher.verify(password_hash or self._nobodys, password)
@@ -88,5 +88,5 @@ def is_password_hash(text: str) -> bool:
 def _unavailable(error: Exception) -> UnavailableError:
     code = "out_of_memory" if str(error) == _NO_MEMORY else None
     return UnavailableError(
-        f"the server cannot look at passwords now ({error}); try again later", code=code
+        f"the server cannot check passwords now ({error}); try again later", code=code
     )

@@ -1,4 +1,4 @@
-"""The keys of an issuer of tokens: fetched when they are needed, and kept for a while."""
+"""JSON Web Key Set of an issuer: fetched when needed, and cached."""
 
 import asyncio
 import ipaddress
@@ -20,9 +20,9 @@ from jwt.algorithms import AllowedPublicKeys
 
 from scenarist.domain.errors import InvalidError, UnauthenticatedError, UnavailableError
 
-_FRESH = timedelta(minutes=5)  # so long a withdrawn key may go on
-_USABLE = timedelta(hours=1)  # while the issuer is away
-_PAUSE = timedelta(seconds=10)  # between two tries to fetch
+_FRESH = timedelta(minutes=5)  # a withdrawn key may be accepted for this long
+_USABLE = timedelta(hours=1)  # while the issuer is unavailable
+_PAUSE = timedelta(seconds=10)  # between two attempts to fetch
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
@@ -35,12 +35,12 @@ _CURVES = {
     ("OKP", "Ed448"): frozenset({"EdDSA"}),
 }
 ALGORITHMS = _RSA.union(*_CURVES.values())
-"""Those that sign with a key which only the issuer has."""
+"""Asymmetric algorithms, for which only the issuer has the signing key."""
 
 _LONGEST_ANSWER = 1024 * 1024  # bytes
 _HEADERS = {
     "Accept": "application/json",
-    # What is unpacked could be longer than anything that was counted.
+    # Decompressed content could exceed the limit on the bytes that were counted.
     "Accept-Encoding": "identity",
     "User-Agent": f"Scenarist/{version('scenarist')}",
 }
@@ -50,7 +50,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _PublishedKey:
-    """A key, and the algorithms that it may be used with."""
+    """A key, and the algorithms it may be used with."""
 
     id: str | None
     algorithms: frozenset[str]
@@ -59,10 +59,10 @@ class _PublishedKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Known:
-    """What is known of the keys of an issuer.
+    """The cached keys of an issuer.
 
     Args:
-        fault: Why the last try to fetch them failed; empty when it did not.
+        fault: Why the last attempt to fetch them failed; empty if it succeeded.
     """
 
     keys: tuple[_PublishedKey, ...] = ()
@@ -77,23 +77,23 @@ class _Known:
 
 
 class PublishedKeys:
-    """The keys that one issuer publishes (OpenID Connect Discovery 1.0); for any thread.
+    """The keys that one issuer publishes (OpenID Connect Discovery 1.0); thread-safe.
 
-    They are fetched at the first use, again when they are five minutes old, and when a token
-    names one that is not among them; never more than once in ten seconds, and by one thread for
-    all. While the issuer is away, those of its last answer are used for up to an hour.
+    They are fetched at the first use, again when they are five minutes old, and when a token names
+    a key that is not among them; at most once in ten seconds, by one thread for all. While the
+    issuer is unavailable, the last keys are used for up to an hour.
 
-    Redirects are not followed. What the environment says of proxies and certificates holds, for
-    an operator may have no other way out; plain http, which stays on this machine, goes past
-    proxies.
+    Redirects are not followed. Settings in the environment for proxies and certificates are
+    respected, because a network may have no other way out; plain http, which is limited to this
+    machine, bypasses proxies.
 
     Args:
-        issuer: Its URL, as its tokens have it.
-        timeout_seconds: How long one fetch may take, however busy the issuer keeps it; only the
-            look-up of a name cannot be broken off.
+        issuer: Its URL, as in its tokens.
+        timeout_seconds: Limit for one whole fetch, except for name resolution, which cannot be
+            interrupted.
 
     Raises:
-        InvalidError: The issuer is not to be trusted at this URL.
+        InvalidError: The URL of the issuer is not secure, or not valid.
     """
 
     def __init__(self, issuer: str, *, now: Callable[[], datetime], timeout_seconds: float) -> None:
@@ -101,18 +101,18 @@ class PublishedKeys:
         self._issuer = issuer
         self._now = now
         self._timeout_seconds = timeout_seconds
-        self._known = _Known()  # replaced as a whole, so that it is read without the lock
+        self._known = _Known()  # replaced as a whole, so that reading it needs no lock
         self._fetching = threading.Lock()
 
     def get_key(self, key_id: str | None, algorithm: str) -> AllowedPublicKeys:
-        """Return the key of a token.
+        """Return the key for a token.
 
         Args:
-            key_id: What the token calls it; None fits any, if there is one alone.
+            key_id: The id of the key in the token; None matches any key, if there is only one.
 
         Raises:
             UnauthenticatedError: The issuer publishes no such key, or several.
-            UnavailableError: Nobody can say, because the issuer is away.
+            UnavailableError: The issuer is unavailable, so the key cannot be looked up.
         """
         known = self._known
         if not self._is_within(_FRESH, known.fetched_at):
@@ -123,10 +123,10 @@ class PublishedKeys:
             fitting = known.fitting(key_id, algorithm)
         is_outdated = not self._is_within(_USABLE, known.fetched_at)
         if is_outdated or (known.fault and not fitting):
-            raise UnavailableError(f"the keys of {self._issuer} cannot be had: {known.fault}")
+            raise UnavailableError(f"the keys of {self._issuer} are not available: {known.fault}")
         if len(fitting) != 1:
             raise UnauthenticatedError(
-                "the token does not say with which key it is signed, and several may be meant"
+                "the token does not name the key that signed it, and the issuer publishes several"
                 if fitting
                 else f"the token is signed with a key that {self._issuer} does not publish",
                 code="token_invalid",
@@ -134,12 +134,12 @@ class PublishedKeys:
         return fitting[0].key
 
     def _renewed(self, seen: _Known) -> _Known:
-        """Return what is known after a fetch, by this thread or another, if it is time for one.
+        """Return the keys after a fetch, by this thread or another, if one is due.
 
         Args:
-            seen: What did not do; anything newer is returned as it is.
+            seen: The keys that were not sufficient; newer ones are returned without a fetch.
         """
-        # While the issuer is away, one thread tries again, and the others do not wait for it.
+        # While the issuer is unavailable, one thread retries, and the others do not wait for it.
         if not self._fetching.acquire(blocking=not seen.fault):
             return self._known
         try:
@@ -150,10 +150,11 @@ class PublishedKeys:
             self._fetching.release()
 
     def _after_fetch(self, seen: _Known) -> _Known:
-        # Of the time before it: what the issuer withdraws during a fetch may still be in it.
+        # The time before the fetch: its result may contain keys that the issuer withdraws
+        # meanwhile.
         tried_at = self._now()
         try:
-            # A loop of its own, in a thread of its own: the caller's may run one already.
+            # A new event loop in a new thread: the caller's thread may already run one.
             with ThreadPoolExecutor(1) as aside:
                 keys = aside.submit(asyncio.run, self._fetch()).result()
         except UnavailableError as error:
@@ -162,10 +163,10 @@ class PublishedKeys:
         return _Known(keys=keys, fetched_at=tried_at, tried_at=tried_at)
 
     async def _fetch(self) -> tuple[_PublishedKey, ...]:
-        """Fetch the keys; asynchronous, because that can be broken off at any moment.
+        """Fetch the keys; asynchronous, so that the timeout can interrupt it at any moment.
 
         Raises:
-            UnavailableError: Says what is wrong with the issuer or with its answers.
+            UnavailableError: Says what is wrong with the issuer or with its responses.
         """
         try:
             async with (
@@ -184,19 +185,19 @@ class PublishedKeys:
                 )
         except (TimeoutError, httpx.TimeoutException):
             raise UnavailableError(
-                f"it did not answer within {self._timeout_seconds:g} s"
+                f"it did not respond within {self._timeout_seconds:g} s"
             ) from None
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever an issuer can do to an exchange
-            raise UnavailableError(f"no answer: {type(error).__name__}: {error}") from None
+            raise UnavailableError(f"no response: {type(error).__name__}: {error}") from None
         return _read_keys(published)
 
     def _address_of_keys(self, document: dict[str, Any]) -> str:
         found = document.get("issuer")
         if found != self._issuer:
             raise UnavailableError(
-                f"its configuration is that of {str(found)[:200]!r}, not of {self._issuer!r}"
+                f"its configuration belongs to {str(found)[:200]!r}, not to {self._issuer!r}"
             )
         address = document.get("jwks_uri")
         if not isinstance(address, str):
@@ -208,12 +209,12 @@ class PublishedKeys:
         return address
 
     def _is_within(self, span: timedelta, since: datetime) -> bool:
-        """Say whether less than a time has passed; a clock that was set back says no."""
+        """Whether less than *span* has passed; False if the clock was set back."""
         return timedelta(0) <= self._now() - since < span
 
 
 def _check_address(address: str, name: str) -> None:
-    """Let the address of an issuer pass when nobody on the way can change what comes from it.
+    """Check that nobody in between can change responses from the address of an issuer.
 
     Raises:
         InvalidError: Says what to write instead.
@@ -221,7 +222,7 @@ def _check_address(address: str, name: str) -> None:
     try:
         url = httpx.URL(address)
     except (httpx.InvalidURL, ValueError) as error:
-        raise InvalidError(f"{name} is no URL: {error}") from None
+        raise InvalidError(f"{name} is not a URL: {error}") from None
     is_whole = url.scheme in ("http", "https") and url.host and (url.port or 0) < 2**16
     if not is_whole or url.userinfo:
         raise InvalidError(
@@ -230,8 +231,9 @@ def _check_address(address: str, name: str) -> None:
         )
     if url.scheme == "http" and not _is_this_machine(url.host):
         raise InvalidError(
-            f"{name} must begin with https://, because whoever changes its answers on the way "
-            "can sign in as anybody; http:// is for localhost, 127.0.0.1 and ::1"
+            f"{name} must begin with https://, because anybody who changes its responses in "
+            "transit could sign in as any user; http:// is allowed for localhost, 127.0.0.1 and "
+            "::1"
         )
 
 
@@ -260,12 +262,12 @@ async def _get_document(client: httpx.AsyncClient, address: str, name: str) -> d
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise UnavailableError(f"{name} is no JSON object")
+        raise UnavailableError(f"{name} is not a JSON object")
     return document
 
 
 def _read_keys(published: dict[str, Any]) -> tuple[_PublishedKey, ...]:
-    """Return the keys of a key set (RFC 7517) that sign tokens; the others do not count."""
+    """Return the keys of a key set (RFC 7517) that sign tokens; ignore the others."""
     described = published.get("keys")
     if not isinstance(described, list):
         raise UnavailableError("its key set has no list of keys")
@@ -288,12 +290,12 @@ def _read_key(described: dict[str, Any]) -> _PublishedKey | None:
 
 
 def _algorithms_of(described: dict[str, Any]) -> frozenset[str]:
-    """Return the algorithms that a key may be used with; none if it is not for signatures."""
+    """Return the algorithms a key may be used with; none if it is not for signatures."""
     uses = described.get("key_ops", ["verify"])
     is_for_signatures = (
         described.get("use") in (None, "sig") and isinstance(uses, list) and "verify" in uses
     )
-    # With its private part published, anybody can sign with it.
+    # Its private part is published, so anybody can sign with it.
     if not is_for_signatures or "d" in described:
         return frozenset()
     kind, curve = str(described.get("kty")), str(described.get("crv"))

@@ -1,4 +1,4 @@
-"""Secrets that the database must hold and give back, sealed: nobody reads them in a backup."""
+"""Encryption at rest of secrets in the database, so that backups do not reveal them."""
 
 from base64 import urlsafe_b64encode
 
@@ -11,9 +11,9 @@ _PREFIX = "sealed:"
 
 
 class Seal:
-    """Seals texts with the newest key, and opens what any of the keys has sealed.
+    """Encrypts texts with the newest key, and decrypts with the key that was used.
 
-    The name of its key stands before each sealed text.
+    Each encrypted text begins with the name of its key.
     """
 
     def __init__(self, keys: SecretKeys) -> None:
@@ -24,10 +24,10 @@ class Seal:
         return f"{_PREFIX}{name}:{_box(key).encrypt(text.encode()).decode()}"
 
     def open(self, sealed: str) -> str:
-        """Return what was sealed; a text from before there were seals is returned as it is.
+        """Decrypt a text; return it unchanged if an old version stored it without encryption.
 
         Raises:
-            UnavailableError: The key is not there any more.
+            UnavailableError: The key is missing.
         """
         if not sealed.startswith(_PREFIX):
             return sealed
@@ -36,8 +36,8 @@ class Seal:
             return _box(self._keys.derive("secrets")[name]).decrypt(text.encode()).decode()
         except (KeyError, InvalidToken):
             raise UnavailableError(
-                f"the secret key {name} with which this was sealed is missing; put it back into "
-                "the file of secret keys, or make the secret anew"
+                f"the secret key {name} that encrypted this is missing; put it back into the file "
+                "of secret keys, or create the secret again"
             ) from None
 
 

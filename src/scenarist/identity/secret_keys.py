@@ -1,7 +1,7 @@
-"""The secret keys of a server: made once, kept beside the database, changed without a break.
+"""Secret keys of a server: created once, stored beside the database, rotated while it runs.
 
-They sign the tokens of sessions and seal the secrets that the database must hold. Each use has a
-key of its own, derived with HKDF (RFC 5869), so that none tells anything of another.
+They sign the tokens of sessions and encrypt the secrets in the database. Each use has a derived key
+of its own (HKDF, RFC 5869), so that no key reveals anything about another.
 """
 
 import os
@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from scenarist.domain.errors import InvalidError, UnavailableError
 
 SHORTEST = 16
-"""Characters of a key that is given; one that is made has 43."""
+"""Minimum characters of a key from a setting; generated keys have 43."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Keys that were read together, and what was derived from them so far."""
+    """Keys that were read together, with the keys derived from them so far."""
 
     texts: tuple[str, ...]
     read_at: tuple[int, int] | None
@@ -31,12 +31,12 @@ class _Found:
 
 
 class SecretKeys:
-    """One or more keys, the newest first: that one is used, the others still open and verify.
+    """One or more keys, newest first; the newest is used, the others still decrypt and verify.
 
     Args:
-        texts: Each at least 16 characters long; the longer and the more random, the better.
-        file: Where they come from, to be read again whenever it has changed.
-        read_at: What `_changed_at` said of the file before it was read.
+        texts: Each has at least 16 characters; longer and more random ones are stronger.
+        file: The file they come from, which is read again whenever it changes.
+        read_at: The result of `_changed_at` before the file was read.
     """
 
     def __init__(
@@ -50,24 +50,24 @@ class SecretKeys:
 
     @classmethod
     def given(cls, text: str) -> "SecretKeys":
-        """Read keys from a setting: separated by blanks, the newest first.
+        """Read keys from a setting: separated by blanks, newest first.
 
         Raises:
-            InvalidError: One is too short; shows none of them.
+            InvalidError: A key is too short; the message does not contain it.
         """
         return cls(text.split())
 
     @classmethod
     def kept_in(cls, file: Path) -> "SecretKeys":
-        """Read the keys of a file with one in each line; make the file when there is none.
+        """Read keys from a file, one per line; create the file if it is missing.
 
         Raises:
-            UnavailableError: It can be neither read nor made.
-            InvalidError: It holds no key that can be used.
+            UnavailableError: It can be neither read nor created.
+            InvalidError: It contains no valid key.
         """
         try:
             _make(file, new_key())
-            # Before the file is read: a change in between is then seen later.
+            # Before reading the file, so that a change in between is noticed later.
             read_at = _changed_at(file)
             return cls(_read(file), file, read_at)
         except OSError as error:
@@ -76,9 +76,9 @@ class SecretKeys:
             ) from error
 
     def derive(self, use: str) -> Mapping[str, bytes]:
-        """Return 32 bytes for one use, by the public name of each key; the newest comes first.
+        """Return 32 bytes for one use, by the public name of each key; newest first.
 
-        A change of the file is seen at once, by every use and from every thread.
+        A change of the file takes effect immediately, for every use and in every thread.
         """
         self._read_again()
         found = self._found
@@ -92,7 +92,7 @@ class SecretKeys:
         changed_at = _changed_at(self._file)
         if self._file is None or changed_at == self._found.read_at:
             return
-        # In the middle of a change, what was read before still holds.
+        # While the file is being changed, the keys read before remain valid.
         with suppress(OSError, InvalidError):
             self._found = _Found(_checked(_read(self._file)), changed_at)
 
@@ -102,30 +102,30 @@ def new_key() -> str:
 
 
 def rotate(file: Path) -> None:
-    """Put a new key first into a file that there is.
+    """Add a new key at the top of an existing file.
 
     Raises:
-        UnavailableError: The file cannot be written; it is as it was.
+        UnavailableError: The file cannot be written; it is unchanged.
     """
     _replace(file, lambda texts: [new_key(), *texts])
 
 
 def keep_newest(file: Path) -> None:
-    """Take all keys but the first out of a file.
+    """Remove all keys but the first from a file.
 
     Raises:
-        UnavailableError: The file cannot be written; it is as it was.
+        UnavailableError: The file cannot be written; it is unchanged.
     """
     _replace(file, lambda texts: texts[:1])
 
 
 def _replace(file: Path, change: Callable[[list[str]], list[str]]) -> None:
-    """Write a file anew, all at once: who reads it finds the old or the new."""
+    """Replace a file atomically: readers see the old or the new content."""
     part = _part_of(file)
     try:
         owner = file.stat()
         _write(part, "\n".join(change(_read(file))))
-        # Whoever rotates may be somebody else than the server, which must read the file.
+        # The user who rotates may differ from the server's, which must be able to read the file.
         os.chown(part, owner.st_uid, owner.st_gid)
         part.replace(file)
         _sync(file.parent)
@@ -137,14 +137,15 @@ def _replace(file: Path, change: Callable[[list[str]], list[str]]) -> None:
 
 
 def _make(file: Path, text: str) -> None:
-    """Write a new file that its owner alone can read; leave one that is there."""
+    """Create a file that only its owner can read; keep an existing one."""
     if file.exists():
         return
     part = _part_of(file)
     try:
         _write(part, text)
         try:
-            # Unlike a rename, a link does not replace what another server has made meanwhile.
+            # Unlike a rename, a link does not replace a file that another server has created
+            # meanwhile.
             os.link(part, file)
         except FileExistsError:
             return
@@ -154,7 +155,7 @@ def _make(file: Path, text: str) -> None:
 
 
 def _part_of(file: Path) -> Path:
-    """Return the name of a file to be; nobody else has it, not even from before a crash."""
+    """Return the name of a temporary file, unique even after a crash."""
     return file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
 
 
@@ -178,7 +179,7 @@ def _read(file: Path) -> list[str]:
     try:
         return file.read_text().split()
     except UnicodeDecodeError:
-        raise InvalidError(f"the file of secret keys {file} holds no text") from None
+        raise InvalidError(f"the file of secret keys {file} is not text") from None
 
 
 def _changed_at(file: Path | None) -> tuple[int, int] | None:
@@ -194,7 +195,8 @@ def _changed_at(file: Path | None) -> tuple[int, int] | None:
 def _checked(texts: Sequence[str]) -> tuple[str, ...]:
     if not texts or any(len(text) < SHORTEST for text in texts):
         raise InvalidError(
-            f"a secret key has at least {SHORTEST} characters; make one with `scenarist secret new`"
+            f"a secret key must have at least {SHORTEST} characters; create one with `scenarist "
+            "secret new`"
         )
     return tuple(texts)
 
@@ -205,5 +207,5 @@ def _derived(text: str, use: str) -> bytes:
 
 
 def _name(text: str) -> str:
-    """Name a key without giving it away."""
+    """Return a public name for a key, from which it cannot be derived."""
     return urlsafe_b64encode(_derived(text, "name")[:6]).decode()

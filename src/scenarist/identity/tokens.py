@@ -1,4 +1,4 @@
-"""The tokens of sessions: JSON Web Tokens (RFC 7519), signed with HMAC-SHA256."""
+"""Session tokens: JSON Web Tokens (RFC 7519), signed with HMAC-SHA256."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ _ALGORITHM = "HS256"
 _LONGEST = 2048
 _OPTIONS: Any = {
     "require": ["iss", "jti", "exp"],
-    # Compared with the clock of the server, which a test can move.
+    # Checked against the server's clock, which tests can set.
     "verify_exp": False,
     "verify_iat": False,
 }
@@ -27,10 +27,10 @@ _OPTIONS: Any = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SessionToken:
-    """A new token, and what is kept of it.
+    """A new token, and what the database stores of it.
 
     Args:
-        id_hash: SHA-256 of the identifier within the token: a record of it does not make a token.
+        id_hash: SHA-256 of the identifier in the token; it is not sufficient to make a token.
     """
 
     text: str
@@ -38,9 +38,9 @@ class SessionToken:
 
 
 class TokenSigner:
-    """Makes and reads tokens. What they say of a user is only the name, for people who look.
+    """Creates and reads session tokens. They contain the user's name for display only.
 
-    Who the user is and which roles the user has is said by the record of the session.
+    The record of the session determines the user and the roles.
     """
 
     def __init__(self, keys: SecretKeys, *, now: Callable[[], datetime]) -> None:
@@ -61,7 +61,7 @@ class TokenSigner:
         return SessionToken(text=text, id_hash=_hash(session_id))
 
     def blind(self, text: str) -> str:
-        """Return what stands for a text that may be counted, but not be kept or guessed."""
+        """Return a keyed hash of a text that may be counted, but not stored or guessed."""
         key = next(iter(self._keys.derive("blinds").values()))
         return hmac.digest(key, text.encode(), "sha256").hex()[:32]
 
@@ -69,7 +69,7 @@ class TokenSigner:
         """Return the hash of the session's identifier.
 
         Raises:
-            UnauthenticatedError: The token is none of this server, or its time is over.
+            UnauthenticatedError: This server did not issue the token, or it has expired.
         """
         claims = self._claims(token)
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
@@ -81,7 +81,7 @@ class TokenSigner:
 
     def _claims(self, token: str) -> dict[str, Any]:
         if len(token) > _LONGEST:
-            raise _invalid("it is longer than any that this server makes")
+            raise _invalid("it is longer than any that this server issues")
         try:
             key = self._key(str(jwt.get_unverified_header(token).get("kid")))
             claims: dict[str, Any] = jwt.decode(
@@ -90,28 +90,28 @@ class TokenSigner:
         except jwt.InvalidTokenError as error:
             raise _invalid(_fault(error)) from None
         if not isinstance(claims["exp"], int) or not 0 < claims["exp"] < 2**33:
-            raise _invalid("its time cannot be")
+            raise _invalid("its expiry is not valid")
         return claims
 
     def _key(self, kid: str) -> bytes:
         key = self._keys.derive("tokens").get(kid)
         if key is None:
-            raise _invalid("this server has no key of that name")
+            raise _invalid("this server does not have the key it names")
         return key
 
 
 def _fault(error: jwt.InvalidTokenError) -> str:
     match error:
         case jwt.InvalidSignatureError():
-            return "its signature does not fit"
+            return "its signature is not valid"
         case jwt.InvalidAlgorithmError():
             return f"it is not signed with {_ALGORITHM}"
         case jwt.InvalidIssuerError():
-            return "another issuer has made it"
+            return "it was issued by another server"
         case jwt.MissingRequiredClaimError():
-            return f"it does not say its {error.claim}"
+            return f"it has no {error.claim}"
         case _:
-            return "it is no token, or not all of one"
+            return "it is not a token, or only a part of one"
 
 
 def _invalid(fault: str) -> UnauthenticatedError:

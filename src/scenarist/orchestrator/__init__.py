@@ -1,6 +1,5 @@
-"""Decides what runs next and records what came of it, one transaction for each step.
+"""Decides which jobs run next and records their outcomes, in one transaction per step.
 
 May import: domain, db, executors, and the places and targets of storage.
-Never here: permissions, HTTP, user code; a step starts because something happened, never by a clock
-that polls.
+Never here: permissions, HTTP, user code, polling. A step starts because something happened.
 """

@@ -1,4 +1,4 @@
-"""Requests that are no jobs: nothing of them is recorded, and their outcomes go to the asker."""
+"""Calls of worker functions that are not jobs: not recorded, the caller gets the outcome."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 from scenarist.domain.errors import UnavailableError
 from scenarist.executors.base import Executor, JobOutcome, JobRequest
 
-_NOBODY_TO_ASK = "no worker can be asked here and now; try again later"
+_NOBODY_TO_ASK = "no worker is available; try again later"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request on its way: its outcome, and how to stop it."""
+    """Running call of a worker: its future outcome, and a function that stops it."""
 
     outcome: "Future[JobOutcome]"
     cancel: Callable[[], bool]
 
 
 class Asking:
-    """Has requests run by an executor, under numbers that no job has.
+    """Runs requests on an executor, under negative numbers, which no job has.
 
     Args:
-        find_executor: Returns the executor; None when there is none.
+        find_executor: Returns the executor; None if there is none.
     """
 
     def __init__(self, find_executor: Callable[[], Executor | None]) -> None:
@@ -33,17 +33,17 @@ class Asking:
         self._has_hung_up = False
 
     def ask(self, request: JobRequest) -> Asked:
-        """Have a request run.
+        """Submit a request to the executor.
 
         Raises:
-            UnavailableError: Nothing is being run here.
+            UnavailableError: This process has no executor, or it is stopping.
         """
         executor = None if self._has_hung_up else self._find_executor()
         if executor is None:
             raise UnavailableError(_NOBODY_TO_ASK)
         number = next(self._numbers)
         asked = self._asked[number] = Future()
-        # After it stands there, so that one of the two sees the other.
+        # Checked again after the call is registered, so that `hang_up` cannot miss it.
         if self._has_hung_up:
             self._asked.pop(number, None)
             raise UnavailableError(_NOBODY_TO_ASK)
@@ -51,15 +51,15 @@ class Asking:
         return Asked(asked, lambda: executor.cancel(number))
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
-        """Take what came back from the executor; jobs are passed over."""
+        """Accept outcomes from the executor; ignore those of jobs."""
         for outcome in outcomes:
             if (asked := self._asked.pop(outcome.number, None)) is not None:
                 asked.set_result(outcome)
 
     def hang_up(self) -> None:
-        """Let nobody wait for a worker any more: the server stops.
+        """Accept no more calls, because the server is stopping.
 
-        Those who ask, or have asked and have no outcome yet, get an UnavailableError.
+        New calls, and calls without an outcome, fail with UnavailableError.
         """
         self._has_hung_up = True
         for number in list(self._asked):

@@ -1,4 +1,4 @@
-"""Keeps the lease of an orchestrator, and takes over the jobs of those who have lost theirs."""
+"""Renews the lease of an orchestrator, and takes over the jobs of holders that lost theirs."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -24,18 +24,18 @@ from scenarist.orchestrator.leases import Lease, LeaseLostError, Observation
 from scenarist.orchestrator.outcomes import given_up
 from scenarist.orchestrator.processes import ProcessWatch
 
-_RETRY_SECONDS = 1.0  # after the database refused
-_IDLE = timedelta(days=1)  # after so long without a job a holder may be forgotten
+_RETRY_SECONDS = 1.0  # the pause after the database rejected a transaction
+_IDLE = timedelta(days=1)  # a holder without a job for so long may be deleted
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HandedBack:
-    """What came of putting back what a holder ran."""
+    """Result of handing back the jobs of a holder."""
 
-    jobs: Sequence[tuple[JobId, SubmissionId]]  #: that run again
-    ended: Sequence[str]  #: what ended by it, as it had been asked to stop
+    jobs: Sequence[tuple[JobId, SubmissionId]]  #: the jobs that run again
+    ended: Sequence[str]  #: identifiers of the jobs and submissions that ended instead
     changes: Sequence[Event]
 
 
@@ -48,12 +48,14 @@ def hand_back(
     may_have_begun: bool = False,
     is_lost: bool = False,
 ) -> HandedBack:
-    """Put back what a holder runs, or end it where it was asked to stop; log it with `events`.
+    """Put the running jobs of a holder back to PENDING, or end those that were asked to stop.
+
+    The caller must add the returned changes to the event log, in the same transaction.
 
     Args:
-        but: The numbers of those that stay as they are.
-        may_have_begun: Whether jobs that must not run again are ended.
-        is_lost: Whether their attempts have ended with the holder, which counts.
+        but: The numbers of the jobs to leave unchanged.
+        may_have_begun: Whether to fail jobs that must not run again.
+        is_lost: Whether the attempts ended because the holder was lost; such losses are counted.
     """
     stopped = cancellation.end_stopped(connection, now, holder_id=holder_id, but=but)
     lost: list[Settlement] = []
@@ -66,7 +68,7 @@ def hand_back(
     given = settlements.settle(connection, lost, holder_id=holder_id, now=now).consequences
     handed = claims.hand_back(connection, now, holder_id=holder_id, but=but, is_lost=is_lost)
     changes = [job_change(*job, JobStatus.PENDING) for job in handed]
-    if is_lost:  # some may wait for the end of one of these
+    if is_lost:  # suspects may wait until one of these has ended
         changes += release_machines(connection, now)
     return HandedBack(
         jobs=handed,
@@ -76,14 +78,15 @@ def hand_back(
 
 
 class Keeper:
-    """A thread that renews a lease while jobs run under it, and takes over from who is gone.
+    """Thread that renews a lease while jobs run under it, and takes over from lost holders.
 
-    It runs nobody's code but this. While nobody runs jobs it sleeps; while others do, it looks at
-    them once in a third of a lease, and when a process of this machine ends.
+    It runs no other work, so nothing can delay a renewal. It sleeps while no holder runs jobs.
+    While others do, it checks them every third of a lease, and whenever the process of a holder
+    on this machine ends (docs/decisions/0033).
 
     Args:
-        is_at_work: Whether jobs run under the lease.
-        finish: Called when jobs were put back, and that is stored.
+        is_at_work: Returns whether jobs run under the lease.
+        finish: Called after jobs were put back and the transaction has committed.
         wake: Called when the lease is lost.
     """
 
@@ -103,7 +106,8 @@ class Keeper:
         self._finish = finish
         self._wake = wake
         self._observation = Observation(lease.terms)
-        self._look_at: float | None = None  # elapsed; None while nobody else runs jobs
+        # When to check the other holders, in elapsed seconds; None while no other runs jobs.
+        self._look_at: float | None = None
         self._stopping = threading.Event()
         self._processes: ProcessWatch | None = None
         self._thread: Background | None = None
@@ -121,10 +125,10 @@ class Keeper:
             self._processes.close()
 
     def leave(self) -> None:
-        """End the lease, and put back what still runs under it.
+        """End the lease, and put the jobs that still run under it back to PENDING.
 
         Raises:
-            UnavailableError: The database refused.
+            UnavailableError: The database rejected the transaction.
         """
 
         def work(connection: Connection) -> HandedBack:
@@ -134,23 +138,23 @@ class Keeper:
         self._finish(self._database.write(work))
 
     def claimed(self) -> None:
-        """Take notice that jobs run under the lease: it is to be renewed."""
+        """Note that jobs run under the lease, so that it is renewed."""
         if not self._lease.is_used:
             self._lease.is_used = True
             self._poke()
 
     def hear(self, topics: Topics) -> None:
-        """Take notice of what another process has committed: it may run jobs."""
+        """Handle a notification that another process has committed a change: it may run jobs."""
         if topics == EVERYTHING or self._look_at is None:
             wait = 0.0 if topics == EVERYTHING else self._terms.third
             self._look_at = self._terms.elapsed() + wait
             self._poke()
 
     def recover(self) -> None:
-        """Begin the lease, and take over from those who are surely gone.
+        """Begin the lease, and take over from holders that are certainly gone.
 
         Raises:
-            UnavailableError: The database refused.
+            UnavailableError: The database rejected a transaction.
         """
         self._lease.confirm(self._database.write(self._lease.hold))
         own = self._lease.holder_id
@@ -164,10 +168,10 @@ class Keeper:
         self.look()
 
     def keep(self) -> None:
-        """Renew the lease and look at others, as far as either is due.
+        """Renew the lease and check the other holders, if either is due.
 
         Raises:
-            UnavailableError: The database refused.
+            UnavailableError: The database rejected a transaction.
         """
         now = self._terms.elapsed()
         if self._is_needed() and now >= self._lease.due_at:
@@ -176,9 +180,9 @@ class Keeper:
             self.look()
 
     def look(self) -> None:
-        """Take over from those who are gone, and see when to look again."""
+        """Take over from holders that are gone, and schedule the next check."""
         found = holders.at_work(self._database.reader, but=self._lease.holder_id)
-        # Who begins to run jobs from now on is heard of.
+        # A notification arrives when another holder begins to run jobs.
         self._look_at = self._terms.elapsed() + self._terms.third if found else None
         gone = self._observation.gone(found)
         if self._processes is not None:
@@ -187,7 +191,7 @@ class Keeper:
             self._take_over(holder)
 
     def _take_over(self, holder: Holder) -> None:
-        """Put back what a holder ran that is gone, unless others have done it."""
+        """Hand back the jobs of a holder that is gone, unless another process has done so."""
 
         def work(connection: Connection) -> HandedBack | None:
             is_ended = holders.end(connection, holder)
@@ -230,12 +234,12 @@ class Keeper:
                 _log.error("lease not renewed", reason=error.message, seconds=_RETRY_SECONDS)
                 self._observation.forget()
                 self._stopping.wait(_RETRY_SECONDS)
-            except Exception:  # noqa: BLE001 - the thread outlives whatever it trips over
+            except Exception:  # noqa: BLE001 - the thread must survive any error
                 _log.exception("lease not renewed")
                 self._stopping.wait(_RETRY_SECONDS)
 
     def _seconds(self) -> float | None:
-        """Return how long there is nothing to do by itself; None for ever."""
+        """Return the seconds until something is due; None if nothing is scheduled."""
         due = [] if self._look_at is None else [self._look_at]
         if self._is_needed():
             due.append(self._lease.due_at)

@@ -1,4 +1,4 @@
-"""The right to run jobs under a name, and how it is found out that another has lost it."""
+"""Leases: the right of a holder to run jobs, and the detection of holders that lost theirs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ LEASE_SECONDS = 15.0
 
 
 class LeaseLostError(Exception):
-    """Others have ended the lease, and may run its jobs."""
+    """Another holder has ended the lease, and may run its jobs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeaseTerms:
-    """How leases are kept.
+    """Settings of leases, and the functions that leases use.
 
     Args:
         seconds: How long a holder may run jobs without a renewal.
-        process: What others of this machine know this process by.
-        is_gone: Whether a process has surely ended.
-        elapsed: Seconds that go by, whatever is done to clocks.
+        process: Identifies this process to other processes of this machine.
+        is_gone: Returns whether a process has certainly ended.
+        elapsed: Returns seconds of a clock that is never set.
     """
 
     seconds: float = LEASE_SECONDS
@@ -40,10 +40,10 @@ class LeaseTerms:
 
 
 class Lease:
-    """The name of a holder, and its right to run jobs under it.
+    """Lease: the right to run jobs under a holder's identifier.
 
-    It is renewed by what it is needed for, and by the keeper while jobs run; an idle holder renews
-    nothing. Who has lost it goes on under another name.
+    The transactions that claim jobs renew it, and the lease thread renews it while jobs run. An
+    idle holder renews nothing. An orchestrator that has lost its lease continues as a new holder.
     """
 
     def __init__(self, terms: LeaseTerms, now: Callable[[], datetime]) -> None:
@@ -52,7 +52,7 @@ class Lease:
         self.give_up()
 
     def give_up(self) -> None:
-        """Take another name, under which nothing runs yet."""
+        """Take a new holder identifier, under which no job runs yet."""
         self.holder_id = HolderId(f"HOLDER_{new_uuid(self.now())}")
         self.is_lost = False
         self.is_used = False  #: whether jobs were claimed since the last renewal
@@ -61,17 +61,17 @@ class Lease:
 
     @property
     def due_at(self) -> float:
-        """When it is to be renewed, in elapsed seconds."""
+        """The time of the next renewal, in elapsed seconds."""
         return self._renewed_at + self.terms.third
 
     def hold(self, connection: Connection) -> float | None:
-        """Make sure of it before jobs are claimed, in the same transaction.
+        """Begin or renew the lease if that is due, in the transaction that claims jobs.
 
         Returns:
-            What is to be confirmed when that is stored.
+            The time to pass to `confirm` after the commit; None if no renewal was due.
 
         Raises:
-            LeaseLostError: Nothing may be claimed under this name any more.
+            LeaseLostError: The lease is lost, and no jobs may be claimed under it.
         """
         asked_at = self.terms.elapsed()
         if self._is_begun and asked_at < self.due_at:
@@ -90,17 +90,18 @@ class Lease:
         return asked_at
 
     def confirm(self, asked_at: float | None) -> None:
-        """Count from when it was asked for: what `hold` did is stored."""
+        """Count the lease from *asked_at*, because the transaction of `hold` has committed."""
         if asked_at is not None:
             self._renewed_at = asked_at
             self._is_begun, self.is_used = True, False
 
 
 class Observation:
-    """Who has not renewed a lease for as long as it lasts, by one's own counting of seconds.
+    """Detector of holders that have not renewed their lease in time, by this process's own clock.
 
-    No clocks are compared: a holder is gone when its count of renewals has stood still for so
-    long. Who has not looked for a while, or could not, begins anew: others could not renew then.
+    No clocks are compared: a holder is gone when its count of renewals has not changed for the
+    length of its lease. After a pause in checking, or a failed check, the observation starts over,
+    because the other holders may not have been able to renew either (docs/decisions/0033).
     """
 
     def __init__(self, terms: LeaseTerms) -> None:
@@ -109,7 +110,7 @@ class Observation:
         self._looked_at = 0.0
 
     def gone(self, found: Sequence[Holder]) -> list[Holder]:
-        """Return those who have lost their lease, of all that run jobs now."""
+        """Return the holders that have lost their lease, given all other holders that run jobs."""
         now = self._terms.elapsed()
         if now - self._looked_at > 2 * self._terms.third:
             self._seen.clear()

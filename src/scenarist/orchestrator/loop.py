@@ -1,4 +1,4 @@
-"""The loop that settles what came back, claims what may run, and hands it to the executor."""
+"""The orchestrator's loop: record outcomes, claim jobs that can run, submit them for execution."""
 
 import contextlib
 import threading
@@ -31,36 +31,38 @@ from scenarist.orchestrator.steps import Step, Steps
 from scenarist.orchestrator.taking import Taken
 from scenarist.orchestrator.watch import Watch
 
-_KILL_SECONDS = 1.0  # from a kill to its outcome, at most
-_RETRY_SECONDS = 1.0  # after the database refused a step
+_KILL_SECONDS = 1.0  # the longest time from a kill to its outcome
+_RETRY_SECONDS = 1.0  # the pause after the database rejected a step
 _REASON_LIMIT = 1_000
-# After a step that moved jobs, the next one waits twice as long as that took, within these bounds,
-# for more to happen: under load a commit carries many jobs. A job alone waits for nothing.
+# After a step that moved jobs, the loop waits twice as long as that step took, within these bounds,
+# before it starts the next: under load, one commit carries many jobs. If only one job is running,
+# its outcome ends the wait (docs/decisions/0004).
 _SHORTEST_GATHER_SECONDS = 0.001
 _LONGEST_GATHER_SECONDS = 0.01
 
 Announce = Callable[[Sequence[str]], None]
-"""Takes the identifiers of the jobs and submissions that a step has ended, after its commit."""
+"""Receives the identifiers of the jobs and submissions that a step has ended, after its commit."""
 
 
 _log = structlog.get_logger(__name__)
 
 
 class Orchestrator:
-    """Runs the jobs of one database on one executor.
+    """Scheduler that runs the jobs of one database on one executor.
 
     `wake` and `deliver` may be called from any thread. One step is one transaction for everything
-    that happened since the last, and nothing happens between steps: an idle orchestrator sleeps.
+    that has happened since the previous step. Between steps the thread sleeps.
 
     Args:
-        folder: Where values go whose place the system names.
-        grace_seconds: How long a job that is stopped may take to end until it is killed.
-        drain_seconds: How long running jobs may go on when the orchestrator stops.
-        terms: How its lease is kept, and that of others looked at.
-        declared: What tasks do now; None to do as recorded.
+        folder: The folder for values whose path the system chooses.
+        grace_seconds: How long a job has to end after it was asked to stop, before it is killed.
+        drain_seconds: How long running jobs may continue after the orchestrator starts to drain.
+        terms: Settings of its own lease, and of how it checks the leases of others.
+        declared: What tasks do according to the application as it is now. If None, tasks do what
+            their records say.
     """
 
-    def __init__(  # noqa: PLR0913 - all that it is made of
+    def __init__(  # noqa: PLR0913 - its collaborators and settings
         self,
         database: Database,
         *,
@@ -90,20 +92,21 @@ class Orchestrator:
         self._watch = Watch()
         self.figures = self._watch.figures
         self._steps = Steps(database, self._lease, Recipes(declared), self._watch, wake=self.wake)
-        # Attempts that were given up with the lease, until they have ended.
+        # Attempts that were given up when the lease was lost, and that have not ended yet.
         self._given_up: set[tuple[int, int]] = set()
         self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
         self._outcomes: deque[JobOutcome] = deque()
         self._to_stop: deque[int] = deque()
         self.asking = Asking(lambda: self._executor)
         self._something = threading.Event()
-        self._gathered = threading.Event()  # the only job that ran has come back
+        self._gathered = threading.Event()  # the only running job has ended: do not wait for more
         self._is_stopping = False
-        self._drain_until: float | None = None  # monotonic: when what runs is stopped as well
-        self._interrupted: frozenset[int] = frozenset()  # stopped so that it runs again later
-        self._quiet: SimpleQueue[None] = SimpleQueue()  # a word that nothing runs, or not to wait
+        self._drain_until: float | None = None  # monotonic: when running jobs are stopped too
+        self._interrupted: frozenset[int] = frozenset()  # stopped by `stop`, to run again later
+        # An item means that no job is running, or that `stop` must not wait any longer.
+        self._quiet: SimpleQueue[None] = SimpleQueue()
         self._thread: Background | None = None
-        self._is_stop_asked = True  # whether others may have asked jobs to stop
+        self._is_stop_asked = True  # whether other processes may have asked jobs to stop
 
     @property
     def is_running(self) -> bool:
@@ -119,16 +122,16 @@ class Orchestrator:
 
     @property
     def executor_fault(self) -> str | None:
-        """Why no jobs can be run at the moment; None when they can."""
+        """Why no job can run at the moment; None if jobs can run."""
         return None if self._executor is None else self._executor.fault
 
     @property
     def step_fault(self) -> str | None:
-        """Why outcomes are not recorded and jobs not claimed; None when they are."""
+        """Why outcomes are not recorded and jobs are not claimed; None if steps succeed."""
         return self._steps.fault
 
     def start(self, executor: Executor) -> None:
-        """Take over what those who are gone left, and run until `stop`.
+        """Take over the jobs of holders that are gone, and run until `stop` is called.
 
         Raises:
             UnavailableError: The database cannot be written.
@@ -141,15 +144,15 @@ class Orchestrator:
         self._thread.start()
 
     def attach(self, executor: Executor) -> None:
-        """Use an executor without a thread: a test calls `step` by hand."""
+        """Use an executor without starting the thread, for tests that call `step` themselves."""
         self._executor = executor
 
     def recover(self) -> None:
-        """Begin the lease, and put back to PENDING what those ran who are surely gone."""
+        """Begin the lease, and put the jobs of holders that are certainly gone back to PENDING."""
         self._keeper.recover()
 
     def drain(self) -> None:
-        """Claim no more, and let nobody wait for a worker; jobs run on until `stop`."""
+        """Stop claiming jobs and accepting worker calls; running jobs continue until `stop`."""
         if self._drain_until is None:
             self._drain_until = time.monotonic() + self._drain_seconds
             if self._running:
@@ -157,15 +160,16 @@ class Orchestrator:
         self.asking.hang_up()
 
     def hurry(self) -> None:
-        """Wait no longer for running jobs; safe in a signal handler."""
+        """Make `stop` wait no longer for running jobs; safe to call in a signal handler."""
         self._grace_seconds = 0.0
         self._drain_until = time.monotonic()
         self._quiet.put(None)
 
     def stop(self) -> None:
-        """Claim no more; stop what still runs when its time from `drain` on is over, and its grace.
+        """Drain, then stop the jobs that are still running and put them back to PENDING.
 
-        It goes back to PENDING.
+        Running jobs may continue for `drain_seconds`, counted from the call of `drain`. Those that
+        have not ended by then are stopped, with their grace period.
         """
         self.drain()
         self._wait_for_quiet()
@@ -188,7 +192,7 @@ class Orchestrator:
             self._keeper.stop()
 
     def _wait_for_quiet(self) -> None:
-        """Wait until nothing runs any more, or until there is no more time."""
+        """Wait until no job is running, or until the time in ``_drain_until``."""
         while self._running and self._thread is not None:
             left = (self._drain_until or 0.0) - time.monotonic()
             if left <= 0:
@@ -197,11 +201,11 @@ class Orchestrator:
                 self._quiet.get(timeout=left)
 
     def wake(self) -> None:
-        """Look for jobs that may run: something was submitted or written."""
+        """Have the loop look for jobs that can run: something was submitted or written."""
         self._something.set()
 
     def hear(self, topics: Topics) -> None:
-        """Take notice of what another process has committed."""
+        """Handle a notification that another process has committed a change."""
         if Topic.STOP in topics:
             self._is_stop_asked = True
         if Topic.WORK in topics:
@@ -211,12 +215,12 @@ class Orchestrator:
         self._keeper.hear(topics)
 
     def cancel(self, numbers: Sequence[int]) -> None:
-        """Stop running jobs that were asked to stop; those that do not run here are passed over."""
+        """Stop running jobs that were asked to stop; ignore those that do not run here."""
         self._to_stop.extend(numbers)
         self._something.set()
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
-        """Take what came back from the executor; an empty list says that it has free slots."""
+        """Accept outcomes from the executor; an empty list means that it has free slots."""
         self.asking.deliver(outcomes)
         self._outcomes.extend(outcome for outcome in outcomes if outcome.number >= 0)
         if len(self._running) == len(self._outcomes) == 1:
@@ -224,22 +228,22 @@ class Orchestrator:
         self._something.set()
 
     def step(self, *, claims_too: bool = True) -> bool:
-        """Settle, release and claim in one transaction, then hand out what was claimed.
+        """Record outcomes, release waiting jobs and claim jobs in one transaction, then submit.
 
         Returns:
             Whether anything was settled or claimed.
 
         Raises:
-            UnavailableError: The database refused. After this and any other error nothing was
-                recorded, and the outcomes are kept for the next step.
+            UnavailableError: The database rejected the transaction. After this and any other
+                error nothing was recorded, and the outcomes are kept for the next step.
         """
         executor = self._executor
         if executor is None:
             raise RuntimeError("attach an executor first")
         if self._lease.is_lost:
             self._give_up(executor)
-        self._stop_asked(executor)  # what this step claims is not among them
-        # They leave the queue when they are done with; until then nothing can lose them.
+        self._stop_asked(executor)  # does not concern the jobs that this step claims
+        # Outcomes stay in the queue until they are recorded, so an error cannot lose them.
         outcomes = [self._outcomes[place] for place in range(len(self._outcomes))]
         self._given_up.difference_update((item.number, item.attempt) for item in outcomes)
         slots = self._free_slots(executor) if claims_too else 0
@@ -264,10 +268,10 @@ class Orchestrator:
         outcomes: Sequence[JobOutcome],
         now: datetime,
     ) -> None:
-        """Do what follows from a step that is stored."""
+        """Apply the effects of a committed step: forget settled jobs, submit claimed ones."""
         settled = {item.number for item in step.settled}
         for number in settled:
-            self._running.pop(number, None)  # one that could not be taken up was never there
+            self._running.pop(number, None)  # a job that could not be prepared was never there
         left = {item.number for item in ending} - settled
         for _ in outcomes:
             self._outcomes.popleft()
@@ -275,14 +279,14 @@ class Orchestrator:
         try:
             self._hand_out(executor, step.taken, now)
         except BaseException:
-            self._steps.is_in_doubt = True  # what was claimed and not handed out
+            self._steps.is_in_doubt = True  # jobs may be claimed that were never submitted
             raise
         self._watch.settled(step.recorded, ending, now)
         if step.ended:
             self._announce(step.ended)
 
     def _free_slots(self, executor: Executor) -> int:
-        """Return how many jobs may be claimed; none while others are being stopped for good."""
+        """Return how many jobs may be claimed: none while draining or while given-up jobs end."""
         return 0 if self._drain_until is not None or self._given_up else executor.free_slots
 
     def _hand_out(self, executor: Executor, taken: Sequence[Taken], now: datetime) -> None:
@@ -298,7 +302,7 @@ class Orchestrator:
                     grace_seconds=self._grace_seconds,
                     now=now,
                 )
-            except Exception as error:  # noqa: BLE001 - it is this job's fault alone
+            except Exception as error:  # noqa: BLE001 - only this job fails
                 _log.exception("a job cannot be handed out", job_id=claim.id)
                 self._fail(claim, recipe, f"{type(error).__name__}: {error}")
                 continue
@@ -310,13 +314,13 @@ class Orchestrator:
             self._keeper.claimed()
 
     def _fail(self, claim: Claim, recipe: TaskRecipe, reason: str) -> None:
-        """End a job that was claimed and cannot be handed to the executor."""
+        """Fail a job that was claimed and cannot be submitted to the executor."""
         request = JobRequest(number=claim.number, attempt=claim.attempt, function=recipe.function)
         self._running[claim.number] = (claim, recipe, request)
         self.deliver([ended(request, JobEvent.RAISED, storable(reason)[:_REASON_LIMIT])])
 
     def _stop_asked(self, executor: Executor) -> None:
-        """Stop the jobs that were asked to stop, here or by another process."""
+        """Stop the jobs that this process or another one has asked to stop."""
         if self._is_stop_asked:
             self._is_stop_asked = False
             try:
@@ -332,7 +336,7 @@ class Orchestrator:
         return asked(self._database.reader, self._lease.holder_id) if self._running else []
 
     def _give_up(self, executor: Executor) -> None:
-        """Stop what ran under a lease that others have ended, and go on under another name."""
+        """Stop the jobs of a lease that another holder has ended, and begin a new lease."""
         _log.error("lease lost", holder_id=self._lease.holder_id, jobs=len(self._running))
         self._lease.give_up()
         given_up, self._running = self._running, {}
@@ -341,7 +345,7 @@ class Orchestrator:
             executor.cancel(number)
 
     def _finish(self, back: HandedBack) -> None:
-        """Do what follows when jobs were put back, and that is stored."""
+        """Apply the effects of a committed hand-back: log it, announce it, and wake the loop."""
         self._watch.handed_back(back.jobs, self._now())
         if back.ended:
             self._announce(back.ended)
@@ -365,7 +369,7 @@ class Orchestrator:
                     continue
             except UnavailableError as error:
                 _log.error("step put off", reason=error.message, seconds=_RETRY_SECONDS)
-            except Exception:  # noqa: BLE001 - the loop outlives whatever a step trips over
+            except Exception:  # noqa: BLE001 - the loop must survive any error of a step
                 self._steps.fault = "steps of the orchestrator fail; the log says why"
                 _log.exception("step failed")
             time.sleep(_RETRY_SECONDS)

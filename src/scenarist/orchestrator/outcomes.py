@@ -1,4 +1,4 @@
-"""What an outcome means for its job: the status it takes, and what is recorded with it."""
+"""Turns outcomes of attempts into settlements: the job's next status and what is recorded."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -33,12 +33,12 @@ def settlements_of(
     *,
     interrupted: Collection[int] = (),
 ) -> list[Settlement]:
-    """Word the outcomes of what runs, by number; those of an attempt that was lost are left out.
+    """Build settlements from the outcomes of running jobs; skip attempts that are not running here.
 
-    An attempt has one outcome: the first.
+    Only the first outcome of an attempt counts.
 
     Args:
-        interrupted: The numbers of those that were stopped so that they run again later.
+        interrupted: The numbers of the jobs that were stopped so that they run again later.
     """
     settlements: dict[int, Settlement] = {}
     for outcome in outcomes:
@@ -62,13 +62,13 @@ def settlements_of(
 def settlement_of(
     claim: Claim, recipe: TaskRecipe, request: JobRequest, outcome: JobOutcome, now: datetime
 ) -> Settlement:
-    """Turn the outcome of one attempt into what the database shall record of it."""
+    """Build the settlement to record for the outcome of one attempt."""
     event = ending_of(
         outcome.event,
         failures=claim.failures,
         retries=recipe.retries,
         losses=claim.lost,
-        # One that has not begun may run yet, however often it may do that.
+        # An attempt that has not begun may be repeated even with retries_after_loss = 0.
         losses_allowed=max(recipe.retries_after_loss, int(not outcome.has_begun)),
         lost_together=claim.lost_together,
         may_be_retried=outcome.may_be_retried,
@@ -107,7 +107,7 @@ def settlement_of(
 
 
 def given_up(lost: Lost, now: datetime) -> Settlement:
-    """Word the end of a job whose holder is gone, and that must not run again."""
+    """Build the settlement of a job whose holder is gone, and that must not run again."""
     return Settlement(
         number=lost.number,
         job_id=lost.id,
@@ -122,7 +122,7 @@ def given_up(lost: Lost, now: datetime) -> Settlement:
 
 
 def refused(claim: Claim, task_config_id: str, reason: str, now: datetime) -> Settlement:
-    """Settle a job that cannot be run; to try it again would not help."""
+    """Build the settlement of a job that cannot run, now or in another attempt."""
     return Settlement(
         number=claim.number,
         job_id=claim.id,
@@ -136,7 +136,7 @@ def refused(claim: Claim, task_config_id: str, reason: str, now: datetime) -> Se
 
 
 def unrecordable(item: Settlement, cause: str) -> Settlement:
-    """Word the end of a job whose outcome the database does not take; nothing of it is kept."""
+    """Build the settlement of a job whose outcome the database rejects; the outcome is dropped."""
     return Settlement(
         number=item.number,
         job_id=item.job_id,
@@ -166,28 +166,28 @@ def skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Settlement:
 
 
 def seconds_between(begun: datetime | None, ended: datetime | None) -> float | None:
-    """Return how long something took; two machines may not agree what time it is."""
+    """Return a duration in seconds, at least 0: the clocks of two machines may differ."""
     if begun is None or ended is None:
         return None
     return max(0.0, (ended - begun).total_seconds())
 
 
 def is_suspect(claim: Claim) -> bool:
-    """Whether a job may be what has ended the servers that it ran on."""
+    """Return whether a job may be the cause of losing the servers that it ran on."""
     return claim.lost_together >= SUSPECT_FROM
 
 
 def _why_not_again(lost: Lost) -> str:
     if lost.retries_after_loss == 0:
-        return f"{AT_MOST_ONCE}: its server was lost while it ran, so nobody knows how far it came"
+        return f"{AT_MOST_ONCE}: its server was lost while it ran, so it is unknown how far it got"
     return _lost_together("its server was lost while it ran", lost.lost_together + 1)
 
 
 def _lost_together(what: str, times: int) -> str:
     return (
         f"{what}, for the {times}th time; it does not run again, as it may be the cause. "
-        "Look at what the log of the server says of its ends, and at the memory of the machine; "
-        "then submit it again"
+        "Look in the server's log for why the server ended, and check the machine's memory; "
+        "then submit the job again"
     )
 
 

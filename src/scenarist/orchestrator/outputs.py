@@ -1,4 +1,4 @@
-"""Keeps what jobs write while they run, so that it can be read before they end."""
+"""Stores the output of running jobs, so that it can be read before they end."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -12,18 +12,18 @@ from scenarist.domain.errors import UnavailableError
 from scenarist.domain.redaction import redacted_log
 
 PAUSE_SECONDS = 1.0
-"""From the first word of a job until it is kept, and between two times: what ends within it is
-recorded with its end alone."""
+"""The delay from the first output of a job until it is stored, and between two writes. The output
+of a job that ends sooner is stored only with its outcome."""
 
 _log = structlog.get_logger(__name__)
 
 
 class OutputKeeper:
-    """A thread that sleeps until a running job writes something.
+    """Thread that flushes the output of running jobs to the database, and sleeps in between.
 
     Args:
-        read: Returns what has been written since it was last called, by the number of the job
-            and its attempt.
+        read: Returns the output of jobs that have written something since the last call, by job
+            number and attempt.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class OutputKeeper:
         self._thread.start()
 
     def note(self) -> None:
-        """Say that a job has written something; returns at once."""
+        """Note that a job has written something; return at once."""
         self._something.set()
 
     def stop(self) -> None:
@@ -61,12 +61,12 @@ class OutputKeeper:
             self.keep()
 
     def keep(self) -> None:
-        # Computations on behalf of requests have negative numbers, and no log.
+        # Worker calls on behalf of requests have negative numbers, and no log.
         outputs = {key: redacted_log(text) for key, text in self._read().items() if key[0] >= 0}
         if not outputs:
             return
         try:
             self._database.write(lambda connection: output_rows.keep(connection, outputs))
         except UnavailableError as error:
-            # Their ends will bring all of it.
+            # Not lost: the outcome of each job contains its whole output.
             _log.warning("what jobs write is not kept", reason=error.message, jobs=len(outputs))

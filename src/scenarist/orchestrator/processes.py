@@ -1,4 +1,4 @@
-"""The processes of this machine: how one is told from all others, and when it ends."""
+"""Identifies processes of this machine, and detects when they end."""
 
 import os
 import select
@@ -10,18 +10,18 @@ from contextlib import suppress
 from pathlib import Path
 
 _HAS_PROCESSES = sys.platform == "linux"
-_ENDED = frozenset("ZX")  # states of one that only waits for its parent to ask
+_ENDED = frozenset("ZX")  # states of a process that has ended and was not yet collected
 
 
 def boot_seconds() -> float:
-    """Return a time that never jumps, and goes on while the machine sleeps where that is known."""
+    """Return a monotonic time that includes sleep of the machine, where the system has one."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
 
 
 def own_process() -> str:
-    """Return what tells this process from any other of any machine; empty where nothing does."""
+    """Return an identifier of this process, unique across machines; empty except on Linux."""
     if not _HAS_PROCESSES:
         return ""
     _, started = _look(os.getpid()) or ("", "")
@@ -29,7 +29,7 @@ def own_process() -> str:
 
 
 def is_gone(process: str) -> bool:
-    """Whether a process has surely ended: one of another machine or container never has."""
+    """Return whether a process has certainly ended; False for other machines and containers."""
     number = _number_here(process)
     if number is None:
         return False
@@ -40,14 +40,14 @@ def is_gone(process: str) -> bool:
     except PermissionError:
         pass
     found = _look(number)
-    if found is None:  # it has just ended, or is hidden from us
+    if found is None:  # it has just ended, or this process may not see it
         return False
     state, started = found
     return state in _ENDED or started != process.rpartition(" ")[2]
 
 
 class ProcessWatch:
-    """Sleeps until one of some processes ends, or something else happens."""
+    """Waits until one of the watched processes ends, or until it is woken."""
 
     def __init__(self) -> None:
         self._reader, self._writer = socket.socketpair()
@@ -58,7 +58,7 @@ class ProcessWatch:
         self._watched: dict[str, int] = {}
 
     def watch(self, processes: Collection[str]) -> None:
-        """Watch these processes, and no others; those of other machines are passed over."""
+        """Watch these processes and no others; ignore those of other machines."""
         for process in self._watched.keys() - set(processes):
             self._drop(process)
         for process in processes:
@@ -70,7 +70,7 @@ class ProcessWatch:
                 self._poll.register(descriptor, select.POLLIN)
 
     def wait(self, seconds: float | None) -> bool:
-        """Return whether a watched process has ended before the time was over, or `poke`."""
+        """Return whether a watched process ended, before the timeout and before `poke`."""
         found = self._poll.poll(None if seconds is None else seconds * 1000)
         ready = {descriptor for descriptor, _ in found}
         if self._reader.fileno() in ready:
@@ -82,8 +82,8 @@ class ProcessWatch:
         return bool(ended)
 
     def poke(self) -> None:
-        """Let `wait` return; may be called from any thread."""
-        with suppress(OSError):  # it returns anyway, or it is closed
+        """Make `wait` return; may be called from any thread."""
+        with suppress(OSError):  # a wake-up is pending already, or the socket is closed
             self._writer.send(b"\0")
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class ProcessWatch:
 
 
 def _place() -> str:
-    """Return where numbers of processes are those of this process: boot, and name space."""
+    """Return the scope in which process numbers are valid: this boot and PID namespace."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot} {os.readlink('/proc/self/ns/pid')}"
 
@@ -110,7 +110,7 @@ def _number_here(process: str) -> int | None:
 
 
 def _look(number: int) -> tuple[str, str] | None:
-    """Return the state of a process and when it started, in ticks since the boot."""
+    """Return the state of a process, and its start time in ticks since the boot."""
     try:
         text = Path(f"/proc/{number}/stat").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a claimed job needs to be run: its function, its input values, the places of its outputs."""
+"""Builds the request of a claimed job: its function, its input values, its output targets."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,10 +36,11 @@ _RECIPES_KEPT = 10_000
 
 
 class Recipes:
-    """The recipes of tasks, read once each: what a task is made of never changes.
+    """Cache of task recipes. Each is read once, because a task's record never changes.
 
     Args:
-        declared: What tasks do, as the application declares it now; None to do as recorded.
+        declared: What tasks do according to the application as it is now. If None, tasks do what
+            their records say.
     """
 
     def __init__(self, declared: Declared | None = None) -> None:
@@ -47,7 +48,7 @@ class Recipes:
         self._kept: dict[TaskId, TaskRecipe] = {}
 
     def read(self, connection: Connection, task_ids: Iterable[TaskId]) -> None:
-        """Read the recipes of tasks that are not known yet; `get` has them after this."""
+        """Load the recipes of tasks that are not cached yet; `get` returns them after this."""
         if len(self._kept) >= _RECIPES_KEPT:
             self._kept.clear()
         unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in self._kept]
@@ -89,15 +90,16 @@ def read_files_anew(
     inputs: dict[int, list[InputValue]],
     now: datetime,
 ) -> tuple[Sequence[Event], dict[int, str]]:
-    """Record the named files that jobs read where other programs have replaced them.
+    """Record new edits for the named files that other programs have replaced and jobs read.
 
-    Nothing is asked of the database unless there are such files.
+    Queries the database only if there are such files.
 
     Args:
-        inputs: The input values of the jobs, which become those that they find.
+        inputs: The input values of the jobs; updated in place with the values that were found.
 
     Returns:
-        What has changed, and why jobs cannot be run whose files other data nodes have replaced.
+        The changes to log, and the reasons why jobs cannot run, by job: other data nodes have
+        replaced their files.
     """
     suspects = [
         (claim.number, position, end.data_node_id)
@@ -135,7 +137,7 @@ def need_not_run(
     inputs: Sequence[InputValue],
     now: datetime,
 ) -> bool:
-    """Whether the job's outputs are those that it would make of its inputs, and still valid."""
+    """Return whether a job can be skipped: its outputs come from these inputs and are valid."""
     if claim.force or claim.made_of is None:
         return False
     if not all(
@@ -156,7 +158,7 @@ def need_not_run(
 
 
 def _is_in_place(end: TaskEnd, stamp: str | None, kept_as: Mapping[str, Any] | None = None) -> bool:
-    """Whether a named file is the one that was recorded; where none is named, nothing can be."""
+    """Return whether a named file is the recorded one; True if the value has no named file."""
     storage_type, properties = _lies_as(end, kept_as)
     if file_path(storage_type, properties) is None:
         return True
@@ -165,18 +167,18 @@ def _is_in_place(end: TaskEnd, stamp: str | None, kept_as: Mapping[str, Any] | N
 
 
 def _lies_as(end: TaskEnd, kept_as: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
-    """Return storage type and properties by which a value is read."""
+    """Return the storage type and the properties to read a value with."""
     if kept_as is None:
         return end.storage_type, end.properties
     return kept_as["storage_type"], kept_as["properties"]
 
 
 def _is_of_other_code(recipe: TaskRecipe, made: Iterable[LastEdit]) -> bool:
-    """Whether other code than that of today made the outputs, as far as jobs made them."""
+    """Return whether code other than the current code made any output that a job has written."""
     if not recipe.is_live:
         return False
     if recipe.code_digest is None:
-        return True  # it cannot be read, so nobody knows
+        return True  # the code cannot be read, so assume that it differs
     return any(
         edit.is_of_job and (edit.has_moved or edit.code_digest != recipe.code_digest)
         for edit in made
@@ -184,7 +186,7 @@ def _is_of_other_code(recipe: TaskRecipe, made: Iterable[LastEdit]) -> bool:
 
 
 def _are_replaced(connection: Connection, recipe: TaskRecipe) -> bool:
-    """Whether another data node's value lies at the place of one of the outputs."""
+    """Return whether another data node has overwritten the value of one of the outputs."""
     places = {end.place: end.data_node_id for end in recipe.outputs if end.place is not None}
     last = last_written(connection, list(places)) if places else {}
     return any(write.data_node_id != places[place] for place, write in last.items())
@@ -196,10 +198,11 @@ def faults_of(
     recipes: Recipes,
     inputs: Mapping[int, Sequence[InputValue]],
 ) -> dict[int, str]:
-    """Return why claimed jobs cannot be run, by job: those that would get what they must not get.
+    """Return the reasons why claimed jobs cannot run, by job: they would read wrong values.
 
-    A task that is declared otherwise now would get other arguments than its function takes. And
-    where several data nodes have one place, another one's value may have come to lie there.
+    A task whose declaration no longer matches its record would call its function with the wrong
+    arguments. And if several data nodes share one place, another data node may have overwritten
+    the value there.
     """
     faults: dict[int, str] = {}
     shared: dict[int, list[tuple[TaskEnd, InputValue]]] = {}
@@ -271,7 +274,7 @@ def request_for(
 
 
 def resources_of(recipe: TaskRecipe) -> Resources:
-    """Return what a task asks of a machine: nothing, where it was made before that was checked."""
+    """Return the resources that a task requests; none if its record predates their validation."""
     asked = {name: recipe.properties[name] for name in READERS if name in recipe.properties}
     try:
         return read_resources(resolve(asked, os.environ))

@@ -1,7 +1,7 @@
-"""The span of each attempt of a job, from when it might run until its end is recorded.
+"""Trace spans of attempts, from when the job became PENDING until its end is recorded.
 
-It is under the span that the submission was made in. Under it are the wait for the claim, and what
-the worker traces; what lies between the two is the wait for a worker.
+The parent is the span in which the submission was made. The children are the wait for the claim and
+the spans of the worker; the gap between these is the wait for a worker (docs/decisions/0047).
 """
 
 from collections.abc import Sequence
@@ -26,20 +26,20 @@ _WELL = frozenset({JobStatus.COMPLETED, JobStatus.CANCELED})
 
 
 class AttemptSpans:
-    """Does nothing while this process traces nothing."""
+    """Spans of the running attempts; does nothing if this process has tracing disabled."""
 
     def __init__(self) -> None:
         self._parents: dict[SubmissionId, str] = {}
         self._open: dict[JobId, Span] = {}
 
     def look(self, connection: Connection, claims: Sequence[Claim]) -> None:
-        """Read the spans that the submissions of jobs were made in."""
+        """Read the spans in which the jobs' submissions were made."""
         if tracing.is_on() and claims:
             ids = list(dict.fromkeys(claim.submission_id for claim in claims))
             self._parents = submission_rows.traceparents(connection, ids)
 
     def begun(self, taken: Sequence[Taken], requests: Sequence[JobRequest]) -> Sequence[JobRequest]:
-        """Begin the spans of claimed jobs; return the requests with what workers are under."""
+        """Open the spans of claimed jobs; return the requests with the workers' parent spans."""
         if not tracing.is_on():
             return requests
         return [
@@ -48,7 +48,7 @@ class AttemptSpans:
         ]
 
     def ended(self, job_id: JobId, ending: str, now: datetime) -> None:
-        """End the span of a job, if it is still open."""
+        """Close the span of a job, if it is still open."""
         opened = self._open.pop(job_id, None)
         if opened is not None:
             tracing.close_span(

@@ -1,4 +1,4 @@
-"""What a step of the loop does in the database, and what is left of it when that fails."""
+"""The database transaction of one orchestrator step, and its repetition in parts if it fails."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,12 +33,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Step:
-    """What is stored of a step.
+    """Result of a committed step.
 
     Args:
-        settled: The outcomes that are done with, whether they stood or came too late.
-        recorded: The settlements that stood.
-        held: What is to be confirmed of the lease.
+        settled: The settlements that need no more work: recorded, or dropped because they came
+            too late.
+        recorded: The settlements that were recorded.
+        held: The time to confirm to the lease after the commit; None if it was not renewed.
     """
 
     settled: list[Settlement] = field(default_factory=list)
@@ -56,11 +57,11 @@ class Step:
 
 
 class Steps:
-    """Writes one step of an orchestrator at a time: one transaction as a rule.
+    """Writer of an orchestrator's steps: normally one transaction per step.
 
-    A step that fails, while the database is there, is done again in parts: each outcome and each
-    claim in a transaction of its own. So one of them that cannot be recorded keeps no other back;
-    its job is FAILED.
+    If a step fails although the database is available, it is repeated in parts: each outcome and
+    each claim in a transaction of its own. An outcome that cannot be recorded then fails its own
+    job and does not block the others (docs/decisions/0092).
 
     Args:
         wake: Called when there may be more to claim after a step.
@@ -81,12 +82,13 @@ class Steps:
         self._watch = watch
         self._figures: JobFigures = watch.figures
         self._wake = wake
-        self._machines_version = -1  # none yet: what waited for an earlier server is looked at anew
-        self.is_in_doubt = False  #: whether jobs may be claimed that nobody here knows of
-        self.is_due_unknown = True  #: whether others may have put retries off
+        # -1: jobs that waited for machines under an earlier server are checked again.
+        self._machines_version = -1
+        self.is_in_doubt = False  #: whether jobs may be claimed that this process does not know
+        self.is_due_unknown = True  #: whether other processes may have scheduled retries
         self.next_due: datetime | None = None
         self.fault: str | None = None  #: why the last step failed
-        self.has_left = False  #: whether the last step has left something to be tried again
+        self.has_left = False  #: whether the last step left work that must be retried
 
     def has_other_machines(self, executor: Executor) -> bool:
         """Whether the machines have changed since the last step."""
@@ -107,8 +109,9 @@ class Steps:
             running: All jobs that run here, by number.
 
         Raises:
-            LeaseLostError: Nothing was stored.
-            UnavailableError: The database refused. Nothing was stored, unless it is in doubt.
+            LeaseLostError: The lease is lost. Nothing was stored.
+            UnavailableError: The database rejected the transaction. Nothing was stored, except
+                after an `InDoubtError`, when it may have been.
         """
         version = executor.machines_version
         try:
@@ -121,7 +124,7 @@ class Steps:
             self._note(error)
             self.is_in_doubt |= isinstance(error, InDoubtError)
             raise
-        except Exception as error:  # noqa: BLE001 - one job's fault is not that of the others
+        except Exception as error:  # noqa: BLE001 - one job's error must not affect the others
             self._note(error)
             _log.exception("step failed", outcomes=len(ending))
             return self._write_in_parts(executor, ending, slots, now, running)
@@ -146,7 +149,8 @@ class Steps:
     ) -> Step:
         step = Step(settled=list(ending))
         step.held = self._lease.hold(connection) if slots else None
-        if self.is_in_doubt:  # a claim that was stored, and not known of, would run for ever
+        # A stored claim that this process does not know of would stay RUNNING for ever.
+        if self.is_in_doubt:
             back = hand_back(connection, self._lease.holder_id, now, but=list(running))
             step.ended += back.ended
             step.changes += back.changes
@@ -196,7 +200,7 @@ class Steps:
         step.taken += taking.to_run
         self._settle(connection, taking.needless, now, step)
         if taking.lets_others_run:
-            self._wake()  # what they released, or stood before
+            self._wake()  # for the jobs that were released, or that came after those
 
     def _write_in_parts(
         self,
@@ -206,9 +210,9 @@ class Steps:
         now: datetime,
         running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
     ) -> Step:
-        """Do a step that failed again, each part alone, as far as the database goes along."""
+        """Repeat a failed step part by part, until the database rejects one."""
         whole = Step()
-        # Until a whole step has gone well, which shall be soon.
+        # Cleared by the next step that succeeds as a whole; the loop tries one soon.
         self.is_in_doubt = self.has_left = True
         try:
             for item in ending:
@@ -219,7 +223,7 @@ class Steps:
                 if not self._claim_alone(executor, now, whole, suspects):
                     break
         except (UnavailableError, LeaseLostError) as error:
-            # What is left is done by the next step, or given up by it.
+            # The next step does the rest, or gives it up.
             _log.error("step put off", reason=_cause(error))
         return whole
 
@@ -239,17 +243,17 @@ class Steps:
             whole.add(record(item))
         except UnavailableError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the job ends by it
+        except Exception as error:  # noqa: BLE001 - any error fails the job
             _log.error("an outcome cannot be recorded", job_id=item.job_id, reason=_cause(error))
             try:
                 whole.add(record(unrecordable(item, _cause(error))))
             except UnavailableError:
                 raise
-            except Exception:  # noqa: BLE001 - it is tried again, and the others go on
+            except Exception:  # noqa: BLE001 - it is retried, and the other jobs continue
                 _log.exception("a job cannot be ended", job_id=item.job_id)
 
     def _claim_alone(self, executor: Executor, now: datetime, whole: Step, suspects: int) -> bool:
-        """Claim one job; one that cannot be looked at ends. Return whether there was one."""
+        """Claim one job, or fail it if it cannot be prepared; return whether there was a job."""
         holder_id = self._lease.holder_id
 
         def claim(connection: Connection) -> tuple[float | None, list[Claim]]:
@@ -276,13 +280,13 @@ class Steps:
             _log.exception("a job cannot be taken up", job_id=one.id)
             known = self._recipes.find(one.task_id)
             config_id = "" if known is None else known.config_id
-            reason = f"it could not be taken up: {_cause(error)}"
+            reason = f"it could not be prepared: {_cause(error)}"
             self._settle_alone(refused(one, config_id, reason, now), now, whole)
         return True
 
 
 def _cause(error: BaseException) -> str:
-    """Return an error in a line, without the statement and the values that SQLAlchemy tells."""
+    """Return an error in one line, without the statement and parameters that SQLAlchemy adds."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     text = " ".join(str(cause).split()) or type(cause).__name__
     return text[:_CAUSE_LIMIT]

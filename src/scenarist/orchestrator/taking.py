@@ -1,4 +1,4 @@
-"""How a step claims jobs, and finds out which of them need not run, or cannot."""
+"""Sorts claimed jobs: those to run, those to skip or refuse, and those that wait for a machine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,19 +27,19 @@ from scenarist.orchestrator.requests import (
 _ALONE = "a machine that runs no other job under which servers were lost more than once"
 
 Taken = tuple[Claim, TaskRecipe, list[InputValue]]
-"""A claimed job that is to be run, with what running it takes."""
+"""A claimed job to run, with its recipe and its input values."""
 
 
 @dataclass(slots=True)
 class Taking:
-    """What became of the jobs that were claimed.
+    """Claimed jobs, sorted by what to do with them.
 
     Args:
-        needless: Those that are not to be run, to be settled: their outputs are still valid, or
-            they cannot be run.
-        held: Those that no machine can run, with the machine that they wait for. Whatever is
-            behind them comes next.
-        found: What has changed as named files were found that other programs have replaced.
+        needless: Settlements of jobs that are skipped because their outputs are still valid, or
+            that fail because they cannot run.
+        held: Jobs that no machine can run, with the machine that they wait for. The jobs behind
+            them are claimed next.
+        found: Changes recorded because other programs have replaced named files.
     """
 
     to_run: list[Taken] = field(default_factory=list)
@@ -68,11 +68,12 @@ def sort_out(
     now: datetime,
     suspects: int = 0,
 ) -> Taking:
-    """Sort out those of the claimed jobs that shall not run.
+    """Decide for each claimed job whether it runs, is skipped, fails or waits for a machine.
 
     Args:
-        suspects: How many jobs run here already under which servers were lost more than once: one
-            of these at a time, so that the innocent ones among them get to their ends.
+        suspects: How many running jobs of this process are suspects: servers were lost more than
+            once while they ran. Only one suspect runs at a time, so that those that are not the
+            cause can complete (docs/decisions/0093).
     """
     recipes.read(connection, (claim.task_id for claim in claimed))
     inputs = gather_inputs(connection, claimed, recipes)

@@ -1,4 +1,4 @@
-"""Tells those who watch what the loop does with jobs: figures, and a line of log for each end."""
+"""Observability of the loop: metrics of jobs, a log line per ended attempt, and spans."""
 
 import logging
 from collections.abc import Sequence
@@ -18,31 +18,31 @@ from scenarist.orchestrator.spans import AttemptSpans
 from scenarist.orchestrator.taking import Taken
 
 JobOf = tuple[JobId, SubmissionId]
-"""A job, and the submission that it is of."""
+"""A job, and the submission it belongs to."""
 
 _WELL = frozenset({JobStatus.COMPLETED, JobStatus.SKIPPED})
 _AMISS = frozenset({JobStatus.FAILED, RETRIED, LOST})
-# Another holder has had the job meanwhile.
+# The settlement came too late: the job had been taken from this holder.
 _NOT_RECORDED = "NOT_RECORDED"
 
 _log = structlog.get_logger(__name__)
 
 
 class Watch:
-    """Is told by the loop of what has been committed, and never of what may be undone."""
+    """Metrics, log lines and spans of jobs; the loop reports changes only after their commit."""
 
     def __init__(self) -> None:
         self.figures = JobFigures()
         self._spans = AttemptSpans()
 
     def look(self, connection: Connection, taken: Sequence[Taken]) -> None:
-        """Find out which traces jobs are of that are being claimed."""
+        """Read the traces that the jobs being claimed belong to."""
         self._spans.look(connection, [claim for claim, _, _ in taken])
 
     def claimed(
         self, taken: Sequence[Taken], requests: Sequence[JobRequest]
     ) -> Sequence[JobRequest]:
-        """Note jobs that were claimed; return their requests as they shall go to the executor."""
+        """Record claimed jobs; return their requests, with the spans for their workers."""
         for claim, _, _ in taken:
             waited = seconds_between(claim.pending_since, claim.claimed_at)
             self.figures.claim_times.add(waited or 0.0)
@@ -51,7 +51,7 @@ class Watch:
     def settled(
         self, recorded: Sequence[Settlement], returned: Sequence[Settlement], now: datetime
     ) -> None:
-        """Note attempts whose end is recorded, of those that came back."""
+        """Count and log the recorded attempts, and close the spans of all that have returned."""
         if tracing.is_on():
             for item in recorded:
                 self._spans.ended(item.job_id, _ending_of(item), now)
@@ -63,19 +63,19 @@ class Watch:
             if item.started_after is not None:
                 self.figures.hand_over_times.add(item.started_after)
             self.figures.add_attempt(item.task_config_id, ending, item.run_seconds)
-            # At best there are thousands a second that went well.
+            # Successful attempts can number thousands per second, so they are logged at debug only.
             if tells_all or ending not in _WELL:
                 _tell(item, ending)
 
     def handed_back(self, jobs: Sequence[JobOf], now: datetime) -> None:
-        """Note jobs that run again, as who ran them stops or is gone."""
+        """Record jobs that run again because their holder stops or is gone."""
         for job_id, submission_id in jobs:
             self._spans.ended(job_id, HANDED_BACK, now)
             _log.info("job handed back", job_id=job_id, submission_id=submission_id)
 
 
 def _tell(item: Settlement, ending: str) -> None:
-    """Log an ending, without the reason: it is in the words of the task, which may hold secrets."""
+    """Log the end of an attempt, without its reason, which may contain secrets of the task."""
     level = logging.DEBUG if ending in _WELL else logging.INFO
     _log.log(
         logging.WARNING if ending in _AMISS else level,

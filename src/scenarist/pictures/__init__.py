@@ -1,6 +1,6 @@
-"""Pictures of what an application declares: where everything is placed, and how it is drawn.
+"""Pictures of an application's declarations: layout and drawing.
 
-May import: config (what is declared), domain.
+May import: config (the declarations), domain.
 Never here: records, a server; a picture shows configs, not entities.
 """
 

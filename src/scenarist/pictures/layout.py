@@ -1,7 +1,7 @@
-"""Places the boxes of a graph in layers from left to right, with few crossings and short ways.
+"""Layout of a graph in layers from left to right, with few crossings and short edges.
 
-The steps are those of Sugiyama, Tagawa and Toda (1981): layers, an order within each, places. A way
-over several layers goes through a bend in each, so that it passes between the boxes.
+The steps are those of Sugiyama, Tagawa and Toda (1981): layers, order within each layer,
+coordinates. An edge over several layers has a bend in each, so that it passes between the boxes.
 """
 
 import itertools
@@ -16,7 +16,7 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 
 _SWEEPS = 12
 _BEND_WEIGHT = 8.0
-"""How much more a bend pulls than a box: ways shall be straight rather than boxes centred."""
+"""The weight of a bend relative to a box: straight edges matter more than centred boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where the middle of a box or of a bend is, and how much room it takes."""
+    """Centre and size of a box or bend."""
 
     x: float
     y: float
@@ -37,10 +37,10 @@ class Spot:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout(Generic[KeyT]):
-    """Where everything is.
+    """Coordinates of all boxes and edges.
 
     Args:
-        ways: For each pair, the bends between the two boxes.
+        ways: For each edge, its bends between the two boxes.
     """
 
     boxes: Mapping[KeyT, Spot]
@@ -50,7 +50,7 @@ class Layout(Generic[KeyT]):
 
 
 _Point = tuple[str, Hashable, int]
-"""What stands in a layer: a box, or the bend that a way makes there."""
+"""A point in a layer: a box, or a bend of an edge."""
 
 
 def place(
@@ -59,12 +59,12 @@ def place(
     *,
     gap: Size,
 ) -> Layout[KeyT]:
-    """Place boxes whose ways make no cycle.
+    """Lay out boxes whose edges form no cycle.
 
     Args:
-        sizes: The boxes, in the order in which they are named.
-        ways: From which box to which.
-        gap: The room between layers, and between the boxes of one.
+        sizes: The sizes of the boxes, in declaration order.
+        ways: The edges: from which box to which.
+        gap: The space between layers, and between the boxes in a layer.
     """
     layer_of = _layers(list(sizes), ways)
     chains = {way: _chain(way, layer_of) for way in dict.fromkeys(ways)}
@@ -101,9 +101,9 @@ def place(
 
 
 def _layers(keys: Sequence[KeyT], ways: Sequence[tuple[KeyT, KeyT]]) -> dict[KeyT, int]:
-    """Return the number of each box's layer: after all that lead to it.
+    """Return the layer number of each box: after all its predecessors.
 
-    What nothing leads to stands right before the first that it leads to.
+    A box without predecessors is placed right before the first of its successors.
     """
     before: dict[KeyT, list[KeyT]] = {key: [] for key in keys}
     after: dict[KeyT, list[KeyT]] = {key: [] for key in keys}
@@ -151,7 +151,7 @@ def _neighbours(
 
 
 def _order(layers: list[list[_Point]], links: Sequence[tuple[_Point, _Point]]) -> None:
-    """Sort each layer so that few ways cross: again and again by where the neighbours are."""
+    """Sort each layer so that few edges cross: repeatedly, by the positions of the neighbours."""
     before, after = _neighbours(links)
     best = [list(layer) for layer in layers]
     fewest = _crossings(layers, after)
@@ -199,7 +199,7 @@ def _middles(
     heights: Mapping[_Point, float],
     gap: float,
 ) -> dict[_Point, float]:
-    """Place everything up and down: near its neighbours, in order, and with room between."""
+    """Return vertical centres: near the neighbours, in order, and with gaps in between."""
     before, after = _neighbours(links)
     middles = {point: 0.0 for layer in layers for point in layer}
     for layer in layers:
@@ -225,15 +225,15 @@ def _settle(
     heights: Mapping[_Point, float],
     gap: float,
 ) -> None:
-    """Move each point of a layer as near to its wish as its order and the gaps allow.
+    """Move each point of a layer as near to its target as the order and the gaps allow.
 
     Without the gaps this is a monotone regression: neighbours that would pass each other move
-    together, to the mean of their wishes.
+    together, to the mean of their targets.
     """
     offsets = [0.0]
     for upper, lower in itertools.pairwise(layer):
         offsets.append(offsets[-1] + (heights[upper] + heights[lower]) / 2 + gap)
-    groups: list[tuple[float, float, int]] = []  # sum of weighted wishes, weight, how many
+    groups: list[tuple[float, float, int]] = []  # sum of weighted targets, weight, count
     for point, offset in zip(layer, offsets, strict=True):
         weight = _BEND_WEIGHT if point[0] == "bend" else 1.0
         groups.append(((wish(point) - offset) * weight, weight, 1))

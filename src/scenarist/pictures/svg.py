@@ -1,4 +1,4 @@
-"""Draws scenario configs as SVG: tasks and data nodes as boxes, sequences as coloured ground."""
+"""SVG pictures of scenario configs: tasks and data nodes as boxes on coloured sequences."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ _GAP = Size(64, 22)
 _HEIGHT = 44.0
 _MARGIN = 28.0
 _NARROWEST = 96.0
-_LETTER = 7.6  # how wide one is, about, at the size of names
+_LETTER = 7.6  # approximate width of a letter at the font size of names
 _LONGEST_NAME = 28
 _TITLE_HEIGHT = 44.0
 _LEGEND_HEIGHT = 26.0
@@ -47,19 +47,19 @@ _STYLE += "".join(
 )
 
 _Key = tuple[str, str]
-"""``task`` or ``node``, and the id of the config: the two may share one."""
+"""``task`` or ``node``, and the id of the config: a task and a data node may share an id."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Graph:
-    """A scenario config, and where its parts are drawn."""
+    """A scenario config and its layout."""
 
     config: ScenarioConfig
     layout: Layout[_Key]
 
     @property
     def sequences(self) -> list[tuple[int, str, Sequence[TaskConfig]]]:
-        """Return the sequences in their order: number, name, tasks."""
+        """The sequences in order: number, name, tasks."""
         return [
             (number, name, tasks)
             for number, (name, tasks) in enumerate(self.config.sequences.items())
@@ -67,7 +67,7 @@ class _Graph:
 
     @property
     def top(self) -> float:
-        """How much stands above the boxes."""
+        """The height of what is drawn above the boxes."""
         return _TITLE_HEIGHT + (_LEGEND_HEIGHT if self.config.sequences else 0.0) + 14
 
     @property
@@ -85,7 +85,7 @@ def draw(configs: Sequence[ScenarioConfig]) -> str:
     """Return a picture of scenario configs, one below the other, as the text of an SVG file.
 
     Raises:
-        InvalidError: The tasks of one make a cycle.
+        InvalidError: The tasks of a scenario config form a cycle.
     """
     graphs = [_graph(config) for config in configs]
     width = max((graph.width for graph in graphs), default=1.0)
@@ -127,7 +127,7 @@ def _graph(config: ScenarioConfig) -> _Graph:
     cycle = find_cycle(links)
     if cycle is not None:
         raise InvalidError(
-            f"scenario config {config.id}: its tasks make a cycle, {' → '.join(cycle)}"
+            f"scenario config {config.id}: its tasks form a cycle, {' → '.join(cycle)}"
         )
     sizes: dict[_Key, Size] = {}
     ways: list[tuple[_Key, _Key]] = []
@@ -151,7 +151,7 @@ def _draw_graph(parent: Element, graph: _Graph) -> None:
     _text(heading, "tspan", _summary(config), dx=12, **{"class": "beside"})
     _draw_legend(parent, graph)
     body = SubElement(parent, "g", {"transform": f"translate({_MARGIN:g} {graph.top + 14:g})"})
-    # The smaller ones are drawn upon the larger ones.
+    # Smaller sequences are drawn on top of larger ones.
     for number, name, tasks in sorted(graph.sequences, key=lambda sequence: -len(sequence[2])):
         _draw_ground(body, graph, number, name, tasks)
     for (start, end), bends in graph.layout.ways.items():
@@ -179,7 +179,7 @@ def _draw_legend(parent: Element, graph: _Graph) -> None:
 def _draw_ground(
     parent: Element, graph: _Graph, number: int, name: str, tasks: Sequence[TaskConfig]
 ) -> None:
-    """Colour the ground below the tasks of a sequence, and below what they hand to one another."""
+    """Colour the background of a sequence: its tasks and the data nodes between them."""
     boxes, ways = graph.layout.boxes, graph.layout.ways
     written = {node.id for task in tasks for node in task.outputs}
     between = {node.id for task in tasks for node in task.inputs if node.id in written}
@@ -212,10 +212,10 @@ def _draw_box(parent: Element, spot: Spot, name: str, kind: str, *, is_task: boo
 
 
 def _path(start: Spot, bends: Sequence[Spot], end: Spot, *, arrow: float) -> str:
-    """Return a way that leaves a box at its right and comes to the other at its left.
+    """Return the path of an edge from the right side of one box to the left side of the other.
 
     Args:
-        arrow: How long before the end it stops.
+        arrow: How far before the second box it ends.
     """
     x, y = start.x + start.width / 2, start.y
     parts = [f"M{x:.1f} {y:.1f}"]
@@ -233,7 +233,7 @@ def _path(start: Spot, bends: Sequence[Spot], end: Spot, *, arrow: float) -> str
 
 
 def _sentences(config: ScenarioConfig) -> Iterable[str]:
-    """Say in words what the picture shows."""
+    """Describe the picture in words, for screen readers."""
     yield f"Scenario config {config.id}: {_summary(config)}."
     for task in config.tasks:
         reads = ", ".join(node.id for node in task.inputs) or "nothing"
@@ -266,7 +266,7 @@ def _size(name: str, kind: str) -> Size:
 
 
 def _width(text: str) -> int:
-    """Return how many letters' room a text takes; those of East Asia take two each."""
+    """Return the width of a text in letters; East Asian wide letters count twice."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
@@ -296,7 +296,7 @@ def _numbers(**values: float) -> dict[str, str]:
 
 
 def _text(parent: Element, tag: str, text: str, **attributes: object) -> Element:
-    """Add an element with a text; what cannot be shown in it is shown as such."""
+    """Add an element with a text; replace characters that cannot be displayed by U+FFFD."""
     element = SubElement(
         parent,
         tag,

@@ -1,9 +1,9 @@
-"""The wire contract: what goes over HTTP, shared by the server and the client.
+"""Wire types: the bodies of HTTP requests and responses, shared by the server and the client.
 
-Field names are those of the documented system, completed. Times are RFC 3339 in UTC.
+Field names are those of the documented system, with additions. Times are RFC 3339 in UTC.
 
-May import: domain (its words).
-Never here: the database, services, config; the contract outlives what is behind it.
+May import: domain (its vocabulary).
+Never here: the database, services, config; the wire format outlives the implementation.
 """
 
 from scenarist.schemas.base import (

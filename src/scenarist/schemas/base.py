@@ -1,4 +1,4 @@
-"""What many answers share: lists, messages, problems."""
+"""Types that many responses share: lists, messages, problems."""
 
 from typing import Annotated, Generic, TypeVar
 
@@ -8,18 +8,18 @@ ItemT = TypeVar("ItemT")
 
 
 class Request(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A body that a client sends; an unknown field is an error."""
+    """Base class of request bodies; an unknown field is an error."""
 
 
 class Results(Struct, Generic[ItemT], kw_only=True, frozen=True):
-    """A list. Without a limit it is whole, and ``next`` is left out."""
+    """A list. Without ``limit`` it is complete, and ``next`` is omitted."""
 
     results: list[ItemT]
     next: Annotated[
-        str | UnsetType | None, Meta(description="The cursor of the next page; null at the end.")
+        str | UnsetType | None, Meta(description="Cursor of the next page; null on the last page.")
     ] = UNSET
     total: Annotated[
-        int | UnsetType, Meta(description="How many there are in all; with count=true.")
+        int | UnsetType, Meta(description="Total number of matches; only with count=true.")
     ] = UNSET
 
 
@@ -33,7 +33,7 @@ class Fault(Struct, kw_only=True, frozen=True):
 
 
 class Problem(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """What went wrong: RFC 9457, and ``message`` as in the documented system."""
+    """An error as problem details (RFC 9457), plus ``message`` as in the documented system."""
 
     type: str
     title: str
@@ -45,7 +45,7 @@ class Problem(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 
 class Deletion(Struct, kw_only=True, frozen=True):
-    """What was deleted, or with ``dry_run`` would be: identifiers by kind of entity."""
+    """Identifiers of the deleted entities by kind; with ``dry_run``, of those to be deleted."""
 
     message: str
     deleted: Annotated[

@@ -1,4 +1,4 @@
-"""What the author of the application has declared."""
+"""Configs that the application declares."""
 
 from typing import Annotated
 
@@ -8,20 +8,26 @@ from scenarist.domain.vocabulary import Frequency
 
 
 class ScenarioConfig(Struct, kw_only=True, frozen=True):
-    """What scenarios are made from. Everything is named by the id of its own config."""
+    """A scenario config. Tasks and data nodes are given by the id of their config."""
 
     id: Annotated[str, Meta(examples=["heating"])]
-    frequency: Annotated[Frequency | None, Meta(description="That of its cycles; null for none.")]
+    frequency: Annotated[
+        Frequency | None, Meta(description="Frequency of its cycles; null for no cycles.")
+    ]
     tasks: list[str]
-    data_nodes: Annotated[list[str], Meta(description="Those of its tasks, and the additional.")]
+    data_nodes: Annotated[
+        list[str], Meta(description="Data nodes of its tasks, and additional data nodes.")
+    ]
     sequences: Annotated[
         dict[str, list[str]],
-        Meta(description="Tasks by the name of the sequence.", examples=[{"all": ["clean"]}]),
+        Meta(description="Tasks by sequence name.", examples=[{"all": ["clean"]}]),
     ]
     comparators: Annotated[
         dict[str, list[str]],
-        Meta(description="Functions by data node.", examples=[{"plan": ["compare_costs"]}]),
+        Meta(
+            description="Comparator functions by data node.", examples=[{"plan": ["compare_costs"]}]
+        ),
     ]
     authorized_tags: Annotated[
-        list[str] | None, Meta(description="The tags that its scenarios may have; null for any.")
+        list[str] | None, Meta(description="Tags that its scenarios may have; null for any.")
     ]

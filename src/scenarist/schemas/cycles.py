@@ -10,31 +10,31 @@ from scenarist.schemas.base import Request
 
 
 class CreateCycle(Request, kw_only=True, frozen=True):
-    """Makes the cycle of a period. The period is the one that holds the creation date."""
+    """Creates the cycle of the period that contains the creation date."""
 
     frequency: Annotated[
         str,
         Meta(
-            description="DAILY, WEEKLY, MONTHLY, QUARTERLY or YEARLY; `Frequency.DAILY` as well.",
+            description="DAILY, WEEKLY, MONTHLY, QUARTERLY or YEARLY; also `Frequency.DAILY`.",
             examples=["MONTHLY"],
         ),
     ]
     name: (
         Annotated[
             str,
-            Meta(min_length=1, max_length=256, description="Named after the period if left out."),
+            Meta(min_length=1, max_length=256, description="Defaults to the name of the period."),
         ]
         | None
     ) = None
     properties: dict[str, Any] = field(default_factory=dict)
     creation_date: Annotated[
-        str | UnsetType, Meta(description="A moment within the period; now, when left out.")
+        str | UnsetType, Meta(description="A time within the period; defaults to now.")
     ] = UNSET
     start_date: Annotated[
-        str | UnsetType, Meta(description="When given, it must be the start of the period.")
+        str | UnsetType, Meta(description="If given, must be the start of the period.")
     ] = UNSET
     end_date: Annotated[
-        str | UnsetType, Meta(description="When given, it must be the end of the period.")
+        str | UnsetType, Meta(description="If given, must be the end of the period.")
     ] = UNSET
 
 

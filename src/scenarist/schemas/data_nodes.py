@@ -1,4 +1,4 @@
-"""Data nodes, their edits and values."""
+"""Data nodes, their locks, edits and values."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,9 +11,9 @@ from scenarist.schemas.base import Request
 
 
 class Operator(Request, kw_only=True, frozen=True):
-    """One condition on the rows of a table, or on the objects of a list."""
+    """A condition on the rows of a table, or on the objects of a list."""
 
-    key: Annotated[str, Meta(description="The column or field.", examples=["temp_celsius"])]
+    key: Annotated[str, Meta(description="Name of the column or field.", examples=["temp_celsius"])]
     operator: Annotated[
         str,
         Meta(
@@ -26,7 +26,7 @@ class Operator(Request, kw_only=True, frozen=True):
 
 
 class DataNodeFilter(Request, kw_only=True, frozen=True):
-    """Which rows of a value are read; documented as a body of the GET."""
+    """Selects the rows of a value to read; documented as the body of the GET."""
 
     operators: Annotated[list[Operator], Meta(max_length=MOST_CONDITIONS)] = field(
         default_factory=list
@@ -37,7 +37,7 @@ class DataNodeFilter(Request, kw_only=True, frozen=True):
 
 
 class Lock(Request, kw_only=True, frozen=True):
-    """Keeps others from writing a data node for a while."""
+    """Locks a data node: for a limited time, only the holder of the lock can write it."""
 
     editor_id: (
         Annotated[
@@ -45,19 +45,19 @@ class Lock(Request, kw_only=True, frozen=True):
             Meta(
                 min_length=1,
                 max_length=256,
-                description="Who edits; the actor of the request, when left out.",
+                description="Name of the editor; defaults to the actor of the request.",
                 examples=["planning-desk"],
             ),
         ]
         | None
     ) = None
     seconds: Annotated[
-        float, Meta(gt=0, le=86400, description="How long it holds; half an hour by default.")
+        float, Meta(gt=0, le=86400, description="Duration of the lock; 30 minutes by default.")
     ] = 1800
 
 
 class Unlock(Request, kw_only=True, frozen=True):
-    """Ends a lock before its time is over."""
+    """Releases a lock before it expires."""
 
     editor_id: (
         Annotated[str, Meta(min_length=1, max_length=256, examples=["planning-desk"])] | None
@@ -65,30 +65,30 @@ class Unlock(Request, kw_only=True, frozen=True):
 
 
 class Edit(Struct, kw_only=True, frozen=True):
-    """One value of a data node: when and by whom it was written."""
+    """One value of a data node: when it was written, and by whom."""
 
     id: str
     data_node_id: str
     timestamp: datetime
     job_id: Annotated[str | None, Meta(description="The job that wrote it.")]
     editor_id: Annotated[
-        str | None, Meta(description="Who edited, as the client said: a name that proves nothing.")
+        str | None, Meta(description="Name of the editor as given by the client; not verified.")
     ]
     actor: Annotated[
         str | None,
-        Meta(description="The name of the user or key that wrote it over REST; null for a job."),
+        Meta(description="Name of the user or key that wrote it over REST; null for a job."),
     ]
     actor_id: Annotated[
         str | None,
-        Meta(description="The identity of that actor, which stays when the name changes."),
+        Meta(description="Identity of that actor; it does not change when the name does."),
     ]
     comment: str | None
-    size: Annotated[int | None, Meta(description="Bytes.")]
+    size: Annotated[int | None, Meta(description="Size in bytes.")]
     digest: Annotated[str | None, Meta(examples=["sha256:9f86d081…"])]
     python_type: Annotated[str | None, Meta(examples=["pandas.DataFrame"])]
     preview: Annotated[
         Any | UnsetType,
-        Meta(description="The value while it is small, else its beginning; not in lists."),
+        Meta(description="The value if it is small, else its beginning; not in lists."),
     ] = UNSET
     is_complete: Annotated[
         bool | UnsetType, Meta(description="Whether the preview is the whole value; not in lists.")
@@ -103,50 +103,50 @@ class DataNode(Struct, kw_only=True, frozen=True):
     storage_type: str
     owner_id: str | None
     parent_ids: list[str]
-    job_ids: Annotated[
-        list[str], Meta(description="Jobs that wrote it, the newest last; the last hundred.")
-    ]
-    properties: Annotated[dict[str, Any], Meta(description="Without secrets.")]
+    job_ids: Annotated[list[str], Meta(description="The last 100 jobs that wrote it, newest last.")]
+    properties: Annotated[dict[str, Any], Meta(description="Properties, without secrets.")]
     validity_days: Annotated[
-        int | None, Meta(description="Whole days of the validity period, as documented.")
+        int | None, Meta(description="Validity period: whole days, as documented.")
     ]
     validity_seconds: Annotated[
-        float | None, Meta(description="The rest of the validity period, in seconds.")
+        float | None, Meta(description="Validity period: the remaining seconds beyond whole days.")
     ]
     last_edit_id: str | None
     last_edit_date: datetime | None
     expiration_date: Annotated[
-        datetime | None, Meta(description="When the validity period of its value ends.")
+        datetime | None, Meta(description="End of the validity period of its value.")
     ]
     is_writable: Annotated[
         bool,
         Meta(
-            description="Whether its values can be written over REST at all: not when it is "
-            "declared read-only, or its storage has nothing that writes."
+            description="Whether its values can be written over REST at all: false if it is "
+            "declared read-only, or if its storage has no function or query that writes."
         ),
     ]
     edit_in_progress: Annotated[
         bool,
         Meta(
-            description="An editor has locked it, a worker writes it for one, or a job that has "
-            "not ended writes it."
+            description="Whether an editor has locked it, a worker is writing it for an editor, "
+            "or an unfinished job will write it."
         ),
     ]
-    editor_id: Annotated[str | None, Meta(description="That editor or job.")]
-    lock_holder: Annotated[
-        str | None, Meta(description="The name of the user or key that holds the lock.")
+    editor_id: Annotated[
+        str | None, Meta(description="The editor or the job of the edit in progress.")
     ]
-    lock_holder_id: Annotated[str | None, Meta(description="The identity of that actor.")]
+    lock_holder: Annotated[
+        str | None, Meta(description="Name of the user or key that holds the lock.")
+    ]
+    lock_holder_id: Annotated[str | None, Meta(description="Identity of that actor.")]
     editor_expiration_date: Annotated[
         datetime | None,
         Meta(
-            description="When the lock of an editor ends; without one, when a write by a worker "
-            "ends at the latest."
+            description="When the editor's lock expires; without a lock, when a write by a "
+            "worker ends at the latest."
         ),
     ]
     replaced_by: Annotated[
         str | None,
-        Meta(description="The data node that has written to the same place since, if any."),
+        Meta(description="The data node that has since written to the same place, if any."),
     ]
     creation_date: datetime
     version: str
@@ -157,7 +157,7 @@ class OneDataNode(Struct, kw_only=True, frozen=True):
 
 
 class DataNodeAnswer(Struct, kw_only=True, frozen=True):
-    """What became of a data node by the request."""
+    """The data node after the request."""
 
     message: str
     datanode: DataNode
@@ -173,7 +173,7 @@ class DataNodeWritten(Struct, kw_only=True, frozen=True):
 
 
 class Value(Struct, kw_only=True, frozen=True):
-    """A data node's value; with ``truncated`` when it is only the preview its writer made."""
+    """The value of a data node; ``truncated`` is set when only a preview is available."""
 
     data: Any
     truncated: bool | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""What changed, as it goes over the event stream."""
+"""Messages of the event stream."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,21 +9,21 @@ from scenarist.domain.vocabulary import Change, Kind
 
 
 class Event(Struct, kw_only=True, frozen=True):
-    id: Annotated[str, Meta(description="For Last-Event-ID.", examples=["1042.0"])]
+    id: Annotated[str, Meta(description="Send it as Last-Event-ID to resume.", examples=["1042.0"])]
     timestamp: datetime
     entity_type: Kind
     entity_id: str
     change: Change
-    actor: Annotated[str | None, Meta(description="Who asked for it; null for the server itself.")]
+    actor: Annotated[str | None, Meta(description="Who made the change; null for the server.")]
     actor_id: Annotated[
         str | None,
-        Meta(description="The identity of that actor, which stays when the name changes."),
+        Meta(description="Identity of that actor; it does not change when the name does."),
     ]
-    status: Annotated[str | None, Meta(description="Of a job or a submission, its new status.")]
-    submission_id: Annotated[str | None, Meta(description="Of a job, its submission.")]
+    status: Annotated[str | None, Meta(description="New status of a job or submission.")]
+    submission_id: Annotated[str | None, Meta(description="Submission of a job.")]
 
 
 class Gap(Struct, kw_only=True, frozen=True):
-    """Changes may be missing before the events that follow: they are not kept any more."""
+    """Events may be missing before the ones that follow, because they are no longer kept."""
 
-    oldest: Annotated[str, Meta(description="The first event kept.", examples=["1042.0"])]
+    oldest: Annotated[str, Meta(description="The oldest event that is kept.", examples=["1042.0"])]

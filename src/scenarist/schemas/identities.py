@@ -1,4 +1,4 @@
-"""Signing in, users, keys of machines and the audit."""
+"""Sessions, users, API keys and the audit log."""
 
 from datetime import datetime
 from typing import Annotated
@@ -12,12 +12,12 @@ from scenarist.schemas.base import Request
 Roles = Annotated[
     list[str],
     Meta(
-        description="What they allow adds up.",
+        description="Role names; the permissions of all roles add up.",
         examples=[["TAIPY_EDITOR", "TAIPY_EXECUTOR"]],
         extra_json_schema={"items": {"type": "string", "enum": list(Role)}},
     ),
 ]
-Username = Annotated[str, Meta(description="In any case of its letters.", examples=["ines"])]
+Username = Annotated[str, Meta(description="Case-insensitive.", examples=["ines"])]
 Password = Annotated[
     str,
     Meta(
@@ -34,30 +34,31 @@ class Login(Request, kw_only=True, frozen=True):
 
 
 class SignedIn(Struct, kw_only=True, frozen=True):
-    """The token goes into the header ``Authorization: Bearer TOKEN`` of each request."""
+    """A new session. Send the token with each request: ``Authorization: Bearer TOKEN``."""
 
     message: str
     token: str
     username: str
     roles: list[str]
     expires_at: Annotated[
-        datetime | None, Meta(description="null while authorization is off: nothing expires.")
+        datetime | None,
+        Meta(description="null when authorization is off: the token never expires."),
     ]
 
 
 class Me(Struct, kw_only=True, frozen=True):
-    """Who asks, as the server sees it."""
+    """The actor that the server derives from the credentials of the request."""
 
     username: str
     id: Annotated[
         str,
         Meta(
-            description="The identity: what records and locks are compared by.",
+            description="Identity of the actor, which records and locks are compared by.",
             examples=["USER_3"],
         ),
     ]
     roles: list[str]
-    key_id: Annotated[str | None, Meta(description="The key that was shown, when it was one.")]
+    key_id: Annotated[str | None, Meta(description="Id of the key, if the credential is a key.")]
 
 
 class ChangePassword(Request, kw_only=True, frozen=True):
@@ -69,12 +70,12 @@ class User(Struct, kw_only=True, frozen=True):
     username: str
     roles: list[str]
     realm: Annotated[
-        str, Meta(description="Who knows the password: `local`, or `ldap` for a directory.")
+        str, Meta(description="Where the password is verified: `local`, or `ldap` for a directory.")
     ]
     is_declared: Annotated[
         bool, Meta(description="Whether the configuration file declares the user.")
     ]
-    has_password: Annotated[bool, Meta(description="Whether a password is kept here.")]
+    has_password: Annotated[bool, Meta(description="Whether this server stores a password.")]
     creation_date: datetime
 
 
@@ -91,7 +92,7 @@ class CreateUser(Request, kw_only=True, frozen=True):
 
 
 class ChangeUser(Request, kw_only=True, frozen=True):
-    """What is not given stays. A new password ends all sessions of the user."""
+    """Changes only the given fields. A new password ends all sessions of the user."""
 
     roles: Roles | UnsetType = UNSET
     password: Password | UnsetType = UNSET
@@ -103,14 +104,14 @@ class UserCreated(Struct, kw_only=True, frozen=True):
 
 
 class Key(Struct, kw_only=True, frozen=True):
-    """A credential of a machine; its text is shown once, in the answer to its creation."""
+    """An API key. Its text is returned only once, in the response to its creation."""
 
     id: str
     name: str
     roles: list[str]
     made_by: str
     made_by_id: Annotated[
-        str | None, Meta(description="The identity of that actor; null for an older key.")
+        str | None, Meta(description="Identity of that actor; null for older keys.")
     ]
     creation_date: datetime
     expires_at: datetime
@@ -124,7 +125,7 @@ class CreateKey(Request, kw_only=True, frozen=True):
     name: Annotated[
         str,
         Meta(
-            description="Printable characters; each key has its own.",
+            description="Printable characters; unique among keys.",
             examples=["ci"],
             min_length=1,
             max_length=128,
@@ -134,8 +135,8 @@ class CreateKey(Request, kw_only=True, frozen=True):
     expires_at: Annotated[
         str | UnsetType,
         Meta(
-            description="In 90 days when left out; at most in 400. RFC 3339, or a date; without a "
-            "time zone it is in the server's.",
+            description="RFC 3339 or a date; without a time zone, in that of the server. Defaults "
+            "to 90 days from now; at most 400 days from now.",
             examples=["2026-01-31T12:00:00Z"],
         ),
     ] = UNSET
@@ -144,26 +145,26 @@ class CreateKey(Request, kw_only=True, frozen=True):
 class KeyCreated(Struct, kw_only=True, frozen=True):
     message: str
     key: Key
-    token: Annotated[str, Meta(description="Goes into the header `Authorization: Bearer TOKEN`.")]
+    token: Annotated[str, Meta(description="Send it as `Authorization: Bearer TOKEN`.")]
 
 
 class AuditEntry(Struct, kw_only=True, frozen=True):
-    """One change that somebody made, or one request that was refused."""
+    """One entry of the audit log: a change that was made, or a request that was refused."""
 
     number: int
     creation_date: datetime
-    actor: Annotated[str | None, Meta(description="null for somebody who is not known.")]
+    actor: Annotated[str | None, Meta(description="null if the actor is unknown.")]
     actor_id: Annotated[
         str | None,
-        Meta(description="The identity of that actor, which stays when the name changes."),
+        Meta(description="Identity of that actor; it does not change when the name does."),
     ]
     key_id: str | None
     address: str
     operation: Annotated[
-        str, Meta(description="As in the API description.", examples=["createSequence"])
+        str, Meta(description="Operation id of this OpenAPI document.", examples=["createSequence"])
     ]
     entity_id: Annotated[
-        str | None, Meta(description="What it was done to, where there is one such thing.")
+        str | None, Meta(description="The entity concerned, if there is exactly one.")
     ]
     is_allowed: bool
-    reason: Annotated[str | None, Meta(description="Why it was refused.")]
+    reason: Annotated[str | None, Meta(description="Why the request was refused.")]

@@ -1,4 +1,4 @@
-"""Jobs."""
+"""Jobs and their logs."""
 
 from datetime import datetime
 from typing import Annotated
@@ -20,32 +20,33 @@ class Job(Struct, kw_only=True, frozen=True):
     waiting_for: Annotated[
         list[str],
         Meta(
-            description="Jobs, data nodes without a value, each followed by the file that it is to "
-            "be found in, where a path is named, machines, or why no job can run here."
+            description="What the job waits for: other jobs, data nodes without a value (each "
+            "followed by its file if the config names a path), machines, or the reason why no job "
+            "can run here."
         ),
     ]
-    reason: Annotated[str | None, Meta(description="Why it ended as it did.")]
+    reason: Annotated[str | None, Meta(description="Why it ended with this status.")]
     stacktrace: list[str]
     function: Annotated[
-        str | None, Meta(description="What its last attempt ran, as package.module:name.")
+        str | None, Meta(description="Function that its last attempt ran, as package.module:name.")
     ]
     code_digest: Annotated[
         str | None,
-        Meta(description="A digest of the code of the function and of what it imports."),
+        Meta(description="Digest of the code of the function and of the modules it imports."),
     ]
     creation_date: datetime
     submitted_at: datetime
-    run_at: Annotated[datetime | None, Meta(description="When its last attempt started.")]
+    run_at: Annotated[datetime | None, Meta(description="Start of its last attempt.")]
     finished_at: datetime | None
     pending_duration: Annotated[
         float | None,
-        Meta(description="Seconds from submit to run, or to the end of a job that never ran."),
+        Meta(description="Seconds from submit to start, or to the end of a job that never ran."),
     ]
     execution_duration: Annotated[
-        float | None, Meta(description="Seconds that it ran; null while it runs.")
+        float | None, Meta(description="Run time in seconds; null while it runs.")
     ]
     cancel_requested_at: Annotated[
-        datetime | None, Meta(description="When it was asked to stop while it ran.")
+        datetime | None, Meta(description="When it was cancelled while running.")
     ]
     subscribers: list[Subscriber]
     version: str
@@ -56,7 +57,7 @@ class OneJob(Struct, kw_only=True, frozen=True):
 
 
 class JobAnswer(Struct, kw_only=True, frozen=True):
-    """What became of a job by the request."""
+    """The job after the request."""
 
     message: str
     job: Job

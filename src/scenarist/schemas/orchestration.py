@@ -1,4 +1,4 @@
-"""The orchestration of all jobs."""
+"""State of the orchestration: whether all jobs are paused."""
 
 from datetime import datetime
 from typing import Annotated
@@ -7,7 +7,9 @@ from msgspec import Meta, Struct
 
 
 class Orchestration(Struct, kw_only=True, frozen=True):
-    paused_at: Annotated[datetime | None, Meta(description="Since when no job is begun.")]
+    paused_at: Annotated[
+        datetime | None, Meta(description="When all jobs were paused; since then, no job starts.")
+    ]
     paused_by: str | None
 
 
@@ -16,7 +18,7 @@ class OneOrchestration(Struct, kw_only=True, frozen=True):
 
 
 class OrchestrationAnswer(Struct, kw_only=True, frozen=True):
-    """What became of the orchestration by the request."""
+    """The orchestration after the request."""
 
     message: str
     orchestration: Orchestration

@@ -1,4 +1,4 @@
-"""Scenarios."""
+"""Scenarios and their comparison."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,20 +11,20 @@ from scenarist.schemas.subscribers import Subscriber
 
 
 class CreateScenario(Request, kw_only=True, frozen=True):
-    """Makes a scenario from a config; the config may also be named by the query."""
+    """Creates a scenario from a config, which may also be given as a query parameter."""
 
     config_id: Annotated[str | None, Meta(examples=["heating"])] = None
     name: Annotated[str, Meta(min_length=1, max_length=256, examples=["cold winter"])] | None = None
-    tags: Annotated[list[str], Meta(description="Within the config's authorized_tags.")] = field(
-        default_factory=list
+    tags: Annotated[list[str], Meta(description="Limited to authorized_tags of the config.")] = (
+        field(default_factory=list)
     )
     properties: dict[str, Any] = field(default_factory=dict)
     creation_date: (
         Annotated[
             str,
             Meta(
-                description="Decides the cycle; now, when left out. RFC 3339, or a date; without a "
-                "time zone it is in the server's.",
+                description="Determines the cycle; defaults to now. RFC 3339 or a date; without a "
+                "time zone, in that of the server.",
                 examples=["2026-01-31T12:00:00Z"],
             ),
         ]
@@ -33,7 +33,7 @@ class CreateScenario(Request, kw_only=True, frozen=True):
 
 
 class ChangeScenario(Request, kw_only=True, frozen=True):
-    """What is given is changed."""
+    """Changes only the given fields."""
 
     name: (
         Annotated[str, Meta(min_length=1, max_length=256, examples=["cold winter"])]
@@ -42,21 +42,21 @@ class ChangeScenario(Request, kw_only=True, frozen=True):
     ) = UNSET
     tags: Annotated[
         list[str] | UnsetType,
-        Meta(description="All its tags, within the config's authorized_tags."),
+        Meta(description="Replaces all tags; limited to authorized_tags of the config."),
     ] = UNSET
     properties: Annotated[
         dict[str, Any] | UnsetType,
-        Meta(description="Merged into those there are; null removes one (RFC 7396)."),
+        Meta(description="Merged into the existing properties; null removes one (RFC 7396)."),
     ] = UNSET
 
 
 class CompareScenarios(Request, kw_only=True, frozen=True):
-    """Runs the comparators of a config over the values of two or more scenarios of it."""
+    """Runs the comparators of a config on the values of two or more of its scenarios."""
 
     scenario_ids: Annotated[
         list[str],
         Meta(
-            description="Two or more of one config, in order.",
+            description="Two or more scenarios of one config, in order.",
             examples=[["SCENARIO_heating_0…", "SCENARIO_heating_1…"]],
         ),
     ]
@@ -65,7 +65,7 @@ class CompareScenarios(Request, kw_only=True, frozen=True):
             list[str],
             Meta(
                 min_length=1,
-                description="Those to compare; all that have comparators, when left out.",
+                description="Data nodes to compare; defaults to all that have comparators.",
                 examples=[["plan"]],
             ),
         ]
@@ -81,35 +81,36 @@ class SequenceOfScenario(Struct, kw_only=True, frozen=True):
 
 
 class Scenario(Struct, kw_only=True, frozen=True):
-    """A scenario. The last four fields are in the answer for one scenario, not in lists."""
+    """A scenario. Lists omit the last four fields."""
 
     id: str
     config_id: str
     name: str | None
-    cycle: Annotated[str | None, Meta(description="The identifier of its cycle.")]
+    cycle: Annotated[str | None, Meta(description="Identifier of its cycle.")]
     primary_scenario: bool
     tags: list[str]
     authorized_tags: Annotated[
-        list[str] | None, Meta(description="The tags it may have; null for any.")
+        list[str] | None, Meta(description="Tags it may have; null for any.")
     ]
     properties: dict[str, Any]
     tasks: list[str]
     data_nodes: list[str]
     additional_data_nodes: list[str]
-    sequences: Annotated[dict[str, SequenceOfScenario], Meta(description="By name.")]
+    sequences: Annotated[dict[str, SequenceOfScenario], Meta(description="Sequences by name.")]
     subscribers: list[Subscriber]
     creation_date: datetime
     version: str
     is_submittable: Annotated[
-        bool | UnsetType, Meta(description="Whether all jobs of a submit could run now.")
+        bool | UnsetType,
+        Meta(description="Whether all its jobs could run if it were submitted now."),
     ] = UNSET
     is_deletable: bool | UnsetType = UNSET
     is_promotable: bool | UnsetType = UNSET
     reasons: Annotated[
         dict[str, list[str]] | UnsetType,
         Meta(
-            description="Why not, by what: submit, delete, promote.",
-            examples=[{"promote": ["it is the primary scenario of its cycle already"]}],
+            description="Why an action is not possible now, by action: submit, delete, promote.",
+            examples=[{"promote": ["it is already the primary scenario of its cycle"]}],
         ),
     ] = UNSET
 
@@ -124,7 +125,7 @@ class ScenarioCreated(Struct, kw_only=True, frozen=True):
 
 
 class ScenarioAnswer(Struct, kw_only=True, frozen=True):
-    """What became of a scenario by the request."""
+    """The scenario after the request."""
 
     message: str
     scenario: Scenario
@@ -137,23 +138,23 @@ class ScenarioSubmitted(Struct, kw_only=True, frozen=True):
 
 
 class ComparisonProblem(Struct, kw_only=True, frozen=True):
-    """Why a comparator has no result."""
+    """Reason why a comparator has no result."""
 
     data_node_config_id: str
     comparator: Annotated[
-        str | None, Meta(description="null where the data node has no values to compare.")
+        str | None, Meta(description="null if the data node has no values to compare.")
     ]
     code: Annotated[str, Meta(examples=["comparator_failed"])]
     message: str
 
 
 class Comparison(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """What the comparators returned, by data node config and by comparator."""
+    """Results of comparators, by data node config and comparator."""
 
     comparisons: Annotated[
         dict[str, dict[str, Any]], Meta(examples=[{"plan": {"compare_costs": [0, 1250.5]}}])
     ]
     errors: Annotated[
         list[ComparisonProblem],
-        Meta(description="Why others have no result; left out when all have one."),
+        Meta(description="Comparators without a result; omitted if all have one."),
     ] = field(default_factory=list)

@@ -11,15 +11,16 @@ from scenarist.schemas.subscribers import Subscriber
 
 
 class CreateSequence(Request, kw_only=True, frozen=True):
-    """Groups tasks of a scenario. ``task_ids`` is another name of ``tasks``."""
+    """Creates a sequence of tasks of a scenario. ``task_ids`` is an alias of ``tasks``."""
 
     scenario_id: Annotated[
-        str, Meta(description="The scenario that owns the tasks.", examples=["SCENARIO_heating_0…"])
+        str, Meta(description="Scenario that owns the tasks.", examples=["SCENARIO_heating_0…"])
     ]
     sequence_name: Annotated[
         str | UnsetType,
         Meta(
-            description="1 to 128 printable characters; once per scenario.", examples=["planning"]
+            description="1 to 128 printable characters; unique in the scenario.",
+            examples=["planning"],
         ),
     ] = UNSET
     tasks: Annotated[list[str] | UnsetType, Meta(description="Task identifiers, in order.")] = UNSET
@@ -28,22 +29,24 @@ class CreateSequence(Request, kw_only=True, frozen=True):
 
 
 class ChangeSequence(Request, kw_only=True, frozen=True):
-    """What is given is changed. A new name gives the sequence a new identifier."""
+    """Changes only the given fields. A new name gives the sequence a new identifier."""
 
     name: Annotated[str | UnsetType, Meta(examples=["outlook"])] = UNSET
-    tasks: Annotated[list[str] | UnsetType, Meta(description="All its tasks, in order.")] = UNSET
+    tasks: Annotated[list[str] | UnsetType, Meta(description="Replaces all tasks; in order.")] = (
+        UNSET
+    )
     task_ids: Annotated[list[str] | UnsetType, Meta(description="The same as tasks.")] = UNSET
     properties: Annotated[
         dict[str, Any] | UnsetType,
-        Meta(description="Merged into those there are; null removes one (RFC 7396)."),
+        Meta(description="Merged into the existing properties; null removes one (RFC 7396)."),
     ] = UNSET
 
 
 class Sequence(Struct, kw_only=True, frozen=True):
     id: str
     name: str
-    owner_id: Annotated[str, Meta(description="The scenario.")]
-    parent_ids: Annotated[list[str], Meta(description="The scenario.")]
+    owner_id: Annotated[str, Meta(description="Its scenario.")]
+    parent_ids: Annotated[list[str], Meta(description="Its scenario.")]
     tasks: list[str]
     properties: dict[str, Any]
     subscribers: list[Subscriber]

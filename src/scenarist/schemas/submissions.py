@@ -10,13 +10,14 @@ from scenarist.schemas.base import Request
 
 
 class Submit(Request, kw_only=True, frozen=True):
-    """How to submit; all of it may be left out."""
+    """Options of a submit; all are optional."""
 
-    force: Annotated[bool, Meta(description="Run skippable tasks even when nothing changed.")] = (
-        False
-    )
+    force: Annotated[bool, Meta(description="Run skippable tasks even if nothing changed.")] = False
     priority: Annotated[
-        int, Meta(ge=-1000, le=1000, description="Higher goes first; the oldest within one.")
+        int,
+        Meta(
+            ge=-1000, le=1000, description="Higher runs first; within one priority, oldest first."
+        ),
     ] = 0
     properties: dict[str, Any] = field(default_factory=dict)
 
@@ -31,9 +32,12 @@ class Submission(Struct, kw_only=True, frozen=True):
         dict[JobStatus, int],
         Meta(description="Jobs by status.", examples=[{"COMPLETED": 2, "RUNNING": 1}]),
     ]
-    paused_at: Annotated[datetime | None, Meta(description="Since when none of its jobs is begun.")]
+    paused_at: Annotated[
+        datetime | None,
+        Meta(description="When it was paused; since then, none of its jobs starts."),
+    ]
     retry_of: Annotated[
-        str | None, Meta(description="The submission whose failed jobs it runs again.")
+        str | None, Meta(description="The submission whose unsuccessful jobs it runs again.")
     ]
     properties: dict[str, Any]
     creation_date: datetime
@@ -48,7 +52,7 @@ class OneSubmission(Struct, kw_only=True, frozen=True):
 
 
 class SubmissionAnswer(Struct, kw_only=True, frozen=True):
-    """What became of a submission by the request."""
+    """The submission after the request."""
 
     message: str
     submission: Submission

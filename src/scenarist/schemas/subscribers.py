@@ -1,4 +1,4 @@
-"""Webhooks of scenarios and sequences."""
+"""Subscribers: the webhooks of scenarios and sequences."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,26 +9,26 @@ from scenarist.schemas.base import Request
 
 
 class CreateSubscriber(Request, kw_only=True, frozen=True):
-    """Asks to be told of each status change of the entity's jobs from now on."""
+    """Subscribes a URL to the status changes of the entity's jobs, from now on."""
 
     url: Annotated[
         str,
         Meta(
-            description="Where messages are posted; http or https.",
+            description="URL that receives the messages by POST; http or https.",
             examples=["https://example.com/hooks/scenarist"],
         ),
     ]
     secret: Annotated[
         str | UnsetType,
         Meta(
-            description="`whsec_` and 24 to 64 bytes in base64; made by the server when left out.",
+            description="`whsec_` and 24 to 64 bytes in base64; generated if omitted.",
             examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
         ),
     ] = UNSET
 
 
 class Subscriber(Struct, kw_only=True, frozen=True):
-    """A webhook; its secret is shown once, in the answer to its creation."""
+    """A webhook. Its secret is returned only once, in the response to its creation."""
 
     id: str
     entity_id: str
@@ -36,19 +36,19 @@ class Subscriber(Struct, kw_only=True, frozen=True):
     is_active: Annotated[
         bool,
         Meta(
-            description="False when its address said 410 Gone or failed too often, or the user or "
-            "key that made it is gone."
+            description="False if its URL returned 410 Gone or failed too often, or if the user "
+            "or key that created it no longer exists."
         ),
     ]
-    waiting: Annotated[int, Meta(description="Messages that have not arrived yet.")]
+    waiting: Annotated[int, Meta(description="Number of messages not delivered yet.")]
     fault: Annotated[
         str | None,
-        Meta(description="Why the last attempt did not arrive, or why it is not told any more."),
+        Meta(description="Why the last delivery failed, or why the webhook is inactive."),
     ]
     made_by: Annotated[
-        str | None, Meta(description="The name of the user or key that made it, where recorded.")
+        str | None, Meta(description="Name of the user or key that created it, if recorded.")
     ]
-    made_by_id: Annotated[str | None, Meta(description="The identity of that actor.")]
+    made_by_id: Annotated[str | None, Meta(description="Identity of that actor.")]
     creation_date: datetime
 
 

@@ -21,11 +21,13 @@ class Task(Struct, kw_only=True, frozen=True):
     timeout_seconds: float | None
     retries: int
     retry_delay_seconds: float
-    retry_on: list[str]  #: names of exceptions; none stands for all
+    retry_on: list[str]  #: names of exceptions; empty for all
     retries_after_loss: Annotated[
-        int, Meta(description="How often it runs again after its process or server was lost.")
+        int, Meta(description="Number of retries after its process or server was lost.")
     ]
-    fresh: Annotated[bool, Meta(description="Whether each of its jobs has a process of its own.")]
+    fresh: Annotated[
+        bool, Meta(description="Whether each of its jobs runs in a process of its own.")
+    ]
     properties: dict[str, Any]
     creation_date: datetime
     version: str

@@ -1,5 +1,5 @@
-"""Use cases: one public method, one transaction, the actor first.
+"""Use cases: each public method is one transaction and takes the actor first.
 
 May import: config, domain, db, storage.
-Never here: executors, the orchestrator, HTTP; a request never runs user code, it writes a row.
+Never here: executors, the orchestrator, HTTP. A request never runs user code; it writes a row.
 """

@@ -1,4 +1,4 @@
-"""Brings the records of data nodes up to what the application declares, when a server starts."""
+"""Updates the records of data nodes to the present declarations when a server starts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,11 +33,12 @@ def adopt(
     folder: str,
     now: Callable[[], datetime],
 ) -> Declared:
-    """Have data nodes lie where they are declared to lie now, and log all that differs.
+    """Move data nodes to the places that their configs declare now, and log all differences.
 
-    The value of a data node that moves is what lies at its new place. Where nothing lies there, a
-    data node that a task writes keeps its value, readable where it lies, until the task has run;
-    any other waits for one. Jobs that have not ended read what they were promised.
+    The value at the new place becomes the value of a data node that moves. If there is none, a
+    data node that a task writes keeps its value, readable at the old place, until the task has
+    run; any other data node has no value until one is written. Unfinished jobs read the inputs
+    that were decided when they were submitted. See decision 83.
 
     Returns:
         What the application declares now.
@@ -56,14 +57,14 @@ def adopt(
             ]
         return drift.lines
 
-    maker = Maker(database, folder=folder, now=now, version="")  # it makes no entities
+    maker = Maker(database, folder=folder, now=now, version="")  # it creates no entities
     for difference in maker.make(SERVER, work):
         _log.warning("the application has changed", difference=difference)
     return declared
 
 
 def _give_values(making: Making, config: DataNodeConfig, moved: Sequence[Followed]) -> None:
-    """Record the moves of data nodes as edits, and make what lies at the new places their value."""
+    """Record the moves of data nodes as edits; values at the new places become the newest."""
     noted: list[Edit] = []
     current: list[Edit] = []
     without: list[DataNodeId] = []

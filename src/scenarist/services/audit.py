@@ -1,4 +1,4 @@
-"""Who did what, and what was refused."""
+"""Audit log: who changed what, and which requests were refused."""
 
 import threading
 from collections.abc import Callable
@@ -18,11 +18,11 @@ _SECONDS_SAVED = 10
 
 
 class AuditService:
-    """Reads the audit, and adds what was refused; what was done is added where it is done.
+    """Reads the audit log and adds refusals to it; other services add changes in their transaction.
 
     Args:
-        refusals_per_second: How many are kept one by one, so that a flood does not fill the disk;
-            ten times as many at once.
+        refusals_per_second: Rate limit of refusals that are kept, so that a flood does not fill
+            the disk; a burst may have ten times as many.
     """
 
     def __init__(
@@ -48,17 +48,17 @@ class AuditService:
         return audit_rows.page(self._database.reader, wanted, request)
 
     def add_refusal(self, entry: AuditEntry) -> None:
-        """Keep that somebody was refused, or only count it when there are too many to keep.
+        """Record a refusal, or only count it if the rate limit is exceeded.
 
         Raises:
-            UnavailableError: The database takes nothing; it is counted.
+            UnavailableError: The database cannot be written; the refusal is counted.
         """
         passed_over = self._take_room()
         if passed_over is None:
             return
         kept = entry
         if passed_over:
-            more = f"; before it, {passed_over} refusals were too many to be kept"
+            more = f"; before it, {passed_over} refusals exceeded the limit and were not recorded"
             kept = replace(entry, reason=f"{entry.reason}{more}")
         try:
             self._database.write(lambda connection: audit_rows.add(connection, kept))
@@ -68,7 +68,7 @@ class AuditService:
             raise
 
     def _take_room(self) -> int | None:
-        """Return how many refusals were passed over before this one; None to pass it over, too."""
+        """Return how many refusals were dropped before this one; None to drop it too."""
         with self._lock:
             now = self.now()
             gone = max(0.0, (now - self._counted_at).total_seconds())

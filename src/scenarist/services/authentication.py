@@ -1,4 +1,4 @@
-"""Finds out who shows a credential: a session's token, a key, or a token of an issuer elsewhere."""
+"""Authentication: maps a credential (session token, key, or issuer's token) to an actor."""
 
 import hashlib
 import hmac
@@ -22,16 +22,16 @@ from scenarist.domain.users import Realm
 from scenarist.identity.tokens import TokenSigner
 
 KEY_PREFIX = "scn_"
-"""How the text of a key begins, so that people and scanners of secrets know it."""
+"""Prefix of the text of a key, by which people and secret scanners recognize it."""
 
 _TRUSTED = timedelta(minutes=1)
-"""How long an issuer is believed about a token before its keys are asked again."""
+"""How long an issuer's token counts as verified, before it is verified again."""
 
 _KNOWN_LIMIT = 10_000
 
 
 class VerifiedToken(Protocol):
-    """What an issuer's token says, once its signature is known to fit."""
+    """The claims of an issuer's token whose signature was verified."""
 
     @property
     def identity(self) -> Identity: ...
@@ -44,12 +44,14 @@ class VerifiedToken(Protocol):
 
 
 class Issuer(Protocol):
-    """Verifies tokens that were made elsewhere."""
+    """Verifies tokens of an external identity provider."""
 
     def verify(self, token: str) -> VerifiedToken: ...
 
 
 class Kind(Enum):
+    """Kinds of credentials."""
+
     SESSION = auto()
     KEY = auto()
     ISSUED = auto()
@@ -57,14 +59,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verified:
-    """A credential that is genuine; whether it is still good, the database says.
+    """A genuine credential; the database decides whether it is still valid.
 
     Args:
-        id: The hash of a session's identifier, the identifier of a key, the digest of a token.
-        secret_hash: Of a key: what its record must hold.
-        identity: Of an issuer's token: who it is.
-        expires_at: Of an issuer's token: the end of its time.
-        good_until: When it must be verified anew, at the latest.
+        id: Hash of a session identifier, identifier of a key, or digest of an issuer's token.
+        secret_hash: For a key, the hash that its record must have.
+        identity: For an issuer's token, the identity that it states.
+        expires_at: For an issuer's token, its expiry.
+        good_until: For an issuer's token, when it must be verified again at the latest.
     """
 
     kind: Kind
@@ -77,10 +79,11 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class _Life:
-    """How long a credential is good, by this server's clock.
+    """The period in which a credential is valid, by this server's clock.
 
-    It is over, too, when the clock shows a time as long before its start as its end is after it:
-    the clock was set back since, and the credential would be good for much longer than was meant.
+    A credential is also invalid if the present time is before the start of its period by more than
+    the length of the period: the clock was set back, and the credential would be valid for much
+    longer than intended. See decision 91.
     """
 
     starts_at: datetime
@@ -99,15 +102,15 @@ class _Known:
 
 
 class Authenticator:
-    """Remembers who showed a credential, and looks again whenever any credential lost something.
+    """Caches the actor of each credential until any session, key or role is revoked or changed.
 
-    So a session that is ended, a key that is revoked and a role that is taken away are seen by the
-    next request, on every server that shares the database, and a request in between costs next to
-    nothing.
+    A counter in the database invalidates the cache, so that the next request on every server that
+    shares the database sees an ended session, a revoked key or a removed role. A cached lookup
+    costs almost nothing.
 
     Args:
-        realm: Whose users can have sessions; None for nobody's.
-        issuer: Whose tokens are taken, besides.
+        realm: The realm whose users can have sessions; None if there are no sessions.
+        issuer: An external identity provider whose tokens are accepted too.
     """
 
     def __init__(
@@ -127,10 +130,10 @@ class Authenticator:
         self._known: dict[str, _Known] = {}
 
     def recall(self, credential: str) -> Actor | None:
-        """Return who shows a credential that was admitted before; None when it must be verified.
+        """Return the actor of a credential that was admitted before; None if it must be verified.
 
         Raises:
-            UnauthenticatedError: It is good no more; says why.
+            UnauthenticatedError: It is no longer valid; the message says why.
         """
         known = self._known.get(credential)
         if known is None:
@@ -144,15 +147,15 @@ class Authenticator:
         return known.actor
 
     def needs_network(self, credential: str) -> bool:
-        """Whether `verify` may have to ask somebody else, and so should not hold up others."""
+        """Return whether `verify` may need the network, and so should not run in the event loop."""
         return self._issuer is not None and not credential.startswith(KEY_PREFIX)
 
     def verify(self, credential: str) -> Verified:
-        """Check that a credential is genuine; for any thread.
+        """Check that a credential is genuine; thread-safe.
 
         Raises:
-            UnauthenticatedError: It is not; says why, and does not repeat it.
-            UnavailableError: The issuer of the token cannot be asked.
+            UnauthenticatedError: It is not; the message says why, without the credential.
+            UnavailableError: The issuer of the token cannot be reached.
         """
         if credential.startswith(KEY_PREFIX):
             return _verified_key(credential)
@@ -168,20 +171,20 @@ class Authenticator:
         )
 
     def admit(self, credential: str, verified: Verified) -> Actor:
-        """Return who shows a genuine credential, when it is still good.
+        """Return the actor of a genuine credential, if the credential is still valid.
 
         Raises:
-            UnauthenticatedError: It is good no more; says why.
+            UnauthenticatedError: It is no longer valid; the message says why.
         """
-        # Read first: what is committed after this is looked at by the next request.
+        # Read this first: then the next request sees whatever is committed from now on.
         generation = credential_rows.generation(self._database)
         self._known.pop(credential, None)
         actor, life = self._look(self._database.reader, verified)
         now = self._now()
         if not life.includes(now):
-            why = f"this expired at {as_text(life.ends_at)}"
+            why = f"the credential expired at {as_text(life.ends_at)}"
             if now < life.ends_at:
-                why = "the server's clock was set back since this was made"
+                why = "the server's clock was set back after the credential was issued"
             raise UnauthenticatedError(f"{why}; get a new one", code="token_expired")
         if len(self._known) >= _KNOWN_LIMIT:
             self._known.clear()
@@ -214,7 +217,7 @@ def _verified_key(credential: str) -> Verified:
 
 def _key(connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
     known = key_rows.find(connection, verified.id)
-    # Compared even when there is none, so that the time does not tell which keys there are.
+    # Compare even without a record, so that the time does not reveal which keys exist.
     kept = "" if known is None else known.key.secret_hash
     if not hmac.compare_digest(kept, verified.secret_hash) or known is None:
         raise UnauthenticatedError("there is no such key, or it was revoked", code="key_invalid")
@@ -226,10 +229,10 @@ def _key(connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
 
 def _issued(connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
     if verified.identity is None or verified.good_until is None:
-        raise UnauthenticatedError("the token says nobody's name")
+        raise UnauthenticatedError("the token does not state an identity")
     if session_rows.is_revoked(connection, verified.id):
         raise UnauthenticatedError(
-            "the token was signed out; sign in again at its issuer", code="token_revoked"
+            "the token was signed out; sign in again with its issuer", code="token_revoked"
         )
     known = verified.identity
     life = _Life(verified.good_until - _TRUSTED, verified.good_until)
@@ -237,9 +240,10 @@ def _issued(connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
 
 
 def hash_of_secret(secret: str) -> str:
-    """Hash the secret part of a key; it is random, so a fast hash keeps it."""
+    """Hash the secret part of a key; since it is random, a fast hash is safe."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def text_of_key(key_id: KeyId, secret: str) -> str:
+    """Return the text of a key, which is its credential."""
     return f"{KEY_PREFIX}{key_id.removeprefix('KEY_')}_{secret}"

@@ -1,4 +1,4 @@
-"""All services together, as the composition root hands them to the doors."""
+"""Container of all services, built by the composition root for the API."""
 
 from dataclasses import dataclass
 
@@ -28,6 +28,8 @@ from scenarist.storage.bounds import Limits
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
+    """The services that the API calls."""
+
     configs: ConfigService
     cycles: CycleService
     scenarios: ScenarioService

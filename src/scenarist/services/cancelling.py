@@ -1,4 +1,4 @@
-"""How jobs are cancelled, one alone or all of a submission."""
+"""Cancellation of jobs, of one job or of all jobs of a submission."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 class Canceller:
-    """Cancels jobs that wait, and asks those that run to stop.
+    """Cancels waiting jobs, and asks running jobs to stop.
 
     Args:
-        stop: Has the running jobs of some numbers stopped.
-        wake: Called when jobs may run that waited for cancelled ones.
-        announce: Takes the identifiers of what has ended.
+        stop: Stops running jobs, given their numbers.
+        wake: Called if jobs that waited for cancelled ones may run.
+        announce: Called with the identifiers of jobs and submissions that have ended.
 
     All three are called after the commit.
     """
@@ -48,12 +48,12 @@ class Canceller:
         find: Callable[[Connection], Sequence[Unfinished]],
         look: Callable[[Connection], T],
     ) -> T:
-        """Cancel jobs, with those that need their output; return what was looked at afterwards.
+        """Cancel jobs and the jobs that need their output; return the result of *look*.
 
         Args:
-            entity_id: What was named, a job or a submission.
-            find: Finds the jobs, or refuses; called in the transaction.
-            look: Called in the transaction, when the jobs are cancelled.
+            entity_id: The job or submission of the request, for the audit log.
+            find: Finds the jobs to cancel, or raises; called in the transaction.
+            look: Called in the transaction after the jobs were cancelled.
         """
         now = self._now()
 

@@ -1,4 +1,4 @@
-"""Lets clients follow what changes: the log of events, read on and on, and a bell for news."""
+"""The event log: read changes from a cursor on, and be notified of new ones."""
 
 import asyncio
 import threading
@@ -15,28 +15,28 @@ from scenarist.domain.vocabulary import Change, Kind
 
 _Rows = list[tuple[int, datetime, list[Event]]]
 
-_TRANSACTIONS = 64  # that are read at a time
-_AFTER_ALL = 999_999_999  # the position that stands for all changes of a transaction
-_SPACING_SECONDS = 0.02  # between two rings of the bell
+_TRANSACTIONS = 64  # read at a time
+_AFTER_ALL = 999_999_999  # position after all changes of a transaction
+_SPACING_SECONDS = 0.02  # minimum time between two wake-ups of readers
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Mark:
-    """A place in the log: a transaction, and how many of its changes are before the place."""
+    """A cursor into the event log: a transaction number, and an offset within its changes."""
 
     number: int
     position: int = 0
 
     @property
     def following(self) -> "Mark":
-        """Where the log goes on after the change at this place."""
+        """The cursor after the change at this cursor."""
         if self.position == _AFTER_ALL:
             return Mark(self.number + 1)
         return Mark(self.number, self.position + 1)
 
     @property
     def preceding(self) -> "Mark":
-        """The mark of which this one is the following."""
+        """The cursor whose `following` this one is."""
         if self.position:
             return Mark(self.number, self.position - 1)
         return Mark(self.number - 1, _AFTER_ALL)
@@ -44,7 +44,7 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeFilter:
-    """Which changes are wanted; an empty set leaves all."""
+    """Selects changes; an empty set matches all."""
 
     kinds: frozenset[Kind] = frozenset()
     entity_ids: frozenset[str] = frozenset()
@@ -52,7 +52,7 @@ class ChangeFilter:
     submission_ids: frozenset[str] = frozenset()
 
     def fits(self, event: Event) -> bool:
-        """Whether a change is wanted; a submission is its own submission too."""
+        """Return whether a change matches; a submission matches its own `submission_ids`."""
         return (
             (not self.kinds or event.kind in self.kinds)
             and (not self.entity_ids or event.id in self.entity_ids)
@@ -67,11 +67,11 @@ class ChangeFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """Where following begins.
+    """The cursor at which a client starts to read.
 
     Args:
-        oldest: The oldest change that is kept, when there may have been others before it that
-            the client has not seen.
+        oldest: The oldest change that is kept, if earlier ones that the client has not seen may
+            have been deleted.
     """
 
     at: Mark
@@ -87,16 +87,16 @@ class LoggedChange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangePage:
-    """A part of the log: what of it is wanted, and where the next part begins."""
+    """A page of the log: the changes that match, and the cursor of the next page."""
 
     changes: Sequence[LoggedChange]
     following: Mark
-    is_last: bool  #: whether there was no more at that moment
+    is_last: bool  #: whether the end of the log was reached
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeWish:
-    """Who wants to read on, from where, and what."""
+    """A request for the changes after a cursor."""
 
     actor: Actor
     after: Mark
@@ -104,16 +104,16 @@ class ChangeWish:
 
 
 class ChangeService:
-    """Reads the log of events."""
+    """Reads the event log."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def begin(self, actor: Actor, seen: Mark | None) -> Start:
-        """Return where to read on for a client that has seen the log up to a change.
+        """Return where to start for a client that has read the log up to the change *seen*.
 
-        Without one that is now: only what happens later. When not all that came after it is
-        kept, or it is not of this log, that is the oldest change.
+        Without *seen*, start at the end of the log. If not all later changes are kept, or *seen*
+        is not from this log, start at the oldest change.
         """
         actor.require(Permission.READ)
         oldest, newest = event_rows.bounds(self._database.reader)
@@ -125,9 +125,9 @@ class ChangeService:
         return Start(at=first, oldest=first)
 
     def read_many(self, wishes: Sequence[ChangeWish]) -> list[ChangePage | ScenaristError]:
-        """Read for several actors, each part of the log once; each gets its own answer, in order.
+        """Read for several actors; return one result per request, in order.
 
-        Those who follow wait for the same news, so that one look serves most of them.
+        Most readers wait at the same cursor, so that each page of the log is read only once.
         """
         parts: dict[int, _Rows] = {}
         answers: list[ChangePage | ScenaristError] = []
@@ -159,10 +159,10 @@ def _page(rows: _Rows, after: Mark, wanted: ChangeFilter) -> ChangePage:
 
 
 class News:
-    """Wakes coroutines of one event loop when something was committed; told from any thread.
+    """Change notifier: wakes coroutines of one event loop after commits in any thread.
 
-    However fast commits come, those who wait are woken with a spacing, and nothing is done while
-    nobody waits.
+    Readers are woken at most once per `_SPACING_SECONDS`, however fast commits come. Without
+    readers, a commit does no extra work.
     """
 
     def __init__(self) -> None:
@@ -171,13 +171,14 @@ class News:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_told = False
         self._last_ring = 0.0
-        self.is_over = False  #: whether there will be no more
+        self.is_over = False  #: whether the server stops and no notification will follow
 
     @property
     def listeners(self) -> int:
         return len(self._readers)
 
     def announce(self) -> None:
+        """Wake the readers after a commit; thread-safe."""
         if not self._readers or self._is_told:
             return
         with self._lock:
@@ -187,12 +188,12 @@ class News:
                 self._loop.call_soon_threadsafe(self._ring_soon, self._loop)
 
     def end(self) -> None:
-        """Let nobody wait any more: the server stops. Only for the event loop."""
+        """Wake all readers for good because the server stops; call this in the event loop."""
         self.is_over = True
         self._ring(asyncio.get_running_loop())
 
     def listen(self) -> "NewsReader":
-        """Start listening; look at the log after this and before waiting."""
+        """Return a reader; enter it, then read the log, then wait."""
         return NewsReader(self)
 
     def _add(self, reader: "NewsReader") -> None:
@@ -223,14 +224,14 @@ class News:
 
 
 class NewsReader:
-    """Waits for news within a ``with`` block."""
+    """Waits for notifications within a ``with`` block."""
 
     def __init__(self, news: News) -> None:
         self._news = news
         self._event = asyncio.Event()
 
     def __enter__(self) -> "NewsReader":
-        self._news._add(self)  # noqa: SLF001 - one class in two
+        self._news._add(self)  # noqa: SLF001 - two halves of one class
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -244,11 +245,11 @@ class NewsReader:
         self._event.set()
 
     def catch_up(self) -> None:
-        """Call what has happened until now known; look at the log after this."""
+        """Reset the notification; read the log after this."""
         self._event.clear()
 
     async def wait(self, seconds: float) -> bool:
-        """Return whether there was news since the last `catch_up` before the time was over."""
+        """Wait for a notification since the last `catch_up`; return False on timeout."""
         try:
             await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:

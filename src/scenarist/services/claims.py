@@ -1,4 +1,4 @@
-"""Data nodes that a worker writes for an editor: nobody else writes them meanwhile."""
+"""Write claims: exclude other writes of a data node while a worker writes it."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,10 +18,10 @@ from scenarist.storage.kinds import find_storage
 
 
 class ClaimedWrites:
-    """Writes under a claim, which is recorded apart from the lock of an editor.
+    """Writes values under a claim, which is recorded apart from the lock of an editor.
 
-    So a server that is killed meanwhile leaves that lock as it was, and a claim that ends by
-    itself after `LONGEST_CLAIM`.
+    A server that is killed during the write thus leaves the lock as it was, and the claim expires
+    after `LONGEST_CLAIM`.
     """
 
     def __init__(
@@ -38,17 +38,17 @@ class ClaimedWrites:
         options: WriteOptions,
         work: Callable[[DataNode], NewValue],
     ) -> Edit:
-        """Claim a data node, have its value written, and record that in place of the claim.
+        """Claim a data node, write its value, then record the value and end the claim.
 
         Args:
-            work: Gets the data node as it is once nobody else can write it.
+            work: Writes the value; called with the data node as it is under the claim.
 
         Raises:
-            ConflictError: As `Recorder.check`; also when others have written the data node after
-                the claim was over.
+            ConflictError: As `Recorder.check`; also if others wrote the data node after the claim
+                expired.
             ChangedError: As `Recorder.check`.
-            InDoubtError: The value lies where no transaction reaches, and it is not recorded.
-            UnavailableError: The database is in trouble; nothing was changed.
+            InDoubtError: An external storage has the new value, but it could not be recorded.
+            UnavailableError: The database is not available; nothing was changed.
         """
         mine = Lock(lock_text(options.editor(actor), actor.ref), self._now() + LONGEST_CLAIM)
 
@@ -62,8 +62,8 @@ class ClaimedWrites:
             current = self._recorder.check(connection, actor, node.id, options)
             if not is_mine or current.last_edit_id != before.last_edit_id:
                 raise ConflictError(
-                    f"data node {node.id} was written by others while a worker wrote it for "
-                    f"{mine.editor}; look at what is there before you write again",
+                    f"others wrote data node {node.id} while a worker wrote it for {mine.editor}; "
+                    "check the present value before you write again",
                     code="data_node_busy",
                 )
             return current
@@ -81,7 +81,7 @@ class ClaimedWrites:
             raise
 
     def _let_go(self, node: DataNode, mine: Lock) -> None:
-        with suppress(UnavailableError):  # then it ends by itself
+        with suppress(UnavailableError):  # then the claim expires
             self._database.write(
                 lambda connection: end_claim(connection, node.id, mine), is_preparation=True
             )
@@ -90,6 +90,6 @@ class ClaimedWrites:
 def _unrecorded(node: DataNode, error: UnavailableError) -> InDoubtError:
     reason = error.message.replace("; nothing was changed, try again", "")
     return InDoubtError(
-        f"the value of data node {node.id} was written, but that could not be recorded ({reason}); "
-        "look at what is there before you write again"
+        f"the value of data node {node.id} was written, but could not be recorded ({reason}); "
+        "check the present value before you write again"
     )

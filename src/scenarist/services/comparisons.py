@@ -1,4 +1,4 @@
-"""How scenarios are compared: their config's comparators over their values, in a worker."""
+"""Compares scenarios: runs the comparators of their config on their values, in workers."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -25,15 +25,15 @@ _MOST_AT_A_TIME = 4
 _MOST_NAMED = 5
 _MOST_SCENARIOS = 1000
 _JSON = "json"
-_RESULT = "COMPARISON"  # stands where a target names its data node
+_RESULT = "COMPARISON"  # in place of the data node of a target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComparisonFault:
-    """Why there is no result of a comparator.
+    """The reason why a comparator has no result.
 
     Args:
-        comparator: None where the data node has no values to compare, for any comparator.
+        comparator: None if the data node has no values to compare.
     """
 
     data_node_config_id: str
@@ -47,11 +47,11 @@ class ComparisonFault:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """What comparators made of scenarios.
+    """The results of a comparison.
 
     Args:
-        results: As JSON text, by data node config and by comparator.
-        faults: Why other comparators have no result.
+        results: JSON texts, by data node config and by comparator.
+        faults: Reasons why other comparators have no result.
     """
 
     results: Mapping[str, Mapping[str, str]]
@@ -62,7 +62,7 @@ class ComparisonService:
     """Compares scenarios of one config.
 
     Args:
-        folder: Where a large result lies until it is read.
+        folder: Where workers write large results until they are read.
     """
 
     def __init__(
@@ -86,19 +86,19 @@ class ComparisonService:
         scenario_ids: Sequence[str],
         data_node_config_ids: Sequence[str] | None = None,
     ) -> Comparison:
-        """Run comparators over the newest values of scenarios, in the order of these.
+        """Run comparators on the newest values of scenarios, in the given order of scenarios.
 
-        A comparator that fails leaves the results of the others.
+        A comparator that fails does not affect the results of the others.
 
         Args:
-            data_node_config_ids: Those to compare; all that have comparators, when not given.
+            data_node_config_ids: Data nodes to compare; defaults to all that have comparators.
 
         Raises:
             NotFoundError: There is no such scenario.
-            InvalidError: They cannot be compared, or a data node config has no comparator; names
-                those that have.
-            ConflictError: There is no result at all: values are missing, or each comparator failed.
-            UnavailableError: The same, for want of a worker.
+            InvalidError: They cannot be compared, or a data node config has no comparator; the
+                message lists those that have.
+            ConflictError: There is no result: values are missing, or each comparator failed.
+            UnavailableError: There is no result, because no worker is available.
         """
         actor.require(Permission.EXECUTE)
         scenarios = self._scenarios(scenario_ids)
@@ -138,7 +138,7 @@ class ComparisonService:
         return Comparison(results=results, faults=faults)
 
     def _outcomes(self, runs: "Sequence[_Run]") -> list[str | ScenaristError]:
-        """Run comparators, several at a time: one that takes long does not keep others waiting."""
+        """Run comparators concurrently, so that a slow one does not delay the others."""
         if not runs:
             return []
 
@@ -149,14 +149,14 @@ class ComparisonService:
                 return error
 
         with ThreadPoolExecutor(min(len(runs), _MOST_AT_A_TIME), "comparison") as pool:
-            # Each with the trace of the request.
+            # Each in the trace of the request.
             futures = [pool.submit(copy_context().run, outcome, run) for run in runs]
             return [future.result() for future in futures]
 
     def _scenarios(self, scenario_ids: Sequence[str]) -> list[Scenario]:
         if len(scenario_ids) < 2:
             raise InvalidError(
-                f"two or more scenarios can be compared; got {len(scenario_ids)}",
+                f"a comparison needs two or more scenarios; got {len(scenario_ids)}",
                 errors=[{"field": "scenario_ids", "message": "fewer than two"}],
             )
         if len(scenario_ids) > _MOST_SCENARIOS:
@@ -167,7 +167,7 @@ class ComparisonService:
         twice = [item for item, count in Counter(scenario_ids).items() if count > 1]
         if twice:
             raise InvalidError(
-                f"a scenario is compared with others; named more than once: {', '.join(twice)}",
+                f"scenarios to compare must differ; named more than once: {', '.join(twice)}",
                 errors=[{"field": "scenario_ids", "message": "named more than once"}],
             )
         scenarios = scenario_rows.find_many(self._database.reader, scenario_ids)
@@ -181,15 +181,15 @@ class ComparisonService:
         config_ids = list(dict.fromkeys(scenario.config_id for scenario in scenarios))
         if len(config_ids) > 1:
             raise InvalidError(
-                f"scenarios of one config can be compared; these are of {', '.join(config_ids)}",
+                f"scenarios to compare must be of one config; these are of {', '.join(config_ids)}",
                 errors=[{"field": "scenario_ids", "message": "of more than one config"}],
             )
         config = self._registry.scenarios.get(config_ids[0])
         if config is None:
             raise InvalidError(
-                f"the application has no scenario config {config_ids[0]!r} any more, and so no "
+                f"the application no longer has the scenario config {config_ids[0]!r}, and so no "
                 "comparators for these scenarios",
-                errors=[{"field": "scenario_ids", "message": "their config is gone"}],
+                errors=[{"field": "scenario_ids", "message": "their config no longer exists"}],
             )
         return config
 
@@ -220,7 +220,7 @@ class ComparisonService:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A comparator over the values of a data node config, one of each scenario."""
+    """A run of a comparator on the values of a data node config, one per scenario."""
 
     node: str
     label: str
@@ -229,7 +229,7 @@ class _Run:
 
 
 def _chosen(config: ScenarioConfig, wanted: Sequence[str] | None) -> list[str]:
-    """Return the data node configs to compare, each once."""
+    """Return the data node configs to compare, without duplicates."""
     names = list(dict.fromkeys(config.comparators if wanted is None else wanted))
     missing = [name for name in names if name not in config.comparators]
     if missing or not config.comparators:
@@ -245,7 +245,7 @@ def _chosen(config: ScenarioConfig, wanted: Sequence[str] | None) -> list[str]:
 
 
 def _labelled(functions: Sequence[str]) -> dict[str, str]:
-    """Name functions by their names, or in full where two modules have one of the same name."""
+    """Return functions by label: their name, or module and name where names are ambiguous."""
     names = [function.rpartition(":")[2] for function in functions]
     return {
         name if names.count(name) == 1 else function: function
@@ -256,12 +256,12 @@ def _labelled(functions: Sequence[str]) -> dict[str, str]:
 def _missing(
     found: Sequence[tuple[Scenario, NewestValue | None]], config_id: str
 ) -> ConflictError | None:
-    """Say which scenarios have no value of a data node config; None when all have one."""
+    """Return an error that lists scenarios without a value; None if all have one."""
     without = [_name(scenario) for scenario, value in found if value is None]
     if without:
         return ConflictError(
-            f"there was no data node {config_id!r} in the config when {_some(without)} "
-            f"{'was' if len(without) == 1 else 'were'} made; compare it for scenarios that have it",
+            f"the config had no data node {config_id!r} when {_some(without)} "
+            f"{'was' if len(without) == 1 else 'were'} created; compare scenarios that have it",
             code="data_node_missing",
         )
     unwritten = [
@@ -272,7 +272,7 @@ def _missing(
     if unwritten:
         return ConflictError(
             f"data node {config_id!r} has no value yet in {_some(unwritten)}; write one, or submit "
-            "what produces it",
+            "the tasks that produce it",
             code="data_node_not_written",
         )
     replaced = [
@@ -296,13 +296,13 @@ def _failed(run: _Run, reason: str | None) -> ConflictError:
     given = [f"{_beginning(value)} of {_name(scenario)}" for scenario, value in run.values]
     return ConflictError(
         f"comparator {run.function} of data node {run.node!r} failed: "
-        f"{reason or 'its worker ended'}; it was called with {_some(given)}",
+        f"{reason or 'its worker died'}; it was called with {_some(given)}",
         code="comparator_failed",
     )
 
 
 def _without_result(faults: Sequence[ComparisonFault]) -> ScenaristError:
-    """Return the error of a comparison without any result; the first fault tells its kind."""
+    """Return the error of a comparison without results, of the type of the first fault."""
     error = faults[0].error
     if len(faults) == 1:
         return error
@@ -318,7 +318,7 @@ def _name(scenario: Scenario) -> str:
 
 
 def _beginning(value: NewestValue) -> str:
-    """Return how a value begins, where nobody can have replaced what was noted of it."""
+    """Return the beginning of a value, unless it may have been replaced since it was recorded."""
     is_elsewhere = (
         find_storage(value.storage_type).is_external or named_path(value.properties) is not None
     )

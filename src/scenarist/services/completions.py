@@ -1,4 +1,4 @@
-"""Lets a request wait for the end of a submission or a job without asking again and again."""
+"""Lets requests wait until a submission or job has ended, without polling."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ from scenarist.db.engine import Database
 
 
 class Completions:
-    """Tells waiting coroutines what has ended, by identifier; announced from any thread."""
+    """Wakes coroutines that wait for the end of a job or submission, by its identifier."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -20,6 +20,7 @@ class Completions:
         self._has_ended = False
 
     def announce(self, ended: Iterable[str]) -> None:
+        """Wake those that wait for one of these jobs or submissions; thread-safe."""
         with self._lock:
             if not self._waiting:
                 return
@@ -28,14 +29,14 @@ class Completions:
                 self._loops[event].call_soon_threadsafe(event.set)
 
     def end(self) -> None:
-        """Let nobody wait any more: the server stops, and answers with what there is."""
+        """Wake all waiting requests because the server stops; they return the present state."""
         with self._lock:
             self._has_ended = True
             for event, loop in self._loops.items():
                 loop.call_soon_threadsafe(event.set)
 
     def hear(self, topics: Topics) -> None:
-        """Look at what is waited for: another process has committed something.
+        """Check everything that is waited for after a commit of another process.
 
         Raises:
             UnavailableError: The database cannot be read.
@@ -48,7 +49,7 @@ class Completions:
             self.announce(job_rows.find_ended(self._database.reader, waited_for))
 
     def expect(self, entity_id: str) -> "Expectation":
-        """Start listening for an end; look at the status after this and before waiting."""
+        """Return a waiter for the end of an entity; enter it, then check the status, then wait."""
         return Expectation(self, entity_id)
 
     def _add(self, entity_id: str, event: asyncio.Event) -> None:
@@ -68,7 +69,7 @@ class Completions:
 
 
 class Expectation:
-    """A listener for the end of one of them, within a ``with`` block."""
+    """Waits for the end of one job or submission within a ``with`` block."""
 
     def __init__(self, completions: Completions, entity_id: str) -> None:
         self._completions = completions
@@ -83,7 +84,7 @@ class Expectation:
         self._completions._remove(self._entity_id, self._event)  # noqa: SLF001
 
     async def wait(self, seconds: float) -> bool:
-        """Return True when it has ended or the server stops, False when the time is over."""
+        """Return True when it has ended or the server stops, False on timeout."""
         try:
             return await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:

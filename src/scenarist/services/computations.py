@@ -1,4 +1,4 @@
-"""What a request has worked out in a worker process: user code never runs in the server."""
+"""Functions that a worker process runs for a request: user code never runs in the server."""
 
 import re
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.kinds import discard, read_json
 
 _OUT_OF_MEMORY = re.compile(r"MemoryError\b|out of memory|[Uu]nable to allocate|alloc of size")
-"""What libraries say that get no memory, also where a storage words it."""
+"""Messages of libraries that could not allocate memory, also when a storage rewords them."""
 
 _KILLED = re.compile(r"SIG(ABRT|KILL|SEGV|BUS)\b")
 
 LONGEST_SECONDS = 60.0
-"""How long a request waits for a worker before it gives up and has the work stopped."""
+"""Timeout of a request that waits for a worker; then the work is stopped."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Computation:
-    """A function over values, with a place for each of its results."""
+    """A function to run in a worker, with its inputs and a target for each of its results."""
 
     function: str  #: "package.module:name"
     inputs: tuple[Place, ...]
@@ -36,19 +36,19 @@ class Computation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Computed:
-    """What came of it: what was written, or the reason why nothing was."""
+    """Outcome of a computation: what was written, or the reason why nothing was."""
 
     written: tuple[Written, ...] = ()
     reason: str | None = None
     is_successful: bool = True
-    is_lost: bool = False  #: whether its worker ended under it
+    is_lost: bool = False  #: whether its worker died while running it
 
     def take_json(self) -> str:
-        """Return what was written to the only target, a JSON document, and discard it.
+        """Return the JSON document written to the only target, and discard it.
 
         Raises:
             NotFoundError: Its file is gone.
-            InvalidError: It is no JSON.
+            InvalidError: It is not valid JSON.
         """
         (written,) = self.written
         try:
@@ -62,24 +62,25 @@ class Compute(Protocol):
         """Run a computation in a worker and wait for it.
 
         Raises:
-            UnavailableError: No worker had the time within `LONGEST_SECONDS`; nothing was kept.
+            UnavailableError: No worker is available, or none finished within `LONGEST_SECONDS`;
+                nothing was kept.
         """
 
 
 def fault_of(computed: Computed, *, doing: str, code: str, is_clients: bool) -> ScenaristError:
-    """Return the error that a storage raised in a worker, or what else went wrong there.
+    """Return the error that a storage raised in a worker, or one for any other failure there.
 
     Args:
-        doing: What could not be done, as the message begins.
-        code: Of the conflict that it is when nothing in the request was wrong.
-        is_clients: Whether the request may have been wrong, so that a storage's refusal means it.
+        doing: What failed; the message begins with it.
+        code: Code of the `ConflictError` (or `NotFoundError`) if the request was not at fault.
+        is_clients: Whether an `InvalidError` of the storage is the fault of the request.
     """
     name, _, text = (computed.reason or "").partition(": ")
     if (_KILLED if computed.is_lost else _OUT_OF_MEMORY).search(computed.reason or ""):
-        # A library may end its process when it gets no memory, and so may the system.
+        # Without memory, a library may abort its process, and so may the operating system.
         return TooLargeError(
-            f"{doing}: it needs more memory than the setting value_memory allows; read or bring "
-            "less at a time, or have the setting raised"
+            f"{doing}: it needs more memory than the setting value_memory allows; read or write "
+            "less at a time, or raise the setting"
         )
     message = f"{doing}: {text or name or 'the worker ended'}"
     if name == InvalidError.__name__ and is_clients:

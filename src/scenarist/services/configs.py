@@ -1,4 +1,4 @@
-"""What may be known of the configs of the application."""
+"""Configs of the application, as REST clients see them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from scenarist.domain.vocabulary import Frequency
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeclaredScenario:
-    """A scenario config in plain words; what it refers to is named by its config id."""
+    """A scenario config as plain data; other configs are given by their id."""
 
     id: str
     frequency: Frequency | None
@@ -26,13 +26,13 @@ class ConfigService:
         self._registry = registry
 
     def list_scenarios(self, actor: Actor) -> list[DeclaredScenario]:
-        """Return all scenario configs, in the order of their declaration."""
+        """Return all scenario configs in order of declaration."""
         actor.require(Permission.READ)
         return [_shown(config) for config in self._registry.scenarios.values()]
 
 
 def authorized_tags(config: ScenarioConfig | None) -> tuple[str, ...] | None:
-    """Return the tags that a config allows; None for any, also when the config is gone."""
+    """Return the tags that a config allows; None for any, also if the config is gone."""
     tags = None if config is None else config.properties.get("authorized_tags")
     if tags is None:
         return None

@@ -1,4 +1,4 @@
-"""What may be done with cycles."""
+"""Cycles: create, read and delete them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,29 +25,29 @@ from scenarist.domain.vocabulary import Change, Frequency, Kind
 from scenarist.services.deletions import deleted_events, refuse_under_way, remove_files
 
 LAST_MOMENT = timedelta(microseconds=1)
-"""How long before the next period the documented end of a period is."""
+"""The documented end of a period is this long before the next period."""
 
 Expect = Callable[[Cycle], None]
-"""A check of a cycle as it is, in the transaction that changes it; raises to refuse."""
+"""Checks the present cycle in the transaction that deletes it; raises to refuse the deletion."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewCycle:
-    """What a client says of a cycle to be created; moments without a zone are of the server's."""
+    """The attributes of a cycle to create; naive times are in the server's time zone."""
 
     frequency: Frequency
-    name: str | None = None  #: named after the period, when not given
+    name: str | None = None  #: defaults to the name of the period
     properties: Mapping[str, Any] = field(default_factory=dict)
-    created_at: datetime | None = None  #: a moment within the period; now, when not given
+    created_at: datetime | None = None  #: a time within the period; defaults to now
     start_at: datetime | None = None
     last_at: datetime | None = None  #: the last microsecond
 
 
 class CycleService:
-    """Makes and deletes the periods that scenarios of one config and frequency share.
+    """Creates, reads and deletes cycles, the periods that scenarios of one frequency share.
 
     Args:
-        zone: Whose midnights start and end cycles.
+        zone: The time zone whose midnights start and end cycles.
     """
 
     def __init__(self, database: Database, *, now: Callable[[], datetime], zone: ZoneInfo) -> None:
@@ -56,10 +56,11 @@ class CycleService:
         self._zone = zone
 
     def create(self, actor: Actor, new: NewCycle) -> tuple[Cycle, bool]:
-        """Return the cycle of a period, and whether it was made just now.
+        """Return the cycle of a period, and whether this call created it.
 
         Raises:
-            InvalidError: The name, the properties or a date cannot be; shows the right dates.
+            InvalidError: The name, the properties or a date are invalid; the message has the
+                right dates.
         """
         actor.require(Permission.EDIT)
         now = self._now()
@@ -99,14 +100,14 @@ class CycleService:
         dry_run: bool = False,
         expect: Expect | None = None,
     ) -> Cascade:
-        """Delete a cycle with all its scenarios, what it and they own, and what was submitted.
+        """Delete a cycle with its scenarios, everything that they own, and their submissions.
 
         Args:
-            dry_run: Change nothing, only return what would be deleted.
+            dry_run: Only return what would be deleted.
 
         Raises:
             NotFoundError: There is no such cycle.
-            ConflictError: A submission of any of this is under way.
+            ConflictError: A submission of any of these has not ended.
         """
         actor.require(Permission.EDIT)
 
@@ -137,11 +138,11 @@ class CycleService:
         return cascade
 
     def _check_period(self, new: NewCycle, around: Cycle) -> None:
-        """Refuse dates that are not those of the period, rather than make another one of it."""
+        """Refuse start and end dates that are not those of the period."""
         start_at = around.start_at.astimezone(self._zone)
         last_at = (around.end_at - LAST_MOMENT).astimezone(self._zone)
         faults = [
-            {"field": name, "message": f"the period has {right.isoformat()}"}
+            {"field": name, "message": f"must be {right.isoformat()}"}
             for name, given, right in (
                 ("start_date", new.start_at, start_at),
                 ("end_date", new.last_at, last_at),
@@ -150,18 +151,18 @@ class CycleService:
         ]
         if faults:
             raise InvalidError(
-                f"the {around.frequency} period that holds the creation date is from "
-                f"{start_at.isoformat()} to {last_at.isoformat()}; leave start_date and end_date "
-                "out, or give these",
+                f"the {around.frequency} period that contains the creation date is from "
+                f"{start_at.isoformat()} to {last_at.isoformat()}; omit start_date and end_date, "
+                "or use these",
                 errors=faults,
             )
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Return a moment in UTC.
+    """Convert a time to UTC.
 
     Raises:
-        InvalidError: There it is not within the years 1 to 9999.
+        InvalidError: In UTC, it is not within the years 1 to 9999.
     """
     try:
         return moment.astimezone(UTC)
@@ -170,7 +171,7 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def cycle_around(frequency: Frequency, at: datetime, zone: ZoneInfo, now: datetime) -> Cycle:
-    """Describe a new cycle of the period that holds a moment, named after the period.
+    """Return a new cycle of the period that contains a time, named after the period.
 
     Raises:
         InvalidError: The period is not within the years 1 to 9999.
@@ -193,8 +194,8 @@ def cycle_around(frequency: Frequency, at: datetime, zone: ZoneInfo, now: dateti
 
 def _too_far() -> InvalidError:
     return InvalidError(
-        "the creation date is too far from now: it, and the period that holds it, must be within "
-        "the years 1 to 9999",
+        "the creation date is too far from now: it, and the period that contains it, must be "
+        "within the years 1 to 9999",
         errors=[{"field": "creation_date", "message": "too far from now"}],
     )
 

@@ -1,4 +1,4 @@
-"""What may be done with data nodes themselves; their values are in `scenarist.services.values`."""
+"""Data nodes: create, read, lock and delete them; `scenarist.services.values` has their values."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,10 +37,10 @@ Expect = Callable[[DataNode], None]
 
 
 class DataNodeService:
-    """Shows data nodes, makes them from the configs of a registry, locks and deletes them.
+    """Reads data nodes, creates them from the configs of a registry, locks and deletes them.
 
     Args:
-        folder: Where default values go whose place the system names.
+        folder: Where default values are stored, unless their config names a path.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class DataNodeService:
         return replace(page, items=[_seen_with_file(seen_at(node, now)) for node in page.items])
 
     def create(self, actor: Actor, config_id: str) -> tuple[DataNode, bool]:
-        """Return the data node of a config that nobody owns, and whether it was made just now.
+        """Return the data node of a config that has no owner, and whether this call created it.
 
         Raises:
-            NotFoundError: No data node config has the identifier; names those there are.
+            NotFoundError: No data node config has the identifier; the message lists the configs.
         """
         actor.require(Permission.EDIT)
         config = declared(self._registry.data_nodes, config_id, "data node")
@@ -87,11 +87,11 @@ class DataNodeService:
         return self._maker.make(actor, work)
 
     def delete(self, actor: Actor, data_node_id: str, *, expect: Expect | None = None) -> None:
-        """Delete a data node that nothing refers to, with its values; user-named files stay.
+        """Delete an unreferenced data node with its values; files that users named stay.
 
         Raises:
             NotFoundError: There is no such data node.
-            ConflictError: A task or a scenario has it, a job that has not ended uses it, or
+            ConflictError: A task or a scenario refers to it, an unfinished job uses it, or
                 another editor has locked it.
             ChangedError: It is not as expected.
         """
@@ -113,15 +113,15 @@ class DataNodeService:
     def lock(
         self, actor: Actor, data_node_id: str, *, editor_id: str | None = None, lasts: timedelta
     ) -> DataNode:
-        """Keep everybody but one editor from writing a data node; renews that editor's own lock.
+        """Lock a data node for one editor, or renew the lock of that editor.
 
         Args:
-            editor_id: Who edits, of those that the actor speaks for; the lock is the actor's.
+            editor_id: Name of the editor that the actor acts for; the actor holds the lock.
 
         Raises:
             NotFoundError: There is no such data node.
-            ConflictError: It is read-only, a job that has not ended uses it, or another editor
-                has locked it.
+            ConflictError: It is read-only, an unfinished job uses it, or another editor has
+                locked it.
         """
         actor.require(Permission.EDIT)
         editor = editor_id or actor.name
@@ -139,13 +139,13 @@ class DataNodeService:
         return self._database.write(work)
 
     def unlock(self, actor: Actor, data_node_id: str, *, editor_id: str | None = None) -> DataNode:
-        """End a lock before its time is over; nothing happens where there is none.
+        """Release a lock before it expires; without a lock, do nothing.
 
-        With authorization on, the actor that holds the lock may, and an administrator.
+        With authorization on, only the actor that holds the lock and administrators may.
 
         Raises:
             NotFoundError: There is no such data node.
-            ConflictError: Somebody else has locked it.
+            ConflictError: Another editor has locked it.
         """
         actor.require(Permission.EDIT)
 
@@ -164,7 +164,7 @@ class DataNodeService:
 
 
 def _seen_with_file(node: DataNode) -> DataNode:
-    """Take the time of a named file for that of the last edit, where no edit tells of it yet."""
+    """Use the time of a named file as that of the last edit, if no edit records the file yet."""
     if not is_named(node):
         return node
     state = find_file(node.storage_type, node.properties)

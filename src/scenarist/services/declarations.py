@@ -1,4 +1,4 @@
-"""What the application declares today, for what was made from its declarations earlier."""
+"""Compares recorded tasks with what the application declares now."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from scenarist.domain.entities import Task
 
 
 def declared_now(application: Application) -> Declared:
-    """Return what is declared, with the digests of their code as its files are now."""
+    """Return what an application declares, with digests of the code of its tasks."""
     digests = CodeDigests(application.search_path)
     tasks = {
         config.id: DeclaredTask(
@@ -33,12 +33,12 @@ def declared_now(application: Application) -> Declared:
 
 
 def fault_of_task(task: Task, declared: Declared) -> str | None:
-    """Say why a task cannot run as the application declares it now; None when it can."""
+    """Return why a task cannot run as the application declares it now; None if it can."""
     return declared.task_fault(task.config_id, task.input_configs, task.output_configs)
 
 
 def as_declared(task: Task, declared: Declared | None) -> Task:
-    """Return a task with what it does now; as it is recorded where the declaration does not fit."""
+    """Return a task with its declared behaviour, or as recorded if the declaration differs."""
     if declared is None or fault_of_task(task, declared) is not None:
         return task
     return replace(task, **declared.tasks[task.config_id].behaviour.changes())

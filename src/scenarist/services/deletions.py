@@ -1,4 +1,4 @@
-"""What every deletion does besides taking rows away: it refuses, logs, and removes files."""
+"""Common parts of deletions: refuse unfinished submissions, log events, remove files."""
 
 from collections.abc import Iterable
 
@@ -17,25 +17,24 @@ _log = structlog.get_logger(__name__)
 
 
 def refuse_under_way(connection: Connection, what: str, ids: Iterable[str]) -> None:
-    """Refuse to delete while a submission of entities, or of tasks that they own, is under way.
+    """Refuse to delete entities while a submission of them, or of their tasks, has not ended.
 
     Args:
-        what: The entity that shall be deleted, as the message names it.
+        what: The entity to delete, as the message names it.
 
     Raises:
-        ConflictError: Names the submission.
+        ConflictError: There is such a submission; the message names it.
     """
     under_way = standings.find_under_way(connection, ids)
     if under_way is not None:
         raise ConflictError(
-            f"{what} has a submission under way, {under_way}; delete it when that has ended, or "
-            "cancel it first",
+            f"{what} has a submission under way, {under_way}; cancel it or wait until it has ended",
             code="submission_under_way",
         )
 
 
 def deleted_events(cascade: Cascade, actor: ActorRef) -> list[Event]:
-    """Describe for the log of events what a cascade deletes."""
+    """Return the events of everything that a cascade deletes."""
     return [
         Event(kind=kind, id=entity_id, change=Change.DELETED, actor=actor)
         for kind, ids in (
@@ -52,12 +51,12 @@ def deleted_events(cascade: Cascade, actor: ActorRef) -> list[Event]:
 
 
 def remove_files(uris: Iterable[str], *, with_folders: bool = True) -> None:
-    """Remove files of values whose records are gone, after the commit that took them away.
+    """Remove files of values whose records are deleted; call this after the commit.
 
-    A file that cannot be removed is logged and left: nothing refers to it any more.
+    A file that cannot be removed is logged and left, since nothing refers to it any more.
 
     Args:
-        with_folders: Whether their data nodes are gone too, so that nobody writes there any more.
+        with_folders: Also remove the folders of their data nodes; only if those are deleted too.
     """
     for uri, reason in kinds.remove_files(uris, with_folders=with_folders).items():
         _log.warning("file not removed", file=uri, reason=reason)

@@ -1,4 +1,4 @@
-"""How records differ from what the application declares today."""
+"""Drift: differences between the records and what the application declares now."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from scenarist.services.placing import declaration_now, placing_of
 
 @dataclass(frozen=True, slots=True)
 class NodeDrift:
-    """The data nodes of a config whose records are not as it is declared now."""
+    """A data node config, with the data nodes whose records differ from it."""
 
     config: DataNodeConfig
     nodes: Sequence[Followed]
@@ -30,11 +30,11 @@ class NodeDrift:
 
 @dataclass(slots=True)
 class Drift:
-    """What differs.
+    """All differences.
 
     Args:
-        nodes: What follows the declarations at the start of a server.
-        lines: What there is to tell people, a sentence each.
+        nodes: Data nodes whose records are updated when a server starts.
+        lines: Descriptions of the differences for people, one sentence each.
     """
 
     nodes: list[NodeDrift] = field(default_factory=list)
@@ -54,7 +54,7 @@ def find_drift(connection: Connection, registry: ConfigRegistry, declared: Decla
 
 
 def change_of(item: Followed) -> str:
-    """Say what has changed of a data node's declaration, without secrets."""
+    """Describe how the declaration of a data node has changed, without secrets."""
     before = {"storage_type": item.before.storage_type, **masked(item.before.properties)}
     after = {"storage_type": item.storage_type, **masked(item.properties)}
     changes = [
@@ -62,9 +62,9 @@ def change_of(item: Followed) -> str:
         for key in dict.fromkeys((*before, *after))
         if before.get(key) != after.get(key)
     ]
-    # A variable of the author's may stand in what is shown otherwise.
+    # Other properties may contain the value of one of the author's secret variables.
     said = redacted(", ".join(changes))
-    return said or "the environment or the folder of the server name another place"
+    return said or "the environment or the folder of the server now gives another place"
 
 
 def _compare_nodes(connection: Connection, registry: ConfigRegistry, drift: Drift) -> None:
@@ -77,8 +77,8 @@ def _compare_nodes(connection: Connection, registry: ConfigRegistry, drift: Drif
             differing.add(config_id)
         if scope is not config.scope:
             drift.lines.append(
-                f"{_count(count, 'data node')} of {config_id!r}: scope {scope}, in which they were "
-                f"made, and in which they stay; new ones get the scope {config.scope}"
+                f"{_count(count, 'data node')} of {config_id!r}: existing ones keep the scope "
+                f"{scope}; new ones get the scope {config.scope}"
             )
     for config_id in registry.data_nodes:
         if config_id in differing:
@@ -93,7 +93,7 @@ def _compare_nodes_of(connection: Connection, config: DataNodeConfig, drift: Dri
         try:
             nodes.append(_followed(config, node, owners.get(node.owner_id or "", Owner())))
         except InvalidError as error:
-            drift.lines.append(f"data node {node.id} stays as it is: {error.message}")
+            drift.lines.append(f"data node {node.id} is not changed: {error.message}")
     drift.nodes.append(NodeDrift(config, nodes))
     changes: dict[str, list[Followed]] = {}
     for item in nodes:
@@ -108,12 +108,12 @@ def _compare_nodes_of(connection: Connection, config: DataNodeConfig, drift: Dri
 
 def _followed(config: DataNodeConfig, node: Recorded, owner: Owner) -> Followed:
     now = placing_of(config, owner)
-    # One that was made before a parameter was known to be a secret has not moved.
+    # A data node recorded before a parameter was marked as secret has not moved.
     recorded, _ = referenced(
         f"DATANODE_{config.id}", node.properties, marks=marks_of(config.properties)
     )
     node = replace(node, properties=recorded)
-    # As it comes back from the database.
+    # Normalized as if read from the database.
     properties: dict[str, Any] = json.loads(json.dumps(dict(now.properties)))
     return Followed(node, now.storage_type, properties, now.validity, now.declaration, now.place)
 

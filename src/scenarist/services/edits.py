@@ -1,4 +1,4 @@
-"""What may be done with the edits of data nodes: the history of each one's value."""
+"""Edits: the history of the values of a data node."""
 
 from datetime import datetime
 
@@ -26,7 +26,7 @@ class EditService:
         return found
 
     def list_page(self, actor: Actor, data_node_id: str, request: PageRequest) -> Page[Edit]:
-        """Return edits without what the values are.
+        """Return edits without their values.
 
         Raises:
             NotFoundError: There is no such data node.
@@ -46,7 +46,7 @@ def edit_of(
     actor: str | None,
     comment: str | None = None,
 ) -> Edit:
-    """Describe a value that no job wrote."""
+    """Return the edit of a value that no job wrote."""
     return Edit(
         id=edit_id,
         data_node_id=data_node_id,

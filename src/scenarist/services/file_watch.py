@@ -1,4 +1,4 @@
-"""Looks for the named files that jobs wait for, as long as any does."""
+"""Polls for named files while jobs wait for them."""
 
 import threading
 import time
@@ -20,19 +20,19 @@ from scenarist.domain.named_files import FileState, file_path
 from scenarist.storage.kinds import find_file
 
 LOOK_SECONDS = 1.0
-"""Between two looks at the files that jobs wait for; see decision 77."""
+"""Interval between two checks of the files that jobs wait for; see decision 77."""
 
-_AGAIN_SECONDS = 10.0  # after a file was there that is not to be taken yet
+_AGAIN_SECONDS = 10.0  # after a file was found that cannot be recorded yet
 _UNCHANGED = timedelta(seconds=LOOK_SECONDS)
 
 _log = structlog.get_logger(__name__)
 
 
 class FileWatch:
-    """Looks for named files in a thread of its own, while jobs wait for them.
+    """Polls for named files in a thread of its own, while jobs wait for them.
 
-    The database is asked when it tells that jobs began to wait, and when a file has come. While no
-    job waits for a named file, the thread sleeps.
+    It queries the database when notified that jobs have started to wait, and when a file was
+    found. While no job waits for a named file, the thread sleeps.
 
     Args:
         wake: Called after each commit that may let jobs run.
@@ -54,7 +54,7 @@ class FileWatch:
         database.on_topic(Topic.FILES, self.refresh)
 
     def start(self) -> None:
-        """Look at once for what was waited for before, then go on until `stop`."""
+        """Check at once what jobs already wait for, then poll until `stop`."""
         self._something.set()
         self._thread = Background("file watch", self._loop)
         self._thread.start()
@@ -66,22 +66,22 @@ class FileWatch:
             self._thread.join()
 
     def refresh(self) -> None:
-        """Ask the database anew what is waited for; safe in any thread."""
+        """Query again which files jobs wait for; thread-safe."""
         self._is_stale = True
         self._something.set()
 
     @property
     def is_looking(self) -> bool:
-        """Whether any job waits for a named file, as far as is known."""
+        """Whether any job waits for a named file, as of the last query."""
         return bool(self._awaited)
 
     def step(self) -> bool:
-        """Look once; record the files that have come and are whole.
+        """Check the files once; record those that exist and are complete.
 
-        A file counts as whole when it has not changed for a second, or since the last look.
+        A file counts as complete if it has not changed for a second, or since the last check.
 
         Returns:
-            Whether any was recorded.
+            Whether any file was recorded.
 
         Raises:
             UnavailableError: The database cannot be read or written.
@@ -113,7 +113,7 @@ class FileWatch:
         return whole
 
     def _is_put_off(self, node_id: DataNodeId, state: FileState) -> bool:
-        """Whether a file was just not taken: a job writes it, or has made it for another node."""
+        """Return whether a file was just rejected: it belongs to a job or to another data node."""
         known, until = self._put_off.get(node_id, (None, 0.0))
         return known == state and time.monotonic() < until
 
@@ -154,5 +154,5 @@ class FileWatch:
                 self.step()
             except UnavailableError as error:
                 _log.warning("named files are not looked for", reason=error.message)
-            except Exception:  # noqa: BLE001 - the thread outlives whatever a step trips over
+            except Exception:  # noqa: BLE001 - the thread must survive any error
                 _log.exception("looking for named files failed")

@@ -1,4 +1,4 @@
-"""What may be done with values as files: taking them away, and bringing new ones."""
+"""Values as files: download and upload them."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -39,8 +39,8 @@ class FoundFile:
     """A value as a file.
 
     Args:
-        version: Another one when the bytes are others.
-        open: Opens it; returns the number of bytes, and the bytes piece by piece.
+        version: Changes when the bytes do.
+        open: Opens the file; returns its size in bytes, and an iterator over its content.
     """
 
     name: str
@@ -50,10 +50,10 @@ class FoundFile:
 
 
 class FileService:
-    """Hands out the bytes of values, and takes those in that can be checked.
+    """Downloads the bytes of values, and uploads values in formats that can be checked.
 
     Args:
-        folder: Where values go whose place the system names.
+        folder: Where values are stored, unless their config names a path.
     """
 
     def __init__(
@@ -74,24 +74,24 @@ class FileService:
         self._now = now
 
     def download(self, actor: Actor, data_node_id: str, *, edit_id: str | None = None) -> FoundFile:
-        """Find the newest value as a file, or that of an edit, with its bytes as they are.
+        """Find the newest value, or that of an edit, as a file with its bytes as stored.
 
         Raises:
             NotFoundError: There is no such data node or edit, no value yet, or its file is gone.
-            ConflictError: Values of its storage are no files, or this one has been replaced.
+            ConflictError: Its storage does not use files, or the file has been replaced.
         """
         actor.require(Permission.READ)
         node, edit = find_value(self._database.reader, data_node_id, edit_id, self._now())
         form = find_format(node.storage_type)
         if form is None:
             raise ConflictError(
-                f"values of storage type {node.storage_type} are no files; read data node "
-                f"{node.id} instead",
+                f"values of storage type {node.storage_type} cannot be downloaded as files; read "
+                f"data node {node.id} instead",
                 code="download_not_supported",
             )
         if is_named(node) and not is_still_there(self._database.reader, node, edit):
             raise ConflictError(
-                f"the file of edit {edit.id} has been replaced by that of a later one",
+                f"the file of edit {edit.id} has been replaced by that of a later edit",
                 code="edit_replaced",
             )
         return FoundFile(
@@ -104,23 +104,23 @@ class FileService:
     def upload(
         self, actor: Actor, data_node_id: str, data: bytes, options: WriteOptions = NO_OPTIONS
     ) -> Edit:
-        """Make bytes the newest value as they are, once they have been read without any risk.
+        """Store bytes unchanged as the newest value, after checking that they can be read safely.
 
         Raises:
             NotFoundError: There is no such data node.
             InvalidError: They are not in the format of the data node's storage; says why.
-            ConflictError: Its storage takes no bytes unseen, or the data node cannot be written
-                now.
-            ChangedError: It is not as expected.
-            TooLargeError: Reading them takes more memory than a request may.
-            UnavailableError: No worker had the time to read them.
+            ConflictError: Its storage does not support uploads, or the data node cannot be
+                written now.
+            ChangedError: The data node or its value is not as expected.
+            TooLargeError: Reading them needs more memory than a request may use.
+            UnavailableError: No worker was available to read them.
         """
         actor.require(Permission.EDIT)
         node = self._recorder.check(self._database.reader, actor, data_node_id, options)
         if not is_uploadable(node.storage_type):
             raise ConflictError(
-                f"data node {node.id} is of storage type {node.storage_type}, which takes no "
-                "uploads; those of csv, excel, json and parquet do",
+                f"data node {node.id} has the storage type {node.storage_type}, which does not "
+                "support uploads; csv, excel, json and parquet do",
                 code="upload_not_supported",
             )
         target = Target(
@@ -140,7 +140,7 @@ class FileService:
         return self._recorder.record(actor, value, options)
 
     def _kept_by_worker(self, data: bytes, target: Target) -> Written:
-        """Have a worker read and keep what is, or may be, large."""
+        """Have a worker check and store an upload that needs, or may need, much memory."""
         answer = replace(target, storage_type="json", properties={})
         folder = None if is_url(self._folder) else self._folder
         with tempfile.NamedTemporaryFile(prefix=".upload-", dir=folder) as file:
@@ -151,7 +151,7 @@ class FileService:
         if not done.is_successful:
             raise fault_of(
                 done,
-                doing="the upload could not be kept",
+                doing="the upload could not be stored",
                 code="upload_invalid",
                 is_clients=True,
             )
@@ -184,12 +184,12 @@ def _opened(node: DataNode, edit: Edit) -> tuple[int, Iterator[bytes]]:
 
 
 def _pieces(file: BinaryIO, size: int, uri: str, kept: Kept | None) -> Iterator[bytes]:
-    """Yield the bytes of a file; all but the last piece of one that is not as it was written.
+    """Yield the bytes of a file; if it has changed since it was written, all but the last chunk.
 
-    So the client sees that what it got is not whole.
+    The client then sees an incomplete response.
 
     Args:
-        kept: What its digest is compared with on the way; None where that was done before.
+        kept: Digest to compare with while reading; None if the file was checked before.
     """
     digest = sha256()
     left = size

@@ -1,4 +1,4 @@
-"""Whether the server can do its work; asked by machines, so without an actor."""
+"""Health and readiness of the server; called by machines, and so without an actor."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,22 +15,23 @@ from scenarist.domain.vocabulary import JobStatus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """What is to be done now, by whichever process."""
+    """Amount of unfinished work in the database, whichever process does it."""
 
-    jobs: Mapping[JobStatus, int]  #: those that have not ended, by status
-    submissions: int  #: those that have not ended
-    first_waits_seconds: float  #: the job that is claimed next; 0 when none may run
-    deliveries: int  #: messages of webhooks that have not arrived
-    orchestrators: int  #: that take up jobs, as far as is known
+    jobs: Mapping[JobStatus, int]  #: unfinished jobs by status
+    submissions: int  #: unfinished submissions
+    first_waits_seconds: float  #: how long the job to be claimed next has waited; 0 without one
+    deliveries: int  #: webhook messages not delivered yet
+    orchestrators: int  #: orchestrators that claim jobs, as far as is known
 
 
 class HealthService:
-    """Tells what stands in the way of serving.
+    """Checks whether the server can do its work.
 
     Args:
-        is_orchestrating: Whether jobs are being taken up here; None when others shall do it.
-        executor_fault: Why those that are taken up cannot be run at the moment, if so.
-        step_fault: Why what came of them is not recorded at the moment, if so.
+        is_orchestrating: Returns whether this process claims jobs; None if it leaves that to
+            others.
+        executor_fault: Returns why claimed jobs cannot run now, or None.
+        step_fault: Returns why outcomes of jobs cannot be recorded now, or None.
     """
 
     def __init__(
@@ -49,12 +50,12 @@ class HealthService:
         self._step_fault = step_fault
 
     def check_readiness(self) -> str:
-        """Return how it stands, when requests would be served now, and jobs taken up.
+        """Return a message if requests can be served and jobs can be claimed now.
 
-        Of a server that leaves jobs to others, it says whether there are any, as far as is known.
+        For a server without an orchestrator, the message has the number of known orchestrators.
 
         Raises:
-            UnavailableError: Says what is not ready.
+            UnavailableError: The server is not ready; the message says why.
         """
         self._database.check_place()
         if (refused := self._database.figures.write_fault()) is not None:
@@ -73,14 +74,14 @@ class HealthService:
 
     @property
     def is_orchestrating(self) -> bool:
-        """Whether this process takes up jobs."""
+        """Whether this process claims jobs."""
         return bool(self._is_orchestrating())
 
     def count_work(self) -> Work:
-        """Count what is under way.
+        """Count the unfinished work.
 
         Raises:
-            UnavailableError: The database cannot be read; says why.
+            UnavailableError: The database cannot be read; the message says why.
         """
         reader = self._database.reader
         now = self._now()

@@ -1,4 +1,4 @@
-"""Bounds on what clients bring as JSON, before it is read."""
+"""Memory limits for JSON bodies, checked before they are parsed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,15 +7,15 @@ from dataclasses import replace
 from scenarist.storage.bounds import Limits, check_json, limited
 
 _PART = 3
-"""What part of ``value_memory`` the server takes for the body of one write."""
+"""The body of one write may use ``value_memory`` divided by this."""
 
 
 @contextmanager
 def bounded(limits: Limits, body: bytes) -> Iterator[None]:
-    """Keep what is done with the body of a write to the memory that the server has for one.
+    """Limit the memory that processing the body of a write may use.
 
     Raises:
-        TooLargeError: It would unfold to more.
+        TooLargeError: Parsing the body would need more.
     """
     with limited(replace(limits, room=limits.memory // _PART)):
         check_json(body)

@@ -1,4 +1,4 @@
-"""What may be done with jobs."""
+"""Jobs: read, cancel and delete them, and read their logs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,11 +20,11 @@ from scenarist.services.cancelling import Canceller
 
 
 class JobService:
-    """What may be done with jobs.
+    """Reads, cancels and deletes jobs.
 
     Args:
-        executor_fault: Why jobs cannot be run here at the moment, if so; those that could run
-            otherwise wait for that.
+        executor_fault: Returns why the executor cannot run jobs now, or None. It is shown as what
+            PENDING jobs wait for.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class JobService:
         return self._with_fault(_get(self._database.reader, job_id))
 
     def get_log(self, actor: Actor, job_id: str) -> list[tuple[int, str]]:
-        """Return what each attempt wrote, with the attempt's number; silent ones are left out."""
+        """Return number and output of each attempt; attempts without output are omitted."""
         self.get(actor, job_id)
         return job_rows.find_log(self._database.reader, job_id)
 
@@ -61,17 +61,17 @@ class JobService:
         return job if fault is None else replace(job, waiting_for=(fault,))
 
     def cancel(self, actor: Actor, job_id: str) -> Job:
-        """Cancel a job that waits, with those that need its output; ask one that runs to stop.
+        """Cancel a waiting job and the jobs that need its output; ask a running job to stop.
 
-        A running job ends when its process has stopped, two seconds later at most; one that
-        ends by itself before keeps what it did.
+        A running job ends when its process has stopped, after two seconds at most. If it ends by
+        itself before that, its outcome counts.
 
         Returns:
             The job as it is now: CANCELED, or still RUNNING.
 
         Raises:
             NotFoundError: There is no such job.
-            ConflictError: It has ended otherwise.
+            ConflictError: It has ended with another status.
         """
         actor.require(Permission.EXECUTE)
 
@@ -100,7 +100,8 @@ class JobService:
                 expect(job)
             if not job.status.is_finished:
                 raise ConflictError(
-                    f"job {job_id} is {job.status}; cancel it first, or delete it later",
+                    f"job {job_id} is {job.status}; cancel it first, or delete it when it has "
+                    "ended",
                     code="job_under_way",
                 )
             deletions.delete_jobs(connection, [job_id])
@@ -112,10 +113,10 @@ class JobService:
 
 
 def require_not_ended(job: Job) -> None:
-    """Refuse a job that has ended otherwise than by a cancel.
+    """Refuse to cancel a job that has ended with a status other than CANCELED.
 
     Raises:
-        ConflictError: It has; says how.
+        ConflictError: It has ended; the message has its status.
     """
     if job.status.is_finished and job.status is not JobStatus.CANCELED:
         raise ConflictError(

@@ -1,4 +1,4 @@
-"""What may be done with the keys of machines."""
+"""API keys: create, read and revoke them."""
 
 import secrets
 from collections.abc import Callable, Iterable
@@ -31,12 +31,12 @@ LONGEST_LIFE = timedelta(days=400)
 USUAL_LIFE = timedelta(days=90)
 
 Expect = Callable[[Key], None]
-"""A check of a key as it is, in the transaction that revokes it; raises to refuse."""
+"""Checks the present key in the transaction that revokes it; raises to refuse the revocation."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewKey:
-    """A key with its text, which is not kept and cannot be shown again."""
+    """A key with its text, which is not stored and cannot be shown again."""
 
     key: Key
     text: str
@@ -63,24 +63,24 @@ class KeyService:
         *,
         expires_at: datetime | None = None,
     ) -> NewKey:
-        """Make a key. It goes with the user who made it, and never may do more than that user.
+        """Create a key. It is deleted with the user who created it, and never has more permissions.
 
-        Of a user of an issuer elsewhere there is no record here: such a key stays until it is
-        revoked or expires, as one that is made on the command line.
+        Users of an external issuer have no record here: their keys are valid until they are
+        revoked or expire, as are keys created on the command line.
 
         Args:
-            expires_at: In 90 days when not given; at most in 400.
+            expires_at: Defaults to 90 days from now; at most 400 days from now.
 
         Raises:
-            InvalidError: The name, a role or the date cannot be.
-            DeniedError: A role gives more than those of the actor.
-            ConflictError: There is a key of that name, or a key asks: revoking one shall end all
-                that came of it.
+            InvalidError: The name, a role or the date is invalid.
+            DeniedError: A role has permissions that the actor lacks.
+            ConflictError: The name is taken, or the actor is a key: keys cannot create keys, so
+                that revoking a key ends all access that came from it.
         """
         actor.require(Permission.ADMINISTER)
         if actor.key_id is not None:
             raise ConflictError(
-                "a key makes no other key; sign in as a user, or use the command line",
+                "a key cannot create another key; sign in as a user, or use the command line",
                 code="key_makes_no_key",
             )
         wanted = _checked_roles(actor, roles)
@@ -102,7 +102,7 @@ class KeyService:
             taken = key_rows.find_id(connection, key.name)
             if taken is not None:
                 raise ConflictError(
-                    f"there is a key named {key.name!r} already, {taken}; revoke it, or choose "
+                    f"there is already a key named {key.name!r}, {taken}; revoke it, or choose "
                     "another name",
                     code="key_exists",
                 )
@@ -115,9 +115,9 @@ class KeyService:
         return NewKey(key=key, text=text_of_key(key.id, secret))
 
     def delete(self, actor: Actor, key_id: str, *, expect: Expect | None = None) -> None:
-        """Revoke a key: the next request with it is refused, on every server.
+        """Revoke a key: every server refuses the next request with it.
 
-        Answers under way end, and the webhooks that it has made are told nothing any more.
+        Its streaming responses end, and webhooks that it created become inactive.
 
         Raises:
             NotFoundError: There is no such key.
@@ -130,14 +130,14 @@ class KeyService:
                 expect(key)
             now = self._now()
             key_rows.remove(connection, key.id)
-            why = f"the key {key.name!r}, which made it, was revoked"
+            why = f"the key {key.name!r}, which created it, was revoked"
             subscriber_rows.stop_made_by(connection, [key.id], why, now)
             audit.add_done(connection, actor, key.id, now)
 
         self._database.write(work)
 
     def delete_named(self, actor: Actor, name: str) -> None:
-        """Revoke the key of a name.
+        """Revoke the key with a name.
 
         Raises:
             NotFoundError: There is none.
@@ -164,7 +164,7 @@ def _checked_roles(actor: Actor, roles: Iterable[str]) -> frozenset[Role]:
     wanted = checked_roles(roles)
     beyond = sorted(wanted - limited(wanted, actor.roles))
     if beyond:
-        raise DeniedError(f"{actor.name} lacks the role {beyond[0]}, and cannot give it to a key")
+        raise DeniedError(f"{actor.name} lacks the role {beyond[0]}, so cannot give it to a key")
     return wanted
 
 
@@ -181,10 +181,10 @@ def _checked_name(name: str) -> str:
 def _checked_end(expires_at: datetime | None, now: datetime) -> datetime:
     end = now + USUAL_LIFE if expires_at is None else expires_at
     if not now < end <= now + LONGEST_LIFE:
-        # The moment itself is not repeated: in UTC, it may lie beyond what can be written.
+        # Do not repeat the given time: in UTC, it may be out of the range that can be formatted.
         raise InvalidError(
-            f"a key expires after now and at most {LONGEST_LIFE.days} days from now, so by "
+            f"a key must expire in the future and at most {LONGEST_LIFE.days} days from now, so by "
             f"{as_text(now + LONGEST_LIFE)}",
-            errors=[{"field": "expires_at", "message": "past, or too far away"}],
+            errors=[{"field": "expires_at", "message": "in the past, or too far in the future"}],
         )
     return end

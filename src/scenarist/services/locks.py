@@ -1,4 +1,4 @@
-"""Who may write a data node: nobody while a job or another editor holds it."""
+"""Checks whether an actor may write a data node: locks, unfinished jobs, read-only configs."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -23,11 +23,11 @@ from scenarist.domain.permissions import (
 from scenarist.storage.kinds import named_path
 
 _WRITTEN_BY = {"generic": "write_fct", "sql": "write_query_builder"}
-"""The properties without which storages cannot write."""
+"""The property that each of these storages needs for writing."""
 
 
 def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> DataNode:
-    """Return a data node as it is at a moment: without a lock whose time is over.
+    """Return a data node without a lock or write claim that has expired.
 
     Raises:
         NotFoundError: There is no such data node.
@@ -39,7 +39,7 @@ def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> D
 
 
 def seen_at(node: DataNode, now: datetime) -> DataNode:
-    """Leave out a lock, and the claim of a write, whose time is over."""
+    """Return a data node without a lock or write claim that has expired at *now*."""
     if node.locked_until is not None and not is_ahead(node.locked_until, now, LONGEST_LOCK):
         node = replace(node, locked_by=None, locked_until=None, lock_holder=None)
     if node.claimed_until is not None and not is_ahead(node.claimed_until, now, LONGEST_CLAIM):
@@ -50,17 +50,17 @@ def seen_at(node: DataNode, now: datetime) -> DataNode:
 def check_not_read_only(node: DataNode) -> None:
     if node.properties.get("read_only"):
         raise ConflictError(
-            f"data node {node.id} is declared read-only; change what it is made of, or "
-            "take read_only out of its config",
+            f"data node {node.id} is declared read-only; change its source instead, or remove "
+            "read_only from its config",
             code="data_node_read_only",
         )
 
 
 def is_writable(node: DataNode) -> bool:
-    """Whether values of a data node can be written over REST at all.
+    """Return whether values of a data node can be written over REST at all.
 
-    Not where it is declared read-only, its storage has no function that writes, or its path is a
-    folder. A lock or a job that holds it does not count: these end.
+    False if it is declared read-only, if its storage has no function or query that writes, or if
+    its path is a folder. Locks and unfinished jobs do not count, since they end.
     """
     needed = _WRITTEN_BY.get(node.storage_type)
     path = named_path(node.properties)
@@ -74,19 +74,19 @@ def is_writable(node: DataNode) -> bool:
 def check_unlocked(node: DataNode, actor: Actor, editor_id: str | None) -> None:
     """Refuse what only the holder of a lock may do.
 
-    The holder is the actor that locked the data node, whatever a request says of who edits. The
-    editors that one actor speaks for keep each other out, by what the requests say. While
-    authorization is off, there is one actor, and only that counts. While a worker writes, nobody
-    may.
+    The holder is the actor that locked the data node, whatever editor a request names. Editors
+    that one actor acts for exclude each other by their names. With authorization off, there is
+    only one actor, so that only the names of editors count. While a worker writes the data node,
+    nobody may.
 
     Raises:
-        ConflictError: Somebody else has locked the data node, or a worker writes it; names who,
-            and when that ends.
+        ConflictError: Another editor has locked the data node, or a worker writes it; the message
+            says who, and when that ends.
     """
     if node.claimed_by is not None and node.claimed_until is not None:
         raise ConflictError(
-            f"data node {node.id} is being written for {node.claimed_by}; try again when that has "
-            f"ended, at {as_text(node.claimed_until)} at the latest",
+            f"a worker is writing data node {node.id} for {node.claimed_by}; try again when it has "
+            f"finished, at {as_text(node.claimed_until)} at the latest",
             code="data_node_locked",
         )
     if node.locked_by is None or _holds(node, actor, editor_id):
@@ -94,13 +94,13 @@ def check_unlocked(node: DataNode, actor: Actor, editor_id: str | None) -> None:
     until = "" if node.locked_until is None else f" until {as_text(node.locked_until)}"
     raise ConflictError(
         f"data node {node.id} is locked by {lock_text(node.locked_by, node.lock_holder)}{until}; "
-        "wait for the end of the lock, or have its holder or an administrator unlock it",
+        "wait until the lock expires, or ask its holder or an administrator to unlock it",
         code="data_node_locked",
     )
 
 
 def check_may_unlock(node: DataNode, actor: Actor, editor_id: str | None) -> None:
-    """Refuse to lift the lock of somebody else; an administrator may lift any.
+    """Refuse to release the lock of another editor, unless the actor is an administrator.
 
     Raises:
         ConflictError: As `check_unlocked`.
@@ -119,7 +119,7 @@ def _holds(node: DataNode, actor: Actor, editor_id: str | None) -> bool:
 
 
 def lock_text(editor: str, holder: ActorRef | None) -> str:
-    """Say whose lock it is: who edits, and the actor where that is another."""
+    """Return the editor of a lock, and its holder if that is another actor."""
     if holder is None or holder.name == editor or holder.id in {ANYONE.id, SERVER.id}:
         return editor
     return f"{editor} (by {holder.name})"
@@ -128,11 +128,10 @@ def lock_text(editor: str, holder: ActorRef | None) -> str:
 def check_writable(
     connection: Connection, node: DataNode, actor: Actor, editor_id: str | None
 ) -> None:
-    """Refuse to write a data node that is not free; call it where the write is recorded.
+    """Refuse to write a data node now; call this in the transaction that records the write.
 
     Raises:
-        ConflictError: It is read-only, a job that has not ended holds it, or another editor has
-            locked it.
+        ConflictError: It is read-only, an unfinished job uses it, or another editor has locked it.
     """
     check_not_read_only(node)
     check_not_in_use(connection, node, "write")
@@ -140,14 +139,14 @@ def check_writable(
 
 
 def check_not_in_use(connection: Connection, node: DataNode, doing: str) -> None:
-    """Refuse what would be in the way of a job.
+    """Refuse an operation on a data node that an unfinished job uses.
 
     Args:
-        doing: What is refused, as a verb.
+        doing: The operation, as a verb for the message.
 
     Raises:
-        ConflictError: A job that has not ended holds the data node; names it with its task and
-            its submission.
+        ConflictError: An unfinished job uses the data node; the message names the job, its task
+            and its submission.
     """
     holder = data_node_rows.find_holder(connection, node.id, node.place)
     job = None if holder is None else job_rows.find(connection, holder.job_id)

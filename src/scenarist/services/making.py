@@ -1,4 +1,4 @@
-"""How data nodes and tasks are made from their configs, with their first values."""
+"""Creates data nodes and tasks from their configs, with their first values."""
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -37,7 +37,7 @@ def declared(configs: Mapping[str, ConfigT], config_id: str, kind: str) -> Confi
     """Return a config by its identifier.
 
     Raises:
-        NotFoundError: There is none; names those there are.
+        NotFoundError: There is none; the message lists the existing configs.
     """
     config = configs.get(config_id)
     if config is None:
@@ -49,10 +49,10 @@ def declared(configs: Mapping[str, ConfigT], config_id: str, kind: str) -> Confi
 
 
 class Maker:
-    """Makes entities, each time in one transaction that logs what is new.
+    """Creates entities and their events in one transaction.
 
     Args:
-        folder: Where first values go whose place the system names.
+        folder: Where first values are stored, unless their config names a path.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Maker:
         self._version = version
 
     def make(self, actor: Actor, work: "Callable[[Making], T]") -> T:
-        """Do work that makes entities, all or none; the values that it wrote go when it fails.
+        """Call *work* in a transaction to create entities; if it fails, discard their values.
 
         First values that are too large for a row are written between two transactions, so that no
-        other write waits for the storage: the work is done once to find them, undone, and done
-        again with them.
+        other write waits for the storage: the first call of *work* finds them and is rolled back,
+        the next one uses them.
         """
         prepared: dict[str, FirstValue] = {}
         written: list[Written] = []
@@ -131,7 +131,7 @@ class FirstValue:
     """A first value that is written before the transaction that records it.
 
     Args:
-        target: Where it goes, without the folder.
+        target: Where it is written, without the folder.
         is_used: Whether a transaction has recorded it.
     """
 
@@ -142,7 +142,7 @@ class FirstValue:
 
 
 class _LargeValuesError(Exception):
-    """First values are to be written before the transaction."""
+    """Large first values must be written before the transaction."""
 
     def __init__(self, wanted: "Mapping[str, FirstValue]") -> None:
         super().__init__()
@@ -151,16 +151,16 @@ class _LargeValuesError(Exception):
 
 @dataclass(slots=True)
 class Making:
-    """Entities in the making, within one transaction: finds or makes data nodes and tasks.
+    """Finds or creates data nodes and tasks within one transaction.
 
     Args:
-        changes: Takes an event for every entity that was not there yet.
-        written: Takes every value that was written; discard them when the transaction fails.
-        prepared: First values that were written before, by config or data node.
-        wanted: Takes those that must be.
-        owners: Who owns what is of a scope; nobody, when it is not said.
-        owner: What the placeholders of places stand for.
-        outputs: Configs of the data nodes that tasks write: they have no value before.
+        changes: Collects an event for each entity that was created.
+        written: Collects each value that was written; discard them if the transaction fails.
+        prepared: First values that were written before the transaction, by config or data node.
+        wanted: Collects the first values that must be written before the transaction.
+        owners: Owner of the entities of each scope; those of other scopes have no owner.
+        owner: Values of the placeholders in paths and other places.
+        outputs: Configs of data nodes that tasks write: they start without a value.
     """
 
     connection: Connection
@@ -176,6 +176,7 @@ class Making:
     outputs: Collection[str] = ()
 
     def data_node(self, config: DataNodeConfig) -> DataNodeId:
+        """Find the data node of a config and its owner, or create it with its first value."""
         placing = placing_of(config, self.owner)
         known = self.prepared.get(config.id)
         node = DataNode(
@@ -207,6 +208,11 @@ class Making:
         return node_id
 
     def task(self, config: TaskConfig, nodes: Mapping[str, DataNodeId]) -> TaskId:
+        """Find the task of a config and its owner, or create it.
+
+        Args:
+            nodes: Its data nodes, by the identifier of their config.
+        """
         scopes: Sequence[Scope] = [node.scope for node in (*config.inputs, *config.outputs)]
         narrowest = min(scopes, key=lambda scope: scope.width, default=Scope.GLOBAL)
         task_id, is_new = task_rows.find_or_make(
@@ -240,15 +246,15 @@ class Making:
         return task_id
 
     def note(self, kind: Kind, entity_id: str) -> None:
-        """Take down that an entity was made."""
+        """Add the event that an entity was created."""
         self.changes.append(Event(kind=kind, id=entity_id, change=Change.CREATED, actor=self.actor))
 
     def first_edit(self, node: DataNode, properties: Mapping[str, Any], *, key: str) -> Edit | None:
-        """Return the edit of what is there already, else of the default data, if any.
+        """Return the edit of a value that exists already, else of the default data, if any.
 
         Args:
-            key: What a value that is too large for a row is prepared under; then there is no edit
-                until it is.
+            key: Key in *prepared* of a value that is too large for a row; until it is written,
+                there is no edit.
         """
         found = self.found_edit(node)
         storage = find_storage(node.storage_type)
@@ -273,16 +279,16 @@ class Making:
             self.wanted[key] = FirstValue(value, target)
             return None
         self.written.append(written)
-        replacement = Replacement(written)  # of nothing: no file is there
+        replacement = Replacement(written)  # replaces nothing: there is no file yet
         undo_on_rollback(self.connection, replacement.undo)
         replacement.publish()
         return edit_of(node.id, edit_id, written, at=self.now, actor=None)
 
     def found_edit(self, node: DataNode) -> Edit | None:
-        """Return the edit of what lies at the place of a data node already, if anything does.
+        """Return the edit of a value that already exists at the place of a data node, if any.
 
-        What another data node has written to the same place is not the value of one that a task
-        writes.
+        If a task writes the data node, a value that another data node wrote to the same place
+        does not count.
         """
         is_output = node.config_id in self.outputs
         if find_storage(node.storage_type).is_external:
@@ -300,7 +306,7 @@ class Making:
 
 
 def bare_edit(node: DataNode, at: datetime) -> Edit:
-    """Describe a value that was not written by way of its data node."""
+    """Return an edit for a value that was not written through its data node."""
     return Edit(
         id=ids.EditId(new_uuid(at)),
         data_node_id=node.id,

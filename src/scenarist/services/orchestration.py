@@ -1,4 +1,4 @@
-"""Whether jobs are begun at all: what administrators may pause and resume."""
+"""Orchestration: administrators pause and resume all jobs."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,7 +13,7 @@ from scenarist.domain.vocabulary import ORCHESTRATION, Change, Kind
 
 
 class OrchestrationService:
-    """Pauses and resumes all orchestrators of the database; a new start changes nothing of it.
+    """Pauses and resumes all orchestrators of the database; a restart does not change this.
 
     Args:
         wake: Called when jobs may run again.
@@ -31,11 +31,11 @@ class OrchestrationService:
         return pausing.find_orchestration(self._database.reader)
 
     def pause(self, actor: Actor) -> Orchestration:
-        """Begin no more jobs, whatever is submitted, until it is resumed; those that run go on."""
+        """Start no more jobs until the orchestration is resumed; running jobs continue."""
         return self._set_paused(actor, is_paused=True)
 
     def resume(self, actor: Actor) -> Orchestration:
-        """Begin jobs again."""
+        """Start jobs again."""
         resumed = self._set_paused(actor, is_paused=False)
         self._wake()
         return resumed

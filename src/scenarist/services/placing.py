@@ -1,4 +1,4 @@
-"""Where a data node's value lies by its config, and for which scenario and cycle."""
+"""Computes where the value of a data node is stored, from its config, scenario and cycle."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,11 @@ from scenarist.domain.secrets import NOT_STORED, referenced, replacements
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placing:
-    """What the record of a data node has of its config.
+    """The part of a data node's record that comes from its config.
 
     Args:
-        properties: As they are stored: secrets as references, placeholders filled in.
-        declaration: See `declaration_of`; the same whatever the placeholders stand for.
+        properties: As stored: secrets as references, placeholders replaced.
+        declaration: See `declaration_of`; does not depend on the values of placeholders.
         place: See `place_of`.
     """
 
@@ -32,20 +32,21 @@ class Placing:
 
     @property
     def resolved(self) -> dict[str, Any]:
-        """The properties with what the environment of the server says."""
+        """The properties with references to environment variables resolved."""
         return resolved(self.properties)
 
 
 def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
-    """Keep the secrets of an application in the environment, where its records refer to them.
+    """Put the secrets of an application into environment variables, which its records refer to.
 
-    From now on no message of this process has them; see `learn_secrets`.
+    From now on, the messages of this process are redacted; see `learn_secrets`.
 
     Args:
-        others: Further secrets, each with what replaces it.
+        others: Further secrets, each with its replacement.
 
     Raises:
-        InvalidError: A variable that one of them refers to is not set, or cannot hold it.
+        InvalidError: A variable that a secret refers to is not set, or an environment variable
+            cannot hold the secret.
     """
     for owner, properties in owners_of_secrets(registry):
         _, values = referenced(owner, properties, besides=NOT_STORED)
@@ -53,16 +54,16 @@ def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = No
             os.environ.update(resolve(values, os.environ))
         except ValueError as error:
             raise InvalidError(
-                f"a secret of {owner} cannot be kept in an environment variable: {error}; take "
-                "what is no text out of it"
+                f"a secret of {owner} cannot be stored in an environment variable: {error}; remove "
+                "whatever is not text from it"
             ) from None
     learn_secrets(registry, others)
 
 
 def shared_variables(registry: ConfigRegistry) -> Iterator[tuple[str, str, str]]:
-    """Yield each variable that two entities would need for different secrets, and the two.
+    """Yield each variable that two entities need for different secrets, with both entities.
 
-    The data node ``db`` with ``a_password`` and ``db_a`` with ``password`` have the same one.
+    The data node ``db`` with ``a_password`` and ``db_a`` with ``password`` share a variable.
     """
     kept: dict[str, tuple[str, str]] = {}
     for owner, properties in owners_of_secrets(registry):
@@ -74,7 +75,7 @@ def shared_variables(registry: ConfigRegistry) -> Iterator[tuple[str, str, str]]
 
 
 def learn_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
-    """Have `redacted` replace the secrets of an application, of this and of no other one."""
+    """Make `redacted` replace the secrets of this application, and forget those of any other."""
     known = dict(others or {})
     for owner, properties in (*owners_of_secrets(registry), *_sections(registry)):
         known |= replacements(owner, properties, os.environ)
@@ -98,7 +99,7 @@ def _sections(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]
 
 
 def owners_of_secrets(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the properties that an author gives, each after what its variables are called by."""
+    """Yield the properties of each config, with the prefix of its environment variables first."""
     for node in registry.data_nodes.values():
         yield f"DATANODE_{node.id}", node.properties
     for task in registry.tasks.values():
@@ -108,15 +109,15 @@ def owners_of_secrets(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[s
 
 
 def stored_properties(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties of a config as records have them: secrets as references."""
+    """Return the properties of a config as stored in records: secrets as references."""
     return referenced(owner, properties, besides=NOT_STORED)[0]
 
 
 def placing_of(config: DataNodeConfig, owner: Owner) -> Placing:
-    """Return where the value of a data node lies that is made for an owner.
+    """Return where the value of a config's data node is stored, given its owner.
 
     Raises:
-        InvalidError: The owner lacks what a placeholder stands for.
+        InvalidError: The owner has no value for a placeholder.
     """
     template = _stored(config)
     properties = filled_in(template, owner, config.id)
@@ -132,12 +133,13 @@ def placing_of(config: DataNodeConfig, owner: Owner) -> Placing:
 
 
 def declaration_now(config: DataNodeConfig) -> str:
-    """Return the digest of how a data node is declared."""
+    """Return the digest of the present declaration of a data node."""
     template = _stored(config)
     return declaration_of(config.storage_type, template, resolved(template), config.validity_period)
 
 
 def resolved(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return properties with references to environment variables resolved."""
     found: dict[str, Any] = resolve(dict(properties), os.environ)
     return found
 

@@ -1,4 +1,4 @@
-"""What may be done about growth: deleting what has ended, as long ago as a retention says."""
+"""Pruning: deletes ended submissions, old logs and superseded edits after their retention."""
 
 import os
 import time
@@ -26,24 +26,24 @@ from scenarist.storage.leftovers import (
 
 T = TypeVar("T")
 
-_AT_ONCE = 500  # rows that one transaction deletes, so that whoever writes waits little
-_LOOKED_AT = 5_000  # edits that are compared with what jobs were promised at a time
+_AT_ONCE = 500  # rows deleted in one transaction, so that other writers wait only briefly
+_LOOKED_AT = 5_000  # edits checked at a time for unfinished jobs that read them
 _FOLDERS_AT_ONCE = 200
-# Others write between two transactions: as long as one took, and at least so long.
+# Pause between transactions for other writers: as long as the last one took, at least this long.
 _SHORTEST_PAUSE_SECONDS = 0.01
-# Longer than any request with a file of its own goes on.
+# Longer than any request that uses a temporary file.
 _LONGEST_REQUEST = timedelta(hours=6)
 
 
 class PruningService:
-    """Deletes what has ended, and files that no record points at, in many short transactions.
+    """Deletes ended submissions, old records and unreferenced files in short transactions.
 
-    Each of them leaves the records whole, and takes rows away before their files go. So it may be
-    killed at any moment, and run by several at once.
+    Each transaction leaves the records consistent, and rows are deleted before their files. Pruning
+    can thus be killed at any moment, and several processes can prune at once. See decision 44.
 
     Args:
-        folder: Where values go whose place the system names.
-        pause: Waits for some seconds.
+        folder: Where values are stored, unless their config names a path.
+        pause: Sleeps for a number of seconds.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class PruningService:
     def prune(self, actor: Actor, retention: Retention, *, is_dry_run: bool = False) -> Pruned:
         """Delete what a retention does not keep; a dry run only counts it.
 
-        What has not ended is not touched, nor what it needs: the newest edit of a data node, and
-        edits that jobs were promised as input, stay.
+        Unfinished jobs and everything that they need stay: the newest edit of each data node, and
+        edits that are inputs of these jobs.
 
         Raises:
-            UnavailableError: The database or the storage folder is in trouble. What went until
-                then is gone, and the rest goes the next time.
+            UnavailableError: The database or the storage folder is not available. What was deleted
+                until then stays deleted; the next run deletes the rest.
         """
         actor.require(Permission.ADMINISTER)
         now = self._now()
@@ -91,7 +91,7 @@ class PruningService:
 
 
 class _Run:
-    """One pruning, kind by kind."""
+    """One run of pruning, with a method per kind."""
 
     def __init__(
         self, database: Database, pause: Callable[[float], Any], *, is_dry_run: bool
@@ -129,8 +129,8 @@ class _Run:
     def edits(self, kept: int) -> None:
         reader = self._database.reader
         for found in _in_parts(rows.superseded_edits(reader, kept), _LOOKED_AT):
-            # Jobs are promised the newest edit only. What was superseded before this look, and
-            # stands in no promise now, will stand in none.
+            # Only the newest edit becomes the input of a job. An edit that is superseded, and is
+            # not the input of an unfinished job now, will never be one again.
             promised = rows.promised(reader, [edit.id for edit in found])
             free = [edit for edit in found if edit.id not in promised]
             for some in _in_parts(free, _AT_ONCE):
@@ -144,7 +144,7 @@ class _Run:
 
     def leftovers(self, folder: str, before: datetime) -> None:
         for some in _in_parts(node_folders(folder, before), _FOLDERS_AT_ONCE):
-            # After the files were seen: what was committed meanwhile points at its file.
+            # Read after listing the files: records committed in between refer to their files.
             reader, ids = self._database.reader, [item.data_node_id for item in some]
             busy = rows.being_written(reader, ids)
             recorded = {os.path.basename(uri) for uri in rows.recorded_files(reader, ids)}
@@ -162,7 +162,7 @@ class _Run:
         left = [path for path in item.old_files if os.path.basename(path) not in recorded]
         self.pruned.leftovers += len(left)
         self._remove(left)
-        # Of a data node that there is, somebody may be about to write into its folder.
+        # Somebody may be about to write into the folder of an existing data node.
         if not is_known and item.is_old and not self._is_dry_run:
             remove_folder(item.path)
 
@@ -171,7 +171,7 @@ class _Run:
             remove_files(files, with_folders=False)
 
     def _delete(self, work: Callable[[Connection], T], otherwise: T) -> T:
-        """Do the work in a transaction of its own, and let others write after it."""
+        """Call *work* in a transaction of its own, then pause so that others can write."""
         if self._is_dry_run:
             return otherwise
         started = time.monotonic()
@@ -187,7 +187,7 @@ def _in_parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def _by_size(found: Iterable[EndedSubmission]) -> Iterator[list[EndedSubmission]]:
-    """Yield submissions together that have no more jobs than one transaction deletes, or one."""
+    """Group submissions so that one transaction can delete each group; large ones alone."""
     some: list[EndedSubmission] = []
     size = 0
     for item in found:

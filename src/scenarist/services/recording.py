@@ -1,4 +1,4 @@
-"""How a value that came over REST becomes the newest of its data node, in one transaction."""
+"""Records a value that came over REST as the newest of its data node, in one transaction."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,11 +26,11 @@ from scenarist.storage.kinds import Replacement, discard
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WriteOptions:
-    """What a client says of a write.
+    """Options of a write.
 
     Args:
-        editor_id: Who edits, when that is not the actor; the author is the actor all the same.
-        expect: Refuses the data node, or its value's version, when it is not what the client knows.
+        editor_id: Name of the editor, if other than the actor; the author is always the actor.
+        expect: Raises if the data node, or the version of its value, is not what the client knows.
     """
 
     editor_id: str | None = None
@@ -46,7 +46,7 @@ NO_OPTIONS = WriteOptions()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewValue:
-    """A value that was written aside, to be recorded under its edit's identifier."""
+    """A value that is stored but not visible yet; recording its edit makes it so."""
 
     data_node_id: str
     edit_id: EditId
@@ -54,7 +54,7 @@ class NewValue:
 
 
 class Recorder:
-    """Records values: the edit, the event, and the release of the jobs that waited for one.
+    """Records values: adds the edit and the event, and releases the jobs that wait for a value.
 
     Args:
         wake: Called after each commit that may let jobs run.
@@ -75,7 +75,7 @@ class Recorder:
         Raises:
             NotFoundError: There is no such data node.
             ConflictError: It is read-only, in use by a job, or locked by another editor.
-            ChangedError: It is not as expected.
+            ChangedError: The data node or its value is not as expected.
         """
         node = get_data_node(connection, data_node_id, self._now())
         check_writable(connection, node, actor, options.editor_id)
@@ -94,10 +94,10 @@ class Recorder:
         *,
         check: Callable[[Connection], DataNode] | None = None,
     ) -> Edit:
-        """Make a value the newest of its data node; when that fails, nothing is left of it.
+        """Record a value as the newest of its data node; if that fails, delete its files.
 
         Args:
-            check: Replaces `check`; runs within the transaction, and may end a claim.
+            check: Called in the transaction instead of the method `check`; may end a claim.
 
         Raises:
             ConflictError: As `check`.
@@ -123,9 +123,9 @@ class Recorder:
         make: Callable[[Connection], tuple[DataNode, NewValue]],
         options: WriteOptions,
     ) -> Edit:
-        """Make the newest value of a data node within the transaction that records it.
+        """Make and record the newest value of a data node in one transaction.
 
-        Nobody else can write meanwhile.
+        The transaction excludes other writes.
 
         Args:
             make: Checks the data node as `check` does, and returns it with its new value.
@@ -173,5 +173,5 @@ class Recorder:
 
 
 def updated(data_node_id: str, actor: Actor) -> Event:
-    """Describe a change of a data node, for the log of events."""
+    """Return the event of a change of a data node."""
     return Event(kind=Kind.DATA_NODE, id=data_node_id, change=Change.UPDATED, actor=actor.ref)

@@ -1,4 +1,4 @@
-"""Counts what was refused before it was known who asks, and has the audit say so."""
+"""Counts requests that were refused before authentication, and records them in the audit log."""
 
 import threading
 from collections.abc import Callable
@@ -29,11 +29,11 @@ class _Count:
 
 
 class RefusalCounter:
-    """Keeps one row of the audit for each minute, address and kind of refusal.
+    """Writes one audit row per minute, address and operation.
 
-    So a flood neither fills the disk nor keeps the database from others: `note` only counts, and
-    may be called from any thread. Of more addresses than a minute has rows for, the rest are
-    counted together.
+    A flood of requests thus neither fills the disk nor blocks the database: `note` only counts,
+    and is thread-safe. If there are more addresses than rows in a minute, the rest are counted
+    together.
     """
 
     def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
@@ -47,8 +47,8 @@ class RefusalCounter:
         """Count a refusal.
 
         Args:
-            operation: What was asked for, or the code of the refusal where that is not known.
-            reason: Of several in a minute, that of the first is kept.
+            operation: The requested operation, or the code of the refusal if that is unknown.
+            reason: Why it was refused; of several in a minute, only the first is kept.
         """
         with self._lock:
             key = (address, operation)
@@ -61,7 +61,7 @@ class RefusalCounter:
                 self._timer.start()
 
     def flush(self) -> None:
-        """Write what was counted; the log says so when the database does not take it."""
+        """Write the counts to the audit log; log a warning if the database cannot be written."""
         with self._lock:
             counts, self._counts, self._timer = self._counts, {}, None
         if not counts:
@@ -90,7 +90,7 @@ class RefusalCounter:
             _log.warning("refusals not kept", refusals=len(entries), reason=error.message)
 
     def close(self) -> None:
-        """Write what was counted since the last minute was over."""
+        """Write the remaining counts and stop the timer."""
         with self._lock:
             timer = self._timer
         if timer is not None:

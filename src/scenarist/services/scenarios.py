@@ -1,4 +1,4 @@
-"""What may be done with scenarios."""
+"""Scenarios: create, read, change, promote and delete them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,38 +47,38 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewScenario:
-    """What a client says of a scenario to be created."""
+    """The attributes of a scenario to create, as the client gave them."""
 
     config_id: str
     name: str | None = None
     tags: Sequence[str] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
-    created_at: datetime | None = None  #: decides the cycle; now, when not given
+    created_at: datetime | None = None  #: determines the cycle; defaults to now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScenarioChange:
-    """What shall be changed; what is not given stays."""
+    """Changes to a scenario; UNSET fields stay as they are."""
 
     name: str | UnsetType | None = UNSET
     tags: Sequence[str] | UnsetType = UNSET
-    properties: Mapping[str, Any] | UnsetType = UNSET  #: merged into those there are
+    properties: Mapping[str, Any] | UnsetType = UNSET  #: merged into the existing ones
 
 
 Expect = Callable[[Standing], None]
-"""A check of a scenario as it is, in the transaction that changes it; raises to refuse."""
+"""Checks the present scenario in the transaction that changes it; raises to refuse the change."""
 
 
 class ScenarioService:
-    """Makes scenarios from the configs of a registry.
+    """Creates scenarios from the configs of a registry, and reads, changes and deletes them.
 
     Args:
-        folder: Where default values go whose place the system names.
-        zone: Whose midnights start and end cycles.
-        declared: What the application declares now; None to take everything as recorded.
+        folder: Where default values are stored, unless their config names a path.
+        zone: The time zone whose midnights start and end cycles.
+        declared: What the application declares now; None to use tasks as recorded.
     """
 
-    def __init__(  # noqa: PLR0913 - all that it is made of
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         database: Database,
         registry: ConfigRegistry,
@@ -98,18 +98,18 @@ class ScenarioService:
         self._maker = Maker(database, folder=folder, now=now, version=version)
 
     def create(self, actor: Actor, new: NewScenario) -> Scenario:
-        """Create a scenario as `create_standing` does, and return it alone."""
+        """Create a scenario as `create_standing` does; return only the scenario."""
         return self._create(actor, new, lambda _, scenario: scenario)
 
     def create_standing(self, actor: Actor, new: NewScenario) -> Standing:
-        """Create a scenario with its cycle, data nodes, tasks and sequences, all or none.
+        """Create a scenario with its cycle, data nodes, tasks and sequences in one transaction.
 
-        Data nodes and tasks of a wider scope are those that the cycle, or every scenario, shares.
-        The first scenario of a cycle is its primary.
+        Data nodes and tasks with a wider scope are shared with the other scenarios of the cycle,
+        or with all scenarios. The first scenario of a cycle is its primary scenario.
 
         Raises:
-            NotFoundError: No scenario config has the identifier; names those there are.
-            InvalidError: The name, a tag, the properties or the date cannot be.
+            NotFoundError: No scenario config has the identifier; the message lists the configs.
+            InvalidError: The name, a tag, the properties or the date are invalid.
         """
         return self._create(
             actor, new, lambda within, made: self._standing(within, _found(within, made.id))
@@ -133,7 +133,7 @@ class ScenarioService:
         )
 
     def get(self, actor: Actor, scenario_id: str) -> Standing:
-        """Return a scenario, and what may be done with it now."""
+        """Return a scenario, and whether it can be submitted, deleted and promoted now."""
         actor.require(Permission.READ)
         connection = self._database.reader
         return self._standing(connection, _found(connection, scenario_id))
@@ -145,7 +145,7 @@ class ScenarioService:
         return scenario_rows.page(self._database.reader, wanted, request)
 
     def authorized_tags(self, config_id: str) -> tuple[str, ...] | None:
-        """Return the tags that a config allows; None for any, also when the config is gone."""
+        """Return the tags that a config allows; None for any, also if the config is gone."""
         return authorized_tags(self._registry.scenarios.get(config_id))
 
     def change(
@@ -160,7 +160,7 @@ class ScenarioService:
 
         Raises:
             NotFoundError: There is no such scenario.
-            InvalidError: The name, a tag or the properties cannot be; names the offenders.
+            InvalidError: The name, a tag or a property is invalid; the message names it.
         """
         actor.require(Permission.EDIT)
 
@@ -177,7 +177,7 @@ class ScenarioService:
         return self._database.write(work)
 
     def promote(self, actor: Actor, scenario_id: str) -> Standing:
-        """Make a scenario the primary one of its cycle, in place of the one that is.
+        """Make a scenario the primary scenario of its cycle, in place of the present one.
 
         Raises:
             NotFoundError: There is no such scenario.
@@ -189,7 +189,7 @@ class ScenarioService:
             scenario = _found(connection, scenario_id)
             if scenario.cycle_id is None:
                 raise ConflictError(
-                    f"scenario {scenario.id} cannot be the primary one of a cycle: {NO_CYCLE}",
+                    f"scenario {scenario.id} cannot be a primary scenario: {NO_CYCLE}",
                     code="scenario_without_cycle",
                 )
             audit.add_done(connection, actor, scenario.id, self._now())
@@ -210,18 +210,18 @@ class ScenarioService:
         dry_run: bool = False,
         expect: Expect | None = None,
     ) -> Cascade:
-        """Delete a scenario with all that it owns and all that was submitted of it.
+        """Delete a scenario with everything that it owns, and with all its submissions.
 
-        A cycle that would be left without a scenario goes too, with what it owns. What other
-        scenarios share stays.
+        A cycle that would be left without a scenario is deleted too, with everything that it
+        owns. Entities shared with other scenarios stay.
 
         Args:
-            dry_run: Change nothing, only return what would be deleted.
+            dry_run: Only return what would be deleted.
 
         Raises:
             NotFoundError: There is no such scenario.
-            ConflictError: It is the primary one of a cycle that has others, or a submission of it
-                or of its sequences and tasks is under way.
+            ConflictError: It is the primary scenario of a cycle with other scenarios, or a
+                submission of it or of its sequences and tasks has not ended.
         """
         actor.require(Permission.EDIT)
 
@@ -326,18 +326,18 @@ class ScenarioService:
     def _checked(
         self, properties: Mapping[str, Any], config: ScenarioConfig | None
     ) -> Mapping[str, Any]:
-        """Return properties that a client gave.
+        """Return properties that a client gave, unchanged.
 
         Raises:
-            InvalidError: They cannot be stored, or one has a name that the config marks as secret,
-                and would be shown.
+            InvalidError: They cannot be stored, or the config marks one of their names as secret;
+                the value of such a property would be shown.
         """
         checked_properties(properties)
         marks = frozenset() if config is None else marks_of(config.properties)
         for name in sorted(marks.intersection(names_within(properties))):
             raise InvalidError(
-                f"the property {name!r} is a secret that only the application itself sets; leave "
-                "it out",
+                f"the property {name!r} is a secret that only the application itself can set; "
+                "remove it",
                 errors=[{"field": f"properties.{name}", "message": "is a secret"}],
             )
         return properties
@@ -365,7 +365,7 @@ def _found(connection: Connection, scenario_id: str) -> Scenario:
 
 
 def _deletable(connection: Connection, scenario: Scenario) -> Cascade:
-    """Return what goes with a scenario; refuse when it must stay."""
+    """Return what is deleted with a scenario; refuse if it cannot be deleted."""
     what = f"scenario {scenario.id}"
     has_siblings = scenario.cycle_id is not None and standings.has_siblings(
         connection, scenario.id, scenario.cycle_id

@@ -1,4 +1,4 @@
-"""What may be done with sequences."""
+"""Sequences: create, read, change and delete them."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -27,16 +27,16 @@ from scenarist.domain.properties import checked_properties, merged
 from scenarist.domain.vocabulary import Change, Kind
 
 Expect = Callable[[entities.Sequence], None]
-"""A check of a sequence as it is, in the transaction that changes it; raises to refuse."""
+"""Checks the present sequence in the transaction that changes it; raises to refuse the change."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SequenceChange:
-    """What shall be changed; what is not given stays."""
+    """Changes to a sequence; UNSET fields stay as they are."""
 
     name: str | UnsetType = UNSET
     task_ids: Sequence[str] | UnsetType = UNSET
-    properties: Mapping[str, Any] | UnsetType = UNSET  #: merged into those there are
+    properties: Mapping[str, Any] | UnsetType = UNSET  #: merged into the existing ones
 
 
 class SequenceService:
@@ -54,12 +54,12 @@ class SequenceService:
         *,
         properties: Mapping[str, Any] | None = None,
     ) -> entities.Sequence:
-        """Create a sequence of tasks of one scenario; none at all is allowed.
+        """Create a sequence of tasks of one scenario; it may be empty.
 
         Raises:
             NotFoundError: There is no such scenario.
-            InvalidError: The name or the tasks cannot be; names the offenders.
-            ConflictError: The scenario has a sequence of that name already.
+            InvalidError: The name or a task is invalid; the message names each.
+            ConflictError: The scenario already has a sequence of that name.
         """
         actor.require(Permission.EDIT)
         _check_name(name, "sequence_name")
@@ -103,15 +103,15 @@ class SequenceService:
         *,
         expect: Expect | None = None,
     ) -> entities.Sequence:
-        """Rename a sequence, give it other tasks or other properties.
+        """Change the name, the tasks or the properties of a sequence.
 
-        A new name makes a new identifier; its submissions, jobs and subscribers follow it.
+        A new name gives it a new identifier; its submissions, jobs and subscribers are kept.
 
         Raises:
             NotFoundError: There is no such sequence.
-            InvalidError: The name, the tasks or the properties cannot be; names the offenders.
-            ConflictError: The scenario has a sequence of that name already, or a submission of
-                the sequence is under way and more than properties shall change.
+            InvalidError: The name, a task or a property is invalid; the message names it.
+            ConflictError: The scenario already has a sequence of that name, or a submission of
+                the sequence has not ended and more than its properties would change.
         """
         actor.require(Permission.EDIT)
         if change.name is not UNSET:
@@ -136,11 +136,11 @@ class SequenceService:
         return self._database.write(work)
 
     def delete(self, actor: Actor, sequence_id: str, *, expect: Expect | None = None) -> None:
-        """Delete a sequence with its subscribers; the jobs it had and their results stay.
+        """Delete a sequence with its subscribers; its jobs and their results stay.
 
         Raises:
             NotFoundError: There is no such sequence.
-            ConflictError: A submission of it is under way.
+            ConflictError: A submission of it has not ended.
         """
         actor.require(Permission.EDIT)
 
@@ -184,7 +184,7 @@ def _changed(
 
 
 def _changes(former: entities.Sequence, changed: entities.Sequence, actor: Actor) -> list[Event]:
-    """Describe a change; of a rename, that one identifier is gone and another one there."""
+    """Return the events of a change; a rename is a deletion and a creation."""
     if former.id == changed.id:
         return [_event(Change.UPDATED, changed.id, actor)]
     return [_event(Change.DELETED, former.id, actor), _event(Change.CREATED, changed.id, actor)]
@@ -199,7 +199,7 @@ def _refuse_under_way(connection: Connection, sequence_id: str, verb: str) -> No
     if under_way is not None:
         raise ConflictError(
             f"sequence {sequence_id} has a submission under way, {under_way}; "
-            f"{verb} the sequence when it has ended",
+            f"{verb} the sequence when the submission has ended",
             code="submission_under_way",
         )
 
@@ -218,7 +218,7 @@ def _checked_tasks(
     """Return the tasks of a sequence in their order.
 
     Raises:
-        InvalidError: They do not make a sequence; names each offender.
+        InvalidError: They cannot form a sequence; the message names each invalid task.
     """
     tasks = task_rows.get_many(connection, task_ids)
     of_scenario = set(scenario_rows.task_ids_of(connection, scenario_id))
@@ -232,7 +232,7 @@ def _check_tasks(
     tasks: Sequence[entities.Task],
     of_scenario: set[Any],
 ) -> None:
-    """Refuse tasks that do not make a sequence, with one message for each offender."""
+    """Refuse tasks that cannot form a sequence, with one error for each invalid task."""
     known = {task.id for task in tasks}
     twice = {task_id for task_id, count in Counter(task_ids).items() if count > 1}
     faults = []
@@ -240,7 +240,7 @@ def _check_tasks(
         if task_id not in known:
             problem = f"no task has the identifier {task_id}"
         elif task_id not in of_scenario:
-            problem = f"task {task_id} is not of scenario {scenario_id}"
+            problem = f"task {task_id} does not belong to scenario {scenario_id}"
         elif task_id in twice:
             problem = f"task {task_id} is named more than once"
         else:

@@ -1,4 +1,4 @@
-"""How a value is shown as JSON: from its rendition, from its file, or by way of a worker."""
+"""Reads values as JSON: from the rendition, from the file, or in a worker."""
 
 import hashlib
 import os
@@ -39,15 +39,15 @@ _SHOW_VALUE = "scenarist.storage.reading:show_value"
 _SHOW_FILE = "scenarist.storage.reading:show_file"
 _EVERYTHING = Selection()
 _IN_HAND = 1024 * 1024
-"""Bytes of an answer up to which it is held in memory."""
+"""Bytes up to which a response is kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownValue:
-    """A data node's value as JSON text; cut short when it is not complete.
+    """The value of a data node as JSON text; only a preview if it is not complete.
 
     Args:
-        file: Has the text of a large value, in UTF-8, and no name; in place of *text*.
+        file: An unlinked file with the UTF-8 text of a large value, in place of *text*.
     """
 
     text: str
@@ -56,10 +56,10 @@ class ShownValue:
 
 
 class Show:
-    """Shows values of data nodes; code that a value brings along runs in workers only.
+    """Reads values of data nodes as JSON; only workers run code that a value contains.
 
     Args:
-        folder: Where workers put what they show, until it is answered.
+        folder: Where workers write the JSON text of the response.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class Show:
         self._limits = limits or Limits()
 
     def newest(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
-        """Show the newest value as it is now, also when somebody else has replaced its file.
+        """Read the newest value as it is now, even if another program has replaced its file.
 
         Raises:
             NotFoundError: Its file is gone.
-            InvalidError: It has no such columns, or is nothing to choose from.
-            ConflictError: What lies there cannot be read.
-            TooLargeError: It takes more memory than a request may.
-            UnavailableError: No worker had the time to look at it.
+            InvalidError: It has no such columns, or rows of it cannot be selected.
+            ConflictError: The value cannot be read.
+            TooLargeError: Reading it needs more memory than a request may use.
+            UnavailableError: No worker was available to read it.
         """
         storage = find_storage(node.storage_type)
         if storage.is_external:
@@ -99,7 +99,7 @@ class Show:
         return self._by_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
 
     def _safely(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
-        """Read a small value here, and have a worker read any other."""
+        """Read a small value in the server, and any other in a worker."""
         place = place_of(node, edit)
         try:
             with limited(self._limits.in_server(parts=1 + len(wanted.conditions))):
@@ -113,8 +113,8 @@ class Show:
     def _by_worker(
         self, node: DataNode, edit: Edit, wanted: Selection, *, is_whole: bool
     ) -> ShownValue:
-        """Have a worker read a value; show the beginning of a large one, or the whole."""
-        # The form that functions get is not what is shown, and may be one that has no rows.
+        """Read a value in a worker; return all of it, or the beginning of a large one."""
+        # `exposed_type` is for functions; the JSON form does not depend on it, and needs rows.
         plain = {key: value for key, value in node.properties.items() if key != "exposed_type"}
         place = Place(
             storage_type=node.storage_type,
@@ -134,7 +134,7 @@ class Show:
         inputs: tuple[Place, ...],
         *more: Place,
     ) -> ShownValue:
-        """Have a worker write JSON text to a file, which has lost its name when this returns."""
+        """Have a worker write JSON text to a temporary file; unlink the file before returning."""
         folder = None if is_url(self._folder) else self._folder
         descriptor, path = tempfile.mkstemp(".json", ".answer-", folder)
         file = os.fdopen(descriptor, "rb")
@@ -157,7 +157,7 @@ class Show:
             os.unlink(path)
 
     def _is_whole(self, computation: Computation, node: DataNode, wanted: Selection) -> bool:
-        """Have a worker show a value; return whether it has shown all of it."""
+        """Have a worker write a value as JSON; return whether the JSON is complete."""
         done = self._compute(computation)
         if not done.is_successful:
             raise fault_of(
@@ -171,30 +171,30 @@ class Show:
 
 
 def noted(edit: Edit, wanted: Selection) -> ShownValue:
-    """Show what the edit itself has of its value.
+    """Return what the edit itself records of its value: the rendition.
 
     Raises:
-        ConflictError: It has nothing, or too little to choose from.
-        InvalidError: It has no such columns, or is nothing to choose from.
+        ConflictError: There is no rendition, or it is too short to select from.
+        InvalidError: It has no such columns, or rows of it cannot be selected.
     """
     if edit.rendition is None or (wanted != _EVERYTHING and not edit.is_complete):
         raise ConflictError(
-            f"of edit {edit.id} only {'a preview' if edit.rendition else 'the time'} is kept: its "
-            "value lies where later ones replace it",
+            f"only {'a preview' if edit.rendition else 'the time'} of edit {edit.id} is kept: its "
+            "value was stored at a place where later values replace it",
             code="edit_replaced",
         )
     found = _chosen_of(edit, wanted)
     if found is None:
         raise ConflictError(
-            f"of edit {edit.id} only what is shown is kept, which does not tell what meets the"
-            " conditions; read it whole",
+            f"only the JSON form of edit {edit.id} is kept, and the conditions cannot be evaluated "
+            "on it; read the whole value",
             code="edit_replaced",
         )
     return found
 
 
 def _chosen_of(edit: Edit, wanted: Selection) -> ShownValue | None:
-    """Show what the edit itself has of its value; None where that does not tell what to choose."""
+    """Select from the rendition of an edit; None if the conditions cannot be evaluated on it."""
     if wanted == _EVERYTHING:
         return _noted(edit)
     chosen = select_of_shown(msgspec.json.decode(edit.rendition or "null"), wanted)
@@ -204,11 +204,11 @@ def _chosen_of(edit: Edit, wanted: Selection) -> ShownValue | None:
 
 
 def check_as_kept(node: DataNode, edit: Edit) -> None:
-    """Refuse a value whose file on this machine is gone or not as it was written.
+    """Refuse a value whose local file is gone or has changed since it was written.
 
     Raises:
-        NotFoundError: It is gone.
-        ConflictError: It cannot be opened, or was cut or changed.
+        NotFoundError: The file is gone.
+        ConflictError: The file cannot be opened, or was truncated or changed.
     """
     if edit.uri is None or is_url(edit.uri):
         return
@@ -230,10 +230,10 @@ def as_kept(node: DataNode, edit: Edit) -> DataNode:
 
 
 def place_of(node: DataNode, edit: Edit) -> Place:
-    """Return where a value lies, with what the environment of the server says.
+    """Return the place of a value, with references to environment variables resolved.
 
     Raises:
-        ConflictError: A variable that the data node's config names is not set.
+        ConflictError: A variable that the data node's config refers to is not set.
     """
     properties = resolved(node)
     return Place(
@@ -246,10 +246,10 @@ def place_of(node: DataNode, edit: Edit) -> Place:
 
 
 def resolved(node: DataNode) -> dict[str, object]:
-    """Return the properties of a data node, with what the environment of the server says.
+    """Return the properties of a data node, with references to environment variables resolved.
 
     Raises:
-        ConflictError: A variable that they name is not set.
+        ConflictError: A variable that they refer to is not set.
     """
     try:
         found: dict[str, object] = resolve(dict(node.properties), os.environ)
@@ -259,12 +259,12 @@ def resolved(node: DataNode) -> dict[str, object]:
 
 
 def is_named(node: DataNode) -> bool:
-    """Whether its value lies in a file that the user named, where anybody may replace it."""
+    """Return whether its value is in a file named by the user, which others may replace."""
     return named_path(node.properties) is not None
 
 
 def version_of(node: DataNode, edit: Edit) -> str | None:
-    """Return what is another one when the newest value is; None where only the value tells."""
+    """Return a version that changes with the newest value; None if only the value would tell."""
     if find_storage(node.storage_type).is_external:
         return None
     if edit.uri is None or not is_named(node):
@@ -277,7 +277,7 @@ def version_of(node: DataNode, edit: Edit) -> str | None:
 
 
 def writes_by_worker(node: DataNode) -> bool:
-    """Whether code of the user takes part in writing a value, whatever is there."""
+    """Return whether writing a value needs user code, whatever the present value is."""
     is_declared = node.storage_type == "json" and (
         node.properties.get("encoder") or node.properties.get("exposed_type")
     )
@@ -285,7 +285,7 @@ def writes_by_worker(node: DataNode) -> bool:
 
 
 def json_place(data: object) -> Place:
-    """Return a place in hand for data that a worker gets as an argument."""
+    """Return an in-memory place for data that a worker gets as an argument."""
     return Place(storage_type="json", content=document(msgspec.to_builtins(data)))
 
 
@@ -301,18 +301,18 @@ def _shown_from(file: BinaryIO, *, is_complete: bool) -> ShownValue:
 
 
 def _size_of(node: DataNode, edit: Edit) -> int | None:
-    """Return the size of a value in its bytes; None where only reading it would tell."""
+    """Return the size of a value in bytes; None if only reading it would tell."""
     if edit.content is not None or not is_named(node) or edit.uri is None:
         return edit.size
     try:
         return Path(edit.uri).stat().st_size
     except (OSError, ValueError):
-        # Reading it says what is wrong.
+        # Reading it will raise the right error.
         return 0
 
 
 def _is_unchanged(edit: Edit) -> bool:
-    """Whether the file that the user named still holds what was written with the edit."""
+    """Return whether the user-named file still contains what was written with the edit."""
     if edit.uri is None or edit.size is None:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Signing in with a name and a password, and out again."""
+"""Sessions: sign in with a name and a password, sign out, change the password."""
 
 import ipaddress
 from collections.abc import Callable
@@ -44,19 +44,22 @@ TRIES_STRETCH = timedelta(minutes=5)
 TRIES_OF_USER_AT_ADDRESS = 5
 TRIES_OF_ADDRESS = 30
 TRIES_OF_USER = 100
-"""Failed tries within the stretch: of one name from one address, from one address with any names,
-and of one name from all addresses. The last bounds guessing from many addresses at once; who does
-that can keep the user out for a while, which is the lesser evil."""
+"""Limits of failed sign-ins within the time window: of one name from one address, of all names
+from one address, and of one name from all addresses. The last one limits guessing from many
+addresses at once; an attacker can use it to lock a user out for a while, which is the lesser
+evil."""
 
 
 class Directory(Protocol):
-    """Knows the passwords of users itself."""
+    """A user directory that verifies passwords itself."""
 
     def sign_in(self, name: str, password: str) -> Identity | None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignedIn:
+    """A new session with its token."""
+
     name: str
     roles: frozenset[str]
     token: str
@@ -65,7 +68,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """Whose password it is: the record as it was then, and a better hash of the password."""
+    """A verified user: the record as read, and a stronger hash of the password, if needed."""
 
     user: User
     better_hash: str | None = None
@@ -75,12 +78,12 @@ class SigningInService:
     """Opens and ends sessions.
 
     Args:
-        realm: Whose users sign in here; None for nobody's, when an issuer elsewhere does that.
-        directory: Asked about passwords instead of the records of users.
+        realm: The realm whose users sign in here; None if only an external issuer signs users in.
+        directory: Verifies passwords instead of the records of users.
         session_length: How long a session lasts.
     """
 
-    def __init__(  # noqa: PLR0913 - all that signing in is made of
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         database: Database,
         authenticator: Authenticator,
@@ -100,14 +103,14 @@ class SigningInService:
         self._realm = realm
         self._directory = directory
         self._session_length = session_length
-        # Addresses that have used up their tries: when to look at the count again, and its end.
+        # Throttled addresses: when to read their count again, and the end of the time window.
         self._refused: dict[str, tuple[datetime, datetime]] = {}
 
     def require_tries(self, address: str) -> None:
-        """Refuse an address that has just been refused, from memory: no thread, no database.
+        """Refuse an address that was throttled a moment ago, without a thread or the database.
 
         Raises:
-            ThrottledError: It has used up its tries; says how long to wait.
+            ThrottledError: It has reached its limit of sign-ins; says how long to wait.
         """
         if (refused := self._refused.get(counted_address(address))) is not None:
             look_again_at, until = refused
@@ -118,38 +121,40 @@ class SigningInService:
     def sign_in(self, name: str, password: str, origin: Origin) -> SignedIn:
         """Open a session.
 
-        An unknown user, a user without a password and a wrong password look and take the same.
+        An unknown user, a user without a password and a wrong password give the same response, in
+        the same time.
 
         Raises:
-            UnauthenticatedError: The name or the password is wrong, or nobody signs in here.
-            ThrottledError: There were too many tries; says how long to wait.
-            UnavailableError: The directory cannot be asked.
+            UnauthenticatedError: The name or the password is wrong, or passwords are not accepted.
+            ThrottledError: There were too many sign-ins; says how long to wait.
+            UnavailableError: The directory cannot be reached.
         """
         if self._realm is None:
             raise UnauthenticatedError(
-                "nobody signs in here with a password; send a token of the issuer",
+                "this server does not accept passwords; send a token of the issuer",
                 code="sign_in_elsewhere",
             )
         plain = name.lower()
         taken = self._take_try(plain, origin)
         opened = self._opened(self._right(plain, password, origin), taken, origin)
         if opened is None:
-            # The user was changed meanwhile, such as by a hash made anew next to this.
+            # The user was changed in the meantime, such as by a concurrent rehash of the password.
             opened = self._opened(self._right(plain, password, origin), taken, origin)
         if opened is None:
-            self._refuse(plain, origin, "the user was just changed; sign in again")
+            self._refuse(plain, origin, "the user was changed at the same time; sign in again")
         return opened
 
     def sign_out(self, actor: Actor, credential: str) -> None:
-        """End the session, here and on every server that shares the database.
+        """End the session of a credential on every server that shares the database.
 
         Raises:
-            ConflictError: It is a key, which is revoked and not signed out.
+            ConflictError: The credential is a key; keys are revoked instead.
         """
         verified = self._authenticator.verify(credential)
         if verified.kind is Kind.KEY:
             raise ConflictError(
-                "a key is not signed out; an administrator revokes it", code="key_not_signed_out"
+                "a key cannot be signed out; ask an administrator to revoke it",
+                code="key_not_signed_out",
             )
         now = self._now()
 
@@ -163,33 +168,32 @@ class SigningInService:
         self._database.write(work)
 
     def change_password(self, actor: Actor, old: str, new: str) -> None:
-        """Give oneself another password. All sessions of the user end, this one too.
+        """Change the password of the actor, and end all sessions of the user, also this one.
 
         Raises:
-            InvalidError: The new password cannot be.
+            InvalidError: The new password is invalid.
             UnauthenticatedError: The old password is wrong.
-            ThrottledError: There were too many tries.
-            ConflictError: The password is not kept here, or the configuration file has it.
+            ThrottledError: There were too many attempts.
+            ConflictError: This server does not store the password, or the configuration file
+                declares it.
         """
         checked_password(new)
         origin = actor.origin or Origin("", "")
         if self._realm is not Realm.LOCAL or actor.user_number is None or actor.key_id is not None:
-            raise ConflictError(
-                "there is no password here that could be changed", code="no_password_here"
-            )
+            raise ConflictError("this server stores no password for you", code="no_password_here")
         taken = self._take_try(actor.name, origin)
         judged = self._judged(actor.name, old)
         if judged is None or judged.user.number != actor.user_number:
             self._refuse(actor.name, origin, "the old password is wrong")
         if judged.user.is_password_declared:
             raise ConflictError(
-                "the password stands in the configuration file; have it changed there",
+                "the configuration file declares the password; change it there",
                 code="user_declared",
             )
         changed = replace(judged.user, password_hash=self._passwords.hash(new))
 
         def work(connection: Connection) -> bool:
-            # Roles that were taken away meanwhile must not come back.
+            # Do not restore roles that were removed in the meantime.
             if user_rows.find(connection, changed.name, changed.realm) != judged.user:
                 return False
             _end_tries(connection, taken)
@@ -199,12 +203,12 @@ class SigningInService:
             return True
 
         if not self._database.write(work):
-            self._refuse(actor.name, origin, "the user was just changed; sign in again")
+            self._refuse(actor.name, origin, "the user was changed at the same time; sign in again")
 
     def _take_try(self, name: str, origin: Origin) -> tuple[Bound, ...]:
-        """Count a try before it is judged; return what it counts for, this name here first."""
+        """Count an attempt before verifying it; return its limits, the narrowest first."""
         address = counted_address(origin.address)
-        # What is typed as a name may be a password.
+        # The name may be a password typed into the wrong field.
         blind = self._signer.blind(name)
         of_address = Bound(f"at {address}", TRIES_OF_ADDRESS)
         bounds = (
@@ -225,19 +229,19 @@ class SigningInService:
 
     def _remember_refused(self, address: str, until: datetime, now: datetime) -> None:
         if len(self._refused) >= _REFUSED_KEPT:
-            self._refused.clear()  # they are all counted in the database
-        # Not for the whole stretch: a sign-in under way that succeeds gives its try back.
+            self._refused.clear()  # the database has all counts
+        # Not for the whole time window: a concurrent sign-in that succeeds is not counted.
         self._refused[address] = (min(until, now + _LOOK_AGAIN), until)
 
     def _right(self, name: str, password: str, origin: Origin) -> _Judged:
-        """Refuse whoever does not show the right password."""
+        """Return the user of a right password; refuse a wrong one."""
         judged = self._judged(name, password)
         if judged is None:
             self._refuse(name, origin, "the name or the password is wrong")
         return judged
 
     def _judged(self, name: str, password: str) -> _Judged | None:
-        """Say whose password this is; None when the name or the password is wrong."""
+        """Return the user of a password; None if the name or the password is wrong."""
         tried = password[: LONGEST_PASSWORD + 1]
         if self._directory is not None:
             identity = self._ask(self._directory, name, tried)
@@ -254,10 +258,10 @@ class SigningInService:
         try:
             return directory.sign_in(name, password)
         except UnavailableError as error:
-            # Somebody unknown need not know where the directory is.
+            # Do not reveal the location of the directory to unauthenticated clients.
             _log.error("directory cannot be asked", reason=error.message)
             raise UnavailableError(
-                "the directory of users cannot be asked now; try again later"
+                "the user directory cannot be reached; try again later"
             ) from error
 
     def _from_directory(self, identity: Identity) -> _Judged | None:
@@ -275,7 +279,7 @@ class SigningInService:
         return _Judged(user)
 
     def _opened(self, judged: _Judged, taken: tuple[Bound, ...], origin: Origin) -> SignedIn | None:
-        """Open a session; None when the user was removed or changed since the verdict."""
+        """Open a session; None if the user was removed or changed since the verification."""
         now = self._now()
         expires_at = (now + self._session_length).replace(microsecond=0)
         token = self._signer.make(judged.user.name, expires_at)
@@ -303,7 +307,7 @@ class SigningInService:
         now = self._now()
 
         def work(connection: Connection) -> None:
-            # A name that nobody has may be a password, typed into the wrong field.
+            # An unknown name may be a password typed into the wrong field: do not record it.
             known = None
             if self._realm is not None and _is_name(name):
                 known = user_rows.find(connection, name, self._realm)
@@ -329,15 +333,15 @@ def _actor(user: User, origin: Origin | None = None) -> Actor:
 
 
 def _end_tries(connection: Connection, taken: tuple[Bound, ...]) -> None:
-    """Start anew for this name here; for all others, let a try that succeeded not count."""
+    """Reset the count of this name and address; do not count the success for the other limits."""
     tries.forget(connection, taken[0].who)
     tries.give_back(connection, taken[1:])
 
 
 def _kept(connection: Connection, judged: _Judged) -> User | None:
-    """Return the record of a user who has just shown the right password.
+    """Return the record of a user whose password was verified, updated if necessary.
 
-    None when the user was removed or changed in the meantime.
+    None if the user was removed or changed in the meantime.
     """
     user = judged.user
     found = user_rows.find(connection, user.name, user.realm)
@@ -363,11 +367,11 @@ def _is_name(name: str) -> bool:
 
 def _throttled(wait: timedelta) -> ThrottledError:
     seconds = max(1, int(wait.total_seconds()) + 1)
-    return ThrottledError(f"too many tries to sign in; wait {seconds} s", retry_seconds=seconds)
+    return ThrottledError(f"too many sign-in attempts; wait {seconds} s", retry_seconds=seconds)
 
 
 def counted_address(address: str) -> str:
-    """Return what an address counts as: of IPv6, somebody has at least 64 bits for oneself."""
+    """Return the address or network to limit: for IPv6 its /64, which one client controls."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -375,5 +379,5 @@ def counted_address(address: str) -> str:
     if isinstance(found, ipaddress.IPv4Address):
         return address
     if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)  # how IPv4 looks to whoever listens on both
+        return str(found.ipv4_mapped)  # an IPv4 address on a dual-stack socket
     return str(ipaddress.IPv6Network((int(found), 64), strict=False))

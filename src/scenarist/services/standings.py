@@ -1,4 +1,4 @@
-"""Whether a scenario can be submitted, deleted and promoted now, and what stands in the way."""
+"""Eligibility: whether a scenario can be submitted, deleted and promoted now, and why not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from scenarist.domain.places import replaced_reason
 from scenarist.services.locks import lock_text
 from scenarist.storage.kinds import find_file, why_missing
 
-ALREADY_PRIMARY = "it is the primary scenario of its cycle already"
+ALREADY_PRIMARY = "it is already the primary scenario of its cycle"
 NO_CYCLE = "it has no cycle; only scenarios of a config with a frequency have one"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """A scenario, and why it cannot be submitted, deleted or promoted: no reason, and it can."""
+    """A scenario, with the reasons against submit, delete and promote; without reasons, it can."""
 
     scenario: Scenario
     submit: tuple[str, ...]
@@ -32,7 +32,7 @@ class Standing:
 def standing_of(
     connection: Connection, scenario: Scenario, declared: Declared | None, now: datetime
 ) -> Standing:
-    """Look at what surrounds a scenario; the number of statements is always the same."""
+    """Check what can be done with a scenario; takes a constant number of SQL statements."""
     siblings = scenario.cycle_id is not None and standings.has_siblings(
         connection, scenario.id, scenario.cycle_id
     )
@@ -48,22 +48,22 @@ def standing_of(
 
 
 def owners_of(scenario: Scenario, *, has_siblings: bool) -> tuple[str, ...]:
-    """Return whose tasks and data nodes go with a scenario: its own, and a lonely cycle's."""
+    """Return the owners deleted with a scenario: itself, and its cycle if it has no siblings."""
     if scenario.cycle_id is None or has_siblings:
         return (scenario.id,)
     return (scenario.id, scenario.cycle_id)
 
 
 def primary_reason(scenario: Scenario) -> str:
-    """Say why a primary scenario is not deleted before its siblings."""
+    """Return why a primary scenario with siblings cannot be deleted."""
     return (
-        f"it is the primary scenario of cycle {scenario.cycle_id}, which has others; promote one "
-        "of them first"
+        f"it is the primary scenario of cycle {scenario.cycle_id}, which has other scenarios; "
+        "promote one of them first"
     )
 
 
 def _misfits(connection: Connection, scenario: Scenario, declared: Declared | None) -> list[str]:
-    """Say what the application declares otherwise now, so that it cannot run."""
+    """Return why tasks cannot run because the application has changed their declaration."""
     if declared is None:
         return []
     faults = [declared.scenario_fault(scenario.config_id)]
@@ -81,7 +81,7 @@ def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
             reasons += _reasons_of_missing(end)
         if not end.is_made and end.replaced_by is not None:
             reasons.append(replaced_reason(end.id, end.replaced_by))
-        # What is only read is read as it is.
+        # Locks and claims do not matter for data nodes that are only read.
         if end.is_made:
             reasons += _reasons_of_locks(end, now)
     return reasons
@@ -95,7 +95,7 @@ def _reasons_of_locks(end: End, now: datetime) -> list[str]:
         reasons.append(f"data node {end.id} is locked by {who} until {until}")
     if end.claimed_until is not None and is_ahead(end.claimed_until, now, LONGEST_CLAIM):
         until = as_text(end.claimed_until)
-        reasons.append(f"data node {end.id} is being written for {end.claimed_by} until {until}")
+        reasons.append(f"a worker writes data node {end.id} for {end.claimed_by} until {until}")
     return reasons
 
 

@@ -1,4 +1,4 @@
-"""What may be done with submissions: asking for jobs, and following them."""
+"""Submissions: submit entities, and read, cancel, pause, resume and delete submissions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,16 +65,16 @@ class _PlannedTask:
     config_id: str
     inputs: tuple[DataNodeId, ...]
     outputs: tuple[DataNodeId, ...]
-    fault: str | None  #: why it cannot run as it is declared now
+    fault: str | None  #: why it cannot run as declared now
 
 
 class SubmissionService:
-    """Turns sequences, scenarios and tasks into jobs.
+    """Submits sequences, scenarios and tasks: enqueues a job for each of their tasks.
 
     Args:
         wake: Called after each commit that leaves jobs to run.
-        declared: What the application declares now, so that what does not fit is refused; None to
-            take everything as recorded.
+        declared: What the application declares now; a submit of tasks that do not match it is
+            refused. None to run tasks as recorded.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class SubmissionService:
     def submit(
         self, actor: Actor, entity_type: EntityType, entity_id: str, options: SubmitOptions
     ) -> Submission:
-        """Make the jobs of an entity's tasks; what each reads is decided now.
+        """Enqueue the jobs of an entity's tasks; their inputs are decided now.
 
         Raises:
             NotFoundError: There is no such entity.
-            ConflictError: The idempotency key was used for something else.
+            ConflictError: The idempotency key was used for another request.
         """
         (answer,) = self.submit_many([Wish(actor, entity_type, entity_id, options)])
         if isinstance(answer, ScenaristError):
@@ -110,9 +110,9 @@ class SubmissionService:
         return answer
 
     def submit_many(self, wishes: Sequence[Wish]) -> list[Submission | ScenaristError]:
-        """Submit for several actors in one transaction; each gets its own answer, in order.
+        """Submit for several actors in one transaction; return one result per request, in order.
 
-        A wish that is refused does not touch the others: refusals come before anything is written.
+        A refused request does not affect the others: it is refused before anything is written.
         """
         now = self._now()
 
@@ -142,14 +142,14 @@ class SubmissionService:
         return submission_rows.page(self._database.reader, wanted, request)
 
     def cancel(self, actor: Actor, submission_id: str) -> Submission:
-        """Cancel all jobs of a submission that have not ended; those that run are asked to stop.
+        """Cancel all unfinished jobs of a submission; running jobs are asked to stop.
 
         Returns:
-            The submission as it is now: CANCELED, or under way while jobs are being stopped.
+            The submission as it is now: CANCELED, or unfinished while jobs are being stopped.
 
         Raises:
             NotFoundError: There is no such submission.
-            ConflictError: It has ended otherwise.
+            ConflictError: It has ended with another status.
         """
         actor.require(Permission.EXECUTE)
 
@@ -162,7 +162,7 @@ class SubmissionService:
         )
 
     def pause(self, actor: Actor, submission_id: str) -> Submission:
-        """Begin no more jobs of a submission until it is resumed; those that run go on.
+        """Start no more jobs of a submission until it is resumed; running jobs continue.
 
         Raises:
             NotFoundError: There is no such submission.
@@ -171,7 +171,7 @@ class SubmissionService:
         return self._set_paused(actor, submission_id, is_paused=True)
 
     def resume(self, actor: Actor, submission_id: str) -> Submission:
-        """Begin jobs of a submission again.
+        """Start jobs of a paused submission again.
 
         Raises:
             NotFoundError: There is no such submission.
@@ -189,8 +189,8 @@ class SubmissionService:
             submission = get_submission(connection, submission_id)
             if submission.status.is_finished:
                 raise ConflictError(
-                    f"submission {submission_id} is {submission.status}; only one that has not "
-                    "ended can be paused and resumed",
+                    f"submission {submission_id} is {submission.status}; only a submission that "
+                    "has not ended can be paused or resumed",
                     code="submission_ended",
                 )
             if (submission.paused_at is not None) == is_paused:
@@ -244,7 +244,7 @@ class SubmissionService:
         try:
             wish.actor.require(Permission.EXECUTE)
             return earlier_of(batch, wish) or self._accept(batch, wish, now)
-        except UnavailableError:  # nobody's wish can be stored
+        except UnavailableError:  # no request of the batch can be stored
             raise
         except ScenaristError as refusal:
             return refusal
@@ -299,7 +299,7 @@ class SubmissionService:
     def _plan(
         self, connection: Connection, task_ids: tuple[TaskId, ...]
     ) -> tuple[_PlannedTask, ...]:
-        """Return the tasks in the order of their data; tasks never change, so plans are kept."""
+        """Return tasks in the order of their data flow; cached, since tasks are immutable."""
         plan = self._plans.get(task_ids)
         if plan is None:
             tasks = {task.id: task for task in task_rows.get_many(connection, task_ids)}
@@ -324,7 +324,7 @@ class SubmissionService:
 def _find_edits(
     connection: Connection, now: datetime, data_node_ids: Sequence[str]
 ) -> Mapping[str, str]:
-    """Record named files that other programs have put there or replaced; return the last edits."""
+    """Record named files that other programs created or replaced; return the last edits."""
     noticed = found_files.notice(connection, data_node_ids, find_file, now)
     events.add(connection, noticed.changes, now)
     return {node_id: edit_id for node_id, (edit_id, _) in noticed.edits.items()}
@@ -333,7 +333,7 @@ def _find_edits(
 def _done(
     wishes: Sequence[Wish], answers: Sequence[Submission | ScenaristError]
 ) -> list[tuple[Actor, str]]:
-    """Say who has submitted what, of those who were not refused."""
+    """Return the actor and the entity of each accepted request, for the audit log."""
     return [
         (wish.actor, wish.entity_id)
         for wish, answer in zip(wishes, answers, strict=True)
@@ -342,14 +342,14 @@ def _done(
 
 
 def require_not_ended(submission: Submission) -> None:
-    """Refuse a submission that has ended otherwise than by a cancel.
+    """Refuse to cancel a submission that has ended with a status other than CANCELED.
 
     Raises:
-        ConflictError: It has; says how.
+        ConflictError: It has ended; the message has its status.
     """
     if submission.status.is_finished and submission.status is not SubmissionStatus.CANCELED:
         raise ConflictError(
-            f"submission {submission.id} is {submission.status}; only one that has not ended can "
-            "be cancelled",
+            f"submission {submission.id} is {submission.status}; only a submission that has not "
+            "ended can be cancelled",
             code="submission_ended",
         )

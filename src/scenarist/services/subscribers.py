@@ -1,4 +1,4 @@
-"""What may be done with subscribers: the webhooks of scenarios and sequences."""
+"""Subscribers, the webhooks of scenarios and sequences: create, read and delete them."""
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -22,17 +22,17 @@ from scenarist.domain.vocabulary import Change, EntityType, Kind
 from scenarist.domain.webhooks import SECRET_PREFIX, secret_fault, url_fault
 
 SUBSCRIBERS_LIMIT = 20
-"""Subscribers that one scenario or sequence can have."""
+"""Maximum number of subscribers of a scenario or sequence."""
 
 _SECRET_BYTES = 32
 
 
 class SubscriberService:
-    """Keeps who is told of the jobs of a scenario or a sequence.
+    """Creates, reads and deletes the subscribers of scenarios and sequences.
 
     Args:
-        may_be_private: Whether messages may go to addresses that are not on the public Internet.
-        seal: Makes of a secret what the database may hold.
+        may_be_private: Whether URLs may have addresses that are not on the public Internet.
+        seal: Encrypts a secret for the database.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class SubscriberService:
         url: str,
         secret: str | None = None,
     ) -> Subscriber:
-        """Have an address told of each status change of the entity's jobs from now on.
+        """Subscribe a URL to the status changes of the entity's jobs, from now on.
 
         Raises:
             NotFoundError: There is no such scenario or sequence.
-            InvalidError: The address or the secret cannot be; says why, and repeats neither.
-            ConflictError: The entity has as many subscribers as it can have.
+            InvalidError: The URL or the secret is invalid; the message says why, without either.
+            ConflictError: The entity has the maximum number of subscribers.
         """
         actor.require(Permission.EDIT)
         _refuse("url", url_fault(url, may_be_private=self._may_be_private))
@@ -85,8 +85,8 @@ class SubscriberService:
             _check_entity(connection, entity_type, entity_id)
             if subscriber_rows.count_of(connection, entity_id) >= SUBSCRIBERS_LIMIT:
                 raise ConflictError(
-                    f"{entity_id} has {SUBSCRIBERS_LIMIT} subscribers, which is as many as it can "
-                    "have; delete one first",
+                    f"{entity_id} has the maximum of {SUBSCRIBERS_LIMIT} subscribers; delete one "
+                    "first",
                     code="subscribers_limit",
                 )
             sealed = replace(subscriber, secret=self._seal(subscriber.secret))
@@ -123,10 +123,10 @@ class SubscriberService:
         *,
         expect: Callable[[Subscriber], None] | None = None,
     ) -> None:
-        """Delete a subscriber; messages to it that have not arrived are not sent any more.
+        """Delete a subscriber and its undelivered messages.
 
         Args:
-            expect: Refuses the subscriber when it is not as the client knows it.
+            expect: Raises if the subscriber is not as the client knows it.
         """
         actor.require(Permission.EDIT)
 

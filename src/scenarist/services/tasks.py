@@ -1,4 +1,4 @@
-"""What may be done with tasks."""
+"""Tasks: create, read and delete them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,13 +22,13 @@ from scenarist.services.making import Maker, Making, declared
 
 
 class TaskService:
-    """Shows tasks, makes them from the configs of a registry, and deletes them.
+    """Reads tasks, creates them from the configs of a registry, and deletes them.
 
-    What a task does is shown as it is declared now.
+    Tasks are returned with the behaviour that the application declares now.
 
     Args:
-        folder: Where default values go whose place the system names.
-        declared: What the application declares now; None to show tasks as recorded.
+        folder: Where default values are stored, unless their config names a path.
+        declared: What the application declares now; None to return tasks as recorded.
     """
 
     def __init__(
@@ -57,29 +57,29 @@ class TaskService:
         return replace(page, items=[as_declared(task, self._declared) for task in page.items])
 
     def create(self, actor: Actor, config_id: str) -> tuple[Task, bool]:
-        """Return the task of a config that no scenario owns, and whether it was made just now.
+        """Return the task of a config that no scenario owns, and whether this call created it.
 
-        Its data nodes are made as well, where there are none yet that no scenario owns.
+        Also create its data nodes, unless they exist already without an owner.
 
         Raises:
-            NotFoundError: No task config has the identifier; names those there are.
+            NotFoundError: No task config has the identifier; the message lists the configs.
         """
         actor.require(Permission.EDIT)
         config = declared(self._registry.tasks, config_id, "task")
         return self._maker.make(actor, lambda making: _make(making, actor, config))
 
     def has_config(self, config_id: str) -> bool:
-        """Whether the application declares such a task."""
+        """Return whether the application declares a task config with this identifier."""
         return config_id in self._registry.tasks
 
     def delete(
         self, actor: Actor, task_id: str, *, expect: Callable[[Task], None] | None = None
     ) -> None:
-        """Delete a task that nothing refers to, with its jobs; its data nodes stay.
+        """Delete an unreferenced task with its jobs; its data nodes stay.
 
         Raises:
             NotFoundError: There is no such task.
-            ConflictError: A scenario or sequence has it, or a submission of it is under way.
+            ConflictError: A scenario or sequence has it, or a submission of it has not ended.
             ChangedError: It is not as expected.
         """
         actor.require(Permission.EDIT)

@@ -1,4 +1,4 @@
-"""Prunes once a day, on one of the servers that share a database."""
+"""Maintenance: prunes once a day, on one of the servers that share a database."""
 
 import threading
 import time
@@ -17,21 +17,21 @@ from scenarist.services.pruning import PruningService
 
 EVERY = timedelta(days=1)
 
-_RETRY = timedelta(minutes=10)  # after the database or the folder was in trouble
+_RETRY = timedelta(minutes=10)  # after the database or the folder was not available
 
 _log = structlog.get_logger(__name__)
 
 
 class Upkeep:
-    """Prunes in a thread of its own; nothing is asked of the database between two times.
+    """Prunes in a thread of its own, which does not query the database between two runs.
 
-    Ages count by the clock as it was at the start plus the time that has passed since, or by the
-    clock as it is where that is earlier: a clock that is set forward while the server runs makes
-    nothing old.
+    Ages are computed with the earlier of the present time and the start time plus the elapsed time,
+    so that setting the clock forward while the server runs does not expire anything. See
+    decision 91.
 
     Args:
-        folder: Where values go whose place the system names.
-        elapsed: Seconds that go by, whatever is done to clocks.
+        folder: Where values are stored, unless their config names a path.
+        elapsed: A monotonic clock in seconds.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class Upkeep:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no further transaction; what is left goes the next time."""
+        """Start no further transaction; the next run deletes the rest."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
 
     def step(self) -> Pruned | None:
-        """Prune, unless a server has begun to within the last day.
+        """Prune, unless a server has started to prune within the last day.
 
         Raises:
             UnavailableError: As `PruningService.prune`.
@@ -92,7 +92,7 @@ class Upkeep:
             except UnavailableError as error:
                 _log.warning("pruning put off", reason=error.message)
                 wait = _RETRY
-            except Exception:  # noqa: BLE001 - the thread outlives whatever a step trips over
+            except Exception:  # noqa: BLE001 - the thread must survive any error
                 _log.exception("pruning failed")
                 wait = EVERY
 
@@ -102,4 +102,4 @@ class Upkeep:
 
 
 class _StoppedError(Exception):
-    """The server stops while it prunes."""
+    """The server stops during a run of pruning."""

@@ -1,4 +1,4 @@
-"""What may be done with users."""
+"""Users: create, read, change and delete them, and apply those of the configuration file."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -26,22 +26,22 @@ from scenarist.domain.users import (
 from scenarist.identity.passwords import Passwords
 
 Expect = Callable[[User], None]
-"""A check of a user as it is, in the transaction that changes it; raises to refuse."""
+"""Checks the present user in the transaction that changes it; raises to refuse the change."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UserChange:
-    """What shall be changed; what is not given stays."""
+    """Changes to a user; UNSET fields stay as they are."""
 
     roles: Iterable[str] | UnsetType = UNSET
     password: str | UnsetType = UNSET
 
 
 class UserService:
-    """Looks after the records of users.
+    """Reads and changes the records of users.
 
     Args:
-        realm: Whose users they are; those of a directory are there once they have signed in.
+        realm: The realm of the users; a directory's users have a record once they have signed in.
     """
 
     def __init__(
@@ -66,16 +66,16 @@ class UserService:
         return self._found(self._database.reader, name)
 
     def create(self, actor: Actor, name: str, password: str, roles: Iterable[str]) -> User:
-        """Create a user, who can sign in from now on.
+        """Create a user.
 
         Raises:
-            InvalidError: The name, the password or a role cannot be.
-            ConflictError: There is a user of that name, or a directory has the users.
+            InvalidError: The name, the password or a role is invalid.
+            ConflictError: The name is taken, or a directory manages the users.
         """
         actor.require(Permission.ADMINISTER)
         if self._realm is not Realm.LOCAL:
             raise ConflictError(
-                "the directory has the users; add them there", code="users_elsewhere"
+                "a directory manages the users; add the user there", code="users_elsewhere"
             )
         user = User(
             name=checked_new_name(name),
@@ -89,7 +89,7 @@ class UserService:
         def work(connection: Connection) -> User:
             if user_rows.find(connection, user.name, Realm.LOCAL) is not None:
                 raise ConflictError(
-                    f"there is a user {user.name} already; change that one, or choose another name",
+                    f"there is already a user {user.name}; change that one, or choose another name",
                     code="user_exists",
                 )
             audit.add_done(connection, actor, user.name, user.created_at)
@@ -100,14 +100,15 @@ class UserService:
     def change(
         self, actor: Actor, name: str, change: UserChange, *, expect: Expect | None = None
     ) -> User:
-        """Give a user other roles or another password; a new password ends all sessions.
+        """Change the roles or the password of a user; a new password ends all sessions.
 
-        Roles count from the next request on, in sessions and keys that there are.
+        New roles apply from the next request on, also for existing sessions and keys.
 
         Raises:
             NotFoundError: There is no such user.
-            InvalidError: The password or a role cannot be.
-            ConflictError: What shall change stands elsewhere, or nobody could administer any more.
+            InvalidError: The password or a role is invalid.
+            ConflictError: A directory or the configuration file defines the roles or the password,
+                or no administrator would be left.
         """
         actor.require(Permission.ADMINISTER)
         roles = None if change.roles is UNSET else checked_roles(change.roles)
@@ -131,14 +132,14 @@ class UserService:
         return self._database.write(work)
 
     def delete(self, actor: Actor, name: str, *, expect: Expect | None = None) -> None:
-        """Delete a user; the sessions end, and the keys that the user has made go, too.
+        """Delete a user with all sessions, and with the keys that the user created.
 
-        The webhooks that the user or one of these keys has made are told nothing any more.
+        Webhooks that the user or one of these keys created become inactive.
 
         Raises:
             NotFoundError: There is no such user.
-            ConflictError: The configuration file declares the user, or nobody could administer
-                any more.
+            ConflictError: The configuration file declares the user, or no administrator would be
+                left.
         """
         actor.require(Permission.ADMINISTER)
 
@@ -148,7 +149,7 @@ class UserService:
                 expect(user)
             if user.is_declared:
                 raise ConflictError(
-                    f"the configuration file declares {user.name}; take the user out there",
+                    f"the configuration file declares {user.name}; remove the user there",
                     code="user_declared",
                 )
             _keep_an_admin(connection, user)
@@ -160,11 +161,11 @@ class UserService:
     def declare(
         self, actor: Actor, roles: Mapping[str, Iterable[str]], passwords: Mapping[str, str]
     ) -> None:
-        """Make the users of the configuration file those that it declares, and no other.
+        """Update declared users from the configuration file; remove those it no longer declares.
 
         Args:
-            roles: By name.
-            passwords: Hashes by name; without one, a password that is kept here stands.
+            roles: Roles by name.
+            passwords: Password hashes by name; without one, a stored password is kept.
         """
         actor.require(Permission.ADMINISTER)
         roles_of = {checked_new_name(name): checked_roles(its) for name, its in roles.items()}
@@ -224,7 +225,7 @@ class UserService:
     def _remove(self, connection: Connection, user: User) -> None:
         makers = [user_id(user.number), *key_rows.ids_made_by(connection, user.number)]
         user_rows.remove(connection, user.number)
-        why = f"the user {user.name}, who made it, was removed"
+        why = f"the user {user.name}, who created it, was removed"
         subscriber_rows.stop_made_by(connection, makers, why, self._now())
 
     def _found(self, connection: Connection, name: str) -> User:
@@ -237,22 +238,22 @@ class UserService:
 def _changed(user: User, roles: frozenset[Role] | None, password_hash: str | None) -> User:
     if roles is not None and roles != user.roles and user.realm is not Realm.LOCAL:
         raise ConflictError(
-            f"the groups of {user.name} in the directory say the roles; change them there",
+            f"the groups of {user.name} in the directory determine the roles; change them there",
             code="user_elsewhere",
         )
     if roles is not None and roles != user.roles and user.is_declared:
         raise ConflictError(
-            f"the configuration file says the roles of {user.name}; change them there",
+            f"the configuration file declares the roles of {user.name}; change them there",
             code="user_declared",
         )
     if password_hash is not None and user.realm is not Realm.LOCAL:
         raise ConflictError(
-            f"the directory has the password of {user.name}; change it there",
+            f"the directory stores the password of {user.name}; change it there",
             code="user_elsewhere",
         )
     if password_hash is not None and user.is_password_declared:
         raise ConflictError(
-            f"the configuration file has the password of {user.name}; change it there",
+            f"the configuration file declares the password of {user.name}; change it there",
             code="user_declared",
         )
     return replace(
@@ -263,10 +264,10 @@ def _changed(user: User, roles: frozenset[Role] | None, password_hash: str | Non
 
 
 def _keep_an_admin(connection: Connection, user: User) -> None:
-    """Refuse to take away the last administrator.
+    """Refuse to remove the last administrator.
 
     Raises:
-        ConflictError: No other user could look after users, keys and roles.
+        ConflictError: No other user could manage users, keys and roles.
     """
     if (
         user.realm is Realm.LOCAL
@@ -274,6 +275,6 @@ def _keep_an_admin(connection: Connection, user: User) -> None:
         and not user_rows.has_other_admin(connection, user.number, user.realm)
     ):
         raise ConflictError(
-            f"{user.name} is the last user with {Role.ADMIN}; give that role to another one first",
+            f"{user.name} is the last user with {Role.ADMIN}; give that role to another user first",
             code="last_admin",
         )

@@ -1,4 +1,4 @@
-"""What may be done with the values of data nodes: reading, writing and appending."""
+"""Values of data nodes: read, write and append them."""
 
 import threading
 from collections.abc import Callable
@@ -41,13 +41,13 @@ from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_sa
 from scenarist.storage.shared import is_url
 
 APPEND_ATTEMPTS = 5
-"""How often an append is tried beside other writes, before it keeps them away."""
+"""Number of optimistic attempts of an append, before it excludes other writes."""
 
 REMOTE_ATTEMPTS = 100
-"""The same where that would keep everybody waiting for another machine."""
+"""The same for remote storage, where excluding other writes would block them on the network."""
 
 UNRECORDED = "unrecorded"
-"""The identifier of an edit that is made for a reader, of a named file that none tells of yet."""
+"""Identifier of the temporary edit that describes a named file which no edit records yet."""
 
 _PREPARED = "scenarist.storage.reading:prepared"
 _APPENDED = "scenarist.storage.appending:append"
@@ -56,11 +56,11 @@ _EVERYTHING = Selection()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundValue:
-    """A value that can be shown.
+    """A value that exists and can be read as JSON.
 
     Args:
-        version: Another one when the value is another; None where only the value itself tells.
-        show: Reads it; see `ValueService.read` for what may go wrong.
+        version: Changes when the value does; None if only reading the value would tell.
+        show: Reads the value; raises as `ValueService.read`.
     """
 
     version: str | None
@@ -68,12 +68,12 @@ class FoundValue:
 
 
 class ValueService:
-    """Reads what lies at data nodes, and writes it for people and programs.
+    """Reads the values of data nodes, and writes them for REST clients.
 
-    What only code of the user can read or write is done by workers.
+    Workers read and write whatever needs user code.
 
     Args:
-        folder: Where values go whose place the system names.
+        folder: Where values are stored, unless their config names a path.
     """
 
     def __init__(
@@ -107,9 +107,9 @@ class ValueService:
 
         Raises:
             NotFoundError: There is no such data node or edit, no value yet, or its file is gone.
-            InvalidError: The value has no such columns, or is nothing to choose from.
-            ConflictError: What lies there cannot be read, or has been replaced since.
-            UnavailableError: No worker had the time to look at it.
+            InvalidError: The value has no such columns, or rows of it cannot be selected.
+            ConflictError: The value cannot be read, or has been replaced since.
+            UnavailableError: No worker was available to read it.
         """
         actor.require(Permission.READ)
         node, edit = find_value(self._database.reader, data_node_id, edit_id, self._now())
@@ -123,14 +123,14 @@ class ValueService:
     def write(
         self, actor: Actor, data_node_id: str, data: object, options: WriteOptions = NO_OPTIONS
     ) -> Edit:
-        """Make data that came as JSON the newest value, and let jobs go on that waited for it.
+        """Write data that came as JSON as the newest value, and release jobs that wait for it.
 
         Raises:
             NotFoundError: There is no such data node.
-            InvalidError: The data node's storage cannot hold such data.
-            ConflictError: The data node is read-only, a job that has not ended will write it, or
-                another editor has locked it.
-            ChangedError: It is not as expected.
+            InvalidError: The data node's storage cannot store such data.
+            ConflictError: The data node is read-only, an unfinished job will write it, or another
+                editor has locked it.
+            ChangedError: The data node or its value is not as expected.
             UnavailableError: The value could not be written now.
         """
         actor.require(Permission.EDIT)
@@ -150,13 +150,13 @@ class ValueService:
     def append(
         self, actor: Actor, data_node_id: str, data: object, options: WriteOptions = NO_OPTIONS
     ) -> Edit:
-        """Add data that came as JSON to the newest value; of appends at one time, all land.
+        """Append data that came as JSON to the newest value; no concurrent append is lost.
 
         Raises:
             NotFoundError: As `write`.
-            InvalidError: As `write`; also when the data does not go with what is there.
-            ConflictError: As `write`; also when the storage cannot append, or its values lie on
-                another machine and others wrote the data node again and again meanwhile.
+            InvalidError: As `write`; also if the data does not match the present value.
+            ConflictError: As `write`; also if the storage cannot append, or if the storage is
+                remote and others kept writing the data node at the same time.
             ChangedError: As `write`.
             UnavailableError: As `write`.
         """
@@ -164,8 +164,8 @@ class ValueService:
         node = self._recorder.check(self._database.reader, actor, data_node_id, options)
         if not find_storage(node.storage_type).can_append:
             raise ConflictError(
-                f"data node {node.id} is of storage type {node.storage_type}, to which nothing can "
-                "be appended; write the whole value",
+                f"data node {node.id} has the storage type {node.storage_type}, which does not "
+                "support appending; write the whole value",
                 code="append_not_supported",
             )
         check_not_replaced(node)
@@ -176,12 +176,12 @@ class ValueService:
         try:
             edit = self._append_once(actor, node, data, options)
         except TooLargeError:
-            # One after the other, as a lock keeps others away meanwhile.
+            # One at a time, since the claim would refuse the others.
             with self._turn:
                 return self._claimed.write(actor, node, options, append_apart)
         if edit is not None:
             return edit
-        # Those that lost take turns; only a write that just came can be quicker again.
+        # Those that lost retry one at a time; only a new request can overtake them.
         with self._turn:
             is_remote = is_url(self._folder)
             for _ in range((REMOTE_ATTEMPTS if is_remote else APPEND_ATTEMPTS) - 1):
@@ -192,15 +192,15 @@ class ValueService:
             if not is_remote:
                 return self._append_alone(actor, data_node_id, data, options)
         raise ConflictError(
-            f"data node {node.id} was written by others {REMOTE_ATTEMPTS} times while this was to "
-            "be appended; try again",
+            f"other writes changed data node {node.id} during all {REMOTE_ATTEMPTS} attempts to "
+            "append; try again",
             code="data_node_busy",
         )
 
     def _append_alone(
         self, actor: Actor, data_node_id: str, data: object, options: WriteOptions
     ) -> Edit:
-        """Append while nobody else writes; for values that are small, and on this machine."""
+        """Append within the transaction, which excludes other writes; for small, local values."""
         self._recorder.check(self._database.reader, actor, data_node_id, options)
 
         def make(connection: Connection) -> tuple[DataNode, NewValue]:
@@ -217,13 +217,13 @@ class ValueService:
     def _append_once(
         self, actor: Actor, node: DataNode, data: object, options: WriteOptions
     ) -> Edit | None:
-        """Append to the value that the data node has; None when it has got another meanwhile."""
+        """Append to the present value; return None if it was replaced in the meantime."""
         value = self._appended(node, self._base(node), data)
 
         def check(connection: Connection) -> DataNode:
             current = self._recorder.check(connection, actor, node.id, options)
             if current.last_edit_id != node.last_edit_id:
-                raise _MovedError("the data node has another value now")
+                raise _MovedError("the value of the data node was replaced in the meantime")
             return current
 
         try:
@@ -232,14 +232,14 @@ class ValueService:
             return None
 
     def _base(self, node: DataNode, connection: Connection | None = None) -> Place | None:
-        """Return where the value lies that something is appended to."""
+        """Return the place of the value to append to; None if there is no value."""
         connection = connection or self._database.reader
         if node.last_edit_id is not None:
             found, edit = find_value(connection, node.id, None, self._now())
             if found.storage_type != node.storage_type:
                 raise _OtherStorageError(
-                    f"the value of data node {node.id} was written as {found.storage_type}, and "
-                    f"the data node is declared as {node.storage_type} now; write the whole value",
+                    f"the value of data node {node.id} was written as {found.storage_type}, but "
+                    f"the data node is now declared as {node.storage_type}; write the whole value",
                     code="application_changed",
                 )
             return place_of(found, edit)
@@ -250,7 +250,7 @@ class ValueService:
         return Place(storage_type=node.storage_type, properties=properties, uri=state.path)
 
     def _former(self, node: DataNode) -> Place | None:
-        """Return where the value lies that is written over, if what is written takes its types."""
+        """Return the place of the value to overwrite, if the new value takes its types from it."""
         if node.replaced_by is not None:
             return None
         try:
@@ -286,16 +286,16 @@ class ValueService:
         if not done.is_successful:
             raise fault_of(
                 done,
-                doing=f"nothing could be appended to data node {node.id}",
+                doing=f"could not append to data node {node.id}",
                 code="data_node_unwritable",
                 is_clients=True,
             )
         return _new(target, msgspec.json.decode(done.take_json(), type=Written))
 
     def _apart(self, node: DataNode, find: Callable[[DataNode], Place | None]) -> Place | None:
-        """Return a place for a worker, which knows what the environment says."""
+        """Return a place for a worker, with references to environment variables unresolved."""
         if find_storage(node.storage_type).is_external:
-            # Whatever is there, also when none of our edits says so.
+            # There may be a value even if none of our edits records it.
             base: Place | None = Place(storage_type=node.storage_type)
         else:
             base = find(node)
@@ -312,28 +312,28 @@ class ValueService:
 
 
 class _MovedError(ConflictError):
-    """What was appended to is not the newest value any more."""
+    """The value that was appended to is no longer the newest."""
 
 
 class _OtherStorageError(ConflictError):
-    """The value that is there is of another storage type than its data node is now."""
+    """The present value was written with another storage type than the data node has now."""
 
 
 def find_value(
     connection: Connection, data_node_id: str, edit_id: str | None, now: datetime
 ) -> tuple[DataNode, Edit]:
-    """Return a data node with its newest edit, or with the one that is named.
+    """Return a data node with its newest edit, or with the given one.
 
-    Its storage type and properties are those by which the value is read.
+    Its storage type and properties are those that the value was written with.
 
     Raises:
         NotFoundError: There is no such data node or edit, or no value yet.
-        ConflictError: Another data node has written to the same place since.
+        ConflictError: Another data node has since written to the same place.
     """
     node = get_data_node(connection, data_node_id, now)
     wanted = edit_id or node.last_edit_id
     if wanted is None:
-        # Nothing is written where somebody reads: a job or a submit takes the file down.
+        # A read records nothing: jobs and submits record the file as an edit.
         state = require_look(node.storage_type, node.properties)
         replacer = None if state is None else find_replacer(connection, node, state)
         if state is not None and replacer is None:
@@ -343,8 +343,8 @@ def find_value(
             missing = f"the file at {state.path} was written for data node {replacer}"
         place = f": {missing}; put the file there," if missing else ";"
         raise NotFoundError(
-            f"data node {data_node_id} has no value yet{place} write one, or submit what "
-            "produces it",
+            f"data node {data_node_id} has no value yet{place} write one, or submit the "
+            "tasks that produce it",
             code="data_node_not_written",
         )
     edit = edit_rows.find(connection, data_node_id, wanted)
@@ -356,17 +356,17 @@ def find_value(
 
 
 def check_not_replaced(node: DataNode) -> None:
-    """Refuse the newest value when another data node's lies there now.
+    """Refuse to read or append if another data node has since written to the same place.
 
     Raises:
-        ConflictError: It does; names the data node.
+        ConflictError: It has; the message names that data node.
     """
     if node.replaced_by is not None:
         raise ConflictError(replaced_reason(node.id, node.replaced_by), code="data_node_replaced")
 
 
 def is_still_there(connection: Connection, node: DataNode, edit: Edit) -> bool:
-    """Whether the value of an edit lies where later ones have not replaced it."""
+    """Return whether the value of an edit has not been replaced in place by a later one."""
     if edit.id in {node.last_edit_id, UNRECORDED}:
         return node.replaced_by is None
     return edit.kept_as is not None and edit_rows.is_last_at_its_file(connection, edit)

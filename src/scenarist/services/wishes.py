@@ -1,4 +1,4 @@
-"""What somebody wants submitted, and which tasks that comes to."""
+"""Submit requests before they are accepted: idempotency, the tasks to run, refusals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,13 @@ from scenarist.services.locks import lock_text
 
 @dataclass(frozen=True, slots=True)
 class SubmitOptions:
-    """How to submit: *force* runs skippable tasks too; a *key* makes a repeat return the first."""
+    """How to submit.
+
+    Args:
+        force: Run skippable tasks even if nothing changed.
+        priority: Jobs of a higher priority are claimed first.
+        idempotency_key: A repeated request with this key returns the first submission.
+    """
 
     force: bool = False
     priority: int = 0
@@ -36,10 +42,12 @@ class SubmitOptions:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants submitted, and how; or which submission's failed jobs, once more.
+    """A request to submit an entity, or to retry the unsuccessful jobs of a submission.
 
     Args:
-        traceparent: The span that it is wanted in (W3C Trace Context), which its jobs are under.
+        retry_of: The submission to retry, if any.
+        traceparent: The span of the request (W3C Trace Context); the spans of its jobs are its
+            children.
     """
 
     actor: Actor
@@ -51,13 +59,13 @@ class Wish:
 
     @property
     def key(self) -> str | None:
-        """The idempotency key as it is stored: a digest, as each actor has keys of its own."""
+        """Stored idempotency key: a digest that includes the actor, as keys are per actor."""
         given = self.options.idempotency_key
         return None if given is None else _digest([self.actor.id, given])
 
     @property
     def digest(self) -> str | None:
-        """What tells whether a request with a key that was used before is that request again."""
+        """A digest that tells a repeated request from another one with the same key."""
         if self.options.idempotency_key is None:
             return None
         options = self.options
@@ -75,7 +83,7 @@ class Wish:
 
 @dataclass(slots=True)
 class Batch:
-    """Wishes that are fulfilled in one transaction, as far as it has come."""
+    """The submit requests of one transaction, with the submissions accepted so far."""
 
     connection: Connection
     sequence_tasks: Mapping[str, tuple[TaskId, ...]]
@@ -86,13 +94,13 @@ class Batch:
 def sequence_tasks_of(
     connection: Connection, wishes: Sequence[Wish]
 ) -> Mapping[str, tuple[TaskId, ...]]:
-    """Return the tasks of all sequences that are wished for and exist, in one look-up."""
+    """Return the tasks of all requested sequences that exist, with one query."""
     ids = [wish.entity_id for wish in wishes if wish.entity_type is EntityType.SEQUENCE]
     return sequence_rows.tasks_of(connection, ids) if ids else {}
 
 
 def earlier_of(batch: Batch, wish: Wish) -> Submission | None:
-    """Return the submission that the wish's idempotency key has made already, if any.
+    """Return the submission that was already made with the idempotency key, if any.
 
     Raises:
         ConflictError: The key was used for another request.
@@ -109,9 +117,9 @@ def earlier_of(batch: Batch, wish: Wish) -> Submission | None:
     submission, digest = found
     if digest != wish.digest:
         raise ConflictError(
-            f"the idempotency key {wish.options.idempotency_key!r} was used to submit "
-            f"{submission.entity_id} with other options, or something else; take a new key for "
-            "each submission, and repeat a request as it was",
+            f"the idempotency key {wish.options.idempotency_key!r} was already used for another "
+            f"request, which submitted {submission.entity_id}; use a new key for each submission, "
+            "and repeat a request unchanged",
             code="idempotency_key_reused",
         )
     return submission
@@ -122,7 +130,11 @@ def _digest(parts: Sequence[Any]) -> str:
 
 
 def check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> None:
-    """Refuse jobs that would write a data node which an editor has locked."""
+    """Refuse jobs that would write a data node locked by an editor.
+
+    Raises:
+        ConflictError: There is such a job; the message names the lock and the task.
+    """
     if not locks:
         return
     for job in planned:
@@ -137,10 +149,10 @@ def check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> Non
 
 
 def check_fits(entity_id: str, faults: Sequence[str]) -> None:
-    """Refuse tasks that the application declares otherwise now, so that they cannot run.
+    """Refuse tasks that cannot run because the application has changed their declaration.
 
     Raises:
-        ConflictError: There are such tasks; says how to mend the first.
+        ConflictError: There are such tasks; the message says how to fix the first.
     """
     if faults:
         more = f" (and {len(faults) - 1} more of its tasks)" if len(faults) > 1 else ""
@@ -150,7 +162,7 @@ def check_fits(entity_id: str, faults: Sequence[str]) -> None:
 
 
 def tasks_to_retry(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
-    """Return the tasks of the jobs that did not succeed, in the order of these jobs.
+    """Return the tasks of the unsuccessful jobs of a submission, in job order.
 
     Raises:
         NotFoundError: There is no such submission.
@@ -166,13 +178,19 @@ def tasks_to_retry(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
     if not task_ids:
         raise ConflictError(
             f"submission {submission.id} has no job that failed or was cancelled or abandoned; "
-            "submit its entity anew instead",
+            "submit its entity again instead",
             code="nothing_to_retry",
         )
     return tuple(task_ids)
 
 
 def task_ids_of(batch: Batch, wish: Wish, declared: Declared | None) -> tuple[TaskId, ...]:
+    """Return the tasks of the entity to submit.
+
+    Raises:
+        NotFoundError: There is no such entity.
+        ConflictError: The application no longer declares its scenario config.
+    """
     entity_id = wish.entity_id
     match wish.entity_type:
         case EntityType.SEQUENCE:

@@ -1,5 +1,5 @@
-"""Where the value of a data node lives, and how it looks as JSON.
+"""Storage of values: reads and writes the value of a data node, and renders it as JSON.
 
 May import: domain.
-Never here: the database; a place is plain data, and who points at it is not known here.
+Never here: the database. A location is plain data; this room does not know which edit refers to it.
 """

@@ -1,4 +1,4 @@
-"""Appends in a worker process, where code of the user may run."""
+"""Appending to a value in a worker process, where user code may run."""
 
 import os
 from typing import Any
@@ -13,11 +13,11 @@ from scenarist.storage.rewriting import added
 
 
 def append(data: object, target: dict[str, Any], place: dict[str, Any] | None) -> dict[str, Any]:
-    """Append data that came as JSON to a value; the server calls it as it calls a task's function.
+    """Append data from a JSON request to a value; the server calls it like a task's function.
 
     Args:
-        target: A `Target` as plain data, its references to the environment not yet resolved.
-        place: The `Place` of the value, likewise; None where nothing has been written yet.
+        target: A `Target` as plain data, with references to the environment not yet resolved.
+        place: The `Place` of the value, also unresolved plain data; None if nothing is written yet.
 
     Returns:
         The `Written` as plain data; it is not published yet.

@@ -1,4 +1,4 @@
-"""What crosses between a data node's record and the storage that keeps its value."""
+"""Data classes and the `Storage` protocol, shared by the record of a data node and its storage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,22 +8,22 @@ from typing import Any, Protocol
 from scenarist.domain.named_files import named_path
 
 INLINE_LIMIT = 64 * 1024
-"""Bytes up to which a value lies in its edit's own row, and a rendition is complete."""
+"""Largest value in bytes that is stored in its edit's row, and largest complete rendition."""
 
 ROW_LIMIT = 16 * 1024 * 1024
-"""Bytes up to which a value that is kept in the database lies in its edit's own row."""
+"""Largest value in bytes that a storage type kept in the database stores in its edit's row."""
 
 
 IN_HAND = ""
-"""The folder of a target whose value is kept in hand, however large it is."""
+"""The folder of a target whose value is returned as bytes, whatever its size; no file is made."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kept:
-    """What was recorded of the file of a value when it was written.
+    """Fingerprint of the file of a value, recorded when it was written.
 
     Args:
-        stamp: See `named_files.stamp_of`; None of a file that is not in a folder of this machine.
+        stamp: See `named_files.stamp_of`; None for a file that is not in a local folder.
     """
 
     size: int
@@ -34,12 +34,12 @@ class Kept:
 def kept_of(
     properties: Mapping[str, Any], size: int | None, digest: str | None, stamp: str | None
 ) -> Kept | None:
-    """Return what the file of a value must be like, of what was recorded with the value.
+    """Return the fingerprint that the file of a value must have, from what its edit recorded.
 
-    None where a user has named the file, and where nothing was recorded of it.
+    None when the user named the file, and when size or digest were not recorded.
 
     Args:
-        properties: Those by which the value is read.
+        properties: The properties with which the value is read.
     """
     if size is None or digest is None or named_path(properties) is not None:
         return None
@@ -48,10 +48,11 @@ def kept_of(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where one value of a data node lies: in a file (``uri``) or in hand (``content``).
+    """Location of one value of a data node: a file (``uri``) or its bytes (``content``).
 
-    The place of an external storage has neither: the properties say where to look. A file that the
-    system named must be as it was ``kept``; one that a user named is as it is, without this.
+    For an external storage both are None: the properties specify the location. A file that the
+    system named must match ``kept``; for a file that a user named, ``kept`` is None and the file
+    is read as it is.
     """
 
     storage_type: str
@@ -63,12 +64,12 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """Where the next value of a data node shall go.
+    """Where the next value of a data node is written.
 
-    A user-named path (``path`` or ``default_path`` of the properties) wins; without one the
-    system names the place: in the edit's row while small, else a new file under ``folder``,
+    A user-named path (``path`` or ``default_path`` of the properties) takes precedence. Without
+    one the system chooses: the edit's row for a small value, else a new file under ``folder``,
     which may be a URL; with ``IN_HAND`` no file is made. Files are named after ``edit_id``, so
-    every attempt at a value needs a new one.
+    every attempt to write a value needs a new one.
     """
 
     data_node_id: str
@@ -80,12 +81,12 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Written:
-    """A value that was written aside, and what its edit records of it.
+    """A value that was written but not published, with what its edit records of it.
 
-    ``staged`` is the file that waits beside a user-named path for `files.publish`, and ``stamp``
-    tells the file from any that another program puts there later.
+    ``staged`` is the file next to a user-named path that `files.publish` renames, and ``stamp``
+    distinguishes the file from any that another program puts there later.
     ``rendition`` is JSON text: the value when ``is_complete``, else a bounded preview.
-    Of an external storage both ``uri`` and ``content`` are None.
+    For an external storage both ``uri`` and ``content`` are None.
     """
 
     size: int
@@ -101,7 +102,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that was found below a folder or URL of values."""
+    """A file found below the folder or URL in which values are stored."""
 
     uri: str
     size: int
@@ -109,57 +110,57 @@ class StoredFile:
 
 
 class Storage(Protocol):
-    """One kind of place for values.
+    """Storage type: reads, writes and appends values.
 
     Every implementation passes ``tests/storage/test_conformance.py``.
     """
 
     storage_type: str
     is_safe: bool
-    """Whether reading runs no code that the value brings along, so that the server may do it.
+    """Whether reading runs no code from the value, so that the server may read it itself.
 
-    Never so for an external storage: the server reads and writes it through a worker.
+    False for every external storage: the server reads and writes it through a worker.
     """
     is_external: bool
-    """Whether the value lives where the properties say: a database, a bucket, a user's function.
+    """Whether the value is stored outside: in a database, a bucket, or by a user's function.
 
-    Then it is read as it is there now, and a write takes effect at once.
+    Reading such a value returns what is there now, and a write takes effect immediately.
     """
     can_append: bool
 
     def write(self, value: object, target: Target) -> Written:
-        """Write a value aside and sync it; nothing that can be read changes until it is published.
+        """Write a value to a new file or to bytes, and sync it; readers see it once published.
 
         Raises:
             InvalidError: The storage cannot hold such a value; says what it can hold.
         """
 
     def append(self, value: object, target: Target, place: Place | None) -> Written:
-        """Write a new value, as `write` does: the one at *place*, and after it the one given.
+        """Write a new value, as `write` does: the one at *place* followed by the one given.
 
-        A table gains rows: its columns stay as they are, and cells that are missing are null.
-        A list gains items, or one item; an object gains and replaces entries.
+        Rows are added to a table: its columns stay as they are, and missing cells are null.
+        Items, or one item, are added to a list; entries of an object are added or replaced.
 
         Args:
-            place: None where nothing has been written yet; then this is `write`. An external
-                storage does not ask: what is there now gains the rows or items.
+            place: None when nothing has been written yet; then this is `write`. An external
+                storage ignores it and appends to what is there now.
 
         Raises:
-            NotFoundError: There is no file at the place.
-            InvalidError: The storage cannot append, or the two do not go together; says why.
+            NotFoundError: There is no file at the location.
+            InvalidError: The storage cannot append, or the values do not fit together; says why.
         """
 
     def read(self, place: Place) -> Any:
-        """Return the value at a place.
+        """Return the value at a location.
 
         Raises:
-            NotFoundError: There is no file at the place.
-            InvalidError: What lies there is not in the storage's format.
+            NotFoundError: There is no file at the location.
+            InvalidError: The content is not in the storage's format.
         """
 
     def from_json(self, data: object) -> object:
-        """Turn data that came as JSON into the kind of value this storage writes.
+        """Convert data from a JSON request to the kind of value that this storage writes.
 
         Raises:
-            InvalidError: The data has no such form (a scalar for a table).
+            InvalidError: The data cannot be converted (a scalar for a table).
         """

@@ -1,7 +1,7 @@
-"""Bounds on what a value may unfold to: estimated before it is read, and counted while it is.
+"""Bounds on the memory of a decoded value: estimated before it is read, counted while it is.
 
-A file of a few kilobytes may stand for gigabytes. Nothing is bounded before `limited` or `enforce`
-is called: what jobs read and write is their own. See docs/decisions/0094.
+A file of a few kilobytes may expand to gigabytes. Nothing is bounded before `limited` or `enforce`
+is called, so the values that jobs read and write are not. See docs/decisions/0094.
 """
 
 import re
@@ -18,10 +18,10 @@ from xml.etree import ElementTree
 from scenarist.domain.errors import TooLargeError
 
 CELL = 16
-"""Bytes that a cell of a table takes at least, beside its text."""
+"""Least number of bytes that a cell of a table takes, besides its text."""
 
 OBJECT = 64
-"""Bytes of a cell while it is an object of Python."""
+"""Bytes of a cell held as a Python object."""
 
 _MANY_CELLS = 1_000_000
 _LEAST_SHARE = 100
@@ -29,36 +29,36 @@ _LIST, _DICT, _ITEM = 72, 200, 40
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _RANGE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7}):\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 CELL_OBJECT = 512
-"""Bytes of a cell of a workbook that is kept with all that is known of it."""
+"""Bytes of a cell of a workbook that is loaded with its formats."""
 
 _MIB = 1024 * 1024
 _SERVER_FILE, _SERVER_ROOM = _MIB, 16 * _MIB
-"""Bytes of a file, and of memory, up to which the server reads a value itself."""
+"""Largest file, and most memory in bytes, for a value that the server reads itself."""
 
 _PARSED_PARTS = (".xml", ".rels", ".vml")
 _MOST_PARTS = 10_000
 _PART_FACTOR = 10
-"""How many times its size a part of a workbook takes that is read as a tree."""
+"""Memory of a part of a workbook that is parsed as a tree, as a multiple of its size."""
 
 _PLAIN_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY"})
-"""Codecs that unfold to no more than some 20 times the size."""
+"""Codecs that expand data to at most about 20 times its size."""
 
 _TEXTS = frozenset({"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"})
 _REPEATING = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
 _PREFIXED = frozenset({"DELTA_BYTE_ARRAY"})
-"""Encodings in which one text may stand for many, or for a part of many."""
+"""Encodings in which one text may be repeated in many values, or as the prefix of many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What a request may take for one value.
+    """Limits of a request for one value.
 
     Args:
         memory: The setting ``value_memory``, in bytes.
         columns: The setting ``value_columns``.
-        room: The bytes of *memory* that may be used here; all of it when not given.
-        file: The bytes of the largest file that may be read here; any when not given.
-        is_enforced: Whether the system keeps this process to it, so that estimates may be wrong.
+        room: How many bytes of *memory* may be used here; None for all.
+        file: The size in bytes of the largest file that may be read here; None for any.
+        is_enforced: Whether the system enforces the limit, so that estimates may be too low.
     """
 
     memory: int = 2 * 2**30
@@ -68,16 +68,16 @@ class Limits:
     is_enforced: bool = False
 
     def in_server(self, *, parts: int = 1) -> "Limits":
-        """Return the limits of what the server reads itself, and not by a worker.
+        """Return the limits for values that the server reads itself, without a worker.
 
         Args:
-            parts: How many times over the value may be held.
+            parts: How many copies of the value may be held at once.
         """
         return replace(self, room=min(_SERVER_ROOM // parts, self.memory), file=_SERVER_FILE)
 
 
 class _NotHereError(TooLargeError):
-    """A worker reads it, whose memory is bounded by the system."""
+    """The value is too large for the server; a worker with limited memory must read it."""
 
     def __init__(self) -> None:
         super().__init__("the server does not read this itself")
@@ -88,7 +88,7 @@ _active: ContextVar[Limits | None] = ContextVar("limits", default=None)
 
 @contextmanager
 def limited(limits: Limits) -> Iterator[None]:
-    """Refuse in this context what would unfold to more than the limits."""
+    """Refuse values in this context that would exceed the limits when decoded."""
     token = _active.set(limits)
     try:
         yield
@@ -97,12 +97,12 @@ def limited(limits: Limits) -> Iterator[None]:
 
 
 def is_bounded() -> bool:
-    """Whether there are limits here."""
+    """Whether limits apply in this context."""
     return _active.get() is not None
 
 
 def enforce(limits: Limits) -> None:
-    """Keep this process to the limits until it ends; where the system can, its memory as well."""
+    """Apply the limits to this process until it exits; on Linux, limit its memory as well."""
     _active.set(Limits(memory=limits.memory, columns=limits.columns, is_enforced=True))
     if sys.platform == "linux":
         most = _data_size() + limits.memory
@@ -110,10 +110,10 @@ def enforce(limits: Limits) -> None:
 
 
 def check_memory(size: int, what: str) -> None:
-    """Refuse what would take more bytes than there is room for.
+    """Refuse a value that would take more memory than allowed.
 
     Raises:
-        TooLargeError: Names the setting.
+        TooLargeError: It would; names the setting.
     """
     limits = _active.get()
     if limits is None:
@@ -121,56 +121,56 @@ def check_memory(size: int, what: str) -> None:
     room = limits.memory if limits.room is None else limits.room
     if size > room:
         raise TooLargeError(
-            f"{what} would take about {_size(size)} of memory, and the setting value_memory "
-            f"({_size(limits.memory)}) leaves {_size(room)} to it; read or bring less at a time, "
+            f"{what} would take about {_size(size)} of memory, but the setting value_memory "
+            f"({_size(limits.memory)}) allows {_size(room)} here; read or write less at a time, "
             "or have the setting raised"
         )
 
 
 def check_table(rows: int, columns: int, *, cell: int = CELL, text: int = 0) -> None:
-    """Refuse a table that has too many columns, or too many cells for the room there is.
+    """Refuse a table that has too many columns, or too many cells for the memory allowed.
 
     Args:
-        text: Bytes beside the cells.
+        text: Bytes in addition to those of the cells.
 
     Raises:
-        TooLargeError: Names the setting.
+        TooLargeError: The table is too large; names the setting.
     """
     limits = _active.get()
     if limits is None:
         return
     if columns > limits.columns:
         raise TooLargeError(
-            f"the table has {columns} columns, and the setting value_columns allows "
-            f"{limits.columns}; make rows of them, or have the setting raised"
+            f"the table has {columns} columns, but the setting value_columns allows "
+            f"{limits.columns}; turn columns into rows, or have the setting raised"
         )
     check_memory(rows * columns * cell + text, f"a table of {rows} rows and {columns} columns")
 
 
 def check_filled(cells: int, filled: int) -> None:
-    """Refuse a large table of which hardly any cell was given: it is more than it seems.
+    """Refuse a large sparse table, which takes far more memory than its input suggests.
 
     Raises:
-        TooLargeError: Says how many cells have a value.
+        TooLargeError: The table is too sparse; says how many cells have a value.
     """
     if is_bounded() and cells > _MANY_CELLS and filled * _LEAST_SHARE < cells:
         raise TooLargeError(
-            f"the table would have {cells} cells, of which {filled} are given, and of so many "
-            f"cells one in {_LEAST_SHARE} must be; leave out rows and columns that lie far apart"
+            f"the table would have {cells} cells, of which only {filled} have a value; in a table "
+            f"of this size one cell in {_LEAST_SHARE} must; leave out distant rows and columns"
         )
 
 
 def check_names(rows: int, names: int) -> None:
-    """Refuse rows as JSON objects, each of which repeats the names of all columns.
+    """Refuse too large a list of JSON objects, each of which repeats the names of all columns.
 
     Args:
-        names: The length of all names.
+        names: The total length of the names.
     """
-    check_memory(rows * names, f"JSON of {rows} rows, each with all names of columns,")
+    check_memory(rows * names, f"JSON of {rows} rows, each with the names of all columns,")
 
 
 def check_file(size: int | None, conditions: int = 0) -> None:
-    """Refuse to read a file here that is large, or whose size is not known."""
+    """Refuse to read a file here that is too large, or whose size is not known."""
     limits = _active.get()
     if limits is None or limits.file is None:
         return
@@ -179,26 +179,26 @@ def check_file(size: int | None, conditions: int = 0) -> None:
 
 
 def check_json(data: bytes | str) -> None:
-    """Refuse a document that unfolds to more objects than there is room for.
+    """Refuse a document whose objects would take more memory than allowed.
 
     Raises:
-        TooLargeError: Names the setting.
+        TooLargeError: They would; names the setting.
     """
     limits = _active.get()
     if limits is None:
         return
     size = _unfolded_json(data)
     if size > (limits.memory if limits.room is None else limits.room):
-        # Brackets and commas within texts cost nothing.
+        # Brackets and commas within strings make no objects.
         size -= _within_texts(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
     check_memory(size, "the JSON document")
 
 
 def check_csv(data: bytes, separator: str, *, is_free: bool) -> None:
-    """Refuse text that unfolds to more cells than there is room for.
+    """Refuse text whose cells would take more memory than allowed.
 
     Args:
-        is_free: Whether another line than the first may be the widest.
+        is_free: Whether a line other than the first may be the widest.
     """
     limits = _active.get()
     if limits is None:
@@ -217,11 +217,11 @@ def check_csv(data: bytes, separator: str, *, is_free: bool) -> None:
 
 
 def check_workbook(file: BinaryIO) -> None:
-    """Refuse a workbook whose parts unfold to more than there is room for; cells are counted later.
+    """Refuse a workbook whose parsed parts would take too much memory; cells are counted later.
 
     Raises:
-        TooLargeError: Names the setting.
-        zipfile.BadZipFile: It is no workbook.
+        TooLargeError: They would; names the setting.
+        zipfile.BadZipFile: The file is not a workbook.
     """
     if _active.get() is None:
         return
@@ -239,9 +239,9 @@ def check_workbook(file: BinaryIO) -> None:
 
 
 def check_ranges(file: BinaryIO) -> None:
-    """Refuse a workbook in which ranges of cells, such as merged ones, unfold to too many cells.
+    """Refuse a workbook in which ranges of cells, such as merged ones, have too many cells.
 
-    A library that keeps all of a workbook makes an object of each.
+    Loading a workbook with its formats makes an object of each cell in a range.
     """
     if _active.get() is None:
         return
@@ -252,7 +252,7 @@ def check_ranges(file: BinaryIO) -> None:
             if not part.filename.lower().endswith(".xml"):
                 continue
             with book.open(part) as text:
-                # The parser itself bounds what entities may unfold to.
+                # The parser itself limits the expansion of entities.
                 for _, element in ElementTree.iterparse(text):  # noqa: S314
                     cells += _cells_of(element.get("ref") if _is_range(element.tag) else None)
                     element.clear()
@@ -261,13 +261,13 @@ def check_ranges(file: BinaryIO) -> None:
 
 
 def check_parquet(data: bytes) -> None:
-    """Refuse a Parquet file of which its metadata says that it unfolds to too much.
+    """Refuse a Parquet file that, by its metadata, would take too much memory.
 
-    Texts of which a dictionary has one for many rows are measured where the system bounds what
-    that takes. The server itself reads only what cannot be more than it seems.
+    Dictionary-encoded texts are measured only where the system limits the memory for that. The
+    server itself reads only files that cannot expand beyond what their metadata says.
 
     Raises:
-        TooLargeError: Names the setting.
+        TooLargeError: The file is too large; names the setting.
     """
     limits = _active.get()
     if limits is None:
@@ -308,7 +308,7 @@ def check_parquet(data: bytes) -> None:
 
 
 def _is_plain(metadata: Any, chunks: list[Any]) -> bool:
-    """Whether a Parquet file cannot unfold to more than its metadata and dictionaries say."""
+    """Whether a Parquet file cannot expand beyond what its metadata and dictionaries say."""
     schema = metadata.schema
     columns = [schema.column(position) for position in range(len(schema))]
     return not any(column.max_repetition_level for column in columns) and all(
@@ -318,7 +318,7 @@ def _is_plain(metadata: Any, chunks: list[Any]) -> bool:
 
 
 def _check_texts(data: bytes, paths: set[str], groups: int) -> None:
-    """Measure the texts of columns by their dictionaries, without making them."""
+    """Compute the size of the texts of columns from their dictionaries, without decoding them."""
     import pyarrow
     import pyarrow.compute as compute  # type: ignore[import-untyped]
     import pyarrow.parquet
@@ -341,7 +341,7 @@ def _is_range(tag: str) -> bool:
 
 
 def _cells_of(reference: str | None) -> int:
-    """Return how many cells a range such as ``A1:C3`` has; 0 for what is none."""
+    """Return how many cells a range such as ``A1:C3`` has; 0 for anything else."""
     found = _RANGE.fullmatch(reference or "")
     if found is None:
         return 0

@@ -1,4 +1,4 @@
-"""Columns of database tables: their types for new tables, and cells in the form of a type."""
+"""Columns of database tables: types for new tables, and conversion of cells to a column's type."""
 
 import datetime
 import decimal
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 Fit = Callable[[Any], Any]
 
 _FLOAT_SCALE = 10
-"""Digits after the point with which SQLAlchemy makes decimals of floats."""
+"""Decimal places with which SQLAlchemy converts floats to decimals."""
 
 
 def type_of(series: Any, label: str) -> "TypeEngine[Any]":
-    """Return the type that a column of a new table gets.
+    """Return the type for a column of a new table.
 
     Raises:
-        InvalidError: Its cells are of different kinds, or of one that databases lack.
+        InvalidError: Its cells are of different kinds, or of a kind without a database type.
     """
     from sqlalchemy import types
 
@@ -43,31 +43,32 @@ def type_of(series: Any, label: str) -> "TypeEngine[Any]":
         ({dict, list}, types.JSON()),
     )
     if not kinds and series.dtype.kind in "biufM":
-        # No cell tells it, but the table does.
+        # There is no cell to infer it from, but the series has a type.
         kinds = {{"b": bool, "f": float, "M": datetime.datetime}.get(series.dtype.kind, int)}
     if kinds == {int, float} and any(type(one) is int and abs(one) > EXACT for one in cells):
         raise InvalidError(
-            f"column {label!r} holds fractions beside whole numbers of more digits than they keep;"
-            " give it decimals, or make the table with the types that you want"
+            f"column {label!r} holds floats, and integers with more digits than a float keeps;"
+            " give it decimals, or create the table with the types that you want"
         )
     for held, kind in choices:
         if kinds <= held:
             return kind
     named = " and ".join(sorted(one.__name__ for one in kinds))
     raise InvalidError(
-        f"column {label!r} holds {named}, for which there is no type of column; give it cells of"
-        " one kind, or make the table with the types that you want"
+        f"column {label!r} holds {named}, for which there is no column type; give it cells of"
+        " one kind, or create the table with the types that you want"
     )
 
 
 def fit_of(column: "Column[Any]", *, is_float: bool = False) -> Fit:
-    """Return what puts a cell into the form that the column takes; text in ISO form is a date.
+    """Return a function that converts a cell for a column; text in ISO format becomes a date.
 
-    Moments without a zone are in UTC, as are those in columns that keep no zone. What does not
-    fit raises an `InvalidError`: also what the database would round, or make text or a number of.
+    Timestamps without a time zone are in UTC, as are those in columns without a time zone. The
+    function raises an `InvalidError` for a cell that does not fit, including one that the database
+    would round, or convert to text or a number.
 
     Args:
-        is_float: Whether the database keeps decimals as floats, as SQLite does.
+        is_float: Whether the database stores decimals as floats, as SQLite does.
     """
     from sqlalchemy import types
 
@@ -157,7 +158,7 @@ def _decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
         return cell
     number = decimal.Decimal(repr(cell)) if isinstance(cell, float) else decimal.Decimal(cell)
     if scale is not None and number.is_finite() and number != round(number, scale):
-        raise ValueError(f"the column keeps {scale} digits after the point")
+        raise ValueError(f"the column keeps {scale} decimal places")
     if is_float and decimal.Decimal(repr(float(number))) != number:
         raise ValueError("it has more digits than the database keeps")
     return cell
@@ -165,7 +166,7 @@ def _decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
 
 def _text(cell: Any) -> Any:
     if isinstance(cell, bool | int | float | decimal.Decimal):
-        raise ValueError("it is no text")  # noqa: TRY004 - a cell that does not fit
+        raise ValueError("it is not text")  # noqa: TRY004 - a cell that does not fit
     return cell
 
 

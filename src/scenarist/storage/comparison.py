@@ -1,7 +1,7 @@
-"""Which cells of a column meet a condition; one law for tables and for lists of objects.
+"""Comparison of the cells of a column with a condition, the same for tables and lists of objects.
 
-A missing cell (null, NaN) meets EQUAL null, and NOT_EQUAL anything else. A cell of another kind
-than the condition's value meets NOT_EQUAL only. Moments without a zone are in UTC.
+A missing cell (null, NaN) meets EQUAL null, and NOT_EQUAL any other value. A cell of another kind
+than the condition's value meets only NOT_EQUAL. Timestamps without a time zone are in UTC.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ _COMPARE: dict[FilterOperator, Callable[[Any, Any], Any]] = {
     FilterOperator.GREATER_OR_EQUAL: operator.ge,
 }
 _EXACT = 2**53
-"""Integers up to here are floats, too."""
+"""Largest integer up to which every integer is exact as a float."""
 _DOUBLE = 8
-"""Bytes of a float as Python has them."""
+"""Bytes of a Python float."""
 
 _MISSING = "nothing"
-TRUTH, NUMBERS, TEXT, DATES = "true and false", "numbers", "text", "dates"
+TRUTH, NUMBERS, TEXT, DATES = "booleans", "numbers", "text", "dates"
 _KINDS: tuple[tuple[Any, str], ...] = (
     (bool, TRUTH),
     ((int, float, decimal.Decimal), NUMBERS),
@@ -41,10 +41,10 @@ _KINDS: tuple[tuple[Any, str], ...] = (
 
 
 def mask_of_series(series: Any, condition: Condition) -> Any:
-    """Return which cells meet the condition, as an array of true and false.
+    """Return which cells meet the condition, as an array of booleans.
 
     Raises:
-        InvalidError: The condition's value is of no kind that the column has.
+        InvalidError: The column has no cell of the kind of the condition's value.
     """
     import numpy
 
@@ -64,13 +64,13 @@ def mask_of_values(values: list[Any], condition: Condition) -> list[bool]:
     """Return which values meet the condition.
 
     Raises:
-        InvalidError: The condition's value is of no kind that the values have.
+        InvalidError: No value is of the kind of the condition's value.
     """
     return Cells(values).mask(condition)
 
 
 class Cells:
-    """Cells of one column, to be compared with one value after the other."""
+    """Cells of one column, for comparison with several conditions."""
 
     def __init__(self, values: Iterable[Any]) -> None:
         self._values = [_scalar(value) for value in values]
@@ -81,7 +81,7 @@ class Cells:
         """Return which cells meet the condition.
 
         Raises:
-            InvalidError: The condition's value is of no kind that the cells have.
+            InvalidError: No cell is of the kind of the condition's value.
         """
         if condition.value is None:
             return _of_null([kind == _MISSING for kind in self._kinds], condition)
@@ -105,7 +105,7 @@ class Cells:
 def _compare_as_written(
     wanted: Any, compare: Callable[[Any, Any], Any]
 ) -> Callable[[Any, Any], Any]:
-    """Return a comparison that takes a float for the decimal that it is written as."""
+    """Return a comparison that compares a decimal with a float by the float's decimal text."""
     if not isinstance(wanted, float):
         return compare
     written = decimal.Decimal(repr(wanted))
@@ -120,13 +120,13 @@ def _of_null(missing: list[bool], condition: Condition) -> list[bool]:
     if condition.operator == FilterOperator.NOT_EQUAL:
         return [not one for one in missing]
     raise InvalidError(
-        f"column {condition.key!r} cannot be compared with null by {condition.operator};"
+        f"column {condition.key!r} cannot be compared with null using {condition.operator};"
         " use EQUAL or NOT_EQUAL"
     )
 
 
 def _as_kind(condition: Condition, kind: str, present: list[str]) -> Any:
-    """Return the condition's value as one of a kind that the column has."""
+    """Convert the condition's value to a kind that the column has."""
     value = _scalar(condition.value)
     if kind == DATES and isinstance(value, str):
         with contextlib.suppress(ValueError):
@@ -141,7 +141,7 @@ def _as_kind(condition: Condition, kind: str, present: list[str]) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    """Return a scalar of numpy as one of Python, and what stands for a missing cell as None."""
+    """Convert a numpy scalar to a Python scalar, and any missing value to None."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0:
@@ -158,7 +158,7 @@ def _scalar(value: Any) -> Any:
 def _kind_of(value: Any) -> str:
     if value is None:
         return _MISSING
-    # The order counts: true and false are numbers for Python.
+    # The order matters: in Python, booleans are numbers.
     for base, kind in _KINDS:
         if isinstance(value, base):
             return kind
@@ -171,7 +171,7 @@ def kinds_of(values: Iterable[Any]) -> set[str]:
 
 
 def kind_of_dtype(dtype: Any) -> str | None:
-    """Return the kind of a column of which all cells are compared at once; None for others."""
+    """Return the kind of a column that is compared as a whole; None for other column types."""
     import pandas
 
     if isinstance(dtype, pandas.StringDtype):
@@ -180,7 +180,7 @@ def kind_of_dtype(dtype: Any) -> str | None:
 
 
 def _is_special(dtype: Any, value: object) -> bool:
-    """Whether a column at once would not be compared with the value as Python compares."""
+    """Whether comparing the whole column could differ from comparing its cells in Python."""
     if isinstance(value, str):
         # Half of a surrogate pair.
         return value != value.encode("utf-8", "replace").decode()
@@ -196,7 +196,7 @@ def _is_special(dtype: Any, value: object) -> bool:
 
 
 def _comparable(value: Any) -> Any:
-    """Return a value in the one form of its kind."""
+    """Return a value in the canonical form of its kind: a date as a timestamp with a time zone."""
     if not isinstance(value, datetime.date):
         return value
     if not isinstance(value, datetime.datetime):

@@ -1,4 +1,4 @@
-"""Tables as comma-separated text."""
+"""CSV storage: tables as comma-separated text."""
 
 from codecs import BOM_UTF8, lookup
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ _WRITE_REFUSED = frozenset(
     }
 )
 _CHOOSING = frozenset({"nrows", "skiprows", "skipfooter", "usecols", "columns"})
-"""Arguments by which not all that is written is read, or not all that is given is written."""
+"""Arguments with which only a part of the table is read or written."""
 
 _TYPING = frozenset(
     {
@@ -46,20 +46,20 @@ _TYPING = frozenset(
         *("decimal", "thousands", "true_values", "false_values", "dtype_backend"),
     }
 )
-"""Arguments of ``read_csv`` by which texts become other things."""
+"""Arguments of ``read_csv`` that control how texts are converted to other types."""
 
 
 class CsvStorage:
-    """A table as text, whose cells are read as what all cells of their column are.
+    """A table as text; all cells of a column are read as the same type.
 
-    Whole numbers, numbers, and true and false are read only where each cell of the column is
-    written as one; ``01067`` and ``NA`` are text. Text that could be taken for numbers is put in
-    quotes, and a column whose cells are all in quotes is text. An empty cell is null, ``""`` is
-    empty text. Dates, times and durations are written as pandas writes them, and read as text.
-    Row labels with a name, or that are not whole numbers, are columns.
+    A column is read as integers, numbers or booleans only if each of its cells is written as one;
+    ``01067`` and ``NA`` are text. Text that could be read as numbers is quoted, and a column whose
+    cells are all quoted is text. An empty cell is null, ``""`` is empty text. Dates, times and
+    durations are written as pandas writes them, and read as text. Row labels that have a name, or
+    are not integers, become columns.
 
-    ``read_kwargs`` and ``write_kwargs`` go to pandas, whose rules hold for the types then;
-    ``dtype`` declares types. A write is refused where it would not be read again.
+    ``read_kwargs`` and ``write_kwargs`` are passed to pandas, whose rules for types then apply;
+    ``dtype`` declares types. A write is refused if the table could not be read back.
     """
 
     storage_type = "csv"
@@ -122,7 +122,7 @@ class CsvStorage:
         for label, column in frame.items():
             if column.map(type).isin([dict, list]).any():
                 raise InvalidError(
-                    f"column {label!r} holds objects or lists; a cell of a csv table is a text,"
+                    f"column {label!r} holds objects or lists; a cell of a csv table is text,"
                     " a number, true, false or null"
                 )
         return frame
@@ -135,7 +135,7 @@ class CsvStorage:
 
 
 class _Sheet:
-    """How the properties of a data node say that text is written and read."""
+    """CSV dialect: reads and writes text as the properties of a data node specify."""
 
     def __init__(self, properties: Mapping[str, Any]) -> None:
         self.separator = csv_reading.check_separator(properties.get("separator") or ",")
@@ -162,7 +162,7 @@ class _Sheet:
         return dtypes.declared(frame, self.dtype)
 
     def dumped(self, frame: "DataFrame") -> tuple[bytes, tuple[str, bool]]:
-        """Return a table as bytes, and the rendition of what is read from them again."""
+        """Return a table as bytes, with the rendition of the table read back from them."""
         kinds = csv_writing.kinds_of_columns(frame)
         text = self._text(frame, kinds, has_header=self.has_header)
         data = text.encode(self.encoding)
@@ -181,10 +181,10 @@ class _Sheet:
         return data, render(again)
 
     def extended(self, held: bytes, present: "DataFrame", rows: "DataFrame") -> bytes:
-        """Return the text that is there with rows below it; what is there stays to the letter.
+        """Return the present text with rows appended; the present text is unchanged.
 
         Raises:
-            InvalidError: A column would hold cells of another kind than it does.
+            InvalidError: A column would get cells of a different kind.
         """
         before, added = csv_writing.kinds_of_columns(present), csv_writing.kinds_of_columns(rows)
         for label, old, new in zip(present.columns, before, added, strict=True):
@@ -196,7 +196,7 @@ class _Sheet:
         data = (text + self._text(rows, added, has_header=False)).encode(self.encoding)
         whole = self.parsed(data)
         if len(whole) != len(present) + len(rows):
-            raise InvalidError("the rows would not be read again as they are; write the table anew")
+            raise InvalidError("the rows would not be read back unchanged; write the whole table")
         kinds = [new if old is None else old for old, new in zip(before, added, strict=True)]
         _require_kinds(kinds, whole)
         self._require_values(rows, whole.iloc[len(present) :])
@@ -216,8 +216,8 @@ class _Sheet:
             )
         if has_header and len(quoted) and all(map(self._is_quoted, names)):
             raise InvalidError(
-                "all columns have quotes, separators or ends of lines in their names, so that text"
-                " would be taken for numbers; rename one"
+                "all column names contain quotes, separators or line ends, so that text would be"
+                " read as numbers; rename one"
             )
         options = {**self.write_kwargs, "sep": self.separator, "header": has_header}
         return csv_writing.dump(frame, options, quoted)
@@ -228,12 +228,12 @@ class _Sheet:
     def _utf8(self, data: bytes) -> bytes:
         if self._is_utf8:
             if not data.isascii():
-                # It raises where it is in another encoding.
+                # Raises if the text has another encoding.
                 data.decode()
         else:
             data = data.decode(self.encoding).encode()
         data = data.removeprefix(BOM_UTF8)
-        # So did old spreadsheet programs end their lines.
+        # Old spreadsheet programs end lines with a carriage return.
         data = data if b"\n" in data else data.replace(b"\r", b"\n")
         return csv_reading.without_mark_of_separator(data, self.separator)
 
@@ -258,7 +258,7 @@ class _Sheet:
         try:
             frame = pandas.read_csv(BytesIO(text), **options)
         except pandas.errors.EmptyDataError:
-            # This is how a table without columns looks as text.
+            # The text of a table without columns is empty.
             return pandas.DataFrame()
         frame = _unshifted(frame)
         if "dtype_backend" in self.read_kwargs or not isinstance(dtype, Mapping):
@@ -266,7 +266,7 @@ class _Sheet:
         return without_needless_nullables(frame, keeping=dtype.keys() - set(quoted))
 
     def _quoted_columns(self, text: bytes, options: Mapping[str, Any]) -> list[Any]:
-        """Return the columns that are text because each of their cells is in quotes."""
+        """Return the columns that are text because all of their cells are quoted."""
         import pandas
 
         mark, marked = csv_reading.marked_text(text, self.separator)
@@ -292,7 +292,7 @@ class _Sheet:
     def _require_kept(
         self, frame: "DataFrame", kinds: Sequence[str | None], again: "DataFrame"
     ) -> None:
-        """See that a table is read as it was written, but for what the properties declare."""
+        """Check that a table is read back as written, except where the properties say otherwise."""
         if self.has_header and self.read_kwargs and "names" not in self.read_kwargs:
             reading_back.require_names(frame, again)
         if frame.shape != again.shape:
@@ -301,8 +301,8 @@ class _Sheet:
                 return
             raise InvalidError(
                 f"of {frame.shape[0]} rows and {frame.shape[1]} columns, {again.shape[0]} and"
-                f" {again.shape[1]} would be read; mend read_kwargs and write_kwargs so that they"
-                " go together, or use parquet"
+                f" {again.shape[1]} would be read back; make read_kwargs and write_kwargs match,"
+                " or use parquet"
             )
         declared = {
             *self._declared(again),
@@ -323,7 +323,7 @@ class _Sheet:
             reading_back.require_values(frame, again, self.write_kwargs, self._declared(again))
 
     def _declared(self, again: "DataFrame") -> set[Any]:
-        """Return the columns that have a converter or a type of their own."""
+        """Return the columns for which a converter or a type is declared."""
         dtype = self.read_kwargs.get("dtype", self.dtype)
         return {
             *(self.read_kwargs.get("converters") or ()),
@@ -339,7 +339,7 @@ def _is_utf8(encoding: str) -> bool:
     try:
         return lookup(encoding).name == "utf-8"
     except LookupError as error:
-        raise InvalidError(f"encoding is {encoding!r}, which Python does not know") from error
+        raise InvalidError(f"encoding {encoding!r} is unknown to Python") from error
 
 
 def _flat(value: object) -> "DataFrame":
@@ -351,7 +351,7 @@ def _flat(value: object) -> "DataFrame":
 def _require_kinds(
     kinds: Sequence[str | None], again: "DataFrame", frame: "DataFrame | None" = None
 ) -> None:
-    """See that columns are read as what was written in them."""
+    """Check that columns are read back as the kind that was written."""
     found = csv_writing.kinds_of_columns(again)
     for position, (label, kind) in enumerate(zip(again.columns, kinds, strict=True)):
         is_lost = (
@@ -364,14 +364,14 @@ def _require_kinds(
         )
         if is_lost or (kind is not None and found[position] != kind):
             raise InvalidError(
-                f"column {label!r} holds {kind}, and would be read as"
+                f"column {label!r} holds {kind}, but would be read as"
                 f" {'null in places' if is_lost else found[position] or 'null'}; declare its type"
-                " in dtype, or mend read_kwargs and write_kwargs so that they go together"
+                " in dtype, or make read_kwargs and write_kwargs match"
             )
 
 
 def _unshifted(frame: "DataFrame") -> "DataFrame":
-    """Return a table of which pandas took surplus cells of the rows for row labels, put right.
+    """Undo that pandas reads the first cells as row labels when rows have surplus cells.
 
     Raises:
         InvalidError: The surplus cells are not all empty.
@@ -384,7 +384,7 @@ def _unshifted(frame: "DataFrame") -> "DataFrame":
     shifted = frame.reset_index(names=[f"label {at}" for at in range(frame.index.nlevels)])
     if shifted.iloc[:, width:].notna().any(axis=None):
         raise InvalidError(
-            f"the rows have {shifted.shape[1]} cells, the header {width}; declare another"
-            " separator, or mend the header"
+            f"the rows have {shifted.shape[1]} cells, but the header has {width}; declare another"
+            " separator, or fix the header"
         )
     return shifted.iloc[:, :width].set_axis(labels, axis=1)

@@ -1,4 +1,4 @@
-"""Comma-separated text as tables: what it says in quotes is text."""
+"""Reads tables from comma-separated text; a column of quoted cells is text."""
 
 import csv
 import re
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]
-"""Characters that stand for nothing, to mark cells in quotes while their text is parsed."""
+"""Unicode noncharacters, one of which is put before quoted cells while the text is parsed."""
 
 _BEGINS_OF_VALUES = b'0123456789.-tTfFi" \t'
 _NO_SEPARATORS = '"\r\n.+-'
 
 
 def check_separator(separator: object) -> str:
-    """Return the separator of cells.
+    """Return the separator of cells if it is valid.
 
     Raises:
-        InvalidError: It is not one character, or may be a part of a number or of a name.
+        InvalidError: It is not one ASCII character, or may be part of a number or a name.
     """
     if (
         not isinstance(separator, str)
@@ -40,17 +40,17 @@ def check_separator(separator: object) -> str:
         or separator in _NO_SEPARATORS
     ):
         raise InvalidError(
-            f"separator is {separator!r}; give one character, such as ';' or '\\t', that is no"
-            " letter, digit, quote, sign, dot or end of a line"
+            f"separator is {separator!r}; give one character, such as ';' or '\\t', that is not a"
+            " letter, digit, quote, sign, dot or line end"
         )
     return separator
 
 
 def without_mark_of_separator(text: bytes, separator: str) -> bytes:
-    """Return text without a first line ``sep=;``, by which spreadsheet programs tell it.
+    """Remove a first line such as ``sep=;``, with which spreadsheet programs declare the separator.
 
     Raises:
-        InvalidError: The line names another separator.
+        InvalidError: The line declares another separator.
     """
     if not text.startswith(b"sep="):
         return text
@@ -60,7 +60,7 @@ def without_mark_of_separator(text: bytes, separator: str) -> bytes:
         return text
     if said != separator:
         raise InvalidError(
-            f"the first line says that the separator is {said!r}; name it in the config of the data"
+            f"the first line declares the separator {said!r}; name it in the config of the data"
             f" node, such as separator={said!r}"
         )
     return rest
@@ -73,14 +73,13 @@ def parse(
     has_header: bool,
     as_text: Collection[str] | None = (),
 ) -> "DataFrame":
-    """Return the table that a text in UTF-8 is.
+    """Parse UTF-8 text as a table.
 
     Args:
-        as_text: The names of columns whose types are not looked for: their cells are text; None
-            for all.
+        as_text: The names of columns that are read as text without type inference; None for all.
 
     Raises:
-        InvalidError: A row has more cells than the header; names it.
+        InvalidError: A row has more cells than the header; names the row.
     """
     import pyarrow.compute as compute  # type: ignore[import-untyped]
 
@@ -100,7 +99,7 @@ def parse(
 
 
 def quoted_columns(columns: Mapping[Any, Any], mark: str) -> list[Any]:
-    """Return the labels of the columns of marked texts of which each cell is in quotes."""
+    """Return the labels of the columns in which each cell is marked as quoted."""
     return [
         label
         for label, series in columns.items()
@@ -109,15 +108,16 @@ def quoted_columns(columns: Mapping[Any, Any], mark: str) -> list[Any]:
 
 
 def marked_text(data: bytes, separator: str) -> tuple[str | None, bytes]:
-    """Return a text in which cells in quotes begin with a mark, and the mark.
+    """Return a mark, and the text with the mark at the start of each quoted cell.
 
-    None is the mark where no text could be taken for a number or a truth without its quotes.
+    The mark is None, and the text unchanged, if no quoted cell could be read as a number or a
+    boolean.
     """
     if b'"' not in data or not _has_quoted_values(data, separator):
         return None, data
     mark = next((mark for mark in _MARKS if mark.encode() not in data), None)
     if mark is None:
-        raise InvalidError("the text holds all of the characters U+FDD0 to U+FDEF")
+        raise InvalidError("the text contains all of the characters U+FDD0 to U+FDEF")
     end = re.escape(separator) + "\r\n"
     begin, then = f'"(?<=[{end}]")', f"(?=[{end}]|\\Z)"
     plain = f'{begin}([^"{end}]*)"{then}'
@@ -125,7 +125,7 @@ def marked_text(data: bytes, separator: str) -> tuple[str | None, bytes]:
     if re.search(f'[{end}]""{then}'.encode(), data) is None:
         marked = re.sub(plain.encode(), f'"{mark}\\1"'.encode(), data)
     else:
-        # It is an empty cell, or a quote between separators within a cell: whole cells tell.
+        # It is an empty cell, or a quote between separators in a cell: match whole cells to tell.
         cell = f'{plain}|{begin}(?:[^"]++|"")*+"{then}'
         marked = re.sub(
             cell.encode(),
@@ -136,7 +136,7 @@ def marked_text(data: bytes, separator: str) -> tuple[str | None, bytes]:
 
 
 def head_of(data: bytes, separator: str, rows: int) -> bytes:
-    """Return the first lines of a text that hold so many rows."""
+    """Return the first lines of a text, as many as hold the given number of rows."""
     reader = csv.reader(_lines(data), delimiter=separator)
     for _ in islice(reader, rows):
         pass
@@ -144,7 +144,7 @@ def head_of(data: bytes, separator: str, rows: int) -> bytes:
 
 
 def _has_quoted_values(data: bytes, separator: str) -> bool:
-    """Whether a cell in quotes begins as one does that without them might not be text."""
+    """Whether a quoted cell begins like a number or a boolean."""
     import numpy
 
     if data[:1] == b'"' and data[1:2] in _BEGINS_OF_VALUES:
@@ -158,7 +158,7 @@ def _has_quoted_values(data: bytes, separator: str) -> bool:
 
 
 def _is_all_quoted(data: bytes, separator: str, mark: str, columns: Sequence[Any]) -> bool:
-    """Whether all names and cells are in quotes, as some programs write: then they say nothing."""
+    """Whether all names and cells are quoted, as some programs do: then quotes do not mean text."""
     import pyarrow.compute as compute
 
     special = f'["\r\n{re.escape(separator)}]'
@@ -184,7 +184,7 @@ def _unmarked(column: Any, mark: str) -> Any:
 
 
 def _series(column: Any, mark: str | None, *, is_text: bool) -> Any:
-    """Return a column of cells as a Series; one whose cells are all in quotes is text."""
+    """Return a column of cells as a Series; a column whose cells are all quoted is text."""
     import pyarrow.compute as compute
 
     if mark is None:
@@ -201,7 +201,7 @@ def _series(column: Any, mark: str | None, *, is_text: bool) -> Any:
 def _cells(
     data: bytes, separator: str, *, mark: str | None, has_header: bool
 ) -> tuple[list[str], list[Any]]:
-    """Return the names of the columns of a text, and their cells as columns of texts."""
+    """Return the names of the columns of a text, and their cells as columns of strings."""
     import pyarrow
     from pyarrow import csv as arrow
 
@@ -226,10 +226,10 @@ def _cells(
         _require_end_of_quotes(data, separator, table.columns[-1][-1].as_py())
         columns = [column.slice(int(has_header)) for column in table.columns]
     except pyarrow.ArrowInvalid:
-        # The rows are not all of one width, or something is wrong with quotes.
+        # The rows differ in width, or quotes are malformed.
         columns = _columns_of(data, separator, len(first), has_header=has_header)
     if len(columns) == 1:
-        # A null in the only column is written in quotes: an empty line would be no row.
+        # A null in the only column is written as "": an empty line would not be a row.
         columns = [_null_where_empty(columns[0], mark)]
     if not has_header:
         return [str(number) for number in range(len(columns))], columns
@@ -239,13 +239,13 @@ def _cells(
 
 
 def _require_end_of_quotes(data: bytes, separator: str, last: str | None) -> None:
-    """See that the last cell ends, as else it has swallowed the rows below it."""
+    """Check that the last cell is closed; an unclosed one would contain the rows below it."""
     if not last or b'"' not in data:
         return
     cell = b'"' + last.replace('"', '""').encode()
     if data.endswith(cell) and data[: -len(cell)][-1:] in (b"", b"\n", b"\r", separator.encode()):
         row = data[: -len(cell)].count(b"\n") + 1
-        raise InvalidError(f"line {row} has a cell in quotes that never ends; add the quote")
+        raise InvalidError(f"line {row} has a quoted cell that is never closed; add the quote")
 
 
 def _null_where_empty(column: Any, mark: str | None) -> Any:
@@ -260,7 +260,7 @@ def _rows(data: bytes, separator: str, most: int | None = None) -> list[list[str
     try:
         return list(islice(filter(None, reader), most))
     except csv.Error as error:
-        raise InvalidError(f"line {reader.line_num} is no csv text: {error}") from error
+        raise InvalidError(f"line {reader.line_num} is not valid csv: {error}") from error
     finally:
         csv.field_size_limit(limit)
 
@@ -274,7 +274,7 @@ def _lines(data: bytes) -> Iterator[str]:
 
 
 def _columns_of(data: bytes, separator: str, width: int, *, has_header: bool) -> list[Any]:
-    """Return the cells of rows that are shorter than the first, or end with empty cells."""
+    """Return the columns of rows that may be shorter than the first, or end with empty cells."""
     import pyarrow
 
     cells = []
@@ -298,6 +298,6 @@ def _too_long(
     others = [other for other in (";", "\t", "|", ",") if other != separator and other in first]
     hint = f"is the separator {others[0]!r}? Declare it as separator" if others else ""
     return InvalidError(
-        f"row {number} has {found} cells, the {'header' if has_header else 'first row'} {width};"
-        f" {hint or 'mend the row, or put the cell with a separator in it in quotes'}"
+        f"row {number} has {found} cells, the {'header' if has_header else 'first row'} has"
+        f" {width}; {hint or 'fix the row, or quote the cell that contains a separator'}"
     )

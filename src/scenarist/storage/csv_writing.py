@@ -1,4 +1,4 @@
-"""Tables as comma-separated text: what its columns hold, and which cells need quotes."""
+"""Writes tables as comma-separated text: finds the kinds of columns, and cells to quote."""
 
 import datetime
 import decimal
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _TO_QUOTE = "\udc80"
-"""Marks a cell that gets quotes; no encoding has it, so it is in no text that can be written."""
+"""Marks a cell to quote. No encoding can write this surrogate, so no valid text contains it."""
 
 _MARK_OF_ORDER = "\ufeff"
 _TO_KEEP = f"\r|^{_MARK_OF_ORDER}"
@@ -26,8 +26,8 @@ def dump(frame: "DataFrame", options: Mapping[str, Any], text: Mapping[int, bool
     """Return a table as text.
 
     Args:
-        text: What `text_columns` says of the table.
-        options: What pandas' ``to_csv`` is given.
+        text: The result of `text_columns` for the table.
+        options: Arguments of pandas' ``to_csv``.
     """
     frame = frame.copy(deep=False)
     is_marked = False
@@ -52,10 +52,10 @@ def dump(frame: "DataFrame", options: Mapping[str, Any], text: Mapping[int, bool
 
 
 def kinds_of_columns(frame: "DataFrame") -> list[str | None]:
-    """Return what each column holds: text, numbers, or true and false; None for nulls only.
+    """Return the kind of each column: text, numbers or booleans; None for nulls only.
 
     Raises:
-        InvalidError: A column holds several of them, or what cannot be read from text again.
+        InvalidError: A column holds several kinds, or values that cannot be read back from text.
     """
     return [
         _kind_of(frame.iloc[:, position], label) for position, label in enumerate(frame.columns)
@@ -63,19 +63,19 @@ def kinds_of_columns(frame: "DataFrame") -> list[str | None]:
 
 
 def text_columns(frame: "DataFrame", kinds: Sequence[str | None]) -> dict[int, bool]:
-    """Return the positions of the columns of text with cells that need quotes, and whether all do.
+    """Return the positions of text columns with cells that need quotes, and whether all cells do.
 
-    They do where a reader would take the texts for numbers, or for true and false.
+    All do if a reader would read the texts as numbers or booleans.
     """
     import pyarrow.compute as compute  # type: ignore[import-untyped]
 
     found = {}
     for position, kind in enumerate(kinds):
-        # Dates are never taken for numbers.
+        # Dates are never read as numbers.
         if kind != TEXT or frame.iloc[:, position].dtype.kind in "mM":
             continue
         texts = _texts_of(frame.iloc[:, position])
-        # Where others are numbers, a reader takes empty text for a null.
+        # Among numbers, empty text would be read as null.
         if kind_of_texts(texts.filter(compute.not_equal(texts, ""))) != TEXT:
             found[position] = True
         elif compute.any(
@@ -96,7 +96,7 @@ def _objects(values: list[Any], index: Any) -> Any:
 
 
 def _texts_of(series: Any) -> Any:
-    """Return the texts of a column, without its nulls, as a column of pyarrow."""
+    """Return the texts of a column, without its nulls, as a pyarrow column."""
     import pandas
     import pyarrow
 
@@ -106,7 +106,7 @@ def _texts_of(series: Any) -> Any:
 
 
 def _texts(series: Any) -> list[str]:
-    """Return what pandas writes for the cells of a column of objects."""
+    """Return the texts that pandas writes for the cells of a column of objects."""
     return [cell if isinstance(cell, str) else str(cell) for cell in series_values(series)]
 
 
@@ -125,7 +125,7 @@ def _kind_of(series: Any, label: object) -> str | None:
     for kind, found in types.items():
         if found is None:
             raise InvalidError(
-                f"column {label!r} holds a {kind.__name__}; a cell of a csv table is a text, a"
+                f"column {label!r} holds a {kind.__name__}; a cell of a csv table is text, a"
                 " number, true, false, a date, a time or null; use parquet, json or pickle"
             )
     for cell in cells if decimal.Decimal in types else ():
@@ -133,8 +133,8 @@ def _kind_of(series: Any, label: object) -> str | None:
     kinds = sorted(set(filter(None, types.values())))
     if len(kinds) > 1:
         raise InvalidError(
-            f"column {label!r} holds {' and '.join(kinds)}, and all cells of a column of a csv"
-            " table are read as one of them; make them text, or use json or pickle"
+            f"column {label!r} holds {' and '.join(kinds)}, but all cells of a column of a csv"
+            " table are read as one type; convert them to text, or use json or pickle"
         )
     return kinds[0]
 

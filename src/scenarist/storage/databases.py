@@ -1,4 +1,4 @@
-"""Connections to the databases that data nodes name, and cells on their way in and out."""
+"""Connections to the databases that data nodes name; conversion of cells and query results."""
 
 import os
 import sqlite3
@@ -33,10 +33,10 @@ _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
 _SILENT_SECONDS = 300
 _PASSING_STATES = ("08", "40", "53", "55P03", "57", "58", "HYT")
-"""How SQLSTATEs begin of faults that may be gone next time: connections, locks, resources."""
+"""Prefixes of the SQLSTATEs of transient errors: connections, locks, resources."""
 
 _PASSING_CODES = frozenset({1040, 1203, 1205, 1213, 2002, 2003, 2006, 2013})
-"""The same among the numbers of MySQL."""
+"""MySQL error numbers of transient errors."""
 
 _PASSING_SQLITE = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
@@ -47,27 +47,27 @@ _PASSING_SQLITE = frozenset(
 def connected(
     storage_type: str, properties: Mapping[str, Any], *, writes: bool
 ) -> Iterator["Connection"]:
-    """Open a transaction on the data node's database, which ends with the block: all or nothing.
+    """Open a transaction on the data node's database; commit it at the end of the block.
 
-    What is raised in the block becomes an error of ours, without its cause, which may tell
-    secrets.
+    An error in the block rolls the transaction back. It is converted to one of ours, without its
+    cause, which may contain secrets.
 
     Raises:
-        NotFoundError: There is no such SQLite file, and nothing is to be written.
+        NotFoundError: The SQLite file does not exist, and *writes* is false.
         InvalidError: A property is wrong, a driver is missing, or the database refused the
-            credentials or what was asked.
+            credentials or a statement.
         UnavailableError: The database cannot be reached, or is busy.
     """
     name = f"database {properties.get('db_name')!r}"
     secrets = [properties.get("db_password")]
     try:
         engine = _engine(storage_type, properties, writes=writes)
-        # What is not ended is undone: reading changes nothing, whatever the query.
+        # A read is never committed, so it changes nothing, whatever the query.
         with engine.begin() if writes else engine.connect() as connection:
             yield connection
     except ScenaristError:
         raise
-    # Drivers raise plain errors, too, for values that they do not take.
+    # For values that they do not accept, drivers raise built-in errors too.
     except Exception as error:  # noqa: BLE001
         said = told(_said(error), hiding=secrets)
         if is_passing(error):
@@ -75,26 +75,26 @@ def connected(
                 f"{name} cannot be reached or is busy: {said}; try again, or check db_host and"
                 " db_port"
             ) from None
-        raise InvalidError(f"{name} refused it: {said}") from None
+        raise InvalidError(f"{name} refused the operation: {said}") from None
 
 
 def frame_of(result: "CursorResult[Any]") -> "DataFrame":
-    """Return what a query found as a table."""
+    """Return the result of a query as a table."""
     return _frame(result, result.all())
 
 
 def preview_of(result: "CursorResult[Any]") -> tuple[str, bool]:
-    """Return the rendition of what a query found, of which no more is read than it shows."""
+    """Return the rendition of the result of a query; fetch only the rows that it shows."""
     first = _frame(result, result.fetchmany(MOST_ITEMS + 1))
     text, is_complete = render(first.iloc[:MOST_ITEMS])
     return text, is_complete and len(first) <= MOST_ITEMS
 
 
 def plain_cell(value: Any) -> Any:
-    """Return a cell of pandas or numpy as every driver takes it; None for a missing one.
+    """Convert a pandas or numpy cell to a type that every driver accepts; None if it is missing.
 
     Raises:
-        InvalidError: It has nanoseconds, which no driver takes.
+        InvalidError: The cell has nanoseconds, which no driver accepts.
     """
     import numpy
     import pandas
@@ -115,24 +115,24 @@ def plain_cell(value: Any) -> Any:
 def _require_microseconds(value: object, nanoseconds: int) -> None:
     if nanoseconds:
         raise InvalidError(
-            f"{value} has nanoseconds, and databases keep microseconds; round it, such as with"
+            f"{value} has nanoseconds, but databases keep microseconds; round it, for example with"
             " .dt.round('us')"
         )
 
 
 def server_url(properties: Mapping[str, Any]) -> "URL":
-    """Return where a data node's database server is, with what it takes to get in.
+    """Return the URL of a data node's database server, with credentials.
 
-    ``db_driver`` names the driver of ODBC for mssql, and that of Python for the others.
+    ``db_driver`` names the ODBC driver for mssql, and the Python driver for the others.
 
     Raises:
-        InvalidError: A property is missing, or cannot be.
+        InvalidError: A property is missing or invalid.
     """
     from sqlalchemy import URL
 
     kind: Any = properties.get("db_engine")
     if kind not in _DRIVERS:
-        raise InvalidError(f"unknown db_engine {kind!r}; known are {', '.join(DatabaseEngine)}")
+        raise InvalidError(f"unknown db_engine {kind!r}; use one of {', '.join(DatabaseEngine)}")
     driver, query = properties.get("db_driver"), _query(properties)
     if kind == DatabaseEngine.MSSQL:
         query = {"driver": driver or _ODBC_DRIVER, **query}
@@ -140,7 +140,7 @@ def server_url(properties: Mapping[str, Any]) -> "URL":
     else:
         limits = {"connect_timeout": str(_CONNECT_SECONDS)}
         if (driver or _DRIVERS[kind]) == "pymysql":
-            # Its limit on connecting ends when the server has accepted, before it has answered.
+            # Its connect timeout covers only the TCP connection, not the server's handshake.
             limits |= dict.fromkeys(("read_timeout", "write_timeout"), str(_SILENT_SECONDS))
         query = {**limits, **query}
     return URL.create(
@@ -155,14 +155,14 @@ def server_url(properties: Mapping[str, Any]) -> "URL":
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether what went wrong may be gone next time: a lock, a lack, a server out of reach."""
+    """Whether an error is transient: a lock, a lack of resources, an unreachable server."""
     from sqlalchemy.exc import DBAPIError, OperationalError
 
     if not isinstance(error, DBAPIError):
         return False
     cause = error.orig
     if isinstance(cause, sqlite3.Error):
-        # Above the lowest byte are details.
+        # The lowest byte is the primary result code.
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _PASSING_SQLITE
     state = getattr(cause, "sqlstate", None)
     first = cause.args[0] if cause is not None and cause.args else None
@@ -172,7 +172,7 @@ def is_passing(error: Exception) -> bool:
         state = first
     if state is not None:
         return str(state).startswith(_PASSING_STATES)
-    # Of a connection that failed there is no state: when the server answered, it said why.
+    # A failed connection has no SQLSTATE; if the server responded, the message says why.
     return isinstance(error, OperationalError) and (
         "FATAL:" not in str(cause) or "starting up" in str(cause) or "too many" in str(cause)
     )
@@ -181,7 +181,7 @@ def is_passing(error: Exception) -> bool:
 def _frame(result: "CursorResult[Any]", rows: Sequence[Any]) -> "DataFrame":
     labels = list(result.keys())
     columns = [column_of([row[position] for row in rows]) for position in range(len(labels))]
-    # A second column of the same name gets one of its own, as in csv.
+    # Repeated column names are made unique, as in csv.
     return table_of(columns, unique_texts(labels), len(rows))
 
 
@@ -196,7 +196,7 @@ def _engine(storage_type: str, properties: Mapping[str, Any], *, writes: bool) -
         if kind == DatabaseEngine.SQLITE
         else server_url(properties)
     )
-    # SQLite's driver would begin by itself, and after a table was created.
+    # SQLite's driver would begin transactions itself, and too late: after a table was created.
     arguments = {"isolation_level": None} if kind == DatabaseEngine.SQLITE else {}
     try:
         engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
@@ -204,7 +204,7 @@ def _engine(storage_type: str, properties: Mapping[str, Any], *, writes: bool) -
         driver = url.get_driver_name()
         package = "'scenarist[postgres]'" if driver == "psycopg" else driver
         raise InvalidError(
-            f"storage type {storage_type!r} reaches {kind} by the driver {driver}, which is not"
+            f"storage type {storage_type!r} needs the driver {driver} for {kind}, which is not"
             f" installed; pip install {package}, or name another in db_driver"
         ) from error
     if kind == DatabaseEngine.SQLITE:
@@ -224,11 +224,11 @@ def _sqlite_url(properties: Mapping[str, Any], *, writes: bool) -> "URL":
             os.makedirs(os.path.dirname(path), exist_ok=True)
         except OSError as error:
             raise InvalidError(
-                f"the folder of {path} cannot be made: {error.strerror}; mend sqlite_folder_path"
+                f"the folder of {path} cannot be created: {error.strerror}; fix sqlite_folder_path"
             ) from error
     elif not os.path.exists(path):
         raise NotFoundError(
-            f"there is no file at {path}; write the data node, or mend sqlite_folder_path, db_name"
+            f"there is no file at {path}; write the data node, or fix sqlite_folder_path, db_name"
             " or sqlite_file_extension"
         )
     query = {"timeout": str(_BUSY_SECONDS), **_query(properties)}
@@ -258,6 +258,6 @@ def _required(properties: Mapping[str, Any], key: str) -> str:
 
 
 def _said(error: Exception) -> str:
-    """Return what a driver says, without the statement and the values that SQLAlchemy adds."""
+    """Return the message of a driver, without the statement and values that SQLAlchemy adds."""
     cause = getattr(error, "orig", None) or error
     return " ".join(f"{type(cause).__name__}: {cause}".split())

@@ -1,4 +1,4 @@
-"""Values of JSON documents as objects of the class that a data node declares."""
+"""Conversion of values of JSON documents to the class that a data node declares."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +11,12 @@ from scenarist.storage.structures import is_structure
 
 
 def exposed(value: Any, properties: Mapping[str, Any]) -> Any:
-    """Return a value as its data node declares it: as an object, or a list of objects.
+    """Convert a value to an object, or list of objects, of the class that its data node declares.
 
-    Null stays null. Only worker processes call it where a class is declared.
+    Null stays null. When a class is declared, only worker processes may call this.
 
     Raises:
-        InvalidError: It does not make an object of the class.
+        InvalidError: The value cannot be converted to an object of the class.
     """
     reference = properties.get("exposed_type")
     if reference is None or value is None:
@@ -39,5 +39,5 @@ def _object(item: Any, kind: type[Any], where: str) -> Any:
     # The class is the user's; it may raise anything.
     except Exception as error:
         raise InvalidError(
-            f"{where} does not make a {kind.__qualname__}: {reason(error)}"
+            f"{where} cannot be converted to {kind.__qualname__}: {reason(error)}"
         ) from error

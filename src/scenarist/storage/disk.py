@@ -1,4 +1,4 @@
-"""Files of values in folders of this machine: written and synced, opened, removed."""
+"""Files of values in local folders: write and sync, open, remove."""
 
 import contextlib
 import os
@@ -25,11 +25,11 @@ def write_new(
     """Write a file that does not exist yet, and sync it and its folder; all or nothing.
 
     Args:
-        mode: Of the file, without what the umask takes away.
-        folder_mode: Of the folders that have to be made for it, likewise.
+        mode: The mode of the file, before the umask is applied.
+        folder_mode: The mode of the folders that are created for it, before the umask is applied.
 
     Raises:
-        UnavailableError: It exists, or could not be written; says why.
+        UnavailableError: The file exists, or could not be written; says why.
     """
     try:
         _write_new(path, data, mode, folder_mode)
@@ -41,8 +41,8 @@ def open_file(path: str) -> BinaryIO:
     """Open a file to read it.
 
     Raises:
-        NotFoundError: It is gone.
-        InvalidError: It cannot be opened; says why.
+        NotFoundError: The file is gone.
+        InvalidError: The file cannot be opened; says why.
         UnavailableError: The machine cannot open it now.
     """
     try:
@@ -55,7 +55,7 @@ def open_file(path: str) -> BinaryIO:
 
 
 def _open_file(path: str, flags: int) -> int:
-    """Open a file, and neither wait for the writer of a named pipe nor read a device."""
+    """Open a regular file or folder; refuse a named pipe or a device without waiting for it."""
     descriptor = os.open(path, flags | os.O_NONBLOCK)
     mode = os.fstat(descriptor).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -65,11 +65,11 @@ def _open_file(path: str, flags: int) -> int:
 
 
 open_whole = open_file
-"""Of a file here, what is not asked for is not read."""
+"""A local file needs no other way to read it whole: only the requested parts are read."""
 
 
 def remove(paths: Iterable[str]) -> dict[str, str]:
-    """Remove files; return why those are left that could not be. One that is gone is no error."""
+    """Remove files; return those that could not be removed with the reason; ignore missing ones."""
     left = {}
     for path in paths:
         try:
@@ -82,14 +82,14 @@ def remove(paths: Iterable[str]) -> dict[str, str]:
 
 
 def remove_empty_folders(paths: Iterable[str]) -> None:
-    """Remove the folders in which files lay, where they are empty now."""
+    """Remove the parent folders of files if they are empty."""
     for folder in {os.path.dirname(path) for path in paths}:
         with contextlib.suppress(OSError):
             os.rmdir(folder)
 
 
 def sync_folder(folder: str) -> None:
-    """Make the names in a folder durable, where the system can (Windows cannot)."""
+    """Sync a folder so that the names in it are durable; do nothing on Windows, which cannot."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -113,7 +113,7 @@ def _write_new(path: str, data: bytes, mode: int, folder_mode: int) -> None:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    # A raw write may take only a part, as it does when the disk fills up.
+    # A raw write may be partial, for instance when the disk fills up.
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

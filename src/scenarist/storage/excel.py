@@ -1,4 +1,4 @@
-"""Tables as sheets of an Excel workbook."""
+"""Excel storage: tables as sheets of a workbook."""
 
 from collections.abc import Callable, Collection, Mapping
 from io import BytesIO
@@ -19,11 +19,11 @@ from scenarist.storage.selection import select
 T = TypeVar("T")
 
 _ONLY_SHEET = "Sheet1"
-"""What the one sheet is called where nobody names it."""
+"""Default name of the only sheet."""
 
 _MOST_TITLE = 31
 _MOST_CELLS = 8 * 1024
-"""Cells up to which a table may be shown whole; as JSON, more take more than 64 KiB."""
+"""Most cells of a table with a complete rendition; as JSON, more cells take more than 64 KiB."""
 
 _READ_REFUSED = frozenset({"io", "sheet_name", "index_col", "engine", "storage_options", "header"})
 _WRITE_REFUSED = frozenset(
@@ -38,18 +38,18 @@ _NOT_IN_TITLES = set("\\*?:/[]")
 class ExcelStorage:
     """A sheet of a workbook as a table, or several sheets as an object of tables by their names.
 
-    ``sheet_name`` names the one sheet, or lists the sheets; without it, all are read. A write
-    makes a workbook of the sheets that it is given; an append keeps the formats and the other
-    sheets of the one there is.
+    ``sheet_name`` names the only sheet, or lists the sheets; without it, all are read. A write
+    creates a workbook with the sheets of the value; an append keeps the formats and the other
+    sheets of the present workbook.
 
-    Text is never taken for a formula, and no formula or macro is ever run: of a formula, the
-    result is read that the spreadsheet program saved; one without a result is refused. Each cell
-    keeps its type: text is text, also ``007`` and ``NA``. A date is read as the moment at which it
-    begins, a decimal as a number, empty text as null, and times are kept to the millisecond. Row
-    labels with a name, or that are not whole numbers, are columns. A sheet ends at its last row
-    that has a value; a table that ends with nulls only is refused.
+    Text is never written as a formula, and formulas and macros are never run: for a formula, the
+    result that the spreadsheet program saved is read; a formula without a result is refused. Each
+    cell keeps its type: text stays text, including ``007`` and ``NA``. A date is read as midnight
+    of that day, a decimal as a number, empty text as null, and times are kept to the millisecond.
+    Row labels that have a name, or are not integers, become columns. A sheet ends at its last row
+    that has a value; a table whose last row holds only nulls is refused.
 
-    ``read_kwargs`` and ``write_kwargs`` go to pandas, whose rules hold for the types then;
+    ``read_kwargs`` and ``write_kwargs`` are passed to pandas, whose rules for types then apply;
     ``dtype`` declares types.
     """
 
@@ -126,7 +126,7 @@ class ExcelStorage:
         _require()
         if not isinstance(data, dict):
             return tables.to_frame(data, self.storage_type)
-        # Whether an object of empty lists is one of columns or of sheets, the properties tell.
+        # An object of empty lists may hold columns or sheets; the properties decide on writing.
         _frames(_sheets(data, (_ONLY_SHEET,)))
         return data
 
@@ -136,8 +136,8 @@ class ExcelStorage:
         def load(file: BinaryIO) -> dict[str, Any]:
             if not is_zipfile(file):
                 raise InvalidError(
-                    f"{place.uri or 'the value in the database'} cannot be read as excel: it is no"
-                    " workbook of the kind .xlsx; save it as one"
+                    f"{place.uri or 'the value in the database'} cannot be read as excel: it is not"
+                    " an .xlsx workbook; save it as one"
                 )
             file.seek(0)
             return _loaded(file, place.properties)
@@ -175,7 +175,7 @@ def _dumped(sheets: Mapping[str, Any], properties: Mapping[str, Any]) -> bytes:
 def _rendition(
     data: bytes, sheets: Mapping[str, Any], properties: Mapping[str, Any]
 ) -> tuple[str, bool]:
-    """Return the rendition of what is read again: of large tables, of their first rows."""
+    """Return the rendition of the sheets as they are read back, of their first rows if large."""
     is_small = sum(frame.size for frame in sheets.values()) <= _MOST_CELLS
     if is_small or any(properties.get(name) for name in ("read_kwargs", "write_kwargs", "dtype")):
         again = _loaded(BytesIO(data), properties)
@@ -184,7 +184,7 @@ def _rendition(
         return render(_shaped(again, properties))
     first = {name: _until_a_value(frame.iloc[:MOST_ITEMS]) for name, frame in sheets.items()}
     if not _has_header(properties):
-        # A row of numbers keeps a column that begins with nulls.
+        # A header of numbers keeps columns whose first rows are null.
         first = {
             name: frame.set_axis(range(frame.shape[1]), axis=1) for name, frame in first.items()
         }
@@ -193,7 +193,7 @@ def _rendition(
 
 
 def _require_kept(frame: Any, again: Any, properties: Mapping[str, Any]) -> None:
-    """See that options read a table as it was written, but for what they say themselves."""
+    """Check that a table is read back as written, except where the options say otherwise."""
     reads, writes = properties.get("read_kwargs") or {}, properties.get("write_kwargs") or {}
     if not reads and not writes:
         return
@@ -205,14 +205,14 @@ def _require_kept(frame: Any, again: Any, properties: Mapping[str, Any]) -> None
     for position in range(frame.shape[1]):
         series = frame.iloc[:, position]
         if series.dtype.kind not in "biufmM":
-            # Empty text is an empty cell.
+            # Empty text is written as an empty cell.
             frame.isetitem(position, series.where(series.ne(""), None))
     dates = reads.get("parse_dates")
     dtype = reads.get("dtype", properties.get("dtype"))
     declared = {
         *(reads.get("converters") or ()),
         *(dates if isinstance(dates, list | tuple) else ()),
-        # Moments are cells of their own, to the millisecond.
+        # Timestamps are native cells, exact to the millisecond.
         *(label for label, kind in again.dtypes.items() if kind.kind == "M"),
         *(label for label in again.columns if dtypes.dtype_of(dtype, label) is not None),
     }
@@ -220,7 +220,7 @@ def _require_kept(frame: Any, again: Any, properties: Mapping[str, Any]) -> None
 
 
 def _until_a_value(frame: Any) -> Any:
-    """Return the rows up to the last that has a value."""
+    """Return the rows up to the last one that has a value."""
     present = frame.notna().any(axis=1).to_numpy().nonzero()[0]
     return frame.iloc[: present[-1] + 1 if len(present) else 0]
 
@@ -229,7 +229,7 @@ def _encode(target: Target, dump: Callable[[], bytes]) -> bytes:
     try:
         return files.encode(None, target, lambda _: dump())
     except InvalidError as error:
-        # Sheets on their way into a workbook lie in temporary files.
+        # The library keeps sheets in temporary files until the workbook is saved.
         if not isinstance(error.__cause__, OSError):
             raise
         raise UnavailableError(error.message) from error
@@ -251,29 +251,29 @@ def _names(properties: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def _shaped(sheets: dict[str, T], properties: Mapping[str, Any]) -> T | dict[str, T]:
-    """Return the one sheet where the data node names one, else all by name."""
+    """Return the only sheet if the data node names one, else all sheets by name."""
     name = properties.get("sheet_name")
     return sheets[name] if isinstance(name, str) and name else sheets
 
 
 def _sheets(value: object, names: tuple[str, ...]) -> dict[str, object]:
-    """Return the tables that a value is by sheet; a single table goes to the only sheet there is.
+    """Return the tables of a value by sheet name; a single table belongs to the only sheet.
 
     Raises:
-        InvalidError: It is a single table, and there are several sheets.
+        InvalidError: The value is a single table, but there are several sheets.
     """
     if isinstance(value, dict) and value and (len(names) > 1 or _has_sheets(value.values())):
         return {str(name): table for name, table in value.items()}
     if len(names) > 1:
         raise InvalidError(
-            f"there are the sheets {_listed(names)}; give an object of tables by the names of"
-            f" their sheets, or name one in sheet_name; it was given {form(value)}"
+            f"the sheets are {_listed(names)}; give an object of tables by sheet name,"
+            f" or name one sheet in sheet_name; it was given {form(value)}"
         )
     return {names[0]: value}
 
 
 def _has_sheets(values: Collection[Any]) -> bool:
-    """Whether the entries of an object are tables of their own, not columns."""
+    """Whether the entries of an object are tables, not columns."""
     tables = [_is_table(value) for value in values]
     return any(tables) and all(
         is_table or (isinstance(value, list | tuple) and not value)
@@ -304,7 +304,9 @@ def _flat(value: object) -> Any:
 
 def _added(value: object, name: str, present: Mapping[str, Any]) -> Any:
     if name not in present:
-        raise InvalidError(f"there is no sheet {name!r} to append to; there are {_listed(present)}")
+        raise InvalidError(
+            f"there is no sheet {name!r} to append to; the sheets are {_listed(present)}"
+        )
     if not len(present[name].columns):
         return _flat(value)
     return tables.added_rows(_flat(value), present[name].columns, ExcelStorage.storage_type)
@@ -314,7 +316,7 @@ def _check_titles(sheets: Mapping[str, Any]) -> None:
     for title in sheets:
         if not 1 <= len(title) <= _MOST_TITLE or set(title) & _NOT_IN_TITLES:
             raise InvalidError(
-                f"{title!r} cannot be the name of a sheet; take 1 to {_MOST_TITLE} characters"
+                f"{title!r} cannot be the name of a sheet; use 1 to {_MOST_TITLE} characters"
                 f" without {' '.join(sorted(_NOT_IN_TITLES))}"
             )
     if len({title.lower() for title in sheets}) < len(sheets):
@@ -322,7 +324,7 @@ def _check_titles(sheets: Mapping[str, Any]) -> None:
 
 
 def _exposed_types(properties: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the form of each sheet: ``exposed_type`` is one for all, or has one for each."""
+    """Return the form of each sheet: ``exposed_type`` has one for all sheets, or one for each."""
     kinds = properties.get("exposed_type")
     if isinstance(kinds, Mapping):
         return {name: kinds.get(name) for name in names}
@@ -331,7 +333,7 @@ def _exposed_types(properties: Mapping[str, Any], names: tuple[str, ...]) -> dic
     if len(kinds) != len(names):
         raise InvalidError(
             f"exposed_type lists {len(kinds)} types for the {len(names)} sheets {_listed(names)};"
-            " give one for each"
+            " give one for each sheet"
         )
     return dict(zip(names, kinds, strict=True))
 

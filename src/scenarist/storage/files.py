@@ -1,4 +1,4 @@
-"""Files and bytes of values: written aside, put in place by a rename, opened, removed."""
+"""Files and bytes of values: write them to a staged file, publish by rename, open, remove."""
 
 import contextlib
 import hashlib
@@ -28,11 +28,11 @@ _PIECE_BYTES = 1024 * 1024
 
 
 def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes:
-    """Return the bytes that *dump* makes of a value.
+    """Return a value as the bytes that *dump* makes of it.
 
     Raises:
-        InvalidError: It failed; the value's own code may have done so.
-        UnavailableError: The machine failed it.
+        InvalidError: *dump* failed, possibly in the value's own code.
+        UnavailableError: *dump* failed for a reason of the machine, such as a full disk.
     """
     try:
         return dump(value)
@@ -46,13 +46,13 @@ def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes
 
 
 def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
-    """Return what *load* makes of the bytes at a place.
+    """Return what *load* makes of the bytes at a location.
 
     Raises:
-        NotFoundError: There is no file at the place.
+        NotFoundError: There is no file at the location.
         DamagedError: The file is not as it was written.
         InvalidError: The file cannot be read, or *load* failed.
-        UnavailableError: The machine failed it.
+        UnavailableError: Reading failed for a reason of the machine, such as an I/O error.
     """
     with _open(place) as file:
         try:
@@ -62,9 +62,9 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
         except UnicodeDecodeError as error:
             where = place.uri or "the value in the database"
             raise InvalidError(
-                f"{where} cannot be read as {place.storage_type}: it is not {error.encoding}, as"
-                f" byte {error.start} says; name its encoding in the config of the data node, such"
-                " as encoding='cp1252', or save it as UTF-8"
+                f"{where} cannot be read as {place.storage_type}: byte {error.start} is not valid"
+                f" {error.encoding}; name its encoding in the config of the data node, such as"
+                " encoding='cp1252', or save it as UTF-8"
             ) from error
         except Exception as error:
             where = place.uri or "the value in the database"
@@ -76,10 +76,10 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
 def keep(
     data: bytes, target: Target, *, extension: str, python_type: str, rendition: tuple[str, bool]
 ) -> Written:
-    """Keep bytes where the target says: staged beside the user's file, in hand, or in a new file.
+    """Store bytes as the target specifies: in a staged file, in the result, or in a new file.
 
     Raises:
-        UnavailableError: A file could not be written; nothing of it is left.
+        UnavailableError: The file could not be written; no part of it is left.
     """
     path = named_path(target.properties)
     if path is None and (len(data) <= INLINE_LIMIT or target.folder == IN_HAND):
@@ -107,7 +107,7 @@ def keep(
 
 
 def folder_of(storage_type: str) -> str:
-    """Return the name of the folder, in that of the storage, in which values of a type lie."""
+    """Return the name of the subfolder of the storage folder for values of a storage type."""
     return f"{storage_type}s"
 
 
@@ -120,7 +120,7 @@ def record(
     content: bytes | None = None,
     staged: str | None = None,
 ) -> Written:
-    """Describe bytes that were kept."""
+    """Return the description of bytes that were stored, with their size and digest."""
     text, is_complete = rendition
     return Written(
         size=len(data),
@@ -135,16 +135,16 @@ def record(
 
 
 def publish(written: Written) -> None:
-    """Rename the staged file over the user's, durably; nothing to do when none is staged.
+    """Rename the staged file over the user's, durably; do nothing when none is staged.
 
     Safe to repeat: a staged file that is gone was published before.
 
     Raises:
-        UnavailableError: The rename failed; the old file and the staged one are still there.
+        UnavailableError: The rename failed; the old file and the staged one still exist.
     """
     if written.staged is None or written.uri is None:
         return
-    # A link stays a link: the file that it leads to is replaced.
+    # A link stays a link: its target is replaced.
     path = os.path.realpath(written.uri)
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -152,16 +152,16 @@ def publish(written: Written) -> None:
             disk.sync_folder(os.path.dirname(path))
     except OSError as error:
         raise UnavailableError(
-            f"{written.uri} could not be replaced: {error.strerror}; the new value waits in"
+            f"{written.uri} could not be replaced: {error.strerror}; the new value is in"
             f" {written.staged}"
         ) from error
 
 
 class Replacement:
-    """A named file that is replaced while nobody knows yet whether its edit will be recorded.
+    """Replacement of a user-named file that can be undone if its edit is not recorded.
 
     Args:
-        written: The value that is published; of one without a staged file, nothing happens.
+        written: The value to publish; without a staged file, every method does nothing.
     """
 
     def __init__(self, written: Written) -> None:
@@ -170,10 +170,10 @@ class Replacement:
         self._path: str | None = None
 
     def publish(self) -> None:
-        """Do as `publish`, and keep the file of before beside the new one.
+        """Publish the value as `files.publish` does, and keep the previous file next to it.
 
         Raises:
-            UnavailableError: The file could not be replaced, and is still there.
+            UnavailableError: The file could not be replaced, and still exists.
         """
         written = self._written
         if written.staged is None or written.uri is None:
@@ -183,7 +183,7 @@ class Replacement:
             _keep_former(path, former)
             self._former = former
         except FileNotFoundError:
-            pass  # there was none
+            pass  # there was no previous file
         except OSError as error:
             raise UnavailableError(
                 f"{written.uri} could not be replaced: {error.strerror}"
@@ -192,10 +192,10 @@ class Replacement:
         publish(written)
 
     def undo(self) -> None:
-        """Put the file of before back, or remove the new one where there was none.
+        """Restore the previous file, or remove the new one if there was none.
 
         Raises:
-            OSError: It could not be done.
+            OSError: The file could not be restored or removed.
         """
         if self._path is None:
             return
@@ -203,19 +203,19 @@ class Replacement:
             disk.remove([self._path])
         else:
             os.replace(self._former, self._path)
-            disk.remove([self._former])  # still there when both are one file
+            disk.remove([self._former])  # still exists when both names are the same file
         disk.sync_folder(os.path.dirname(self._path))
         self._path = self._former = None
 
     def finish(self) -> None:
-        """Let the file of before go."""
+        """Remove the previous file."""
         if self._former is not None:
             disk.remove([self._former])
             self._former = None
 
 
 def _keep_former(path: str, former: str) -> None:
-    """Give a file a second name: the same file, so that putting it back is no change."""
+    """Link a file under a second name, so that restoring it changes nothing about the file."""
     try:
         os.link(path, former)
     except FileNotFoundError:
@@ -225,9 +225,9 @@ def _keep_former(path: str, former: str) -> None:
 
 
 def discard(written: Written) -> None:
-    """Remove the file of a value that will not be recorded; what was published stays.
+    """Remove the file of a value that will not be recorded; a published file stays.
 
-    A file that is gone, or that the system does not let go, is no error.
+    A file that is gone or cannot be removed is not an error.
     """
     path = written.staged or written.uri
     if path is not None:
@@ -238,10 +238,11 @@ def remove_files(uris: Iterable[str], *, with_folders: bool) -> dict[str, str]:
     """Remove files of values that nothing refers to any more.
 
     Args:
-        with_folders: Whether their data nodes are gone too, so that nobody writes there any more.
+        with_folders: Whether their data nodes are deleted too, so that nothing writes to the
+            folders any more.
 
     Returns:
-        Why those are left that could not be removed. A file that is gone is no error.
+        The files that could not be removed, each with the reason. A missing file is not an error.
     """
     here: list[str] = []
     elsewhere: list[str] = []
@@ -254,24 +255,24 @@ def remove_files(uris: Iterable[str], *, with_folders: bool) -> dict[str, str]:
 
 
 def open_file(uri: str) -> BinaryIO:
-    """Open the file of a value, to read it piece by piece.
+    """Open the file of a value to read it in pieces.
 
     Raises:
-        NotFoundError: It is gone.
-        InvalidError: It cannot be opened.
+        NotFoundError: The file is gone.
+        InvalidError: The file cannot be opened.
         UnavailableError: The storage cannot be reached.
     """
     return _home(uri).open_file(uri)
 
 
 def check_kept(file: BinaryIO, uri: str, kept: Kept) -> None:
-    """Refuse a file that is not as it was written; leave it at its start.
+    """Verify that a file is as it was written; rewind it to its start.
 
-    A file of this machine that still has the size, the time of change and the inode of then is
-    taken as it is; of any other the digest is compared.
+    A local file with the recorded size, modification time and inode is accepted without reading
+    it; for any other file the digest is compared.
 
     Raises:
-        DamagedError: Its size or its digest is another one.
+        DamagedError: The size or the digest differs.
     """
     check_size(file.seek(0, os.SEEK_END), uri, kept)
     file.seek(0)
@@ -287,34 +288,34 @@ def check_kept(file: BinaryIO, uri: str, kept: Kept) -> None:
 
 
 def check_size(size: int, uri: str, kept: Kept) -> None:
-    """Refuse a file that has another size than when it was written.
+    """Verify that a file has the size with which it was written.
 
     Raises:
-        DamagedError: It has.
+        DamagedError: The size differs.
     """
     if size != kept.size:
-        raise DamagedError(_damaged(uri, f"it has {size} bytes, and {kept.size} were written"))
+        raise DamagedError(_damaged(uri, f"it has {size} bytes, but {kept.size} were written"))
 
 
 def check_digest(found: str, uri: str, kept: Kept) -> None:
-    """Refuse the bytes of a file whose digest, in hexadecimal digits, is another one.
+    """Verify the digest of a file, given in hexadecimal digits.
 
     Raises:
-        DamagedError: It is.
+        DamagedError: The digest differs.
     """
     if kept.digest != f"sha256:{found}":
-        raise DamagedError(_damaged(uri, "its digest is not that of what was written"))
+        raise DamagedError(_damaged(uri, "its digest differs from that of the bytes written"))
 
 
 def _damaged(uri: str, why: str) -> str:
     return (
-        f"the file {uri} was cut or changed after it was written: {why}; bring it back from a"
-        " backup, write the data node again, or submit what produces it"
+        f"the file {uri} was truncated or changed after it was written: {why}; restore it from a"
+        " backup, write the data node again, or submit the task that produces it"
     )
 
 
 class _Home(Protocol):
-    """What a module does that knows one kind of home of files: folders, or URLs."""
+    """Functions of the modules for files in local folders and for files named by URLs."""
 
     def below(self, folder: str, *names: str) -> str: ...
     def write_new(self, path: str, data: bytes) -> None: ...
@@ -346,12 +347,12 @@ def _stage(path: str, data: bytes, target: Target) -> str:
             f"the path of data node {target.data_node_id}, {path}, is a folder; name a file"
         )
     try:
-        # Beside the file that a link leads to, so that the rename stays within one file system.
+        # Next to the target of a link, so that the rename stays within one file system.
         path = os.path.realpath(path)
     except (OSError, ValueError) as error:
         raise UnavailableError(why_unwritable(path, error)) from error
     staged = os.path.join(os.path.dirname(path), f".{target.edit_id}.staged")
-    # A file of the user has the mode that the user gave it, and a new one that of the umask.
+    # An existing file of the user keeps its mode; a new one gets the mode of the umask.
     mode = 0o666
     with contextlib.suppress(OSError):
         mode = os.stat(path).st_mode & 0o777

@@ -1,4 +1,4 @@
-"""Columns and arrays as lists of Python values; imports neither pandas nor numpy itself."""
+"""Data frames, columns and arrays as Python values; works without importing pandas or numpy."""
 
 import sys
 from collections.abc import Iterable
@@ -6,20 +6,20 @@ from typing import Any
 
 
 def is_frame(value: Any) -> bool:
-    """Whether a value is a table as pandas has them."""
+    """Whether a value is a pandas DataFrame, or behaves like one."""
     return hasattr(value, "iloc") and getattr(value, "ndim", None) == 2
 
 
 def is_labelled_series(value: Any) -> bool:
-    """Whether a value is a Series of pandas whose row labels say more than positions."""
+    """Whether a value is a pandas Series whose row labels are more than positions."""
     pandas: Any = sys.modules.get("pandas")
     return pandas is not None and isinstance(value, pandas.Series) and has_row_labels(value.index)
 
 
 def has_row_labels(index: Any) -> bool:
-    """Whether row labels say something: they have a name, or are not whole numbers.
+    """Whether row labels carry information: they have a name, or are not integers.
 
-    Whole numbers without a name are positions: 0, 1, 2 ..., or what a filter left of them.
+    Integers without a name are positions: 0, 1, 2 ..., or those that a filter left.
     """
     if index.nlevels > 1 or index.name is not None:
         return True
@@ -27,14 +27,14 @@ def has_row_labels(index: Any) -> bool:
 
 
 def text_of(label: Any) -> str:
-    """Return the name of a column as text; the levels of one that has several are joined by _."""
+    """Return the name of a column as text; several levels are joined by _."""
     if isinstance(label, tuple):
         return "_".join(str(part) for part in label if part != "")
     return str(label)
 
 
 def unique_texts(labels: Iterable[Any]) -> list[str]:
-    """Return the names of columns as texts that differ: a second ``a`` is ``a.1``."""
+    """Return the names of columns as unique texts: a second ``a`` becomes ``a.1``."""
     texts = [text_of(label) for label in labels]
     taken = set(texts)
     seen: set[str] = set()
@@ -50,19 +50,19 @@ def unique_texts(labels: Iterable[Any]) -> list[str]:
 
 
 def row_label_names(index: Any) -> list[Any]:
-    """Return the names that row labels have as columns, as pandas names levels without one."""
+    """Return the column names of row labels; levels without a name are named as pandas does."""
     if index.nlevels == 1:
         return ["index" if index.name is None else index.name]
     return [f"level_{at}" if name is None else name for at, name in enumerate(index.names)]
 
 
 def with_row_labels(frame: Any) -> Any:
-    """Return a table whose row labels are its first columns, where they say something."""
+    """Return a table with its row labels as first columns, if they carry information."""
     if not has_row_labels(frame.index):
         return frame
     names = row_label_names(frame.index)
     labels = [*names, *frame.columns]
-    # Under names that clash with none.
+    # Temporary names that clash with no label.
     frame = frame.set_axis(range(frame.shape[1]), axis=1)
     frame = frame.reset_index(names=[f"level {level}" for level in range(len(names))])
     return frame.set_axis(
@@ -71,14 +71,14 @@ def with_row_labels(frame: Any) -> Any:
 
 
 def shown(frame: Any) -> Any:
-    """Return a table as JSON shows it: row labels are columns, and each has a text of its own."""
+    """Return a table as JSON shows it: row labels are columns, and column names unique texts."""
     frame = with_row_labels(frame)
     texts = unique_texts(frame.columns)
     return frame if texts == list(frame.columns) else frame.set_axis(texts, axis=1)
 
 
 def records(frame: Any) -> list[dict[str, Any]]:
-    """Return the rows of a table as it is `shown`, the cells as they are."""
+    """Return the rows of the table that `shown` returns, with unconverted cells."""
     frame = shown(frame)
     labels = list(frame.columns)
     if not labels:
@@ -94,10 +94,10 @@ def series_values(series: Any) -> list[Any]:
 
 
 def array_values(array: Any) -> Any:
-    """Return a numpy array or scalar as Python lists and scalars, moments and durations exactly."""
+    """Convert a numpy array or scalar to Python values; timestamps and durations stay exact."""
     kind = array.dtype.kind
     if kind in "mM":
-        # Finer units would come out as plain numbers.
+        # Units finer than microseconds would be converted to plain numbers.
         exact = array
         array = array.astype(f"{kind}8[us]")
         if not _is_exact(array, exact):
@@ -108,7 +108,7 @@ def array_values(array: Any) -> Any:
 
 
 def _is_exact(array: Any, exact: Any) -> bool:
-    """Whether moments or durations are the same in microseconds; months have no length."""
+    """Whether timestamps or durations are exact in microseconds; months have no fixed length."""
     numpy: Any = sys.modules["numpy"]
     if array.dtype.kind == "m" and numpy.datetime_data(exact.dtype)[0] in ("Y", "M"):
         return False
@@ -116,7 +116,7 @@ def _is_exact(array: Any, exact: Any) -> bool:
 
 
 def _fine_values(array: Any) -> Any:
-    """Return moments or durations as pandas has them, or else as the text of numpy."""
+    """Return timestamps or durations as pandas objects, or as numpy's text if pandas cannot."""
     import pandas
 
     if array.ndim:

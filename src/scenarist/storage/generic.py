@@ -1,4 +1,4 @@
-"""Values that functions of the user read and write, wherever these keep them."""
+"""Generic storage: values read and written by functions of the user."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,13 +11,13 @@ from scenarist.storage.rendition import render
 
 
 class GenericStorage:
-    """Whatever ``read_fct`` returns and ``write_fct`` takes.
+    """Any value that ``read_fct`` returns and ``write_fct`` accepts.
 
-    Both are named as ``module:name``. The one is called with ``read_fct_args``, the other with
-    the value and ``write_fct_args``: lists of arguments, or a single one. An error of theirs is
-    an `InvalidError`, unless it is one of Scenarist's own already.
+    Both are named as ``module:name``. ``read_fct`` is called with ``read_fct_args``, ``write_fct``
+    with the value and ``write_fct_args``: lists of arguments, or a single argument. Their errors
+    are converted to `InvalidError`, unless they are Scenarist's own.
 
-    Nothing is known of the bytes that are kept, so size and digest are those of the rendition.
+    The stored bytes are not known, so size and digest are those of the rendition.
     """
 
     storage_type = "generic"
@@ -27,7 +27,7 @@ class GenericStorage:
 
     def write(self, value: object, target: Target) -> Written:
         write = _function(target.properties, "write_fct", "written")
-        # The function may change the value.
+        # Rendered first, because the function may change the value.
         rendition, kind = render(value), python_type(value)
         fault = (
             f"the value for data node {target.data_node_id} cannot be written:"

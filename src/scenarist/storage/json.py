@@ -1,4 +1,4 @@
-"""Values as JSON documents."""
+"""JSON storage: values as JSON documents."""
 
 import json
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ from scenarist.storage.typed_reading import CLASS_MARK, MARK, imported, loads, p
 
 
 class JsonStorage:
-    """Any value of everyday types, as a document that names those which JSON lacks.
+    """Any value of common types, as a document that names the types which JSON lacks.
 
-    See `typed_json` for how, and for what is refused. With an ``encoder`` or a ``decoder`` these
-    alone decide what a document says, and it names no types. They are classes for the standard
+    See `typed_json` for how, and for what is refused. With an ``encoder`` or a ``decoder``, these
+    alone determine the document, and it names no types. They are classes for the standard
     library's ``json`` module, named as ``module:Class``. With ``exposed_type``, a class named in
-    the same way, a value, or each item of a list, is read as an object of it.
+    the same way, the value or each item of a list is read as an object of this class.
 
-    All of these are the user's code: `read_json` and `from_json` load none.
+    All of these are user code: `read_json` and `from_json` import none of it.
     """
 
     storage_type = "json"
@@ -45,7 +45,7 @@ class JsonStorage:
         if _has_codec(target.properties):
             present = files.decode(place, lambda file: json.loads(_text(file, place)))
             return _write_encoded(_extended(present, value), target)
-        # With its types still named, so that no class of the user's is needed.
+        # Types stay encoded, so that no class of the user is imported.
         present = files.decode(place, lambda file: _named(_text(file, place)))
         added = _typed(retyped_added(value, read_safely(place)), target)
         document = _document(_extended(present, added), target)
@@ -77,19 +77,19 @@ class JsonStorage:
 
 
 def document(value: object) -> bytes:
-    """Return the document of a value, to hand it to a function.
+    """Return a value as a JSON document, to pass it to a function.
 
     Raises:
-        InvalidError: JSON cannot keep it.
+        InvalidError: JSON cannot hold the value.
     """
     return json.dumps(typed(value)).encode()
 
 
 def read_uploaded(place: Place) -> Any:
-    """Return the value of a document that anybody may have brought, loading no class.
+    """Return the value of an uploaded, untrusted document, without importing any class.
 
     Raises:
-        InvalidError: It is not JSON, as NaN is not, or names a class.
+        InvalidError: The document is not valid JSON (NaN is not), or names a class.
     """
 
     def read(file: BinaryIO) -> Any:
@@ -102,14 +102,14 @@ def read_uploaded(place: Place) -> Any:
 
 
 def read_safely(place: Place) -> Any:
-    """Return the value of a document with its types, loading no class."""
+    """Return the value of a document with its types, without importing any class."""
     if _has_codec(place.properties):
         return files.decode(place, lambda file: json.loads(_text(file, place)))
     return files.decode(place, lambda file: loads(_text(file, place), plainly))
 
 
 def names_classes(place: Place) -> bool:
-    """Whether a document names classes, so that only a worker reads it as it was written."""
+    """Whether a document names classes, so that only a worker can read it as it was written."""
     text = files.decode(place, lambda file: _text(file, place))
     return not _has_codec(place.properties) and CLASS_MARK.search(text) is not None
 
@@ -123,11 +123,11 @@ def _write_encoded(value: object, target: Target) -> Written:
         except (TypeError, ValueError) as error:
             raise InvalidError(
                 f"the value for data node {target.data_node_id} cannot be written as json:"
-                f" {reason(error)}; let the encoder in its config make JSON of it, or name neither"
-                " encoder nor decoder"
+                f" {reason(error)}; make the encoder in its config convert it to JSON, or name"
+                " neither encoder nor decoder"
             ) from error
 
-    # Shown is what the document says, which the decoder may read as something else.
+    # The rendition shows the document, which the decoder may read as something else.
     data = json.loads(dump(value))
     return _keep(_document(data, target), data, target, python_type(value))
 
@@ -143,7 +143,7 @@ def _typed(value: object, target: Target) -> Any:
 
 
 def _named(text: str) -> Any:
-    """Return what a document says, with NaN and the infinities as numbers that JSON lacks."""
+    """Return the data of a document with types still encoded, including NaN and infinities."""
     return json.loads(text, parse_constant=lambda name: typed(float(name)))
 
 
@@ -174,7 +174,7 @@ _ENTRIES = frozenset({"Dict", "OrderedDict", "Defaultdict", "Counter"})
 
 
 def _extended(present: Any, value: Any) -> object:
-    """Return a document with another one appended to it; both as JSON data that names types."""
+    """Append one document to another; both are JSON data that names types."""
     kind = present.get("__type__") if isinstance(present, dict) and "__value__" in present else None
     items = value["__value__"] if _kind_of(value) in _ITEMS else value
     if isinstance(present, list):
@@ -193,10 +193,10 @@ def _extended(present: Any, value: Any) -> object:
         return {**present, **value}
     if isinstance(present, dict) and kind is None:
         raise InvalidError(
-            f"only an object can be appended to the object there is; it was given {form(value)}"
+            f"only an object can be appended to the present object; it was given {form(value)}"
         )
     raise InvalidError(
-        "only to a list or an object can something be appended; there is"
+        "data can be appended only to a list or an object; the present value is"
         f" {form(present) if kind is None else 'a ' + str(kind)}; write the whole value, or keep a"
         " list of rows"
     )

@@ -1,4 +1,4 @@
-"""The kinds of storage by name, and all that the other rooms call of this one."""
+"""Registry of storages by type, and the functions of this room that other rooms call."""
 
 from collections.abc import Callable
 
@@ -53,20 +53,20 @@ def find_storage(storage_type: str) -> Storage:
     """Return the storage of a type.
 
     Raises:
-        InvalidError: There is no such type.
+        InvalidError: The type is unknown.
     """
     storage = _STORAGES.get(storage_type)
     if storage is None:
         known = ", ".join(sorted(_STORAGES))
-        raise InvalidError(f"there is no storage type {storage_type!r}; known are {known}")
+        raise InvalidError(f"unknown storage type {storage_type!r}; use one of {known}")
     return storage
 
 
 def write_value(value: object, target: Target) -> Written:
-    """Write a value aside, as the storage of the target does; a refusal names the data node.
+    """Write a value with the storage of the target; an error names the data node.
 
     Raises:
-        InvalidError: The storage cannot keep the value.
+        InvalidError: The storage cannot hold the value.
     """
     try:
         return find_storage(target.storage_type).write(value, target)
@@ -85,17 +85,17 @@ def read_json(place: Place, selection: Selection | None = None) -> str:
     """Return a value as strict JSON text, running none of the user's code.
 
     Args:
-        selection: What of a table or list of objects is wanted; without it, the whole value.
+        selection: The part of a table or list of objects to return; None for the whole value.
 
     Raises:
-        NotFoundError: There is no file at the place.
+        NotFoundError: There is no file at the location.
         InvalidError: The storage cannot be read safely, the file is not in its format, or the
-            value cannot be filtered so.
+            selection does not apply to the value.
     """
     reader = _JSON_READERS.get(find_storage(place.storage_type).storage_type)
     if reader is None:
         raise InvalidError(
             f"a value of storage type {place.storage_type!r} is read in worker processes only;"
-            " its rendition shows it"
+            " use its rendition"
         )
     return reader(place, selection)

@@ -1,4 +1,4 @@
-"""Files of values whose places the system named, as they lie in the storage."""
+"""Orphans: old files and folders in the storage folder, for maintenance to compare and remove."""
 
 import os
 import re
@@ -10,26 +10,26 @@ from datetime import datetime
 from scenarist.domain.errors import UnavailableError
 from scenarist.storage import shared
 
-# What workers compare for a request has no data node, and a file only until it is answered.
+# A comparison made by a worker has no data node; its file lasts until the request is answered.
 _OF_VALUES = re.compile(r"DATANODE_[^/]+|COMPARISON")
 _OF_AN_EDIT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\w+")
 
-# What comes in and goes out lies there while a request lasts, and has no name that is recorded.
+# Uploads and responses are stored there during a request; their names are not recorded.
 _OF_A_REQUEST = re.compile(r"\.(upload-\w{8}|answer-\w{8}\.json)")
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFolder:
-    """The folder of a data node, with the files in it that have not changed for a while."""
+    """Folder of a data node, with the files in it that have not changed for some time."""
 
     data_node_id: str
     path: str
     old_files: tuple[str, ...]
-    is_old: bool  #: whether nothing came or went for as long
+    is_old: bool  #: whether no file was added or removed for the same time
 
 
 def node_folders(folder: str, unchanged_since: datetime) -> Iterator[NodeFolder]:
-    """Yield the folders of data nodes in the storage; what else lies there is not seen.
+    """Yield the folders of data nodes in the storage; ignore everything else there.
 
     Raises:
         UnavailableError: A folder, or the storage, cannot be read.
@@ -50,12 +50,12 @@ def node_folders(folder: str, unchanged_since: datetime) -> Iterator[NodeFolder]
 
 
 def files_of_requests(folder: str, unchanged_since: datetime) -> list[str]:
-    """Return the files in the storage folder of requests that a killed server has not ended.
+    """Return the temporary files in the storage folder left by requests of a killed server.
 
     Raises:
         UnavailableError: The folder cannot be read.
     """
-    if shared.is_url(folder):  # these lie in the machine's folder for temporary files
+    if shared.is_url(folder):  # then they are in the machine's folder for temporary files
         return []
     limit = unchanged_since.timestamp()
     try:
@@ -81,7 +81,7 @@ def _is_old_file(entry: "os.DirEntry[str]", limit: float) -> bool:
 
 
 def _shared_node_folders(url: str, unchanged_since: datetime) -> Iterator[NodeFolder]:
-    """Yield what would be folders; where files are only named so, there is nothing to remove."""
+    """Yield the folders that URLs of files name; an object store has no folders to remove."""
     old_files: dict[str, list[str]] = {}
     for file in shared.list_files(url):
         path, _, name = file.uri.removeprefix(f"{url}/").rpartition("/")
@@ -94,7 +94,7 @@ def _shared_node_folders(url: str, unchanged_since: datetime) -> Iterator[NodeFo
 
 
 def remove_folder(path: str) -> None:
-    """Remove a folder of which nothing is left; any other stays."""
+    """Remove a folder if it is empty."""
     with suppress(OSError):
         os.rmdir(path)
 

@@ -1,4 +1,4 @@
-"""Values as collections of MongoDB."""
+"""MongoDB storage: values as collections."""
 
 import contextlib
 import inspect
@@ -24,11 +24,11 @@ _LIMITS = {
     "connectTimeoutMS": 10_000,
     "socketTimeoutMS": 60_000,
 }
-"""How long the server may say nothing, where ``db_extra_args`` do not say."""
+"""Default timeouts of the driver, which ``db_extra_args`` override."""
 
 _MOST_READS = 10
 _REPLACED = frozenset({43, 175})
-"""Codes of a cursor that is gone, or was killed, because its collection was replaced."""
+"""Error codes of a cursor that was lost or killed because its collection was replaced."""
 
 _REFUSED = frozenset({13, 18, 8000})
 
@@ -37,19 +37,19 @@ class MongoStorage:
     """A list of documents as one collection.
 
     A document is an object (dict), an instance of a dataclass or msgspec struct, or any other
-    whose ``encode`` method, or attributes, are one. With ``custom_document`` documents are read
-    as objects of this class: by its function ``decode``, where it has one, from the document as
-    it is; else from the fields. Its ``_id`` is among these if the class takes it. Plain documents
-    come without an ``_id`` that the driver made.
+    object whose ``encode`` method returns a dict or whose attributes make one. With
+    ``custom_document``, documents are read as objects of this class: by its function ``decode``,
+    if it has one, from the unchanged document; else from the fields, including ``_id`` if the
+    class accepts it. Plain documents are read without an ``_id`` that the driver made.
 
-    A write makes a new collection, with the options and indexes of the present one, and renames it
-    over that one in one step; readers see the old documents or the new ones. A worker that is
+    A write creates a new collection, with the options and indexes of the present one, and renames
+    it over that one in one step; readers see either the old or the new documents. A worker that is
     killed while it writes leaves a collection named after the edit, which can be dropped. An
-    append adds to the documents that are there, whoever wrote them. Size and digest are those of
-    the documents written or appended, as BSON.
+    append adds to the documents that are there, including those of other programs. Size and digest
+    are those of the documents written or appended, as BSON.
 
-    ``db_extra_args`` are options of the driver. Times are kept in UTC to the millisecond, and
-    read without a zone unless the option ``tz_aware`` is set.
+    ``db_extra_args`` are options of the driver. Times are stored in UTC to the millisecond, and
+    read without a time zone unless the option ``tz_aware`` is set.
     """
 
     storage_type = "mongo_collection"
@@ -69,7 +69,7 @@ class MongoStorage:
     def append(self, value: object, target: Target, place: Place | None) -> Written:
         added = _documents(value)
         with _opened(target.properties, "appended to") as collection:
-            # Described before: a later failure would let the next attempt append them again.
+            # Rendered before the insert: on a later failure, a retry would append them again.
             present = [_plain(document) for document in _find(collection, limit=MOST_ITEMS + 1)]
             added = retyped_added(added, present)
             data = _encoded(added, collection)
@@ -88,7 +88,7 @@ class MongoStorage:
             if not documents and _info(collection) is None:
                 raise NotFoundError(
                     f"there is no collection {collection.name!r} in database"
-                    f" {collection.database.name!r}; write the data node, or mend the names"
+                    f" {collection.database.name!r}; write the data node, or fix the names"
                 )
         if make is None:
             return [_plain(document) for document in documents]
@@ -100,7 +100,7 @@ class MongoStorage:
 
 
 def _documents(value: object) -> list[_Document]:
-    """Return copies of the documents that a value is; the driver adds ids to what it inserts."""
+    """Return a value as copied documents, because the driver adds ids to those that it inserts."""
     if isinstance(value, Mapping) or fields_of(value) is not None:
         value = [value]
     if not isinstance(value, list | tuple):
@@ -130,7 +130,8 @@ def _document(item: object, number: int) -> _Document:
 
 def _held(given: str) -> str:
     return (
-        f"storage type 'mongo_collection' keeps a list of documents (objects); it was given {given}"
+        "storage type 'mongo_collection' stores a list of documents (objects); it was given"
+        f" {given}"
     )
 
 
@@ -145,10 +146,10 @@ def _plain(document: _Document) -> _Document:
 
 
 def _maker(kind: type[Any]) -> Callable[[_Document], Any]:
-    """Return what makes an object of a class out of a document.
+    """Return a function that converts a document to an object of a class.
 
     Raises:
-        InvalidError: The class does not say what it takes.
+        InvalidError: The class has no signature.
     """
     decode = getattr(kind, "decode", None)
     if callable(decode):
@@ -157,8 +158,8 @@ def _maker(kind: type[Any]) -> Callable[[_Document], Any]:
         parameters = inspect.signature(kind).parameters
     except ValueError as error:
         raise InvalidError(
-            f"custom_document {kind.__qualname__} does not say what it takes; give it a signature"
-            " or a function decode"
+            f"custom_document {kind.__qualname__} does not declare its parameters; give it a"
+            " signature or a function decode"
         ) from error
     if "_id" in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
         return lambda document: kind(**document)
@@ -171,7 +172,7 @@ def _object(make: Callable[[_Document], Any], document: _Document, number: int) 
     # The class is the user's; it may raise anything.
     except Exception as error:
         raise InvalidError(
-            f"document {number} does not make a custom_document: {reason(error)}"
+            f"document {number} cannot be converted to custom_document: {reason(error)}"
         ) from error
 
 
@@ -183,7 +184,7 @@ def _encoded(documents: list[_Document], collection: "Collection[_Document]") ->
 
 
 def _decoded(data: bytes, collection: "Collection[_Document]") -> list[_Document]:
-    """Return documents as they will be read: times to the millisecond, for instance."""
+    """Return documents as they will be read, for instance with times to the millisecond."""
     from bson import decode_all
 
     return decode_all(data, codec_options=collection.codec_options)
@@ -206,7 +207,7 @@ def _replace(
             staged.insert_many(documents)
         staged.rename(collection.name, dropTarget=True)
     except BaseException:
-        # What went wrong is told by the first error, whatever becomes of the rest.
+        # Report the first error, even if the clean-up fails too.
         with contextlib.suppress(Exception):
             staged.drop()
         raise
@@ -220,21 +221,21 @@ def _insert(collection: "Collection[_Document]", documents: list[_Document]) -> 
     try:
         collection.insert_many(documents)
     except BulkWriteError as error:
-        # They go in one after the other; those before the refused one are there.
+        # Inserts are ordered: the documents before the refused one were inserted.
         inserted = documents[: error.details["nInserted"]]
         collection.delete_many({"_id": {"$in": [document["_id"] for document in inserted]}})
         raise
 
 
 def _find(collection: "Collection[_Document]", *, limit: int = 0) -> list[_Document]:
-    """Return the documents in natural order (of insertion, as a rule); all without a limit."""
+    """Return the documents in natural order (usually that of insertion); limit 0 means all."""
     from pymongo.errors import OperationFailure
 
     for _ in range(_MOST_READS):
         try:
             return list(collection.find(limit=limit))
         except OperationFailure as error:
-            # The rest of the documents went with the collection; begin with the new one.
+            # The collection was replaced during the read; start again with the new one.
             if error.code not in _REPLACED:
                 raise
     raise UnavailableError(
@@ -249,13 +250,13 @@ def _info(collection: "Collection[_Document]") -> Mapping[str, Any] | None:
 
 @contextlib.contextmanager
 def _opened(properties: Mapping[str, Any], act: str) -> Iterator["Collection[_Document]"]:
-    """Connect to the server; give the data node's collection.
+    """Connect to the server, and yield the data node's collection.
 
-    What the driver raises becomes an error of ours, without its cause, which may tell secrets.
+    Errors of the driver are converted to ours, without their causes, which may contain secrets.
 
     Raises:
-        InvalidError: The server refused the credentials or what was asked, or a property or
-            document has a form that the driver does not take.
+        InvalidError: The server refused the credentials or an operation, or the driver does not
+            accept a property or document.
         UnavailableError: The server cannot be reached.
     """
     require(MongoStorage.storage_type, "pymongo", extra="mongo")
@@ -266,7 +267,7 @@ def _opened(properties: Mapping[str, Any], act: str) -> Iterator["Collection[_Do
             yield client[properties["db_name"]][properties["collection_name"]]
     except ScenaristError:
         raise
-    # Beside its own errors the driver raises plain ones for what it cannot take.
+    # Besides its own errors, the driver raises built-in ones for values that it does not accept.
     except Exception as error:  # noqa: BLE001
         fault = (
             f"collection {properties.get('collection_name')!r} of database"
@@ -280,7 +281,7 @@ def _connection(properties: Mapping[str, Any]) -> dict[str, Any]:
     driver = properties.get("db_driver")
     place: dict[str, Any] = {"host": host, "port": int(properties.get("db_port") or 27017)}
     if driver:
-        # Such as mongodb+srv, where the ports are those that the name service tells.
+        # Such as mongodb+srv, where DNS provides the ports.
         place = {"host": f"mongodb+{driver}://{host}/"}
     if properties.get("db_username"):
         place["username"] = properties["db_username"]
@@ -304,13 +305,13 @@ def _error_of(error: Exception, fault: str, properties: Mapping[str, Any]) -> Sc
     if isinstance(error, OperationFailure) and error.code in _REFUSED:
         return InvalidError(
             f"{fault}: the server refused it: {said}; check db_username, db_password and"
-            " what the user is allowed to do"
+            " the permissions of the user"
         )
     return InvalidError(f"{fault}: {said}")
 
 
 def _said(error: Exception) -> str:
-    """Return what an error says, without the documents and settings that the driver adds to it."""
+    """Return the message of an error, without the documents and settings that the driver adds."""
     details: Any = getattr(error, "details", None)
     if isinstance(details, Mapping):
         fault = next(iter(details.get("writeErrors") or [details]))

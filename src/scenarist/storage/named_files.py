@@ -1,4 +1,4 @@
-"""How the server looks at files that a user named: whether they are there, and still the same."""
+"""Files that a user named: whether they exist, and whether they have changed."""
 
 import os
 import stat
@@ -18,8 +18,8 @@ _READ_AS_FOLDERS = frozenset({"parquet"})
 def find_file(storage_type: str, properties: Mapping[str, Any]) -> FileState | None:
     """Return the state of the file that a user named for a data node.
 
-    None when no path is named, when nothing that the storage reads is there, and when it cannot be
-    looked at. A folder counts where the storage reads one, once there are files in it.
+    None when no path is named, when there is nothing that the storage can read, and when the path
+    cannot be examined. A folder with files in it counts for storages that read folders.
     """
     try:
         return require_look(storage_type, properties)
@@ -28,10 +28,10 @@ def find_file(storage_type: str, properties: Mapping[str, Any]) -> FileState | N
 
 
 def require_look(storage_type: str, properties: Mapping[str, Any]) -> FileState | None:
-    """Return what `find_file` does, if it can be told.
+    """Return what `find_file` does, but raise if the path cannot be examined.
 
     Raises:
-        UnavailableError: The machine cannot look at it now, so that it may be there.
+        UnavailableError: The machine cannot examine the path now, so the file may exist.
     """
     path = file_path(storage_type, properties)
     if path is None:
@@ -49,7 +49,7 @@ def require_look(storage_type: str, properties: Mapping[str, Any]) -> FileState 
 
 
 def why_missing(storage_type: str, properties: Mapping[str, Any]) -> str | None:
-    """Say what is wrong at the path of a data node without a value; None when none is named."""
+    """Return why there is no file at the path of a data node; None when no path is named."""
     path = file_path(storage_type, properties)
     if path is None:
         return None
@@ -58,16 +58,16 @@ def why_missing(storage_type: str, properties: Mapping[str, Any]) -> str | None:
     except (OSError, ValueError) as error:
         return why_unreadable(path, error)
     if stat.S_ISREG(mode):
-        return f"the file at {path} has come just now"
+        return f"the file at {path} has just appeared"
     if not stat.S_ISDIR(mode):
         return f"{path} is not a regular file"
     if storage_type in _READ_AS_FOLDERS:
         return f"the folder {path} has no files"
-    return f"{path} is a folder, and a {storage_type} data node needs a file"
+    return f"{path} is a folder, but a {storage_type} data node needs a file"
 
 
 def stamp_of(found: os.stat_result) -> str:
-    """Return what is another text once a file was changed or replaced."""
+    """Return a text that differs once a file was changed or replaced: inode, size and mtime."""
     return f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
 
 
@@ -85,7 +85,7 @@ def _state_of_folder(path: str) -> FileState | None:
 
 
 def _files_in(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the files of a data set: those whose name begins with a dot or underscore are not."""
+    """Yield the files of a data set; skip names that begin with a dot or an underscore."""
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if name[0] not in "._"]
         for name in names:

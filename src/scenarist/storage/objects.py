@@ -1,4 +1,4 @@
-"""Python objects as storages meet them: the name of a type, rows, a class by its name."""
+"""Python objects: names of types, rows, classes and functions by name, texts of errors."""
 
 import datetime
 import decimal
@@ -16,21 +16,21 @@ PLAIN_VALUES = (
     *(str, bytes, bool, int, float, decimal.Decimal, uuid.UUID, type(None)),
     *(datetime.date, datetime.time, datetime.timedelta),
 )
-"""What is one cell of a table, and never a row."""
+"""Types of values that are one cell of a table, never a row."""
 
 _MOST_CHARACTERS = 500
 
 
 def python_type(value: object) -> str:
-    """Return the name that users know the value's type by, such as ``pandas.DataFrame``."""
+    """Return the public name of the value's type, such as ``pandas.DataFrame``."""
     kind = type(value)
-    # Past a metaclass of the user's, which may raise.
+    # Bypass a metaclass of the user, which may raise.
     module = str(type.__getattribute__(kind, "__module__"))
     name = str(type.__getattribute__(kind, "__qualname__"))
     if module == "builtins":
         return name
     parts = module.split(".")
-    # Libraries show at their top what they define in private or deeper modules.
+    # Libraries export at the top what they define in private or nested modules.
     if getattr(sys.modules.get(parts[0]), "__dict__", {}).get(name) is kind:
         parts = parts[:1]
     public = [part for part in parts if not part.startswith("_")]
@@ -39,7 +39,7 @@ def python_type(value: object) -> str:
 
 
 def row_of(item: object) -> object:
-    """Return an item of a list as a row: by column, or by position; else the item itself."""
+    """Return an item of a list as a row: a dict by column or a list by position, else the item."""
     if isinstance(item, dict | list):
         return item
     if isinstance(item, tuple):
@@ -48,7 +48,7 @@ def row_of(item: object) -> object:
     if fields is not None:
         return fields
     if isinstance(item, PLAIN_VALUES):
-        return item  # a class of a library that derives of it may keep a cache in its __dict__
+        return item  # a library's subclass of it may keep a cache in its __dict__
     return getattr(item, "__dict__", None) or item
 
 
@@ -56,7 +56,7 @@ def load_class(reference: object, *, setting: str) -> type[Any]:
     """Import the class that a property names as ``module:Class``; in worker processes only.
 
     Raises:
-        InvalidError: The property has another form, or no such class can be imported.
+        InvalidError: The property does not have this form, or the class cannot be imported.
     """
     found = _load(reference, setting, form="a class as 'module:Class'")
     if not isinstance(found, type):
@@ -68,7 +68,7 @@ def load_function(reference: object, *, setting: str) -> Callable[..., Any]:
     """Import the function that a property names as ``module:name``; in worker processes only.
 
     Raises:
-        InvalidError: The property has another form, or no such function can be imported.
+        InvalidError: The property does not have this form, or the function cannot be imported.
     """
     found = _load(reference, setting, form="a function as 'module:name'")
     if not callable(found):
@@ -90,12 +90,16 @@ def _load(reference: object, setting: str, *, form: str) -> Any:
 
 
 def form(value: object) -> str:
-    """Return what a value is, for a sentence that says what was given."""
+    """Return the type of a value as a phrase for messages, such as ``a list``."""
     return "null" if value is None else f"a {type(value).__name__}"
 
 
 def reason(error: BaseException, *, hiding: Iterable[object] = ()) -> str:
-    """Return what an error says, in one bounded text without the secrets given."""
+    """Return the type and message of an error, truncated to 500 characters and without secrets.
+
+    Args:
+        hiding: The secrets to remove from the text.
+    """
     try:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001 - the error may be of a class of the user's
@@ -104,7 +108,7 @@ def reason(error: BaseException, *, hiding: Iterable[object] = ()) -> str:
 
 
 def told(text: str, *, hiding: Iterable[object] = ()) -> str:
-    """Return the text of an error bounded, and with a mark for each secret that it repeats."""
+    """Return the text of an error truncated to 500 characters, with ``…`` for each secret."""
     for secret in filter(None, hiding):
         text = text.replace(str(secret), "…")
     return text[:_MOST_CHARACTERS]

@@ -1,4 +1,4 @@
-"""Tables as Parquet."""
+"""Parquet storage: tables as Parquet files."""
 
 import json
 import os
@@ -34,11 +34,12 @@ _WRITE_REFUSED = frozenset({"path", "engine", "partition_cols", "storage_options
 class ParquetStorage:
     """A table with its types, row labels and levels of columns.
 
-    A folder at the path of a data node is read as one table, its partitions as columns, and not
-    written. Whole numbers, and true and false, are nullable where there is a null. A list comes
-    back as an array. What Parquet would change without a word is refused.
+    A folder at the path of a data node is read as one table, with its partitions as columns; it
+    cannot be written. Integers and booleans are nullable if there is a null. A list is read back
+    as an array. A value that Parquet would change silently is refused.
 
-    ``read_kwargs`` and ``write_kwargs`` go to pandas, and win over ``engine`` and ``compression``.
+    ``read_kwargs`` and ``write_kwargs`` are passed to pandas, and take precedence over ``engine``
+    and ``compression``.
     """
 
     storage_type = "parquet"
@@ -61,7 +62,7 @@ class ParquetStorage:
 
         def dump(frame: Any) -> bytes:
             nonlocal rendition
-            # What cannot be read again is not written.
+            # A table that cannot be read back is not written.
             try:
                 data, rendition = _dumped(frame, options, target.properties)
             except (ScenaristError, MemoryError):
@@ -84,7 +85,7 @@ class ParquetStorage:
     def append(self, value: object, target: Target, place: Place | None) -> Written:
         if place is None:
             return self.write(value, target)
-        # All of the table, whatever part of it ``read_kwargs`` show.
+        # The whole table, even if ``read_kwargs`` select a part of it.
         whole = {**place.properties, "read_kwargs": None}
         present = self._read_frame(replace(place, properties=whole))
         if not len(present.columns):
@@ -116,8 +117,8 @@ def _whole_frame(data: bytes, place: Place) -> "DataFrame":
         if is_of_machine(error):
             raise
         raise InvalidError(
-            f"{place.uri or 'the value in the database'} cannot be read as parquet: it is no file"
-            f" of Parquet, or not all of one; write it anew ({reason(error)})"
+            f"{place.uri or 'the value in the database'} cannot be read as parquet: it is not a"
+            f" Parquet file, or is incomplete; write it again ({reason(error)})"
         ) from error
 
 
@@ -126,22 +127,22 @@ def _frame(data: bytes, properties: Mapping[str, Any]) -> "DataFrame":
 
     options = _read_options(properties)
     bounds.check_parquet(data)
-    # What pandas has changed is what is left to read.
+    # The schema, to read again exactly the columns that pandas would change.
     schema = pyarrow.parquet.read_schema(BytesIO(data))
     return _read(lambda: BytesIO(data), schema, options)
 
 
 def _folder(path: str, properties: Mapping[str, Any]) -> "DataFrame":
-    """Return the table that lies in the files below a folder, its partitions as columns.
+    """Return the table in the files below a folder, with its partitions as columns.
 
     Raises:
-        InvalidError: There is no file of Parquet, or two files have other columns.
+        InvalidError: There is no Parquet file, or two files have different columns.
     """
     import pyarrow
     import pyarrow.dataset  # type: ignore[import-untyped]
 
     options = _read_options(properties)
-    # Of how many files, and how large, is not known before.
+    # The number and size of the files are not known beforehand.
     bounds.check_file(None)
     try:
         found = pyarrow.dataset.dataset(path, format="parquet", partitioning="hive")
@@ -150,12 +151,12 @@ def _folder(path: str, properties: Mapping[str, Any]) -> "DataFrame":
             names, first = set(part.physical_schema.names), set(parts[0].physical_schema.names)
             if names != first:
                 raise InvalidError(
-                    f"{part.path} has the columns {', '.join(map(repr, sorted(names)))}, and"
+                    f"{part.path} has the columns {', '.join(map(repr, sorted(names)))}, but"
                     f" {parts[0].path} has {', '.join(map(repr, sorted(first)))}; the files of a"
                     " folder need the same columns"
                 )
         if not parts:
-            raise InvalidError(f"there is no file of Parquet below {path}; put one there")
+            raise InvalidError(f"there is no Parquet file below {path}; put one there")
         return _read(lambda: path, found.schema, options)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         fault = UnavailableError if is_of_machine(error) else InvalidError
@@ -169,11 +170,11 @@ def _read_options(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(source: Callable[[], Any], schema: Any, options: Mapping[str, Any]) -> "DataFrame":
-    """Read a table with pandas; whole numbers and truths beside a null as they are."""
+    """Read a table with pandas; integers and booleans stay exact in columns with nulls."""
     import pandas
 
     if any(map(_is_nested, schema.types)) and options["engine"] == "pyarrow":
-        # Whole numbers beside a null within lists and objects.
+        # Keep integers exact next to nulls within lists and objects.
         given = options.get("to_pandas_kwargs") or {}
         options = {**options, "to_pandas_kwargs": {"integer_object_nulls": True, **given}}
     frame = pandas.read_parquet(source(), **options)
@@ -196,7 +197,7 @@ def _is_nested(kind: Any) -> bool:
 
 
 def _is_rounded(series: Any, label: object, schema: Any) -> bool:
-    """Whether pandas has turned whole numbers or truths with a null into something else."""
+    """Whether pandas has converted integers or booleans with a null to another type."""
     import pyarrow
 
     if series.dtype.kind not in "fO" or not isinstance(label, str) or label not in schema.names:
@@ -210,10 +211,10 @@ def _is_rounded(series: Any, label: object, schema: Any) -> bool:
 def _dumped(
     frame: "DataFrame", options: Mapping[str, Any], properties: Mapping[str, Any]
 ) -> tuple[bytes, tuple[str, bool]]:
-    """Return a table as Parquet, and the rendition of what is read again.
+    """Return a table as Parquet, and the rendition of the table as it is read back.
 
-    Of a large table these are the first rows, which are cut before they are written: so they have
-    the types of the whole.
+    The rendition of a large table has its first rows. They are sliced from the Arrow table and
+    written on their own, so that they have the types of the whole table.
     """
     if options["engine"] != "pyarrow":
         data = _encoded(frame, options)
@@ -234,7 +235,7 @@ def _encoded(frame: "DataFrame", options: Mapping[str, Any]) -> bytes:
 
 
 def _table_of(frame: "DataFrame", options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return the Arrow table that pandas would write, and the arguments with which."""
+    """Return the Arrow table that pandas would write, and the arguments for writing it."""
     import pyarrow
 
     given = {name: value for name, value in options.items() if name != "engine"}
@@ -242,7 +243,7 @@ def _table_of(frame: "DataFrame", options: Mapping[str, Any]) -> tuple[Any, dict
         frame, schema=given.pop("schema", None), preserve_index=given.pop("index", None)
     )
     if frame.attrs:
-        # Under the name where pandas looks for them.
+        # Under the key where pandas looks for them.
         metadata = {**table.schema.metadata, "PANDAS_ATTRS": json.dumps(frame.attrs)}
         table = table.replace_schema_metadata(metadata)
     return table, given
@@ -257,10 +258,10 @@ def _written(table: Any, options: Mapping[str, Any]) -> bytes:
 
 
 def _keepable(frame: "DataFrame") -> "DataFrame":
-    """Return a table under names that Parquet keeps: texts, or whole numbers only.
+    """Return a table with column names that Parquet preserves: all strings, or all integers.
 
     Raises:
-        InvalidError: It holds what Parquet would change without a word.
+        InvalidError: The table holds values that Parquet would change silently.
     """
     if not has_row_labels(frame.index):
         tables.require_columns(frame, ParquetStorage.storage_type)
@@ -292,7 +293,7 @@ def _with_kept_names(frame: "DataFrame") -> "DataFrame":
 
 
 def _joined(present: Any, value: object) -> Any:
-    """Return a table with rows added, its columns of the types that they have."""
+    """Return a table with rows appended; its columns keep their types."""
     import pandas
 
     rows = tables.to_frame(value, ParquetStorage.storage_type)
@@ -309,7 +310,7 @@ def _joined(present: Any, value: object) -> Any:
 
 
 def _fitted(added: Any, dtype: Any) -> Any:
-    """Return what is added to a column as the column's type, which may have to take nulls."""
+    """Convert cells to append to the type of a column, or its nullable form if there are nulls."""
     kind = kind_of_dtype(dtype)
     if kind is None and not added.isna().all():
         return added
@@ -322,18 +323,18 @@ def _fitted(added: Any, dtype: Any) -> Any:
         )
     if dtype.kind == "f" and any(isinstance(one, int) and abs(one) > EXACT for one in cells):
         raise InvalidError(
-            f"column {added.name!r} is of type {dtype}, which does not hold all digits of what is"
-            " appended; write the table anew"
+            f"column {added.name!r} is of type {dtype}, which does not hold all digits of the"
+            " appended values; write the whole table"
         )
     try:
         if dtype.kind not in "biu":
             return added.astype(dtype)
-        # By way of types that take nulls, and refuse a fraction among whole numbers.
+        # Through nullable types, which also refuse fractions among integers.
         bits = 8 * dtype.itemsize
         added = added.astype({"b": "boolean", "i": f"Int{bits}", "u": f"UInt{bits}"}[dtype.kind])
         return added if added.isna().any() else added.astype(dtype)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidError(
-            f"column {added.name!r} is of type {dtype}; what is appended does not fit:"
+            f"column {added.name!r} is of type {dtype}; the appended values do not fit:"
             f" {reason(error)}"
         ) from error

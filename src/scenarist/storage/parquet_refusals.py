@@ -1,4 +1,4 @@
-"""Tables that Parquet does not take, or would change: which column it is, and what to do."""
+"""Errors for tables that Parquet cannot hold or would change: which column, and how to fix it."""
 
 import datetime
 from collections.abc import Callable
@@ -12,35 +12,35 @@ from scenarist.storage.objects import reason
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-_ZONED, _ZONED_TIMES = "moments with a zone", "times with a zone"
+_ZONED, _ZONED_TIMES = "timestamps with a time zone", "times with a time zone"
 _FORMS: tuple[tuple[Any, str], ...] = (
     (datetime.date, "dates"),
     (str, "text"),
     ((bytes, bytearray, memoryview), "bytes"),
     (dict, "objects"),
     ((list, tuple), "lists"),
-    (bool, "true and false"),
+    (bool, "booleans"),
     (Number, "numbers"),
 )
 
 _MOST_KINDS = 3
-_ADVICE = "make it text, numbers or moments, leave it out, or use pickle"
+_ADVICE = "convert it to text, numbers or timestamps, leave it out, or use pickle"
 
 
 def refusal_of(
     frame: "DataFrame", write: Callable[["DataFrame"], object], error: Exception
 ) -> InvalidError:
-    """Return the refusal of a table that cannot be written, which names the column.
+    """Return the error for a table that cannot be written; it names the column.
 
     Args:
-        write: Writes a table as the whole was tried to be.
-        error: What came of the whole.
+        write: Writes a table in the way that failed for the whole table.
+        error: The error of writing the whole table.
     """
     for position, label in enumerate(frame.columns):
         series = frame.iloc[:, position].reset_index(drop=True)
         if not _is_written(series, write):
             return InvalidError(
-                f"column {label!r} holds {_kinds_of(series)}, which Parquet has no type for;"
+                f"column {label!r} holds {_kinds_of(series)}, for which Parquet has no type;"
                 f" {_ADVICE}"
             )
     for level, name in enumerate(frame.index.names):
@@ -50,23 +50,23 @@ def refusal_of(
         if not _is_written(series, write):
             called = "the row labels hold" if name is None else f"the row labels {name!r} hold"
             return InvalidError(
-                f"{called} {_kinds_of(series)}, which Parquet has no type for; make columns of"
-                " them with reset_index(), or leave them out"
+                f"{called} {_kinds_of(series)}, for which Parquet has no type; turn them into"
+                " columns with reset_index(), or leave them out"
             )
     plain = frame.reset_index(drop=True).set_axis(_plain_names(frame.shape[1]), axis=1)
     if _is_written(plain, write):
         return InvalidError(
-            f"Parquet does not keep these names of columns: {_listed(list(frame.columns))}; give"
-            " each a text of its own"
+            f"Parquet does not preserve the column names {_listed(list(frame.columns))}; give each"
+            " column a unique text as its name"
         )
-    return InvalidError(f"{reason(error)}; look at write_kwargs, or use pickle")
+    return InvalidError(f"{reason(error)}; check write_kwargs, or use pickle")
 
 
 def _is_written(part: Any, write: Callable[["DataFrame"], object]) -> bool:
     frame = part if part.ndim > 1 else part.to_frame("column")
     try:
         write(frame)
-    except Exception:  # noqa: BLE001 - what went wrong is told of the whole
+    except Exception:  # noqa: BLE001 - the error of the whole table is reported
         return False
     return True
 
@@ -76,23 +76,23 @@ def _plain_names(count: int) -> list[str]:
 
 
 def _kinds_of(series: "Series[Any]") -> str:
-    """Return what a column holds, in words."""
+    """Return a phrase for what a column holds."""
     if series.dtype == "category":
         return "categories of several types"
     if series.dtype != object:
         return str(series.dtype)
     names = sorted({type(cell).__name__ for cell in series_values(series[series.notna()])})
     if names == ["int"]:
-        return "whole numbers beyond 64 bits"
+        return "integers of more than 64 bits"
     if names == ["Decimal"]:
         return "decimals that are infinite or have more than 76 digits"
     if names == ["str"]:
-        return "text that is not Unicode, such as half of a surrogate pair"
+        return "text that is not valid Unicode, such as half of a surrogate pair"
     if names == ["ndarray"]:
         return "arrays of several dimensions"
     if names == ["dict"]:
-        return "objects without keys, or with keys that are no text"
-    return f"objects of the class {_listed(names)}"
+        return "objects without keys, or with keys that are not text"
+    return f"objects of class {_listed(names)}"
 
 
 def _listed(names: list[Any]) -> str:
@@ -107,13 +107,17 @@ def require_exact_labels(index: Any) -> None:
         labels = index.get_level_values(level)
         if labels.hasnans and any(map(is_integer, series_values(labels))):
             raise InvalidError(
-                "the row labels hold whole numbers beside a null, which Parquet gives back as"
-                " floats; make them a column with reset_index()"
+                "the row labels hold integers and a null, which would be read back as floats;"
+                " turn them into a column with reset_index()"
             )
 
 
 def require_one_form(series: Any) -> None:
-    """See that cells, and what is within them, are of one form each: all would get one form."""
+    """Check that cells, and the values nested in them, are of one form; Parquet would unify them.
+
+    Raises:
+        InvalidError: They are of several forms, or of one that loses its time zone.
+    """
     advice = "or use json or pickle"
     waiting = [series_values(series[series.notna()])]
     while waiting:
@@ -121,25 +125,25 @@ def require_one_form(series: Any) -> None:
         forms = {_form_of(cell) for cell in cells} - {""}
         if _ZONED_TIMES in forms:
             raise InvalidError(
-                f"column {series.name!r} holds {_ZONED_TIMES}, which come back without it; give"
-                f" them none, {advice}"
+                f"column {series.name!r} holds {_ZONED_TIMES}, which would be read back without"
+                f" it; remove the time zone, {advice}"
             )
         if len(forms) > 1:
             raise InvalidError(
-                f"column {series.name!r} holds {' and '.join(sorted(forms))}, and a column of"
-                f" Parquet holds one of them; give it cells of one kind, {advice}"
+                f"column {series.name!r} holds {' and '.join(sorted(forms))}, but a Parquet column"
+                f" holds only one of them; give it cells of one kind, {advice}"
             )
         objects = [cell for cell in cells if isinstance(cell, dict)]
         if len({frozenset(one) for one in objects}) > 1:
             raise InvalidError(
-                f"column {series.name!r} holds objects with other keys, and in Parquet all have the"
-                f" same; give each the same keys, with null for what is missing, {advice}"
+                f"column {series.name!r} holds objects with different keys, but in Parquet all have"
+                f" the same; give each the same keys, with null for missing ones, {advice}"
             )
         items = [item for cell in cells if isinstance(cell, list | tuple) for item in cell]
         if any(_form_of(item) == _ZONED for item in items):
             raise InvalidError(
-                f"column {series.name!r} holds lists of {_ZONED}, which come back without it; give"
-                f" each a column of its own, {advice}"
+                f"column {series.name!r} holds lists of {_ZONED}, which would be read back without"
+                f" it; give each a column of its own, {advice}"
             )
         waiting += [[one[key] for one in objects] for key in (objects[0] if objects else ())]
         waiting += [items] if items else []
@@ -149,7 +153,7 @@ def _form_of(cell: Any) -> str:
     if isinstance(cell, float | datetime.datetime) and cell != cell:
         return ""
     if isinstance(cell, datetime.datetime):
-        return "moments without a zone" if cell.tzinfo is None else _ZONED
+        return "timestamps without a time zone" if cell.tzinfo is None else _ZONED
     if isinstance(cell, datetime.time) and cell.tzinfo is not None:
         return _ZONED_TIMES
     for kind, form in _FORMS:

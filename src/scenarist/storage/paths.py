@@ -1,4 +1,4 @@
-"""What is wrong at a path, in words that say how to mend it."""
+"""Error messages for paths that cannot be read or written, with how to fix them."""
 
 import os
 
@@ -6,41 +6,40 @@ from scenarist.storage.objects import reason
 
 
 def why_unreadable(path: str, error: OSError | ValueError, *, was_there: bool = False) -> str:
-    """Say why nothing can be read at a path.
+    """Return a message that says why a path cannot be read.
 
     Args:
-        error: What came of looking at it, or of opening it.
-        was_there: Whether there has been a file before.
+        error: The error of ``stat`` or ``open`` on the path.
+        was_there: Whether a file is known to have existed at the path.
     """
     match error:
         case FileNotFoundError() if os.path.islink(path):
-            mend = "; put it back, or mend the link" if was_there else ""
-            return f"{path} is a link to {os.readlink(path)}, where there is no file{mend}"
+            mend = "; restore it, or fix the link" if was_there else ""
+            return f"{path} is a link to {os.readlink(path)}, which does not exist{mend}"
         case FileNotFoundError() if was_there:
             return (
-                f"the file at {path} was there before and is gone; put it back, or write the data"
-                " node"
+                f"the file at {path} existed before and is gone; restore it, or write the data node"
             )
         case FileNotFoundError():
             return f"there is no file at {path}{_missing_folder(path)}"
         case NotADirectoryError():
-            return f"there is no file at {path}: {_file_above(path)} is a file and no folder"
+            return f"there is no file at {path}: {_file_above(path)} is a file, not a folder"
         case IsADirectoryError():
             return f"{path} is a folder; name a file"
     return f"{path} cannot be opened: {_told(error, 'read')}"
 
 
 def why_unwritable(path: str, error: OSError | ValueError) -> str:
-    """Say why nothing can be written at a path."""
+    """Return a message that says why a path cannot be written."""
     if isinstance(error, NotADirectoryError | FileExistsError) and (above := _file_above(path)):
-        return f"{path}: {above} is a file and no folder; name another path"
+        return f"{path}: {above} is a file, not a folder; name another path"
     return f"{path}: {_told(error, 'write')}"
 
 
 def _told(error: OSError | ValueError, act: str) -> str:
     if isinstance(error, PermissionError):
         return (
-            f"permission denied; let the user that the server runs as {act} it, and enter the"
+            f"permission denied; allow the user that runs the server to {act} it and to search the"
             " folders above it"
         )
     return reason(error)

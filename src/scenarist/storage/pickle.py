@@ -1,4 +1,4 @@
-"""Values as pickles; only worker processes read them."""
+"""Pickle storages: values as pickles, which only worker processes read."""
 
 import pickle
 from dataclasses import replace
@@ -12,7 +12,7 @@ from scenarist.storage.rendition import render
 
 
 class PickleStorage:
-    """Any value that pickles, in the edit's row while small, else in a file."""
+    """Any value that pickles: in the edit's row if small, else in a file."""
 
     storage_type = "pickle"
     is_safe = False
@@ -43,7 +43,7 @@ class PickleStorage:
 
 
 class InMemoryStorage(PickleStorage):
-    """Any value that pickles, in the edit's row; one that is too large for a row, in a file."""
+    """Any value that pickles: in the edit's row, or in a file if too large for a row."""
 
     storage_type = "in_memory"
 

@@ -1,4 +1,4 @@
-"""Functions for the server to have run by a worker, where a value is not read in the server."""
+"""Functions that a worker runs for the server to read values that the server does not read."""
 
 import os
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ from scenarist.storage.shown import shown, strict
 def show_value(
     value: Any, selection: Mapping[str, Any], path: str, is_whole: bool
 ) -> dict[str, bool]:
-    """Write what a selection leaves of a value to a file as JSON text: of a table, its rows.
+    """Write the selected part of a value to a file as JSON text: of a table, its rows.
 
-    What has no such form is shown as text.
+    A value without a JSON form is written as its ``repr``.
 
     Args:
-        selection: What `Selection.to_data` makes.
-        path: A file that is there.
-        is_whole: Whether all of a large value is wanted, and not its beginning.
+        selection: The result of `Selection.to_data`.
+        path: An existing file.
+        is_whole: Whether to write all of a large value, rather than a preview.
 
     Raises:
-        InvalidError: The value cannot be filtered so.
+        InvalidError: The selection does not apply to the value.
     """
     data = shown(value, Selection.from_data(selection))
     text, is_complete = (strict(data), True) if is_whole else render(data)
@@ -38,21 +38,21 @@ def show_value(
 
 
 def show_file(place: Mapping[str, Any], selection: Mapping[str, Any], path: str) -> None:
-    """Write what a selection leaves of a value to a file as JSON text, running no code of a user.
+    """Write the selected part of a value to a file as JSON text, without running user code.
 
     Raises:
-        ConflictError: What lies there cannot be read.
-        InvalidError: The value cannot be filtered so.
+        ConflictError: The stored value cannot be read.
+        InvalidError: The selection does not apply to the value.
     """
     _put(read_safely(place_from(place), Selection.from_data(selection)), path)
 
 
 def read_safely(place: Place, wanted: Selection) -> str:
-    """Return what a selection leaves of a value as JSON text, running no code of a user.
+    """Return the selected part of a value as JSON text, without running user code.
 
     Raises:
-        ConflictError: What lies there cannot be read.
-        InvalidError: The value cannot be filtered so.
+        ConflictError: The stored value cannot be read.
+        InvalidError: The selection does not apply to the value.
     """
     try:
         return read_json(place, wanted)
@@ -60,20 +60,20 @@ def read_safely(place: Place, wanted: Selection) -> str:
         if wanted != Selection():
             read_safely(place, Selection())
             raise
-        # The request was right; what lies there is not.
+        # The request was valid; the stored value is not.
         raise ConflictError(error.message, code="data_node_unreadable") from error
 
 
 def prepared(data: object, target: Mapping[str, Any], place: Mapping[str, Any] | None) -> object:
-    """Return data that came as JSON as the value that a storage writes in place of another.
+    """Convert data from a JSON request to the value that a storage writes in place of another.
 
     Args:
-        target: Storage type and properties of the data node, as plain data, its references to
+        target: Storage type and properties of the data node as plain data, with references to
             the environment not yet resolved.
-        place: The `Place` of the value that is there, likewise; None where there is none.
+        place: The `Place` of the present value, also unresolved plain data; None without one.
 
     Raises:
-        InvalidError: The data has no such form.
+        InvalidError: The data cannot be converted.
     """
     properties = resolve(target["properties"], os.environ)
     present = None if place is None else place_from(place)
@@ -81,14 +81,14 @@ def prepared(data: object, target: Mapping[str, Any], place: Mapping[str, Any] |
 
 
 def _put(text: str, path: str) -> None:
-    # One that is not there any more is wanted by nobody, and not made again.
+    # Do not create it again if it is gone: then the request has ended.
     with open(path, "r+b") as file:
         file.write(text.encode())
 
 
 def place_from(place: Mapping[str, Any]) -> Place:
-    """Return the place that plain data tells of, with what the environment of this process says.
+    """Return a `Place` from plain data, with references to the environment resolved here.
 
-    Secrets never travel with a request.
+    Secrets are never sent with a request.
     """
     return msgspec.convert({**place, "properties": resolve(place["properties"], os.environ)}, Place)

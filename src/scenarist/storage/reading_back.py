@@ -1,4 +1,4 @@
-"""Whether a table is read again as it was written, where options decide how it is."""
+"""Checks that a table written with options of the user is read back as it was written."""
 
 import datetime
 from collections.abc import Collection, Mapping
@@ -10,11 +10,11 @@ from scenarist.storage.frames import series_values, text_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_MEND = "mend read_kwargs and write_kwargs so that they go together"
+_MEND = "make read_kwargs and write_kwargs match"
 
 
 def require_names(frame: "DataFrame", again: "DataFrame") -> None:
-    """See that the columns that are read are columns that were written."""
+    """Check that the columns that are read back are columns that were written."""
     names = {text_of(label) for label in frame.columns}
     labels: list[Any] = list(again.columns)
     if any(isinstance(label, str | int) and str(label) not in names for label in labels):
@@ -28,10 +28,10 @@ def require_values(
     write_kwargs: Mapping[str, Any],
     declared: Collection[Any],
 ) -> None:
-    """See that cells are read as what was written, but for what the options say themselves.
+    """Check that cells are read back as written, except where the options say otherwise.
 
     Args:
-        declared: The columns whose values a converter or a type of their own decides.
+        declared: The columns for which a converter or a type is declared; they are not compared.
     """
     for position, label in enumerate(again.columns):
         if label in declared:
@@ -48,7 +48,7 @@ def require_values(
 def _first_change(
     given: Any, found: Any, write_kwargs: Mapping[str, Any]
 ) -> tuple[str, str] | None:
-    """Return the first cell that is read as another one, and as what."""
+    """Return the first cell that is read back differently, and the cell read, as texts."""
     before, after = _comparable(given, found, write_kwargs)
     for one, other in zip(series_values(before), series_values(after), strict=True):
         if isinstance(one, str) != isinstance(other, str) or _differ(one, other):
@@ -57,21 +57,21 @@ def _first_change(
 
 
 def _comparable(given: Any, found: Any, write_kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return what of two columns has to be equal; nothing where the options say otherwise."""
+    """Return the parts of two columns that must be equal; empty if the options say otherwise."""
     nothing = given[:0], found[:0]
     if found.dtype.kind == "M":
         moments = _moments(given)
         form = write_kwargs.get("date_format") if given.dtype.kind == "M" else None
         if moments is None or form is None:
             return nothing if moments is None else (moments, found)
-        # What the format leaves out is left out on purpose.
+        # The format omits parts of the date on purpose.
         return moments.dt.strftime(form), found.dt.strftime(form)
     if given.dtype.kind == "f" and "float_format" in write_kwargs:
         return nothing
     if given.dtype.kind in "iufb":
         is_number = found.dtype.kind in "iuf" and found.notna().all()
         return given, found.astype(given.dtype) if is_number else found
-    # Other cells are written as texts or numbers of their own.
+    # Cells of other types are written in their own text or number form.
     is_plain = [isinstance(cell, str | bool) for cell in series_values(given)]
     return given[is_plain], found[is_plain]
 
@@ -91,7 +91,7 @@ def _told(cell: Any) -> str:
 
 
 def _moments(given: Any) -> Any:
-    """Return a column of dates or moments as moments, None where it holds something else."""
+    """Convert a column of dates or timestamps to timestamps; None if it holds something else."""
     import pandas
 
     if given.dtype.kind == "M":

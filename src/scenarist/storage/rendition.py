@@ -1,4 +1,4 @@
-"""A value as JSON text for everybody to see: whole while it is small, else a bounded preview."""
+"""Rendition of a value: JSON text of all of a small value, or a bounded preview of a large one."""
 
 import base64
 import datetime
@@ -21,7 +21,7 @@ from scenarist.storage.objects import python_type
 from scenarist.storage.structures import fields_of
 
 MOST_ITEMS = 100
-"""Items that a preview shows of one list, and rows of one table."""
+"""Most items of a list, and rows of a table, that a preview shows."""
 
 _MOST_TEXT = 1000
 _MOST_DEPTH = 64
@@ -33,28 +33,28 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _OutOfRoomError(Exception):
-    """There is no room for what comes next, or it has no whole form."""
+    """The next part does not fit, or has no complete JSON form."""
 
 
 def render(value: object) -> tuple[str, bool]:
-    """Return a value as strict JSON text of at most 64 KiB, and whether that is all of it.
+    """Return a value as strict JSON text of at most 64 KiB, and whether the text is complete.
 
-    Never raises, whatever the value does, and its cost is bounded, whatever the value's size.
+    Never raises, whatever the code of the value does, and has bounded cost for a value of any size.
     """
     try:
-        # The walk counts roughly; twice the room makes sure that it stops nothing that fits.
+        # The walk counts roughly; with twice the room it never stops at a value that fits.
         text = _encode(_Walk(room=2 * INLINE_LIMIT, is_whole=True).plain(value))
         if len(text) <= INLINE_LIMIT:
             return text.decode(), True
     except KeyboardInterrupt:
         raise
-    except BaseException:  # noqa: BLE001, S110 - a value may raise anything; the preview is next
+    except BaseException:  # noqa: BLE001, S110 - a value may raise anything; try the preview
         pass
     return _preview(value), False
 
 
 def plain_value(value: object) -> Any:
-    """Return a value as plain JSON data, all of it; as text what has no such form."""
+    """Convert a whole value to plain JSON data; parts without a JSON form become text."""
     return _Walk(room=sys.maxsize, is_whole=True, is_lenient=True).plain(value)
 
 
@@ -63,17 +63,17 @@ def _preview(value: object) -> str:
         return _encode(_Walk(room=INLINE_LIMIT, is_whole=False).plain(value)).decode()
     except KeyboardInterrupt:
         raise
-    except BaseException:  # noqa: BLE001 - as above, and now nothing of the value is left to show
+    except BaseException:  # noqa: BLE001 - as above; show only the type
         return _encode(f"<{python_type(value)}>").decode()
 
 
 class _Walk:
-    """Turns a value into plain JSON data while there is room.
+    """Converts a value to plain JSON data within a limit on its size.
 
-    A whole walk counts roughly and stops with an error at the first thing that it cannot show.
-    A preview counts every byte and goes on: it shortens, and keeps of a container the items that
-    fit. Only on the way down the first items may a container be kept in part, so that the last
-    row of a table is never half a row. A lenient walk shows as text what has no JSON form.
+    A whole walk counts roughly, and raises at the first part that it cannot show. A preview counts
+    every byte and continues: it truncates text, and keeps the items of a container that fit. A
+    container may be truncated only if it is the first item at each level, so that the last row of
+    a table is never half a row. A lenient walk shows parts without a JSON form as text.
     """
 
     def __init__(self, *, room: int, is_whole: bool, is_lenient: bool = False) -> None:
@@ -81,7 +81,7 @@ class _Walk:
         self.is_whole = is_whole
         self.is_lenient = is_lenient or not is_whole
         self.most_items = None if is_whole else MOST_ITEMS
-        # All of a value is shown whose levels a storage has kept.
+        # Deep enough to show every value that a storage accepts.
         self.most_depth = 2 * _MOST_DEPTH if is_lenient else _MOST_DEPTH
 
     def plain(self, value: Any, depth: int = 0, is_first: bool = True) -> Any:
@@ -111,7 +111,7 @@ class _Walk:
         text = str.__str__(value)
         if self.is_whole:
             if not text.isascii():
-                # Half of a surrogate pair is no text for others.
+                # Other programs do not accept half of a surrogate pair.
                 text = text.encode("utf-8", "replace").decode()
             self.leaf(text)
             return text
@@ -120,7 +120,7 @@ class _Walk:
             text = text[:most] + "…"
         text = text.encode("utf-8", "replace").decode()
         if depth == 0 and len(_encode(text)) > self.room:
-            # One character takes six bytes at most.
+            # One character takes at most six bytes.
             text = text[: self.room // 6 - 1] + "…"
         self.leaf(text)
         return text
@@ -162,7 +162,7 @@ class _Walk:
                 self.spend(2)
                 key = self._key(label, depth + 1)
                 if key in shown:
-                    # Two keys have the same text, as 1 and "1" have.
+                    # Two keys have the same text, such as 1 and "1".
                     self.room = before
                     return self.items(mapping.items(), depth, is_first)
                 shown[key] = self.plain(item, depth + 1, is_first and not shown)
@@ -172,7 +172,7 @@ class _Walk:
         return shown
 
     def unordered(self, items: Collection[Any], depth: int, is_first: bool) -> list[Any]:
-        """Show a set in one order, which is not that of the process it is in."""
+        """Show a set sorted, so that its order does not depend on the process."""
         shown = self.items(items, depth, is_first)
         return sorted(shown, key=_rank) if len(shown) == len(items) else shown
 
@@ -203,7 +203,7 @@ class _Walk:
         return self.items(array, depth, is_first)
 
     def opaque(self, value: object) -> str:
-        """Show a value that has no JSON form by the text that it gives of itself."""
+        """Show a value without a JSON form as its ``repr``."""
         if not self.is_lenient:
             raise _OutOfRoomError
         try:
@@ -230,7 +230,7 @@ class _Walk:
             raise _OutOfRoomError
 
     def _give_up(self, room: int, is_first: bool) -> None:
-        """Go back to where the last item that fits ended; raise where it is all or nothing."""
+        """Restore the room after the last item that fits; raise if the container must be whole."""
         if self.is_whole or not is_first:
             raise _OutOfRoomError
         self.room = room
@@ -249,7 +249,7 @@ def _find_visit(value: object) -> _Visit:
 
 
 def _find_foreign_visit(value: object) -> _Visit:
-    """Return how to show a value of pandas or numpy, where the program has imported them."""
+    """Return how to show a pandas or numpy value, if the process has imported these libraries."""
     pandas: Any = sys.modules.get("pandas")
     if pandas is not None:
         if isinstance(value, pandas.DataFrame):
@@ -287,7 +287,7 @@ def _iso(moment: Any) -> str | None:
 
 
 def _duration(duration: datetime.timedelta) -> Any:
-    # A whole timedelta, without what pandas' own class adds to it.
+    # A plain timedelta, without the nanoseconds of pandas' subclass.
     exact = datetime.timedelta(duration.days, duration.seconds, duration.microseconds)
     rest = getattr(duration, "nanoseconds", 0)
     if not rest:

@@ -1,4 +1,4 @@
-"""Records and lists that came as JSON, as the tables and arrays whose place they take."""
+"""Conversion of records and lists from JSON requests to the tables and arrays they replace."""
 
 import sys
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _PLAIN_KINDS = frozenset("biuf")
 
 
 def find_converter(kind: type[Any]) -> Callable[[Any, Any], Any] | None:
-    """Return what makes values of a class of numpy or pandas; None for other classes."""
+    """Return the converter to a numpy or pandas class; None for other classes."""
     numpy: Any = sys.modules.get("numpy")
     pandas: Any = sys.modules.get("pandas")
     if numpy is not None and issubclass(kind, numpy.generic):
@@ -34,13 +34,13 @@ def find_converter(kind: type[Any]) -> Callable[[Any, Any], Any] | None:
 
 
 def as_frame(data: Any, present: Any) -> Any:
-    """Return records, or another form of a table, as a frame with the columns' types of another.
+    """Convert records, or another form of a table, to a frame with the column types of *present*.
 
-    A column keeps its type where the cells fit. Row labels that are shown as columns become
+    A column keeps its type if the cells fit. Row labels that are shown as columns become row
     labels again.
 
     Raises:
-        InvalidError: The data is no table, or a cell is not of the form of its column.
+        InvalidError: The data is not a table, or a cell does not have the form of its column.
     """
     if type(data) is list and not data:
         return present.iloc[:0]
@@ -62,7 +62,7 @@ def as_frame(data: Any, present: Any) -> Any:
 
 
 def _assembled(columns: list[Any], names: list[str], present: Any, shown: Any) -> Any:
-    """Put columns together under the labels that a table has; see `as_frame`."""
+    """Assemble columns under the labels of the present table; see `as_frame`."""
     import pandas
 
     texts = unique_texts(shown.columns)
@@ -105,7 +105,7 @@ def _as_column(given: Any, like: Any, where: str) -> Any:
     cells = retyped_items(cells, like.tolist(), where)
     try:
         made = pandas.Series(cells, index=given.index, dtype=dtype)
-    # What the types of a column make of cells that do not fit.
+    # The column type does not accept the cells.
     except (TypeError, ValueError) as error:
         sample = next((cell for cell in like.tolist() if not pandas.isna(cell)), None)
         raise unfit(cells, sample, where, error) from error
@@ -115,7 +115,7 @@ def _as_column(given: Any, like: Any, where: str) -> Any:
 
 
 def _fitting(given: Any, dtype: Any) -> Any:
-    """Return a column of a type if that changes none of its cells."""
+    """Convert a column to a type if that changes none of its cells; else return it unchanged."""
     try:
         cast = given.astype(dtype)
         is_kept = bool(cast.isna().equals(given.isna()))
@@ -174,14 +174,14 @@ def _as_scalar(data: Any, present: Any) -> Any:
 
 
 def _require_uncut(cells: list[Any], kept: list[Any], where: str, dtype: Any) -> None:
-    """See that moments and durations were not cut to the unit of a column."""
+    """Check that timestamps and durations were not truncated to the unit of a column."""
     import pandas
 
     for position, (cell, one) in enumerate(zip(cells, kept, strict=True)):
         if not pandas.isna(cell) and cell != one:
             raise InvalidError(
-                f"{where}[{position}] is {cell}, which is finer than its type {dtype} keeps; round"
-                " it, or write another type by a task"
+                f"{where}[{position}] is {cell}, which has a finer resolution than its type"
+                f" {dtype}; round it, or write another type with a task"
             )
 
 
@@ -190,7 +190,7 @@ def _as_timedelta(data: Any, present: Any) -> Any:
 
     made = pandas.Timedelta(data)
     kept = made.as_unit(present.unit)
-    # A finer one keeps its own unit.
+    # A duration of finer resolution keeps its own unit.
     return kept if kept == made else made
 
 
@@ -199,5 +199,5 @@ def _as_timestamp(data: Any, present: Any) -> Any:
 
     moment = pandas.Timestamp(data)
     if (moment.tzinfo is None) != (present.tzinfo is None):
-        raise ValueError("the one has a time zone, the other has none")
+        raise ValueError("only one of the two has a time zone")
     return moment if moment.tzinfo is None else moment.tz_convert(present.tzinfo)

@@ -1,9 +1,9 @@
-"""Data that came as JSON, given the types of the value whose place it takes.
+"""Conversion of data from JSON requests to the types of the value that it replaces.
 
-A client sees a table as records, a date as text, a set as a list. When it writes back what it saw,
-changed or not, the next job must find the types that it knows. So where the value that is there
-has a type that JSON lacks, the data must be of the form in which that type is shown, and becomes
-one of it; null may stand anywhere. Where JSON has the type, the data is taken as it is.
+A client sees a table as records, a date as text, a set as a list. When it writes this back,
+changed or not, the next job must get the types that it expects. So if the present value has a
+type that JSON lacks, the data must have the form in which that type is shown, and is converted to
+the type; null is allowed anywhere. If JSON has the type, the data is used as it is.
 """
 
 import base64
@@ -33,14 +33,14 @@ _LISTS = (list, tuple, set, frozenset, deque)
 
 
 def retyped(data: Any, present: Any, where: str = "the value") -> Any:
-    """Return data as a value of the types that are there.
+    """Convert data to the types of the value that it replaces.
 
     Args:
-        present: The value whose place the data takes.
-        where: The place within the value, for messages.
+        present: The value that the data replaces.
+        where: The path within the value, for messages.
 
     Raises:
-        InvalidError: The data is not of the form of what is there; says where.
+        InvalidError: The data does not have the form of the present value; says where.
     """
     kind = type(present)
     if kind in _PLAIN:
@@ -64,10 +64,10 @@ def retyped(data: Any, present: Any, where: str = "the value") -> Any:
 
 
 def retyped_items(data: list[Any], present: Sequence[Any], where: str) -> list[Any]:
-    """Return the items of a list, each of the type of the one that it was, or that all are of.
+    """Convert the items of a list, each to the type of the item that it replaces or of all items.
 
     Raises:
-        InvalidError: One is not of the form of what is there.
+        InvalidError: An item does not have the form of the present items.
     """
     kinds = {type(item) for item in present} - {NoneType}
     if kinds <= _PLAIN - {float} or (kinds <= _PLAIN and None not in data):
@@ -91,10 +91,10 @@ def retyped_items(data: list[Any], present: Sequence[Any], where: str) -> list[A
 
 
 def retyped_added(data: Any, present: Any) -> Any:
-    """Return what is to be appended to a value: items, or one item, of the type that all are of.
+    """Convert data to append to a value: one or more items to the type that all its items have.
 
     Raises:
-        InvalidError: It is not of the form of what is there.
+        InvalidError: The data does not have the form of the present value.
     """
     if isinstance(present, dict) and type(data) is dict:
         return _retyped_dict(data, present, "the value")
@@ -109,7 +109,7 @@ def retyped_added(data: Any, present: Any) -> Any:
 
 
 def is_same(data: Any, shown: Any) -> bool:
-    """Whether a client gives back what it was shown; whole numbers may have become floats."""
+    """Whether data equals what the client was shown; integers may have become floats."""
     if type(data) is list and type(shown) is list:
         return len(data) == len(shown) and all(map(is_same, data, shown))
     if type(data) is dict and type(shown) is dict:
@@ -120,12 +120,12 @@ def is_same(data: Any, shown: Any) -> bool:
 
 
 def unfit(data: Any, present: Any, where: str, why: object = None) -> InvalidError:
-    """Return the error that data is not of the form of what is there."""
+    """Return the error for data that does not have the form of the present value."""
     shown = json.dumps(plain_value(present), default=str)[:100]
     told = f" ({reason(why)})" if isinstance(why, BaseException) else ""
     return InvalidError(
-        f"{where} is of type {python_type(present)}, shown as {shown}; {json.dumps(data):.100} is"
-        f" not of this form{told}. Give it in this form; another type can be written by a task"
+        f"{where} is of type {python_type(present)}, shown as {shown}; {json.dumps(data):.100} does"
+        f" not have this form{told}. Give it in this form; a task can write another type"
     )
 
 
@@ -199,7 +199,7 @@ def _retyped_leaf(data: Any, present: Any, where: str) -> Any:
         return convert(data, present)
     except (InvalidError, MemoryError):
         raise
-    # Whatever the class makes of data that is not of its form.
+    # The class may raise anything for data that does not have its form.
     except Exception as error:
         raise unfit(data, present, where, error) from error
 
@@ -218,7 +218,7 @@ _FINER = re.compile(r"[.,]\d{6}\d*[1-9]")
 
 
 def _to_microseconds(convert: Callable[[str], Any]) -> Callable[[Any, Any], Any]:
-    """Return what reads a text as Python does, which would leave nanoseconds out."""
+    """Return a converter that refuses nanoseconds, which Python's parser would drop."""
 
     def read(data: Any, _present: Any) -> Any:
         _require_microseconds(data)
@@ -229,14 +229,14 @@ def _to_microseconds(convert: Callable[[str], Any]) -> Callable[[Any, Any], Any]
 
 def _require_microseconds(data: Any) -> None:
     if isinstance(data, str) and _FINER.search(data):
-        raise ValueError("this type keeps microseconds and nothing finer")
+        raise ValueError("this type has no finer resolution than microseconds")
 
 
 def _moment(data: str, present: datetime.datetime) -> datetime.datetime:
     _require_microseconds(data)
     moment = datetime.datetime.fromisoformat(data)
     if (moment.tzinfo is None) != (present.tzinfo is None):
-        raise ValueError("the one has a time zone, the other has none")
+        raise ValueError("only one of the two has a time zone")
     return moment if moment.tzinfo is None else moment.astimezone(present.tzinfo)
 
 
@@ -250,7 +250,7 @@ def _member(data: Any, present: enum.Enum) -> enum.Enum:
 
 def _decimal(data: Any, _present: decimal.Decimal) -> decimal.Decimal:
     if isinstance(data, bool):
-        raise TypeError("true and false are no numbers")
+        raise TypeError("a boolean is not a number")
     return decimal.Decimal(str(data))
 
 

@@ -1,4 +1,4 @@
-"""Data that came as JSON in place of a value, with the types of what is there."""
+"""Data from JSON requests, converted to the types of the value that it replaces or extends."""
 
 import pickletools
 from collections.abc import Callable, Mapping
@@ -16,13 +16,13 @@ from scenarist.storage.retyped_tables import as_frame
 from scenarist.storage.retyping import retyped, retyped_added
 
 _FORMS = frozenset({"custom_document", "exposed_type"})
-"""Properties that say in which form a function gets a value."""
+"""Properties that declare the form in which a function receives a value."""
 
 _TYPED = frozenset(
     {"excel", "in_memory", "json", "mongo_collection", "parquet", "pickle", "s3_object"}
     | {"sql_table"}
 )
-"""Storages whose values may have types that JSON lacks, and can be read before they are written."""
+"""Storages whose values may have types that JSON lacks, and are readable before a write."""
 
 _PLAIN_OPCODES = frozenset(
     {"PROTO", "FRAME", "STOP", "MEMOIZE", "BINGET", "LONG_BINGET", "MARK"}
@@ -30,22 +30,22 @@ _PLAIN_OPCODES = frozenset(
     | {"SHORT_BINUNICODE", "BINUNICODE", "EMPTY_LIST", "APPEND", "APPENDS"}
     | {"EMPTY_DICT", "SETITEM", "SETITEMS"}
 )
-"""Operations of a pickle that makes nothing but what JSON has."""
+"""Opcodes of a pickle that only builds types that JSON has."""
 
 
 _TABLES = frozenset({"excel", "parquet"})
-"""Storages of the server's whose rows have types that JSON lacks."""
+"""Storages that the server reads itself and whose rows have types that JSON lacks."""
 
 
 def needs_worker(place: Place) -> bool:
-    """Whether a value is, or may be, of classes that only a worker knows; nothing is loaded."""
+    """Whether a value has, or may have, classes that only a worker can import; imports nothing."""
     try:
         if place.storage_type == "json":
             return names_classes(place)
         if place.storage_type in {"pickle", "in_memory"}:
             return not _is_plain(place)
     except (DamagedError, InvalidError, NotFoundError):
-        # The write will tell, or mend it.
+        # The write will report the error, or replace the damaged value.
         return False
     return False
 
@@ -57,20 +57,20 @@ def rewritten(
     place: Place | None,
     read: Callable[[Place], Any] | None = None,
 ) -> Any:
-    """Return data as the value that a storage writes where another one is, with its types.
+    """Convert data to the value that a storage writes in place of another, with its types.
 
-    Where nothing is, or nothing that can be read, it is what the storage makes of the data.
+    Without a present value that can be read, the result is what the storage makes of the data.
 
     Args:
-        read: Reads what is there; the storage itself when left out, which workers only may do.
+        read: Reads the present value; by default the storage does, allowed in workers only.
 
     Raises:
-        InvalidError: The data has no such form, or not that of the value that is there.
+        InvalidError: The data cannot be converted, or does not have the form of the present value.
     """
     storage = find_storage(storage_type)
     value = storage.from_json(data)
     if storage_type == "json" and properties.get("exposed_type"):
-        # What is declared says more than what is there.
+        # The declared class takes precedence over the types of the present value.
         return exposed(value, properties)
     if place is not None and storage_type in _TYPED:
         plain = {key: item for key, item in place.properties.items() if key not in _FORMS}
@@ -86,10 +86,10 @@ def rewritten(
 def added(
     data: object, storage_type: str, properties: Mapping[str, Any], place: Place | None
 ) -> Any:
-    """Return data as what is appended to a value, with its types.
+    """Convert data to what is appended to a value, with the types of that value.
 
     Raises:
-        InvalidError: The data has no such form, or not that of the value that is there.
+        InvalidError: The data cannot be converted, or does not have the form of the present value.
     """
     storage = find_storage(storage_type)
     value = storage.from_json(data)
@@ -105,32 +105,32 @@ def added(
 
 
 def added_safely(data: object, storage_type: str, place: Place | None) -> Any:
-    """Return the same without code of the user, for a place that does not need a worker.
+    """Do the same as `added` without user code, for a location that does not need a worker.
 
     Raises:
         InvalidError: As `added`.
     """
-    # A document is looked at by the storage itself.
+    # For a JSON document, the storage itself looks at the present value.
     return added(data, storage_type, {}, None if storage_type == "json" else place)
 
 
 def rewritten_safely(
     data: object, storage_type: str, properties: Mapping[str, Any], place: Place | None
 ) -> Any:
-    """Return the same without code of the user, for a place that does not need a worker.
+    """Do the same as `rewritten` without user code, for a location that does not need a worker.
 
     Raises:
         InvalidError: As `rewritten`.
     """
     if storage_type in {"pickle", "in_memory", "csv"}:
-        # What is there is as JSON has it, or text.
+        # The present value has JSON types only, or is text.
         place = None
     read = read_safely if storage_type == "json" else None
     return rewritten(data, storage_type, properties, place, read)
 
 
 def _is_plain(place: Place) -> bool:
-    """Whether a pickle makes nothing but what JSON has, as far as this can be told quickly."""
+    """Whether a pickle builds only types that JSON has; False for one too large to check."""
     if place.content is not None and len(place.content) > INLINE_LIMIT:
         return False
     data = files.decode(place, lambda file: file.read(INLINE_LIMIT + 1))
@@ -139,5 +139,5 @@ def _is_plain(place: Place) -> bool:
     try:
         return all(code.name in _PLAIN_OPCODES for code, *_ in pickletools.genops(data))
     except ValueError:
-        # No pickle at all.
+        # Not a pickle.
         return True

@@ -1,4 +1,4 @@
-"""Values as objects of S3, or of another store that speaks its protocol."""
+"""S3 storage: values as objects of S3, or of a store that is compatible with it."""
 
 import errno
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from scenarist.storage.shared import S3_LIMITS, seconds_to_write
 from scenarist.storage.tables import require
 
 _KIND = "scenarist-kind"
-"""The key of an object's metadata under which this storage marks bytes as such."""
+"""Metadata key with which this storage marks an object as bytes."""
 
 _PARAMETERS = (
     "aws_s3_client_parameters",
@@ -23,21 +23,21 @@ _PARAMETERS = (
 )
 _SECRETS = ("aws_access_key", "aws_secret_access_key", "aws_session_token", "SSECustomerKey")
 _PASSING = frozenset({errno.EBUSY, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO)})
-"""How the client says that the store failed (5xx), or asked to slow down."""
+"""Error numbers with which the client reports that the store failed (5xx) or throttled."""
 
 _LIMITS = ("connect_timeout", "read_timeout")
-"""What ``aws_s3_client_parameters`` may say of seconds that the store says nothing."""
+"""Timeouts in seconds that ``aws_s3_client_parameters`` may set."""
 
 
 class S3Storage:
-    """A text or bytes as one object, which each write replaces whole.
+    """Text or bytes as one object, which each write replaces as a whole.
 
-    Text is kept as UTF-8. An object is read as text when it is UTF-8, else as bytes; bytes that
-    this storage wrote are marked in the object's metadata and come back as bytes always.
+    Text is stored as UTF-8. An object is read as text if it is valid UTF-8, else as bytes; bytes
+    that this storage wrote are marked in the object's metadata, and are always read as bytes.
 
-    ``aws_s3_client_parameters`` are those of the client (``endpoint_url``, ``verify``),
-    ``aws_s3_get_object_parameters`` and ``aws_s3_put_object_parameters`` those of the calls to
-    the store, in the store's own names (``VersionId``, ``ContentType``).
+    ``aws_s3_client_parameters`` are passed to the client (``endpoint_url``, ``verify``),
+    ``aws_s3_get_object_parameters`` and ``aws_s3_put_object_parameters`` to the calls to the
+    store, with the store's own names (``VersionId``, ``ContentType``).
     """
 
     storage_type = "s3_object"
@@ -86,18 +86,18 @@ def _encoded(value: object, target: Target) -> bytes:
 
 def _held(value: object) -> str:
     return (
-        "storage type 's3_object' keeps a text or bytes; it was given"
+        "storage type 's3_object' stores text or bytes; it was given"
         f" {'null' if value is None else 'a ' + type(value).__name__};"
-        " turn the value into text or bytes in the task"
+        " convert the value to text or bytes in the task"
     )
 
 
 def _call(
     operation: str, properties: Mapping[str, Any], parameters: Mapping[str, Any]
 ) -> tuple[bytes, Mapping[str, str]]:
-    """Ask the store for one thing; return the object's bytes, if there are any, and its metadata.
+    """Call one operation of the store; return the bytes of the object, if any, and its metadata.
 
-    One call moves the whole object, so that nobody ever sees a part of it or a mixture of two.
+    One call transfers the whole object, so that readers never see a part of it or a mix of two.
     """
     require(S3Storage.storage_type, "s3fs", extra="s3")
     from fsspec.asyn import sync  # type: ignore[import-untyped]
@@ -114,7 +114,7 @@ def _call(
         client_kwargs=client_parameters,
         config_kwargs={**S3_LIMITS, **limits},
     )
-    # The client below it repeats what is worth it.
+    # The client below it already retries.
     store.retries = 1
     unknown = parameters.keys() - ParamKwargsHelper(store.s3).filter_dict(operation, parameters)
     if unknown:
@@ -141,10 +141,10 @@ async def _drain(body: Any) -> bytes:
 
 @contextmanager
 def _translated(properties: Mapping[str, Any], act: str) -> Iterator[None]:
-    """Raise what the client raises as errors of ours, without their causes: these may tell secrets.
+    """Convert errors of the client to ours, without their causes, which may contain secrets.
 
     Raises:
-        NotFoundError: There is no such bucket or object.
+        NotFoundError: The bucket or object does not exist.
         InvalidError: The store refused the credentials or the request.
         UnavailableError: The store cannot be reached, or failed.
     """
@@ -152,7 +152,7 @@ def _translated(properties: Mapping[str, Any], act: str) -> Iterator[None]:
         yield
     except ScenaristError:
         raise
-    # The client has no family of its own: what it raises is of four libraries and the system.
+    # The client has no common base class: its errors come from four libraries and the system.
     except Exception as error:  # noqa: BLE001
         fault = (
             f"object {properties.get('aws_s3_object_key')!r} of bucket"
@@ -164,11 +164,11 @@ def _translated(properties: Mapping[str, Any], act: str) -> Iterator[None]:
 
 def _error_of(error: Exception, fault: str, said: str) -> ScenaristError:
     if isinstance(error, FileNotFoundError):
-        return NotFoundError(f"{fault}: {said}; create it, or mend the name of bucket or object")
+        return NotFoundError(f"{fault}: {said}; create it, or fix the name of bucket or object")
     if isinstance(error, PermissionError):
         return InvalidError(
             f"{fault}: the store refused it: {said}; check aws_access_key, aws_secret_access_key"
-            " and what they are allowed to do"
+            " and their permissions"
         )
     if _is_passing(error):
         return UnavailableError(

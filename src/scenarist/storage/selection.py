@@ -1,4 +1,4 @@
-"""Applies a selection to a table or a list of objects."""
+"""Selection of rows and columns of a table or a list of objects."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import reduce
@@ -13,13 +13,13 @@ from scenarist.storage.objects import row_of
 
 
 def select(value: Any, selection: Selection) -> Any:
-    """Return what a selection leaves of a DataFrame or a list of objects.
+    """Return the selected part of a DataFrame or a list of objects.
 
-    Rows keep their order, and equal rows stay as many as they are.
+    Rows keep their order, and duplicates are kept.
 
     Raises:
-        InvalidError: The value is neither, a column is not there, or a condition compares a
-            column with something that is not of its kind.
+        InvalidError: The value is neither, a column does not exist, or a condition compares a
+            column with a value of another kind.
     """
     if selection == Selection():
         return value
@@ -33,13 +33,13 @@ def select(value: Any, selection: Selection) -> Any:
 
 
 def select_of_shown(data: Any, selection: Selection) -> Any:
-    """Return what a selection leaves of a value, of which only what is shown is at hand.
+    """Return the selected part of a value, given only its JSON form.
 
-    None where that does not tell: a text may be a date or a decimal, a null an infinity, and no
-    rows have no columns.
+    None if the JSON form is ambiguous: a text may be a date or a decimal, a null an infinity, and
+    an empty list does not show the columns.
 
     Raises:
-        InvalidError: As `select` does.
+        InvalidError: As `select`.
     """
     names = {one.key for one in selection.conditions}
     if isinstance(data, list) and (names or selection.columns):
@@ -54,7 +54,7 @@ def _of_frame(frame: Any, selection: Selection) -> Any:
     if not labels:
         return frame.iloc[: selection.limit]
 
-    # Of columns with one name, the first is meant.
+    # Of columns with the same name, use the first.
     positions_of: dict[Any, int] = {}
     for place, label in enumerate(labels):
         positions_of.setdefault(label, place)
@@ -62,7 +62,7 @@ def _of_frame(frame: Any, selection: Selection) -> Any:
     def position(key: str) -> int:
         return positions_of[_known(key, positions_of)]
 
-    # All names are looked at, also where no row is left.
+    # Check all names, even if no row is left.
     positions = None
     if selection.columns is not None:
         positions = [position(key) for key in selection.columns]
@@ -103,7 +103,7 @@ def _joined(
     join: Callable[[Iterable[bool]], bool] = any if selection.join == JoinOperator.OR else all
     if not selection.conditions:
         return [True] * len(rows)
-    # The cells of a column are looked at once, whatever is asked of them.
+    # Inspect the cells of a column only once for all conditions.
     columns: dict[str, comparison.Cells] = {}
     masks = []
     for condition in selection.conditions:
@@ -123,7 +123,9 @@ def _row(item: object, number: int) -> dict[str, Any]:
 
 def _known(key: str, keys: Collection[str]) -> str:
     if key not in keys:
-        raise InvalidError(f"there is no column {key!r}; there are {', '.join(map(repr, keys))}")
+        raise InvalidError(
+            f"there is no column {key!r}; the columns are {', '.join(map(repr, keys))}"
+        )
     return key
 
 

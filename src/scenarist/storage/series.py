@@ -1,4 +1,4 @@
-"""Columns of tables from Python values, from Arrow and from texts, each value exact."""
+"""Columns of tables from Python values, Arrow columns and texts, without loss of precision."""
 
 import decimal
 import re
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 EXACT = 2**53
-"""Integers up to here are floats, too."""
+"""Largest integer up to which every integer is exact as a float."""
 
 _WHOLE = re.compile("0|-?[1-9][0-9]*")
 _TRUTHS = ("True", "TRUE", "true", "False", "FALSE", "false")
 _INFINITE = frozenset({"inf", "-inf"})
 _SPACE = " \t"
 
-TRUTH, NUMBERS, TEXT = "true and false", "numbers", "text"
+TRUTH, NUMBERS, TEXT = "booleans", "numbers", "text"
 
 
 def column_of(values: Sequence[Any]) -> Any:
-    """Return values as a Series in which no null changes the others.
+    """Return values as a Series in which a null does not change the type of the others.
 
-    Whole numbers beside a null are ``Int64`` (``UInt64``, objects where they are larger), true and
-    false beside one ``boolean``. Whole numbers beside fractions are floats where all are exact.
+    Integers with a null are ``Int64`` (``UInt64`` or objects if they are larger), booleans with a
+    null are ``boolean``. Integers mixed with floats become floats if all are exact.
     """
     import pandas
 
@@ -53,7 +53,7 @@ def column_of(values: Sequence[Any]) -> Any:
 
 
 def table_of(columns: Sequence[Any], labels: Sequence[Any], height: int) -> "DataFrame":
-    """Return columns side by side under labels, which may be equal."""
+    """Return a table of columns with the given labels, which may repeat."""
     import pandas
 
     if not columns:
@@ -64,13 +64,13 @@ def table_of(columns: Sequence[Any], labels: Sequence[Any], height: int) -> "Dat
 
 
 def frame_of_arrow(table: Any) -> "DataFrame":
-    """Return a table of pyarrow as a DataFrame, its whole numbers and truths exact beside nulls."""
+    """Convert a pyarrow table to a DataFrame; integers and booleans stay exact with nulls."""
     columns = [series_of_arrow(column) for column in table.columns]
     return table_of(columns, unique_texts(table.column_names), table.num_rows)
 
 
 def series_of_arrow(column: Any) -> Any:
-    """Return a column of pyarrow as a Series; with nulls, whole numbers and truths as nullable."""
+    """Convert a pyarrow column to a Series; integers and booleans with nulls become nullable."""
     import pandas
     import pyarrow  # type: ignore[import-untyped]
 
@@ -91,7 +91,7 @@ def series_of_arrow(column: Any) -> Any:
 
 
 def without_needless_nullables(frame: "DataFrame", *, keeping: Any = ()) -> "DataFrame":
-    """Return a table whose columns are nullable only where there is a null.
+    """Return a table in which only columns with a null have a nullable type.
 
     Args:
         keeping: Names of columns that stay as they are.
@@ -115,9 +115,9 @@ def without_needless_nullables(frame: "DataFrame", *, keeping: Any = ()) -> "Dat
 def series_of_texts(texts: Any, *, is_empty_null: bool = False) -> Any:
     """Return a column of texts (a `ChunkedArray`) with the type that all of its cells have.
 
-    A column is of whole numbers, of numbers, or of true and false only where each cell is one as
-    it would be written: ``01067`` and ``+49`` are text, and so are the cells beside them. Space
-    around numbers does not count.
+    A column becomes integers, numbers or booleans only if each cell is written as one in its
+    canonical form: ``01067`` and ``+49`` are text, and so are the other cells of their column.
+    Whitespace around numbers is ignored.
     """
     import pandas
     import pyarrow.compute as compute  # type: ignore[import-untyped]
@@ -140,7 +140,7 @@ def series_of_texts(texts: Any, *, is_empty_null: bool = False) -> Any:
 
 
 def kind_of_texts(texts: Any) -> str:
-    """Return what `series_of_texts` makes of a column; text where no cell is there."""
+    """Return the kind of column that `series_of_texts` makes; text if there are no cells."""
     series = series_of_texts(texts.drop_null())
     return {"b": TRUTH, "i": NUMBERS, "u": NUMBERS, "f": NUMBERS}.get(
         series.dtype.kind, NUMBERS if _is_numbers(series) else TEXT
@@ -148,20 +148,19 @@ def kind_of_texts(texts: Any) -> str:
 
 
 def require_digits(number: Any) -> None:
-    """See that a decimal is read again as the same number where the reader makes floats of them.
+    """Check that a decimal is the same number after it is read back as a float.
 
-    Numbers that are no decimals pass.
-
+    Numbers that are not decimals pass.
 
     Raises:
-        InvalidError: It has more digits than a float has.
+        InvalidError: The decimal has more digits than a float keeps.
     """
     if not isinstance(number, decimal.Decimal) or number.is_nan() or _WHOLE.fullmatch(str(number)):
         return
     if number.is_infinite() or decimal.Decimal(repr(float(number))) != number:
         raise InvalidError(
-            f"the decimal {number} has more digits than a number keeps that is read again; write"
-            " it as text, or use parquet or pickle"
+            f"the decimal {number} has more digits than are kept when it is read back as a number;"
+            " write it as text, or use parquet or pickle"
         )
 
 
@@ -189,7 +188,7 @@ def _numbers(texts: Any, first: str) -> Any:
     zeros = texts.filter(compute.starts_with(digits, "0")).drop_null()
     if _WHOLE.fullmatch(first):
         whole = _cast(texts, pyarrow.int64())
-        # Written again, 01 would be 1.
+        # A code such as 01 would be written back as 1.
         if whole is not None and not compute.any(compute.not_equal(zeros, "0")).as_py():
             return series_of_arrow(whole)
     numbers = _cast(texts, pyarrow.float64())

@@ -1,4 +1,4 @@
-"""Files of values on a storage that machines share, named by a URL, by way of fsspec.
+"""Files of values on remote storage named by a URL, accessed with fsspec.
 
 The libraries below it take their credentials from the environment, or from their own files.
 """
@@ -25,7 +25,7 @@ from scenarist.storage.objects import reason
 
 _OF_ONE_PROCESS = frozenset({"memory", "memfs"})
 _WITH_FOLDERS = frozenset({"sftp", "ssh", "smb", "hdfs", "webhdfs"})
-"""Protocols in which a folder must be there before a file in it."""
+"""Protocols that need a folder to exist before a file is written to it."""
 
 _TIMES = ("LastModified", "last_modified", "mtime")
 _PIECE_BYTES = 4 * 1024 * 1024
@@ -38,7 +38,7 @@ S3_LIMITS: Mapping[str, Any] = {
     "read_timeout": 15,  # seconds without a byte
     "retries": {"mode": "standard", "total_max_attempts": 3},
 }
-"""How long a store may say nothing while something is read: it ends within a minute."""
+"""Timeouts and retries of reads from S3: a read from a silent store fails within a minute."""
 
 WRITE_SECONDS = 45.0
 _SLOWEST_BYTES = 256 * 1024  # a second
@@ -49,10 +49,10 @@ def is_url(text: str) -> bool:
 
 
 def plain_url(url: str) -> str:
-    """Return a URL in the form in which it is recorded: without a slash at its end.
+    """Return a URL as it is recorded: without a trailing slash.
 
     Raises:
-        InvalidError: It cannot name a storage; says why, without what may be a secret.
+        InvalidError: The URL cannot name a storage; says why, without possible secrets.
     """
     try:
         parts = urlsplit(url)
@@ -60,30 +60,30 @@ def plain_url(url: str) -> str:
         name = f"{parts.scheme}://{host}{parts.path}"
         password, extra = parts.password, parts.query or parts.fragment
     except ValueError:
-        raise InvalidError("the storage is a URL that cannot be read") from None
+        raise InvalidError("the URL of the storage is not valid") from None
     if "::" in url or not host:
         raise InvalidError(
             f"the storage {name} names no bucket or host; write it as s3://bucket/folder"
         )
     if password or extra:
         raise InvalidError(
-            f"the storage {name} must stand alone: a password, and what follows ? or #, would be "
+            f"the storage {name} must not have a password, query or fragment, which would be "
             "recorded with each value; give credentials in the environment"
         )
     if parts.scheme in _OF_ONE_PROCESS:
         raise InvalidError(
-            f"the storage {name} is memory of one process, and workers are others; take a folder, "
-            "or a URL such as s3://bucket/folder"
+            f"the storage {name} is the memory of one process, which workers cannot read; use a "
+            "folder, or a URL such as s3://bucket/folder"
         )
     return url.rstrip("/")
 
 
 def prepare(url: str) -> str:
-    """Return a URL in the form in which it is recorded, once a file could be written below it.
+    """Return a URL as it is recorded, after writing, reading and removing a file below it.
 
     Raises:
-        InvalidError: It cannot name a storage, or a library is missing; says which.
-        UnavailableError: It cannot be reached or written; says why.
+        InvalidError: The URL cannot name a storage, or a library is missing; says which.
+        UnavailableError: The storage cannot be reached or written; says why.
     """
     plain = plain_url(url)
     try:
@@ -104,7 +104,7 @@ def prepare(url: str) -> str:
     except (UnavailableError, NotFoundError) as error:
         raise UnavailableError(f"the storage cannot be used: {error.message}") from error
     if left:
-        raise UnavailableError(f"the storage lets nothing be removed: {left[probe]}")
+        raise UnavailableError(f"files cannot be removed from the storage: {left[probe]}")
     return plain
 
 
@@ -117,7 +117,7 @@ def write_new(url: str, data: bytes) -> None:
     """Write a file that does not exist yet; it is as durable as the storage makes it.
 
     Raises:
-        UnavailableError: It exists, or could not be written; says why.
+        UnavailableError: The file exists, or could not be written; says why.
     """
     with _translated(url):
         system, path = _found(url)
@@ -128,18 +128,18 @@ def write_new(url: str, data: bytes) -> None:
 
 
 def seconds_to_write(data: bytes) -> float:
-    """Return how long it may take to write some bytes, in all.
+    """Return the timeout in seconds for writing some bytes, in total.
 
-    The client of S3 asks first whether it may send them, and has no limit for the answer.
+    The S3 client first asks whether it may send the bytes, with no timeout for the response.
     """
     return WRITE_SECONDS + len(data) / _SLOWEST_BYTES
 
 
 def open_file(url: str) -> BinaryIO:
-    """Open a file to read it piece by piece.
+    """Open a file to read it in pieces.
 
     Raises:
-        NotFoundError: It is gone.
+        NotFoundError: The file is gone.
         UnavailableError: The storage cannot be reached.
     """
     with _translated(url, is_read=True):
@@ -149,10 +149,10 @@ def open_file(url: str) -> BinaryIO:
 
 
 def open_whole(url: str) -> BinaryIO:
-    """Open a file after all of it was read, in one request.
+    """Read a whole file in one request, and return it as an open file.
 
     Raises:
-        NotFoundError: It is gone.
+        NotFoundError: The file is gone.
         UnavailableError: The storage cannot be reached.
     """
     with _translated(url, is_read=True):
@@ -161,14 +161,14 @@ def open_whole(url: str) -> BinaryIO:
 
 
 def list_files(folder: str) -> Iterator[StoredFile]:
-    """Go through all files below a URL.
+    """Yield all files below a URL.
 
     Raises:
         UnavailableError: The storage cannot be reached.
     """
     with _translated(folder):
         system, root = _found(folder)
-        # Others write there as well.
+        # Other processes write there too.
         system.invalidate_cache()
         found = system.find(root, detail=True)
         for path, details in found.items():
@@ -181,7 +181,7 @@ def list_files(folder: str) -> Iterator[StoredFile]:
 
 
 def remove(urls: Iterable[str]) -> dict[str, str]:
-    """Remove files; return why those are left that could not be. One that is gone is no error."""
+    """Remove files; return those that could not be removed with the reason; ignore missing ones."""
     left: dict[str, str] = {}
     of_schemes: defaultdict[str, list[str]] = defaultdict(list)
     for url in urls:
@@ -215,7 +215,7 @@ def _scheme(url: str) -> str:
 
 
 def _found(url: str) -> tuple[Any, str]:
-    """Return what speaks to the storage, and the path there; each thread has its own."""
+    """Return the fsspec file system and the path in it; each thread has its own file system."""
     import fsspec
 
     options: dict[str, Any] = {}
@@ -224,18 +224,18 @@ def _found(url: str) -> tuple[Any, str]:
         options["config_kwargs"] = dict(S3_LIMITS)
     system, path = fsspec.url_to_fs(url, **options)
     if is_s3:
-        # The client below it repeats what is worth it.
+        # The client below it already retries.
         system.retries = 1
     return system, path
 
 
 @contextmanager
 def _translated(url: str, *, is_read: bool = False) -> Iterator[None]:
-    """Raise what the libraries raise as errors of ours, without causes, which may tell secrets.
+    """Convert errors of the libraries to ours, without their causes, which may contain secrets.
 
     Raises:
-        NotFoundError: There is no such file, and it was to be read.
-        UnavailableError: Whatever else went wrong.
+        NotFoundError: The file to read does not exist.
+        UnavailableError: Anything else went wrong.
     """
     try:
         yield
@@ -245,10 +245,10 @@ def _translated(url: str, *, is_read: bool = False) -> Iterator[None]:
         if is_read:
             raise NotFoundError(f"there is no file at {url}; write the data node") from None
         raise UnavailableError(f"{url}: {_said(url, error)}") from None
-    # Each kind of storage has a library of its own, and no family of errors.
+    # Each kind of storage has its own library, without a common base class of errors.
     except Exception as error:  # noqa: BLE001
         if _scheme(url) in _WITH_FOLDERS:
-            # Its connection may be broken for good; the next call makes another.
+            # Its connection may be broken for good; the next call opens a new one.
             type(_found(url)[0]).clear_instance_cache()
         raise UnavailableError(f"{url}: {_said(url, error)}") from None
 

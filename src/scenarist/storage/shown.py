@@ -1,4 +1,4 @@
-"""What readers over REST are shown of a value: plain JSON data, the same whoever makes it."""
+"""Conversion of values to the JSON that REST returns; the same in the server and in workers."""
 
 import json
 from typing import Any
@@ -13,12 +13,12 @@ from scenarist.storage.tables import plain_records
 
 
 def shown(value: Any, selection: Selection | None) -> Any:
-    """Return what a selection leaves of a value, as plain JSON data: of a table, its rows.
+    """Convert the selected part of a value to plain JSON data: a table to its rows.
 
-    What has no such form is shown by the text that it gives of itself.
+    Parts without a JSON form become their ``repr``.
 
     Raises:
-        InvalidError: The value cannot be filtered so.
+        InvalidError: The selection does not apply to the value.
     """
     if selection is not None:
         value = select(value, selection)
@@ -28,10 +28,10 @@ def shown(value: Any, selection: Selection | None) -> Any:
 
 
 def strict(data: object) -> str:
-    """Return plain data as JSON text that every parser takes: NaN and infinities are null."""
+    """Encode plain data as JSON text that every parser accepts: NaN and infinities are null."""
     try:
         return msgspec.json.encode(data).decode()
     except UnicodeEncodeError:
-        # Half of a surrogate pair is legal in Python's JSON, and no parser of others takes it.
+        # Python's JSON allows half of a surrogate pair; other parsers do not accept it.
         text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
         return msgspec.json.encode(json.loads(text)).decode()

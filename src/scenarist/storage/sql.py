@@ -1,4 +1,4 @@
-"""Values that queries of the user read and write."""
+"""SQL storage: values read and written by queries of the user."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class SqlStorage:
-    """What ``read_query`` finds, as a table; written by the queries that functions build.
+    """The result of ``read_query`` as a table; written by queries that the user's functions build.
 
     ``write_query_builder`` and ``append_query_builder`` are called with the value and return a
-    query, a list of queries, or in place of each a pair of query and parameters: an object by
-    name, for ``:name`` in the query, or a list of such. All run in one transaction. A query is
-    text, or a statement of SQLAlchemy.
+    query or a list of queries. Each query may instead be a pair of query and parameters: an object
+    with the values for each ``:name`` in the query, or a list of such objects. All queries run in
+    one transaction. A query is text or an SQLAlchemy statement.
 
-    Nothing is known of the rows that are kept, so size and digest are those of the rendition.
+    The stored rows are not known, so size and digest are those of the rendition.
     """
 
     storage_type = "sql"
@@ -82,7 +82,7 @@ def _find(connection: "Connection", properties: Mapping[str, Any]) -> Any:
         raise InvalidError(f"read_query is {query!r}; give a query as text")
     result = _execute(connection, query)
     if not result.returns_rows:
-        raise InvalidError("read_query finds no rows or columns; give one that selects")
+        raise InvalidError("read_query returns no rows or columns; give a query that selects")
     return result
 
 
@@ -96,7 +96,7 @@ def _execute(connection: "Connection", query: Any, *parameters: Any) -> Any:
     from sqlalchemy import Executable, text
 
     if isinstance(query, str) and not parameters:
-        # As it is: a colon or a percent sign in it stands for itself.
+        # Unchanged, so that a colon or a percent sign has no special meaning.
         return connection.exec_driver_sql(query, execution_options={"no_parameters": True})
     if len(parameters) > 1 or not isinstance(query, str | Executable):
         raise InvalidError(
@@ -112,7 +112,7 @@ def _parameters(parameters: Any) -> Any:
         return [_parameters(one) for one in parameters]
     if not isinstance(parameters, Mapping):
         raise InvalidError(
-            "the parameters of a query are an object by name, or a list of such; they were given"
-            f" as {type(parameters).__name__}"
+            "the parameters of a query are an object of values by name, or a list of such objects;"
+            f" they were given as {type(parameters).__name__}"
         )
     return {name: plain_cell(cell) for name, cell in parameters.items()}

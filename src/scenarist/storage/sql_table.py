@@ -1,4 +1,4 @@
-"""Values as tables of a database."""
+"""SQL table storage: values as tables of a database."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class SqlTableStorage:
     """The rows of one table, ``table_name``, which may begin with a schema and a dot.
 
-    A write replaces all rows in one transaction, so that readers see the old ones or the new
-    ones. The table keeps its columns and their types; where there is none, it is created. Columns
-    that the value lacks take the database's default.
+    A write replaces all rows in one transaction, so that readers see either the old or the new
+    rows. The table keeps its columns and their types; if it does not exist, it is created. Columns
+    that the value lacks get the database's default.
 
     Size and digest are those of the rows written or appended, as JSON.
     """
@@ -63,7 +63,7 @@ class SqlTableStorage:
             if table is None:
                 raise NotFoundError(
                     f"there is no table {place.properties['table_name']!r} in database"
-                    f" {place.properties['db_name']!r}; write the data node, or mend the names"
+                    f" {place.properties['db_name']!r}; write the data node, or fix the names"
                 )
             frame = frame_of(connection.execute(table.select()))
         return tables.expose(frame, place.properties)
@@ -82,7 +82,7 @@ def _json(frame: "DataFrame") -> bytes:
 
 
 def _name(properties: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return schema and table as names that are quoted whatever they contain."""
+    """Return the names of schema and table, always quoted."""
     from sqlalchemy.sql import quoted_name
 
     schema, _, table = str(properties.get("table_name") or "").rpartition(".")
@@ -97,7 +97,7 @@ def _find_table(connection: "Connection", properties: Mapping[str, Any]) -> "Tab
 
     schema, name = _name(properties)
     try:
-        # Tables that its keys lead to do not matter.
+        # Tables that its foreign keys refer to are not needed.
         return Table(name, MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
     except NoSuchTableError:
         return None
@@ -112,7 +112,7 @@ def _create_table(
     labels = [str(label) for label in frame.columns]
     if not labels or len(set(labels)) < len(labels):
         raise InvalidError(
-            "a new table needs at least one column, and each by another name;"
+            "a new table needs at least one column, and unique column names;"
             f" the value has {', '.join(map(repr, labels)) or 'none'}"
         )
     schema, name = _name(properties)
@@ -130,7 +130,7 @@ def _create_table(
 
 
 def _rows(frame: "DataFrame", table: "Table", connection: "Connection") -> list[dict[str, Any]]:
-    """Return the rows as the table takes them, by column."""
+    """Return the rows as objects by column name, with cells converted for the table."""
     named = tables.named_rows(frame, list(table.columns.keys()), SqlTableStorage.storage_type)
     keys = [str(label) for label in named.columns]
     is_float = not connection.dialect.supports_native_decimal
@@ -150,7 +150,7 @@ def _insert(connection: "Connection", table: "Table", rows: list[dict[str, Any]]
 
 
 def _lock(connection: "Connection", table: "Table") -> None:
-    """Keep other writers out, not readers: two that replace the rows would leave those of both."""
+    """Lock out other writers, not readers: two concurrent writes would leave the rows of both."""
     if connection.dialect.name == "postgresql":
         name = connection.dialect.identifier_preparer.format_table(table)
         connection.exec_driver_sql(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE")

@@ -1,7 +1,7 @@
-"""Objects with declared fields: how their state is taken, and how it is put back.
+"""Objects with declared fields: extract their state, and restore them from it.
 
-Known are dataclasses, named tuples, and the classes of msgspec, attrs and pydantic. An object is
-made of its state as unpickling makes it: `__init__` and validators do not run a second time.
+Supported are dataclasses, named tuples, and the classes of msgspec, attrs and pydantic. An object
+is restored as by unpickling: `__init__` and validators do not run a second time.
 """
 
 import dataclasses
@@ -14,12 +14,12 @@ import msgspec
 from scenarist.domain.errors import InvalidError
 
 _DERIVED = frozenset({"_attrs_cached_hash"})
-"""Attributes that a library derives of the fields, and makes anew where they are missing."""
+"""Attributes that a library derives from the fields, and computes again if they are missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an object consists of: its fields, and what else it carries along."""
+    """State of an object: its fields, and its other attributes."""
 
     fields: Mapping[str, Any]
     extras: Mapping[str, Any] = field(default_factory=dict)
@@ -53,10 +53,10 @@ def is_structure(kind: type[Any]) -> bool:
 
 
 def state_of(value: Any) -> State:
-    """Return all that an object of a class with declared fields consists of.
+    """Return the whole state of an object of a class with declared fields.
 
     Raises:
-        InvalidError: It is also a list, an exception or the like, and has a state beside the
+        InvalidError: The object is also a list, an exception or the like, with state beyond the
             fields.
     """
     kind: Any = type(value)
@@ -81,10 +81,10 @@ def state_of(value: Any) -> State:
 
 
 def restored(kind: type[Any], state: State) -> Any:
-    """Return the object that has a state; fields that it lacks take their defaults.
+    """Return an object with the given state; missing fields take their defaults.
 
     Raises:
-        InvalidError: The class has other fields now.
+        InvalidError: The fields of the class have changed.
     """
     if _is_pydantic(kind):
         return _restored_model(kind, state)
@@ -96,8 +96,10 @@ def restored(kind: type[Any], state: State) -> Any:
     ]
     unknown = [name for name in state.fields if name not in _names(kind)]
     if missing or unknown:
-        fault = f"lacks {missing[0]!r}" if missing else f"has no field {unknown[0]!r}"
-        raise InvalidError(f"class {_name(kind)} has other fields now: what was written {fault}")
+        fault = f"lacks {missing[0]!r}" if missing else f"has the extra field {unknown[0]!r}"
+        raise InvalidError(
+            f"the fields of class {_name(kind)} have changed: the stored object {fault}"
+        )
     fields = {name: _default(defaults[name]) for name in defaults if name not in state.fields}
     fields = {**state.fields, **fields}
     if issubclass(kind, tuple):
@@ -143,9 +145,9 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 def _defaults(kind: Any) -> dict[str, Any]:
-    """Return what stands for the fields that have a default; see `_default`.
+    """Return the defaults of the fields that have one, before `_default` is applied.
 
-    Fields that need no value, since `__init__` does not take them, have one of their own.
+    Fields that `__init__` does not take and that have no default may stay unset instead.
     """
     if issubclass(kind, tuple):
         return dict(kind._field_defaults)
@@ -158,7 +160,7 @@ def _defaults(kind: Any) -> dict[str, Any]:
             if not item.required
         }
     if not _own(kind, "__dataclass_fields__"):
-        # Those of attrs may depend on one another.
+        # Defaults of attrs may depend on one another.
         return {}
     return {
         item.name: item.default if item.default_factory is MISSING else _Made(item.default_factory)
@@ -174,7 +176,7 @@ def _may_be_unset(kind: type[Any], name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A default that is made for each object."""
+    """Default that a factory makes for each object."""
 
     factory: Any
 
@@ -190,7 +192,8 @@ def _check_bases(kind: type[Any]) -> None:
         object.__new__(kind)
     except TypeError:
         raise InvalidError(
-            f"class {_name(kind)} is more than its fields; make it a class of its own"
+            f"class {_name(kind)} has state beyond its fields; do not derive it from a built-in"
+            " class such as list or Exception"
         ) from None
 
 
@@ -199,7 +202,7 @@ def _is_pydantic(kind: type[Any]) -> bool:
 
 
 def _own(kind: type[Any], name: str) -> bool:
-    """Whether a class has an attribute, past what a metaclass of the user's may do."""
+    """Whether a class has an attribute, bypassing a metaclass of the user."""
     return any(name in base.__dict__ for base in kind.__mro__)
 
 

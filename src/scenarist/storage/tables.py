@@ -1,4 +1,4 @@
-"""Tables: what can be written as one, and the forms in which it is read again."""
+"""Conversion of values to tables, and of tables to the forms in which they are read."""
 
 import importlib
 from collections import Counter
@@ -30,10 +30,10 @@ _PLAIN_TYPES = frozenset({"bool", "int64", "float64", "str"})
 
 
 def require(storage_type: str, *modules: str, extra: str = "tabular") -> None:
-    """See that modules of an extra are installed.
+    """Import the modules of an extra.
 
     Raises:
-        InvalidError: One is not installed.
+        InvalidError: A module is not installed; names the extra.
     """
     try:
         for module in modules:
@@ -45,13 +45,13 @@ def require(storage_type: str, *modules: str, extra: str = "tabular") -> None:
 
 
 def to_frame(value: object, storage_type: str) -> "DataFrame":
-    """Return the table that a value is: of pandas, polars or Arrow, an array, rows or columns.
+    """Convert a value to a DataFrame: a pandas, polars or Arrow table, an array, rows or columns.
 
-    A list, tuple or set of plain values is one column, ``0``; a set is taken in order. None is a
-    table without columns. Row labels stay.
+    A list, tuple or set of plain values becomes one column, ``0``; a set is sorted. None becomes a
+    table without columns. Row labels are kept.
 
     Raises:
-        InvalidError: It is none of these.
+        InvalidError: The value is none of these.
     """
     require(storage_type, "pandas")
     import pandas
@@ -78,12 +78,12 @@ def to_frame(value: object, storage_type: str) -> "DataFrame":
 
 
 def flat(frame: "DataFrame", storage_type: str) -> "DataFrame":
-    """Return a table as storages keep it that have columns only.
+    """Convert a table for storages that have columns only.
 
-    Row labels become columns, and several levels of columns one, their names joined by ``_``.
+    Row labels become columns. Several levels of columns become one, with names joined by ``_``.
 
     Raises:
-        InvalidError: Two columns have one name as text, or there are none; says how to mend it.
+        InvalidError: Two columns have the same name as text, or there are no columns.
     """
     flattened: DataFrame = with_row_labels(frame)
     texts = [text_of(label) for label in flattened.columns]
@@ -104,43 +104,43 @@ def flat(frame: "DataFrame", storage_type: str) -> "DataFrame":
 
 
 def require_columns(frame: "DataFrame", storage_type: str) -> None:
-    """See that rows have a column: what is kept of rows without any does not say how many.
+    """Check that rows have a column; the number of rows without columns would be lost.
 
     Raises:
-        InvalidError: They have none.
+        InvalidError: The table has rows but no columns.
     """
     if len(frame) and not len(frame.columns):
         raise InvalidError(
-            f"the table has {len(frame)} rows and no columns, of which {storage_type} keeps"
-            " nothing; give it a column"
+            f"the table has {len(frame)} rows and no columns, which {storage_type} cannot store;"
+            " give it a column"
         )
 
 
 def checked_kwargs(
     properties: Mapping[str, Any], setting: str, refused: Collection[str]
 ) -> dict[str, Any]:
-    """Return arguments for pandas that a property gives.
+    """Return the pandas arguments that a property declares.
 
     Raises:
-        InvalidError: It is no object, or has an argument that the storage gives itself.
+        InvalidError: The property is not an object, or has an argument that the storage sets.
     """
     given = properties.get(setting) or {}
     if not isinstance(given, Mapping):
-        raise InvalidError(f"{setting} is {given!r}; give arguments of pandas by name")
+        raise InvalidError(f"{setting} is {given!r}; give pandas arguments by name")
     for name in given:
         if name in refused:
             raise InvalidError(
-                f"{setting} cannot have {name!r}, which the storage decides itself; leave it out,"
+                f"{setting} cannot have {name!r}, which the storage sets itself; leave it out,"
                 " and use the properties of the data node"
             )
     return dict(given)
 
 
 def expose(frame: "DataFrame", properties: Mapping[str, Any]) -> Any:
-    """Return a table in the form that the data node's ``exposed_type`` asks for.
+    """Convert a table to the form that the data node's ``exposed_type`` declares.
 
     Raises:
-        InvalidError: There is no such form, or a row does not make an object of the class.
+        InvalidError: The form is unknown, or an object cannot be built from a row.
     """
     exposed_type = properties.get("exposed_type") or "pandas"
     if exposed_type == "pandas":
@@ -163,7 +163,7 @@ def expose(frame: "DataFrame", properties: Mapping[str, Any]) -> Any:
 
 
 def plain_records(frame: "DataFrame") -> list[dict[str, Any]]:
-    """Return all rows of a table as plain JSON data, its row labels among the columns."""
+    """Return all rows of a table as plain JSON data, with row labels as columns."""
     frame = shown(frame)
     labels = list(frame.columns)
     bounds.check_names(len(frame), sum(len(str(label)) + 4 for label in labels))
@@ -174,19 +174,20 @@ def plain_records(frame: "DataFrame") -> list[dict[str, Any]]:
 
 
 def json_text(frame: "DataFrame", selection: Selection | None) -> str:
-    """Return the rows of a table that were selected, as JSON text; all without a selection."""
+    """Return the selected rows of a table as JSON text; all rows without a selection."""
     if selection is not None:
         frame = select(frame, selection)
     return msgspec.json.encode(plain_records(frame)).decode()
 
 
 def named_rows(value: object, columns: Sequence[Any], storage_type: str) -> "DataFrame":
-    """Return a value as rows for the table that has these columns, which may leave some out.
+    """Convert a value to rows for a table with these columns; it may omit some of them.
 
-    Columns go by their names as text; rows without names, as wide as the table, by position.
+    Columns are matched by their names as text; rows without names that are as wide as the table
+    are matched by position.
 
     Raises:
-        InvalidError: The value is no table, or has a column that the table lacks.
+        InvalidError: The value is not a table, or has a column that the table lacks.
     """
     frame = to_frame(value, storage_type)
     texts = [text_of(label) for label in frame.columns]
@@ -208,7 +209,7 @@ def added_rows(value: object, columns: Sequence[Any], storage_type: str) -> "Dat
     """Return `named_rows` with all columns of the table in its order; missing cells are null.
 
     Raises:
-        InvalidError: As there.
+        InvalidError: As `named_rows`.
     """
     import pandas
 
@@ -225,7 +226,7 @@ def added_rows(value: object, columns: Sequence[Any], storage_type: str) -> "Dat
 
 def _plain_column(series: Any) -> list[Any]:
     values = series_values(series)
-    # Numbers and text need no look at each value: their NaN is null in JSON by itself.
+    # Numbers and text need no conversion of each value: the encoder writes NaN as null.
     if str(series.dtype) in _PLAIN_TYPES:
         return values
     return [plain_value(value) for value in values]
@@ -239,7 +240,7 @@ def _object(kind: type[Any], row: Mapping[Any, Any], number: int, *, by_name: bo
     # The class is the user's; it may raise anything.
     except Exception as error:
         raise InvalidError(
-            f"row {number} does not make a {kind.__qualname__}: {reason(error)}"
+            f"row {number} cannot be converted to {kind.__qualname__}: {reason(error)}"
         ) from error
 
 
@@ -254,15 +255,15 @@ def _of_arrow(value: Any) -> "DataFrame":
         try:
             table = pyarrow.table(value)
         except (TypeError, ValueError):
-            # One column, without a name of its own.
+            # A single column without a name.
             column = pyarrow.chunked_array(value)
             table = pyarrow.table({str(getattr(value, "name", "") or 0): column})
     except MemoryError:
         raise
-    # What others export is theirs.
+    # The export is code of another library; it may raise anything.
     except Exception as error:
         raise InvalidError(
-            f"the {python_type(value)} cannot be taken as a table: {reason(error)}"
+            f"the {python_type(value)} cannot be converted to a table: {reason(error)}"
         ) from error
     return frame_of_arrow(table)
 
@@ -291,12 +292,12 @@ def _in_order(value: Any) -> list[Any]:
         return sorted(value) if isinstance(value, set | frozenset) else list(value)
     except TypeError:
         raise InvalidError(
-            "a set is kept in the order of its values, and these have none; give a list"
+            "a set is stored sorted, but its values cannot be compared; give a list"
         ) from None
 
 
 def _array_of(frame: "DataFrame") -> Any:
-    """Return a table as an array, in which a null among numbers is NaN where that is exact."""
+    """Return a table as an array; a null among numbers becomes NaN if no number is rounded."""
     frame = frame.copy(deep=False)
     for position in range(frame.shape[1]):
         series: Any = frame.iloc[:, position]
@@ -321,7 +322,7 @@ def _arrow_of(frame: "DataFrame", library: str) -> Any:
             return table.replace_schema_metadata()
         return importlib.import_module("polars").from_arrow(table)
     except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise InvalidError(f"the table cannot be given as {library}: {reason(error)}") from error
+        raise InvalidError(f"the table cannot be read as {library}: {reason(error)}") from error
 
 
 def _is_columns(value: Mapping[Any, Any]) -> bool:
@@ -342,15 +343,15 @@ def _is_array(value: object, dimensions: tuple[int, ...]) -> bool:
 
 def _refusal(value: object, storage_type: str) -> InvalidError:
     return InvalidError(
-        f"storage type '{storage_type}' keeps tables: a DataFrame of pandas or polars, a list of"
-        " objects, of rows (lists) or of plain values, or an object of columns (lists of one"
+        f"storage type '{storage_type}' stores tables: a pandas or polars DataFrame, a list of"
+        " objects, of rows (lists) or of plain values, or an object of columns (lists of the same"
         f" length); it was given {_form(value)}"
     )
 
 
 def _form(value: object) -> str:
     if isinstance(value, Mapping):
-        return "an object whose values are not lists of one length"
+        return "an object whose values are not lists of the same length"
     if isinstance(value, list | tuple):
         return "a list whose items are neither all objects, nor all lists, nor all plain values"
     lazy = "; call its collect()" if hasattr(value, "collect") else ""

@@ -1,4 +1,4 @@
-"""Values as files that people take away and bring: their formats, and how they are kept."""
+"""Downloads and uploads of values: file formats, opening files, and storing uploaded bytes."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _CLASSES = {"decoder", "encoder", "exposed_type"}
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """How the values of a storage look as files."""
+    """File format of the values of a storage."""
 
     extension: str
     media_type: str
@@ -36,16 +36,16 @@ _FORMATS: Mapping[str, FileFormat] = {
 
 
 def find_format(storage_type: str) -> FileFormat | None:
-    """Return how the values of a storage look as files; None where they are no files."""
+    """Return the file format of the values of a storage; None if they are not files."""
     return _FORMATS.get(storage_type)
 
 
 def open_file(uri: str) -> BinaryIO:
-    """Open the file of a value, to read it piece by piece.
+    """Open the file of a value to read it in pieces.
 
     Raises:
-        NotFoundError: It is gone.
-        ConflictError: It cannot be opened.
+        NotFoundError: The file is gone.
+        ConflictError: The file cannot be opened.
         UnavailableError: The storage cannot be reached.
     """
     try:
@@ -57,11 +57,11 @@ def open_file(uri: str) -> BinaryIO:
 
 
 def keep_upload(data: bytes, target: Target) -> Written:
-    """Keep bytes as they came, after reading them as the storage does, but without code of a user.
+    """Store uploaded bytes unchanged, after reading them as the storage does, without user code.
 
     Raises:
-        InvalidError: They are not in the storage's format; says what is wrong.
-        UnavailableError: They could not be kept.
+        InvalidError: The bytes are not in the storage's format; says what is wrong.
+        UnavailableError: The bytes could not be stored.
     """
     storage = find_storage(target.storage_type)
     form = _FORMATS[target.storage_type]
@@ -76,7 +76,7 @@ def keep_upload(data: bytes, target: Target) -> Written:
         cause = error.__cause__
         why = error.message if cause is None else reason(cause)
         raise InvalidError(
-            f"what was uploaded cannot be read as {target.storage_type}: {why}",
+            f"the upload cannot be read as {target.storage_type}: {why}",
             code="upload_invalid",
         ) from error
     return files.keep(
@@ -89,7 +89,7 @@ def keep_upload(data: bytes, target: Target) -> Written:
 
 
 def is_uploadable(storage_type: str) -> bool:
-    """Whether bytes of anybody may become a value: not where reading them could run code."""
+    """Whether uploaded bytes may become a value: not when reading them could run code."""
     return storage_type in _FORMATS and find_storage(storage_type).is_safe
 
 

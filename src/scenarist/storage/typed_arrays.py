@@ -1,7 +1,7 @@
-"""Arrays of numpy, and tables and moments of pandas, as JSON data that names their types.
+"""Numpy arrays, and pandas tables and timestamps, as JSON data that names their types.
 
-Neither is imported before a value of theirs, or a document that names one, is there. A table is
-read again before it is kept: what JSON would change of it is refused.
+The libraries are imported only for one of their values, or for a document that names one. A table
+is read back before it is stored; a table that JSON would change is refused.
 """
 
 import datetime
@@ -20,17 +20,17 @@ from scenarist.storage.typed_json import UnkeptError, items_of, marked, typed
 from scenarist.storage.typed_reading import imported, loads
 
 _KINDS = frozenset("biufUSmMO")
-"""Of the types of arrays that are kept."""
+"""Kinds of the array types that are supported."""
 
 _MOST_CHARACTERS = 2**28
-"""Of an array of texts, all of which take as much room as the longest."""
+"""Most characters of an array of strings, in which each takes as much memory as the longest."""
 
 _MOST_ROWS = 10_000_000
 _HINT = "use pickle, or a storage for tables"
 
 
 def find_writer(kind: type[Any]) -> Callable[[Any, int], Any] | None:
-    """Return what writes the values of a class of numpy or pandas; None for other classes."""
+    """Return the function that writes values of a numpy or pandas class; None for other classes."""
     top = kind.__module__.partition(".")[0]
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None and issubclass(kind, numpy.generic):
@@ -43,21 +43,21 @@ def find_writer(kind: type[Any]) -> Callable[[Any, int], Any] | None:
 
 
 def _refuse(value: Any, _depth: int) -> Any:
-    raise UnkeptError(f"is a pandas.{type(value).__name__}, which JSON cannot keep; {_HINT}")
+    raise UnkeptError(f"is a pandas.{type(value).__name__}, which JSON cannot hold; {_HINT}")
 
 
 def _of_scalar(value: Any, depth: int) -> Any:
     if value.dtype.kind in "mM":
         return marked(f"Numpy-{value.dtype.str}", int(value.view("i8")))
     if value.dtype.kind not in "biufUS" or value.dtype.char == "g":
-        raise UnkeptError(f"is a number of type {value.dtype}, which JSON cannot keep; {_HINT}")
+        raise UnkeptError(f"is a number of type {value.dtype}, which JSON cannot hold; {_HINT}")
     return typed(value.item(), depth)
 
 
 def _of_array(value: Any, depth: int) -> Any:
     kind = value.dtype.kind
     if kind not in _KINDS or value.dtype.char == "g":
-        raise UnkeptError(f"is an array of type {value.dtype}, which JSON cannot keep; {_HINT}")
+        raise UnkeptError(f"is an array of type {value.dtype}, which JSON cannot hold; {_HINT}")
     flat = value.reshape(-1)
     items = (flat.view(f"{flat.dtype.byteorder}i8") if kind in "mM" else flat).tolist()
     cells = typed_json.of_list(items, depth + 1)
@@ -71,13 +71,15 @@ def _array_from(data: list[Any], item: dict[str, Any]) -> Any:
     if dtype.kind not in _KINDS or (
         dtype.kind in "US" and len(data) * max(map(len, data), default=0) > _MOST_CHARACTERS
     ):
-        raise InvalidError(f"an array of {len(data)} items of type {dtype} is not read from JSON")
+        raise InvalidError(
+            f"an array of {len(data)} items of type {dtype} cannot be read from JSON"
+        )
     longest = max(map(len, data), default=0) if dtype.kind in "US" else 1
-    # A dimension of none leaves those before it as they are.
+    # A dimension of length 0 does not reduce the work for the dimensions before it.
     size = math.prod(max(length, 1) for length in shape)
     bounds.check_memory(size * bounds.OBJECT * max(longest // 16, 1), f"an array of shape {shape}")
     if dtype.kind in "US":
-        # As wide as its longest text, whatever the document says.
+        # The width is that of the longest string, not the one that the document declares.
         return numpy.array(data, dtype.kind).reshape(shape)
     if dtype.kind == "O":
         array = numpy.empty(len(data), dtype)
@@ -112,7 +114,7 @@ def _zone(zone: Any) -> Any:
     if isinstance(name, str):
         return name
     if not isinstance(zone, datetime.timezone):
-        raise UnkeptError("has a time zone that JSON cannot keep; use one of zoneinfo")
+        raise UnkeptError("has a time zone that JSON cannot hold; use a zoneinfo.ZoneInfo")
     return zone.utcoffset(None).total_seconds()
 
 
@@ -166,7 +168,7 @@ def _index_from(data: dict[str, Any]) -> Any:
 
     if "range" in data:
         if len(range(*data["range"])) > _MOST_ROWS:
-            raise InvalidError(f"an index of more than {_MOST_ROWS} labels is not read from JSON")
+            raise InvalidError(f"an index of over {_MOST_ROWS} labels cannot be read from JSON")
         start, stop, step = data["range"]
         bounds.check_table(len(range(start, stop, step)), 1, cell=bounds.OBJECT)
         return pandas.RangeIndex(start, stop, step, name=data["names"][0])
@@ -177,7 +179,7 @@ def _index_from(data: dict[str, Any]) -> Any:
 
 
 def _of_column(column: Any, depth: int) -> Any:
-    """Return a Series or a level of an Index as data: its type, and its cells."""
+    """Return a Series or a level of an Index as JSON data: its type and its cells."""
     dtype = str(column.dtype)
     if dtype.startswith("datetime64[") and "," in dtype:
         moments = column.dt if hasattr(column, "dt") else column
@@ -212,8 +214,8 @@ def _column_from(data: dict[str, Any]) -> Any:
         )
     dtype = data.get("dtype")
     if re.fullmatch("[<>=|]?[SUV][0-9]+", str(dtype)):
-        # Each cell would be as long as the document says.
-        raise InvalidError(f"a column of type {dtype} is not read from JSON")
+        # Each cell would take the length that the document declares.
+        raise InvalidError(f"a column of type {dtype} cannot be read from JSON")
     return pandas.Series(data["cells"], dtype=dtype)
 
 
@@ -271,25 +273,25 @@ def _whole_index(index: Any, depth: int) -> Any:
 
 
 def _checked(table: Any, write: Callable[[], Any], compare: Callable[..., None]) -> Any:
-    """Return what was written of a table, having read it again.
+    """Return a table as JSON data, after checking that it is read back unchanged.
 
     Raises:
-        UnkeptError: What is read is not what was given.
+        UnkeptError: The table cannot be written, or would be read back changed.
     """
     kind = type(table).__name__
     if getattr(table, "attrs", None):
-        raise UnkeptError(f"is a {kind} with attrs, which JSON cannot keep; {_HINT}")
+        raise UnkeptError(f"is a {kind} with attrs, which JSON cannot hold; {_HINT}")
     options: dict[str, Any] = {"exact": True} if kind.endswith("Index") else {"check_freq": False}
     try:
         data = write()
         again = loads(json.dumps(data), imported)
         compare(table, again, check_exact=True, **options)
     except UnkeptError as error:
-        raise UnkeptError(f"is a {kind} that JSON cannot keep: {error.message}") from error
-    # What a table raises that has types of its own is anybody's guess.
+        raise UnkeptError(f"is a {kind} that JSON cannot hold: {error.message}") from error
+    # A table with custom types may raise any of these.
     except (InvalidError, AssertionError, TypeError, ValueError, AttributeError) as error:
         raise UnkeptError(
-            f"is a {kind} that JSON cannot keep ({reason(error)}); {_HINT}"
+            f"is a {kind} that JSON cannot hold ({reason(error)}); {_HINT}"
         ) from error
     return data
 

@@ -1,8 +1,8 @@
 """Python values as JSON documents that name the types which JSON lacks.
 
-``{"__type__": "Date", "__value__": "2026-01-31"}`` stands for a date, and so on; an object of the
-user's that has the key ``__type__`` itself is written as a ``Dict``, so that the two are never
-confused. What Taipy's own encoder writes is read as well. See docs/decisions/0073.
+``{"__type__": "Date", "__value__": "2026-01-31"}`` represents a date, and so on; a dict of the
+user that itself has the key ``__type__`` is written as a ``Dict``, so that the two are never
+confused. Documents of Taipy's own encoder can be read too. See docs/decisions/0073.
 """
 
 import base64
@@ -27,13 +27,13 @@ from scenarist.storage.structures import is_structure, state_of
 from scenarist.storage.typed_reading import FACTORIES, PATHS, TYPE, VALUE
 
 _MOST_DEPTH = 100
-_MOST_STEPS = 8  # of a path in a message
+_MOST_STEPS = 8  # steps of a path shown in a message
 _PLAIN = frozenset({NoneType, bool, int})
 _ZONES = (NoneType, datetime.timezone, zoneinfo.ZoneInfo)
 
 
 class UnkeptError(InvalidError):
-    """A part of a value that JSON cannot keep; says where in the value it is."""
+    """A part of a value cannot be stored as JSON; the message has its path in the value."""
 
     def __init__(self, fault: str, path: tuple[object, ...] = ()) -> None:
         where = _shown(path)
@@ -43,7 +43,7 @@ class UnkeptError(InvalidError):
 
 
 def _shown(path: tuple[object, ...]) -> str:
-    """Return where in the value something is, its middle left out where that is long."""
+    """Return a path in the value as text; the middle of a long path is left out."""
     steps = [f"[{reprlib.repr(step)}]" for step in path]
     if len(steps) > _MOST_STEPS:
         steps[_MOST_STEPS - 1 : -1] = ["…"]
@@ -53,14 +53,14 @@ def _shown(path: tuple[object, ...]) -> str:
 def typed(value: Any, depth: int = 0) -> Any:
     """Return a value as JSON data that names the types which JSON lacks.
 
-    It is read again as the same value, of the same types; only scalars of numpy come back as the
-    plain numbers and texts that they are.
+    Reading the data returns an equal value of the same types, except that numpy scalars are read
+    as plain numbers and strings.
 
     Args:
-        depth: At which it lies in another value.
+        depth: The nesting depth of the value.
 
     Raises:
-        UnkeptError: A part of it cannot be kept so.
+        UnkeptError: A part of the value cannot be stored as JSON.
     """
     kind = type(value)
     if kind in _PLAIN:
@@ -76,7 +76,7 @@ def typed(value: Any, depth: int = 0) -> Any:
 
 
 def marked(name: str, data: object, **more: object) -> dict[str, Any]:
-    """Return a value of JSON data with the name of its type."""
+    """Return JSON data together with the name of its type."""
     return {TYPE: name, VALUE: data, **{f"__{key}__": item for key, item in more.items()}}
 
 
@@ -92,7 +92,7 @@ def items_of(items: Iterable[Any], depth: int) -> list[Any]:
 
 
 def of_list(value: list[Any], depth: int) -> list[Any]:
-    """Return a list as JSON data that names types; itself where nothing in it needs one."""
+    """Return a list as JSON data that names types; the list itself if no item needs a type."""
     kinds = set(map(type, value))
     if kinds <= _PLAIN or (kinds == {float} and all(map(math.isfinite, value))):
         return value
@@ -119,12 +119,12 @@ def _of_defaultdict(value: defaultdict[Any, Any], depth: int) -> Any:
     factory: Any = value.default_factory
     name = getattr(factory, "__name__", None)
     if factory is not None and FACTORIES.get(str(name)) is not factory:
-        raise UnkeptError(f"is a defaultdict of {name or factory!r}, which JSON cannot keep")
+        raise UnkeptError(f"is a defaultdict of {name or factory!r}, which JSON cannot hold")
     return marked("Defaultdict", _pairs(value, depth), factory=name)
 
 
 def _of_set(value: Iterable[Any], depth: int) -> list[Any]:
-    # In one order, whatever the order in memory: equal sets make equal documents.
+    # Sorted, so that equal sets make equal documents.
     return sorted(items_of(value, depth), key=_rank)
 
 
@@ -138,8 +138,8 @@ def _of_datetime(value: Any, _depth: int = 0) -> Any:
     zone = value.tzinfo
     if not isinstance(zone, _ZONES) or (isinstance(zone, zoneinfo.ZoneInfo) and zone.key is None):
         raise UnkeptError(
-            f"has a time zone of type {python_type(zone)}, which JSON cannot keep; use one of"
-            " zoneinfo, or an offset of datetime.timezone"
+            f"has a time zone of type {python_type(zone)}, which JSON cannot hold; use a"
+            " zoneinfo.ZoneInfo, or a datetime.timezone offset"
         )
     more: dict[str, object] = {"fold": 1} if value.fold else {}
     if isinstance(zone, zoneinfo.ZoneInfo):
@@ -162,7 +162,7 @@ def _of_structure(value: Any, depth: int) -> Any:
     except UnkeptError:
         raise
     except InvalidError as error:
-        raise UnkeptError(f"cannot be kept as JSON: {error.message}") from None
+        raise UnkeptError(f"cannot be stored as JSON: {error.message}") from None
     prefix = "dataclass" if hasattr(type(value), "__dataclass_fields__") else "object"
     if isinstance(value, tuple):
         prefix = "namedtuple"
@@ -177,14 +177,14 @@ def _named(kind: type[Any]) -> str:
         found = getattr(found, part, None)
     if found is not kind or module == "__main__" or "-" in module:
         raise UnkeptError(
-            f"is of a class that cannot be found again by its name, {module}.{name}; define it at"
-            " the top of a module"
+            f"is of a class that cannot be imported by its name, {module}.{name}; define it at the"
+            " top level of a module"
         )
     return f"{module}-{name}"
 
 
 def _find_writer(kind: type[Any]) -> Callable[[Any, int], Any]:
-    # Only tables are kept by these modules, which import pandas and numpy when there is one.
+    # Imported here: these modules serve only tables and arrays, and import pandas and numpy.
     from scenarist.storage import typed_arrays
 
     if issubclass(kind, enum.Enum):
@@ -199,11 +199,11 @@ def _find_writer(kind: type[Any]) -> Callable[[Any, int], Any]:
     for base in (*_WRITERS, str, int, float):
         if issubclass(kind, base):
             raise UnkeptError(
-                f"is a {python_type_of(kind)}, a class of its own beside {base.__name__}, which"
-                f" JSON cannot keep; return a plain {base.__name__}, or use pickle"
+                f"is a {python_type_of(kind)}, a subclass of {base.__name__}, which JSON cannot"
+                f" hold; return a plain {base.__name__}, or use pickle"
             )
     raise UnkeptError(
-        f"is a {python_type_of(kind)}, which JSON cannot keep; name an encoder and a decoder in"
+        f"is a {python_type_of(kind)}, which JSON cannot hold; name an encoder and a decoder in"
         " the config of the data node, or use pickle"
     )
 

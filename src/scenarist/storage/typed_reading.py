@@ -1,4 +1,4 @@
-"""JSON documents that name the types which JSON lacks, read as Python values; see `typed_json`."""
+"""Reads JSON documents that name types which JSON lacks as Python values; see `typed_json`."""
 
 import base64
 import datetime
@@ -20,13 +20,13 @@ from scenarist.storage.objects import reason
 from scenarist.storage.structures import State, is_structure, restored
 
 MARK = '"__type__"'
-"""In the text of each document that names a type, and of hardly any other."""
+"""Text found in each document that names a type, and in hardly any other."""
 
 CLASS_MARK = re.compile(r'"__type__"\s*:\s*"(Enum|dataclass|namedtuple|object)-')
-"""In the text of each document of ours that names a class."""
+"""Text found in each document of this format that names a class."""
 
 TYPE, VALUE = "__type__", "__value__"
-"""Keys of what names a type."""
+"""Keys of an object that names a type."""
 
 FACTORIES = {one.__name__: one for one in (dict, float, int, list, set, str, tuple, bool)}
 """Factories of a `defaultdict` that a document may name."""
@@ -40,17 +40,17 @@ PATHS = {
 }
 
 ClassFinder: TypeAlias = Callable[[str], type[Any] | None]
-"""Finds a class by what a document says, as ``module-Class``; None shows its objects plainly."""
+"""Finds a class by its name in a document, ``module-Class``; None reads its objects as fields."""
 
 
 def loads(text: str, find_class: ClassFinder, **options: Any) -> Any:
-    """Return the value of a JSON document that `typed` made, or anybody else.
+    """Return the value of a JSON document, made by `typed` or by another program.
 
     Args:
-        options: Of ``json.loads``.
+        options: Options of ``json.loads``.
 
     Raises:
-        InvalidError: What it says of a type cannot be.
+        InvalidError: A part of it is not valid for the type that it names.
     """
     if MARK not in text:
         return json.loads(text, **options)
@@ -61,7 +61,7 @@ def imported(name: str) -> type[Any]:
     """Import the class that a document names; in worker processes only.
 
     Raises:
-        InvalidError: There is none, or not one whose objects a document can have.
+        InvalidError: The class does not exist, or a document cannot hold its objects.
     """
     module, _, path = name.partition("-")
     try:
@@ -70,14 +70,14 @@ def imported(name: str) -> type[Any]:
         raise
     # Importing runs the module, which may raise anything.
     except Exception as error:
-        raise InvalidError(f"class {module}.{path} cannot be loaded: {reason(error)}") from error
+        raise InvalidError(f"class {module}.{path} cannot be imported: {reason(error)}") from error
     if not isinstance(found, type) or not (issubclass(found, enum.Enum) or is_structure(found)):
-        raise InvalidError(f"{module}.{path} is not a class whose objects a JSON document holds")
+        raise InvalidError(f"{module}.{path} is not a class whose objects a JSON document can hold")
     return found
 
 
 def plainly(_name: str) -> None:
-    """Find no class: the objects are shown by their fields, the members of enums by their value."""
+    """Find no class, so that objects are read as their fields, and enum members as their value."""
 
 
 def refused(name: str) -> type[Any]:
@@ -87,8 +87,8 @@ def refused(name: str) -> type[Any]:
         InvalidError: Always.
     """
     raise InvalidError(
-        f"it names the class {name.replace('-', '.')}, which only a task may write; bring it as"
-        " plain JSON, and declare the class as exposed_type"
+        f"it names the class {name.replace('-', '.')}, which only a task may write; upload plain"
+        " JSON, and declare the class as exposed_type"
     )
 
 
@@ -104,7 +104,7 @@ def _untyped(item: dict[str, Any], find_class: ClassFinder) -> Any:
         return item if read is None else read(item[VALUE], item)
     except (InvalidError, TooLargeError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001 - the document is anybody's
+    except Exception as error:  # noqa: BLE001 - the document is untrusted
         raise InvalidError(f"{item!r:.200} is not of type {name!r}: {reason(error)}") from None
 
 
@@ -120,7 +120,7 @@ def _enum_from(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
     if kind is None:
         return item[VALUE]
     if not issubclass(kind, enum.Enum):
-        raise InvalidError(f"{module}.{path} is no enumeration")
+        raise InvalidError(f"{module}.{path} is not an enumeration")
     return kind.__members__[member] if member in kind.__members__ else kind(item[VALUE])
 
 
@@ -129,7 +129,7 @@ def _structure_from(rest: str, item: dict[str, Any], find_class: ClassFinder) ->
     fields, extras = item[VALUE], item.get("__extras__", {})
     if kind is not None:
         return restored(kind, State(fields, extras))
-    # What pydantic takes beside the fields.
+    # Values that pydantic accepts in addition to the declared fields.
     return {**fields, **extras["extra"]} if extras.get("extra") and "set" in extras else fields
 
 
@@ -137,7 +137,7 @@ def _tuple_from(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any
     kind = find_class(rest)
     fields = item[VALUE]
     if kind is None:
-        # One that is shown as the other would be.
+        # A stand-in that is rendered as the original would be.
         return namedtuple("Row", fields, rename=True)(*fields.values())
     return restored(kind, State(fields, item.get("__extras__", {})))
 

@@ -1,4 +1,4 @@
-"""Takes an upload in a worker process, where the memory is bounded that reading it takes."""
+"""Accepting an upload in a worker process, in which the memory for reading it is limited."""
 
 import os
 from typing import Any
@@ -11,16 +11,16 @@ from scenarist.storage.transfers import keep_upload
 
 
 def keep(path: str, target: dict[str, Any]) -> dict[str, Any]:
-    """Keep the bytes of a file as the value of a data node, having read them.
+    """Store the bytes of a file as the value of a data node, after reading them as a check.
 
     Args:
-        target: A `Target` as plain data, its references to the environment not yet resolved.
+        target: A `Target` as plain data, with references to the environment not yet resolved.
 
     Returns:
         The `Written` as plain data; it is not published yet.
 
     Raises:
-        InvalidError: They are not in the storage's format; says what is wrong.
+        InvalidError: The bytes are not in the storage's format; says what is wrong.
     """
     whole = {**target, "properties": resolve(target["properties"], os.environ)}
     with open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""Tables in and out of the sheets of a workbook, cell by cell."""
+"""Reads and writes tables as sheets of a workbook, cell by cell."""
 
 import datetime
 import decimal
@@ -14,24 +14,24 @@ from scenarist.storage.frames import series_values
 from scenarist.storage.series import column_of, require_digits, table_of, without_needless_nullables
 
 _MOST_TEXT = 32_767
-"""Characters of one cell; what is more would be cut."""
+"""Most characters of a cell; the library would truncate longer text."""
 
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
 FIRST_DAY = datetime.date(1900, 3, 1)
-"""Before it, programs count the days of a workbook differently."""
+"""Earliest supported date; spreadsheet programs disagree about days before it."""
 
 NOTHING = object()
-"""A cell that says that it has no value, and so is one; null in the end."""
+"""A cell marked as not available: read as null, but not an empty cell at the end of a row."""
 
 _LABELS = (str, int, float, datetime.date)
-"""Names of columns that stay what they are; others become text."""
+"""Types of column names that are written as they are; others are written as text."""
 
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _TO_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\r\ufffe\uffff]")
-"""What the XML of a workbook does not keep as it is, and what reads as its escape."""
+"""Characters that the XML of a workbook would change, and text that would read as an escape."""
 
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
-"""Characters that no workbook has, escaped or not."""
+"""Characters that a workbook cannot contain, escaped or not."""
 
 _PLAIN = (bool, datetime.date, datetime.time, datetime.timedelta)
 
@@ -39,14 +39,14 @@ _PLAIN = (bool, datetime.date, datetime.time, datetime.timedelta)
 def load(
     file: BinaryIO, names: Sequence[str] | None, has_header: bool, *, is_lenient: bool = False
 ) -> dict[str, Any]:
-    """Return sheets as DataFrames by name; all sheets where no names are given.
+    """Return sheets as DataFrames by name; all sheets if no names are given.
 
     Args:
-        is_lenient: Whether only formulas are looked at: errors, and numbers that are no dates,
-            are told by what reads the sheets then.
+        is_lenient: Whether to check formulas only, because another reader follows that reports
+            error cells and invalid dates.
 
     Raises:
-        InvalidError: There is no such sheet, or the value of a cell is not known.
+        InvalidError: A sheet does not exist, or the value of a cell is not known.
     """
     import openpyxl  # type: ignore[import-untyped]
 
@@ -70,17 +70,17 @@ def load(
 def load_by_pandas(
     file: BinaryIO, names: Sequence[str] | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return sheets as pandas reads them with its arguments; all sheets without names.
+    """Read sheets with pandas and the given arguments; all sheets if no names are given.
 
     Raises:
-        InvalidError: There is no such sheet, or the result of a formula is not known.
+        InvalidError: A sheet does not exist, or the result of a formula is not known.
     """
     import pandas
 
     from scenarist.storage import worksheets
 
     if bounds.is_bounded():
-        # What pandas would make of it is counted before.
+        # Count the cells first: pandas itself is not bounded.
         load(file, names, has_header=False, is_lenient=True)
         file.seek(0)
     with pandas.ExcelFile(file, engine="openpyxl") as book:
@@ -100,7 +100,7 @@ def _load_sheet_by_pandas(book: Any, name: str, options: Mapping[str, Any]) -> A
     texts = [place for place, dtype in enumerate(frame.dtypes) if str(dtype) == "string"]
     frame = without_needless_nullables(frame)
     if texts and "dtype" not in options:
-        # Pandas makes text of all cells of a column in which one is.
+        # Pandas converts all cells of a column to text if one is text.
         cells = pandas.read_excel(book, sheet_name=name, **options, dtype=object)
         for place in texts:
             column = series_values(cells.iloc[:, place])
@@ -112,7 +112,7 @@ def _load_sheet_by_pandas(book: Any, name: str, options: Mapping[str, Any]) -> A
 
 
 def dump_by_pandas(tables: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
-    """Return a workbook that pandas makes with its arguments, in which text is no formula."""
+    """Write a workbook with pandas and the given arguments; text is never written as a formula."""
     import pandas
 
     _check_texts(tables, has_header=bool(options.get("header", True)))
@@ -128,10 +128,10 @@ def dump_by_pandas(tables: Mapping[str, Any], options: Mapping[str, Any]) -> byt
 
 
 def dump(tables: Mapping[str, Any], has_header: bool) -> bytes:
-    """Return a workbook that has DataFrames as its sheets.
+    """Write a workbook with DataFrames as its sheets, and return its bytes.
 
     Raises:
-        InvalidError: A cell holds what a workbook cannot.
+        InvalidError: A cell has a value that a workbook cannot hold.
     """
     import openpyxl
     from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
@@ -141,7 +141,7 @@ def dump(tables: Mapping[str, Any], has_header: bool) -> bytes:
     probe = WriteOnlyCell(openpyxl.Workbook().active)
     for name, frame in tables.items():
         _check_size(name, frame, has_header)
-        # A sheet that was begun and not ended would leave a file behind.
+        # Check all cells first: a sheet that is not completed would leave a temporary file.
         for row in _rows(frame, has_header):
             for value in row:
                 _fill(probe, value)
@@ -153,7 +153,7 @@ def dump(tables: Mapping[str, Any], has_header: bool) -> bytes:
 
 
 def open_whole(file: BinaryIO) -> Any:
-    """Return a workbook with all that the library knows of it, for `extend`."""
+    """Load a workbook with its formats, for `extend`."""
     import openpyxl
 
     bounds.check_ranges(file)
@@ -163,14 +163,14 @@ def open_whole(file: BinaryIO) -> Any:
 def extend(
     workbook: Any, added: Mapping[str, Any], present: Mapping[str, Any], has_header: bool
 ) -> bytes:
-    """Return a workbook with the rows of DataFrames put below those that its sheets have.
+    """Append the rows of DataFrames to sheets of a workbook, and return its bytes.
 
     Args:
-        present: The sheets as `load` gave them; all those of *added* are among them.
+        present: The sheets as returned by `load`; includes all sheets of *added*.
 
     Raises:
-        InvalidError: A cell holds what a workbook cannot, or the workbook has formulas: their
-            results would be lost.
+        InvalidError: A cell has a value that a workbook cannot hold, or the workbook has formulas,
+            whose results would be lost.
     """
     _check_texts(added, has_header=has_header)
     for sheet in workbook.worksheets:
@@ -191,14 +191,16 @@ def extend(
 
 def _require_sheet(name: str, sheets: Iterable[str]) -> None:
     if name not in sheets:
-        raise InvalidError(f"there is no sheet {name!r}; there are {', '.join(map(repr, sheets))}")
+        raise InvalidError(
+            f"there is no sheet {name!r}; the sheets are {', '.join(map(repr, sheets))}"
+        )
 
 
 def _keep_cell(cell: Any, title: str) -> None:
     if cell.data_type == "f":
         raise InvalidError(
             f"cell {cell.coordinate} of sheet {title!r} holds a formula, whose result would be"
-            " lost; append where there are values only"
+            " lost; append to a workbook without formulas"
         )
     if isinstance(cell.value, int | float) and not isinstance(cell.value, bool):
         _fill_number(cell, cell.value)
@@ -230,17 +232,17 @@ def _check_texts(tables: Mapping[str, Any], *, has_header: bool) -> None:
 def _require_characters(text: str, where: str) -> None:
     if (found := _NOT_IN_XML.search(text)) is not None:
         raise InvalidError(
-            f"{where} has the character {found[0]!r}, which no workbook has; take control"
-            " characters out (.str.replace), or use csv or parquet"
+            f"{where} has the character {found[0]!r}, which a workbook cannot contain; remove"
+            " control characters (.str.replace), or use csv or parquet"
         )
 
 
 def _check_size(name: str, frame: Any, has_header: bool, *, above: int = 0) -> None:
-    """See that a table fits a sheet, which ends at its last cell that is not empty."""
+    """Check that a table fits in a sheet, which ends at its last cell that is not empty."""
     height, width = above + len(frame) + has_header, frame.shape[1]
     if height > _MOST_ROWS or width > _MOST_COLUMNS:
         raise InvalidError(
-            f"sheet {name!r} would have {height} rows and {width} columns, and a sheet has at most"
+            f"sheet {name!r} would have {height} rows and {width} columns, but a sheet has at most"
             f" {_MOST_ROWS} and {_MOST_COLUMNS}; use csv or parquet"
         )
     if not len(frame):
@@ -249,13 +251,13 @@ def _check_size(name: str, frame: Any, has_header: bool, *, above: int = 0) -> N
         raise InvalidError(f"a column of sheet {name!r} needs a name; give it one")
     if all(map(_is_empty, series_values(frame.iloc[-1]))):
         raise InvalidError(
-            f"the last row of sheet {name!r} holds nulls only, and a sheet ends before such rows;"
-            " leave it out, or use parquet"
+            f"the last row of sheet {name!r} holds only nulls and would be lost: a sheet ends at"
+            " its last value; leave the row out, or use parquet"
         )
     if not has_header and all(map(_is_empty, series_values(frame.iloc[:, -1]))):
         raise InvalidError(
-            f"the last column of sheet {name!r} holds nulls only, and a sheet without names ends"
-            " before such columns; leave it out, or use parquet"
+            f"the last column of sheet {name!r} holds only nulls and would be lost: a sheet without"
+            " names ends at its last value; leave the column out, or use parquet"
         )
 
 
@@ -292,11 +294,11 @@ def _stripped(row: Iterable[Any]) -> list[Any]:
 
 
 def _counted(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
-    """Pass rows on while a sheet, and what is held of it, may have so many.
+    """Yield rows while their number and their memory stay within the limits.
 
     Raises:
-        InvalidError: A cell lies where no sheet has one.
-        TooLargeError: They would take too much memory.
+        InvalidError: There are more rows than a sheet can have.
+        TooLargeError: The rows would take too much memory.
     """
     width = text = number = filled = 0
     for number, row in enumerate(rows, start=1):
@@ -319,7 +321,7 @@ def _escaped(text: str) -> str:
 
 
 def _labels(header: list[Any]) -> list[Any]:
-    """Return the names of columns as pandas gives them: none is empty, and none comes twice."""
+    """Return the names of columns as pandas assigns them: none is empty, and all are unique."""
     labels: dict[Any, None] = {}
     for position, name in enumerate(header):
         label = unique = f"Unnamed: {position}" if name is None else name
@@ -346,11 +348,11 @@ def _fill(cell: Any, value: Any) -> Any:
     if isinstance(value, str):
         if len(value) > _MOST_TEXT:
             raise InvalidError(
-                f"a text of {len(value)} characters does not fit a cell of a workbook, which takes"
-                f" {_MOST_TEXT}; use csv or parquet"
+                f"a text of {len(value)} characters does not fit in a cell of a workbook, which"
+                f" holds {_MOST_TEXT}; use csv or parquet"
             )
         cell.value = _escaped(value)
-        # Also what begins as a formula, or looks like an error.
+        # Including text that looks like a formula or an error.
         cell.data_type = "s"
     elif value is None or value is pandas.NA or value is pandas.NaT:
         cell.value = None
@@ -361,8 +363,8 @@ def _fill(cell: Any, value: Any) -> Any:
         _fill_number(cell, value)
     else:
         raise InvalidError(
-            f"a cell of a workbook is a text, a number, true, false, a date, a time or null; it was"
-            f" given an object of the class {type(value).__name__}; make it text, or use pickle"
+            f"a cell of a workbook is text, a number, true, false, a date, a time or null; it was"
+            f" given an object of class {type(value).__name__}; convert it to text, or use pickle"
         )
     return cell
 
@@ -370,13 +372,13 @@ def _fill(cell: Any, value: Any) -> Any:
 def _check_moment(value: Any) -> None:
     if isinstance(value, datetime.date) and _day(value) < FIRST_DAY:
         raise InvalidError(
-            f"a workbook keeps no dates before {FIRST_DAY}; it was given {value}; write it as"
+            f"a workbook cannot hold dates before {FIRST_DAY}; it was given {value}; write it as"
             " text, or use csv or parquet"
         )
     if getattr(value, "tzinfo", None) is not None:
         raise InvalidError(
-            f"a cell of a workbook keeps no zone; it was given {value}; leave the zone out"
-            " (.dt.tz_localize(None)), or use parquet"
+            f"a cell of a workbook cannot hold a time zone; it was given {value}; remove the time"
+            " zone (.dt.tz_localize(None)), or use parquet"
         )
 
 
@@ -384,8 +386,8 @@ def _fill_number(cell: Any, value: Any) -> None:
     if math.isnan(value):
         return
     if math.isinf(value):
-        raise InvalidError("a workbook has no infinity; use null, csv or parquet")
+        raise InvalidError("a workbook cannot hold infinity; use null, csv or parquet")
     require_digits(value)
-    # By itself the library writes fewer digits than a float has.
+    # As a string, because the library writes fewer digits than a float has.
     cell.value = str(value)
     cell.data_type = "n"

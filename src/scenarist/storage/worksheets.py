@@ -1,4 +1,4 @@
-"""Cells of a sheet as they are read, and what is refused of them."""
+"""Reads the cells of a sheet; refuses cells whose value is not known."""
 
 import datetime
 import re
@@ -29,15 +29,15 @@ _CHUNK = 1 << 18
 
 
 def rows_of(workbook: Any, name: str, *, is_lenient: bool = False) -> Iterator[list[Any]]:
-    """Yield the rows of a sheet from its first on, each up to its last cell.
+    """Yield the rows of a sheet from its first row on, each up to its last cell.
 
     Args:
-        workbook: As openpyxl reads it with ``read_only`` and ``data_only``.
-        is_lenient: Whether only formulas are looked at; dates are numbers then.
+        workbook: A workbook that openpyxl loaded with ``read_only`` and ``data_only``.
+        is_lenient: Whether to check formulas only; dates are then numbers.
 
     Raises:
-        InvalidError: The value of a cell is not known: that of a formula without a result, of an
-            error, or of a date that programs understand differently.
+        InvalidError: The value of a cell is not known: a formula without a result, an error, or a
+            date that spreadsheet programs interpret differently.
     """
     with _source(workbook, name) as source:
         last = 0
@@ -64,10 +64,10 @@ def rows_of(workbook: Any, name: str, *, is_lenient: bool = False) -> Iterator[l
 
 
 def check_formulas(workbook: Any, name: str) -> None:
-    """See that the result of each formula of a sheet is known.
+    """Check that the result of each formula of a sheet is known.
 
     Raises:
-        InvalidError: One is not; names the cell.
+        InvalidError: A result is not known; names the cell.
     """
     with _source(workbook, name) as source:
         if not _has_formulas(source):
@@ -77,10 +77,10 @@ def check_formulas(workbook: Any, name: str) -> None:
 
 
 def check_dialect(workbook: Any) -> None:
-    """See that the library understands the workbook: of a strict one it finds no sheet.
+    """Check that the library supports the workbook: it finds no sheets in a strict one.
 
     Raises:
-        InvalidError: It does not.
+        InvalidError: The workbook is a Strict Open XML Spreadsheet.
     """
     if _STRICT in _description(workbook):
         raise InvalidError(
@@ -90,13 +90,13 @@ def check_dialect(workbook: Any) -> None:
 
 
 class _FormulaParser(WorkSheetParser):  # type: ignore[misc]
-    """The parser of the library, which would make null of a formula without a result."""
+    """Parser that refuses a formula without a result, which the library would read as null."""
 
     def __init__(self, workbook: Any, title: str, source: BinaryIO) -> None:
         texts = workbook[title]._shared_strings  # noqa: SLF001
         super().__init__(source, texts, data_only=True, epoch=workbook.epoch)
         self._title = title
-        # Else the results are not those that a spreadsheet program shows.
+        # Otherwise the saved results may not be those that a spreadsheet program shows.
         self._is_calculated = _UNCALCULATED.search(_description(workbook)) is None
 
     def parse_row(self, row: Any) -> tuple[int, list[dict[str, Any]]]:
@@ -122,12 +122,12 @@ class _FormulaParser(WorkSheetParser):  # type: ignore[misc]
 
 
 class _Parser(_FormulaParser):
-    """The parser that also finds errors, and numbers that are no dates."""
+    """Parser that also refuses error cells, and numbers that are not valid dates."""
 
     def __init__(self, workbook: Any, title: str, source: BinaryIO) -> None:
-        # The library makes no dates where it knows of no formats of dates; it is done below.
+        # The base class is given no date formats, so it converts no dates; `parse_row` does.
         super().__init__(workbook, title, source)
-        self._moments = workbook._date_formats  # noqa: SLF001 - formats of spans are among them
+        self._moments = workbook._date_formats  # noqa: SLF001 - includes the formats of durations
         self._spans = workbook._timedelta_formats  # noqa: SLF001
 
     def parse_row(self, row: Any) -> tuple[int, list[dict[str, Any]]]:
@@ -145,7 +145,7 @@ class _Parser(_FormulaParser):
     def _check_error(self, cell: dict[str, Any]) -> None:
         if cell["value"] != _NOT_AVAILABLE:
             raise InvalidError(
-                f"{self._place(cell)} holds {cell['value'] or 'an error'}; mend its formula, clear"
+                f"{self._place(cell)} holds {cell['value'] or 'an error'}; fix its formula, clear"
                 " the cell, or make it #N/A, which is read as null"
             )
         cell["value"] = NOTHING
@@ -157,7 +157,7 @@ class _Parser(_FormulaParser):
             moment = from_excel(number, self.epoch, timedelta=is_span)
         except (OverflowError, ValueError) as error:
             raise InvalidError(
-                f"{self._place(cell)} has the format of a date and holds {number}, which is none;"
+                f"{self._place(cell)} has a date format but holds {number}, which is not a date;"
                 " give it another format or value"
             ) from error
         if (
@@ -166,8 +166,8 @@ class _Parser(_FormulaParser):
             and self.epoch == WINDOWS_EPOCH
         ):
             raise InvalidError(
-                f"{self._place(cell)} holds a date before {FIRST_DAY}, which programs count"
-                " differently; write it as text, or give the cell another format"
+                f"{self._place(cell)} holds a date before {FIRST_DAY}, which spreadsheet programs"
+                " interpret differently; write it as text, or give the cell another format"
             )
         return moment
 
@@ -178,7 +178,7 @@ def _source(workbook: Any, name: str) -> BinaryIO:
 
 
 def _description(workbook: Any) -> bytes:
-    """Return the part of the file that tells of the workbook as a whole."""
+    """Return the part of the file that describes the workbook as a whole."""
     archive = workbook._archive  # noqa: SLF001
     return b"".join(archive.read(name) for name in archive.namelist() if _WORKBOOK.search(name))
 

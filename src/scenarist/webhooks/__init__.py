@@ -1,4 +1,4 @@
-"""Tells subscribers what becomes of jobs: a message for each change of status, until it arrives.
+"""Webhooks: sends subscribers a message for each status change of a job, with retries.
 
 May import: domain, db.
 Never here: services, api, storages, executors, the orchestrator; nothing waits for a receiver.

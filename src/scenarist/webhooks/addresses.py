@@ -1,4 +1,4 @@
-"""Connects to receivers at addresses that have been looked at, so that no message goes astray."""
+"""Connections to receivers at checked addresses, against server-side request forgery."""
 
 import ipaddress
 import socket
@@ -11,14 +11,14 @@ from scenarist.domain.webhooks import is_public
 
 
 class ForbiddenAddressError(Exception):
-    """The name of a host leads to where messages must not go."""
+    """A host name resolves to an address that webhooks must not be sent to."""
 
 
 def resolve(host: str, port: int, *, may_be_private: bool) -> list[str]:
-    """Return the addresses of a host, each once.
+    """Return the distinct addresses of a host.
 
     Raises:
-        OSError: The name is unknown.
+        OSError: The name cannot be resolved.
         ForbiddenAddressError: One of them is not on the public Internet.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
@@ -27,8 +27,8 @@ def resolve(host: str, port: int, *, may_be_private: bool) -> list[str]:
         for address in addresses:
             if not is_public(ipaddress.ip_address(address)):
                 raise ForbiddenAddressError(
-                    f"{host} leads to the private address {address}, where the setting "
-                    "webhook_private_addresses does not let messages go"
+                    f"{host} resolves to the private address {address}, which the setting "
+                    "webhook_private_addresses does not allow"
                 )
     return addresses
 
@@ -36,8 +36,7 @@ def resolve(host: str, port: int, *, may_be_private: bool) -> list[str]:
 class CheckedBackend(httpcore.NetworkBackend):
     """Opens one connection, to an address that was resolved and checked in the same call.
 
-    A name that is looked up twice could lead elsewhere the second time. TLS goes on knowing the
-    host by its name.
+    A second look-up could resolve to another address. TLS still verifies the host name.
     """
 
     def __init__(self, *, may_be_private: bool) -> None:
@@ -70,7 +69,7 @@ class CheckedBackend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 fault = error
                 continue
-            # TLS takes the socket over, so that only a second descriptor can still end it.
+            # TLS takes over the socket; a second descriptor is needed to shut it down.
             line: socket.socket = stream.get_extra_info("socket").dup()
             with self._gate:
                 self._line = line
@@ -80,14 +79,14 @@ class CheckedBackend(httpcore.NetworkBackend):
         raise fault
 
     def cut(self) -> None:
-        """End the connection, whatever is going on; may be called from any thread."""
+        """Shut down the connection in any state; thread-safe."""
         with self._gate:
             self._end.set()
             if self._line is not None:
                 try:
                     self._line.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    return  # the other side was quicker
+                    return  # already closed by the other side
 
     def close(self) -> None:
         with self._gate:

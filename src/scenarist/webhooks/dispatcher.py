@@ -1,4 +1,4 @@
-"""The loop that makes messages of events, sends them, and tries again until they arrive."""
+"""Webhook dispatcher: creates messages from events, sends them, and retries."""
 
 import heapq
 import itertools
@@ -33,34 +33,34 @@ DELAYS = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
-"""How long after each attempt the next one is made: what the specification suggests."""
+"""Delay after each attempt before the next one, as the specification suggests."""
 
-_JITTER = 0.1  # a delay is longer by up to this part of it, so that not all come back at once
+_JITTER = 0.1  # a delay is extended by up to this fraction, so that retries do not coincide
 _TRANSACTIONS = 100  # that are read at a time
-_KEEP_EVERY = 1000  # transactions without a message; so many may be read again after a restart
-_SPACING_SECONDS = 0.05  # between two looks at the events
-_RETRY_SECONDS = 1.0  # after the database refused
-_GRACE_SECONDS = 0.5  # for what is under way when the server stops
+_KEEP_EVERY = 1000  # transactions without a message; at most so many are read again after a restart
+_SPACING_SECONDS = 0.05  # between two reads of the events
+_RETRY_SECONDS = 1.0  # after an error of the database
+_GRACE_SECONDS = 0.5  # for requests in progress when the server stops
 
 _log = structlog.get_logger(__name__)
 
 
 def in_a_thread(work: Callable[[], None]) -> None:
-    """Do work aside. The process does not wait for it at its end."""
+    """Run work in a daemon thread."""
     threading.Thread(target=work, name="webhook", daemon=True).start()
 
 
 class Dispatcher:
     """Sends the messages of one database to their subscribers.
 
-    `wake` may be called from any thread. Nothing is asked of the database while nothing is
-    committed and no message is due. Messages to one subscriber go in order, one at a time; a
-    message goes again under the same identifier when it is not certain that it arrived. How many
-    are under way, `places` says.
+    `wake` is thread-safe. The database is not queried while nothing is committed and no message is
+    due. Messages to one subscriber are sent in order, one at a time; a message is sent again with
+    the same identifier if it is not certain that it arrived. `places` limits how many are in
+    progress.
 
     Args:
-        launch: How a message is sent aside; a test has it sent at once.
-        elapsed: Seconds that go by, whatever is done to clocks.
+        launch: Sends a message in the background; tests send it at once.
+        elapsed: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -78,16 +78,17 @@ class Dispatcher:
         self._launch = launch
         self._elapsed = elapsed
         self._has_news = True
-        self._position: int | None = None  # how far the events were read; None: nobody to tell
-        self._kept = 0  # how far the database knows
-        # Who gets a message next, and when in elapsed seconds; whoever came first goes first.
+        self._position: int | None = None  # last transaction read; None: there are no subscribers
+        self._kept = 0  # last transaction recorded in the database
+        # The subscribers with a message, by due time on the monotonic clock, then in order of
+        # arrival.
         self._waiting: list[tuple[float, int, SubscriberId]] = []
         self._turns = itertools.count()
         self._places = Places()
-        # Those whose message is due, and who wait for a place.
+        # Subscribers whose message is due, but whose receiver has no free slot.
         self._held: dict[Receiver, deque[SubscriberId]] = {}
-        self._has_room = False  # whether a place was given back since these were looked at
-        self._known: set[SubscriberId] = set()  # those waiting, held or under way
+        self._has_room = False  # whether a slot became free since these were last tried
+        self._known: set[SubscriberId] = set()  # subscribers waiting, held or being sent to
         self._under_way: dict[SubscriberId, Place] = {}
         self._attempts: deque[Attempt] = deque()
         self._something = threading.Event()
@@ -96,19 +97,19 @@ class Dispatcher:
         self._thread: Background | None = None
 
     def start(self) -> None:
-        """Go on with what an earlier server left, until `stop`."""
+        """Run until `stop`, beginning with messages that an earlier server has left."""
         self.recover()
         self._something.set()
         self._thread = Background("webhooks", self._loop)
         self._thread.start()
 
     def recover(self) -> None:
-        """Take up the messages that have not arrived yet."""
+        """Queue the messages that have not arrived yet."""
         for subscriber_id in delivery_rows.subscribers_waited_for(self._database.reader):
             self._line_up(subscriber_id, self._now())
 
     def stop(self) -> None:
-        """Start nothing more, and give what is under way a moment; the rest goes again later."""
+        """Start nothing more, and wait briefly for requests in progress; the rest is sent later."""
         self._stopping.set()
         self._something.set()
         if self._thread is not None:
@@ -122,19 +123,19 @@ class Dispatcher:
         self._sender.close()
 
     def wake(self) -> None:
-        """Look at the events: something was committed."""
+        """Read new events: something was committed."""
         if not self._has_news:
             self._has_news = True
             self._something.set()
 
     def step(self, *, is_look_due: bool = True) -> bool:
-        """Record what came back, make messages of events, and send what is due.
+        """Record finished attempts, create messages from events, and send due messages.
 
         Returns:
             Whether anything was done.
 
         Raises:
-            UnavailableError: The database refused. What came back is kept for the next step.
+            UnavailableError: The database failed. The attempts are kept for the next step.
         """
         has_recorded = self._record()
         has_looked = self._has_news and is_look_due
@@ -162,7 +163,7 @@ class Dispatcher:
         return True
 
     def _look(self) -> None:
-        """Make messages of the events since the last look, and move on past them."""
+        """Create messages from the events since the last read, and advance past them."""
         self._has_news = False
         connection = self._database.reader
         if not subscriber_rows.any_active(connection):
@@ -208,7 +209,7 @@ class Dispatcher:
             if delivery is None:
                 continue
             receiver = receiver_of(delivery)
-            # Who came before goes before.
+            # Keep the order of arrival.
             place = None if receiver in self._held else self._places.take(receiver)
             if place is None:
                 self._held.setdefault(receiver, deque()).append(subscriber_id)
@@ -218,7 +219,7 @@ class Dispatcher:
         return has_sent
 
     def _send_held(self) -> bool:
-        """Send to those who waited for a place, as far as there is one now."""
+        """Send to subscribers that waited for a slot, as far as there are free ones."""
         has_sent = False
         if not self._has_room:
             return has_sent
@@ -240,7 +241,7 @@ class Dispatcher:
         return has_sent
 
     def _find_due(self, subscriber_id: SubscriberId) -> Delivery | None:
-        """Return what goes to a subscriber now; None when it has to wait, or gets nothing."""
+        """Return the message due for a subscriber now; None if there is none, or it must wait."""
         delivery = delivery_rows.find_oldest(self._database.reader, subscriber_id)
         if delivery is not None and not _is_put_off(delivery, self._now()):
             return delivery
@@ -285,7 +286,7 @@ class Dispatcher:
                 self._stopping.wait(_RETRY_SECONDS)
 
     def _seconds_to_wait(self) -> float | None:
-        """Return how long nothing can happen by itself; None for ever."""
+        """Return the time until something is due; None if nothing is."""
         waits = []
         if self._has_news:
             waits.append(self._next_look - time.monotonic())
@@ -297,7 +298,7 @@ class Dispatcher:
 def _store(
     connection: Connection, changes: Sequence[JobChange], last: int, now: datetime
 ) -> list[SubscriberId]:
-    """Store the messages of changes with how far they go; return who gets any."""
+    """Store messages for changes, and the position read; return the subscribers with a message."""
     kept = subscriber_rows.get_position(connection)
     new = [change for change in changes if change.number > kept]
     messages = messages_of(connection, new, now) if new else []
@@ -310,7 +311,7 @@ def _store(
 def _note(
     connection: Connection, attempts: Sequence[Attempt], now: datetime
 ) -> list[datetime | None]:
-    """Record attempts; return when each subscriber's next one is due, None for never."""
+    """Record attempts; return when the next one of each subscriber is due, None for never."""
     arrived = [item.delivery.id for item in attempts if item.answer is Answer.ARRIVED]
     if arrived:
         delivery_rows.delete_many(connection, arrived)
@@ -320,7 +321,7 @@ def _note(
 def _is_put_off(delivery: Delivery, now: datetime) -> bool:
     """Whether it is too early for the next attempt.
 
-    One that is due much later than its delay from now was put off before the clock was set back.
+    If it is due much later than its delay from now, the clock was set back; then it is due now.
     """
     if delivery.attempts == 0:
         return False

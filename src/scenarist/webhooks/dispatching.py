@@ -1,4 +1,4 @@
-"""Sends webhooks from one process on a database at a time; when it ends, another goes on."""
+"""Elects the process that sends webhooks: one per database; another takes over when it ends."""
 
 import threading
 from collections.abc import Callable
@@ -10,16 +10,16 @@ from scenarist.db.turns import Turn
 from scenarist.domain.errors import UnavailableError
 from scenarist.webhooks.dispatcher import Dispatcher
 
-_RETRY_SECONDS = 1.0  # after the turn was lost, or could not be had
+_RETRY_SECONDS = 1.0  # after the leader lock was lost or could not be acquired
 
 _log = structlog.get_logger(__name__)
 
 
 class Dispatching:
-    """Waits for this process's turn, and has a dispatcher while it lasts.
+    """Waits for the leader lock, and runs a dispatcher while this process holds it.
 
     Args:
-        make: Makes a dispatcher, which goes on with what the last one left.
+        make: Creates a dispatcher, which continues where the previous one stopped.
     """
 
     def __init__(self, turn: Turn, make: Callable[[], Dispatcher]) -> None:
@@ -34,15 +34,15 @@ class Dispatching:
         self._thread.start()
 
     def wake(self) -> None:
-        """Look at the events: something was committed."""
+        """Read new events: something was committed."""
         if (dispatcher := self._dispatcher) is not None:
             dispatcher.wake()
 
     def stop(self) -> None:
-        """Send nothing more, and let another process go on."""
+        """Stop sending, and let another process take over."""
         self._stopping.set()
         self._turn.stop()
-        # One that waits finds no turn any more, and nothing waits for it.
+        # A thread that still waits ends without the lock; there is no need to join it.
         if not self._is_waiting:
             self._thread.join()
 

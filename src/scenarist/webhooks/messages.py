@@ -1,4 +1,4 @@
-"""Makes messages of events: who is told, and what is said."""
+"""Builds webhook messages from events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from scenarist.domain.identifiers import new_uuid
 
 @dataclass(frozen=True, slots=True)
 class JobChange:
-    """A job that has another status: which transaction says so, and when."""
+    """A status change of a job: the number and time of its transaction, and the event."""
 
     number: int
     at: datetime
@@ -32,7 +32,7 @@ class _Data(msgspec.Struct, frozen=True):
 
 
 class _Message(msgspec.Struct, frozen=True):
-    """The payload that the specification recommends: what happened, when, to what."""
+    """The payload that the specification recommends: event type, time, data."""
 
     type: str
     timestamp: datetime
@@ -45,10 +45,10 @@ _encode = msgspec.json.Encoder().encode
 def messages_of(
     connection: Connection, changes: Sequence[JobChange], now: datetime
 ) -> list[NewDelivery]:
-    """Return the messages that subscribers get of changes, in their order.
+    """Return the messages for subscribers about changes, in their order.
 
-    Those of a sequence are told of its submissions, those of a scenario also of those of its
-    sequences and of its own tasks.
+    Subscribers of a sequence get those of its submissions; subscribers of a scenario also those of
+    its sequences' submissions and of its own tasks.
     """
     origins = delivery_rows.origins_of(connection, [change.event.id for change in changes])
     if not origins:

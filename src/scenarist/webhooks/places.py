@@ -1,4 +1,4 @@
-"""How many messages may be under way to whom: slow receivers hold up their own messages only."""
+"""Limits on messages in progress, so that a slow receiver delays only its own messages."""
 
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ import httpx
 from scenarist.db.deliveries import Delivery
 
 PROMPT_SECONDS = 2.0
-"""A receiver is prompt when its last attempt was over in this time, whatever came of it."""
+"""A receiver is prompt if its last attempt took at most this time, whatever the result."""
 
 _RECEIVERS_KEPT = 10_000
 
 
 @unique
 class Pace(IntEnum):
-    """What is known of a receiver, the best first."""
+    """Speed class of a receiver, fastest first."""
 
     PROMPT = auto()
     NEW = auto()
@@ -25,7 +25,7 @@ class Pace(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many messages may be under way: in all, of one owner, and to one of its receivers."""
+    """Limits on messages in progress: in total, per owner, and per receiver of an owner."""
 
     in_all: int
     of_owner: int
@@ -37,17 +37,18 @@ BOUNDS = {
     Pace.NEW: Bounds(32, 4, 2),
     Pace.SLOW: Bounds(16, 2, 1),
 }
-"""Each counts those of its pace and of any worse one: slow receivers never take all places."""
+"""Each limit counts messages of its class and slower ones: slow ones never use all slots."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """An address that an owner has messages sent to.
+    """An address to which an owner has messages sent.
 
-    The same address counts apart for each owner, so that nobody can make another's slow.
+    The same address counts separately for each owner, so that nobody can slow down another's
+    messages.
 
     Args:
-        owner: The identity of the actor that made the subscriber.
+        owner: The identity of the actor that created the subscriber.
     """
 
     owner: str
@@ -58,7 +59,7 @@ class Receiver:
 @dataclass(frozen=True, slots=True)
 class _Seen:
     pace: Pace
-    was_silent: bool  #: its last attempt used up all of its time
+    was_silent: bool  #: its last attempt timed out
 
 
 _UNSEEN = _Seen(Pace.NEW, was_silent=False)
@@ -66,10 +67,10 @@ _UNSEEN = _Seen(Pace.NEW, was_silent=False)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a message under way takes up, to be given back.
+    """A slot for a message in progress, to be given back.
 
     Args:
-        is_short: Whether the receiver has used up its time before, and gets less.
+        is_short: Whether the receiver has timed out before, and gets less time.
     """
 
     receiver: Receiver
@@ -78,9 +79,9 @@ class Place:
 
 
 class Places:
-    """Counts what is under way, and remembers which receivers were slow; for one thread.
+    """Counts messages in progress, and remembers slow receivers; not thread-safe.
 
-    What it remembers is forgotten with the process: then all are new.
+    This is kept in memory only: after a restart, all receivers are new.
     """
 
     def __init__(self) -> None:
@@ -94,7 +95,7 @@ class Places:
         return self._in_all.total() >= BOUNDS[Pace.PROMPT].in_all
 
     def take(self, receiver: Receiver) -> Place | None:
-        """Take a place for a message; None when the receiver must wait for one."""
+        """Take a slot for a message; None if the receiver must wait for one."""
         seen = self._seen.get(receiver, _UNSEEN)
         if not all(self._has_room(receiver, pace) for pace in Pace if pace <= seen.pace):
             return None
@@ -102,11 +103,11 @@ class Places:
         return Place(receiver, seen.pace, is_short=seen.was_silent)
 
     def leave(self, place: Place) -> None:
-        """Give back a place that was not used."""
+        """Give back a slot that was not used."""
         self._count(place.receiver, place.pace, -1)
 
     def give_back(self, place: Place, *, seconds: float, was_silent: bool) -> None:
-        """End an attempt, and remember how long it took and whether its time was used up."""
+        """Give back the slot of an attempt; record how long it took and whether it timed out."""
         self._count(place.receiver, place.pace, -1)
         pace = Pace.PROMPT if seconds <= PROMPT_SECONDS else Pace.SLOW
         self._seen[place.receiver] = _Seen(pace, was_silent)

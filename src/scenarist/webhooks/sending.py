@@ -1,4 +1,4 @@
-"""Sends one message to one receiver, and says what came of it."""
+"""Sends one message to one receiver, and returns the result."""
 
 import ssl
 import threading
@@ -25,31 +25,32 @@ _AGENT = f"Scenarist/{version('scenarist')}"
 class Answer(Enum):
     ARRIVED = auto()
     GONE = auto()  #: the receiver wants no more messages
-    NOTHING = auto()  #: to be tried again
+    NOTHING = auto()  #: to be sent again
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of sending a message once; the fault says why it did not arrive."""
+    """Result of sending a message once; the fault says why it did not arrive."""
 
     delivery: Delivery
     answer: Answer
     fault: str = ""
-    seconds: float = field(default=0.0, compare=False)  #: that it took
-    was_silent: bool = False  #: whether all of its time was used up
+    seconds: float = field(default=0.0, compare=False)  #: duration of the attempt
+    was_silent: bool = False  #: whether it timed out
 
 
 class Sender:
-    """Posts messages over a connection of their own each; `send` may be called from any thread.
+    """Posts messages, each over a connection of its own; `send` is thread-safe.
 
-    Redirects and proxies are not followed, and answers are not read beyond their headers.
+    Redirects and proxies are not followed, and only the status and headers of responses are read.
 
     Args:
-        may_be_private: Whether messages may go to addresses that are not on the public Internet.
-        unseal: Gives back the secret that a record holds.
-        connect_seconds: How long one address has to take up a connection.
-        total_seconds: How long an attempt may take, however busy the receiver keeps it.
-        short_seconds: The same for a receiver that has used up its time before.
+        may_be_private: Whether messages may be sent to addresses that are not on the public
+            Internet.
+        unseal: Decrypts a stored secret.
+        connect_seconds: Timeout for connecting to one address.
+        total_seconds: Limit for a whole attempt, whatever the receiver does.
+        short_seconds: The same for a receiver that has timed out before.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Sender:
         self._context: ssl.SSLContext | None = None
 
     def send(self, delivery: Delivery, *, is_short: bool = False) -> Attempt:
-        """Post a message once, within the time that its receiver has."""
+        """Post a message once, within the time limit of its receiver."""
         begun = time.monotonic()
         seconds = self._short_seconds if is_short else self._total_seconds
         attempt = self._within(delivery, seconds)
@@ -103,7 +104,7 @@ class Sender:
             backend.close()
 
     def close(self) -> None:
-        """End all attempts under way."""
+        """Abort all attempts in progress."""
         with self._gate:
             backends = list(self._open)
         for backend in backends:
@@ -144,7 +145,7 @@ class Sender:
                 return response.status
 
     def _tls(self) -> ssl.SSLContext:
-        """Return what knows the certificates to trust; made when it is needed first."""
+        """Return the TLS context with the trusted certificates; it is created at first use."""
         with self._gate:
             if self._context is None:
                 self._context = httpx.create_ssl_context()
@@ -161,7 +162,7 @@ class Sender:
             case httpcore.ConnectError() | OSError():
                 return f"no connection: {error}"
             case _:
-                return f"the exchange broke off: {type(error).__name__}: {error}"
+                return f"the exchange failed: {type(error).__name__}: {error}"
 
 
 def _slow(seconds: float) -> str:

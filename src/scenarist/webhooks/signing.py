@@ -1,4 +1,4 @@
-"""Signs messages so that receivers know them.
+"""Signatures of messages, by which receivers authenticate them.
 
 Source: the Standard Webhooks specification, section "Signature scheme" (symmetric).
 """
@@ -14,7 +14,7 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """Return the signature of one attempt.
 
     Args:
-        timestamp: When the attempt is made, in seconds since 1970; receivers refuse an old one.
+        timestamp: The time of the attempt, in Unix seconds; receivers reject an old one.
     """
     signed = f"{message_id}.{timestamp}.".encode() + body
     digest = hmac.new(key_of(secret), signed, hashlib.sha256).digest()

@@ -1,7 +1,7 @@
-// Who one is, a new password, and the way out.
+// The account of the user: roles, password, signing out.
 
-import { ask, pathOf } from "./api.js";
-import { Action, Facts, Field, Form, Heading, NameForManagers } from "./parts.js";
+import { pathOf, request } from "./api.js";
+import { Action, Facts, Field, Form, Heading, HiddenUsername } from "./components.js";
 import { authorization, signOut, useSession } from "./session.js";
 import { html } from "./view.js";
 
@@ -14,7 +14,7 @@ export function Account() {
     <section class="card">
       <${Facts}
         facts=${[
-          ["Roles", session.roles.join(", ") || "none yet: ask an administrator"],
+          ["Roles", session.roles.join(", ") || "none; ask an administrator for a role"],
           session.keyId !== null && ["Key", session.keyId],
         ]}
       />
@@ -25,18 +25,18 @@ export function Account() {
 
 function NewPassword({ name }) {
   const change = ({ old_password, new_password }) =>
-    ask("POST", pathOf(["auth", "password"]), { json: { old_password, new_password } }).then(
+    request("POST", pathOf(["auth", "password"]), { json: { old_password, new_password } }).then(
       signOut,
     );
   return html`<section class="card narrow">
-    <h2>Change my password</h2>
-    <p class="quiet">All your sessions end, and you sign in again.</p>
+    <h2>Change password</h2>
+    <p class="quiet">This ends all your sessions; you have to sign in again.</p>
     <${Form} label="Change" submit=${change}>
-      <${NameForManagers} name=${name} />
-      <${Field} label="Old password">
+      <${HiddenUsername} name=${name} />
+      <${Field} label="Current password">
         <input name="old_password" type="password" autocomplete="current-password" required />
       <//>
-      <${Field} label="New password" hint="8 characters or more">
+      <${Field} label="New password" hint="At least 8 characters">
         <input name="new_password" type="password" autocomplete="new-password" required />
       <//>
     <//>

@@ -1,53 +1,56 @@
-// Users, keys and the audit, for administrators.
+// Users, keys and the audit log, for administrators.
 
-import { ask, pathOf } from "./api.js";
+import { pathOf, request } from "./api.js";
 import {
   Action,
-  Chooser,
   Dialog,
   Empty,
   Field,
+  FilterSelect,
   Form,
   Heading,
+  HiddenUsername,
   Loaded,
-  Moment,
-  NameForManagers,
-  Pages,
-} from "./parts.js";
+  Pagination,
+  Timestamp,
+} from "./components.js";
 import { useResource } from "./resources.js";
-import { go, linkTo } from "./router.js";
-import { hasIdentities, may, ROLE_NAMES } from "./session.js";
+import { linkTo, navigate } from "./router.js";
+import { can, hasIdentities, ROLE_NAMES } from "./session.js";
 import { html, useState } from "./view.js";
 
 const PAGE = 50;
-const PLACES = [
+const TABS = [
   ["users", "Users"],
   ["keys", "Keys"],
-  ["audit", "Audit"],
+  ["audit", "Audit log"],
 ];
 
 export function Administration({ id = "users", parameters }) {
-  if (!may("administer") || !hasIdentities()) {
-    return html`<${Empty} title="There is nothing to look after here.">
-      <p>Users, keys and the audit are for administrators, while authorization is on.</p>
+  if (!can("administer") || !hasIdentities()) {
+    return html`<${Empty} title="Administration is not available.">
+      <p>
+        Administrators manage users and keys here and read the audit log, while authorization is
+        on.
+      </p>
     <//>`;
   }
   const views = { users: Users, keys: Keys, audit: Audit };
-  const Chosen = views[id] ?? Users;
+  const View = views[id] ?? Users;
   return html`
     <nav class="tabs" aria-label="Administration">
-      ${PLACES.map(
+      ${TABS.map(
         ([key, text]) =>
           html`<a key=${key} href=${linkTo(["admin", key])} aria-current=${key === id ? "page" : null}
             >${text}</a
           >`,
       )}
     </nav>
-    <${Chosen} parameters=${parameters} />
+    <${View} parameters=${parameters} />
   `;
 }
 
-/** Read the roles that are ticked in a form. */
+/** Return the roles that are checked in a form. */
 const rolesIn = (form) => new FormData(form).getAll("roles");
 
 function RoleBoxes({ roles = [] }) {
@@ -80,7 +83,7 @@ function Users({ parameters }) {
             <tr>
               <th scope="col">Name</th>
               <th scope="col">Roles</th>
-              <th scope="col">Known by</th>
+              <th scope="col">Source</th>
               <th scope="col">Created</th>
               <th scope="col">Actions</th>
             </tr>
@@ -90,16 +93,16 @@ function Users({ parameters }) {
               (user) => html`<tr key=${user.username}>
                 <td>${user.username}</td>
                 <td>${user.roles.join(", ") || "none"}</td>
-                <td>${user.is_declared ? "the configuration file" : user.realm}</td>
-                <td><${Moment} at=${user.creation_date} /></td>
+                <td>${user.is_declared ? "configuration file" : user.realm}</td>
+                <td><${Timestamp} at=${user.creation_date} /></td>
                 <td><div class="actions">
                   <button type="button" onClick=${() => setOpened(user)}>Edit</button>
                   <${Action}
                     label="Delete"
                     kind="danger"
-                    question=${`The sessions of ${user.username} end, and the keys that they have made go too.`}
+                    question=${`Deletes ${user.username} with their sessions and the keys that they have created.`}
                     run=${async () => {
-                      await ask("DELETE", pathOf(["users", user.username]));
+                      await request("DELETE", pathOf(["users", user.username]));
                       users.refresh();
                     }}
                   />
@@ -108,16 +111,17 @@ function Users({ parameters }) {
             )}
           </tbody>
         </table></div>
-        <${Pages} parts=${["admin", "users"]} parameters=${parameters} next=${page.next} />`}
+        <${Pagination} parts=${["admin", "users"]} parameters=${parameters} next=${page.next} />`}
     <//>
     ${opened === "new" && html`<${NewUser} close=${close} />`}
-    ${opened !== null && opened !== "new" && html`<${ChangeUser} user=${opened} close=${close} />`}
+    ${opened !== null && opened !== "new" && html`<${EditUser} user=${opened} close=${close} />`}
   `;
 }
 
 function NewUser({ close }) {
   async function create({ username, password }, form) {
-    await ask("POST", pathOf(["users"]), { json: { username, password, roles: rolesIn(form) } });
+    const json = { username, password, roles: rolesIn(form) };
+    await request("POST", pathOf(["users"]), { json });
     close();
   }
   return html`<${Dialog} title="New user" close=${close}>
@@ -125,7 +129,7 @@ function NewUser({ close }) {
       <${Field} label="Name" hint="Letters, digits and . _ @ + -">
         <input name="username" required autocomplete="off" autocapitalize="none" />
       <//>
-      <${Field} label="Password" hint="8 characters or more">
+      <${Field} label="Password" hint="At least 8 characters">
         <input name="password" type="password" required autocomplete="new-password" />
       <//>
       <${RoleBoxes} />
@@ -133,22 +137,26 @@ function NewUser({ close }) {
   <//>`;
 }
 
-function ChangeUser({ user, close }) {
+function EditUser({ user, close }) {
   async function change({ password }, form) {
     const json = {};
     const roles = rolesIn(form);
     if (roles.join() !== ROLE_NAMES.filter((role) => user.roles.includes(role)).join())
       json.roles = roles;
     if (password) json.password = password;
-    if (Object.keys(json).length) await ask("PATCH", pathOf(["users", user.username]), { json });
+    if (Object.keys(json).length)
+      await request("PATCH", pathOf(["users", user.username]), { json });
     close();
   }
   return html`<${Dialog} title=${`Edit ${user.username}`} close=${close}>
     <${Form} label="Save" submit=${change} close=${close}>
-      <${NameForManagers} name=${user.username} />
+      <${HiddenUsername} name=${user.username} />
       <${RoleBoxes} roles=${user.roles} />
       ${user.has_password &&
-      html`<${Field} label="New password" hint="Ends all sessions of the user; empty for the old one.">
+      html`<${Field}
+        label="New password"
+        hint="Empty: keep the current one. A new password ends all sessions of the user."
+      >
         <input name="password" type="password" autocomplete="new-password" />
       <//>`}
     <//>
@@ -156,34 +164,38 @@ function ChangeUser({ user, close }) {
 }
 
 function Keys({ parameters }) {
-  const [isMaking, setMaking] = useState(false);
-  const [made, setMade] = useState(null);
+  const [isCreating, setCreating] = useState(false);
+  const [created, setCreated] = useState(null);
   const keys = useResource(pathOf(["keys"], { limit: PAGE, cursor: parameters.cursor }));
   return html`
     <${Heading} title="Keys">
-      <button type="button" class="primary" onClick=${() => setMaking(true)}>New key</button>
+      <button type="button" class="primary" onClick=${() => setCreating(true)}>New key</button>
     <//>
-    ${made !== null &&
+    ${created !== null &&
     html`<section class="card" role="status">
-      <p>${made.message}</p>
-      <p><code class="token">${made.token}</code></p>
-      <button type="button" onClick=${() => setMade(null)}>I have kept it</button>
+      <p>${created.message}</p>
+      <p><code class="token">${created.token}</code></p>
+      <button type="button" onClick=${() => setCreated(null)}>I have saved it</button>
     </section>`}
     <${Loaded} resource=${keys}>
       ${(page) =>
         page.results.length === 0
-          ? html`<${Empty} title="There are no keys yet.">
-              A key is the credential of a machine: it has roles, and ends by itself.
+          ? html`<${Empty} title="No keys yet.">
+              A key is a credential for a program. It has roles, and it expires.
             <//>`
           : html`<${KeyTable} keys=${page.results} refresh=${keys.refresh} />
-              <${Pages} parts=${["admin", "keys"]} parameters=${parameters} next=${page.next} />`}
+              <${Pagination}
+                parts=${["admin", "keys"]}
+                parameters=${parameters}
+                next=${page.next}
+              />`}
     <//>
-    ${isMaking &&
+    ${isCreating &&
     html`<${NewKey}
-      close=${() => setMaking(false)}
-      made=${(answer) => {
-        setMaking(false);
-        setMade(answer);
+      close=${() => setCreating(false)}
+      onCreated=${(answer) => {
+        setCreating(false);
+        setCreated(answer);
         keys.refresh();
       }}
     />`}
@@ -196,8 +208,8 @@ function KeyTable({ keys, refresh }) {
       <tr>
         <th scope="col">Name</th>
         <th scope="col">Roles</th>
-        <th scope="col">Made by</th>
-        <th scope="col">Ends</th>
+        <th scope="col">Created by</th>
+        <th scope="col">Expires</th>
         <th scope="col">Actions</th>
       </tr>
     </thead>
@@ -207,14 +219,14 @@ function KeyTable({ keys, refresh }) {
           <td title=${key.id}>${key.name}</td>
           <td>${key.roles.join(", ")}</td>
           <td>${key.made_by}</td>
-          <td><${Moment} at=${key.expires_at} /></td>
+          <td><${Timestamp} at=${key.expires_at} /></td>
           <td>
             <${Action}
               label="Revoke"
               kind="danger"
-              question=${`The next request with the key ${key.name} is refused.`}
+              question=${`From now on, requests with the key ${key.name} are refused.`}
               run=${async () => {
-                await ask("DELETE", pathOf(["keys", key.id]));
+                await request("DELETE", pathOf(["keys", key.id]));
                 refresh();
               }}
             />
@@ -225,17 +237,17 @@ function KeyTable({ keys, refresh }) {
   </table></div>`;
 }
 
-function NewKey({ close, made }) {
+function NewKey({ close, onCreated }) {
   async function create({ name, ends }, form) {
     const json = { name: name.trim(), roles: rolesIn(form) };
     if (ends) json.expires_at = new Date(`${ends}T23:59:59`).toISOString();
-    made(await ask("POST", pathOf(["keys"]), { json }));
+    onCreated(await request("POST", pathOf(["keys"]), { json }));
   }
   return html`<${Dialog} title="New key" close=${close}>
     <${Form} label="Create" submit=${create} close=${close}>
       <${Field} label="Name"><input name="name" required maxlength="128" autocomplete="off" /><//>
       <${RoleBoxes} />
-      <${Field} label="Ends on" hint="In 90 days when left out; at most in 400.">
+      <${Field} label="Expires on" hint="Optional: 90 days from now by default, 400 at most.">
         <input name="ends" type="date" />
       <//>
     <//>
@@ -247,64 +259,72 @@ function Audit({ parameters }) {
   const entries = useResource(
     pathOf(["audit"], { actor, entity_id, is_allowed, cursor, limit: PAGE }),
   );
-  const narrow = (change) => go(["admin", "audit"], { ...parameters, cursor: null, ...change });
+  const setFilters = (change) =>
+    navigate(["admin", "audit"], { ...parameters, cursor: null, ...change });
   return html`
-    <${Heading} title="Audit">
-      <button type="button" onClick=${entries.refresh}>Read again</button>
+    <${Heading} title="Audit log">
+      <button type="button" onClick=${entries.refresh}>Reload</button>
     <//>
     <form
       class="filters"
       onSubmit=${(event) => {
         event.preventDefault();
-        narrow(Object.fromEntries(new FormData(event.currentTarget)));
+        setFilters(Object.fromEntries(new FormData(event.currentTarget)));
       }}
     >
-      <label class="filter"><span>Who</span><input name="actor" type="search" key=${actor} defaultValue=${actor ?? ""} /></label>
       <label class="filter">
-        <span>Done to</span><input name="entity_id" type="search" key=${entity_id} defaultValue=${entity_id ?? ""} />
+        <span>Actor</span><input name="actor" type="search" key=${actor} defaultValue=${actor ?? ""} />
       </label>
-      <${Chooser}
+      <label class="filter">
+        <span>Entity</span>
+        <input name="entity_id" type="search" key=${entity_id} defaultValue=${entity_id ?? ""} />
+      </label>
+      <${FilterSelect}
         label="Outcome"
         value=${is_allowed}
         options=${[
-          ["true", "done"],
+          ["true", "allowed"],
           ["false", "refused"],
         ]}
-        choose=${(value) => narrow({ is_allowed: value })}
+        choose=${(value) => setFilters({ is_allowed: value })}
       />
-      <button type="submit">Find</button>
+      <button type="submit">Search</button>
     </form>
     <${Loaded} resource=${entries}>
       ${(page) =>
         page.results.length === 0
-          ? html`<${Empty} title="Nothing is like that." />`
+          ? html`<${Empty} title="No entries match." />`
           : html`<div class="table"><table>
                 <thead>
                   <tr>
-                    <th scope="col">When</th>
-                    <th scope="col">Who</th>
-                    <th scope="col">From</th>
+                    <th scope="col">Time</th>
+                    <th scope="col">Actor</th>
+                    <th scope="col">Address</th>
                     <th scope="col">Operation</th>
-                    <th scope="col">Done to</th>
+                    <th scope="col">Entity</th>
                     <th scope="col">Outcome</th>
                   </tr>
                 </thead>
                 <tbody>
-                  ${page.results.map((entry) => html`<${Entry} key=${entry.number} entry=${entry} />`)}
+                  ${page.results.map((entry) => html`<${AuditRow} key=${entry.number} entry=${entry} />`)}
                 </tbody>
               </table></div>
-              <${Pages} parts=${["admin", "audit"]} parameters=${parameters} next=${page.next} />`}
+              <${Pagination}
+                parts=${["admin", "audit"]}
+                parameters=${parameters}
+                next=${page.next}
+              />`}
     <//>
   `;
 }
 
-function Entry({ entry }) {
+function AuditRow({ entry }) {
   return html`<tr>
-    <td><${Moment} at=${entry.creation_date} /></td>
-    <td title=${entry.actor_id}>${entry.actor ?? html`<span class="quiet">not known</span>`}${entry.key_id !== null && " (by a key)"}</td>
+    <td><${Timestamp} at=${entry.creation_date} /></td>
+    <td title=${entry.actor_id}>${entry.actor ?? html`<span class="quiet">unknown</span>`}${entry.key_id !== null && " (with a key)"}</td>
     <td>${entry.address}</td>
     <td>${entry.operation}</td>
     <td class="reason-cell" title=${entry.entity_id}>${entry.entity_id ?? "–"}</td>
-    <td class="reason-cell">${entry.is_allowed ? "done" : `refused: ${entry.reason ?? ""}`}</td>
+    <td class="reason-cell">${entry.is_allowed ? "allowed" : `refused: ${entry.reason ?? ""}`}</td>
   </tr>`;
 }

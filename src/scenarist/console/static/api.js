@@ -1,35 +1,36 @@
-// The REST paths: how they are asked, and what a refusal is.
+// Requests to the REST API, and the error that a failed one throws.
 
 const ROOT = "/api/v1";
-const UNREACHABLE = "The server does not answer. Is it running, and is the network there?";
+const UNREACHABLE =
+  "The server does not respond. Check that it is running and that the network is up.";
 
-/** What the server says of a request that it refuses, in its own words. */
-export class Refusal extends Error {
+/** An error response, with the message of the server. */
+export class ApiError extends Error {
   /**
-   * @param {number} status that of HTTP; 0 when the server did not answer
+   * @param {number} status the HTTP status; 0 when the server did not respond
    * @param {{message?: string, code?: string, errors?: {field: string, message: string}[]}} problem
    */
   constructor(status, problem) {
-    super(problem.message ?? `The server answers ${status}.`);
+    super(problem.message ?? `The server responded with status ${status}.`);
     this.status = status;
     this.code = problem.code ?? "";
     this.errors = problem.errors ?? [];
   }
 }
 
-/** The credential that goes with each request, and who is told when it is good no more. */
-export const credential = { token: null, whenRefused: (_refusal) => {} };
+/** The token sent with each request, and the callback for a 401 response. */
+export const credential = { token: null, onUnauthorized: (_error) => {} };
 
 /**
- * Put a path together. Parts are encoded, parameters without a value left out, and those with
- * several repeated.
+ * Build a path. Parts are encoded. Parameters without a value are left out, and a list repeats its
+ * parameter.
  * @param {string[]} parts
  * @param {Record<string, string | number | boolean | null | undefined | string[]>} [parameters]
  */
 export function pathOf(parts, parameters = {}) {
   const query = new URLSearchParams();
-  for (const [name, given] of Object.entries(parameters)) {
-    for (const value of Array.isArray(given) ? given : [given]) {
+  for (const [name, values] of Object.entries(parameters)) {
+    for (const value of Array.isArray(values) ? values : [values]) {
       if (value !== null && value !== undefined && value !== "") query.append(name, String(value));
     }
   }
@@ -38,21 +39,21 @@ export function pathOf(parts, parameters = {}) {
 }
 
 /**
- * Ask, and return the answer as it comes.
+ * Send a request and return the response.
  * @param {string} method
  * @param {string} path
  * @param {{json?: unknown, body?: BodyInit, headers?: Record<string, string>, signal?: AbortSignal}} [more]
- * @throws {Refusal}
+ * @throws {ApiError}
  */
 export async function send(method, path, { json, body, headers = {}, signal } = {}) {
-  const named = { ...headers };
-  if (credential.token !== null) named.Authorization = `Bearer ${credential.token}`;
-  if (json !== undefined) named["Content-Type"] = "application/json";
+  const requestHeaders = { ...headers };
+  if (credential.token !== null) requestHeaders.Authorization = `Bearer ${credential.token}`;
+  if (json !== undefined) requestHeaders["Content-Type"] = "application/json";
   let response;
   try {
     response = await fetch(path, {
       method,
-      headers: named,
+      headers: requestHeaders,
       body: json === undefined ? body : JSON.stringify(json),
       signal,
       credentials: "omit",
@@ -60,27 +61,27 @@ export async function send(method, path, { json, body, headers = {}, signal } = 
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(0, { message: UNREACHABLE, code: "unreachable" });
+    throw new ApiError(0, { message: UNREACHABLE, code: "unreachable" });
   }
   if (response.ok) return response;
-  const refusal = new Refusal(response.status, await response.json().catch(() => ({})));
-  if (response.status === 401) credential.whenRefused(refusal);
-  throw refusal;
+  const error = new ApiError(response.status, await response.json().catch(() => ({})));
+  if (response.status === 401) credential.onUnauthorized(error);
+  throw error;
 }
 
-/** Ask, and return what the body of the answer says; null where it has none. */
-export async function ask(method, path, more) {
-  const text = await askText(method, path, more);
-  return text === "" ? null : parsed(text);
+/** Send a request and return the parsed JSON body, or null for an empty one. */
+export async function request(method, path, more) {
+  const text = await requestText(method, path, more);
+  return text === "" ? null : parseJson(text);
 }
 
-/** Ask, and return the body of the answer as it comes. */
-export async function askText(method, path, more) {
+/** Send a request and return the body as text. */
+export async function requestText(method, path, more) {
   return (await send(method, path, more)).text();
 }
 
-/** Read JSON; a whole number that a float cannot hold becomes a BigInt. */
-export function parsed(text) {
+/** Parse JSON. An integer that a double cannot represent becomes a BigInt. */
+export function parseJson(text) {
   return JSON.parse(text, (_key, value, context) =>
     typeof value === "number" &&
     !Number.isSafeInteger(value) &&
@@ -90,26 +91,26 @@ export function parsed(text) {
   );
 }
 
-/** Ask for all of a list, page by page. */
-export async function askAll(parts, parameters = {}) {
+/** Return all results of a list, read page by page. */
+export async function requestAll(parts, parameters = {}) {
   const results = [];
   let cursor = null;
   do {
-    const page = await ask("GET", pathOf(parts, { ...parameters, limit: 1000, cursor }));
+    const page = await request("GET", pathOf(parts, { ...parameters, limit: 1000, cursor }));
     results.push(...page.results);
     cursor = page.next;
   } while (cursor !== null);
   return results;
 }
 
-/** Have the browser save what a path answers, under the name that the server gives it. */
-export async function save(path, name) {
+/** Download a path as a file, under the name that the server gives it. */
+export async function download(path, name) {
   const response = await send("GET", path);
-  const said = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "");
-  const address = URL.createObjectURL(await response.blob());
+  const disposition = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "");
+  const url = URL.createObjectURL(await response.blob());
   const link = document.createElement("a");
-  link.href = address;
-  link.download = said === null ? name : said[1];
+  link.href = url;
+  link.download = disposition === null ? name : disposition[1];
   link.click();
-  URL.revokeObjectURL(address);
+  URL.revokeObjectURL(url);
 }

@@ -1,29 +1,29 @@
-// The frame around all views: who is there, where one is, and whether the server is.
+// The frame around all views: navigation, the signed-in user, and the state of the connection.
 
 import { Account } from "./account.js";
 import { Administration } from "./admin.js";
 import { Comparison } from "./comparison.js";
+import { Empty } from "./components.js";
 import { DataNode, DataNodes } from "./data_nodes.js";
 import { Job, Jobs } from "./jobs.js";
 import { connect, follow, useLiveState } from "./live.js";
 import { PausedBanner } from "./orchestration.js";
-import { Empty } from "./parts.js";
 import { linkTo, useRoute } from "./router.js";
 import { Scenario } from "./scenario.js";
 import { Scenarios } from "./scenarios.js";
-import { authorization, begin, hasIdentities, may, useSession } from "./session.js";
+import { authorization, can, hasIdentities, restoreSession, useSession } from "./session.js";
 import { SignIn } from "./sign_in.js";
 import { Submission, Submissions } from "./submissions.js";
 import { html, render, useEffect, useRef } from "./view.js";
 
-const PLACES = [
+const SECTIONS = [
   ["scenarios", "Scenarios"],
   ["submissions", "Submissions"],
   ["jobs", "Jobs"],
   ["data-nodes", "Data nodes"],
 ];
 
-/** Views by the first part of the address: of a list, and of one entity. */
+/** Views by the first part of the address: the list, and a single entity. */
 const VIEWS = {
   scenarios: [Scenarios, Scenario],
   compare: [Comparison, Comparison],
@@ -35,44 +35,44 @@ const VIEWS = {
 };
 
 function View({ route }) {
-  const [place = "scenarios", id] = route.parts;
-  const views = VIEWS[place];
+  const [section = "scenarios", id] = route.parts;
+  const views = VIEWS[section];
   if (views === undefined) {
-    return html`<${Empty} title="There is no such page.">
-      <a href=${linkTo(["scenarios"])}>Go to the scenarios</a>
+    return html`<${Empty} title="Page not found.">
+      <a href=${linkTo(["scenarios"])}>Go to scenarios</a>
     <//>`;
   }
   if (id === undefined) {
     const List = views[0];
-    return html`<${List} key=${place} parameters=${route.parameters} />`;
+    return html`<${List} key=${section} parameters=${route.parameters} />`;
   }
-  const One = views[1];
-  return html`<${One} key=${`${place}/${id}`} id=${id} parameters=${route.parameters} />`;
+  const Detail = views[1];
+  return html`<${Detail} key=${`${section}/${id}`} id=${id} parameters=${route.parameters} />`;
 }
 
-function Connection() {
+function ConnectionStatus() {
   const state = useLiveState();
-  const words = { live: "live", resting: "resting", connecting: "connecting", lost: "lost" };
-  return html`<span class="connection" data-state=${state} title="The stream of changes">
-    <span class="dot" aria-hidden="true" />${words[state]}
+  const labels = { live: "live", paused: "paused", connecting: "connecting", lost: "lost" };
+  return html`<span class="connection" data-state=${state} title="Live updates">
+    <span class="dot" aria-hidden="true" />${labels[state]}
   </span>`;
 }
 
-function LostBanner() {
+function DisconnectedBanner() {
   const state = useLiveState();
   return html`<div role="status" aria-live="polite">
     ${state === "lost" &&
     html`<p class="banner">
-      The connection to the server is lost. What is shown may be out of date; it is mended as soon
-      as the server answers.
-      <button type="button" onClick=${connect}>Try now</button>
+      The connection to the server is lost. This page may be out of date until the server responds
+      again.
+      <button type="button" onClick=${connect}>Reconnect now</button>
     </p>`}
   </div>`;
 }
 
-function Top({ session, place }) {
-  const places = may("read") ? [...PLACES] : [];
-  if (may("administer") && hasIdentities()) places.push(["admin", "Administration"]);
+function Header({ session, section }) {
+  const sections = can("read") ? [...SECTIONS] : [];
+  if (can("administer") && hasIdentities()) sections.push(["admin", "Administration"]);
   return html`<header class="top">
     <a class="brand" href=${linkTo(["scenarios"])}>
       <svg viewBox="0 0 32 32" aria-hidden="true">
@@ -83,17 +83,17 @@ function Top({ session, place }) {
       Scenarist
     </a>
     <nav aria-label="Main">
-      ${places.map(
+      ${sections.map(
         ([key, text]) =>
-          html`<a key=${key} href=${linkTo([key])} aria-current=${key === place ? "page" : null}
+          html`<a key=${key} href=${linkTo([key])} aria-current=${key === section ? "page" : null}
             >${text}</a
           >`,
       )}
     </nav>
     <div class="who">
-      ${may("read") && html`<${Connection} />`}
+      ${can("read") && html`<${ConnectionStatus} />`}
       ${authorization !== "none" &&
-      html`<a href=${linkTo(["account"])} aria-current=${place === "account" ? "page" : null}
+      html`<a href=${linkTo(["account"])} aria-current=${section === "account" ? "page" : null}
         >${session.username}</a
       >`}
     </div>
@@ -104,34 +104,34 @@ function Console() {
   const session = useSession();
   const route = useRoute();
   const main = useRef(null);
-  const isFirst = useRef(true);
-  const place = route.parts.join("/");
+  const isFirstRender = useRef(true);
+  const path = route.parts.join("/");
   useEffect(() => {
-    begin();
+    restoreSession();
   }, []);
   useEffect(() => {
-    if (session.state === "in" && may("read")) return follow();
+    if (session.state === "in" && can("read")) return follow();
     return undefined;
   }, [session]);
   useEffect(() => {
-    // Where one has gone is read out, and the next key starts there.
-    if (!isFirst.current) main.current?.focus();
-    isFirst.current = false;
-  }, [place]);
+    // Screen readers announce the new view, and the keyboard continues there.
+    if (!isFirstRender.current) main.current?.focus();
+    isFirstRender.current = false;
+  }, [path]);
 
-  if (session.state === "asking") return html`<p class="quiet loading">Reading…</p>`;
+  if (session.state === "loading") return html`<p class="quiet loading">Loading…</p>`;
   if (session.state === "out") return html`<${SignIn} notice=${session.notice} />`;
   return html`
     <a class="skip" href="#main" onClick=${(event) => {
       event.preventDefault();
       main.current.focus();
-    }}>Skip to the content</a>
-    <${Top} session=${session} place=${route.parts[0] ?? "scenarios"} />
-    ${may("read") && html`<${LostBanner} /><${PausedBanner} />`}
+    }}>Skip to content</a>
+    <${Header} session=${session} section=${route.parts[0] ?? "scenarios"} />
+    ${can("read") && html`<${DisconnectedBanner} /><${PausedBanner} />`}
     <main id="main" ref=${main} tabindex="-1">
-      ${may("read") || route.parts[0] === "account"
+      ${can("read") || route.parts[0] === "account"
         ? html`<${View} route=${route} />`
-        : html`<${Empty} title="You have no role here yet.">
+        : html`<${Empty} title="You have no role yet.">
             <p>You are signed in as ${session.username}. Ask an administrator for a role.</p>
           <//>`}
     </main>

@@ -1,15 +1,15 @@
-// Charts: lines over the rows of a table, and bars that compare figures.
+// Charts: lines over the rows of a table, and bars that compare numbers.
 
+import { formatValue } from "./format.js";
 import { html, useEffect, useRef, useState } from "./view.js";
-import { figureOf } from "./words.js";
 
 const HEIGHT = 280;
 const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4]];
 
-const darkness = matchMedia("(prefers-color-scheme: dark)");
+const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 
-/** Return what a colour of the style sheet is now; a canvas does not know names of it. */
-function colour(name) {
+/** Resolve a colour variable of the style sheet: a canvas needs its value. */
+function resolveColour(name) {
   const probe = document.createElement("span");
   probe.style.color = `var(${name})`;
   document.body.append(probe);
@@ -18,52 +18,52 @@ function colour(name) {
   return found;
 }
 
-/** Whether it is dark, told anew when that changes. */
-function useDarkness() {
-  const [isDark, setDark] = useState(darkness.matches);
+/** Return whether the system uses a dark theme; renders again when that changes. */
+function useDarkMode() {
+  const [isDark, setDark] = useState(darkScheme.matches);
   useEffect(() => {
-    const changed = () => setDark(darkness.matches);
-    darkness.addEventListener("change", changed);
-    return () => darkness.removeEventListener("change", changed);
+    const onChange = () => setDark(darkScheme.matches);
+    darkScheme.addEventListener("change", onChange);
+    return () => darkScheme.removeEventListener("change", onChange);
   }, []);
   return isDark;
 }
 
 /**
- * Lines of numeric columns.
+ * A line chart of numeric columns.
  * @param {{rows: object[], x: string | null, columns: string[]}} props x names a column of
- *   moments; null for the numbers of the rows
+ *   dates or timestamps; null for the row numbers
  */
-export function Lines({ rows, x, columns }) {
-  const place = useRef(null);
-  const isDark = useDarkness();
+export function LineChart({ rows, x, columns }) {
+  const container = useRef(null);
+  const isDark = useDarkMode();
   useEffect(() => {
-    const element = place.current;
-    let isOver = false;
-    let end = () => {};
-    // Half of all that the console loads: only when there is a chart to be seen.
+    const element = container.current;
+    let isUnmounted = false;
+    let destroy = () => {};
+    // uPlot is half of all bytes of the console, so it is loaded with the first chart.
     import("./vendor/uplot.js").then(({ default: UPlot }) => {
-      if (!isOver) end = draw(UPlot, element, { rows, x, columns });
+      if (!isUnmounted) destroy = draw(UPlot, element, { rows, x, columns });
     });
     return () => {
-      isOver = true;
-      end();
+      isUnmounted = true;
+      destroy();
     };
   }, [rows, x, columns.join("\u0000"), isDark]);
-  const said = `Line chart of ${columns.join(", ")} over ${rows.length} rows`;
-  return html`<div class="chart" role="img" aria-label=${said} ref=${place} />`;
+  const label = `Line chart of ${columns.join(", ")} over ${rows.length} rows`;
+  return html`<div class="chart" role="img" aria-label=${label} ref=${container} />`;
 }
 
-/** Draw lines into an element; return what takes them away. */
+/** Draw the chart into an element; return a function that removes it. */
 function draw(UPlot, element, { rows, x, columns }) {
   const isTime = x !== null;
   const xs = rows.map((row, number) => (isTime ? Date.parse(row[x]) / 1000 : number + 1));
   const order = xs.map((_, number) => number).sort((one, other) => xs[one] - xs[other]);
   const values = columns.map((column) => order.map((number) => rows[number][column] ?? null));
   const axis = {
-    stroke: colour("--quiet"),
-    grid: { stroke: colour("--line"), width: 1 },
-    ticks: { stroke: colour("--line"), width: 1 },
+    stroke: resolveColour("--quiet"),
+    grid: { stroke: resolveColour("--line"), width: 1 },
+    ticks: { stroke: resolveColour("--line"), width: 1 },
     font: "12px system-ui, sans-serif",
   };
   const chart = new UPlot(
@@ -71,14 +71,14 @@ function draw(UPlot, element, { rows, x, columns }) {
       width: element.clientWidth,
       height: HEIGHT,
       scales: { x: { time: isTime } },
-      // As the table has them: days do not shift with the time zone of whoever looks.
+      // Show times as in the table: dates must not shift with the time zone of the browser.
       tzDate: (seconds) => UPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       axes: [axis, { ...axis, size: 64 }],
       series: [
         { label: x ?? "row" },
         ...columns.map((column, number) => ({
           label: column,
-          stroke: colour(`--line-${(number % 6) + 1}`),
+          stroke: resolveColour(`--line-${(number % 6) + 1}`),
           width: 2,
           dash: DASHES[Math.floor(number / 6) % DASHES.length],
           points: { show: rows.length < 40 },
@@ -88,30 +88,30 @@ function draw(UPlot, element, { rows, x, columns }) {
     [order.map((number) => xs[number]), ...values],
     element,
   );
-  const resized = new ResizeObserver(() =>
+  const resizeObserver = new ResizeObserver(() =>
     chart.setSize({ width: element.clientWidth, height: HEIGHT }),
   );
-  resized.observe(element);
+  resizeObserver.observe(element);
   return () => {
-    resized.disconnect();
+    resizeObserver.disconnect();
     chart.destroy();
   };
 }
 
 /**
- * Figures of one kind, one bar for each scenario, to scale from zero on; the table beside them has
- * the numbers.
+ * A bar chart with one bar for each scenario, to scale and starting at zero; the table beside it
+ * has the exact numbers.
  */
-export function Bars({ title, names, figures }) {
-  // Halved, so that the difference of the largest figures there are is a figure too.
-  const halves = figures.map((figure) => figure / 2);
+export function BarChart({ title, names, values }) {
+  // Halved, so that the difference of the largest doubles does not overflow.
+  const halves = values.map((value) => value / 2);
   const low = Math.min(0, ...halves);
   const span = Math.max(0, ...halves) - low || 1;
   const percent = (amount) => `${100 * (amount / span)}%`;
   return html`<figure class="bars">
     <figcaption>${title}</figcaption>
-    ${figures.map(
-      (figure, number) => html`<div class="bars-row" key=${number}>
+    ${values.map(
+      (value, number) => html`<div class="bars-row" key=${number}>
         <span class="bars-name" title=${names[number]}>${names[number]}</span>
         <span class="bars-track">
           <span
@@ -122,7 +122,7 @@ export function Bars({ title, names, figures }) {
             }}
           />
         </span>
-        <span class="figure">${figureOf(figure)}</span>
+        <span class="figure">${formatValue(value)}</span>
       </div>`,
     )}
   </figure>`;

@@ -1,34 +1,34 @@
-// Scenarios side by side: their facts, and what the comparators of their config say.
+// Scenarios side by side: their facts, and the results of the comparators of their config.
 
-import { ask, pathOf } from "./api.js";
-import { Bars } from "./chart.js";
-import { Empty, EntityLink, Heading, Moment, Refused, useAction } from "./parts.js";
+import { pathOf, request } from "./api.js";
+import { BarChart } from "./chart.js";
+import { Empty, EntityLink, ErrorMessage, Heading, Timestamp, useAction } from "./components.js";
+import { formatValue, nameOf, toJson } from "./format.js";
 import { useNames } from "./names.js";
 import { ofKind, useResource } from "./resources.js";
 import { linkTo } from "./router.js";
-import { may } from "./session.js";
+import { can } from "./session.js";
 import { html, useEffect, useState } from "./view.js";
-import { figureOf, jsonOf, nameOf } from "./words.js";
 
 export function Comparison({ parameters }) {
   const ids = (parameters.ids ?? "").split(",").filter(Boolean);
   const scenarios = useResource(ids.join(",") || null, ofKind("SCENARIO"), () =>
     Promise.all(
-      ids.map((id) => ask("GET", pathOf(["scenarios", id])).then(({ scenario }) => scenario)),
+      ids.map((id) => request("GET", pathOf(["scenarios", id])).then(({ scenario }) => scenario)),
     ),
   );
   if (ids.length < 2) {
-    return html`<${Heading} title="Comparison" /><${Empty} title="There is nothing to compare.">
-      <p>Choose two or more scenarios of one config in the list.</p>
-      <a href=${linkTo(["scenarios"])}>Go to the scenarios</a>
+    return html`<${Heading} title="Comparison" /><${Empty} title="Nothing to compare.">
+      <p>Select two or more scenarios of the same config in the list.</p>
+      <a href=${linkTo(["scenarios"])}>Go to scenarios</a>
     <//>`;
   }
   return html`
     <${Heading} title="Comparison" />
-    <${Refused} refusal=${scenarios.refusal} />
+    <${ErrorMessage} error=${scenarios.error} />
     ${scenarios.data &&
     html`<${FactTable} scenarios=${scenarios.data} />
-      ${may("execute") && html`<${Figures} ids=${ids} scenarios=${scenarios.data} />`}`}
+      ${can("execute") && html`<${ComparatorResults} ids=${ids} scenarios=${scenarios.data} />`}`}
   `;
 }
 
@@ -39,22 +39,22 @@ function FactTable({ scenarios }) {
     ["Cycle", (scenario) => (scenario.cycle === null ? "–" : name(scenario.cycle))],
     ["Primary", (scenario) => (scenario.primary_scenario ? "yes" : "no")],
     ["Tags", (scenario) => scenario.tags.join(", ") || "–"],
-    ["Created", (scenario) => html`<${Moment} at=${scenario.creation_date} />`],
+    ["Created", (scenario) => html`<${Timestamp} at=${scenario.creation_date} />`],
   ];
   return html`<div class="table"><table>
-    <${Head} scenarios=${scenarios} />
+    <${TableHead} scenarios=${scenarios} />
     <tbody>
       ${rows.map(
-        ([name, shown]) => html`<tr key=${name}>
+        ([name, render]) => html`<tr key=${name}>
           <th scope="row">${name}</th>
-          ${scenarios.map((scenario) => html`<td key=${scenario.id}>${shown(scenario)}</td>`)}
+          ${scenarios.map((scenario) => html`<td key=${scenario.id}>${render(scenario)}</td>`)}
         </tr>`,
       )}
     </tbody>
   </table></div>`;
 }
 
-function Head({ scenarios }) {
+function TableHead({ scenarios }) {
   return html`<thead>
     <tr>
       <td></td>
@@ -67,10 +67,10 @@ function Head({ scenarios }) {
   </thead>`;
 }
 
-function Figures({ ids, scenarios }) {
+function ComparatorResults({ ids, scenarios }) {
   const [comparisons, setComparisons] = useState(null);
   const compare = useAction(async () => {
-    const answer = await ask("POST", pathOf(["scenarios", "compare"]), {
+    const answer = await request("POST", pathOf(["scenarios", "compare"]), {
       json: { scenario_ids: ids },
     });
     setComparisons(answer);
@@ -80,12 +80,12 @@ function Figures({ ids, scenarios }) {
   }, [ids.join(",")]);
   return html`<section aria-busy=${compare.isBusy}>
     <div class="section-head">
-      <h2>What the comparators say</h2>
+      <h2>Comparator results</h2>
       <button type="button" disabled=${compare.isBusy} onClick=${() => compare.start()}>
         Compare again
       </button>
     </div>
-    <${Refused} refusal=${compare.refusal} />
+    <${ErrorMessage} error=${compare.error} />
     ${compare.isBusy && comparisons === null && html`<p class="quiet loading">Comparing…</p>`}
     ${(comparisons?.errors ?? []).map(
       ({ data_node_config_id, comparator, message }) => html`<section
@@ -93,7 +93,7 @@ function Figures({ ids, scenarios }) {
         key=${`${data_node_config_id}/${comparator}`}
       >
         <h3>${data_node_config_id}${comparator !== null && `: ${comparator}`}</h3>
-        <${Refused} refusal=${{ message }} />
+        <${ErrorMessage} error=${{ message }} />
       </section>`,
     )}
     ${comparisons !== null &&
@@ -108,29 +108,29 @@ function Figures({ ids, scenarios }) {
   </section>`;
 }
 
-/** What a comparator returned: figures for each scenario where it has them, else as JSON. */
+/** The result of a comparator: a table if it has one value for each scenario, else JSON. */
 function Result({ result, scenarios }) {
   const rows = rowsOf(result, scenarios.length);
-  if (rows === null) return html`<pre>${jsonOf(result, 2)}</pre>`;
+  if (rows === null) return html`<pre>${toJson(result, 2)}</pre>`;
   const names = scenarios.map(nameOf);
   return html`
     <div class="table"><table>
-      <${Head} scenarios=${scenarios} />
+      <${TableHead} scenarios=${scenarios} />
       <tbody>
         ${rows.map(
-          ([name, figures]) => html`<tr key=${name}>
+          ([name, values]) => html`<tr key=${name}>
             <th scope="row">${name}</th>
-            ${figures.map((figure) => html`<td class="figure">${figureOf(figure)}</td>`)}
+            ${values.map((value) => html`<td class="figure">${formatValue(value)}</td>`)}
           </tr>`,
         )}
       </tbody>
     </table></div>
     <div class="bars-grid">
       ${rows
-        .filter(([, figures]) => figures.every(Number.isFinite))
+        .filter(([, values]) => values.every(Number.isFinite))
         .map(
-          ([name, figures]) =>
-            html`<${Bars} key=${name} title=${name} names=${names} figures=${figures} />`,
+          ([name, values]) =>
+            html`<${BarChart} key=${name} title=${name} names=${names} values=${values} />`,
         )}
     </div>
   `;

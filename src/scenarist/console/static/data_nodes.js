@@ -1,34 +1,34 @@
-// Data nodes: the list, and one with its value, its edits, and what can be done to it.
+// Data nodes: the list, and a single one with its value, edits and actions.
 
-import { ask, askText, parsed, pathOf, save, send } from "./api.js";
-import { saidBy, stateOf } from "./details.js";
+import { download, parseJson, pathOf, request, requestText, send } from "./api.js";
 import {
   Action,
-  Chooser,
   Empty,
   EntityLink,
   Facts,
+  FilterSelect,
   Heading,
   Listing,
   Loaded,
-  Moment,
-} from "./parts.js";
+  Timestamp,
+} from "./components.js";
+import { formatEditor, stateOf } from "./details.js";
+import { formatSize } from "./format.js";
 import { useNames } from "./names.js";
 import { ofKind, useResource } from "./resources.js";
-import { go, linkTo } from "./router.js";
+import { linkTo, navigate } from "./router.js";
 import { useConfigs } from "./scenarios.js";
-import { hasIdentities, may, useSession } from "./session.js";
+import { can, hasIdentities, useSession } from "./session.js";
 import { Value } from "./values.js";
 import { html, useState } from "./view.js";
-import { sizeOf } from "./words.js";
-import { Upload, Write } from "./writing.js";
+import { UploadDialog, WriteDialog } from "./writing.js";
 
 const PAGE = 50;
 const EDITS = 20;
 const ROWS = 2000;
 const SCOPES = ["SCENARIO", "CYCLE", "GLOBAL"];
 const FILES = ["csv", "excel", "json", "parquet", "pickle"];
-const UPLOADED = ["csv", "excel", "json", "parquet"];
+const UPLOADABLE = ["csv", "excel", "json", "parquet"];
 
 export function DataNodes({ parameters }) {
   const { config, scope, storage, cursor } = parameters;
@@ -44,28 +44,29 @@ export function DataNodes({ parameters }) {
     }),
     ofKind("DATA_NODE"),
   );
-  const narrow = (change) => go(["data-nodes"], { ...parameters, cursor: null, ...change });
+  const setFilters = (change) =>
+    navigate(["data-nodes"], { ...parameters, cursor: null, ...change });
   const names = new Set((configs.data?.results ?? []).flatMap(({ data_nodes }) => data_nodes));
   return html`
     <${Heading} title="Data nodes" />
     <div class="filters">
-      <${Chooser}
+      <${FilterSelect}
         label="Config"
         value=${config}
         options=${[...names].map((name) => [name, name])}
-        choose=${(value) => narrow({ config: value })}
+        choose=${(value) => setFilters({ config: value })}
       />
-      <${Chooser}
+      <${FilterSelect}
         label="Scope"
         value=${scope}
         options=${SCOPES}
-        choose=${(value) => narrow({ scope: value })}
+        choose=${(value) => setFilters({ scope: value })}
       />
-      <${Chooser}
+      <${FilterSelect}
         label="Storage"
         value=${storage}
         options=${[...new Set([...FILES, "in_memory", storage].filter(Boolean))]}
-        choose=${(value) => narrow({ storage: value })}
+        choose=${(value) => setFilters({ storage: value })}
       />
     </div>
     <${Listing}
@@ -73,8 +74,8 @@ export function DataNodes({ parameters }) {
       parts=${["data-nodes"]}
       parameters=${parameters}
       noun="data node"
-      none="There are no data nodes yet."
-      otherwise=${html`<a href=${linkTo(["scenarios"])}>They are made with scenarios</a>`}
+      emptyTitle="No data nodes yet."
+      emptyHint=${html`<a href=${linkTo(["scenarios"])}>Create a scenario first</a>`}
     >
       ${(nodes) => html`<${Table} nodes=${nodes} />`}
     <//>
@@ -96,14 +97,14 @@ function Table({ nodes }) {
     </thead>
     <tbody>
       ${nodes.map((node) => {
-        const [state, words] = stateOf(node);
+        const [state, label] = stateOf(node);
         return html`<tr key=${node.id}>
           <td><${EntityLink} id=${node.id} text=${node.name ?? node.config_id} /></td>
-          <td><span class="node-state" data-status=${state}>${words}</span></td>
+          <td><span class="node-state" data-status=${state}>${label}</span></td>
           <td>${node.scope.toLowerCase()}</td>
           <td>${node.storage_type}</td>
           <td><${Owner} id=${node.owner_id} name=${name} /></td>
-          <td><${Moment} at=${node.last_edit_date} /></td>
+          <td><${Timestamp} at=${node.last_edit_date} /></td>
         </tr>`;
       })}
     </tbody>
@@ -111,28 +112,28 @@ function Table({ nodes }) {
 }
 
 function Owner({ id, name }) {
-  if (id === null) return html`<span class="quiet">everybody</span>`;
+  if (id === null) return html`<span class="quiet">none</span>`;
   return html`<${EntityLink} id=${id} text=${name(id)} />`;
 }
 
-/** A data node with the tag that guards a write against a change that somebody else made. */
-async function readTagged(path) {
+/** Read a data node with its ETag, which protects a write against concurrent changes. */
+async function readWithEtag(path) {
   const response = await send("GET", path);
-  return { ...(await response.json()), tag: response.headers.get("etag") };
+  return { ...(await response.json()), etag: response.headers.get("etag") };
 }
 
 export function DataNode({ id }) {
   const node = useResource(
     pathOf(["datanodes", id]),
     (change) => change.entity_id === id,
-    readTagged,
+    readWithEtag,
   );
   return html`<${Loaded} resource=${node}>
-    ${(data) => html`<${Shown} node=${data.datanode} tag=${data.tag} />`}
+    ${(data) => html`<${DataNodeView} node=${data.datanode} etag=${data.etag} />`}
   <//>`;
 }
 
-function Shown({ node, tag }) {
+function DataNodeView({ node, etag }) {
   const [editId, setEditId] = useState(null);
   const shownEdit = editId ?? node.last_edit_id;
   const value = useResource(
@@ -140,34 +141,34 @@ function Shown({ node, tag }) {
     (change) => change.entity_id === node.id,
     () => readValue(node, editId),
   );
-  const [state, words] = stateOf(node);
+  const [state, label] = stateOf(node);
   const name = useNames([node.owner_id]);
-  const said = (value.data ?? null) !== null;
+  const hasValue = (value.data ?? null) !== null;
   return html`
     <${Heading} title=${node.name ?? node.config_id} kind="Data node">
-      <${Actions} node=${node} tag=${tag} value=${value.data} />
+      <${Actions} node=${node} etag=${etag} value=${value.data} />
     <//>
     <section class="card">
-      <p><span class="node-state" data-status=${state}>${words}</span></p>
+      <p><span class="node-state" data-status=${state}>${label}</span></p>
       <${Facts}
         facts=${[
           ["Config", node.config_id],
           ["Storage", node.storage_type],
           ["Scope", node.scope.toLowerCase()],
           ["Owner", html`<${Owner} id=${node.owner_id} name=${name} />`],
-          ["Last written", html`<${Moment} at=${node.last_edit_date} />`],
+          ["Last written", html`<${Timestamp} at=${node.last_edit_date} />`],
           node.expiration_date !== null && [
             "Valid until",
-            html`<${Moment} at=${node.expiration_date} />`,
+            html`<${Timestamp} at=${node.expiration_date} />`,
           ],
           node.editor_expiration_date !== null && [
             "Locked until",
-            html`<${Moment} at=${node.editor_expiration_date} />`,
+            html`<${Timestamp} at=${node.editor_expiration_date} />`,
           ],
-          !node.is_writable && ["Written", "not from here: it is read-only"],
+          !node.is_writable && ["Access", "read-only"],
           node.edit_in_progress &&
             node.editor_expiration_date === null && [
-              "Written by",
+              "Writing job",
               html`<${EntityLink} id=${node.editor_id} />`,
             ],
           ["Identifier", html`<code>${node.id}</code>`],
@@ -176,56 +177,56 @@ function Shown({ node, tag }) {
     </section>
     <section class="card">
       <div class="section-head">
-        <h2>${editId === null ? "Value" : "An earlier value"}</h2>
+        <h2>${editId === null ? "Value" : "Earlier value"}</h2>
         ${editId !== null &&
-        html`<button type="button" onClick=${() => setEditId(null)}>Show the newest</button>`}
+        html`<button type="button" onClick=${() => setEditId(null)}>Show latest</button>`}
         ${editId === null &&
         !isKept(node) &&
-        html`<button type="button" onClick=${value.refresh}>Read again</button>`}
+        html`<button type="button" onClick=${value.refresh}>Reload</button>`}
       </div>
       <${Loaded} resource=${value}>
         ${(found) =>
           found === null
-            ? html`<${Empty} title="It has no value yet.">
-                ${may("edit") && node.is_writable
-                  ? "Write one, or submit the task that does."
-                  : "The task that writes it has not run."}
+            ? html`<${Empty} title="No value yet.">
+                ${can("edit") && node.is_writable
+                  ? "Write one, or submit the task that writes it."
+                  : "The task that writes it has not run yet."}
               <//>`
             : html`<${Value}
                 ...${found}
-                more=${FILES.includes(node.storage_type) ? "Download it to have all." : ""}
+                hint=${FILES.includes(node.storage_type) ? "Download it to get everything." : ""}
               />`}
       <//>
     </section>
-    <${Edits} node=${node} shown=${said ? shownEdit : null} show=${setEditId} />
+    <${Edits} node=${node} shown=${hasValue ? shownEdit : null} show=${setEditId} />
   `;
 }
 
 const isRecords = (value) => Array.isArray(value) && typeof value[0] === "object";
 
-/** Whether what is noted of a value is the value: nobody else can replace where it lies. */
+/** Return whether the server keeps each value: no other program can replace it in place. */
 const isKept = ({ storage_type, properties }) =>
   [...FILES, "in_memory"].includes(storage_type) && !properties.path && !properties.default_path;
 
 /**
- * Read a value: whole, else the first rows of a table, else its beginning.
- * @returns {Promise<{data: unknown, json?: string, isComplete: boolean} | null>} null where there
+ * Read a value: the whole of it, or the first rows of a large table, or the preview.
+ * @returns {Promise<{data: unknown, json?: string, isComplete: boolean} | null>} null when there
  *   is none
  */
 async function readValue(node, editId) {
   const id = editId ?? node.last_edit_id;
   if (id !== null && isKept(node)) {
-    const { edit } = await ask("GET", pathOf(["datanodes", node.id, "edits", id]));
+    const { edit } = await request("GET", pathOf(["datanodes", node.id, "edits", id]));
     if (edit.is_complete) return read(node, { edit_id: editId });
-    // It is large, and has no rows of which the first could be read.
+    // A large value without rows: the preview is all that can be shown.
     if (edit.preview !== undefined && !isRecords(edit.preview)) {
       return { data: edit.preview, isComplete: false };
     }
   }
   try {
     return await readRows(node, editId);
-  } catch (refusal) {
-    if (refusal.code !== "data_node_not_written") throw refusal;
+  } catch (error) {
+    if (error.code !== "data_node_not_written") throw error;
     return null;
   }
 }
@@ -234,9 +235,9 @@ async function readRows(node, editId) {
   let found;
   try {
     found = await read(node, { edit_id: editId, limit: ROWS + 1 });
-  } catch (refusal) {
-    // It has no rows, or only its beginning is kept.
-    if (refusal.status !== 400 && refusal.code !== "edit_replaced") throw refusal;
+  } catch (error) {
+    // The value has no rows, or only its preview is stored.
+    if (error.status !== 400 && error.code !== "edit_replaced") throw error;
     return read(node, { edit_id: editId });
   }
   if (!Array.isArray(found.data) || found.data.length <= ROWS) return found;
@@ -244,49 +245,54 @@ async function readRows(node, editId) {
 }
 
 async function read(node, query) {
-  const text = await askText("GET", pathOf(["datanodes", node.id, "read"], query));
-  const { data, truncated } = parsed(text);
+  const text = await requestText("GET", pathOf(["datanodes", node.id, "read"], query));
+  const { data, truncated } = parseJson(text);
   const end = truncated ? text.lastIndexOf(',"truncated"') : text.length - 1;
   return { data, json: text.slice('{"data":'.length, end), isComplete: !truncated };
 }
 
-function Actions({ node, tag, value }) {
+function Actions({ node, etag, value }) {
   const session = useSession();
   const [isWriting, setWriting] = useState(false);
   const [isUploading, setUploading] = useState(false);
   const isFile = FILES.includes(node.storage_type) && node.last_edit_id !== null;
   const isLocked = node.editor_expiration_date !== null;
-  const mayWrite = may("edit") && node.is_writable;
+  const canWrite = can("edit") && node.is_writable;
   return html`
     ${isFile &&
     html`<${Action}
       label="Download"
-      run=${() => save(pathOf(["datanodes", node.id, "download"]), node.config_id)}
+      run=${() => download(pathOf(["datanodes", node.id, "download"]), node.config_id)}
     />`}
-    ${mayWrite &&
+    ${canWrite &&
     html`<button type="button" class="primary" onClick=${() => setWriting(true)}>Write</button>`}
-    ${mayWrite &&
-    UPLOADED.includes(node.storage_type) &&
+    ${canWrite &&
+    UPLOADABLE.includes(node.storage_type) &&
     html`<button type="button" onClick=${() => setUploading(true)}>Upload</button>`}
-    ${mayWrite &&
+    ${canWrite &&
     !node.edit_in_progress &&
     html`<${Action}
       label="Lock"
-      title="Keeps others from writing it for half an hour"
-      run=${() => ask("POST", pathOf(["datanodes", node.id, "lock"]), { json: {} })}
+      title="Prevents others from writing it for 30 minutes"
+      run=${() => request("POST", pathOf(["datanodes", node.id, "lock"]), { json: {} })}
     />`}
-    ${may("edit") &&
+    ${can("edit") &&
     isLocked &&
     (hasIdentities()
-      ? node.lock_holder_id === session.id || may("administer")
+      ? node.lock_holder_id === session.id || can("administer")
       : node.editor_id === session.username) &&
     html`<${Action}
       label="Unlock"
-      run=${() => ask("POST", pathOf(["datanodes", node.id, "unlock"]), { json: {} })}
+      run=${() => request("POST", pathOf(["datanodes", node.id, "unlock"]), { json: {} })}
     />`}
     ${isWriting &&
-    html`<${Write} node=${node} tag=${tag} value=${value} close=${() => setWriting(false)} />`}
-    ${isUploading && html`<${Upload} node=${node} close=${() => setUploading(false)} />`}
+    html`<${WriteDialog}
+      node=${node}
+      etag=${etag}
+      value=${value}
+      close=${() => setWriting(false)}
+    />`}
+    ${isUploading && html`<${UploadDialog} node=${node} close=${() => setUploading(false)} />`}
   `;
 }
 
@@ -300,13 +306,13 @@ function Edits({ node, shown, show }) {
     <${Loaded} resource=${edits}>
       ${(page) =>
         page.results.length === 0
-          ? html`<p class="quiet">None yet.</p>`
+          ? html`<p class="quiet">No edits yet.</p>`
           : html`<div class="table"><table>
               <thead>
                 <tr>
-                  <th scope="col">When</th>
+                  <th scope="col">Time</th>
                   <th scope="col">By</th>
-                  <th scope="col">Why</th>
+                  <th scope="col">Comment</th>
                   <th scope="col">Type</th>
                   <th scope="col" class="figure">Size</th>
                   <th scope="col">Digest</th>
@@ -324,22 +330,22 @@ function Edits({ node, shown, show }) {
                 )}
               </tbody>
             </table></div>
-            ${page.next !== null && html`<p class="quiet">Earlier ones are left out.</p>`}`}
+            ${page.next !== null && html`<p class="quiet">Earlier edits are not shown.</p>`}`}
     <//>
   </section>`;
 }
 
 function EditRow({ edit, isShown, show }) {
   return html`<tr>
-    <td><${Moment} at=${edit.timestamp} /></td>
+    <td><${Timestamp} at=${edit.timestamp} /></td>
     <td>
       ${edit.job_id === null
-        ? (saidBy(edit.editor_id, edit.actor) ?? html`<span class="quiet">its config</span>`)
+        ? (formatEditor(edit.editor_id, edit.actor) ?? html`<span class="quiet">default or external</span>`)
         : html`job <${EntityLink} id=${edit.job_id} />`}
     </td>
     <td class="reason-cell">${edit.comment ?? ""}</td>
     <td>${edit.python_type ?? "–"}</td>
-    <td class="figure">${edit.size === null ? "–" : sizeOf(edit.size)}</td>
+    <td class="figure">${edit.size === null ? "–" : formatSize(edit.size)}</td>
     <td>
       ${edit.digest === null
         ? "–"

@@ -1,39 +1,39 @@
-// What is said of one task or data node beside the graph, and how it looks in it.
+// A task or data node: its details beside the graph, and its appearance in it.
 
-import { Action, EntityLink, Facts, Moment, Status } from "./parts.js";
+import { Action, EntityLink, Facts, Status, Timestamp } from "./components.js";
+import { formatDuration } from "./format.js";
 import { linkTo } from "./router.js";
-import { hasIdentities, may } from "./session.js";
-import { submitTo } from "./submissions.js";
+import { can, hasIdentities } from "./session.js";
+import { submitEntity } from "./submissions.js";
 import { html } from "./view.js";
-import { durationOf } from "./words.js";
 
-export function lookOfTask(task, job, marks) {
+export function describeTask(task, job, badges) {
   const state = job?.status ?? "NONE";
-  const words = job === undefined ? "not submitted" : job.status.toLowerCase();
-  return { title: task.config_id, state, words, marks };
+  const label = job === undefined ? "not submitted" : job.status.toLowerCase();
+  return { title: task.config_id, state, label, badges };
 }
 
-/** Who edits, as a client said, and who it was where authorization tells. */
-export function saidBy(editor, actor) {
+/** Return the editor that a client named, and the actor where authorization knows it. */
+export function formatEditor(editor, actor) {
   return !hasIdentities() || actor === null || actor === editor ? editor : `${editor} (by ${actor})`;
 }
 
-/** The state of a data node: whether it has a value, and what stands in its way. */
+/** Return state and label of a data node: whether it has a value, is locked or expired. */
 export function stateOf(node) {
   if (node.edit_in_progress) {
     return node.editor_expiration_date === null
       ? ["WRITING", "a job will write it"]
-      : ["LOCKED", `locked by ${saidBy(node.editor_id, node.lock_holder)}`];
+      : ["LOCKED", `locked by ${formatEditor(node.editor_id, node.lock_holder)}`];
   }
   if (node.last_edit_id === null) return ["EMPTY", "no value yet"];
   if (node.expiration_date !== null && new Date(node.expiration_date) < new Date())
-    return ["EXPIRED", "its validity period has ended"];
+    return ["EXPIRED", "expired"];
   return ["WRITTEN", "has a value"];
 }
 
-export function lookOfDataNode(node) {
-  const [state, words] = stateOf(node);
-  return { title: node.name ?? node.config_id, state, words };
+export function describeDataNode(node) {
+  const [state, label] = stateOf(node);
+  return { title: node.name ?? node.config_id, state, label };
 }
 
 export function TaskDetails({ task, job }) {
@@ -41,48 +41,48 @@ export function TaskDetails({ task, job }) {
     <h2>${task.config_id}</h2>
     <p class="kind">Task</p>
     ${job === undefined
-      ? html`<p class="quiet">It has not been submitted yet.</p>`
+      ? html`<p class="quiet">Not submitted yet.</p>`
       : html`<p><${Status} status=${job.status} /></p>
           ${job.reason !== null && html`<p class="reason">${job.reason}</p>`}`}
     <${Facts}
       facts=${[
         ["Function", html`<code>${task.function_module}.${task.function_name}</code>`],
-        job && ["Job", html`<${EntityLink} id=${job.id} text="its newest job" />`],
-        job?.run_at && ["Started", html`<${Moment} at=${job.run_at} />`],
-        job?.execution_duration != null && ["Ran for", durationOf(job.execution_duration)],
-        ["Reads", html`<${Ends} ids=${task.input_ids} />`],
-        ["Writes", html`<${Ends} ids=${task.output_ids} />`],
-        task.skippable && ["Skippable", "when its outputs were made of the present inputs"],
+        job && ["Job", html`<${EntityLink} id=${job.id} text="latest job" />`],
+        job?.run_at && ["Started", html`<${Timestamp} at=${job.run_at} />`],
+        job?.execution_duration != null && ["Duration", formatDuration(job.execution_duration)],
+        ["Reads", html`<${DataNodeLinks} ids=${task.input_ids} />`],
+        ["Writes", html`<${DataNodeLinks} ids=${task.output_ids} />`],
+        task.skippable && ["Skippable", "if its outputs are up to date with its inputs"],
         task.retries > 0 && ["Retries", task.retries],
-        task.timeout_seconds !== null && ["Timeout", durationOf(task.timeout_seconds)],
+        task.timeout_seconds !== null && ["Timeout", formatDuration(task.timeout_seconds)],
       ]}
     />
-    ${may("execute") &&
-    html`<${Action} label="Submit this task" run=${() => submitTo("tasks", task.id)} />`}
+    ${can("execute") &&
+    html`<${Action} label="Submit this task" run=${() => submitEntity("tasks", task.id)} />`}
   `;
 }
 
-function Ends({ ids }) {
-  if (ids.length === 0) return html`<span class="quiet">nothing</span>`;
+function DataNodeLinks({ ids }) {
+  if (ids.length === 0) return html`<span class="quiet">none</span>`;
   return ids.map((id, number) => html`${number > 0 && ", "}<${EntityLink} key=${id} id=${id} />`);
 }
 
 export function DataNodeDetails({ node }) {
-  const [state, words] = stateOf(node);
+  const [state, label] = stateOf(node);
   return html`
     <h2>${node.name ?? node.config_id}</h2>
     <p class="kind">Data node</p>
-    <p><span class="node-state" data-status=${state}>${words}</span></p>
+    <p><span class="node-state" data-status=${state}>${label}</span></p>
     <${Facts}
       facts=${[
         ["Storage", node.storage_type],
         ["Scope", node.scope.toLowerCase()],
-        ["Last written", html`<${Moment} at=${node.last_edit_date} />`],
+        ["Last written", html`<${Timestamp} at=${node.last_edit_date} />`],
       ]}
     />
     <p>
       <a class="button" href=${linkTo(["data-nodes", node.id])}
-        >${node.last_edit_id === null ? "Open it" : "See its value"}</a
+        >${node.last_edit_id === null ? "Open" : "View value"}</a
       >
     </p>
   `;

@@ -1,24 +1,24 @@
-// The jobs of a submission over time: how long each waited, and how long it ran.
+// Timeline of the jobs of a submission: how long each waited and ran.
 
-import { Status } from "./parts.js";
+import { Status } from "./components.js";
+import { formatDuration, hasEnded, labelOf } from "./format.js";
 import { html, useEffect, useState } from "./view.js";
-import { durationOf, hasEnded, labelOf } from "./words.js";
 
-const TICK = 250;
+const TICK_INTERVAL = 250;
 
-/** The present moment, as long as something runs. */
+/** Return the current time, updated while jobs run. */
 function useNow(isRunning) {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {
     setNow(Date.now());
     if (!isRunning) return undefined;
-    const timer = setInterval(() => setNow(Date.now()), TICK);
+    const timer = setInterval(() => setNow(Date.now()), TICK_INTERVAL);
     return () => clearInterval(timer);
   }, [isRunning]);
   return now;
 }
 
-export function Gantt({ jobs, picked, pick }) {
+export function Gantt({ jobs, selectedId, onSelect }) {
   const isRunning = jobs.some(({ status }) => !hasEnded(status));
   const now = useNow(isRunning);
   const start = Math.min(...jobs.map((job) => Date.parse(job.submitted_at)));
@@ -27,7 +27,7 @@ export function Gantt({ jobs, picked, pick }) {
   const percent = (at) => Math.min(100, Math.max(0, (100 * (at - start)) / (end - start)));
   return html`<div class="gantt">
     <div class="gantt-scale" aria-hidden="true">
-      <span>0</span><span>${durationOf((end - start) / 1000)}</span>
+      <span>0</span><span>${formatDuration((end - start) / 1000)}</span>
     </div>
     ${jobs.map(
       (job) => html`<${Row}
@@ -35,24 +35,24 @@ export function Gantt({ jobs, picked, pick }) {
         job=${job}
         percent=${percent}
         now=${now}
-        isPicked=${job.id === picked}
-        pick=${pick}
+        isSelected=${job.id === selectedId}
+        onSelect=${onSelect}
       />`,
     )}
   </div>`;
 }
 
-function Row({ job, percent, now, isPicked, pick }) {
+function Row({ job, percent, now, isSelected, onSelect }) {
   const left = percent(Date.parse(job.submitted_at));
   const end = job.finished_at === null ? now : Date.parse(job.finished_at);
   const run = job.run_at === null ? end : Date.parse(job.run_at);
-  const lasted = job.run_at === null ? null : Math.max(0, (end - run) / 1000);
+  const duration = job.run_at === null ? null : Math.max(0, (end - run) / 1000);
   return html`<button
     type="button"
     class="plain gantt-row"
-    aria-pressed=${isPicked}
-    title="Show its log"
-    onClick=${() => pick(job)}
+    aria-pressed=${isSelected}
+    title="Show log"
+    onClick=${() => onSelect(job)}
   >
     <span class="gantt-name">${labelOf(job.task_id)}</span>
     <${Status} status=${job.status} />
@@ -67,6 +67,6 @@ function Row({ job, percent, now, isPicked, pick }) {
         style=${{ left: `${percent(run)}%`, width: `${percent(end) - percent(run)}%` }}
       />
     </span>
-    <span class="figure">${lasted === null ? "–" : durationOf(lasted)}</span>
+    <span class="figure">${duration === null ? "–" : formatDuration(duration)}</span>
   </button>`;
 }

@@ -1,28 +1,28 @@
-// The graph of a scenario: tasks and data nodes laid out along the flow, each with its state.
+// The graph of a scenario: its tasks and data nodes in the order of the flow, each with its state.
 
+import { StatusIcon } from "./components.js";
 import { layOut } from "./layout.js";
-import { Shape } from "./parts.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./view.js";
 
 const SIZES = { task: { width: 176, height: 46 }, node: { width: 150, height: 34 } };
-const SMALLEST = 0.3;
-const READABLE = 0.8; // a scale at which names are read with ease
-const FEW = 80; // tasks and data nodes that are quickly laid out twice
-const HIGHEST = 0.72; // of the window, as far as names stay readable
-const STEP = 1.25;
+const MIN_SCALE = 0.3;
+const READABLE_SCALE = 0.8; // scale down to which names are easy to read
+const FEW_BOXES = 80; // tasks and data nodes: up to this many, a second layout is cheap
+const MAX_HEIGHT = 0.72; // share of the window height, as far as names stay readable
+const ZOOM_STEP = 1.25;
 
 /**
  * @typedef {object} Placed
  * @property {string} id
  * @property {"task" | "node"} kind
- * @property {number} x of the middle
+ * @property {number} x of the centre
  * @property {number} y
  * @property {number} width
  * @property {number} height
  */
 
-/** Lay out tasks and data nodes along what reads and writes what. */
-function planOf(tasks, dataNodes, direction) {
+/** Lay out tasks and data nodes, with an edge for each input and output. */
+function computeLayout(tasks, dataNodes, direction) {
   const boxes = [
     ...tasks.map(({ id }) => ({ id, kind: "task", ...SIZES.task })),
     ...dataNodes.map(({ id }) => ({ id, kind: "node", ...SIZES.node })),
@@ -31,12 +31,12 @@ function planOf(tasks, dataNodes, direction) {
     ...input_ids.map((input) => [input, id]),
     ...output_ids.map((output) => [id, output]),
   ]);
-  const { boxes: places, ...rest } = layOut(boxes, ends, direction);
-  return { ...rest, direction, placed: boxes.map((box) => ({ ...box, ...places.get(box.id) })) };
+  const { boxes: positions, ...rest } = layOut(boxes, ends, direction);
+  return { ...rest, direction, placed: boxes.map((box) => ({ ...box, ...positions.get(box.id) })) };
 }
 
-/** Draw a way as curves that leave and arrive along the flow. */
-function pathThrough(points, direction) {
+/** Return the path of an edge: curves that leave and arrive along the flow. */
+function edgePath(points, direction) {
   const [first, ...rest] = points;
   let path = `M${first.x},${first.y}`;
   let here = first;
@@ -51,8 +51,8 @@ function pathThrough(points, direction) {
   return path;
 }
 
-/** Return the node that lies next in a direction: arrow keys go there. */
-function neighbour(placed, from, key) {
+/** Return the nearest box in the direction of an arrow key. */
+function findNeighbour(placed, from, key) {
   const isAlong = key === "ArrowLeft" || key === "ArrowRight";
   const sign = key === "ArrowRight" || key === "ArrowDown" ? 1 : -1;
   let best = null;
@@ -68,25 +68,26 @@ function neighbour(placed, from, key) {
   return best;
 }
 
-/** The layout that is read with more ease in the width there is. */
-function usePlan(tasks, dataNodes, width) {
+/** Return the layout that fits the width better: left to right, or top to bottom. */
+function useLayout(tasks, dataNodes, width) {
   const shape = [...tasks, ...dataNodes].map(({ id }) => id).join(" ");
   const wide = useMemo(() => {
     performance.mark("layout-start");
-    const found = planOf(tasks, dataNodes, "LR");
+    const found = computeLayout(tasks, dataNodes, "LR");
     performance.measure("graph layout", "layout-start");
     return found;
   }, [shape]);
-  const isTooWide = width > 0 && width < READABLE * wide.width && wide.placed.length <= FEW;
+  const isTooWide =
+    width > 0 && width < READABLE_SCALE * wide.width && wide.placed.length <= FEW_BOXES;
   const tall = useMemo(
-    () => (isTooWide ? planOf(tasks, dataNodes, "TB") : null),
+    () => (isTooWide ? computeLayout(tasks, dataNodes, "TB") : null),
     [shape, isTooWide],
   );
   return tall !== null && tall.width < wide.width ? tall : wide;
 }
 
-/** Tasks of a group, with the data nodes at their ends. */
-function around(edges, group) {
+/** Return the tasks of a group with their data nodes. */
+function withDataNodes(edges, group) {
   const found = new Set(group ?? []);
   for (const { from, to } of edges) {
     if (group?.has(from)) found.add(to);
@@ -99,62 +100,76 @@ function around(edges, group) {
  * @param {object} props
  * @param {object[]} props.tasks
  * @param {object[]} props.dataNodes
- * @param {(id: string) => {title: string, state: string, words: string, marks?: string[]}} props.look
+ * @param {(id: string) => {title: string, state: string, label: string, badges?: string[]}}
+ *   props.describe
  * @param {Set<string>} props.selected tasks
  * @param {Set<string> | null} props.group tasks of the sequence that is shown
  * @param {string | null} props.opened
  * @param {(placed: Placed) => void} props.choose
  */
-export function Graph({ tasks, dataNodes, look, selected, group, opened, choose }) {
+export function Graph({ tasks, dataNodes, describe, selected, group, opened, choose }) {
   const frame = useRef(null);
   const [zoom, setZoom] = useState(null);
   const [width, setWidth] = useState(0);
-  const plan = usePlan(tasks, dataNodes, width);
-  const [reached, setReached] = useState(plan.placed[0]?.id);
+  const layout = useLayout(tasks, dataNodes, width);
+  const [focused, setFocused] = useState(layout.placed[0]?.id);
   useLayoutEffect(() => setWidth(frame.current.clientWidth), []);
   useEffect(() => {
-    const resized = new ResizeObserver(() => setWidth(frame.current?.clientWidth ?? 0));
-    resized.observe(frame.current);
-    return () => resized.disconnect();
+    const resizeObserver = new ResizeObserver(() => setWidth(frame.current?.clientWidth ?? 0));
+    resizeObserver.observe(frame.current);
+    return () => resizeObserver.disconnect();
   }, []);
-  const inHeight = Math.max(READABLE, (HIGHEST * window.innerHeight) / plan.height);
-  const fitting = Math.max(SMALLEST, Math.min(1, width / plan.width || 1, inHeight));
-  const scale = zoom ?? fitting;
-  const inGroup = useMemo(() => around(plan.edges, group), [plan, group]);
+  const heightScale = Math.max(READABLE_SCALE, (MAX_HEIGHT * window.innerHeight) / layout.height);
+  const fitScale = Math.max(MIN_SCALE, Math.min(1, width / layout.width || 1, heightScale));
+  const scale = zoom ?? fitScale;
+  const inGroup = useMemo(() => withDataNodes(layout.edges, group), [layout, group]);
 
-  function step(event, from) {
+  function moveFocus(event, from) {
     if (!event.key.startsWith("Arrow")) return;
     event.preventDefault();
-    const next = neighbour(plan.placed, from, event.key);
+    const next = findNeighbour(layout.placed, from, event.key);
     if (next === null) return;
-    setReached(next.id);
+    setFocused(next.id);
     frame.current.querySelector(`[data-id="${CSS.escape(next.id)}"]`)?.focus();
   }
 
   return html`<div class="graph">
     <div class="graph-tools">
-      <button type="button" aria-label="Smaller" onClick=${() => setZoom(Math.max(SMALLEST, scale / STEP))}>
+      <button
+        type="button"
+        aria-label="Zoom out"
+        onClick=${() => setZoom(Math.max(MIN_SCALE, scale / ZOOM_STEP))}
+      >
         −
       </button>
-      <button type="button" aria-label="Larger" onClick=${() => setZoom(Math.min(2, scale * STEP))}>
+      <button
+        type="button"
+        aria-label="Zoom in"
+        onClick=${() => setZoom(Math.min(2, scale * ZOOM_STEP))}
+      >
         +
       </button>
       <button type="button" onClick=${() => setZoom(null)}>Fit</button>
     </div>
-    <div class="graph-frame" ref=${frame} role="group" aria-label="Graph of tasks and data nodes; arrow keys go from one to the next">
+    <div
+      class="graph-frame"
+      ref=${frame}
+      role="group"
+      aria-label="Graph of tasks and data nodes. Arrow keys move between them."
+    >
       <div
         class="graph-space"
-        style=${{ width: `${plan.width * scale}px`, height: `${plan.height * scale}px` }}
+        style=${{ width: `${layout.width * scale}px`, height: `${layout.height * scale}px` }}
       >
         <div
           class="graph-plane"
           style=${{
-            width: `${plan.width}px`,
-            height: `${plan.height}px`,
+            width: `${layout.width}px`,
+            height: `${layout.height}px`,
             transform: `scale(${scale})`,
           }}
         >
-          <svg width=${plan.width} height=${plan.height} aria-hidden="true">
+          <svg width=${layout.width} height=${layout.height} aria-hidden="true">
             <defs>
               <marker
                 id="arrow"
@@ -169,18 +184,18 @@ export function Graph({ tasks, dataNodes, look, selected, group, opened, choose 
                 <path d="M0 1L7 4L0 7z" />
               </marker>
             </defs>
-            ${plan.edges.map(
+            ${layout.edges.map(
               ({ from, to, points }) =>
                 html`<path
                   key=${`${from} ${to}`}
                   class=${group?.has(from) || group?.has(to) ? "edge in-group" : "edge"}
-                  d=${pathThrough(points, plan.direction)}
+                  d=${edgePath(points, layout.direction)}
                   marker-end="url(#arrow)"
                 />`,
             )}
           </svg>
-          ${plan.placed.map((one) => {
-            const { title, state, words, marks = [] } = look(one.id);
+          ${layout.placed.map((one) => {
+            const { title, state, label, badges = [] } = describe(one.id);
             const isTask = one.kind === "task";
             return html`<button
               key=${one.id}
@@ -188,10 +203,10 @@ export function Graph({ tasks, dataNodes, look, selected, group, opened, choose 
               class=${`graph-${one.kind}${inGroup.has(one.id) ? " in-group" : ""}`}
               data-id=${one.id}
               data-status=${state}
-              tabindex=${one.id === reached ? 0 : -1}
+              tabindex=${one.id === focused ? 0 : -1}
               aria-pressed=${isTask ? selected.has(one.id) : one.id === opened}
-              aria-label=${`${isTask ? "Task" : "Data node"} ${title}: ${words}`}
-              title=${`${title}: ${words}`}
+              aria-label=${`${isTask ? "Task" : "Data node"} ${title}: ${label}`}
+              title=${`${title}: ${label}`}
               style=${{
                 left: `${one.x - one.width / 2}px`,
                 top: `${one.y - one.height / 2}px`,
@@ -199,17 +214,17 @@ export function Graph({ tasks, dataNodes, look, selected, group, opened, choose 
                 height: `${one.height}px`,
               }}
               onClick=${() => {
-                setReached(one.id);
+                setFocused(one.id);
                 choose(one);
               }}
-              onFocus=${() => setReached(one.id)}
-              onKeyDown=${(event) => step(event, one)}
+              onFocus=${() => setFocused(one.id)}
+              onKeyDown=${(event) => moveFocus(event, one)}
             >
               <span class="graph-title">${title}</span>
               ${isTask
                 ? html`<span class="graph-state"
-                    ><${Shape} status=${state} />${words}${marks.map(
-                      (mark) => html`<span class="graph-mark" key=${mark}>${mark}</span>`,
+                    ><${StatusIcon} status=${state} />${label}${badges.map(
+                      (badge) => html`<span class="graph-mark" key=${badge}>${badge}</span>`,
                     )}</span
                   >`
                 : html`<span class="graph-dot" aria-hidden="true" />`}

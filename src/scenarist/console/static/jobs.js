@@ -1,25 +1,25 @@
-// Jobs across everything, one job, and what it wrote.
+// Jobs: the list, a single job, and its log.
 
-import { ask, pathOf } from "./api.js";
-import { submittedAs, useNames } from "./names.js";
-import { PauseAll } from "./orchestration.js";
+import { pathOf, request } from "./api.js";
 import {
   Action,
-  Chooser,
   EntityLink,
   Facts,
+  FilterSelect,
   Heading,
   Listing,
   Loaded,
-  Moment,
+  ServerText,
   Status,
-  Words,
-} from "./parts.js";
+  Timestamp,
+} from "./components.js";
+import { formatDuration, hasEnded, labelOf } from "./format.js";
+import { describeSubmitted, useNames } from "./names.js";
+import { PauseAll } from "./orchestration.js";
 import { ofKind, useResource } from "./resources.js";
-import { go, linkTo } from "./router.js";
-import { may } from "./session.js";
+import { linkTo, navigate } from "./router.js";
+import { can } from "./session.js";
 import { html, useEffect, useRef } from "./view.js";
-import { durationOf, hasEnded, labelOf } from "./words.js";
 
 const PAGE = 50;
 const STATUSES = [
@@ -32,17 +32,17 @@ const STATUSES = [
   "SKIPPED",
   "ABANDONED",
 ];
-const SINCE = [
+const TIME_RANGES = [
   ["1", "last hour"],
   ["24", "last day"],
   ["168", "last week"],
 ];
 const HOUR = 3600 * 1000;
-const LOG_PAUSE = 1000; // milliseconds: the server keeps what jobs write as often
+const LOG_INTERVAL = 1000; // milliseconds, as often as the server stores the output of running jobs
 
 export function Jobs({ parameters }) {
   const { status, hours, task_id, cursor } = parameters;
-  // To the minute, so that the address of the list does not change with each look.
+  // Rounded to the minute, so that the path does not change with each render.
   const since = hours && new Date(Math.floor(Date.now() / 60000) * 60000 - hours * HOUR);
   const list = useResource(
     pathOf(["jobs"], {
@@ -55,27 +55,27 @@ export function Jobs({ parameters }) {
     }),
     ofKind("JOB"),
   );
-  const narrow = (change) => go(["jobs"], { ...parameters, cursor: null, ...change });
+  const setFilters = (change) => navigate(["jobs"], { ...parameters, cursor: null, ...change });
   return html`
     <${Heading} title="Jobs"><${PauseAll} /><//>
     <div class="filters">
-      <${Chooser}
+      <${FilterSelect}
         label="Status"
         value=${status}
         options=${STATUSES}
-        choose=${(value) => narrow({ status: value })}
+        choose=${(value) => setFilters({ status: value })}
       />
-      <${Chooser}
+      <${FilterSelect}
         label="Submitted"
         value=${hours}
-        options=${SINCE}
-        all="at any time"
-        choose=${(value) => narrow({ hours: value })}
+        options=${TIME_RANGES}
+        all="any time"
+        choose=${(value) => setFilters({ hours: value })}
       />
       ${task_id &&
       html`<div class="filter chosen">
-        <span>of the task ${labelOf(task_id)}</span>
-        <button type="button" onClick=${() => narrow({ task_id: null })}>Show all tasks</button>
+        <span>Task: ${labelOf(task_id)}</span>
+        <button type="button" onClick=${() => setFilters({ task_id: null })}>Show all tasks</button>
       </div>`}
     </div>
     <${Listing}
@@ -83,8 +83,8 @@ export function Jobs({ parameters }) {
       parts=${["jobs"]}
       parameters=${parameters}
       noun="job"
-      none="There are no jobs yet."
-      otherwise=${html`<a href=${linkTo(["scenarios"])}>Choose a scenario to submit</a>`}
+      emptyTitle="No jobs yet."
+      emptyHint=${html`<a href=${linkTo(["scenarios"])}>Select a scenario to submit</a>`}
     >
       ${(jobs) => html`<${JobTable} jobs=${jobs} />`}
     <//>
@@ -102,7 +102,7 @@ function JobTable({ jobs }) {
         <th scope="col">Submitted</th>
         <th scope="col" class="figure">Waited</th>
         <th scope="col" class="figure">Ran</th>
-        <th scope="col">Why</th>
+        <th scope="col">Reason</th>
       </tr>
     </thead>
     <tbody>
@@ -113,57 +113,58 @@ function JobTable({ jobs }) {
           <td>
             <${EntityLink}
               id=${job.submission_id}
-              text=${submittedAs(job.submit_entity_id, name)}
+              text=${describeSubmitted(job.submit_entity_id, name)}
             />
           </td>
-          <td><${Moment} at=${job.submitted_at} /></td>
-          <td class="figure">${shownDuration(job.pending_duration)}</td>
-          <td class="figure">${shownDuration(job.execution_duration)}</td>
-          <td class="reason-cell"><${Words} text=${job.reason ?? ""} /></td>
+          <td><${Timestamp} at=${job.submitted_at} /></td>
+          <td class="figure">${formatOptionalDuration(job.pending_duration)}</td>
+          <td class="figure">${formatOptionalDuration(job.execution_duration)}</td>
+          <td class="reason-cell"><${ServerText} text=${job.reason ?? ""} /></td>
         </tr>`,
       )}
     </tbody>
   </table></div>`;
 }
 
-const shownDuration = (seconds) => (seconds === null ? "–" : durationOf(seconds));
+const formatOptionalDuration = (seconds) => (seconds === null ? "–" : formatDuration(seconds));
 
 export function Job({ id }) {
   const job = useResource(pathOf(["jobs", id]), (change) => change.entity_id === id);
   return html`<${Loaded} resource=${job}>
-    ${(data) => html`<${Shown} job=${data.job} />`}
+    ${(data) => html`<${JobView} job=${data.job} />`}
   <//>`;
 }
 
-function Shown({ job }) {
+function JobView({ job }) {
   const name = useNames([job.submit_entity_id]);
-  const isOver = hasEnded(job.status);
+  const isFinished = hasEnded(job.status);
   async function remove() {
-    await ask("DELETE", pathOf(["jobs", job.id]));
-    go(["jobs"]);
+    await request("DELETE", pathOf(["jobs", job.id]));
+    navigate(["jobs"]);
   }
   return html`
     <${Heading} title=${labelOf(job.task_id)} kind="Job">
-      ${may("execute") &&
-      !isOver &&
+      ${can("execute") &&
+      !isFinished &&
       html`<${Action}
         label="Cancel"
         kind="danger"
-        run=${() => ask("POST", pathOf(["jobs", "cancel", job.id]))}
+        run=${() => request("POST", pathOf(["jobs", "cancel", job.id]))}
       />`}
-      ${may("edit") &&
-      isOver &&
+      ${can("edit") &&
+      isFinished &&
       html`<${Action}
         label="Delete"
         kind="danger"
-        question="The job is deleted with its log; the values that it wrote stay."
+        question="Deletes the job and its log. The values that it wrote are kept."
         run=${remove}
       />`}
     <//>
     <section class="card">
       <p class="line">
         <${Status} status=${job.status} />
-        ${job.reason !== null && html`<span class="reason"><${Words} text=${job.reason} /></span>`}
+        ${job.reason !== null &&
+        html`<span class="reason"><${ServerText} text=${job.reason} /></span>`}
       </p>
       <${Facts}
         facts=${[
@@ -171,29 +172,29 @@ function Shown({ job }) {
             "Submission",
             html`<${EntityLink}
               id=${job.submission_id}
-              text=${submittedAs(job.submit_entity_id, name)}
+              text=${describeSubmitted(job.submit_entity_id, name)}
             />`,
           ],
           ["Task", html`<a href=${linkTo(["jobs"], { task_id: job.task_id })}>${labelOf(job.task_id)}</a>`],
           ["Attempts", job.attempts],
           job.waiting_for.length > 0 && [
-            "Waits for",
+            "Waiting for",
             job.waiting_for.map(
-              // A file or a machine is said in words, not by an identifier.
-              (awaited) => html`<${EntityLink}
-                key=${awaited}
-                id=${awaited}
-                text=${awaited.includes(" ") ? awaited : undefined}
+              // Files and machines come as text with spaces, the rest as identifiers.
+              (blocker) => html`<${EntityLink}
+                key=${blocker}
+                id=${blocker}
+                text=${blocker.includes(" ") ? blocker : undefined}
               /> `,
             ),
           ],
-          ["Submitted", html`<${Moment} at=${job.submitted_at} />`],
-          ["Started", html`<${Moment} at=${job.run_at} />`],
-          ["Ended", html`<${Moment} at=${job.finished_at} />`],
-          job.execution_duration !== null && ["Ran for", durationOf(job.execution_duration)],
+          ["Submitted", html`<${Timestamp} at=${job.submitted_at} />`],
+          ["Started", html`<${Timestamp} at=${job.run_at} />`],
+          ["Ended", html`<${Timestamp} at=${job.finished_at} />`],
+          job.execution_duration !== null && ["Duration", formatDuration(job.execution_duration)],
           job.cancel_requested_at !== null && [
-            "Asked to stop",
-            html`<${Moment} at=${job.cancel_requested_at} />`,
+            "Cancel requested",
+            html`<${Timestamp} at=${job.cancel_requested_at} />`,
           ],
           ["Identifier", html`<code>${job.id}</code>`],
         ]}
@@ -203,7 +204,7 @@ function Shown({ job }) {
   `;
 }
 
-/** What a job wrote and why it failed, read again with each change of the job. */
+/** Log and failure reason of a job, reloaded with each change of the job. */
 export function JobLog({ job }) {
   const log = useResource(
     pathOf(["jobs", job.id, "log"]),
@@ -212,22 +213,22 @@ export function JobLog({ job }) {
   const attempts = log.data?.attempts ?? [];
   const isRunning = job.status === "RUNNING";
   useEffect(() => {
-    // What a job writes is no event: it is asked for while somebody looks at it.
+    // Output raises no event, so a running job is polled while its log is open.
     if (!isRunning) return undefined;
-    const timer = setInterval(log.refresh, LOG_PAUSE);
+    const timer = setInterval(log.refresh, LOG_INTERVAL);
     return () => clearInterval(timer);
   }, [isRunning]);
   return html`<section class="card">
     <div class="section-head">
       <h2>Log of <${EntityLink} id=${job.id} text=${labelOf(job.task_id)} /></h2>
     </div>
-    ${job.reason !== null && html`<p class="reason"><${Words} text=${job.reason} /></p>`}
+    ${job.reason !== null && html`<p class="reason"><${ServerText} text=${job.reason} /></p>`}
     <${Loaded} resource=${log}>
       ${() =>
         attempts.length === 0
-          ? html`<p class="quiet">${silence(job)}</p>`
+          ? html`<p class="quiet">${emptyLogText(job)}</p>`
           : attempts.map(
-              ({ attempt, text }) => html`<${Attempt}
+              ({ attempt, text }) => html`<${AttemptLog}
                 key=${attempt}
                 title=${attempts.length > 1 || job.attempts > 1 ? `Attempt ${attempt}` : null}
                 text=${text}
@@ -242,12 +243,12 @@ export function JobLog({ job }) {
   </section>`;
 }
 
-function silence(job) {
-  if (job.status === "RUNNING") return "It has written nothing so far.";
-  return hasEnded(job.status) ? "It wrote nothing." : "It has not started yet.";
+function emptyLogText(job) {
+  if (job.status === "RUNNING") return "No output yet.";
+  return hasEnded(job.status) ? "No output." : "Not started yet.";
 }
 
-function Attempt({ title, text }) {
+function AttemptLog({ title, text }) {
   const end = useRef(null);
   const wasAtEnd = useRef(true);
   useEffect(() => {

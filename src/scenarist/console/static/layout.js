@@ -1,30 +1,30 @@
-// Where the boxes of a graph stand: in layers along the flow, in an order with few crossings.
+// Layered layout of a graph: boxes in layers along the flow, ordered so that few edges cross.
 //
-// Each box comes one layer after the last one that leads to it. An edge over several layers gets a
-// bend in each of those between, which is ordered and placed like a box. Everything is done with
-// sums and sorts over the layers, so that hundreds of boxes take milliseconds.
+// Each box goes one layer behind the last of its predecessors. An edge that spans several layers
+// gets a bend in each layer between, which is ordered and placed like a box. All steps are sums and
+// sorts over the layers, so that hundreds of boxes take milliseconds.
 
 const SWEEPS = 8;
 const LAYER_GAPS = { LR: 38, TB: 24 };
 const BOX_GAP = 14;
-const BEND = 10; // the room that a bend takes across the flow
+const BEND = 10; // the space that a bend takes across the flow
 const MARGIN = 16;
 
 /**
- * @typedef {object} Box a box or a bend; along and across say where its middle is
+ * @typedef {object} Box a box or a bend; along and across are the coordinates of its centre
  * @property {string} id
  * @property {number} length along the flow
  * @property {number} breadth across it
  * @property {number} layer
- * @property {Box[]} before what leads here from the layer before
- * @property {Box[]} after
- * @property {number} place its number within the layer
+ * @property {Box[]} before neighbours in the previous layer
+ * @property {Box[]} after neighbours in the next layer
+ * @property {number} rank its position within the layer
  * @property {number} along
  * @property {number} across
  */
 
 /**
- * Lay out a graph without cycles, from left to right ("LR") or from top to bottom ("TB").
+ * Lay out an acyclic graph, from left to right ("LR") or from top to bottom ("TB").
  * @param {{id: string, width: number, height: number}[]} boxes
  * @param {[string, string][]} edges
  * @param {"LR" | "TB"} direction
@@ -36,23 +36,23 @@ export function layOut(boxes, edges, direction) {
   const isWide = direction === "LR";
   const all = new Map(boxes.map((box) => [box.id, boxOf(box, isWide)]));
   const known = edges.filter(([from, to]) => all.has(from) && all.has(to));
-  rank(all, known);
-  const ways = known.map(([from, to]) => bend(all.get(from), all.get(to)));
-  const layers = layersOf(all, ways);
-  order(layers);
-  const size = place(layers, LAYER_GAPS[direction]);
+  assignLayers(all, known);
+  const routes = known.map(([from, to]) => routeEdge(all.get(from), all.get(to)));
+  const layers = layersOf(all, routes);
+  orderLayers(layers);
+  const size = assignCoordinates(layers, LAYER_GAPS[direction]);
   const point = ({ along, across }) =>
     isWide ? { x: along, y: across } : { x: across, y: along };
   const shift = (box, share) => point({ ...box, along: box.along + share * box.length });
   return {
     boxes: new Map([...all.values()].map((box) => [box.id, point(box)])),
-    edges: ways.map((way) => ({
-      from: way[0].id,
-      to: way.at(-1).id,
+    edges: routes.map((route) => ({
+      from: route[0].id,
+      to: route.at(-1).id,
       points: [
-        shift(way[0], 0.5),
-        ...way.slice(1, -1).flatMap((box) => [shift(box, -0.5), shift(box, 0.5)]),
-        shift(way.at(-1), -0.5),
+        shift(route[0], 0.5),
+        ...route.slice(1, -1).flatMap((box) => [shift(box, -0.5), shift(box, 0.5)]),
+        shift(route.at(-1), -0.5),
       ],
     })),
     width: isWide ? size.along : size.across,
@@ -62,11 +62,11 @@ export function layOut(boxes, edges, direction) {
 
 function boxOf({ id, width, height }, isWide) {
   const [length, breadth] = isWide ? [width, height] : [height, width];
-  return { id, length, breadth, layer: 0, before: [], after: [], place: 0, along: 0, across: 0 };
+  return { id, length, breadth, layer: 0, before: [], after: [], rank: 0, along: 0, across: 0 };
 }
 
-/** Give each box its layer: as early as can be; what nothing leads to, just before what needs it. */
-function rank(all, edges) {
+/** Assign layers, as early as possible; a box without predecessors goes just before its successor. */
+function assignLayers(all, edges) {
   const followers = new Map([...all.keys()].map((id) => [id, []]));
   const missing = new Map([...all.keys()].map((id) => [id, 0]));
   for (const [from, to] of edges) {
@@ -88,70 +88,70 @@ function rank(all, edges) {
   }
 }
 
-/** Lead from one box to another, with a bend in each layer between; return all of them in order. */
-function bend(from, to) {
-  const way = [from];
+/** Connect two boxes, with a bend in each layer between; return the boxes of the route in order. */
+function routeEdge(from, to) {
+  const route = [from];
   for (let layer = from.layer + 1; layer < to.layer; layer += 1) {
-    way.push({ ...boxOf({ id: "", width: 0, height: BEND }, true), layer, isBend: true });
+    route.push({ ...boxOf({ id: "", width: 0, height: BEND }, true), layer, isBend: true });
   }
-  way.push(to);
-  for (let number = 1; number < way.length; number += 1) {
-    way[number - 1].after.push(way[number]);
-    way[number].before.push(way[number - 1]);
+  route.push(to);
+  for (let number = 1; number < route.length; number += 1) {
+    route[number - 1].after.push(route[number]);
+    route[number].before.push(route[number - 1]);
   }
-  return way;
+  return route;
 }
 
-function layersOf(all, ways) {
+function layersOf(all, routes) {
   const layers = [];
   const add = (box) => {
     layers[box.layer] ??= [];
     layers[box.layer].push(box);
   };
   [...all.values()].forEach(add);
-  ways.flatMap((way) => way.slice(1, -1)).forEach(add);
-  for (const layer of layers) number(layer);
+  routes.flatMap((route) => route.slice(1, -1)).forEach(add);
+  for (const layer of layers) assignRanks(layer);
   return layers;
 }
 
-function number(layer) {
-  layer.forEach((box, place) => {
-    box.place = place;
+function assignRanks(layer) {
+  layer.forEach((box, rank) => {
+    box.rank = rank;
   });
 }
 
 const mean = (boxes, value) => boxes.reduce((sum, box) => sum + box[value], 0) / boxes.length;
 
-/** Sort layers by the means of neighbours, forth and back; keep the order that crosses least. */
-function order(layers) {
+/** Sort layers by the means of neighbours, forward and back; keep the order that crosses least. */
+function orderLayers(layers) {
   let best = null;
   let least = Infinity;
   for (let sweep = 0; sweep <= SWEEPS; sweep += 1) {
-    const crossed = layers.reduce((sum, layer) => sum + crossings(layer), 0);
-    if (crossed < least) [best, least] = [layers.map((layer) => [...layer]), crossed];
+    const crossings = layers.reduce((sum, layer) => sum + countCrossings(layer), 0);
+    if (crossings < least) [best, least] = [layers.map((layer) => [...layer]), crossings];
     if (least === 0 || sweep === SWEEPS) break;
-    const isForth = sweep % 2 === 0;
-    for (const layer of isForth ? layers : [...layers].reverse()) {
-      const wish = new Map(
+    const isForward = sweep % 2 === 0;
+    for (const layer of isForward ? layers : [...layers].reverse()) {
+      const targets = new Map(
         layer.map((box) => {
-          const others = isForth ? box.before : box.after;
-          return [box, others.length > 0 ? mean(others, "place") : box.place];
+          const others = isForward ? box.before : box.after;
+          return [box, others.length > 0 ? mean(others, "rank") : box.rank];
         }),
       );
-      layer.sort((one, other) => wish.get(one) - wish.get(other));
-      number(layer);
+      layer.sort((one, other) => targets.get(one) - targets.get(other));
+      assignRanks(layer);
     }
   }
   best.forEach((layer, index) => {
     layers[index] = layer;
-    number(layer);
+    assignRanks(layer);
   });
 }
 
-/** Count the pairs of edges into a layer that cross, by a tree of sums over the layer before. */
-function crossings(layer) {
+/** Count the crossings of edges into a layer, with a Fenwick tree over the previous layer. */
+function countCrossings(layer) {
   const ends = layer.flatMap((box) =>
-    box.before.map(({ place }) => place).sort((one, other) => one - other),
+    box.before.map(({ rank }) => rank).sort((one, other) => one - other),
   );
   const sums = new Array(Math.max(0, ...ends) + 2).fill(0);
   let count = 0;
@@ -164,8 +164,8 @@ function crossings(layer) {
   return count;
 }
 
-/** Say where each box stands: beside its neighbours as far as the order leaves room. */
-function place(layers, gap) {
+/** Assign coordinates: each box as close to its neighbours as the order allows. */
+function assignCoordinates(layers, gap) {
   let along = MARGIN;
   for (const layer of layers) {
     const length = Math.max(...layer.map((box) => box.length));
@@ -179,10 +179,10 @@ function place(layers, gap) {
     along += length + gap;
   }
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
-    const isForth = sweep % 2 === 0;
-    for (const layer of isForth ? layers : [...layers].reverse()) {
-      settle(layer, (box) => {
-        const others = isForth ? box.before : box.after;
+    const isForward = sweep % 2 === 0;
+    for (const layer of isForward ? layers : [...layers].reverse()) {
+      resolveOverlaps(layer, (box) => {
+        const others = isForward ? box.before : box.after;
         return others.length > 0 ? mean(others, "across") : box.across;
       });
     }
@@ -195,24 +195,24 @@ function place(layers, gap) {
 }
 
 /**
- * Move the boxes of a layer as near to where they wish to be as can be, in their order and without
- * overlaps: boxes that push one another make a block, which stands at the mean of its wishes.
+ * Move the boxes of a layer as close as possible to their targets, in order and without overlaps:
+ * boxes that would overlap form a block, which is placed at the mean of their targets.
  */
-function settle(layer, wishOf) {
+function resolveOverlaps(layer, targetOf) {
   const blocks = [];
   let offset = 0;
   for (const [index, box] of layer.entries()) {
     if (index > 0) offset += (layer[index - 1].breadth + box.breadth) / 2 + BOX_GAP;
-    let block = { sum: wishOf(box) - offset, boxes: [[box, offset]] };
-    while (blocks.length > 0 && at(blocks.at(-1)) > at(block)) {
+    let block = { sum: targetOf(box) - offset, boxes: [[box, offset]] };
+    while (blocks.length > 0 && positionOf(blocks.at(-1)) > positionOf(block)) {
       const earlier = blocks.pop();
       block = { sum: earlier.sum + block.sum, boxes: [...earlier.boxes, ...block.boxes] };
     }
     blocks.push(block);
   }
   for (const block of blocks) {
-    for (const [box, behind] of block.boxes) box.across = at(block) + behind;
+    for (const [box, boxOffset] of block.boxes) box.across = positionOf(block) + boxOffset;
   }
 }
 
-const at = (block) => block.sum / block.boxes.length;
+const positionOf = (block) => block.sum / block.boxes.length;

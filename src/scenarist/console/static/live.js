@@ -1,11 +1,11 @@
-// What changes, as it happens: the event stream, kept open while the tab is looked at.
+// Live updates: the event stream, kept open while the tab is visible.
 
 import { pathOf, send } from "./api.js";
 import { useEffect, useState } from "./view.js";
 
-const FIRST_DELAY = 500; // milliseconds until the first try to connect again
+const FIRST_DELAY = 500; // milliseconds before the first attempt to reconnect
 const LONGEST_DELAY = 8000;
-const SILENCE = 40000; // the server says something every 15 seconds
+const SILENCE_TIMEOUT = 40000; // milliseconds: the server sends something every 15 seconds
 
 /**
  * @typedef {object} Change
@@ -16,118 +16,118 @@ const SILENCE = 40000; // the server says something every 15 seconds
  * @property {string | null} submission_id
  */
 
-/** @type {Set<(changes: Change[] | null) => void>} null stands for whatever may have been missed */
+/** @type {Set<(changes: Change[] | null) => void>} null: changes may have been missed */
 const listeners = new Set();
-const watchers = new Set();
+const stateListeners = new Set();
 
 let state = "connecting";
-let lastId = null;
+let lastEventId = null;
 let hasBeenOpen = false;
 let failures = 0;
-let abort = null;
+let activeController = null;
 let timer = null;
 
-function become(next) {
+function setState(next) {
   if (state === next) return;
   state = next;
-  for (const watcher of watchers) watcher(state);
+  for (const listener of stateListeners) listener(state);
 }
 
-/** Whether the stream is "connecting", "live", "lost" or "resting". */
+/** Return the state of the stream: "connecting", "live", "lost" or "paused". */
 export function useLiveState() {
   const [known, setKnown] = useState(state);
   useEffect(() => {
-    watchers.add(setKnown);
+    stateListeners.add(setKnown);
     setKnown(state);
-    return () => watchers.delete(setKnown);
+    return () => stateListeners.delete(setKnown);
   }, []);
   return known;
 }
 
-/** Have a function called with changes as they come. Returns what ends that. */
+/** Call a function with each batch of changes. Return a function that unsubscribes it. */
 export function listen(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** Follow until what is returned is called. */
+/** Follow the event stream. Return a function that stops. */
 export function follow() {
-  const look = () => (document.hidden ? rest() : connect());
-  document.addEventListener("visibilitychange", look);
+  const onVisibilityChange = () => (document.hidden ? disconnect() : connect());
+  document.addEventListener("visibilitychange", onVisibilityChange);
   window.addEventListener("online", connect);
-  look();
+  onVisibilityChange();
   return () => {
-    document.removeEventListener("visibilitychange", look);
+    document.removeEventListener("visibilitychange", onVisibilityChange);
     window.removeEventListener("online", connect);
-    rest();
-    lastId = null;
+    disconnect();
+    lastEventId = null;
     hasBeenOpen = false;
   };
 }
 
-/** Connect now rather than at the end of the delay. */
+/** Connect now, without waiting for the reconnect delay. */
 export function connect() {
-  if (abort === null) read();
+  if (activeController === null) readStream();
 }
 
-// A browser has few connections to one server: tabs that nobody sees leave theirs to others.
-function rest() {
+// A browser allows few connections per server: hidden tabs leave theirs to others.
+function disconnect() {
   clearTimeout(timer);
-  abort?.abort();
-  abort = null;
-  become("resting");
+  activeController?.abort();
+  activeController = null;
+  setState("paused");
 }
 
-async function read() {
+async function readStream() {
   clearTimeout(timer);
-  const mine = new AbortController();
-  abort = mine;
+  const controller = new AbortController();
+  activeController = controller;
   try {
-    const headers = lastId === null ? {} : { "Last-Event-ID": lastId };
-    const response = await send("GET", pathOf(["events"]), { headers, signal: mine.signal });
-    become("live");
+    const headers = lastEventId === null ? {} : { "Last-Event-ID": lastEventId };
+    const response = await send("GET", pathOf(["events"]), { headers, signal: controller.signal });
+    setState("live");
     failures = 0;
-    if (hasBeenOpen && lastId === null) tell(null);
+    if (hasBeenOpen && lastEventId === null) notify(null);
     hasBeenOpen = true;
-    await pass(response.body, mine);
+    await dispatchFrames(response.body, controller);
   } catch (error) {
-    if (abort !== mine || error.status === 401) return;
+    if (activeController !== controller || error.status === 401) return;
   }
-  if (abort !== mine) return;
-  abort = null;
-  become("lost");
+  if (activeController !== controller) return;
+  activeController = null;
+  setState("lost");
   const delay = Math.min(FIRST_DELAY * 2 ** failures, LONGEST_DELAY);
   failures += 1;
   timer = setTimeout(connect, delay);
 }
 
-async function pass(body, mine) {
+async function dispatchFrames(body, controller) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
-    const silence = setTimeout(() => mine.abort(), SILENCE);
-    const piece = await reader.read().catch(() => ({ done: true, value: "" }));
+    const silence = setTimeout(() => controller.abort(), SILENCE_TIMEOUT);
+    const chunk = await reader.read().catch(() => ({ done: true, value: "" }));
     clearTimeout(silence);
-    if (piece.done) return;
-    const frames = (text + piece.value).split("\n\n");
+    if (chunk.done) return;
+    const frames = (text + chunk.value).split("\n\n");
     text = frames.pop();
-    const changes = frames.map(parse).filter((change) => change !== null);
-    if (changes.includes("gap")) tell(null);
-    else if (changes.length) tell(changes);
+    const changes = frames.map(parseFrame).filter((change) => change !== null);
+    if (changes.includes("gap")) notify(null);
+    else if (changes.length) notify(changes);
   }
 }
 
-function parse(frame) {
+function parseFrame(frame) {
   const fields = {};
   for (const line of frame.split("\n")) {
     const colon = line.indexOf(": ");
     if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 2);
   }
-  if (fields.id !== undefined) lastId = fields.id;
+  if (fields.id !== undefined) lastEventId = fields.id;
   if (fields.event === "gap") return "gap";
   return fields.data === undefined ? null : JSON.parse(fields.data);
 }
 
-function tell(changes) {
+function notify(changes) {
   for (const listener of [...listeners]) listener(changes);
 }

@@ -1,16 +1,16 @@
-// What entities are called: scenarios by their names, and what belongs to one with its name.
+// Display names: scenarios by their name, and their sequences and tasks with it.
 
-import { ask, pathOf } from "./api.js";
+import { pathOf, request } from "./api.js";
+import { labelOf, nameOf, shortId } from "./format.js";
 import { ofKind, useResource } from "./resources.js";
-import { labelOf, nameOf, shortId } from "./words.js";
 
-const AT_A_TIME = 40; // identifiers, which make the address of a request long
+const BATCH_SIZE = 40; // identifiers per request, to keep its address short
 
-/** Whether an entity is of a kind that has a name, or belongs to one that has. */
+/** Return whether an entity has a name, or belongs to one that has. */
 export const hasName = (id) => /^(?:SCENARIO|SEQUENCE|TASK|CYCLE)_/.test(id);
 
-/** Return how an entity is called as long as nothing is known but its identifier. */
-const guessed = (id) =>
+/** Return a name made of the identifier alone, until the entity is loaded. */
+const fallbackName = (id) =>
   id.startsWith("SCENARIO_") ? `${labelOf(id)} ${shortId(id)}` : labelOf(id);
 
 /**
@@ -24,22 +24,22 @@ export function useNames(ids) {
     ofKind("SCENARIO", "SEQUENCE"),
     () => readNames(wanted),
   );
-  return (id) => found.data?.get(id) ?? guessed(id);
+  return (id) => found.data?.get(id) ?? fallbackName(id);
 }
 
-/** Say of what kind an entity that was submitted is, and how it is called. */
-export const submittedAs = (id, name) => `${id.split("_", 1)[0].toLowerCase()} ${name(id)}`;
+/** Return type and name of a submitted entity, such as "sequence half of cold winter". */
+export const describeSubmitted = (id, name) => `${id.split("_", 1)[0].toLowerCase()} ${name(id)}`;
 
 async function readNames(ids) {
   const of = (prefix) => ids.filter((id) => id.startsWith(prefix));
   const [sequences, tasks, cycles] = await Promise.all([
-    listed("sequences", of("SEQUENCE_")),
-    listed("tasks", of("TASK_")),
-    listed("cycles", of("CYCLE_")),
+    fetchByIds("sequences", of("SEQUENCE_")),
+    fetchByIds("tasks", of("TASK_")),
+    fetchByIds("cycles", of("CYCLE_")),
   ]);
   const parts = [...sequences, ...tasks];
   const owners = parts.map(({ owner_id }) => owner_id ?? "").filter((id) => /^SCENARIO_/.test(id));
-  const scenarios = await listed("scenarios", [...new Set([...of("SCENARIO_"), ...owners])]);
+  const scenarios = await fetchByIds("scenarios", [...new Set([...of("SCENARIO_"), ...owners])]);
   const names = new Map();
   for (const scenario of scenarios) names.set(scenario.id, nameOf(scenario));
   for (const cycle of cycles) names.set(cycle.id, cycle.name);
@@ -50,10 +50,10 @@ async function readNames(ids) {
   return names;
 }
 
-async function listed(kind, ids) {
+async function fetchByIds(kind, ids) {
   const pages = [];
-  for (let first = 0; first < ids.length; first += AT_A_TIME) {
-    pages.push(ask("GET", pathOf([kind], { id: ids.slice(first, first + AT_A_TIME) })));
+  for (let first = 0; first < ids.length; first += BATCH_SIZE) {
+    pages.push(request("GET", pathOf([kind], { id: ids.slice(first, first + BATCH_SIZE) })));
   }
   return (await Promise.all(pages)).flatMap(({ results }) => results);
 }

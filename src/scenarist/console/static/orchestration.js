@@ -1,27 +1,27 @@
-// Whether jobs are begun at all: said to everybody, paused and resumed by administrators.
+// Pausing of all jobs: shown to everyone, paused and resumed by administrators.
 
-import { ask, pathOf } from "./api.js";
-import { Action, Moment } from "./parts.js";
+import { pathOf, request } from "./api.js";
+import { Action, Timestamp } from "./components.js";
 import { ofKind, useResource } from "./resources.js";
-import { may } from "./session.js";
+import { can } from "./session.js";
 import { html } from "./view.js";
 
 const useOrchestration = () =>
   useResource(pathOf(["orchestration"]), ofKind("ORCHESTRATION")).data?.orchestration;
 
-const resume = () => ask("POST", pathOf(["orchestration", "resume"]));
+const resume = () => request("POST", pathOf(["orchestration", "resume"]));
 
-/** Says on every view that no job is begun, and by whose wish. */
+/** A banner on every view while all jobs are paused, with the user who paused them. */
 export function PausedBanner() {
   const orchestration = useOrchestration();
   return html`<div role="status" aria-live="polite">
     ${orchestration?.paused_at &&
     html`<div class="banner">
       <p>
-        No job is begun: ${orchestration.paused_by} has paused all of them, since
-        ${" "}<${Moment} at=${orchestration.paused_at} />.
+        No new jobs start: ${orchestration.paused_by} paused all jobs on
+        ${" "}<${Timestamp} at=${orchestration.paused_at} />.
       </p>
-      ${may("administer") && html`<${Action} label="Resume all jobs" run=${resume} />`}
+      ${can("administer") && html`<${Action} label="Resume all jobs" run=${resume} />`}
     </div>`}
   </div>`;
 }
@@ -29,10 +29,10 @@ export function PausedBanner() {
 /** The button that pauses all jobs. */
 export function PauseAll() {
   const orchestration = useOrchestration();
-  if (!may("administer") || !orchestration || orchestration.paused_at !== null) return null;
+  if (!can("administer") || !orchestration || orchestration.paused_at !== null) return null;
   return html`<${Action}
     label="Pause all jobs"
-    question="Jobs that run go on; no other is begun until they are resumed."
-    run=${() => ask("POST", pathOf(["orchestration", "pause"]))}
+    question="Running jobs continue. No new job starts until jobs are resumed."
+    run=${() => request("POST", pathOf(["orchestration", "pause"]))}
   />`;
 }

@@ -1,34 +1,38 @@
-// What the server has, read for a view and read again when it changes.
+// Data of the server that a view shows, reloaded when it changes.
 
-import { ask } from "./api.js";
+import { request } from "./api.js";
 import { listen } from "./live.js";
 import { useEffect, useRef, useState } from "./view.js";
 
-const PAUSE = 80; // milliseconds between two reads of the same thing, at least
-const SHARE = 3; // how many times as long as a read took is waited until the next one
+const MIN_INTERVAL = 80; // milliseconds between two reads of one resource
+const INTERVAL_FACTOR = 3; // the next read waits this many times as long as the last one took
 
 /**
- * Read a path, and read it again when something changes that concerns it.
+ * Read a path, and read it again after each change that concerns it.
  * @template T
- * @param {string | null} path null for nothing yet
- * @param {(change: import("./live.js").Change, data: T) => boolean} [concerns]
+ * @param {string | null} path null to read nothing
+ * @param {(change: import("./live.js").Change, data: T) => boolean} [isRelevant]
  * @param {(path: string) => Promise<T>} [read]
- * @returns {{data: T | undefined, refusal: import("./api.js").Refusal | null, refresh: () => void}}
+ * @returns {{data: T | undefined, error: import("./api.js").ApiError | null, refresh: () => void}}
  */
-export function useResource(path, concerns = () => false, read = (wanted) => ask("GET", wanted)) {
-  const [known, setKnown] = useState({ path, data: undefined, refusal: null });
+export function useResource(
+  path,
+  isRelevant = () => false,
+  read = (wanted) => request("GET", wanted),
+) {
+  const [known, setKnown] = useState({ path, data: undefined, error: null });
   const latest = useRef(null);
   const reader = useRef(null);
-  latest.current = { path, concerns, read, data: known.path === path ? known.data : undefined };
-  reader.current ??= makeReader(latest, setKnown);
+  latest.current = { path, isRelevant, read, data: known.path === path ? known.data : undefined };
+  reader.current ??= createReader(latest, setKnown);
 
   useEffect(() => reader.current.start(), []);
   useEffect(() => reader.current.refresh(), [path]);
   useEffect(
     () =>
       listen((changes) => {
-        const { concerns: isOne, data } = latest.current;
-        if (changes === null || changes.some((change) => isOne(change, data))) {
+        const { isRelevant: isAffected, data } = latest.current;
+        if (changes === null || changes.some((change) => isAffected(change, data))) {
           reader.current.refresh();
         }
       }),
@@ -37,54 +41,55 @@ export function useResource(path, concerns = () => false, read = (wanted) => ask
   const isCurrent = known.path === path;
   return {
     data: isCurrent ? known.data : undefined,
-    refusal: isCurrent ? known.refusal : null,
+    error: isCurrent ? known.error : null,
     refresh: reader.current.refresh,
   };
 }
 
-function makeReader(latest, setKnown) {
-  let isOn = false;
+function createReader(latest, setKnown) {
+  let isMounted = false;
   let isReading = false;
-  let isWanted = false;
+  let isQueued = false;
   let timer = null;
 
   async function readOnce() {
     timer = null;
     const { path, read } = latest.current;
-    if (path === null || !isOn) return;
+    if (path === null || !isMounted) return;
     isReading = true;
-    isWanted = false;
+    isQueued = false;
     const start = performance.now();
     let next;
     try {
-      next = { path, data: await read(path), refusal: null };
-    } catch (refusal) {
-      next = { path, data: undefined, refusal };
+      next = { path, data: await read(path), error: null };
+    } catch (error) {
+      next = { path, data: undefined, error };
     }
     isReading = false;
-    if (!isOn) return;
+    if (!isMounted) return;
     if (latest.current.path !== path) {
       refresh();
       return;
     }
-    // What was shown stays while the server cannot be reached.
+    // Keep the last data while the server cannot be reached.
     setKnown((known) =>
-      next.refusal?.status === 0 && known.path === path ? { ...next, data: known.data } : next,
+      next.error?.status === 0 && known.path === path ? { ...next, data: known.data } : next,
     );
-    if (isWanted) {
-      timer = setTimeout(readOnce, Math.max(PAUSE, SHARE * (performance.now() - start)));
+    if (isQueued) {
+      const delay = INTERVAL_FACTOR * (performance.now() - start);
+      timer = setTimeout(readOnce, Math.max(MIN_INTERVAL, delay));
     }
   }
 
   function refresh() {
-    if (isReading || timer !== null) isWanted = true;
+    if (isReading || timer !== null) isQueued = true;
     else readOnce();
   }
 
   function start() {
-    isOn = true;
+    isMounted = true;
     return () => {
-      isOn = false;
+      isMounted = false;
       clearTimeout(timer);
       timer = null;
     };
@@ -92,5 +97,5 @@ function makeReader(latest, setKnown) {
   return { start, refresh };
 }
 
-/** Whether a change is one of a kind of entity. */
+/** Return a predicate for changes of the given entity types. */
 export const ofKind = (...kinds) => (change) => kinds.includes(change.entity_type);

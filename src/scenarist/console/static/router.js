@@ -1,4 +1,4 @@
-// Addresses within the console: #/scenarios/ID?name=value, so that links and the back button work.
+// Addresses in the fragment, such as #/scenarios/ID?name=value: links and the back button work.
 
 import { useEffect, useState } from "./view.js";
 
@@ -9,13 +9,13 @@ import { useEffect, useState } from "./view.js";
  */
 
 /** @returns {Route} */
-function current() {
+function parseLocation() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?", 2);
-  const parts = path.split("/").filter(Boolean).map(decoded);
+  const parts = path.split("/").filter(Boolean).map(decodePart);
   return { parts, parameters: Object.fromEntries(new URLSearchParams(query)) };
 }
 
-function decoded(part) {
+function decodePart(part) {
   try {
     return decodeURIComponent(part);
   } catch {
@@ -33,16 +33,16 @@ export function linkTo(parts, parameters = {}) {
   return query.size ? `${path}?${query}` : path;
 }
 
-export function go(parts, parameters) {
+export function navigate(parts, parameters) {
   location.hash = linkTo(parts, parameters);
 }
 
 export function useRoute() {
-  const [route, setRoute] = useState(current);
+  const [route, setRoute] = useState(parseLocation);
   useEffect(() => {
-    const changed = () => setRoute(current());
-    window.addEventListener("hashchange", changed);
-    return () => window.removeEventListener("hashchange", changed);
+    const onHashChange = () => setRoute(parseLocation());
+    window.addEventListener("hashchange", onHashChange);
+    return () => window.removeEventListener("hashchange", onHashChange);
   }, []);
   return route;
 }

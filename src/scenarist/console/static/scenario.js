@@ -1,17 +1,27 @@
-// One scenario: its graph with live states, its sequences, and what was submitted.
+// A scenario: its graph with live states, its sequences and its submissions.
 
-import { ask, askAll, pathOf } from "./api.js";
+import { pathOf, request, requestAll } from "./api.js";
+import {
+  Action,
+  Dialog,
+  Empty,
+  ErrorMessage,
+  Facts,
+  Field,
+  Form,
+  Heading,
+  Loaded,
+} from "./components.js";
+import { DataNodeDetails, describeDataNode, describeTask, TaskDetails } from "./details.js";
+import { labelOf, nameOf } from "./format.js";
 import { Graph } from "./graph.js";
-import { Action, Dialog, Empty, Facts, Field, Form, Heading, Loaded, Refused } from "./parts.js";
 import { ofKind, useResource } from "./resources.js";
-import { go, linkTo } from "./router.js";
+import { linkTo, navigate } from "./router.js";
 import { Tags, tagsOf } from "./scenarios.js";
 import { Selection, Sequences } from "./sequences.js";
-import { may } from "./session.js";
-import { SubmissionTable, submitTo } from "./submissions.js";
-import { DataNodeDetails, TaskDetails, lookOfDataNode, lookOfTask } from "./details.js";
+import { can } from "./session.js";
+import { SubmissionTable, submitEntity } from "./submissions.js";
 import { html, useEffect, useMemo, useState } from "./view.js";
-import { labelOf, nameOf } from "./words.js";
 
 const SUBMISSIONS = 10;
 
@@ -25,42 +35,44 @@ export function Scenario({ id }) {
         (data?.scenario.data_nodes ?? []).includes(change.entity_id)),
   );
   return html`<${Loaded} resource=${scenario}>
-    ${(data) => html`<${Shown} scenario=${data.scenario} refresh=${scenario.refresh} />`}
+    ${(data) => html`<${ScenarioView} scenario=${data.scenario} refresh=${scenario.refresh} />`}
   <//>`;
 }
 
-/** All that the view of a scenario shows, each read again when it changes. */
+/** Read everything that the view of a scenario shows, and reload each part when it changes. */
 function useParts(scenario) {
   const { id } = scenario;
   const tasks = useResource(`tasks of ${id}`, ofKind("TASK"), () =>
-    askAll(["tasks"], { scenario_id: id }),
+    requestAll(["tasks"], { scenario_id: id }),
   );
   const dataNodes = useResource(
     `data nodes of ${id}`,
     (change) => scenario.data_nodes.includes(change.entity_id),
-    () => askAll(["datanodes"], { scenario_id: id }),
+    () => requestAll(["datanodes"], { scenario_id: id }),
   );
   const submissions = useResource(
     pathOf(["submissions"], { scenario_id: id, sort: "-creation_date", limit: SUBMISSIONS }),
     (change, data) =>
       change.entity_type === "SUBMISSION"
-        ? change.change !== "UPDATED" || has(data, change.entity_id)
-        : change.entity_type === "JOB" && has(data, change.submission_id),
+        ? change.change !== "UPDATED" || includesSubmission(data, change.entity_id)
+        : change.entity_type === "JOB" && includesSubmission(data, change.submission_id),
   );
   const jobs = useResource(
     `newest jobs of ${id}`,
-    (change) => change.entity_type === "JOB" && has(submissions.data, change.submission_id),
-    () => askAll(["jobs"], { newest_of: id }),
+    (change) =>
+      change.entity_type === "JOB" && includesSubmission(submissions.data, change.submission_id),
+    () => requestAll(["jobs"], { newest_of: id }),
   );
-  // A job that was accepted just now is not known by its submission yet.
+  // The jobs of a new submission raise events before the list has that submission.
   const newest = submissions.data?.results[0]?.id;
   useEffect(() => jobs.refresh(), [newest]);
   return { tasks, dataNodes, submissions, jobs };
 }
 
-const has = (data, id) => (data?.results ?? []).some((submission) => submission.id === id);
+const includesSubmission = (data, id) =>
+  (data?.results ?? []).some((submission) => submission.id === id);
 
-function Shown({ scenario, refresh }) {
+function ScenarioView({ scenario, refresh }) {
   const parts = useParts(scenario);
   const [selected, setSelected] = useState(new Set());
   const [opened, setOpened] = useState(null);
@@ -87,15 +99,15 @@ function Shown({ scenario, refresh }) {
   }
 
   return html`
-    <${Head} scenario=${scenario} />
-    <${Refused} refusal=${parts.tasks.refusal ?? parts.dataNodes.refusal ?? parts.jobs.refusal} />
+    <${ScenarioHeading} scenario=${scenario} />
+    <${ErrorMessage} error=${parts.tasks.error ?? parts.dataNodes.error ?? parts.jobs.error} />
     <div class="scenario">
       <section class="card graph-card" aria-label="Graph">
-        ${!ready && html`<p class="quiet loading">Reading…</p>`}
-        ${ready && parts.tasks.data.length === 0 && html`<${Empty} title="It has no tasks." />`}
+        ${!ready && html`<p class="quiet loading">Loading…</p>`}
+        ${ready && parts.tasks.data.length === 0 && html`<${Empty} title="No tasks." />`}
         ${ready &&
         parts.tasks.data.length > 0 &&
-        html`<${Drawn}
+        html`<${ScenarioGraph}
           parts=${parts}
           sequences=${sequences}
           group=${group}
@@ -103,14 +115,14 @@ function Shown({ scenario, refresh }) {
           opened=${opened}
           choose=${choose}
         />`}
-        ${may("edit") &&
+        ${can("edit") &&
         ready &&
         html`<${Selection}
           scenario=${scenario}
           tasks=${parts.tasks.data}
           selected=${selected}
           clear=${() => setSelected(new Set())}
-          made=${(sequence) => {
+          onCreated=${(sequence) => {
             setSelected(new Set());
             setShownSequence(sequence.id);
             refresh();
@@ -125,17 +137,17 @@ function Shown({ scenario, refresh }) {
       sequences=${sequences}
       shown=${shown}
       show=${(sequence) => setShownSequence(sequence?.id ?? null)}
-      submitted=${parts.submissions.refresh}
+      onSubmitted=${parts.submissions.refresh}
     />
     <section>
       <div class="section-head"><h2>Submissions</h2></div>
       <${Loaded} resource=${parts.submissions}>
         ${(page) =>
           page.results.length === 0
-            ? html`<${Empty} title="Nothing was submitted yet.">
-                ${may("execute")
-                  ? "Submit the scenario, or one of its sequences, to make its jobs run."
-                  : "Somebody with the role TAIPY_EXECUTOR submits it."}
+            ? html`<${Empty} title="No submissions yet.">
+                ${can("execute")
+                  ? "Submit the scenario or one of its sequences to run its tasks."
+                  : "A user with the role TAIPY_EXECUTOR can submit it."}
               <//>`
             : html`<${SubmissionTable} submissions=${page.results} />`}
       <//>
@@ -143,30 +155,30 @@ function Shown({ scenario, refresh }) {
   `;
 }
 
-function Head({ scenario }) {
-  const [isChanging, setChanging] = useState(false);
+function ScenarioHeading({ scenario }) {
+  const [isEditing, setEditing] = useState(false);
   const cycle = useResource(
     scenario.cycle === null ? null : pathOf(["cycles", scenario.cycle]),
   );
-  const why = (what) => (scenario.reasons?.[what] ?? []).join("; ");
+  const reason = (what) => (scenario.reasons?.[what] ?? []).join("; ");
   return html`
     <${Heading} title=${nameOf(scenario)} kind=${`Scenario of ${scenario.config_id}`}>
-      ${may("execute") &&
+      ${can("execute") &&
       html`<${Action}
         label="Submit"
         kind="primary"
-        title=${why("submit")}
-        run=${() => submitTo("scenarios", scenario.id)}
+        title=${reason("submit")}
+        run=${() => submitEntity("scenarios", scenario.id)}
       />`}
-      ${may("edit") &&
-      html`<button type="button" onClick=${() => setChanging(true)}>Edit</button>`}
-      ${may("edit") &&
+      ${can("edit") &&
+      html`<button type="button" onClick=${() => setEditing(true)}>Edit</button>`}
+      ${can("edit") &&
       scenario.is_promotable &&
       html`<${Action}
         label="Make primary"
-        run=${() => ask("POST", pathOf(["scenarios", "promote", scenario.id]))}
+        run=${() => request("POST", pathOf(["scenarios", "promote", scenario.id]))}
       />`}
-      ${may("edit") && html`<${Delete} scenario=${scenario} why=${why("delete")} />`}
+      ${can("edit") && html`<${Delete} scenario=${scenario} reason=${reason("delete")} />`}
     <//>
     <div class="line">
       ${scenario.cycle !== null &&
@@ -176,36 +188,36 @@ function Head({ scenario }) {
       ${scenario.primary_scenario && html`<span class="mark">primary</span>`}
       <${Tags} tags=${scenario.tags} />
       ${!scenario.is_submittable &&
-      html`<span class="hint">Jobs would wait: ${why("submit")}</span>`}
+      html`<span class="hint">Jobs would wait: ${reason("submit")}</span>`}
     </div>
-    ${isChanging && html`<${Change} scenario=${scenario} close=${() => setChanging(false)} />`}
+    ${isEditing && html`<${EditDialog} scenario=${scenario} close=${() => setEditing(false)} />`}
   `;
 }
 
-function Delete({ scenario, why }) {
+function Delete({ scenario, reason }) {
   return html`<${Action}
     label="Delete"
     kind="danger"
-    title=${why}
-    question="It is deleted with its sequences, tasks and data nodes, and with what was submitted of them. This cannot be undone."
+    title=${reason}
+    question="Deletes the scenario with its sequences, tasks, data nodes and submissions. This cannot be undone."
     run=${async () => {
-      await ask("DELETE", pathOf(["scenarios", scenario.id]));
-      go(["scenarios"]);
+      await request("DELETE", pathOf(["scenarios", scenario.id]));
+      navigate(["scenarios"]);
     }}
   />`;
 }
 
-function Change({ scenario, close }) {
+function EditDialog({ scenario, close }) {
   async function change({ name, tags }) {
     const json = { name: name.trim() === "" ? null : name.trim(), tags: tagsOf(tags) };
-    await ask("PATCH", pathOf(["scenarios", scenario.id]), { json });
+    await request("PATCH", pathOf(["scenarios", scenario.id]), { json });
     close();
   }
   const hint =
     scenario.authorized_tags === null
-      ? "Commas between them."
-      : `Of these: ${scenario.authorized_tags.join(", ")}`;
-  return html`<${Dialog} title="Edit the scenario" close=${close}>
+      ? "Comma-separated."
+      : `Comma-separated. Allowed: ${scenario.authorized_tags.join(", ")}`;
+  return html`<${Dialog} title="Edit scenario" close=${close}>
     <${Form} label="Save" submit=${change} close=${close}>
       <${Field} label="Name">
         <input name="name" defaultValue=${scenario.name ?? ""} maxlength="256" autocomplete="off" />
@@ -218,23 +230,23 @@ function Change({ scenario, close }) {
   <//>`;
 }
 
-function Drawn({ parts, sequences, group, selected, opened, choose }) {
-  const looks = useMemo(() => {
+function ScenarioGraph({ parts, sequences, group, selected, opened, choose }) {
+  const appearances = useMemo(() => {
     const jobOf = new Map((parts.jobs.data ?? []).map((job) => [job.task_id, job]));
     const found = new Map();
     for (const task of parts.tasks.data) {
-      const marks = sequences
+      const badges = sequences
         .filter((sequence) => sequence.tasks.includes(task.id))
         .map(({ number }) => number);
-      found.set(task.id, lookOfTask(task, jobOf.get(task.id), marks));
+      found.set(task.id, describeTask(task, jobOf.get(task.id), badges));
     }
-    for (const node of parts.dataNodes.data) found.set(node.id, lookOfDataNode(node));
+    for (const node of parts.dataNodes.data) found.set(node.id, describeDataNode(node));
     return found;
   }, [parts.jobs.data, parts.tasks.data, parts.dataNodes.data, sequences]);
   return html`<${Graph}
     tasks=${parts.tasks.data}
     dataNodes=${parts.dataNodes.data}
-    look=${(id) => looks.get(id)}
+    describe=${(id) => appearances.get(id)}
     selected=${selected}
     group=${group}
     opened=${opened}
@@ -252,7 +264,7 @@ function Details({ opened, parts }) {
   if (node !== undefined) return html`<${DataNodeDetails} node=${node} />`;
   return html`<h2>Details</h2>
     <p class="quiet">
-      Choose a task or a data node in the graph.
-      ${may("edit") && " Tasks that are chosen together can become a sequence."}
+      Select a task or a data node in the graph.
+      ${can("edit") && " Select several tasks to create a sequence."}
     </p>`;
 }

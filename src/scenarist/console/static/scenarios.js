@@ -1,15 +1,15 @@
-// The list of scenarios: found by config, cycle and tag, made from a config, chosen to compare.
+// The list of scenarios: filter by config, cycle and tag, create one, select some to compare.
 
-import { ask, pathOf } from "./api.js";
-import { Chooser, Dialog, Field, Form, Heading, Listing, Moment } from "./parts.js";
+import { pathOf, request } from "./api.js";
+import { Dialog, Field, FilterSelect, Form, Heading, Listing, Timestamp } from "./components.js";
+import { labelOf, nameOf } from "./format.js";
 import { ofKind, useResource } from "./resources.js";
-import { go, linkTo } from "./router.js";
-import { may } from "./session.js";
+import { linkTo, navigate } from "./router.js";
+import { can } from "./session.js";
 import { html, useState } from "./view.js";
-import { labelOf, nameOf } from "./words.js";
 
 const PAGE = 50;
-const CYCLES = 200; // the newest ones, to choose from
+const CYCLES = 200; // how many of the newest the filter offers
 
 export const useConfigs = () => useResource(pathOf(["configs", "scenarios"]));
 
@@ -19,7 +19,7 @@ export function Scenarios({ parameters }) {
     pathOf(["cycles"], { sort: "-creation_date", limit: CYCLES }),
     ofKind("CYCLE"),
   );
-  const [isMaking, setMaking] = useState(false);
+  const [isCreating, setCreating] = useState(false);
   const [chosen, setChosen] = useState([]);
   const { config, cycle, tag, cursor } = parameters;
   const list = useResource(
@@ -33,36 +33,37 @@ export function Scenarios({ parameters }) {
     }),
     ofKind("SCENARIO"),
   );
-  const narrow = (change) => go(["scenarios"], { ...parameters, cursor: null, ...change });
+  const setFilters = (change) =>
+    navigate(["scenarios"], { ...parameters, cursor: null, ...change });
   const known = configs.data?.results ?? [];
   const cycleNames = new Map((cycles.data?.results ?? []).map((item) => [item.id, item.name]));
   if (cycle && !cycleNames.has(cycle)) cycleNames.set(cycle, labelOf(cycle));
 
   return html`
     <${Heading} title="Scenarios">
-      ${may("edit") &&
-      html`<button type="button" class="primary" onClick=${() => setMaking(true)}>
+      ${can("edit") &&
+      html`<button type="button" class="primary" onClick=${() => setCreating(true)}>
         New scenario
       </button>`}
     <//>
     <div class="filters">
-      <${Chooser}
+      <${FilterSelect}
         label="Config"
         value=${config}
         options=${known.map(({ id }) => [id, id])}
-        choose=${(value) => narrow({ config: value })}
+        choose=${(value) => setFilters({ config: value })}
       />
-      <${Chooser}
+      <${FilterSelect}
         label="Cycle"
         value=${cycle}
         options=${[...cycleNames]}
-        choose=${(value) => narrow({ cycle: value })}
+        choose=${(value) => setFilters({ cycle: value })}
       />
       <form
         class="filter"
         onSubmit=${(event) => {
           event.preventDefault();
-          narrow({ tag: new FormData(event.currentTarget).get("tag") });
+          setFilters({ tag: new FormData(event.currentTarget).get("tag") });
         }}
       >
         <label
@@ -77,8 +78,8 @@ export function Scenarios({ parameters }) {
       parts=${["scenarios"]}
       parameters=${parameters}
       noun="scenario"
-      none="There are no scenarios yet."
-      otherwise=${html`<${MakeTheFirst} make=${() => setMaking(true)} />`}
+      emptyTitle="No scenarios yet."
+      emptyHint=${html`<${FirstScenarioHint} onCreate=${() => setCreating(true)} />`}
     >
       ${(scenarios) =>
         html`<${Table}
@@ -89,35 +90,39 @@ export function Scenarios({ parameters }) {
           parameters=${parameters}
         />`}
     <//>
-    ${isMaking &&
-    html`<${NewScenario} configs=${known} config=${config} close=${() => setMaking(false)} />`}
+    ${isCreating &&
+    html`<${NewScenario} configs=${known} config=${config} close=${() => setCreating(false)} />`}
   `;
 }
 
-function MakeTheFirst({ make }) {
-  return may("edit")
-    ? html`<p>A scenario is made from a config of the application, with data nodes and tasks.</p>
-        <button type="button" class="primary" onClick=${make}>Make the first one</button>`
-    : html`<p>Somebody with the role TAIPY_EDITOR makes the first one.</p>`;
+function FirstScenarioHint({ onCreate }) {
+  return can("edit")
+    ? html`<p>
+          A scenario is created from a config of the application, with its tasks and data nodes.
+        </p>
+        <button type="button" class="primary" onClick=${onCreate}>
+          Create the first scenario
+        </button>`
+    : html`<p>A user with the role TAIPY_EDITOR can create one.</p>`;
 }
 
 function CompareButton({ chosen, configs, clear }) {
   if (chosen.length === 0) return null;
   const configIds = new Set(chosen.map((scenario) => scenario.config_id));
   const comparators = configs.find(({ id }) => id === chosen[0].config_id)?.comparators ?? {};
-  let why = null;
-  if (chosen.length < 2) why = "Choose one more to compare.";
-  else if (configIds.size > 1) why = "Only scenarios of one config can be compared.";
-  else if (may("execute") && Object.keys(comparators).length === 0)
-    why = "Their config has no comparators: their facts are set side by side.";
+  let hint = null;
+  if (chosen.length < 2) hint = "Select one more to compare.";
+  else if (configIds.size > 1) hint = "Only scenarios of the same config can be compared.";
+  else if (can("execute") && Object.keys(comparators).length === 0)
+    hint = "This config has no comparators, so only the facts are compared.";
   const ids = chosen.map(({ id }) => id).join(",");
   return html`<div class="filter grow chosen" role="status">
-    <span>${chosen.length} chosen</span>
+    <span>${chosen.length} selected</span>
     ${chosen.length >= 2 &&
     configIds.size === 1 &&
     html`<a class="button primary" href=${linkTo(["compare"], { ids })}>Compare</a>`}
     <button type="button" onClick=${clear}>Clear</button>
-    ${why && html`<span class="quiet">${why}</span>`}
+    ${hint && html`<span class="quiet">${hint}</span>`}
   </div>`;
 }
 
@@ -132,7 +137,7 @@ function Table({ scenarios, cycleNames, chosen, setChosen, parameters }) {
   return html`<div class="table"><table>
     <thead>
       <tr>
-        <th scope="col"><span class="unseen">Choose to compare</span></th>
+        <th scope="col"><span class="unseen">Select to compare</span></th>
         <th scope="col">Scenario</th>
         <th scope="col">Config</th>
         <th scope="col">Cycle</th>
@@ -164,7 +169,7 @@ function Table({ scenarios, cycleNames, chosen, setChosen, parameters }) {
               : (cycleNames.get(scenario.cycle) ?? labelOf(scenario.cycle))}
           </td>
           <td><${Tags} tags=${scenario.tags} parameters=${parameters} /></td>
-          <td><${Moment} at=${scenario.creation_date} /></td>
+          <td><${Timestamp} at=${scenario.creation_date} /></td>
         </tr>`,
       )}
     </tbody>
@@ -183,7 +188,7 @@ export function Tags({ tags, parameters = {} }) {
   );
 }
 
-/** Read tags from one line, with commas between them. */
+/** Parse a comma-separated list of tags. */
 export const tagsOf = (text) =>
   text
     .split(",")
@@ -191,36 +196,36 @@ export const tagsOf = (text) =>
     .filter(Boolean);
 
 function NewScenario({ configs, config, close }) {
-  const [picked, setPicked] = useState(config ?? configs[0]?.id ?? "");
-  const authorized = configs.find(({ id }) => id === picked)?.authorized_tags ?? null;
-  async function create(given) {
-    const wish = { config_id: picked, tags: tagsOf(given.tags) };
-    if (given.name.trim() !== "") wish.name = given.name.trim();
-    const made = await ask("POST", pathOf(["scenarios"]), { json: wish });
+  const [configId, setConfigId] = useState(config ?? configs[0]?.id ?? "");
+  const authorized = configs.find(({ id }) => id === configId)?.authorized_tags ?? null;
+  async function create(fields) {
+    const json = { config_id: configId, tags: tagsOf(fields.tags) };
+    if (fields.name.trim() !== "") json.name = fields.name.trim();
+    const created = await request("POST", pathOf(["scenarios"]), { json });
     close();
-    go(["scenarios", made.scenario.id]);
+    navigate(["scenarios", created.scenario.id]);
   }
   if (configs.length === 0) {
     return html`<${Dialog} title="New scenario" close=${close}>
-      <p>The application declares no scenario config, so none can be made.</p>
+      <p>The application declares no scenario config, so no scenario can be created.</p>
       <div class="buttons"><button type="button" onClick=${close}>Close</button></div>
     <//>`;
   }
   return html`<${Dialog} title="New scenario" close=${close}>
     <${Form} label="Create" submit=${create} close=${close}>
       <${Field} label="Config">
-        <select value=${picked} onChange=${(event) => setPicked(event.currentTarget.value)}>
+        <select value=${configId} onChange=${(event) => setConfigId(event.currentTarget.value)}>
           ${configs.map(({ id }) => html`<option key=${id} value=${id}>${id}</option>`)}
         </select>
       <//>
-      <${Field} label="Name" hint="May be left out.">
+      <${Field} label="Name" hint="Optional">
         <input name="name" maxlength="256" autocomplete="off" />
       <//>
       <${Field}
         label="Tags"
         hint=${authorized === null
-          ? "Commas between them; may be left out."
-          : `Of these: ${authorized.join(", ")}`}
+          ? "Optional, comma-separated"
+          : `Optional, comma-separated. Allowed: ${authorized.join(", ")}`}
       >
         <input name="tags" autocomplete="off" />
       <//>

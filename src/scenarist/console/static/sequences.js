@@ -1,25 +1,25 @@
-// Sequences of a scenario: made of the tasks that are selected, shown as groups, submitted.
+// Sequences of a scenario: created from selected tasks, highlighted in the graph, submitted.
 
-import { ask, pathOf } from "./api.js";
-import { Action, Dialog, Empty, Field, Form } from "./parts.js";
-import { may } from "./session.js";
-import { submitTo } from "./submissions.js";
+import { pathOf, request } from "./api.js";
+import { Action, Dialog, Empty, Field, Form } from "./components.js";
+import { plural } from "./format.js";
+import { can } from "./session.js";
+import { submitEntity } from "./submissions.js";
 import { html, useState } from "./view.js";
-import { plural } from "./words.js";
 
-/** What can be done with the tasks that are selected on the graph. */
-export function Selection({ scenario, tasks, selected, clear, made }) {
+/** The tasks selected in the graph, with a form that creates a sequence of them. */
+export function Selection({ scenario, tasks, selected, clear, onCreated }) {
   if (selected.size === 0) return null;
-  // In the order in which the scenario has them, whatever was chosen first.
+  // In the order of the scenario, not in the order of selection.
   const chosen = tasks.filter(({ id }) => selected.has(id));
-  async function make({ name }) {
+  async function create({ name }) {
     const json = {
       scenario_id: scenario.id,
       sequence_name: name.trim(),
       tasks: chosen.map(({ id }) => id),
     };
-    const answer = await ask("POST", pathOf(["sequences"]), { json });
-    made(answer.sequence);
+    const answer = await request("POST", pathOf(["sequences"]), { json });
+    onCreated(answer.sequence);
   }
   return html`<div class="selection" role="region" aria-label="Selected tasks">
     <p>
@@ -27,23 +27,23 @@ export function Selection({ scenario, tasks, selected, clear, made }) {
         .map(({ config_id }) => config_id)
         .join(", ")}
     </p>
-    <${Form} label="Make a sequence" submit=${make} close=${null}>
-      <${Field} label="Name of the sequence">
+    <${Form} label="Create sequence" submit=${create} close=${null}>
+      <${Field} label="Sequence name">
         <input name="name" maxlength="128" required autocomplete="off" />
       <//>
     <//>
-    <button type="button" onClick=${clear}>Clear the selection</button>
+    <button type="button" onClick=${clear}>Clear selection</button>
   </div>`;
 }
 
-export function Sequences({ sequences, shown, show, submitted }) {
+export function Sequences({ sequences, shown, show, onSubmitted }) {
   return html`<section>
     <div class="section-head"><h2>Sequences</h2></div>
     ${sequences.length === 0
-      ? html`<${Empty} title="It has no sequences.">
-          ${may("edit")
-            ? "Choose tasks in the graph to make one."
-            : "A sequence is a part of the tasks that is submitted together."}
+      ? html`<${Empty} title="No sequences.">
+          ${can("edit")
+            ? "Select tasks in the graph to create one."
+            : "A sequence is a group of tasks that are submitted together."}
         <//>`
       : html`<ul class="sequences">
           ${sequences.map(
@@ -52,7 +52,7 @@ export function Sequences({ sequences, shown, show, submitted }) {
                 sequence=${sequence}
                 isShown=${shown?.id === sequence.id}
                 show=${show}
-                submitted=${submitted}
+                onSubmitted=${onSubmitted}
               />
             </li>`,
           )}
@@ -60,7 +60,7 @@ export function Sequences({ sequences, shown, show, submitted }) {
   </section>`;
 }
 
-function Sequence({ sequence, isShown, show, submitted }) {
+function Sequence({ sequence, isShown, show, onSubmitted }) {
   const [isRenaming, setRenaming] = useState(false);
   return html`
     <button
@@ -75,21 +75,21 @@ function Sequence({ sequence, isShown, show, submitted }) {
       <span class="quiet">${plural(sequence.tasks.length, "task")}</span>
     </button>
     <div class="actions">
-      ${may("execute") &&
+      ${can("execute") &&
       html`<${Action}
         label="Submit"
         run=${async () => {
-          await submitTo("sequences", sequence.id);
-          submitted();
+          await submitEntity("sequences", sequence.id);
+          onSubmitted();
         }}
       />`}
-      ${may("edit") &&
+      ${can("edit") &&
       html`<button type="button" onClick=${() => setRenaming(true)}>Rename</button>
         <${Action}
           label="Delete"
           kind="danger"
-          question=${`The sequence ${sequence.name} is deleted; its tasks and what it has submitted stay.`}
-          run=${() => ask("DELETE", pathOf(["sequences", sequence.id]))}
+          question=${`Deletes the sequence ${sequence.name}. Its tasks and submissions are kept.`}
+          run=${() => request("DELETE", pathOf(["sequences", sequence.id]))}
         />`}
     </div>
     ${isRenaming && html`<${Rename} sequence=${sequence} close=${() => setRenaming(false)} />`}
@@ -98,10 +98,10 @@ function Sequence({ sequence, isShown, show, submitted }) {
 
 function Rename({ sequence, close }) {
   async function rename({ name }) {
-    await ask("PATCH", pathOf(["sequences", sequence.id]), { json: { name: name.trim() } });
+    await request("PATCH", pathOf(["sequences", sequence.id]), { json: { name: name.trim() } });
     close();
   }
-  return html`<${Dialog} title="Rename the sequence" close=${close}>
+  return html`<${Dialog} title="Rename sequence" close=${close}>
     <${Form} label="Rename" submit=${rename} close=${close}>
       <${Field} label="Name">
         <input name="name" defaultValue=${sequence.name} maxlength="128" required autocomplete="off" />

@@ -1,11 +1,11 @@
-// Who is signed in, and what that allows.
+// The signed-in user and its permissions.
 
-import { ask, credential, pathOf } from "./api.js";
+import { credential, pathOf, request } from "./api.js";
 import { useEffect, useState } from "./view.js";
 
-// The token lives as long as the tab: other programs of this machine that a browser knows by the
-// same name, on another port, would be sent a cookie.
-const STORED = "scenarist.token";
+// The token is kept in sessionStorage, as long as the tab: a browser would send a cookie to other
+// programs on the same host name, whatever their port.
+const TOKEN_KEY = "scenarist.token";
 
 const ROLES = {
   TAIPY_READER: ["read"],
@@ -15,25 +15,25 @@ const ROLES = {
 };
 export const ROLE_NAMES = Object.keys(ROLES);
 
-/** How people sign in here: none, local, ldap or oidc. */
+/** The authorization mode of the server: none, local, ldap or oidc. */
 export const authorization =
   document.querySelector('meta[name="authorization"]')?.getAttribute("content") ?? "none";
 
 /**
  * @typedef {object} Session
- * @property {"asking" | "in" | "out"} state
+ * @property {"loading" | "in" | "out"} state
  * @property {string} username
- * @property {string} id the identity, which names are not
+ * @property {string} id the identity; unlike the name, it never changes
  * @property {string[]} roles
  * @property {string | null} keyId
- * @property {string | null} notice why one has to sign in
+ * @property {string | null} notice why the user has to sign in
  */
 
 /** @type {Session} */
-let session = { state: "asking", username: "", id: "", roles: [], keyId: null, notice: null };
+let session = { state: "loading", username: "", id: "", roles: [], keyId: null, notice: null };
 const listeners = new Set();
 
-function become(next) {
+function setSession(next) {
   session = { state: "out", username: "", id: "", roles: [], keyId: null, notice: null, ...next };
   for (const listener of listeners) listener(session);
 }
@@ -50,83 +50,85 @@ export function useSession() {
 }
 
 /**
- * Whether the roles allow something. The server decides; this is for what shall be offered.
+ * Return whether the roles of the user grant a permission. Only for what the console offers: the
+ * server decides.
  * @param {"read" | "edit" | "execute" | "administer"} permission
  */
-export function may(permission) {
+export function can(permission) {
   return session.roles.some((role) => (ROLES[role] ?? []).includes(permission));
 }
 
-/** Whether there are users, keys and an audit to look after. */
+/** Return whether the server has users, keys and an audit log. */
 export function hasIdentities() {
   return authorization !== "none";
 }
 
-/** Find out who is there. */
-export async function begin() {
-  credential.token = authorization === "none" ? null : sessionStorage.getItem(STORED);
-  credential.whenRefused = (refusal) => forget(refusal.message);
+/** Restore the session of this tab, if it has one. */
+export async function restoreSession() {
+  credential.token = authorization === "none" ? null : sessionStorage.getItem(TOKEN_KEY);
+  credential.onUnauthorized = (error) => clearSession(error.message);
   if (authorization !== "none" && credential.token === null) {
-    become({ state: "out" });
+    setSession({ state: "out" });
     return;
   }
   try {
-    await meet();
-  } catch (refusal) {
-    if (refusal.status !== 401) become({ state: "out", notice: refusal.message });
+    await loadUser();
+  } catch (error) {
+    if (error.status !== 401) setSession({ state: "out", notice: error.message });
   }
 }
 
-async function meet() {
-  const me = await ask("GET", pathOf(["auth", "me"]));
-  become({ state: "in", username: me.username, id: me.id, roles: me.roles, keyId: me.key_id });
+async function loadUser() {
+  const me = await request("GET", pathOf(["auth", "me"]));
+  setSession({ state: "in", username: me.username, id: me.id, roles: me.roles, keyId: me.key_id });
 }
 
-/** Sign in with a name and a password. */
+/** Sign in with name and password. */
 export async function signIn(username, password) {
-  const whenRefused = credential.whenRefused;
+  const onUnauthorized = credential.onUnauthorized;
   credential.token = null;
-  credential.whenRefused = () => {};
+  credential.onUnauthorized = () => {};
   try {
-    const answer = await ask("POST", pathOf(["auth", "login"]), { json: { username, password } });
-    await take(answer.token);
+    const json = { username, password };
+    const { token } = await request("POST", pathOf(["auth", "login"]), { json });
+    await acceptToken(token);
   } finally {
-    credential.whenRefused = whenRefused;
+    credential.onUnauthorized = onUnauthorized;
   }
 }
 
-/** Sign in with a token of the issuer, or with a key. */
+/** Sign in with a token of an issuer, or with a key. */
 export async function signInWithToken(token) {
-  const whenRefused = credential.whenRefused;
-  credential.whenRefused = () => {};
+  const onUnauthorized = credential.onUnauthorized;
+  credential.onUnauthorized = () => {};
   try {
-    await take(token);
-  } catch (refusal) {
+    await acceptToken(token);
+  } catch (error) {
     credential.token = null;
-    sessionStorage.removeItem(STORED);
-    throw refusal;
+    sessionStorage.removeItem(TOKEN_KEY);
+    throw error;
   } finally {
-    credential.whenRefused = whenRefused;
+    credential.onUnauthorized = onUnauthorized;
   }
 }
 
-async function take(token) {
+async function acceptToken(token) {
   credential.token = token;
-  await meet();
-  sessionStorage.setItem(STORED, token);
+  await loadUser();
+  sessionStorage.setItem(TOKEN_KEY, token);
 }
 
 export async function signOut() {
   try {
-    // A key is not signed out, only forgotten.
-    if (session.keyId === null) await ask("POST", pathOf(["auth", "logout"]));
+    // A key has no session to end: only forget it.
+    if (session.keyId === null) await request("POST", pathOf(["auth", "logout"]));
   } finally {
-    forget(null);
+    clearSession(null);
   }
 }
 
-function forget(notice) {
+function clearSession(notice) {
   credential.token = null;
-  sessionStorage.removeItem(STORED);
-  become({ state: "out", notice });
+  sessionStorage.removeItem(TOKEN_KEY);
+  setSession({ state: "out", notice });
 }

@@ -1,6 +1,6 @@
-// Signing in, where authorization is on.
+// The sign-in page, while authorization is on.
 
-import { Field, Form, NameForManagers, Refused } from "./parts.js";
+import { ErrorMessage, Field, Form, HiddenUsername } from "./components.js";
 import { authorization, signIn, signInWithToken } from "./session.js";
 import { html, useEffect, useState } from "./view.js";
 
@@ -12,21 +12,21 @@ export function SignIn({ notice }) {
   }, []);
   return html`<main class="sign-in">
     <h1>Scenarist</h1>
-    ${notice && html`<${Refused} refusal=${{ message: notice }} />`}
-    ${isToken ? html`<${ByToken} />` : html`<${ByPassword} />`}
+    ${notice && html`<${ErrorMessage} error=${{ message: notice }} />`}
+    ${isToken ? html`<${TokenForm} />` : html`<${PasswordForm} />`}
     ${hasPasswords &&
     html`<button type="button" class="plain" onClick=${() => setToken(!isToken)}>
-      ${isToken ? "Use a name and a password" : "Use a key or a token"}
+      ${isToken ? "Use name and password" : "Use a key or token"}
     </button>`}
   </main>`;
 }
 
-// The attribute for it comes later, when somebody may have begun elsewhere.
+// The autofocus attribute acts later, when the user may already type in another field.
 function focus(field) {
   field?.focus();
 }
 
-function ByPassword() {
+function PasswordForm() {
   return html`<${Form}
     label="Sign in"
     submit=${({ username, password }) => signIn(username, password)}
@@ -46,12 +46,12 @@ function ByPassword() {
   <//>`;
 }
 
-function ByToken() {
+function TokenForm() {
   return html`<${Form} label="Sign in" submit=${({ token }) => signInWithToken(token.trim())}>
-    <${NameForManagers} name="token" />
+    <${HiddenUsername} name="token" />
     <${Field}
       label="Token"
-      hint="A key of this server, or a token that its issuer has made for you."
+      hint="A key of this server, or a token from its issuer."
     >
       <input name="token" type="password" autocomplete="off" required ref=${focus} />
     <//>

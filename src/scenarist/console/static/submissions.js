@@ -1,26 +1,26 @@
-// Submissions: the list, and one with its progress, its jobs over time, and their logs.
+// Submissions: the list, and a single one with its progress, the timeline of its jobs and logs.
 
-import { ask, askAll, pathOf } from "./api.js";
-import { Gantt } from "./gantt.js";
-import { JobLog } from "./jobs.js";
+import { pathOf, request, requestAll } from "./api.js";
 import {
   Action,
-  Chooser,
   EntityLink,
   Facts,
+  FilterSelect,
   Heading,
   Listing,
   Loaded,
-  Moment,
   Progress,
   Status,
-} from "./parts.js";
-import { submittedAs, useNames } from "./names.js";
+  Timestamp,
+} from "./components.js";
+import { hasEnded, labelOf } from "./format.js";
+import { Gantt } from "./gantt.js";
+import { JobLog } from "./jobs.js";
+import { describeSubmitted, useNames } from "./names.js";
 import { ofKind, useResource } from "./resources.js";
-import { go, linkTo } from "./router.js";
-import { may } from "./session.js";
+import { linkTo, navigate } from "./router.js";
+import { can } from "./session.js";
 import { html, useState } from "./view.js";
-import { hasEnded, labelOf } from "./words.js";
 
 const PAGE = 50;
 const STATUSES = [
@@ -34,9 +34,9 @@ const STATUSES = [
 ];
 const TYPES = ["SCENARIO", "SEQUENCE", "TASK"];
 
-/** Submit a scenario, a sequence or a task; the jobs are made when this returns. */
-export function submitTo(kind, id) {
-  return ask("POST", pathOf([kind, "submit", id]), {
+/** Submit a scenario, a sequence or a task; the jobs exist when this returns. */
+export function submitEntity(kind, id) {
+  return request("POST", pathOf([kind, "submit", id]), {
     headers: { "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()} ${Math.random()}` },
     json: {},
   });
@@ -48,21 +48,22 @@ export function Submissions({ parameters }) {
     pathOf(["submissions"], { status, entity_type, cursor, limit: PAGE, sort: "-creation_date" }),
     ofKind("SUBMISSION", "JOB"),
   );
-  const narrow = (change) => go(["submissions"], { ...parameters, cursor: null, ...change });
+  const setFilters = (change) =>
+    navigate(["submissions"], { ...parameters, cursor: null, ...change });
   return html`
     <${Heading} title="Submissions" />
     <div class="filters">
-      <${Chooser}
+      <${FilterSelect}
         label="Status"
         value=${status}
         options=${STATUSES}
-        choose=${(value) => narrow({ status: value })}
+        choose=${(value) => setFilters({ status: value })}
       />
-      <${Chooser}
-        label="Of a"
+      <${FilterSelect}
+        label="Type"
         value=${entity_type}
         options=${TYPES}
-        choose=${(value) => narrow({ entity_type: value })}
+        choose=${(value) => setFilters({ entity_type: value })}
       />
     </div>
     <${Listing}
@@ -70,8 +71,8 @@ export function Submissions({ parameters }) {
       parts=${["submissions"]}
       parameters=${parameters}
       noun="submission"
-      none="Nothing was submitted yet."
-      otherwise=${html`<a href=${linkTo(["scenarios"])}>Choose a scenario to submit</a>`}
+      emptyTitle="No submissions yet."
+      emptyHint=${html`<a href=${linkTo(["scenarios"])}>Select a scenario to submit</a>`}
     >
       ${(submissions) => html`<${SubmissionTable} submissions=${submissions} />`}
     <//>
@@ -100,12 +101,12 @@ export function SubmissionTable({ submissions }) {
           </td>
           <td>
             <a href=${linkTo(["submissions", submission.id])} title=${submission.id}
-              >${submittedAs(submission.entity_id, name)}</a
+              >${describeSubmitted(submission.entity_id, name)}</a
             >
           </td>
           <td><${Progress} counts=${submission.job_counts} /></td>
-          <td><${Moment} at=${submission.submitted_at} /></td>
-          <td><${Moment} at=${submission.finished_at} /></td>
+          <td><${Timestamp} at=${submission.submitted_at} /></td>
+          <td><${Timestamp} at=${submission.finished_at} /></td>
         </tr>`,
       )}
     </tbody>
@@ -122,46 +123,46 @@ export function Submission({ id }) {
   const jobs = useResource(
     `jobs of ${id}`,
     (change) => change.submission_id === id,
-    () => askAll(["jobs"], { submission_id: id }),
+    () => requestAll(["jobs"], { submission_id: id }),
   );
   return html`<${Loaded} resource=${submission}>
-    ${(data) => html`<${Shown} submission=${data.submission} jobs=${jobs} />`}
+    ${(data) => html`<${SubmissionView} submission=${data.submission} jobs=${jobs} />`}
   <//>`;
 }
 
-function Shown({ submission, jobs }) {
+function SubmissionView({ submission, jobs }) {
   const name = useNames([submission.entity_id]);
-  const [picked, setPicked] = useState(null);
+  const [selectedId, setSelectedId] = useState(null);
   const list = jobs.data ?? [];
   const job =
-    list.find(({ id }) => id === picked) ??
+    list.find(({ id }) => id === selectedId) ??
     list.find(({ status }) => status === "FAILED") ??
     list.find(({ status }) => status === "RUNNING") ??
     list[0];
   return html`
-    <${Heading} title=${submittedAs(submission.entity_id, name)} kind="Submission">
+    <${Heading} title=${describeSubmitted(submission.entity_id, name)} kind="Submission">
       <${Actions} submission=${submission} />
     <//>
     <section class="card">
       <p class="line">
         <${Status} status=${submission.status} />
         ${isPaused(submission) && html`<${Status} status="PAUSED" />`}
-        <${Progress} counts=${submission.job_counts} label="jobs that have ended" />
+        <${Progress} counts=${submission.job_counts} label="Finished jobs" />
       </p>
       <${Facts}
         facts=${[
-          ["Of", html`<${Submitted} submission=${submission} />`],
+          ["Entity", html`<${SubmittedEntity} submission=${submission} />`],
           submission.retry_of !== null && [
-            "Tries again",
+            "Retry of",
             html`<${EntityLink} id=${submission.retry_of} text="an earlier submission" />`,
           ],
-          ["Submitted", html`<${Moment} at=${submission.submitted_at} />`],
-          ["Started", html`<${Moment} at=${submission.run_at} />`],
+          ["Submitted", html`<${Timestamp} at=${submission.submitted_at} />`],
+          ["Started", html`<${Timestamp} at=${submission.run_at} />`],
           isPaused(submission) && [
             "Paused",
-            html`<${Moment} at=${submission.paused_at} />`,
+            html`<${Timestamp} at=${submission.paused_at} />`,
           ],
-          ["Ended", html`<${Moment} at=${submission.finished_at} />`],
+          ["Ended", html`<${Timestamp} at=${submission.finished_at} />`],
         ]}
       />
     </section>
@@ -169,15 +170,19 @@ function Shown({ submission, jobs }) {
       <h2>Jobs</h2>
       <${Loaded} resource=${jobs}>
         ${(found) =>
-          html`<${Gantt} jobs=${found} picked=${job?.id} pick=${(one) => setPicked(one.id)} />`}
+          html`<${Gantt}
+            jobs=${found}
+            selectedId=${job?.id}
+            onSelect=${(one) => setSelectedId(one.id)}
+          />`}
       <//>
     </section>
     ${job !== undefined && html`<${JobLog} key=${job.id} job=${job} />`}
   `;
 }
 
-/** The scenario that a submission belongs to; a sequence knows its own. */
-function Submitted({ submission }) {
+/** The submitted entity, with a link to its scenario. */
+function SubmittedEntity({ submission }) {
   const { entity_type, entity_id } = submission;
   const sequence = useResource(
     entity_type === "SEQUENCE" ? pathOf(["sequences", entity_id]) : null,
@@ -186,54 +191,55 @@ function Submitted({ submission }) {
   const kind = entity_type.toLowerCase();
   const name = sequence.data?.sequence.name ?? task.data?.task.config_id ?? labelOf(entity_id);
   const owner = sequence.data?.sequence.owner_id ?? task.data?.task.owner_id;
-  const called = useNames([entity_type === "SCENARIO" ? entity_id : owner]);
+  const scenarioName = useNames([entity_type === "SCENARIO" ? entity_id : owner]);
   if (entity_type === "SCENARIO") {
-    return html`<${EntityLink} id=${entity_id} text=${called(entity_id)} />`;
+    return html`<${EntityLink} id=${entity_id} text=${scenarioName(entity_id)} />`;
   }
   if (!owner) return `${kind} ${name}`;
   return html`${kind} ${name} of <${EntityLink}
       id=${owner}
-      text=${called(owner)}
+      text=${scenarioName(owner)}
     />`;
 }
 
 function Actions({ submission }) {
-  const isOver = hasEnded(submission.status);
+  const isFinished = hasEnded(submission.status);
   const { FAILED = 0, CANCELED = 0, ABANDONED = 0 } = submission.job_counts;
   async function retry() {
-    const answer = await ask("POST", pathOf(["submissions", "retry", submission.id]), { json: {} });
-    go(["submissions", answer.submission.id]);
+    const path = pathOf(["submissions", "retry", submission.id]);
+    const answer = await request("POST", path, { json: {} });
+    navigate(["submissions", answer.submission.id]);
   }
   const pausing = submission.paused_at === null ? "pause" : "resume";
   async function remove() {
-    await ask("DELETE", pathOf(["submissions", submission.id]));
-    go(["submissions"]);
+    await request("DELETE", pathOf(["submissions", submission.id]));
+    navigate(["submissions"]);
   }
   return html`
-    ${may("execute") &&
-    !isOver &&
+    ${can("execute") &&
+    !isFinished &&
     html`<${Action}
       label=${pausing === "pause" ? "Pause" : "Resume"}
-      title=${pausing === "pause" ? "Begins none of its jobs; those that run go on" : null}
-      run=${() => ask("POST", pathOf(["submissions", pausing, submission.id]))}
+      title=${pausing === "pause" ? "Starts no more of its jobs; running jobs continue" : null}
+      run=${() => request("POST", pathOf(["submissions", pausing, submission.id]))}
     />`}
-    ${may("execute") &&
-    !isOver &&
+    ${can("execute") &&
+    !isFinished &&
     html`<${Action}
       label="Cancel"
       kind="danger"
-      run=${() => ask("POST", pathOf(["submissions", "cancel", submission.id]))}
+      run=${() => request("POST", pathOf(["submissions", "cancel", submission.id]))}
     />`}
-    ${may("execute") &&
-    isOver &&
+    ${can("execute") &&
+    isFinished &&
     FAILED + CANCELED + ABANDONED > 0 &&
     html`<${Action} label="Retry" kind="primary" run=${retry} />`}
-    ${may("edit") &&
-    isOver &&
+    ${can("edit") &&
+    isFinished &&
     html`<${Action}
       label="Delete"
       kind="danger"
-      question="The submission is deleted with its jobs and logs; the values they wrote stay."
+      question="Deletes the submission with its jobs and logs. The values that they wrote are kept."
       run=${remove}
     />`}
   `;

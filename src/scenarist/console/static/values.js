@@ -1,17 +1,17 @@
-// A value, as whatever it is: a table with a chart of its numbers, fields, or JSON.
+// The value of a data node: as a table, a chart of its numbers, fields, or JSON.
 
-import { Lines } from "./chart.js";
+import { LineChart } from "./chart.js";
+import { formatValue, indentJson, toJson } from "./format.js";
 import { html, useState } from "./view.js";
-import { figureOf, jsonOf, laidOut } from "./words.js";
 
 const FIRST_ROWS = 100;
 const FIRST_LINES = 4;
 const DATE = /^\d{4}-\d{2}(-\d{2})?([T ]|$)/;
 
-const isFigure = (value) => typeof value === "number" || typeof value === "bigint";
+const isNumber = (value) => typeof value === "number" || typeof value === "bigint";
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
-/** Return the records that a value is, a list of plain figures among them; null for others. */
+/** Return a value as records, also for a list of numbers; null when it has none. */
 function recordsOf(value) {
   if (!Array.isArray(value) || value.length === 0) return null;
   if (value.every(isObject)) return value;
@@ -27,45 +27,46 @@ function columnsOf(records) {
   return [...names];
 }
 
-/** Return which columns can be drawn, and which one they are drawn over. */
+/** Return the numeric columns, and the column of dates that serves as x axis, if any. */
 function chartOf(records) {
   const columns = columnsOf(records);
-  const holds = (column, isRight) =>
+  const everyValue = (column, predicate) =>
     records.some((record) => (record[column] ?? null) !== null) &&
-    records.every((record) => (record[column] ?? null) === null || isRight(record[column]));
-  const numeric = columns.filter((column) => holds(column, (item) => typeof item === "number"));
-  const isMoment = (item) =>
+    records.every((record) => (record[column] ?? null) === null || predicate(record[column]));
+  const isDouble = (item) => typeof item === "number";
+  const numeric = columns.filter((column) => everyValue(column, isDouble));
+  const isDate = (item) =>
     typeof item === "string" && DATE.test(item) && !Number.isNaN(Date.parse(item));
   const x = columns.find(
-    (column) => holds(column, isMoment) && records.every((record) => record[column] !== null),
+    (column) => everyValue(column, isDate) && records.every((record) => record[column] !== null),
   );
   return { x: x ?? null, numeric };
 }
 
 /**
- * @param {{data: unknown, json?: string, isComplete: boolean, more?: string}} props json is the
- *   value as the server has written it; more says how to have all of one that is not complete
+ * @param {{data: unknown, json?: string, isComplete: boolean, hint?: string}} props json is the
+ *   value as the server sent it; hint tells how to get the whole of an incomplete one
  */
-export function Value({ data, json, isComplete, more = "" }) {
+export function Value({ data, json, isComplete, hint = "" }) {
   const records = recordsOf(data);
   const chart = records === null ? null : chartOf(records);
-  const kinds = [
+  const modes = [
     records !== null && "Table",
     chart !== null && chart.numeric.length > 0 && records.length > 1 && "Chart",
     records === null && isObject(data) && Object.keys(data).length > 0 && "Fields",
     "JSON",
   ].filter(Boolean);
-  const [wanted, setWanted] = useState(null);
-  const kind = kinds.includes(wanted) ? wanted : kinds[0];
+  const [selectedMode, setSelectedMode] = useState(null);
+  const mode = modes.includes(selectedMode) ? selectedMode : modes[0];
   return html`
-    ${kinds.length > 1 &&
-    html`<div class="tabs" role="group" aria-label="Shown as">
-      ${kinds.map(
+    ${modes.length > 1 &&
+    html`<div class="tabs" role="group" aria-label="View as">
+      ${modes.map(
         (one) => html`<button
           key=${one}
           type="button"
-          aria-pressed=${one === kind}
-          onClick=${() => setWanted(one)}
+          aria-pressed=${one === mode}
+          onClick=${() => setSelectedMode(one)}
         >
           ${one}
         </button>`,
@@ -76,26 +77,30 @@ export function Value({ data, json, isComplete, more = "" }) {
       ${records === null
         ? "Only the beginning is shown."
         : `Only the first ${records.length} rows are shown.`}
-      ${" "}${more}
+      ${" "}${hint}
     </p>`}
-    ${kind === "Table" && html`<${Table} records=${records} />`}
-    ${kind === "Chart" && html`<${Chart} records=${records} chart=${chart} />`}
-    ${kind === "Fields" && html`<${Fields} data=${data} />`}
-    ${kind === "JSON" && html`<pre class="log" tabindex="0" aria-label="JSON">${json === undefined ? jsonOf(data, 2) : laidOut(json)}</pre>`}
+    ${mode === "Table" && html`<${Table} records=${records} />`}
+    ${mode === "Chart" && html`<${Chart} records=${records} chart=${chart} />`}
+    ${mode === "Fields" && html`<${Fields} data=${data} />`}
+    ${mode === "JSON" && html`<pre class="log" tabindex="0" aria-label="JSON">${json === undefined ? toJson(data, 2) : indentJson(json)}</pre>`}
   `;
 }
 
 function Table({ records }) {
   const [isWhole, setWhole] = useState(false);
   const columns = columnsOf(records);
-  const figures = new Set(chartOf(records).numeric);
+  const numericColumns = new Set(chartOf(records).numeric);
   const shown = isWhole ? records : records.slice(0, FIRST_ROWS);
   return html`<div class="table data" tabindex="0" role="region" aria-label="Rows"><table>
       <thead>
         <tr>
           ${columns.map(
             (column) =>
-              html`<th key=${column} scope="col" class=${figures.has(column) ? "figure" : ""}>
+              html`<th
+                key=${column}
+                scope="col"
+                class=${numericColumns.has(column) ? "figure" : ""}
+              >
                 ${column}
               </th>`,
           )}
@@ -106,8 +111,8 @@ function Table({ records }) {
           (record, number) => html`<tr key=${number}>
             ${columns.map(
               (column) =>
-                html`<td class=${isFigure(record[column]) ? "figure" : ""}>
-                  ${figureOf(record[column])}
+                html`<td class=${isNumber(record[column]) ? "figure" : ""}>
+                  ${formatValue(record[column])}
                 </td>`,
             )}
           </tr>`,
@@ -144,12 +149,12 @@ function Chart({ records, chart }) {
       )}
     </fieldset>`}
     ${columns.length > 0
-      ? html`<${Lines} rows=${records} x=${chart.x} columns=${columns} />`
-      : html`<p class="quiet">Choose a column.</p>`}
+      ? html`<${LineChart} rows=${records} x=${chart.x} columns=${columns} />`
+      : html`<p class="quiet">Select a column.</p>`}
   `;
 }
 
-/** The fields of an object; those that are tables come below. */
+/** The fields of an object; fields that are tables come last. */
 function Fields({ data }) {
   const entries = Object.entries(data);
   const tables = entries.filter(([, value]) => recordsOf(value) !== null);
@@ -159,7 +164,7 @@ function Fields({ data }) {
     html`<dl class="facts">
       ${plain.map(
         ([name, value]) =>
-          html`<div key=${name}><dt>${name}</dt><dd>${figureOf(value)}</dd></div>`,
+          html`<div key=${name}><dt>${name}</dt><dd>${formatValue(value)}</dd></div>`,
       )}
     </dl>`}
     ${tables.map(

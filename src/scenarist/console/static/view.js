@@ -1,4 +1,4 @@
-// What draws the views: Preact, with tagged templates in place of a build step.
+// Rendering: Preact with tagged templates, which need no build step.
 
 import { h } from "./vendor/preact.js";
 import htm from "./vendor/htm.js";

@@ -1,28 +1,28 @@
-// Writing the value of a data node: as JSON, or as a file.
+// Dialogs that write the value of a data node: as JSON, or as a file.
 
-import { ask, pathOf, Refusal } from "./api.js";
-import { Dialog, Field, Form } from "./parts.js";
+import { ApiError, pathOf, request } from "./api.js";
+import { Dialog, Field, Form } from "./components.js";
+import { indentJson } from "./format.js";
 import { html, useState } from "./view.js";
-import { laidOut } from "./words.js";
 
-const LARGEST = 64 * 1024; // characters of a value that is offered to be changed
+const MAX_EDITABLE = 64 * 1024; // characters: larger values are not loaded into the editor
 
-export function Write({ node, tag, value, close }) {
-  // As it was when the dialog was opened: what somebody else writes meanwhile is not overwritten.
-  const [guard] = useState(tag);
+export function WriteDialog({ node, etag, value, close }) {
+  // The ETag from when the dialog opened: a value written by others since then is not overwritten.
+  const [etagWhenOpened] = useState(etag);
   const [text] = useState(() => {
-    const known = value?.isComplete && value.json !== undefined ? laidOut(value.json) : "";
-    return known.length <= LARGEST ? known : "";
+    const known = value?.isComplete && value.json !== undefined ? indentJson(value.json) : "";
+    return known.length <= MAX_EDITABLE ? known : "";
   });
   async function write({ text: written, comment }) {
     try {
       JSON.parse(written);
     } catch (error) {
-      throw new Refusal(400, { message: `This is not JSON yet: ${error.message}` });
+      throw new ApiError(400, { message: `Not valid JSON: ${error.message}` });
     }
-    await ask("PUT", pathOf(["datanodes", node.id, "write"], { comment }), {
+    await request("PUT", pathOf(["datanodes", node.id, "write"], { comment }), {
       body: written,
-      headers: guard === null ? {} : { "If-Match": guard },
+      headers: etagWhenOpened === null ? {} : { "If-Match": etagWhenOpened },
     });
     close();
   }
@@ -33,24 +33,24 @@ export function Write({ node, tag, value, close }) {
 ${text}</textarea
         >
       <//>
-      <${Field} label="Why" hint="Is kept with the edit; may be left out.">
+      <${Field} label="Comment" hint="Optional. Stored with the edit.">
         <input name="comment" maxlength="1000" autocomplete="off" />
       <//>
     <//>
   <//>`;
 }
 
-export function Upload({ node, close }) {
+export function UploadDialog({ node, close }) {
   async function upload({ file, comment }) {
-    await ask("POST", pathOf(["datanodes", node.id, "upload"], { comment }), { body: file });
+    await request("POST", pathOf(["datanodes", node.id, "upload"], { comment }), { body: file });
     close();
   }
   return html`<${Dialog} title=${`Upload ${node.name ?? node.config_id}`} close=${close}>
     <${Form} label="Upload" submit=${upload} close=${close}>
-      <${Field} label=${`A file in the format ${node.storage_type}`}>
+      <${Field} label=${`File (${node.storage_type})`}>
         <input name="file" type="file" required />
       <//>
-      <${Field} label="Why" hint="Is kept with the edit; may be left out.">
+      <${Field} label="Comment" hint="Optional. Stored with the edit.">
         <input name="comment" maxlength="1000" autocomplete="off" />
       <//>
     <//>

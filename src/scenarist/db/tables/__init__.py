@@ -1,7 +1,7 @@
-"""The tables, as SQLite and PostgreSQL both have them.
+"""Tables, the same on SQLite and PostgreSQL.
 
-``id`` is the identifier that users see. ``number`` counts rows in the order of their making: pages
-are cut by it, and jobs are claimed by it. Times are microseconds since 1970 in UTC.
+``id`` is the identifier that users see. ``number`` counts rows in the order of creation: lists are
+paged by it, and jobs are claimed by it. Times are microseconds since 1970 in UTC.
 """
 
 from scenarist.db.tables.columns import metadata

@@ -1,4 +1,4 @@
-"""The types of columns, and the columns that many tables have."""
+"""Column types, and columns that many tables have."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,7 +28,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware moment, kept as microseconds since 1970 in UTC."""
+    """Timestamp with a time zone, stored as microseconds since 1970 in UTC."""
 
     impl = BigInteger
     cache_ok = True
@@ -41,7 +41,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Seconds(TypeDecorator[timedelta]):
-    """A duration, kept as seconds."""
+    """Duration, stored as seconds."""
 
     impl = Float
     cache_ok = True
@@ -53,10 +53,10 @@ class Seconds(TypeDecorator[timedelta]):
         return None if value is None else timedelta(seconds=value)
 
 
-# In the order of its code points, on whatever machine and in whatever language.
+# Sorted by code points, whatever the locale of the database.
 Text = PlainText().with_variant(PlainText(collation="C"), "postgresql")
 
-# SQLite counts only in INTEGER columns.
+# SQLite autoincrements only INTEGER columns.
 Count = BigInteger().with_variant(Integer, "sqlite")
 
 

@@ -1,4 +1,4 @@
-"""The seven entities of the documented system, apart from submissions and jobs."""
+"""Tables of scenarios, cycles, sequences, tasks, data nodes and edits."""
 
 from sqlalchemy import (
     JSON,
@@ -59,7 +59,7 @@ scenarios = Table(
     properties_column(),
     created_at_column(),
     version_column(),
-    # In the order of creation dates, which clients may choose.
+    # Creation dates may be chosen by clients, so their order is not that of the numbers.
     Index("ix_scenarios_created_at_number", "created_at", "number"),
     Index("ix_scenarios_config_id_created_at_number", "config_id", "created_at", "number"),
     Index("ix_scenarios_cycle_id_created_at_number", "cycle_id", "created_at", "number"),
@@ -75,7 +75,7 @@ Index(
     postgresql_where=text("is_primary"),
 )
 
-# Date and number repeat the scenario's, so that the scenarios of a tag lie in order.
+# created_at and number repeat the scenario's, so that the scenarios of a tag are indexed in order.
 scenario_tags = Table(
     "scenario_tags",
     metadata,
@@ -101,14 +101,14 @@ data_nodes = Table(
     Column("last_edit_id", Text),
     created_at_column(),
     version_column(),
-    Column("locked_by", Text),  # the editor who keeps others from writing it
+    Column("locked_by", Text),  # the editor that has locked it
     Column("locked_until", Moment),
-    Column("lock_holder", Text),  # the name of the actor that locked it, and its identity
+    Column("lock_holder", Text),  # the name of the actor with the lock; next, its identity
     Column("lock_holder_id", Text),
     Column("claimed_by", Text),  # the editor for whom a worker writes it
     Column("claimed_until", Moment),
-    Column("declaration", Text),  # a digest of what it was declared as
-    Column("place", Text),  # a digest of where its value lies, for those replaced in place
+    Column("declaration", Text),  # a digest of its declaration
+    Column("place", Text),  # a digest of where its value is replaced in place
     Index("ix_data_nodes_owner_id", "owner_id"),
     Index("ix_data_nodes_created_at_number", "created_at", "number"),
     Index("ix_data_nodes_config_id_number", "config_id", "number"),
@@ -142,7 +142,7 @@ edits = Table(
     Column("data_node_id", Text, ForeignKey("data_nodes.id", ondelete="CASCADE"), nullable=False),
     created_at_column(),
     Column("job_id", Text),
-    Column("actor", Text),  # who edits, as clients say
+    Column("actor", Text),  # the editor, as given by the client
     Column("comment", Text),
     Column("uri", Text),
     Column("content", LargeBinary),
@@ -151,10 +151,10 @@ edits = Table(
     Column("python_type", Text),
     Column("rendition", Text),
     Column("is_complete", Boolean(create_constraint=False), nullable=False),
-    Column("kept_as", JSON(none_as_null=True)),  # how to read it, when not as its data node says
+    Column("kept_as", JSON(none_as_null=True)),  # how to read it, if the data node has moved since
     Column("code_digest", Text),  # of the code that made it
-    Column("stamp", Text),  # of the file that a user named: see storage/named_files.py
-    Column("author", Text),  # the name of the actor that wrote it, and its identity
+    Column("stamp", Text),  # of a file that the user named: see storage/named_files.py
+    Column("author", Text),  # the name of the actor that wrote it; next, its identity
     Column("author_id", Text),
     Column("made_of", Text),  # digests of tasks and the edits that they read: domain/lifecycle.py
     Index("ix_edits_data_node_id_id", "data_node_id", "id"),
@@ -167,8 +167,8 @@ Index(
     postgresql_where=text("job_id IS NOT NULL"),
 )
 
-# The last write to each place that several data nodes may share, by a job or over REST; none where
-# another program was found to have written there since.
+# The last write, by a job or over REST, to each place that several data nodes may share. The row is
+# deleted when another program is found to have written there since.
 places = Table(
     "places",
     metadata,
@@ -195,11 +195,11 @@ tasks = Table(
     version_column(),
     Column(
         "retry_on", JSON, nullable=False, server_default=text("'[]'")
-    ),  # names of exceptions; none stands for all
+    ),  # names of exceptions; empty means all
     Column("retries_after_loss", Integer, nullable=False, server_default=text("2")),
     Column("fresh", Boolean(create_constraint=False), nullable=False, server_default=false()),
-    # A digest of what it reads and writes, so that a shared task that is declared anew with other
-    # data nodes is another task.
+    # A digest of what it reads and writes, so that a shared task that is later declared with other
+    # data nodes becomes a different task.
     Column("wiring", Text, nullable=False, server_default=text("''")),
     Index("ix_tasks_owner_id", "owner_id"),
     Index("ix_tasks_created_at_number", "created_at", "number"),

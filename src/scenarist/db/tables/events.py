@@ -1,4 +1,4 @@
-"""What changed, and who is told of it."""
+"""Tables of the event log, its readers, webhooks, and the listeners to commits."""
 
 from sqlalchemy import (
     Column,
@@ -20,7 +20,7 @@ from scenarist.db.tables.columns import (
     number_column,
 )
 
-# One row for each transaction that changed something: a JSON list of the changes in order.
+# One row per transaction that changed something: a JSON list of its changes, in order.
 events = Table(
     "events",
     metadata,
@@ -38,18 +38,18 @@ subscribers = Table(
     Column("entity_id", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("secret", Text, nullable=False),
-    Column("after_event", Count, nullable=False),  # told only of what happened later
+    Column("after_event", Count, nullable=False),  # receives only later events
     Column("is_active", Integer, nullable=False),
     created_at_column(),
-    Column("made_by", Text),  # the name of the actor, and its identity
+    Column("made_by", Text),  # the name of the actor; next, its identity
     Column("made_by_id", Text),
-    Column("stopped", Text),  # why it is told nothing any more, when no message says so
+    Column("stopped", Text),  # why it was deactivated, if not by a message that failed
     Index("ix_subscribers_entity_id", "entity_id"),
     Index("ix_subscribers_made_by_id", "made_by_id"),
     sqlite_autoincrement=True,
 )
 
-# Messages that have not arrived yet; one that arrived is deleted, one given up is not due again.
+# Undelivered messages. A delivered message is deleted; one that was given up has no due_at.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -60,7 +60,7 @@ deliveries = Table(
     created_at_column(),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Moment),
-    Column("fault", Text),  # why the last attempt did not arrive
+    Column("fault", Text),  # why the last attempt failed
     Index("ix_deliveries_subscriber_id_number", "subscriber_id", "number"),
     sqlite_autoincrement=True,
 )
@@ -71,7 +71,7 @@ Index(
     postgresql_where=text("due_at IS NOT NULL"),
 )
 
-# How far a reader of the events has come, who may not miss any.
+# Cursors of readers of the event log that must not miss any event.
 event_readers = Table(
     "event_readers",
     metadata,
@@ -80,7 +80,7 @@ event_readers = Table(
     PrimaryKeyConstraint("name"),
 )
 
-# What one of the servers does now and then for all of them, and when one last began to.
+# Periodic work that one server does for all of them, and when one last began it.
 chores = Table(
     "chores",
     metadata,
@@ -89,10 +89,11 @@ chores = Table(
     PrimaryKeyConstraint("name"),
 )
 
-# On PostgreSQL: who is told of commits, each on a channel of its own (db/postgresql_bells.py).
+# On PostgreSQL: the processes that are notified of commits, each on its own channel.
+# See db/postgresql_bells.py.
 listeners = Table(
     "listeners",
     metadata,
     Column("channel", Text, primary_key=True),
-    Column("session", Integer, nullable=False),  # the process of PostgreSQL that serves it
+    Column("session", Integer, nullable=False),  # the backend process ID of the session
 )

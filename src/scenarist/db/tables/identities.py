@@ -1,4 +1,4 @@
-"""Who may come in, and what they did."""
+"""Tables of users, credentials, sign-in attempts and the audit."""
 
 from sqlalchemy import (
     JSON,
@@ -29,7 +29,7 @@ users = Table(
     Column("name", Text, nullable=False),
     Column("realm", Text, nullable=False),
     Column("roles", JSON, nullable=False),
-    Column("password_hash", Text),  # none: nobody can sign in with a password kept here
+    Column("password_hash", Text),  # NULL: no sign-in with a password stored here
     Column("is_declared", Integer, nullable=False),
     Column("is_password_declared", Integer, nullable=False),
     created_at_column(),
@@ -37,7 +37,7 @@ users = Table(
     sqlite_autoincrement=True,
 )
 
-# The identifier in a token is hashed, so that nobody who reads the table can make a token.
+# Only a hash of the identifier in a token is stored, so that reading the table yields no token.
 sessions = Table(
     "sessions",
     metadata,
@@ -67,7 +67,7 @@ keys = Table(
     sqlite_autoincrement=True,
 )
 
-# Tokens of an issuer elsewhere that were signed out here, until they expire by themselves.
+# Tokens of external issuers that were revoked here by signing out, until they expire.
 revoked_tokens = Table(
     "revoked_tokens",
     metadata,
@@ -77,7 +77,7 @@ revoked_tokens = Table(
     Index("ix_revoked_tokens_expires_at", "expires_at"),
 )
 
-# Tries to sign in that failed, or have not been judged yet, in a stretch of time.
+# Sign-in attempts in the present time window that failed or are still being checked.
 tries = Table(
     "tries",
     metadata,
@@ -88,15 +88,15 @@ tries = Table(
     Index("ix_tries_since", "since"),
 )
 
-# One row: how often something was changed that makes a credential good no more. The migrations add
-# the triggers that count it.
+# One row: a counter of changes that may invalidate a credential. The migrations add the triggers
+# that increment it.
 credential_changes = Table(
     "credential_changes",
     metadata,
     Column("number", Count, primary_key=True, autoincrement=False),
 )
 
-# One row: from when on the rows of the audit are kept; the pruning of older ones moves it on.
+# One row: the time from which audit rows are kept; pruning advances it and deletes older rows.
 audit_retention = Table(
     "audit_retention",
     metadata,
@@ -104,14 +104,14 @@ audit_retention = Table(
     Column("kept_from", Moment, nullable=False),
 )
 
-# The migrations add triggers: a row can neither be changed, nor deleted before its time is over.
+# The migrations add triggers: a row cannot be changed, nor deleted before its retention has passed.
 audit = Table(
     "audit",
     metadata,
     number_column(),
     created_at_column(),
     Column("actor", Text),
-    Column("actor_id", Text),  # the identity; the name is for people
+    Column("actor_id", Text),  # the identity; `actor` is a name for people
     Column("key_id", Text),
     Column("address", Text, nullable=False),
     Column("operation", Text, nullable=False),

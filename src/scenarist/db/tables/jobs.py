@@ -1,4 +1,4 @@
-"""Submissions and their jobs, with all that the job machine keeps of them."""
+"""Tables of submissions, jobs, dependencies and leases."""
 
 from sqlalchemy import (
     Boolean,
@@ -35,15 +35,15 @@ submissions = Table(
     Column("idempotency_key", Text, unique=True),  # a digest of the actor and the key
     created_at_column(),
     Column("finished_at", Moment),
-    Column("status", Text),  # NULL while under way: then the jobs tell
+    Column("status", Text),  # NULL while unfinished: derived from the jobs
     Column("unfinished", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("canceled", Integer, nullable=False),
     version_column(),
     Column("retry_of", Text),  # the submission whose failed jobs it runs again
-    Column("traceparent", Text),  # the span that it was made in (W3C Trace Context), if any
+    Column("traceparent", Text),  # the span of the submit (W3C Trace Context), if any
     Column("paused_at", Moment),
-    Column("request_digest", Text),  # of the request that had the idempotency key
+    Column("request_digest", Text),  # of the request that came with the idempotency key
     Index("ix_submissions_entity_id_number", "entity_id", "number"),
     Index("ix_submissions_created_at_number", "created_at", "number"),
     sqlite_autoincrement=True,
@@ -65,7 +65,7 @@ Index(
 jobs = Table(
     "jobs",
     metadata,
-    # From its submission's number and its place in it: see db/acceptance.py.
+    # Computed from the submission's number and the job's position in it: see db/acceptance.py.
     Column("number", Count, primary_key=True, autoincrement=False),
     id_column(),
     Column("task_id", Text, nullable=False),
@@ -74,10 +74,10 @@ jobs = Table(
     Column("status", Text, nullable=False),
     Column("force", Boolean(create_constraint=False), nullable=False),
     Column("priority", Integer, nullable=False),
-    Column("waiting", Integer, nullable=False),  # rows that it has in job_waits
+    Column("waiting", Integer, nullable=False),  # its rows in job_waits
     Column("attempt", Integer, nullable=False),
-    Column("failures", Integer, nullable=False),  # attempts that went wrong
-    Column("lost", Integer, nullable=False),  # workers that ended under it
+    Column("failures", Integer, nullable=False),  # attempts that failed
+    Column("lost", Integer, nullable=False),  # attempts whose worker died (decision 12)
     Column("holder_id", Text),
     created_at_column(),
     Column("not_before", Moment),  # a retry's delay
@@ -86,15 +86,15 @@ jobs = Table(
     Column("stacktrace", Text),
     Column("reason", Text),
     version_column(),
-    Column("cancel_requested_at", Moment),  # while it runs: it shall not run again
-    Column("pending_since", Moment),  # from when it may run; NULL where that is when it was made
-    Column("paused_at", Moment),  # that of its submission
-    Column("function", Text),  # what its last attempt ran
+    Column("cancel_requested_at", Moment),  # of a running job, which must not run again
+    Column("pending_since", Moment),  # since when it may run; NULL: since created_at
+    Column("paused_at", Moment),  # copy of its submission's
+    Column("function", Text),  # that its last attempt ran
     Column("code_digest", Text),
-    # Attempts that ended together with all that ran beside them: with their server, for one.
+    # Attempts that were lost together with all that ran beside them, such as with their server.
     Column("lost_together", Integer, nullable=False, server_default="0"),
-    # As long before a retry was put off as not_before is after it: a clock that shows less than
-    # this was set back since, and the job is due.
+    # As long before the moment when the retry was delayed as not_before is after it: a clock before
+    # this was set back since then, and the job is due (decision 91).
     Column("waits_after", Moment),
     Index("ix_jobs_submission_id_number", "submission_id", "number"),
     Index("ix_jobs_created_at_number", "created_at", "number"),
@@ -131,11 +131,11 @@ Index(
     postgresql_where=text(_ENDED),
 )
 
-# What a job still waits for: one row each, removed when it is there.
-#   DATA   another job of its submission, whose output it reads: a failure there abandons it
-#   ORDER  a job that was accepted earlier and touches the same data node: any end releases it
+# Dependencies of a job: one row each, deleted when it is satisfied. Kinds:
+#   DATA   another job of its submission, whose output it reads; if that fails, it is abandoned
+#   ORDER  an earlier job that touches the same data node; released however that job ends
 #   INPUT  a data node that has no value yet
-#   MACHINE  a machine that has what it asks for: said in words, where a data node would stand
+#   MACHINE  a machine with the resources that it demands; for_data_node contains their description
 job_waits = Table(
     "job_waits",
     metadata,
@@ -158,7 +158,7 @@ Index(
     postgresql_where=text("for_data_node IS NOT NULL"),
 )
 
-# What a job reads, decided when it was submitted: an edit, or the job that will make one.
+# Inputs of a job, decided when it was submitted: an edit, or the job that will make one.
 job_inputs = Table(
     "job_inputs",
     metadata,
@@ -166,7 +166,7 @@ job_inputs = Table(
     Column("position", Integer, nullable=False),
     Column("data_node_id", Text, nullable=False),
     Column("edit_id", Text),
-    Column("producer", Count),  # a job's number, while it has not ended
+    Column("producer", Count),  # number of an unfinished job
     PrimaryKeyConstraint("job_number", "position"),
 )
 Index(
@@ -176,7 +176,7 @@ Index(
     postgresql_where=text("producer IS NOT NULL"),
 )
 
-# Which data nodes the unfinished jobs will write or (where a file is replaced in place) read.
+# Data nodes that unfinished jobs will write, or will read where a value is replaced in place.
 job_holds = Table(
     "job_holds",
     metadata,
@@ -184,7 +184,7 @@ job_holds = Table(
     Column("job_number", Count, ForeignKey("jobs.number", ondelete="CASCADE"), nullable=False),
     Column("data_node_id", Text, nullable=False),
     Column("mode", Text, nullable=False),  # READ or WRITE
-    Column("place", Text),  # where a value is replaced in place: its place, else its data node
+    Column("place", Text),  # if values are replaced: the node's place, or its id
     Index("ix_job_holds_data_node_id_number", "data_node_id", "number"),
     Index("ix_job_holds_job_number", "job_number"),
 )
@@ -205,16 +205,16 @@ job_logs = Table(
     PrimaryKeyConstraint("job_number", "attempt"),
 )
 
-# The orchestrators that run jobs, with the lease of each. Idle ones renew nothing.
+# Orchestrators that run jobs, with the lease of each. Idle ones do not renew.
 holders = Table(
     "holders",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("process", Text, nullable=False),  # tells on its machine whether it lives
+    Column("process", Text, nullable=False),  # identifies the process on its machine
     Column("lease", Float, nullable=False),  # seconds
     Column("renewals", Count, nullable=False),
     Column("started_at", Moment, nullable=False),
-    Column("renewed_at", Moment, nullable=False),  # for people: leases do not rely on clocks
+    Column("renewed_at", Moment, nullable=False),  # informative: leases do not rely on clocks
 )
 
 # One row, for all orchestrators of the database.

@@ -1,20 +1,20 @@
-// How identifiers, moments, amounts and statuses are written for people.
+// Formatting of identifiers, timestamps, numbers, values and statuses.
 
 const UUID = /_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const KIND = /^(?:SCENARIO|SEQUENCE|TASK|DATANODE|JOB|CYCLE|KEY)_/;
 const OF_SCENARIO = /_SCENARIO_.*$/;
 
-/** Return the part of an identifier that people can read; to be shown and for nothing else. */
+/** Return the readable part of an identifier. For display only: it is not unique. */
 export function labelOf(id) {
   if (id.startsWith("SUBMISSION_")) return `…${id.slice(-8)}`;
   const inner = id.startsWith("SEQUENCE_") ? id.replace(OF_SCENARIO, "") : id.replace(UUID, "");
   return inner.replace(KIND, "").replaceAll("TPSPACE", " ");
 }
 
-/** Return what tells entities with the same label apart. */
+/** Return a suffix that tells entities with the same label apart. */
 export const shortId = (id) => id.slice(-6);
 
-/** How a scenario is called: by its name, or by its config and what tells it apart. */
+/** Return the name of a scenario, or its config with a short suffix. */
 export function nameOf(scenario) {
   return scenario.name ?? `${scenario.config_id} ${shortId(scenario.id)}`;
 }
@@ -27,9 +27,9 @@ const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, {
   minute: "2-digit",
   second: "2-digit",
 });
-export const momentOf = (text) => DAY_AND_TIME.format(new Date(text));
+export const formatTimestamp = (text) => DAY_AND_TIME.format(new Date(text));
 
-export function durationOf(seconds) {
+export function formatDuration(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
@@ -38,7 +38,7 @@ export function durationOf(seconds) {
 }
 
 const UNITS = ["bytes", "KiB", "MiB", "GiB"];
-export function sizeOf(bytes) {
+export function formatSize(bytes) {
   let amount = bytes;
   let unit = 0;
   while (amount >= 1024 && unit < UNITS.length - 1) {
@@ -57,21 +57,21 @@ const EXTREME = new Intl.NumberFormat(undefined, {
   notation: "scientific",
   maximumSignificantDigits: 16,
 });
-/** A figure for people; what is no number as JSON. */
-export function figureOf(value) {
+/** Format a number for people; objects and lists become JSON. */
+export function formatValue(value) {
   if (typeof value === "bigint") return NUMBER.format(value);
   if (typeof value === "number") {
     const size = Math.abs(value);
     if (size !== 0 && (size < 1e-9 || size >= 1e15)) return EXTREME.format(value);
-    // Six digits after the point would show nothing, or little, of a small figure.
+    // Six decimals would show little or nothing of a small number.
     return (size !== 0 && size < 1e-3 ? SMALL : NUMBER).format(value);
   }
   if (value === null || value === undefined) return "–";
-  return typeof value === "string" ? value : jsonOf(value);
+  return typeof value === "string" ? value : toJson(value);
 }
 
-/** Write a value as JSON, whole numbers of any size as they are. */
-export function jsonOf(value, indent) {
+/** Serialize a value as JSON; a BigInt keeps all its digits. */
+export function toJson(value, indent) {
   const exact = (_key, item) =>
     typeof item === "bigint" ? (JSON.rawJSON?.(String(item)) ?? String(item)) : item;
   return JSON.stringify(value, exact, indent);
@@ -79,8 +79,8 @@ export function jsonOf(value, indent) {
 
 const JSON_PARTS = /"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s"[\]{},:]+/g;
 const CLOSING = { "[": "]", "{": "}" };
-/** Lay out JSON for people without reading it: each number stays as it is written. */
-export function laidOut(json) {
+/** Indent JSON without parsing it, so that each number keeps its digits. */
+export function indentJson(json) {
   const parts = json.match(JSON_PARTS) ?? [];
   let depth = 0;
   let text = "";

@@ -1,12 +1,12 @@
-// The pieces that all views are made of.
+// Components that the views share.
 
+import { formatTimestamp, hasEnded, labelOf } from "./format.js";
 import { hasName, useNames } from "./names.js";
 import { linkTo } from "./router.js";
 import { html, useEffect, useRef, useState } from "./view.js";
-import { hasEnded, labelOf, momentOf } from "./words.js";
 
-/** Each status has a shape of its own, so that colour is never all that tells it. */
-const SHAPES = {
+/** One icon per status, so that a status can be told without its colour. */
+const ICONS = {
   SUBMITTED: "M8 2.500a5.500 5.500 0 1 1 0 11a5.500 5.500 0 0 1 0-11",
   PENDING: "M8 2.500a5.500 5.500 0 1 1 0 11a5.500 5.500 0 0 1 0-11M8 5v3l2 1.500",
   BLOCKED: "M4 3h8M4 13h8M5 3c0 3 3 4 3 5s-3 2-3 5M11 3c0 3-3 4-3 5s3 2 3 5",
@@ -19,20 +19,20 @@ const SHAPES = {
   PAUSED: "M5.500 3.500v9M10.500 3.500v9",
 };
 
-export function Shape({ status }) {
+export function StatusIcon({ status }) {
   return html`<svg class="shape" viewBox="0 0 16 16" aria-hidden="true">
-    <path d=${SHAPES[status] ?? SHAPES.SUBMITTED} />
+    <path d=${ICONS[status] ?? ICONS.SUBMITTED} />
   </svg>`;
 }
 
 export function Status({ status }) {
   return html`<span class="status" data-status=${status}>
-    <${Shape} status=${status} />${status.toLowerCase()}
+    <${StatusIcon} status=${status} />${status.toLowerCase()}
   </span>`;
 }
 
-/** A segmented bar of jobs by status. */
-export function Progress({ counts, label = "progress" }) {
+/** A bar with one segment per status of the jobs. */
+export function Progress({ counts, label = "Job progress" }) {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const ended = Object.entries(counts)
     .filter(([status]) => hasEnded(status))
@@ -49,7 +49,7 @@ export function Progress({ counts, label = "progress" }) {
     "SUBMITTED",
   ];
   const parts = order.filter((status) => counts[status]);
-  const said = parts.map((status) => `${counts[status]} ${status.toLowerCase()}`).join(", ");
+  const summary = parts.map((status) => `${counts[status]} ${status.toLowerCase()}`).join(", ");
   return html`<span class="progress">
     <span
       class="progress-bar"
@@ -58,8 +58,8 @@ export function Progress({ counts, label = "progress" }) {
       aria-valuemin="0"
       aria-valuemax=${all}
       aria-valuenow=${ended}
-      aria-valuetext=${said}
-      title=${said}
+      aria-valuetext=${summary}
+      title=${summary}
     >
       ${parts.map(
         (status) =>
@@ -70,107 +70,107 @@ export function Progress({ counts, label = "progress" }) {
   </span>`;
 }
 
-export function Moment({ at }) {
+export function Timestamp({ at }) {
   if (at === null || at === undefined) return html`<span class="quiet">–</span>`;
-  return html`<time datetime=${at} title=${at}>${momentOf(at)}</time>`;
+  return html`<time datetime=${at} title=${at}>${formatTimestamp(at)}</time>`;
 }
 
 const IDENTIFIER =
   /(?:SCENARIO|SEQUENCE|TASK|DATANODE|JOB|SUBMISSION|CYCLE)_\S*?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** A text of the server: names with links in the place of identifiers. */
-export function Words({ text }) {
+/** A text of the server, with identifiers replaced by names and links. */
+export function ServerText({ text }) {
   const all = [...text.matchAll(IDENTIFIER)];
   const name = useNames(all.map(([id]) => id).filter((id) => hasName(id)));
   const parts = [];
   let end = 0;
   for (const found of all) {
     const [id] = found;
-    const called = hasName(id) ? name(id) : labelOf(id);
-    parts.push(text.slice(end, found.index), html`<${EntityLink} id=${id} text=${called} />`);
+    const label = hasName(id) ? name(id) : labelOf(id);
+    parts.push(text.slice(end, found.index), html`<${EntityLink} id=${id} text=${label} />`);
     end = found.index + found[0].length;
   }
   return [...parts, text.slice(end)];
 }
 
-/** A refusal of the server, in its own words. */
-export function Refused({ refusal }) {
-  if (!refusal) return null;
-  const more = (refusal.errors ?? []).filter(
-    ({ field, message }) => !refusal.message.includes(message) || !refusal.message.includes(field),
+/** An error message of the server, with its list of errors by field. */
+export function ErrorMessage({ error }) {
+  if (!error) return null;
+  const more = (error.errors ?? []).filter(
+    ({ field, message }) => !error.message.includes(message) || !error.message.includes(field),
   );
   return html`<div class="refusal" role="alert">
-    <p><${Words} text=${refusal.message} /></p>
+    <p><${ServerText} text=${error.message} /></p>
     ${more.length > 0 &&
     html`<ul>
-      ${more.map(({ field, message }) => html`<li><code>${field}</code>: <${Words} text=${message} /></li>`)}
+      ${more.map(({ field, message }) => html`<li><code>${field}</code>: <${ServerText} text=${message} /></li>`)}
     </ul>`}
   </div>`;
 }
 
-/** What a resource has, or that it is being read, or why it cannot be. */
+/** The data of a resource, a loading indicator, or the error. */
 export function Loaded({ resource, children }) {
   if (resource.data !== undefined) {
-    return html`<${Refused} refusal=${resource.refusal} />${children(resource.data)}`;
+    return html`<${ErrorMessage} error=${resource.error} />${children(resource.data)}`;
   }
-  if (resource.refusal !== null) return html`<${Refused} refusal=${resource.refusal} />`;
-  return html`<p class="quiet loading" aria-busy="true">Reading…</p>`;
+  if (resource.error !== null) return html`<${ErrorMessage} error=${resource.error} />`;
+  return html`<p class="quiet loading" aria-busy="true">Loading…</p>`;
 }
 
-/** What stands where a list has nothing, and what to do about it. */
+/** Placeholder for an empty list, with a hint on what to do. */
 export function Empty({ title, children }) {
   return html`<div class="empty"><p class="empty-title">${title}</p>
     <div>${children}</div></div>`;
 }
 
-/** A page of a list and the way to the next, or what to do where there is nothing. */
-export function Listing({ resource, parts, parameters, noun, none, otherwise, children }) {
-  const isNarrowed = Object.values(parameters).some(Boolean);
+/** One page of a list with links to others, or a placeholder when it is empty. */
+export function Listing({ resource, parts, parameters, noun, emptyTitle, emptyHint, children }) {
+  const isFiltered = Object.values(parameters).some(Boolean);
   return html`<${Loaded} resource=${resource}>
     ${(page) => {
       if (page.results.length > 0)
         return html`${children(page.results)}
-          <${Pages} parts=${parts} parameters=${parameters} next=${page.next} />`;
-      if (!isNarrowed) return html`<${Empty} title=${none}>${otherwise}<//>`;
-      return html`<${Empty} title=${`No ${noun} is like that.`}>
-        <a href=${linkTo(parts)}>Show all</a>
+          <${Pagination} parts=${parts} parameters=${parameters} next=${page.next} />`;
+      if (!isFiltered) return html`<${Empty} title=${emptyTitle}>${emptyHint}<//>`;
+      return html`<${Empty} title=${`No ${noun}s match.`}>
+        <a href=${linkTo(parts)}>Clear filters</a>
       <//>`;
     }}
   <//>`;
 }
 
-/** Run something once at a time, and keep the refusal to be shown beside what caused it. */
+/** Wrap an async action: whether it is running, and the error of the last run. */
 export function useAction(run) {
   const [isBusy, setBusy] = useState(false);
-  const [refusal, setRefusal] = useState(null);
-  const isThere = useRef(true);
+  const [error, setError] = useState(null);
+  const isMounted = useRef(true);
   useEffect(() => {
-    isThere.current = true;
+    isMounted.current = true;
     return () => {
-      isThere.current = false;
+      isMounted.current = false;
     };
   }, []);
-  async function start(...given) {
+  async function start(...args) {
     setBusy(true);
-    setRefusal(null);
+    setError(null);
     try {
-      return await run(...given);
+      return await run(...args);
     } catch (error) {
       if (error.status === undefined) console.error(error);
-      if (isThere.current) setRefusal(error);
+      if (isMounted.current) setError(error);
       return undefined;
     } finally {
-      if (isThere.current) setBusy(false);
+      if (isMounted.current) setBusy(false);
     }
   }
-  return { start, isBusy, refusal, forget: () => setRefusal(null) };
+  return { start, isBusy, error };
 }
 
-/** A button that does something on the server; asks before it does what cannot be undone. */
+/** A button that runs an action on the server; `question` asks for confirmation first. */
 export function Action({ label, run, kind = "", question = null, disabled = false, title }) {
   const action = useAction(run);
-  const [isAsking, setAsking] = useState(false);
-  const begin = () => (question === null ? action.start() : setAsking(true));
+  const [isConfirming, setConfirming] = useState(false);
+  const onClick = () => (question === null ? action.start() : setConfirming(true));
   return html`<span class="action">
     <button
       type="button"
@@ -178,20 +178,20 @@ export function Action({ label, run, kind = "", question = null, disabled = fals
       disabled=${disabled || action.isBusy}
       aria-busy=${action.isBusy}
       title=${title}
-      onClick=${begin}
+      onClick=${onClick}
     >
       ${label}
     </button>
-    <${Refused} refusal=${action.refusal} />
-    ${isAsking &&
-    html`<${Dialog} title=${label} close=${() => setAsking(false)}>
+    <${ErrorMessage} error=${action.error} />
+    ${isConfirming &&
+    html`<${Dialog} title=${label} close=${() => setConfirming(false)}>
       <p>${question}</p>
-      <${Buttons} close=${() => setAsking(false)}>
+      <${Buttons} close=${() => setConfirming(false)}>
         <button
           type="button"
           class=${kind || "primary"}
           onClick=${() => {
-            setAsking(false);
+            setConfirming(false);
             action.start();
           }}
         >
@@ -202,7 +202,7 @@ export function Action({ label, run, kind = "", question = null, disabled = fals
   </span>`;
 }
 
-/** The last line of a dialog or form: what it does, and the way out. */
+/** The buttons at the end of a dialog, with one that closes it. */
 function Buttons({ close, children }) {
   return html`<div class="buttons">
     ${children}
@@ -230,16 +230,16 @@ export function Dialog({ title, close, children }) {
   </dialog>`;
 }
 
-/** A form that asks the server for something. */
+/** A form that sends its fields to the server and shows the error. */
 export function Form({ submit, label, close, children, kind = "primary" }) {
   const action = useAction(submit);
-  function begin(event) {
+  function onSubmit(event) {
     event.preventDefault();
     action.start(Object.fromEntries(new FormData(event.currentTarget)), event.currentTarget);
   }
-  return html`<form onSubmit=${begin}>
+  return html`<form onSubmit=${onSubmit}>
     ${children}
-    <${Refused} refusal=${action.refusal} />
+    <${ErrorMessage} error=${action.error} />
     <div class="buttons">
       <button type="submit" class=${kind} disabled=${action.isBusy}>${label}</button>
       ${close && html`<button type="button" onClick=${close}>Close</button>`}
@@ -247,8 +247,8 @@ export function Form({ submit, label, close, children, kind = "primary" }) {
   </form>`;
 }
 
-/** Says to managers of passwords whose password a form is about; people see it elsewhere. */
-export function NameForManagers({ name }) {
+/** A hidden field that tells password managers which user a form belongs to. */
+export function HiddenUsername({ name }) {
   return html`<input
     class="unseen"
     type="text"
@@ -268,10 +268,10 @@ export function Field({ label, hint, children }) {
 }
 
 /**
- * A filter of a list: what is chosen goes into the address. Options are pairs of a value and its
- * text, or values that are shown in small letters.
+ * A filter of a list; the selected value goes into the address. Options are pairs of value and
+ * label, or values that are shown in lower case.
  */
-export function Chooser({ label, value, options, choose, all = "all" }) {
+export function FilterSelect({ label, value, options, choose, all = "all" }) {
   const pairs = options.map((one) => (typeof one === "string" ? [one, one.toLowerCase()] : one));
   return html`<label class="filter">
     <span>${label}</span>
@@ -282,19 +282,19 @@ export function Chooser({ label, value, options, choose, all = "all" }) {
   </label>`;
 }
 
-/** The links to the next and to the first page of a list. */
-export function Pages({ parts, parameters, next }) {
+/** Links to the next and to the first page of a list. */
+export function Pagination({ parts, parameters, next }) {
   if (next === null && !parameters.cursor) return null;
-  return html`<nav class="pages" aria-label="Pages of the list">
+  return html`<nav class="pages" aria-label="Pagination">
     ${parameters.cursor &&
     html`<a href=${linkTo(parts, { ...parameters, cursor: null })}>First page</a>`}
     ${next !== null && html`<a href=${linkTo(parts, { ...parameters, cursor: next })}>Next page</a>`}
   </nav>`;
 }
 
-/** A link to an entity by a name that people can read. */
+/** A link to an entity, with a readable name. */
 export function EntityLink({ id, text }) {
-  const shown = text ?? labelOf(id);
+  const label = text ?? labelOf(id);
   const kinds = [
     ["SCENARIO_", "scenarios"],
     ["SUBMISSION_", "submissions"],
@@ -302,11 +302,11 @@ export function EntityLink({ id, text }) {
     ["DATANODE_", "data-nodes"],
   ];
   const kind = kinds.find(([prefix]) => id.startsWith(prefix));
-  if (kind === undefined) return html`<span title=${id}>${shown}</span>`;
-  return html`<a href=${linkTo([kind[1], id])} title=${id}>${shown}</a>`;
+  if (kind === undefined) return html`<span title=${id}>${label}</span>`;
+  return html`<a href=${linkTo([kind[1], id])} title=${id}>${label}</a>`;
 }
 
-/** The heading of a view, with what can be done there. */
+/** The heading of a view, with its actions. */
 export function Heading({ title, kind, children }) {
   useEffect(() => {
     document.title = `${title} · Scenarist`;
@@ -320,7 +320,7 @@ export function Heading({ title, kind, children }) {
   </header>`;
 }
 
-/** Names and values below one another. */
+/** A list of names and values. */
 export function Facts({ facts }) {
   return html`<dl class="facts">
     ${facts
