@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 
 from bench.databases import Records
 from scenarist.db import migrate
-from scenarist.db.acceptance import JOBS_LIMIT
 from scenarist.db.engine import Database
+from scenarist.db.jobs.enqueue import JOBS_LIMIT
 
 SCENARIOS = 1_000
 START = 1_700_000_000_000_000  # microseconds since 1970

@@ -5,12 +5,12 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from bench.servers import APPS
-from scenarist.bootstrap import open_server
 from scenarist.config import load_app
 from scenarist.domain.permissions import ANYONE
 from scenarist.executors.inline import InlineExecutor
+from scenarist.server.composition import open_server
+from scenarist.server.settings import Settings
 from scenarist.services.scenarios import NewScenario
-from scenarist.settings import Settings
 
 START = 1_700_000_000_000_000  # microseconds since 1970
 JOBS_PER_SUBMISSION = 16_384  # what numbers of jobs and submissions differ by, see db/acceptance.py

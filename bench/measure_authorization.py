@@ -7,8 +7,8 @@ from statistics import median
 from bench import load
 from bench.report import Row, median_ratio
 from bench.servers import Server, scenarist
-from scenarist import administration
-from scenarist.settings import Settings
+from scenarist.server import admin
+from scenarist.server.settings import Settings
 
 CONNECTIONS = 32
 BAR = 1.25
@@ -76,8 +76,8 @@ def _guarded(folder: Path) -> Server:
     """Start a server with authorization, and sign in."""
     folder.mkdir()
     settings = Settings(database=f"sqlite:///{folder}/scenarist.db")
-    administration.add_user(settings, _NAME, _PASSWORD, ["admin"])
-    _, key = administration.create_key(settings, "bench", ["reader"], days=1)
+    admin.add_user(settings, _NAME, _PASSWORD, ["admin"])
+    _, key = admin.create_key(settings, "bench", ["reader"], days=1)
     server = scenarist(folder, core=0, options=["--auth=local"], headers=_bearer(key))
     signed_in = server.post("/auth/login", json={"username": _NAME, "password": _PASSWORD})
     server.http.headers.update(_bearer(signed_in.json()["token"]))

@@ -12,15 +12,15 @@ from bench import baselines, load
 from bench.databases import Records, ask
 from bench.report import Row, median_ratio
 from bench.servers import APPS, Server, scenarist, wait_until
-from scenarist.bootstrap import open_server
 from scenarist.config import load_app
 from scenarist.db.engine import Database
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
+from scenarist.server.composition import open_server
+from scenarist.server.settings import Settings
 from scenarist.services.scenarios import NewScenario
-from scenarist.services.wishes import SubmitOptions
-from scenarist.settings import Settings
+from scenarist.services.submit_requests import SubmitOptions
 
 CHAIN_LENGTH = 40
 WIDTH = 100

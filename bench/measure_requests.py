@@ -8,15 +8,15 @@ from bench import load
 from bench.databases import Records
 from bench.report import Row, median_ratio
 from bench.servers import APPS, Server, scenarist
-from scenarist.bootstrap import open_server
 from scenarist.config import load_app
 from scenarist.db import sequences as sequence_rows
 from scenarist.domain.entities import Scenario, Sequence
 from scenarist.domain.identifiers import sequence_id
 from scenarist.domain.permissions import ANYONE
 from scenarist.executors.inline import InlineExecutor
+from scenarist.server.composition import open_server
+from scenarist.server.settings import Settings
 from scenarist.services.scenarios import NewScenario
-from scenarist.settings import Settings
 
 CONNECTIONS = 32
 SEQUENCES_OF_SCENARIO = 100

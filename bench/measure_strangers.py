@@ -14,8 +14,8 @@ import httpx
 from bench import load
 from bench.report import Row, median_ratio
 from bench.servers import Server, scenarist
-from scenarist import administration
-from scenarist.settings import Settings
+from scenarist.server import admin
+from scenarist.server.settings import Settings
 
 IDLE = 2_000
 _BODY = 1024 * 1024
@@ -29,7 +29,7 @@ def measure_largest_requests(folder: Path, *, rounds: int) -> list[Row]:
     """STRANGERS: bodies of 1 MiB that were made to be dear, from a client that is not signed in."""
     folder.mkdir()
     settings = Settings(database=f"sqlite:///{folder}/scenarist.db")
-    _, key = administration.create_key(settings, "bench", ["reader"], days=1)
+    _, key = admin.create_key(settings, "bench", ["reader"], days=1)
     signed_in = {"Authorization": f"Bearer {key}"}  # to see when the server is up
     costs: dict[str, list[float]] = {}
     with (

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.report import Row, median_ratio
 from scenarist.storage.base import Place, Target
-from scenarist.storage.kinds import find_storage
+from scenarist.storage.registry import find_storage
 
 BARS = {
     ("csv", "write"): 1.25,

@@ -23,9 +23,9 @@ from scenarist.domain.identifiers import (
     TaskId,
     new_uuid,
 )
-from scenarist.domain.places import place_of
+from scenarist.domain.locations import place_of
 from scenarist.domain.vocabulary import Scope
-from scenarist.identity.sealing import Seal
+from scenarist.identity.encryption import Seal
 from scenarist.identity.secret_keys import SecretKeys
 
 SEAL = Seal(SecretKeys(["a secret key for tests only"]))

@@ -10,7 +10,7 @@ from select import select
 from types import TracebackType
 from typing import Any, Self
 
-from scenarist.door import Door, open_listener
+from scenarist.server.http_server import Door, open_listener
 
 PATIENCE_SECONDS = 30
 _MOST_BYTES = 1024 * 1024 * 1024

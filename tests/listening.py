@@ -2,9 +2,9 @@
 
 import queue
 
-from scenarist.db import bells
-from scenarist.db.bells import EVERYTHING, Topic, Topics
 from scenarist.db.engine import Database
+from scenarist.db.notify import notifications
+from scenarist.db.notify.notifications import EVERYTHING, Topic, Topics
 from servers import PATIENCE_SECONDS
 
 
@@ -27,7 +27,7 @@ class Listener:
 
     def hear_all_of(self, other: Database) -> set[Topics]:
         """Return what is heard until a last commit of another."""
-        other.write(lambda connection: bells.note(connection, Topic.STOP))
+        other.write(lambda connection: notifications.note(connection, Topic.STOP))
         heard: set[Topics] = set()
         while Topic.STOP not in (topics := self.hear()):
             heard.add(topics)

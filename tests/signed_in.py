@@ -9,7 +9,6 @@ import httpx
 from argon2 import PasswordHasher
 
 import empty_databases
-from scenarist.administration import open_database
 from scenarist.db.engine import Database
 from scenarist.domain.listings import AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor, Origin, Role
@@ -17,12 +16,13 @@ from scenarist.domain.users import AuditEntry, Realm
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.secret_keys import SecretKeys
 from scenarist.identity.tokens import TokenSigner
+from scenarist.server.admin import open_database
+from scenarist.server.settings import Settings
 from scenarist.services.audit import AuditService
 from scenarist.services.authentication import Authenticator
 from scenarist.services.keys import KeyService
-from scenarist.services.signing_in import SigningInService
+from scenarist.services.sessions import SigningInService
 from scenarist.services.users import UserService
-from scenarist.settings import Settings
 from servers import StartedServer
 
 PASSWORDS = {

@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import event
 
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.db.tables import metadata
 from scenarist.domain.listings import PageRequest
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import cast
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["scenarist.bootstrap", "scenarist.cli", "scenarist.checking"])
+_context.set_forkserver_preload(
+    ["scenarist.server.composition", "scenarist.cli", "scenarist.server.preflight"]
+)
 
 
 class WarmProcess:

@@ -11,8 +11,8 @@ import pytest
 
 from ldap_server import BASE_DN, SERVICE_DN, SERVICE_PASSWORD, Ldaptor
 from oidc_provider import Provider
-from scenarist import administration
 from scenarist.domain.permissions import Actor, Permission, Role
+from scenarist.server import admin
 from servers import StartedServer
 from signed_in import ROLES, ask, bearer, settings_in, token_of, with_users
 
@@ -242,9 +242,7 @@ def test_a_user_may_do_what_the_roles_allow_and_nothing_else(
 def test_a_key_may_do_what_its_roles_allow_and_nothing_else(
     guarded: StartedServer, operations: list[Operation], name: str
 ) -> None:
-    _, key = administration.create_key(
-        settings_in(guarded.folder), f"key of {name}", ROLES[name], days=1
-    )
+    _, key = admin.create_key(settings_in(guarded.folder), f"key of {name}", ROLES[name], days=1)
 
     assert faults_of(guarded, operations, key, ROLES[name]) == []
 

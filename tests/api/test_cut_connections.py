@@ -20,16 +20,16 @@ from cutting_proxy import COMMIT, CuttingProxy
 from failing_disk import FULL, IOERR_READ, FailingDisk, failing_disk
 from postgres_server import PostgresServer
 from processes import limited
-from scenarist import bootstrap
-from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
 from scenarist.db.engine import Database
 from scenarist.db.tables import metadata
 from scenarist.domain.vocabulary import Frequency, Scope
 from scenarist.executors.inline import InlineExecutor
 from scenarist.identity.passwords import Passwords
+from scenarist.server import composition
+from scenarist.server.composition import Server
+from scenarist.server.settings import Settings
 from scenarist.services.users import UserService
-from scenarist.settings import Settings
 from signed_in import CHEAP, PASSWORDS, SECRET_KEY, SETTING_UP, bearer
 
 API = "/api/v1"
@@ -404,7 +404,7 @@ def world(
             webhook_private_addresses=True,
         )
         server = stack.enter_context(
-            bootstrap.open_server(
+            composition.open_server(
                 Application(registry=_registry(folder), search_path=()),
                 settings,
                 make_executor=InlineExecutor,

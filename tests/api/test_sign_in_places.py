@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from scenarist.api.auth import Turnstile
+from scenarist.api.middleware.auth import Turnstile
 from scenarist.domain.errors import UnavailableError
 
 

@@ -16,13 +16,13 @@ import httpx
 import jwt
 import pytest
 
-from scenarist import administration
 from scenarist.db import users as user_rows
 from scenarist.db.engine import Database
 from scenarist.db.sessions import add as add_session
 from scenarist.domain.users import Realm
 from scenarist.identity.secret_keys import SecretKeys
 from scenarist.identity.tokens import TokenSigner
+from scenarist.server import admin
 from servers import StartedServer
 from signed_in import ask, audit_of, bearer, settings_in, token_of, with_users
 
@@ -78,7 +78,7 @@ def signed(server: StartedServer, claims: dict[str, Any], algorithm: str = "HS25
 
 def add_user(server: StartedServer, name: str, *roles: str) -> str:
     """Add a user for one test, and sign in."""
-    administration.add_user(settings_in(server.folder), name, "long enough", roles)
+    admin.add_user(settings_in(server.folder), name, "long enough", roles)
     answer = server.http.post(
         "/api/v1/auth/login", json={"username": name, "password": "long enough"}
     )
@@ -464,9 +464,7 @@ def test_what_the_database_keeps_of_a_session_is_no_credential(
 
 
 def test_a_key_that_expired_is_refused(guarded: StartedServer) -> None:
-    key, text = administration.create_key(
-        settings_in(guarded.folder), "expires", ["reader"], days=1
-    )
+    key, text = admin.create_key(settings_in(guarded.folder), "expires", ["reader"], days=1)
     assert ask(guarded, text, "GET", PATH).status_code == 200
     with closing(sqlite3.connect(guarded.folder / "scenarist.db")) as connection, connection:
         connection.execute("UPDATE keys SET expires_at = 5 WHERE id = ?", (key.id,))
@@ -475,9 +473,7 @@ def test_a_key_that_expired_is_refused(guarded: StartedServer) -> None:
 
 
 def test_a_key_that_was_revoked_is_refused(guarded: StartedServer, adam: str) -> None:
-    key, text = administration.create_key(
-        settings_in(guarded.folder), "revoked", ["reader"], days=1
-    )
+    key, text = admin.create_key(settings_in(guarded.folder), "revoked", ["reader"], days=1)
     assert ask(guarded, text, "GET", PATH).status_code == 200
 
     assert ask(guarded, adam, "DELETE", f"/api/v1/keys/{key.id}").status_code == 200
@@ -486,7 +482,7 @@ def test_a_key_that_was_revoked_is_refused(guarded: StartedServer, adam: str) ->
 
 
 def test_a_key_with_a_letter_changed_is_refused(guarded: StartedServer) -> None:
-    _, text = administration.create_key(settings_in(guarded.folder), "letter", [], days=1)
+    _, text = admin.create_key(settings_in(guarded.folder), "letter", [], days=1)
 
     for place in range(0, len(text), 7):
         other = text[:place] + ("x" if text[place] != "x" else "y") + text[place + 1 :]
@@ -511,9 +507,7 @@ def test_a_key_goes_with_its_maker_and_does_what_the_maker_may(
 
 
 def test_a_refusal_of_a_key_names_it_in_the_audit(guarded: StartedServer, adam: str) -> None:
-    key, text = administration.create_key(
-        settings_in(guarded.folder), "only reads", ["reader"], days=1
-    )
+    key, text = admin.create_key(settings_in(guarded.folder), "only reads", ["reader"], days=1)
 
     assert ask(guarded, text, "POST", "/api/v1/keys", json={}).status_code == 403
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.workshop import registry as registry
-from scenarist.db.postgresql import PostgreSql
-from scenarist.db.sqlite import Sqlite
+from scenarist.db.dialects.postgresql import PostgreSql
+from scenarist.db.dialects.sqlite import Sqlite
 
 _numbers = itertools.count(1)
 

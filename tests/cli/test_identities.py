@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from cli.terminal import Done, Terminal, run_apart
-from scenarist import administration
 from scenarist.domain.errors import InvalidError
+from scenarist.identity.encryption import Seal
 from scenarist.identity.passwords import Passwords
-from scenarist.identity.sealing import Seal
 from scenarist.identity.secret_keys import SecretKeys
-from scenarist.settings import Settings
+from scenarist.server import admin
+from scenarist.server.settings import Settings
 from servers import StartedServer
 from signed_in import ask, audit_of, settings_in, token_of, with_users
 
@@ -35,7 +35,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServer]
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a database that no server uses, and one administrator."""
     folder = tmp_path_factory.mktemp("quiet")
-    administration.add_user(settings_in(folder), "adam", PASSWORD, ["admin"])
+    admin.add_user(settings_in(folder), "adam", PASSWORD, ["admin"])
     return folder
 
 
@@ -151,13 +151,13 @@ def test_a_key_is_revoked_by_its_identifier_or_by_a_name_that_looks_like_one(
     quiet: Path, terminal: Terminal
 ) -> None:
     settings = settings_in(quiet)
-    first, _ = administration.create_key(settings, "first", ["reader"], days=None)
-    administration.create_key(settings, "KEY_ring", ["reader"], days=None)
+    first, _ = admin.create_key(settings, "first", ["reader"], days=None)
+    admin.create_key(settings, "KEY_ring", ["reader"], days=None)
 
     for name in (first.id, "KEY_ring"):
         terminal.printed_by(quiet, "key", "revoke", name)
 
-    assert administration.list_keys(settings) == []
+    assert admin.list_keys(settings) == []
 
 
 def test_mistakes_with_keys_are_told_in_one_line(quiet: Path, terminal: Terminal) -> None:
@@ -185,7 +185,7 @@ def test_a_key_that_is_given_is_not_rotated_in_a_file(tmp_path: Path) -> None:
     )
 
     with pytest.raises(InvalidError, match="given by the setting") as refused:
-        administration.rotate_secret_key(settings, forget_old=True)
+        admin.rotate_secret_key(settings, forget_old=True)
 
     assert "given-and-long-enough" not in refused.value.message
 
@@ -193,7 +193,7 @@ def test_a_key_that_is_given_is_not_rotated_in_a_file(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_neither_rotated_nor_made(
     tmp_path: Path, terminal: Terminal
 ) -> None:
-    administration.add_user(settings_in(tmp_path), "ines", PASSWORD, ["reader"])
+    admin.add_user(settings_in(tmp_path), "ines", PASSWORD, ["reader"])
 
     assert "no file of secret keys" in terminal.mistake(tmp_path, "secret", "rotate")
 
@@ -219,7 +219,7 @@ def test_whoever_has_no_name_on_this_machine_can_use_the_command_line(
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 3_999_999_999)
 
-    administration.add_user(settings_in(tmp_path), "ines", PASSWORD, ["reader"])
+    admin.add_user(settings_in(tmp_path), "ines", PASSWORD, ["reader"])
 
     with closing(sqlite3.connect(tmp_path / "scenarist.db")) as connection:
         assert connection.execute("SELECT address FROM audit").fetchall() == [

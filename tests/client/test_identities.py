@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scenarist import Client, administration
+from scenarist import Client
 from scenarist.client import DeniedError, NotFoundError, ThrottledError, UnauthenticatedError
+from scenarist.server import admin as administration
 from servers import StartedServer
 from signed_in import PASSWORDS, settings_in, with_users
 

@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 
 from scenarist.config import ConfigRegistry
+from scenarist.config.function_uses import iter_uses
 from scenarist.config.functions import import_function
-from scenarist.config.uses import iter_uses
 from scenarist.domain.errors import InvalidError
 
 PRELUDE = """

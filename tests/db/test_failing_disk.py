@@ -164,7 +164,7 @@ class TestReadiness:
     def test_a_write_that_waits_for_long_makes_a_server_not_ready(
         self, notes: Database, health: HealthService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("scenarist.domain.figures.STALLED_SECONDS", 0.0)
+        monkeypatch.setattr("scenarist.observability.metrics.STALLED_SECONDS", 0.0)
         began, go_on = threading.Event(), threading.Event()
 
         def hold(_: Connection) -> None:

@@ -15,7 +15,7 @@ from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.db.tables import metadata
 from scenarist.domain.errors import UnavailableError
-from scenarist.domain.places import wiring_of
+from scenarist.domain.locations import wiring_of
 from scenarist.domain.vocabulary import Scope
 
 # Names of constraints are not asked for: SQLite knows only some of them.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarist.cli import app
-from scenarist.settings import Settings
+from scenarist.server.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

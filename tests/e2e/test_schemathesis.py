@@ -10,8 +10,8 @@ from schemathesis.engine import Status, StopReason, from_schema
 from schemathesis.engine.events import EngineFinished, FatalError, NonFatalError, ScenarioFinished
 from schemathesis.engine.run import PhaseName
 
-from scenarist import administration
-from scenarist.settings import Settings
+from scenarist.server import admin
+from scenarist.server.settings import Settings
 from servers import StartedServer
 from signed_in import bearer
 
@@ -75,7 +75,7 @@ CONFIGURATION: dict[str, Any] = {
 def server(tmp_path: Path, database_url: str) -> Iterator[StartedServer]:
     """A server with a scenario, and jobs that have run, that asks who asks."""
     settings = Settings(database=database_url)
-    _, key = administration.create_key(settings, "schemathesis", ["admin"], days=1)
+    _, key = admin.create_key(settings, "schemathesis", ["admin"], days=1)
     options = ["--auth=local"]
     with StartedServer(tmp_path, options=options, database=database_url) as started:
         started.http.headers.update(bearer(key))

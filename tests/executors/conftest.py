@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from executors.desks import TERMS, Relay
-from scenarist.executors.clusters import ClusterExecutor
+from scenarist.executors.cluster.executor import ClusterExecutor
 from scenarist.executors.messages import EngineName
 
 

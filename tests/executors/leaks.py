@@ -59,9 +59,9 @@ import polars
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from scenarist.executors.base import JobRequest
-from scenarist.executors.job_logs import prepare_logging
+from scenarist.executors.isolation.job_logs import prepare_logging
+from scenarist.executors.isolation.worker_snapshot import Surroundings
 from scenarist.executors.runner import run
-from scenarist.executors.surroundings import Surroundings
 from scenarist.storage.base import Place, Target
 
 kept: list[Any] = []

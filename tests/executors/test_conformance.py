@@ -23,7 +23,7 @@ from executors.desks import (
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import LOG_LIMIT
 from scenarist.executors.inline import InlineExecutor
-from scenarist.executors.local import LocalExecutor
+from scenarist.executors.local.executor import LocalExecutor
 from scenarist.storage.base import Target
 
 CLUSTERS = [

@@ -21,7 +21,7 @@ from executors.desks import TERMS, TESTS, Desk, await_end_of, await_file, number
 from otlp_receiver import TraceReceiver
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
-from scenarist.executors.local import LocalExecutor
+from scenarist.executors.local.executor import LocalExecutor
 from scenarist.storage.base import Target
 
 OUT = Target(data_node_id="out", edit_id="edit", storage_type="in_memory", folder="")
@@ -185,7 +185,7 @@ def test_what_jobs_have_started_ends_with_a_server_that_is_killed(tmp_path: Path
     code = (
         "import islands, pickle, sys, time\n"
         "from scenarist.executors.base import JobRequest, WorkerTerms\n"
-        "from scenarist.executors.local import LocalExecutor\n"
+        "from scenarist.executors.local.executor import LocalExecutor\n"
         "from scenarist.storage.base import Place\n"
         f"values = [pickle.dumps(value) for value in ('daemon', {mark!r})]\n"
         "inputs = [Place(storage_type='pickle', content=value) for value in values]\n"
@@ -342,7 +342,7 @@ def test_what_forks_cannot_share_is_imported_by_each_worker(
 
     assert value_of(answer(desk)) == "here"
     (process,) = executor.process_ids
-    assert "scenarist.executors.worker" in Path(f"/proc/{process}/cmdline").read_text()
+    assert "scenarist.executors.local.worker" in Path(f"/proc/{process}/cmdline").read_text()
 
 
 @pytest.mark.parametrize(
@@ -465,7 +465,7 @@ def test_an_executor_tells_its_slots_while_its_workers_start() -> None:
 def test_a_template_that_is_stopped_ends_all_the_same_when_its_server_is_killed() -> None:
     code = """
 from pathlib import Path
-from scenarist.executors.local import LocalExecutor
+from scenarist.executors.local.executor import LocalExecutor
 executor = LocalExecutor(lambda outcomes: None, size=1)
 while not executor.slots:
     pass

@@ -11,10 +11,10 @@ import pytest
 
 from executors.desks import TERMS, Desk, await_file, number_in
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors import processes
-from scenarist.executors.frames import Frames, MessageTooLargeError, frame
-from scenarist.executors.local import LocalExecutor
-from scenarist.executors.processes import WorkerProcess
+from scenarist.executors.framing import Frames, MessageTooLargeError, frame
+from scenarist.executors.local import worker_process
+from scenarist.executors.local.executor import LocalExecutor
+from scenarist.executors.local.worker_process import WorkerProcess
 from scenarist.storage.base import Place
 
 LARGE = Place(storage_type="pickle", content=pickle.dumps("x" * 8_000_000))
@@ -45,7 +45,7 @@ def processes_of(desk: Desk) -> list[int]:
 def test_a_large_job_for_a_worker_that_does_not_read_holds_nobody_up(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "_TAKE_SECONDS", 3600.0)
+    monkeypatch.setattr(worker_process, "_TAKE_SECONDS", 3600.0)
     stop_workers(desk)
     made = [desk.request("same", places=[LARGE], grace=0.0) for _ in range(2)]
 
@@ -65,7 +65,7 @@ def test_a_job_that_its_worker_does_not_take_up_is_lost(
     desk: Desk, places: list[Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop_workers(desk)
-    monkeypatch.setattr(processes, "_TAKE_SECONDS", 0.3)
+    monkeypatch.setattr(worker_process, "_TAKE_SECONDS", 0.3)
 
     desk.executor.submit([desk.request("first_given", 1, places=places) for _ in range(2)])
 
@@ -84,7 +84,7 @@ def test_a_large_job_reaches_a_worker_that_reads(desk: Desk) -> None:
 def test_a_template_that_does_nothing_any_more_is_replaced(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "_GONE_SECONDS", 0.2)
+    monkeypatch.setattr(worker_process, "_GONE_SECONDS", 0.2)
     made = desk.request("tell_parent", str(tmp_path / "template"), grace=0.0)
     desk.executor.submit([made])
     template = number_in(tmp_path / "template")

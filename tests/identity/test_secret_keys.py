@@ -13,7 +13,7 @@ import pytest
 from builders import Clock
 from scenarist.domain.errors import InvalidError, UnauthenticatedError, UnavailableError
 from scenarist.identity import secret_keys
-from scenarist.identity.sealing import Seal
+from scenarist.identity.encryption import Seal
 from scenarist.identity.secret_keys import SecretKeys, keep_newest, rotate
 from scenarist.identity.tokens import TokenSigner
 from signed_in import SESSION

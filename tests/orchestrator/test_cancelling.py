@@ -6,8 +6,8 @@ import pytest
 
 from builders import Draft
 from orchestrator.world import World
-from scenarist.db import events
-from scenarist.db.bells import Topic
+from scenarist.db import event_log
+from scenarist.db.notify.notifications import Topic
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import TaskId
@@ -15,7 +15,7 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE, ActorRef
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 from scenarist.executors.base import JobOutcome
-from scenarist.services.cancelling import Canceller
+from scenarist.services.cancellation import Canceller
 from scenarist.services.jobs import JobService
 
 
@@ -55,7 +55,7 @@ def test_the_log_of_events_says_who_cancelled_and_what_followed_by_itself(
     submission = world.submit(*chain)
     world.cancel(submission.job_ids[0])
 
-    *_, (_, _, changes) = events.read(world.database.reader, first=0, limit=100)
+    *_, (_, _, changes) = event_log.read(world.database.reader, first=0, limit=100)
 
     assert [(change.id, change.status, change.actor) for change in changes] == [
         (submission.job_ids[0], "CANCELED", ActorRef("anyone", "anyone")),

@@ -10,15 +10,15 @@ import pytest
 
 from builders import NOON, Draft
 from orchestrator.world import World
-from scenarist.db import jobs as job_rows
+from scenarist.db.jobs import rows as job_rows
 from scenarist.db.locks import Lock, claim, find_locks, set_lock
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import PresentOutput, is_skippable
-from scenarist.domain.moments import LONGEST_CLAIM
 from scenarist.domain.permissions import ANYONE, ActorRef
 from scenarist.domain.retention import Retention
+from scenarist.domain.timestamps import LONGEST_CLAIM
 from scenarist.services.locks import get_data_node
-from scenarist.services.upkeep import Upkeep
+from scenarist.services.maintenance import Upkeep
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 SET_TO = [timedelta(), -SECOND, -timedelta(minutes=1), -timedelta(hours=1), -DAY, -400 * DAY]

@@ -10,8 +10,8 @@ import pytest
 
 from builders import Draft
 from orchestrator.world import LEASE_SECONDS, HandExecutor, World
-from scenarist.db import holders
-from scenarist.db.bells import Topic
+from scenarist.db import leases
+from scenarist.db.notify.notifications import Topic
 from scenarist.domain.entities import Submission
 from scenarist.domain.identifiers import DataNodeId, TaskId
 from scenarist.domain.vocabulary import JobStatus
@@ -210,7 +210,7 @@ def test_a_clock_that_jumps_ends_no_lease(world: World) -> None:
 def test_only_one_of_two_observers_takes_over(pair: Pair) -> None:
     third = pair.world.another_orchestrator()
     third.recover()
-    seen = holders.at_work(pair.world.database.reader, but=third._lease.holder_id)
+    seen = leases.at_work(pair.world.database.reader, but=third._lease.holder_id)
     pair.pass_thirds(3, pair.second)
     pair.second.step()
 
@@ -221,7 +221,7 @@ def test_only_one_of_two_observers_takes_over(pair: Pair) -> None:
 
 
 def test_a_holder_that_has_renewed_meanwhile_is_not_taken_over(pair: Pair) -> None:
-    (seen,) = holders.at_work(pair.world.database.reader, but=pair.second._lease.holder_id)
+    (seen,) = leases.at_work(pair.world.database.reader, but=pair.second._lease.holder_id)
     pair.pass_thirds(1, pair.first)
 
     pair.second._keeper._take_over(seen)
@@ -233,7 +233,7 @@ def test_jobs_that_nobody_answers_for_are_taken_over(world: World) -> None:
     submission = world.submit(world.make(lambda draft: draft.task("free", "nothing")))
     world.step()
     lost = world.orchestrator._lease.holder_id
-    world.database.write(lambda connection: holders.leave(connection, lost))
+    world.database.write(lambda connection: leases.leave(connection, lost))
 
     world.another_orchestrator().recover()
 
@@ -256,7 +256,7 @@ def test_who_stops_hands_back_and_leaves_no_lease(pair: Pair) -> None:
     pair.first.stop()
 
     assert pair.statuses == [PENDING]
-    left = holders.list_all(pair.world.database.reader)
+    left = leases.list_all(pair.world.database.reader)
     assert [holder.process for holder in left] == ["process 2"]
 
 
@@ -309,5 +309,5 @@ def test_an_orchestrator_that_was_idle_for_long_claims_under_a_lease_that_is_fre
         first.step()
 
     assert world.statuses(submission) == [RUNNING]
-    (holder,) = holders.list_all(world.database.reader)
+    (holder,) = leases.list_all(world.database.reader)
     assert holder.id == first._lease.holder_id

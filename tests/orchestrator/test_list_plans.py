@@ -9,10 +9,10 @@ import pytest
 from builders import NOON, Draft
 from orchestrator.world import World
 from scenarist.db import data_nodes as data_node_rows
-from scenarist.db import jobs as job_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
-from scenarist.db.pages import Page
+from scenarist.db.jobs import rows as job_rows
+from scenarist.db.paging import Page
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import (

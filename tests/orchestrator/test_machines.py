@@ -4,7 +4,7 @@ import pytest
 
 from builders import Draft
 from orchestrator.world import World
-from scenarist.db import events
+from scenarist.db import event_log
 from scenarist.domain.entities import Submission
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.resources import Resources
@@ -106,7 +106,7 @@ def test_what_waited_for_a_machine_is_looked_at_anew_after_a_start(
 def test_waiting_for_a_machine_is_in_the_log_of_events(world: World, tasks: list[TaskId]) -> None:
     submission = submit_and_hold(world, tasks[:1])
 
-    *_, (_, _, changes) = events.read(world.database.reader, first=0, limit=100)
+    *_, (_, _, changes) = event_log.read(world.database.reader, first=0, limit=100)
 
     assert [(change.id, change.status) for change in changes] == [
         (submission.job_ids[0], "BLOCKED")

@@ -4,7 +4,7 @@ import pytest
 
 from builders import Draft
 from orchestrator.world import World
-from scenarist.db import events
+from scenarist.db import event_log
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import TaskId
@@ -110,7 +110,7 @@ def test_pausing_twice_is_pausing_once(world: World, chain: list[TaskId]) -> Non
     commits = world.database.commits
 
     assert world.submissions.pause(ANYONE, submission.id) == first
-    *_, (_, _, changes) = events.read(world.database.reader, first=0, limit=100)
+    *_, (_, _, changes) = event_log.read(world.database.reader, first=0, limit=100)
     assert [(change.id, change.actor) for change in changes] == [
         (submission.id, ActorRef("anyone", "anyone"))
     ]

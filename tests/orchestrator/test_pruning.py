@@ -15,10 +15,10 @@ from orchestrator.world import World
 from scenarist.db import audit as audit_rows
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
-from scenarist.db import events as event_rows
-from scenarist.db import jobs as job_rows
+from scenarist.db import event_log as event_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.db import subscribers as subscriber_rows
+from scenarist.db.jobs import rows as job_rows
 from scenarist.db.tables import edits, events, job_inputs, job_logs, jobs, submissions
 from scenarist.domain.entities import Edit, Subscriber
 from scenarist.domain.errors import DeniedError, NotFoundError
@@ -28,7 +28,7 @@ from scenarist.domain.permissions import ANYONE, Actor, Origin, Role
 from scenarist.domain.retention import Pruned, Retention
 from scenarist.domain.vocabulary import EntityType, JobStatus
 from scenarist.services.pruning import PruningService
-from scenarist.services.wishes import SubmitOptions, Wish
+from scenarist.services.submit_requests import SubmitOptions, Wish
 
 DAY = timedelta(days=1)
 LARGE = "x" * 70_000  # lies in a file

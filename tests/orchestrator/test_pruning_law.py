@@ -14,9 +14,9 @@ from builders import Clock, Draft
 from conftest import FreshUrl
 from orchestrator.test_pruning import EVERYTHING, Killed, age_files, files_in, history, shown
 from orchestrator.world import World
-from scenarist.db import jobs as job_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.db.engine import Database
+from scenarist.db.jobs import rows as job_rows
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, TaskId

@@ -7,9 +7,9 @@ from sqlalchemy import event
 
 from builders import Draft
 from orchestrator.world import World
-from scenarist.db import jobs as job_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import submissions as submission_rows
+from scenarist.db.jobs import rows as job_rows
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import (

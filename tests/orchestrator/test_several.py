@@ -12,8 +12,8 @@ from sqlalchemy import text
 from builders import Clock
 from listening import Listener
 from orchestrator.world import World
-from scenarist.db.bells import EVERYTHING, Topic
 from scenarist.db.engine import Database
+from scenarist.db.notify.notifications import EVERYTHING, Topic
 from scenarist.domain.vocabulary import JobStatus
 
 

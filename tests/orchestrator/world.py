@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from builders import Clock, Draft
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
-from scenarist.db import jobs as job_rows
 from scenarist.db.engine import Database
+from scenarist.db.jobs import rows as job_rows
 from scenarist.domain.entities import DataNode, Edit, Job, Submission
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.identifiers import SequenceId, TaskId
@@ -24,13 +24,13 @@ from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output
 from scenarist.executors.runner import run
 from scenarist.orchestrator.leases import LeaseTerms
 from scenarist.orchestrator.loop import Orchestrator
-from scenarist.services.cancelling import Canceller
-from scenarist.services.computations import Computation, Computed
+from scenarist.services.cancellation import Canceller
 from scenarist.services.jobs import JobService
-from scenarist.services.recording import Recorder
 from scenarist.services.submissions import SubmissionService
+from scenarist.services.submit_requests import SubmitOptions, Wish
+from scenarist.services.value_writer import Recorder
 from scenarist.services.values import ValueService
-from scenarist.services.wishes import SubmitOptions, Wish
+from scenarist.services.worker_calls import Computation, Computed
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import pytest
 
 from builders import Clock
 from scenarist.config import ConfigRegistry
-from scenarist.db import events
+from scenarist.db import event_log
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Scenario
 from scenarist.domain.errors import ConflictError
@@ -39,7 +39,7 @@ class Log:
     def news(self) -> list[tuple[Change, Kind, str]]:
         """Return what changed since the last time; all of it by one actor."""
         found = []
-        for number, _, changes in events.read(self.database.reader, first=self._next, limit=100):
+        for number, _, changes in event_log.read(self.database.reader, first=self._next, limit=100):
             self._next = number + 1
             assert {change.actor for change in changes} == {ActorRef("ines", "ines")}
             found += [(change.change, change.kind, change.id) for change in changes]

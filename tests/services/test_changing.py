@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from scenarist import bootstrap
-from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
 from scenarist.domain.behaviours import Behaviour
 from scenarist.domain.entities import Job
@@ -23,9 +21,11 @@ from scenarist.domain.listings import (
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import EntityType, JobStatus, Scope
 from scenarist.executors.inline import InlineExecutor
+from scenarist.server import composition
+from scenarist.server.composition import Server
+from scenarist.server.settings import Settings
 from scenarist.services.scenarios import NewScenario
-from scenarist.services.wishes import SubmitOptions
-from scenarist.settings import Settings
+from scenarist.services.submit_requests import SubmitOptions
 
 TESTS = str(Path(__file__).parents[1])
 ALL = PageRequest(limit=100)
@@ -96,7 +96,7 @@ def serve(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         declare(registry)
         settings = Settings(database=database_url, storage=str(tmp_path / "data"))
         application = Application(registry, (TESTS,))
-        with bootstrap.open_server(application, settings, make_executor=InlineExecutor) as server:
+        with composition.open_server(application, settings, make_executor=InlineExecutor) as server:
             yield Running(server)
 
     return opened

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 
 from builders import Clock
-from scenarist import bootstrap
-from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
 from scenarist.domain.errors import ConflictError, InvalidError
 from scenarist.domain.permissions import Actor, Role
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator
 from scenarist.executors.inline import InlineExecutor
-from scenarist.settings import Settings
+from scenarist.server import composition
+from scenarist.server.composition import Server
+from scenarist.server.settings import Settings
 
 ANNA = Actor("anna", frozenset({Role.EDITOR}))
 EQUAL, GREATER = FilterOperator.EQUAL, FilterOperator.GREATER_THAN
@@ -53,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     )
     settings = Settings(database=f"sqlite:///{folder}/s.db", storage=str(folder / "data"))
     application = Application(registry=registry, search_path=())
-    with bootstrap.open_server(
+    with composition.open_server(
         application, settings, make_executor=InlineExecutor, now=Clock()
     ) as opened:
         yield opened

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from builders import Clock
-from scenarist import bootstrap
-from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
 from scenarist.domain.permissions import ANYONE
 from scenarist.executors.inline import InlineExecutor
+from scenarist.server import composition
+from scenarist.server.composition import Server
+from scenarist.server.settings import Settings
 from scenarist.services.scenarios import NewScenario
-from scenarist.settings import Settings
 
 
 def application(*names: str) -> Application:
@@ -33,11 +33,11 @@ def test_a_data_node_that_older_scenarios_lack_leaves_the_results_over_the_other
     database_url: str, tmp_path: Path, clock: Clock
 ) -> None:
     settings = Settings(database=database_url, storage=str(tmp_path / "data"))
-    with bootstrap.open_server(
+    with composition.open_server(
         application("plan"), settings, make_executor=InlineExecutor, now=clock
     ) as server:
         older = [create(server) for _ in range(2)]
-    with bootstrap.open_server(
+    with composition.open_server(
         application("plan", "promotion"), settings, make_executor=InlineExecutor, now=clock
     ) as server:
         newer = create(server)

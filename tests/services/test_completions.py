@@ -7,8 +7,8 @@ import pytest
 
 from builders import Clock
 from orchestrator.world import World
-from scenarist.db.bells import EVERYTHING, Topic
 from scenarist.db.engine import Database
+from scenarist.db.notify.notifications import EVERYTHING, Topic
 from scenarist.services.completions import Completions
 from servers import PATIENCE_SECONDS
 

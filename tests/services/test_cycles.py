@@ -8,8 +8,8 @@ import pytest
 from builders import Clock
 from scenarist.db.engine import Database
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.moments import read_moment
 from scenarist.domain.permissions import ANYONE
+from scenarist.domain.timestamps import read_moment
 from scenarist.domain.vocabulary import Frequency
 from scenarist.services.cycles import CycleService, NewCycle
 

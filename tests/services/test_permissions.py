@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from scenarist import bootstrap
-from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
 from scenarist.domain.errors import DeniedError
 from scenarist.domain.permissions import Actor, Permission, Role
 from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
-from scenarist.services.bundle import Services
-from scenarist.settings import Settings
+from scenarist.server import composition
+from scenarist.server.composition import Server
+from scenarist.server.settings import Settings
+from scenarist.services.container import Services
 from statements import noted
 
 NEEDS = {
@@ -102,7 +102,7 @@ LACKING = {
 def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
     application = Application(registry=ConfigRegistry(), search_path=())
     settings = Settings(database=database_url, storage=str(tmp_path / "data"))
-    with bootstrap.open_server(application, settings, make_executor=InlineExecutor) as opened:
+    with composition.open_server(application, settings, make_executor=InlineExecutor) as opened:
         yield opened
 
 

@@ -10,9 +10,9 @@ from scenarist.domain.identifiers import TaskId
 from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import ANYONE, Actor, Role
 from scenarist.domain.vocabulary import EntityType
-from scenarist.services.cancelling import Canceller
+from scenarist.services.cancellation import Canceller
 from scenarist.services.submissions import SubmissionService
-from scenarist.services.wishes import SubmitOptions, Wish
+from scenarist.services.submit_requests import SubmitOptions, Wish
 
 READER = Actor("reader", frozenset({Role.READER}))
 

@@ -13,8 +13,6 @@ import pytest
 from sqlalchemy import Connection, select, text, update
 
 from builders import NOON, Clock
-from scenarist import bootstrap
-from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
 from scenarist.db.tables import data_nodes
 from scenarist.domain.entities import DataNode
@@ -25,17 +23,19 @@ from scenarist.domain.errors import (
     UnavailableError,
 )
 from scenarist.domain.listings import DataNodeFilter, PageRequest
-from scenarist.domain.moments import LONGEST_CLAIM
 from scenarist.domain.permissions import Actor, ActorRef, Role
+from scenarist.domain.timestamps import LONGEST_CLAIM
 from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
-from scenarist.services.bundle import Services
-from scenarist.services.computations import Computation, Computed
-from scenarist.services.recording import NO_OPTIONS, Recorder, WriteOptions
+from scenarist.server import composition
+from scenarist.server.composition import Server
+from scenarist.server.settings import Settings
+from scenarist.services.container import Services
 from scenarist.services.scenarios import NewScenario
+from scenarist.services.submit_requests import SubmitOptions
+from scenarist.services.value_writer import NO_OPTIONS, Recorder, WriteOptions
 from scenarist.services.values import ValueService
-from scenarist.services.wishes import SubmitOptions
-from scenarist.settings import Settings
+from scenarist.services.worker_calls import Computation, Computed
 
 ANNA = Actor("anna", frozenset({Role.EDITOR}))
 BERT = Actor("bert", frozenset({Role.EDITOR}))
@@ -51,7 +51,7 @@ def open_another(
     monkeypatch.chdir(tmp_path)
     settings = Settings(database=database_url, storage=str(tmp_path / "data"))
     application = Application(registry=_registry(tmp_path), search_path=())
-    return lambda: bootstrap.open_server(
+    return lambda: composition.open_server(
         application, settings, make_executor=InlineExecutor, now=clock
     )
 

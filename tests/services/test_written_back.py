@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 
 from builders import Clock
-from scenarist import bootstrap
-from scenarist.bootstrap import Server
 from scenarist.config import Application, ConfigRegistry
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Role
 from scenarist.executors.inline import InlineExecutor
-from scenarist.services.showing import place_of
+from scenarist.server import composition
+from scenarist.server.composition import Server
+from scenarist.server.settings import Settings
+from scenarist.services.value_reader import place_of
 from scenarist.services.values import find_value
-from scenarist.settings import Settings
-from scenarist.storage.kinds import find_storage
+from scenarist.storage.registry import find_storage
 from storage.kinds_of_values import Fixed, Mode, is_same
 
 ANNA = Actor("anna", frozenset({Role.EDITOR}))
@@ -42,7 +42,7 @@ def server(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Ite
     registry.configure_json_data_node("notes")
     settings = Settings(database=f"sqlite:///{tmp_path}/s.db", storage=str(tmp_path / "data"))
     application = Application(registry=registry, search_path=())
-    with bootstrap.open_server(
+    with composition.open_server(
         application, settings, make_executor=InlineExecutor, now=clock
     ) as opened:
         yield opened

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pydantic
 
-from scenarist.storage.structures import fields_of
+from scenarist.storage.python.structures import fields_of
 
 NOON = datetime.datetime(2026, 1, 31, 12, 0, 0, 5)  # noqa: DTZ001 - one without a zone
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")

@@ -14,7 +14,7 @@ from scenarist.domain.errors import TooLargeError
 from scenarist.storage import bounds
 from scenarist.storage.base import Place
 from scenarist.storage.bounds import Limits, limited
-from scenarist.storage.kinds import find_storage, read_json
+from scenarist.storage.registry import find_storage, read_json
 from unfolding import cell, parquet, workbook
 
 _MIB = 2**20

@@ -18,7 +18,7 @@ from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableErro
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
-from scenarist.storage.kinds import discard, find_storage, publish, read_json
+from scenarist.storage.registry import discard, find_storage, publish, read_json
 from storage.homes import Home
 
 NOISE = np.random.default_rng(7).random(40_000)

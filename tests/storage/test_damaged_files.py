@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scenarist.domain.errors import DamagedError, NotFoundError
 from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written, kept_of
-from scenarist.storage.kinds import find_storage, write_value
+from scenarist.storage.registry import find_storage, write_value
 from storage.homes import Home
 
 TABLE = pandas.DataFrame(

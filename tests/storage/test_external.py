@@ -12,7 +12,7 @@ import pytest
 from postgres_server import PostgresServer
 from scenarist.domain.errors import InvalidError, NotFoundError
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import discard, find_storage, publish, read_json
+from scenarist.storage.registry import discard, find_storage, publish, read_json
 
 
 def read_pickle(path: str) -> Any:

@@ -11,7 +11,7 @@ from bson import ObjectId
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.mongo import MongoStorage
+from scenarist.storage.external.mongo import MongoStorage
 
 STORAGE = MongoStorage()
 MACHINES = [{"name": "press", "hours": 7}, {"name": "lathe", "hours": 3}]

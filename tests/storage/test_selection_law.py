@@ -17,12 +17,12 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
 from scenarist.storage.base import Place, Target
-from scenarist.storage.frames import series_values, shown
-from scenarist.storage.kinds import find_storage, read_json
-from scenarist.storage.rendition import render
-from scenarist.storage.selection import select_of_shown
-from scenarist.storage.shown import shown as chosen
-from scenarist.storage.tables import plain_records
+from scenarist.storage.python.data_frames import series_values, shown
+from scenarist.storage.python.rendition import render
+from scenarist.storage.registry import find_storage, read_json
+from scenarist.storage.tables.conversion import plain_records
+from scenarist.storage.tables.json_data import shown as chosen
+from scenarist.storage.tables.selection import select_of_shown
 from storage.frames_of_all_kinds import frames, is_null
 from storage.sqlite_files import fresh_sqlite
 

@@ -8,9 +8,10 @@ import pytest
 import s3fs  # type: ignore[import-untyped]  # noqa: F401 - no limit here is for its import
 
 from scenarist.domain.errors import UnavailableError
-from scenarist.storage import databases, mongo, s3, shared
 from scenarist.storage.base import Place, Target
-from scenarist.storage.kinds import find_storage
+from scenarist.storage.external import databases, mongo, s3
+from scenarist.storage.files import remote
+from scenarist.storage.registry import find_storage
 from silent_server import SilentServer
 
 URL = "s3://bucket/value"
@@ -23,10 +24,10 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentServer]:
     with SilentServer() as server:
         monkeypatch.setitem(fsspec.config.conf, "s3", server.s3_settings)
         limits = {"connect_timeout": 0.3, "read_timeout": 0.3, "retries": {"total_max_attempts": 1}}
-        assert limits.keys() == shared.S3_LIMITS.keys()
-        for module in (shared, s3):
+        assert limits.keys() == remote.S3_LIMITS.keys()
+        for module in (remote, s3):
             monkeypatch.setattr(module, "S3_LIMITS", limits)
-        monkeypatch.setattr(shared, "WRITE_SECONDS", 2.0)
+        monkeypatch.setattr(remote, "WRITE_SECONDS", 2.0)
         monkeypatch.setattr(mongo, "_LIMITS", dict.fromkeys(mongo._LIMITS, 300))
         monkeypatch.setattr(databases, "_CONNECT_SECONDS", 1)
         yield server
@@ -63,11 +64,11 @@ def _properties(storage_type: str, server: SilentServer) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: shared.write_new(URL, b"new"),
-        lambda: shared.open_whole(URL),
-        lambda: shared.open_file(URL),
-        lambda: list(shared.list_files("s3://bucket/folder")),
-        lambda: shared.prepare("s3://bucket/folder"),
+        lambda: remote.write_new(URL, b"new"),
+        lambda: remote.open_whole(URL),
+        lambda: remote.open_file(URL),
+        lambda: list(remote.list_files("s3://bucket/folder")),
+        lambda: remote.prepare("s3://bucket/folder"),
     ],
     ids=["write", "read whole", "read in pieces", "list", "prepare"],
 )
@@ -79,7 +80,7 @@ def test_a_call_to_a_shared_storage_ends(silent: SilentServer, call: Callable[[]
 
 
 def test_files_of_a_shared_storage_that_cannot_be_removed_are_named(silent: SilentServer) -> None:
-    assert shared.remove([URL]).keys() == {URL}
+    assert remote.remove([URL]).keys() == {URL}
 
 
 @pytest.mark.parametrize("storage_type", ["s3_object", "mongo_collection", "sql"])
@@ -109,7 +110,7 @@ def test_a_write_to_an_external_storage_ends(silent: SilentServer, storage_type:
 def test_an_author_may_say_how_long_an_object_store_may_be_silent(
     silent: SilentServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3, "S3_LIMITS", {**shared.S3_LIMITS, "read_timeout": FOR_EVER})
+    monkeypatch.setattr(s3, "S3_LIMITS", {**remote.S3_LIMITS, "read_timeout": FOR_EVER})
     properties = _properties("s3_object", silent)
     given = properties["aws_s3_client_parameters"] | {"read_timeout": 0.2, "connect_timeout": 5}
     place = Place(

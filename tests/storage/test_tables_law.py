@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.frames import shown
-from scenarist.storage.kinds import find_storage, read_json
-from scenarist.storage.rendition import render
+from scenarist.storage.python.data_frames import shown
+from scenarist.storage.python.rendition import render
+from scenarist.storage.registry import find_storage, read_json
 from storage.frames_of_all_kinds import frames, is_null, is_same_cell
 from storage.sqlite_files import fresh_sqlite
 

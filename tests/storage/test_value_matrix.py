@@ -18,11 +18,11 @@ import pytest
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import find_storage, publish, read_json
-from scenarist.storage.objects import python_type
-from scenarist.storage.rewriting import added, rewritten
-from scenarist.storage.shown import shown, strict
-from scenarist.storage.transfers import is_uploadable, keep_upload
+from scenarist.storage.operations.rewriting import added, rewritten
+from scenarist.storage.operations.transfers import is_uploadable, keep_upload
+from scenarist.storage.python.objects import python_type
+from scenarist.storage.registry import find_storage, publish, read_json
+from scenarist.storage.tables.json_data import shown, strict
 from storage.kinds_of_values import VALUES, is_same
 
 PAGE = Path(__file__).parents[2] / "docs" / "values.md"

@@ -9,11 +9,11 @@ from standardwebhooks.webhooks import Webhook
 
 from builders import SEAL
 from scenarist.db import deliveries as delivery_rows
-from scenarist.db import events as event_rows
+from scenarist.db import event_log as event_rows
 from scenarist.domain.vocabulary import Kind
 from scenarist.webhooks.dispatcher import DELAYS, Dispatcher
-from scenarist.webhooks.places import BOUNDS, Pace
 from scenarist.webhooks.sending import Sender
+from scenarist.webhooks.slots import BOUNDS, Pace
 from statements import noted
 from webhooks.post import Post
 from webhooks.receiver import Received, Receiver

@@ -10,12 +10,21 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
-from scenarist.api import (
+from scenarist.api import problems
+from scenarist.api.batching import Gatherer
+from scenarist.api.bulkheads import Bulkheads
+from scenarist.api.middleware.auth import Gate, Turnstile
+from scenarist.api.middleware.cross_origin import guarded
+from scenarist.api.middleware.methods import with_all_methods
+from scenarist.api.middleware.request_log import observed, traced
+from scenarist.api.openapi import pages as description_pages
+from scenarist.api.openapi.document import complete, operation_id
+from scenarist.api.requests import check_parameters
+from scenarist.api.routes import (
     audit,
     configs,
     cycles,
     data_nodes,
-    description_pages,
     edits,
     events,
     files,
@@ -24,26 +33,17 @@ from scenarist.api import (
     keys,
     metrics,
     orchestration,
-    problems,
     scenarios,
     sequences,
-    signing_in,
+    sessions,
     submissions,
     subscribers,
     tasks,
     users,
     values,
 )
-from scenarist.api.auth import Gate, Turnstile
-from scenarist.api.browsers import guarded
-from scenarist.api.bulkheads import Bulkheads
-from scenarist.api.description_rules import complete, operation_id
-from scenarist.api.gathering import Gatherer
-from scenarist.api.methods import with_all_methods
-from scenarist.api.observation import observed, traced
-from scenarist.api.requests import check_parameters
-from scenarist.domain.figures import ProcessFigures
-from scenarist.services.bundle import Services
+from scenarist.observability.metrics import ProcessFigures
+from scenarist.services.container import Services
 
 LARGEST_BODY = 1024 * 1024
 """Largest body of a request in bytes; 413 above it. Values of data nodes may be larger."""
@@ -152,7 +152,7 @@ def _paths(*, looks_up_in_threads: bool) -> Router:
         *orchestration.HANDLERS,
         *subscribers.HANDLERS,
         *events.HANDLERS,
-        *signing_in.HANDLERS,
+        *sessions.HANDLERS,
         *users.HANDLERS,
         *keys.HANDLERS,
         *audit.HANDLERS,

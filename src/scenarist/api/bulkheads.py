@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from scenarist.api.requests import AnyRequest, actor_of
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.permissions import ANYONE
-from scenarist.services.signing_in import counted_address
+from scenarist.services.sessions import counted_address
 
 T = TypeVar("T")
 

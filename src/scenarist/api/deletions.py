@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 from litestar.params import QueryParameter
 
 from scenarist import schemas
-from scenarist.api.answers import Answer, answer
+from scenarist.api.responses import Answer, answer
 
 DryRun = Annotated[
     bool,

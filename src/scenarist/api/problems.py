@@ -22,7 +22,7 @@ from scenarist.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from scenarist.domain.machine import is_of_machine
+from scenarist.domain.machine_faults import is_of_machine
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.redaction import redacted
 from scenarist.schemas import Fault, Problem

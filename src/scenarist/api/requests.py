@@ -11,14 +11,14 @@ from litestar import Request
 from litestar.params import QueryParameter
 from msgspec import UNSET, UnsetType
 
-from scenarist import tracing
-from scenarist.api.gathering import Gatherer
+from scenarist.api.batching import Gatherer
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.moments import read_moment
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.services.bundle import Services
-from scenarist.services.wishes import Wish
+from scenarist.domain.timestamps import read_moment
+from scenarist.observability import tracing
+from scenarist.services.container import Services
+from scenarist.services.submit_requests import Wish
 
 AnyRequest = Request[Any, Any, Any]
 

@@ -36,13 +36,13 @@ NOTHING = Access()
 
 def client_of(access: Access) -> "Client":
     """Create a client for the selected server, with the selected credentials."""
-    from scenarist.cli import logins
+    from scenarist.cli import credentials
     from scenarist.client import Client
 
     url = url_of(access.url)
     token = access.token or os.environ.get("SCENARIST_TOKEN")
     if token is None:
-        login = logins.read().at.get(url)
+        login = credentials.read().at.get(url)
         token = None if login is None else login.token
     return Client(url, token=token)
 
@@ -53,8 +53,8 @@ def url_of(url: str | None) -> str:
     Raises:
         ClientError: It is not a valid address.
     """
-    from scenarist.cli import logins
+    from scenarist.cli import credentials
     from scenarist.client.transport import checked_address
 
-    meant = url or os.environ.get("SCENARIST_URL") or logins.read().last or DEFAULT_URL
+    meant = url or os.environ.get("SCENARIST_URL") or credentials.read().last or DEFAULT_URL
     return checked_address(meant)

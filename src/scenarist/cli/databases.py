@@ -14,10 +14,10 @@ def upgrade(*, database: Text = None) -> None:
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
     settings = settings_of(database=database)
-    print(f"The database is at revision {administration.upgrade_database(settings)}.")
+    print(f"The database is at revision {admin.upgrade_database(settings)}.")
 
 
 @group.command
@@ -27,10 +27,10 @@ def current(*, database: Text = None) -> None:
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
     settings = settings_of(database=database)
-    print(administration.database_revision(settings) or "none")
+    print(admin.database_revision(settings) or "none")
 
 
 @group.command
@@ -59,7 +59,7 @@ def prune(  # noqa: PLR0913 - one for each kind
         keep_leftovers_days: How many days files that no record refers to are kept [forever].
         dry_run: Only report what would be deleted.
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
     settings = settings_of(
         database=database,
@@ -71,7 +71,7 @@ def prune(  # noqa: PLR0913 - one for each kind
         keep_edits=keep_edits,
         keep_leftovers_days=keep_leftovers_days,
     )
-    pruned = administration.prune(settings, is_dry_run=bool(dry_run))
+    pruned = admin.prune(settings, is_dry_run=bool(dry_run))
     print("Would delete:" if dry_run else "Deleted:")
     for line in (
         f"{pruned.submissions} submissions with {pruned.jobs} jobs",
@@ -91,7 +91,7 @@ def shrink(*, database: Text = None) -> None:
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
-    saved = administration.shrink(settings_of(database=database))
+    saved = admin.shrink(settings_of(database=database))
     print(f"The database is {saved} bytes smaller.")

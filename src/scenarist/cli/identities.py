@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from scenarist.cli.asking import ask_new_password
 from scenarist.cli.options import Number, Switch, Text, settings_of
+from scenarist.cli.prompts import ask_new_password
 
 users = App(name="user", help="Manage the users in the database.")
 keys = App(name="key", help="Manage keys for programs.")
@@ -27,11 +27,11 @@ def add(
         password_stdin: Read the password from standard input instead of prompting for it.
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
     settings = settings_of(database=database)
     password = ask_new_password(from_stdin=bool(password_stdin))
-    user = administration.add_user(settings, name, password, role or ["reader"])
+    user = admin.add_user(settings, name, password, role or ["reader"])
     print(f"User {user.name} can sign in, with {', '.join(sorted(user.roles)) or 'no role'}.")
 
 
@@ -42,9 +42,9 @@ def list_users(*, database: Text = None) -> None:
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
-    for user in administration.list_users(settings_of(database=database)):
+    for user in admin.list_users(settings_of(database=database)):
         notes = " (declared in the configuration file)" if user.is_declared else ""
         notes += "" if user.password_hash else " (without a password)"
         print(f"{user.name}: {', '.join(sorted(user.roles)) or 'no role'}{notes}")
@@ -59,11 +59,11 @@ def passwd(name: str, /, *, password_stdin: Switch = None, database: Text = None
         password_stdin: Read the password from standard input instead of prompting for it.
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
     settings = settings_of(database=database)
     password = ask_new_password(from_stdin=bool(password_stdin))
-    administration.set_password(settings, name, password)
+    admin.set_password(settings, name, password)
     print(f"User {name.lower()} has a new password.")
 
 
@@ -76,9 +76,9 @@ def roles(name: str, /, *, role: Roles = None, database: Text = None) -> None:
         role: reader, editor, executor or admin. Can be repeated [no role].
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
-    user = administration.set_roles(settings_of(database=database), name, role or [])
+    user = admin.set_roles(settings_of(database=database), name, role or [])
     print(f"User {user.name} has {', '.join(sorted(user.roles)) or 'no role'}.")
 
 
@@ -90,9 +90,9 @@ def remove(name: str, /, *, database: Text = None) -> None:
         name: The user.
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
-    administration.remove_user(settings_of(database=database), name)
+    admin.remove_user(settings_of(database=database), name)
     print(f"User {name.lower()} is deleted.")
 
 
@@ -103,9 +103,9 @@ def hash_password(*, password_stdin: Switch = None) -> None:
     Args:
         password_stdin: Read the password from standard input instead of prompting for it.
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
-    print(administration.password_hash(ask_new_password(from_stdin=bool(password_stdin))))
+    print(admin.password_hash(ask_new_password(from_stdin=bool(password_stdin))))
 
 
 @keys.command
@@ -118,9 +118,9 @@ def create(name: str, /, *, role: Roles = None, days: Number = None, database: T
         days: The number of days until it expires, at most 400 [90].
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
-    key, text = administration.create_key(
+    key, text = admin.create_key(
         settings_of(database=database), name, role or ["reader"], days=days
     )
     print(text)
@@ -138,9 +138,9 @@ def list_keys(*, database: Text = None) -> None:
     Args:
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
-    for key in administration.list_keys(settings_of(database=database)):
+    for key in admin.list_keys(settings_of(database=database)):
         print(
             f"{key.id} {key.name}: {', '.join(sorted(key.roles)) or 'no role'}, created by "
             f"{key.made_by}, expires on {key.expires_at.date()}"
@@ -155,18 +155,18 @@ def revoke(name: str, /, *, database: Text = None) -> None:
         name: Its name or its identifier.
         database: Its URL [sqlite:///.scenarist/scenarist.db].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
-    administration.revoke_key(settings_of(database=database), name)
+    admin.revoke_key(settings_of(database=database), name)
     print(f"Key {name} is revoked.")
 
 
 @secrets.command
 def new() -> None:
     """Print a new secret key, for the variable SCENARIST_SECRET_KEY."""
-    from scenarist import administration
+    from scenarist.server import admin
 
-    print(administration.new_secret_key())
+    print(admin.new_secret_key())
 
 
 @secrets.command
@@ -180,8 +180,8 @@ def rotate(
         database: Its URL [sqlite:///.scenarist/scenarist.db].
         secret_key_file: The file of secret keys [secret.key next to the database].
     """
-    from scenarist import administration
+    from scenarist.server import admin
 
     settings = settings_of(database=database, secret_key_file=secret_key_file)
-    administration.rotate_secret_key(settings, forget_old=bool(forget_old))
+    admin.rotate_secret_key(settings, forget_old=bool(forget_old))
     print("There is a new secret key" + (", and the old ones are removed." if forget_old else "."))

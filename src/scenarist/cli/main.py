@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"scenarist: {redacted(error.message)}", file=sys.stderr)
         sys.exit(1)
     except _errors_of_the_client() as error:
-        from scenarist.cli.failures import report
+        from scenarist.cli.exit_codes import report
 
         sys.exit(report(error))
     except BrokenPipeError:

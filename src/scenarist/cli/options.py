@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from scenarist.settings import Settings, read_settings
+from scenarist.server.settings import Settings, read_settings
 
 Text = Annotated[str | None, Parameter(show_default=False)]
 Texts = Annotated[list[str] | None, Parameter(show_default=False, negative="")]

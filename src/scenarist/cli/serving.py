@@ -16,7 +16,7 @@ from scenarist.domain.redaction import redacted
 
 if TYPE_CHECKING:
     from scenarist.config import Application, ConfigRegistry, Problem
-    from scenarist.settings import Settings
+    from scenarist.server.settings import Settings
 
 
 @Parameter(name="*")
@@ -136,9 +136,9 @@ def serve(application: str, /, *, options: ServerOptions = _NOTHING) -> None:
     """
     loaded, settings = _loaded(application, options)
     with _kept():
-        from scenarist import bootstrap
+        from scenarist.server import composition
 
-    bootstrap.serve(loaded, settings)
+    composition.serve(loaded, settings)
 
 
 def orchestrate(application: str, /, *, options: OrchestratorOptions = _LITTLE) -> None:
@@ -149,9 +149,9 @@ def orchestrate(application: str, /, *, options: OrchestratorOptions = _LITTLE) 
     """
     loaded, settings = _loaded(application, options)
     with _kept():
-        from scenarist import bootstrap
+        from scenarist.server import composition
 
-    bootstrap.orchestrate(loaded, settings)
+    composition.orchestrate(loaded, settings)
 
 
 def demo(
@@ -168,9 +168,9 @@ def demo(
         storage: The folder for values of data nodes [.scenarist/data].
     """
     with _kept():
-        from scenarist import bootstrap
+        from scenarist.server import composition
 
-    bootstrap.serve_demo(settings_of(port=port, database=database, storage=storage), print)
+    composition.serve_demo(settings_of(port=port, database=database, storage=storage), print)
 
 
 def check(application: str, /, *, database: Text = None) -> None:
@@ -181,18 +181,18 @@ def check(application: str, /, *, database: Text = None) -> None:
         database: Also report how the records in the database at this URL differ from the
             application.
     """
-    from scenarist import checking
     from scenarist.config import load_app
+    from scenarist.server import preflight
 
     loaded = load_app(application)
-    checking.check(loaded, _problems_of_settings(loaded))
-    for warning in checking.warnings_of(loaded):
+    preflight.check(loaded, _problems_of_settings(loaded))
+    for warning in preflight.warnings_of(loaded):
         print(f"scenarist: warning: {warning}", file=sys.stderr)
     registry = loaded.registry
     if database is not None:
-        from scenarist import administration
+        from scenarist.server import admin
 
-        for difference in administration.differences(settings_of(database=database), loaded):
+        for difference in admin.differences(settings_of(database=database), loaded):
             print(f"differs from the database: {redacted(difference)}")
     counts = (
         (len(registry.scenarios), "scenario"),
@@ -206,7 +206,7 @@ def check(application: str, /, *, database: Text = None) -> None:
 def _problems_of_settings(loaded: "Application") -> "list[Problem]":
     """Return the first invalid setting of the application; `check` itself reports unknown ones."""
     from scenarist.config import Problem
-    from scenarist.settings import unknown_settings
+    from scenarist.server.settings import unknown_settings
 
     try:
         _settings_of(loaded, _NOTHING)
@@ -238,7 +238,7 @@ def _loaded(application: str, options: OrchestratorOptions) -> "tuple[Applicatio
 
 def _settings_of(loaded: "Application", options: OrchestratorOptions) -> "Settings":
     from scenarist.config import resolve
-    from scenarist.settings import read_settings
+    from scenarist.server.settings import read_settings
 
     table = resolve({**_settings_of_sections(loaded.registry), **loaded.registry.settings})
     return read_settings(asdict(options), os.environ, table)

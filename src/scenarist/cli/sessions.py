@@ -1,9 +1,9 @@
 """Commands that sign in to a server and out of it."""
 
-from scenarist.cli.asking import ask_name, ask_password
 from scenarist.cli.connecting import NOTHING, Access, client_of, url_of
 from scenarist.cli.options import Switch, Text
 from scenarist.cli.printing import note, print_fields, print_json, say
+from scenarist.cli.prompts import ask_name, ask_password
 
 
 def login(*, url: Text = None, user: Text = None, password_stdin: Switch = None) -> None:
@@ -14,7 +14,7 @@ def login(*, url: Text = None, user: Text = None, password_stdin: Switch = None)
         user: The name of the user [you are asked for it].
         password_stdin: Read the password from standard input instead of prompting for it.
     """
-    from scenarist.cli import logins
+    from scenarist.cli import credentials
     from scenarist.client import Client
 
     address = url_of(url)
@@ -22,17 +22,17 @@ def login(*, url: Text = None, user: Text = None, password_stdin: Switch = None)
         client.check_health()
         name = ask_name(user)
         signed_in = client.sign_in(name, ask_password(from_stdin=bool(password_stdin)))
-    known = logins.read()
+    known = credentials.read()
     known.last = address
     known.at.pop(address, None)
     if signed_in.expires_at is None:
-        logins.store(known)
+        credentials.store(known)
         say(signed_in.message)
         return
-    known.at[address] = logins.Login(
+    known.at[address] = credentials.Login(
         username=signed_in.username, token=signed_in.token, expires_at=signed_in.expires_at
     )
-    logins.store(known)
+    credentials.store(known)
     roles = ", ".join(signed_in.roles) or "no role"
     say(f"{signed_in.username} is signed in at {address}, with {roles}.")
 
@@ -43,18 +43,18 @@ def logout(*, url: Text = None) -> int:
     Args:
         url: The address of the server [SCENARIST_URL; the last login; http://127.0.0.1:5000].
     """
-    from scenarist.cli import logins
-    from scenarist.cli.failures import UNREACHABLE
+    from scenarist.cli import credentials
+    from scenarist.cli.exit_codes import UNREACHABLE
     from scenarist.client import Client, ClientError, UnauthenticatedError
 
     address = url_of(url)
-    known = logins.read()
+    known = credentials.read()
     login = known.at.pop(address, None)
     if login is None:
         say(f"No login is saved for {address}.")
         return 0
     # Delete it first: if signing out fails, the session still expires by itself.
-    logins.store(known)
+    credentials.store(known)
     try:
         with Client(address, token=login.token, retries=1) as client:
             client.sign_out()

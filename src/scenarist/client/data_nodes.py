@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from scenarist import schemas
+from scenarist.client.data_frames import as_frame, as_json
 from scenarist.client.entities import AnyOf, Entities, Listing, Moment, guard
 from scenarist.client.errors import TruncatedError
-from scenarist.client.frames import as_frame, as_json
 from scenarist.client.transport import Call, Transport, path_of
 from scenarist.domain.vocabulary import JoinOperator
 

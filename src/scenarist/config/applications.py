@@ -11,7 +11,7 @@ from types import ModuleType
 from scenarist.config.functions import import_module
 from scenarist.config.registry import Config, ConfigRegistry
 from scenarist.domain.errors import InvalidError
-from scenarist.search_path import search_also
+from scenarist.system.search_path import search_also
 
 _OVERRIDES = ("SCENARIST_CONFIG_PATH", "TAIPY_CONFIG_PATH")
 _GUARD = {"__name__", "__main__"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from scenarist.config.check_authentication import authentication_findings
 from scenarist.config.check_functions import function_findings
-from scenarist.config.check_places import (
+from scenarist.config.check_locations import (
     place_warnings,
     placeholder_findings,
     secret_placeholder_findings,
@@ -30,7 +30,7 @@ from scenarist.config.entries import (
     JobConfig,
     TaskConfig,
 )
-from scenarist.config.looking import Look
+from scenarist.config.function_inspection import Look
 from scenarist.config.values import iter_environment_faults, resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.resources import READERS

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from scenarist.config.declarations import Declarations
-from scenarist.config.looking import Look, code_of, look
+from scenarist.config.function_inspection import Look, code_of, look
+from scenarist.config.function_uses import iter_uses
 from scenarist.config.names import name_fault
-from scenarist.config.uses import iter_uses
 
 
 def function_findings(

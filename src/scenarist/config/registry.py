@@ -21,7 +21,7 @@ from scenarist.config.entries import (
     TaskConfig,
     Tasks,
 )
-from scenarist.config.looking import Look
+from scenarist.config.function_inspection import Look
 from scenarist.config.origins import calling_place
 from scenarist.config.toml_reading import declare_file
 from scenarist.config.toml_writing import write_file

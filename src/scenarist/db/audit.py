@@ -9,7 +9,7 @@ from sqlalchemy import delete as sql_delete
 
 from scenarist.db.among import among
 from scenarist.db.each import execute_each
-from scenarist.db.pages import Page, alternatives, cut, narrowed, within
+from scenarist.db.paging import Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import audit, audit_retention
 from scenarist.domain.listings import CREATION_DATE, AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from scenarist.db.pages import Page, alternatives, cut, narrowed
+from scenarist.db.paging import Page, alternatives, cut, narrowed
 from scenarist.db.tables import cycles
 from scenarist.domain.entities import Cycle
 from scenarist.domain.identifiers import CycleId

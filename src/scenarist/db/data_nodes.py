@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import among, is_one_of
 from scenarist.db.each import execute_each
-from scenarist.db.pages import Page, alternatives, cut, narrowed, within
+from scenarist.db.paging import Page, alternatives, cut, narrowed, within
 from scenarist.db.places import IS_REPLACED, note_writes
 from scenarist.db.tables import (
     data_nodes,

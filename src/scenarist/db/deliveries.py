@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
 
-from scenarist.db import events as event_rows
+from scenarist.db import event_log as event_rows
 from scenarist.db.among import among
 from scenarist.db.tables import deliveries, jobs, sequences, submissions, subscribers, tasks
 from scenarist.domain.entities import Event

@@ -19,7 +19,7 @@ from scenarist.db.tables import (
 )
 from scenarist.db.tasks import OUTPUT
 from scenarist.domain.identifiers import DataNodeId, EditId
-from scenarist.domain.places import Owner
+from scenarist.domain.locations import Owner
 from scenarist.domain.vocabulary import Scope
 
 _DECLARED_AS = select(

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal, null, select
 
 from scenarist.db.data_nodes import edit_from
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.db.tables import edits
 from scenarist.domain.entities import Edit
 from scenarist.domain.listings import PageRequest, Position

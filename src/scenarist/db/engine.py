@@ -15,14 +15,14 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
-from scenarist.db import bells
-from scenarist.db.backends import Backend, backend_of
-from scenarist.db.bells import Ear, Topic, Topics
-from scenarist.db.turns import Turn
-from scenarist.db.writes import Unit, forget_undo, trouble, undo
+from scenarist.db.dialects.base import Backend, backend_of
+from scenarist.db.group_commit import Unit, forget_undo, trouble, undo
+from scenarist.db.leader_lock import Turn
+from scenarist.db.notify import notifications
+from scenarist.db.notify.notifications import Ear, Topic, Topics
 from scenarist.domain.commits import note_commit
 from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
-from scenarist.domain.figures import DatabaseFigures
+from scenarist.observability.metrics import DatabaseFigures
 
 T = TypeVar("T")
 
@@ -289,13 +289,13 @@ class Database:
                 is_worth_it = self._run(connection, units)
                 if is_worth_it:
                     done = perf_counter()
-                    topics = bells.take_noted(connection)
+                    topics = notifications.take_noted(connection)
                     self._backend.commit(connection, topics)
                     forget_undo(connection)
                     self.figures.add_commit(len(units), perf_counter() - done)
                 else:
                     self._backend.say(connection, "ROLLBACK")
-                    bells.take_noted(connection)
+                    notifications.take_noted(connection)
             except BaseException as error:
                 self._roll_back(connection, is_in_doubt=isinstance(error, InDoubtError))
                 raise
@@ -360,7 +360,7 @@ class Database:
 
     def _roll_back(self, connection: Connection, *, is_in_doubt: bool) -> None:
         try:
-            bells.take_noted(connection)
+            notifications.take_noted(connection)
             if is_in_doubt:
                 forget_undo(connection)
                 self._lose_writer()

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from scenarist.db import users as user_rows
-from scenarist.db.pages import Page, cut
+from scenarist.db.paging import Page, cut
 from scenarist.db.tables import keys, users
 from scenarist.domain.identifiers import KeyId
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest

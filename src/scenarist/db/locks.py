@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, null, select, union_all, update
 
 from scenarist.db.tables import data_nodes
-from scenarist.domain.moments import LONGEST_CLAIM, LONGEST_LOCK
 from scenarist.domain.permissions import ActorRef, ref_of
+from scenarist.domain.timestamps import LONGEST_CLAIM, LONGEST_LOCK
 
 _LOCKS = union_all(
     select(

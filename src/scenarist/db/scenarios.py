@@ -20,7 +20,7 @@ from sqlalchemy import (
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import among, is_one_of
-from scenarist.db.pages import Page, alternatives, cut, narrowed, within
+from scenarist.db.paging import Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import (
     scenario_data_nodes,
     scenario_tags,

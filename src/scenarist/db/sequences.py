@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.among import among
-from scenarist.db.pages import Page, alternatives, cut, narrowed, within
+from scenarist.db.paging import Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import jobs, sequence_tasks, sequences, submissions, subscribers
 from scenarist.domain import entities
 from scenarist.domain.errors import ConflictError

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from scenarist.db.among import among, is_one_of
-from scenarist.db.pages import Alternatives, Page, alternatives, cut, narrowed, within
+from scenarist.db.paging import Alternatives, Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import (
     jobs,
     scenario_tasks,

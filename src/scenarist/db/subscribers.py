@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from scenarist.db import events as event_rows
+from scenarist.db import event_log as event_rows
 from scenarist.db.among import among
 from scenarist.db.tables import deliveries, event_readers, subscribers
 from scenarist.domain.entities import Event, Subscriber

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, select, union_all
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from scenarist.db.among import among, is_one_of
-from scenarist.db.pages import Page, alternatives, cut, narrowed, within
+from scenarist.db.paging import Page, alternatives, cut, narrowed, within
 from scenarist.db.tables import (
     data_nodes,
     scenario_tasks,

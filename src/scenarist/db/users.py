@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from scenarist.db.pages import Page, cut
+from scenarist.db.paging import Page, cut
 from scenarist.db.tables import sessions, users
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest
 from scenarist.domain.permissions import Role

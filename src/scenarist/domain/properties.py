@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.texts import has_nul
+from scenarist.domain.text import has_nul
 
 DEEPEST = 100
 """How deep lists and objects in properties may be nested, as every reader recurses into them."""

@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 from scenarist.domain.environment import resolve
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.domain.texts import storable
+from scenarist.domain.text import storable
 from scenarist.executors import calls
 from scenarist.executors.base import JobOutcome, JobRequest
 from scenarist.executors.calls import call, take_apart
-from scenarist.executors.children import end_fork
+from scenarist.executors.isolation.children import end_fork
 from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.kinds import discard, find_storage, publish, write_value
+from scenarist.storage.registry import discard, find_storage, publish, write_value
 
 EndT = TypeVar("EndT", Place, Target)
 ResultT = TypeVar("ResultT")

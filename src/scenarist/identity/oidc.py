@@ -12,9 +12,9 @@ from typing import Any
 import jwt
 
 from scenarist.domain.errors import InvalidError, UnauthenticatedError
-from scenarist.domain.moments import as_text
 from scenarist.domain.permissions import Identity, Role, is_reserved, roles_of_groups
-from scenarist.identity.published_keys import ALGORITHMS, PublishedKeys
+from scenarist.domain.timestamps import as_text
+from scenarist.identity.jwks import ALGORITHMS, PublishedKeys
 
 _LONGEST_TOKEN = 16 * 1024
 _LONGEST_NAME = 128

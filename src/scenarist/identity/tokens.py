@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 
 from scenarist.domain.errors import UnauthenticatedError
-from scenarist.domain.moments import as_text
+from scenarist.domain.timestamps import as_text
 from scenarist.identity.secret_keys import SecretKeys
 
 _ISSUER = "scenarist"

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from scenarist.db import holders
-from scenarist.db.holders import Holder
+from scenarist.db import leases
+from scenarist.db.leases import Holder
 from scenarist.domain.identifiers import HolderId, new_uuid
-from scenarist.orchestrator.processes import boot_seconds, is_gone
+from scenarist.orchestrator.process_watch import boot_seconds, is_gone
 
 LEASE_SECONDS = 15.0
 
@@ -77,10 +77,10 @@ class Lease:
         if self._is_begun and asked_at < self.due_at:
             return None
         if self._is_begun:
-            if not holders.renew(connection, self.holder_id, self.now()):
+            if not leases.renew(connection, self.holder_id, self.now()):
                 raise LeaseLostError
         else:
-            holders.add(
+            leases.add(
                 connection,
                 self.holder_id,
                 process=self.terms.process,

@@ -10,26 +10,26 @@ from queue import Empty, SimpleQueue
 
 import structlog
 
-from scenarist.background import Background
-from scenarist.db import cancellation
-from scenarist.db.bells import Topic, Topics
-from scenarist.db.claims import Claim, TaskRecipe
 from scenarist.db.engine import Database
-from scenarist.db.settlements import Settlement
+from scenarist.db.jobs import cancel as cancellation
+from scenarist.db.jobs.claim import Claim, TaskRecipe
+from scenarist.db.jobs.complete import Settlement
+from scenarist.db.notify.notifications import Topic, Topics
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.domain.texts import storable
+from scenarist.domain.text import storable
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
-from scenarist.executors.endings import ended
-from scenarist.orchestrator.asking import Asking
-from scenarist.orchestrator.keeper import HandedBack, Keeper
+from scenarist.executors.outcomes import ended
+from scenarist.orchestrator.claiming import Taken
+from scenarist.orchestrator.job_requests import Recipes, request_for
+from scenarist.orchestrator.lease_keeper import HandedBack, Keeper
 from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseTerms
+from scenarist.orchestrator.metrics import Watch
 from scenarist.orchestrator.outcomes import settlements_of
-from scenarist.orchestrator.requests import Recipes, request_for
-from scenarist.orchestrator.steps import Step, Steps
-from scenarist.orchestrator.taking import Taken
-from scenarist.orchestrator.watch import Watch
+from scenarist.orchestrator.step import Step, Steps
+from scenarist.orchestrator.worker_calls import Asking
+from scenarist.system.background import Background
 
 _KILL_SECONDS = 1.0  # the longest time from a kill to its outcome
 _RETRY_SECONDS = 1.0  # the pause after the database rejected a step

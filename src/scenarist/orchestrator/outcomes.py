@@ -6,8 +6,8 @@ from datetime import datetime
 
 import structlog
 
-from scenarist.db.claims import Claim, Lost, TaskRecipe
-from scenarist.db.settlements import Settlement
+from scenarist.db.jobs.claim import Claim, Lost, TaskRecipe
+from scenarist.db.jobs.complete import Settlement
 from scenarist.domain.entities import Edit
 from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.lifecycle import (

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from scenarist import tracing
 from scenarist.db import submissions as submission_rows
-from scenarist.db.claims import Claim
+from scenarist.db.jobs.claim import Claim
 from scenarist.domain.identifiers import JobId, SubmissionId
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import JobRequest
-from scenarist.orchestrator.taking import Taken
+from scenarist.observability import tracing
+from scenarist.orchestrator.claiming import Taken
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

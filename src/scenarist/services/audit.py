@@ -7,7 +7,7 @@ from datetime import datetime
 
 from scenarist.db import audit as audit_rows
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.listings import AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission

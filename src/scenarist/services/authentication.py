@@ -16,8 +16,8 @@ from scenarist.db import sessions as session_rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnauthenticatedError
 from scenarist.domain.identifiers import KeyId
-from scenarist.domain.moments import as_text, is_within
 from scenarist.domain.permissions import Actor, Identity, limited
+from scenarist.domain.timestamps import as_text, is_within
 from scenarist.domain.users import Realm
 from scenarist.identity.tokens import TokenSigner
 

@@ -15,11 +15,11 @@ from scenarist.db.engine import Database
 from scenarist.domain.entities import Scenario
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, ScenaristError
 from scenarist.domain.identifiers import new_uuid
+from scenarist.domain.locations import replaced_reason
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.places import replaced_reason
-from scenarist.services.computations import Computation, Compute, Computed
+from scenarist.services.worker_calls import Computation, Compute, Computed
 from scenarist.storage.base import Place, Target, kept_of
-from scenarist.storage.kinds import find_storage, named_path
+from scenarist.storage.registry import find_storage, named_path
 
 _MOST_AT_A_TIME = 4
 _MOST_NAMED = 5

@@ -4,9 +4,9 @@ import asyncio
 import threading
 from collections.abc import Iterable
 
-from scenarist.db import jobs as job_rows
-from scenarist.db.bells import Topic, Topics
 from scenarist.db.engine import Database
+from scenarist.db.jobs import rows as job_rows
+from scenarist.db.notify.notifications import Topic, Topics
 
 
 class Completions:

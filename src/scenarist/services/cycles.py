@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from scenarist.db import audit, deletions, events
+from scenarist.db import audit, deletions, event_log
 from scenarist.db import cycles as cycle_rows
 from scenarist.db.deletions import Cascade
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.domain import identifiers as ids
 from scenarist.domain.cycles import period_around, period_label
 from scenarist.domain.entities import Cycle, Event
@@ -78,7 +78,7 @@ class CycleService:
             cycle, is_new = cycle_rows.find_or_make(connection, wanted)
             if is_new:
                 made = Event(kind=Kind.CYCLE, id=cycle.id, change=Change.CREATED, actor=actor.ref)
-                events.add(connection, [made], now)
+                event_log.add(connection, [made], now)
             audit.add_done(connection, actor, cycle.id, now)
             return cycle, is_new
 
@@ -127,7 +127,7 @@ class CycleService:
             cascade = look(connection)
             uris = deletions.delete_cascade(connection, cascade)
             now = self._now()
-            events.add(connection, deleted_events(cascade, actor.ref), now)
+            event_log.add(connection, deleted_events(cascade, actor.ref), now)
             audit.add_done(connection, actor, cycle_id, now)
             return cascade, uris
 

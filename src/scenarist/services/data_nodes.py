@@ -7,17 +7,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry
-from scenarist.db import audit, deletions, events
+from scenarist.db import audit, deletions, event_log
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.engine import Database
 from scenarist.db.locks import set_lock
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.domain.entities import DataNode, Event
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.listings import DataNodeFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import Change, Kind
 from scenarist.services.deletions import remove_files
+from scenarist.services.factory import Maker, Making, declared
 from scenarist.services.locks import (
     check_may_unlock,
     check_not_in_use,
@@ -26,10 +27,9 @@ from scenarist.services.locks import (
     get_data_node,
     seen_at,
 )
-from scenarist.services.making import Maker, Making, declared
-from scenarist.services.recording import updated
-from scenarist.services.showing import is_named
-from scenarist.storage.kinds import find_file
+from scenarist.services.value_reader import is_named
+from scenarist.services.value_writer import updated
+from scenarist.storage.registry import find_file
 
 _MOST_NAMED = 5
 
@@ -104,7 +104,7 @@ class DataNodeService:
                 expect(node)
             _check_is_free(connection, node, actor)
             gone = Event(kind=Kind.DATA_NODE, id=node.id, change=Change.DELETED, actor=actor.ref)
-            events.add(connection, [gone], now)
+            event_log.add(connection, [gone], now)
             audit.add_done(connection, actor, node.id, now)
             return deletions.delete_data_nodes(connection, [node.id])
 
@@ -133,7 +133,7 @@ class DataNodeService:
             audit.add_done(connection, actor, node.id, now)
             until = now + lasts
             set_lock(connection, node.id, editor, until, actor.ref)
-            events.add(connection, [updated(node.id, actor)], now)
+            event_log.add(connection, [updated(node.id, actor)], now)
             return replace(node, locked_by=editor, locked_until=until, lock_holder=actor.ref)
 
         return self._database.write(work)
@@ -157,7 +157,7 @@ class DataNodeService:
             if node.locked_by is None:
                 return node
             set_lock(connection, node.id, None, None, None)
-            events.add(connection, [updated(node.id, actor)], now)
+            event_log.add(connection, [updated(node.id, actor)], now)
             return replace(node, locked_by=None, locked_until=None, lock_holder=None)
 
         return self._database.write(work)

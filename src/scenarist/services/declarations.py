@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from scenarist.config import Application
-from scenarist.config.code import CodeDigests, place_functions
+from scenarist.config.code_digests import CodeDigests, place_functions
 from scenarist.domain.behaviours import Behaviour, Declared, DeclaredTask
 from scenarist.domain.entities import Task
 

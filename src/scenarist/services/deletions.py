@@ -5,13 +5,13 @@ from collections.abc import Iterable
 import structlog
 from sqlalchemy import Connection
 
-from scenarist.db import standings
+from scenarist.db import eligibility
 from scenarist.db.deletions import Cascade
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.permissions import ActorRef
 from scenarist.domain.vocabulary import Change, Kind
-from scenarist.storage import kinds
+from scenarist.storage import registry
 
 _log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ def refuse_under_way(connection: Connection, what: str, ids: Iterable[str]) -> N
     Raises:
         ConflictError: There is such a submission; the message names it.
     """
-    under_way = standings.find_under_way(connection, ids)
+    under_way = eligibility.find_under_way(connection, ids)
     if under_way is not None:
         raise ConflictError(
             f"{what} has a submission under way, {under_way}; cancel it or wait until it has ended",
@@ -58,5 +58,5 @@ def remove_files(uris: Iterable[str], *, with_folders: bool = True) -> None:
     Args:
         with_folders: Also remove the folders of their data nodes; only if those are deleted too.
     """
-    for uri, reason in kinds.remove_files(uris, with_folders=with_folders).items():
+    for uri, reason in registry.remove_files(uris, with_folders=with_folders).items():
         _log.warning("file not removed", file=uri, reason=reason)

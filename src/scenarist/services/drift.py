@@ -13,11 +13,11 @@ from scenarist.db import tasks as task_rows
 from scenarist.db.drift import Followed, Recorded
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.places import Owner, wiring_of
+from scenarist.domain.locations import Owner, wiring_of
 from scenarist.domain.redaction import redacted
 from scenarist.domain.secrets import marks_of, masked, referenced
 from scenarist.services.declarations import fault_of_task
-from scenarist.services.placing import declaration_now, placing_of
+from scenarist.services.placement import declaration_now, placing_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.domain.entities import Edit
 from scenarist.domain.errors import NotFoundError
 from scenarist.domain.identifiers import DataNodeId, EditId

@@ -9,15 +9,15 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from scenarist.background import Background
-from scenarist.db import events, found_files
-from scenarist.db.bells import Topic
+from scenarist.db import event_log, named_files
 from scenarist.db.engine import Database
-from scenarist.db.found_files import Noticed
+from scenarist.db.named_files import Noticed
+from scenarist.db.notify.notifications import Topic
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.named_files import FileState, file_path
-from scenarist.storage.kinds import find_file
+from scenarist.storage.registry import find_file
+from scenarist.system.background import Background
 
 LOOK_SECONDS = 1.0
 """Interval between two checks of the files that jobs wait for; see decision 77."""
@@ -120,7 +120,7 @@ class FileWatch:
     def _read_awaited(self) -> dict[DataNodeId, tuple[str, Mapping[str, Any]]]:
         return {
             node_id: (storage_type, properties)
-            for node_id, storage_type, properties in found_files.find_awaited(self._database.reader)
+            for node_id, storage_type, properties in named_files.find_awaited(self._database.reader)
             if file_path(storage_type, properties) is not None
         }
 
@@ -128,8 +128,8 @@ class FileWatch:
         now = self._now()
 
         def work(connection: Connection) -> Noticed:
-            noticed = found_files.notice(connection, list(whole), find_file, now)
-            events.add(connection, noticed.changes, now)
+            noticed = named_files.notice(connection, list(whole), find_file, now)
+            event_log.add(connection, noticed.changes, now)
             return noticed
 
         noticed = self._database.write(work)

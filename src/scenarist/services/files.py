@@ -14,15 +14,15 @@ from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, TooLargeError
 from scenarist.domain.identifiers import EditId, new_uuid
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.services.computations import Computation, Compute, fault_of
-from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
-from scenarist.services.showing import is_named, json_place, resolved, version_of
+from scenarist.services.value_reader import is_named, json_place, resolved, version_of
+from scenarist.services.value_writer import NO_OPTIONS, NewValue, Recorder, WriteOptions
 from scenarist.services.values import find_value, is_still_there
+from scenarist.services.worker_calls import Computation, Compute, fault_of
 from scenarist.storage.base import Kept, Target, Written, kept_of
 from scenarist.storage.bounds import Limits, check_file, limited
-from scenarist.storage.files import check_digest, check_kept, check_size
-from scenarist.storage.shared import is_url
-from scenarist.storage.transfers import (
+from scenarist.storage.files.remote import is_url
+from scenarist.storage.files.value_files import check_digest, check_kept, check_size
+from scenarist.storage.operations.transfers import (
     find_format,
     is_uploadable,
     keep_upload,
@@ -31,7 +31,7 @@ from scenarist.storage.transfers import (
 )
 
 _CHUNK = 256 * 1024
-_KEEP = "scenarist.storage.uploading:keep"
+_KEEP = "scenarist.storage.operations.uploading:keep"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

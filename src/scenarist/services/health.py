@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from scenarist.background import find_fault
 from scenarist.db import deliveries as delivery_rows
-from scenarist.db import holders as holder_rows
-from scenarist.db import jobs as job_rows
+from scenarist.db import leases as holder_rows
 from scenarist.db.engine import Database
+from scenarist.db.jobs import rows as job_rows
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.vocabulary import JobStatus
+from scenarist.system.background import find_fault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,17 +6,18 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from scenarist.db import audit, cancellation, deletions, events
-from scenarist.db import jobs as job_rows
-from scenarist.db.cancellation import Unfinished
+from scenarist.db import audit, deletions, event_log
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
+from scenarist.db.jobs import cancel as cancellation
+from scenarist.db.jobs import rows as job_rows
+from scenarist.db.jobs.cancel import Unfinished
+from scenarist.db.paging import Page
 from scenarist.domain.entities import Event, Job
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.listings import JobFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import Change, JobStatus, Kind
-from scenarist.services.cancelling import Canceller
+from scenarist.services.cancellation import Canceller
 
 
 class JobService:
@@ -106,7 +107,7 @@ class JobService:
                 )
             deletions.delete_jobs(connection, [job_id])
             change = Event(kind=Kind.JOB, id=job_id, change=Change.DELETED, actor=actor.ref)
-            events.add(connection, [change], now)
+            event_log.add(connection, [change], now)
             audit.add_done(connection, actor, job_id, now)
 
         self._database.write(work)

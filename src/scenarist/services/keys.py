@@ -12,7 +12,7 @@ from scenarist.db import keys as key_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db import users as user_rows
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.domain.errors import (
     ConflictError,
     DeniedError,
@@ -22,8 +22,8 @@ from scenarist.domain.errors import (
 )
 from scenarist.domain.identifiers import KeyId, new_uuid
 from scenarist.domain.listings import PageRequest
-from scenarist.domain.moments import as_text
 from scenarist.domain.permissions import Actor, Permission, Role, limited
+from scenarist.domain.timestamps import as_text
 from scenarist.domain.users import Key, checked_roles, refuse_reserved
 from scenarist.services.authentication import hash_of_secret, text_of_key
 

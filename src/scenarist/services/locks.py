@@ -7,11 +7,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from scenarist.db import data_nodes as data_node_rows
-from scenarist.db import jobs as job_rows
 from scenarist.db import tasks as task_rows
+from scenarist.db.jobs import rows as job_rows
 from scenarist.domain.entities import DataNode
 from scenarist.domain.errors import ConflictError, NotFoundError
-from scenarist.domain.moments import LONGEST_CLAIM, LONGEST_LOCK, as_text, is_ahead
 from scenarist.domain.permissions import (
     ANYONE,
     SERVER,
@@ -20,7 +19,8 @@ from scenarist.domain.permissions import (
     Permission,
     has_permission,
 )
-from scenarist.storage.kinds import named_path
+from scenarist.domain.timestamps import LONGEST_CLAIM, LONGEST_LOCK, as_text, is_ahead
+from scenarist.storage.registry import named_path
 
 _WRITTEN_BY = {"generic": "write_fct", "sql": "write_query_builder"}
 """The property that each of these storages needs for writing."""

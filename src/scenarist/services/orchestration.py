@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from scenarist.db import audit, events, pausing
+from scenarist.db import audit, event_log
 from scenarist.db.engine import Database
+from scenarist.db.jobs import pause as pausing
 from scenarist.domain.entities import Event, Orchestration
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.vocabulary import ORCHESTRATION, Change, Kind
@@ -54,7 +55,7 @@ class OrchestrationService:
             changed = Event(
                 kind=Kind.ORCHESTRATION, id=ORCHESTRATION, change=Change.UPDATED, actor=actor.ref
             )
-            events.add(connection, [changed], now)
+            event_log.add(connection, [changed], now)
             audit.add_done(connection, actor, ORCHESTRATION, now)
             return pausing.find_orchestration(connection)
 

@@ -17,7 +17,7 @@ from scenarist.db.pruning import EndedSubmission
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.retention import Pruned, Retention
 from scenarist.services.deletions import remove_files
-from scenarist.storage.leftovers import (
+from scenarist.storage.files.orphans import (
     NodeFolder,
     files_of_requests,
     node_folders,

@@ -10,13 +10,13 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry, ScenarioConfig
-from scenarist.db import audit, deletions, events, standings
+from scenarist.db import audit, deletions, eligibility, event_log
 from scenarist.db import cycles as cycle_rows
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db.deletions import Cascade
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.domain import entities
 from scenarist.domain import identifiers as ids
 from scenarist.domain.behaviours import Declared
@@ -24,23 +24,23 @@ from scenarist.domain.entities import Cycle, Event, Scenario
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
 from scenarist.domain.identifiers import new_uuid
 from scenarist.domain.listings import PageRequest, ScenarioFilter
+from scenarist.domain.locations import Owner
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.places import Owner
 from scenarist.domain.properties import checked_name, checked_properties, checked_tags, merged
 from scenarist.domain.secrets import marks_of, names_within
 from scenarist.domain.vocabulary import Change, Frequency, Kind, Scope
 from scenarist.services.configs import authorized_tags
 from scenarist.services.cycles import cycle_around, in_utc
 from scenarist.services.deletions import deleted_events, refuse_under_way, remove_files
-from scenarist.services.making import Maker, Making, declared
-from scenarist.services.placing import stored_properties
-from scenarist.services.standings import (
+from scenarist.services.eligibility import (
     NO_CYCLE,
     Standing,
     owners_of,
     primary_reason,
     standing_of,
 )
+from scenarist.services.factory import Maker, Making, declared
+from scenarist.services.placement import stored_properties
 
 T = TypeVar("T")
 
@@ -350,7 +350,7 @@ class ScenarioService:
         return standing_of(connection, scenario, self._declared, self._now())
 
     def _log(self, connection: Connection, changes: list[Event]) -> None:
-        events.add(connection, changes, self._now())
+        event_log.add(connection, changes, self._now())
 
 
 def _declared_properties(config: ScenarioConfig) -> dict[str, Any]:
@@ -367,7 +367,7 @@ def _found(connection: Connection, scenario_id: str) -> Scenario:
 def _deletable(connection: Connection, scenario: Scenario) -> Cascade:
     """Return what is deleted with a scenario; refuse if it cannot be deleted."""
     what = f"scenario {scenario.id}"
-    has_siblings = scenario.cycle_id is not None and standings.has_siblings(
+    has_siblings = scenario.cycle_id is not None and eligibility.has_siblings(
         connection, scenario.id, scenario.cycle_id
     )
     if scenario.is_primary and has_siblings:

@@ -9,12 +9,12 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
-from scenarist.db import audit, deletions, events, standings
+from scenarist.db import audit, deletions, eligibility, event_log
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.domain import entities
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
@@ -79,7 +79,7 @@ class SequenceService:
                 version=self._version,
             )
             sequence_rows.add(connection, sequence)
-            events.add(connection, [_event(Change.CREATED, sequence.id, actor)], created_at)
+            event_log.add(connection, [_event(Change.CREATED, sequence.id, actor)], created_at)
             audit.add_done(connection, actor, sequence.id, created_at)
             return sequence
 
@@ -130,7 +130,7 @@ class SequenceService:
             if (changed.id, changed.task_ids) != (sequence.id, sequence.task_ids):
                 _refuse_under_way(connection, sequence.id, "change")
             sequence_rows.change(connection, sequence, changed)
-            events.add(connection, _changes(sequence, changed, actor), self._now())
+            event_log.add(connection, _changes(sequence, changed, actor), self._now())
             return changed
 
         return self._database.write(work)
@@ -151,7 +151,7 @@ class SequenceService:
             _refuse_under_way(connection, sequence.id, "delete")
             deletions.delete_sequences(connection, [sequence.id])
             now = self._now()
-            events.add(connection, [_event(Change.DELETED, sequence.id, actor)], now)
+            event_log.add(connection, [_event(Change.DELETED, sequence.id, actor)], now)
             audit.add_done(connection, actor, sequence.id, now)
 
         self._database.write(work)
@@ -195,7 +195,7 @@ def _event(change: Change, sequence_id: str, actor: Actor) -> Event:
 
 
 def _refuse_under_way(connection: Connection, sequence_id: str, verb: str) -> None:
-    under_way = standings.find_under_way(connection, [sequence_id])
+    under_way = eligibility.find_under_way(connection, [sequence_id])
     if under_way is not None:
         raise ConflictError(
             f"sequence {sequence_id} has a submission under way, {under_way}; "

@@ -7,19 +7,17 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from scenarist.db import audit, cancellation, deletions, endings, events, found_files, pausing
+from scenarist.db import audit, deletions, event_log, named_files
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
-from scenarist.db.acceptance import (
-    JOBS_LIMIT,
-    NewSubmission,
-    PlannedJob,
-    add_many,
-)
-from scenarist.db.cancellation import Unfinished
 from scenarist.db.engine import Database
+from scenarist.db.jobs import cancel as cancellation
+from scenarist.db.jobs import pause as pausing
+from scenarist.db.jobs import propagate
+from scenarist.db.jobs.cancel import Unfinished
+from scenarist.db.jobs.enqueue import JOBS_LIMIT, NewSubmission, PlannedJob, add_many
 from scenarist.db.locks import find_locks
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Event, Submission, Task
 from scenarist.domain.errors import (
@@ -39,10 +37,10 @@ from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.planning import TaskLinks, order_tasks
 from scenarist.domain.vocabulary import Change, EntityType, Kind, SubmissionStatus
-from scenarist.services.cancelling import Canceller
+from scenarist.services.cancellation import Canceller
 from scenarist.services.declarations import fault_of_task
 from scenarist.services.deletions import deleted_events
-from scenarist.services.wishes import (
+from scenarist.services.submit_requests import (
     Batch,
     SubmitOptions,
     Wish,
@@ -54,7 +52,7 @@ from scenarist.services.wishes import (
     task_ids_of,
     tasks_to_retry,
 )
-from scenarist.storage.kinds import find_file
+from scenarist.storage.registry import find_file
 
 _PLANS_KEPT = 10_000
 
@@ -123,7 +121,7 @@ class SubmissionService:
             answers = [self._answer(batch, wish, now) for wish in wishes]
             brought = add_many(connection, batch.accepted, partial(_find_edits, connection, now))
             if brought:
-                events.add(connection, endings.bring_forward(connection, brought, now), now)
+                event_log.add(connection, propagate.bring_forward(connection, brought, now), now)
             audit.add_many_done(connection, _done(wishes, answers), now)
             return answers
 
@@ -200,7 +198,7 @@ class SubmissionService:
             changed = Event(
                 kind=Kind.SUBMISSION, id=submission.id, change=Change.UPDATED, actor=actor.ref
             )
-            events.add(connection, [changed], now)
+            event_log.add(connection, [changed], now)
             audit.add_done(connection, actor, submission_id, now)
             return get_submission(connection, submission_id)
 
@@ -235,7 +233,7 @@ class SubmissionService:
                 )
             deletions.delete_submissions(connection, [submission_id])
             gone = deletions.Cascade(submissions=(submission_id,), jobs=submission.job_ids)
-            events.add(connection, deleted_events(gone, actor.ref), now)
+            event_log.add(connection, deleted_events(gone, actor.ref), now)
             audit.add_done(connection, actor, submission_id, now)
 
         self._database.write(work)
@@ -325,8 +323,8 @@ def _find_edits(
     connection: Connection, now: datetime, data_node_ids: Sequence[str]
 ) -> Mapping[str, str]:
     """Record named files that other programs created or replaced; return the last edits."""
-    noticed = found_files.notice(connection, data_node_ids, find_file, now)
-    events.add(connection, noticed.changes, now)
+    noticed = named_files.notice(connection, data_node_ids, find_file, now)
+    event_log.add(connection, noticed.changes, now)
     return {node_id: edit_id for node_id, (edit_id, _) in noticed.edits.items()}
 
 

@@ -9,7 +9,7 @@ from secrets import token_bytes
 from sqlalchemy import Connection
 
 from scenarist.db import audit
-from scenarist.db import events as event_rows
+from scenarist.db import event_log as event_rows
 from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import subscribers as subscriber_rows

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from scenarist.config import ConfigRegistry, TaskConfig
-from scenarist.db import audit, deletions, events
+from scenarist.db import audit, deletions, event_log
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.domain.behaviours import Declared
 from scenarist.domain.entities import Task
 from scenarist.domain.errors import ConflictError, NotFoundError
@@ -18,7 +18,7 @@ from scenarist.domain.listings import PageRequest, TaskFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.services.declarations import as_declared
 from scenarist.services.deletions import deleted_events, refuse_under_way
-from scenarist.services.making import Maker, Making, declared
+from scenarist.services.factory import Maker, Making, declared
 
 
 class TaskService:
@@ -92,7 +92,7 @@ class TaskService:
             _check_is_free(connection, task)
             cascade = deletions.cascade_of_tasks(connection, [task_id])
             deletions.delete_cascade(connection, cascade)
-            events.add(connection, deleted_events(cascade, actor.ref), now)
+            event_log.add(connection, deleted_events(cascade, actor.ref), now)
             audit.add_done(connection, actor, task_id, now)
 
         self._database.write(work)

@@ -12,7 +12,7 @@ from scenarist.db import keys as key_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db import users as user_rows
 from scenarist.db.engine import Database
-from scenarist.db.pages import Page
+from scenarist.db.paging import Page
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Permission, Role, user_id

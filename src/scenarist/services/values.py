@@ -11,18 +11,15 @@ from sqlalchemy import Connection
 
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
-from scenarist.db.found_files import edit_of_file, find_replacer
+from scenarist.db.named_files import edit_of_file, find_replacer
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, NotFoundError, TooLargeError
 from scenarist.domain.identifiers import EditId, new_uuid
+from scenarist.domain.locations import replaced_reason
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.places import replaced_reason
 from scenarist.domain.selections import Selection
-from scenarist.services.claims import ClaimedWrites
-from scenarist.services.computations import Computation, Compute, fault_of
 from scenarist.services.locks import get_data_node
-from scenarist.services.recording import NO_OPTIONS, NewValue, Recorder, WriteOptions
-from scenarist.services.showing import (
+from scenarist.services.value_reader import (
     Show,
     ShownValue,
     as_kept,
@@ -34,11 +31,14 @@ from scenarist.services.showing import (
     version_of,
     writes_by_worker,
 )
+from scenarist.services.value_writer import NO_OPTIONS, NewValue, Recorder, WriteOptions
+from scenarist.services.worker_calls import Computation, Compute, fault_of
+from scenarist.services.write_claims import ClaimedWrites
 from scenarist.storage.base import Place, Target, Written
 from scenarist.storage.bounds import Limits
-from scenarist.storage.kinds import find_storage, require_look, why_missing
-from scenarist.storage.rewriting import added_safely, needs_worker, rewritten_safely
-from scenarist.storage.shared import is_url
+from scenarist.storage.files.remote import is_url
+from scenarist.storage.operations.rewriting import added_safely, needs_worker, rewritten_safely
+from scenarist.storage.registry import find_storage, require_look, why_missing
 
 APPEND_ATTEMPTS = 5
 """Number of optimistic attempts of an append, before it excludes other writes."""
@@ -49,8 +49,8 @@ REMOTE_ATTEMPTS = 100
 UNRECORDED = "unrecorded"
 """Identifier of the temporary edit that describes a named file which no edit records yet."""
 
-_PREPARED = "scenarist.storage.reading:prepared"
-_APPENDED = "scenarist.storage.appending:append"
+_PREPARED = "scenarist.storage.operations.reading:prepared"
+_APPENDED = "scenarist.storage.operations.appending:append"
 _EVERYTHING = Selection()
 
 

@@ -13,21 +13,21 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from scenarist.background import Background
 from scenarist.db import deliveries as delivery_rows
-from scenarist.db import events as event_rows
+from scenarist.db import event_log as event_rows
 from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.deliveries import Delivery
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import SubscriberId
-from scenarist.domain.moments import is_ahead
 from scenarist.domain.redaction import redacted
-from scenarist.domain.texts import storable
+from scenarist.domain.text import storable
+from scenarist.domain.timestamps import is_ahead
 from scenarist.domain.vocabulary import Kind
+from scenarist.system.background import Background
 from scenarist.webhooks.messages import JobChange, messages_of
-from scenarist.webhooks.places import Place, Places, Receiver, receiver_of
 from scenarist.webhooks.sending import Answer, Attempt, Sender
+from scenarist.webhooks.slots import Place, Places, Receiver, receiver_of
 
 DELAYS = tuple(
     timedelta(seconds=seconds)

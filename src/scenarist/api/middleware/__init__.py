@@ -1,0 +1,1 @@
+"""ASGI middleware: authentication, cross-origin rules, methods, the request log."""

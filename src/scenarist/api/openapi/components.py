@@ -1,0 +1,165 @@
+"""Shared components of the OpenAPI document: problems, headers, parameters."""
+
+from collections.abc import Collection
+from http import HTTPStatus
+from typing import Any
+
+from scenarist.api.openapi.responses import PROBLEMS
+from scenarist.domain.vocabulary import (
+    Change,
+    EntityType,
+    Frequency,
+    JobStatus,
+    Kind,
+    Scope,
+    SubmissionStatus,
+)
+
+Document = dict[str, Any]
+
+_TEXT = {"type": "string"}
+_TAG = {"description": "The entity tag of the response.", "schema": _TEXT, "required": True}
+_LOCATION = {
+    "description": "The path of the new entity.",
+    "schema": {"type": "string", "pattern": "^/api/v1/"},
+    "required": True,
+}
+_APPLIED = {"description": "The preferences that were applied.", "schema": _TEXT}
+_LINK = {
+    "description": "The address of the next page, if there is one (RFC 8288).",
+    "schema": _TEXT,
+}
+_RETRY_AFTER = {
+    "description": "Seconds to wait before the next try.",
+    "schema": {"type": "integer", "minimum": 0},
+    "required": True,
+}
+_CHALLENGE = {"description": "How to authenticate.", "schema": _TEXT, "required": True}
+_HEADERS_OF_PROBLEMS: dict[int, Document] = {
+    401: {"WWW-Authenticate": _CHALLENGE},
+    429: {"Retry-After": _RETRY_AFTER},
+    503: {"Retry-After": _RETRY_AFTER},
+}
+
+
+def response_name(status: int) -> str:
+    """Return the name of the component for a problem with this status."""
+    return HTTPStatus(status).name.title().replace("_", "")
+
+
+def headers_of(traits: Collection[str]) -> Document:
+    """Return the headers of a successful response."""
+    if "tagged" in traits:
+        return {"ETag": _TAG}
+    headers: Document = {}
+    if "tagging" in traits:
+        headers["ETag"] = _TAG
+    if "paged" in traits:
+        headers["Link"] = _LINK
+    if "located" in traits:
+        headers["Location"] = _LOCATION
+    if "submit" in traits:
+        headers["Preference-Applied"] = _APPLIED
+    return headers
+
+
+def _problem(status: int, said: str) -> Document:
+    title = HTTPStatus(status).phrase
+    example = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": said,
+        "code": HTTPStatus(status).name.lower(),
+        "message": said,
+    }
+    described: Document = {
+        "description": said,
+        "content": {
+            "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "example": example,
+            }
+        },
+    }
+    if status in _HEADERS_OF_PROBLEMS:
+        described["headers"] = _HEADERS_OF_PROBLEMS[status]
+    return described
+
+
+RESPONSES = {response_name(status): _problem(status, said) for status, said in PROBLEMS.items()}
+
+MOMENT_OR_DATE: Document = {
+    "type": "string",
+    "anyOf": [{"format": "date-time"}, {"format": "date"}],
+}
+WORDS: dict[str, Document] = {
+    "created_after": MOMENT_OR_DATE,
+    "created_before": MOMENT_OR_DATE,
+    "scope": {"type": "string", "enum": list(Scope)},
+    "frequency": {"type": "string", "enum": list(Frequency)},
+    "entity_type": {"type": "string", "enum": list(EntityType)},
+    "status": {"type": "string", "enum": list(SubmissionStatus)},
+    "change": {"type": "string", "enum": list(Change)},
+    "join_operator": {"type": "string", "enum": ["AND", "OR"]},
+    "jobs status": {"type": "string", "enum": list(JobStatus)},
+    "events entity_type": {"type": "string", "enum": list(Kind)},
+}
+"""Allowed values of parameters, by name, or by tag and name if a name has two meanings."""
+
+EVENT: Document = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {"type": "string", "description": "The event, as JSON."},
+    },
+    "required": ["data"],
+}
+"""Schema of one event of a stream."""
+
+SECURITY_SCHEMES: Document = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token from `POST /api/v1/auth/login`, a key from `POST /api/v1/keys`, "
+        "or a token from the identity provider that the server trusts. Not needed when "
+        "authorization is off.",
+    }
+}
+
+REQUIRED_QUERY = {
+    ("createTask", "config_id"),
+    ("createDataNode", "config_id"),
+    ("createJob", "task_id"),
+}
+"""Required query parameters, by operation."""
+
+PARAMETERS: Document = {
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`return=representation` for a response with a body, `wait=30` for a "
+        "response when the submission or job has ended or after this many seconds; separate both "
+        "by a comma (RFC 7240).",
+        "schema": _TEXT,
+    },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A repeat with the same key returns the first submission.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+    "If-Match": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The `ETag` that the entity must still have; 412 if it has changed.",
+        "schema": _TEXT,
+    },
+    "If-None-Match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The `ETag` that the client has; 304 if it is still the same.",
+        "schema": _TEXT,
+    },
+}

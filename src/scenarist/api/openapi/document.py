@@ -1,0 +1,257 @@
+"""The OpenAPI document, completed with everything that many paths have in common.
+
+Litestar describes the paths and their parameters, msgspec the bodies, from the types that are used
+to read and write them. This module combines both and adds roles, shared statuses, headers, examples
+and links.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_origin
+
+import msgspec
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from scenarist.api.openapi.components import (
+    EVENT,
+    PARAMETERS,
+    REQUIRED_QUERY,
+    RESPONSES,
+    SECURITY_SCHEMES,
+    WORDS,
+    headers_of,
+    response_name,
+)
+from scenarist.api.openapi.examples import add_examples
+from scenarist.api.openapi.links import add_links
+from scenarist.api.openapi.responses import LOCATION, camel_case
+from scenarist.api.openapi.schemas import describe_types
+from scenarist.domain.permissions import NEEDED_ROLE, Permission
+from scenarist.schemas import Problem, Results, Submit
+
+Document = dict[str, Any]
+
+_DEFAULTS = {"deprecated": False, "allowEmptyValue": False, "allowReserved": False}
+_TAGS = {
+    "sequences": "Tasks of one scenario that are submitted together.",
+    "scenarios": "Instances of a scenario config, with their data nodes, tasks and sequences.",
+    "configs": "The configs that the application declares.",
+    "tasks": "Functions with the data nodes that they read and write.",
+    "datanodes": "Values, with all edits of each.",
+    "cycles": "The periods that scenarios with a frequency belong to.",
+    "submissions": "Requests to run scenarios, sequences and tasks, and their results.",
+    "jobs": "Single runs of a task.",
+    "orchestration": "Whether jobs are started at all.",
+    "events": "Changes, as they happen.",
+    "auth": "Signing in and out, when authorization is on.",
+    "users": "Users who can sign in; for administrators.",
+    "keys": "Credentials for programs; for administrators.",
+    "audit": "Who changed what, and what was refused; for administrators.",
+    "health": "For monitoring; only the metrics require a role.",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Operation:
+    """One method of one path: its description and its handler."""
+
+    method: str
+    path: str
+    said: Document
+    handler: HTTPRouteHandler
+
+    @property
+    def body(self) -> type[msgspec.Struct] | None:
+        field = self.handler.parsed_fn_signature.parameters.get("data")
+        return field.annotation if field is not None and _is_struct(field.annotation) else None
+
+    def containers(self) -> Iterator[tuple[str, Any]]:
+        """Yield the status and the type of each response that is JSON."""
+        for status, spec in (self.handler.responses or {}).items():
+            if _is_struct(spec.data_container):
+                yield str(status), spec.data_container
+
+
+def operation_id(handler: HTTPRouteHandler, method: Any, path: Any) -> str:
+    """Return the name of an operation: ``listSequences`` for the handler ``list_sequences``."""
+    return camel_case(handler.handler_name)
+
+
+def complete(described: Document, app: Litestar) -> Document:
+    """Return the complete OpenAPI document, based on Litestar's description of the application."""
+    document: Document = msgspec.json.decode(msgspec.json.encode(described))
+    operations = list(_operations(document, app))
+    is_off = app.state["gate"].is_off
+    types = {kind for operation in operations for _, kind in operation.containers()}
+    bodies = {operation.body for operation in operations if operation.body is not None}
+    schemas = describe_types([*types, *bodies, Problem])
+    document["components"] = {
+        "schemas": schemas.components,
+        "parameters": PARAMETERS,
+        "responses": RESPONSES,
+        "securitySchemes": SECURITY_SCHEMES,
+    }
+    document["tags"] = [
+        {"name": name, "description": _TAGS.get(name, "")}
+        for name in dict.fromkeys(tag for item in operations for tag in item.said.get("tags", ()))
+    ]
+    for operation in operations:
+        _clean_parameters(operation.said)
+        _say_role(operation, is_off=is_off)
+        _say_body(operation, schemas.of)
+        _say_answers(operation, schemas.of)
+    add_examples(document)
+    add_links(document)
+    return document
+
+
+def _operations(document: Document, app: Litestar) -> Iterator[_Operation]:
+    for route in app.routes:
+        if not isinstance(route, HTTPRoute):
+            continue
+        for handler in route.route_handlers:
+            for method in handler.http_methods:
+                said = document["paths"].get(route.path_format, {}).get(method.lower())
+                if said is not None and handler.resolve_include_in_schema():
+                    yield _Operation(
+                        method=method, path=route.path_format, said=said, handler=handler
+                    )
+
+
+def _clean_parameters(said: Document) -> None:
+    """Remove defaults, and null, which a query string cannot express."""
+    said.pop("deprecated", None)
+    for parameter in said.get("parameters", ()):
+        for name, value in _DEFAULTS.items():
+            if parameter.get(name) == value:
+                del parameter[name]
+        schema = parameter["schema"]
+        schema.pop("description", None)
+        kinds = [kind for kind in schema.pop("oneOf", ()) if kind != {"type": "null"}]
+        if len(kinds) == 1:
+            schema.update(kinds[0])
+        elif kinds:
+            schema["oneOf"] = kinds
+        _say_words(said, parameter)
+
+
+def _say_words(said: Document, parameter: Document) -> None:
+    """Add to a parameter what its type does not tell."""
+    name = parameter["name"]
+    schema = parameter["schema"]
+    words = WORDS.get(f"{said['tags'][0]} {name}", WORDS.get(name, {}))
+    schema.get("items", schema).update(words)
+    if (said["operationId"], name) in REQUIRED_QUERY:
+        parameter["required"] = True
+        schema["minLength"] = 1
+
+
+def _say_role(operation: _Operation, *, is_off: bool) -> None:
+    opt = operation.handler.opt
+    permission = opt.get("permission")
+    said = operation.said
+    if not is_off:
+        said["security"] = [] if "is_open" in opt else [{"bearer": []}]
+    if "is_open" in opt:
+        sentence = "Requires no role."
+    elif permission is None:
+        sentence = "Requires authentication, but no role."
+        said["x-role"] = "any"
+    else:
+        role = NEEDED_ROLE[permission].value
+        sentence = f"Requires the role {role}."
+        said["x-role"] = role
+    said["description"] = "\n\n".join(filter(None, (said.get("description"), sentence)))
+
+
+def _say_body(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
+    if operation.body is None:
+        return
+    field = operation.handler.parsed_fn_signature.parameters["data"]
+    operation.said["requestBody"] = {
+        "content": {"application/json": {"schema": schemas[operation.body]}},
+        "required": not field.has_default,
+    }
+
+
+def _say_answers(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
+    said = operation.said
+    answers: Document = said["responses"]
+    kinds = dict(operation.containers())
+    for status, kind in kinds.items():
+        if kind is Problem:
+            answers[status] = _problem(int(status))
+        else:
+            answers[status]["content"] = {"application/json": {"schema": schemas[kind]}}
+    for number in _shared_statuses(operation):
+        # Replaces Litestar's description of its own 400, which is never sent.
+        answers[str(number)] = _problem(number)
+    stream = answers.get("200", {}).get("content", {}).get("text/event-stream")
+    if stream is not None:
+        stream["schema"] = EVENT
+    traits = _traits(operation, kinds.get("200"))
+    if "tagged" in traits:
+        answers["304"] = {"description": "The client already has this version."}
+    said["responses"] = dict(sorted(answers.items()))
+    _say_headers(said, traits, operation.handler.opt.get("headers", ()))
+
+
+def _problem(status: int) -> Document:
+    return {"$ref": f"#/components/responses/{response_name(status)}"}
+
+
+def _shared_statuses(operation: _Operation) -> Iterator[int]:
+    # Every path refuses unknown query parameters.
+    yield 400
+    if "requestBody" in operation.said:
+        yield 413
+    if "is_open" not in operation.handler.opt:
+        yield 401
+    if operation.handler.opt.get("permission") is not None:
+        yield 403
+    if operation.handler.opt.get("permission") is Permission.ADMINISTER:
+        yield 409
+
+
+def _traits(operation: _Operation, answer: Any) -> set[str]:
+    """Return which of the features shared by many operations this one has."""
+    traits = set()
+    parameters = {item["name"] for item in operation.said.get("parameters", ())}
+    if LOCATION in (operation.handler.response_headers or ()):
+        traits.add("located")
+    if operation.body is Submit:
+        traits.add("submit")
+    if "412" in operation.said["responses"]:
+        traits.add("guarded")
+    if get_origin(answer) is Results and "limit" in parameters:
+        traits.add("paged")
+    elif operation.method == "GET" and "{" in operation.path:
+        traits.add("tagged")
+    elif operation.method == "PATCH":
+        traits.add("tagging")
+    return traits
+
+
+def _say_headers(said: Document, traits: set[str], headers: Sequence[str]) -> None:
+    for status, answer in said["responses"].items():
+        sent = headers_of(traits) if status.startswith(("2", "304")) else {}
+        if sent:
+            answer["headers"] = sent
+    wanted = {
+        "submit": ("Prefer", "Idempotency-Key"),
+        "guarded": ("If-Match",),
+        "tagged": ("If-None-Match",),
+    }
+    names = [name for trait, names in wanted.items() if trait in traits for name in names]
+    names += headers
+    if names:
+        said.setdefault("parameters", []).extend(
+            {"$ref": f"#/components/parameters/{name}"} for name in names
+        )
+
+
+def _is_struct(kind: Any) -> bool:
+    origin = get_origin(kind) or kind
+    return isinstance(origin, type) and issubclass(origin, msgspec.Struct)

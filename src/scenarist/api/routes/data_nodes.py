@@ -1,0 +1,260 @@
+"""Routes of data nodes."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from litestar import delete, get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.types import ASGIApp
+
+from scenarist import schemas
+from scenarist.api.bodies import body_of
+from scenarist.api.edit_params import checked_text
+from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Limit,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import (
+    EDIT,
+    MAY_BE_REPEATED,
+    READ,
+    AnyRequest,
+    Ids,
+    Several,
+    actor_of,
+    members_of,
+    services_of,
+    several,
+)
+from scenarist.api.responses import Answer, answer, expectation, listed, tagged
+from scenarist.domain import entities
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.listings import DataNodeFilter
+from scenarist.domain.secrets import masked
+from scenarist.domain.vocabulary import Scope
+from scenarist.services.locks import is_writable
+
+PATH = "/api/v1/datanodes"
+
+_LOCK = schemas.Lock()
+_UNLOCK = schemas.Unlock()
+
+
+def shown(node: entities.DataNode) -> schemas.DataNode:
+    validity = node.validity
+    editor = node.being_written_by or node.locked_by or node.claimed_by
+    return schemas.DataNode(
+        id=node.id,
+        config_id=node.config_id,
+        name=node.properties.get("name"),
+        scope=node.scope,
+        storage_type=node.storage_type,
+        owner_id=node.owner_id,
+        parent_ids=list(node.parent_ids),
+        properties=masked(node.properties),
+        job_ids=list(node.job_ids),
+        validity_days=None if validity is None else validity.days,
+        validity_seconds=None if validity is None else validity.total_seconds() % 86400,
+        last_edit_id=node.last_edit_id,
+        last_edit_date=node.last_edited_at,
+        expiration_date=None
+        if validity is None or node.last_edited_at is None
+        else node.last_edited_at + validity,
+        is_writable=is_writable(node),
+        edit_in_progress=editor is not None,
+        editor_id=editor,
+        lock_holder=None if node.lock_holder is None else node.lock_holder.name,
+        lock_holder_id=None if node.lock_holder is None else node.lock_holder.id,
+        editor_expiration_date=node.locked_until or node.claimed_until,
+        replaced_by=node.replaced_by,
+        creation_date=node.created_at,
+        version=node.version,
+    )
+
+
+def one(node: entities.DataNode) -> schemas.OneDataNode:
+    return schemas.OneDataNode(datanode=shown(node))
+
+
+@get(
+    PATH,
+    opt=READ,
+    summary="List data nodes",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.DataNode], "The data nodes.", 400),
+)
+def list_data_nodes(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    id_: Ids = None,
+    scenario_id: Several = None,
+    task_id: Several = None,
+    config_id: Several = None,
+    owner_id: Several = None,
+    scope_: Annotated[
+        list[str] | None,
+        QueryParameter(name="scope", description="SCENARIO, CYCLE or GLOBAL. " + MAY_BE_REPEATED),
+    ] = None,
+    storage_type: Several = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """List data nodes in order of creation."""
+    service, actor = services_of(request).data_nodes, actor_of(request)
+    created = window_of(request, created_after, created_before)
+    wanted = DataNodeFilter(
+        id=several(id_),
+        scenario_id=several(scenario_id),
+        task_id=several(task_id),
+        config_id=several(config_id),
+        owner_id=several(owner_id),
+        scope=members_of(Scope, scope_, "scope"),
+        storage_type=several(storage_type),
+        created=created,
+    )
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+
+
+@get(
+    PATH + "/{data_node_id:str}",
+    opt=READ,
+    summary="Get a data node",
+    tags=["datanodes"],
+    sync_to_thread=False,
+    responses=responses(200, schemas.OneDataNode, "The data node.", 404),
+)
+def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
+    """Get a data node; in its properties, `***` or the name of a variable replaces each secret."""
+    node = services_of(request).data_nodes.get(actor_of(request), data_node_id)
+    return tagged(request, one(node))
+
+
+@post(
+    PATH,
+    opt=EDIT,
+    summary="Create a data node",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    response_headers=[LOCATION],
+    responses={
+        **responses(201, schemas.DataNodeAnswer, "The data node was created.", 400, 404),
+        **responses(200, schemas.DataNodeAnswer, "The data node already exists."),
+    },
+)
+def create_data_node(request: AnyRequest, config_id: FromQuery[str | None] = None) -> Answer:
+    """Create the data node of a config that no scenario or cycle owns.
+
+    Each config has at most one: if it already exists, the response is a 200 with the existing one.
+    """
+    if not config_id:
+        raise InvalidError(
+            "config_id is missing; name a data node config in the query",
+            errors=[{"field": "config_id", "message": "missing"}],
+        )
+    node, is_new = services_of(request).data_nodes.create(actor_of(request), config_id)
+    return answer(
+        schemas.DataNodeAnswer(
+            message=f"Data node {node.id} {'was created' if is_new else 'already exists'}.",
+            datanode=shown(node),
+        ),
+        status=201 if is_new else 200,
+        headers={"Location": f"{PATH}/{node.id}"},
+    )
+
+
+@delete(
+    PATH + "/{data_node_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a data node",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "The data node was deleted.", 404, 409, 412),
+)
+def delete_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
+    """Delete a data node with its values, except a file, table or object that its config names.
+
+    Returns 409 while a task or a scenario uses it, an unfinished job reserves it, or another editor
+    has locked it.
+    """
+    services_of(request).data_nodes.delete(
+        actor_of(request), data_node_id, expect=expectation(request, one)
+    )
+    return answer(schemas.Message(message=f"Data node {data_node_id} was deleted."))
+
+
+@post(
+    PATH + "/{data_node_id:str}/lock",
+    status_code=200,
+    opt=EDIT,
+    summary="Lock a data node",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    dto=body_of(schemas.Lock),
+    responses=responses(200, schemas.DataNodeAnswer, "The data node is locked.", 400, 404, 409),
+)
+def lock_data_node(
+    request: AnyRequest, data_node_id: FromPath[str], data: JSONBody[schemas.Lock] = _LOCK
+) -> Answer:
+    """Lock a data node: only its editor can write it, and submits that would write it are refused.
+
+    The lock lasts for `seconds`; the same editor may lock it again to extend it. Returns 409 while
+    another editor has locked it, an unfinished job uses it, or a worker is writing it.
+    """
+    node = services_of(request).data_nodes.lock(
+        actor_of(request),
+        data_node_id,
+        editor_id=checked_text(data.editor_id, "editor_id"),
+        lasts=timedelta(seconds=data.seconds),
+    )
+    return answer(
+        schemas.DataNodeAnswer(message=f"Data node {node.id} was locked.", datanode=shown(node))
+    )
+
+
+@post(
+    PATH + "/{data_node_id:str}/unlock",
+    status_code=200,
+    opt=EDIT,
+    summary="Unlock a data node",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    dto=body_of(schemas.Unlock),
+    responses=responses(200, schemas.DataNodeAnswer, "The data node is not locked.", 400, 404, 409),
+)
+def unlock_data_node(
+    request: AnyRequest, data_node_id: FromPath[str], data: JSONBody[schemas.Unlock] = _UNLOCK
+) -> Answer:
+    """Release the lock of a data node; do nothing if there is none.
+
+    Returns 409 if another editor has the lock. With authorization on, the lock can be released by
+    its holder, with the `editor_id` of the lock or none, and by administrators.
+    """
+    node = services_of(request).data_nodes.unlock(
+        actor_of(request), data_node_id, editor_id=checked_text(data.editor_id, "editor_id")
+    )
+    return answer(
+        schemas.DataNodeAnswer(message=f"Data node {node.id} was unlocked.", datanode=shown(node))
+    )
+
+
+HANDLERS = [
+    list_data_nodes,
+    create_data_node,
+    get_data_node,
+    delete_data_node,
+    lock_data_node,
+    unlock_data_node,
+]

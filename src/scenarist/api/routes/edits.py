@@ -1,0 +1,87 @@
+"""Routes of the edits of data nodes."""
+
+import msgspec
+from litestar import get
+from litestar.params import FromPath
+from litestar.types import ASGIApp
+from msgspec import UNSET
+
+from scenarist import schemas
+from scenarist.api.openapi.responses import responses
+from scenarist.api.paging import Count, Cursor, Limit, Sort, paging_of
+from scenarist.api.requests import READ, AnyRequest, actor_of, services_of
+from scenarist.api.responses import Answer, listed, tagged
+from scenarist.api.routes.data_nodes import PATH
+from scenarist.domain import entities
+
+_TIMESTAMP = "timestamp"
+_NEWEST_FIRST = f"-{_TIMESTAMP}"
+
+
+def shown(edit: entities.Edit) -> schemas.Edit:
+    return schemas.Edit(
+        id=edit.id,
+        data_node_id=edit.data_node_id,
+        timestamp=edit.created_at,
+        job_id=edit.job_id,
+        editor_id=edit.actor,
+        actor=None if edit.author is None else edit.author.name,
+        actor_id=None if edit.author is None else edit.author.id,
+        comment=edit.comment,
+        size=edit.size,
+        digest=edit.digest,
+        python_type=edit.python_type,
+    )
+
+
+def shown_with_preview(edit: entities.Edit) -> schemas.Edit:
+    # The rendition is already JSON, and goes into the response unchanged.
+    return msgspec.structs.replace(
+        shown(edit),
+        preview=UNSET if edit.rendition is None else msgspec.Raw(edit.rendition.encode()),
+        is_complete=edit.is_complete,
+    )
+
+
+@get(
+    PATH + "/{data_node_id:str}/edits",
+    opt=READ,
+    summary="List the edits of a data node",
+    tags=["datanodes"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Edit], "Its edits.", 400, 404),
+)
+def list_edits(
+    request: AnyRequest,
+    data_node_id: FromPath[str],
+    sort: Sort = _NEWEST_FIRST,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """List all values that a data node has had: when, by whom and why, newest first."""
+    service, actor = services_of(request).edits, actor_of(request)
+    paging = paging_of(
+        limit=limit, cursor=cursor, count=count, sort=sort or _NEWEST_FIRST, sorts=(_TIMESTAMP,)
+    )
+    return listed(request, lambda page: service.list_page(actor, data_node_id, page), shown, paging)
+
+
+@get(
+    PATH + "/{data_node_id:str}/edits/{edit_id:str}",
+    opt=READ,
+    summary="Get an edit of a data node",
+    tags=["datanodes"],
+    sync_to_thread=False,
+    responses=responses(200, schemas.OneEdit, "The edit.", 404),
+)
+def get_edit(request: AnyRequest, data_node_id: FromPath[str], edit_id: FromPath[str]) -> Answer:
+    """Get an edit with its value, or the beginning of a large one.
+
+    To read the whole value, use `read` with `edit_id`.
+    """
+    edit = services_of(request).edits.get(actor_of(request), data_node_id, edit_id)
+    return tagged(request, schemas.OneEdit(edit=shown_with_preview(edit)))
+
+
+HANDLERS = [list_edits, get_edit]

@@ -1,0 +1,246 @@
+"""Routes of jobs."""
+
+from datetime import datetime
+from typing import Annotated
+
+from litestar import delete, get, post
+from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.types import ASGIApp
+
+from scenarist import schemas
+from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Limit,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import (
+    EDIT,
+    EXECUTE,
+    MAY_BE_REPEATED,
+    PREFERS_BODY,
+    PREFERS_WAIT,
+    READ,
+    REPEATS_BY_KEY,
+    AnyRequest,
+    Ids,
+    Several,
+    Status,
+    actor_of,
+    idempotency_key_of,
+    members_of,
+    services_of,
+    several,
+)
+from scenarist.api.responses import Answer, answer, expectation, listed, tagged
+from scenarist.api.routes import subscribers
+from scenarist.api.waiting import cancelled, ended, got
+from scenarist.domain import entities
+from scenarist.domain.listings import JobFilter
+from scenarist.domain.permissions import Permission
+from scenarist.domain.vocabulary import EntityType, JobStatus
+from scenarist.services.jobs import require_not_ended
+from scenarist.services.submit_requests import SubmitOptions
+
+PATH = "/api/v1/jobs"
+
+
+def shown(job: entities.Job) -> schemas.Job:
+    return schemas.Job(
+        id=job.id,
+        task_id=job.task_id,
+        submission_id=job.submission_id,
+        submit_entity_id=job.submit_entity_id,
+        status=job.status,
+        force=job.force,
+        attempts=job.attempt,
+        waiting_for=list(job.waiting_for),
+        reason=job.reason,
+        stacktrace=list(job.stacktrace),
+        function=job.function,
+        code_digest=job.code_digest,
+        creation_date=job.created_at,
+        submitted_at=job.created_at,
+        run_at=job.run_at,
+        finished_at=job.finished_at,
+        pending_duration=_seconds(job.created_at, job.run_at or job.finished_at),
+        execution_duration=_seconds(job.run_at, job.finished_at),
+        cancel_requested_at=job.cancel_requested_at,
+        subscribers=[subscribers.shown(item) for item in job.subscribers],
+        version=job.version,
+    )
+
+
+@get(
+    PATH,
+    opt=READ,
+    summary="List jobs",
+    tags=["jobs"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Job], "The jobs.", 400),
+)
+def list_jobs(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    id_: Ids = None,
+    submission_id: Several = None,
+    task_id: Several = None,
+    entity_id: Several = None,
+    newest_of: Annotated[
+        list[str] | None,
+        QueryParameter(
+            description="For each task of this scenario, only the most recently accepted job. "
+            + MAY_BE_REPEATED
+        ),
+    ] = None,
+    status: Status = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """List jobs in the order in which they were accepted."""
+    service, actor = services_of(request).jobs, actor_of(request)
+    created = window_of(request, created_after, created_before)
+    wanted = JobFilter(
+        id=several(id_),
+        newest_of=several(newest_of),
+        submission_id=several(submission_id),
+        task_id=several(task_id),
+        entity_id=several(entity_id),
+        status=members_of(JobStatus, status, "status"),
+        created=created,
+    )
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+
+
+@get(
+    PATH + "/{job_id:str}",
+    opt=READ | PREFERS_WAIT,
+    summary="Get a job",
+    tags=["jobs"],
+    responses=responses(200, schemas.OneJob, "The job.", 400, 404),
+)
+async def get_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+    """Get a job; with `Prefer: wait=30`, when it has ended or after this many seconds."""
+    services, actor = services_of(request), actor_of(request)
+    return await got(request, job_id, lambda: services.jobs.get(actor, job_id), _one)
+
+
+@get(
+    PATH + "/{job_id:str}/log",
+    opt=READ,
+    summary="Read the log of a job",
+    tags=["jobs"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.JobLog, "The output, attempt by attempt.", 404),
+)
+def get_job_log(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+    """Read standard output, standard error and logging; of a long log, its beginning and end."""
+    log = services_of(request).jobs.get_log(actor_of(request), job_id)
+    return tagged(
+        request,
+        schemas.JobLog(
+            attempts=[schemas.AttemptLog(attempt=attempt, text=text) for attempt, text in log]
+        ),
+    )
+
+
+def _one(job: entities.Job) -> schemas.OneJob:
+    return schemas.OneJob(job=shown(job))
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return None if start is None or end is None else (end - start).total_seconds()
+
+
+@post(
+    PATH,
+    opt=EXECUTE | REPEATS_BY_KEY,
+    summary="Submit a task as a job",
+    tags=["jobs"],
+    sync_to_thread=True,
+    response_headers=[LOCATION],
+    responses=responses(201, schemas.JobAnswer, "The job was accepted.", 400, 404, 409),
+)
+def create_job(request: AnyRequest, task_id: FromQuery[str]) -> Answer:
+    """Submit one task, identified by its own id or by that of its config.
+
+    For a config, it is the task that no scenario owns, which is created if it does not exist yet;
+    this also requires the role TAIPY_EDITOR.
+    """
+    services, actor = services_of(request), actor_of(request)
+    if services.tasks.has_config(task_id):
+        actor.require(Permission.EXECUTE)
+        task, _ = services.tasks.create(actor, task_id)
+        task_id = task.id
+    submission = services.submissions.submit(
+        actor,
+        EntityType.TASK,
+        task_id,
+        SubmitOptions(idempotency_key=idempotency_key_of(request)),
+    )
+    job = services.jobs.get(actor, submission.job_ids[0])
+    return answer(
+        schemas.JobAnswer(message=f"Job {job.id} was created.", job=shown(job)),
+        status=201,
+        headers={"Location": f"{PATH}/{job.id}"},
+    )
+
+
+@post(
+    PATH + "/cancel/{job_id:str}",
+    status_code=200,
+    opt=EXECUTE | PREFERS_BODY,
+    summary="Cancel a job",
+    tags=["jobs"],
+    responses=responses(204, None, "The job was cancelled.", 400, 404, 409)
+    | responses(200, schemas.JobAnswer, "The same, with `Prefer: return=representation`.")
+    | responses(202, schemas.JobAnswer, "The job was asked to stop and is still running."),
+)
+async def cancel_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+    """Cancel a job that has not ended, and abandon the jobs that need its output.
+
+    If the job is running, its process is stopped, and the response is sent when it has stopped.
+    Returns 409 if the job has already ended in another way, or does so before it can be stopped.
+    """
+    services, actor = services_of(request), actor_of(request)
+    job = await ended(
+        services.completions,
+        job_id,
+        first=lambda: services.jobs.cancel(actor, job_id),
+        again=lambda: services.jobs.get(actor, job_id),
+    )
+    require_not_ended(job)
+    return cancelled(
+        request,
+        job.status is JobStatus.CANCELED,
+        lambda message: schemas.JobAnswer(message=message, job=shown(job)),
+        f"Job {job_id}",
+    )
+
+
+@delete(
+    PATH + "/{job_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a job",
+    tags=["jobs"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "The job was deleted.", 404, 409, 412),
+)
+def delete_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+    """Delete a job with its log; the values that it wrote stay. Returns 409 until it has ended."""
+    expect = expectation(request, _one)
+    services_of(request).jobs.delete(actor_of(request), job_id, expect=expect)
+    return answer(schemas.Message(message=f"Job {job_id} was deleted."))
+
+
+HANDLERS = [list_jobs, create_job, get_job, delete_job, get_job_log, cancel_job]

@@ -1,0 +1,71 @@
+"""Routes of the orchestration: whether jobs are started at all."""
+
+from litestar import get, post
+
+from scenarist import schemas
+from scenarist.api.openapi.responses import responses
+from scenarist.api.requests import OPERATE, READ, AnyRequest, actor_of, services_of
+from scenarist.api.responses import Answer, answer
+from scenarist.domain import entities
+
+PATH = "/api/v1/orchestration"
+
+
+def shown(orchestration: entities.Orchestration) -> schemas.Orchestration:
+    return schemas.Orchestration(
+        paused_at=orchestration.paused_at, paused_by=orchestration.paused_by
+    )
+
+
+@get(
+    PATH,
+    opt=READ,
+    summary="Get the state of the orchestration",
+    tags=["orchestration"],
+    sync_to_thread=False,
+    responses=responses(200, schemas.OneOrchestration, "The state of the orchestration."),
+)
+def get_orchestration(request: AnyRequest) -> Answer:
+    """Get whether jobs are started: `paused_at` is null, or the time since which they are not."""
+    found = services_of(request).orchestration.get(actor_of(request))
+    return answer(schemas.OneOrchestration(orchestration=shown(found)))
+
+
+@post(
+    PATH + "/pause",
+    status_code=200,
+    opt=OPERATE,
+    summary="Pause the orchestration",
+    tags=["orchestration"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.OrchestrationAnswer, "No more jobs are started."),
+)
+def pause_orchestration(request: AnyRequest) -> Answer:
+    """Start no more jobs; running jobs continue.
+
+    New submissions are accepted and wait, even after a restart of the server.
+    """
+    paused = services_of(request).orchestration.pause(actor_of(request))
+    return _answered("No jobs are started until the orchestration is resumed.", paused)
+
+
+@post(
+    PATH + "/resume",
+    status_code=200,
+    opt=OPERATE,
+    summary="Resume the orchestration",
+    tags=["orchestration"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.OrchestrationAnswer, "Jobs are started again."),
+)
+def resume_orchestration(request: AnyRequest) -> Answer:
+    """Start jobs again; submissions that were paused themselves stay paused."""
+    resumed = services_of(request).orchestration.resume(actor_of(request))
+    return _answered("Jobs are started again.", resumed)
+
+
+def _answered(message: str, orchestration: entities.Orchestration) -> Answer:
+    return answer(schemas.OrchestrationAnswer(message=message, orchestration=shown(orchestration)))
+
+
+HANDLERS = [get_orchestration, pause_orchestration, resume_orchestration]

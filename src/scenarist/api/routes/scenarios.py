@@ -1,0 +1,396 @@
+"""Routes of scenarios."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+from litestar import delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.types import ASGIApp
+from msgspec import UNSET
+
+from scenarist import schemas
+from scenarist.api.bodies import body_of
+from scenarist.api.bulkheads import Kind, in_bulkhead
+from scenarist.api.deletions import DryRun, deleted
+from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Limit,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import (
+    EDIT,
+    EXECUTE,
+    READ,
+    AnyRequest,
+    Ids,
+    Several,
+    Status,
+    actor_of,
+    moment_of,
+    services_of,
+    several,
+)
+from scenarist.api.responses import Answer, answer, expectation, listed, tagged, with_tag
+from scenarist.api.routes import subscribers
+from scenarist.api.routes.submissions import NO_OPTIONS, listed_of, submitted
+from scenarist.domain import entities
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.listings import CREATION_DATE, NAME, ScenarioFilter
+from scenarist.domain.redaction import redacted
+from scenarist.domain.vocabulary import EntityType
+from scenarist.services.eligibility import Standing
+from scenarist.services.scenarios import NewScenario, ScenarioChange
+
+PATH = "/api/v1/scenarios"
+
+_NOTHING_SAID = schemas.CreateScenario()
+
+
+def shown(scenario: entities.Scenario, authorized_tags: Sequence[str] | None) -> schemas.Scenario:
+    return schemas.Scenario(
+        id=scenario.id,
+        config_id=scenario.config_id,
+        name=scenario.name,
+        cycle=scenario.cycle_id,
+        primary_scenario=scenario.is_primary,
+        tags=list(scenario.tags),
+        authorized_tags=None if authorized_tags is None else list(authorized_tags),
+        properties=dict(scenario.properties),
+        tasks=list(scenario.task_ids),
+        data_nodes=list(scenario.data_node_ids),
+        additional_data_nodes=list(scenario.additional_data_node_ids),
+        sequences={
+            sequence.name: schemas.SequenceOfScenario(
+                id=sequence.id,
+                tasks=list(sequence.task_ids),
+                properties=dict(sequence.properties),
+                subscribers=[subscribers.shown(item) for item in sequence.subscribers],
+            )
+            for sequence in scenario.sequences
+        },
+        subscribers=[subscribers.shown(item) for item in scenario.subscribers],
+        creation_date=scenario.created_at,
+        version=scenario.version,
+    )
+
+
+def shown_alone(request: AnyRequest, standing: Standing) -> schemas.Scenario:
+    """Return the schema of a scenario, with what can be done with it now."""
+    scenario = standing.scenario
+    allowed = services_of(request).scenarios.authorized_tags(scenario.config_id)
+    reasons = {
+        "submit": standing.submit,
+        "delete": standing.delete,
+        "promote": standing.promote,
+    }
+    return msgspec.structs.replace(
+        shown(scenario, allowed),
+        is_submittable=not standing.submit,
+        is_deletable=not standing.delete,
+        is_promotable=not standing.promote,
+        reasons={what: list(why) for what, why in reasons.items() if why},
+    )
+
+
+@get(
+    PATH,
+    opt=READ,
+    summary="List scenarios",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Scenario], "The scenarios.", 400),
+)
+def list_scenarios(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    id_: Ids = None,
+    config_id: Several = None,
+    cycle_id: Several = None,
+    tag: Several = None,
+    primary: FromQuery[bool | None] = None,
+    name: Several = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """List scenarios in order of creation date."""
+    service, actor = services_of(request).scenarios, actor_of(request)
+    created = window_of(request, created_after, created_before)
+    wanted = ScenarioFilter(
+        id=several(id_),
+        config_id=several(config_id),
+        cycle_id=several(cycle_id),
+        tag=several(tag),
+        is_primary=primary,
+        name=several(name),
+        created=created,
+    )
+    paging = paging_of(
+        limit=limit,
+        cursor=cursor,
+        count=count,
+        sort=sort or CREATION_DATE,
+        created=created,
+        sorts=(CREATION_DATE, NAME),
+    )
+    return listed(
+        request,
+        lambda page: service.list_page(actor, wanted, page),
+        lambda scenario: shown(scenario, service.authorized_tags(scenario.config_id)),
+        paging,
+    )
+
+
+@post(
+    PATH,
+    opt=EDIT,
+    summary="Create a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    dto=body_of(schemas.CreateScenario),
+    response_headers=[LOCATION],
+    responses=responses(201, schemas.ScenarioCreated, "The scenario was created.", 400, 404),
+)
+def create_scenario(
+    request: AnyRequest,
+    data: JSONBody[schemas.CreateScenario] = _NOTHING_SAID,
+    config_id: FromQuery[str | None] = None,
+) -> Answer:
+    """Create a scenario from a config, with its cycle, data nodes, tasks and sequences.
+
+    `config_id` may be given in the query or in the body.
+    """
+    named = [name for name in (config_id, data.config_id) if name is not None]
+    if not named or len(set(named)) > 1:
+        fault = "missing" if not named else "differs between query and body"
+        raise InvalidError(
+            f"config_id: {fault}; give one scenario config, in the query or in the body",
+            errors=[{"field": "config_id", "message": fault}],
+        )
+    service, actor = services_of(request).scenarios, actor_of(request)
+    standing = service.create_standing(
+        actor,
+        NewScenario(
+            config_id=named[0],
+            name=data.name,
+            tags=data.tags,
+            properties=data.properties,
+            created_at=moment_of(request, data.creation_date, "creation_date"),
+        ),
+    )
+    return answer(
+        schemas.ScenarioCreated(
+            message=f"Scenario {standing.scenario.id} was created.",
+            scenario=shown_alone(request, standing),
+        ),
+        status=201,
+        headers={"Location": f"{PATH}/{standing.scenario.id}"},
+    )
+
+
+@get(
+    PATH + "/{scenario_id:str}",
+    opt=READ,
+    summary="Get a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.OneScenario, "The scenario.", 404),
+)
+def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
+    """Get a scenario, and whether it can be submitted, deleted and promoted now, or why not."""
+    standing = services_of(request).scenarios.get(actor_of(request), scenario_id)
+    return tagged(request, _one(request, standing))
+
+
+@patch(
+    PATH + "/{scenario_id:str}",
+    opt=EDIT,
+    summary="Change a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    dto=body_of(schemas.ChangeScenario),
+    responses=responses(200, schemas.OneScenario, "The changed scenario.", 400, 404, 412),
+)
+def change_scenario(
+    request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.ChangeScenario]
+) -> Answer:
+    """Change the name, tags or properties of a scenario; omitted fields stay as they are."""
+    standing = services_of(request).scenarios.change(
+        actor_of(request),
+        scenario_id,
+        ScenarioChange(name=data.name, tags=data.tags, properties=data.properties),
+        expect=expectation(request, partial(_one, request)),
+    )
+    return with_tag(_one(request, standing))
+
+
+@delete(
+    PATH + "/{scenario_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Deletion, "The deleted entities.", 404, 409, 412),
+)
+def delete_scenario(
+    request: AnyRequest, scenario_id: FromPath[str], dry_run: DryRun = False
+) -> Answer:
+    """Delete a scenario with its sequences, tasks, data nodes and submissions.
+
+    If it is the only scenario of its cycle, the cycle is deleted too; anything shared with other
+    scenarios stays. Returns 409 while a submission is in progress, and for the primary scenario of
+    a cycle that has others.
+    """
+    cascade = services_of(request).scenarios.delete(
+        actor_of(request),
+        scenario_id,
+        dry_run=dry_run,
+        expect=expectation(request, partial(_one, request)),
+    )
+    return deleted(f"Scenario {scenario_id}", cascade, dry_run=dry_run)
+
+
+@post(
+    PATH + "/promote/{scenario_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Promote a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.ScenarioAnswer, "The scenario is primary.", 404, 409),
+)
+def promote_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
+    """Make a scenario the primary one of its cycle, replacing the previous one.
+
+    If it is already primary, nothing changes. Returns 409 for a scenario without a cycle.
+    """
+    standing = services_of(request).scenarios.promote(actor_of(request), scenario_id)
+    return answer(
+        schemas.ScenarioAnswer(
+            message=f"Scenario {scenario_id} is the primary scenario of its cycle.",
+            scenario=shown_alone(request, standing),
+        )
+    )
+
+
+@post(
+    PATH + "/compare",
+    status_code=200,
+    opt=EXECUTE,
+    summary="Compare scenarios",
+    tags=["scenarios"],
+    dto=body_of(schemas.CompareScenarios),
+    responses=responses(200, schemas.Comparison, "Results of the comparators.", 400, 404, 409),
+)
+@in_bulkhead(Kind.COMPARISONS)
+def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenarios]) -> Answer:
+    """Run the comparators of the scenarios' config over their values, in a worker.
+
+    Each comparator gets the newest values of one data node, in the order of the scenarios. Nothing
+    is changed, but code of the application runs, so the role for submitting is required. If a
+    comparator fails or lacks values, the results of the others are still returned, and `errors`
+    gives the reason. Returns 409 if no comparator has a result.
+    """
+    wanted = data.data_node_config_ids
+    compared = services_of(request).comparisons.compare(
+        actor_of(request), data.scenario_ids, None if wanted is UNSET else wanted
+    )
+    return answer(
+        schemas.Comparison(
+            comparisons={
+                config_id: {name: msgspec.Raw(text.encode()) for name, text in results.items()}
+                for config_id, results in compared.results.items()
+            },
+            errors=[
+                schemas.ComparisonProblem(
+                    data_node_config_id=fault.data_node_config_id,
+                    comparator=fault.comparator,
+                    code=fault.error.reason,
+                    message=redacted(fault.error.message),
+                )
+                for fault in compared.faults
+            ],
+        )
+    )
+
+
+@get(
+    PATH + "/{scenario_id:str}/submissions",
+    opt=READ,
+    summary="List the submissions of a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Submission], "The submissions.", 400, 404),
+)
+def list_scenario_submissions(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    scenario_id: FromPath[str],
+    status: Status = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """List submissions of the scenario as a whole, in the order in which they were accepted."""
+    services_of(request).scenarios.get(actor_of(request), scenario_id)
+    created = window_of(request, created_after, created_before)
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed_of(request, scenario_id, status, created, paging)
+
+
+@post(
+    PATH + "/submit/{scenario_id:str}",
+    status_code=202,
+    opt=EXECUTE,
+    summary="Submit a scenario",
+    tags=["scenarios"],
+    dto=body_of(schemas.Submit),
+    response_headers=[LOCATION],
+    responses=responses(202, schemas.ScenarioSubmitted, "The jobs were accepted.", 400, 404, 409),
+)
+async def submit_scenario(
+    request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
+) -> Answer:
+    """Create a job for each task of the scenario; headers work as for a sequence."""
+    services, actor = services_of(request), actor_of(request)
+    return await submitted(
+        request,
+        data,
+        EntityType.SCENARIO,
+        scenario_id,
+        lambda submission: schemas.ScenarioSubmitted(
+            message=f"Scenario {scenario_id} was submitted.",
+            scenario=shown_alone(request, services.scenarios.get(actor, scenario_id)),
+            submission=submission,
+        ),
+        status=202,
+    )
+
+
+def _one(request: AnyRequest, standing: Standing) -> schemas.OneScenario:
+    return schemas.OneScenario(scenario=shown_alone(request, standing))
+
+
+HANDLERS = [
+    list_scenarios,
+    create_scenario,
+    get_scenario,
+    change_scenario,
+    delete_scenario,
+    promote_scenario,
+    compare_scenarios,
+    list_scenario_submissions,
+    submit_scenario,
+]

@@ -1,0 +1,299 @@
+"""Routes of sequences, as documented for Taipy's REST API."""
+
+from litestar import delete, get, patch, post
+from litestar.params import FromPath, JSONBody
+from litestar.types import ASGIApp
+from msgspec import UNSET, UnsetType
+
+from scenarist import schemas
+from scenarist.api.bodies import body_of
+from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Limit,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import (
+    EDIT,
+    EXECUTE,
+    READ,
+    AnyRequest,
+    Ids,
+    Several,
+    Status,
+    actor_of,
+    services_of,
+    several,
+)
+from scenarist.api.responses import Answer, answer, expectation, listed, tagged, with_tag
+from scenarist.api.routes import subscribers
+from scenarist.api.routes.submissions import NO_OPTIONS, listed_of, submitted
+from scenarist.domain import entities
+from scenarist.domain.errors import InvalidError, NotFoundError
+from scenarist.domain.listings import CREATION_DATE, NAME, SequenceFilter
+from scenarist.domain.vocabulary import EntityType
+from scenarist.services.sequences import SequenceChange
+
+PATH = "/api/v1/sequences"
+
+
+def shown(sequence: entities.Sequence) -> schemas.Sequence:
+    return schemas.Sequence(
+        id=sequence.id,
+        name=sequence.name,
+        owner_id=sequence.scenario_id,
+        parent_ids=[sequence.scenario_id],
+        tasks=list(sequence.task_ids),
+        properties={**sequence.properties, "name": sequence.name},
+        subscribers=[subscribers.shown(item) for item in sequence.subscribers],
+        creation_date=sequence.created_at,
+        version=sequence.version,
+    )
+
+
+@get(
+    PATH,
+    opt=READ,
+    summary="List sequences",
+    tags=["sequences"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Sequence], "The sequences.", 400),
+)
+def list_sequences(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    id_: Ids = None,
+    scenario_id: Several = None,
+    name: Several = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """List sequences in order of creation."""
+    service, actor = services_of(request).sequences, actor_of(request)
+    created = window_of(request, created_after, created_before)
+    wanted = SequenceFilter(
+        id=several(id_), scenario_id=several(scenario_id), name=several(name), created=created
+    )
+    paging = paging_of(
+        limit=limit,
+        cursor=cursor,
+        count=count,
+        sort=sort,
+        created=created,
+        sorts=(CREATION_DATE, NAME),
+    )
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+
+
+@post(
+    PATH,
+    opt=EDIT,
+    summary="Create a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    dto=body_of(schemas.CreateSequence),
+    response_headers=[LOCATION],
+    responses=responses(201, schemas.SequenceCreated, "The sequence was created.", 400, 404, 409),
+)
+def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence]) -> Answer:
+    """Group tasks of one scenario under a name.
+
+    Returns 404 for an unknown scenario or a missing name, and 409 if the scenario already has a
+    sequence of that name.
+    """
+    sequence = services_of(request).sequences.create(
+        actor_of(request),
+        data.scenario_id,
+        _name_of(data),
+        _tasks_of(data),
+        properties=data.properties,
+    )
+    return answer(
+        schemas.SequenceCreated(
+            message=f"Sequence {sequence.id} was created.", sequence=shown(sequence)
+        ),
+        status=201,
+        headers={"Location": f"{PATH}/{sequence.id}"},
+    )
+
+
+@get(
+    PATH + "/{sequence_id:str}",
+    opt=READ,
+    summary="Get a sequence",
+    tags=["sequences"],
+    sync_to_thread=False,  # a look-up by key costs less than switching threads
+    responses=responses(200, schemas.OneSequence, "The sequence.", 404),
+)
+def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
+    sequence = services_of(request).sequences.get(actor_of(request), sequence_id)
+    return tagged(request, _one(sequence))
+
+
+@patch(
+    PATH + "/{sequence_id:str}",
+    opt=EDIT,
+    summary="Change a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    dto=body_of(schemas.ChangeSequence),
+    response_headers=[LOCATION],
+    responses=responses(200, schemas.OneSequence, "The changed sequence.", 400, 404, 409, 412),
+)
+def change_sequence(
+    request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.ChangeSequence]
+) -> Answer:
+    """Change the name, tasks or properties of a sequence; omitted fields stay as they are.
+
+    A new name results in a new identifier, whose path is in `Location`; submissions, jobs and
+    subscribers are carried over to it. Returns 409 if the scenario already has a sequence of that
+    name, and for a new name or other tasks while a submission is in progress.
+    """
+    sequence = services_of(request).sequences.change(
+        actor_of(request),
+        sequence_id,
+        SequenceChange(
+            name=data.name,
+            task_ids=_same_tasks(data.tasks, data.task_ids),
+            properties=data.properties,
+        ),
+        expect=expectation(request, _one),
+    )
+    return with_tag(_one(sequence), headers={"Location": f"{PATH}/{sequence.id}"})
+
+
+@delete(
+    PATH + "/{sequence_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "The sequence was deleted.", 404, 409, 412),
+)
+def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
+    """Delete a sequence; its jobs and their results stay.
+
+    Returns 409 while a submission of it is in progress.
+    """
+    expect = expectation(request, _one)
+    services_of(request).sequences.delete(actor_of(request), sequence_id, expect=expect)
+    return answer(schemas.Message(message=f"Sequence {sequence_id} was deleted."))
+
+
+@get(
+    PATH + "/{sequence_id:str}/submissions",
+    opt=READ,
+    summary="List the submissions of a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Submission], "The submissions.", 400, 404),
+)
+def list_sequence_submissions(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    sequence_id: FromPath[str],
+    status: Status = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """List submissions of the sequence in the order in which they were accepted."""
+    services_of(request).sequences.get(actor_of(request), sequence_id)
+    created = window_of(request, created_after, created_before)
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed_of(request, sequence_id, status, created, paging)
+
+
+@post(
+    PATH + "/submit/{sequence_id:str}",
+    status_code=200,
+    opt=EXECUTE,
+    summary="Submit a sequence",
+    tags=["sequences"],
+    dto=body_of(schemas.Submit),
+    response_headers=[LOCATION],
+    responses=responses(204, None, "The jobs were accepted.", 400, 404, 409)
+    | responses(200, schemas.SequenceSubmitted, "The same, with `Prefer: return=representation`."),
+)
+async def submit_sequence(
+    request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
+) -> Answer:
+    """Create a job for each task of the sequence; which values each job reads is decided now.
+
+    `Location` has the path of the submission. `Prefer: return=representation` requests a response
+    with a body, `Prefer: wait=30` a response when the submission has ended or after this many
+    seconds. With `Idempotency-Key`, a repeat returns the first submission.
+    """
+    services, actor = services_of(request), actor_of(request)
+    return await submitted(
+        request,
+        data,
+        EntityType.SEQUENCE,
+        sequence_id,
+        lambda submission: schemas.SequenceSubmitted(
+            message=f"Sequence {sequence_id} was submitted.",
+            sequence=shown(services.sequences.get(actor, sequence_id)),
+            submission=submission,
+        ),
+        status=204,
+    )
+
+
+def _name_of(data: schemas.CreateSequence) -> str:
+    if data.sequence_name is UNSET:
+        # 404 as documented for Taipy's REST API; any other error in the body is a 400.
+        raise NotFoundError(
+            "sequence_name is missing; give the sequence a name",
+            code="sequence_name_missing",
+            errors=[{"field": "sequence_name", "message": "missing"}],
+        )
+    return data.sequence_name
+
+
+def _tasks_of(data: schemas.CreateSequence) -> list[str]:
+    tasks = _same_tasks(data.tasks, data.task_ids)
+    if tasks is UNSET:
+        raise InvalidError(
+            "tasks is missing; give a list of task identifiers, or [] for none",
+            errors=[{"field": "tasks", "message": "missing"}],
+        )
+    return tasks
+
+
+def _same_tasks(
+    tasks: list[str] | UnsetType, task_ids: list[str] | UnsetType
+) -> list[str] | UnsetType:
+    if tasks is UNSET:
+        return task_ids
+    if task_ids is not UNSET and task_ids != tasks:
+        raise InvalidError(
+            "tasks and task_ids are synonyms but differ; give one of them",
+            errors=[{"field": "task_ids", "message": "differs from tasks"}],
+        )
+    return tasks
+
+
+def _one(sequence: entities.Sequence) -> schemas.OneSequence:
+    return schemas.OneSequence(sequence=shown(sequence))
+
+
+HANDLERS = [
+    list_sequences,
+    create_sequence,
+    get_sequence,
+    change_sequence,
+    delete_sequence,
+    list_sequence_submissions,
+    submit_sequence,
+]

@@ -1,0 +1,373 @@
+"""Routes of submissions, and submitting of scenarios, sequences and tasks."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Annotated
+
+import structlog
+from litestar import delete, get, post
+from litestar.concurrency import sync_to_thread
+from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.types import ASGIApp
+
+from scenarist import schemas
+from scenarist.api.bodies import body_of
+from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Limit,
+    Paging,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import (
+    EDIT,
+    EXECUTE,
+    MAY_BE_REPEATED,
+    PREFERS_BODY,
+    PREFERS_WAIT,
+    READ,
+    AnyRequest,
+    Ids,
+    Several,
+    Status,
+    actor_of,
+    idempotency_key_of,
+    members_of,
+    preferences_of,
+    services_of,
+    several,
+    submits_of,
+    traceparent_of,
+)
+from scenarist.api.responses import Answer, Sent, answer, expectation, listed
+from scenarist.api.waiting import cancelled, ended, got
+from scenarist.domain import entities
+from scenarist.domain.commits import note_commit
+from scenarist.domain.errors import InDoubtError, UnavailableError
+from scenarist.domain.identifiers import SubmissionId
+from scenarist.domain.listings import SubmissionFilter, Window
+from scenarist.domain.properties import checked_properties
+from scenarist.domain.vocabulary import EntityType, SubmissionStatus
+from scenarist.observability import tracing
+from scenarist.services.submissions import require_not_ended
+from scenarist.services.submit_requests import SubmitOptions, Wish
+
+PATH = "/api/v1/submissions"
+
+NO_OPTIONS = schemas.Submit()
+
+_log = structlog.get_logger(__name__)
+
+
+def shown(submission: entities.Submission) -> schemas.Submission:
+    return schemas.Submission(
+        id=submission.id,
+        entity_id=submission.entity_id,
+        entity_type=submission.entity_type,
+        status=submission.status,
+        job_ids=list(submission.job_ids),
+        job_counts=dict(submission.job_counts),
+        paused_at=submission.paused_at,
+        retry_of=submission.retry_of,
+        properties=dict(submission.properties),
+        creation_date=submission.created_at,
+        submitted_at=submission.created_at,
+        run_at=submission.run_at,
+        finished_at=submission.finished_at,
+        version=submission.version,
+    )
+
+
+async def submitted(  # noqa: PLR0913 - everything that a submit depends on
+    request: AnyRequest,
+    data: schemas.Submit,
+    entity_type: EntityType,
+    entity_id: str,
+    represent: Callable[[schemas.Submission], object],
+    *,
+    status: int,
+    retry_of: SubmissionId | None = None,
+) -> Answer:
+    """Submit an entity, and wait and respond as the client prefers.
+
+    Args:
+        status: The documented status; with 204, a body is sent only if the client prefers one.
+        retry_of: Submit only the unsuccessful jobs of this submission again.
+
+    Raises:
+        InDoubtError: The submission was accepted, but cannot be read now.
+    """
+    preferences = preferences_of(request)
+    options = SubmitOptions(
+        force=data.force,
+        priority=data.priority,
+        properties=checked_properties(data.properties),
+        idempotency_key=idempotency_key_of(request),
+    )
+    with tracing.span("submit", {"scenarist.entity_id": entity_id}) as span:
+        actor, parent = actor_of(request), traceparent_of(request)
+        submission = await submits_of(request).ask(
+            Wish(actor, entity_type, entity_id, options, retry_of, parent)
+        )
+        note_commit()  # the batch was committed outside of this request's context
+        if span is not None:
+            span.set_attribute("scenarist.submission_id", submission.id)
+    if preferences.wait_seconds is not None and not submission.status.is_finished:
+        with suppress(UnavailableError):  # it was accepted, so the response shows it as it was then
+            submission = await _ended(request, submission, preferences.wait_seconds)
+    # Ties the request to its submission, whose id is in all later log lines.
+    _log.info(
+        "submitted",
+        submission_id=submission.id,
+        entity_id=entity_id,
+        jobs=len(submission.job_ids),
+        actor=actor.name,
+    )
+    headers = {"Location": f"{PATH}/{submission.id}"}
+    if preferences.wait_seconds is not None or preferences.is_representation:
+        headers["Preference-Applied"] = _applied(
+            preferences.is_representation, preferences.wait_seconds
+        )
+    if status == 204 and not preferences.is_representation:
+        return Answer(status=204, headers=headers)
+    try:
+        body = await sync_to_thread(represent, shown(submission))
+    except UnavailableError as error:
+        raise InDoubtError(
+            f"submission {submission.id} was accepted, but cannot be shown now ({error.message}); "
+            f"get {PATH}/{submission.id} later"
+        ) from error
+    return answer(body, status=200 if status == 204 else status, headers=headers)
+
+
+def listed_of(
+    request: AnyRequest,
+    entity_id: str,
+    status: Sequence[str] | None,
+    created: Window,
+    paging: Paging,
+) -> Sent:
+    """Respond with the list of the submissions of one entity."""
+    service, actor = services_of(request).submissions, actor_of(request)
+    wanted = SubmissionFilter(
+        entity_id=(entity_id,),
+        status=members_of(SubmissionStatus, status, "status"),
+        created=created,
+    )
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+
+
+@get(
+    PATH,
+    opt=READ,
+    summary="List submissions",
+    tags=["submissions"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Submission], "The submissions.", 400),
+)
+def list_submissions(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    id_: Ids = None,
+    entity_id: Several = None,
+    entity_type: Several = None,
+    scenario_id: Annotated[
+        list[str] | None,
+        QueryParameter(
+            description="Only submissions of this scenario, its sequences and its tasks. "
+            + MAY_BE_REPEATED
+        ),
+    ] = None,
+    status: Status = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """List submissions in the order in which they were accepted."""
+    service, actor = services_of(request).submissions, actor_of(request)
+    created = window_of(request, created_after, created_before)
+    wanted = SubmissionFilter(
+        id=several(id_),
+        entity_id=several(entity_id),
+        entity_type=members_of(EntityType, entity_type, "entity_type"),
+        scenario_id=several(scenario_id),
+        status=members_of(SubmissionStatus, status, "status"),
+        created=created,
+    )
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+
+
+@get(
+    PATH + "/{submission_id:str}",
+    opt=READ | PREFERS_WAIT,
+    summary="Get a submission",
+    tags=["submissions"],
+    responses=responses(200, schemas.OneSubmission, "The submission.", 400, 404),
+)
+async def get_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+    """Get a submission; with `Prefer: wait=30`, when it has ended or after this many seconds."""
+    services, actor = services_of(request), actor_of(request)
+    return await got(
+        request, submission_id, lambda: services.submissions.get(actor, submission_id), _one
+    )
+
+
+def _one(submission: entities.Submission) -> schemas.OneSubmission:
+    return schemas.OneSubmission(submission=shown(submission))
+
+
+async def _ended(
+    request: AnyRequest, submission: entities.Submission, seconds: float
+) -> entities.Submission:
+    services, actor = services_of(request), actor_of(request)
+
+    def look() -> entities.Submission:
+        return services.submissions.get(actor, submission.id)
+
+    return await ended(services.completions, submission.id, first=look, again=look, seconds=seconds)
+
+
+def _applied(is_representation: bool, wait_seconds: float | None) -> str:
+    parts = ["return=representation"] if is_representation else []
+    if wait_seconds is not None:
+        parts.append(f"wait={wait_seconds:g}")
+    return ", ".join(parts)
+
+
+@post(
+    PATH + "/cancel/{submission_id:str}",
+    status_code=200,
+    opt=EXECUTE | PREFERS_BODY,
+    summary="Cancel a submission",
+    tags=["submissions"],
+    responses=responses(204, None, "The submission was cancelled.", 400, 404, 409)
+    | responses(200, schemas.SubmissionAnswer, "The same, with `Prefer: return=representation`.")
+    | responses(202, schemas.SubmissionAnswer, "Jobs were asked to stop and are still running."),
+)
+async def cancel_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+    """Cancel all jobs of a submission that have not ended, like cancelling each of them.
+
+    Returns 409 if the submission has already ended in another way, or does so before its jobs can
+    be stopped.
+    """
+    services, actor = services_of(request), actor_of(request)
+    submission = await ended(
+        services.completions,
+        submission_id,
+        first=lambda: services.submissions.cancel(actor, submission_id),
+        again=lambda: services.submissions.get(actor, submission_id),
+    )
+    require_not_ended(submission)
+    return cancelled(
+        request,
+        submission.status is SubmissionStatus.CANCELED,
+        lambda message: schemas.SubmissionAnswer(message=message, submission=shown(submission)),
+        f"Submission {submission_id}",
+    )
+
+
+@post(
+    PATH + "/retry/{submission_id:str}",
+    status_code=202,
+    opt=EXECUTE,
+    summary="Retry a submission",
+    tags=["submissions"],
+    dto=body_of(schemas.Submit),
+    response_headers=[LOCATION],
+    responses=responses(202, schemas.SubmissionAnswer, "The jobs were accepted.", 400, 404, 409),
+)
+async def retry_submission(
+    request: AnyRequest, submission_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
+) -> Answer:
+    """Create a new submission of the jobs that failed, were cancelled or were abandoned.
+
+    Which values they read is decided anew. Headers work as for a sequence.
+    """
+    services, actor = services_of(request), actor_of(request)
+    earlier = await sync_to_thread(services.submissions.get, actor, submission_id)
+    return await submitted(
+        request,
+        data,
+        earlier.entity_type,
+        earlier.entity_id,
+        lambda submission: schemas.SubmissionAnswer(
+            message=f"Submission {submission_id} is retried by {submission.id}.",
+            submission=submission,
+        ),
+        status=202,
+        retry_of=earlier.id,
+    )
+
+
+@post(
+    PATH + "/pause/{submission_id:str}",
+    status_code=200,
+    opt=EXECUTE,
+    summary="Pause a submission",
+    tags=["submissions"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.SubmissionAnswer, "The submission is paused.", 404, 409),
+)
+def pause_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+    """Start no more jobs of a submission until it is resumed; running jobs continue.
+
+    Later submissions that have to run after its jobs wait as well. Returns 409 if the submission
+    has ended.
+    """
+    paused = services_of(request).submissions.pause(actor_of(request), submission_id)
+    message = f"Submission {submission_id} is paused."
+    return answer(schemas.SubmissionAnswer(message=message, submission=shown(paused)))
+
+
+@post(
+    PATH + "/resume/{submission_id:str}",
+    status_code=200,
+    opt=EXECUTE,
+    summary="Resume a submission",
+    tags=["submissions"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.SubmissionAnswer, "The submission is resumed.", 404, 409),
+)
+def resume_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+    """Start the jobs of a paused submission again. Returns 409 if the submission has ended."""
+    resumed = services_of(request).submissions.resume(actor_of(request), submission_id)
+    message = f"Submission {submission_id} is resumed."
+    return answer(schemas.SubmissionAnswer(message=message, submission=shown(resumed)))
+
+
+@delete(
+    PATH + "/{submission_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a submission",
+    tags=["submissions"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "The submission was deleted.", 404, 409, 412),
+)
+def delete_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+    """Delete a submission with its jobs; the values that they wrote stay.
+
+    Returns 409 while the submission is in progress.
+    """
+    expect = expectation(request, _one)
+    services_of(request).submissions.delete(actor_of(request), submission_id, expect=expect)
+    return answer(schemas.Message(message=f"Submission {submission_id} was deleted."))
+
+
+HANDLERS = [
+    list_submissions,
+    get_submission,
+    delete_submission,
+    cancel_submission,
+    pause_submission,
+    resume_submission,
+    retry_submission,
+]

@@ -1,0 +1,232 @@
+"""Routes of subscribers: webhooks of scenarios and sequences."""
+
+from litestar import delete, get, post
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET
+
+from scenarist import schemas
+from scenarist.api.bodies import body_of
+from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.requests import EDIT, READ, AnyRequest, actor_of, services_of
+from scenarist.api.responses import Answer, answer, expectation, tagged
+from scenarist.domain import entities
+from scenarist.domain.redaction import without_secrets
+from scenarist.domain.vocabulary import EntityType
+
+_OF_SCENARIO = "/api/v1/scenarios/{scenario_id:str}/subscribers"
+_OF_SEQUENCE = "/api/v1/sequences/{sequence_id:str}/subscribers"
+_ONE = "/{subscriber_id:str}"
+_LISTED = responses(200, schemas.Results[schemas.Subscriber], "The subscribers.", 404)
+_CREATED = responses(201, schemas.SubscriberCreated, "The subscriber was added.", 400, 404, 409)
+_GOT = responses(200, schemas.OneSubscriber, "The subscriber.", 404)
+_DELETED = responses(200, schemas.Message, "The subscriber was deleted.", 404, 412)
+
+
+def shown(subscriber: entities.Subscriber) -> schemas.Subscriber:
+    """Return the schema of a subscriber, without its secret and those in its URL."""
+    return schemas.Subscriber(
+        id=subscriber.id,
+        entity_id=subscriber.entity_id,
+        url=without_secrets(subscriber.url),
+        is_active=subscriber.is_active,
+        waiting=subscriber.waiting,
+        fault=subscriber.fault,
+        made_by=None if subscriber.made_by is None else subscriber.made_by.name,
+        made_by_id=None if subscriber.made_by is None else subscriber.made_by.id,
+        creation_date=subscriber.created_at,
+    )
+
+
+@get(
+    _OF_SCENARIO,
+    opt=READ,
+    summary="List the subscribers of a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=_LISTED,
+)
+def list_scenario_subscribers(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
+    return _list(request, EntityType.SCENARIO, scenario_id)
+
+
+@post(
+    _OF_SCENARIO,
+    opt=EDIT,
+    summary="Subscribe to a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    dto=body_of(schemas.CreateSubscriber),
+    response_headers=[LOCATION],
+    responses=_CREATED,
+)
+def create_scenario_subscriber(
+    request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.CreateSubscriber]
+) -> Answer:
+    """Add an address that is notified of each status change of the scenario's jobs.
+
+    These are the jobs of submissions of the scenario, of its sequences and of the tasks it owns.
+    Messages are signed according to the Standard Webhooks specification. Only this response shows
+    the secret.
+    """
+    return _create(request, EntityType.SCENARIO, scenario_id, data)
+
+
+@get(
+    _OF_SCENARIO + _ONE,
+    opt=READ,
+    summary="Get a subscriber of a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=_GOT,
+)
+def get_scenario_subscriber(
+    request: AnyRequest, scenario_id: FromPath[str], subscriber_id: FromPath[str]
+) -> Answer:
+    return _get(request, EntityType.SCENARIO, scenario_id, subscriber_id)
+
+
+@delete(
+    _OF_SCENARIO + _ONE,
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a subscriber of a scenario",
+    tags=["scenarios"],
+    sync_to_thread=True,
+    responses=_DELETED,
+)
+def delete_scenario_subscriber(
+    request: AnyRequest, scenario_id: FromPath[str], subscriber_id: FromPath[str]
+) -> Answer:
+    """Delete a subscriber; messages that have not been delivered yet are dropped."""
+    return _delete(request, EntityType.SCENARIO, scenario_id, subscriber_id)
+
+
+@get(
+    _OF_SEQUENCE,
+    opt=READ,
+    summary="List the subscribers of a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    responses=_LISTED,
+)
+def list_sequence_subscribers(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
+    return _list(request, EntityType.SEQUENCE, sequence_id)
+
+
+@post(
+    _OF_SEQUENCE,
+    opt=EDIT,
+    summary="Subscribe to a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    dto=body_of(schemas.CreateSubscriber),
+    response_headers=[LOCATION],
+    responses=_CREATED,
+)
+def create_sequence_subscriber(
+    request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.CreateSubscriber]
+) -> Answer:
+    """Add an address that is notified of each status change of the sequence's jobs.
+
+    Messages are signed according to the Standard Webhooks specification. Only this response shows
+    the secret.
+    """
+    return _create(request, EntityType.SEQUENCE, sequence_id, data)
+
+
+@get(
+    _OF_SEQUENCE + _ONE,
+    opt=READ,
+    summary="Get a subscriber of a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    responses=_GOT,
+)
+def get_sequence_subscriber(
+    request: AnyRequest, sequence_id: FromPath[str], subscriber_id: FromPath[str]
+) -> Answer:
+    return _get(request, EntityType.SEQUENCE, sequence_id, subscriber_id)
+
+
+@delete(
+    _OF_SEQUENCE + _ONE,
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a subscriber of a sequence",
+    tags=["sequences"],
+    sync_to_thread=True,
+    responses=_DELETED,
+)
+def delete_sequence_subscriber(
+    request: AnyRequest, sequence_id: FromPath[str], subscriber_id: FromPath[str]
+) -> Answer:
+    """Delete a subscriber; messages that have not been delivered yet are dropped."""
+    return _delete(request, EntityType.SEQUENCE, sequence_id, subscriber_id)
+
+
+def _list(request: AnyRequest, entity_type: EntityType, entity_id: str) -> Answer:
+    found = services_of(request).subscribers.list_all(actor_of(request), entity_type, entity_id)
+    return tagged(request, schemas.Results(results=[shown(item) for item in found]))
+
+
+def _create(
+    request: AnyRequest, entity_type: EntityType, entity_id: str, data: schemas.CreateSubscriber
+) -> Answer:
+    made = services_of(request).subscribers.create(
+        actor_of(request),
+        entity_type,
+        entity_id,
+        url=data.url,
+        secret=None if data.secret is UNSET else data.secret,
+    )
+    return answer(
+        schemas.SubscriberCreated(
+            message=f"Subscriber {made.id} is notified of the jobs of {entity_id}. "
+            "Keep the secret: it is shown only here.",
+            subscriber=shown(made),
+            secret=made.secret,
+        ),
+        status=201,
+        headers={
+            "Location": f"/api/v1/{entity_type.lower()}s/{entity_id}/subscribers/{made.id}",
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def _get(
+    request: AnyRequest, entity_type: EntityType, entity_id: str, subscriber_id: str
+) -> Answer:
+    found = services_of(request).subscribers.get(
+        actor_of(request), entity_type, entity_id, subscriber_id
+    )
+    return tagged(request, _represented(found))
+
+
+def _delete(
+    request: AnyRequest, entity_type: EntityType, entity_id: str, subscriber_id: str
+) -> Answer:
+    services_of(request).subscribers.delete(
+        actor_of(request),
+        entity_type,
+        entity_id,
+        subscriber_id,
+        expect=expectation(request, _represented),
+    )
+    return answer(schemas.Message(message=f"Subscriber {subscriber_id} was deleted."))
+
+
+def _represented(subscriber: entities.Subscriber) -> schemas.OneSubscriber:
+    return schemas.OneSubscriber(subscriber=shown(subscriber))
+
+
+HANDLERS = [
+    list_scenario_subscribers,
+    create_scenario_subscriber,
+    get_scenario_subscriber,
+    delete_scenario_subscriber,
+    list_sequence_subscribers,
+    create_sequence_subscriber,
+    get_sequence_subscriber,
+    delete_sequence_subscriber,
+]

@@ -1,0 +1,191 @@
+"""Routes of tasks."""
+
+from litestar import delete, get, post
+from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.types import ASGIApp
+
+from scenarist import schemas
+from scenarist.api.bodies import body_of
+from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.paging import (
+    Count,
+    CreatedAfter,
+    CreatedBefore,
+    Cursor,
+    Limit,
+    Sort,
+    paging_of,
+    window_of,
+)
+from scenarist.api.requests import (
+    EDIT,
+    EXECUTE,
+    READ,
+    AnyRequest,
+    Ids,
+    Several,
+    actor_of,
+    services_of,
+    several,
+)
+from scenarist.api.responses import Answer, answer, expectation, listed, tagged
+from scenarist.api.routes.submissions import NO_OPTIONS, submitted
+from scenarist.domain import entities
+from scenarist.domain.listings import TaskFilter
+from scenarist.domain.secrets import masked
+from scenarist.domain.vocabulary import EntityType
+
+PATH = "/api/v1/tasks"
+
+
+def shown(task: entities.Task) -> schemas.Task:
+    module, _, name = task.function.partition(":")
+    return schemas.Task(
+        id=task.id,
+        config_id=task.config_id,
+        owner_id=task.owner_id,
+        parent_ids=list(task.parent_ids),
+        input_ids=list(task.input_ids),
+        output_ids=list(task.output_ids),
+        function_module=module,
+        function_name=name,
+        skippable=task.skippable,
+        timeout_seconds=None if task.timeout is None else task.timeout.total_seconds(),
+        retries=task.retries,
+        retry_delay_seconds=task.retry_delay.total_seconds(),
+        retry_on=list(task.retry_on),
+        retries_after_loss=task.retries_after_loss,
+        fresh=task.fresh,
+        properties=masked(task.properties),
+        creation_date=task.created_at,
+        version=task.version,
+    )
+
+
+@get(
+    PATH,
+    opt=READ,
+    summary="List tasks",
+    tags=["tasks"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Results[schemas.Task], "The tasks.", 400),
+)
+def list_tasks(  # noqa: PLR0913 - query parameters
+    request: AnyRequest,
+    id_: Ids = None,
+    scenario_id: Several = None,
+    sequence_id: Several = None,
+    config_id: Several = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    sort: Sort = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> ASGIApp:
+    """List tasks in order of creation."""
+    service, actor = services_of(request).tasks, actor_of(request)
+    created = window_of(request, created_after, created_before)
+    wanted = TaskFilter(
+        id=several(id_),
+        scenario_id=several(scenario_id),
+        sequence_id=several(sequence_id),
+        config_id=several(config_id),
+        created=created,
+    )
+    paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
+    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+
+
+@get(
+    PATH + "/{task_id:str}",
+    opt=READ,
+    summary="Get a task",
+    tags=["tasks"],
+    sync_to_thread=False,
+    responses=responses(200, schemas.OneTask, "The task.", 404),
+)
+def get_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
+    task = services_of(request).tasks.get(actor_of(request), task_id)
+    return tagged(request, _one(task))
+
+
+@post(
+    PATH + "/submit/{task_id:str}",
+    status_code=200,
+    opt=EXECUTE,
+    summary="Submit a task",
+    tags=["tasks"],
+    dto=body_of(schemas.Submit),
+    response_headers=[LOCATION],
+    responses=responses(204, None, "The job was accepted.", 400, 404, 409)
+    | responses(200, schemas.TaskSubmitted, "The same, with `Prefer: return=representation`."),
+)
+async def submit_task(
+    request: AnyRequest, task_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
+) -> Answer:
+    """Create a job for one task; headers work as for a sequence."""
+    services, actor = services_of(request), actor_of(request)
+    return await submitted(
+        request,
+        data,
+        EntityType.TASK,
+        task_id,
+        lambda submission: schemas.TaskSubmitted(
+            message=f"Task {task_id} was submitted.",
+            task=shown(services.tasks.get(actor, task_id)),
+            submission=submission,
+        ),
+        status=204,
+    )
+
+
+@post(
+    PATH,
+    status_code=200,
+    opt=EDIT,
+    summary="Create a task",
+    tags=["tasks"],
+    sync_to_thread=True,
+    response_headers=[LOCATION],
+    responses=responses(201, schemas.TaskCreated, "The task was created.", 400, 404)
+    | responses(200, schemas.TaskCreated, "The task already exists."),
+)
+def create_task(request: AnyRequest, config_id: FromQuery[str]) -> Answer:
+    """Create the task of a config that no scenario owns, with its data nodes.
+
+    Each config has at most one: if it already exists, the response is a 200 with the existing one.
+    """
+    task, is_new = services_of(request).tasks.create(actor_of(request), config_id)
+    said = "was created" if is_new else "already exists"
+    return answer(
+        schemas.TaskCreated(message=f"Task {task.id} {said}.", task=shown(task)),
+        status=201 if is_new else 200,
+        headers={"Location": f"{PATH}/{task.id}"},
+    )
+
+
+@delete(
+    PATH + "/{task_id:str}",
+    status_code=200,
+    opt=EDIT,
+    summary="Delete a task",
+    tags=["tasks"],
+    sync_to_thread=True,
+    responses=responses(200, schemas.Message, "The task was deleted.", 404, 409, 412),
+)
+def delete_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
+    """Delete a task with its jobs; its data nodes stay.
+
+    Returns 409 while a scenario or a sequence contains it, or a submission of it is in progress.
+    """
+    expect = expectation(request, _one)
+    services_of(request).tasks.delete(actor_of(request), task_id, expect=expect)
+    return answer(schemas.Message(message=f"Task {task_id} was deleted."))
+
+
+def _one(task: entities.Task) -> schemas.OneTask:
+    return schemas.OneTask(task=shown(task))
+
+
+HANDLERS = [list_tasks, create_task, get_task, delete_task, submit_task]

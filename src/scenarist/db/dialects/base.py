@@ -1,0 +1,123 @@
+"""Protocol of the two database dialects, SQLite and PostgreSQL, and the choice between them."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from scenarist.db.dialects.postgresql import PostgreSql
+from scenarist.db.dialects.sqlite import Sqlite
+from scenarist.db.leader_lock import Turn
+from scenarist.db.notify.notifications import Bell, Topics
+from scenarist.domain.errors import InvalidError
+
+_EXAMPLES = "sqlite:///scenarist.db or postgresql://user:password@host/name"
+
+
+class Backend(Protocol):
+    """Dialect of one kind of database: how to connect, begin, commit, and read its errors."""
+
+    @property
+    def url(self) -> URL: ...
+
+    @property
+    def name(self) -> str:
+        """The name of the database in messages; never contains a password."""
+        ...
+
+    @property
+    def file(self) -> Path | None:
+        """The database file; None when the database is not a file on this machine."""
+        ...
+
+    def check_place(self) -> None:
+        """Check that the URL still leads to the database that was opened.
+
+        Raises:
+            UnavailableError: A file was removed or replaced while it was open.
+        """
+        ...
+
+    def make_engine(self) -> Engine:
+        """Create an engine whose connections are in autocommit and sync each commit in full.
+
+        Raises:
+            InvalidError: The driver is not installed; the message names the extra to install.
+        """
+        ...
+
+    def begin(self, connection: Connection, *statements: str) -> None:
+        """Wait for the write lock, begin a transaction, and execute its first statements."""
+        ...
+
+    def say(self, connection: Connection, *statements: str) -> None:
+        """Execute statements without parameters on the driver, which costs less than SQLAlchemy."""
+        ...
+
+    def commit(self, connection: Connection, topics: Topics) -> None:
+        """Commit, and notify the other processes that listen of the topics.
+
+        Raises:
+            InDoubtError: It is not known whether the transaction was committed.
+        """
+        ...
+
+    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
+        """Listen for other processes' commits until the socket *stop* becomes readable.
+
+        Raises:
+            UnavailableError: Notifications cannot be received; the message says why.
+        """
+        ...
+
+    def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:
+        """Return a leader lock: held by one process on the database at a time."""
+        ...
+
+    def trouble_in(self, error: BaseException) -> str | None:
+        """Return the reason, in one line, when a driver error is about the database itself.
+
+        None when the error is about the statement, such as a second row with the same key.
+        """
+        ...
+
+    def is_to_be_left(self, error: BaseException) -> bool:
+        """Whether a new connection may succeed where this one no longer does."""
+        ...
+
+    def is_lost(self, connection: Connection) -> bool:
+        """Whether the connection to the server is gone."""
+        ...
+
+
+def backend_of(url: str, *, busy_seconds: float) -> Backend:
+    """Return the backend for a database URL.
+
+    Args:
+        busy_seconds: How long a write waits for the write lock.
+
+    Raises:
+        InvalidError: The URL is not valid or not supported; the message leaves out its password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise InvalidError(
+            f"{_shown(url)!r} is not a database URL; use one such as {_EXAMPLES}"
+        ) from None
+    if parsed.drivername == "sqlite":
+        return Sqlite(parsed, busy_seconds=busy_seconds)
+    if parsed.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
+        return PostgreSql(parsed, busy_seconds=busy_seconds)
+    raise InvalidError(
+        f"databases of kind {parsed.drivername!r} are not supported; use one such as {_EXAMPLES}"
+    )
+
+
+def _shown(url: str) -> str:
+    """Remove the user and the password from a URL that cannot be parsed."""
+    return url.rsplit("@", 1)[-1]

@@ -1,0 +1,153 @@
+"""Cancellation of jobs: waiting jobs end at once, running jobs when they have stopped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, literal_column, select, update
+
+from scenarist.db.among import among
+from scenarist.db.jobs.abandon import Turnless, withdraw
+from scenarist.db.jobs.propagate import Consequences, Ended, follow, job_change
+from scenarist.db.notify import notifications
+from scenarist.db.notify.notifications import Topic
+from scenarist.db.tables import jobs
+from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
+from scenarist.domain.lifecycle import JobEvent, next_status
+from scenarist.domain.permissions import ActorRef
+from scenarist.domain.vocabulary import JobStatus
+
+_IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
+_COLUMNS = select(jobs.c.number, jobs.c.id, jobs.c.submission_id, jobs.c.status)
+_CANCEL = (
+    update(jobs)
+    .where(among(jobs.c.number, "numbers"))
+    .values(
+        status=next_status(JobStatus.PENDING, JobEvent.CANCEL_REQUESTED),
+        waiting=0,
+        holder_id=None,
+        not_before=None,
+        finished_at=bindparam("at"),
+        reason=bindparam("why"),
+    )
+)
+_ASK = (
+    update(jobs)
+    .where(among(jobs.c.number, "numbers"), jobs.c.cancel_requested_at.is_(None))
+    .values(cancel_requested_at=bindparam("at"))
+)
+_ASKED = select(jobs.c.number).where(
+    _IS_RUNNING, jobs.c.holder_id == bindparam("holder"), jobs.c.cancel_requested_at.is_not(None)
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unfinished:
+    """Job that has not finished, with what cancellation needs to know about it."""
+
+    number: int
+    id: JobId
+    submission_id: SubmissionId
+    status: JobStatus
+
+
+def find_unfinished(
+    connection: Connection, *, job_id: str | None = None, submission_id: str | None = None
+) -> list[Unfinished]:
+    """Return the unfinished jobs of a submission, or the one job if it is unfinished."""
+    query = _COLUMNS
+    if job_id is not None:
+        query = query.where(jobs.c.id == job_id)
+    if submission_id is not None:
+        query = query.where(jobs.c.submission_id == submission_id)
+    return [job for job in _read(connection, query) if not job.status.is_finished]
+
+
+def cancel(
+    connection: Connection, unfinished: Sequence[Unfinished], now: datetime, *, actor: ActorRef
+) -> Consequences:
+    """Cancel waiting jobs with all consequences, and mark running jobs to be stopped.
+
+    Args:
+        actor: The actor who requested it.
+    """
+    running = [job for job in unfinished if job.status is JobStatus.RUNNING]
+    if running:
+        connection.execute(_ASK, {"numbers": [job.number for job in running], "at": now})
+        notifications.note(connection, Topic.STOP)
+    waiting = [job for job in unfinished if job.status is not JobStatus.RUNNING]
+    return (
+        _end(connection, waiting, now, f"cancelled by {actor.name}", actor)
+        if waiting
+        else Consequences()
+    )
+
+
+def asked_to_stop(connection: Connection, holder_id: HolderId) -> list[int]:
+    """Return the numbers of a holder's running jobs whose cancellation was requested."""
+    return list(connection.execute(_ASKED, {"holder": holder_id}).scalars())
+
+
+def end_stopped(
+    connection: Connection,
+    now: datetime,
+    *,
+    holder_id: HolderId,
+    but: Sequence[int] = (),
+) -> Consequences:
+    """Cancel the running jobs of a holder that is gone, if their cancellation was requested.
+
+    Args:
+        holder_id: The holder that is gone.
+        but: The numbers of jobs to leave as they are.
+    """
+    asked = _COLUMNS.where(
+        _IS_RUNNING, jobs.c.cancel_requested_at.is_not(None), jobs.c.holder_id == holder_id
+    )
+    stopped = [job for job in _read(connection, asked) if job.number not in but]
+    why = "it was asked to stop, and its server stopped"
+    return _end(connection, stopped, now, why) if stopped else Consequences()
+
+
+def _end(
+    connection: Connection,
+    unfinished: Sequence[Unfinished],
+    now: datetime,
+    why: str,
+    actor: ActorRef | None = None,
+) -> Consequences:
+    numbers = [job.number for job in unfinished]
+    connection.execute(_CANCEL, {"numbers": numbers, "at": now, "why": why})
+    turnless = Turnless()
+    withdraw(connection, numbers, turnless)
+    consequences = follow(
+        connection,
+        [
+            Ended(
+                number=job.number,
+                job_id=job.id,
+                submission_id=job.submission_id,
+                status=JobStatus.CANCELED,
+            )
+            for job in unfinished
+        ],
+        now,
+        turnless=turnless,
+    )
+    changes = [
+        job_change(job.id, job.submission_id, JobStatus.CANCELED, actor) for job in unfinished
+    ]
+    return Consequences(consequences.ended, changes + consequences.changes)
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[Unfinished]:
+    return [
+        Unfinished(
+            number=row.number,
+            id=JobId(row.id),
+            submission_id=SubmissionId(row.submission_id),
+            status=JobStatus(row.status),
+        )
+        for row in connection.execute(query)
+    ]

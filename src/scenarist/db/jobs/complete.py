@@ -1,0 +1,224 @@
+"""Completion of job attempts: their outcomes and all consequences, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, literal_column, null, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_update
+
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db.among import among
+from scenarist.db.each import execute_each
+from scenarist.db.jobs.propagate import Consequences, Ended, follow, job_change
+from scenarist.db.tables import job_logs, jobs
+from scenarist.db.together import together
+from scenarist.domain.entities import Edit, Event
+from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
+from scenarist.domain.lifecycle import JobEvent, next_status
+from scenarist.domain.vocabulary import Change, JobStatus, Kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settlement:
+    """Record to be made of one attempt of a job.
+
+    Status PENDING makes the job claimable again, not before ``not_before``. ``failures``, ``lost``
+    and ``lost_together`` are added to the job's counters.
+    """
+
+    number: int
+    job_id: JobId
+    submission_id: SubmissionId
+    attempt: int
+    status: JobStatus
+    edits: Sequence[Edit] = ()
+    has_ends: bool = True  #: whether the job reads or writes any data node
+    run_at: datetime | None = None
+    stopped_at: datetime | None = None  #: when its executor itself began to stop it (timeout)
+    reason: str | None = None
+    stacktrace: str | None = None
+    log: str | None = None
+    not_before: datetime | None = None
+    failures: int = 0
+    lost: int = 0
+    lost_together: int = 0
+    function: str | None = None  #: the function that ran
+    code_digest: str | None = None
+    is_suspect: bool = False  #: a suspect (decision 93), whose end other suspects wait for
+    # Not recorded; for metrics only.
+    task_config_id: str = ""
+    started_after: float | None = None  #: seconds between its claim and its start
+    run_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Settlements that were recorded, and their consequences."""
+
+    standing: Sequence[Settlement] = ()
+    consequences: Consequences = field(default_factory=Consequences)
+
+
+_HELD = select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at).where(
+    among(jobs.c.number, "numbers"),
+    # Bound, not written out: else PostgreSQL uses the index of running jobs, full of dead entries.
+    jobs.c.status == JobStatus.RUNNING,
+    jobs.c.holder_id == bindparam("holder"),
+)
+_UPDATE = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"))
+    .values(
+        status=bindparam("status"),
+        holder_id=None,
+        run_at=bindparam("run_at"),
+        finished_at=bindparam("finished_at"),
+        not_before=bindparam("not_before"),
+        waits_after=bindparam("waits_after"),
+        pending_since=bindparam("pending_since"),
+        reason=bindparam("reason"),
+        stacktrace=bindparam("stacktrace"),
+        failures=jobs.c.failures + bindparam("failures"),
+        lost=jobs.c.lost + bindparam("lost"),
+        lost_together=jobs.c.lost_together + bindparam("lost_together"),
+        function=bindparam("function"),
+        code_digest=bindparam("code_digest"),
+    )
+)
+# For COMPLETED, by far the most frequent status: as few parameters as possible.
+_COMPLETE = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"))
+    .values(
+        status=literal_column(f"'{JobStatus.COMPLETED}'"),
+        holder_id=null(),
+        run_at=bindparam("run_at"),
+        finished_at=bindparam("finished_at"),
+        not_before=null(),
+        reason=null(),
+        stacktrace=null(),
+        function=bindparam("function"),
+        code_digest=bindparam("code_digest"),
+    )
+)
+_NEW_LOG = insert_or_update(job_logs)
+# A part of the log may have been stored while the job ran (db/outputs.py).
+_LOG = _NEW_LOG.on_conflict_do_update(
+    index_elements=[job_logs.c.job_number, job_logs.c.attempt],
+    set_={"text": _NEW_LOG.excluded.text},
+)
+
+
+def settle(
+    connection: Connection,
+    settlements: Sequence[Settlement],
+    *,
+    holder_id: HolderId,
+    now: datetime,
+) -> Settled:
+    """Record attempts that a holder ran, their edits, and the consequences for other jobs.
+
+    A settlement counts only while its job is RUNNING under this holder in the same attempt; any
+    other is ignored, so that a late outcome of a lost attempt changes nothing.
+    """
+    held = connection.execute(
+        _HELD, {"numbers": [item.number for item in settlements], "holder": holder_id}
+    )
+    attempts = {number: (attempt, asked_at) for number, attempt, asked_at in held}
+    standing = [
+        item if (asked_at := attempts[item.number][1]) is None else _stopped(item, asked_at)
+        for item in settlements
+        if item.number in attempts and attempts[item.number][0] == item.attempt
+    ]
+    if not standing:
+        return Settled()
+    logs = [
+        {"job_number": item.number, "attempt": item.attempt, "text": item.log}
+        for item in standing
+        if item.log
+    ]
+    ended = [item for item in standing if item.status.is_finished]
+    edits = [edit for item in ended for edit in item.edits]
+    with together(connection):
+        _update_jobs(connection, standing, now)
+        if logs:
+            connection.execute(_LOG, logs)
+        data_node_rows.add_edits(connection, edits)
+    changes = [job_change(item.job_id, item.submission_id, item.status) for item in standing]
+    if not ended:
+        return Settled(standing, Consequences(changes=changes))
+    written = [edit.data_node_id for edit in edits]
+    changes += [
+        Event(kind=Kind.DATA_NODE, id=node_id, change=Change.UPDATED) for node_id in written
+    ]
+    consequences = follow(
+        connection,
+        [
+            Ended(
+                number=item.number,
+                job_id=item.job_id,
+                submission_id=item.submission_id,
+                status=item.status,
+                has_ends=item.has_ends,
+            )
+            for item in ended
+        ],
+        now,
+        written_nodes=written,
+    )
+    return Settled(standing, Consequences(consequences.ended, changes + consequences.changes))
+
+
+def _stopped(item: Settlement, asked_at: datetime) -> Settlement:
+    """Return the settlement of a job whose cancellation was requested, by what happened first.
+
+    A failure after the request is recorded as CANCELED. If the executor had begun to stop the job
+    before the request because of its timeout, the job has failed and is not retried.
+    """
+    if item.status not in {JobStatus.PENDING, JobStatus.FAILED}:
+        return item
+    if item.stopped_at is not None and item.stopped_at < asked_at:
+        status = next_status(JobStatus.RUNNING, JobEvent.TIMED_OUT)
+        return replace(item, status=status, not_before=None, failures=0)
+    status = next_status(JobStatus.RUNNING, JobEvent.CANCEL_REQUESTED)
+    return replace(item, status=status, not_before=None, reason=None, stacktrace=None)
+
+
+def _update_jobs(connection: Connection, standing: Sequence[Settlement], now: datetime) -> None:
+    completed = [item for item in standing if item.status is JobStatus.COMPLETED]
+    others = [item for item in standing if item.status is not JobStatus.COMPLETED]
+    execute_each(
+        connection,
+        _COMPLETE,
+        [
+            {
+                "of": item.number,
+                "run_at": item.run_at,
+                "finished_at": now,
+                "function": item.function,
+                "code_digest": item.code_digest,
+            }
+            for item in completed
+        ],
+    )
+    execute_each(connection, _UPDATE, [_job_values(item, now) for item in others])
+
+
+def _job_values(item: Settlement, now: datetime) -> dict[str, object]:
+    return {
+        "of": item.number,
+        "status": item.status,
+        "run_at": item.run_at,
+        "finished_at": now if item.status.is_finished else None,
+        "not_before": item.not_before,
+        "waits_after": None if item.not_before is None else now - (item.not_before - now),
+        "pending_since": None if item.status.is_finished else item.not_before or now,
+        "reason": item.reason,
+        "stacktrace": item.stacktrace,
+        "failures": item.failures,
+        "lost": item.lost,
+        "lost_together": item.lost_together,
+        "function": item.function,
+        "code_digest": item.code_digest,
+    }

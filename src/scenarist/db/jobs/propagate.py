@@ -1,0 +1,251 @@
+"""Propagation of finished jobs: dependents are released or abandoned, submissions finish."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    case,
+    delete,
+    literal_column,
+    select,
+    update,
+)
+
+from scenarist.db.among import among
+from scenarist.db.each import execute_each
+from scenarist.db.jobs.abandon import Turnless, abandon, hand_on
+from scenarist.db.jobs.claim import NO_JOB
+from scenarist.db.jobs.first_values import Moves, await_values, give_values, let_writers_pass
+from scenarist.db.tables import (
+    data_nodes,
+    job_holds,
+    job_inputs,
+    job_waits,
+    jobs,
+    submissions,
+)
+from scenarist.domain.entities import Event
+from scenarist.domain.identifiers import JobId, SubmissionId
+from scenarist.domain.lifecycle import JobEvent, lets_followers_run, next_status, roll_up_ended
+from scenarist.domain.permissions import ActorRef
+from scenarist.domain.vocabulary import Change, JobStatus, Kind, SubmissionStatus
+
+_FORGET_HOLDS = delete(job_holds).where(among(job_holds.c.job_number, "numbers"))
+_DECIDE_INPUTS = (
+    update(job_inputs)
+    .where(among(job_inputs.c.producer, "numbers"))
+    .values(
+        edit_id=select(data_nodes.c.last_edit_id)
+        .where(data_nodes.c.id == job_inputs.c.data_node_id)
+        .scalar_subquery(),
+        producer=None,
+    )
+    .returning(job_inputs.c.job_number, job_inputs.c.data_node_id, job_inputs.c.edit_id)
+)
+_RELEASE = (
+    delete(job_waits).where(among(job_waits.c.for_job, "numbers")).returning(job_waits.c.job_number)
+)
+_RELEASE_MACHINES = (
+    delete(job_waits).where(job_waits.c.for_job == NO_JOB).returning(job_waits.c.job_number)
+)
+_COUNT_DOWN = (
+    update(jobs)
+    .where(jobs.c.number == bindparam("of"), jobs.c.status == literal_column("'BLOCKED'"))
+    .values(
+        waiting=jobs.c.waiting - bindparam("fewer"),
+        status=case(
+            (
+                jobs.c.waiting == bindparam("fewer"),
+                next_status(JobStatus.BLOCKED, JobEvent.RELEASED),
+            ),
+            else_=jobs.c.status,
+        ),
+        pending_since=bindparam("pending_since"),
+    )
+)
+_COUNTS = select(
+    submissions.c.id, submissions.c.unfinished, submissions.c.failed, submissions.c.canceled
+).where(among(submissions.c.id, "ids"))
+_UPDATE_COUNTS = (
+    update(submissions)
+    .where(submissions.c.id == bindparam("of"))
+    .values(
+        unfinished=bindparam("unfinished"),
+        failed=bindparam("failed"),
+        canceled=bindparam("canceled"),
+        status=bindparam("status"),
+        finished_at=bindparam("finished_at"),
+    )
+)
+_RELEASED = select(jobs.c.id, jobs.c.submission_id).where(
+    among(jobs.c.number, "numbers"), jobs.c.status == literal_column("'PENDING'")
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """Job that has finished; its own row is already updated."""
+
+    number: int
+    job_id: JobId
+    submission_id: SubmissionId
+    status: JobStatus
+    has_ends: bool = True  #: whether it reads or writes any data node
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """Consequences of finished jobs: the jobs and submissions that finished, and all changes."""
+
+    ended: list[str] = field(default_factory=list)
+    changes: list[Event] = field(default_factory=list)
+
+
+def follow(
+    connection: Connection,
+    ended: Sequence[Ended],
+    now: datetime,
+    *,
+    written_nodes: Sequence[str] = (),
+    turnless: Turnless | None = None,
+) -> Consequences:
+    """Release or abandon the dependents of finished jobs, and finish submissions that are done.
+
+    Args:
+        written_nodes: The data nodes to which the jobs wrote new values.
+        turnless: Those of the finished jobs that ended while they were waiting.
+    """
+    turnless = turnless or Turnless()
+    causes = {item.number: item.job_id for item in ended if not lets_followers_run(item.status)}
+    if causes:
+        abandon(connection, causes, now, turnless)
+    own = {item.number for item in ended}
+    abandoned = [job for number, job in turnless.jobs.items() if number not in own]
+    numbers = list(own | set(turnless.jobs))
+    inherited: Counter[int] = Counter()
+    decided: Sequence[Any] = []
+    if turnless.jobs or any(item.has_ends for item in ended):
+        if turnless.jobs:
+            inherited = hand_on(connection, turnless, set(numbers))
+        connection.execute(_FORGET_HOLDS, {"numbers": numbers})
+        decided = connection.execute(_DECIDE_INPUTS, {"numbers": numbers}).fetchall()
+    moves = Moves(Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars()))
+    moves.lost.subtract(inherited)
+    missing = [
+        (number, node)
+        for number, node, edit_id in decided
+        if edit_id is None and number not in turnless.jobs
+    ]
+    if missing:
+        await_values(connection, missing, moves)
+        let_writers_pass(connection, [node for _, node in missing], moves)
+    if written_nodes:
+        give_values(connection, written_nodes, moves)
+    changes = [
+        job_change(job.id, job.submission_id, JobStatus.ABANDONED) for job in abandoned
+    ] + _apply(connection, moves, now)
+    statuses = [(item.submission_id, item.status) for item in ended]
+    statuses += [(job.submission_id, JobStatus.ABANDONED) for job in abandoned]
+    done = _sum_up(connection, statuses, now)
+    changes += [
+        Event(kind=Kind.SUBMISSION, id=submission_id, change=Change.UPDATED, status=status)
+        for submission_id, status in done.items()
+    ]
+    return Consequences([*(item.job_id for item in ended), *done], changes)
+
+
+def release_inputs(
+    connection: Connection, data_node_ids: Sequence[str], now: datetime
+) -> list[Event]:
+    """Release the jobs that waited for the first value of data nodes, which now have one."""
+    moves = Moves()
+    give_values(connection, data_node_ids, moves)
+    return _apply(connection, moves, now)
+
+
+def bring_forward(connection: Connection, nodes: Sequence[str], now: datetime) -> list[Event]:
+    """Move jobs that write awaited data nodes before the jobs that wait for them, if possible."""
+    moves = Moves()
+    let_writers_pass(connection, nodes, moves)
+    return _apply(connection, moves, now)
+
+
+def release_machines(connection: Connection, now: datetime) -> list[Event]:
+    """Release all jobs that wait for a machine; when claimed, some may be blocked again."""
+    released = Counter(connection.execute(_RELEASE_MACHINES).scalars())
+    return _apply(connection, Moves(released), now)
+
+
+def job_change(
+    job_id: str, submission_id: str, status: JobStatus, actor: ActorRef | None = None
+) -> Event:
+    """Return the event that a job's status has changed."""
+    return Event(
+        kind=Kind.JOB,
+        id=job_id,
+        change=Change.UPDATED,
+        actor=actor,
+        status=status,
+        submission_id=submission_id,
+    )
+
+
+def _apply(connection: Connection, moves: Moves, now: datetime) -> list[Event]:
+    """Update the wait counters of jobs; return the events of jobs now released or blocked again."""
+    held_back = [
+        job_change(job_id, submission_id, JobStatus.BLOCKED)
+        for job_id, submission_id in moves.held_back
+    ]
+    rows = [
+        {"of": number, "fewer": fewer, "pending_since": now}
+        for number, fewer in moves.lost.items()
+        if fewer
+    ]
+    if not rows:
+        return held_back
+    execute_each(connection, _COUNT_DOWN, rows)
+    return held_back + [
+        job_change(job_id, submission_id, JobStatus.PENDING)
+        for job_id, submission_id in connection.execute(
+            _RELEASED, {"numbers": [row["of"] for row in rows]}
+        )
+    ]
+
+
+def _sum_up(
+    connection: Connection, ended: Iterable[tuple[SubmissionId, JobStatus]], now: datetime
+) -> dict[SubmissionId, SubmissionStatus]:
+    """Subtract finished jobs from their submissions; return the submissions that now finished."""
+    counts: dict[SubmissionId, Counter[JobStatus]] = {}
+    for submission_id, job_status in ended:
+        counts.setdefault(submission_id, Counter())[job_status] += 1
+    rows = []
+    done: dict[SubmissionId, SubmissionStatus] = {}
+    for submission_id, unfinished, failed, canceled in connection.execute(
+        _COUNTS, {"ids": list(counts)}
+    ):
+        counted = counts[submission_id]
+        left = unfinished - counted.total()
+        failed += counted[JobStatus.FAILED]
+        canceled += counted[JobStatus.CANCELED]
+        status: SubmissionStatus | None = None
+        if left == 0:
+            status = roll_up_ended(failed=failed, canceled=canceled)
+            done[SubmissionId(submission_id)] = status
+        rows.append(
+            {
+                "of": submission_id,
+                "unfinished": left,
+                "failed": failed,
+                "canceled": canceled,
+                "status": status,
+                "finished_at": now if status else None,
+            }
+        )
+    execute_each(connection, _UPDATE_COUNTS, rows)
+    return done

@@ -1,0 +1,1 @@
+"""Notification of commits between the processes of a database, behind one protocol."""

@@ -1,0 +1,139 @@
+"""Notifications of commits between the processes on one database, instead of polling.
+
+A transaction collects topics; its commit sends them to all other processes that listen. A
+notification carries only topics: the receiver reads the database. After anything that may have
+lost a notification, EVERYTHING is reported (decision 32).
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Connection
+
+from scenarist.domain.errors import UnavailableError
+from scenarist.system.background import Background
+
+_RETRY_SECONDS = 1.0
+_SPACING_SECONDS = 0.005  # between two reports: under load, one report covers many commits
+
+_log = structlog.get_logger(__name__)
+
+
+class Topic(StrEnum):
+    """Subject of a commit, so that listeners need not react to every one; sent as one letter."""
+
+    NEWS = "n"  #: the event log has new entries
+    WORK = "w"  #: there may be jobs to claim
+    STOP = "s"  #: running jobs were asked to stop
+    FILES = "f"  #: jobs wait for first values, which may arrive as files
+
+
+Topics = frozenset[Topic]
+EVERYTHING: Topics = frozenset(Topic)
+"""Reported when notifications may have been lost: every listener reads the database once."""
+
+_KEY = "scenarist.topics"
+
+
+def note(connection: Connection, *topics: Topic) -> None:
+    """Add topics to the current transaction, to be published when it commits."""
+    connection.info.setdefault(_KEY, set()).update(topics)
+
+
+def take_noted(connection: Connection) -> Topics:
+    """Return the topics of the current transaction, and clear them."""
+    return frozenset(connection.info.pop(_KEY, ()))
+
+
+def written(topics: Iterable[Topic]) -> str:
+    return "".join(sorted(topics))
+
+
+def read(letters: str) -> Topics:
+    """Parse topics from another process; unknown letters of a newer version are ignored."""
+    return frozenset(topic for topic in Topic if topic in letters)
+
+
+class Bell(Protocol):
+    """Notifier that receives other processes' commits, from its creation on."""
+
+    def hear(self) -> Topics:
+        """Wait for commits and return their topics; empty when it is time to stop.
+
+        Raises:
+            UnavailableError: Notifications can no longer be received.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+OpenBell = Callable[[socket.socket], Bell]
+"""Opens a notifier that stops waiting when the given socket becomes readable."""
+
+
+class Ear:
+    """Thread that receives the commits of other processes, and reconnects after a loss.
+
+    Args:
+        tell: Called with the topics received, one call at a time; EVERYTHING after a loss.
+    """
+
+    def __init__(self, open_bell: OpenBell, tell: Callable[[Topics], None]) -> None:
+        self._open_bell = open_bell
+        self._tell = tell
+        self._reader, self._writer = socket.socketpair()
+        self._stopping = threading.Event()
+        self._thread = Background("bells", self._listen)
+
+    def start(self) -> None:
+        """Start receiving the commits from now on.
+
+        Raises:
+            UnavailableError: Notifications cannot be received; the message says why.
+        """
+        try:
+            self._bell: Bell | None = self._open_bell(self._reader)
+        except BaseException:
+            self._close_sockets()
+            raise
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._writer.send(b"\0")
+        self._thread.join()
+        self._close_bell()
+        self._close_sockets()
+
+    def _close_sockets(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if self._bell is None:
+                    self._bell = self._open_bell(self._reader)
+                    self._tell(EVERYTHING)
+                self._follow(self._bell)
+            except UnavailableError as error:
+                _log.warning("other processes are not heard", reason=error.message)
+            except Exception:  # noqa: BLE001 - the thread survives any error of a listener
+                _log.exception("a commit of another process was not told")
+            self._close_bell()
+            self._stopping.wait(_RETRY_SECONDS)
+
+    def _close_bell(self) -> None:
+        if self._bell is not None:
+            self._bell.close()
+            self._bell = None
+
+    def _follow(self, bell: Bell) -> None:
+        while topics := bell.hear():
+            self._tell(topics)
+            self._stopping.wait(_SPACING_SECONDS)

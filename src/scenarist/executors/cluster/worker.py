@@ -1,0 +1,270 @@
+"""Code in the workers of an engine: runs each job in a separate process (docs/decisions/0041).
+
+That process is a worker of the local executor. So stops, timeouts and output work in the same way
+everywhere, and a job that ends its process does not take the engine's worker with it.
+"""
+
+import select
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
+from scenarist.executors.isolation.children import kill_sessions
+from scenarist.executors.local.template_process import Failed, Forked, Gone, Template
+from scenarist.executors.local.worker_process import WorkerProcess, ending_of
+from scenarist.executors.messages import Assignment
+from scenarist.executors.outcomes import ended
+
+# The longest wait before deadlines are checked again.
+_LOOK_MILLISECONDS = 100
+# The interval between two reports of a job's output; a shorter job sends none.
+_TELL_SECONDS = 0.5
+_SESSIONS_LIMIT = 4  # per thread; older ones are closed, as a session may end without notice
+_REFUSED_LIMIT = 10_000
+
+_decoder = msgspec.msgpack.Decoder(Assignment)
+_encoder = msgspec.msgpack.Encoder()
+
+Tell = Callable[[int, int, str], None]
+"""Receives the output of a job so far, by number and attempt; returns at once, and never raises."""
+
+
+class _Seat:
+    """Slot for one job at a time: a worker process, owned by one thread of the engine's worker.
+
+    The thread waits for the process itself, because each further thread between the two would cost
+    as much as a small job.
+    """
+
+    def __init__(self, terms: WorkerTerms) -> None:
+        self._terms = terms
+        self._lock = threading.Lock()
+        self._template: Template | None = None
+        self._worker: WorkerProcess | None = None
+        self._poll = select.poll()
+
+    def run(self, request: JobRequest, tell: Tell) -> JobOutcome:
+        worker = self._worker
+        if worker is None or worker.is_retired or (request.fresh and worker.has_run):
+            worker = self._replace()
+        with self._lock:
+            worker.start(request)
+        tell_at = time.monotonic() + _TELL_SECONDS
+        while True:
+            outcome = self._look(worker)
+            if outcome is not None:
+                return outcome
+            if worker.has_said_more and time.monotonic() >= tell_at:
+                tell(request.number, request.attempt, worker.log_so_far())
+                tell_at = time.monotonic() + _TELL_SECONDS
+
+    def stop(self) -> None:
+        with self._lock:
+            worker = self._worker
+            if worker is not None and worker.request is not None:
+                worker.stop(JobEvent.CANCEL_REQUESTED, "")
+
+    def kill(self) -> None:
+        worker = self._worker
+        if worker is not None:
+            worker.kill()
+
+    def close(self) -> None:
+        """End the worker process, and all processes that it has started."""
+        with self._lock:
+            template, self._template = self._template, None
+            worker, self._worker = self._worker, None
+        if template is not None:
+            template.close()
+        if worker is not None:
+            worker.close()
+
+    def _replace(self) -> WorkerProcess:
+        """Start another worker process, from the same template if it is running.
+
+        Raises:
+            OSError: No process can be started.
+        """
+        old, self._worker = self._worker, None
+        if old is not None:
+            old.close()
+        if self._template is None:
+            self._template = Template(self._terms)
+        worker = self._worker = WorkerProcess(self._template)
+        self._poll = select.poll()
+        for stream in (
+            worker.connection.fileno(),
+            worker.log_reader,
+            self._template.control.fileno(),
+            self._template.output_reader,
+        ):
+            self._poll.register(stream, select.POLLIN)
+        return worker
+
+    def _look(self, worker: WorkerProcess) -> JobOutcome | None:
+        """Wait briefly for the worker; return the outcome if it has arrived."""
+        template = self._template
+        if template is None:
+            raise OSError("its session has ended")
+        readable = self._wait(worker)
+        if worker.log_reader in readable and not worker.read_log():
+            self._poll.unregister(worker.log_reader)
+        if template.output_reader in readable and not template.read_output():
+            self._poll.unregister(template.output_reader)
+        if worker.connection.fileno() in readable and (outcome := self._receive(worker)):
+            return outcome
+        if template.control.fileno() in readable:
+            return self._listen(template, worker)
+        with self._lock:
+            worker.keep_deadline()
+        return None
+
+    def _wait(self, worker: WorkerProcess) -> set[int]:
+        """Wait briefly and return the readable descriptors; send data that the worker accepts."""
+        is_sending = worker.is_sending
+        if is_sending:
+            self._poll.modify(worker.connection.fileno(), select.POLLIN | select.POLLOUT)
+        readable = {stream for stream, _ in self._poll.poll(_LOOK_MILLISECONDS)}
+        if is_sending:
+            with self._lock:
+                worker.flush()
+            self._poll.modify(worker.connection.fileno(), select.POLLIN)
+        return readable
+
+    def _receive(self, worker: WorkerProcess) -> JobOutcome | None:
+        with self._lock:
+            outcomes = worker.receive()
+        if outcomes is None:
+            # The template reports when the process has ended.
+            self._poll.unregister(worker.connection.fileno())
+        return outcomes[0] if outcomes else None
+
+    def _listen(self, template: Template, worker: WorkerProcess) -> JobOutcome | None:
+        messages = template.receive()
+        if messages is None:
+            kill_sessions([] if worker.process_id is None else [worker.process_id])
+            reason = "the template process of its worker ended"
+            outcome = worker.last_outcome(template.output or reason)
+            self.close()
+            return outcome
+        for message in messages:
+            match message:
+                case Forked(worker.number, process_id):
+                    worker.process_id = process_id
+                case Gone(worker.number, code):
+                    return self._bury(worker, ending_of(code))
+                case Failed(worker.number, reason):
+                    return self._bury(worker, reason)
+        return None
+
+    def _bury(self, worker: WorkerProcess, ending: str) -> JobOutcome | None:
+        with self._lock:
+            # An outcome that it sent before it ended still counts.
+            outcomes = worker.receive()
+            outcome = outcomes[0] if outcomes else worker.last_outcome(ending)
+            self._worker = None
+        worker.close()
+        return outcome
+
+
+class _Office:
+    """Pool of the slots in one worker of an engine, by thread and session, and their jobs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seats: OrderedDict[tuple[int, str], _Seat] = OrderedDict()
+        self._running: dict[tuple[str, int, int], _Seat] = {}
+        self._refused: OrderedDict[tuple[str, int, int], None] = OrderedDict()
+
+    def run(self, assignment: Assignment, tell: Tell) -> JobOutcome:
+        request = assignment.request
+        key = (assignment.session, request.number, request.attempt)
+        with self._seat(assignment) as seat:
+            with self._lock:
+                if key in self._refused:
+                    return ended(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
+                self._running[key] = seat
+            try:
+                return seat.run(request, tell)
+            finally:
+                with self._lock:
+                    del self._running[key]
+
+    def stop(self, session: str, number: int, attempt: int) -> bool:
+        key = (session, number, attempt)
+        with self._lock:
+            self._refused[key] = None
+            while len(self._refused) > _REFUSED_LIMIT:
+                self._refused.popitem(last=False)
+            seat = self._running.get(key)
+        if seat is not None:
+            seat.stop()
+        return seat is not None
+
+    def leave(self, session: str) -> None:
+        with self._lock:
+            left = [key for key in self._seats if key[1] == session]
+            seats = [self._seats.pop(key) for key in left]
+            busy = list(self._running.values())
+        for seat in seats:
+            # A thread that is waiting for its process closes the slot itself.
+            if seat in busy:
+                seat.kill()
+            else:
+                seat.close()
+
+    @contextmanager
+    def _seat(self, assignment: Assignment) -> Iterator[_Seat]:
+        if assignment.request.resources.gpus:
+            # The engine assigns devices to each job anew; a process initialises its devices once.
+            seat = _Seat(assignment.terms)
+            try:
+                yield seat
+            finally:
+                seat.close()
+        else:
+            yield self._warm_seat(assignment)
+
+    def _warm_seat(self, assignment: Assignment) -> _Seat:
+        thread = threading.get_ident()
+        key = (thread, assignment.session)
+        with self._lock:
+            seat = self._seats.get(key)
+            if seat is None:
+                seat = self._seats[key] = _Seat(assignment.terms)
+            self._seats.move_to_end(key)
+            mine = [other for other in self._seats if other[0] == thread]
+            old = [self._seats.pop(other) for other in mine[:-_SESSIONS_LIMIT]]
+        for other in old:
+            other.close()
+        return seat
+
+
+_office = _Office()
+
+
+def run(content: bytes, tell: Tell) -> bytes:
+    """Run an `Assignment` and return its `JobOutcome`, both as bytes; never raises."""
+    assignment = _decoder.decode(content)
+    try:
+        outcome = _office.run(assignment, tell)
+    except BaseException as error:  # noqa: BLE001 - outcomes cross borders, never exceptions
+        reason = f"no process could run it: {type(error).__name__}: {error}"
+        outcome = ended(assignment.request, JobEvent.WORKER_LOST, reason)
+    return _encoder.encode(outcome)
+
+
+def stop(session: str, number: int, attempt: int) -> bool:
+    """Stop a job, or refuse it if it arrives later; return whether it was running here."""
+    return _office.stop(session, number, attempt)
+
+
+def leave(session: str) -> None:
+    """End the processes of a session, and the jobs that they run."""
+    _office.leave(session)

@@ -1,0 +1,1 @@
+"""The local executor: a pool of worker processes, forked from a template."""

@@ -1,0 +1,291 @@
+"""The worker process of the local executor: runs requests from a socket, one after the other.
+
+`scenarist.executors.local.template` forks or spawns it. Its standard output and error are the log of its
+jobs.
+"""
+
+import atexit
+import contextlib
+import importlib
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+import weakref
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+import msgspec
+
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.executors.base import GROWTH_LIMIT, JobOutcome, JobRequest, WorkerTerms
+from scenarist.executors.framing import Frames, frame
+from scenarist.executors.isolation.children import adopt_orphans, die_with
+from scenarist.executors.isolation.job_logs import prepare_logging
+from scenarist.executors.isolation.process_state import reseed
+from scenarist.executors.isolation.worker_snapshot import Surroundings
+from scenarist.executors.local.spawning import search
+from scenarist.executors.local.stopping import JobStopped, Stopping
+from scenarist.executors.messages import BEGUN, READY, RETIRE, STOP
+from scenarist.executors.outcomes import ended
+from scenarist.executors.runner import run
+from scenarist.observability import tracing
+from scenarist.storage.bounds import enforce
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def main() -> None:
+    """Run a worker that was spawned as a new interpreter."""
+    descriptor, encoded, parent = sys.argv[1:]
+    connection = socket.socket(fileno=int(descriptor))
+    connection.set_inheritable(False)
+    terms = msgspec.json.decode(encoded, type=WorkerTerms)
+    be_worker_of(int(parent))
+    prepare_logging(terms.log_level)
+    search(terms)
+    for name in terms.modules:
+        with contextlib.suppress(Exception, SystemExit):
+            importlib.import_module(name)
+    serve(connection, terms)
+
+
+def be_worker_of(parent: int) -> None:
+    """Set up a new process as a worker: a session leader that ends together with its parent."""
+    os.setsid()
+    die_with(parent)
+    adopt_orphans()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    _forget_exits()
+
+
+def serve(connection: socket.socket, terms: WorkerTerms) -> None:
+    """Run requests until the server closes the connection, or this worker must be replaced."""
+    # Set up before `Surroundings` records the state that it restores after each job.
+    stopping = Stopping(connection)
+    _trace()
+    reseed()
+    surroundings = Surroundings()
+    memory = _Memory(terms.memory)
+    if terms.limits is not None:
+        enforce(terms.limits)
+    decoder = msgspec.msgpack.Decoder(JobRequest)
+    encoder = msgspec.msgpack.Encoder()
+    frames = Frames()
+    jobs_left, jobs_run = terms.jobs, 0
+    connection.sendall(frame(READY))
+    while data := connection.recv(1 << 18):
+        messages = frames.feed(data)
+        if not messages:
+            continue
+        if messages[0] == STOP:
+            break
+        request = decoder.decode(messages[0])
+        attempt = _Attempt(request, stopping, surroundings, connection)
+        outcome = attempt.run(is_asked=STOP in messages)
+        reason = surroundings.restore()
+        jobs_run += 1
+        if jobs_left is not None:
+            jobs_left -= 1
+        is_last = (
+            reason is not None
+            or request.fresh
+            or jobs_left == 0
+            or stopping.is_stopped
+            or stopping.is_signalled
+            or memory.is_used_up()
+        )
+        connection.sendall((frame(RETIRE) if is_last else b"") + frame(encoder.encode(outcome)))
+        if is_last:
+            break
+        stopping.rest()
+    _leave(is_heard=jobs_run == 1)
+
+
+def end_amiss() -> NoReturn:
+    """Print the error that is being handled, and end the worker with exit code 1."""
+    with contextlib.suppress(Exception):
+        traceback.print_exc()
+        sys.stderr.flush()
+    os._exit(1)
+
+
+class _Attempt:
+    """Run of one request in this process, which a stop may interrupt."""
+
+    def __init__(
+        self,
+        request: JobRequest,
+        stopping: Stopping,
+        surroundings: Surroundings,
+        connection: socket.socket,
+    ) -> None:
+        self._request = request
+        self._stopping = stopping
+        self._surroundings = surroundings
+        self._connection = connection
+
+    def run(self, *, is_asked: bool) -> JobOutcome:
+        """Run the request; if a stop has reached it, say so in the outcome, whatever it returned.
+
+        Args:
+            is_asked: Whether the stop message arrived together with the request.
+        """
+        request, stopping = self._request, self._stopping
+        try:
+            try:
+                stopping.open(is_asked=is_asked)
+                self._import()
+                if request.timeout_seconds is not None:
+                    self._connection.sendall(frame(BEGUN))
+                outcome = self._run()
+            finally:
+                stopping.close()
+        except JobStopped:
+            stopping.close()
+            outcome = ended(request, JobEvent.RAISED)
+        except KeyboardInterrupt:  # raised after the function had ended
+            outcome = ended(request, JobEvent.RAISED, "KeyboardInterrupt")
+        if stopping.is_stopped:
+            stopped = ended(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
+            return replace(stopped, stacktrace=outcome.stacktrace)
+        if stopping.is_signalled and outcome.event is JobEvent.RAISED:
+            reason = "its process received a SIGTERM that its server did not send"
+            return ended(request, JobEvent.WORKER_LOST, reason)
+        return outcome
+
+    def _import(self) -> None:
+        """Import the function's module before the timeout starts, and keep what the import sets."""
+        name = self._request.function.partition(":")[0]
+        if name in sys.modules:
+            return
+        with self._surroundings.importing():
+            try:
+                importlib.import_module(name)
+            except JobStopped:
+                raise
+            except BaseException:  # noqa: BLE001, S110 - it fails again when the job runs
+                pass
+
+    def _run(self) -> JobOutcome:
+        """Run the request with its environment variables, and remove them afterwards."""
+        request = self._request
+        kept = {name: os.environ.get(name) for name in request.variables}
+        os.environ.update(request.variables)
+        try:
+            with self._span() as span:
+                outcome = run(
+                    request, settle=self._stopping.settle, undo=self._surroundings.restore_names
+                )
+                if span is not None and outcome.event is not JobEvent.SUCCEEDED:
+                    tracing.mark_amiss(span)
+            return outcome
+        finally:
+            for name, value in kept.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+    def _span(self) -> "AbstractContextManager[Span | None]":
+        """Open a span for a traced request; worker calls of the server are not traced."""
+        parent = self._request.traceparent
+        if parent is None:
+            return contextlib.nullcontext()
+        return tracing.span(f"run {self._request.function}", parent=parent)
+
+
+class _Memory:
+    """Memory limit of a worker, above which it is replaced after a job."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._is_given = limit is not None
+        self._is_first = True
+        self._limit = _resident() + GROWTH_LIMIT if limit is None else limit
+
+    def is_used_up(self) -> bool:
+        """Return whether the worker is above the limit; called after each job."""
+        is_first, self._is_first = self._is_first, False
+        # The peak is cheaper to read than the current size, and never smaller.
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+        if peak <= self._limit or (now := _resident()) <= self._limit:
+            return False
+        if is_first and not self._is_given:
+            # A replacement would load again what the first job has loaded, such as a model.
+            self._limit = now + GROWTH_LIMIT
+            return False
+        return True
+
+
+def _trace() -> None:
+    """Start tracing if the environment configures it; if that fails, jobs run untraced."""
+    try:
+        tracing.start()
+    except InvalidError as error:
+        logging.getLogger(__name__).warning("jobs are not traced: %s", error.message)
+
+
+def _leave(*, is_heard: bool) -> NoReturn:
+    """End this process after running the exit functions that its jobs have registered.
+
+    Args:
+        is_heard: Whether the output of those belongs to the last job: not if there were others.
+    """
+    tracing.stop()
+    if not is_heard:
+        _hush()
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()  # noqa: SLF001 - as Python itself does at exit
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
+    os._exit(0)
+
+
+def _hush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+
+
+def _forget_exits() -> None:
+    """Discard the exit functions inherited from the template, which runs them at its own end.
+
+    Otherwise the first worker to end would, for example, delete a temporary folder that the
+    application created at import and all workers use.
+    """
+    finalize: Any = weakref.finalize
+    atexit._clear()  # noqa: SLF001 - there is no public way
+    for finalizer in list(finalize._registry):  # noqa: SLF001
+        finalizer.atexit = False
+    atexit.register(finalize._exitfunc)  # noqa: SLF001
+    atexit.register(logging.shutdown)
+
+
+def _resident() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+    except OSError:
+        return 0
+
+
+def _flush(stream: TextIO) -> None:
+    # A task may have replaced the stream by any object.
+    with contextlib.suppress(Exception):
+        stream.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Registry of executors: opens one by its name."""
+
+from typing import Literal
+
+from scenarist.executors.base import Deliver, Executor, WorkerTerms
+from scenarist.executors.cluster.executor import ClusterExecutor
+from scenarist.executors.local.executor import LocalExecutor
+
+
+def open_executor(
+    name: Literal["local", "ray", "dask"],
+    deliver: Deliver,
+    *,
+    address: str | None,
+    size: int,
+    terms: WorkerTerms,
+) -> Executor:
+    """Start an executor.
+
+    Args:
+        address: The address of the cluster; if None, a cluster on this machine is started.
+        size: How many jobs run at the same time; ignored for a cluster with an address.
+        terms: Settings of the worker processes.
+
+    Raises:
+        InvalidError: The library of the engine is not installed.
+        UnavailableError: The cluster cannot be used; the message says why.
+    """
+    if name == "local":
+        return LocalExecutor(deliver, size=size, terms=terms)
+    return ClusterExecutor(deliver, engine=name, address=address, size=size, terms=terms)

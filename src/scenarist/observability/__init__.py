@@ -1,0 +1,4 @@
+"""Logs, traces and metrics of this process, for every room.
+
+Imports only `domain`.
+"""

@@ -1,0 +1,152 @@
+"""Metric families for Prometheus; docs/operations.md has the same names and help texts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+
+from prometheus_client import Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+
+from scenarist.observability.metrics import DatabaseFigures, JobFigures, ProcessFigures, Times
+from scenarist.services.health import Work
+
+
+def of_work(work: Work) -> Iterator[Metric]:
+    """Yield the metrics of the database, which are the same on each of its servers."""
+    jobs = GaugeMetricFamily(
+        "scenarist_jobs", "Unfinished jobs in the database, by status.", labels=["status"]
+    )
+    for status, count in work.jobs.items():
+        jobs.add_metric([status], count)
+    yield jobs
+    yield GaugeMetricFamily(
+        "scenarist_pending_job_age_seconds",
+        "How long the next runnable job in the database has waited; 0 if there is none.",
+        value=work.first_waits_seconds,
+    )
+    yield GaugeMetricFamily(
+        "scenarist_submissions_under_way",
+        "Unfinished submissions in the database.",
+        value=work.submissions,
+    )
+    yield GaugeMetricFamily(
+        "scenarist_orchestrators",
+        "Orchestrators registered in the database that claim jobs.",
+        value=work.orchestrators,
+    )
+    yield GaugeMetricFamily(
+        "scenarist_webhook_deliveries",
+        "Webhook messages in the database that have not been delivered.",
+        value=work.deliveries,
+    )
+
+
+def of_process(figures: ProcessFigures, *, is_orchestrating: bool) -> Iterator[Metric]:
+    """Yield the metrics of one process: what it has done since its start, and what it is doing."""
+    yield from _of_database(figures.database)
+    yield from _of_jobs(figures.orchestrator.figures)
+    yield GaugeMetricFamily(
+        "scenarist_orchestrator_up",
+        "1 while this process claims jobs.",
+        value=float(is_orchestrating),
+    )
+    yield GaugeMetricFamily(
+        "scenarist_executor_slots",
+        "Number of jobs that the executor of this process can run at the same time.",
+        value=figures.orchestrator.slots,
+    )
+    yield GaugeMetricFamily(
+        "scenarist_executor_jobs",
+        "Jobs that this process has sent to its executor and that have not come back.",
+        value=figures.orchestrator.running,
+    )
+    yield GaugeMetricFamily(
+        "scenarist_event_streams",
+        "Clients that follow events on this process.",
+        value=figures.news.listeners,
+    )
+
+
+def histogram(
+    name: str,
+    sentence: str,
+    series: Mapping[tuple[str, ...], Times],
+    *,
+    labels: Sequence[str] = (),
+) -> Metric:
+    family = HistogramMetricFamily(name, sentence, labels=labels)
+    for values, times in series.items():
+        bounds = [*(str(bound) for bound in times.bounds), "+Inf"]
+        buckets = list(zip(bounds, accumulate(times.counts), strict=True))
+        family.add_metric(values, buckets, times.seconds)
+    return family
+
+
+def _of_database(figures: DatabaseFigures) -> Iterator[Metric]:
+    yield CounterMetricFamily(
+        "scenarist_database_commits",
+        "Transactions committed by this process.",
+        value=figures.commits,
+    )
+    yield CounterMetricFamily(
+        "scenarist_database_writes",
+        "Writes in the transactions committed by this process; one transaction can have several.",
+        value=figures.writes,
+    )
+    yield GaugeMetricFamily(
+        "scenarist_database_write_wait_seconds",
+        "How long the oldest write of this process has waited; 0 if none is in progress.",
+        value=figures.write_wait_seconds(),
+    )
+    yield histogram(
+        "scenarist_database_turn_seconds",
+        "Time until a transaction of this process could write, as only one writes at a time.",
+        {(): figures.turn_times},
+    )
+    yield histogram(
+        "scenarist_database_commit_seconds",
+        "Duration of the commits of this process, without the writes, with the sync to disk.",
+        {(): figures.commit_times},
+    )
+
+
+def _of_jobs(figures: JobFigures) -> Iterator[Metric]:
+    yield histogram(
+        "scenarist_job_claim_seconds",
+        "Time from when a job could run to its claim by this process.",
+        {(): figures.claim_times},
+    )
+    yield histogram(
+        "scenarist_job_hand_over_seconds",
+        "Time from the claim of a job by this process to its start in a worker.",
+        {(): figures.hand_over_times},
+    )
+    yield histogram(
+        "scenarist_job_run_seconds",
+        "Run time of job attempts for this process, including reading and writing of values.",
+        {(): figures.run_times},
+    )
+    attempts = CounterMetricFamily(
+        "scenarist_job_attempts",
+        "Job attempts recorded by this process, by task config and ending.",
+        labels=["task", "ending"],
+    )
+    for (task, ending), count in list(figures.attempts.items()):
+        attempts.add_metric([task, ending], count)
+    yield attempts
+    yield CounterMetricFamily(
+        "scenarist_failed_steps",
+        "Steps of the orchestrator of this process whose transaction failed.",
+        value=figures.failed_steps,
+    )
+    seconds = CounterMetricFamily(
+        "scenarist_task_run_seconds",
+        "Run time of job attempts for this process, by task config.",
+        labels=["task"],
+    )
+    for task, total in list(figures.run_seconds.items()):
+        seconds.add_metric([task], total)
+    yield seconds

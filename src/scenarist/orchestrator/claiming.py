@@ -1,0 +1,102 @@
+"""Sorts claimed jobs: those to run, those to skip or refuse, and those that wait for a machine."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from scenarist.db.jobs import claim as claims
+from scenarist.db.jobs.claim import Claim, InputValue, TaskRecipe
+from scenarist.db.jobs.complete import Settlement
+from scenarist.db.jobs.propagate import job_change
+from scenarist.domain.entities import Event
+from scenarist.domain.lifecycle import provenance
+from scenarist.domain.resources import Resources
+from scenarist.domain.vocabulary import JobStatus
+from scenarist.orchestrator.job_requests import (
+    Recipes,
+    faults_of,
+    gather_inputs,
+    need_not_run,
+    read_files_anew,
+    resources_of,
+)
+from scenarist.orchestrator.outcomes import is_suspect, refused, skipped
+
+_ALONE = "a machine that runs no other job under which servers were lost more than once"
+
+Taken = tuple[Claim, TaskRecipe, list[InputValue]]
+"""A claimed job to run, with its recipe and its input values."""
+
+
+@dataclass(slots=True)
+class Taking:
+    """Claimed jobs, sorted by what to do with them.
+
+    Args:
+        needless: Settlements of jobs that are skipped because their outputs are still valid, or
+            that fail because they cannot run.
+        held: Jobs that no machine can run, with the machine that they wait for. The jobs behind
+            them are claimed next.
+        found: Changes recorded because other programs have replaced named files.
+    """
+
+    to_run: list[Taken] = field(default_factory=list)
+    needless: list[Settlement] = field(default_factory=list)
+    held: list[tuple[Claim, str]] = field(default_factory=list)
+    found: Sequence[Event] = ()
+
+    @property
+    def lets_others_run(self) -> bool:
+        return bool(self.needless or self.held or self.found)
+
+    @property
+    def changes(self) -> list[Event]:
+        moved = [(claim, JobStatus.RUNNING) for claim, _, _ in self.to_run]
+        moved += [(claim, JobStatus.BLOCKED) for claim, _ in self.held]
+        changes = [job_change(claim.id, claim.submission_id, to) for claim, to in moved]
+        return [*self.found, *changes]
+
+
+def sort_out(
+    connection: Connection,
+    claimed: Sequence[Claim],
+    recipes: Recipes,
+    lacks: Callable[[Resources], str | None],
+    *,
+    now: datetime,
+    suspects: int = 0,
+) -> Taking:
+    """Decide for each claimed job whether it runs, is skipped, fails or waits for a machine.
+
+    Args:
+        suspects: How many running jobs of this process are suspects: servers were lost more than
+            once while they ran. Only one suspect runs at a time, so that those that are not the
+            cause can complete (docs/decisions/0093).
+    """
+    recipes.read(connection, (claim.task_id for claim in claimed))
+    inputs = gather_inputs(connection, claimed, recipes)
+    found, replaced = read_files_anew(connection, claimed, recipes, inputs, now)
+    faults = faults_of(connection, claimed, recipes, inputs) | replaced
+    taking = Taking(found=found)
+    for claim in claimed:
+        recipe = recipes.get(claim.task_id)
+        values = inputs.get(claim.number, [])
+        if recipe.skippable:
+            made_of = provenance(claim.task_id, [value.edit_id for value in values])
+            claim = replace(claim, made_of=made_of)
+        if claim.number in faults:
+            taking.needless.append(refused(claim, recipe.config_id, faults[claim.number], now))
+        elif need_not_run(connection, claim, recipe, values, now):
+            taking.needless.append(skipped(claim, recipe, now))
+        elif (lacking := lacks(resources_of(recipe))) is not None:
+            taking.held.append((claim, f"a machine with {lacking}"))
+        elif is_suspect(claim) and suspects:
+            taking.held.append((claim, _ALONE))
+        else:
+            suspects += is_suspect(claim)
+            taking.to_run.append((claim, recipe, values))
+    if taking.held:
+        claims.hold(connection, taking.held)
+    return taking

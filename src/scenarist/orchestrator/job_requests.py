@@ -1,0 +1,275 @@
+"""Builds the request of a claimed job: its function, its input values, its output targets."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from scenarist.db import named_files
+from scenarist.db.data_nodes import LastEdit, last_edits
+from scenarist.db.jobs.claim import Claim, InputValue, TaskEnd, TaskRecipe, get_inputs, get_recipes
+from scenarist.db.places import last_written
+from scenarist.domain.behaviours import Declared
+from scenarist.domain.entities import Event
+from scenarist.domain.environment import resolve
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.identifiers import TaskId, new_uuid
+from scenarist.domain.lifecycle import PresentOutput, is_skippable
+from scenarist.domain.locations import replaced_reason
+from scenarist.domain.named_files import file_path
+from scenarist.domain.resources import READERS, Resources, read_resources
+from scenarist.executors.base import JobRequest
+from scenarist.storage.base import Place, Target, kept_of
+from scenarist.storage.registry import find_file
+
+_RECIPES_KEPT = 10_000
+
+
+class Recipes:
+    """Cache of task recipes. Each is read once, because a task's record never changes.
+
+    Args:
+        declared: What tasks do according to the application as it is now. If None, tasks do what
+            their records say.
+    """
+
+    def __init__(self, declared: Declared | None = None) -> None:
+        self._declared = declared
+        self._kept: dict[TaskId, TaskRecipe] = {}
+
+    def read(self, connection: Connection, task_ids: Iterable[TaskId]) -> None:
+        """Load the recipes of tasks that are not cached yet; `get` returns them after this."""
+        if len(self._kept) >= _RECIPES_KEPT:
+            self._kept.clear()
+        unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in self._kept]
+        if unknown:
+            found = get_recipes(connection, unknown)
+            self._kept |= {task_id: self._as_declared(found[task_id]) for task_id in found}
+
+    def get(self, task_id: TaskId) -> TaskRecipe:
+        return self._kept[task_id]
+
+    def find(self, task_id: TaskId) -> TaskRecipe | None:
+        return self._kept.get(task_id)
+
+    def _as_declared(self, recipe: TaskRecipe) -> TaskRecipe:
+        if self._declared is None:
+            return recipe
+        inputs = [end.config_id for end in recipe.inputs]
+        outputs = [end.config_id for end in recipe.outputs]
+        fault = self._declared.task_fault(recipe.config_id, inputs, outputs)
+        if fault is not None:
+            return replace(recipe, mismatch=fault)
+        now = self._declared.tasks[recipe.config_id]
+        changes: dict[str, Any] = now.behaviour.changes()
+        return replace(recipe, **changes, is_live=True, code_digest=now.code_digest)
+
+
+def gather_inputs(
+    connection: Connection, claims: Sequence[Claim], recipes: Recipes
+) -> dict[int, list[InputValue]]:
+    """Return the input values of the claimed jobs that have inputs, by job."""
+    numbers = [claim.number for claim in claims if recipes.get(claim.task_id).inputs]
+    return get_inputs(connection, numbers) if numbers else {}
+
+
+def read_files_anew(
+    connection: Connection,
+    claims: Sequence[Claim],
+    recipes: Recipes,
+    inputs: dict[int, list[InputValue]],
+    now: datetime,
+) -> tuple[Sequence[Event], dict[int, str]]:
+    """Record new edits for the named files that other programs have replaced and jobs read.
+
+    Queries the database only if there are such files.
+
+    Args:
+        inputs: The input values of the jobs; updated in place with the values that were found.
+
+    Returns:
+        The changes to log, and the reasons why jobs cannot run, by job: other data nodes have
+        replaced their files.
+    """
+    suspects = [
+        (claim.number, position, end.data_node_id)
+        for claim in claims
+        for position, end in enumerate(recipes.get(claim.task_id).inputs)
+        if not (value := inputs[claim.number][position]).kept_as
+        and (state := find_file(end.storage_type, end.properties)) is not None
+        and state.stamp != value.stamp
+    ]
+    if not suspects:
+        return (), {}
+    nodes = list(dict.fromkeys(node_id for _, _, node_id in suspects))
+    noticed = named_files.notice(connection, nodes, find_file, now)
+    reads = []
+    faults: dict[int, str] = {}
+    for number, position, node_id in suspects:
+        if node_id in noticed.replaced:
+            faults[number] = replaced_reason(node_id, noticed.replaced[node_id])
+        elif node_id in noticed.edits:
+            edit_id, state = noticed.edits[node_id]
+            value = inputs[number][position]
+            inputs[number][position] = InputValue(
+                edit_id, state.path, None, state.stamp, value.is_own, None
+            )
+            reads.append((number, node_id, edit_id))
+    if reads:
+        named_files.read_instead(connection, reads)
+    return noticed.changes, faults
+
+
+def need_not_run(
+    connection: Connection,
+    claim: Claim,
+    recipe: TaskRecipe,
+    inputs: Sequence[InputValue],
+    now: datetime,
+) -> bool:
+    """Return whether a job can be skipped: its outputs come from these inputs and are valid."""
+    if claim.force or claim.made_of is None:
+        return False
+    if not all(
+        _is_in_place(end, value.stamp, value.kept_as)
+        for end, value in zip(recipe.inputs, inputs, strict=True)
+    ):
+        return False
+    last = last_edits(connection, [end.data_node_id for end in recipe.outputs])
+    outputs = [
+        PresentOutput(edit.created_at, edit.made_of, end.validity, _is_in_place(end, edit.stamp))
+        if (edit := last.get(end.data_node_id)) is not None
+        else None
+        for end in recipe.outputs
+    ]
+    return is_skippable(claim.made_of, outputs, now) and not (
+        _is_of_other_code(recipe, last.values()) or _are_replaced(connection, recipe)
+    )
+
+
+def _is_in_place(end: TaskEnd, stamp: str | None, kept_as: Mapping[str, Any] | None = None) -> bool:
+    """Return whether a named file is the recorded one; True if the value has no named file."""
+    storage_type, properties = _lies_as(end, kept_as)
+    if file_path(storage_type, properties) is None:
+        return True
+    state = find_file(storage_type, properties)
+    return state is not None and state.stamp == stamp
+
+
+def _lies_as(end: TaskEnd, kept_as: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+    """Return the storage type and the properties to read a value with."""
+    if kept_as is None:
+        return end.storage_type, end.properties
+    return kept_as["storage_type"], kept_as["properties"]
+
+
+def _is_of_other_code(recipe: TaskRecipe, made: Iterable[LastEdit]) -> bool:
+    """Return whether code other than the current code made any output that a job has written."""
+    if not recipe.is_live:
+        return False
+    if recipe.code_digest is None:
+        return True  # the code cannot be read, so assume that it differs
+    return any(
+        edit.is_of_job and (edit.has_moved or edit.code_digest != recipe.code_digest)
+        for edit in made
+    )
+
+
+def _are_replaced(connection: Connection, recipe: TaskRecipe) -> bool:
+    """Return whether another data node has overwritten the value of one of the outputs."""
+    places = {end.place: end.data_node_id for end in recipe.outputs if end.place is not None}
+    last = last_written(connection, list(places)) if places else {}
+    return any(write.data_node_id != places[place] for place, write in last.items())
+
+
+def faults_of(
+    connection: Connection,
+    claims: Sequence[Claim],
+    recipes: Recipes,
+    inputs: Mapping[int, Sequence[InputValue]],
+) -> dict[int, str]:
+    """Return the reasons why claimed jobs cannot run, by job: they would read wrong values.
+
+    A task whose declaration no longer matches its record would call its function with the wrong
+    arguments. And if several data nodes share one place, another data node may have overwritten
+    the value there.
+    """
+    faults: dict[int, str] = {}
+    shared: dict[int, list[tuple[TaskEnd, InputValue]]] = {}
+    for claim in claims:
+        recipe = recipes.get(claim.task_id)
+        if recipe.mismatch is not None:
+            faults[claim.number] = recipe.mismatch
+            continue
+        ends = zip(recipe.inputs, inputs.get(claim.number, ()), strict=True)
+        at_risk = [
+            (end, value)
+            for end, value in ends
+            if end.place is not None and value.is_own and not value.kept_as
+        ]
+        if at_risk:
+            shared[claim.number] = at_risk
+    places = {str(end.place) for ends in shared.values() for end, _ in ends}
+    last = last_written(connection, sorted(places)) if places else {}
+    for number, at_risk in shared.items():
+        for end, value in at_risk:
+            write = last.get(str(end.place))
+            if write is None or write.edit_id == value.edit_id:
+                continue
+            if write.data_node_id != end.data_node_id:
+                faults[number] = replaced_reason(end.data_node_id, write.data_node_id)
+    return faults
+
+
+def request_for(
+    claim: Claim,
+    recipe: TaskRecipe,
+    inputs: Sequence[InputValue],
+    *,
+    folder: str,
+    grace_seconds: float,
+    now: datetime,
+) -> JobRequest:
+    return JobRequest(
+        number=claim.number,
+        attempt=claim.attempt,
+        function=recipe.function,
+        inputs=tuple(
+            Place(
+                storage_type=storage_type,
+                properties=properties,
+                uri=value.uri,
+                content=value.content,
+                kept=kept_of(properties, value.size, value.digest, value.stamp),
+            )
+            for end, value in zip(recipe.inputs, inputs, strict=True)
+            for storage_type, properties in [_lies_as(end, value.kept_as)]
+        ),
+        outputs=tuple(
+            Target(
+                data_node_id=end.data_node_id,
+                edit_id=new_uuid(now),
+                storage_type=end.storage_type,
+                folder=folder,
+                properties=end.properties,
+            )
+            for end in recipe.outputs
+        ),
+        timeout_seconds=None if recipe.timeout is None else recipe.timeout.total_seconds(),
+        grace_seconds=grace_seconds,
+        retry_on=recipe.retry_on,
+        resources=resources_of(recipe),
+        fresh=recipe.fresh,
+    )
+
+
+def resources_of(recipe: TaskRecipe) -> Resources:
+    """Return the resources that a task requests; none if its record predates their validation."""
+    asked = {name: recipe.properties[name] for name in READERS if name in recipe.properties}
+    try:
+        return read_resources(resolve(asked, os.environ))
+    except InvalidError:
+        return Resources()

@@ -1,0 +1,251 @@
+"""Renews the lease of an orchestrator, and takes over the jobs of holders that lost theirs."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from scenarist.db import event_log, leases
+from scenarist.db.engine import Database
+from scenarist.db.jobs import cancel, claim, complete
+from scenarist.db.jobs.complete import Settlement
+from scenarist.db.jobs.propagate import job_change, release_machines
+from scenarist.db.leases import Holder
+from scenarist.db.notify.notifications import EVERYTHING, Topics
+from scenarist.domain.entities import Event
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
+from scenarist.domain.lifecycle import LOST_TOGETHER_LIMIT
+from scenarist.domain.vocabulary import JobStatus
+from scenarist.orchestrator.leases import Lease, LeaseLostError, Observation
+from scenarist.orchestrator.outcomes import given_up
+from scenarist.orchestrator.process_watch import ProcessWatch
+from scenarist.system.background import Background
+
+_RETRY_SECONDS = 1.0  # the pause after the database rejected a transaction
+_IDLE = timedelta(days=1)  # a holder without a job for so long may be deleted
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandedBack:
+    """Result of handing back the jobs of a holder."""
+
+    jobs: Sequence[tuple[JobId, SubmissionId]]  #: the jobs that run again
+    ended: Sequence[str]  #: identifiers of the jobs and submissions that ended instead
+    changes: Sequence[Event]
+
+
+def hand_back(
+    connection: Connection,
+    holder_id: HolderId,
+    now: datetime,
+    *,
+    but: Sequence[int] = (),
+    may_have_begun: bool = False,
+    is_lost: bool = False,
+) -> HandedBack:
+    """Put the running jobs of a holder back to PENDING, or end those that were asked to stop.
+
+    The caller must add the returned changes to the event log, in the same transaction.
+
+    Args:
+        but: The numbers of the jobs to leave unchanged.
+        may_have_begun: Whether to fail jobs that must not run again.
+        is_lost: Whether the attempts ended because the holder was lost; such losses are counted.
+    """
+    stopped = cancel.end_stopped(connection, now, holder_id=holder_id, but=but)
+    lost: list[Settlement] = []
+    if may_have_begun:
+        allowed = LOST_TOGETHER_LIMIT - 1
+        found = claim.find_unrepeatable(
+            connection, holder_id=holder_id, but=but, lost_allowed=allowed
+        )
+        lost = [given_up(item, now) for item in found]
+    given = complete.settle(connection, lost, holder_id=holder_id, now=now).consequences
+    handed = claim.hand_back(connection, now, holder_id=holder_id, but=but, is_lost=is_lost)
+    changes = [job_change(*job, JobStatus.PENDING) for job in handed]
+    if is_lost:  # suspects may wait until one of these has ended
+        changes += release_machines(connection, now)
+    return HandedBack(
+        jobs=handed,
+        ended=[*stopped.ended, *given.ended],
+        changes=[*stopped.changes, *given.changes, *changes],
+    )
+
+
+class Keeper:
+    """Thread that renews a lease while jobs run under it, and takes over from lost holders.
+
+    It runs no other work, so nothing can delay a renewal. It sleeps while no holder runs jobs.
+    While others do, it checks them every third of a lease, and whenever the process of a holder
+    on this machine ends (docs/decisions/0033).
+
+    Args:
+        is_at_work: Returns whether jobs run under the lease.
+        finish: Called after jobs were put back and the transaction has committed.
+        wake: Called when the lease is lost.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        lease: Lease,
+        *,
+        is_at_work: Callable[[], bool],
+        finish: Callable[[HandedBack], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._lease = lease
+        self._terms = lease.terms
+        self._is_at_work = is_at_work
+        self._finish = finish
+        self._wake = wake
+        self._observation = Observation(lease.terms)
+        # When to check the other holders, in elapsed seconds; None while no other runs jobs.
+        self._look_at: float | None = None
+        self._stopping = threading.Event()
+        self._processes: ProcessWatch | None = None
+        self._thread: Background | None = None
+
+    def start(self) -> None:
+        self._processes = ProcessWatch()
+        self._thread = Background("leases", self._loop)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None and self._processes is not None:
+            self._processes.poke()
+            self._thread.join()
+            self._processes.close()
+
+    def leave(self) -> None:
+        """End the lease, and put the jobs that still run under it back to PENDING.
+
+        Raises:
+            UnavailableError: The database rejected the transaction.
+        """
+
+        def work(connection: Connection) -> HandedBack:
+            leases.leave(connection, self._lease.holder_id)
+            return self._put_back(connection, self._lease.holder_id, is_lost=False)
+
+        self._finish(self._database.write(work))
+
+    def claimed(self) -> None:
+        """Note that jobs run under the lease, so that it is renewed."""
+        if not self._lease.is_used:
+            self._lease.is_used = True
+            self._poke()
+
+    def hear(self, topics: Topics) -> None:
+        """Handle a notification that another process has committed a change: it may run jobs."""
+        if topics == EVERYTHING or self._look_at is None:
+            wait = 0.0 if topics == EVERYTHING else self._terms.third
+            self._look_at = self._terms.elapsed() + wait
+            self._poke()
+
+    def recover(self) -> None:
+        """Begin the lease, and take over from holders that are certainly gone.
+
+        Raises:
+            UnavailableError: The database rejected a transaction.
+        """
+        self._lease.confirm(self._database.write(self._lease.hold))
+        own = self._lease.holder_id
+        reader = self._database.reader
+        for holder in leases.list_all(reader):
+            if holder.id != own and self._terms.is_gone(holder.process):
+                self._take_over(holder)
+        self._database.write(
+            lambda connection: leases.forget_idle(connection, before=self._lease.now() - _IDLE)
+        )
+        self.look()
+
+    def keep(self) -> None:
+        """Renew the lease and check the other holders, if either is due.
+
+        Raises:
+            UnavailableError: The database rejected a transaction.
+        """
+        now = self._terms.elapsed()
+        if self._is_needed() and now >= self._lease.due_at:
+            self._renew()
+        if self._look_at is not None and now >= self._look_at:
+            self.look()
+
+    def look(self) -> None:
+        """Take over from holders that are gone, and schedule the next check."""
+        found = leases.at_work(self._database.reader, but=self._lease.holder_id)
+        # A notification arrives when another holder begins to run jobs.
+        self._look_at = self._terms.elapsed() + self._terms.third if found else None
+        gone = self._observation.gone(found)
+        if self._processes is not None:
+            self._processes.watch({holder.process for holder in found if holder not in gone})
+        for holder in gone:
+            self._take_over(holder)
+
+    def _take_over(self, holder: Holder) -> None:
+        """Hand back the jobs of a holder that is gone, unless another process has done so."""
+
+        def work(connection: Connection) -> HandedBack | None:
+            is_ended = leases.end(connection, holder)
+            return self._put_back(connection, holder.id, is_lost=True) if is_ended else None
+
+        back = self._database.write(work)
+        if back is not None:
+            _log.warning("holder gone", holder_id=holder.id, jobs=len(back.jobs))
+            self._finish(back)
+
+    def _put_back(
+        self, connection: Connection, holder_id: HolderId, *, is_lost: bool
+    ) -> HandedBack:
+        now = self._lease.now()
+        back = hand_back(connection, holder_id, now, may_have_begun=True, is_lost=is_lost)
+        event_log.add(connection, back.changes, now)
+        return back
+
+    def _is_needed(self) -> bool:
+        return not self._lease.is_lost and (self._lease.is_used or self._is_at_work())
+
+    def _renew(self) -> None:
+        holder_id = self._lease.holder_id
+        try:
+            self._lease.confirm(self._database.write(self._lease.hold))
+        except LeaseLostError:
+            if holder_id == self._lease.holder_id:
+                self._lease.is_lost = True
+                self._wake()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            if self._processes is not None and self._processes.wait(self._seconds()):
+                self._look_at = self._terms.elapsed()
+            if self._stopping.is_set():
+                return
+            try:
+                self.keep()
+            except UnavailableError as error:
+                _log.error("lease not renewed", reason=error.message, seconds=_RETRY_SECONDS)
+                self._observation.forget()
+                self._stopping.wait(_RETRY_SECONDS)
+            except Exception:  # noqa: BLE001 - the thread must survive any error
+                _log.exception("lease not renewed")
+                self._stopping.wait(_RETRY_SECONDS)
+
+    def _seconds(self) -> float | None:
+        """Return the seconds until something is due; None if nothing is scheduled."""
+        due = [] if self._look_at is None else [self._look_at]
+        if self._is_needed():
+            due.append(self._lease.due_at)
+        return max(0.0, min(due) - self._terms.elapsed()) if due else None
+
+    def _poke(self) -> None:
+        if self._processes is not None and not self._stopping.is_set():
+            self._processes.poke()

@@ -1,0 +1,97 @@
+"""Observability of the loop: metrics of jobs, a log line per ended attempt, and spans."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from scenarist.db.jobs.complete import Settlement
+from scenarist.domain.identifiers import JobId, SubmissionId
+from scenarist.domain.vocabulary import JobStatus
+from scenarist.executors.base import JobRequest
+from scenarist.observability import tracing
+from scenarist.observability.metrics import HANDED_BACK, LOST, RETRIED, JobFigures
+from scenarist.orchestrator.claiming import Taken
+from scenarist.orchestrator.outcomes import seconds_between
+from scenarist.orchestrator.spans import AttemptSpans
+
+JobOf = tuple[JobId, SubmissionId]
+"""A job, and the submission it belongs to."""
+
+_WELL = frozenset({JobStatus.COMPLETED, JobStatus.SKIPPED})
+_AMISS = frozenset({JobStatus.FAILED, RETRIED, LOST})
+# The settlement came too late: the job had been taken from this holder.
+_NOT_RECORDED = "NOT_RECORDED"
+
+_log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Metrics, log lines and spans of jobs; the loop reports changes only after their commit."""
+
+    def __init__(self) -> None:
+        self.figures = JobFigures()
+        self._spans = AttemptSpans()
+
+    def look(self, connection: Connection, taken: Sequence[Taken]) -> None:
+        """Read the traces that the jobs being claimed belong to."""
+        self._spans.look(connection, [claim for claim, _, _ in taken])
+
+    def claimed(
+        self, taken: Sequence[Taken], requests: Sequence[JobRequest]
+    ) -> Sequence[JobRequest]:
+        """Record claimed jobs; return their requests, with the spans for their workers."""
+        for claim, _, _ in taken:
+            waited = seconds_between(claim.pending_since, claim.claimed_at)
+            self.figures.claim_times.add(waited or 0.0)
+        return self._spans.begun(taken, requests)
+
+    def settled(
+        self, recorded: Sequence[Settlement], returned: Sequence[Settlement], now: datetime
+    ) -> None:
+        """Count and log the recorded attempts, and close the spans of all that have returned."""
+        if tracing.is_on():
+            for item in recorded:
+                self._spans.ended(item.job_id, _ending_of(item), now)
+            for item in returned:
+                self._spans.ended(item.job_id, _NOT_RECORDED, now)
+        tells_all = _log.is_enabled_for(logging.DEBUG)
+        for item in recorded:
+            ending = _ending_of(item)
+            if item.started_after is not None:
+                self.figures.hand_over_times.add(item.started_after)
+            self.figures.add_attempt(item.task_config_id, ending, item.run_seconds)
+            # Successful attempts can number thousands per second, so they are logged at debug only.
+            if tells_all or ending not in _WELL:
+                _tell(item, ending)
+
+    def handed_back(self, jobs: Sequence[JobOf], now: datetime) -> None:
+        """Record jobs that run again because their holder stops or is gone."""
+        for job_id, submission_id in jobs:
+            self._spans.ended(job_id, HANDED_BACK, now)
+            _log.info("job handed back", job_id=job_id, submission_id=submission_id)
+
+
+def _tell(item: Settlement, ending: str) -> None:
+    """Log the end of an attempt, without its reason, which may contain secrets of the task."""
+    level = logging.DEBUG if ending in _WELL else logging.INFO
+    _log.log(
+        logging.WARNING if ending in _AMISS else level,
+        "attempt ended",
+        job_id=item.job_id,
+        submission_id=item.submission_id,
+        task=item.task_config_id,
+        attempt=item.attempt,
+        ending=ending,
+        seconds=item.run_seconds,
+    )
+
+
+def _ending_of(item: Settlement) -> str:
+    if item.status is not JobStatus.PENDING:
+        return item.status
+    if item.failures:
+        return RETRIED
+    return LOST if item.lost else HANDED_BACK

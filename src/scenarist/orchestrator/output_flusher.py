@@ -1,0 +1,72 @@
+"""Stores the output of running jobs, so that it can be read before they end."""
+
+import threading
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from scenarist.db.engine import Database
+from scenarist.db.jobs import outputs as output_rows
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.redaction import redacted_log
+from scenarist.system.background import Background
+
+PAUSE_SECONDS = 1.0
+"""The delay from the first output of a job until it is stored, and between two writes. The output
+of a job that ends sooner is stored only with its outcome."""
+
+_log = structlog.get_logger(__name__)
+
+
+class OutputKeeper:
+    """Thread that flushes the output of running jobs to the database, and sleeps in between.
+
+    Args:
+        read: Returns the output of jobs that have written something since the last call, by job
+            number and attempt.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        read: Callable[[], Mapping[tuple[int, int], str]],
+        *,
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
+        self._database = database
+        self._read = read
+        self._pause_seconds = pause_seconds
+        self._something = threading.Event()
+        self._is_over = threading.Event()
+        self._thread = Background("outputs", self._loop)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def note(self) -> None:
+        """Note that a job has written something; return at once."""
+        self._something.set()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self._something.set()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while True:
+            self._something.wait()
+            if self._is_over.wait(self._pause_seconds):
+                return
+            self._something.clear()
+            self.keep()
+
+    def keep(self) -> None:
+        # Worker calls on behalf of requests have negative numbers, and no log.
+        outputs = {key: redacted_log(text) for key, text in self._read().items() if key[0] >= 0}
+        if not outputs:
+            return
+        try:
+            self._database.write(lambda connection: output_rows.keep(connection, outputs))
+        except UnavailableError as error:
+            # Not lost: the outcome of each job contains its whole output.
+            _log.warning("what jobs write is not kept", reason=error.message, jobs=len(outputs))

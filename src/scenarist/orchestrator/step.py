@@ -1,0 +1,294 @@
+"""The database transaction of one orchestrator step, and its repetition in parts if it fails."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from scenarist.db import event_log
+from scenarist.db.engine import Database
+from scenarist.db.jobs import claim as claims
+from scenarist.db.jobs import complete, propagate
+from scenarist.db.jobs.claim import Claim, TaskRecipe
+from scenarist.db.jobs.complete import Settlement
+from scenarist.domain.entities import Event
+from scenarist.domain.errors import InDoubtError, UnavailableError
+from scenarist.executors.base import Executor, JobRequest
+from scenarist.observability.metrics import JobFigures
+from scenarist.orchestrator.claiming import Taken, sort_out
+from scenarist.orchestrator.job_requests import Recipes
+from scenarist.orchestrator.lease_keeper import hand_back
+from scenarist.orchestrator.leases import Lease, LeaseLostError
+from scenarist.orchestrator.metrics import Watch
+from scenarist.orchestrator.outcomes import is_suspect, refused, unrecordable
+
+T = TypeVar("T")
+
+_CAUSE_LIMIT = 300
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Step:
+    """Result of a committed step.
+
+    Args:
+        settled: The settlements that need no more work: recorded, or dropped because they came
+            too late.
+        recorded: The settlements that were recorded.
+        held: The time to confirm to the lease after the commit; None if it was not renewed.
+    """
+
+    settled: list[Settlement] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    recorded: list[Settlement] = field(default_factory=list)
+    changes: list[Event] = field(default_factory=list)
+    held: float | None = None
+
+    def add(self, other: "Step") -> None:
+        self.settled += other.settled
+        self.ended += other.ended
+        self.taken += other.taken
+        self.recorded += other.recorded
+
+
+class Steps:
+    """Writer of an orchestrator's steps: normally one transaction per step.
+
+    If a step fails although the database is available, it is repeated in parts: each outcome and
+    each claim in a transaction of its own. An outcome that cannot be recorded then fails its own
+    job and does not block the others (docs/decisions/0092).
+
+    Args:
+        wake: Called when there may be more to claim after a step.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        lease: Lease,
+        recipes: Recipes,
+        watch: Watch,
+        *,
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._lease = lease
+        self._recipes = recipes
+        self._watch = watch
+        self._figures: JobFigures = watch.figures
+        self._wake = wake
+        # -1: jobs that waited for machines under an earlier server are checked again.
+        self._machines_version = -1
+        self.is_in_doubt = False  #: whether jobs may be claimed that this process does not know
+        self.is_due_unknown = True  #: whether other processes may have scheduled retries
+        self.next_due: datetime | None = None
+        self.fault: str | None = None  #: why the last step failed
+        self.has_left = False  #: whether the last step left work that must be retried
+
+    def has_other_machines(self, executor: Executor) -> bool:
+        """Whether the machines have changed since the last step."""
+        return executor.machines_version != self._machines_version
+
+    def write(
+        self,
+        executor: Executor,
+        ending: Sequence[Settlement],
+        slots: int,
+        now: datetime,
+        *,
+        running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
+    ) -> Step:
+        """Record outcomes, and claim up to *slots* jobs.
+
+        Args:
+            running: All jobs that run here, by number.
+
+        Raises:
+            LeaseLostError: The lease is lost. Nothing was stored.
+            UnavailableError: The database rejected the transaction. Nothing was stored, except
+                after an `InDoubtError`, when it may have been.
+        """
+        version = executor.machines_version
+        try:
+            step = self._database.write(
+                lambda connection: self._record(connection, executor, ending, slots, now, running)
+            )
+        except LeaseLostError:
+            raise
+        except UnavailableError as error:
+            self._note(error)
+            self.is_in_doubt |= isinstance(error, InDoubtError)
+            raise
+        except Exception as error:  # noqa: BLE001 - one job's error must not affect the others
+            self._note(error)
+            _log.exception("step failed", outcomes=len(ending))
+            return self._write_in_parts(executor, ending, slots, now, running)
+        self.is_in_doubt = self.has_left = False
+        self.fault = None
+        self._machines_version = version
+        return step
+
+    def _note(self, error: Exception) -> None:
+        self.is_due_unknown = True
+        self.fault = f"steps of the orchestrator fail: {_cause(error)}"
+        self._figures.failed_steps += 1
+
+    def _record(
+        self,
+        connection: Connection,
+        executor: Executor,
+        ending: Sequence[Settlement],
+        slots: int,
+        now: datetime,
+        running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
+    ) -> Step:
+        step = Step(settled=list(ending))
+        step.held = self._lease.hold(connection) if slots else None
+        # A stored claim that this process does not know of would stay RUNNING for ever.
+        if self.is_in_doubt:
+            back = hand_back(connection, self._lease.holder_id, now, but=list(running))
+            step.ended += back.ended
+            step.changes += back.changes
+        self._settle(connection, ending, now, step)
+        is_put_off = any(item.not_before is not None for item in ending)
+        if is_put_off or self.is_due_unknown or self.next_due is not None:
+            self.is_due_unknown = False
+            self.next_due = claims.next_due(connection, now)
+        if self.has_other_machines(executor) or any(item.is_suspect for item in ending):
+            step.changes += propagate.release_machines(connection, now)
+        if slots:
+            claimed = claims.claim(connection, self._lease.holder_id, limit=slots, now=now)
+            done = {item.number for item in ending}
+            suspects = sum(
+                is_suspect(claim) for claim, _, _ in running.values() if claim.number not in done
+            )
+            self._take(connection, executor, claimed, now, step, suspects=suspects)
+        event_log.add(connection, step.changes, now)
+        return step
+
+    def _settle(
+        self, connection: Connection, some: Sequence[Settlement], now: datetime, step: Step
+    ) -> None:
+        if not some:
+            return
+        holder_id = self._lease.holder_id
+        settled = complete.settle(connection, some, holder_id=holder_id, now=now)
+        step.ended += settled.consequences.ended
+        step.changes += settled.consequences.changes
+        step.recorded += settled.standing
+
+    def _take(
+        self,
+        connection: Connection,
+        executor: Executor,
+        claimed: Sequence[Claim],
+        now: datetime,
+        step: Step,
+        *,
+        suspects: int,
+    ) -> None:
+        taking = sort_out(
+            connection, claimed, self._recipes, executor.lacks, now=now, suspects=suspects
+        )
+        self._watch.look(connection, taking.to_run)
+        step.changes += taking.changes
+        step.taken += taking.to_run
+        self._settle(connection, taking.needless, now, step)
+        if taking.lets_others_run:
+            self._wake()  # for the jobs that were released, or that came after those
+
+    def _write_in_parts(
+        self,
+        executor: Executor,
+        ending: Sequence[Settlement],
+        slots: int,
+        now: datetime,
+        running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
+    ) -> Step:
+        """Repeat a failed step part by part, until the database rejects one."""
+        whole = Step()
+        # Cleared by the next step that succeeds as a whole; the loop tries one soon.
+        self.is_in_doubt = self.has_left = True
+        try:
+            for item in ending:
+                self._settle_alone(item, now, whole)
+            for _ in range(slots):
+                taken = [claim for claim, _, _ in [*running.values(), *whole.taken]]
+                suspects = sum(map(is_suspect, taken))
+                if not self._claim_alone(executor, now, whole, suspects):
+                    break
+        except (UnavailableError, LeaseLostError) as error:
+            # The next step does the rest, or gives it up.
+            _log.error("step put off", reason=_cause(error))
+        return whole
+
+    def _settle_alone(self, item: Settlement, now: datetime, whole: Step) -> None:
+        """Record one outcome, or that it cannot be recorded."""
+
+        def record(what: Settlement) -> Step:
+            def work(connection: Connection) -> Step:
+                step = Step(settled=[item])
+                self._settle(connection, [what], now, step)
+                event_log.add(connection, step.changes, now)
+                return step
+
+            return self._database.write(work)
+
+        try:
+            whole.add(record(item))
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - any error fails the job
+            _log.error("an outcome cannot be recorded", job_id=item.job_id, reason=_cause(error))
+            try:
+                whole.add(record(unrecordable(item, _cause(error))))
+            except UnavailableError:
+                raise
+            except Exception:  # noqa: BLE001 - it is retried, and the other jobs continue
+                _log.exception("a job cannot be ended", job_id=item.job_id)
+
+    def _claim_alone(self, executor: Executor, now: datetime, whole: Step, suspects: int) -> bool:
+        """Claim one job, or fail it if it cannot be prepared; return whether there was a job."""
+        holder_id = self._lease.holder_id
+
+        def claim(connection: Connection) -> tuple[float | None, list[Claim]]:
+            held = self._lease.hold(connection)
+            return held, claims.claim(connection, holder_id, limit=1, now=now)
+
+        held, claimed = self._database.write(claim)
+        self._lease.confirm(held)
+        if not claimed:
+            return False
+
+        def take(connection: Connection) -> Step:
+            step = Step()
+            self._take(connection, executor, claimed, now, step, suspects=suspects)
+            event_log.add(connection, step.changes, now)
+            return step
+
+        try:
+            whole.add(self._database.write(take))
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            (one,) = claimed
+            _log.exception("a job cannot be taken up", job_id=one.id)
+            known = self._recipes.find(one.task_id)
+            config_id = "" if known is None else known.config_id
+            reason = f"it could not be prepared: {_cause(error)}"
+            self._settle_alone(refused(one, config_id, reason, now), now, whole)
+        return True
+
+
+def _cause(error: BaseException) -> str:
+    """Return an error in one line, without the statement and parameters that SQLAlchemy adds."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    text = " ".join(str(cause).split()) or type(cause).__name__
+    return text[:_CAUSE_LIMIT]

@@ -1,0 +1,286 @@
+"""Operations of the command line on the database: users, keys, secret keys, pruning."""
+
+import getpass
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from scenarist.config import Application
+from scenarist.db import audit, migrate
+from scenarist.db import sessions as session_rows
+from scenarist.db import subscribers as subscriber_rows
+from scenarist.db.engine import Database
+from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
+from scenarist.domain.listings import PageRequest
+from scenarist.domain.permissions import Actor, Origin, Role
+from scenarist.domain.retention import Pruned
+from scenarist.domain.users import Key, Realm, User, checked_password
+from scenarist.identity import secret_keys as key_files
+from scenarist.identity.encryption import Seal
+from scenarist.identity.passwords import Passwords
+from scenarist.server.paths import prepare_file, secret_key_file, secret_keys, storage_of
+from scenarist.server.settings import Settings
+from scenarist.services.declarations import declared_now
+from scenarist.services.drift import find_drift
+from scenarist.services.keys import KeyService
+from scenarist.services.placement import keep_secrets
+from scenarist.services.pruning import PruningService
+from scenarist.services.users import UserChange, UserService
+
+_ALL = PageRequest(limit=1_000_000)
+
+
+def add_user(settings: Settings, name: str, password: str, roles: Sequence[str]) -> User:
+    """Create a user in the database.
+
+    Raises:
+        InvalidError: The name, the password or a role is not valid.
+        ConflictError: A user with this name exists.
+    """
+    with _users(settings, make=True) as users:
+        return users.create(_operator("user add"), name, password, roles)
+
+
+def list_users(settings: Settings) -> list[User]:
+    with _users(settings) as users:
+        return users.list_page(_operator("user list"), _ALL).items
+
+
+def set_password(settings: Settings, name: str, password: str) -> None:
+    """Change the password of a user, and end the user's sessions.
+
+    Raises:
+        NotFoundError: There is no such user.
+        InvalidError: The password is not valid.
+    """
+    with _users(settings) as users:
+        users.change(_operator("user passwd"), name, UserChange(password=password))
+
+
+def set_roles(settings: Settings, name: str, roles: Sequence[str]) -> User:
+    """Replace the roles of a user.
+
+    Raises:
+        NotFoundError: There is no such user.
+        InvalidError: A role is not valid.
+        ConflictError: The configuration file declares the roles, or no administrator would be left.
+    """
+    with _users(settings) as users:
+        return users.change(_operator("user roles"), name, UserChange(roles=roles))
+
+
+def remove_user(settings: Settings, name: str) -> None:
+    """Delete a user, with the user's sessions and the keys that the user has created.
+
+    Raises:
+        NotFoundError: There is no such user.
+        ConflictError: The configuration file declares the user, or no administrator would be left.
+    """
+    with _users(settings) as users:
+        users.delete(_operator("user remove"), name)
+
+
+def password_hash(password: str) -> str:
+    """Return the hash of a password for a configuration file.
+
+    Raises:
+        InvalidError: The password is not valid.
+    """
+    return Passwords().hash(checked_password(password))
+
+
+def create_key(
+    settings: Settings, name: str, roles: Sequence[str], *, days: int | None
+) -> tuple[Key, str]:
+    """Create a key that does not end with any user; return it with its text.
+
+    Raises:
+        InvalidError: The name, a role or the number of days is not valid.
+        ConflictError: A key with this name exists.
+    """
+    now = datetime.now(UTC)
+    if days is not None and not 0 < days < 100_000:
+        raise InvalidError(f"a key cannot be valid for {days} days")
+    expires_at = None if days is None else now + timedelta(days=days)
+    with open_database(settings, make=True) as database:
+        made = KeyService(database, now=lambda: now).create(
+            _operator("key create"), name, roles, expires_at=expires_at
+        )
+    return made.key, made.text
+
+
+def list_keys(settings: Settings) -> list[Key]:
+    with open_database(settings) as database:
+        return KeyService(database, now=_now).list_page(_operator("key list"), _ALL).items
+
+
+def revoke_key(settings: Settings, name: str) -> None:
+    """Revoke a key by its name or its identifier.
+
+    Raises:
+        NotFoundError: There is no such key.
+    """
+    with open_database(settings) as database:
+        keys = KeyService(database, now=_now)
+        try:
+            keys.delete(_operator("key revoke"), name)
+        except NotFoundError:
+            keys.delete_named(_operator("key revoke"), name)
+
+
+def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
+    """Add a new key in front of the file of secret keys, and encrypt stored secrets with it.
+
+    Args:
+        forget_old: Remove the old keys, which ends every session.
+
+    Raises:
+        InvalidError: The key comes from a setting, or there is no file yet.
+        UnavailableError: The file cannot be written, or a stored secret cannot be decrypted.
+    """
+    if settings.secret_key is not None:
+        raise InvalidError(
+            "the secret key is given by the setting secret_key; put the new one before the old "
+            "one there, separated by a blank"
+        )
+    with open_database(settings) as database:
+        file = secret_key_file(settings, database)
+        if not file.exists():
+            raise InvalidError(
+                f"there is no file of secret keys {file} yet; the first start of the server "
+                "creates it, or name another one with --secret-key-file"
+            )
+        secret_keys(settings, database)
+        key_files.rotate(file)
+        seal = Seal(secret_keys(settings, database))
+
+        def work(connection: Connection) -> None:
+            subscriber_rows.change_secrets(connection, lambda kept: seal.close(seal.open(kept)))
+            operation = "secret rotate --forget-old" if forget_old else "secret rotate"
+            audit.add_done(connection, _operator(operation), None, _now())
+
+        database.write(work)
+        if forget_old:
+            key_files.keep_newest(file)
+            # Running servers cache credentials; they check them again once this is committed.
+            database.write(session_rows.end_all)
+
+
+def prune(settings: Settings, *, is_dry_run: bool) -> Pruned:
+    """Delete what the retention settings do not keep; a dry run only counts it.
+
+    Raises:
+        InvalidError: The settings keep everything forever.
+        NotFoundError: There is no database.
+        UnavailableError: The database or the storage folder cannot be used; says why.
+    """
+    if settings.retention.is_for_ever:
+        raise InvalidError(
+            "nothing to delete was specified; say how much is kept, for example with "
+            "--keep-jobs-days 30"
+        )
+    with open_database(settings) as database:
+        service = PruningService(database, folder=storage_of(settings), now=_now, pause=time.sleep)
+        return service.prune(_operator("db prune"), settings.retention, is_dry_run=is_dry_run)
+
+
+def shrink(settings: Settings) -> int:
+    """Return unused space in a SQLite file to the file system; return the number of bytes.
+
+    Raises:
+        NotFoundError: There is no database.
+        ConflictError: The database is not a file.
+        UnavailableError: Another process keeps using it, or the disk is full.
+    """
+    with open_database(settings) as database:
+        return database.shrink()
+
+
+def differences(settings: Settings, application: Application) -> list[str]:
+    """Return how the records of the database differ from an application, one sentence each.
+
+    Raises:
+        NotFoundError: There is no database.
+        UnavailableError: It has another schema version, or cannot be used; says why.
+    """
+    with Database(settings.database) as database:
+        if database.file is not None and not database.file.exists():
+            raise NotFoundError(
+                f"there is no database {database.file}; name the server's database with --database"
+            )
+        if not migrate.is_current(database):
+            raise UnavailableError(
+                f"{database.name} is of another version of Scenarist; upgrade it with scenarist db "
+                "upgrade first"
+            )
+        keep_secrets(application.registry)
+        declared = declared_now(application)
+        return find_drift(database.reader, application.registry, declared).lines
+
+
+def new_secret_key() -> str:
+    return key_files.new_key()
+
+
+@contextmanager
+def open_database(settings: Settings, *, make: bool = False) -> Iterator[Database]:
+    """Open the database, also while a server is using it, and apply missing migrations.
+
+    Args:
+        make: Create it if it does not exist.
+
+    Raises:
+        NotFoundError: It does not exist.
+        UnavailableError: It cannot be used; says why.
+    """
+    with Database(settings.database) as database:
+        if not make and database.file is not None and not database.file.exists():
+            raise NotFoundError(
+                f"there is no database {database.file}; name the server's database with --database"
+            )
+        if database.file is not None:
+            prepare_file(database.file)
+        migrate.upgrade(database)
+        yield database
+
+
+def upgrade_database(settings: Settings) -> str | None:
+    """Apply missing migrations to the database; return its revision."""
+    with open_database(settings, make=True) as database:
+        return migrate.current(database)
+
+
+def database_revision(settings: Settings) -> str | None:
+    """Return the revision of the database; None if it does not exist."""
+    database = Database(settings.database)
+    if database.file is not None and not database.file.exists():
+        return None
+    with database:
+        return migrate.current(database)
+
+
+@contextmanager
+def _users(settings: Settings, *, make: bool = False) -> Iterator[UserService]:
+    with open_database(settings, make=make) as database:
+        yield UserService(database, Passwords(), now=_now, realm=Realm.LOCAL)
+
+
+def _operator(operation: str) -> Actor:
+    """Return the actor of the command line: an administrator, since it can write the database."""
+    origin = Origin(f"login {_login()}", operation)
+    return Actor("(command line)", frozenset({Role.ADMIN}), origin=origin)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"number {os.getuid()}"  # as in a container, where no user has this number
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,225 @@
+"""Wires authentication and authorization from settings and the section [AUTHENTICATION]."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from scenarist.api.middleware.auth import Gate
+from scenarist.config import AuthenticationConfig, resolve
+from scenarist.db.engine import Database
+from scenarist.domain.addresses import ANY_ORIGIN
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.permissions import Actor, Origin, Role
+from scenarist.domain.users import Realm, checked_roles
+from scenarist.identity.encryption import Seal
+from scenarist.identity.passwords import Passwords
+from scenarist.identity.tokens import TokenSigner
+from scenarist.server.http_protocol import FindStranger
+from scenarist.server.http_server import loopback_hosts, require_loopback
+from scenarist.server.paths import secret_keys
+from scenarist.server.peer_users import open_socket_owners, stranger_finder
+from scenarist.server.settings import Settings
+from scenarist.services.audit import AuditService
+from scenarist.services.authentication import Authenticator, Issuer
+from scenarist.services.keys import KeyService
+from scenarist.services.refused_requests import RefusalCounter
+from scenarist.services.sessions import Directory, SigningInService
+from scenarist.services.users import UserService
+
+_REALMS = {"local": Realm.LOCAL, "ldap": Realm.LDAP}
+_DIRECTORY_OPTIONS = ("bind_dn", "bind_password", "user_filter", "ca_file")
+_ISSUER_OPTIONS = ("roles_claim", "name_claim")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Authorization:
+    """The parts of authentication and authorization.
+
+    Args:
+        authenticator: None while authorization is off.
+        refusals: None while authorization is off.
+    """
+
+    authenticator: Authenticator | None
+    signing_in: SigningInService
+    users: UserService
+    keys: KeyService
+    audit: AuditService
+    refusals: RefusalCounter | None
+    seal: Seal
+
+
+def open_authorization(
+    database: Database,
+    settings: Settings,
+    declared: AuthenticationConfig,
+    now: Callable[[], datetime],
+) -> Authorization:
+    """Build the parts, and update the declared users to those of the configuration file.
+
+    Raises:
+        InvalidError: A required declaration is missing or not valid; says which.
+        UnavailableError: The secret keys cannot be read or created.
+    """
+    realm = _REALMS.get(settings.auth)
+    passwords = Passwords()
+    keys = secret_keys(settings, database)
+    signer = TokenSigner(keys, now=now)
+    authenticator = Authenticator(
+        database, signer, now=now, realm=realm, issuer=_issuer(settings, declared, now)
+    )
+    users = UserService(database, passwords, now=now, realm=realm or Realm.LOCAL)
+    if realm is Realm.LOCAL:
+        users.declare(_configuration(), _table(declared.roles), _table(declared.passwords))
+    return Authorization(
+        authenticator=None if settings.auth == "none" else authenticator,
+        signing_in=SigningInService(
+            database,
+            authenticator,
+            signer,
+            passwords,
+            now=now,
+            realm=realm,
+            directory=_directory(settings, declared),
+            session_length=timedelta(seconds=settings.session_seconds),
+        ),
+        users=users,
+        keys=KeyService(database, now=now),
+        audit=AuditService(database, now=now, refusals_per_second=settings.audit_refusals),
+        refusals=None if settings.auth == "none" else RefusalCounter(database, now=now),
+        seal=Seal(keys),
+    )
+
+
+def gate_of(settings: Settings, authorization: Authorization, database: Database) -> Gate:
+    switches = ("open_metrics", "open_description")
+    opened = frozenset(name for name in switches if getattr(settings, name))
+    return Gate(
+        authorization.authenticator,
+        authorization.audit,
+        refusals=authorization.refusals,
+        opened=opened,
+        looks_up_in_threads=database.file is None,
+    )
+
+
+def host_names(settings: Settings) -> Sequence[str]:
+    """Return the accepted host names: without authorization, this stops DNS rebinding."""
+    if settings.hosts or settings.auth != "none" or settings.insecure:
+        return settings.hosts
+    return loopback_hosts(settings.host)
+
+
+def require_safe(settings: Settings) -> None:
+    """Refuse settings that let others reach a server without authorization.
+
+    Raises:
+        InvalidError: Others could reach it; says what to do.
+    """
+    if _is_for_own_user(settings):
+        require_loopback(settings.host)
+        require_named_origins(settings.cors_origins)
+
+
+def require_named_origins(cors_origins: Collection[str]) -> None:
+    """Refuse to let pages of all origins call a server without authorization.
+
+    Raises:
+        InvalidError: They could call it; says what to do.
+    """
+    if ANY_ORIGIN in cors_origins:
+        raise InvalidError(
+            f"with cors_origins {ANY_ORIGIN}, every page that somebody opens could do anything "
+            "here, because authorization is off; name the origins, switch authorization on "
+            "(docs/security.md), or use --insecure"
+        )
+
+
+def open_stranger_finder(settings: Settings, stack: ExitStack) -> FindStranger | None:
+    """Return the check for users whom a server without authorization does not serve.
+
+    None if everybody is served. If the operating system does not report the users of connections,
+    log a warning.
+    """
+    if not _is_for_own_user(settings):
+        return None
+    owners = open_socket_owners()
+    if owners is None:
+        structlog.get_logger(__name__).warning(
+            "other users of this machine may do anything here: authorization is off, and the "
+            "system does not report the users of connections; switch authorization on "
+            "(docs/security.md)"
+        )
+        return None
+    stack.callback(owners.close)
+    return stranger_finder(owners)
+
+
+def _is_for_own_user(settings: Settings) -> bool:
+    return settings.auth == "none" and not settings.insecure
+
+
+def _configuration() -> Actor:
+    # The name is not valid for users.
+    name = "(configuration)"
+    return Actor(name, frozenset({Role.ADMIN}), origin=Origin("", "declare"))
+
+
+def _directory(settings: Settings, declared: AuthenticationConfig) -> Directory | None:
+    if settings.auth != "ldap":
+        return None
+    from scenarist.identity.ldap import LdapDirectory
+
+    return LdapDirectory(
+        server=_needed(declared.server, "server"),
+        base_dn=_needed(declared.base_dn, "base_dn"),
+        roles=_roles_of_groups(declared),
+        **_options(declared, _DIRECTORY_OPTIONS),
+    )
+
+
+def _issuer(
+    settings: Settings, declared: AuthenticationConfig, now: Callable[[], datetime]
+) -> Issuer | None:
+    if settings.auth != "oidc":
+        return None
+    from scenarist.identity.oidc import OidcIssuer
+
+    return OidcIssuer(
+        issuer=_needed(declared.issuer, "issuer"),
+        audience=_needed(declared.audience, "audience"),
+        roles=_roles_of_groups(declared),
+        now=now,
+        **_options(declared, _ISSUER_OPTIONS),
+    )
+
+
+def _roles_of_groups(declared: AuthenticationConfig) -> Mapping[str, Collection[Role]]:
+    """Read the map of groups to roles; without one, groups with the names of roles grant them."""
+    groups = _table(declared.groups)
+    if not groups:
+        return {role.value: frozenset({role}) for role in Role}
+    return {
+        name: checked_roles(roles, f"[AUTHENTICATION.groups] {name}")
+        for name, roles in groups.items()
+    }
+
+
+def _options(declared: AuthenticationConfig, names: Collection[str]) -> dict[str, Any]:
+    return {
+        name: resolve(declared.properties[name]) for name in names if name in declared.properties
+    }
+
+
+def _needed(value: str | None, name: str) -> str:
+    if not value:
+        raise InvalidError(f"[AUTHENTICATION] {name} is missing; this protocol requires it")
+    return str(resolve(value))
+
+
+def _table(value: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: resolve(item) for name, item in (value or {}).items()}

@@ -1,0 +1,218 @@
+"""HTTP server: the listening socket, and uvicorn with limits, signals and security headers."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
+from types import FrameType
+from typing import Any, cast
+
+import msgspec
+import uvicorn
+
+from scenarist.domain.addresses import host_in, read_networks
+from scenarist.domain.errors import InvalidError, UnavailableError
+from scenarist.schemas import Problem
+from scenarist.server.connection_limits import ConnectionPlaces, connection_limit
+from scenarist.server.http_protocol import Connection, FindStranger, Limits
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_GRACE_SECONDS = 5
+
+_WHY_CUT_OFF = (
+    "the server stopped before it had finished this request; check whether it was done before you "
+    "try again"
+)
+_CUT_OFF = Problem(
+    type="about:blank",
+    title=HTTPStatus.SERVICE_UNAVAILABLE.phrase,
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    detail=_WHY_CUT_OFF,
+    code="in_doubt",
+    message=_WHY_CUT_OFF,
+)
+
+# Added to every response, including those that the application did not make.
+_HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
+    # Applies to requests without CORS only; CORS requests are governed by `cors_origins`.
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+
+
+class Door(uvicorn.Server):
+    """Serves an ASGI application over HTTP.
+
+    Args:
+        hang_up: Ends endless responses; called when the server stops, which would otherwise wait
+            for them.
+        hurry: Called at a second signal, while the server is stopping.
+        count_refusal: Called with the address, the code and the reason of each refusal by a limit.
+        find_stranger: Returns, for a new connection, why its user is not served; not called for
+            trusted proxies.
+        trusted_proxies: Addresses and networks that are trusted to report the client's address
+            (``X-Forwarded-For``) and scheme (``X-Forwarded-Proto``).
+
+    Raises:
+        InvalidError: A proxy is neither an address nor a network.
+    """
+
+    def __init__(  # noqa: PLR0913 - all that a door is made of
+        self,
+        asgi: Any,
+        *,
+        hang_up: Callable[[], None],
+        hurry: Callable[[], None],
+        trusted_proxies: Sequence[str] = (),
+        count_refusal: Callable[[str, str, str], None] | None = None,
+        find_stranger: FindStranger | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        places: ConnectionPlaces | None = None,
+    ) -> None:
+        proxies = read_networks(trusted_proxies)
+        connection = partial(
+            Connection,
+            limits=limits,
+            places=places or ConnectionPlaces(connection_limit()),
+            count_refusal=count_refusal,
+            find_stranger=find_stranger,
+            is_proxy=partial(_is_within, networks=[ipaddress.ip_network(one) for one in proxies]),
+        )
+        super().__init__(
+            uvicorn.Config(
+                _UntilStopped(asgi),
+                http=cast("type[asyncio.Protocol]", connection),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+                server_header=False,
+                headers=_HEADERS,
+                proxy_headers=bool(trusted_proxies),
+                forwarded_allow_ips=proxies,
+            )
+        )
+        self._hang_up = hang_up
+        self._hurry = hurry
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the handlers that the caller has set, also before and after `run`."""
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at the first signal; at the second, stop waiting for what can be repeated later."""
+        if self.should_exit:
+            self.force_exit = True
+            self._hurry()
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hang_up()
+        await super().shutdown(sockets)
+
+
+class _UntilStopped:
+    """Responds to requests that the stop of the server cancels; uvicorn would log an error.
+
+    The response has the code of a commit in doubt (`in_doubt`), because the request may have been
+    carried out.
+    """
+
+    def __init__(self, asgi: Any) -> None:
+        self._asgi = asgi
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        has_begun = False
+
+        async def send_on(message: Any) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._asgi(scope, receive, send_on)
+        except asyncio.CancelledError:
+            if has_begun:
+                raise
+            body = msgspec.json.encode(_CUT_OFF)
+            headers = [
+                (b"content-type", b"application/problem+json"),
+                (b"content-length", str(len(body)).encode()),
+                (b"retry-after", b"1"),
+            ]
+            start = {"type": "http.response.start", "status": _CUT_OFF.status, "headers": headers}
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+
+
+@contextmanager
+def open_listener(host: str, port: int) -> Iterator[socket.socket]:
+    """Bind a port, without listening yet.
+
+    Raises:
+        UnavailableError: The port is in use, or the address does not belong to this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot listen on {host}:{port}: {error.strerror}; stop the program that listens "
+                "there, or choose another --port"
+            ) from error
+        yield listener
+
+
+def is_loopback_only(host: str) -> bool:
+    """Whether no other machine can reach what an address to listen on resolves to.
+
+    False for a name that cannot be resolved.
+    """
+    if not host:
+        return False
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return all(_is_loopback(str(target[0])) for *_, target in found)
+
+
+def require_loopback(host: str) -> None:
+    """Refuse an address that other machines can reach, for a server without authorization.
+
+    Raises:
+        InvalidError: Other machines can reach it; says what to do.
+    """
+    if not is_loopback_only(host):
+        raise InvalidError(
+            f"other machines can reach {host or 'all addresses'}, and without authorization they "
+            "may do anything; switch authorization on (docs/security.md), or use --insecure"
+        )
+
+
+def loopback_hosts(host: str) -> list[str]:
+    """Return the host names of a server that listens on loopback; empty for other addresses."""
+    if not is_loopback_only(host):
+        return []
+    written = f"[{host}]" if ":" in host else host
+    return ["localhost", "127.0.0.1", "[::1]", *([written] if host_in(written) else [])]
+
+
+def _is_within(address: str, networks: Sequence[_Network]) -> bool:
+    return bool(networks) and any(ipaddress.ip_address(address) in network for network in networks)
+
+
+def _is_loopback(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

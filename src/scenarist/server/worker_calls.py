@@ -1,0 +1,68 @@
+"""Runs functions in worker processes for requests: in those of jobs, or in separate ones."""
+
+import threading
+from collections.abc import Callable
+
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.lifecycle import JobEvent
+from scenarist.executors.base import Deliver, Executor, JobRequest
+from scenarist.observability import tracing
+from scenarist.orchestrator.worker_calls import Asking
+from scenarist.services.worker_calls import LONGEST_SECONDS, Computation, Compute, Computed
+
+READING_WORKERS = 2
+"""Worker processes that only read and write values for requests, which thus never wait for jobs."""
+
+
+class OwnWorkers:
+    """Worker processes that run no jobs, only calls of requests; the first call starts them."""
+
+    def __init__(self, open_executor: Callable[[Deliver], Executor]) -> None:
+        self._open_executor = open_executor
+        self._lock = threading.Lock()
+        self._executor: Executor | None = None
+        self.asking = Asking(self._find)
+
+    def close(self) -> None:
+        self.asking.hang_up()
+        with self._lock:
+            if self._executor is not None:
+                self._executor.close()
+
+    def _find(self) -> Executor:
+        with self._lock:
+            if self._executor is None:
+                self._executor = self._open_executor(self.asking.deliver)
+            return self._executor
+
+
+def compute_with(find_asking: Callable[[], Asking]) -> Compute:
+    """Return a function that runs computations in the available workers."""
+
+    def compute(computation: Computation) -> Computed:
+        asked = find_asking().ask(
+            JobRequest(
+                number=0,
+                attempt=1,
+                function=computation.function,
+                inputs=computation.inputs,
+                outputs=computation.outputs,
+                timeout_seconds=LONGEST_SECONDS,
+                traceparent=tracing.traceparent(),
+            )
+        )
+        try:
+            outcome = asked.outcome.result(LONGEST_SECONDS)
+        except TimeoutError:
+            asked.cancel()
+            raise UnavailableError(
+                f"no worker completed this within {LONGEST_SECONDS:g} s; try again later"
+            ) from None
+        return Computed(
+            written=outcome.written,
+            reason=outcome.reason,
+            is_successful=outcome.event is JobEvent.SUCCEEDED,
+            is_lost=outcome.event is JobEvent.WORKER_LOST,
+        )
+
+    return compute

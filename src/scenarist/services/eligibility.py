@@ -1,0 +1,128 @@
+"""Eligibility: whether a scenario can be submitted, deleted and promoted now, and why not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from scenarist.db import eligibility
+from scenarist.db.eligibility import End
+from scenarist.domain.behaviours import Declared
+from scenarist.domain.entities import Scenario
+from scenarist.domain.locations import replaced_reason
+from scenarist.domain.timestamps import LONGEST_CLAIM, LONGEST_LOCK, as_text, is_ahead
+from scenarist.services.locks import lock_text
+from scenarist.storage.registry import find_file, why_missing
+
+ALREADY_PRIMARY = "it is already the primary scenario of its cycle"
+NO_CYCLE = "it has no cycle; only scenarios of a config with a frequency have one"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """A scenario, with the reasons against submit, delete and promote; without reasons, it can."""
+
+    scenario: Scenario
+    submit: tuple[str, ...]
+    delete: tuple[str, ...]
+    promote: tuple[str, ...]
+
+
+def standing_of(
+    connection: Connection, scenario: Scenario, declared: Declared | None, now: datetime
+) -> Standing:
+    """Check what can be done with a scenario; takes a constant number of SQL statements."""
+    siblings = scenario.cycle_id is not None and eligibility.has_siblings(
+        connection, scenario.id, scenario.cycle_id
+    )
+    return Standing(
+        scenario=scenario,
+        submit=(
+            *_misfits(connection, scenario, declared),
+            *_reasons_against_submit(eligibility.find_ends(connection, scenario.id), now),
+        ),
+        delete=tuple(_reasons_against_delete(connection, scenario, has_siblings=siblings)),
+        promote=_reasons_against_promote(scenario),
+    )
+
+
+def owners_of(scenario: Scenario, *, has_siblings: bool) -> tuple[str, ...]:
+    """Return the owners deleted with a scenario: itself, and its cycle if it has no siblings."""
+    if scenario.cycle_id is None or has_siblings:
+        return (scenario.id,)
+    return (scenario.id, scenario.cycle_id)
+
+
+def primary_reason(scenario: Scenario) -> str:
+    """Return why a primary scenario with siblings cannot be deleted."""
+    return (
+        f"it is the primary scenario of cycle {scenario.cycle_id}, which has other scenarios; "
+        "promote one of them first"
+    )
+
+
+def _misfits(connection: Connection, scenario: Scenario, declared: Declared | None) -> list[str]:
+    """Return why tasks cannot run because the application has changed their declaration."""
+    if declared is None:
+        return []
+    faults = [declared.scenario_fault(scenario.config_id)]
+    faults += [
+        declared.task_fault(task.config_id, task.inputs, task.outputs)
+        for task in eligibility.find_wiring(connection, scenario.id)
+    ]
+    return [fault for fault in faults if fault is not None]
+
+
+def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
+    reasons = []
+    for end in ends:
+        if not end.is_made and not end.is_written:
+            reasons += _reasons_of_missing(end)
+        if not end.is_made and end.replaced_by is not None:
+            reasons.append(replaced_reason(end.id, end.replaced_by))
+        # Locks and claims do not matter for data nodes that are only read.
+        if end.is_made:
+            reasons += _reasons_of_locks(end, now)
+    return reasons
+
+
+def _reasons_of_locks(end: End, now: datetime) -> list[str]:
+    reasons = []
+    if end.locked_until is not None and is_ahead(end.locked_until, now, LONGEST_LOCK):
+        until = as_text(end.locked_until)
+        who = lock_text(end.locked_by or "", end.lock_holder)
+        reasons.append(f"data node {end.id} is locked by {who} until {until}")
+    if end.claimed_until is not None and is_ahead(end.claimed_until, now, LONGEST_CLAIM):
+        until = as_text(end.claimed_until)
+        reasons.append(f"a worker writes data node {end.id} for {end.claimed_by} until {until}")
+    return reasons
+
+
+def _reasons_of_missing(end: End) -> list[str]:
+    if find_file(end.storage_type, end.properties) is not None:
+        return []
+    missing = why_missing(end.storage_type, end.properties)
+    return [f"data node {end.id} has no value yet{f': {missing}' if missing else ''}"]
+
+
+def _reasons_against_delete(
+    connection: Connection, scenario: Scenario, *, has_siblings: bool
+) -> list[str]:
+    reasons = [primary_reason(scenario)] if scenario.is_primary and has_siblings else []
+    under_way = eligibility.find_under_way(
+        connection,
+        (
+            *owners_of(scenario, has_siblings=has_siblings),
+            *(sequence.id for sequence in scenario.sequences),
+        ),
+    )
+    if under_way is not None:
+        reasons.append(f"submission {under_way} is under way")
+    return reasons
+
+
+def _reasons_against_promote(scenario: Scenario) -> tuple[str, ...]:
+    if scenario.cycle_id is None:
+        return (NO_CYCLE,)
+    return (ALREADY_PRIMARY,) if scenario.is_primary else ()

@@ -1,0 +1,324 @@
+"""Creates data nodes and tasks from their configs, with their first values."""
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from scenarist.config import DataNodeConfig, TaskConfig
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import event_log
+from scenarist.db import tasks as task_rows
+from scenarist.db.engine import Database
+from scenarist.db.group_commit import undo_on_rollback
+from scenarist.db.named_files import edit_of_file
+from scenarist.db.places import forget_places, last_written
+from scenarist.domain import identifiers as ids
+from scenarist.domain.entities import DataNode, Edit, Event, Task
+from scenarist.domain.environment import resolve
+from scenarist.domain.errors import InDoubtError, NotFoundError
+from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
+from scenarist.domain.locations import Owner, wiring_of
+from scenarist.domain.permissions import Actor, ActorRef
+from scenarist.domain.vocabulary import Change, Kind, Scope
+from scenarist.services.edits import edit_of
+from scenarist.services.placement import placing_of, resolved, stored_properties
+from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Target, Written
+from scenarist.storage.registry import Replacement, discard, find_file, find_storage, write_value
+
+T = TypeVar("T")
+ConfigT = TypeVar("ConfigT")
+
+
+def declared(configs: Mapping[str, ConfigT], config_id: str, kind: str) -> ConfigT:
+    """Return a config by its identifier.
+
+    Raises:
+        NotFoundError: There is none; the message lists the existing configs.
+    """
+    config = configs.get(config_id)
+    if config is None:
+        known = ", ".join(configs) or "none"
+        raise NotFoundError(
+            f"no {kind} config has the identifier {config_id[:100]!r}; there are: {known}"
+        )
+    return config
+
+
+class Maker:
+    """Creates entities and their events in one transaction.
+
+    Args:
+        folder: Where first values are stored, unless their config names a path.
+    """
+
+    def __init__(
+        self, database: Database, *, folder: str, now: Callable[[], datetime], version: str
+    ) -> None:
+        self._database = database
+        self._folder = folder
+        self._now = now
+        self._version = version
+
+    def make(self, actor: Actor, work: "Callable[[Making], T]") -> T:
+        """Call *work* in a transaction to create entities; if it fails, discard their values.
+
+        First values that are too large for a row are written between two transactions, so that no
+        other write waits for the storage: the first call of *work* finds them and is rolled back,
+        the next one uses them.
+        """
+        prepared: dict[str, FirstValue] = {}
+        written: list[Written] = []
+        try:
+            while True:
+                try:
+                    return self._attempt(actor, work, prepared, written)
+                except _LargeValuesError as error:
+                    self._prepare(error.wanted, prepared, written)
+        except InDoubtError:
+            raise
+        except BaseException:
+            for item in written:
+                discard(item)
+            raise
+        finally:
+            for first in prepared.values():
+                if not first.is_used and first.written is not None:
+                    discard(first.written)
+
+    def _prepare(
+        self,
+        wanted: "Mapping[str, FirstValue]",
+        prepared: "dict[str, FirstValue]",
+        written: list[Written],
+    ) -> None:
+        for key, first in wanted.items():
+            target = replace(first.target, folder=self._folder)
+            first.written = write_value(first.value, target)
+            written.append(first.written)
+            prepared[key] = first
+
+    def _attempt(
+        self,
+        actor: Actor,
+        work: "Callable[[Making], T]",
+        prepared: "dict[str, FirstValue]",
+        written: list[Written],
+    ) -> T:
+        def within(connection: Connection) -> T:
+            making = Making(
+                connection=connection,
+                now=self._now(),
+                version=self._version,
+                actor=actor.ref,
+                written=written,
+                prepared=prepared,
+            )
+            made = work(making)
+            if making.wanted:
+                raise _LargeValuesError(making.wanted)
+            event_log.add(connection, making.changes, making.now)
+            return made
+
+        return self._database.write(within)
+
+
+@dataclass(slots=True)
+class FirstValue:
+    """A first value that is written before the transaction that records it.
+
+    Args:
+        target: Where it is written, without the folder.
+        is_used: Whether a transaction has recorded it.
+    """
+
+    value: Any
+    target: Target
+    written: Written | None = None
+    is_used: bool = False
+
+
+class _LargeValuesError(Exception):
+    """Large first values must be written before the transaction."""
+
+    def __init__(self, wanted: "Mapping[str, FirstValue]") -> None:
+        super().__init__()
+        self.wanted = wanted
+
+
+@dataclass(slots=True)
+class Making:
+    """Finds or creates data nodes and tasks within one transaction.
+
+    Args:
+        changes: Collects an event for each entity that was created.
+        written: Collects each value that was written; discard them if the transaction fails.
+        prepared: First values that were written before the transaction, by config or data node.
+        wanted: Collects the first values that must be written before the transaction.
+        owners: Owner of the entities of each scope; those of other scopes have no owner.
+        owner: Values of the placeholders in paths and other places.
+        outputs: Configs of data nodes that tasks write: they start without a value.
+    """
+
+    connection: Connection
+    now: datetime
+    version: str
+    actor: ActorRef
+    written: list[Written]
+    prepared: Mapping[str, FirstValue] = field(default_factory=dict)
+    wanted: dict[str, FirstValue] = field(default_factory=dict)
+    changes: list[Event] = field(default_factory=list)
+    owners: Mapping[Scope, ScenarioId | CycleId | None] = field(default_factory=dict)
+    owner: Owner = Owner()  # noqa: RUF009 - frozen
+    outputs: Collection[str] = ()
+
+    def data_node(self, config: DataNodeConfig) -> DataNodeId:
+        """Find the data node of a config and its owner, or create it with its first value."""
+        placing = placing_of(config, self.owner)
+        known = self.prepared.get(config.id)
+        node = DataNode(
+            id=(
+                ids.data_node_id(config.id, new_uuid(self.now))
+                if known is None
+                else ids.DataNodeId(known.target.data_node_id)
+            ),
+            config_id=config.id,
+            scope=config.scope,
+            storage_type=placing.storage_type,
+            owner_id=self.owners.get(config.scope),
+            parent_ids=(),
+            properties=placing.properties,
+            validity=placing.validity,
+            last_edit_id=None,
+            last_edited_at=None,
+            being_written_by=None,
+            created_at=self.now,
+            version=self.version,
+            declaration=placing.declaration,
+            place=placing.place,
+        )
+        node_id, is_new = data_node_rows.find_or_make(self.connection, node)
+        if is_new:
+            self.note(Kind.DATA_NODE, node_id)
+            first = self.first_edit(node, config.properties, key=config.id)
+            data_node_rows.add_edits(self.connection, [] if first is None else [first])
+        return node_id
+
+    def task(self, config: TaskConfig, nodes: Mapping[str, DataNodeId]) -> TaskId:
+        """Find the task of a config and its owner, or create it.
+
+        Args:
+            nodes: Its data nodes, by the identifier of their config.
+        """
+        scopes: Sequence[Scope] = [node.scope for node in (*config.inputs, *config.outputs)]
+        narrowest = min(scopes, key=lambda scope: scope.width, default=Scope.GLOBAL)
+        task_id, is_new = task_rows.find_or_make(
+            self.connection,
+            Task(
+                id=ids.task_id(config.id, new_uuid(self.now)),
+                config_id=config.id,
+                owner_id=self.owners.get(narrowest),
+                parent_ids=(),
+                input_ids=tuple(nodes[node.id] for node in config.inputs),
+                output_ids=tuple(nodes[node.id] for node in config.outputs),
+                function=config.function,
+                skippable=config.skippable,
+                timeout=config.timeout,
+                retries=config.retries,
+                retry_delay=config.retry_delay,
+                retry_on=config.retry_on,
+                retries_after_loss=config.retries_after_loss,
+                fresh=config.fresh,
+                properties=stored_properties(f"TASK_{config.id}", config.properties),
+                created_at=self.now,
+                version=self.version,
+                wiring=wiring_of(
+                    [(node.id, node.scope) for node in config.inputs],
+                    [(node.id, node.scope) for node in config.outputs],
+                ),
+            ),
+        )
+        if is_new:
+            self.note(Kind.TASK, task_id)
+        return task_id
+
+    def note(self, kind: Kind, entity_id: str) -> None:
+        """Add the event that an entity was created."""
+        self.changes.append(Event(kind=kind, id=entity_id, change=Change.CREATED, actor=self.actor))
+
+    def first_edit(self, node: DataNode, properties: Mapping[str, Any], *, key: str) -> Edit | None:
+        """Return the edit of a value that exists already, else of the default data, if any.
+
+        Args:
+            key: Key in *prepared* of a value that is too large for a row; until it is written,
+                there is no edit.
+        """
+        found = self.found_edit(node)
+        storage = find_storage(node.storage_type)
+        if found is not None or storage.is_external or "default_data" not in properties:
+            return found
+        known = self.prepared.get(key)
+        if known is not None and known.written is not None:
+            known.is_used = True
+            edit_id = ids.EditId(known.target.edit_id)
+            return edit_of(node.id, edit_id, known.written, at=self.now, actor=None)
+        edit_id = ids.EditId(new_uuid(self.now))
+        target = Target(
+            data_node_id=node.id,
+            edit_id=edit_id,
+            storage_type=node.storage_type,
+            folder=IN_HAND,
+            properties=resolved(node.properties),
+        )
+        value = resolve(properties["default_data"], os.environ)
+        written = write_value(value, target)
+        if written.content is not None and len(written.content) > INLINE_LIMIT:
+            self.wanted[key] = FirstValue(value, target)
+            return None
+        self.written.append(written)
+        replacement = Replacement(written)  # replaces nothing: there is no file yet
+        undo_on_rollback(self.connection, replacement.undo)
+        replacement.publish()
+        return edit_of(node.id, edit_id, written, at=self.now, actor=None)
+
+    def found_edit(self, node: DataNode) -> Edit | None:
+        """Return the edit of a value that already exists at the place of a data node, if any.
+
+        If a task writes the data node, a value that another data node wrote to the same place
+        does not count.
+        """
+        is_output = node.config_id in self.outputs
+        if find_storage(node.storage_type).is_external:
+            return None if is_output else bare_edit(node, self.now)
+        state = find_file(node.storage_type, node.properties)
+        if state is None:
+            return None
+        at = [] if node.place is None else [node.place]
+        for write in last_written(self.connection, at).values():
+            if not write.lies_at(state):
+                forget_places(self.connection, at)
+            elif is_output and write.data_node_id != node.id:
+                return None
+        return edit_of_file(node.id, ids.EditId(new_uuid(self.now)), state, self.now)
+
+
+def bare_edit(node: DataNode, at: datetime) -> Edit:
+    """Return an edit for a value that was not written through its data node."""
+    return Edit(
+        id=ids.EditId(new_uuid(at)),
+        data_node_id=node.id,
+        created_at=at,
+        job_id=None,
+        actor=None,
+        comment=None,
+        uri=None,
+        content=None,
+        size=None,
+        digest=None,
+        python_type=None,
+        rendition=None,
+        is_complete=False,
+    )

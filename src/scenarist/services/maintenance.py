@@ -1,0 +1,105 @@
+"""Maintenance: prunes once a day, on one of the servers that share a database."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from scenarist.db import pruning as rows
+from scenarist.db.engine import Database
+from scenarist.domain.errors import UnavailableError
+from scenarist.domain.permissions import ANYONE
+from scenarist.domain.retention import Pruned, Retention
+from scenarist.services.pruning import PruningService
+from scenarist.system.background import Background
+
+EVERY = timedelta(days=1)
+
+_RETRY = timedelta(minutes=10)  # after the database or the folder was not available
+
+_log = structlog.get_logger(__name__)
+
+
+class Upkeep:
+    """Prunes in a thread of its own, which does not query the database between two runs.
+
+    Ages are computed with the earlier of the present time and the start time plus the elapsed time,
+    so that setting the clock forward while the server runs does not expire anything. See
+    decision 91.
+
+    Args:
+        folder: Where values are stored, unless their config names a path.
+        elapsed: A monotonic clock in seconds.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        retention: Retention,
+        *,
+        folder: str,
+        now: Callable[[], datetime],
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._retention = retention
+        self._now = now
+        self._elapsed = elapsed
+        self._started_at = now() - timedelta(seconds=elapsed())
+        self._stopping = threading.Event()
+        self._service = PruningService(
+            database, folder=folder, now=self._steady_now, pause=self._rest
+        )
+        self._thread: Background | None = None
+
+    def start(self) -> None:
+        self._thread = Background("upkeep", self._loop)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Start no further transaction; the next run deletes the rest."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def step(self) -> Pruned | None:
+        """Prune, unless a server has started to prune within the last day.
+
+        Raises:
+            UnavailableError: As `PruningService.prune`.
+        """
+        now = self._now()
+        if not self._database.write(lambda connection: rows.take_turn(connection, EVERY, now)):
+            return None
+        pruned = self._service.prune(ANYONE, self._retention)
+        _log.info("pruned", **pruned.counts)
+        return pruned
+
+    def _steady_now(self) -> datetime:
+        return min(self._now(), self._started_at + timedelta(seconds=self._elapsed()))
+
+    def _loop(self) -> None:
+        wait = timedelta()
+        while not self._stopping.wait(wait.total_seconds()):
+            try:
+                self.step()
+                left = rows.begun_at(self._database.reader) + EVERY - self._now()
+                wait = min(max(left, _RETRY), EVERY)
+            except _StoppedError:
+                return
+            except UnavailableError as error:
+                _log.warning("pruning put off", reason=error.message)
+                wait = _RETRY
+            except Exception:  # noqa: BLE001 - the thread must survive any error
+                _log.exception("pruning failed")
+                wait = EVERY
+
+    def _rest(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise _StoppedError
+
+
+class _StoppedError(Exception):
+    """The server stops during a run of pruning."""

@@ -1,0 +1,94 @@
+"""Updates the records of data nodes to the present declarations when a server starts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from scenarist.config import Application, DataNodeConfig
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import drift as drift_rows
+from scenarist.db.drift import Followed
+from scenarist.db.engine import Database
+from scenarist.db.jobs import propagate
+from scenarist.domain.behaviours import Declared
+from scenarist.domain.entities import Edit, Event
+from scenarist.domain.identifiers import DataNodeId, later_edit_id
+from scenarist.domain.permissions import SERVER
+from scenarist.domain.vocabulary import Change, Kind
+from scenarist.services.declarations import declared_now
+from scenarist.services.drift import change_of, find_drift
+from scenarist.services.factory import Maker, Making, bare_edit
+from scenarist.services.locks import get_data_node
+from scenarist.services.value_reader import is_named
+
+_log = structlog.get_logger(__name__)
+
+
+def adopt(
+    application: Application,
+    database: Database,
+    *,
+    folder: str,
+    now: Callable[[], datetime],
+) -> Declared:
+    """Move data nodes to the places that their configs declare now, and log all differences.
+
+    The value at the new place becomes the value of a data node that moves. If there is none, a
+    data node that a task writes keeps its value, readable at the old place, until the task has
+    run; any other data node has no value until one is written. Unfinished jobs read the inputs
+    that were decided when they were submitted. See decision 83.
+
+    Returns:
+        What the application declares now.
+    """
+    declared = declared_now(application)
+
+    def work(making: Making) -> list[str]:
+        drift = find_drift(making.connection, application.registry, declared)
+        for found in drift.nodes:
+            drift_rows.follow(making.connection, found.nodes)
+            _give_values(making, found.config, [item for item in found.nodes if item.has_moved])
+            making.changes += [
+                Event(kind=Kind.DATA_NODE, id=item.before.id, change=Change.UPDATED)
+                for item in found.nodes
+                if item.has_moved or item.validity != item.before.validity
+            ]
+        return drift.lines
+
+    maker = Maker(database, folder=folder, now=now, version="")  # it creates no entities
+    for difference in maker.make(SERVER, work):
+        _log.warning("the application has changed", difference=difference)
+    return declared
+
+
+def _give_values(making: Making, config: DataNodeConfig, moved: Sequence[Followed]) -> None:
+    """Record the moves of data nodes as edits; values at the new places become the newest."""
+    noted: list[Edit] = []
+    current: list[Edit] = []
+    without: list[DataNodeId] = []
+    for item in moved:
+        making.outputs = {config.id} if item.before.is_made else ()
+        node = get_data_node(making.connection, item.before.id, making.now)
+        if item.before.last_edit_id is None:
+            found = making.first_edit(node, config.properties, key=node.id)
+        else:
+            found = making.found_edit(node)
+            if found is None and is_named(node) and not item.before.is_made:
+                without.append(node.id)
+        comment = f"the configuration changed: {change_of(item)}"
+        edit = found or bare_edit(node, making.now)
+        (noted if found is None else current).append(
+            replace(
+                edit,
+                id=later_edit_id(item.before.last_edit_id, edit.id),
+                comment=comment,
+                created_at=making.now,
+            )
+        )
+    data_node_rows.note_edits(making.connection, noted)
+    data_node_rows.add_edits(making.connection, current)
+    drift_rows.forget_values(making.connection, without)
+    written = [edit.data_node_id for edit in current]
+    making.changes += propagate.release_inputs(making.connection, written, making.now)

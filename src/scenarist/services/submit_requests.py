@@ -1,0 +1,217 @@
+"""Submit requests before they are accepted: idempotency, the tasks to run, refusals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, assert_never
+
+import msgspec
+from sqlalchemy import Connection
+
+from scenarist.db import scenarios as scenario_rows
+from scenarist.db import sequences as sequence_rows
+from scenarist.db import submissions as submission_rows
+from scenarist.db import tasks as task_rows
+from scenarist.db.jobs.enqueue import NewSubmission, PlannedJob, tasks_without_success
+from scenarist.db.locks import Lock
+from scenarist.domain.behaviours import Declared
+from scenarist.domain.entities import Submission
+from scenarist.domain.errors import ConflictError, NotFoundError
+from scenarist.domain.identifiers import SubmissionId, TaskId
+from scenarist.domain.permissions import Actor
+from scenarist.domain.timestamps import as_text
+from scenarist.domain.vocabulary import EntityType
+from scenarist.services.locks import lock_text
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOptions:
+    """How to submit.
+
+    Args:
+        force: Run skippable tasks even if nothing changed.
+        priority: Jobs of a higher priority are claimed first.
+        idempotency_key: A repeated request with this key returns the first submission.
+    """
+
+    force: bool = False
+    priority: int = 0
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A request to submit an entity, or to retry the unsuccessful jobs of a submission.
+
+    Args:
+        retry_of: The submission to retry, if any.
+        traceparent: The span of the request (W3C Trace Context); the spans of its jobs are its
+            children.
+    """
+
+    actor: Actor
+    entity_type: EntityType
+    entity_id: str
+    options: SubmitOptions
+    retry_of: SubmissionId | None = None
+    traceparent: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """Stored idempotency key: a digest that includes the actor, as keys are per actor."""
+        given = self.options.idempotency_key
+        return None if given is None else _digest([self.actor.id, given])
+
+    @property
+    def digest(self) -> str | None:
+        """A digest that tells a repeated request from another one with the same key."""
+        if self.options.idempotency_key is None:
+            return None
+        options = self.options
+        return _digest(
+            [
+                self.entity_type,
+                self.entity_id,
+                self.retry_of,
+                options.force,
+                options.priority,
+                options.properties,
+            ]
+        )
+
+
+@dataclass(slots=True)
+class Batch:
+    """The submit requests of one transaction, with the submissions accepted so far."""
+
+    connection: Connection
+    sequence_tasks: Mapping[str, tuple[TaskId, ...]]
+    locks: Mapping[str, Lock]
+    accepted: list[NewSubmission] = field(default_factory=list)
+
+
+def sequence_tasks_of(
+    connection: Connection, wishes: Sequence[Wish]
+) -> Mapping[str, tuple[TaskId, ...]]:
+    """Return the tasks of all requested sequences that exist, with one query."""
+    ids = [wish.entity_id for wish in wishes if wish.entity_type is EntityType.SEQUENCE]
+    return sequence_rows.tasks_of(connection, ids) if ids else {}
+
+
+def earlier_of(batch: Batch, wish: Wish) -> Submission | None:
+    """Return the submission that was already made with the idempotency key, if any.
+
+    Raises:
+        ConflictError: The key was used for another request.
+    """
+    key = wish.key
+    if key is None:
+        return None
+    found = next(
+        ((new.submission, new.request_digest) for new in batch.accepted if new.key == key),
+        None,
+    ) or submission_rows.find_by_key(batch.connection, key)
+    if found is None:
+        return None
+    submission, digest = found
+    if digest != wish.digest:
+        raise ConflictError(
+            f"the idempotency key {wish.options.idempotency_key!r} was already used for another "
+            f"request, which submitted {submission.entity_id}; use a new key for each submission, "
+            "and repeat a request unchanged",
+            code="idempotency_key_reused",
+        )
+    return submission
+
+
+def _digest(parts: Sequence[Any]) -> str:
+    return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).hexdigest()
+
+
+def check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> None:
+    """Refuse jobs that would write a data node locked by an editor.
+
+    Raises:
+        ConflictError: There is such a job; the message names the lock and the task.
+    """
+    if not locks:
+        return
+    for job in planned:
+        for node_id in job.outputs:
+            if (lock := locks.get(node_id)) is not None:
+                raise ConflictError(
+                    f"data node {node_id} is locked by {lock_text(lock.editor, lock.holder)} "
+                    f"until {as_text(lock.until)}, and task {job.task_id} writes it; submit when "
+                    "it is unlocked",
+                    code="data_node_locked",
+                )
+
+
+def check_fits(entity_id: str, faults: Sequence[str]) -> None:
+    """Refuse tasks that cannot run because the application has changed their declaration.
+
+    Raises:
+        ConflictError: There are such tasks; the message says how to fix the first.
+    """
+    if faults:
+        more = f" (and {len(faults) - 1} more of its tasks)" if len(faults) > 1 else ""
+        raise ConflictError(
+            f"{entity_id} cannot be submitted: {faults[0]}{more}", code="application_changed"
+        )
+
+
+def tasks_to_retry(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
+    """Return the tasks of the unsuccessful jobs of a submission, in job order.
+
+    Raises:
+        NotFoundError: There is no such submission.
+        ConflictError: It has not ended, or all its jobs succeeded.
+    """
+    submission = get_submission(batch.connection, str(wish.retry_of))
+    if not submission.status.is_finished:
+        raise ConflictError(
+            f"submission {submission.id} is {submission.status}; retry it when it has ended",
+            code="submission_under_way",
+        )
+    task_ids = tasks_without_success(batch.connection, submission.id)
+    if not task_ids:
+        raise ConflictError(
+            f"submission {submission.id} has no job that failed or was cancelled or abandoned; "
+            "submit its entity again instead",
+            code="nothing_to_retry",
+        )
+    return tuple(task_ids)
+
+
+def task_ids_of(batch: Batch, wish: Wish, declared: Declared | None) -> tuple[TaskId, ...]:
+    """Return the tasks of the entity to submit.
+
+    Raises:
+        NotFoundError: There is no such entity.
+        ConflictError: The application no longer declares its scenario config.
+    """
+    entity_id = wish.entity_id
+    match wish.entity_type:
+        case EntityType.SEQUENCE:
+            if entity_id in batch.sequence_tasks:
+                return batch.sequence_tasks[entity_id]
+        case EntityType.SCENARIO:
+            config_id = scenario_rows.config_of(batch.connection, entity_id)
+            if config_id is not None:
+                fault = None if declared is None else declared.scenario_fault(config_id)
+                check_fits(entity_id, [] if fault is None else [fault])
+                return tuple(scenario_rows.task_ids_of(batch.connection, entity_id))
+        case EntityType.TASK:
+            if task_rows.find(batch.connection, entity_id) is not None:
+                return (TaskId(entity_id),)
+        case _:
+            assert_never(wish.entity_type)
+    raise NotFoundError(f"no {wish.entity_type.lower()} has the identifier {entity_id}")
+
+
+def get_submission(connection: Connection, submission_id: str) -> Submission:
+    found = submission_rows.find(connection, submission_id)
+    if found is None:
+        raise NotFoundError(f"no submission has the identifier {submission_id}")
+    return found

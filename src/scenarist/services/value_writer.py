@@ -1,0 +1,178 @@
+"""Records a value that came over REST as the newest of its data node, in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import Connection
+
+from scenarist.db import audit, event_log, provenance
+from scenarist.db import data_nodes as data_node_rows
+from scenarist.db import edits as edit_rows
+from scenarist.db.engine import Database
+from scenarist.db.group_commit import undo_on_rollback
+from scenarist.db.jobs import propagate
+from scenarist.domain.entities import DataNode, Edit, Event
+from scenarist.domain.errors import InDoubtError
+from scenarist.domain.identifiers import EditId, later_edit_id
+from scenarist.domain.permissions import Actor
+from scenarist.domain.vocabulary import Change, Kind
+from scenarist.services.edits import edit_of
+from scenarist.services.locks import check_writable, get_data_node
+from scenarist.services.value_reader import version_of
+from scenarist.storage.base import Written
+from scenarist.storage.registry import Replacement, discard
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WriteOptions:
+    """Options of a write.
+
+    Args:
+        editor_id: Name of the editor, if other than the actor; the author is always the actor.
+        expect: Raises if the data node, or the version of its value, is not what the client knows.
+    """
+
+    editor_id: str | None = None
+    comment: str | None = None
+    expect: Callable[[DataNode, str | None], None] | None = None
+
+    def editor(self, actor: Actor) -> str:
+        return self.editor_id or actor.name
+
+
+NO_OPTIONS = WriteOptions()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewValue:
+    """A value that is stored but not visible yet; recording its edit makes it so."""
+
+    data_node_id: str
+    edit_id: EditId
+    written: Written
+
+
+class Recorder:
+    """Records values: adds the edit and the event, and releases the jobs that wait for a value.
+
+    Args:
+        wake: Called after each commit that may let jobs run.
+    """
+
+    def __init__(
+        self, database: Database, *, now: Callable[[], datetime], wake: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._wake = wake
+
+    def check(
+        self, connection: Connection, actor: Actor, data_node_id: str, options: WriteOptions
+    ) -> DataNode:
+        """Return a data node that the actor may write now.
+
+        Raises:
+            NotFoundError: There is no such data node.
+            ConflictError: It is read-only, in use by a job, or locked by another editor.
+            ChangedError: The data node or its value is not as expected.
+        """
+        node = get_data_node(connection, data_node_id, self._now())
+        check_writable(connection, node, actor, options.editor_id)
+        if options.expect is not None:
+            edit = None
+            if node.last_edit_id is not None:
+                edit = edit_rows.find(connection, node.id, node.last_edit_id)
+            options.expect(node, None if edit is None else version_of(node, edit))
+        return node
+
+    def record(
+        self,
+        actor: Actor,
+        value: NewValue,
+        options: WriteOptions,
+        *,
+        check: Callable[[Connection], DataNode] | None = None,
+    ) -> Edit:
+        """Record a value as the newest of its data node; if that fails, delete its files.
+
+        Args:
+            check: Called in the transaction instead of the method `check`; may end a claim.
+
+        Raises:
+            ConflictError: As `check`.
+            ChangedError: As `check`.
+        """
+
+        def find(connection: Connection) -> tuple[DataNode, NewValue]:
+            if check is not None:
+                return check(connection), value
+            return self.check(connection, actor, value.data_node_id, options), value
+
+        try:
+            return self.record_made(actor, find, options)
+        except InDoubtError:
+            raise
+        except BaseException:
+            discard(value.written)
+            raise
+
+    def record_made(
+        self,
+        actor: Actor,
+        make: Callable[[Connection], tuple[DataNode, NewValue]],
+        options: WriteOptions,
+    ) -> Edit:
+        """Make and record the newest value of a data node in one transaction.
+
+        The transaction excludes other writes.
+
+        Args:
+            make: Checks the data node as `check` does, and returns it with its new value.
+
+        Raises:
+            ConflictError: As `check`.
+            ChangedError: As `check`.
+        """
+        made: list[Replacement] = []
+
+        def work(connection: Connection) -> Edit:
+            node, value = make(connection)
+            undo_on_rollback(connection, partial(discard, value.written))
+            replacement = Replacement(value.written)
+            made.append(replacement)
+            now = self._now()
+            edit = edit_of(
+                node.id,
+                later_edit_id(node.last_edit_id, value.edit_id),
+                value.written,
+                at=now,
+                actor=options.editor(actor),
+                comment=options.comment,
+            )
+            made_of = provenance.of_written(connection, node.id)
+            edit = replace(edit, written_to=node.place, made_of=made_of, author=actor.ref)
+            data_node_rows.add_edits(connection, [edit])
+            changes = propagate.release_inputs(connection, [node.id], now)
+            event_log.add(connection, [updated(node.id, actor), *changes], now)
+            audit.add_done(connection, actor, node.id, now)
+            undo_on_rollback(connection, replacement.undo)
+            replacement.publish()
+            return edit
+
+        try:
+            edit = self._database.write(work)
+        except InDoubtError:
+            for replacement in made:
+                replacement.finish()
+            raise
+        for replacement in made:
+            replacement.finish()
+        self._wake()
+        return edit
+
+
+def updated(data_node_id: str, actor: Actor) -> Event:
+    """Return the event of a change of a data node."""
+    return Event(kind=Kind.DATA_NODE, id=data_node_id, change=Change.UPDATED, actor=actor.ref)

@@ -1,0 +1,96 @@
+"""Functions that a worker process runs for a request: user code never runs in the server."""
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from scenarist.domain.errors import (
+    ConflictError,
+    DamagedError,
+    InvalidError,
+    NotFoundError,
+    ScenaristError,
+    TooLargeError,
+    UnavailableError,
+)
+from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.registry import discard, read_json
+
+_OUT_OF_MEMORY = re.compile(r"MemoryError\b|out of memory|[Uu]nable to allocate|alloc of size")
+"""Messages of libraries that could not allocate memory, also when a storage rewords them."""
+
+_KILLED = re.compile(r"SIG(ABRT|KILL|SEGV|BUS)\b")
+
+LONGEST_SECONDS = 60.0
+"""Timeout of a request that waits for a worker; then the work is stopped."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Computation:
+    """A function to run in a worker, with its inputs and a target for each of its results."""
+
+    function: str  #: "package.module:name"
+    inputs: tuple[Place, ...]
+    outputs: tuple[Target, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Computed:
+    """Outcome of a computation: what was written, or the reason why nothing was."""
+
+    written: tuple[Written, ...] = ()
+    reason: str | None = None
+    is_successful: bool = True
+    is_lost: bool = False  #: whether its worker died while running it
+
+    def take_json(self) -> str:
+        """Return the JSON document written to the only target, and discard it.
+
+        Raises:
+            NotFoundError: Its file is gone.
+            InvalidError: It is not valid JSON.
+        """
+        (written,) = self.written
+        try:
+            return read_json(Place(storage_type="json", uri=written.uri, content=written.content))
+        finally:
+            discard(written)
+
+
+class Compute(Protocol):
+    def __call__(self, computation: Computation) -> Computed:
+        """Run a computation in a worker and wait for it.
+
+        Raises:
+            UnavailableError: No worker is available, or none finished within `LONGEST_SECONDS`;
+                nothing was kept.
+        """
+
+
+def fault_of(computed: Computed, *, doing: str, code: str, is_clients: bool) -> ScenaristError:
+    """Return the error that a storage raised in a worker, or one for any other failure there.
+
+    Args:
+        doing: What failed; the message begins with it.
+        code: Code of the `ConflictError` (or `NotFoundError`) if the request was not at fault.
+        is_clients: Whether an `InvalidError` of the storage is the fault of the request.
+    """
+    name, _, text = (computed.reason or "").partition(": ")
+    if (_KILLED if computed.is_lost else _OUT_OF_MEMORY).search(computed.reason or ""):
+        # Without memory, a library may abort its process, and so may the operating system.
+        return TooLargeError(
+            f"{doing}: it needs more memory than the setting value_memory allows; read or write "
+            "less at a time, or raise the setting"
+        )
+    message = f"{doing}: {text or name or 'the worker ended'}"
+    if name == InvalidError.__name__ and is_clients:
+        return InvalidError(message)
+    if name == TooLargeError.__name__:
+        return TooLargeError(message)
+    if name == DamagedError.__name__:
+        return DamagedError(message)
+    if name == NotFoundError.__name__:
+        return NotFoundError(message, code=code)
+    if name == UnavailableError.__name__:
+        return UnavailableError(message)
+    return ConflictError(message, code=code)

@@ -1,0 +1,95 @@
+"""Write claims: exclude other writes of a data node while a worker writes it."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from scenarist.db.engine import Database
+from scenarist.db.locks import Lock, claim, end_claim
+from scenarist.domain.entities import DataNode, Edit
+from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
+from scenarist.domain.permissions import Actor
+from scenarist.domain.timestamps import LONGEST_CLAIM
+from scenarist.services.locks import lock_text
+from scenarist.services.value_writer import NewValue, Recorder, WriteOptions
+from scenarist.storage.registry import find_storage
+
+
+class ClaimedWrites:
+    """Writes values under a claim, which is recorded apart from the lock of an editor.
+
+    A server that is killed during the write thus leaves the lock as it was, and the claim expires
+    after `LONGEST_CLAIM`.
+    """
+
+    def __init__(
+        self, database: Database, recorder: Recorder, *, now: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._recorder = recorder
+        self._now = now
+
+    def write(
+        self,
+        actor: Actor,
+        node: DataNode,
+        options: WriteOptions,
+        work: Callable[[DataNode], NewValue],
+    ) -> Edit:
+        """Claim a data node, write its value, then record the value and end the claim.
+
+        Args:
+            work: Writes the value; called with the data node as it is under the claim.
+
+        Raises:
+            ConflictError: As `Recorder.check`; also if others wrote the data node after the claim
+                expired.
+            ChangedError: As `Recorder.check`.
+            InDoubtError: An external storage has the new value, but it could not be recorded.
+            UnavailableError: The database is not available; nothing was changed.
+        """
+        mine = Lock(lock_text(options.editor(actor), actor.ref), self._now() + LONGEST_CLAIM)
+
+        def take(connection: Connection) -> DataNode:
+            found = self._recorder.check(connection, actor, node.id, options)
+            claim(connection, node.id, mine)
+            return found
+
+        def finish(connection: Connection) -> DataNode:
+            is_mine = end_claim(connection, node.id, mine)
+            current = self._recorder.check(connection, actor, node.id, options)
+            if not is_mine or current.last_edit_id != before.last_edit_id:
+                raise ConflictError(
+                    f"others wrote data node {node.id} while a worker wrote it for {mine.editor}; "
+                    "check the present value before you write again",
+                    code="data_node_busy",
+                )
+            return current
+
+        before = self._database.write(take, is_preparation=True)
+        is_written = False
+        try:
+            value = work(before)
+            is_written = find_storage(node.storage_type).is_external
+            return self._recorder.record(actor, value, options, check=finish)
+        except BaseException as error:
+            self._let_go(node, mine)
+            if is_written and isinstance(error, UnavailableError):
+                raise _unrecorded(node, error) from error
+            raise
+
+    def _let_go(self, node: DataNode, mine: Lock) -> None:
+        with suppress(UnavailableError):  # then the claim expires
+            self._database.write(
+                lambda connection: end_claim(connection, node.id, mine), is_preparation=True
+            )
+
+
+def _unrecorded(node: DataNode, error: UnavailableError) -> InDoubtError:
+    reason = error.message.replace("; nothing was changed, try again", "")
+    return InDoubtError(
+        f"the value of data node {node.id} was written, but could not be recorded ({reason}); "
+        "check the present value before you write again"
+    )

@@ -1,0 +1,1 @@
+"""Storages outside of the file system: databases, MongoDB, S3, functions of the user."""

@@ -1,0 +1,175 @@
+"""Columns of database tables: types for new tables, and conversion of cells to a column's type."""
+
+import datetime
+import decimal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.external.databases import plain_cell
+from scenarist.storage.python.data_frames import series_values
+from scenarist.storage.tables.series import EXACT, require_digits
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column
+    from sqlalchemy.types import TypeEngine
+
+Fit = Callable[[Any], Any]
+
+_FLOAT_SCALE = 10
+"""Decimal places with which SQLAlchemy converts floats to decimals."""
+
+
+def type_of(series: Any, label: str) -> "TypeEngine[Any]":
+    """Return the type for a column of a new table.
+
+    Raises:
+        InvalidError: Its cells are of different kinds, or of a kind without a database type.
+    """
+    from sqlalchemy import types
+
+    cells = [cell for cell in map(plain_cell, series_values(series)) if cell is not None]
+    kinds = {type(cell) for cell in cells}
+    choices: tuple[tuple[set[type], TypeEngine[Any]], ...] = (
+        ({str}, types.Text()),
+        ({bool}, types.Boolean()),
+        ({int}, types.BigInteger()),
+        ({int, float}, types.Double()),
+        ({int, decimal.Decimal}, types.Numeric()),
+        ({datetime.datetime}, types.DateTime(timezone=any(map(_has_zone, cells)))),
+        ({datetime.date}, types.Date()),
+        ({datetime.time}, types.Time()),
+        ({bytes}, types.LargeBinary()),
+        ({dict, list}, types.JSON()),
+    )
+    if not kinds and series.dtype.kind in "biufM":
+        # There is no cell to infer it from, but the series has a type.
+        kinds = {{"b": bool, "f": float, "M": datetime.datetime}.get(series.dtype.kind, int)}
+    if kinds == {int, float} and any(type(one) is int and abs(one) > EXACT for one in cells):
+        raise InvalidError(
+            f"column {label!r} holds floats, and integers with more digits than a float keeps;"
+            " give it decimals, or create the table with the types that you want"
+        )
+    for held, kind in choices:
+        if kinds <= held:
+            return kind
+    named = " and ".join(sorted(one.__name__ for one in kinds))
+    raise InvalidError(
+        f"column {label!r} holds {named}, for which there is no column type; give it cells of"
+        " one kind, or create the table with the types that you want"
+    )
+
+
+def fit_of(column: "Column[Any]", *, is_float: bool = False) -> Fit:
+    """Return a function that converts a cell for a column; text in ISO format becomes a date.
+
+    Timestamps without a time zone are in UTC, as are those in columns without a time zone. The
+    function raises an `InvalidError` for a cell that does not fit, including one that the database
+    would round, or convert to text or a number.
+
+    Args:
+        is_float: Whether the database stores decimals as floats, as SQLite does.
+    """
+    from sqlalchemy import types
+
+    kind, label = column.type, column.name
+    if isinstance(kind, types.DateTime):
+        return _fit_with(label, lambda cell: _moment(cell, has_zone=kind.timezone))
+    if isinstance(kind, types.Date):
+        return _fit_with(label, _day)
+    if isinstance(kind, types.Time):
+        return _fit_with(label, _time)
+    if isinstance(kind, types.Integer):
+        return _fit_with(label, _whole)
+    if isinstance(kind, types.Float):
+        return _fit_with(label, _fraction)
+    if isinstance(kind, types.Numeric):
+        scale = _FLOAT_SCALE if kind.scale is None and is_float else kind.scale
+        return _fit_with(label, lambda cell: _decimal(cell, scale, is_float=is_float))
+    if isinstance(kind, types.String):
+        return _fit_with(label, _text)
+    return plain_cell
+
+
+def _fit_with(label: str, convert: Fit) -> Fit:
+    def fit(value: Any) -> Any:
+        cell = plain_cell(value)
+        try:
+            return None if cell is None else convert(cell)
+        except ValueError as error:
+            raise InvalidError(f"column {label!r} cannot hold {cell!r}: {error}") from error
+
+    return fit
+
+
+def _moment(cell: Any, *, has_zone: bool) -> Any:
+    if isinstance(cell, str):
+        cell = datetime.datetime.fromisoformat(cell)
+    if isinstance(cell, datetime.date) and not isinstance(cell, datetime.datetime):
+        cell = datetime.datetime.combine(cell, datetime.time())
+    if not isinstance(cell, datetime.datetime):
+        return cell
+    utc = cell.astimezone(datetime.UTC) if _has_zone(cell) else cell.replace(tzinfo=datetime.UTC)
+    return utc if has_zone else utc.replace(tzinfo=None)
+
+
+def _day(cell: Any) -> Any:
+    if isinstance(cell, str):
+        cell = datetime.datetime.fromisoformat(cell)
+    if not isinstance(cell, datetime.datetime):
+        return cell
+    if cell.time() != datetime.time():
+        raise ValueError("it has a time of day")
+    return cell.date()
+
+
+def _time(cell: Any) -> Any:
+    return datetime.time.fromisoformat(cell) if isinstance(cell, str) else cell
+
+
+def _whole(cell: Any) -> Any:
+    _refuse_text(cell)
+    if not isinstance(cell, float | decimal.Decimal):
+        return cell
+    if isinstance(cell, decimal.Decimal):
+        if cell != cell.to_integral_value():
+            raise ValueError("it is not a whole number")
+        return int(cell)
+    if not cell.is_integer():
+        raise ValueError("it is not a whole number")
+    return int(cell)
+
+
+def _has_zone(cell: Any) -> bool:
+    return getattr(cell, "tzinfo", None) is not None
+
+
+def _fraction(cell: Any) -> Any:
+    _refuse_text(cell)
+    if isinstance(cell, int) and abs(cell) > EXACT:
+        raise ValueError("it has more digits than the column keeps")
+    require_digits(cell)
+    return cell
+
+
+def _decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
+    _refuse_text(cell)
+    if not isinstance(cell, int | float | decimal.Decimal) or cell != cell:
+        return cell
+    number = decimal.Decimal(repr(cell)) if isinstance(cell, float) else decimal.Decimal(cell)
+    if scale is not None and number.is_finite() and number != round(number, scale):
+        raise ValueError(f"the column keeps {scale} decimal places")
+    if is_float and decimal.Decimal(repr(float(number))) != number:
+        raise ValueError("it has more digits than the database keeps")
+    return cell
+
+
+def _text(cell: Any) -> Any:
+    if isinstance(cell, bool | int | float | decimal.Decimal):
+        raise ValueError("it is not text")  # noqa: TRY004 - a cell that does not fit
+    return cell
+
+
+def _refuse_text(cell: Any) -> None:
+    if isinstance(cell, str):
+        raise ValueError("it is text")  # noqa: TRY004 - a cell that does not fit

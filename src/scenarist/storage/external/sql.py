@@ -1,0 +1,119 @@
+"""SQL storage: values read and written by queries of the user."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from scenarist.domain.errors import InvalidError, ScenaristError
+from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.external.databases import connected, frame_of, plain_cell, preview_of
+from scenarist.storage.files import value_files
+from scenarist.storage.python.objects import load_function, python_type, reason
+from scenarist.storage.python.rendition import render
+from scenarist.storage.tables import conversion
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+class SqlStorage:
+    """The result of ``read_query`` as a table; written by queries that the user's functions build.
+
+    ``write_query_builder`` and ``append_query_builder`` are called with the value and return a
+    query or a list of queries. Each query may instead be a pair of query and parameters: an object
+    with the values for each ``:name`` in the query, or a list of such objects. All queries run in
+    one transaction. A query is text or an SQLAlchemy statement.
+
+    The stored rows are not known, so size and digest are those of the rendition.
+    """
+
+    storage_type = "sql"
+    is_safe = False
+    is_external = True
+    can_append = True
+
+    def write(self, value: object, target: Target) -> Written:
+        rendition, kind = render(value), python_type(value)
+        queries = self._build("write_query_builder", value, target)
+        with connected(self.storage_type, target.properties, writes=True) as connection:
+            _execute_all(connection, queries)
+        return value_files.record(rendition[0].encode(), kind, rendition)
+
+    def append(self, value: object, target: Target, place: Place | None) -> Written:
+        conversion.require(self.storage_type, "pandas")
+        kind = python_type(value)
+        queries = self._build("append_query_builder", value, target)
+        with connected(self.storage_type, target.properties, writes=True) as connection:
+            _execute_all(connection, queries)
+            rendition = preview_of(_find(connection, target.properties))
+        return value_files.record(rendition[0].encode(), kind, rendition)
+
+    def read(self, place: Place) -> Any:
+        conversion.require(self.storage_type, "pandas")
+        with connected(self.storage_type, place.properties, writes=False) as connection:
+            frame = frame_of(_find(connection, place.properties))
+        return conversion.expose(frame, place.properties)
+
+    def from_json(self, data: object) -> object:
+        return data
+
+    def _build(self, setting: str, value: object, target: Target) -> list[Any]:
+        reference = target.properties.get(setting)
+        if reference is None:
+            raise InvalidError(
+                f"data node {target.data_node_id} has no {setting}; declare one as 'module:name'"
+                " in its config"
+            )
+        build = load_function(reference, setting=setting)
+        try:
+            built = build(value)
+        except ScenaristError:
+            raise
+        # The function is the user's; it may raise anything.
+        except Exception as error:
+            raise InvalidError(
+                f"the value for data node {target.data_node_id} cannot be written:"
+                f" {setting} {reference!r} failed: {reason(error)}"
+            ) from error
+        return built if isinstance(built, list) else [built]
+
+
+def _find(connection: "Connection", properties: Mapping[str, Any]) -> Any:
+    query = properties.get("read_query")
+    if not isinstance(query, str):
+        raise InvalidError(f"read_query is {query!r}; give a query as text")
+    result = _execute(connection, query)
+    if not result.returns_rows:
+        raise InvalidError("read_query returns no rows or columns; give a query that selects")
+    return result
+
+
+def _execute_all(connection: "Connection", queries: list[Any]) -> None:
+    for item in queries:
+        query, *parameters = item if isinstance(item, tuple) else (item,)
+        _execute(connection, query, *parameters)
+
+
+def _execute(connection: "Connection", query: Any, *parameters: Any) -> Any:
+    from sqlalchemy import Executable, text
+
+    if isinstance(query, str) and not parameters:
+        # Unchanged, so that a colon or a percent sign has no special meaning.
+        return connection.exec_driver_sql(query, execution_options={"no_parameters": True})
+    if len(parameters) > 1 or not isinstance(query, str | Executable):
+        raise InvalidError(
+            "a query builder returns a query, a list of queries, or pairs of query and"
+            f" parameters; it returned {type(query).__name__} with {len(parameters)} more"
+        )
+    statement = text(query) if isinstance(query, str) else query
+    return connection.execute(statement, *map(_parameters, parameters))
+
+
+def _parameters(parameters: Any) -> Any:
+    if isinstance(parameters, list | tuple):
+        return [_parameters(one) for one in parameters]
+    if not isinstance(parameters, Mapping):
+        raise InvalidError(
+            "the parameters of a query are an object of values by name, or a list of such objects;"
+            f" they were given as {type(parameters).__name__}"
+        )
+    return {name: plain_cell(cell) for name, cell in parameters.items()}

@@ -1,0 +1,362 @@
+"""Files and bytes of values: write them to a staged file, publish by rename, open, remove."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from io import BytesIO
+from typing import Any, BinaryIO, Protocol
+
+from scenarist.domain.errors import (
+    DamagedError,
+    InvalidError,
+    NotFoundError,
+    ScenaristError,
+    UnavailableError,
+)
+from scenarist.domain.machine_faults import is_of_machine
+from scenarist.domain.named_files import named_path
+from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Kept, Place, Target, Written
+from scenarist.storage.files import local, remote
+from scenarist.storage.files.named import stamp_of
+from scenarist.storage.files.path_errors import why_unwritable
+from scenarist.storage.python.objects import reason
+
+_PIECE_BYTES = 1024 * 1024
+
+
+def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes:
+    """Return a value as the bytes that *dump* makes of it.
+
+    Raises:
+        InvalidError: *dump* failed, possibly in the value's own code.
+        UnavailableError: *dump* failed for a reason of the machine, such as a full disk.
+    """
+    try:
+        return dump(value)
+    except (ScenaristError, MemoryError):
+        raise
+    except Exception as error:
+        raise (UnavailableError if is_of_machine(error) else InvalidError)(
+            f"the value for data node {target.data_node_id} cannot be written"
+            f" as {target.storage_type}: {reason(error)}"
+        ) from error
+
+
+def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
+    """Return what *load* makes of the bytes at a location.
+
+    Raises:
+        NotFoundError: There is no file at the location.
+        DamagedError: The file is not as it was written.
+        InvalidError: The file cannot be read, or *load* failed.
+        UnavailableError: Reading failed for a reason of the machine, such as an I/O error.
+    """
+    with _open(place) as file:
+        try:
+            return load(file)
+        except (ScenaristError, MemoryError):
+            raise
+        except UnicodeDecodeError as error:
+            where = place.uri or "the value in the database"
+            raise InvalidError(
+                f"{where} cannot be read as {place.storage_type}: byte {error.start} is not valid"
+                f" {error.encoding}; name its encoding in the config of the data node, such as"
+                " encoding='cp1252', or save it as UTF-8"
+            ) from error
+        except Exception as error:
+            where = place.uri or "the value in the database"
+            raise (UnavailableError if is_of_machine(error) else InvalidError)(
+                f"{where} cannot be read as {place.storage_type}: {reason(error)}"
+            ) from error
+
+
+def keep(
+    data: bytes, target: Target, *, extension: str, python_type: str, rendition: tuple[str, bool]
+) -> Written:
+    """Store bytes as the target specifies: in a staged file, in the result, or in a new file.
+
+    Raises:
+        UnavailableError: The file could not be written; no part of it is left.
+    """
+    path = named_path(target.properties)
+    if path is None and (len(data) <= INLINE_LIMIT or target.folder == IN_HAND):
+        return record(data, python_type, rendition, content=data)
+    staged = None
+    try:
+        if path is not None:
+            staged = _stage(path, data, target)
+        else:
+            names = (
+                folder_of(target.storage_type),
+                target.data_node_id,
+                f"{target.edit_id}.{extension}",
+            )
+            path = _home(target.folder).below(target.folder, *names)
+            _home(path).write_new(path, data)
+    except UnavailableError as error:
+        raise UnavailableError(
+            f"the value for data node {target.data_node_id} could not be written to {error.message}"
+        ) from error
+    written = record(data, python_type, rendition, uri=path, staged=staged)
+    if remote.is_url(path):
+        return written
+    return replace(written, stamp=stamp_of(os.stat(staged or path)))
+
+
+def folder_of(storage_type: str) -> str:
+    """Return the name of the subfolder of the storage folder for values of a storage type."""
+    return f"{storage_type}s"
+
+
+def record(
+    data: bytes,
+    python_type: str,
+    rendition: tuple[str, bool],
+    *,
+    uri: str | None = None,
+    content: bytes | None = None,
+    staged: str | None = None,
+) -> Written:
+    """Return the description of bytes that were stored, with their size and digest."""
+    text, is_complete = rendition
+    return Written(
+        size=len(data),
+        digest="sha256:" + hashlib.sha256(data).hexdigest(),
+        python_type=python_type,
+        rendition=text,
+        is_complete=is_complete,
+        uri=uri,
+        content=content,
+        staged=staged,
+    )
+
+
+def publish(written: Written) -> None:
+    """Rename the staged file over the user's, durably; do nothing when none is staged.
+
+    Safe to repeat: a staged file that is gone was published before.
+
+    Raises:
+        UnavailableError: The rename failed; the old file and the staged one still exist.
+    """
+    if written.staged is None or written.uri is None:
+        return
+    # A link stays a link: its target is replaced.
+    path = os.path.realpath(written.uri)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(written.staged, path)
+            local.sync_folder(os.path.dirname(path))
+    except OSError as error:
+        raise UnavailableError(
+            f"{written.uri} could not be replaced: {error.strerror}; the new value is in"
+            f" {written.staged}"
+        ) from error
+
+
+class Replacement:
+    """Replacement of a user-named file that can be undone if its edit is not recorded.
+
+    Args:
+        written: The value to publish; without a staged file, every method does nothing.
+    """
+
+    def __init__(self, written: Written) -> None:
+        self._written = written
+        self._former: str | None = None
+        self._path: str | None = None
+
+    def publish(self) -> None:
+        """Publish the value as `files.publish` does, and keep the previous file next to it.
+
+        Raises:
+            UnavailableError: The file could not be replaced, and still exists.
+        """
+        written = self._written
+        if written.staged is None or written.uri is None:
+            return
+        path, former = os.path.realpath(written.uri), f"{written.staged}.former"
+        try:
+            _keep_former(path, former)
+            self._former = former
+        except FileNotFoundError:
+            pass  # there was no previous file
+        except OSError as error:
+            raise UnavailableError(
+                f"{written.uri} could not be replaced: {error.strerror}"
+            ) from error
+        self._path = path
+        publish(written)
+
+    def undo(self) -> None:
+        """Restore the previous file, or remove the new one if there was none.
+
+        Raises:
+            OSError: The file could not be restored or removed.
+        """
+        if self._path is None:
+            return
+        if self._former is None:
+            local.remove([self._path])
+        else:
+            os.replace(self._former, self._path)
+            local.remove([self._former])  # still exists when both names are the same file
+        local.sync_folder(os.path.dirname(self._path))
+        self._path = self._former = None
+
+    def finish(self) -> None:
+        """Remove the previous file."""
+        if self._former is not None:
+            local.remove([self._former])
+            self._former = None
+
+
+def _keep_former(path: str, former: str) -> None:
+    """Link a file under a second name, so that restoring it changes nothing about the file."""
+    try:
+        os.link(path, former)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, former)
+
+
+def discard(written: Written) -> None:
+    """Remove the file of a value that will not be recorded; a published file stays.
+
+    A file that is gone or cannot be removed is not an error.
+    """
+    path = written.staged or written.uri
+    if path is not None:
+        _home(path).remove([path])
+
+
+def remove_files(uris: Iterable[str], *, with_folders: bool) -> dict[str, str]:
+    """Remove files of values that nothing refers to any more.
+
+    Args:
+        with_folders: Whether their data nodes are deleted too, so that nothing writes to the
+            folders any more.
+
+    Returns:
+        The files that could not be removed, each with the reason. A missing file is not an error.
+    """
+    here: list[str] = []
+    elsewhere: list[str] = []
+    for uri in uris:
+        (elsewhere if remote.is_url(uri) else here).append(uri)
+    left = local.remove(here) | remote.remove(elsewhere)
+    if with_folders:
+        local.remove_empty_folders(here)
+    return left
+
+
+def open_file(uri: str) -> BinaryIO:
+    """Open the file of a value to read it in pieces.
+
+    Raises:
+        NotFoundError: The file is gone.
+        InvalidError: The file cannot be opened.
+        UnavailableError: The storage cannot be reached.
+    """
+    return _home(uri).open_file(uri)
+
+
+def check_kept(file: BinaryIO, uri: str, kept: Kept) -> None:
+    """Verify that a file is as it was written; rewind it to its start.
+
+    A local file with the recorded size, modification time and inode is accepted without reading
+    it; for any other file the digest is compared.
+
+    Raises:
+        DamagedError: The size or the digest differs.
+    """
+    check_size(file.seek(0, os.SEEK_END), uri, kept)
+    file.seek(0)
+    if kept.stamp is not None and not isinstance(file, BytesIO):
+        with contextlib.suppress(OSError):
+            if stamp_of(os.fstat(file.fileno())) == kept.stamp:
+                return
+    found = hashlib.sha256()
+    while piece := file.read(_PIECE_BYTES):
+        found.update(piece)
+    file.seek(0)
+    check_digest(found.hexdigest(), uri, kept)
+
+
+def check_size(size: int, uri: str, kept: Kept) -> None:
+    """Verify that a file has the size with which it was written.
+
+    Raises:
+        DamagedError: The size differs.
+    """
+    if size != kept.size:
+        raise DamagedError(_damaged(uri, f"it has {size} bytes, but {kept.size} were written"))
+
+
+def check_digest(found: str, uri: str, kept: Kept) -> None:
+    """Verify the digest of a file, given in hexadecimal digits.
+
+    Raises:
+        DamagedError: The digest differs.
+    """
+    if kept.digest != f"sha256:{found}":
+        raise DamagedError(_damaged(uri, "its digest differs from that of the bytes written"))
+
+
+def _damaged(uri: str, why: str) -> str:
+    return (
+        f"the file {uri} was truncated or changed after it was written: {why}; restore it from a"
+        " backup, write the data node again, or submit the task that produces it"
+    )
+
+
+class _Home(Protocol):
+    """Functions of the modules for files in local folders and for files named by URLs."""
+
+    def below(self, folder: str, *names: str) -> str: ...
+    def write_new(self, path: str, data: bytes) -> None: ...
+    def open_file(self, path: str) -> BinaryIO: ...
+    def open_whole(self, path: str) -> BinaryIO: ...
+    def remove(self, paths: Iterable[str]) -> dict[str, str]: ...
+
+
+def _home(uri: str) -> _Home:
+    return remote if remote.is_url(uri) else local
+
+
+@contextlib.contextmanager
+def _open(place: Place) -> Iterator[BinaryIO]:
+    if place.content is not None:
+        yield BytesIO(place.content)
+        return
+    if place.uri is None:
+        raise NotFoundError("there is no value to read; write the data node first")
+    with _home(place.uri).open_whole(place.uri) as file:
+        if place.kept is not None:
+            check_kept(file, place.uri, place.kept)
+        yield file
+
+
+def _stage(path: str, data: bytes, target: Target) -> str:
+    if os.path.isdir(path):
+        raise InvalidError(
+            f"the path of data node {target.data_node_id}, {path}, is a folder; name a file"
+        )
+    try:
+        # Next to the target of a link, so that the rename stays within one file system.
+        path = os.path.realpath(path)
+    except (OSError, ValueError) as error:
+        raise UnavailableError(why_unwritable(path, error)) from error
+    staged = os.path.join(os.path.dirname(path), f".{target.edit_id}.staged")
+    # An existing file of the user keeps its mode; a new one gets the mode of the umask.
+    mode = 0o666
+    with contextlib.suppress(OSError):
+        mode = os.stat(path).st_mode & 0o777
+    local.write_new(staged, data, mode=mode, folder_mode=0o777)
+    with contextlib.suppress(OSError):
+        shutil.copymode(path, staged)
+    return staged

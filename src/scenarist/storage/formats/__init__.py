@@ -1,0 +1,1 @@
+"""Formats of values: CSV, Excel, JSON, Parquet, pickle."""

@@ -1,0 +1,385 @@
+"""CSV storage: tables as comma-separated text."""
+
+from codecs import BOM_UTF8, lookup
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.selections import Selection
+from scenarist.storage import bounds
+from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
+from scenarist.storage.files import value_files
+from scenarist.storage.formats import csv_reading, csv_writing
+from scenarist.storage.python.data_frames import text_of, unique_texts
+from scenarist.storage.python.objects import python_type
+from scenarist.storage.python.rendition import MOST_ITEMS, render
+from scenarist.storage.tables import conversion, dtypes, round_trip
+from scenarist.storage.tables.series import TEXT, without_needless_nullables
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_READ_REFUSED = frozenset(
+    {
+        *("filepath_or_buffer", "index_col", "iterator", "chunksize", "encoding", "compression"),
+        *("storage_options", "memory_map", "encoding_errors", "sep", "delimiter", "header"),
+    }
+)
+_WRITE_REFUSED = frozenset(
+    {
+        *("path_or_buf", "index", "index_label", "mode", "encoding", "compression", "errors"),
+        *("storage_options", "sep", "header", "lineterminator"),
+    }
+)
+_CHOOSING = frozenset({"nrows", "skiprows", "skipfooter", "usecols", "columns"})
+"""Arguments with which only a part of the table is read or written."""
+
+_TYPING = frozenset(
+    {
+        *("dtype", "converters", "parse_dates", "date_format", "dayfirst", "cache_dates"),
+        *("decimal", "thousands", "true_values", "false_values", "dtype_backend"),
+    }
+)
+"""Arguments of ``read_csv`` that control how texts are converted to other types."""
+
+
+class CsvStorage:
+    """A table as text; all cells of a column are read as the same type.
+
+    A column is read as integers, numbers or booleans only if each of its cells is written as one;
+    ``01067`` and ``NA`` are text. Text that could be read as numbers is quoted, and a column whose
+    cells are all quoted is text. An empty cell is null, ``""`` is empty text. Dates, times and
+    durations are written as pandas writes them, and read as text. Row labels that have a name, or
+    are not integers, become columns.
+
+    ``read_kwargs`` and ``write_kwargs`` are passed to pandas, whose rules for types then apply;
+    ``dtype`` declares types. A write is refused if the table could not be read back.
+    """
+
+    storage_type = "csv"
+    is_safe = True
+    is_external = False
+    can_append = True
+
+    def write(self, value: object, target: Target) -> Written:
+        frame = _flat(value)
+        sheet = _Sheet(target.properties)
+        rendition: tuple[str, bool] = "", False
+
+        def dump(frame: "DataFrame") -> bytes:
+            nonlocal rendition
+            data, rendition = sheet.dumped(frame)
+            return data
+
+        return value_files.keep(
+            value_files.encode(frame, target, dump),
+            target,
+            extension="csv",
+            python_type=python_type(value),
+            rendition=rendition,
+        )
+
+    def append(self, value: object, target: Target, place: Place | None) -> Written:
+        if place is None:
+            return self.write(value, target)
+        sheet = _Sheet(place.properties)
+        held: bytes = value_files.decode(place, lambda file: file.read())
+        present = value_files.decode(place, lambda _: sheet.parsed(held))
+        if not len(present.columns):
+            return self.write(value, target)
+        rows = conversion.added_rows(_flat(value), list(present.columns), self.storage_type)
+        whole: Any = None
+
+        def dump(rows: "DataFrame") -> bytes:
+            nonlocal whole
+            data = sheet.extended(held, present, rows)
+            whole = sheet.parsed(data)
+            return data
+
+        data = value_files.encode(rows, target, dump)
+        return value_files.keep(
+            data,
+            target,
+            extension="csv",
+            python_type=python_type(whole),
+            rendition=render(whole),
+        )
+
+    def read(self, place: Place) -> Any:
+        return conversion.expose(self._read_frame(place), place.properties)
+
+    def read_json(self, place: Place, selection: Selection | None) -> str:
+        return conversion.json_text(self._read_frame(place), selection)
+
+    def from_json(self, data: object) -> object:
+        frame = conversion.to_frame(data, self.storage_type)
+        for label, column in frame.items():
+            if column.map(type).isin([dict, list]).any():
+                raise InvalidError(
+                    f"column {label!r} holds objects or lists; a cell of a csv table is text,"
+                    " a number, true, false or null"
+                )
+        return frame
+
+    def _read_frame(self, place: Place) -> "DataFrame":
+        conversion.require(self.storage_type, "pandas", "pyarrow")
+        sheet = _Sheet(place.properties)
+        frame: DataFrame = value_files.decode(place, lambda file: sheet.parsed(file.read()))
+        return frame
+
+
+class _Sheet:
+    """CSV dialect: reads and writes text as the properties of a data node specify."""
+
+    def __init__(self, properties: Mapping[str, Any]) -> None:
+        self.separator = csv_reading.check_separator(properties.get("separator") or ",")
+        self.encoding = properties.get("encoding") or "utf-8"
+        self._is_utf8 = _is_utf8(self.encoding)
+        self.has_header = bool(properties.get("has_header", True))
+        self.dtype = properties.get("dtype")
+        self.read_kwargs = conversion.checked_kwargs(properties, "read_kwargs", _READ_REFUSED)
+        self.write_kwargs = conversion.checked_kwargs(properties, "write_kwargs", _WRITE_REFUSED)
+
+    def parsed(self, data: bytes) -> "DataFrame":
+        text = self._utf8(data)
+        bounds.check_csv(text, self.separator, is_free=bool(self.read_kwargs))
+        if self.read_kwargs:
+            return self._parsed_by_pandas(text)
+        as_text: Sequence[Any] | None = ()
+        if isinstance(self.dtype, Mapping):
+            as_text = [
+                str(name) for name, kind in self.dtype.items() if dtypes.is_read_from_text(kind)
+            ]
+        elif self.dtype is not None and dtypes.is_read_from_text(self.dtype):
+            as_text = None
+        frame = csv_reading.parse(text, self.separator, has_header=self.has_header, as_text=as_text)
+        return dtypes.declared(frame, self.dtype)
+
+    def dumped(self, frame: "DataFrame") -> tuple[bytes, tuple[str, bool]]:
+        """Return a table as bytes, with the rendition of the table read back from them."""
+        kinds = csv_writing.kinds_of_columns(frame)
+        text = self._text(frame, kinds, has_header=self.has_header)
+        data = text.encode(self.encoding)
+        plain = data if self._is_utf8 else text.encode()
+        is_plain = self.dtype is None and not self.read_kwargs and not self.write_kwargs
+        if is_plain and len(data) > INLINE_LIMIT:
+            head = csv_reading.head_of(plain, self.separator, MOST_ITEMS + self.has_header)
+            names = unique_texts(frame.columns if self.has_header else range(frame.shape[1]))
+            texts = [name for name, kind in zip(names, kinds, strict=True) if kind == TEXT]
+            first = csv_reading.parse(
+                head, self.separator, has_header=self.has_header, as_text=texts
+            )
+            return data, (render(first)[0], False)
+        again = self.parsed(data)
+        self._require_kept(frame, kinds, again)
+        return data, render(again)
+
+    def extended(self, held: bytes, present: "DataFrame", rows: "DataFrame") -> bytes:
+        """Return the present text with rows appended; the present text is unchanged.
+
+        Raises:
+            InvalidError: A column would get cells of a different kind.
+        """
+        before, added = csv_writing.kinds_of_columns(present), csv_writing.kinds_of_columns(rows)
+        for label, old, new in zip(present.columns, before, added, strict=True):
+            if old is not None and new is not None and old != new:
+                raise InvalidError(f"column {label!r} holds {old}; {new} cannot be appended to it")
+        text = held.decode(self.encoding)
+        if text and not text.endswith(("\n", "\r")):
+            text += "\n"
+        data = (text + self._text(rows, added, has_header=False)).encode(self.encoding)
+        whole = self.parsed(data)
+        if len(whole) != len(present) + len(rows):
+            raise InvalidError("the rows would not be read back unchanged; write the whole table")
+        kinds = [new if old is None else old for old, new in zip(before, added, strict=True)]
+        _require_kinds(kinds, whole)
+        self._require_values(rows, whole.iloc[len(present) :])
+        return data
+
+    def _text(self, frame: "DataFrame", kinds: Sequence[str | None], *, has_header: bool) -> str:
+        if not len(frame.columns):
+            return "\n"
+        names = [text_of(label) for label in frame.columns] if has_header else []
+        if "" in names:
+            raise InvalidError("a column of a csv table needs a name; give it one")
+        quoted = csv_writing.text_columns(frame, kinds)
+        if frame.shape[1] == 1 and (frame.iloc[:, 0] == "").any():
+            raise InvalidError(
+                "empty text in the only column of a csv table would be read as null; use null, or"
+                " parquet"
+            )
+        if has_header and len(quoted) and all(map(self._is_quoted, names)):
+            raise InvalidError(
+                "all column names contain quotes, separators or line ends, so that text would be"
+                " read as numbers; rename one"
+            )
+        options = {**self.write_kwargs, "sep": self.separator, "header": has_header}
+        return csv_writing.dump(frame, options, quoted)
+
+    def _is_quoted(self, name: str) -> bool:
+        return any(sign in name for sign in (self.separator, '"', "\n", "\r"))
+
+    def _utf8(self, data: bytes) -> bytes:
+        if self._is_utf8:
+            if not data.isascii():
+                # Raises if the text has another encoding.
+                data.decode()
+        else:
+            data = data.decode(self.encoding).encode()
+        data = data.removeprefix(BOM_UTF8)
+        # Old spreadsheet programs end lines with a carriage return.
+        data = data if b"\n" in data else data.replace(b"\r", b"\n")
+        return csv_reading.without_mark_of_separator(data, self.separator)
+
+    def _parsed_by_pandas(self, text: bytes) -> "DataFrame":
+        import pandas
+
+        options: dict[str, Any] = {
+            "sep": self.separator,
+            "header": 0 if self.has_header else None,
+            "keep_default_na": False,
+            "na_values": [""],
+            "dtype_backend": "numpy_nullable",
+            **({} if "engine" in self.read_kwargs else {"low_memory": False}),
+            **({} if self.dtype is None else {"dtype": self.dtype}),
+            **self.read_kwargs,
+        }
+        dtype, quoted = options.get("dtype"), list[Any]()
+        if dtype is None or isinstance(dtype, Mapping):
+            quoted = self._quoted_columns(text, options)
+            dtype = {**dict.fromkeys(quoted, "str"), **(dtype or {})}
+            options["dtype"] = dtype or None
+        try:
+            frame = pandas.read_csv(BytesIO(text), **options)
+        except pandas.errors.EmptyDataError:
+            # The text of a table without columns is empty.
+            return pandas.DataFrame()
+        frame = _unshifted(frame)
+        if "dtype_backend" in self.read_kwargs or not isinstance(dtype, Mapping):
+            return frame
+        return without_needless_nullables(frame, keeping=dtype.keys() - set(quoted))
+
+    def _quoted_columns(self, text: bytes, options: Mapping[str, Any]) -> list[Any]:
+        """Return the columns that are text because all of their cells are quoted."""
+        import pandas
+
+        mark, marked = csv_reading.marked_text(text, self.separator)
+        if mark is None or options.keys() & {"quoting", "quotechar"}:
+            return []
+        plain = {name: value for name, value in options.items() if name not in _TYPING}
+        try:
+            cells = pandas.read_csv(BytesIO(marked), dtype="str", **plain)
+        except pandas.errors.EmptyDataError:
+            return []
+        quoted = csv_reading.quoted_columns(cells, mark)
+        is_header_quoted = all(str(label).startswith(mark) for label in cells.columns)
+        if is_header_quoted and len(quoted) == len(cells.columns):
+            return []
+        dates = options.get("parse_dates")
+        declared = {
+            *(options.get("converters") or ()),
+            *(dates if isinstance(dates, list | tuple) else ()),
+        }
+        labels = [label.removeprefix(mark) if isinstance(label, str) else label for label in quoted]
+        return [label for label in labels if label not in declared]
+
+    def _require_kept(
+        self, frame: "DataFrame", kinds: Sequence[str | None], again: "DataFrame"
+    ) -> None:
+        """Check that a table is read back as written, except where the properties say otherwise."""
+        if self.has_header and self.read_kwargs and "names" not in self.read_kwargs:
+            round_trip.require_names(frame, again)
+        if frame.shape != again.shape:
+            is_meant = _CHOOSING & (self.read_kwargs.keys() | self.write_kwargs.keys())
+            if is_meant or not len(frame.columns) or not (len(frame) or self.has_header):
+                return
+            raise InvalidError(
+                f"of {frame.shape[0]} rows and {frame.shape[1]} columns, {again.shape[0]} and"
+                f" {again.shape[1]} would be read back; make read_kwargs and write_kwargs match,"
+                " or use parquet"
+            )
+        declared = {
+            *self._declared(again),
+            *(self.read_kwargs.get("parse_dates") or () if self._parses_some else ()),
+        }
+        _require_kinds(
+            [
+                None if label in declared else kind
+                for label, kind in zip(again.columns, kinds, strict=True)
+            ],
+            again,
+            frame,
+        )
+        self._require_values(frame, again)
+
+    def _require_values(self, frame: "DataFrame", again: "DataFrame") -> None:
+        if self.read_kwargs or self.write_kwargs:
+            round_trip.require_values(frame, again, self.write_kwargs, self._declared(again))
+
+    def _declared(self, again: "DataFrame") -> set[Any]:
+        """Return the columns for which a converter or a type is declared."""
+        dtype = self.read_kwargs.get("dtype", self.dtype)
+        return {
+            *(self.read_kwargs.get("converters") or ()),
+            *(one for one in again.columns if dtypes.dtype_of(dtype, one) is not None),
+        }
+
+    @property
+    def _parses_some(self) -> bool:
+        return isinstance(self.read_kwargs.get("parse_dates"), list | tuple)
+
+
+def _is_utf8(encoding: str) -> bool:
+    try:
+        return lookup(encoding).name == "utf-8"
+    except LookupError as error:
+        raise InvalidError(f"encoding {encoding!r} is unknown to Python") from error
+
+
+def _flat(value: object) -> "DataFrame":
+    conversion.require(CsvStorage.storage_type, "pandas", "pyarrow")
+    frame = conversion.to_frame(value, CsvStorage.storage_type)
+    return conversion.flat(frame, CsvStorage.storage_type)
+
+
+def _require_kinds(
+    kinds: Sequence[str | None], again: "DataFrame", frame: "DataFrame | None" = None
+) -> None:
+    """Check that columns are read back as the kind that was written."""
+    found = csv_writing.kinds_of_columns(again)
+    for position, (label, kind) in enumerate(zip(again.columns, kinds, strict=True)):
+        is_lost = (
+            kind is not None
+            and frame is not None
+            and (
+                again.iloc[:, position].isna().to_numpy()
+                != frame.iloc[:, position].isna().to_numpy()
+            ).any()
+        )
+        if is_lost or (kind is not None and found[position] != kind):
+            raise InvalidError(
+                f"column {label!r} holds {kind}, but would be read as"
+                f" {'null in places' if is_lost else found[position] or 'null'}; declare its type"
+                " in dtype, or make read_kwargs and write_kwargs match"
+            )
+
+
+def _unshifted(frame: "DataFrame") -> "DataFrame":
+    """Undo that pandas reads the first cells as row labels when rows have surplus cells.
+
+    Raises:
+        InvalidError: The surplus cells are not all empty.
+    """
+    import pandas
+
+    if isinstance(frame.index, pandas.RangeIndex):
+        return frame
+    labels, width = list(frame.columns), frame.shape[1]
+    shifted = frame.reset_index(names=[f"label {at}" for at in range(frame.index.nlevels)])
+    if shifted.iloc[:, width:].notna().any(axis=None):
+        raise InvalidError(
+            f"the rows have {shifted.shape[1]} cells, but the header has {width}; declare another"
+            " separator, or fix the header"
+        )
+    return shifted.iloc[:, :width].set_axis(labels, axis=1)

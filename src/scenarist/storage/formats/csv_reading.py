@@ -1,0 +1,298 @@
+"""Reads tables from comma-separated text; a column of quoted cells is text."""
+
+import csv
+import re
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.python.data_frames import unique_texts
+from scenarist.storage.tables.series import TEXT, kind_of_texts, series_of_texts, table_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]
+"""Unicode noncharacters, one of which is put before quoted cells while the text is parsed."""
+
+_BEGINS_OF_VALUES = b'0123456789.-tTfFi" \t'
+_NO_SEPARATORS = '"\r\n.+-'
+
+
+def check_separator(separator: object) -> str:
+    """Return the separator of cells if it is valid.
+
+    Raises:
+        InvalidError: It is not one ASCII character, or may be part of a number or a name.
+    """
+    if (
+        not isinstance(separator, str)
+        or len(separator) != 1
+        or not separator.isascii()
+        or separator.isalnum()
+        or separator in _NO_SEPARATORS
+    ):
+        raise InvalidError(
+            f"separator is {separator!r}; give one character, such as ';' or '\\t', that is not a"
+            " letter, digit, quote, sign, dot or line end"
+        )
+    return separator
+
+
+def without_mark_of_separator(text: bytes, separator: str) -> bytes:
+    """Remove a first line such as ``sep=;``, with which spreadsheet programs declare the separator.
+
+    Raises:
+        InvalidError: The line declares another separator.
+    """
+    if not text.startswith(b"sep="):
+        return text
+    line, _, rest = text.partition(b"\n")
+    said = line.removesuffix(b"\r").removeprefix(b"sep=").decode()
+    if len(said) != 1:
+        return text
+    if said != separator:
+        raise InvalidError(
+            f"the first line declares the separator {said!r}; name it in the config of the data"
+            f" node, such as separator={said!r}"
+        )
+    return rest
+
+
+def parse(
+    data: bytes,
+    separator: str,
+    *,
+    has_header: bool,
+    as_text: Collection[str] | None = (),
+) -> "DataFrame":
+    """Parse UTF-8 text as a table.
+
+    Args:
+        as_text: The names of columns that are read as text without type inference; None for all.
+
+    Raises:
+        InvalidError: A row has more cells than the header; names the row.
+    """
+    import pyarrow.compute as compute  # type: ignore[import-untyped]
+
+    mark, marked = marked_text(data, separator)
+    names, columns = _cells(marked, separator, mark=mark, has_header=has_header)
+    if mark and has_header and _is_all_quoted(marked, separator, mark, columns):
+        columns = [_unmarked(column, mark) for column in columns]
+        columns = [compute.if_else(compute.equal(one, ""), None, one) for one in columns]
+        mark = None
+    height = len(columns[0]) if columns else 0
+    series = [
+        _series(column, mark, is_text=as_text is None or name in as_text)
+        for name, column in zip(names, columns, strict=True)
+    ]
+    labels: Sequence[Any] = names if has_header else range(len(names))
+    return table_of(series, labels, height)
+
+
+def quoted_columns(columns: Mapping[Any, Any], mark: str) -> list[Any]:
+    """Return the labels of the columns in which each cell is marked as quoted."""
+    return [
+        label
+        for label, series in columns.items()
+        if len(cells := series.dropna()) and cells.str.startswith(mark).all()
+    ]
+
+
+def marked_text(data: bytes, separator: str) -> tuple[str | None, bytes]:
+    """Return a mark, and the text with the mark at the start of each quoted cell.
+
+    The mark is None, and the text unchanged, if no quoted cell could be read as a number or a
+    boolean.
+    """
+    if b'"' not in data or not _has_quoted_values(data, separator):
+        return None, data
+    mark = next((mark for mark in _MARKS if mark.encode() not in data), None)
+    if mark is None:
+        raise InvalidError("the text contains all of the characters U+FDD0 to U+FDEF")
+    end = re.escape(separator) + "\r\n"
+    begin, then = f'"(?<=[{end}]")', f"(?=[{end}]|\\Z)"
+    plain = f'{begin}([^"{end}]*)"{then}'
+    data = b"\n" + data
+    if re.search(f'[{end}]""{then}'.encode(), data) is None:
+        marked = re.sub(plain.encode(), f'"{mark}\\1"'.encode(), data)
+    else:
+        # It is an empty cell, or a quote between separators in a cell: match whole cells to tell.
+        cell = f'{plain}|{begin}(?:[^"]++|"")*+"{then}'
+        marked = re.sub(
+            cell.encode(),
+            lambda found: found[0] if found[1] is None else b'"%b%b"' % (mark.encode(), found[1]),
+            data,
+        )
+    return mark, marked[1:]
+
+
+def head_of(data: bytes, separator: str, rows: int) -> bytes:
+    """Return the first lines of a text, as many as hold the given number of rows."""
+    reader = csv.reader(_lines(data), delimiter=separator)
+    for _ in islice(reader, rows):
+        pass
+    return "".join(islice(_lines(data), reader.line_num)).encode()
+
+
+def _has_quoted_values(data: bytes, separator: str) -> bool:
+    """Whether a quoted cell begins like a number or a boolean."""
+    import numpy
+
+    if data[:1] == b'"' and data[1:2] in _BEGINS_OF_VALUES:
+        return True
+    letters = numpy.frombuffer(data, numpy.uint8)
+    quotes = numpy.flatnonzero(letters[1:-1] == ord('"')) + 1
+    begins, values = numpy.zeros(256, bool), numpy.zeros(256, bool)
+    begins[list(f"{separator}\r\n".encode())] = True
+    values[list(_BEGINS_OF_VALUES)] = True
+    return bool((begins[letters[quotes - 1]] & values[letters[quotes + 1]]).any())
+
+
+def _is_all_quoted(data: bytes, separator: str, mark: str, columns: Sequence[Any]) -> bool:
+    """Whether all names and cells are quoted, as some programs do: then quotes do not mean text."""
+    import pyarrow.compute as compute
+
+    special = f'["\r\n{re.escape(separator)}]'
+    names = _rows(data, separator, 1)[0]
+    return all(name.startswith(mark) or re.search(special, name) for name in names) and all(
+        compute.all(
+            compute.or_(
+                compute.starts_with(column, mark), compute.match_substring_regex(column, special)
+            ),
+            min_count=0,
+        ).as_py()
+        for column in columns
+    )
+
+
+def _unmarked(column: Any, mark: str) -> Any:
+    import pyarrow.compute as compute
+
+    is_marked = compute.starts_with(column, mark)
+    if not compute.any(is_marked).as_py():
+        return column
+    return compute.if_else(is_marked, compute.utf8_slice_codeunits(column, 1), column)
+
+
+def _series(column: Any, mark: str | None, *, is_text: bool) -> Any:
+    """Return a column of cells as a Series; a column whose cells are all quoted is text."""
+    import pyarrow.compute as compute
+
+    if mark is None:
+        return column.to_pandas() if is_text else series_of_texts(column)
+    plain = _unmarked(column, mark)
+    if is_text or plain is column:
+        return plain.to_pandas() if is_text else series_of_texts(column)
+    others = column.filter(compute.invert(compute.starts_with(column, mark))).drop_null()
+    if not len(others) or kind_of_texts(others) == TEXT:
+        return plain.to_pandas()
+    return series_of_texts(plain, is_empty_null=True)
+
+
+def _cells(
+    data: bytes, separator: str, *, mark: str | None, has_header: bool
+) -> tuple[list[str], list[Any]]:
+    """Return the names of the columns of a text, and their cells as columns of strings."""
+    import pyarrow
+    from pyarrow import csv as arrow
+
+    first = next(iter(_rows(data, separator, 1)), None)
+    if first is None:
+        return [], []
+    try:
+        table = arrow.read_csv(
+            pyarrow.BufferReader(data),
+            read_options=arrow.ReadOptions(
+                column_names=[str(number) for number in range(len(first))], use_threads=False
+            ),
+            parse_options=arrow.ParseOptions(delimiter=separator, newlines_in_values=b'"' in data),
+            convert_options=arrow.ConvertOptions(
+                column_types={str(number): pyarrow.string() for number in range(len(first))},
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        )
+        _require_end_of_quotes(data, separator, table.columns[-1][-1].as_py())
+        columns = [column.slice(int(has_header)) for column in table.columns]
+    except pyarrow.ArrowInvalid:
+        # The rows differ in width, or quotes are malformed.
+        columns = _columns_of(data, separator, len(first), has_header=has_header)
+    if len(columns) == 1:
+        # A null in the only column is written as "": an empty line would not be a row.
+        columns = [_null_where_empty(columns[0], mark)]
+    if not has_header:
+        return [str(number) for number in range(len(columns))], columns
+    names = [name.removeprefix(mark) if mark else name for name in first]
+    named = [name or f"Unnamed: {number}" for number, name in enumerate(names)]
+    return unique_texts(named), columns
+
+
+def _require_end_of_quotes(data: bytes, separator: str, last: str | None) -> None:
+    """Check that the last cell is closed; an unclosed one would contain the rows below it."""
+    if not last or b'"' not in data:
+        return
+    cell = b'"' + last.replace('"', '""').encode()
+    if data.endswith(cell) and data[: -len(cell)][-1:] in (b"", b"\n", b"\r", separator.encode()):
+        row = data[: -len(cell)].count(b"\n") + 1
+        raise InvalidError(f"line {row} has a quoted cell that is never closed; add the quote")
+
+
+def _null_where_empty(column: Any, mark: str | None) -> Any:
+    import pyarrow.compute as compute
+
+    return compute.if_else(compute.equal(column, mark or ""), None, column)
+
+
+def _rows(data: bytes, separator: str, most: int | None = None) -> list[list[str]]:
+    limit = csv.field_size_limit(sys.maxsize)
+    reader = csv.reader(_lines(data), delimiter=separator, strict=True)
+    try:
+        return list(islice(filter(None, reader), most))
+    except csv.Error as error:
+        raise InvalidError(f"line {reader.line_num} is not valid csv: {error}") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _lines(data: bytes) -> Iterator[str]:
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start) + 1 or len(data)
+        yield data[start:end].decode()
+        start = end
+
+
+def _columns_of(data: bytes, separator: str, width: int, *, has_header: bool) -> list[Any]:
+    """Return the columns of rows that may be shorter than the first, or end with empty cells."""
+    import pyarrow
+
+    cells = []
+    surplus = None
+    for number, row in enumerate(_rows(data, separator)[int(has_header) :], start=1):
+        if len(row) > width and any(row[width:]):
+            surplus = surplus or (number, len(row))
+        cells.append([cell or None for cell in row[:width]] + [None] * (width - len(row)))
+    if surplus is not None:
+        raise _too_long(*surplus, width, data, separator, has_header=has_header)
+    return [
+        pyarrow.chunked_array([pyarrow.array(column, pyarrow.string())])
+        for column in (zip(*cells, strict=True) if cells else [()] * width)
+    ]
+
+
+def _too_long(
+    number: int, found: int, width: int, data: bytes, separator: str, *, has_header: bool
+) -> InvalidError:
+    first = next(_lines(data))
+    others = [other for other in (";", "\t", "|", ",") if other != separator and other in first]
+    hint = f"is the separator {others[0]!r}? Declare it as separator" if others else ""
+    return InvalidError(
+        f"row {number} has {found} cells, the {'header' if has_header else 'first row'} has"
+        f" {width}; {hint or 'fix the row, or quote the cell that contains a separator'}"
+    )

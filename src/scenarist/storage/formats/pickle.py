@@ -1,0 +1,60 @@
+"""Pickle storages: values as pickles, which only worker processes read."""
+
+import pickle
+from dataclasses import replace
+from typing import Any
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.base import ROW_LIMIT, Place, Target, Written
+from scenarist.storage.files import value_files
+from scenarist.storage.python.objects import python_type
+from scenarist.storage.python.rendition import render
+
+
+class PickleStorage:
+    """Any value that pickles: in the edit's row if small, else in a file."""
+
+    storage_type = "pickle"
+    is_safe = False
+    is_external = False
+    can_append = False
+
+    def write(self, value: object, target: Target) -> Written:
+        data = value_files.encode(value, target, _dump)
+        return value_files.keep(
+            data,
+            target,
+            extension="p",
+            python_type=python_type(value),
+            rendition=render(value),
+        )
+
+    def append(self, value: object, target: Target, place: Place | None) -> Written:
+        raise InvalidError(
+            f"storage type '{self.storage_type}' cannot append; read the value, extend it and"
+            " write it"
+        )
+
+    def read(self, place: Place) -> Any:
+        return value_files.decode(place, pickle.load)
+
+    def from_json(self, data: object) -> object:
+        return data
+
+
+class InMemoryStorage(PickleStorage):
+    """Any value that pickles: in the edit's row, or in a file if too large for a row."""
+
+    storage_type = "in_memory"
+
+    def write(self, value: object, target: Target) -> Written:
+        data = value_files.encode(value, target, _dump)
+        if len(data) > ROW_LIMIT:
+            kind, shown = python_type(value), render(value)
+            unnamed = replace(target, properties={})
+            return value_files.keep(data, unnamed, extension="p", python_type=kind, rendition=shown)
+        return value_files.record(data, python_type(value), render(value), content=data)
+
+
+def _dump(value: object) -> bytes:
+    return pickle.dumps(value, protocol=5)

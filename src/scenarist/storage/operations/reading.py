@@ -1,0 +1,94 @@
+"""Functions that a worker runs for the server to read values that the server does not read."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from scenarist.domain.environment import resolve
+from scenarist.domain.errors import ConflictError, InvalidError
+from scenarist.domain.selections import Selection
+from scenarist.storage.base import Place
+from scenarist.storage.operations.rewriting import rewritten
+from scenarist.storage.python.rendition import render
+from scenarist.storage.registry import read_json
+from scenarist.storage.tables.json_data import shown, strict
+
+
+def show_value(
+    value: Any, selection: Mapping[str, Any], path: str, is_whole: bool
+) -> dict[str, bool]:
+    """Write the selected part of a value to a file as JSON text: of a table, its rows.
+
+    A value without a JSON form is written as its ``repr``.
+
+    Args:
+        selection: The result of `Selection.to_data`.
+        path: An existing file.
+        is_whole: Whether to write all of a large value, rather than a preview.
+
+    Raises:
+        InvalidError: The selection does not apply to the value.
+    """
+    data = shown(value, Selection.from_data(selection))
+    text, is_complete = (strict(data), True) if is_whole else render(data)
+    _put(text, path)
+    return {"is_complete": is_complete}
+
+
+def show_file(place: Mapping[str, Any], selection: Mapping[str, Any], path: str) -> None:
+    """Write the selected part of a value to a file as JSON text, without running user code.
+
+    Raises:
+        ConflictError: The stored value cannot be read.
+        InvalidError: The selection does not apply to the value.
+    """
+    _put(read_safely(place_from(place), Selection.from_data(selection)), path)
+
+
+def read_safely(place: Place, wanted: Selection) -> str:
+    """Return the selected part of a value as JSON text, without running user code.
+
+    Raises:
+        ConflictError: The stored value cannot be read.
+        InvalidError: The selection does not apply to the value.
+    """
+    try:
+        return read_json(place, wanted)
+    except InvalidError as error:
+        if wanted != Selection():
+            read_safely(place, Selection())
+            raise
+        # The request was valid; the stored value is not.
+        raise ConflictError(error.message, code="data_node_unreadable") from error
+
+
+def prepared(data: object, target: Mapping[str, Any], place: Mapping[str, Any] | None) -> object:
+    """Convert data from a JSON request to the value that a storage writes in place of another.
+
+    Args:
+        target: Storage type and properties of the data node as plain data, with references to
+            the environment not yet resolved.
+        place: The `Place` of the present value, also unresolved plain data; None without one.
+
+    Raises:
+        InvalidError: The data cannot be converted.
+    """
+    properties = resolve(target["properties"], os.environ)
+    present = None if place is None else place_from(place)
+    return rewritten(data, target["storage_type"], properties, present)
+
+
+def _put(text: str, path: str) -> None:
+    # Do not create it again if it is gone: then the request has ended.
+    with open(path, "r+b") as file:
+        file.write(text.encode())
+
+
+def place_from(place: Mapping[str, Any]) -> Place:
+    """Return a `Place` from plain data, with references to the environment resolved here.
+
+    Secrets are never sent with a request.
+    """
+    return msgspec.convert({**place, "properties": resolve(place["properties"], os.environ)}, Place)

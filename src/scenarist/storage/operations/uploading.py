@@ -1,0 +1,29 @@
+"""Accepting an upload in a worker process, in which the memory for reading it is limited."""
+
+import os
+from typing import Any
+
+import msgspec
+
+from scenarist.domain.environment import resolve
+from scenarist.storage.base import Target
+from scenarist.storage.operations.transfers import keep_upload
+
+
+def keep(path: str, target: dict[str, Any]) -> dict[str, Any]:
+    """Store the bytes of a file as the value of a data node, after reading them as a check.
+
+    Args:
+        target: A `Target` as plain data, with references to the environment not yet resolved.
+
+    Returns:
+        The `Written` as plain data; it is not published yet.
+
+    Raises:
+        InvalidError: The bytes are not in the storage's format; says what is wrong.
+    """
+    whole = {**target, "properties": resolve(target["properties"], os.environ)}
+    with open(path, "rb") as file:
+        written = keep_upload(file.read(), msgspec.convert(whole, Target))
+    plain: dict[str, Any] = msgspec.to_builtins(written)
+    return plain

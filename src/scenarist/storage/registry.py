@@ -1,0 +1,101 @@
+"""Registry of storages by type, and the functions of this room that other rooms call."""
+
+from collections.abc import Callable
+
+from scenarist.domain.errors import InvalidError
+from scenarist.domain.named_files import named_path
+from scenarist.domain.selections import Selection
+from scenarist.storage.base import Place, Storage, Target, Written
+from scenarist.storage.external.generic import GenericStorage
+from scenarist.storage.external.mongo import MongoStorage
+from scenarist.storage.external.s3 import S3Storage
+from scenarist.storage.external.sql import SqlStorage
+from scenarist.storage.external.sql_table import SqlTableStorage
+from scenarist.storage.files.named import find_file, require_look, why_missing
+from scenarist.storage.files.value_files import Replacement, discard, publish, remove_files
+from scenarist.storage.formats.csv import CsvStorage
+from scenarist.storage.formats.excel import ExcelStorage
+from scenarist.storage.formats.json import JsonStorage
+from scenarist.storage.formats.parquet import ParquetStorage
+from scenarist.storage.formats.pickle import InMemoryStorage, PickleStorage
+from scenarist.storage.python.rendition import render
+
+__all__ = [
+    "Replacement",
+    "discard",
+    "find_file",
+    "find_storage",
+    "named_path",
+    "publish",
+    "read_json",
+    "remove_files",
+    "render",
+    "require_look",
+    "why_missing",
+    "write_value",
+]
+
+_JSON, _CSV, _EXCEL, _PARQUET = JsonStorage(), CsvStorage(), ExcelStorage(), ParquetStorage()
+_STORAGES: dict[str, Storage] = {
+    storage.storage_type: storage
+    for storage in (
+        *(PickleStorage(), _JSON, _CSV, _PARQUET, InMemoryStorage()),
+        *(_EXCEL, SqlTableStorage(), SqlStorage()),
+        *(GenericStorage(), MongoStorage(), S3Storage()),
+    )
+}
+_JSON_READERS: dict[str, Callable[[Place, Selection | None], str]] = {
+    storage.storage_type: storage.read_json for storage in (_JSON, _CSV, _EXCEL, _PARQUET)
+}
+
+
+def find_storage(storage_type: str) -> Storage:
+    """Return the storage of a type.
+
+    Raises:
+        InvalidError: The type is unknown.
+    """
+    storage = _STORAGES.get(storage_type)
+    if storage is None:
+        known = ", ".join(sorted(_STORAGES))
+        raise InvalidError(f"unknown storage type {storage_type!r}; use one of {known}")
+    return storage
+
+
+def write_value(value: object, target: Target) -> Written:
+    """Write a value with the storage of the target; an error names the data node.
+
+    Raises:
+        InvalidError: The storage cannot hold the value.
+    """
+    try:
+        return find_storage(target.storage_type).write(value, target)
+    except InvalidError as error:
+        if target.data_node_id in error.message:
+            raise
+        raise InvalidError(
+            f"the value for data node {target.data_node_id} cannot be written as"
+            f" {target.storage_type}: {error.message}",
+            code=error.reason,
+            errors=error.errors,
+        ) from error
+
+
+def read_json(place: Place, selection: Selection | None = None) -> str:
+    """Return a value as strict JSON text, running none of the user's code.
+
+    Args:
+        selection: The part of a table or list of objects to return; None for the whole value.
+
+    Raises:
+        NotFoundError: There is no file at the location.
+        InvalidError: The storage cannot be read safely, the file is not in its format, or the
+            selection does not apply to the value.
+    """
+    reader = _JSON_READERS.get(find_storage(place.storage_type).storage_type)
+    if reader is None:
+        raise InvalidError(
+            f"a value of storage type {place.storage_type!r} is read in worker processes only;"
+            " use its rendition"
+        )
+    return reader(place, selection)

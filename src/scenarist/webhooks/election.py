@@ -1,0 +1,73 @@
+"""Elects the process that sends webhooks: one per database; another takes over when it ends."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from scenarist.db.leader_lock import Turn
+from scenarist.domain.errors import UnavailableError
+from scenarist.system.background import Background
+from scenarist.webhooks.dispatcher import Dispatcher
+
+_RETRY_SECONDS = 1.0  # after the leader lock was lost or could not be acquired
+
+_log = structlog.get_logger(__name__)
+
+
+class Dispatching:
+    """Waits for the leader lock, and runs a dispatcher while this process holds it.
+
+    Args:
+        make: Creates a dispatcher, which continues where the previous one stopped.
+    """
+
+    def __init__(self, turn: Turn, make: Callable[[], Dispatcher]) -> None:
+        self._turn = turn
+        self._make = make
+        self._dispatcher: Dispatcher | None = None
+        self._stopping = threading.Event()
+        self._is_waiting = True
+        self._thread = Background("webhook turn", self._run)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Read new events: something was committed."""
+        if (dispatcher := self._dispatcher) is not None:
+            dispatcher.wake()
+
+    def stop(self) -> None:
+        """Stop sending, and let another process take over."""
+        self._stopping.set()
+        self._turn.stop()
+        # A thread that still waits ends without the lock; there is no need to join it.
+        if not self._is_waiting:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._is_waiting = True
+                has_turn = self._turn.wait()
+                self._is_waiting = False
+                if has_turn:
+                    self._dispatch()
+            except UnavailableError as error:
+                _log.warning("webhooks put off", reason=error.message, seconds=_RETRY_SECONDS)
+            except Exception:  # noqa: BLE001 - the thread outlives whatever it trips over
+                _log.exception("webhooks failed")
+            self._turn.end()
+            self._stopping.wait(_RETRY_SECONDS)
+
+    def _dispatch(self) -> None:
+        if self._stopping.is_set():
+            return
+        dispatcher = self._dispatcher = self._make()
+        try:
+            dispatcher.start()
+            self._turn.keep()
+        finally:
+            dispatcher.stop()
+            self._dispatcher = None

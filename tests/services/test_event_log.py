@@ -1,0 +1,154 @@
+"""The log of events as those read it who follow it, and the bell that wakes them."""
+
+import asyncio
+import threading
+
+import pytest
+
+from builders import NOON
+from scenarist.db import event_log as event_rows
+from scenarist.db.engine import Database
+from scenarist.domain.entities import Event
+from scenarist.domain.errors import DeniedError
+from scenarist.domain.permissions import ANYONE, Actor
+from scenarist.domain.vocabulary import Change, Kind
+from scenarist.services.event_log import (
+    ChangeFilter,
+    ChangePage,
+    ChangeService,
+    ChangeWish,
+    Mark,
+    News,
+    Start,
+)
+from statements import noted
+
+ALL = ChangeFilter()
+NOBODY = Actor("nobody")
+
+
+def log(database: Database, *ids: str) -> None:
+    changes = [Event(kind=Kind.TASK, id=item, change=Change.CREATED) for item in ids]
+    database.write(lambda connection: event_rows.add(connection, changes, NOON))
+
+
+def ids_of(page: object) -> list[str]:
+    assert isinstance(page, ChangePage)
+    return [change.event.id for change in page.changes]
+
+
+def test_following_starts_now_or_after_what_was_seen(database: Database) -> None:
+    service = ChangeService(database)
+    at_first = service.begin(ANYONE, None)
+    log(database, "a", "b")
+    log(database, "c")
+
+    assert at_first == Start(at=Mark(1))
+    assert service.begin(ANYONE, None) == Start(at=Mark(3))
+    assert service.begin(ANYONE, Mark(1, 0)) == Start(at=Mark(1, 1))
+    assert service.begin(ANYONE, Mark(0, 5)) == Start(at=Mark(1), oldest=Mark(1))
+    assert service.begin(ANYONE, Mark(3, 0)) == Start(at=Mark(1), oldest=Mark(1))
+
+
+@pytest.mark.parametrize(
+    ("after", "ids", "following"),
+    [
+        (Mark(1), ["a", "b", "c"], Mark(3)),
+        (Mark(1, 1), ["b", "c"], Mark(3)),
+        (Mark(1, 9), ["c"], Mark(3)),
+        (Mark(2), ["c"], Mark(3)),
+        (Mark(3), [], Mark(3)),
+    ],
+)
+def test_what_comes_after_a_mark_is_read(
+    database: Database, after: Mark, ids: list[str], following: Mark
+) -> None:
+    log(database, "a", "b")
+    log(database, "c")
+
+    (page,) = ChangeService(database).read_many([ChangeWish(ANYONE, after, ALL)])
+
+    assert ids_of(page) == ids
+    assert isinstance(page, ChangePage)
+    assert (page.following, page.is_last) == (following, True)
+
+
+def test_a_long_log_is_read_in_parts(database: Database) -> None:
+    for number in range(150):
+        log(database, str(number))
+    service = ChangeService(database)
+    read: list[str] = []
+    sizes: list[tuple[int, bool]] = []
+    at = Mark(1)
+    while not sizes or not sizes[-1][1]:
+        (page,) = service.read_many([ChangeWish(ANYONE, at, ALL)])
+        assert isinstance(page, ChangePage)
+        read += ids_of(page)
+        sizes.append((len(page.changes), page.is_last))
+        at = page.following
+
+    assert sizes == [(64, False), (64, False), (22, True)]
+    assert read == [str(number) for number in range(150)]
+
+
+def test_wishes_for_the_same_part_share_one_look_and_each_gets_its_own(
+    database: Database,
+) -> None:
+    log(database, "a", "b")
+    wishes = [
+        ChangeWish(ANYONE, Mark(1), ALL),
+        ChangeWish(NOBODY, Mark(1), ALL),
+        ChangeWish(ANYONE, Mark(1, 1), ALL),
+        ChangeWish(ANYONE, Mark(1), ChangeFilter(entity_ids=frozenset({"a"}))),
+    ]
+
+    with noted(database) as statements:
+        everything, refused, rest, chosen = ChangeService(database).read_many(wishes)
+
+    assert len(statements.said) == 1
+    assert isinstance(refused, DeniedError)
+    assert [ids_of(page) for page in (everything, rest, chosen)] == [["a", "b"], ["b"], ["a"]]
+
+
+def test_news_wakes_those_who_wait_from_any_thread() -> None:
+    news = News()
+
+    async def wait() -> None:
+        with news.listen() as reader:
+            reader.catch_up()
+            threading.Thread(target=news.announce).start()
+            await reader.wait(3600)
+
+    asyncio.run(wait())
+    news.announce()  # to nobody, and on no loop that still runs
+    asyncio.run(wait())
+
+
+def test_news_that_came_before_the_wait_is_not_missed() -> None:
+    news = News()
+
+    async def wait() -> None:
+        with news.listen() as reader:
+            reader.catch_up()
+            for _ in range(3):
+                news.announce()
+            await reader.wait(3600)
+            reader.catch_up()
+            news.announce()
+            await reader.wait(3600)
+
+    asyncio.run(wait())
+
+
+def test_the_end_of_news_wakes_all_who_wait_or_come_later() -> None:
+    news = News()
+
+    async def wait() -> bool:
+        with news.listen() as reader, news.listen() as other:
+            asyncio.get_running_loop().call_soon(news.end)
+            await reader.wait(3600)
+            await other.wait(3600)
+        with news.listen() as late:
+            return late.is_over
+
+    assert asyncio.run(wait())

@@ -1,0 +1,250 @@
+"""What is written over REST takes the types of the value that is there."""
+
+import collections
+import datetime
+import decimal
+import pickle
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenarist.domain.errors import InvalidError
+from scenarist.storage.base import Place
+from scenarist.storage.operations.rewriting import needs_worker, rewritten, rewritten_safely
+from scenarist.storage.tables.json_data import shown, strict
+from scenarist.storage.tables.retyping import retyped
+from storage.formats.test_typed_json import write
+from storage.kinds_of_values import (
+    NOON,
+    VALUES,
+    Box,
+    Fixed,
+    Item,
+    Mode,
+    Model,
+    Order,
+    Pair,
+    Point,
+    is_same,
+)
+
+DAY = NOON.date()
+NEXT = datetime.date(2026, 2, 1)
+UTC_NOON = NOON.replace(microsecond=0, tzinfo=datetime.UTC)
+ITEM = Item(name="a", dates=[DAY])
+
+
+# A lone surrogate is shown as another character; only tasks tell duplicate column names apart.
+NOT_WRITTEN_BACK = {"lone surrogate", "table with duplicate column names"}
+
+
+def as_rest_has_it(value: object) -> Any:
+    """Return a value as a client reads it."""
+    return msgspec.json.decode(strict(shown(value, None)))
+
+
+@pytest.mark.parametrize("kind", sorted(VALUES.keys() - NOT_WRITTEN_BACK))
+def test_what_was_read_and_is_written_back_is_the_same_value(kind: str) -> None:
+    value = VALUES[kind]()
+
+    assert is_same(retyped(as_rest_has_it(value), value), value)
+
+
+@pytest.mark.parametrize(
+    ("present", "data", "expected"),
+    [
+        (DAY, "2026-02-01", NEXT),
+        (NOON, "2026-02-01T00:00:00", datetime.datetime(2026, 2, 1)),  # noqa: DTZ001
+        (UTC_NOON, "2026-02-01T13:00:00+01:00", UTC_NOON.replace(month=2, day=1)),
+        (NOON.time(), "01:02:03", datetime.time(1, 2, 3)),
+        (datetime.timedelta(1), "P2D", datetime.timedelta(2)),
+        (decimal.Decimal("1.10"), "1.20", decimal.Decimal("1.20")),
+        (decimal.Decimal("1.10"), 3, decimal.Decimal(3)),
+        (uuid.UUID(int=1), str(uuid.UUID(int=2)), uuid.UUID(int=2)),
+        (b"a", "YWI=", b"ab"),
+        (Path("a"), "b", Path("b")),
+        (Mode.FAST, "slow", Mode.SLOW),
+        ((1, 2), [1, 2, 3], (1, 2, 3)),
+        ({1}, [2, 2], {2}),
+        (collections.deque([1], maxlen=2), [1, 2], collections.deque([1, 2], maxlen=2)),
+        ([DAY], ["2026-02-01", "2026-01-31"], [NEXT, DAY]),
+        ([DAY, 5], [5, "2026-01-31"], [5, DAY]),
+        ({"day": DAY, "n": 1}, {"day": "2026-02-01", "n": "x"}, {"day": NEXT, "n": "x"}),
+        ({1: "a"}, {"1": "b", "2": "c"}, {1: "b", 2: "c"}),
+        ({"a": DAY}, {"a": None}, {"a": None}),
+        (float("nan"), 1.5, 1.5),
+        ({"a": 1}, [1], [1]),
+        (Fixed("a"), {"name": "b"}, Fixed("b")),
+        (Pair(1, "a"), [2, "b"], Pair(2, "b")),
+        (Order(1, decimal.Decimal(1)), {"number": 2, "price": "3"}, Order(2, decimal.Decimal(3))),
+        (ITEM, {"name": "b", "days": ["2026-02-01"]}, Item(name="b", dates=[NEXT])),
+        (Box(1), {"size": 2}, Box(2)),
+        (np.array([1, 2]), [3, 4, 5], np.array([3, 4, 5])),
+        (np.array([1.5]), [2], np.array([2.0])),
+        (np.array([1]), [2.5], np.array([2.5])),
+        (np.float64(1.5), 2, np.float64(2)),
+        (pd.Timestamp(NOON), "2026-02-01T00:00:00", pd.Timestamp("2026-02-01")),
+        (pd.Timedelta("1s"), "PT0.000000007S", pd.Timedelta("7ns")),
+        (pd.Timedelta("1ns"), "-PT0.000000007S", pd.Timedelta("-7ns")),
+        (datetime.timedelta(1), "PT5.5000000S", datetime.timedelta(seconds=5.5)),
+        (pd.Series([pd.Timedelta("1ns")]), ["PT0.000000007S"], pd.Series([pd.Timedelta("7ns")])),
+        (pd.Series([1, 2], name="v"), [5], pd.Series([5], name="v")),
+        (pd.Series([DAY], index=["a"]), ["2026-02-01"], pd.Series([NEXT], index=["a"])),
+        (pd.Series([1, 2]), [], pd.Series([], dtype="int64")),
+    ],
+)  # fmt: skip
+def test_data_becomes_one_of_the_type_that_is_there(
+    present: object, data: object, expected: object
+) -> None:
+    assert is_same(retyped(data, present), expected)
+
+
+@pytest.mark.parametrize(
+    ("present", "data"),
+    [
+        (datetime.timedelta(1), "PT0.0000000070S"),
+        (NOON, "2026-02-01T00:00:00.000000007"),
+        (NOON.time(), "00:00:00.000000007"),
+        (pd.Series([1], dtype="m8[us]"), ["PT0.000000007S"]),
+        (pd.Series([1], dtype="M8[us]"), ["2026-02-01T00:00:00.000000007"]),
+        (pd.DataFrame({"a": pd.Series([1], dtype="m8[s]")}), [{"a": "PT0.5S"}]),
+    ],
+)
+def test_what_is_finer_than_the_type_that_is_there_is_refused(
+    present: object, data: object
+) -> None:
+    with pytest.raises(InvalidError, match="finer"):
+        retyped(data, present)
+
+
+def test_fields_that_a_constructor_works_out_are_those_that_were_written() -> None:
+    made = retyped({"x": 5, "day": "2026-02-01", "doubled": 2}, Point(1, DAY))
+
+    assert made == replace(Point(1, NEXT), x=5) or (made.x, made.day, made.doubled) == (5, NEXT, 2)
+
+
+@pytest.mark.parametrize(
+    ("present", "data", "place"),
+    [
+        (DAY, "tomorrow", "the value is of type datetime.date, shown as \"2026-01-31\""),
+        ({"a": [DAY]}, {"a": [5]}, r"the value\['a'\]\[0\] is of type datetime.date"),
+        (NOON, "2026-02-01T00:00:00Z", "only one of the two has a time zone"),
+        (Mode.FAST, "fastest", "Mode"),
+        ((1, 2), {"a": 1}, "tuple"),
+        (Fixed("a"), {"nam": "b"}, "Fixed"),
+        (b"a", "no base64!", "bytes"),
+        (Model(1.5), {"weight": 2}, "Model"),
+        (pd.DataFrame({"v": [1]}), 5, "stores tables"),
+        (pd.DataFrame({"day": [DAY]}), [{"day": "tomorrow"}], "column 'day'"),
+        (np.array([1, 2]), [[1], [2, 3]], "numpy.ndarray"),
+    ],
+)  # fmt: skip
+def test_what_is_not_of_the_form_that_is_shown_is_refused(
+    present: object, data: object, place: str
+) -> None:
+    with pytest.raises(InvalidError, match=place):
+        retyped(data, present)
+
+
+TABLE = pd.DataFrame(
+    {
+        "name": ["a", "b"],
+        "n": [1, 2],
+        "share": [1.0, 2.5],
+        "at": pd.Series([pd.Timestamp(DAY), pd.NaT]),
+        "zoned": pd.to_datetime(["2026-01-31", "2026-02-01"]).tz_localize("Europe/Berlin"),
+        "day": [DAY, None],
+        "took": pd.to_timedelta([1, 2], unit="s"),
+        "price": [decimal.Decimal("1.10"), decimal.Decimal("2.00")],
+        "size": pd.Categorical(["S", "L"]),
+        "whole": pd.array([1, None], dtype="Int64"),
+        "truth": pd.array([True, None], dtype="boolean"),
+    }
+)
+
+
+def test_a_table_that_was_read_is_the_same_table_when_it_is_written_back() -> None:
+    assert is_same(retyped(as_rest_has_it(TABLE), TABLE), TABLE)
+
+
+def test_columns_keep_their_types_where_cells_change_and_rows_come_and_go() -> None:
+    rows = as_rest_has_it(TABLE)
+    rows[0] |= {"n": 5, "share": 3, "at": "2026-03-01T00:00:00", "day": "2026-03-01", "size": "XL"}
+
+    table = retyped([*rows, rows[1]], TABLE)
+
+    assert table.drop(columns="size").dtypes.equals(TABLE.drop(columns="size").dtypes)
+    assert list(table["size"].cat.categories) == ["L", "S", "XL"]
+    assert table["day"].tolist() == [datetime.date(2026, 3, 1), None, None]
+    assert len(table) == 3
+
+
+def test_a_column_takes_another_type_where_json_has_both() -> None:
+    table = retyped([{"v": 1.5}, {"v": None}], pd.DataFrame({"v": [1, 2]}))
+
+    assert table["v"].dtype == "float64"
+
+
+def test_rows_without_names_go_by_position() -> None:
+    table = pd.DataFrame({"name": ["a"], "day": [DAY]})
+
+    made = retyped([["b", "2026-02-01"]], table)
+
+    assert is_same(made, pd.DataFrame({"name": ["b"], "day": [NEXT]}))
+
+
+def test_no_rows_leave_a_table_with_its_columns() -> None:
+    assert is_same(retyped([], TABLE), TABLE.iloc[:0])
+
+
+def test_names_of_columns_that_are_no_texts_stay() -> None:
+    table = pd.DataFrame({2025: [1], "b": [2]})
+
+    assert is_same(retyped([{"2025": 5, "b": 6}], table), pd.DataFrame({2025: [5], "b": [6]}))
+
+
+def test_row_labels_that_are_written_as_columns_are_labels_again() -> None:
+    table = VALUES["table with a named index"]()
+
+    made = retyped([{"city": "c", "v": 4}], table)
+
+    assert is_same(made, pd.DataFrame({"city": ["c"], "v": [4]}).set_index("city"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [({"a": [1, "x", None, True, 1.5]}, False), ([1, (2,)], True), (DAY, True)],
+)
+def test_a_pickle_is_rewritten_by_a_worker_unless_it_is_plain(
+    value: object, expected: bool
+) -> None:
+    assert needs_worker(Place(storage_type="pickle", content=pickle.dumps(value, 5))) is expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [([DAY, {1}], False), ([Mode.FAST], True)])
+def test_a_document_is_rewritten_by_a_worker_where_it_names_a_class(
+    value: object, expected: bool
+) -> None:
+    place = Place(storage_type="json", content=write(value).content)
+
+    assert needs_worker(place) is expected
+
+
+def test_a_document_without_classes_keeps_its_types_without_a_worker() -> None:
+    place = Place(storage_type="json", content=write({"day": DAY, "n": 1}).content)
+
+    made = rewritten_safely({"day": "2026-02-01", "n": 2}, "json", {}, place)
+
+    assert made == {"day": NEXT, "n": 2}
+
+
+def test_a_value_that_cannot_be_read_any_more_may_be_replaced() -> None:
+    place = Place(storage_type="pickle", content=b"no pickle")
+
+    assert rewritten([1], "pickle", {}, place) == [1]
