@@ -11,7 +11,7 @@ from bench.servers import APPS, Server, scenarist
 from scenarist.config import load_app
 from scenarist.db import sequences as sequence_rows
 from scenarist.domain.entities import Scenario, Sequence
-from scenarist.domain.identifiers import sequence_id
+from scenarist.domain.identifiers import make_sequence_id
 from scenarist.domain.permissions import ANYONE
 from scenarist.executors.inline import InlineExecutor
 from scenarist.server.composition import open_server
@@ -133,7 +133,7 @@ def _fill(folder: Path, total: int) -> None:
 def _sequence(scenario: Scenario, index: int) -> Sequence:
     name = f"number {index}"
     return Sequence(
-        id=sequence_id(name, scenario.id),
+        id=make_sequence_id(name, scenario.id),
         name=name,
         scenario_id=scenario.id,
         task_ids=scenario.task_ids,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report import Row, median_ratio
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import ValueLocation, WriteTarget
 from scenarist.storage.registry import find_storage
 
 BARS = {
@@ -50,7 +50,7 @@ def _measure(table: pd.DataFrame, storage_type: str, folder: Path, rounds: int) 
     for number in range(rounds):
         target = _target(storage_type, folder, f"EDIT_{number}")
         written, cost = _timed(lambda target=target: storage.write(table, target))
-        place = Place(
+        place = ValueLocation(
             storage_type=storage_type,
             properties=target.properties,
             uri=written.uri,
@@ -77,8 +77,8 @@ def _table(height: int) -> pd.DataFrame:
     )
 
 
-def _target(storage_type: str, folder: Path, edit_id: str) -> Target:
-    return Target(
+def _target(storage_type: str, folder: Path, edit_id: str) -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_table_1",
         edit_id=edit_id,
         storage_type=storage_type,

@@ -21,14 +21,14 @@ from scenarist.domain.identifiers import (
     ScenarioId,
     SequenceId,
     TaskId,
-    new_uuid,
+    make_uuid,
 )
-from scenarist.domain.locations import place_of
+from scenarist.domain.locations import digest_location
 from scenarist.domain.vocabulary import Scope
-from scenarist.identity.encryption import Seal
+from scenarist.identity.encryption import SecretCipher
 from scenarist.identity.secret_keys import SecretKeys
 
-SEAL = Seal(SecretKeys(["a secret key for tests only"]))
+SEAL = SecretCipher(SecretKeys(["a secret key for tests only"]))
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -51,7 +51,7 @@ class Draft:
 
     connection: Connection
     id: ScenarioId = field(
-        default_factory=lambda: ids.scenario_id("test", new_uuid(datetime.now(UTC)))
+        default_factory=lambda: ids.make_scenario_id("test", make_uuid(datetime.now(UTC)))
     )
     tasks: list[TaskId] = field(default_factory=list)
 
@@ -59,7 +59,7 @@ class Draft:
         """Add a data node of the scenario; None leaves it without a value."""
         storage_type = properties.pop("storage_type", "pickle")
         node = DataNode(
-            id=ids.data_node_id(name, new_uuid(NOON)),
+            id=ids.make_data_node_id(name, make_uuid(NOON)),
             config_id=name,
             scope=Scope.SCENARIO,
             storage_type=storage_type,
@@ -72,9 +72,9 @@ class Draft:
             being_written_by=None,
             created_at=NOON,
             version="test",
-            place=place_of(storage_type, properties),
+            place=digest_location(storage_type, properties),
         )
-        data_node_rows.find_or_make(self.connection, node)
+        data_node_rows.find_or_create(self.connection, node)
         if value is not None:
             data_node_rows.add_edits(self.connection, [an_edit(node.id, value)])
         return node.id
@@ -99,7 +99,7 @@ class Draft:
             **changes,
         }
         task = Task(
-            id=ids.task_id(name, new_uuid(NOON)),
+            id=ids.make_task_id(name, make_uuid(NOON)),
             config_id=name,
             owner_id=self.id,
             parent_ids=(),
@@ -110,7 +110,7 @@ class Draft:
             version="test",
             **details,
         )
-        task_rows.find_or_make(self.connection, task)
+        task_rows.find_or_create(self.connection, task)
         self.tasks.append(task.id)
         return task.id
 
@@ -138,7 +138,7 @@ class Draft:
     def sequence(self, name: str, tasks: Sequence[TaskId]) -> SequenceId:
         """Add a sequence; the scenario must be finished."""
         sequence = entities.Sequence(
-            id=ids.sequence_id(name, self.id),
+            id=ids.make_sequence_id(name, self.id),
             name=name,
             scenario_id=self.id,
             task_ids=tuple(tasks),
@@ -152,7 +152,7 @@ class Draft:
 
 def an_edit(data_node_id: DataNodeId, value: object, *, at: datetime = NOON) -> Edit:
     return Edit(
-        id=EditId(new_uuid(at)),
+        id=EditId(make_uuid(at)),
         data_node_id=data_node_id,
         created_at=at,
         job_id=None,

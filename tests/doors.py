@@ -10,7 +10,7 @@ from select import select
 from types import TracebackType
 from typing import Any, Self
 
-from scenarist.server.http_server import Door, open_listener
+from scenarist.server.http_server import HttpServer, open_listener
 
 PATIENCE_SECONDS = 30
 _MOST_BYTES = 1024 * 1024 * 1024
@@ -61,7 +61,7 @@ def opened(
     with open_listener("127.0.0.1", 0) as listener:
         listener.listen()
         port: int = listener.getsockname()[1]
-        door = Door(asgi, hang_up=hang_up, hurry=lambda: None, **arguments)
+        door = HttpServer(asgi, hang_up=hang_up, hurry=lambda: None, **arguments)
         thread = threading.Thread(target=door.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -27,7 +27,7 @@ class Listener:
 
     def hear_all_of(self, other: Database) -> set[Topics]:
         """Return what is heard until a last commit of another."""
-        other.write(lambda connection: notifications.note(connection, Topic.STOP))
+        other.write(lambda connection: notifications.publish(connection, Topic.STOP))
         heard: set[Topics] = set()
         while Topic.STOP not in (topics := self.hear()):
             heard.add(topics)

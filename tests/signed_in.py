@@ -21,7 +21,7 @@ from scenarist.server.settings import Settings
 from scenarist.services.audit import AuditService
 from scenarist.services.authentication import Authenticator
 from scenarist.services.keys import KeyService
-from scenarist.services.sessions import SigningInService
+from scenarist.services.sessions import SessionService
 from scenarist.services.users import UserService
 from servers import StartedServer
 
@@ -113,7 +113,7 @@ class Entrance:
         self.signer = TokenSigner(keys or SecretKeys.given(SECRET_KEY), now=now)
         self.authenticator = Authenticator(database, self.signer, now=now, realm=Realm.LOCAL)
         passwords = Passwords(hasher)
-        self.signing_in = SigningInService(
+        self.signing_in = SessionService(
             database,
             self.authenticator,
             self.signer,

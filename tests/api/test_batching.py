@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from scenarist.api.batching import Gatherer
+from scenarist.api.batching import Batcher
 
 
 def test_what_comes_while_the_service_is_busy_goes_together_the_next_time() -> None:
@@ -20,7 +20,7 @@ def test_what_comes_while_the_service_is_busy_goes_together_the_next_time() -> N
         return [wish * 2 for wish in wishes]
 
     async def main() -> list[int]:
-        gatherer = Gatherer(double)
+        gatherer = Batcher(double)
         asked = [asyncio.ensure_future(gatherer.ask(1))]
         await asyncio.sleep(0)  # the first is on its way before the others come
         await asyncio.sleep(0)
@@ -40,7 +40,7 @@ def test_a_refusal_reaches_only_the_one_who_asked() -> None:
         return [ValueError(str(wish)) if wish % 2 else wish for wish in wishes]
 
     async def main() -> list[int | BaseException]:
-        gatherer = Gatherer(refuse_odd)
+        gatherer = Batcher(refuse_odd)
         return await asyncio.gather(
             *(gatherer.ask(n) for n in (1, 2, 3, 4)), return_exceptions=True
         )
@@ -62,7 +62,7 @@ def test_when_the_service_fails_all_who_asked_are_told_and_the_next_is_served() 
         return list(wishes)
 
     async def main() -> int:
-        gatherer = Gatherer(fail_once)
+        gatherer = Batcher(fail_once)
         with pytest.raises(RuntimeError, match="out of order"):
             await gatherer.ask(1)
         return await gatherer.ask(2)
@@ -80,7 +80,7 @@ def test_what_is_done_for_many_is_done_in_the_context_of_none() -> None:
 
     async def main() -> None:
         name.set("the first request")
-        await Gatherer(look).ask(1)
+        await Batcher(look).ask(1)
 
     asyncio.run(main())
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarist.api.bodies import read_as, read_json
+from scenarist.api.bodies import read_json, read_struct
 from scenarist.domain.errors import InvalidError
 from scenarist.schemas import ChangeScenario
 
@@ -65,7 +65,7 @@ def test_a_key_that_is_written_in_two_ways_is_one_key() -> None:
 
 def test_a_field_of_a_body_that_is_there_twice_is_refused() -> None:
     with pytest.raises(InvalidError) as refusal:
-        read_as(ChangeScenario, b'{"name": "one", "name": "other"}')
+        read_struct(ChangeScenario, b'{"name": "one", "name": "other"}')
 
     assert refusal.value.errors == ({"field": "name", "message": "more than once in one object"},)
 

@@ -5,11 +5,13 @@ import threading
 
 import pytest
 
-from scenarist.api.middleware.auth import Turnstile
+from scenarist.api.middleware.auth import LoginExecutor
 from scenarist.domain.errors import UnavailableError
 
 
-async def crowd(turnstile: Turnstile, address: str, count: int, release: threading.Event) -> int:
+async def crowd(
+    turnstile: LoginExecutor, address: str, count: int, release: threading.Event
+) -> int:
     """Have many sign in from one address at once; return how many were refused."""
 
     async def one() -> bool:
@@ -25,7 +27,7 @@ async def crowd(turnstile: Turnstile, address: str, count: int, release: threadi
 
 def test_one_address_leaves_places_for_others() -> None:
     async def story() -> tuple[int, bool]:
-        turnstile, release = Turnstile(), threading.Event()
+        turnstile, release = LoginExecutor(), threading.Event()
         crowding = asyncio.create_task(crowd(turnstile, "192.0.2.1", 80, release))
         await asyncio.sleep(0)
         other = await turnstile.run("192.0.2.2", lambda: True)
@@ -36,7 +38,7 @@ def test_one_address_leaves_places_for_others() -> None:
 
 def test_the_addresses_of_one_ipv6_network_share_their_places() -> None:
     async def story() -> None:
-        turnstile, release = Turnstile(), threading.Event()
+        turnstile, release = LoginExecutor(), threading.Event()
         held = [
             asyncio.create_task(turnstile.run(f"2001:db8::{number}", release.wait))
             for number in range(16)

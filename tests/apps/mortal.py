@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from apps.workshop import registry as registry
-from scenarist.db.dialects.postgresql import PostgreSql
-from scenarist.db.dialects.sqlite import Sqlite
+from scenarist.db.dialects.postgresql import PostgreSqlDialect
+from scenarist.db.dialects.sqlite import SqliteDialect
 
 _numbers = itertools.count(1)
 
 
 def die_at(when: str, which: int) -> None:
-    for backend in (Sqlite, PostgreSql):
+    for backend in (SqliteDialect, PostgreSqlDialect):
         commit: Any = backend.commit
 
         def commit_or_die(*arguments: Any, commit: Any = commit) -> None:

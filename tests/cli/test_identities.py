@@ -14,7 +14,7 @@ import pytest
 
 from cli.terminal import Done, Terminal, run_apart
 from scenarist.domain.errors import InvalidError
-from scenarist.identity.encryption import Seal
+from scenarist.identity.encryption import SecretCipher
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.secret_keys import SecretKeys
 from scenarist.server import admin
@@ -299,7 +299,7 @@ def test_what_is_sealed_is_sealed_anew_with_the_newest_key(
         terminal.printed_by(guarded.folder, "secret", "rotate", "--forget-old")
         adam = token_of(guarded, "adam")
 
-    seal = Seal(SecretKeys.kept_in(guarded.folder / "secret.key"))
+    seal = SecretCipher(SecretKeys.kept_in(guarded.folder / "secret.key"))
     with closing(sqlite3.connect(guarded.folder / "scenarist.db")) as connection:
         sealed = [row[0] for row in connection.execute("SELECT secret FROM subscribers")]
     assert len(sealed) == 2

@@ -9,9 +9,9 @@ import pytest
 
 from scenarist.config import Config, load_app
 from scenarist.config.applications import (
-    declaration_faults,
-    shadowing_faults,
-    shadowing_modules,
+    find_declaration_faults,
+    find_shadowing_faults,
+    find_shadowing_modules,
 )
 from scenarist.domain.errors import InvalidError
 
@@ -208,7 +208,7 @@ def test_modules_of_python_come_before_those_of_the_application(tmp_path: Path) 
     folders = [folder for folder in sys.path if "python3." in folder]
 
     assert sys.path.index(str(tmp_path)) > sys.path.index(folders[0])
-    assert list(shadowing_modules(app.search_path)) == [
+    assert list(find_shadowing_modules(app.search_path)) == [
         ("antigravity", str(tmp_path / "antigravity")),
         ("this", str(tmp_path / "this.py")),
     ]
@@ -220,7 +220,7 @@ def test_a_file_that_changes_what_is_imported_is_a_mistake(tmp_path: Path) -> No
     write("pandas.py", "")
     write("steps.py", "import json\n\nfrom random import choice\n")
 
-    assert list(shadowing_faults([str(tmp_path)])) == [
+    assert list(find_shadowing_faults([str(tmp_path)])) == [
         (
             str(tmp_path / "pandas.py"),
             "hides the library 'pandas', which Scenarist uses; rename it",
@@ -306,7 +306,7 @@ if __name__ == "__main__":
 def test_an_application_that_declares_nothing_is_told_why(source: str, faults: list[str]) -> None:
     write("my_plant.py", source)
 
-    found = list(declaration_faults(load_app("my_plant.py")))
+    found = list(find_declaration_faults(load_app("my_plant.py")))
 
     assert [fault[: len(start)] for fault, start in zip(found, faults, strict=True)] == faults
 
@@ -314,7 +314,7 @@ def test_an_application_that_declares_nothing_is_told_why(source: str, faults: l
 def test_a_file_that_declares_nothing_is_told() -> None:
     write("empty_one.toml", "[CORE]\nversion_number = '1'\n")
 
-    assert len(list(declaration_faults(load_app("empty_one.toml")))) == 1
+    assert len(list(find_declaration_faults(load_app("empty_one.toml")))) == 1
 
 
 def test_declarations_in_two_registries_are_refused() -> None:

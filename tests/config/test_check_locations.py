@@ -6,7 +6,7 @@ import pytest
 
 from scenarist.config import ConfigRegistry
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.locations import Owner, filled_in
+from scenarist.domain.locations import Owner, fill_placeholders
 
 TABLE = {"db_name": "d", "db_engine": "sqlite", "table_name": "plan"}
 MONGO = {"db_name": "d", "collection_name": "plan"}
@@ -136,7 +136,9 @@ def test_two_data_nodes_that_only_read_one_place_are_fine_when_they_say_so(
 def test_what_is_put_in_stays_within_one_part_of_a_name(name: str) -> None:
     owner = Owner(scenario_id="SCENARIO_s_1", scenario_name=name)
 
-    found = filled_in({"default_path": "out/{scenario.name}.csv"}, owner, "n")["default_path"]
+    found = fill_placeholders({"default_path": "out/{scenario.name}.csv"}, owner, "n")[
+        "default_path"
+    ]
 
     part = found.removeprefix("out/").removesuffix(".csv")
     assert part
@@ -147,7 +149,7 @@ def test_what_is_put_in_stays_within_one_part_of_a_name(name: str) -> None:
 def test_names_that_differ_have_places_that_differ() -> None:
     names = ["a/b", "a_b", "a\\b", "a b", "x" * 150, "x" * 151]
     places = {
-        filled_in({"path": "{scenario.name}"}, Owner(scenario_name=name), "n")["path"]
+        fill_placeholders({"path": "{scenario.name}"}, Owner(scenario_name=name), "n")["path"]
         for name in names
     }
 
@@ -156,7 +158,7 @@ def test_names_that_differ_have_places_that_differ() -> None:
 
 def test_a_cycle_that_is_not_there_is_told() -> None:
     with pytest.raises(InvalidError, match=r"contains \{cycle.name\}, which has no value here"):
-        filled_in({"path": "{cycle.name}"}, Owner(scenario_id="SCENARIO_s_1"), "n")
+        fill_placeholders({"path": "{cycle.name}"}, Owner(scenario_id="SCENARIO_s_1"), "n")
 
 
 @pytest.mark.parametrize(

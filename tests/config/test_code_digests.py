@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarist.config.code_digests import CodeDigests, place_functions
+from scenarist.config.code_digests import CodeDigests, iter_storage_functions
 
 FILES = {
     "app.py": "import lib.prices\nfrom helpers import half\n\ndef run(x):\n    return half(x)\n",
@@ -88,7 +88,7 @@ def test_it_is_of_all_functions_through_which_a_value_goes(folder: Path) -> None
         "exposed_type": {"one": "lib.rates:Row", "other": "pandas"},
         "default_path": "C:path",
     }
-    functions = [*place_functions(properties)]
+    functions = [*iter_storage_functions(properties)]
 
     assert functions == ["unused:encode", "lib.rates:Row"]
     assert digest(folder, "app:run", *functions) != digest(folder)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarist.config import ConfigRegistry
-from scenarist.config.function_inspection import code_of, look
-from scenarist.config.function_uses import Role, Use
+from scenarist.config.function_inspection import digest_code, inspect_uses
+from scenarist.config.function_uses import FunctionRole, FunctionUse
 
 
 def plus(x: int, y: int) -> int:
@@ -77,10 +77,10 @@ streams = partial(model.stream)
 
 
 def fault(
-    value: Any, role: Role = Role.TASK, arguments: int = 1, key: str = "function"
+    value: Any, role: FunctionRole = FunctionRole.TASK, arguments: int = 1, key: str = "function"
 ) -> str | None:
-    use = Use(place="TASK.t", key=key, name="m:f", role=role, arguments=arguments)
-    (found,) = look([use], {"m:f": value})
+    use = FunctionUse(place="TASK.t", key=key, name="m:f", role=role, arguments=arguments)
+    (found,) = inspect_uses([use], {"m:f": value})
     return found
 
 
@@ -151,7 +151,7 @@ def test_what_cannot_be_called_is_told_with_the_mend(value: Any, said: str | Non
     ],
 )
 def test_a_comparator_takes_two_values_or_more(value: Any, said: str | None) -> None:
-    found = fault(value, Role.COMPARATOR)
+    found = fault(value, FunctionRole.COMPARATOR)
 
     assert found == said or (said is not None and found is not None and found.startswith(said))
 
@@ -173,7 +173,7 @@ def test_a_comparator_takes_two_values_or_more(value: Any, said: str | None) -> 
 def test_a_function_of_a_data_node_runs_when_it_is_called(
     value: Any, arguments: int, said: str | None
 ) -> None:
-    found = fault(value, Role.FUNCTION, arguments, "write_fct")
+    found = fault(value, FunctionRole.FUNCTION, arguments, "write_fct")
 
     assert found == said or (said is not None and found is not None and found.startswith(said))
 
@@ -181,23 +181,29 @@ def test_a_function_of_a_data_node_runs_when_it_is_called(
 @pytest.mark.parametrize(
     ("value", "role", "said"),
     [
-        (json.JSONEncoder, Role.ENCODER, None),
-        (json.JSONDecoder, Role.DECODER, None),
-        (json.dumps, Role.ENCODER, "'m:f' is not a class such as json.JSONEncoder"),
-        (json.JSONEncoder, Role.DECODER, "'m:f' is not a class such as json.JSONDecoder"),
-        (Model, Role.ENCODER, "'m:f' cannot be created as json does it: got an unexpected keyword"),
+        (json.JSONEncoder, FunctionRole.ENCODER, None),
+        (json.JSONDecoder, FunctionRole.DECODER, None),
+        (json.dumps, FunctionRole.ENCODER, "'m:f' is not a class such as json.JSONEncoder"),
+        (json.JSONEncoder, FunctionRole.DECODER, "'m:f' is not a class such as json.JSONDecoder"),
         (
-            OwnStart,
-            Role.ENCODER,
+            Model,
+            FunctionRole.ENCODER,
             "'m:f' cannot be created as json does it: got an unexpected keyword",
         ),
-        (plus, Role.CLASS, "'m:f' is not a class"),
-        (Model, Role.CLASS, None),
-        (OSError, Role.EXCEPTION, None),
-        (Model, Role.EXCEPTION, "'m:f' is not an exception class; name one"),
+        (
+            OwnStart,
+            FunctionRole.ENCODER,
+            "'m:f' cannot be created as json does it: got an unexpected keyword",
+        ),
+        (plus, FunctionRole.CLASS, "'m:f' is not a class"),
+        (Model, FunctionRole.CLASS, None),
+        (OSError, FunctionRole.EXCEPTION, None),
+        (Model, FunctionRole.EXCEPTION, "'m:f' is not an exception class; name one"),
     ],
 )
-def test_a_class_is_of_the_kind_that_is_needed(value: Any, role: Role, said: str | None) -> None:
+def test_a_class_is_of_the_kind_that_is_needed(
+    value: Any, role: FunctionRole, said: str | None
+) -> None:
     found = fault(value, role)
 
     assert found == said or (said is not None and found is not None and found.startswith(said))
@@ -247,16 +253,20 @@ def test_what_passes_can_be_called_and_what_is_told_cannot(
 
 
 def test_a_function_that_is_another_one_elsewhere_is_told() -> None:
-    use = Use(place="TASK.t", key="function", name="m:f", role=Role.TASK, arguments=1)
-    given_one = Use(**{**{name: getattr(use, name) for name in use.__slots__}, "code": "line 1"})
+    use = FunctionUse(
+        place="TASK.t", key="function", name="m:f", role=FunctionRole.TASK, arguments=1
+    )
+    given_one = FunctionUse(
+        **{**{name: getattr(use, name) for name in use.__slots__}, "code": "line 1"}
+    )
 
-    (found,) = look([given_one], {"m:f": waits})
+    (found,) = inspect_uses([given_one], {"m:f": waits})
 
     assert found is not None
     assert found.startswith(
         "'m:f' is a different function in a worker process than the one that was"
     )
-    assert code_of(waits) != code_of(plus)
+    assert digest_code(waits) != digest_code(plus)
 
 
 @pytest.mark.parametrize(

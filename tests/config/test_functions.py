@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scenarist.config.functions import import_fault, import_function
-from scenarist.config.names import function_name
+from scenarist.config.functions import find_import_fault, import_function
+from scenarist.config.names import resolve_function_name
 from scenarist.domain.errors import InvalidError
 
 
@@ -22,23 +22,23 @@ class Model:
 
 
 def test_a_function_is_known_by_module_and_name() -> None:
-    assert function_name(json.dumps) == "json:dumps"
+    assert resolve_function_name(json.dumps) == "json:dumps"
 
 
 def test_a_class_is_known_by_module_and_name() -> None:
-    assert function_name(json.JSONEncoder) == "json.encoder:JSONEncoder"
+    assert resolve_function_name(json.JSONEncoder) == "json.encoder:JSONEncoder"
 
 
 def test_a_class_method_is_known_by_its_class() -> None:
-    assert function_name(Model.load) == f"{__name__}:Model.load"
+    assert resolve_function_name(Model.load) == f"{__name__}:Model.load"
 
 
 def test_a_dotted_name_is_split_at_its_last_dot() -> None:
-    assert function_name("plant.steps.fit") == "plant.steps:fit"
+    assert resolve_function_name("plant.steps.fit") == "plant.steps:fit"
 
 
 def test_a_name_with_a_colon_is_kept() -> None:
-    assert function_name("plant.steps:Model.fit") == "plant.steps:Model.fit"
+    assert resolve_function_name("plant.steps:Model.fit") == "plant.steps:Model.fit"
 
 
 def nested() -> object:
@@ -63,7 +63,7 @@ def nested() -> object:
 )
 def test_what_a_worker_could_not_find_is_refused(value: object, message: str) -> None:
     with pytest.raises(InvalidError) as refused:
-        function_name(value)
+        resolve_function_name(value)
 
     assert refused.value.message.startswith(message)
 
@@ -73,7 +73,7 @@ def test_a_name_imports_to_what_it_stands_for() -> None:
 
 
 def test_a_function_that_imports_has_no_fault() -> None:
-    assert import_fault("json:dumps") is None
+    assert find_import_fault("json:dumps") is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_function_that_imports_has_no_fault() -> None:
     ],
 )
 def test_a_fault_says_what_is_missing(name: str, fault: str) -> None:
-    assert import_fault(name) == fault
+    assert find_import_fault(name) == fault
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_module_that_fails_is_named_with_the_line_of_its_own_code(
     (tmp_path / "failing_steps.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
 
-    message = import_fault("failing_steps:fit")
+    message = find_import_fault("failing_steps:fit")
 
     assert message is not None
     assert message.startswith(
@@ -121,7 +121,7 @@ def test_a_module_that_fails_on_being_asked_is_a_fault_too(
     (tmp_path / "odd_steps.py").write_text("def __getattr__(name):\n    raise OSError(name)\n")
     monkeypatch.syspath_prepend(tmp_path)
 
-    message = import_fault("odd_steps:fit")
+    message = find_import_fault("odd_steps:fit")
 
     assert message is not None
     assert message.startswith("looking up 'odd_steps:fit' failed: ")

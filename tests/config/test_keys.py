@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarist.config import ConfigRegistry, Problem
+from scenarist.config import ConfigProblem, ConfigRegistry
 from scenarist.config.keys import DATA_NODE_KEYS, SCENARIO_KEYS, TASK_KEYS
 
 EVERY_KEY = [
@@ -36,7 +36,7 @@ def declared(family: str, kind: str, **values: Any) -> ConfigRegistry:
     return registry
 
 
-def problems_at(registry: ConfigRegistry, where: str) -> list[Problem]:
+def problems_at(registry: ConfigRegistry, where: str) -> list[ConfigProblem]:
     return [item for item in registry.check() if item.where.split(": ")[-1] == where]
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from scenarist.config import ConfigRegistry
-from scenarist.config.function_uses import iter_uses
+from scenarist.config.function_uses import iter_function_uses
 from scenarist.config.functions import import_function
 from scenarist.domain.errors import InvalidError
 
@@ -149,7 +149,7 @@ def names_of(registry: ConfigRegistry, place: str) -> list[str]:
     default = registry._declarations.defaults.get("TASK")
     if default is not None and place == "TASK.default.function":
         return [default.function] if default.function else []
-    uses = iter_uses(registry._declarations)
+    uses = iter_function_uses(registry._declarations)
     return [use.name for use in uses if f"{use.place}.{use.key}" == place]
 
 

@@ -14,9 +14,9 @@ from scenarist.config.values import (
     as_duration,
     as_frequency,
     as_scope,
-    duration_text,
     escape_text,
-    read_value,
+    format_duration,
+    parse_value,
 )
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.vocabulary import Frequency, Scope
@@ -48,7 +48,7 @@ from scenarist.domain.vocabulary import Frequency, Scope
     ],
 )
 def test_a_suffix_says_what_a_text_stands_for(text: Any, value: Any) -> None:
-    assert read_value(text) == value
+    assert parse_value(text) == value
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_a_suffix_says_what_a_text_stands_for(text: Any, value: Any) -> None:
 )
 def test_a_text_that_does_not_fit_its_suffix_is_refused(text: str, message: str) -> None:
     with pytest.raises(InvalidError) as refused:
-        read_value(text)
+        parse_value(text)
 
     assert refused.value.message.startswith(message)
 
 
 @given(st.text() | st.from_regex(r".*:(int|str|SECTION|function)", fullmatch=True))
 def test_an_escaped_text_reads_back_as_it_was(text: str) -> None:
-    assert read_value(escape_text(text)) == text
+    assert parse_value(escape_text(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_what_is_no_duration_is_refused(value: object) -> None:
 
 @given(st.timedeltas())
 def test_a_written_duration_reads_back_as_it_was(duration: timedelta) -> None:
-    assert as_duration(duration_text(duration)) == duration
+    assert as_duration(format_duration(duration)) == duration
 
 
 def test_a_member_is_its_own_scope_and_frequency() -> None:

@@ -140,6 +140,6 @@ def test_a_package_with_another_checksum_changes_nothing() -> None:
     before = sorted((file.name, file.read_bytes()) for file in vendoring.VENDOR.iterdir())
 
     with pytest.raises(vendoring.ChecksumError, match=r"htm@3\.1\.0"):
-        vendoring.refresh((other,))
+        vendoring.update_vendored_files((other,))
 
     assert sorted((file.name, file.read_bytes()) for file in vendoring.VENDOR.iterdir()) == before

@@ -12,7 +12,13 @@ from builders import NOON
 from scenarist.db import audit as audit_rows
 from scenarist.db.engine import Database
 from scenarist.db.tables import audit
-from scenarist.domain.listings import CREATION_DATE, AuditFilter, PageRequest, Position, Window
+from scenarist.domain.listings import (
+    CREATION_DATE,
+    AuditFilter,
+    PagePosition,
+    PageRequest,
+    TimeRange,
+)
 from scenarist.domain.permissions import ANYONE, Actor, Origin
 from scenarist.domain.retention import Retention
 from scenarist.domain.users import AuditEntry
@@ -20,7 +26,7 @@ from scenarist.services.pruning import PruningService
 from statements import check_two_pages, noted
 
 HOUR = timedelta(hours=1)
-WINDOW = Window(start=NOON, end=NOON + 100 * HOUR)
+WINDOW = TimeRange(start=NOON, end=NOON + 100 * HOUR)
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ def kept(database: Database) -> Database:
 
 
 def numbers(database: Database, wanted: AuditFilter, **request: Any) -> list[int]:
-    page = audit_rows.page(database.reader, wanted, PageRequest(limit=100, **request))
+    page = audit_rows.list_page(database.reader, wanted, PageRequest(limit=100, **request))
     return [entry.number - 1 for entry in page.items]
 
 
@@ -60,12 +66,12 @@ def numbers(database: Database, wanted: AuditFilter, **request: Any) -> list[int
     ids=str,
 )
 def test_a_row_can_be_neither_changed_nor_deleted(kept: Database, change: Any) -> None:
-    before = audit_rows.page(kept.reader, AuditFilter(), PageRequest(limit=100))
+    before = audit_rows.list_page(kept.reader, AuditFilter(), PageRequest(limit=100))
 
     with pytest.raises(DBAPIError, match="the audit is only added to"):
         kept.write(lambda connection: connection.execute(change))
 
-    assert audit_rows.page(kept.reader, AuditFilter(), PageRequest(limit=100)) == before
+    assert audit_rows.list_page(kept.reader, AuditFilter(), PageRequest(limit=100)) == before
 
 
 @pytest.mark.parametrize(
@@ -78,7 +84,7 @@ def test_a_row_can_be_neither_changed_nor_deleted(kept: Database, change: Any) -
         (AuditFilter(operation=("deleteUser",)), [6, 7, 8, 9, 10, 11]),
         (AuditFilter(is_allowed=False), [0, 3, 6, 9]),
         (AuditFilter(is_allowed=True), [1, 2, 4, 5, 7, 8, 10, 11]),
-        (AuditFilter(created=Window(start=NOON + 2 * HOUR, end=NOON + 4 * HOUR)), [2, 3]),
+        (AuditFilter(created=TimeRange(start=NOON + 2 * HOUR, end=NOON + 4 * HOUR)), [2, 3]),
         (AuditFilter(actor=("ben",), is_allowed=False), [3, 9]),
         (
             AuditFilter(
@@ -102,15 +108,15 @@ def test_pages_of_the_same_moment_leave_nothing_out(
 ) -> None:
     actor = Actor("ann", origin=Origin("192.0.2.1", "createUser"))
     database.write(
-        lambda connection: audit_rows.add_many_done(
+        lambda connection: audit_rows.record_many_allowed(
             connection, [(actor, f"entity {number}") for number in range(10)], NOON
         )
     )
     found: list[str | None] = []
-    after: Position | None = None
+    after: PagePosition | None = None
 
     while True:
-        page = audit_rows.page(
+        page = audit_rows.list_page(
             database.reader,
             AuditFilter(),
             PageRequest(limit=3, sort=CREATION_DATE, is_descending=is_descending, after=after),
@@ -147,7 +153,7 @@ def test_each_list_is_read_in_its_order_from_the_cursor_on(
 ) -> None:
     check_two_pages(
         kept,
-        lambda request: audit_rows.page(kept.reader, wanted, request),
+        lambda request: audit_rows.list_page(kept.reader, wanted, request),
         PageRequest(limit=1, sort=CREATION_DATE, is_descending=is_descending),
     )
 
@@ -173,7 +179,7 @@ def test_each_filter_has_an_index(kept: Database, wanted: AuditFilter, index: st
     request = PageRequest(limit=1, sort=CREATION_DATE, is_descending=True)
 
     with noted(kept) as statements:
-        audit_rows.page(kept.reader, wanted, request)
+        audit_rows.list_page(kept.reader, wanted, request)
 
     ((step,),) = statements.plans().values()
     assert index in step
@@ -185,13 +191,13 @@ def test_several_rows_are_added_by_one_statement_and_none_without_an_origin(
     heard, silent = Actor("ann", origin=Origin("192.0.2.1", "submitJobs")), Actor("ben")
 
     database.write(
-        lambda connection: audit_rows.add_many_done(
+        lambda connection: audit_rows.record_many_allowed(
             connection, [(heard, "1"), (silent, "2"), (heard, "3")], NOON
         )
     )
-    database.write(lambda connection: audit_rows.add_many_done(connection, [], NOON))
+    database.write(lambda connection: audit_rows.record_many_allowed(connection, [], NOON))
 
-    page = audit_rows.page(database.reader, AuditFilter(), PageRequest(limit=10))
+    page = audit_rows.list_page(database.reader, AuditFilter(), PageRequest(limit=10))
     assert [(entry.actor, entry.entity_id) for entry in page.items] == [("ann", "1"), ("ann", "3")]
 
 
@@ -221,7 +227,7 @@ def test_old_rows_are_found_by_an_index(kept: Database) -> None:
     if kept.file is None:
         pytest.skip("PostgreSQL says the same in other words")
     with noted(kept) as statements:
-        list(audit_rows.old(kept.reader, NOON + 5 * HOUR))
+        list(audit_rows.iter_old(kept.reader, NOON + 5 * HOUR))
 
     steps = [step for steps in statements.plans().values() for step in steps]
     assert steps

@@ -42,7 +42,7 @@ def make(connection: Connection) -> ScenarioId:
 def test_names_are_sorted_by_their_code_points(database: Database) -> None:
     made = database.write(make)
 
-    page = sequence_rows.page(
+    page = sequence_rows.list_page(
         database.reader, SequenceFilter(scenario_id=(made,)), PageRequest(limit=100, sort=NAME)
     )
 
@@ -53,7 +53,7 @@ def test_a_name_is_found_as_it_is_and_not_as_a_pattern(database: Database) -> No
     database.write(make)
 
     for name in NAMES:
-        page = sequence_rows.page(
+        page = sequence_rows.list_page(
             database.reader, SequenceFilter(name=(name,)), PageRequest(limit=9)
         )
         assert [sequence.name for sequence in page.items] == [name]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import bindparam, insert, select, update
 
-from scenarist.db.each import execute_each
+from scenarist.db.each import execute_many
 from scenarist.db.engine import Database
 from scenarist.db.tables import submissions
 
@@ -59,7 +59,7 @@ def stored(database: Database) -> list[tuple[object, ...]]:
 def test_rows_are_inserted_in_their_order_with_all_kinds_of_values(database: Database) -> None:
     rows = [row(number) for number in range(MANY)]
 
-    database.write(lambda connection: execute_each(connection, _INSERT, rows))
+    database.write(lambda connection: execute_many(connection, _INSERT, rows))
 
     assert stored(database) == [
         (new["id"], new["entity_id"], new["properties"], new["idempotency_key"], 5, None, None)
@@ -80,7 +80,7 @@ def test_each_row_updates_its_own(database: Database) -> None:
         for number in range(1, MANY)
     ]
 
-    database.write(lambda connection: execute_each(connection, _END, changes))
+    database.write(lambda connection: execute_many(connection, _END, changes))
 
     first, *others = stored(database)
     assert first[4:] == (5, None, None)
@@ -97,6 +97,6 @@ def test_each_row_updates_its_own(database: Database) -> None:
 
 
 def test_nothing_is_asked_for_no_rows(database: Database) -> None:
-    database.write(lambda connection: execute_each(connection, _INSERT, []))
+    database.write(lambda connection: execute_many(connection, _INSERT, []))
 
     assert stored(database) == []

@@ -54,7 +54,7 @@ def test_pages_hold_every_edit_once_in_order(database: Database, node: DataNodeI
         )
         seen = []
         while True:
-            page = edit_rows.page(database.reader, node, request)
+            page = edit_rows.list_page(database.reader, node, request)
             assert len(page.items) <= limit
             assert page.total == 23
             seen += [edit.id for edit in page.items]
@@ -69,7 +69,7 @@ def test_pages_hold_every_edit_once_in_order(database: Database, node: DataNodeI
 def test_a_page_comes_without_the_values(database: Database, node: DataNodeId) -> None:
     (made,) = written(database, node, 1)
 
-    (edit,) = edit_rows.page(database.reader, node, PageRequest(limit=1)).items
+    (edit,) = edit_rows.list_page(database.reader, node, PageRequest(limit=1)).items
 
     assert made.content is not None
     assert (edit.content, edit.rendition) == (None, None)

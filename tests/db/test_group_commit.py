@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from scenarist.db.engine import Database
 from scenarist.db.group_commit import undo_on_rollback
-from scenarist.domain.commits import begin_record
+from scenarist.domain.commits import start_commit_record
 from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
 
 
@@ -69,7 +69,7 @@ def test_changes_outside_stay_when_the_work_is_stored(notes: Database) -> None:
 
 
 def test_a_request_knows_that_something_of_it_was_committed(notes: Database) -> None:
-    record = begin_record()
+    record = start_commit_record()
     notes.write(add, is_preparation=True)
     assert not record.has_committed
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from postgres_server import PostgresServer
 from scenarist.db.engine import Database
-from scenarist.db.leader_lock import Turn
+from scenarist.db.leader_lock import LeaderLock
 from scenarist.domain.errors import UnavailableError
 from servers import PATIENCE_SECONDS
 
@@ -17,7 +17,7 @@ from servers import PATIENCE_SECONDS
 class Waiting:
     """A thread that waits for a turn, and keeps it until it is lost or given up."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: LeaderLock) -> None:
         self.turn = turn
         self.has_it = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)

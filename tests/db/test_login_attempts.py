@@ -8,19 +8,21 @@ from sqlalchemy import select
 from builders import NOON
 from scenarist.db import login_attempts as try_rows
 from scenarist.db.engine import Database
-from scenarist.db.login_attempts import Bound
+from scenarist.db.login_attempts import AttemptLimit
 from scenarist.db.tables import tries
 from statements import GROWING, noted, scanned
 
 STRETCH = timedelta(minutes=5)
-PAIR, ADDRESS = Bound("ann at 192.0.2.1", 2), Bound("at 192.0.2.1", 3)
+PAIR, ADDRESS = AttemptLimit("ann at 192.0.2.1", 2), AttemptLimit("at 192.0.2.1", 3)
 
 
-def take(database: Database, *bounds: Bound, after: timedelta = timedelta()) -> timedelta | None:
+def take(
+    database: Database, *bounds: AttemptLimit, after: timedelta = timedelta()
+) -> timedelta | None:
     """Return how long to wait; None when the try counts."""
     now = NOON + after
     used_up = database.write(
-        lambda connection: try_rows.take(connection, bounds, stretch=STRETCH, now=now)
+        lambda connection: try_rows.count_attempt(connection, bounds, stretch=STRETCH, now=now)
     )
     return max(used_up.values()) - now if used_up else None
 
@@ -69,7 +71,7 @@ def test_a_stretch_is_over_at_its_end_and_not_before(database: Database) -> None
 
 def test_what_is_over_is_forgotten_by_the_next_try_of_anybody(database: Database) -> None:
     for number in range(20):
-        take(database, Bound(f"name{number}", 5))
+        take(database, AttemptLimit(f"name{number}", 5))
 
     take(database, PAIR, after=STRETCH)
 
@@ -81,7 +83,7 @@ def test_a_try_that_is_given_back_can_be_taken_again(database: Database) -> None
         take(database, ADDRESS)
     assert take(database, ADDRESS) is not None
 
-    database.write(lambda connection: try_rows.give_back(connection, (ADDRESS,)))
+    database.write(lambda connection: try_rows.uncount_attempt(connection, (ADDRESS,)))
 
     assert take(database, ADDRESS) is None
     assert take(database, ADDRESS) is not None
@@ -93,7 +95,7 @@ def test_more_than_was_taken_cannot_be_given_back(database: Database, taken: int
         take(database, PAIR)
 
     for _ in range(5):
-        database.write(lambda connection: try_rows.give_back(connection, (PAIR,)))
+        database.write(lambda connection: try_rows.uncount_attempt(connection, (PAIR,)))
 
     assert tallies(database) == ({PAIR.who: 0} if taken else {})
 
@@ -101,7 +103,7 @@ def test_more_than_was_taken_cannot_be_given_back(database: Database, taken: int
 def test_forgetting_one_forgets_no_other(database: Database) -> None:
     take(database, PAIR, ADDRESS)
 
-    database.write(lambda connection: try_rows.forget(connection, PAIR.who))
+    database.write(lambda connection: try_rows.reset(connection, PAIR.who))
 
     assert tallies(database) == {ADDRESS.who: 1}
 
@@ -110,8 +112,8 @@ def test_no_try_looks_through_all_others(database: Database) -> None:
     with noted(database) as statements:
         take(database, PAIR, ADDRESS)
         take(database, PAIR, ADDRESS)
-        database.write(lambda connection: try_rows.give_back(connection, (ADDRESS,)))
-        database.write(lambda connection: try_rows.forget(connection, PAIR.who))
+        database.write(lambda connection: try_rows.uncount_attempt(connection, (ADDRESS,)))
+        database.write(lambda connection: try_rows.reset(connection, PAIR.who))
 
     assert len(set(statements.said)) >= 6
     assert not any(scanned(plan, GROWING) for plan in statements.plans().values())

@@ -15,7 +15,7 @@ from scenarist.db import migrate
 from scenarist.db.engine import Database
 from scenarist.db.tables import metadata
 from scenarist.domain.errors import UnavailableError
-from scenarist.domain.locations import wiring_of
+from scenarist.domain.locations import digest_wiring
 from scenarist.domain.vocabulary import Scope
 
 # Names of constraints are not asked for: SQLite knows only some of them.
@@ -82,12 +82,12 @@ def test_texts_are_in_the_order_of_their_code_points(database: Database) -> None
 
 
 def test_a_current_database_is_left_alone(database: Database) -> None:
-    commits, revision = database.commits, migrate.current(database)
+    commits, revision = database.commits, migrate.find_revision(database)
 
     migrate.upgrade(database)
 
     assert database.commits == commits
-    assert migrate.current(database) == revision is not None
+    assert migrate.find_revision(database) == revision is not None
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
@@ -145,4 +145,4 @@ def test_shared_tasks_of_earlier_versions_are_found_by_what_they_read_and_write(
             import_module("scenarist.db.migrations.versions.0015_changing")._fill_in_wiring()
         return str(connection.execute(text("SELECT wiring FROM tasks")).scalar_one())
 
-    assert database.write(make) == wiring_of(*ends)
+    assert database.write(make) == digest_wiring(*ends)

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from scenarist.demo.tour import tour
+from scenarist.demo.tour import render_tour
 
 SCENARIO = "SCENARIO_heating_01998f2e-0000-7000-8000-000000000001"
 SEQUENCES = {
@@ -30,7 +30,7 @@ NODES = {
 
 @pytest.fixture
 def text() -> str:
-    return tour("http://127.0.0.1:5001", SCENARIO, SEQUENCES, TASKS, NODES)
+    return render_tour("http://127.0.0.1:5001", SCENARIO, SEQUENCES, TASKS, NODES)
 
 
 @pytest.fixture

@@ -3,17 +3,17 @@
 import pytest
 
 from scenarist.domain.addresses import (
-    host_in,
     origin_of,
-    read_hosts,
-    read_networks,
-    read_origins,
+    parse_host,
+    parse_hosts,
+    parse_networks,
+    parse_origins,
 )
 from scenarist.domain.errors import InvalidError
 
 
 def test_addresses_and_networks_are_read_with_ipv4_as_ipv6_writes_it_too() -> None:
-    assert read_networks(["10.0.0.7", " 10.0.0.0/8", "::1", "2001:db8::/32"]) == [
+    assert parse_networks(["10.0.0.7", " 10.0.0.0/8", "::1", "2001:db8::/32"]) == [
         "10.0.0.7/32",
         "::ffff:a00:7/128",
         "10.0.0.0/8",
@@ -28,11 +28,11 @@ def test_what_is_no_address_is_named(text: str) -> None:
     with pytest.raises(
         InvalidError, match=r"a trusted proxy must be an address or a network, such as"
     ):
-        read_networks(["10.0.0.7", text])
+        parse_networks(["10.0.0.7", text])
 
 
 def test_origins_are_read_as_browsers_write_them() -> None:
-    assert read_origins(
+    assert parse_origins(
         [
             "https://Planner.example.com",
             " http://localhost:3000 ",
@@ -40,8 +40,8 @@ def test_origins_are_read_as_browsers_write_them() -> None:
             "http://[::1]:80",
         ]
     ) == {"https://planner.example.com", "http://localhost:3000", "https://a", "http://[::1]"}
-    assert read_origins(["*"]) == {"*"}
-    assert read_origins([]) == frozenset()
+    assert parse_origins(["*"]) == {"*"}
+    assert parse_origins([]) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,18 @@ def test_origins_are_read_as_browsers_write_them() -> None:
 )
 def test_what_is_no_origin_is_named(text: str) -> None:
     with pytest.raises(InvalidError, match="is not an origin; write a scheme and a host") as raised:
-        read_origins(["https://planner.example.com", text])
+        parse_origins(["https://planner.example.com", text])
 
     assert repr(text) in raised.value.message
 
 
 def test_all_origins_stand_alone() -> None:
     with pytest.raises(InvalidError, match="means all origins"):
-        read_origins(["*", "https://planner.example.com"])
+        parse_origins(["*", "https://planner.example.com"])
 
 
 def test_hosts_are_read_in_small_letters() -> None:
-    assert read_hosts(["Planner.Example.com", "127.0.0.1", "[::1]", "localhost"]) == {
+    assert parse_hosts(["Planner.Example.com", "127.0.0.1", "[::1]", "localhost"]) == {
         "planner.example.com",
         "127.0.0.1",
         "[::1]",
@@ -85,7 +85,7 @@ def test_what_is_no_host_is_named(text: str) -> None:
     with pytest.raises(
         InvalidError, match="is not a host; write a name or an address without a port"
     ):
-        read_hosts(["localhost", text])
+        parse_hosts(["localhost", text])
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_is_no_host_is_named(text: str) -> None:
     ],
 )
 def test_the_host_of_a_header(text: str, host: str | None) -> None:
-    assert host_in(text) == host
+    assert parse_host(text) == host
 
 
 def test_an_origin_has_no_usual_port() -> None:

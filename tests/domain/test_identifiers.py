@@ -9,19 +9,21 @@ from hypothesis import strategies as st
 
 from scenarist.domain.identifiers import (
     ScenarioId,
-    new_uuid,
-    sequence_id,
-    sequence_name_fault,
+    find_sequence_name_fault,
+    make_sequence_id,
+    make_uuid,
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SCENARIO = ScenarioId("SCENARIO_sales_0af956f2")
 
-names = st.text(min_size=1, max_size=128).filter(lambda name: sequence_name_fault(name) is None)
+names = st.text(min_size=1, max_size=128).filter(
+    lambda name: find_sequence_name_fault(name) is None
+)
 
 
 def test_a_uuid_is_of_version_7_and_tells_its_time() -> None:
-    made = uuid.UUID(new_uuid(NOON))
+    made = uuid.UUID(make_uuid(NOON))
 
     assert made.version == 7
     assert made.variant == uuid.RFC_4122
@@ -29,7 +31,7 @@ def test_a_uuid_is_of_version_7_and_tells_its_time() -> None:
 
 
 def test_later_identifiers_sort_after_earlier_ones() -> None:
-    made = [new_uuid(NOON + timedelta(milliseconds=number)) for number in range(50)]
+    made = [make_uuid(NOON + timedelta(milliseconds=number)) for number in range(50)]
 
     assert made == sorted(made)
 
@@ -37,25 +39,27 @@ def test_later_identifiers_sort_after_earlier_ones() -> None:
 def test_a_plain_name_stands_in_the_identifier_with_its_blanks_as_the_documentation_has_them() -> (
     None
 ):
-    assert sequence_id("with space", SCENARIO) == (
+    assert make_sequence_id("with space", SCENARIO) == (
         "SEQUENCE_withTPSPACEspace_SCENARIO_sales_0af956f2"
     )
 
 
 def test_any_other_name_is_a_slug_with_a_digest() -> None:
-    assert sequence_id("Größe/x", SCENARIO) == ("SEQUENCE_Gr-e-x-752daede_SCENARIO_sales_0af956f2")
+    assert make_sequence_id("Größe/x", SCENARIO) == (
+        "SEQUENCE_Gr-e-x-752daede_SCENARIO_sales_0af956f2"
+    )
 
 
 @given(names, names)
 def test_two_names_never_share_an_identifier(one: str, other: str) -> None:
-    assert (sequence_id(one, SCENARIO) == sequence_id(other, SCENARIO)) == (one == other)
+    assert (make_sequence_id(one, SCENARIO) == make_sequence_id(other, SCENARIO)) == (one == other)
 
 
 @given(names)
 def test_an_identifier_is_plain_in_a_path(name: str) -> None:
     assert all(
         letter.isascii() and (letter.isalnum() or letter in "_-.")
-        for letter in sequence_id(name, SCENARIO)
+        for letter in make_sequence_id(name, SCENARIO)
     )
 
 
@@ -69,9 +73,9 @@ def test_an_identifier_is_plain_in_a_path(name: str) -> None:
     ],
 )
 def test_a_name_that_cannot_be_is_told_why(name: str, fault: str) -> None:
-    assert sequence_name_fault(name) == fault
+    assert find_sequence_name_fault(name) == fault
 
 
 @pytest.mark.parametrize("name", ["1abc", "class", "a-b", "x/y", "_TASK_", "Prognose für März"])
 def test_names_that_the_documented_system_cannot_hold_are_allowed(name: str) -> None:
-    assert sequence_name_fault(name) is None
+    assert find_sequence_name_fault(name) is None

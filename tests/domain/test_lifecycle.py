@@ -9,14 +9,14 @@ import pytest
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.lifecycle import (
     TRANSITIONS,
+    CurrentOutput,
     JobEvent,
-    PresentOutput,
+    compute_retry_delay,
+    digest_provenance,
     is_skippable,
     next_status,
-    provenance,
-    retry_delay,
-    roll_up_ended,
-    roll_up_under_way,
+    roll_up_finished,
+    roll_up_unfinished,
 )
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 
@@ -55,7 +55,7 @@ def test_every_status_but_the_first_can_be_reached() -> None:
 def test_a_submission_that_has_ended_tells_the_worst(
     failed: int, canceled: int, expected: SubmissionStatus
 ) -> None:
-    assert roll_up_ended(failed=failed, canceled=canceled) is expected
+    assert roll_up_finished(failed=failed, canceled=canceled) is expected
 
 
 @pytest.mark.parametrize(
@@ -70,26 +70,26 @@ def test_a_submission_that_has_ended_tells_the_worst(
 def test_a_submission_under_way_tells_its_liveliest_job(
     statuses: dict[JobStatus, int], expected: SubmissionStatus
 ) -> None:
-    assert roll_up_under_way(statuses) is expected
+    assert roll_up_unfinished(statuses) is expected
 
 
 def test_delays_between_attempts_double_up_to_an_hour() -> None:
     for failures, least in ((1, 10), (2, 20), (3, 40), (40, 3600)):
-        delay = retry_delay(failures, timedelta(seconds=10), job_id="JOB_a")
+        delay = compute_retry_delay(failures, timedelta(seconds=10), job_id="JOB_a")
 
         assert timedelta(seconds=least) <= delay <= timedelta(seconds=least) * 1.25
 
 
 def test_jobs_that_failed_together_do_not_come_back_together() -> None:
-    delays = [retry_delay(1, HOUR, job_id=f"JOB_{number}") for number in range(100)]
+    delays = [compute_retry_delay(1, HOUR, job_id=f"JOB_{number}") for number in range(100)]
 
     quarters = Counter(int((delay - HOUR) / (HOUR / 16)) for delay in delays)
     assert set(quarters) == {0, 1, 2, 3}
     assert min(quarters.values()) > 10
 
 
-NOW_MADE_OF = provenance("TASK_t", ["edit 1", "edit 2"])
-HOLDS = PresentOutput(written_at=NOON - 3 * HOUR, made_of=NOW_MADE_OF, validity=None)
+NOW_MADE_OF = digest_provenance("TASK_t", ["edit 1", "edit 2"])
+HOLDS = CurrentOutput(written_at=NOON - 3 * HOUR, made_of=NOW_MADE_OF, validity=None)
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ HOLDS = PresentOutput(written_at=NOON - 3 * HOUR, made_of=NOW_MADE_OF, validity=
         ([None], False),
         ([HOLDS, None], False),
         ([HOLDS, replace(HOLDS, made_of=None)], False),
-        ([replace(HOLDS, made_of=provenance("TASK_t", ["edit 2", "edit 1"]))], False),
-        ([replace(HOLDS, made_of=provenance("TASK_u", ["edit 1", "edit 2"]))], False),
+        ([replace(HOLDS, made_of=digest_provenance("TASK_t", ["edit 2", "edit 1"]))], False),
+        ([replace(HOLDS, made_of=digest_provenance("TASK_u", ["edit 1", "edit 2"]))], False),
         ([replace(HOLDS, made_of=f"another {NOW_MADE_OF}")], True),
         ([replace(HOLDS, is_in_place=False)], False),
         ([replace(HOLDS, validity=2 * HOUR)], False),
@@ -111,6 +111,6 @@ HOLDS = PresentOutput(written_at=NOON - 3 * HOUR, made_of=NOW_MADE_OF, validity=
     ],
 )
 def test_a_task_is_skipped_while_its_outputs_are_valid_and_made_of_its_present_inputs(
-    outputs: list[PresentOutput | None], expected: bool
+    outputs: list[CurrentOutput | None], expected: bool
 ) -> None:
     assert is_skippable(NOW_MADE_OF, outputs, NOON) is expected

@@ -13,17 +13,19 @@ import pytest
 
 from processes import limited
 from scenarist.domain.errors import InvalidError, UnavailableError
-from scenarist.domain.machine_faults import is_of_machine
+from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.identity.passwords import Passwords
-from scenarist.server.http_rejections import refusal_in
-from scenarist.storage.base import IN_HAND, Place, Target
+from scenarist.server.http_rejections import to_refusal
+from scenarist.storage.base import INLINE_FOLDER, ValueLocation, WriteTarget
 from scenarist.storage.files import local, value_files
 from scenarist.storage.formats import typed_reading
 from scenarist.storage.python.objects import load_function
 from scenarist.storage.tables import conversion, retyping
 
 OF_MACHINE = [MemoryError(), *(OSError(number, "no") for number in (errno.EIO, errno.EMFILE))]
-TARGET = Target(data_node_id="d", edit_id="e", storage_type="json", folder=IN_HAND, properties={})
+TARGET = WriteTarget(
+    data_node_id="d", edit_id="e", storage_type="json", folder=INLINE_FOLDER, properties={}
+)
 
 
 class Raising:
@@ -51,7 +53,7 @@ def test_a_request_that_the_server_cannot_take_in_is_not_malformed(
     with pytest.raises(httptools.HttpParserError) as caught:
         parser.feed_data(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1")
 
-    refusal = refusal_in(caught.value)
+    refusal = to_refusal(caught.value)
 
     assert (refusal.status, refusal.code) == (status, code)
 
@@ -64,7 +66,7 @@ def test_a_value_that_the_machine_cannot_read_or_write_is_unavailable(number: in
     with pytest.raises(UnavailableError, match=os.strerror(number)):
         value_files.encode(1, TARGET, fail)
     with pytest.raises(UnavailableError, match=os.strerror(number)):
-        value_files.decode(Place(storage_type="json", content=b"1"), fail)
+        value_files.decode(ValueLocation(storage_type="json", content=b"1"), fail)
 
 
 def test_a_value_that_is_not_there_or_not_of_its_form_is_not_of_the_machine(
@@ -74,7 +76,7 @@ def test_a_value_that_is_not_there_or_not_of_its_form_is_not_of_the_machine(
         raise FileNotFoundError(errno.ENOENT, "no")
 
     with pytest.raises(InvalidError):
-        value_files.decode(Place(storage_type="json", content=b"1"), fail)
+        value_files.decode(ValueLocation(storage_type="json", content=b"1"), fail)
     with pytest.raises(InvalidError):
         local.open_file(str(tmp_path))
 
@@ -109,12 +111,12 @@ def greedy_module(folder: Path, patch: pytest.MonkeyPatch) -> str:
     "work",
     [
         lambda module: load_function(f"{module}:f", setting="read_fct"),
-        lambda module: typed_reading.imported(f"{module}-C"),
-        lambda _: conversion._object(Greedy, {"a": 1}, 1, by_name=True),
-        lambda _: retyping.retyped({"a": 1}, GreedyModel(), "the value"),
+        lambda module: typed_reading.import_class(f"{module}-C"),
+        lambda _: conversion._make_object(Greedy, {"a": 1}, 1, by_name=True),
+        lambda _: retyping.retype({"a": 1}, GreedyModel(), "the value"),
         lambda _: value_files.encode(1, TARGET, lambda value: Greedy(1)),  # type: ignore[arg-type,return-value]
         lambda _: value_files.decode(
-            Place(storage_type="json", content=b"1"), lambda file: Greedy(1)
+            ValueLocation(storage_type="json", content=b"1"), lambda file: Greedy(1)
         ),
     ],
 )
@@ -142,5 +144,5 @@ def test_a_password_for_which_there_is_no_memory_is_not_wrong() -> None:
 
 @pytest.mark.parametrize("error", OF_MACHINE)
 def test_faults_of_the_machine_are_known(error: Exception) -> None:
-    assert is_of_machine(error)
-    assert not is_of_machine(FileNotFoundError(errno.ENOENT, "no"))
+    assert is_machine_fault(error)
+    assert not is_machine_fault(FileNotFoundError(errno.ENOENT, "no"))

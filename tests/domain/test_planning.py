@@ -4,12 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarist.domain.planning import (
-    TaskLinks,
-    connected_groups,
-    find_cycle,
-    order_tasks,
-)
+from scenarist.domain.planning import TaskLinks, find_connected_groups, find_cycle, order_tasks
 
 
 def links(id: str, inputs: str = "", outputs: str = "") -> TaskLinks:
@@ -68,33 +63,33 @@ def test_a_cycle_has_no_order() -> None:
 
 
 def test_tasks_that_share_a_data_node_are_one_group() -> None:
-    groups = connected_groups([links("fit", "a", "b"), links("score", "b", "c")])
+    groups = find_connected_groups([links("fit", "a", "b"), links("score", "b", "c")])
 
     assert groups == [["fit", "score"]]
 
 
 def test_tasks_that_read_the_same_data_node_are_one_group() -> None:
-    assert connected_groups([links("one", "a"), links("two", "a")]) == [["one", "two"]]
+    assert find_connected_groups([links("one", "a"), links("two", "a")]) == [["one", "two"]]
 
 
 def test_groups_keep_the_order_in_which_the_tasks_were_given() -> None:
-    groups = connected_groups([links("x1", "x"), links("y1", "y"), links("x2", "x")])
+    groups = find_connected_groups([links("x1", "x"), links("y1", "y"), links("x2", "x")])
 
     assert groups == [["x1", "x2"], ["y1"]]
 
 
 def test_a_task_joins_the_groups_that_it_touches() -> None:
-    groups = connected_groups([links("x", "x"), links("y", "y"), links("both", "x y")])
+    groups = find_connected_groups([links("x", "x"), links("y", "y"), links("both", "x y")])
 
     assert groups == [["x", "y", "both"]]
 
 
 def test_a_task_without_data_nodes_is_a_group_of_its_own() -> None:
-    assert connected_groups([links("x", "x"), links("alone")]) == [["x"], ["alone"]]
+    assert find_connected_groups([links("x", "x"), links("alone")]) == [["x"], ["alone"]]
 
 
 def test_no_tasks_make_no_group() -> None:
-    assert connected_groups([]) == []
+    assert find_connected_groups([]) == []
 
 
 @given(forward_graphs())
@@ -114,7 +109,7 @@ def test_each_task_comes_after_every_writer_of_its_inputs(tasks: list[TaskLinks]
 
 @given(forward_graphs().flatmap(st.permutations))
 def test_groups_are_disjoint_and_hold_every_task_once(tasks: list[TaskLinks]) -> None:
-    groups = connected_groups(tasks)
+    groups = find_connected_groups(tasks)
 
     assert sorted(id for group in groups for id in group) == sorted(task.id for task in tasks)
     nodes = {task.id: {*task.inputs, *task.outputs} for task in tasks}
@@ -126,7 +121,7 @@ def test_groups_are_disjoint_and_hold_every_task_once(tasks: list[TaskLinks]) ->
 def test_within_a_group_each_task_is_reached_from_the_first(tasks: list[TaskLinks]) -> None:
     nodes = {task.id: {*task.inputs, *task.outputs} for task in tasks}
 
-    for group in connected_groups(tasks):
+    for group in find_connected_groups(tasks):
         reached = {group[0]}
         for _ in group:
             seen = set().union(*(nodes[id] for id in reached))

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.properties import (
-    DEEPEST,
-    checked_name,
-    checked_properties,
-    checked_tags,
-    merged,
+    MAX_DEPTH,
+    merge_properties,
+    validate_name,
+    validate_properties,
+    validate_tags,
 )
 
 PROPERTIES: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
@@ -52,60 +52,60 @@ def nested(depth: int) -> dict[str, Any]:
 def test_a_change_is_merged_as_in_the_appendix_of_rfc_7396(
     properties: dict[str, Any], change: dict[str, Any], result: dict[str, Any]
 ) -> None:
-    assert merged(properties, change) == result
+    assert merge_properties(properties, change) == result
 
 
 @given(PROPERTIES, PROPERTIES)
 def test_a_change_without_nulls_is_there_afterwards_and_merging_it_again_changes_nothing(
     properties: dict[str, Any], change: dict[str, Any]
 ) -> None:
-    once = merged(properties, change)
+    once = merge_properties(properties, change)
 
-    assert merged(once, change) == once
+    assert merge_properties(once, change) == once
     assert set(once) == set(properties) | set(change)
 
 
 @given(PROPERTIES)
 def test_null_for_each_of_them_removes_all(properties: dict[str, Any]) -> None:
-    assert merged(properties, dict.fromkeys(properties)) == {}
+    assert merge_properties(properties, dict.fromkeys(properties)) == {}
 
 
 def test_properties_may_be_nested_as_deeply_as_said_and_no_deeper() -> None:
-    assert checked_properties(nested(DEEPEST - 1)) == nested(DEEPEST - 1)
+    assert validate_properties(nested(MAX_DEPTH - 1)) == nested(MAX_DEPTH - 1)
     with pytest.raises(InvalidError, match="nested too deeply"):
-        checked_properties(nested(DEEPEST))
+        validate_properties(nested(MAX_DEPTH))
 
 
 def test_a_name_has_printable_characters_only() -> None:
-    assert checked_name("cold winter, Größe 2") == "cold winter, Größe 2"
+    assert validate_name("cold winter, Größe 2") == "cold winter, Größe 2"
     with pytest.raises(InvalidError, match="printable"):
-        checked_name("a\x00b")
+        validate_name("a\x00b")
 
 
 def test_tags_are_sorted_and_each_once() -> None:
-    assert checked_tags(["b", "a", "b"], None) == ("a", "b")
+    assert validate_tags(["b", "a", "b"], None) == ("a", "b")
 
 
 @pytest.mark.parametrize("tag", ["", " a", "a ", "a\n", "x" * 65])
 def test_a_tag_that_cannot_be_is_refused(tag: str) -> None:
     with pytest.raises(InvalidError) as refused:
-        checked_tags(["fine", tag], None)
+        validate_tags(["fine", tag], None)
 
     assert [fault["field"] for fault in refused.value.errors] == ["tags[1]"]
 
 
 def test_a_tag_that_is_not_authorized_is_refused_with_those_that_are() -> None:
     with pytest.raises(InvalidError, match=r"'x' is not authorized .* authorized: a, b"):
-        checked_tags(["a", "x"], ["b", "a"])
+        validate_tags(["a", "x"], ["b", "a"])
 
 
 def test_a_scenario_has_at_most_a_hundred_tags() -> None:
-    assert len(checked_tags([str(number) for number in range(100)], None)) == 100
+    assert len(validate_tags([str(number) for number in range(100)], None)) == 100
     with pytest.raises(InvalidError, match="at most 100"):
-        checked_tags([str(number) for number in range(101)], None)
+        validate_tags([str(number) for number in range(101)], None)
 
 
 @pytest.mark.parametrize("properties", [{"a": "b\0"}, {"a\0": 1}, {"a": [{"b": "\0"}]}])
 def test_properties_with_the_character_nul_are_refused(properties: dict[str, Any]) -> None:
     with pytest.raises(InvalidError, match="the character NUL"):
-        checked_properties(properties)
+        validate_properties(properties)

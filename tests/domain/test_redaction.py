@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarist.domain.redaction import Redactor, without_secrets
+from scenarist.domain.redaction import Redactor, mask_secrets
 
 SECRETS = st.text(st.characters(codec="utf-8"), min_size=8, max_size=40).filter(
     lambda text: not (text.isalpha() and text.islower()) and text.strip() == text
@@ -85,7 +85,7 @@ def test_where_a_log_is_cut_a_part_of_a_secret_goes_too(log: str) -> None:
     ],
 )
 def test_what_shows_itself_to_be_a_secret_is_masked(text: str, said: str) -> None:
-    assert without_secrets(text) == said
+    assert mask_secrets(text) == said
 
 
 def work_of(text: str) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.resources import Resources, read_resources, unmet
+from scenarist.domain.resources import Resources, describe_unmet, parse_resources
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from scenarist.domain.resources import Resources, read_resources, unmet
     [(1, 1), ("500MB", 500_000_000), ("1.5 GiB", 1_610_612_736), ("2kb", 2_000), ("7", 7)],
 )
 def test_memory_is_a_number_of_bytes_or_a_text_with_a_unit(memory: int | str, size: int) -> None:
-    assert read_resources({"memory": memory}) == Resources(memory=size)
+    assert parse_resources({"memory": memory}) == Resources(memory=size)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_memory_is_a_number_of_bytes_or_a_text_with_a_unit(memory: int | str, si
 )
 def test_what_cannot_be_asked_for_is_refused(properties: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidError, match=message):
-        read_resources(properties)
+        parse_resources(properties)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_what_cannot_be_asked_for_is_refused(properties: dict[str, Any], message
 def test_what_no_single_machine_has_is_lacking(asked: Resources, lacking: str | None) -> None:
     machines = [Resources(cpus=8), Resources(cpus=2, gpus=1, memory=2**31)]
 
-    assert unmet(asked, machines) == lacking
+    assert describe_unmet(asked, machines) == lacking
 
 
 def test_where_there_is_no_machine_only_what_is_asked_for_is_lacking() -> None:
-    assert unmet(Resources(), []) is None
-    assert unmet(Resources(cpus=1), []) == "1 cpu"
+    assert describe_unmet(Resources(), []) is None
+    assert describe_unmet(Resources(cpus=1), []) == "1 cpu"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenarist.domain.secrets import masked, referenced
+from scenarist.domain.secrets import extract_secrets, mask_properties
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from scenarist.domain.secrets import masked, referenced
     ],
 )
 def test_a_secret_is_known_by_its_name(name: str) -> None:
-    assert masked({name: "sesame"}) == {name: "***"}
+    assert mask_properties({name: "sesame"}) == {name: "***"}
 
 
 @pytest.mark.parametrize(
@@ -43,17 +43,17 @@ def test_a_secret_is_known_by_its_name(name: str) -> None:
     ],
 )
 def test_what_is_no_secret_is_shown(name: str, value: object) -> None:
-    assert masked({name: value}) == {name: value}
+    assert mask_properties({name: value}) == {name: value}
 
 
 def test_a_reference_beside_other_text_is_a_secret() -> None:
-    assert masked({"db_password": "ENV[NAME]-sesame"}) == {"db_password": "***"}
+    assert mask_properties({"db_password": "ENV[NAME]-sesame"}) == {"db_password": "***"}
 
 
 def test_secrets_are_found_at_any_depth() -> None:
     given = {"options": {"aws_secret_access_key": "s", "region": "eu"}, "parts": [{"token": 1}]}
 
-    assert masked(given) == {
+    assert mask_properties(given) == {
         "options": {"aws_secret_access_key": "***", "region": "eu"},
         "parts": [{"token": "***"}],
     }
@@ -75,11 +75,11 @@ def test_secrets_are_found_at_any_depth() -> None:
     ],
 )
 def test_users_and_secrets_in_urls_are_masked(url: str, shown: str) -> None:
-    assert masked({"endpoint": url}) == {"endpoint": shown}
+    assert mask_properties({"endpoint": url}) == {"endpoint": shown}
 
 
 def test_a_secret_is_stored_as_a_reference_to_a_variable_that_holds_it() -> None:
-    stored, values = referenced(
+    stored, values = extract_secrets(
         "DATANODE_orders", {"db_password": "sesame", "db_host": "db.example.com"}
     )
 
@@ -93,11 +93,11 @@ def test_a_secret_is_stored_as_a_reference_to_a_variable_that_holds_it() -> None
 def test_a_reference_of_the_author_stays_as_it_is() -> None:
     properties = {"db_password": "ENV[ORDERS_PASSWORD]"}
 
-    assert referenced("DATANODE_orders", properties) == (properties, {})
+    assert extract_secrets("DATANODE_orders", properties) == (properties, {})
 
 
 def test_secrets_within_tables_lists_and_addresses_are_found() -> None:
-    stored, values = referenced(
+    stored, values = extract_secrets(
         "DATANODE_orders",
         {
             "credentials": {"user": "keeper", "pin": 1234},
@@ -122,4 +122,4 @@ def test_secrets_within_tables_lists_and_addresses_are_found() -> None:
 def test_nothing_else_becomes_a_variable() -> None:
     properties = {"default_path": "a.csv", "has_header": True, "db_password": None}
 
-    assert referenced("DATANODE_orders", properties) == (properties, {})
+    assert extract_secrets("DATANODE_orders", properties) == (properties, {})

@@ -10,9 +10,9 @@ import pytest
 from scenarist.config import ConfigRegistry
 from scenarist.config.keys import DATA_NODE_KEYS
 from scenarist.domain.environment import resolve
-from scenarist.domain.parameters import HIDDEN, SHOWN, SHOWN_OPTIONS
+from scenarist.domain.parameters import HIDDEN_PARAMETERS, SHOWN_OPTIONS, SHOWN_PARAMETERS
 from scenarist.domain.redaction import Redactor
-from scenarist.domain.secrets import masked, referenced, replacements
+from scenarist.domain.secrets import extract_secrets, find_replacements, mask_properties
 
 MARK = "MARK-5esame/tower"
 ENVIRONMENT = {"PLACE": MARK, "UNUSED": "unused"}
@@ -42,7 +42,7 @@ def used() -> Iterator[Any]:
             for value in (*URLS, *REFERENCES):
                 yield kind, {name: value}
             for value in PLAIN:
-                is_known = name in HIDDEN[kind] or name == "api_key"
+                is_known = name in HIDDEN_PARAMETERS[kind] or name == "api_key"
                 yield kind, {name: value} if is_known else {name: value, "secrets": [name]}
                 if name in SHOWN_OPTIONS:
                     options = sorted(SHOWN_OPTIONS[name])[:2]
@@ -59,25 +59,27 @@ def has_mark(value: object) -> bool:
 
 
 def test_every_parameter_is_either_safe_to_show_or_hidden() -> None:
-    assert SHOWN.keys() == HIDDEN.keys()
-    assert all(set(SHOWN[kind]).isdisjoint(HIDDEN[kind]) for kind in SHOWN)
-    assert SHOWN_OPTIONS.keys() <= {name for names in HIDDEN.values() for name in names}
+    assert SHOWN_PARAMETERS.keys() == HIDDEN_PARAMETERS.keys()
+    assert all(
+        set(SHOWN_PARAMETERS[kind]).isdisjoint(HIDDEN_PARAMETERS[kind]) for kind in SHOWN_PARAMETERS
+    )
+    assert SHOWN_OPTIONS.keys() <= {name for names in HIDDEN_PARAMETERS.values() for name in names}
 
 
 def test_no_record_has_a_secret() -> None:
-    assert [case for case in USED if has_mark(referenced("DATANODE_a", case[1])[0])] == []
+    assert [case for case in USED if has_mark(extract_secrets("DATANODE_a", case[1])[0])] == []
 
 
 def test_no_secret_is_shown_neither_as_declared_nor_as_recorded() -> None:
     for _, properties in USED:
-        stored, _ = referenced("DATANODE_a", properties)
-        assert not has_mark(masked(properties)), properties
-        assert not has_mark(masked(stored)), properties
+        stored, _ = extract_secrets("DATANODE_a", properties)
+        assert not has_mark(mask_properties(properties)), properties
+        assert not has_mark(mask_properties(stored)), properties
 
 
 def test_a_record_that_is_resolved_has_what_was_declared() -> None:
     for _, properties in USED:
-        stored, values = referenced("DATANODE_a", properties)
+        stored, values = extract_secrets("DATANODE_a", properties)
         environment = ENVIRONMENT | resolve(values, ENVIRONMENT)
         declared = {name: value for name, value in properties.items() if name != "secrets"}
         assert resolve(stored, environment) == resolve(declared, ENVIRONMENT)
@@ -85,7 +87,7 @@ def test_a_record_that_is_resolved_has_what_was_declared() -> None:
 
 def test_no_message_has_a_secret() -> None:
     for _, properties in USED:
-        redact = Redactor(replacements("DATANODE_a", properties, ENVIRONMENT))
+        redact = Redactor(find_replacements("DATANODE_a", properties, ENVIRONMENT))
         given = resolve(properties, ENVIRONMENT)
         quoted = quote(MARK, safe="")
         messages = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenarist.domain.text import has_nul, storable
+from scenarist.domain.text import has_nul, sanitize_text
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from scenarist.domain.text import has_nul, storable
     ],
 )
 def test_what_cannot_be_stored_is_replaced(text: str, stored: str) -> None:
-    assert storable(text) == stored
+    assert sanitize_text(text) == stored
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from scenarist.db import data_nodes as data_node_rows
 from scenarist.db.engine import Database
 from scenarist.db.tables import edits, jobs, submissions
 from scenarist.domain.entities import Edit
-from scenarist.domain.identifiers import DataNodeId, EditId, new_uuid
+from scenarist.domain.identifiers import DataNodeId, EditId, make_uuid
 from servers import StartedServer
 
 pytestmark = pytest.mark.e2e
@@ -127,7 +127,7 @@ def with_many_edits(connection: Connection, folder: Path) -> DataNodeId:
     made = []
     for number in range(EDITS):
         at = NOON + timedelta(milliseconds=number)
-        edit_id = new_uuid(at)
+        edit_id = make_uuid(at)
         file = folder / node_id / f"{edit_id}.json"
         file.write_text(str(number))
         made.append(an_edit(node_id, edit_id, str(file)))

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scenarist.domain.resources import Resources
-from scenarist.executors.base import Executor, JobOutcome, JobRequest, WorkerTerms
-from scenarist.storage.base import Place, Target
+from scenarist.executors.base import Executor, JobOutcome, JobRequest, WorkerOptions
+from scenarist.storage.base import ValueLocation, WriteTarget
 
 TESTS = str(Path(__file__).parents[1])
-TERMS = WorkerTerms(search_path=(TESTS,))
+TERMS = WorkerOptions(search_path=(TESTS,))
 PATIENCE_SECONDS = 40
 
 _numbers = itertools.count(1)
@@ -41,16 +41,18 @@ class Desk:
         self,
         function: str,
         *inputs: object,
-        outputs: Sequence[Target] = (),
+        outputs: Sequence[WriteTarget] = (),
         timeout: float | None = None,
-        places: Sequence[Place] = (),
+        places: Sequence[ValueLocation] = (),
         cpus: float | None = None,
         grace: float = 2.0,
         retry_on: Sequence[str] = (),
     ) -> JobRequest:
         number = next(_numbers)
         self._requested.add(number)
-        values = [Place(storage_type="pickle", content=pickle.dumps(value)) for value in inputs]
+        values = [
+            ValueLocation(storage_type="pickle", content=pickle.dumps(value)) for value in inputs
+        ]
         return JobRequest(
             number=number,
             attempt=1,

@@ -59,10 +59,10 @@ import polars
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from scenarist.executors.base import JobRequest
-from scenarist.executors.isolation.job_logs import prepare_logging
-from scenarist.executors.isolation.worker_snapshot import Surroundings
-from scenarist.executors.runner import run
-from scenarist.storage.base import Place, Target
+from scenarist.executors.isolation.job_logs import configure_logging
+from scenarist.executors.isolation.worker_snapshot import WorkerSnapshot
+from scenarist.executors.runner import run_request
+from scenarist.storage.base import ValueLocation, WriteTarget
 
 kept: list[Any] = []
 _FOLDER = pathlib.Path(tempfile.gettempdir())
@@ -628,8 +628,8 @@ LEAKS: dict[str, Leak] = {
 def main() -> None:
     """Try each leak in a fork of this process; write what was seen to the file that is named."""
     results = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    prepare_logging("info")
-    surroundings = Surroundings()
+    configure_logging("info")
+    surroundings = WorkerSnapshot()
     for name in LEAKS:
         for ending in ("returns", "raises", "exits"):
             child = os.fork()
@@ -639,7 +639,7 @@ def main() -> None:
             os.waitpid(child, 0)
 
 
-def _try(name: str, ending: str, surroundings: Surroundings) -> bytes:
+def _try(name: str, ending: str, surroundings: WorkerSnapshot) -> bytes:
     """Return what one job saw and what the next one sees, as a line of JSON."""
     before = look(name)
     request = JobRequest(
@@ -647,13 +647,14 @@ def _try(name: str, ending: str, surroundings: Surroundings) -> bytes:
         attempt=1,
         function="executors.leaks:make",
         inputs=tuple(
-            Place(storage_type="pickle", content=pickle.dumps(each)) for each in (name, ending)
+            ValueLocation(storage_type="pickle", content=pickle.dumps(each))
+            for each in (name, ending)
         ),
         outputs=(
-            Target(data_node_id="out", edit_id="edit", storage_type="pickle", folder="unused"),
+            WriteTarget(data_node_id="out", edit_id="edit", storage_type="pickle", folder="unused"),
         ),
     )
-    outcome = run(request, undo=surroundings.restore_names)
+    outcome = run_request(request, undo=surroundings.restore_names)
     content = outcome.written[0].content if outcome.written else None
     made = str(outcome.reason).partition(": ")[2] if content is None else pickle.loads(content)
     reason = surroundings.restore()

@@ -12,9 +12,9 @@ import pytest
 from executors.callables import ran
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import JobOutcome, JobRequest
-from scenarist.executors.calls import take_apart
-from scenarist.executors.runner import run
-from scenarist.storage.base import Target
+from scenarist.executors.calls import split_outputs
+from scenarist.executors.runner import run_request
+from scenarist.storage.base import WriteTarget
 
 
 def request(function: str, outputs: int = 0) -> JobRequest:
@@ -23,7 +23,9 @@ def request(function: str, outputs: int = 0) -> JobRequest:
         attempt=1,
         function=f"executors.callables:{function}",
         outputs=tuple(
-            Target(data_node_id=f"{place}", edit_id="e", storage_type="pickle", folder="unused")
+            WriteTarget(
+                data_node_id=f"{place}", edit_id="e", storage_type="pickle", folder="unused"
+            )
             for place in range(outputs)
         ),
     )
@@ -51,17 +53,17 @@ def nothing_has_run() -> None:
     ],
 )
 def test_what_can_be_awaited_is_awaited(function: str, value: str) -> None:
-    assert values(run(request(function, outputs=1))) == [value]
+    assert values(run_request(request(function, outputs=1))) == [value]
 
 
 def test_a_coroutine_runs_also_when_nothing_is_done_with_its_result() -> None:
-    outcome = run(request("double"))
+    outcome = run_request(request("double"))
 
     assert (outcome.event, ran) == (JobEvent.SUCCEEDED, ["double"])
 
 
 def test_what_a_coroutine_raises_is_what_the_job_raised() -> None:
-    outcome = run(request("fails"))
+    outcome = run_request(request("fails"))
 
     assert (outcome.event, outcome.reason) == (JobEvent.RAISED, "LookupError: no luck")
 
@@ -81,7 +83,7 @@ def test_what_a_coroutine_raises_is_what_the_job_raised() -> None:
 def test_what_has_not_run_is_a_mistake_with_any_number_of_outputs(
     function: str, hint: str, outputs: int
 ) -> None:
-    outcome = run(request(function, outputs=outputs))
+    outcome = run_request(request(function, outputs=outputs))
 
     assert outcome.event == JobEvent.RAISED
     assert str(outcome.reason).startswith("TypeError: ")
@@ -90,7 +92,7 @@ def test_what_has_not_run_is_a_mistake_with_any_number_of_outputs(
 
 
 def test_a_coroutine_among_several_values_is_a_mistake() -> None:
-    outcome = run(request("two_coroutines", outputs=2))
+    outcome = run_request(request("two_coroutines", outputs=2))
 
     assert outcome.reason == (
         "TypeError: value 1 of 2 was not awaited: use await or asyncio.gather"
@@ -98,7 +100,7 @@ def test_a_coroutine_among_several_values_is_a_mistake() -> None:
 
 
 def test_what_a_function_sets_in_its_context_ends_with_it() -> None:
-    outcomes = [run(request("sets_context", outputs=1)) for _ in range(2)]
+    outcomes = [run_request(request("sets_context", outputs=1)) for _ in range(2)]
 
     assert [values(outcome) for outcome in outcomes] == [["1"], ["1"]]
     assert np.geterr()["over"] == "warn"
@@ -126,13 +128,13 @@ def test_whatever_has_a_length_and_an_order_is_taken_apart(
 ) -> None:
     parts = list(range(10, 10 + count))
 
-    assert [int(part) for part in take_apart(make(parts), count)] == parts  # type: ignore[call-overload]
+    assert [int(part) for part in split_outputs(make(parts), count)] == parts  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("make", ORDERED)
 def test_another_number_of_values_is_a_mistake(make: Callable[[list[int]], object]) -> None:
     with pytest.raises(ValueError, match="has 2 outputs, but its function returned 3 values"):
-        take_apart(make([1, 2, 3]), 2)
+        split_outputs(make([1, 2, 3]), 2)
 
 
 @pytest.mark.parametrize(
@@ -156,4 +158,4 @@ def test_another_number_of_values_is_a_mistake(make: Callable[[list[int]], objec
 )
 def test_what_has_no_length_or_no_order_is_not_taken_apart(result: object, hint: str) -> None:
     with pytest.raises(TypeError, match=f"must return 2 values, in a tuple or list; .* {hint}"):
-        take_apart(result, 2)
+        split_outputs(result, 2)

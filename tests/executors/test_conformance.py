@@ -24,7 +24,7 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import LOG_LIMIT
 from scenarist.executors.inline import InlineExecutor
 from scenarist.executors.local.executor import LocalExecutor
-from scenarist.storage.base import Target
+from scenarist.storage.base import WriteTarget
 
 CLUSTERS = [
     pytest.param("dask", marks=pytest.mark.dask),
@@ -82,8 +82,8 @@ def resident_bytes(process_id: int) -> int:
     )
 
 
-def target(folder: Path, name: str = "out") -> Target:
-    return Target(
+def target(folder: Path, name: str = "out") -> WriteTarget:
+    return WriteTarget(
         data_node_id=name, edit_id=f"edit-{name}", storage_type="pickle", folder=str(folder)
     )
 

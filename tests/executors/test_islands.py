@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from executors.desks import TERMS, TESTS, Desk, await_end_of, await_file, number_in
 from otlp_receiver import TraceReceiver
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
+from scenarist.executors.base import JobOutcome, JobRequest, WorkerOptions
 from scenarist.executors.local.executor import LocalExecutor
-from scenarist.storage.base import Target
+from scenarist.storage.base import WriteTarget
 
-OUT = Target(data_node_id="out", edit_id="edit", storage_type="in_memory", folder="")
+OUT = WriteTarget(data_node_id="out", edit_id="edit", storage_type="in_memory", folder="")
 WAITING = (
     "waits",
     "waits, with a handler that returns",
@@ -43,7 +43,7 @@ Open = Callable[..., tuple[Desk, LocalExecutor]]
 def open_pool() -> Iterator[Open]:
     opened: list[LocalExecutor] = []
 
-    def open_one(size: int = 1, terms: WorkerTerms = ISLANDS) -> tuple[Desk, LocalExecutor]:
+    def open_one(size: int = 1, terms: WorkerOptions = ISLANDS) -> tuple[Desk, LocalExecutor]:
         desk = Desk(size=size)
         desk.executor = executor = LocalExecutor(desk.deliver, size=size, terms=terms)
         opened.append(executor)
@@ -250,7 +250,7 @@ def test_the_time_of_a_job_begins_when_its_module_is_imported(
     (tmp_path / "slow_module.py").write_text(
         "import time\ntime.sleep(0.6)\n\n\ndef instant():\n    return 1\n"
     )
-    desk, _ = open_pool(terms=WorkerTerms(search_path=(str(tmp_path),)))
+    desk, _ = open_pool(terms=WorkerOptions(search_path=(str(tmp_path),)))
 
     made = replace(desk.request("one", outputs=[OUT]), function="slow_module:instant")
     desk.executor.submit([replace(made, timeout_seconds=0.3)])
@@ -260,15 +260,15 @@ def test_the_time_of_a_job_begins_when_its_module_is_imported(
 
 
 @pytest.fixture
-def changing(tmp_path: Path) -> Callable[[str, str], WorkerTerms]:
+def changing(tmp_path: Path) -> Callable[[str, str], WorkerOptions]:
     """An application whose file can be written anew."""
 
-    def write(answer: str, at_import: str = "") -> WorkerTerms:
+    def write(answer: str, at_import: str = "") -> WorkerOptions:
         (tmp_path / "changing.py").write_text(
             f"import threading, time\n{at_import}\n\n\ndef answer():\n    return {answer!r}\n"
             "\n\ndef waits():\n    time.sleep(30)\n"
         )
-        return WorkerTerms(search_path=(str(tmp_path),), modules=("changing",))
+        return WorkerOptions(search_path=(str(tmp_path),), modules=("changing",))
 
     return write
 
@@ -288,7 +288,7 @@ def replace_worker(desk: Desk, executor: LocalExecutor) -> None:
 
 
 def test_workers_that_are_replaced_run_the_code_that_the_first_ones_had(
-    open_pool: Open, changing: Callable[..., WorkerTerms]
+    open_pool: Open, changing: Callable[..., WorkerOptions]
 ) -> None:
     desk, executor = open_pool(terms=changing("old"))
     assert value_of(answer(desk)) == "old"
@@ -300,7 +300,7 @@ def test_workers_that_are_replaced_run_the_code_that_the_first_ones_had(
 
 
 def test_workers_that_cannot_be_forked_are_not_replaced_when_the_code_has_changed(
-    open_pool: Open, changing: Callable[..., WorkerTerms]
+    open_pool: Open, changing: Callable[..., WorkerOptions]
 ) -> None:
     thread = "threading.Thread(target=time.sleep, args=[60], daemon=True).start()"
     desk, executor = open_pool(terms=changing("old", thread))
@@ -336,7 +336,7 @@ def awaited_fault(executor: LocalExecutor) -> str:
     ],
 )
 def test_what_forks_cannot_share_is_imported_by_each_worker(
-    open_pool: Open, changing: Callable[..., WorkerTerms], at_import: str
+    open_pool: Open, changing: Callable[..., WorkerOptions], at_import: str
 ) -> None:
     desk, executor = open_pool(terms=changing("here", at_import))
 
@@ -356,7 +356,7 @@ def test_what_forks_cannot_share_is_imported_by_each_worker(
     ],
 )
 def test_jobs_end_whatever_importing_the_application_makes_of_signals(
-    open_pool: Open, changing: Callable[..., WorkerTerms], at_import: str
+    open_pool: Open, changing: Callable[..., WorkerOptions], at_import: str
 ) -> None:
     desk, _ = open_pool(terms=changing("here", f"import os, signal; {at_import}"))
     stopped = replace(desk.request("one"), function="changing:waits", timeout_seconds=0.3)
@@ -368,7 +368,7 @@ def test_jobs_end_whatever_importing_the_application_makes_of_signals(
 
 
 def test_workers_that_cannot_start_say_why(
-    open_pool: Open, changing: Callable[..., WorkerTerms]
+    open_pool: Open, changing: Callable[..., WorkerOptions]
 ) -> None:
     at_import = "import os; print('there is no licence', flush=True); os._exit(3)"
 

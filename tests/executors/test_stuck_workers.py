@@ -11,13 +11,13 @@ import pytest
 
 from executors.desks import TERMS, Desk, await_file, number_in
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors.framing import Frames, MessageTooLargeError, frame
+from scenarist.executors.framing import FrameDecoder, MessageTooLargeError, encode_frame
 from scenarist.executors.local import worker_process
 from scenarist.executors.local.executor import LocalExecutor
 from scenarist.executors.local.worker_process import WorkerProcess
-from scenarist.storage.base import Place
+from scenarist.storage.base import ValueLocation
 
-LARGE = Place(storage_type="pickle", content=pickle.dumps("x" * 8_000_000))
+LARGE = ValueLocation(storage_type="pickle", content=pickle.dumps("x" * 8_000_000))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def processes_of(desk: Desk) -> list[int]:
 def test_a_large_job_for_a_worker_that_does_not_read_holds_nobody_up(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_process, "_TAKE_SECONDS", 3600.0)
+    monkeypatch.setattr(worker_process, "_READ_SECONDS", 3600.0)
     stop_workers(desk)
     made = [desk.request("same", places=[LARGE], grace=0.0) for _ in range(2)]
 
@@ -62,10 +62,10 @@ def test_a_large_job_for_a_worker_that_does_not_read_holds_nobody_up(
 
 @pytest.mark.parametrize("places", [[LARGE], []])
 def test_a_job_that_its_worker_does_not_take_up_is_lost(
-    desk: Desk, places: list[Place], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, places: list[ValueLocation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop_workers(desk)
-    monkeypatch.setattr(worker_process, "_TAKE_SECONDS", 0.3)
+    monkeypatch.setattr(worker_process, "_READ_SECONDS", 0.3)
 
     desk.executor.submit([desk.request("first_given", 1, places=places) for _ in range(2)])
 
@@ -84,7 +84,7 @@ def test_a_large_job_reaches_a_worker_that_reads(desk: Desk) -> None:
 def test_a_template_that_does_nothing_any_more_is_replaced(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_process, "_GONE_SECONDS", 0.2)
+    monkeypatch.setattr(worker_process, "_KILL_SECONDS", 0.2)
     made = desk.request("tell_parent", str(tmp_path / "template"), grace=0.0)
     desk.executor.submit([made])
     template = number_in(tmp_path / "template")
@@ -103,20 +103,20 @@ def test_a_template_that_does_nothing_any_more_is_replaced(
 
 
 def test_a_message_that_is_too_large_is_refused_at_its_beginning() -> None:
-    received = Frames(limit=10)
+    received = FrameDecoder(limit=10)
 
-    assert received.feed(frame(b"0123456789")) == [b"0123456789"]
+    assert received.feed(encode_frame(b"0123456789")) == [b"0123456789"]
     with pytest.raises(
         MessageTooLargeError, match="a message of 11 bytes, more than the limit of 10"
     ):
-        received.feed(frame(b"x" * 11)[:4])
+        received.feed(encode_frame(b"x" * 11)[:4])
 
 
 def test_a_worker_that_sends_too_much_is_replaced_and_its_job_has_failed(desk: Desk) -> None:
     before = processes_of(desk)
     assert isinstance(desk.executor, LocalExecutor)
     for worker in desk.executor._workers.values():
-        worker.frames = Frames(limit=200)
+        worker.frames = FrameDecoder(limit=200)
 
     outcome = desk.run("fail", "x" * 500)
 
@@ -128,16 +128,16 @@ def test_a_worker_that_sends_too_much_is_replaced_and_its_job_has_failed(desk: D
 def test_what_the_server_has_no_memory_for_costs_the_worker_and_not_the_pool(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    feed, is_short = Frames.feed, [True]
+    feed, is_short = FrameDecoder.feed, [True]
 
-    def trip(self: Frames, data: bytes) -> list[bytes]:
+    def trip(self: FrameDecoder, data: bytes) -> list[bytes]:
         if is_short and len(data) > 200:
             is_short.clear()
             raise MemoryError
         return feed(self, data)
 
     before = processes_of(desk)
-    monkeypatch.setattr(Frames, "feed", trip)
+    monkeypatch.setattr(FrameDecoder, "feed", trip)
     outcome = desk.run("fail", "x" * 500)
 
     assert outcome.event is JobEvent.WORKER_LOST

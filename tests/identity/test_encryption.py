@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scenarist.domain.errors import UnavailableError
-from scenarist.identity.encryption import Seal
+from scenarist.identity.encryption import SecretCipher
 from scenarist.identity.secret_keys import SecretKeys, keep_newest, rotate
 
 OLD = "the-key-from-before"
@@ -15,13 +15,13 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 @pytest.mark.parametrize("text", [SECRET, "", "sealed:really", "blank  and é and 🔑", "x" * 10_000])
 def test_what_is_sealed_is_opened_as_it_was(text: str) -> None:
-    seal = Seal(SecretKeys.given(NEW))
+    seal = SecretCipher(SecretKeys.given(NEW))
 
     assert seal.open(seal.close(text)) == text
 
 
 def test_a_seal_does_not_show_the_secret_nor_the_key() -> None:
-    sealed = Seal(SecretKeys.given(NEW)).close(SECRET)
+    sealed = SecretCipher(SecretKeys.given(NEW)).close(SECRET)
 
     assert SECRET not in sealed
     assert SECRET.removeprefix("whsec_") not in sealed
@@ -29,7 +29,7 @@ def test_a_seal_does_not_show_the_secret_nor_the_key() -> None:
 
 
 def test_the_same_text_is_never_sealed_alike() -> None:
-    seal = Seal(SecretKeys.given(NEW))
+    seal = SecretCipher(SecretKeys.given(NEW))
 
     assert len({seal.close(SECRET) for _ in range(10)}) == 10
 
@@ -38,22 +38,22 @@ def test_what_an_old_key_has_sealed_is_opened_and_sealed_anew_with_the_new_one(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "secret.key"
-    seal = Seal(SecretKeys.kept_in(file))
+    seal = SecretCipher(SecretKeys.kept_in(file))
     old = seal.close(SECRET)
 
     rotate(file)
     new = seal.close(seal.open(old))
     keep_newest(file)
 
-    assert Seal(SecretKeys.kept_in(file)).open(new) == SECRET
+    assert SecretCipher(SecretKeys.kept_in(file)).open(new) == SECRET
 
 
 def test_a_key_that_is_missing_is_named() -> None:
-    sealed = Seal(SecretKeys.given(OLD)).close(SECRET)
+    sealed = SecretCipher(SecretKeys.given(OLD)).close(SECRET)
     (name,) = SecretKeys.given(OLD).derive("secrets")
 
     with pytest.raises(UnavailableError, match=name) as refused:
-        Seal(SecretKeys.given(NEW)).open(sealed)
+        SecretCipher(SecretKeys.given(NEW)).open(sealed)
 
     assert SECRET not in refused.value.message
 
@@ -62,7 +62,7 @@ def test_a_key_that_is_gone_from_the_file_opens_nothing_in_a_running_server(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "secret.key"
-    seal = Seal(SecretKeys.kept_in(file))
+    seal = SecretCipher(SecretKeys.kept_in(file))
     sealed = seal.close(SECRET)
     rotate(file)
     keep_newest(file)
@@ -73,7 +73,7 @@ def test_a_key_that_is_gone_from_the_file_opens_nothing_in_a_running_server(
 
 @pytest.mark.parametrize("fault", ["changed", "cut", "empty", "no base64", "not ascii"])
 def test_a_sealed_text_that_was_tampered_with_is_refused(fault: str) -> None:
-    seal = Seal(SecretKeys.given(NEW))
+    seal = SecretCipher(SecretKeys.given(NEW))
     sealed = seal.close(SECRET)
     head = sealed.rpartition(":")[0]
     tampered = {
@@ -89,4 +89,4 @@ def test_a_sealed_text_that_was_tampered_with_is_refused(fault: str) -> None:
 
 
 def test_a_text_from_before_there_were_seals_is_what_it_is() -> None:
-    assert Seal(SecretKeys.given(NEW)).open(SECRET) == SECRET
+    assert SecretCipher(SecretKeys.given(NEW)).open(SECRET) == SECRET

@@ -22,7 +22,7 @@ from hypothesis import strategies as some
 from builders import Clock
 from oidc_provider import CONFIGURATION, KEY_SET, Issuer, SigningKey, a_key, encoded
 from scenarist.domain.errors import InvalidError, UnauthenticatedError, UnavailableError
-from scenarist.identity.jwks import PublishedKeys, _read_keys
+from scenarist.identity.jwks import JwksClient, _read_keys
 
 MOMENT = timedelta(seconds=1)
 
@@ -34,15 +34,15 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def keys(issuer: Issuer, clock: Clock) -> PublishedKeys:
+def keys(issuer: Issuer, clock: Clock) -> JwksClient:
     return keys_of(issuer, clock)
 
 
-def keys_of(issuer: Issuer, clock: Clock, timeout_seconds: float = 30.0) -> PublishedKeys:
-    return PublishedKeys(issuer.url, now=clock, timeout_seconds=timeout_seconds)
+def keys_of(issuer: Issuer, clock: Clock, timeout_seconds: float = 30.0) -> JwksClient:
+    return JwksClient(issuer.url, now=clock, timeout_seconds=timeout_seconds)
 
 
-def has(keys: PublishedKeys, key: SigningKey, *, named: bool = True) -> bool:
+def has(keys: JwksClient, key: SigningKey, *, named: bool = True) -> bool:
     """Say whether a token of a key would find it."""
     try:
         found = keys.get_key(key.id if named else None, key.algorithm)
@@ -53,7 +53,7 @@ def has(keys: PublishedKeys, key: SigningKey, *, named: bool = True) -> bool:
     return True
 
 
-def fault(keys: PublishedKeys) -> str:
+def fault(keys: JwksClient) -> str:
     with pytest.raises(UnavailableError) as raised:
         keys.get_key("first", "RS256")
     return raised.value.message.partition(" are not available: ")[2]
@@ -80,7 +80,7 @@ def keep_sending(start: bytes, part: bytes, pace: float | None = None) -> Any:
 
 
 def test_keys_are_fetched_at_the_first_use_and_not_at_the_second(
-    issuer: Issuer, keys: PublishedKeys
+    issuer: Issuer, keys: JwksClient
 ) -> None:
     assert issuer.asked == []
 
@@ -92,15 +92,13 @@ def test_keys_are_fetched_at_the_first_use_and_not_at_the_second(
 @pytest.mark.parametrize("end", ["", "/"])
 def test_an_issuer_may_end_with_a_slash(issuer: Issuer, clock: Clock, end: str) -> None:
     address = issuer.changes["issuer"] = f"{issuer.url}/realms/plans{end}"
-    keys = PublishedKeys(address, now=clock, timeout_seconds=30)
+    keys = JwksClient(address, now=clock, timeout_seconds=30)
 
     assert has(keys, a_key())
     assert issuer.asked[0] == f"GET /realms/plans{CONFIGURATION}"
 
 
-def test_an_issuer_is_asked_for_json_that_is_not_packed(
-    issuer: Issuer, keys: PublishedKeys
-) -> None:
+def test_an_issuer_is_asked_for_json_that_is_not_packed(issuer: Issuer, keys: JwksClient) -> None:
     assert has(keys, a_key())
 
     assert issuer.headers["accept"] == "application/json"
@@ -109,7 +107,7 @@ def test_an_issuer_is_asked_for_json_that_is_not_packed(
 
 
 def test_a_key_that_is_new_is_fetched_when_a_token_names_it(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     assert has(keys, a_key())
     issuer.keys.append(a_key("second").jwk())
@@ -121,7 +119,7 @@ def test_a_key_that_is_new_is_fetched_when_a_token_names_it(
 
 
 def test_a_withdrawn_key_is_gone_after_five_minutes(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     assert has(keys, a_key())
     issuer.keys[:] = [a_key("second").jwk()]
@@ -133,7 +131,7 @@ def test_a_withdrawn_key_is_gone_after_five_minutes(
 
 
 def test_when_the_last_key_is_withdrawn_there_is_none(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     assert has(keys, a_key())
     issuer.keys.clear()
@@ -143,7 +141,7 @@ def test_when_the_last_key_is_withdrawn_there_is_none(
 
 
 def test_invented_names_fetch_the_keys_once_in_ten_seconds(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     assert has(keys, a_key())
     clock.advance(timedelta(seconds=10) - MOMENT)
@@ -157,7 +155,7 @@ def test_invented_names_fetch_the_keys_once_in_ten_seconds(
     assert issuer.fetches == 2
 
 
-def test_threads_share_a_fetch(issuer: Issuer, keys: PublishedKeys) -> None:
+def test_threads_share_a_fetch(issuer: Issuer, keys: JwksClient) -> None:
     issuer.is_open.clear()
     start = threading.Barrier(17)
 
@@ -175,7 +173,7 @@ def test_threads_share_a_fetch(issuer: Issuer, keys: PublishedKeys) -> None:
 
 
 def test_threads_with_a_new_key_share_a_fetch(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     assert has(keys, a_key())
     issuer.keys.append(a_key("second").jwk())
@@ -194,7 +192,7 @@ def test_threads_with_a_new_key_share_a_fetch(
 
 
 def test_a_key_that_is_known_waits_for_nobody(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     assert has(keys, a_key())
     clock.advance(timedelta(seconds=10))
@@ -209,7 +207,7 @@ def test_a_key_that_is_known_waits_for_nobody(
 
 
 def test_without_an_issuer_at_first_nobody_can_say(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     issuer.stop()
 
@@ -221,7 +219,7 @@ def test_without_an_issuer_at_first_nobody_can_say(
 
 
 def test_an_issuer_that_is_away_is_asked_once_in_ten_seconds(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     issuer.instead[CONFIGURATION] = plain("HTTP/1.1 503 Busy")
 
@@ -235,7 +233,7 @@ def test_an_issuer_that_is_away_is_asked_once_in_ten_seconds(
 
 
 def test_while_the_issuer_is_away_the_keys_last_for_an_hour(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     assert has(keys, a_key())
     issuer.stop()
@@ -254,7 +252,7 @@ def test_while_the_issuer_is_away_the_keys_last_for_an_hour(
 
 
 def test_an_unknown_key_may_be_a_new_one_while_the_issuer_is_away(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     assert has(keys, a_key())
     issuer.stop()
@@ -266,7 +264,7 @@ def test_an_unknown_key_may_be_a_new_one_while_the_issuer_is_away(
 
 
 def test_while_the_issuer_is_away_only_one_thread_waits_for_it(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     assert has(keys, a_key())
     issuer.instead[CONFIGURATION] = plain("HTTP/1.1 503 Busy")
@@ -284,7 +282,7 @@ def test_while_the_issuer_is_away_only_one_thread_waits_for_it(
         assert all(future.result() for future in both)
 
 
-def test_a_failed_fetch_is_logged(issuer: Issuer, keys: PublishedKeys) -> None:
+def test_a_failed_fetch_is_logged(issuer: Issuer, keys: JwksClient) -> None:
     issuer.instead[CONFIGURATION] = plain("HTTP/1.1 404 Gone")
 
     with structlog.testing.capture_logs() as logged:
@@ -301,7 +299,7 @@ def test_a_failed_fetch_is_logged(issuer: Issuer, keys: PublishedKeys) -> None:
 
 
 def test_a_clock_that_is_set_back_does_not_keep_a_withdrawn_key(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     assert has(keys, a_key())
     issuer.keys.clear()
@@ -313,7 +311,7 @@ def test_a_clock_that_is_set_back_does_not_keep_a_withdrawn_key(
 
 
 def test_keys_can_be_had_on_a_thread_that_runs_an_event_loop(
-    issuer: Issuer, keys: PublishedKeys
+    issuer: Issuer, keys: JwksClient
 ) -> None:
     async def find() -> bool:
         return has(keys, a_key())
@@ -350,7 +348,7 @@ def test_keys_can_be_had_on_a_thread_that_runs_an_event_loop(
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused(
-    issuer: Issuer, keys: PublishedKeys, changes: dict[str, Any], expected: str
+    issuer: Issuer, keys: JwksClient, changes: dict[str, Any], expected: str
 ) -> None:
     issuer.changes = changes
 
@@ -358,9 +356,7 @@ def test_a_configuration_that_cannot_be_is_refused(
     assert issuer.fetches == 0
 
 
-def test_a_host_that_cannot_be_is_an_issuer_that_is_away(
-    issuer: Issuer, keys: PublishedKeys
-) -> None:
+def test_a_host_that_cannot_be_is_an_issuer_that_is_away(issuer: Issuer, keys: JwksClient) -> None:
     issuer.changes["jwks_uri"] = f"https://{'a' * 70}.example/"
 
     assert fault(keys).startswith("no response: ")
@@ -380,7 +376,7 @@ def test_a_host_that_cannot_be_is_an_issuer_that_is_away(
     ids=["empty", "html", "list", "not UTF-8", "deep", "long"],
 )
 def test_an_answer_that_cannot_be_is_refused(
-    issuer: Issuer, keys: PublishedKeys, path: str, content: bytes, expected: str
+    issuer: Issuer, keys: JwksClient, path: str, content: bytes, expected: str
 ) -> None:
     issuer.instead[path] = plain("HTTP/1.1 200 OK", content)
 
@@ -388,7 +384,7 @@ def test_an_answer_that_cannot_be_is_refused(
     assert fault(keys) == f"{name} {expected}"
 
 
-def test_a_key_set_without_a_list_is_refused(issuer: Issuer, keys: PublishedKeys) -> None:
+def test_a_key_set_without_a_list_is_refused(issuer: Issuer, keys: JwksClient) -> None:
     issuer.instead[KEY_SET] = plain("HTTP/1.1 200 OK", b'{"keys":{}}')
 
     assert fault(keys) == "its key set has no list of keys"
@@ -397,7 +393,7 @@ def test_a_key_set_without_a_list_is_refused(issuer: Issuer, keys: PublishedKeys
 @pytest.mark.parametrize("path", [CONFIGURATION, KEY_SET])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(
-    issuer: Issuer, keys: PublishedKeys, path: str, status: int
+    issuer: Issuer, keys: JwksClient, path: str, status: int
 ) -> None:
     to = f"HTTP/1.1 {status} Elsewhere\r\nLocation: {issuer.url}/elsewhere"
     issuer.instead[path] = plain(to)
@@ -436,7 +432,7 @@ def test_an_answer_without_an_end_is_broken_off(
     ids=["plain", "in chunks"],
 )
 def test_an_endless_answer_is_not_read_to_its_end(
-    issuer: Issuer, keys: PublishedKeys, answer: Callable[[BufferedIOBase], None]
+    issuer: Issuer, keys: JwksClient, answer: Callable[[BufferedIOBase], None]
 ) -> None:
     issuer.instead[KEY_SET] = answer
 
@@ -449,7 +445,7 @@ def test_an_issuer_that_says_nothing_is_not_waited_for(issuer: Issuer, clock: Cl
     assert fault(keys_of(issuer, clock, 0.2)) == "it did not respond within 0.2 s"
 
 
-def test_an_answer_is_not_unpacked(issuer: Issuer, keys: PublishedKeys) -> None:
+def test_an_answer_is_not_unpacked(issuer: Issuer, keys: JwksClient) -> None:
     issuer.instead[KEY_SET] = plain(
         "HTTP/1.1 200 OK\r\nContent-Encoding: gzip", gzip.compress(b" " * 2**24)
     )
@@ -469,7 +465,7 @@ def test_an_answer_is_not_unpacked(issuer: Issuer, keys: PublishedKeys) -> None:
 )
 def test_plain_http_is_for_this_machine(address: str, clock: Clock) -> None:
     with pytest.raises(InvalidError, match="the issuer must begin with https://") as raised:
-        PublishedKeys(address, now=clock, timeout_seconds=5)
+        JwksClient(address, now=clock, timeout_seconds=5)
 
     assert "http:// is allowed for localhost, 127.0.0.1 and ::1" in raised.value.message
 
@@ -488,21 +484,21 @@ def test_plain_http_is_for_this_machine(address: str, clock: Clock) -> None:
 )
 def test_an_issuer_is_a_url(address: str, clock: Clock) -> None:
     with pytest.raises(InvalidError, match="the issuer must be a URL such as https://"):
-        PublishedKeys(address, now=clock, timeout_seconds=5)
+        JwksClient(address, now=clock, timeout_seconds=5)
 
 
 def test_what_is_no_url_at_all_is_no_issuer(clock: Clock) -> None:
     with pytest.raises(InvalidError, match="the issuer is not a URL: "):
-        PublishedKeys("https://id.example.com\n", now=clock, timeout_seconds=5)
+        JwksClient("https://id.example.com\n", now=clock, timeout_seconds=5)
 
 
 @pytest.mark.parametrize("address", ["http://localhost:1", "http://127.8.8.8", "http://[::1]:1/a"])
 def test_this_machine_needs_no_https(address: str, clock: Clock) -> None:
-    PublishedKeys(address, now=clock, timeout_seconds=5)
+    JwksClient(address, now=clock, timeout_seconds=5)
 
 
 def test_plain_http_goes_past_proxies(
-    issuer: Issuer, keys: PublishedKeys, monkeypatch: pytest.MonkeyPatch
+    issuer: Issuer, keys: JwksClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -516,7 +512,7 @@ def test_https_takes_the_proxy_of_the_environment(
     monkeypatch.setenv("https_proxy", issuer.url)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    keys = PublishedKeys("https://id.example.com", now=clock, timeout_seconds=30)
+    keys = JwksClient("https://id.example.com", now=clock, timeout_seconds=30)
 
     assert fault(keys) == "no response: ProxyError: 502 Bad Gateway"
     assert issuer.asked == ["CONNECT id.example.com:443"]
@@ -552,7 +548,7 @@ def test_https_needs_a_certificate_that_the_environment_trusts(
     ],
 )
 def test_a_key_fits_the_algorithms_of_its_kind(
-    issuer: Issuer, keys: PublishedKeys, algorithm: str, fits: set[str]
+    issuer: Issuer, keys: JwksClient, algorithm: str, fits: set[str]
 ) -> None:
     key = a_key("one", algorithm)
     issuer.keys[:] = [key.jwk()]
@@ -563,7 +559,7 @@ def test_a_key_fits_the_algorithms_of_its_kind(
     assert found == fits
 
 
-def test_a_key_for_one_algorithm_fits_no_other(issuer: Issuer, keys: PublishedKeys) -> None:
+def test_a_key_for_one_algorithm_fits_no_other(issuer: Issuer, keys: JwksClient) -> None:
     issuer.keys[:] = [a_key().jwk(alg="PS256")]
 
     assert has(keys, SigningKey("first", "PS256", a_key().private))
@@ -594,7 +590,7 @@ def test_a_key_for_one_algorithm_fits_no_other(issuer: Issuer, keys: PublishedKe
     ids=str,
 )
 def test_what_signs_no_tokens_does_not_count_and_harms_no_other_key(
-    issuer: Issuer, keys: PublishedKeys, changes: dict[str, Any]
+    issuer: Issuer, keys: JwksClient, changes: dict[str, Any]
 ) -> None:
     second = a_key("second")
     issuer.keys[:] = [None, 1, "key", [], {}, a_key().jwk(**changes), second.jwk()]
@@ -606,7 +602,7 @@ def test_what_signs_no_tokens_does_not_count_and_harms_no_other_key(
 
 @pytest.mark.parametrize("kind", ["RS256", "ES256", "EdDSA"])
 def test_a_key_whose_private_part_is_published_does_not_count(
-    issuer: Issuer, keys: PublishedKeys, kind: str
+    issuer: Issuer, keys: JwksClient, kind: str
 ) -> None:
     key = a_key("one", kind)
     private = key.private
@@ -625,21 +621,21 @@ def test_a_key_whose_private_part_is_published_does_not_count(
 
 @pytest.mark.parametrize("changes", [{"use": None}, {"key_ops": ["verify"]}, {"alg": "RS256"}])
 def test_a_key_need_not_say_what_it_is_for(
-    issuer: Issuer, keys: PublishedKeys, changes: dict[str, Any]
+    issuer: Issuer, keys: JwksClient, changes: dict[str, Any]
 ) -> None:
     issuer.keys[:] = [a_key().jwk(**changes)]
 
     assert has(keys, a_key())
 
 
-def test_a_short_rsa_key_does_not_count(issuer: Issuer, keys: PublishedKeys) -> None:
+def test_a_short_rsa_key_does_not_count(issuer: Issuer, keys: JwksClient) -> None:
     short = a_key("short", size=1024)
     issuer.keys.append(short.jwk())
 
     assert not has(keys, short)
 
 
-def test_a_point_that_is_not_on_its_curve_is_no_key(issuer: Issuer, keys: PublishedKeys) -> None:
+def test_a_point_that_is_not_on_its_curve_is_no_key(issuer: Issuer, keys: JwksClient) -> None:
     key = a_key("one", "ES256")
     issuer.keys[:] = [key.jwk(y=key.jwk()["x"])]
 
@@ -647,7 +643,7 @@ def test_a_point_that_is_not_on_its_curve_is_no_key(issuer: Issuer, keys: Publis
 
 
 def test_without_a_name_there_must_be_one_fitting_key(
-    issuer: Issuer, keys: PublishedKeys, clock: Clock
+    issuer: Issuer, keys: JwksClient, clock: Clock
 ) -> None:
     curve = a_key("curve", "ES256")
     issuer.keys.append(curve.jwk())
@@ -661,14 +657,14 @@ def test_without_a_name_there_must_be_one_fitting_key(
     assert has(keys, curve, named=False)
 
 
-def test_a_name_of_two_fitting_keys_names_none(issuer: Issuer, keys: PublishedKeys) -> None:
+def test_a_name_of_two_fitting_keys_names_none(issuer: Issuer, keys: JwksClient) -> None:
     issuer.keys.append(a_key("second").jwk(kid="first"))
 
     with pytest.raises(UnauthenticatedError, match="the issuer publishes several"):
         keys.get_key("first", "RS256")
 
 
-def test_a_key_without_a_name_is_not_found_by_one(issuer: Issuer, keys: PublishedKeys) -> None:
+def test_a_key_without_a_name_is_not_found_by_one(issuer: Issuer, keys: JwksClient) -> None:
     issuer.keys[:] = [a_key().jwk(kid=None)]
 
     assert not has(keys, a_key())

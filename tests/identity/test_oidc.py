@@ -17,7 +17,7 @@ from builders import NOON, Clock
 from oidc_provider import Issuer, Provider, SigningKey, a_key, encoded, signing_input
 from scenarist.domain.errors import InvalidError, UnauthenticatedError, UnavailableError
 from scenarist.domain.permissions import Identity, Role
-from scenarist.identity.oidc import OidcIssuer, VerifiedToken
+from scenarist.identity.oidc import OidcIssuer, VerifiedOidcToken
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -174,7 +174,7 @@ def test_a_verified_token_has_a_name_roles_an_end_and_a_digest(
 ) -> None:
     token = a_token(issuer)
 
-    assert noon.verify(token) == VerifiedToken(
+    assert noon.verify(token) == VerifiedOidcToken(
         identity=Identity(name="ines", roles=PLANNER, subject=f"{issuer.url}#7"),
         expires_at=NOON + HOUR + timedelta(seconds=30),
         digest=hashlib.sha256(token[: token.rindex(".")].encode()).hexdigest(),

@@ -13,7 +13,7 @@ import pytest
 from builders import Clock
 from scenarist.domain.errors import InvalidError, UnauthenticatedError, UnavailableError
 from scenarist.identity import secret_keys
-from scenarist.identity.encryption import Seal
+from scenarist.identity.encryption import SecretCipher
 from scenarist.identity.secret_keys import SecretKeys, keep_newest, rotate
 from scenarist.identity.tokens import TokenSigner
 from signed_in import SESSION
@@ -219,7 +219,7 @@ def test_a_change_while_the_file_is_read_is_seen_later(
 
 def test_what_a_rotation_that_died_left_behind_does_not_come_back(file: Path) -> None:
     keys = SecretKeys.kept_in(file)
-    stale = f"{secret_keys.new_key()}\n"
+    stale = f"{secret_keys.generate_key()}\n"
     for name in (f"secret.key.{os.getpid()}", f".secret.key.{os.getpid()}"):
         file.with_name(name).write_text(stale)
 
@@ -276,13 +276,13 @@ def test_tokens_and_seals_take_up_the_same_change_whoever_comes_first(
     file: Path, clock: Clock
 ) -> None:
     keys = SecretKeys.kept_in(file)
-    signer, seal = TokenSigner(keys, now=clock), Seal(keys)
+    signer, seal = TokenSigner(keys, now=clock), SecretCipher(keys)
     signer.make("ann", clock.at + SESSION)
     rotate(file)
     elsewhere = SecretKeys.kept_in(file)
 
     sealed, token = (
-        Seal(elsewhere).close("hidden"),
+        SecretCipher(elsewhere).close("hidden"),
         TokenSigner(elsewhere, now=clock).make("ann", clock.at + SESSION),
     )
 

@@ -7,7 +7,7 @@ import pytest
 from builders import Draft
 from orchestrator.world import World
 from scenarist.domain.identifiers import TaskId
-from scenarist.domain.lifecycle import JobEvent, ending_of
+from scenarist.domain.lifecycle import JobEvent, decide_attempt_event
 from scenarist.domain.vocabulary import JobStatus
 
 AT_MOST_ONCE = "it does not run again, as its task has retries_after_loss = 0: "
@@ -72,5 +72,7 @@ def test_no_ending_has_a_job_run_again_that_may_run_once() -> None:
     again = {JobEvent.RETRIED, JobEvent.WORKER_LOST, JobEvent.HANDED_BACK}
     outcomes = set(JobEvent) - {JobEvent.RETRIED}
     for event, failures, losses in itertools.product(outcomes, range(3), range(3)):
-        ending = ending_of(event, failures=failures, retries=0, losses=losses, losses_allowed=0)
+        ending = decide_attempt_event(
+            event, failures=failures, retries=0, losses=losses, losses_allowed=0
+        )
         assert ending not in again

@@ -11,14 +11,14 @@ import pytest
 from builders import NOON, Draft
 from orchestrator.world import World
 from scenarist.db.jobs import rows as job_rows
-from scenarist.db.locks import Lock, claim, find_locks, set_lock
+from scenarist.db.locks import WriteLock, add_write_claim, find_locks, set_lock
 from scenarist.domain.identifiers import TaskId
-from scenarist.domain.lifecycle import PresentOutput, is_skippable
+from scenarist.domain.lifecycle import CurrentOutput, is_skippable
 from scenarist.domain.permissions import ANYONE, ActorRef
 from scenarist.domain.retention import Retention
-from scenarist.domain.timestamps import LONGEST_CLAIM
+from scenarist.domain.timestamps import MAX_WRITE_CLAIM
 from scenarist.services.locks import get_data_node
-from scenarist.services.maintenance import Upkeep
+from scenarist.services.maintenance import Maintenance
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 SET_TO = [timedelta(), -SECOND, -timedelta(minutes=1), -timedelta(hours=1), -DAY, -400 * DAY]
@@ -106,8 +106,10 @@ def test_a_write_that_was_cut_off_keeps_others_away_for_two_minutes_at_most(
     world: World, set_to: timedelta
 ) -> None:
     node_id, _ = world.make(lambda draft: (draft.node("start", 1), None))
-    until = NOON + LONGEST_CLAIM
-    world.database.write(lambda connection: claim(connection, node_id, Lock("anna", until)))
+    until = NOON + MAX_WRITE_CLAIM
+    world.database.write(
+        lambda connection: add_write_claim(connection, node_id, WriteLock("anna", until))
+    )
     world.clock.advance(set_to)
     now = world.clock()
 
@@ -121,14 +123,14 @@ def test_a_write_that_was_cut_off_keeps_others_away_for_two_minutes_at_most(
 def test_an_output_is_valid_for_no_longer_than_its_period_from_when_it_was_written(
     set_to: timedelta,
 ) -> None:
-    output = PresentOutput(NOON, "made", timedelta(minutes=30))
+    output = CurrentOutput(NOON, "made", timedelta(minutes=30))
 
     assert is_skippable("made", [output], NOON + set_to) == (abs(set_to) <= timedelta(minutes=30))
 
 
 def test_a_clock_that_is_set_forward_makes_nothing_old(world: World) -> None:
     elapsed = 0.0
-    upkeep = Upkeep(
+    upkeep = Maintenance(
         world.database,
         Retention(jobs=30 * DAY),
         folder=str(world.folder),
@@ -153,7 +155,9 @@ def test_a_clock_that_is_set_forward_makes_nothing_old(world: World) -> None:
 def test_pruning_comes_again_though_it_was_last_done_under_a_clock_that_was_ahead(
     world: World,
 ) -> None:
-    upkeep = Upkeep(world.database, Retention(jobs=DAY), folder=str(world.folder), now=world.clock)
+    upkeep = Maintenance(
+        world.database, Retention(jobs=DAY), folder=str(world.folder), now=world.clock
+    )
     world.clock.advance(400 * DAY)
     assert upkeep.step() is not None
 

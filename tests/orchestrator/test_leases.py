@@ -210,7 +210,7 @@ def test_a_clock_that_jumps_ends_no_lease(world: World) -> None:
 def test_only_one_of_two_observers_takes_over(pair: Pair) -> None:
     third = pair.world.another_orchestrator()
     third.recover()
-    seen = leases.at_work(pair.world.database.reader, but=third._lease.holder_id)
+    seen = leases.list_running(pair.world.database.reader, but=third._lease.holder_id)
     pair.pass_thirds(3, pair.second)
     pair.second.step()
 
@@ -221,7 +221,7 @@ def test_only_one_of_two_observers_takes_over(pair: Pair) -> None:
 
 
 def test_a_holder_that_has_renewed_meanwhile_is_not_taken_over(pair: Pair) -> None:
-    (seen,) = leases.at_work(pair.world.database.reader, but=pair.second._lease.holder_id)
+    (seen,) = leases.list_running(pair.world.database.reader, but=pair.second._lease.holder_id)
     pair.pass_thirds(1, pair.first)
 
     pair.second._keeper._take_over(seen)
@@ -233,7 +233,7 @@ def test_jobs_that_nobody_answers_for_are_taken_over(world: World) -> None:
     submission = world.submit(world.make(lambda draft: draft.task("free", "nothing")))
     world.step()
     lost = world.orchestrator._lease.holder_id
-    world.database.write(lambda connection: leases.leave(connection, lost))
+    world.database.write(lambda connection: leases.release(connection, lost))
 
     world.another_orchestrator().recover()
 

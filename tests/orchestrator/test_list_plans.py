@@ -17,17 +17,17 @@ from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import (
     CREATION_DATE,
-    DataNodeFilter,
+    DataNodeListFilter,
     JobFilter,
     PageRequest,
     SubmissionFilter,
     TaskFilter,
-    Window,
+    TimeRange,
 )
 from scenarist.domain.vocabulary import EntityType, JobStatus, Scope, SubmissionStatus
 from statements import GROWING, check_two_pages, noted, scanned
 
-WINDOW = Window(start=NOON, end=NOON + timedelta(hours=1))
+WINDOW = TimeRange(start=NOON, end=NOON + timedelta(hours=1))
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def every(sort: str | None) -> list[PageRequest]:
 def test_without_a_filter(busy: World, request_: PageRequest) -> None:
     reader = busy.database.reader
     lists: list[Callable[[PageRequest], Page[Any]]] = [
-        lambda request: task_rows.page(reader, TaskFilter(), request),
-        lambda request: data_node_rows.page(reader, DataNodeFilter(), request),
-        lambda request: submission_rows.page(reader, SubmissionFilter(), request),
-        lambda request: job_rows.page(reader, JobFilter(), request),
+        lambda request: task_rows.list_page(reader, TaskFilter(), request),
+        lambda request: data_node_rows.list_page(reader, DataNodeListFilter(), request),
+        lambda request: submission_rows.list_page(reader, SubmissionFilter(), request),
+        lambda request: job_rows.list_page(reader, JobFilter(), request),
     ]
     for fetch in lists:
         check_two_pages(busy.database, fetch, request_)
@@ -93,7 +93,7 @@ def test_jobs_of_a_status_and_of_several(
 ) -> None:
     check_two_pages(
         busy.database,
-        lambda request: job_rows.page(busy.database.reader, JobFilter(status=status), request),
+        lambda request: job_rows.list_page(busy.database.reader, JobFilter(status=status), request),
         request_,
     )
 
@@ -113,7 +113,7 @@ def test_submissions_of_a_status_and_of_several(
     wanted = SubmissionFilter(status=status)
     check_two_pages(
         busy.database,
-        lambda request: submission_rows.page(busy.database.reader, wanted, request),
+        lambda request: submission_rows.list_page(busy.database.reader, wanted, request),
         request_,
     )
 
@@ -123,12 +123,14 @@ def test_of_a_window_of_time(busy: World, request_: PageRequest) -> None:
     reader = busy.database.reader
     check_two_pages(
         busy.database,
-        lambda request: job_rows.page(reader, JobFilter(created=WINDOW), request),
+        lambda request: job_rows.list_page(reader, JobFilter(created=WINDOW), request),
         request_,
     )
     check_two_pages(
         busy.database,
-        lambda request: submission_rows.page(reader, SubmissionFilter(created=WINDOW), request),
+        lambda request: submission_rows.list_page(
+            reader, SubmissionFilter(created=WINDOW), request
+        ),
         request_,
     )
 
@@ -136,15 +138,17 @@ def test_of_a_window_of_time(busy: World, request_: PageRequest) -> None:
 @pytest.mark.parametrize("request_", every(None))
 def test_by_what_they_belong_to(busy: World, request_: PageRequest) -> None:
     reader = busy.database.reader
-    newest = job_rows.page(reader, JobFilter(), PageRequest(limit=1, is_descending=True)).items[0]
+    newest = job_rows.list_page(
+        reader, JobFilter(), PageRequest(limit=1, is_descending=True)
+    ).items[0]
     check_two_pages(
         busy.database,
-        lambda request: job_rows.page(reader, JobFilter(task_id=(newest.task_id,)), request),
+        lambda request: job_rows.list_page(reader, JobFilter(task_id=(newest.task_id,)), request),
         request_,
     )
     check_two_pages(
         busy.database,
-        lambda request: submission_rows.page(
+        lambda request: submission_rows.list_page(
             reader, SubmissionFilter(entity_id=(newest.submit_entity_id,)), request
         ),
         request_,
@@ -155,23 +159,23 @@ def test_by_what_they_belong_to(busy: World, request_: PageRequest) -> None:
 @pytest.mark.parametrize(
     "wanted",
     [
-        DataNodeFilter(scope=(Scope.SCENARIO,)),
-        DataNodeFilter(storage_type=("pickle",)),
-        DataNodeFilter(storage_type=("pickle", "json")),
+        DataNodeListFilter(scope=(Scope.SCENARIO,)),
+        DataNodeListFilter(storage_type=("pickle",)),
+        DataNodeListFilter(storage_type=("pickle", "json")),
     ],
 )
 def test_data_nodes_by_scope_and_storage(
-    busy: World, wanted: DataNodeFilter, request_: PageRequest
+    busy: World, wanted: DataNodeListFilter, request_: PageRequest
 ) -> None:
     check_two_pages(
         busy.database,
-        lambda request: data_node_rows.page(busy.database.reader, wanted, request),
+        lambda request: data_node_rows.list_page(busy.database.reader, wanted, request),
         request_,
     )
 
 
 def test_submissions_of_a_type_of_entity_are_those(busy: World) -> None:
-    page = submission_rows.page(
+    page = submission_rows.list_page(
         busy.database.reader,
         SubmissionFilter(entity_type=(EntityType.TASK,)),
         PageRequest(limit=100, with_total=True),
@@ -184,8 +188,8 @@ def test_submissions_of_a_type_of_entity_are_those(busy: World) -> None:
 def test_jobs_and_submissions_of_a_scenario_are_looked_up_not_looked_through(busy: World) -> None:
     request = PageRequest(limit=10)
     with noted(busy.database) as statements:
-        job_rows.page(busy.database.reader, JobFilter(newest_of=("SCENARIO_x",)), request)
-        submission_rows.page(
+        job_rows.list_page(busy.database.reader, JobFilter(newest_of=("SCENARIO_x",)), request)
+        submission_rows.list_page(
             busy.database.reader, SubmissionFilter(scenario_id=("SCENARIO_x",)), request
         )
 

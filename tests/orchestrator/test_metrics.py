@@ -14,7 +14,7 @@ from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
 from scenarist.executors.base import JobOutcome
-from scenarist.observability.metrics import JobFigures, Times
+from scenarist.observability.metrics import Histogram, OrchestratorMetrics
 
 
 @pytest.fixture
@@ -22,11 +22,11 @@ def task(world: World) -> TaskId:
     return world.make(lambda draft: draft.task("alone", "nothing", retries=1))
 
 
-def figures(world: World) -> JobFigures:
+def figures(world: World) -> OrchestratorMetrics:
     return world.orchestrator.figures
 
 
-def counted(times: Times) -> tuple[int, float]:
+def counted(times: Histogram) -> tuple[int, float]:
     return sum(times.counts), times.seconds
 
 

@@ -11,7 +11,7 @@ from scenarist.db.jobs import rows as job_rows
 from scenarist.domain.entities import Submission
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.orchestrator.output_flusher import OutputKeeper
+from scenarist.orchestrator.output_flusher import OutputFlusher
 
 
 def a_task(draft: Draft) -> TaskId:
@@ -31,7 +31,9 @@ def number_of(world: World) -> int:
 
 
 def keep(world: World, number: int, attempt: int, text: str) -> None:
-    world.database.write(lambda connection: output_rows.keep(connection, {(number, attempt): text}))
+    world.database.write(
+        lambda connection: output_rows.store_logs(connection, {(number, attempt): text})
+    )
 
 
 def log_of(world: World, submission: Submission) -> list[tuple[int, str]]:
@@ -74,6 +76,6 @@ def test_what_comes_after_the_end_or_of_another_attempt_changes_nothing(
 def test_computations_on_behalf_of_requests_leave_no_log(world: World, running: Submission) -> None:
     read = {(-1, 1): "a computation\n", (number_of(world), 1): "a job\n"}
 
-    OutputKeeper(world.database, lambda: read).keep()
+    OutputFlusher(world.database, lambda: read).keep()
 
     assert log_of(world, running) == [(1, "a job\n")]

@@ -10,14 +10,14 @@ from sqlalchemy import select
 from builders import Draft
 from orchestrator.world import World
 from scenarist.db.jobs import complete
-from scenarist.db.jobs.complete import Settlement
+from scenarist.db.jobs.complete import Completion
 from scenarist.db.tables import jobs
 from scenarist.domain.entities import Submission
 from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import LOST_TOGETHER_LIMIT, SUSPECT_FROM, JobEvent
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 from scenarist.executors.base import JobOutcome
-from scenarist.executors.runner import run
+from scenarist.executors.runner import run_request
 from scenarist.orchestrator import job_requests
 
 
@@ -29,7 +29,7 @@ def submit_one(world: World, name: str) -> Submission:
 
 
 def outcomes_of_all(world: World) -> list[JobOutcome]:
-    outcomes = [run(request) for request in world.executor.waiting]
+    outcomes = [run_request(request) for request in world.executor.waiting]
     world.executor.waiting.clear()
     return outcomes
 
@@ -53,14 +53,14 @@ def test_an_outcome_that_the_database_does_not_take_fails_its_job_alone(
     submissions = [submit_one(world, name) for name in ("too large", "other", "third")]
     world.step()
     poisoned = submissions[0].job_ids[0]
-    settle = complete.settle
+    settle = complete.complete_attempts
 
-    def refuse(connection: object, some: Sequence[Settlement], **more: object) -> object:
+    def refuse(connection: object, some: Sequence[Completion], **more: object) -> object:
         if any(item.job_id == poisoned and item.edits for item in some):
             raise sqlite3.DataError("string or blob too big")
         return settle(connection, some, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(complete, "settle", refuse)
+    monkeypatch.setattr(complete, "complete_attempts", refuse)
     world.orchestrator.deliver(outcomes_of_all(world))
     world.step()
 
@@ -86,14 +86,14 @@ def test_a_job_that_cannot_be_taken_up_fails_alone(
 ) -> None:
     submissions = [submit_one(world, name) for name in ("strange", "other")]
     strange = world.job(submissions[0].job_ids[0]).task_id
-    get = job_requests.Recipes.get
+    get = job_requests.RecipeCache.get
 
-    def trip(self: job_requests.Recipes, task_id: TaskId) -> object:
+    def trip(self: job_requests.RecipeCache, task_id: TaskId) -> object:
         if task_id == strange:
             raise ValueError("it is recorded strangely")
         return get(self, task_id)
 
-    monkeypatch.setattr(job_requests.Recipes, "get", trip)
+    monkeypatch.setattr(job_requests.RecipeCache, "get", trip)
     world.run_all()
 
     assert [world.statuses(item) for item in submissions] == [["FAILED"], ["COMPLETED"]]
@@ -108,7 +108,7 @@ def test_a_job_that_cannot_be_handed_out_fails_alone(
 ) -> None:
     submissions = [submit_one(world, name) for name in ("strange", "other")]
     strange = world.job(submissions[0].job_ids[0]).id
-    make = job_requests.request_for
+    make = job_requests.build_request
 
     def trip(claim: object, *rest: object, **more: object) -> object:
         if getattr(claim, "id", None) == strange:

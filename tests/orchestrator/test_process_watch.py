@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scenarist.orchestrator.process_watch import ProcessWatch, is_gone, own_process
+from scenarist.orchestrator.process_watch import ProcessWatch, identify_own_process, is_gone
 from servers import PATIENCE_SECONDS
 
 TELL = (
@@ -37,7 +37,7 @@ def test_a_process_that_lives_is_not_gone(child: tuple[subprocess.Popen[str], st
     _, process = child
 
     assert not is_gone(process)
-    assert not is_gone(own_process())
+    assert not is_gone(identify_own_process())
 
 
 def test_a_process_that_was_killed_is_gone_even_before_its_parent_asks(
@@ -56,7 +56,7 @@ def test_a_process_that_was_killed_is_gone_even_before_its_parent_asks(
 
 
 def test_another_process_under_the_same_number_is_another() -> None:
-    place, number, started = own_process().rsplit(" ", 2)
+    place, number, started = identify_own_process().rsplit(" ", 2)
 
     assert is_gone(f"{place} {number} {int(started) - 1}")
 
@@ -67,7 +67,7 @@ def test_of_what_is_elsewhere_nothing_is_known(process: str) -> None:
 
 
 def test_a_watch_returns_when_it_is_poked_or_when_the_time_is_over(watch: ProcessWatch) -> None:
-    watch.watch([own_process(), "another-boot pid:[1] 1 1"])
+    watch.watch([identify_own_process(), "another-boot pid:[1] 1 1"])
     watch.poke()
 
     assert not watch.wait(PATIENCE_SECONDS)

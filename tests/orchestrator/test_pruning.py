@@ -25,10 +25,10 @@ from scenarist.domain.errors import DeniedError, NotFoundError
 from scenarist.domain.identifiers import DataNodeId, SubscriberId, TaskId
 from scenarist.domain.listings import AuditFilter, JobFilter, PageRequest, SubmissionFilter
 from scenarist.domain.permissions import ANYONE, Actor, Origin, Role
-from scenarist.domain.retention import Pruned, Retention
+from scenarist.domain.retention import PruneCounts, Retention
 from scenarist.domain.vocabulary import EntityType, JobStatus
 from scenarist.services.pruning import PruningService
-from scenarist.services.submit_requests import SubmitOptions, Wish
+from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
 
 DAY = timedelta(days=1)
 LARGE = "x" * 70_000  # lies in a file
@@ -40,7 +40,7 @@ def pruning(world: World, pause: Callable[[float], Any] = lambda seconds: None) 
     return PruningService(world.database, folder=str(world.folder), now=world.clock, pause=pause)
 
 
-def prune(world: World, retention: Retention, *, is_dry_run: bool = False) -> Pruned:
+def prune(world: World, retention: Retention, *, is_dry_run: bool = False) -> PruneCounts:
     return pruning(world).prune(ANYONE, retention, is_dry_run=is_dry_run)
 
 
@@ -59,7 +59,7 @@ def noted(draft: Draft) -> DataNodeId:
 
 
 def history(world: World, node_id: str) -> list[Edit]:
-    return edit_rows.page(world.database.reader, node_id, EVERYTHING).items
+    return edit_rows.list_page(world.database.reader, node_id, EVERYTHING).items
 
 
 def shown(world: World, node_id: str) -> str:
@@ -87,10 +87,10 @@ def test_submissions_that_ended_too_long_ago_go_with_their_jobs(world: World) ->
 
     pruned = prune(world, A_MONTH)
 
-    assert pruned == Pruned(submissions=1, jobs=1)
+    assert pruned == PruneCounts(submissions=1, jobs=1)
     reader = world.database.reader
     assert submission_rows.find(reader, old.id) is None
-    assert [item.id for item in job_rows.page(reader, JobFilter(), EVERYTHING).items] == list(
+    assert [item.id for item in job_rows.list_page(reader, JobFilter(), EVERYTHING).items] == list(
         young.job_ids
     )
     assert count(world, job_inputs) == 1
@@ -107,7 +107,7 @@ def test_what_has_not_ended_stays_however_old_it_is(world: World) -> None:
 
     pruned = prune(world, A_MONTH)
 
-    assert pruned == Pruned()
+    assert pruned == PruneCounts()
     assert world.statuses(submission) == [JobStatus.BLOCKED]
     assert world.statuses(running) == [JobStatus.RUNNING]
 
@@ -118,9 +118,9 @@ def test_a_submission_that_took_long_counts_from_its_end(world: World) -> None:
     world.run_all()
     world.clock.advance(29 * DAY)
 
-    assert prune(world, A_MONTH) == Pruned()
+    assert prune(world, A_MONTH) == PruneCounts()
     world.clock.advance(2 * DAY)
-    assert prune(world, A_MONTH) == Pruned(submissions=1, jobs=1)
+    assert prune(world, A_MONTH) == PruneCounts(submissions=1, jobs=1)
     assert submission_rows.find(world.database.reader, submission.id) is None
 
 
@@ -163,14 +163,14 @@ def test_logs_go_before_their_jobs(world: World) -> None:
     world.step()
     add_log(world, submission.job_ids[0], "said")
     world.clock.advance(1000 * DAY)
-    assert prune(world, Retention(logs=DAY)) == Pruned()
+    assert prune(world, Retention(logs=DAY)) == PruneCounts()
     world.new_orchestrator().recover()
     world.run_all()
     world.clock.advance(2 * DAY)
 
     pruned = prune(world, Retention(logs=DAY))
 
-    assert pruned == Pruned(logs=1)
+    assert pruned == PruneCounts(logs=1)
     assert count(world, job_logs) == 0
     assert world.statuses(submission) == [JobStatus.COMPLETED]
 
@@ -194,8 +194,8 @@ def test_events_go_by_age_and_those_after_them_stay(world: World) -> None:
 
     pruned = prune(world, Retention(events=DAY))
 
-    assert pruned == Pruned(events=old)
-    oldest, newest = event_rows.bounds(world.database.reader)
+    assert pruned == PruneCounts(events=old)
+    oldest, newest = event_rows.find_bounds(world.database.reader)
     assert (oldest, newest) == (newest, newest)
 
 
@@ -208,7 +208,7 @@ def test_events_that_webhooks_have_not_read_yet_stay(world: World) -> None:
     world.run_all()
     world.clock.advance(1000 * DAY)
 
-    assert prune(world, Retention(events=DAY)) == Pruned()
+    assert prune(world, Retention(events=DAY)) == PruneCounts()
 
 
 def a_subscriber() -> Subscriber:
@@ -232,7 +232,7 @@ def test_of_each_data_node_the_newest_edits_stay_with_their_files(world: World) 
 
     pruned = prune(world, Retention(edits=3))
 
-    assert pruned == Pruned(edits=2, files=2)
+    assert pruned == PruneCounts(edits=2, files=2)
     assert [*history(world, first), *history(world, second)] == kept
     assert files_in(world) == sorted(str(edit.uri) for edit in kept)
     assert shown(world, first) == f'"4{LARGE}"'
@@ -252,10 +252,10 @@ def test_an_edit_that_an_unfinished_job_was_promised_stays(world: World) -> None
     pruned = prune(world, Retention(edits=1))
     world.run_all()
 
-    assert pruned == Pruned(edits=3, files=3)
+    assert pruned == PruneCounts(edits=3, files=3)
     assert promised in history(world, start)
     assert world.statuses(submission) == [JobStatus.COMPLETED]
-    assert prune(world, Retention(edits=1)) == Pruned(edits=1, files=1)
+    assert prune(world, Retention(edits=1)) == PruneCounts(edits=1, files=1)
 
 
 def test_the_value_stays_also_when_a_later_edit_sorts_before_it(world: World) -> None:
@@ -265,11 +265,13 @@ def test_the_value_stays_also_when_a_later_edit_sorts_before_it(world: World) ->
     first = history(world, node)[0]
 
     def point_back(connection: Any) -> None:
-        connection.execute(data_node_rows._POINT, {"node_id": node, "last_edit_id": first.id})
+        connection.execute(
+            data_node_rows._SET_LAST_EDIT, {"node_id": node, "last_edit_id": first.id}
+        )
 
     world.database.write(point_back)
 
-    assert prune(world, Retention(edits=1)) == Pruned(edits=1, files=1)
+    assert prune(world, Retention(edits=1)) == PruneCounts(edits=1, files=1)
     assert first in history(world, node)
 
 
@@ -278,7 +280,7 @@ def test_a_file_that_the_user_named_stays(world: World, tmp_path: Path) -> None:
     node = world.make(lambda draft: draft.node("own", storage_type="json", default_path=str(file)))
     write_often(world, node, 3)
 
-    assert prune(world, Retention(edits=1)) == Pruned(edits=2)
+    assert prune(world, Retention(edits=1)) == PruneCounts(edits=2)
     assert file.read_text() == f'"2{LARGE}"'
 
 
@@ -299,13 +301,13 @@ def test_a_dry_run_counts_what_would_go_and_deletes_nothing(world: World) -> Non
     assert prune(world, retention) == would
     assert (would.submissions, would.jobs, would.edits, would.files) == (3, 3, 2, 2)
     assert would.events > 0
-    assert prune(world, retention) == Pruned()
+    assert prune(world, retention) == PruneCounts()
 
 
 def test_many_go_in_small_transactions_between_which_others_write(world: World) -> None:
     """Each pause is one chance for others; here somebody uses it to submit."""
     task = world.make(lambda draft: draft.task("idle", "nothing"))
-    wish = Wish(ANYONE, EntityType.TASK, task, SubmitOptions())
+    wish = SubmitRequest(ANYONE, EntityType.TASK, task, SubmitOptions())
     world.submissions.submit_many([wish] * 600)
     world.run_all()
     world.clock.advance(31 * DAY)
@@ -316,9 +318,9 @@ def test_many_go_in_small_transactions_between_which_others_write(world: World) 
 
     pruned = pruning(world, submit).prune(ANYONE, A_MONTH)
 
-    assert pruned == Pruned(submissions=600, jobs=600)
+    assert pruned == PruneCounts(submissions=600, jobs=600)
     assert len(submitted) == 3
-    found = submission_rows.page(world.database.reader, SubmissionFilter(), EVERYTHING).items
+    found = submission_rows.list_page(world.database.reader, SubmissionFilter(), EVERYTHING).items
     assert [item.id for item in found] == submitted
 
 
@@ -353,7 +355,7 @@ def test_whoever_dies_between_a_commit_and_what_follows_leaves_nothing_dangling(
     age_files(world)
     prune(world, everything)
     assert files_in(world) == sorted(str(history(world, node)[-1].uri) for node in nodes)
-    assert prune(world, everything) == Pruned()
+    assert prune(world, everything) == PruneCounts()
 
 
 def age_files(world: World, by: timedelta = 2 * DAY) -> None:
@@ -376,7 +378,7 @@ def test_files_that_no_record_points_at_go_when_they_are_old(world: World) -> No
 
     pruned = prune(world, Retention(leftovers=DAY))
 
-    assert pruned == Pruned(leftovers=1)
+    assert pruned == PruneCounts(leftovers=1)
     assert files_in(world) == sorted([kept, str(young)])
 
 
@@ -394,7 +396,7 @@ def test_files_of_requests_go_hours_after_their_server_was_killed(
     young.write_text("2")
     os.utime(young, (world.clock.at.timestamp(), world.clock.at.timestamp()))
 
-    assert prune(world, retention) == Pruned(leftovers=2)
+    assert prune(world, retention) == PruneCounts(leftovers=2)
     assert files_in(world) == sorted(map(str, [*kept, young]))
 
 
@@ -405,9 +407,9 @@ def test_folders_of_nothing_that_there_is_go_too(world: World, name: str) -> Non
     (gone / "01980000-0000-7000-8000-000000000001.json").write_text("1")
     age_files(world)
 
-    assert prune(world, Retention(leftovers=DAY)) == Pruned(leftovers=1)
+    assert prune(world, Retention(leftovers=DAY)) == PruneCounts(leftovers=1)
     age_files(world)  # removing the file changed the folder
-    assert prune(world, Retention(leftovers=DAY)) == Pruned()
+    assert prune(world, Retention(leftovers=DAY)) == PruneCounts()
     assert not gone.exists()
 
 
@@ -426,7 +428,7 @@ def test_what_a_running_job_has_written_aside_is_no_leftover(world: World) -> No
     pruned = prune(world, Retention(leftovers=DAY))
     world.step()
 
-    assert pruned == Pruned()
+    assert pruned == PruneCounts()
     assert files_in(world) == [edit.uri for edit in history(world, end)]
 
 
@@ -439,7 +441,7 @@ def test_files_that_are_no_values_are_not_looked_at(world: World) -> None:
     other.write_text("mine")
     age_files(world)
 
-    assert prune(world, Retention(leftovers=DAY)) == Pruned()
+    assert prune(world, Retention(leftovers=DAY)) == PruneCounts()
     assert own.exists()
     assert other.exists()
 
@@ -450,7 +452,7 @@ def test_values_in_a_folder_that_was_moved_are_no_leftovers(world: World, tmp_pa
     age_files(world)
     world.folder = world.folder.rename(tmp_path / "moved")
 
-    assert prune(world, Retention(leftovers=DAY)) == Pruned()
+    assert prune(world, Retention(leftovers=DAY)) == PruneCounts()
     assert len(files_in(world)) == 1
 
 
@@ -469,7 +471,7 @@ def test_pruning_by_hand_stands_in_the_audit(world: World) -> None:
     pruning(world).prune(operator, A_MONTH, is_dry_run=True)
     pruning(world).prune(operator, A_MONTH)
 
-    page = audit_rows.page(world.database.reader, AuditFilter(), EVERYTHING)
+    page = audit_rows.list_page(world.database.reader, AuditFilter(), EVERYTHING)
     assert [(entry.actor, entry.operation) for entry in page.items] == [
         ("(command line)", "db prune")
     ]

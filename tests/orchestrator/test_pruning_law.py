@@ -145,8 +145,8 @@ def is_whole(twin: Twin) -> bool:
     """Whether every list can be read, and each edit has its file, and then nothing else is left."""
     world = twin.world
     reader = world.database.reader
-    found = submission_rows.page(reader, SubmissionFilter(), EVERYTHING).items
-    jobs = job_rows.page(reader, JobFilter(), EVERYTHING).items
+    found = submission_rows.list_page(reader, SubmissionFilter(), EVERYTHING).items
+    jobs = job_rows.list_page(reader, JobFilter(), EVERYTHING).items
     assert [job.id for job in jobs] == [job_id for item in found for job_id in item.job_ids]
     uris = [str(edit.uri) for node in twin.nodes for edit in history(world, node)]
     assert set(uris) <= set(files_in(world))

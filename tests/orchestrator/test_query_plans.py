@@ -14,8 +14,8 @@ from scenarist.domain.identifiers import TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.listings import (
     JobFilter,
+    PagePosition,
     PageRequest,
-    Position,
     SequenceFilter,
     SubmissionFilter,
 )
@@ -110,15 +110,19 @@ def live_a_life(world: World) -> None:
     world.orchestrator.recover()
     reader = world.database.reader
     for page in (
-        submission_rows.page(reader, SubmissionFilter(), PageRequest(limit=100)),
-        submission_rows.page(
+        submission_rows.list_page(reader, SubmissionFilter(), PageRequest(limit=100)),
+        submission_rows.list_page(
             reader, SubmissionFilter(entity_id=(sequence.id,)), PageRequest(limit=100)
         ),
-        job_rows.page(reader, JobFilter(submission_id=(submission.id,)), PageRequest(limit=100)),
-        job_rows.page(
-            reader, JobFilter(task_id=(tasks[0],)), PageRequest(limit=100, after=Position(None, 1))
+        job_rows.list_page(
+            reader, JobFilter(submission_id=(submission.id,)), PageRequest(limit=100)
         ),
-        sequence_rows.page(
+        job_rows.list_page(
+            reader,
+            JobFilter(task_id=(tasks[0],)),
+            PageRequest(limit=100, after=PagePosition(None, 1)),
+        ),
+        sequence_rows.list_page(
             reader, SequenceFilter(scenario_id=(scenario_id,)), PageRequest(limit=100)
         ),
     ):

@@ -18,19 +18,19 @@ from scenarist.domain.errors import ScenaristError
 from scenarist.domain.identifiers import SequenceId, TaskId
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.permissions import ANYONE
-from scenarist.domain.resources import Resources, unmet
+from scenarist.domain.resources import Resources, describe_unmet
 from scenarist.domain.vocabulary import EntityType, JobStatus
-from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output
-from scenarist.executors.runner import run
-from scenarist.orchestrator.leases import LeaseTerms
+from scenarist.executors.base import JobOutcome, JobOutputs, JobRequest, OutcomeCallback
+from scenarist.executors.runner import run_request
+from scenarist.orchestrator.leases import LeaseOptions
 from scenarist.orchestrator.loop import Orchestrator
 from scenarist.services.cancellation import Canceller
 from scenarist.services.jobs import JobService
 from scenarist.services.submissions import SubmissionService
-from scenarist.services.submit_requests import SubmitOptions, Wish
-from scenarist.services.value_writer import Recorder
+from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
+from scenarist.services.value_writer import ValueWriter
 from scenarist.services.values import ValueService
-from scenarist.services.worker_calls import Computation, Computed
+from scenarist.services.worker_calls import CallResult, FunctionCall
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ LEASE_SECONDS = 15.0
 class HandExecutor:
     """An executor whose requests wait until the test runs, fails or loses them."""
 
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: OutcomeCallback) -> None:
         self._deliver = deliver
         self.waiting: list[JobRequest] = []
         self.slots = 100
@@ -53,7 +53,7 @@ class HandExecutor:
         return max(0, self.slots - len(self.waiting))
 
     def lacks(self, resources: Resources) -> str | None:
-        return unmet(resources, self.machines)
+        return describe_unmet(resources, self.machines)
 
     def submit(self, requests: Sequence[JobRequest]) -> None:
         self.waiting.extend(requests)
@@ -68,7 +68,7 @@ class HandExecutor:
     def on_output(self, tell: Callable[[], None]) -> None:
         pass
 
-    def read_output(self) -> Output:
+    def read_output(self) -> JobOutputs:
         return {}
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class HandExecutor:
 
     def run(self, position: int = 0) -> None:
         """Really run one of the waiting requests."""
-        self._deliver([run(self.waiting.pop(position))])
+        self._deliver([run_request(self.waiting.pop(position))])
 
     def end(self, event: JobEvent, reason: str = "", position: int = 0) -> JobOutcome:
         """End one of the waiting requests without running it."""
@@ -88,7 +88,7 @@ class HandExecutor:
         return outcome
 
 
-def _no_worker(computation: Computation) -> Computed:
+def _no_worker(computation: FunctionCall) -> CallResult:
     raise AssertionError("no value of these tests needs a worker")
 
 
@@ -113,7 +113,7 @@ class World:
         self.job_service = JobService(database, self.canceller, now=clock)
         self.data_nodes = ValueService(
             database,
-            Recorder(database, now=clock, wake=lambda: None),
+            ValueWriter(database, now=clock, wake=lambda: None),
             _no_worker,
             folder=str(folder),
             now=clock,
@@ -134,7 +134,7 @@ class World:
             folder=str(self.folder),
             now=self.clock,
             announce=self.ended.extend,
-            terms=LeaseTerms(
+            terms=LeaseOptions(
                 seconds=LEASE_SECONDS,
                 process=f"process {self._processes}",
                 is_gone=self.gone.__contains__,
@@ -182,7 +182,7 @@ class World:
         return self.job_service.cancel(ANYONE, job_id)
 
     def retry(self, submission: Submission) -> Submission:
-        wish = Wish(
+        wish = SubmitRequest(
             ANYONE,
             submission.entity_type,
             submission.entity_id,

@@ -5,7 +5,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarist.pictures.layout import Layout, Size, Spot, place
+from scenarist.pictures.layout import Box, Layout, Size, lay_out
 
 GAP = Size(60, 20)
 TOLERANCE = 0.001
@@ -24,7 +24,7 @@ def graphs(draw: st.DrawFn) -> tuple[dict[int, Size], list[tuple[int, int]]]:
     return sizes, ways
 
 
-def overlap(one: Spot, other: Spot) -> bool:
+def overlap(one: Box, other: Box) -> bool:
     return (
         abs(one.x - other.x) < (one.width + other.width) / 2 - TOLERANCE
         and abs(one.y - other.y) < (one.height + other.height) / 2 - TOLERANCE
@@ -33,7 +33,7 @@ def overlap(one: Spot, other: Spot) -> bool:
 
 def placed(graph: tuple[dict[int, Size], list[tuple[int, int]]]) -> Layout[int]:
     sizes, ways = graph
-    return place(sizes, ways, gap=GAP)
+    return lay_out(sizes, ways, gap=GAP)
 
 
 @given(graphs())
@@ -68,7 +68,7 @@ def test_ways_lead_to_the_right_and_between_the_boxes(
 def test_a_chain_is_straight() -> None:
     sizes = {name: Size(50, 20) for name in "abcd"}
 
-    layout = place(sizes, [("a", "b"), ("b", "c"), ("c", "d")], gap=GAP)
+    layout = lay_out(sizes, [("a", "b"), ("b", "c"), ("c", "d")], gap=GAP)
 
     assert [spot.x for spot in layout.boxes.values()] == [25, 135, 245, 355]
     assert {spot.y for spot in layout.boxes.values()} == {10}
@@ -77,7 +77,7 @@ def test_a_chain_is_straight() -> None:
 def test_ways_that_need_not_cross_do_not() -> None:
     sizes = {name: Size(50, 20) for name in "abcxyz"}
 
-    layout = place(sizes, [("a", "z"), ("b", "y"), ("c", "x")], gap=GAP)
+    layout = lay_out(sizes, [("a", "z"), ("b", "y"), ("c", "x")], gap=GAP)
 
     boxes = layout.boxes
     assert [boxes[name].y for name in "abc"] == [boxes[name].y for name in "zyx"]
@@ -86,12 +86,12 @@ def test_ways_that_need_not_cross_do_not() -> None:
 def test_what_nothing_leads_to_stands_right_before_what_it_leads_to() -> None:
     sizes = {name: Size(50, 20) for name in "abcd"}
 
-    layout = place(sizes, [("a", "b"), ("b", "c"), ("d", "c")], gap=GAP)
+    layout = lay_out(sizes, [("a", "b"), ("b", "c"), ("d", "c")], gap=GAP)
 
     assert layout.boxes["d"].x == layout.boxes["b"].x
 
 
 def test_nothing_takes_no_room() -> None:
-    layout: Layout[str] = place({}, [], gap=GAP)
+    layout: Layout[str] = lay_out({}, [], gap=GAP)
 
     assert (layout.width, layout.height) == (0, 0)

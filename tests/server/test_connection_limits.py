@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doors import Caller, Echo, opened
-from scenarist.server.connection_limits import ConnectionPlaces, connection_limit
+from scenarist.server.connection_limits import ConnectionLimiter, raise_connection_limit
 from server.test_http_limits import Held
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -17,7 +17,7 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 class Line:
     """A connection that only notes that it was closed."""
 
-    def __init__(self, places: ConnectionPlaces, address: str) -> None:
+    def __init__(self, places: ConnectionLimiter, address: str) -> None:
         self.places = places
         self.address = address
         self.is_open = places.take(self, address)
@@ -28,7 +28,7 @@ class Line:
 
 
 def test_the_connection_that_was_idle_longest_makes_room() -> None:
-    places = ConnectionPlaces(3, limit_of_address=3)
+    places = ConnectionLimiter(3, limit_of_address=3)
     first, second, third = (Line(places, "a") for _ in range(3))
     places.set_busy(first, "a")
     places.set_idle(first, "a")
@@ -39,7 +39,7 @@ def test_the_connection_that_was_idle_longest_makes_room() -> None:
 
 
 def test_a_request_under_way_is_not_cut_off_for_a_new_connection() -> None:
-    places = ConnectionPlaces(2, limit_of_address=2)
+    places = ConnectionLimiter(2, limit_of_address=2)
     lines = [Line(places, "a") for _ in range(2)]
     for line in lines:
         places.set_busy(line, "a")
@@ -49,7 +49,7 @@ def test_a_request_under_way_is_not_cut_off_for_a_new_connection() -> None:
 
 
 def test_one_address_takes_its_share_and_no_more() -> None:
-    places = ConnectionPlaces(10, limit_of_address=2)
+    places = ConnectionLimiter(10, limit_of_address=2)
     greedy = [Line(places, "a") for _ in range(2)]
     other = Line(places, "b")
 
@@ -59,13 +59,13 @@ def test_one_address_takes_its_share_and_no_more() -> None:
 
 
 def test_a_trusted_proxy_stands_for_many_clients() -> None:
-    places = ConnectionPlaces(10, limit_of_address=1)
+    places = ConnectionLimiter(10, limit_of_address=1)
 
     assert all(places.take(Line(places, "b"), "proxy", is_proxy=True) for _ in range(5))
 
 
 def test_places_that_were_given_back_are_free_again() -> None:
-    places = ConnectionPlaces(2, limit_of_address=2)
+    places = ConnectionLimiter(2, limit_of_address=2)
 
     for _ in range(10):
         line = Line(places, "a")
@@ -75,11 +75,11 @@ def test_places_that_were_given_back_are_free_again() -> None:
 
 
 @pytest.fixture
-def places() -> ConnectionPlaces:
-    return ConnectionPlaces(8, limit_of_address=8)
+def places() -> ConnectionLimiter:
+    return ConnectionLimiter(8, limit_of_address=8)
 
 
-def test_connections_that_say_nothing_keep_nobody_out(places: ConnectionPlaces) -> None:
+def test_connections_that_say_nothing_keep_nobody_out(places: ConnectionLimiter) -> None:
     with opened(Echo(), places=places) as port, ExitStack() as held:
         silent = [held.enter_context(Caller(port)) for _ in range(20)]
 
@@ -89,7 +89,7 @@ def test_connections_that_say_nothing_keep_nobody_out(places: ConnectionPlaces) 
         assert silent[0].is_hung_up()
 
 
-def test_heads_without_end_keep_nobody_out(places: ConnectionPlaces) -> None:
+def test_heads_without_end_keep_nobody_out(places: ConnectionLimiter) -> None:
     with opened(Echo(), places=places) as port, ExitStack() as held:
         for _ in range(20):
             held.enter_context(Caller(port)).say(b"GET / HTTP/1.1\r\nHost:")
@@ -98,7 +98,7 @@ def test_heads_without_end_keep_nobody_out(places: ConnectionPlaces) -> None:
             assert caller.ask(GET).status == 200
 
 
-def test_who_finds_every_place_in_use_is_told_so_at_once(places: ConnectionPlaces) -> None:
+def test_who_finds_every_place_in_use_is_told_so_at_once(places: ConnectionLimiter) -> None:
     app = Held()
     with opened(app, places=places, is_in_a_hurry=True) as port, ExitStack() as held:
         busy = [held.enter_context(Caller(port)) for _ in range(8)]
@@ -122,7 +122,7 @@ def test_there_are_more_descriptors_than_connections() -> None:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
 
-        limit = connection_limit()
+        limit = raise_connection_limit()
 
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         assert soft > 256
@@ -184,7 +184,7 @@ def test_http_1_0_needs_no_host() -> None:
         assert caller.ask(b"GET / HTTP/1.0\r\n\r\n").status == 200
 
 
-def test_connections_come_and_go_while_requests_are_served(places: ConnectionPlaces) -> None:
+def test_connections_come_and_go_while_requests_are_served(places: ConnectionLimiter) -> None:
     failures: list[Any] = []
 
     def ask(port: int) -> None:
@@ -194,7 +194,7 @@ def test_connections_come_and_go_while_requests_are_served(places: ConnectionPla
                 if said.status != 200:
                     failures.append(said)
 
-    with opened(Echo(), places=ConnectionPlaces(8, limit_of_address=8)) as port:
+    with opened(Echo(), places=ConnectionLimiter(8, limit_of_address=8)) as port:
         threads = [threading.Thread(target=ask, args=(port,)) for _ in range(4)]
         for thread in threads:
             thread.start()

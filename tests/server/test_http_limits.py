@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from doors import PATIENCE_SECONDS, Caller, Echo, opened, reply
-from scenarist.server.http_protocol import Limits
+from scenarist.server.http_protocol import ConnectionLimits
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -30,12 +30,18 @@ class Held:
 
 
 def test_who_says_nothing_is_not_waited_for() -> None:
-    with opened(Echo(), limits=Limits(head_seconds=SHORT)) as port, Caller(port) as caller:
+    with (
+        opened(Echo(), limits=ConnectionLimits(head_seconds=SHORT)) as port,
+        Caller(port) as caller,
+    ):
         assert caller.is_hung_up()
 
 
 def test_who_says_nothing_more_but_line_ends_is_not_waited_for() -> None:
-    with opened(Echo(), limits=Limits(head_seconds=LONGER)) as port, Caller(port) as caller:
+    with (
+        opened(Echo(), limits=ConnectionLimits(head_seconds=LONGER)) as port,
+        Caller(port) as caller,
+    ):
         caller.ask(GET)
         caller.say(b"\r\n")
 
@@ -46,7 +52,7 @@ def test_headers_that_do_not_come_to_an_end_are_told_so() -> None:
     counted: list[tuple[str, ...]] = []
     door = opened(
         Echo(),
-        limits=Limits(head_seconds=LONGER),
+        limits=ConnectionLimits(head_seconds=LONGER),
         count_refusal=lambda *refusal: counted.append(refusal),
     )
     with door as port, Caller(port) as caller:
@@ -59,7 +65,7 @@ def test_headers_that_do_not_come_to_an_end_are_told_so() -> None:
 
 def test_a_body_that_does_not_come_to_an_end_is_told_so_and_not_served() -> None:
     echo = Echo()
-    with opened(echo, limits=Limits(body_seconds=SHORT)) as port, Caller(port) as caller:
+    with opened(echo, limits=ConnectionLimits(body_seconds=SHORT)) as port, Caller(port) as caller:
         said = caller.ask(POST + b"Content-Length: 5\r\n\r\nhel")
 
         assert (said.status, said.json["code"]) == (408, "request_late")
@@ -68,7 +74,7 @@ def test_a_body_that_does_not_come_to_an_end_is_told_so_and_not_served() -> None
 
 
 def test_the_time_for_headers_is_not_that_for_a_body() -> None:
-    with opened(Echo(), limits=Limits(head_seconds=LONGER)) as port, Caller(port) as slow:
+    with opened(Echo(), limits=ConnectionLimits(head_seconds=LONGER)) as port, Caller(port) as slow:
         # The answer to the first tells that the headers of the second have come too.
         slow.ask(GET + POST + b"Content-Length: 5\r\n\r\nhel")
         with Caller(port) as late:
@@ -81,7 +87,7 @@ def test_the_time_for_headers_is_not_that_for_a_body() -> None:
 
 def test_an_answer_may_take_its_time() -> None:
     held = Held()
-    limits = Limits(head_seconds=LONGER, body_seconds=SHORT)
+    limits = ConnectionLimits(head_seconds=LONGER, body_seconds=SHORT)
     with opened(held, limits=limits) as port, Caller(port) as caller:
         caller.say(POST + b"Content-Length: 5\r\n\r\nhello")
         with Caller(port) as late:
@@ -96,7 +102,7 @@ def test_an_answer_may_take_its_time() -> None:
 
 def test_a_body_that_nobody_reads_is_waited_for() -> None:
     held = Held()
-    limits = Limits(head_seconds=2 * LONGER, body_seconds=LONGER)
+    limits = ConnectionLimits(head_seconds=2 * LONGER, body_seconds=LONGER)
     with opened(held, limits=limits) as port, Caller(port) as caller:
         caller.say(POST + b"Content-Length: 200000\r\n\r\n" + b"a" * 150_000)
         with Caller(port) as late:
@@ -123,7 +129,7 @@ def test_an_answer_before_the_end_of_a_body_is_the_last() -> None:
 
 
 def test_a_body_that_goes_on_after_its_answer_ends_with_the_connection() -> None:
-    limits = Limits(farewell_seconds=SHORT)
+    limits = ConnectionLimits(farewell_seconds=SHORT)
     with opened(refuse, limits=limits) as port, Caller(port) as caller:
         caller.say(POST + b"Transfer-Encoding: chunked\r\n\r\n")
 
@@ -153,7 +159,7 @@ def test_who_does_not_read_its_answer_is_let_go() -> None:
             pass
         is_gone.set()
 
-    limits = Limits(answer_seconds=SHORT)
+    limits = ConnectionLimits(answer_seconds=SHORT)
     with opened(answer_without_end, limits=limits) as port, Caller(port) as caller:
         caller.say(GET)
 

@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from doors import PATIENCE_SECONDS, Caller, Echo, opened
-from scenarist.domain.addresses import read_hosts
+from scenarist.domain.addresses import parse_hosts
 from scenarist.domain.errors import InvalidError
-from scenarist.server.http_protocol import Limits
-from scenarist.server.http_server import Door, is_loopback_only, loopback_hosts, require_loopback
+from scenarist.server.http_protocol import ConnectionLimits
+from scenarist.server.http_server import (
+    HttpServer,
+    is_loopback_only,
+    loopback_hosts,
+    require_loopback,
+)
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -227,7 +232,7 @@ def test_requests_that_do_not_wait_for_answers_are_answered_in_order(port: int) 
 
 def test_of_too_many_requests_at_one_time_the_first_are_answered() -> None:
     echo = Echo()
-    with opened(echo, limits=Limits(waiting_requests=2)) as port, Caller(port) as caller:
+    with opened(echo, limits=ConnectionLimits(waiting_requests=2)) as port, Caller(port) as caller:
         caller.say(GET * 10)
 
         answers = [caller.hear() for _ in range(4)]
@@ -327,7 +332,7 @@ def test_a_proxy_that_is_not_named_is_not_believed() -> None:
 
 def test_a_proxy_that_is_no_address_is_told_at_once() -> None:
     with pytest.raises(InvalidError, match=r"10\.0\.0\.1/8 has host bits set"):
-        Door(Echo(), hang_up=lambda: None, hurry=lambda: None, trusted_proxies=["10.0.0.1/8"])
+        HttpServer(Echo(), hang_up=lambda: None, hurry=lambda: None, trusted_proxies=["10.0.0.1/8"])
 
 
 @pytest.mark.parametrize(
@@ -357,7 +362,7 @@ def test_an_address_that_others_may_reach(host: str) -> None:
 def test_a_server_on_loopback_is_called_by_its_address_and_the_usual_names(
     host: str, own: str
 ) -> None:
-    assert read_hosts(loopback_hosts(host)) == {"localhost", "127.0.0.1", "[::1]", own}
+    assert parse_hosts(loopback_hosts(host)) == {"localhost", "127.0.0.1", "[::1]", own}
 
 
 def test_a_server_that_others_may_reach_may_be_called_anything() -> None:

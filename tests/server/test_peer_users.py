@@ -11,11 +11,11 @@ import pytest
 
 from doors import Caller, Echo, opened
 from neighbours import NOBODY, another, as_another
-from scenarist.server.peer_users import SocketOwners, open_socket_owners, stranger_finder
+from scenarist.server.peer_users import PeerUserLookup, make_peer_check, open_peer_user_lookup
 
 
 def is_told() -> bool:
-    owners = open_socket_owners()
+    owners = open_peer_user_lookup()
     if owners is not None:
         owners.close()
     return owners is not None
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(not is_told(), reason="this system does not tell
 
 
 @pytest.fixture
-def owners() -> Iterator[SocketOwners]:
-    with closing(SocketOwners()) as owners:
+def owners() -> Iterator[PeerUserLookup]:
+    with closing(PeerUserLookup()) as owners:
         yield owners
 
 
@@ -43,7 +43,7 @@ def owners() -> Iterator[SocketOwners]:
     ids=str,
 )
 def test_our_own_connection_is_ours_whatever_its_addresses(
-    owners: SocketOwners, family: Any, listening: Any, calling: tuple[str, Any]
+    owners: PeerUserLookup, family: Any, listening: Any, calling: tuple[str, Any]
 ) -> None:
     host, caller_family = calling
     is_dual = listening[0] == "::"
@@ -61,7 +61,9 @@ def test_our_own_connection_is_ours_whatever_its_addresses(
     assert (found, half_closed) == (os.geteuid(), os.geteuid())
 
 
-def test_what_was_closed_is_nobodys_though_the_kernel_calls_it_roots(owners: SocketOwners) -> None:
+def test_what_was_closed_is_nobodys_though_the_kernel_calls_it_roots(
+    owners: PeerUserLookup,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         with socket.create_connection(server.getsockname()) as caller:
             line, there = server.accept()
@@ -72,12 +74,12 @@ def test_what_was_closed_is_nobodys_though_the_kernel_calls_it_roots(owners: Soc
             assert owners.find(line.getsockname(), there) is None
 
 
-def test_one_that_listens_on_the_port_is_not_the_other_end(owners: SocketOwners) -> None:
+def test_one_that_listens_on_the_port_is_not_the_other_end(owners: PeerUserLookup) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert owners.find(("127.0.0.1", 1), server.getsockname()) is None
 
 
-def test_the_owner_of_one_connection_after_the_other_is_told(owners: SocketOwners) -> None:
+def test_the_owner_of_one_connection_after_the_other_is_told(owners: PeerUserLookup) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         for _ in range(50):
             with socket.create_connection(server.getsockname()):
@@ -88,7 +90,7 @@ def test_the_owner_of_one_connection_after_the_other_is_told(owners: SocketOwner
 
 @as_another
 @pytest.mark.parametrize("then", ["stay", "leave"])
-def test_another_user_is_told_and_never_taken_for_root(owners: SocketOwners, then: str) -> None:
+def test_another_user_is_told_and_never_taken_for_root(owners: PeerUserLookup, then: str) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         another(server.getsockname()[1], then=then) as process,
@@ -102,17 +104,17 @@ def test_another_user_is_told_and_never_taken_for_root(owners: SocketOwners, the
     assert found == (NOBODY if then == "stay" else None)
 
 
-def test_a_door_for_our_own_user_serves_it(owners: SocketOwners) -> None:
-    with opened(Echo(), find_stranger=stranger_finder(owners)) as port, Caller(port) as caller:
+def test_a_door_for_our_own_user_serves_it(owners: PeerUserLookup) -> None:
+    with opened(Echo(), find_stranger=make_peer_check(owners)) as port, Caller(port) as caller:
         assert caller.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
 
 
 @as_another
-def test_another_user_is_refused_with_a_way_to_mend_it(owners: SocketOwners) -> None:
+def test_another_user_is_refused_with_a_way_to_mend_it(owners: PeerUserLookup) -> None:
     echo = Echo()
     request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0"
     with (
-        opened(echo, find_stranger=stranger_finder(owners)) as port,
+        opened(echo, find_stranger=make_peer_check(owners)) as port,
         another(port, request) as process,
     ):
         said, _ = process.communicate(timeout=30)
@@ -127,9 +129,9 @@ def test_another_user_is_refused_with_a_way_to_mend_it(owners: SocketOwners) -> 
 
 
 @as_another
-def test_a_trusted_proxy_may_be_any_user(owners: SocketOwners) -> None:
+def test_a_trusted_proxy_may_be_any_user(owners: PeerUserLookup) -> None:
     request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close"
-    door = opened(Echo(), find_stranger=stranger_finder(owners), trusted_proxies=["127.0.0.1"])
+    door = opened(Echo(), find_stranger=make_peer_check(owners), trusted_proxies=["127.0.0.1"])
     with door as port, another(port, request) as process:
         said, _ = process.communicate(timeout=30)
 

@@ -10,7 +10,7 @@ import pytest
 from scenarist.cli import main
 from scenarist.config import load_app
 from scenarist.domain.errors import InvalidError
-from scenarist.server.preflight import check, warnings_of
+from scenarist.server.preflight import check_application, find_warnings
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def declared(source: str, call: str = "registry.configure_task('t', step)") -> s
 
 def mistakes_of(app: str) -> list[str]:
     with pytest.raises(InvalidError) as refused:
-        check(load_app(app))
+        check_application(load_app(app))
     return [error["message"] for error in refused.value.errors or []]
 
 
@@ -44,7 +44,7 @@ def test_a_module_that_extends_the_search_path_passes() -> None:
     write("lib/far_steps.py", "def step():\n    pass\n")
     write("plant.py", declared("import sys\nsys.path.append('lib')\nfrom far_steps import step"))
 
-    check(load_app("plant.py"))
+    check_application(load_app("plant.py"))
 
 
 def test_a_module_that_no_folder_has_is_told_though_this_process_has_it() -> None:
@@ -74,7 +74,7 @@ def test_a_module_that_ends_the_process_is_told() -> None:
     write("plant.py", declared("", "registry.configure_task('t', 'ends:step')"))
 
     with pytest.raises(InvalidError) as refused:
-        check(load_app("plant.py"))
+        check_application(load_app("plant.py"))
 
     assert "the functions cannot be inspected in a worker process" in refused.value.message
     assert "exited with code 3" in refused.value.message
@@ -109,7 +109,7 @@ def test_what_can_be_served_is_counted(capsys: pytest.CaptureFixture[str]) -> No
     )
     assert err.startswith("scenarist: warning: ")
     assert "has the name of Python's own module 'antigravity'" in err
-    assert len(warnings_of(load_app("plant.py"))) == 1
+    assert len(find_warnings(load_app("plant.py"))) == 1
 
 
 FIRST_VALUES = """
@@ -136,7 +136,7 @@ def test_a_first_value_that_its_storage_refuses_is_told_and_nothing_is_left_behi
     Path("there.csv").write_text("a\n7\n")
 
     with pytest.raises(InvalidError) as refused:
-        check(load_app("plant.py"))
+        check_application(load_app("plant.py"))
 
     told = {error["field"].rsplit(": ")[-1]: error["message"] for error in refused.value.errors}
     assert "the sheets are 'A', 'B'" in told.pop("DATA_NODE.sheets.default_data")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scenarist.domain.errors import InvalidError
-from scenarist.server.settings import Settings, read_settings, storage_folder
+from scenarist.server.settings import Settings, get_storage_folder, read_settings
 
 
 def test_nothing_has_to_be_set() -> None:
@@ -83,9 +83,9 @@ def test_a_setting_that_cannot_be_is_named_with_where_it_comes_from(
     ],
 )
 def test_a_storage_is_a_folder_of_this_machine_or_none(storage: str, folder: Path | None) -> None:
-    assert storage_folder(Settings(storage=storage)) == folder
+    assert get_storage_folder(Settings(storage=storage)) == folder
 
 
 def test_a_folder_of_another_machine_is_refused() -> None:
     with pytest.raises(InvalidError, match="'file://there/data' names a host"):
-        storage_folder(Settings(storage="file://there/data"))
+        get_storage_folder(Settings(storage="file://there/data"))

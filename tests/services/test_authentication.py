@@ -85,7 +85,7 @@ Ending = Callable[[Entrance, str], object]
             here.actor(token), PASSWORDS["edda"], "another one"
         ),
         lambda here, token: here.users.declare(ADMIN, {}, {"edda": "$argon2id$another"}),
-        lambda here, token: here.database.write(session_rows.end_all),
+        lambda here, token: here.database.write(session_rows.remove_all),
     ],
     ids=["signed out", "removed", "reset", "changed", "declared", "all ended"],
 )
@@ -287,7 +287,9 @@ def test_whoever_is_known_costs_one_look_while_others_work(here: Entrance, there
     token = here.sign_in("rita")
     there.actor(token)
     here.database.write(
-        lambda connection: audit_rows.add_done(connection, ADMIN, "SCENARIO_of_somebody", NOON)
+        lambda connection: audit_rows.record_allowed(
+            connection, ADMIN, "SCENARIO_of_somebody", NOON
+        )
     )
     here.sign_in("edda")
 
@@ -323,7 +325,7 @@ def test_a_refusal_is_not_remembered(here: Entrance, there: Entrance, clock: Clo
 def test_more_credentials_than_are_remembered_are_all_known(
     here: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scenarist.services.authentication._KNOWN_LIMIT", 2)
+    monkeypatch.setattr("scenarist.services.authentication._CACHE_LIMIT", 2)
     tokens = [here.sign_in(name) for name in ("rita", "edda", "adam")]
 
     names = [here.actor(token).name for token in tokens * 2]

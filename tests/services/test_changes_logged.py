@@ -12,7 +12,7 @@ from scenarist.db.engine import Database
 from scenarist.domain.entities import Scenario
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.permissions import Actor, ActorRef, Role
-from scenarist.domain.vocabulary import Change, Frequency, Kind, Scope
+from scenarist.domain.vocabulary import ChangeType, EntityKind, Frequency, Scope
 from scenarist.services.cycles import CycleService, NewCycle
 from scenarist.services.scenarios import NewScenario, ScenarioChange, ScenarioService
 from scenarist.services.sequences import SequenceChange, SequenceService
@@ -36,7 +36,7 @@ class Log:
     def create(self) -> Scenario:
         return self.scenarios.create(INES, NewScenario(config_id="plan"))
 
-    def news(self) -> list[tuple[Change, Kind, str]]:
+    def news(self) -> list[tuple[ChangeType, EntityKind, str]]:
         """Return what changed since the last time; all of it by one actor."""
         found = []
         for number, _, changes in event_log.read(self.database.reader, first=self._next, limit=100):
@@ -69,20 +69,20 @@ def test_a_creation_names_all_that_was_made_and_nothing_that_was_there(log: Log)
     second = log.create()
 
     created = {(kind, identifier) for _, kind, identifier in news_of_first}
-    assert {change for change, _, _ in news_of_first} == {Change.CREATED}
+    assert {change for change, _, _ in news_of_first} == {ChangeType.CREATED}
     assert created == {
-        (Kind.CYCLE, first.cycle_id),
-        (Kind.SCENARIO, first.id),
-        (Kind.SEQUENCE, first.sequences[0].id),
-        (Kind.TASK, first.task_ids[0]),
-        *((Kind.DATA_NODE, node_id) for node_id in first.data_node_ids),
+        (EntityKind.CYCLE, first.cycle_id),
+        (EntityKind.SCENARIO, first.id),
+        (EntityKind.SEQUENCE, first.sequences[0].id),
+        (EntityKind.TASK, first.task_ids[0]),
+        *((EntityKind.DATA_NODE, node_id) for node_id in first.data_node_ids),
     }
     assert len(news_of_first) == len(created)
     assert {kind for _, kind, _ in log.news()} == {
-        Kind.SCENARIO,
-        Kind.SEQUENCE,
-        Kind.TASK,
-        Kind.DATA_NODE,
+        EntityKind.SCENARIO,
+        EntityKind.SEQUENCE,
+        EntityKind.TASK,
+        EntityKind.DATA_NODE,
     }
     assert second.cycle_id == first.cycle_id
 
@@ -98,8 +98,8 @@ def test_a_change_is_an_update_and_what_changes_nothing_is_none(log: Log) -> Non
     log.scenarios.promote(INES, scenario.id)
 
     assert log.news() == [
-        (Change.UPDATED, Kind.SCENARIO, scenario.id),
-        (Change.UPDATED, Kind.SEQUENCE, scenario.sequences[0].id),
+        (ChangeType.UPDATED, EntityKind.SCENARIO, scenario.id),
+        (ChangeType.UPDATED, EntityKind.SEQUENCE, scenario.sequences[0].id),
     ]
 
 
@@ -110,8 +110,8 @@ def test_a_promotion_updates_both(log: Log) -> None:
     log.scenarios.promote(INES, chosen.id)
 
     assert log.news() == [
-        (Change.UPDATED, Kind.SCENARIO, former.id),
-        (Change.UPDATED, Kind.SCENARIO, chosen.id),
+        (ChangeType.UPDATED, EntityKind.SCENARIO, former.id),
+        (ChangeType.UPDATED, EntityKind.SCENARIO, chosen.id),
     ]
 
 
@@ -122,8 +122,8 @@ def test_a_rename_ends_one_identifier_and_makes_another(log: Log) -> None:
     renamed = log.sequences.change(INES, former, SequenceChange(name="new"))
 
     assert log.news() == [
-        (Change.DELETED, Kind.SEQUENCE, former),
-        (Change.CREATED, Kind.SEQUENCE, renamed.id),
+        (ChangeType.DELETED, EntityKind.SEQUENCE, former),
+        (ChangeType.CREATED, EntityKind.SEQUENCE, renamed.id),
     ]
 
 
@@ -138,8 +138,8 @@ def test_a_deletion_names_all_that_went(log: Log) -> None:
 
     first, *others = log.news()
     shared = next(item for item in scenario.data_node_ids if item.startswith("DATANODE_shared"))
-    assert first == (Change.DELETED, Kind.SEQUENCE, sequence.id)
-    assert {(Change.CREATED, kind, identifier) for _, kind, identifier in others} == {
+    assert first == (ChangeType.DELETED, EntityKind.SEQUENCE, sequence.id)
+    assert {(ChangeType.CREATED, kind, identifier) for _, kind, identifier in others} == {
         item for item in made if item[2] not in {sequence.id, shared}
     }
     assert gone.cycles == (scenario.cycle_id,)
@@ -152,8 +152,8 @@ def test_a_cycle_is_logged_when_it_is_made_and_not_when_it_was_there(log: Log) -
 
     assert (is_new, is_new_again, again) == (True, False, cycle)
     assert log.news() == [
-        (Change.CREATED, Kind.CYCLE, cycle.id),
-        (Change.DELETED, Kind.CYCLE, cycle.id),
+        (ChangeType.CREATED, EntityKind.CYCLE, cycle.id),
+        (ChangeType.DELETED, EntityKind.CYCLE, cycle.id),
     ]
 
 

@@ -12,12 +12,7 @@ from scenarist.config import Application, ConfigRegistry
 from scenarist.domain.behaviours import Behaviour
 from scenarist.domain.entities import Job
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
-from scenarist.domain.listings import (
-    DataNodeFilter,
-    JobFilter,
-    PageRequest,
-    TaskFilter,
-)
+from scenarist.domain.listings import DataNodeListFilter, JobFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import EntityType, JobStatus, Scope
 from scenarist.executors.inline import InlineExecutor
@@ -67,7 +62,7 @@ class Running:
         return self.services.tasks.list_page(ANYONE, TaskFilter(), ALL).items
 
     def node(self, scenario_id: str, config_id: str) -> Any:
-        wanted = DataNodeFilter(scenario_id=(scenario_id,), config_id=(config_id,))
+        wanted = DataNodeListFilter(scenario_id=(scenario_id,), config_id=(config_id,))
         (found,) = self.services.data_nodes.list_page(ANYONE, wanted, ALL).items
         return found
 

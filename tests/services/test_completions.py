@@ -9,7 +9,7 @@ from builders import Clock
 from orchestrator.world import World
 from scenarist.db.engine import Database
 from scenarist.db.notify.notifications import EVERYTHING, Topic
-from scenarist.services.completions import Completions
+from scenarist.services.completions import CompletionNotifier
 from servers import PATIENCE_SECONDS
 
 
@@ -21,7 +21,7 @@ def world(database: Database, clock: Clock, tmp_path: Path) -> World:
 def test_what_has_ended_elsewhere_is_told_when_another_process_has_committed(
     world: World,
 ) -> None:
-    completions = Completions(world.database)
+    completions = CompletionNotifier(world.database)
     done = world.submit(world.make(lambda draft: draft.task("done", "nothing")))
     world.run_all()
     waiting = world.submit(world.make(lambda draft: draft.task("waiting", "nothing")))

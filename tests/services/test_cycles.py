@@ -9,13 +9,13 @@ from builders import Clock
 from scenarist.db.engine import Database
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import ANYONE
-from scenarist.domain.timestamps import read_moment
+from scenarist.domain.timestamps import parse_timestamp
 from scenarist.domain.vocabulary import Frequency
 from scenarist.services.cycles import CycleService, NewCycle
 
 
 def at(text: str, zone: str = "Europe/Berlin") -> datetime:
-    return read_moment(text, ZoneInfo(zone))
+    return parse_timestamp(text, ZoneInfo(zone))
 
 
 def service(database: Database, zone: str) -> CycleService:

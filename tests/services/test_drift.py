@@ -10,7 +10,7 @@ from scenarist.config import Application, ConfigRegistry
 from scenarist.db.engine import Database
 from scenarist.db.tables import data_nodes
 from scenarist.domain.errors import NotFoundError, UnavailableError
-from scenarist.domain.listings import DataNodeFilter, PageRequest
+from scenarist.domain.listings import DataNodeListFilter, PageRequest
 from scenarist.domain.permissions import ANYONE
 from scenarist.executors.inline import InlineExecutor
 from scenarist.server import admin, composition
@@ -53,7 +53,7 @@ def scenario(settings: Settings) -> str:
 def test_nothing_differs_from_the_application_that_made_the_records(
     settings: Settings, scenario: str
 ) -> None:
-    assert admin.differences(settings, application()) == []
+    assert admin.find_drift_lines(settings, application()) == []
 
 
 def test_another_password_is_no_difference_and_needs_no_environment(
@@ -61,23 +61,23 @@ def test_another_password_is_no_difference_and_needs_no_environment(
 ) -> None:
     monkeypatch.delenv("SCENARIST_DATANODE_table_db_password")
 
-    assert admin.differences(settings, application(password="another")) == []
+    assert admin.find_drift_lines(settings, application(password="another")) == []
 
 
 def test_a_place_that_changed_is_told_until_a_server_has_started(
     settings: Settings, scenario: str
 ) -> None:
     changed = application(path="other.json")
-    before = admin.differences(settings, changed)
+    before = admin.find_drift_lines(settings, changed)
     with composition.open_server(changed, settings, make_executor=InlineExecutor):
         pass
 
     assert before == ["1 data node of 'x': default_path 'in.json' -> 'other.json'"]
-    assert admin.differences(settings, changed) == []
+    assert admin.find_drift_lines(settings, changed) == []
 
 
 def test_a_task_of_other_ends_and_a_scope_are_told(settings: Settings, scenario: str) -> None:
-    assert admin.differences(settings, application(more=True, scope="GLOBAL")) == [
+    assert admin.find_drift_lines(settings, application(more=True, scope="GLOBAL")) == [
         "1 data node of 'x': existing ones keep the scope SCENARIO; new ones get the scope GLOBAL",
         f"1 task (such as {scenario}) cannot be run: task 't' was created as (x) -> (), but the "
         "application now declares it as (x, more) -> (); create a new scenario, or restore the "
@@ -86,7 +86,7 @@ def test_a_task_of_other_ends_and_a_scope_are_told(settings: Settings, scenario:
 
 
 def test_what_is_gone_is_told(settings: Settings, scenario: str) -> None:
-    task, of_config = admin.differences(settings, application(is_empty=True))
+    task, of_config = admin.find_drift_lines(settings, application(is_empty=True))
 
     assert "the application no longer declares the task 't'" in task
     assert "1 scenario cannot be submitted: the application no longer declares the" in of_config
@@ -96,11 +96,11 @@ def test_a_database_that_is_not_there_or_of_another_version_is_named(tmp_path: P
     file = tmp_path / "none.db"
     settings = Settings(database=f"sqlite:///{file}")
     with pytest.raises(NotFoundError, match="there is no database"):
-        admin.differences(settings, application())
+        admin.find_drift_lines(settings, application())
     file.touch()
 
     with pytest.raises(UnavailableError, match="scenarist db upgrade first"):
-        admin.differences(settings, application())
+        admin.find_drift_lines(settings, application())
 
 
 def test_a_secret_that_older_versions_recorded_in_clear_becomes_a_reference_without_a_move(
@@ -117,11 +117,11 @@ def test_a_secret_that_older_versions_recorded_in_clear_becomes_a_reference_with
                 )
             )
         )
-    before = admin.differences(settings, application())
+    before = admin.find_drift_lines(settings, application())
 
     with composition.open_server(application(), settings, make_executor=InlineExecutor) as server:
         (node,) = server.services.data_nodes.list_page(
-            ANYONE, DataNodeFilter(config_id=("table",)), PageRequest(limit=10)
+            ANYONE, DataNodeListFilter(config_id=("table",)), PageRequest(limit=10)
         ).items
         edits = server.services.edits.list_page(ANYONE, node.id, PageRequest(limit=10)).items
 

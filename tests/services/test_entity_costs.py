@@ -22,7 +22,7 @@ from scenarist.domain.listings import (
     PageRequest,
     ScenarioFilter,
     SequenceFilter,
-    Window,
+    TimeRange,
 )
 from scenarist.domain.permissions import ANYONE
 from scenarist.domain.vocabulary import Frequency, Scope
@@ -160,7 +160,7 @@ def test_no_use_case_looks_through_a_whole_table(estate: Estate) -> None:
     } == {}
 
 
-WINDOW = Window(start=FIRST_DAY, end=FIRST_DAY + timedelta(days=2))
+WINDOW = TimeRange(start=FIRST_DAY, end=FIRST_DAY + timedelta(days=2))
 
 
 @pytest.mark.parametrize("is_descending", [False, True])
@@ -189,7 +189,7 @@ def test_scenarios_are_found_in_order_for_each_filter_and_sort(
 
     check_two_pages(
         estate.database,
-        lambda request: scenario_rows.page(estate.database.reader, wanted, request),
+        lambda request: scenario_rows.list_page(estate.database.reader, wanted, request),
         PageRequest(limit=1, sort=sort, is_descending=is_descending),
     )
 
@@ -198,7 +198,7 @@ def test_scenarios_of_a_name_are_found_by_it(estate: Estate) -> None:
     made = [estate.create().id for _ in range(3)]
 
     with noted(estate.database) as statements:
-        found = scenario_rows.page(
+        found = scenario_rows.list_page(
             estate.database.reader,
             ScenarioFilter(name=("a name",)),
             PageRequest(limit=10, sort=CREATION_DATE),
@@ -228,7 +228,7 @@ def test_sequences_are_found_in_order_for_each_filter_and_sort(
 
     check_two_pages(
         estate.database,
-        lambda request: sequence_rows.page(estate.database.reader, wanted, request),
+        lambda request: sequence_rows.list_page(estate.database.reader, wanted, request),
         PageRequest(limit=1, sort=sort, is_descending=is_descending),
     )
 
@@ -250,6 +250,6 @@ def test_cycles_are_found_in_order_for_each_filter_and_sort(
 
     check_two_pages(
         estate.database,
-        lambda request: cycle_rows.page(estate.database.reader, wanted, request),
+        lambda request: cycle_rows.list_page(estate.database.reader, wanted, request),
         PageRequest(limit=1, sort=CREATION_DATE, is_descending=is_descending),
     )

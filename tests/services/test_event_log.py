@@ -11,78 +11,82 @@ from scenarist.db.engine import Database
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import DeniedError
 from scenarist.domain.permissions import ANYONE, Actor
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.event_log import (
-    ChangeFilter,
-    ChangePage,
-    ChangeService,
-    ChangeWish,
-    Mark,
-    News,
-    Start,
+    ChangeNotifier,
+    EventCursor,
+    EventFilter,
+    EventLogService,
+    EventPage,
+    EventRequest,
+    StreamStart,
 )
 from statements import noted
 
-ALL = ChangeFilter()
+ALL = EventFilter()
 NOBODY = Actor("nobody")
 
 
 def log(database: Database, *ids: str) -> None:
-    changes = [Event(kind=Kind.TASK, id=item, change=Change.CREATED) for item in ids]
+    changes = [Event(kind=EntityKind.TASK, id=item, change=ChangeType.CREATED) for item in ids]
     database.write(lambda connection: event_rows.add(connection, changes, NOON))
 
 
 def ids_of(page: object) -> list[str]:
-    assert isinstance(page, ChangePage)
+    assert isinstance(page, EventPage)
     return [change.event.id for change in page.changes]
 
 
 def test_following_starts_now_or_after_what_was_seen(database: Database) -> None:
-    service = ChangeService(database)
+    service = EventLogService(database)
     at_first = service.begin(ANYONE, None)
     log(database, "a", "b")
     log(database, "c")
 
-    assert at_first == Start(at=Mark(1))
-    assert service.begin(ANYONE, None) == Start(at=Mark(3))
-    assert service.begin(ANYONE, Mark(1, 0)) == Start(at=Mark(1, 1))
-    assert service.begin(ANYONE, Mark(0, 5)) == Start(at=Mark(1), oldest=Mark(1))
-    assert service.begin(ANYONE, Mark(3, 0)) == Start(at=Mark(1), oldest=Mark(1))
+    assert at_first == StreamStart(at=EventCursor(1))
+    assert service.begin(ANYONE, None) == StreamStart(at=EventCursor(3))
+    assert service.begin(ANYONE, EventCursor(1, 0)) == StreamStart(at=EventCursor(1, 1))
+    assert service.begin(ANYONE, EventCursor(0, 5)) == StreamStart(
+        at=EventCursor(1), oldest=EventCursor(1)
+    )
+    assert service.begin(ANYONE, EventCursor(3, 0)) == StreamStart(
+        at=EventCursor(1), oldest=EventCursor(1)
+    )
 
 
 @pytest.mark.parametrize(
     ("after", "ids", "following"),
     [
-        (Mark(1), ["a", "b", "c"], Mark(3)),
-        (Mark(1, 1), ["b", "c"], Mark(3)),
-        (Mark(1, 9), ["c"], Mark(3)),
-        (Mark(2), ["c"], Mark(3)),
-        (Mark(3), [], Mark(3)),
+        (EventCursor(1), ["a", "b", "c"], EventCursor(3)),
+        (EventCursor(1, 1), ["b", "c"], EventCursor(3)),
+        (EventCursor(1, 9), ["c"], EventCursor(3)),
+        (EventCursor(2), ["c"], EventCursor(3)),
+        (EventCursor(3), [], EventCursor(3)),
     ],
 )
 def test_what_comes_after_a_mark_is_read(
-    database: Database, after: Mark, ids: list[str], following: Mark
+    database: Database, after: EventCursor, ids: list[str], following: EventCursor
 ) -> None:
     log(database, "a", "b")
     log(database, "c")
 
-    (page,) = ChangeService(database).read_many([ChangeWish(ANYONE, after, ALL)])
+    (page,) = EventLogService(database).read_many([EventRequest(ANYONE, after, ALL)])
 
     assert ids_of(page) == ids
-    assert isinstance(page, ChangePage)
+    assert isinstance(page, EventPage)
     assert (page.following, page.is_last) == (following, True)
 
 
 def test_a_long_log_is_read_in_parts(database: Database) -> None:
     for number in range(150):
         log(database, str(number))
-    service = ChangeService(database)
+    service = EventLogService(database)
     read: list[str] = []
     sizes: list[tuple[int, bool]] = []
-    at = Mark(1)
+    at = EventCursor(1)
     while not sizes or not sizes[-1][1]:
-        (page,) = service.read_many([ChangeWish(ANYONE, at, ALL)])
-        assert isinstance(page, ChangePage)
+        (page,) = service.read_many([EventRequest(ANYONE, at, ALL)])
+        assert isinstance(page, EventPage)
         read += ids_of(page)
         sizes.append((len(page.changes), page.is_last))
         at = page.following
@@ -96,14 +100,14 @@ def test_wishes_for_the_same_part_share_one_look_and_each_gets_its_own(
 ) -> None:
     log(database, "a", "b")
     wishes = [
-        ChangeWish(ANYONE, Mark(1), ALL),
-        ChangeWish(NOBODY, Mark(1), ALL),
-        ChangeWish(ANYONE, Mark(1, 1), ALL),
-        ChangeWish(ANYONE, Mark(1), ChangeFilter(entity_ids=frozenset({"a"}))),
+        EventRequest(ANYONE, EventCursor(1), ALL),
+        EventRequest(NOBODY, EventCursor(1), ALL),
+        EventRequest(ANYONE, EventCursor(1, 1), ALL),
+        EventRequest(ANYONE, EventCursor(1), EventFilter(entity_ids=frozenset({"a"}))),
     ]
 
     with noted(database) as statements:
-        everything, refused, rest, chosen = ChangeService(database).read_many(wishes)
+        everything, refused, rest, chosen = EventLogService(database).read_many(wishes)
 
     assert len(statements.said) == 1
     assert isinstance(refused, DeniedError)
@@ -111,7 +115,7 @@ def test_wishes_for_the_same_part_share_one_look_and_each_gets_its_own(
 
 
 def test_news_wakes_those_who_wait_from_any_thread() -> None:
-    news = News()
+    news = ChangeNotifier()
 
     async def wait() -> None:
         with news.listen() as reader:
@@ -125,7 +129,7 @@ def test_news_wakes_those_who_wait_from_any_thread() -> None:
 
 
 def test_news_that_came_before_the_wait_is_not_missed() -> None:
-    news = News()
+    news = ChangeNotifier()
 
     async def wait() -> None:
         with news.listen() as reader:
@@ -141,7 +145,7 @@ def test_news_that_came_before_the_wait_is_not_missed() -> None:
 
 
 def test_the_end_of_news_wakes_all_who_wait_or_come_later() -> None:
-    news = News()
+    news = ChangeNotifier()
 
     async def wait() -> bool:
         with news.listen() as reader, news.listen() as other:

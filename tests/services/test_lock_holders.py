@@ -12,7 +12,7 @@ from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.permissions import ANYONE, Actor, Role
 from scenarist.domain.vocabulary import Scope
-from scenarist.services.locks import check_may_unlock, check_unlocked, lock_text
+from scenarist.services.locks import check_may_unlock, check_unlocked, describe_lock
 
 EDITOR = frozenset({Role.EDITOR})
 ADMIN = frozenset({Role.ADMIN})
@@ -100,5 +100,5 @@ def test_a_refusal_names_the_actor_beside_the_name_that_was_given() -> None:
     with pytest.raises(ConflictError, match=r"is locked by ada \(by ed\) until 2026"):
         check_unlocked(locked(ED, "ada"), ACTORS["another"], "ada")
 
-    assert lock_text("ed", ED.ref) == "ed"
-    assert lock_text("desk", ANYONE.ref) == "desk"
+    assert describe_lock("ed", ED.ref) == "ed"
+    assert describe_lock("desk", ANYONE.ref) == "desk"

@@ -12,7 +12,7 @@ from scenarist.domain.permissions import ANYONE, Actor, Role
 from scenarist.domain.vocabulary import EntityType
 from scenarist.services.cancellation import Canceller
 from scenarist.services.submissions import SubmissionService
-from scenarist.services.submit_requests import SubmitOptions, Wish
+from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
 
 READER = Actor("reader", frozenset({Role.READER}))
 
@@ -40,8 +40,8 @@ def task(database: Database) -> TaskId:
     return database.write(work)
 
 
-def wish(task_id: str, *, actor: Actor = ANYONE, key: str | None = None) -> Wish:
-    return Wish(actor, EntityType.TASK, task_id, SubmitOptions(idempotency_key=key))
+def wish(task_id: str, *, actor: Actor = ANYONE, key: str | None = None) -> SubmitRequest:
+    return SubmitRequest(actor, EntityType.TASK, task_id, SubmitOptions(idempotency_key=key))
 
 
 def test_each_wish_gets_its_own_answer_and_refusals_touch_no_other(

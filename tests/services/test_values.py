@@ -22,9 +22,9 @@ from scenarist.domain.errors import (
     InvalidError,
     UnavailableError,
 )
-from scenarist.domain.listings import DataNodeFilter, PageRequest
+from scenarist.domain.listings import DataNodeListFilter, PageRequest
 from scenarist.domain.permissions import Actor, ActorRef, Role
-from scenarist.domain.timestamps import LONGEST_CLAIM
+from scenarist.domain.timestamps import MAX_WRITE_CLAIM
 from scenarist.domain.vocabulary import EntityType
 from scenarist.executors.inline import InlineExecutor
 from scenarist.server import composition
@@ -33,9 +33,9 @@ from scenarist.server.settings import Settings
 from scenarist.services.container import Services
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.submit_requests import SubmitOptions
-from scenarist.services.value_writer import NO_OPTIONS, Recorder, WriteOptions
+from scenarist.services.value_writer import NO_OPTIONS, ValueWriter, WriteOptions
 from scenarist.services.values import ValueService
-from scenarist.services.worker_calls import Computation, Computed
+from scenarist.services.worker_calls import CallResult, FunctionCall
 
 ANNA = Actor("anna", frozenset({Role.EDITOR}))
 BERT = Actor("bert", frozenset({Role.EDITOR}))
@@ -172,7 +172,7 @@ class TestLocks:
         clock.advance(timedelta(microseconds=1))
         values.write(BERT, node.id, 2)
 
-        listed = nodes.list_page(ANNA, DataNodeFilter(), PageRequest(limit=10)).items
+        listed = nodes.list_page(ANNA, DataNodeListFilter(), PageRequest(limit=10)).items
         assert show(server, node).locked_by is None
         assert [(item.locked_by, item.locked_until) for item in listed] == [(None, None)]
 
@@ -310,11 +310,11 @@ class TestWritesByAWorker:
         inner = server.services.values._compute
 
         def make(before: Callable[[], None]) -> ValueService:
-            def compute(computation: Computation) -> Computed:
+            def compute(computation: FunctionCall) -> CallResult:
                 before()
                 return inner(computation)
 
-            recorder = Recorder(server.database, now=clock, wake=lambda: None)
+            recorder = ValueWriter(server.database, now=clock, wake=lambda: None)
             return ValueService(
                 server.database, recorder, compute, folder=str(tmp_path / "data"), now=clock
             )
@@ -407,10 +407,10 @@ class TestWritesByAWorker:
 
         seen = show(server, node)
         assert (seen.locked_by, seen.claimed_by) == (None, "anna")
-        assert seen.claimed_until == NOON + LONGEST_CLAIM
+        assert seen.claimed_until == NOON + MAX_WRITE_CLAIM
         with pytest.raises(ConflictError, match=r"a worker is writing .* for anna.*12:02:00Z"):
             server.services.values.write(BERT, node.id, [2])
-        clock.advance(LONGEST_CLAIM)
+        clock.advance(MAX_WRITE_CLAIM)
         server.services.values.write(BERT, node.id, [2])
         assert show(server, node).claimed_by is None
 
@@ -422,7 +422,7 @@ class TestWritesByAWorker:
         server.services.data_nodes.lock(ANNA, node.id, lasts=HOUR)
         cut_off(node)
         if is_later:
-            clock.advance(LONGEST_CLAIM)
+            clock.advance(MAX_WRITE_CLAIM)
 
         seen = show(server, node)
 
@@ -437,7 +437,7 @@ class TestWritesByAWorker:
         self, server: Server, cut_off: Callable[[DataNode], None]
     ) -> None:
         scenario = server.services.scenarios.create(ANNA, NewScenario(config_id="filling"))
-        wanted = DataNodeFilter(config_id=("drawer",))
+        wanted = DataNodeListFilter(config_id=("drawer",))
         (node,) = server.services.data_nodes.list_page(ANNA, wanted, PageRequest(limit=2)).items
         cut_off(node)
 
@@ -475,7 +475,7 @@ class TestWritesByAWorker:
         left = []
 
         def be_late() -> None:
-            clock.advance(LONGEST_CLAIM)
+            clock.advance(MAX_WRITE_CLAIM)
             meanwhile(server.services, node.id)
             left.append(show(server, node))
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from scenarist.domain.errors import TooLargeError
 from scenarist.storage import bounds
-from scenarist.storage.base import Place
-from scenarist.storage.bounds import Limits, limited
+from scenarist.storage.base import ValueLocation
+from scenarist.storage.bounds import ValueLimits, apply_limits
 from scenarist.storage.registry import find_storage, read_json
 from unfolding import cell, parquet, workbook
 
 _MIB = 2**20
-_MEGABYTE = Limits(memory=2048 * _MIB, room=_MIB)
+_MEGABYTE = ValueLimits(memory=2048 * _MIB, room=_MIB)
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='[]{},"\\a', max_size=20),
@@ -29,9 +29,9 @@ plain = st.recursive(
 )
 
 
-def refuses(check: Callable[..., object], *arguments: object, limits: Limits) -> bool:
+def refuses(check: Callable[..., object], *arguments: object, limits: ValueLimits) -> bool:
     try:
-        with limited(limits):
+        with apply_limits(limits):
             check(*arguments)
     except TooLargeError:
         return True
@@ -56,9 +56,9 @@ def test_brackets_and_commas_within_texts_are_not_counted(value: object) -> None
         return value
 
     document, other = json.dumps(value).encode(), json.dumps(stripped(value)).encode()
-    room = bounds._unfolded_json(other) + len(document)
+    room = bounds._estimate_json(other) + len(document)
 
-    assert not refuses(bounds.check_json, document, limits=Limits(room=room))
+    assert not refuses(bounds.check_json, document, limits=ValueLimits(room=room))
 
 
 @pytest.mark.parametrize("sign", ["[],", "{},", "1,", '{"a":[]},', "[[[[]]]],"])
@@ -69,7 +69,7 @@ def test_the_estimate_for_json_is_near_what_it_takes_or_above(sign: str) -> None
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert bounds._unfolded_json(document) > 0.7 * peak
+    assert bounds._estimate_json(document) > 0.7 * peak
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_a_table_has_as_many_cells_as_there_is_room_for(
 
 @pytest.mark.parametrize(("columns", "is_refused"), [(10, False), (11, True)])
 def test_a_table_has_as_many_columns_as_is_set(columns: int, is_refused: bool) -> None:
-    assert refuses(bounds.check_table, 1, columns, limits=Limits(columns=10)) is is_refused
+    assert refuses(bounds.check_table, 1, columns, limits=ValueLimits(columns=10)) is is_refused
 
 
 def test_a_refusal_names_the_setting_and_how_to_mend_it() -> None:
     with (
-        limited(Limits(memory=256 * _MIB)),
+        apply_limits(ValueLimits(memory=256 * _MIB)),
         pytest.raises(TooLargeError, match=r"value_memory \(256 MiB\).* raised") as caught,
     ):
         bounds.check_table(10**6, 1000)
@@ -124,8 +124,8 @@ def test_ranges_of_a_workbook_are_counted_before_it_is_read_whole(
     ],
 )
 def test_what_is_small_is_read_under_limits_as_without(storage_type: str, data: bytes) -> None:
-    place = Place(storage_type=storage_type, content=data)
-    with limited(Limits(room=_MIB, file=_MIB)):
+    place = ValueLocation(storage_type=storage_type, content=data)
+    with apply_limits(ValueLimits(room=_MIB, file=_MIB)):
         bounded = read_json(place)
 
     assert bounded == read_json(place)
@@ -133,8 +133,8 @@ def test_what_is_small_is_read_under_limits_as_without(storage_type: str, data: 
 
 def test_what_only_a_worker_may_read_is_refused_elsewhere() -> None:
     nested = parquet(pa.table({"a": [[1], [2]]}))
-    place = Place(storage_type="parquet", content=nested)
+    place = ValueLocation(storage_type="parquet", content=nested)
     storage = find_storage("parquet")
 
-    assert refuses(storage.read, place, limits=Limits())
-    assert not refuses(storage.read, place, limits=Limits(is_enforced=True))
+    assert refuses(storage.read, place, limits=ValueLimits())
+    assert not refuses(storage.read, place, limits=ValueLimits(is_enforced=True))

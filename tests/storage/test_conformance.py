@@ -17,7 +17,7 @@ from processes import limited
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator
-from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
+from scenarist.storage.base import INLINE_LIMIT, ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import discard, find_storage, publish, read_json
 from storage.homes import Home
 
@@ -74,8 +74,8 @@ every_kind_with_files = pytest.mark.parametrize(
 
 def a_target(
     kind: Kind, folder: Path | str, *, edit_id: str = "EDIT_1", **properties: Any
-) -> Target:
-    return Target(
+) -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_plan_1",
         edit_id=edit_id,
         storage_type=kind.storage_type,
@@ -84,16 +84,16 @@ def a_target(
     )
 
 
-def write(kind: Kind, value: object, target: Target) -> Written:
+def write(kind: Kind, value: object, target: WriteTarget) -> WrittenValue:
     return find_storage(kind.storage_type).write(value, target)
 
 
-def read(kind: Kind, written: Written, **properties: Any) -> Any:
+def read(kind: Kind, written: WrittenValue, **properties: Any) -> Any:
     return find_storage(kind.storage_type).read(a_place(kind, written, **properties))
 
 
-def a_place(kind: Kind, written: Written, **properties: Any) -> Place:
-    return Place(
+def a_place(kind: Kind, written: WrittenValue, **properties: Any) -> ValueLocation:
+    return ValueLocation(
         storage_type=kind.storage_type,
         properties={**kind.properties, **properties},
         uri=written.uri,
@@ -284,7 +284,7 @@ def test_path_that_leads_through_a_file_is_refused(kind: Kind, tmp_path: Path) -
 
 @every_kind
 def test_missing_file_is_not_found_and_named(kind: Kind, home: Home) -> None:
-    place = Place(storage_type=kind.storage_type, uri=f"{home.folder}/gone")
+    place = ValueLocation(storage_type=kind.storage_type, uri=f"{home.folder}/gone")
 
     with pytest.raises(NotFoundError, match=f"{home.folder}/gone"):
         find_storage(kind.storage_type).read(place)
@@ -293,7 +293,7 @@ def test_missing_file_is_not_found_and_named(kind: Kind, home: Home) -> None:
 @every_kind
 def test_value_that_was_never_written_is_not_found(kind: Kind) -> None:
     with pytest.raises(NotFoundError, match="write the data node first"):
-        find_storage(kind.storage_type).read(Place(storage_type=kind.storage_type))
+        find_storage(kind.storage_type).read(ValueLocation(storage_type=kind.storage_type))
 
 
 @every_kind
@@ -301,7 +301,7 @@ def test_file_in_another_format_is_invalid_and_named(kind: Kind, home: Home) -> 
     uri = home.put("plan.dat", b'\xff\x00"broken')
 
     with pytest.raises(InvalidError, match=uri):
-        find_storage(kind.storage_type).read(Place(storage_type=kind.storage_type, uri=uri))
+        find_storage(kind.storage_type).read(ValueLocation(storage_type=kind.storage_type, uri=uri))
 
 
 @every_kind
@@ -328,7 +328,7 @@ def test_whole_value_is_read_as_json(kind: Kind, tmp_path: Path) -> None:
 @every_safe_kind
 def test_missing_file_read_as_json_is_not_found(kind: Kind, home: Home) -> None:
     with pytest.raises(NotFoundError, match="gone"):
-        read_json(Place(storage_type=kind.storage_type, uri=f"{home.folder}/gone"))
+        read_json(ValueLocation(storage_type=kind.storage_type, uri=f"{home.folder}/gone"))
 
 
 @every_kind_with_files
@@ -406,7 +406,9 @@ def test_small_value_is_published_and_discarded_without_effect(kind: Kind, tmp_p
     assert is_same(read(kind, written), kind.small)
 
 
-def append(kind: Kind, value: object, target: Target, present: Written | None) -> Written:
+def append(
+    kind: Kind, value: object, target: WriteTarget, present: WrittenValue | None
+) -> WrittenValue:
     place = None if present is None else a_place(kind, present)
     return find_storage(kind.storage_type).append(value, target, place)
 
@@ -522,7 +524,7 @@ def test_table_without_columns_takes_those_of_the_first_rows(kind: Kind, tmp_pat
 
 @every_safe_kind
 def test_nothing_is_appended_to_a_file_that_is_gone(kind: Kind, tmp_path: Path) -> None:
-    place = Place(
+    place = ValueLocation(
         storage_type=kind.storage_type, properties=kind.properties, uri=str(tmp_path / "gone")
     )
 

@@ -13,7 +13,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scenarist.domain.errors import DamagedError, NotFoundError
-from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written, kept_of
+from scenarist.storage.base import (
+    INLINE_LIMIT,
+    ValueLocation,
+    WriteTarget,
+    WrittenValue,
+    fingerprint_of,
+)
 from scenarist.storage.registry import find_storage, write_value
 from storage.homes import Home
 
@@ -24,13 +30,13 @@ TEXT = "z" * (INLINE_LIMIT + 1)
 VALUES = {"csv": TABLE, "excel": TABLE, "parquet": TABLE, "json": [TEXT], "pickle": TEXT}
 
 
-def _written(storage_type: str, folder: str) -> tuple[Written, Place]:
-    target = Target(
+def _written(storage_type: str, folder: str) -> tuple[WrittenValue, ValueLocation]:
+    target = WriteTarget(
         data_node_id="DATANODE_x", edit_id="edit", storage_type=storage_type, folder=folder
     )
     written = write_value(VALUES[storage_type], target)
-    kept = kept_of({}, written.size, written.digest, written.stamp)
-    return written, Place(storage_type=storage_type, uri=written.uri, kept=kept)
+    kept = fingerprint_of({}, written.size, written.digest, written.stamp)
+    return written, ValueLocation(storage_type=storage_type, uri=written.uri, kept=kept)
 
 
 def _put_later(file: Path) -> None:
@@ -121,7 +127,7 @@ def test_the_digest_of_a_value_without_a_stamp_is_compared(tmp_path: Path) -> No
 def test_named_files_and_values_without_a_size_are_not_compared(
     properties: dict[str, Any], size: int | None, digest: str | None
 ) -> None:
-    assert kept_of(properties, size, digest, None) is None
+    assert fingerprint_of(properties, size, digest, None) is None
 
 
 @pytest.mark.parametrize("storage_type", VALUES)

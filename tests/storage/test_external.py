@@ -11,7 +11,7 @@ import pytest
 
 from postgres_server import PostgresServer
 from scenarist.domain.errors import InvalidError, NotFoundError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import discard, find_storage, publish, read_json
 
 
@@ -173,22 +173,22 @@ class Node:
 
     def __init__(self, kind: Kind, properties: dict[str, Any], folder: Path) -> None:
         self.storage = find_storage(kind.storage_type)
-        self.place = Place(storage_type=kind.storage_type, properties=properties)
+        self.place = ValueLocation(storage_type=kind.storage_type, properties=properties)
         self._folder = str(folder / "unused")
         self._edits = 0
 
-    def write(self, value: object) -> Written:
+    def write(self, value: object) -> WrittenValue:
         return self.storage.write(value, self.target())
 
-    def append(self, value: object) -> Written:
+    def append(self, value: object) -> WrittenValue:
         return self.storage.append(value, self.target(), self.place)
 
     def read(self) -> Any:
         return self.storage.read(self.place)
 
-    def target(self) -> Target:
+    def target(self) -> WriteTarget:
         self._edits += 1
-        return Target(
+        return WriteTarget(
             data_node_id="DATANODE_plan_1",
             edit_id=f"EDIT_{self._edits}",
             storage_type=self.place.storage_type,
@@ -210,7 +210,7 @@ def test_value_is_read_and_written_in_worker_processes_only(kind: Kind) -> None:
     assert not storage.is_safe
     assert storage.can_append is kind.can_append
     with pytest.raises(InvalidError, match="worker processes only"):
-        read_json(Place(storage_type=kind.storage_type))
+        read_json(ValueLocation(storage_type=kind.storage_type))
 
 
 @every_kind

@@ -8,7 +8,7 @@ import pytest
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import ValueLocation, WriteTarget
 from scenarist.storage.registry import find_storage, read_json, write_value
 
 KNOWN = (
@@ -19,7 +19,7 @@ KNOWN = (
 
 @pytest.mark.parametrize("storage_type", ["pickle", "in_memory"])
 def test_pickle_is_never_read_as_json(storage_type: str) -> None:
-    place = Place(storage_type=storage_type, content=pickle.dumps(1))
+    place = ValueLocation(storage_type=storage_type, content=pickle.dumps(1))
 
     with pytest.raises(InvalidError, match="worker processes only"):
         read_json(place)
@@ -62,7 +62,7 @@ def test_importing_the_storages_brings_in_no_library_of_theirs() -> None:
 
 @pytest.mark.parametrize("storage_type", ["csv", "excel", "parquet", "json"])
 def test_a_refused_write_names_the_data_node_once(storage_type: str) -> None:
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_prices_1", edit_id="e", storage_type=storage_type, folder="unused"
     )
 

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
-from scenarist.storage.base import Place, Target
-from scenarist.storage.python.data_frames import series_values, shown
+from scenarist.storage.base import ValueLocation, WriteTarget
+from scenarist.storage.python.data_frames import normalize_labels, series_values
 from scenarist.storage.python.rendition import render
 from scenarist.storage.registry import find_storage, read_json
-from scenarist.storage.tables.conversion import plain_records
-from scenarist.storage.tables.json_data import shown as chosen
-from scenarist.storage.tables.selection import select_of_shown
+from scenarist.storage.tables.conversion import to_plain_records
+from scenarist.storage.tables.json_data import to_json_data as chosen
+from scenarist.storage.tables.selection import select_from_json
 from storage.frames_of_all_kinds import frames, is_null
 from storage.sqlite_files import fresh_sqlite
 
@@ -100,13 +100,13 @@ def as_written(wanted: Any, cell: Any) -> Any:
 
 def expected(value: pd.DataFrame, selection: Selection) -> list[dict[str, Any]]:
     """Return what is left of the whole table, row by row."""
-    frame = shown(value)
+    frame = normalize_labels(value)
     masks = [
         meets(series_values(frame.iloc[:, list(frame.columns).index(one.key)]), one)
         for one in selection.conditions
     ]
     join = any if selection.join == JoinOperator.OR else all
-    rows = plain_records(value)
+    rows = to_plain_records(value)
     left = [
         row for number, row in enumerate(rows) if not masks or join(mask[number] for mask in masks)
     ][: selection.limit]
@@ -118,8 +118,8 @@ def expected(value: pd.DataFrame, selection: Selection) -> list[dict[str, Any]]:
 @st.composite
 def selections(draw: st.DrawFn, frame: pd.DataFrame) -> Selection:
     """Return selections of a table, whose values are of its cells or of others."""
-    rows = plain_records(frame)
-    keys = list(shown(frame).columns)
+    rows = to_plain_records(frame)
+    keys = list(normalize_labels(frame).columns)
     conditions = []
     for _ in range(draw(st.integers(0, 2)) if keys else 0):
         key = draw(st.sampled_from(keys))
@@ -165,7 +165,7 @@ def test_selection_leaves_of_a_stored_table_what_it_leaves_of_the_value(
 ) -> None:
     frame, selection = drawn
     properties = properties_of(storage_type, tmp_path)
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_plan_1",
         edit_id="EDIT_1",
         storage_type=storage_type,
@@ -176,10 +176,10 @@ def test_selection_leaves_of_a_stored_table_what_it_leaves_of_the_value(
         written = find_storage(storage_type).write(frame, target)
     except InvalidError:
         return
-    place = Place(storage_type=storage_type, content=written.content, properties=properties)
+    place = ValueLocation(storage_type=storage_type, content=written.content, properties=properties)
     value = find_storage(storage_type).read(place)
     wanted = outcome(lambda: expected(value, selection))
-    if {one.key for one in selection.conditions} - set(shown(value).columns):
+    if {one.key for one in selection.conditions} - set(normalize_labels(value).columns):
         # Names of columns have become others.
         return
 
@@ -190,6 +190,6 @@ def test_selection_leaves_of_a_stored_table_what_it_leaves_of_the_value(
     assert found == wanted
     # What is shown of a small value is not read again.
     text, is_complete = render(value)
-    left = outcome(lambda: select_of_shown(json.loads(text), selection)) if is_complete else None
+    left = outcome(lambda: select_from_json(json.loads(text), selection)) if is_complete else None
     if left is not None:
         assert left == wanted

@@ -8,7 +8,7 @@ import pytest
 import s3fs  # type: ignore[import-untyped]  # noqa: F401 - no limit here is for its import
 
 from scenarist.domain.errors import UnavailableError
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import ValueLocation, WriteTarget
 from scenarist.storage.external import databases, mongo, s3
 from scenarist.storage.files import remote
 from scenarist.storage.registry import find_storage
@@ -67,8 +67,8 @@ def _properties(storage_type: str, server: SilentServer) -> dict[str, Any]:
         lambda: remote.write_new(URL, b"new"),
         lambda: remote.open_whole(URL),
         lambda: remote.open_file(URL),
-        lambda: list(remote.list_files("s3://bucket/folder")),
-        lambda: remote.prepare("s3://bucket/folder"),
+        lambda: list(remote.iter_files("s3://bucket/folder")),
+        lambda: remote.prepare_url("s3://bucket/folder"),
     ],
     ids=["write", "read whole", "read in pieces", "list", "prepare"],
 )
@@ -88,14 +88,16 @@ def test_a_read_of_an_external_storage_ends(silent: SilentServer, storage_type: 
     properties = _properties(storage_type, silent)
 
     with pytest.raises(UnavailableError):
-        find_storage(storage_type).read(Place(storage_type=storage_type, properties=properties))
+        find_storage(storage_type).read(
+            ValueLocation(storage_type=storage_type, properties=properties)
+        )
 
     assert silent.is_asked.is_set()
 
 
 @pytest.mark.parametrize("storage_type", ["s3_object", "mongo_collection"])
 def test_a_write_to_an_external_storage_ends(silent: SilentServer, storage_type: str) -> None:
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_x",
         edit_id="edit",
         storage_type=storage_type,
@@ -113,7 +115,7 @@ def test_an_author_may_say_how_long_an_object_store_may_be_silent(
     monkeypatch.setattr(s3, "S3_LIMITS", {**remote.S3_LIMITS, "read_timeout": FOR_EVER})
     properties = _properties("s3_object", silent)
     given = properties["aws_s3_client_parameters"] | {"read_timeout": 0.2, "connect_timeout": 5}
-    place = Place(
+    place = ValueLocation(
         storage_type="s3_object", properties={**properties, "aws_s3_client_parameters": given}
     )
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.python.data_frames import shown
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
+from scenarist.storage.python.data_frames import normalize_labels
 from scenarist.storage.python.rendition import render
 from scenarist.storage.registry import find_storage, read_json
 from storage.frames_of_all_kinds import frames, is_null, is_same_cell
@@ -28,8 +28,8 @@ few = settings(
 )
 
 
-def a_target(storage_type: str, **properties: Any) -> Target:
-    return Target(
+def a_target(storage_type: str, **properties: Any) -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_plan_1",
         edit_id="EDIT_1",
         storage_type=storage_type,
@@ -38,12 +38,12 @@ def a_target(storage_type: str, **properties: Any) -> Target:
     )
 
 
-def write(storage_type: str, value: object, **properties: Any) -> Written:
+def write(storage_type: str, value: object, **properties: Any) -> WrittenValue:
     return find_storage(storage_type).write(value, a_target(storage_type, **properties))
 
 
-def a_place(storage_type: str, written: Written, **properties: Any) -> Place:
-    return Place(storage_type=storage_type, content=written.content, properties=properties)
+def a_place(storage_type: str, written: WrittenValue, **properties: Any) -> ValueLocation:
+    return ValueLocation(storage_type=storage_type, content=written.content, properties=properties)
 
 
 def as_excel(cell: Any) -> Any:
@@ -115,9 +115,9 @@ def test_csv_table_is_read_as_it_was_written_or_refused(
     place = a_place("csv", written, **properties)
     found = find_storage("csv").read(place)
     if properties.get("has_header", True):
-        assert list(found.columns) == list(shown(frame).columns)
+        assert list(found.columns) == list(normalize_labels(frame).columns)
     if properties.get("has_header", True) or len(frame):
-        require_same(shown(frame), found)
+        require_same(normalize_labels(frame), found)
     assert written.is_complete
     assert json.loads(written.rendition) == json.loads(read_json(place))
     assert written.rendition == render(found)[0]
@@ -138,7 +138,9 @@ def test_csv_table_with_arguments_of_pandas_is_read_as_it_was_written_or_refused
     except InvalidError:
         return
 
-    require_same(shown(frame), find_storage("csv").read(a_place("csv", written, **properties)))
+    require_same(
+        normalize_labels(frame), find_storage("csv").read(a_place("csv", written, **properties))
+    )
 
 
 @few
@@ -153,9 +155,9 @@ def test_sheet_is_read_as_it_was_written_or_refused(frame: pd.DataFrame, has_hea
     place = a_place("excel", written, **properties)
     found = find_storage("excel").read(place)
     if has_header:
-        assert [str(label) for label in found.columns] == list(shown(frame).columns)
+        assert [str(label) for label in found.columns] == list(normalize_labels(frame).columns)
     if has_header or len(frame):
-        require_same(shown(frame), found, as_excel)
+        require_same(normalize_labels(frame), found, as_excel)
     assert json.loads(written.rendition) == json.loads(read_json(place))
 
 
@@ -169,8 +171,8 @@ def test_parquet_table_is_read_as_it_was_written_or_refused(frame: pd.DataFrame)
 
     place = a_place("parquet", written)
     found = find_storage("parquet").read(place)
-    assert list(shown(found).columns) == list(shown(frame).columns)
-    require_same(shown(frame), shown(found), as_it_is)
+    assert list(normalize_labels(found).columns) == list(normalize_labels(frame).columns)
+    require_same(normalize_labels(frame), normalize_labels(found), as_it_is)
     assert json.loads(written.rendition) == json.loads(read_json(place))
 
 
@@ -218,8 +220,8 @@ def test_table_of_a_database_is_read_as_it_was_written_or_refused(
 
     place = a_place("sql_table", written, **properties)
     found = find_storage("sql_table").read(place)
-    assert list(found.columns) == list(shown(frame).columns)
-    require_same(shown(frame), found, as_sql)
+    assert list(found.columns) == list(normalize_labels(frame).columns)
+    require_same(normalize_labels(frame), found, as_sql)
     assert json.loads(written.rendition) == json.loads(render(found)[0])
     # What was read is written again as it is, and appended.
     again = write("sql_table", found, **properties)
@@ -240,7 +242,7 @@ def test_what_a_query_writes_is_what_a_query_reads_or_it_is_refused(
     properties = fresh_sqlite(
         tmp_path, read_query="SELECT * FROM t", write_query_builder=f"{__name__}:insert"
     )
-    frame = shown(frame)
+    frame = normalize_labels(frame)
     try:
         written = write("sql", frame, **properties)
     except InvalidError:

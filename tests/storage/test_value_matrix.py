@@ -17,12 +17,12 @@ import pytest
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.operations.rewriting import added, rewritten
-from scenarist.storage.operations.transfers import is_uploadable, keep_upload
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
+from scenarist.storage.operations.rewriting import prepare_append, prepare_rewrite
+from scenarist.storage.operations.transfers import is_uploadable, store_upload
 from scenarist.storage.python.objects import python_type
 from scenarist.storage.registry import find_storage, publish, read_json
-from scenarist.storage.tables.json_data import shown, strict
+from scenarist.storage.tables.json_data import encode_strict, to_json_data
 from storage.kinds_of_values import VALUES, is_same
 
 PAGE = Path(__file__).parents[2] / "docs" / "values.md"
@@ -41,8 +41,8 @@ class Node:
     folder: Path
     properties: dict[str, Any]
 
-    def target(self, edit_id: str) -> Target:
-        return Target(
+    def target(self, edit_id: str) -> WriteTarget:
+        return WriteTarget(
             data_node_id="DATANODE_value",
             edit_id=edit_id,
             storage_type=self.storage_type,
@@ -50,22 +50,22 @@ class Node:
             properties=self.properties,
         )
 
-    def place(self, written: Written) -> Place:
-        return Place(
+    def place(self, written: WrittenValue) -> ValueLocation:
+        return ValueLocation(
             storage_type=self.storage_type,
             properties=self.properties,
             uri=written.uri,
             content=written.content,
         )
 
-    def write(self, value: Any) -> Place:
+    def write(self, value: Any) -> ValueLocation:
         return self.kept(find_storage(self.storage_type).write(value, self.target("EDIT_1")))
 
-    def kept(self, written: Written) -> Place:
+    def kept(self, written: WrittenValue) -> ValueLocation:
         publish(written)
         return self.place(written)
 
-    def read(self, place: Place) -> Any:
+    def read(self, place: ValueLocation) -> Any:
         return find_storage(self.storage_type).read(place)
 
 
@@ -80,12 +80,12 @@ def cell_of(node: Node, value: Any) -> tuple[str, list[str]]:
     found = node.read(place)
     faults = _disagreements(node, place, written, found)
     cell = "kept" if is_same(found, value) else f"as {_form(found)}"
-    data = msgspec.json.decode(strict(shown(found, None)))
+    data = msgspec.json.decode(encode_strict(to_json_data(found, None)))
     back = _outcome(node, found, lambda: _write_back(node, place, data))
     more = [f"written back {back}"] if back else []
     if is_uploadable(node.storage_type) and written.content is not None:
         content = written.content
-        upload = _outcome(node, found, lambda: keep_upload(content, node.target("EDIT_3")))
+        upload = _outcome(node, found, lambda: store_upload(content, node.target("EDIT_3")))
         more += [f"uploaded {upload}"] if upload else []
     if isinstance(data, list) and data and _takes_more(storage, found):
         place = node.write(value)
@@ -93,7 +93,7 @@ def cell_of(node: Node, value: Any) -> tuple[str, list[str]]:
             node,
             found,
             lambda: storage.append(
-                added(data[:1], node.storage_type, {}, place), node.target("EDIT_4"), place
+                prepare_append(data[:1], node.storage_type, {}, place), node.target("EDIT_4"), place
             ),
             is_appended=True,
         )
@@ -108,8 +108,8 @@ def _takes_more(storage: Any, found: Any) -> bool:
     return storage.can_append and (is_list or is_table)
 
 
-def _write_back(node: Node, place: Place, data: Any) -> Written:
-    value = rewritten(data, node.storage_type, node.properties, place)
+def _write_back(node: Node, place: ValueLocation, data: Any) -> WrittenValue:
+    value = prepare_rewrite(data, node.storage_type, node.properties, place)
     return find_storage(node.storage_type).write(value, node.target("EDIT_2"))
 
 
@@ -126,8 +126,10 @@ def _outcome(node: Node, there: Any, write: Any, *, is_appended: bool = False) -
     return "" if is_same(found, there) else f"as {_form(found)}"
 
 
-def _disagreements(node: Node, place: Place, written: Written, found: Any) -> list[str]:
-    whole = strict(shown(found, None))
+def _disagreements(
+    node: Node, place: ValueLocation, written: WrittenValue, found: Any
+) -> list[str]:
+    whole = encode_strict(to_json_data(found, None))
     faults = []
     if written.is_complete and written.rendition != whole:
         faults.append(f"rendition {written.rendition:.80} and reading {whole:.80}")
@@ -136,7 +138,7 @@ def _disagreements(node: Node, place: Place, written: Written, found: Any) -> li
     rows = msgspec.json.decode(whole)
     if isinstance(found, list | tuple | pd.DataFrame) and isinstance(rows, list):
         first = Selection(limit=1)
-        part = strict(shown(found, first))
+        part = encode_strict(to_json_data(found, first))
         if msgspec.json.decode(part) != rows[:1]:
             faults.append(f"one row {part:.80} and the whole {whole:.80}")
         if node.storage_type not in READ_IN_WORKERS and read_json(place, first) != part:

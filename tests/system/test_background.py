@@ -19,7 +19,7 @@ from scenarist.server.settings import Settings
 from scenarist.services.scenarios import NewScenario
 from scenarist.services.submit_requests import SubmitOptions
 from scenarist.system import background
-from scenarist.system.background import Background
+from scenarist.system.background import BackgroundThread
 
 TESTS = str(Path(__file__).parent)
 PATIENCE_SECONDS = 40
@@ -83,11 +83,11 @@ def test_jobs_complete_though_any_thread_of_the_server_is_killed(
 ) -> None:
     assert run_a_job(server) is JobStatus.COMPLETED
     new = set(threading.enumerate()) - earlier
-    mine = [thread for thread in new if isinstance(thread, Background)]
+    mine = [thread for thread in new if isinstance(thread, BackgroundThread)]
     names = {thread.name for thread in mine}
     assert names >= {"orchestrator", "leases", "outputs", "bells", "local-executor"}
     assert names >= {"webhook turn", "webhooks", "file watch", "upkeep"}
-    others = [thread.name for thread in new if not isinstance(thread, Background)]
+    others = [thread.name for thread in new if not isinstance(thread, BackgroundThread)]
     assert [name for name in others if not name.startswith(POOLS)] == []
 
     for thread in mine:
@@ -106,7 +106,7 @@ def test_a_thread_that_fails_begins_again_and_shows_it() -> None:
             raise MemoryError
         over.wait()
 
-    thread = Background("weak", work)
+    thread = BackgroundThread("weak", work)
     thread.start()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while len(tries) < 2 and time.monotonic() < deadline:

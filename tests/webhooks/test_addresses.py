@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarist.domain.webhooks import is_public, url_fault
+from scenarist.domain.webhooks import find_url_fault, is_public
 from scenarist.webhooks.addresses import ForbiddenAddressError, resolve
 
 
@@ -107,7 +107,7 @@ def test_one_private_address_among_those_of_a_name_is_enough(
     ],
 )
 def test_an_address_that_cannot_be_is_said_to_be_so(url: str, said: str) -> None:
-    assert said in (url_fault(url, may_be_private=False) or "")
+    assert said in (find_url_fault(url, may_be_private=False) or "")
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_an_address_that_cannot_be_is_said_to_be_so(url: str, said: str) -> None
     ["https://example.com/hooks?key=1", "http://example.com:8080", "https://93.184.216.34/"],
 )
 def test_a_plain_address_may_be_used(url: str) -> None:
-    assert url_fault(url, may_be_private=False) is None
+    assert find_url_fault(url, may_be_private=False) is None
 
 
 def test_a_private_address_may_be_used_where_the_setting_allows_it() -> None:
-    assert url_fault("http://127.0.0.1:8080/", may_be_private=True) is None
+    assert find_url_fault("http://127.0.0.1:8080/", may_be_private=True) is None

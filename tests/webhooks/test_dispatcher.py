@@ -10,10 +10,10 @@ from standardwebhooks.webhooks import Webhook
 from builders import SEAL
 from scenarist.db import deliveries as delivery_rows
 from scenarist.db import event_log as event_rows
-from scenarist.domain.vocabulary import Kind
-from scenarist.webhooks.dispatcher import DELAYS, Dispatcher
+from scenarist.domain.vocabulary import EntityKind
+from scenarist.webhooks.dispatcher import RETRY_DELAYS, Dispatcher
 from scenarist.webhooks.sending import Sender
-from scenarist.webhooks.slots import BOUNDS, Pace
+from scenarist.webhooks.slots import SLOT_LIMITS, ReceiverSpeed
 from statements import noted
 from webhooks.post import Post
 from webhooks.receiver import Received, Receiver
@@ -116,10 +116,10 @@ def test_a_message_that_did_not_arrive_goes_again_under_its_identifier(
     assert post.shown(subscriber).fault == "it answered 503"
     assert post.shown(subscriber).waiting == 3
 
-    post.clock.advance(DELAYS[0] - timedelta(microseconds=1))
+    post.clock.advance(RETRY_DELAYS[0] - timedelta(microseconds=1))
     post.send()
     too_early = receiver.so_far()
-    post.clock.advance(DELAYS[0] * (LONGEST - 1) + timedelta(microseconds=1))
+    post.clock.advance(RETRY_DELAYS[0] * (LONGEST - 1) + timedelta(microseconds=1))
     post.send()
 
     again, *others = receiver.so_far()
@@ -137,7 +137,7 @@ def test_a_receiver_that_fails_for_days_is_told_nothing_any_more(
     receiver.answers.extend([500] * 20)
     post.run()
     post.send()
-    for delay in DELAYS:
+    for delay in RETRY_DELAYS:
         assert post.shown(subscriber).is_active
         post.clock.advance(delay * LONGEST)
         post.send()
@@ -155,9 +155,9 @@ def test_a_receiver_that_fails_for_days_is_told_nothing_any_more(
 
 
 def test_the_delays_are_those_of_the_specification() -> None:
-    hours = [delay / timedelta(hours=1) for delay in DELAYS[3:]]
+    hours = [delay / timedelta(hours=1) for delay in RETRY_DELAYS[3:]]
 
-    assert DELAYS[:3] == (timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30))
+    assert RETRY_DELAYS[:3] == (timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30))
     assert hours == [2, 5, 10, 14, 20, 24]
 
 
@@ -171,9 +171,9 @@ def test_a_receiver_that_is_gone_is_told_nothing_any_more(post: Post, receiver: 
     assert types(receiver.so_far()) == ["job.pending"]
     shown = post.shown(subscriber)
     assert (shown.is_active, shown.waiting, shown.fault) == (False, 0, "it answered 410 Gone")
-    _, newest = event_rows.bounds(post.world.database.reader)
+    _, newest = event_rows.find_bounds(post.world.database.reader)
     ((_, _, (change,)),) = event_rows.read(post.world.database.reader, first=newest, limit=1)
-    assert (change.kind, change.id) == (Kind.SUBSCRIBER, subscriber.id)
+    assert (change.kind, change.id) == (EntityKind.SUBSCRIBER, subscriber.id)
 
 
 def test_one_that_fails_does_not_keep_others_waiting(post: Post, receiver: Receiver) -> None:
@@ -218,12 +218,12 @@ def test_a_receiver_has_more_messages_under_way_once_it_was_prompt(
 
     post.send()
 
-    assert len(launched) == BOUNDS[Pace.NEW].of_receiver
+    assert len(launched) == SLOT_LIMITS[ReceiverSpeed.NEW].of_receiver
     for work in launched:
         work()
     del launched[:]
     post.send()
-    assert len(launched) == BOUNDS[Pace.PROMPT].of_receiver
+    assert len(launched) == SLOT_LIMITS[ReceiverSpeed.PROMPT].of_receiver
 
 
 def test_those_held_for_a_place_all_get_their_messages_in_order(
@@ -256,12 +256,12 @@ def test_many_slow_receivers_of_one_owner_leave_places_for_its_prompt_one(
                 post.subscribe(slow, post.second)
         post.run(post.second)
         post.send()
-        assert len(launched) == BOUNDS[Pace.NEW].of_owner
+        assert len(launched) == SLOT_LIMITS[ReceiverSpeed.NEW].of_owner
 
         post.run()
         post.send()
 
-        assert len(launched) == BOUNDS[Pace.NEW].of_owner + 1
+        assert len(launched) == SLOT_LIMITS[ReceiverSpeed.NEW].of_owner + 1
         launched[-1]()
         assert types(receiver.so_far()) == ["job.pending"]
         for work in launched[:-1]:
@@ -278,7 +278,7 @@ def test_a_new_server_sends_what_the_last_one_could_not(post: Post, receiver: Re
     post.new_dispatcher()
     post.send()
     too_early = receiver.so_far()
-    post.clock.advance(DELAYS[0] * LONGEST)
+    post.clock.advance(RETRY_DELAYS[0] * LONGEST)
     post.send()
 
     received = receiver.so_far()
@@ -321,7 +321,7 @@ def test_a_subscriber_that_was_deleted_gets_nothing_any_more(
     receiver.so_far()
 
     post.delete(subscriber)
-    post.clock.advance(DELAYS[0] * LONGEST)
+    post.clock.advance(RETRY_DELAYS[0] * LONGEST)
     post.send()
 
     assert receiver.so_far() == []
@@ -343,7 +343,7 @@ def test_no_statement_searches_a_whole_table(post: Post, receiver: Receiver) -> 
     post.run()
     with noted(post.world.database) as statements:
         post.send()
-        post.clock.advance(DELAYS[0] * LONGEST)
+        post.clock.advance(RETRY_DELAYS[0] * LONGEST)
         post.send()
         post.delete(post.subscribe(receiver))
 
@@ -376,7 +376,7 @@ def test_what_has_not_arrived_is_counted(post: Post, receiver: Receiver) -> None
 
     post.send()
 
-    assert delivery_rows.count_waiting(post.world.database.reader) == 3
+    assert delivery_rows.count_pending(post.world.database.reader) == 3
 
 
 def test_more_transactions_than_are_read_at_a_time_are_all_told(
@@ -447,7 +447,7 @@ def test_a_message_waits_for_its_delay_whatever_the_clock_is_set_to(
     post.clock.advance(timedelta(days=set_to))
     post.send()
     assert len(receiver.so_far()) == 1
-    passed = DELAYS[0].total_seconds() * LONGEST
+    passed = RETRY_DELAYS[0].total_seconds() * LONGEST
     post.send()
 
     assert len(receiver.so_far()) > 1

@@ -103,7 +103,9 @@ def test_a_message_under_way_when_its_subscriber_was_stopped_does_no_harm(
     post.send()
 
     post.world.database.write(
-        lambda connection: subscriber_rows.stop_made_by(connection, [edda.id], "gone", post.clock())
+        lambda connection: subscriber_rows.deactivate_made_by(
+            connection, [edda.id], "gone", post.clock()
+        )
     )
     for work in held:
         work()

@@ -14,9 +14,9 @@ import pytest
 import trustme
 
 from builders import NOON, SEAL
-from scenarist.db.deliveries import Delivery
+from scenarist.db.deliveries import PendingDelivery
 from scenarist.domain.identifiers import SubscriberId
-from scenarist.webhooks.sending import Answer, Attempt, Sender
+from scenarist.webhooks.sending import Attempt, DeliveryResult, Sender
 from webhooks.receiver import Receiver
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -32,8 +32,8 @@ def a_sender(*, may_be_private: bool = True, **seconds: float) -> Sender:
     )
 
 
-def a_delivery(url: str) -> Delivery:
-    return Delivery(
+def a_delivery(url: str) -> PendingDelivery:
+    return PendingDelivery(
         id="DELIVERY_1",
         subscriber_id=SubscriberId("SUBSCRIBER_1"),
         url=url,
@@ -68,7 +68,7 @@ def test_a_message_is_posted_as_the_specification_says(receiver: Receiver) -> No
     attempt = a_sender().send(a_delivery(f"{receiver.url}/a%20b?key=1#part"))
 
     got = receiver.next()
-    assert attempt.answer is Answer.ARRIVED
+    assert attempt.answer is DeliveryResult.ARRIVED
     assert (got.path, got.json) == ("/hooks/a%20b?key=1", {"type": "job.completed"})
     assert got.headers["content-type"] == "application/json"
     assert got.headers["user-agent"].startswith("Scenarist/")
@@ -80,16 +80,16 @@ def test_a_message_is_posted_as_the_specification_says(receiver: Receiver) -> No
 @pytest.mark.parametrize(
     ("status", "answer", "fault"),
     [
-        (200, Answer.ARRIVED, ""),
-        (204, Answer.ARRIVED, ""),
-        (410, Answer.GONE, "it answered 410 Gone"),
-        (302, Answer.NOTHING, "it answered 302; redirects are not followed"),
-        (404, Answer.NOTHING, "it answered 404"),
-        (500, Answer.NOTHING, "it answered 500"),
+        (200, DeliveryResult.ARRIVED, ""),
+        (204, DeliveryResult.ARRIVED, ""),
+        (410, DeliveryResult.GONE, "it answered 410 Gone"),
+        (302, DeliveryResult.NOTHING, "it answered 302; redirects are not followed"),
+        (404, DeliveryResult.NOTHING, "it answered 404"),
+        (500, DeliveryResult.NOTHING, "it answered 500"),
     ],
 )
 def test_the_status_says_whether_it_arrived(
-    receiver: Receiver, status: int, answer: Answer, fault: str
+    receiver: Receiver, status: int, answer: DeliveryResult, fault: str
 ) -> None:
     receiver.answers.append(status)
     delivery = a_delivery(receiver.url)
@@ -104,7 +104,7 @@ def test_nothing_is_sent_to_this_machine_unless_it_is_allowed(
 ) -> None:
     attempt = a_sender(may_be_private=False).send(a_delivery(f"http://{host}:{receiver.port}/"))
 
-    assert attempt.answer is Answer.NOTHING
+    assert attempt.answer is DeliveryResult.NOTHING
     assert "resolves to the private address" in attempt.fault
     assert receiver.so_far() == []
 
@@ -122,7 +122,7 @@ def test_a_name_is_looked_up_once_and_what_was_found_is_used(
 
     attempt = a_sender().send(a_delivery(f"http://hooks.example:{receiver.port}/"))
 
-    assert attempt.answer is Answer.ARRIVED
+    assert attempt.answer is DeliveryResult.ARRIVED
     assert receiver.next().headers["host"] == f"hooks.example:{receiver.port}"
     assert asked == ["hooks.example", "127.0.0.1"]  # what is looked up twice could lead elsewhere
 
@@ -133,14 +133,15 @@ def test_proxies_of_the_environment_are_not_used(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
 
-    assert a_sender().send(a_delivery(receiver.url)).answer is Answer.ARRIVED
+    assert a_sender().send(a_delivery(receiver.url)).answer is DeliveryResult.ARRIVED
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"), [("localhost", Answer.ARRIVED), ("other.example", Answer.NOTHING)]
+    ("name", "answer"),
+    [("localhost", DeliveryResult.ARRIVED), ("other.example", DeliveryResult.NOTHING)],
 )
 def test_a_certificate_must_be_of_the_host_by_its_name(
-    name: str, answer: Answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, answer: DeliveryResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "trusted.pem")
@@ -152,7 +153,7 @@ def test_a_certificate_must_be_of_the_host_by_its_name(
         attempt = a_sender().send(a_delivery(f"https://localhost:{receiver.port}/"))
 
     assert attempt.answer is answer
-    assert ("CERTIFICATE_VERIFY_FAILED" in attempt.fault) == (answer is Answer.NOTHING)
+    assert ("CERTIFICATE_VERIFY_FAILED" in attempt.fault) == (answer is DeliveryResult.NOTHING)
 
 
 def test_a_receiver_that_does_not_answer_is_given_its_time_and_no_more(
@@ -209,7 +210,9 @@ def test_an_endless_answer_counts_by_its_status() -> None:
             return
 
     with a_server(pour) as url:
-        assert a_sender(total_seconds=FOR_EVER).send(a_delivery(url)).answer is Answer.ARRIVED
+        assert (
+            a_sender(total_seconds=FOR_EVER).send(a_delivery(url)).answer is DeliveryResult.ARRIVED
+        )
 
 
 @pytest.mark.parametrize(
@@ -223,7 +226,7 @@ def test_a_receiver_that_does_not_speak_http_is_a_fault(talk: Any, said: str) ->
     with a_server(talk) as url:
         attempt = a_sender().send(a_delivery(url))
 
-    assert attempt.answer is Answer.NOTHING
+    assert attempt.answer is DeliveryResult.NOTHING
     assert said in attempt.fault
 
 
@@ -233,7 +236,7 @@ def test_a_port_where_nobody_listens_is_a_fault() -> None:
 
     attempt = a_sender().send(a_delivery(f"http://127.0.0.1:{port}/"))
 
-    assert attempt.answer is Answer.NOTHING
+    assert attempt.answer is DeliveryResult.NOTHING
     assert "no connection" in attempt.fault
 
 
@@ -246,5 +249,5 @@ def test_a_name_that_leads_nowhere_is_a_fault(host: str, monkeypatch: pytest.Mon
 
     attempt = a_sender().send(a_delivery(f"http://{host}/"))
 
-    assert attempt.answer is Answer.NOTHING
+    assert attempt.answer is DeliveryResult.NOTHING
     assert attempt.fault

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from scenarist.domain.webhooks import secret_fault
+from scenarist.domain.webhooks import find_secret_fault
 from scenarist.webhooks.signing import sign
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -31,7 +31,7 @@ def test_the_reference_package_signs_alike(key: bytes, seconds: int, text: str) 
     secret = f"whsec_{b64encode(key).decode()}"
     at = datetime.fromtimestamp(seconds, UTC)
 
-    assert secret_fault(secret) is None
+    assert find_secret_fault(secret) is None
     assert sign(secret, "DELIVERY_1", seconds, text.encode("utf-8", "surrogatepass")) == Webhook(
         secret
     ).sign("DELIVERY_1", at, text)
@@ -50,4 +50,4 @@ def test_the_reference_package_signs_alike(key: bytes, seconds: int, text: str) 
     ],
 )
 def test_a_secret_that_cannot_be_is_said_to_be_so(secret: str, said: str) -> None:
-    assert said in (secret_fault(secret) or "")
+    assert said in (find_secret_fault(secret) or "")

@@ -5,24 +5,33 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from scenarist.webhooks.slots import BOUNDS, PROMPT_SECONDS, Pace, Place, Places, Receiver
+from scenarist.webhooks.slots import (
+    PROMPT_SECONDS,
+    SLOT_LIMITS,
+    DeliverySlot,
+    Receiver,
+    ReceiverSpeed,
+    SlotLimiter,
+)
 
 SLOW_SECONDS = PROMPT_SECONDS * 2
 OTHERS = [Receiver(owner, host, 443) for owner in "abcdef" for host in ("one", "two", "three")]
 
 
-def prompt(places: Places, receiver: Receiver) -> None:
+def prompt(places: SlotLimiter, receiver: Receiver) -> None:
     _end(places, receiver, PROMPT_SECONDS)
 
 
-def _end(places: Places, receiver: Receiver, seconds: float, *, was_silent: bool = False) -> Place:
+def _end(
+    places: SlotLimiter, receiver: Receiver, seconds: float, *, was_silent: bool = False
+) -> DeliverySlot:
     place = places.take(receiver)
     assert place is not None
     places.give_back(place, seconds=seconds, was_silent=was_silent)
     return place
 
 
-def fill(places: Places, receiver: Receiver) -> int:
+def fill(places: SlotLimiter, receiver: Receiver) -> int:
     taken = 0
     while places.take(receiver) is not None:
         taken += 1
@@ -43,8 +52,8 @@ moves = some.lists(
 def test_a_prompt_receiver_always_has_a_place_however_slow_those_of_others_are(
     steps: list[tuple[Receiver, str]],
 ) -> None:
-    places = Places()
-    under_way: list[Place] = []
+    places = SlotLimiter()
+    under_way: list[DeliverySlot] = []
     mine = Receiver("mine", "here", 443)
     prompt(places, mine)
     for receiver, what in steps:
@@ -58,38 +67,43 @@ def test_a_prompt_receiver_always_has_a_place_however_slow_those_of_others_are(
         prompt(places, mine)
 
 
-def _check_bounds(under_way: list[Place]) -> None:
-    for pace, bounds in BOUNDS.items():
+def _check_bounds(under_way: list[DeliverySlot]) -> None:
+    for pace, bounds in SLOT_LIMITS.items():
         counted = [place.receiver for place in under_way if place.pace >= pace]
         assert len(counted) <= bounds.in_all
         owners = Counter(receiver.owner for receiver in counted)
         assert not owners or max(owners.values()) <= bounds.of_owner
         # One that becomes slow keeps what is under way.
-        if pace is Pace.PROMPT:
+        if pace is ReceiverSpeed.PROMPT:
             assert not counted or max(Counter(counted).values()) <= bounds.of_receiver
 
 
 def test_a_new_receiver_of_an_owner_with_slow_ones_goes_before_the_slow_ones() -> None:
-    places = Places()
+    places = SlotLimiter()
     for number in range(40):
         _end(places, Receiver("ed", f"slow-{number}", 443), SLOW_SECONDS)
     taken = sum(fill(places, Receiver("ed", f"slow-{number}", 443)) for number in range(40))
 
-    assert taken == BOUNDS[Pace.SLOW].of_owner
-    assert fill(places, Receiver("ed", "new", 443)) == BOUNDS[Pace.NEW].of_receiver
+    assert taken == SLOT_LIMITS[ReceiverSpeed.SLOW].of_owner
+    assert fill(places, Receiver("ed", "new", 443)) == SLOT_LIMITS[ReceiverSpeed.NEW].of_receiver
 
 
 def test_nobody_makes_the_receiver_of_another_slow() -> None:
-    places = Places()
+    places = SlotLimiter()
     prompt(places, Receiver("ada", "shared", 443))
     _end(places, Receiver("ed", "shared", 443), SLOW_SECONDS)
 
-    assert fill(places, Receiver("ada", "shared", 443)) == BOUNDS[Pace.PROMPT].of_receiver
-    assert fill(places, Receiver("ed", "shared", 443)) == BOUNDS[Pace.SLOW].of_receiver
+    assert (
+        fill(places, Receiver("ada", "shared", 443))
+        == SLOT_LIMITS[ReceiverSpeed.PROMPT].of_receiver
+    )
+    assert (
+        fill(places, Receiver("ed", "shared", 443)) == SLOT_LIMITS[ReceiverSpeed.SLOW].of_receiver
+    )
 
 
 def test_one_that_used_up_its_time_gets_less_until_it_answers() -> None:
-    places = Places()
+    places = SlotLimiter()
     receiver = Receiver("ed", "silent", 443)
 
     first = _end(places, receiver, 15, was_silent=True)
@@ -106,10 +120,13 @@ def test_one_that_used_up_its_time_gets_less_until_it_answers() -> None:
 
 
 def test_all_places_together_are_bounded() -> None:
-    places = Places()
+    places = SlotLimiter()
     receivers = [Receiver(f"owner {number}", "prompt", 443) for number in range(20)]
     for receiver in receivers:
         prompt(places, receiver)
 
-    assert sum(fill(places, receiver) for receiver in receivers) == BOUNDS[Pace.PROMPT].in_all
+    assert (
+        sum(fill(places, receiver) for receiver in receivers)
+        == SLOT_LIMITS[ReceiverSpeed.PROMPT].in_all
+    )
     assert places.are_all_taken

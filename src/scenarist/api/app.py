@@ -11,14 +11,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
 from scenarist.api import problems
-from scenarist.api.batching import Gatherer
+from scenarist.api.batching import Batcher
 from scenarist.api.bulkheads import Bulkheads
-from scenarist.api.middleware.auth import Gate, Turnstile
-from scenarist.api.middleware.cross_origin import guarded
-from scenarist.api.middleware.methods import with_all_methods
-from scenarist.api.middleware.request_log import observed, traced
+from scenarist.api.middleware.auth import AuthMiddleware, LoginExecutor
+from scenarist.api.middleware.cross_origin import refuse_foreign_pages
+from scenarist.api.middleware.methods import add_head_and_options
+from scenarist.api.middleware.request_log import observe_requests, trace_requests
 from scenarist.api.openapi import pages as description_pages
-from scenarist.api.openapi.document import complete, operation_id
+from scenarist.api.openapi.document import build_document, operation_id
 from scenarist.api.requests import check_parameters
 from scenarist.api.routes import (
     audit,
@@ -42,7 +42,7 @@ from scenarist.api.routes import (
     users,
     values,
 )
-from scenarist.observability.metrics import ProcessFigures
+from scenarist.observability.metrics import ProcessMetrics
 from scenarist.services.container import Services
 
 LARGEST_BODY = 1024 * 1024
@@ -51,8 +51,8 @@ LARGEST_BODY = 1024 * 1024
 
 def create_app(  # noqa: PLR0913 - everything that the application is assembled from
     services: Services,
-    gate: Gate,
-    figures: ProcessFigures,
+    gate: AuthMiddleware,
+    figures: ProcessMetrics,
     *,
     zone: ZoneInfo,
     cors_origins: Sequence[str] = (),
@@ -74,52 +74,57 @@ def create_app(  # noqa: PLR0913 - everything that the application is assembled 
     """
     counts = metrics.Metrics(services.health, figures)
     app = Litestar(
-        route_handlers=[_paths(looks_up_in_threads=looks_up_in_threads), *pages],
+        route_handlers=[_make_router(looks_up_in_threads=looks_up_in_threads), *pages],
         state=State(
             {
                 "services": services,
-                "submits": Gatherer(services.submissions.submit_many),
-                "reads": Gatherer(services.changes.read_many),
+                "submits": Batcher(services.submissions.submit_many),
+                "reads": Batcher(services.changes.read_many),
                 "metrics": counts,
                 "gate": gate,
                 "zone": zone,
-                "turnstile": Turnstile(),
+                "turnstile": LoginExecutor(),
                 "bulkheads": Bulkheads(),
             }
         ),
         guards=[gate],
         before_request=check_parameters,
         exception_handlers=problems.HANDLERS,
-        openapi_config=_description(),
+        openapi_config=_make_openapi_config(),
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )
-    _check_who_may(app)
+    _check_permissions_declared(app)
     # Wrapped around all of Litestar: it has no handlers for HEAD, and a 404 has to be counted too.
-    inner = guarded(
-        with_all_methods(app.asgi_handler),
+    inner = refuse_foreign_pages(
+        add_head_and_options(app.asgi_handler),
         cors_origins=cors_origins,
         hosts=hosts,
         count_refusal=gate.count_refusal,
     )
-    app.asgi_handler = observed(traced(inner), counts.requests, has_access_log=has_access_log)
+    app.asgi_handler = observe_requests(
+        trace_requests(inner), counts.requests, has_access_log=has_access_log
+    )
     return app
 
 
-def _description() -> OpenAPIConfig:
+def _make_openapi_config() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Scenarist",
         version=version("scenarist"),
         description="Create scenarios, submit their sequences and tasks, follow the jobs and read "
         "the results.",
-        openapi_router=description_pages.pages_router(),
-        render_plugins=[description_pages.Pages(), description_pages.Description(complete)],
+        openapi_router=description_pages.make_pages_router(),
+        render_plugins=[
+            description_pages.ReferencePages(),
+            description_pages.OpenApiDocument(build_document),
+        ],
         operation_id_creator=operation_id,
         use_handler_docstrings=True,
     )
 
 
-def _check_who_may(app: Litestar) -> None:
+def _check_permissions_declared(app: Litestar) -> None:
     """Check that every handler declares who may call it, so that none is left open by mistake.
 
     Raises:
@@ -136,7 +141,7 @@ def _check_who_may(app: Litestar) -> None:
                 )
 
 
-def _paths(*, looks_up_in_threads: bool) -> Router:
+def _make_router(*, looks_up_in_threads: bool) -> Router:
     handlers = [
         *sequences.HANDLERS,
         *scenarios.HANDLERS,
@@ -159,7 +164,7 @@ def _paths(*, looks_up_in_threads: bool) -> Router:
         *metrics.HANDLERS,
     ]
     if looks_up_in_threads:
-        handlers = [_in_a_thread(handler) for handler in handlers]
+        handlers = [_run_in_thread(handler) for handler in handlers]
     # All in one router: Litestar 2.25 breaks a threaded handler if it is first registered on its
     # own and then again together with another handler of the same path.
     return Router(
@@ -168,7 +173,7 @@ def _paths(*, looks_up_in_threads: bool) -> Router:
     )
 
 
-def _in_a_thread(handler: HTTPRouteHandler) -> HTTPRouteHandler:
+def _run_in_thread(handler: HTTPRouteHandler) -> HTTPRouteHandler:
     """Return a handler that runs in a thread; one that already does or is async stays as it is."""
     if handler.sync_to_thread is not False:
         return handler

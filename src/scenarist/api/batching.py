@@ -7,26 +7,28 @@ from typing import Generic, TypeVar
 
 from litestar.concurrency import sync_to_thread
 
-WishT = TypeVar("WishT")
-AnswerT = TypeVar("AnswerT")
+RequestT = TypeVar("RequestT")
+ResultT = TypeVar("ResultT")
 
 
-class Gatherer(Generic[WishT, AnswerT]):
+class Batcher(Generic[RequestT, ResultT]):
     """Batches calls: requests that arrive while a batch runs go into the next one.
 
     A batch takes one thread switch and one commit for all its requests; a single request is passed
     on at once. For use in the event loop only. See docs/decisions/0004.
     """
 
-    def __init__(self, fulfil: Callable[[Sequence[WishT]], Sequence[AnswerT | Exception]]) -> None:
+    def __init__(
+        self, fulfil: Callable[[Sequence[RequestT]], Sequence[ResultT | Exception]]
+    ) -> None:
         self._fulfil = fulfil
-        self._waiting: list[tuple[WishT, asyncio.Future[AnswerT]]] = []
+        self._waiting: list[tuple[RequestT, asyncio.Future[ResultT]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def ask(self, wish: WishT) -> AnswerT:
+    async def ask(self, wish: RequestT) -> ResultT:
         """Add a request to the next batch, and return its result or raise its exception."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[AnswerT] = loop.create_future()
+        answer: asyncio.Future[ResultT] = loop.create_future()
         self._waiting.append((wish, answer))
         if self._task is None:
             # In an empty context instead of that of one request, since it works for many.

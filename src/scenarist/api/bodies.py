@@ -14,10 +14,10 @@ from scenarist.domain.errors import InvalidError
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 _BLANK_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
-_ANYTHING = msgspec.json.Decoder()
+_ANY_JSON = msgspec.json.Decoder()
 _CONTAINERS = {dict, list}
-_UNKNOWN = "Object contains unknown field `"
-_PLACE = " - at `$"
+_UNKNOWN_FIELD_PREFIX = "Object contains unknown field `"
+_PATH_PREFIX = " - at `$"
 _LONGEST_ECHO = 200
 """Characters of a client's text that a response repeats at most."""
 
@@ -30,10 +30,10 @@ def read_json(body: bytes) -> Any:
     """
     if not body:
         raise InvalidError("the request has no body; it must be JSON", code="body_missing")
-    return _decode(body, _ANYTHING)
+    return _decode(body, _ANY_JSON)
 
 
-def read_as(struct: type[StructT], body: bytes) -> StructT:
+def read_struct(struct: type[StructT], body: bytes) -> StructT:
     """Read a body as a struct where Litestar accepts no body, as for a GET.
 
     Raises:
@@ -45,9 +45,9 @@ def read_as(struct: type[StructT], body: bytes) -> StructT:
 def _decode(body: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
     try:
         read = decoder.decode(body)
-        _refuse_repeated_keys(body, read if decoder is _ANYTHING else _ANYTHING.decode(body))
+        _refuse_repeated_keys(body, read if decoder is _ANY_JSON else _ANY_JSON.decode(body))
     except msgspec.ValidationError as error:
-        field, message, place = _read_message(str(error))
+        field, message, place = _parse_message(str(error))
         shown = f" (at {place})" if place else ""
         raise InvalidError(
             f"the body is not valid: {message}{shown}",
@@ -74,10 +74,12 @@ def _refuse_repeated_keys(body: bytes, read: Any) -> None:
     # A key ends with a quote and a colon: if there are as many of these as keys were decoded, no
     # key was lost. A quote within a string, or a blank before a colon, requires a full parse.
     if body.count(b'":') != _count_keys(read) or _BLANK_BEFORE_COLON.search(body):
-        json.loads(body.decode(), strict=False, object_pairs_hook=_check_pairs, parse_int=_unread)
+        json.loads(
+            body.decode(), strict=False, object_pairs_hook=_check_pairs, parse_int=_skip_number
+        )
 
 
-def _unread(_: str) -> None:
+def _skip_number(_: str) -> None:
     """Skip a number: Python refuses to parse a very long one, and its value is not needed."""
 
 
@@ -107,25 +109,25 @@ def _check_pairs(pairs: list[tuple[str, Any]]) -> None:
         seen.add(key)
 
 
-def _read_message(text: str) -> tuple[str, str, str]:
+def _parse_message(text: str) -> tuple[str, str, str]:
     """Split a message of msgspec into the field, the message itself, and the path in the body.
 
     The message repeats the name of an unknown field, which may be any text of any length. It is
     therefore searched for fixed texts from both ends, in linear time, and never with a regular
     expression.
     """
-    message, has_place, place = text.rpartition(_PLACE)
+    message, has_place, place = text.rpartition(_PATH_PREFIX)
     if not has_place:
         message, place = text, ""
     place = place.removesuffix("`").removeprefix(".")
-    if not message.startswith(_UNKNOWN):
+    if not message.startswith(_UNKNOWN_FIELD_PREFIX):
         return place, message.replace("`", ""), place
-    name = _shortened(message.removeprefix(_UNKNOWN).removesuffix("`"))
+    name = _shorten(message.removeprefix(_UNKNOWN_FIELD_PREFIX).removesuffix("`"))
     field = f"{place}.{name}" if place else name
     return field, f"Object contains unknown field {name}", place
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= _LONGEST_ECHO else text[:_LONGEST_ECHO] + "…"
 
 

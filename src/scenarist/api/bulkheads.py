@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from scenarist.api.requests import AnyRequest, actor_of
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.permissions import ANYONE
-from scenarist.services.sessions import counted_address
+from scenarist.services.sessions import rate_limit_key
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Bulkhead:
             finally:
                 self._release(caller)
         finally:
-            _take_one(self._inside, caller)
+            _decrement(self._inside, caller)
 
     async def _acquire(self, caller: str) -> None:
         if self._may_run(caller):
@@ -88,7 +88,7 @@ class Bulkhead:
             raise
 
     def _release(self, caller: str) -> None:
-        _take_one(self._running, caller)
+        _decrement(self._running, caller)
         for place, (waiting, turn) in enumerate(self._waiting):
             # A cancelled waiter removes itself from the queue as soon as its task runs.
             if self._may_run(waiting) and not turn.done():
@@ -101,7 +101,7 @@ class Bulkhead:
         return self._running.total() < self._size and self._running[caller] < self._share
 
 
-class Kind(Enum):
+class BulkheadKind(Enum):
     """Kinds of requests that have their own thread pool."""
 
     VALUES = "values"
@@ -114,21 +114,23 @@ class Bulkheads:
 
     def __init__(self) -> None:
         self._of_kind = {
-            Kind.VALUES: Bulkhead("values", threads=16, share=12, places=256, places_of_caller=128),
+            BulkheadKind.VALUES: Bulkhead(
+                "values", threads=16, share=12, places=256, places_of_caller=128
+            ),
             # Each may take a share of `value_memory` in the server's process.
-            Kind.LARGE_VALUES: Bulkhead(
+            BulkheadKind.LARGE_VALUES: Bulkhead(
                 "large values", threads=2, share=1, places=16, places_of_caller=8
             ),
-            Kind.COMPARISONS: Bulkhead(
+            BulkheadKind.COMPARISONS: Bulkhead(
                 "comparisons", threads=4, share=3, places=32, places_of_caller=16
             ),
         }
         self._streams = ThreadPoolExecutor(_STREAM_THREADS, "streams")
 
-    def of(self, kind: Kind, body: bytes) -> Bulkhead:
+    def of(self, kind: BulkheadKind, body: bytes) -> Bulkhead:
         """Return the bulkhead for a request."""
-        is_large = kind is Kind.VALUES and len(body) > _LARGE_BODY
-        return self._of_kind[Kind.LARGE_VALUES if is_large else kind]
+        is_large = kind is BulkheadKind.VALUES and len(body) > _LARGE_BODY
+        return self._of_kind[BulkheadKind.LARGE_VALUES if is_large else kind]
 
     async def stream(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         """Yield pieces of a file or an object, reading each of them in a thread."""
@@ -146,29 +148,31 @@ def bulkheads_of(request: AnyRequest) -> Bulkheads:
     return bulkheads
 
 
-def in_bulkhead(kind: Kind) -> Callable[[Callable[..., T]], Callable[..., Awaitable[T]]]:
+def run_in_bulkhead(
+    kind: BulkheadKind,
+) -> Callable[[Callable[..., T]], Callable[..., Awaitable[T]]]:
     """Return a decorator that runs a synchronous handler in the thread pool of its kind."""
 
     def decorate(handler: Callable[..., T]) -> Callable[..., Awaitable[T]]:
         @wraps(handler)
         async def run(request: AnyRequest, **given: Any) -> T:
             bulkhead = bulkheads_of(request).of(kind, given.get("body") or b"")
-            return await bulkhead.run(_caller(request), partial(handler, request, **given))
+            return await bulkhead.run(_caller_of(request), partial(handler, request, **given))
 
         return run
 
     return decorate
 
 
-def _caller(request: AnyRequest) -> str:
+def _caller_of(request: AnyRequest) -> str:
     """Return whom a request counts for: its actor, or its address if the actor is not known."""
     actor = actor_of(request)
     if actor != ANYONE:
         return actor.id
-    return counted_address(request.client.host) if request.client is not None else ""
+    return rate_limit_key(request.client.host) if request.client is not None else ""
 
 
-def _take_one(counts: Counter[str], name: str) -> None:
+def _decrement(counts: Counter[str], name: str) -> None:
     counts[name] -= 1
     if not counts[name]:
         del counts[name]

@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 from litestar.params import QueryParameter
 
 from scenarist import schemas
-from scenarist.api.responses import Answer, answer
+from scenarist.api.responses import JsonResponse, respond
 
 DryRun = Annotated[
     bool,
@@ -16,16 +16,16 @@ DryRun = Annotated[
 ]
 
 
-class Gone(Protocol):
+class DeletedEntities(Protocol):
     """Entities that are deleted together, as returned by the services."""
 
     @property
     def by_kind(self) -> Mapping[str, tuple[str, ...]]: ...
 
 
-def deleted(what: str, gone: Gone, *, dry_run: bool) -> Answer:
+def respond_to_delete(what: str, gone: DeletedEntities, *, dry_run: bool) -> JsonResponse:
     said = "would be" if dry_run else "was"
-    return answer(
+    return respond(
         schemas.Deletion(
             message=f"{what} {said} deleted.",
             deleted={kind: list(ids) for kind, ids in gone.by_kind.items()},

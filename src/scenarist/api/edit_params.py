@@ -20,7 +20,7 @@ Comment = Annotated[
 ]
 
 
-def checked_text(text: str | None, field: str) -> str | None:
+def require_printable(text: str | None, field: str) -> str | None:
     """Check a text of one line, and return it.
 
     Raises:
@@ -34,12 +34,12 @@ def checked_text(text: str | None, field: str) -> str | None:
     return text
 
 
-def checked_lines(comment: str | None) -> str | None:
+def require_printable_lines(comment: str | None) -> str | None:
     """Check a text of several lines, and return it.
 
     Raises:
         InvalidError: It has characters that are not printable.
     """
     for line in (comment or "").splitlines():
-        checked_text(line.replace("\t", " "), "comment")
+        require_printable(line.replace("\t", " "), "comment")
     return comment

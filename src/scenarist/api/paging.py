@@ -10,9 +10,9 @@ from typing import Annotated
 import msgspec
 from litestar.params import QueryParameter
 
-from scenarist.api.requests import AnyRequest, moment_of
+from scenarist.api.requests import AnyRequest, timestamp_of
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.listings import CREATION_DATE, EVER, PageRequest, Position, Window
+from scenarist.domain.listings import ANY_TIME, CREATION_DATE, PagePosition, PageRequest, TimeRange
 
 Limit = Annotated[
     int | None,
@@ -61,10 +61,10 @@ class Paging:
 
     def first(self, limit: int) -> PageRequest:
         """Return the request for the first page, which starts after the cursor."""
-        after = None if self.cursor is None else _position(self.cursor, self._order)
+        after = None if self.cursor is None else _parse_cursor(self.cursor, self._order)
         return replace(self.request, limit=limit, after=after)
 
-    def cursor_of(self, position: Position) -> str:
+    def cursor_of(self, position: PagePosition) -> str:
         text = msgspec.json.encode((self._order, position.key, position.number))
         return urlsafe_b64encode(text).decode().rstrip("=")
 
@@ -80,7 +80,7 @@ def paging_of(
     count: bool = False,
     sort: str | None = None,
     sorts: Sequence[str] = (CREATION_DATE,),
-    created: Window = EVER,
+    created: TimeRange = ANY_TIME,
 ) -> Paging:
     """Build the paging of a list from the query parameters.
 
@@ -113,24 +113,26 @@ def paging_of(
     )
 
 
-def window_of(request: AnyRequest, created_after: str | None, created_before: str | None) -> Window:
+def window_of(
+    request: AnyRequest, created_after: str | None, created_before: str | None
+) -> TimeRange:
     """Read a range of creation dates.
 
     Raises:
         InvalidError: One of them is not a timestamp.
     """
-    return Window(
-        start=_moment_in_query(request, created_after, "created_after"),
-        end=_moment_in_query(request, created_before, "created_before"),
+    return TimeRange(
+        start=_timestamp_in_query(request, created_after, "created_after"),
+        end=_timestamp_in_query(request, created_before, "created_before"),
     )
 
 
-def _moment_in_query(request: AnyRequest, text: str | None, field: str) -> datetime | None:
+def _timestamp_in_query(request: AnyRequest, text: str | None, field: str) -> datetime | None:
     # The + of a time zone arrives as a blank if the client did not escape it.
-    return moment_of(request, text and _BLANK_FOR_PLUS.sub(r"\1+\2", text), field)
+    return timestamp_of(request, text and _BLANK_FOR_PLUS.sub(r"\1+\2", text), field)
 
 
-def _position(cursor: str, order: str) -> Position:
+def _parse_cursor(cursor: str, order: str) -> PagePosition:
     try:
         text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         made_for, key, number = _cursor_decoder.decode(text)
@@ -146,4 +148,4 @@ def _position(cursor: str, order: str) -> Position:
             "the cursor belongs to another sort; use the sort of the first page",
             errors=[{"field": "cursor", "message": "belongs to another sort"}],
         )
-    return Position(key, number)
+    return PagePosition(key, number)

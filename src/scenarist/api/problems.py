@@ -22,9 +22,9 @@ from scenarist.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from scenarist.domain.machine_faults import is_of_machine
+from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.domain.permissions import ANYONE
-from scenarist.domain.redaction import redacted
+from scenarist.domain.redaction import redact
 from scenarist.schemas import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -47,7 +47,7 @@ _LONGEST_DETAIL = 4_000
 _LONGEST_FIELD = 300
 _LONGEST_SECRET = 4_000
 _MOST_FAULTS = 100
-NO_CREDENTIAL = "credential_missing"
+CREDENTIAL_MISSING = "credential_missing"
 """Code of a 401 for a request without credentials."""
 
 _NOT_NOW = "the server cannot do this now; try again later; its log says why"
@@ -66,14 +66,14 @@ def from_scenarist_error(request: Request[Any, Any, Any], error: ScenaristError)
     faults = [Fault(field=item.get("field", ""), message=item["message"]) for item in error.errors]
     message, code = error.message, error.reason
     if status is HTTPStatus.SERVICE_UNAVAILABLE and _has_committed(request):
-        message, code = _after_commit(message), InDoubtError.code
-    if status is HTTPStatus.SERVICE_UNAVAILABLE and _is_stranger(request):
+        message, code = _describe_partial_commit(message), InDoubtError.code
+    if status is HTTPStatus.SERVICE_UNAVAILABLE and _is_unauthenticated(request):
         # Which component failed, and where it runs, is only for authenticated callers and the log.
         _log.warning("not available", path=request.url.path, reason=message)
         message, faults = _NOT_NOW if code != InDoubtError.code else _IN_DOUBT, []
-    response = _response(status, message, code, faults)
+    response = _build_response(status, message, code, faults)
     if isinstance(error, UnauthenticatedError):
-        response.headers["WWW-Authenticate"] = _challenge(error)
+        response.headers["WWW-Authenticate"] = _make_challenge(error)
     elif isinstance(error, ThrottledError):
         response.headers["Retry-After"] = str(error.retry_seconds)
     return response
@@ -85,7 +85,7 @@ def _has_committed(request: Request[Any, Any, Any]) -> bool:
     return isinstance(commits, CommitRecord) and commits.has_committed
 
 
-def _after_commit(reason: str) -> str:
+def _describe_partial_commit(reason: str) -> str:
     """Return a message saying that something was stored, even if *reason* claims the opposite."""
     reason = reason.replace("; nothing was changed, try again", "")
     return (
@@ -102,22 +102,22 @@ def from_memory_error(request: Request[Any, Any, Any], error: MemoryError) -> Re
 
 def from_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[Any]:
     """Respond with 503 to a failure of the machine, such as a full disk, otherwise with 500."""
-    if not is_of_machine(error):
+    if not is_machine_fault(error):
         return from_anything_else(request, error)
     _log.error("the machine failed", path=request.url.path, exc_info=error)
     reason = f"the server's machine cannot do this now ({error.strerror}); try again later"
     return from_scenarist_error(request, UnavailableError(reason))
 
 
-def _is_stranger(request: Request[Any, Any, Any]) -> bool:
+def _is_unauthenticated(request: Request[Any, Any, Any]) -> bool:
     """Return whether authorization is on and the caller is not authenticated."""
     actor = request.scope.get("actor")
     return not request.app.state["gate"].is_off and (actor is None or actor == ANYONE)
 
 
-def _challenge(error: UnauthenticatedError) -> str:
+def _make_challenge(error: UnauthenticatedError) -> str:
     """Return the ``WWW-Authenticate`` header; no ``error`` if no token was sent (RFC 6750, 3.1)."""
-    if error.reason in {NO_CREDENTIAL, "sign_in_failed"}:
+    if error.reason in {CREDENTIAL_MISSING, "sign_in_failed"}:
         return 'Bearer realm="scenarist"'
     return 'Bearer realm="scenarist", error="invalid_token"'
 
@@ -132,7 +132,7 @@ def from_http_exception(request: Request[Any, Any, Any], error: HTTPException) -
         detail = "the body is too large; a value may have up to 64 MiB, any other body 1 MiB"
     else:
         detail = error.detail
-    response = _response(status, detail, _CODES.get(status, status.name.lower()), [])
+    response = _build_response(status, detail, _CODES.get(status, status.name.lower()), [])
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response
@@ -150,11 +150,11 @@ def from_validation_exception(
     ]
     if [fault.field for fault in faults] == ["data"]:
         # Litestar's error for a missing body.
-        return _response(
+        return _build_response(
             HTTPStatus.BAD_REQUEST, "the request has no body; it must be JSON", "body_missing", []
         )
     said = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
-    return _response(
+    return _build_response(
         HTTPStatus.BAD_REQUEST,
         f"the query is not valid: {said or error.detail}",
         "invalid",
@@ -167,7 +167,7 @@ def from_anything_else(request: Request[Any, Any, Any], error: Exception) -> Res
     # The client may have chosen this id; all log lines of the request have it.
     request_id = request.scope["request_id"]  # type: ignore[typeddict-item]
     _log.error("request failed", path=request.url.path, exc_info=error)
-    return _response(
+    return _build_response(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         f"internal server error; the server's log has the details under {request_id}",
         "internal",
@@ -175,16 +175,18 @@ def from_anything_else(request: Request[Any, Any, Any], error: Exception) -> Res
     )
 
 
-def _response(status: HTTPStatus, detail: str, code: str, faults: list[Fault]) -> Response[Any]:
+def _build_response(
+    status: HTTPStatus, detail: str, code: str, faults: list[Fault]
+) -> Response[Any]:
     """Build a problem response, with secrets redacted and long texts cut.
 
     Much of the text repeats what the client has sent.
     """
-    detail = _shortened(detail, _LONGEST_DETAIL)
+    detail = _shorten(detail, _LONGEST_DETAIL)
     faults = [
         Fault(
-            field=_shortened(fault.field, _LONGEST_FIELD),
-            message=_shortened(fault.message, _LONGEST_DETAIL),
+            field=_shorten(fault.field, _LONGEST_FIELD),
+            message=_shorten(fault.message, _LONGEST_DETAIL),
         )
         for fault in faults[:_MOST_FAULTS]
     ]
@@ -211,7 +213,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
 }
 
 
-def _shortened(text: str, longest: int) -> str:
+def _shorten(text: str, longest: int) -> str:
     # Redact beyond the cut: a secret that crosses it is only found if it is complete.
-    text = redacted(text[: longest + _LONGEST_SECRET])
+    text = redact(text[: longest + _LONGEST_SECRET])
     return text if len(text) <= longest else text[:longest] + "…"

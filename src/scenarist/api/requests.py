@@ -11,26 +11,26 @@ from litestar import Request
 from litestar.params import QueryParameter
 from msgspec import UNSET, UnsetType
 
-from scenarist.api.batching import Gatherer
+from scenarist.api.batching import Batcher
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.timestamps import read_moment
+from scenarist.domain.timestamps import parse_timestamp
 from scenarist.observability import tracing
 from scenarist.services.container import Services
-from scenarist.services.submit_requests import Wish
+from scenarist.services.submit_requests import SubmitRequest
 
 AnyRequest = Request[Any, Any, Any]
 
 MAY_BE_REPEATED = "May be repeated; any of the values matches."
 """Ends the description of a filter."""
 
-Several = Annotated[list[str] | None, QueryParameter(description=MAY_BE_REPEATED)]
-Ids = Annotated[
+RepeatedFilter = Annotated[list[str] | None, QueryParameter(description=MAY_BE_REPEATED)]
+IdFilter = Annotated[
     list[str] | None,
     QueryParameter(name="id", description="Only with this identifier. " + MAY_BE_REPEATED),
 ]
-Status = Annotated[
+StatusFilter = Annotated[
     list[str] | None,
     QueryParameter(
         description="Only with this status, such as COMPLETED or Status.COMPLETED. "
@@ -49,7 +49,7 @@ authenticated actor, or everybody. Without one of them, the application does not
 """
 
 PREFERS_BODY = PREFERS_WAIT = {"headers": ("Prefer",)}
-REPEATS_BY_KEY = {"headers": ("Idempotency-Key",)}
+ACCEPTS_IDEMPOTENCY_KEY = {"headers": ("Idempotency-Key",)}
 """Values of ``opt`` that declare request headers for the OpenAPI document."""
 
 MemberT = TypeVar("MemberT", bound=StrEnum)
@@ -94,12 +94,12 @@ def members_of(kind: type[MemberT], texts: Sequence[str] | None, field: str) -> 
     return tuple(dict.fromkeys(member_of(kind, text, field) for text in texts or ()))
 
 
-def several(texts: Sequence[str] | None) -> tuple[str, ...]:
+def unique_values(texts: Sequence[str] | None) -> tuple[str, ...]:
     """Return the values of a repeatable filter, without duplicates."""
     return tuple(dict.fromkeys(texts or ()))
 
 
-def moment_of(request: AnyRequest, text: str | UnsetType | None, field: str) -> datetime | None:
+def timestamp_of(request: AnyRequest, text: str | UnsetType | None, field: str) -> datetime | None:
     """Read a timestamp or a date; without a time zone, it is in the server's time zone.
 
     Raises:
@@ -108,7 +108,7 @@ def moment_of(request: AnyRequest, text: str | UnsetType | None, field: str) -> 
     if text is None or text is UNSET:
         return None
     try:
-        return read_moment(text.strip(), request.app.state["zone"])
+        return parse_timestamp(text.strip(), request.app.state["zone"])
     except ValueError:
         raise InvalidError(
             f"{field} {text[:100]!r} is not a timestamp; write it as 2026-01-31T12:00:00Z, or as "
@@ -128,8 +128,8 @@ def services_of(request: AnyRequest) -> Services:
     return services
 
 
-def submits_of(request: AnyRequest) -> Gatherer[Wish, Submission]:
-    submits: Gatherer[Wish, Submission] = request.app.state["submits"]
+def submit_batcher_of(request: AnyRequest) -> Batcher[SubmitRequest, Submission]:
+    submits: Batcher[SubmitRequest, Submission] = request.app.state["submits"]
     return submits
 
 
@@ -235,7 +235,9 @@ def preferences_of(request: AnyRequest) -> Preferences:
 
 def traceparent_of(request: AnyRequest) -> str | None:
     """Return the current span, or the client's if tracing is off in this process."""
-    return tracing.traceparent() or tracing.well_formed(request.headers.get("traceparent"))
+    return tracing.get_traceparent() or tracing.validate_traceparent(
+        request.headers.get("traceparent")
+    )
 
 
 def idempotency_key_of(request: AnyRequest) -> str | None:

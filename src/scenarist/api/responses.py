@@ -16,13 +16,13 @@ from msgspec import UNSET
 from scenarist.api.paging import Paging
 from scenarist.api.requests import single_header
 from scenarist.domain.errors import ChangedError, InvalidError
-from scenarist.domain.listings import PageRequest, Position
+from scenarist.domain.listings import PagePosition, PageRequest
 from scenarist.schemas import Results
 
 EntityT = TypeVar("EntityT")
 EntityT_co = TypeVar("EntityT_co", covariant=True)
 
-_CHUNK = 500  # rows read at a time for a list that is streamed whole
+_ROWS_PER_READ = 500  # rows read at a time for a list that is streamed whole
 _JSON = "application/json"
 _WITHOUT_BODY = {204, 304}
 _encoder = msgspec.json.Encoder()
@@ -35,17 +35,17 @@ class PageOf(Protocol[EntityT_co]):
     def items(self) -> Sequence[EntityT_co]: ...
 
     @property
-    def following(self) -> Position | None: ...
+    def following(self) -> PagePosition | None: ...
 
     @property
     def total(self) -> int | None: ...
 
 
-Fetch = Callable[[PageRequest], PageOf[EntityT]]
+FetchPage = Callable[[PageRequest], PageOf[EntityT]]
 """Reads one page of a list."""
 
 
-class Answer:
+class JsonResponse:
     """Complete response, as an ASGI application.
 
     Creating one of Litestar's responses takes three times as long, which counts on the most
@@ -74,22 +74,22 @@ class Answer:
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
-Sent = Answer | ASGIStreamingResponse
+ListResponse = JsonResponse | ASGIStreamingResponse
 """Response with a list: in one piece, or as a stream if it is long."""
 
 
-def answer(
+def respond(
     content: object, *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Answer:
-    return Answer(_encoder.encode(content), status=status, headers=headers)
+) -> JsonResponse:
+    return JsonResponse(_encoder.encode(content), status=status, headers=headers)
 
 
-def tag_of(text: bytes) -> str:
+def etag_of(text: bytes) -> str:
     """Return the ETag of a response (RFC 9110, section 8.8.3); only equal bytes have equal tags."""
     return f'"{blake2b(text, digest_size=12).hexdigest()}"'
 
 
-def tag_of_pieces(pieces: Iterable[bytes]) -> str:
+def etag_of_pieces(pieces: Iterable[bytes]) -> str:
     """Return the ETag of a response that is sent in pieces; the same as `tag_of` of the whole."""
     digest = blake2b(digest_size=12)
     for piece in pieces:
@@ -97,22 +97,22 @@ def tag_of_pieces(pieces: Iterable[bytes]) -> str:
     return f'"{digest.hexdigest()}"'
 
 
-def with_tag(content: object, *, headers: Mapping[str, str] | None = None) -> Answer:
+def respond_with_etag(content: object, *, headers: Mapping[str, str] | None = None) -> JsonResponse:
     """Respond to a change with the body and the ETag that a GET would now return."""
     text = _encoder.encode(content)
-    return Answer(text, headers={"ETag": tag_of(text), **(headers or {})})
+    return JsonResponse(text, headers={"ETag": etag_of(text), **(headers or {})})
 
 
-def tagged(request: Request[Any, Any, Any], body: bytes | object) -> Answer:
+def respond_if_modified(request: Request[Any, Any, Any], body: bytes | object) -> JsonResponse:
     """Respond to a GET of one entity, with an ETag; 304 if the client already has it."""
     text = body if isinstance(body, bytes) else _encoder.encode(body)
-    tag = tag_of(text)
-    if is_known(request, tag):
-        return Answer(status=304, headers={"ETag": tag})
-    return Answer(text, headers={"ETag": tag})
+    tag = etag_of(text)
+    if is_etag_known(request, tag):
+        return JsonResponse(status=304, headers={"ETag": tag})
+    return JsonResponse(text, headers={"ETag": tag})
 
 
-def is_known(request: Request[Any, Any, Any], tag: str) -> bool:
+def is_etag_known(request: Request[Any, Any, Any], tag: str) -> bool:
     """Return whether the client already has the version with this ETag (``If-None-Match``)."""
     return any(
         name == b"if-none-match" and (known == b"*" or tag.encode() in known)
@@ -120,7 +120,7 @@ def is_known(request: Request[Any, Any, Any], tag: str) -> bool:
     )
 
 
-def expectation(
+def make_if_match_check(
     request: Request[Any, Any, Any], represent: Callable[[EntityT], object]
 ) -> Callable[[EntityT], None] | None:
     """Return a check that an entity still has the ETag in ``If-Match``; None without the header.
@@ -135,7 +135,7 @@ def expectation(
         return None
 
     def check(entity: EntityT) -> None:
-        tag = tag_of(_encoder.encode(represent(entity)))
+        tag = etag_of(_encoder.encode(represent(entity)))
         if tag not in header:
             raise ChangedError(
                 "it has changed since you read it: If-Match does not match the current version "
@@ -145,24 +145,24 @@ def expectation(
     return check
 
 
-def listed(
+def respond_with_list(
     request: Request[Any, Any, Any],
-    fetch: Fetch[EntityT],
+    fetch: FetchPage[EntityT],
     shown: Callable[[EntityT], object],
     paging: Paging,
-) -> Sent:
+) -> ListResponse:
     """Respond with a list: one page if a limit is given, otherwise the whole list as a stream."""
     if paging.limit is None:
         if paging.cursor is not None:
             raise InvalidError("a cursor needs a limit; send the limit of the first page")
-        return _whole(fetch, shown, paging.first(_CHUNK))
+        return _respond_with_all(fetch, shown, paging.first(_ROWS_PER_READ))
     page = fetch(paging.first(paging.limit))
     following = None if page.following is None else paging.cursor_of(page.following)
     headers = {}
     if following is not None:
         query = {**request.query_params.dict(), "limit": paging.limit, "cursor": following}
         headers["Link"] = f'<{request.url.path}?{urlencode(query, doseq=True)}>; rel="next"'
-    return answer(
+    return respond(
         Results(
             results=[shown(item) for item in page.items],
             next=following,
@@ -172,11 +172,13 @@ def listed(
     )
 
 
-def _whole(fetch: Fetch[EntityT], shown: Callable[[EntityT], object], request: PageRequest) -> Sent:
+def _respond_with_all(
+    fetch: FetchPage[EntityT], shown: Callable[[EntityT], object], request: PageRequest
+) -> ListResponse:
     first = fetch(request)
     total = UNSET if first.total is None else first.total
     if first.following is None:
-        return answer(Results(results=[shown(item) for item in first.items], total=total))
+        return respond(Results(results=[shown(item) for item in first.items], total=total))
     tail = b"]}" if total is UNSET else b'],"total":%d}' % total
 
     def chunks() -> Iterator[bytes]:

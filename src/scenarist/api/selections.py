@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from scenarist import schemas
-from scenarist.api.bodies import read_as
+from scenarist.api.bodies import read_struct
 from scenarist.api.requests import member_of
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.selections import MOST_CONDITIONS, Condition, Selection
+from scenarist.domain.selections import MAX_CONDITIONS, Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
 
 _LONGEST_VALUE = 10_000
@@ -24,7 +24,7 @@ _WHERE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Query:
+class SelectionQuery:
     """Query parameters that select parts of a value."""
 
     columns: Sequence[str] | None
@@ -33,13 +33,13 @@ class Query:
     limit: int | None
 
 
-def selection_of(query: Query, body: bytes) -> Selection:
+def selection_of(query: SelectionQuery, body: bytes) -> Selection:
     """Read a selection from the query and from the body that Taipy documents for this GET.
 
     Raises:
         InvalidError: A part of it is invalid; the message says which.
     """
-    said = read_as(schemas.DataNodeFilter, body) if body else None
+    said = read_struct(schemas.DataNodeFilter, body) if body else None
     if said is not None and (query.where is not None or query.join_operator is not None):
         raise InvalidError(
             "there are conditions in the query and in the body; send them in one of the two",
@@ -47,36 +47,38 @@ def selection_of(query: Query, body: bytes) -> Selection:
         )
     _check_count(len(query.where or ()))
     if said is not None:
-        conditions = [_from_body(item, place) for place, item in enumerate(said.operators)]
+        conditions = [
+            _condition_from_body(item, place) for place, item in enumerate(said.operators)
+        ]
         join = said.join_operator
     else:
-        conditions = _from_query(query.where or ())
+        conditions = _conditions_from_query(query.where or ())
         join = query.join_operator or JoinOperator.AND
     return Selection(
         conditions=tuple(conditions),
         join=member_of(JoinOperator, join, "join_operator"),
-        columns=_columns(query.columns),
+        columns=_split_columns(query.columns),
         limit=query.limit,
     )
 
 
 def _check_count(count: int) -> None:
-    if count > MOST_CONDITIONS:
+    if count > MAX_CONDITIONS:
         raise InvalidError(
-            f"there are {count} conditions; send at most {MOST_CONDITIONS}",
-            errors=[{"field": "where", "message": f"more than {MOST_CONDITIONS} conditions"}],
+            f"there are {count} conditions; send at most {MAX_CONDITIONS}",
+            errors=[{"field": "where", "message": f"more than {MAX_CONDITIONS} conditions"}],
         )
 
 
-def _from_body(item: schemas.Operator, place: int) -> Condition:
+def _condition_from_body(item: schemas.Operator, place: int) -> Condition:
     return Condition(
         key=item.key,
         operator=member_of(FilterOperator, item.operator, f"operators[{place}].operator"),
-        value=_checked(item.value, f"operators[{place}].value"),
+        value=_check_value(item.value, f"operators[{place}].value"),
     )
 
 
-def _from_query(where: Sequence[str]) -> list[Condition]:
+def _conditions_from_query(where: Sequence[str]) -> list[Condition]:
     conditions = []
     for text in where:
         found = _WHERE.fullmatch(text)
@@ -90,13 +92,13 @@ def _from_query(where: Sequence[str]) -> list[Condition]:
             Condition(
                 key=found["key"],
                 operator=FilterOperator(found["operator"].upper()),
-                value=_checked(_value(found["value"]), "where"),
+                value=_check_value(_parse_value(found["value"]), "where"),
             )
         )
     return conditions
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     """Parse a value as JSON, or return it as text if it is not JSON."""
     try:
         return msgspec.json.decode(text.encode())
@@ -104,7 +106,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _checked(value: Any, field: str) -> Any:
+def _check_value(value: Any, field: str) -> Any:
     if isinstance(value, list | dict):
         raise InvalidError(
             "the value of a condition must be a text, a number, true, false or null, not "
@@ -119,7 +121,7 @@ def _checked(value: Any, field: str) -> Any:
     return value
 
 
-def _columns(said: Sequence[str] | None) -> tuple[str, ...] | None:
+def _split_columns(said: Sequence[str] | None) -> tuple[str, ...] | None:
     if said is None:
         return None
     return tuple(dict.fromkeys(name for part in said for name in part.split(",")))

@@ -8,34 +8,34 @@ from typing import Protocol, TypeVar
 
 from litestar.concurrency import sync_to_thread
 
-from scenarist.api.middleware.auth import gate_of
+from scenarist.api.middleware.auth import auth_of
 from scenarist.api.requests import AnyRequest, preferences_of, services_of
-from scenarist.api.responses import Answer, answer, tagged
+from scenarist.api.responses import JsonResponse, respond, respond_if_modified
 from scenarist.domain.permissions import Permission
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
-from scenarist.services.completions import Completions
+from scenarist.services.completions import CompletionNotifier
 
-LONGEST_WAIT_SECONDS = 10.0
+LONGEST_STOP_SECONDS = 10.0
 """How long a response waits for a process to stop, which is killed after two seconds."""
 
-_LOOK_SECONDS = 15.0  # between two checks of the caller's role while a response waits
+_ROLE_CHECK_SECONDS = 15.0  # between two checks of the caller's role while a response waits
 
 
-class WithStatus(Protocol):
+class HasStatus(Protocol):
     @property
     def status(self) -> JobStatus | SubmissionStatus: ...
 
 
-T = TypeVar("T", bound=WithStatus)
+T = TypeVar("T", bound=HasStatus)
 
 
-async def ended(
-    completions: Completions,
+async def wait_until_ended(
+    completions: CompletionNotifier,
     id: str,
     *,
     first: Callable[[], T],
     again: Callable[[], T],
-    seconds: float = LONGEST_WAIT_SECONDS,
+    seconds: float = LONGEST_STOP_SECONDS,
     require_actor: Callable[[], Awaitable[None]] | None = None,
 ) -> T:
     """Wait for an entity to end and return it; on timeout, return it as it is.
@@ -53,7 +53,7 @@ async def ended(
             return entity
         has_ended = False
         while seconds > 0 and not has_ended:
-            pause = min(seconds, _LOOK_SECONDS)
+            pause = min(seconds, _ROLE_CHECK_SECONDS)
             has_ended = await expectation.wait(pause)
             seconds -= pause
             if require_actor is not None:
@@ -61,39 +61,39 @@ async def ended(
     return await sync_to_thread(again)
 
 
-async def got(
+async def respond_when_ended(
     request: AnyRequest, id: str, look: Callable[[], T], represent: Callable[[T], object]
-) -> Answer:
+) -> JsonResponse:
     """Respond to a GET of a job or submission; with ``Prefer: wait``, once it has ended."""
     seconds = preferences_of(request).wait_seconds
     entity = look()
     if seconds is None:
-        return tagged(request, represent(entity))
+        return respond_if_modified(request, represent(entity))
     if not entity.status.is_finished:
-        find_actor = gate_of(request).finder(request)
+        find_actor = auth_of(request).finder(request)
 
         async def require_actor() -> None:
             (await find_actor()).require(Permission.READ)
 
         completions = services_of(request).completions
-        entity = await ended(
+        entity = await wait_until_ended(
             completions, id, first=look, again=look, seconds=seconds, require_actor=require_actor
         )
-    said = tagged(request, represent(entity))
+    said = respond_if_modified(request, represent(entity))
     said.headers.append((b"preference-applied", b"wait=%d" % seconds))
     return said
 
 
-def cancelled(
+def respond_to_cancel(
     request: AnyRequest,
     is_cancelled: bool,
     represent: Callable[[str], object],
     name: str,
-) -> Answer:
+) -> JsonResponse:
     """Respond to a cancellation: 204 or 200 if it is done, 202 if a process is still running."""
     if not is_cancelled:
-        return answer(represent(f"{name} was asked to stop and is still running."), status=202)
+        return respond(represent(f"{name} was asked to stop and is still running."), status=202)
     if preferences_of(request).is_representation:
         headers = {"Preference-Applied": "return=representation"}
-        return answer(represent(f"{name} was cancelled."), headers=headers)
-    return Answer(status=204)
+        return respond(represent(f"{name} was cancelled."), headers=headers)
+    return JsonResponse(status=204)

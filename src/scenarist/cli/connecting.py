@@ -31,15 +31,15 @@ class Access:
     json: Switch = None
 
 
-NOTHING = Access()
+DEFAULT_ACCESS = Access()
 
 
-def client_of(access: Access) -> "Client":
+def open_client(access: Access) -> "Client":
     """Create a client for the selected server, with the selected credentials."""
     from scenarist.cli import credentials
     from scenarist.client import Client
 
-    url = url_of(access.url)
+    url = resolve_url(access.url)
     token = access.token or os.environ.get("SCENARIST_TOKEN")
     if token is None:
         login = credentials.read().at.get(url)
@@ -47,14 +47,14 @@ def client_of(access: Access) -> "Client":
     return Client(url, token=token)
 
 
-def url_of(url: str | None) -> str:
+def resolve_url(url: str | None) -> str:
     """Return the address of the selected server.
 
     Raises:
         ClientError: It is not a valid address.
     """
     from scenarist.cli import credentials
-    from scenarist.client.transport import checked_address
+    from scenarist.client.transport import check_address
 
     meant = url or os.environ.get("SCENARIST_URL") or credentials.read().last or DEFAULT_URL
-    return checked_address(meant)
+    return check_address(meant)

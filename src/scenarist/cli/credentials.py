@@ -9,13 +9,13 @@ import msgspec
 from scenarist.domain.errors import InvalidError
 
 
-class Login(msgspec.Struct, kw_only=True, frozen=True):
+class SavedLogin(msgspec.Struct, kw_only=True, frozen=True):
     username: str
     token: str
     expires_at: datetime | None
 
 
-class Logins(msgspec.Struct, kw_only=True):
+class SavedLogins(msgspec.Struct, kw_only=True):
     """Tokens by the address of their server; each is sent to this server only.
 
     Args:
@@ -23,37 +23,37 @@ class Logins(msgspec.Struct, kw_only=True):
     """
 
     last: str | None = None
-    at: dict[str, Login] = msgspec.field(default_factory=dict)
+    at: dict[str, SavedLogin] = msgspec.field(default_factory=dict)
 
 
-def place() -> Path:
+def get_path() -> Path:
     folder = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(folder, "scenarist", "logins.json")
 
 
-def read() -> Logins:
+def read() -> SavedLogins:
     """Read the file; without a file, there are no saved logins.
 
     Raises:
         InvalidError: The file cannot be read, or has another format.
     """
     try:
-        return msgspec.json.decode(place().read_bytes(), type=Logins)
+        return msgspec.json.decode(get_path().read_bytes(), type=SavedLogins)
     except FileNotFoundError:
-        return Logins()
+        return SavedLogins()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidError(
-            f"{place()} cannot be read ({error}); remove it, and log in again"
+            f"{get_path()} cannot be read ({error}); remove it, and log in again"
         ) from error
 
 
-def store(logins: Logins) -> None:
+def store(logins: SavedLogins) -> None:
     """Replace the file, readable by its owner only.
 
     Raises:
         InvalidError: It cannot be written.
     """
-    target = place()
+    target = get_path()
     partial = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

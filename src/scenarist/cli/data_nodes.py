@@ -8,9 +8,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from scenarist.cli.connecting import NOTHING, Access, client_of
+from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Text, Texts
-from scenarist.cli.printing import json_of, print_entity, print_json, print_rows, say
+from scenarist.cli.printing import print_entity, print_json, print_line, print_rows, to_json
 from scenarist.domain.errors import InvalidError
 
 group = App(name="datanode")
@@ -21,7 +21,11 @@ Columns = Annotated[list[str] | None, Parameter(name="--column", negative="")]
 
 @group.command(name="list")
 def list_data_nodes(
-    *, scenario: Texts = None, config: Texts = None, limit: Number = None, access: Access = NOTHING
+    *,
+    scenario: Texts = None,
+    config: Texts = None,
+    limit: Number = None,
+    access: Access = DEFAULT_ACCESS,
 ) -> None:
     """List data nodes, oldest first.
 
@@ -30,7 +34,7 @@ def list_data_nodes(
         config: Only those of this config.
         limit: The maximum number to list [100; with --json all].
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_rows(
             client.data_nodes.list(scenario_id=scenario, config_id=config),
             {
@@ -46,13 +50,13 @@ def list_data_nodes(
 
 
 @group.command
-def show(node: str, /, *, access: Access = NOTHING) -> None:
+def show(node: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Show a data node, without its value.
 
     Args:
         node: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_entity(client.data_nodes.get(node), as_json=access.json)
 
 
@@ -64,7 +68,7 @@ def read(
     column: Columns = None,
     where: Conditions = None,
     limit: Number = None,
-    access: Access = NOTHING,
+    access: Access = DEFAULT_ACCESS,
 ) -> None:
     """Print the value of a data node as JSON; with --json on one line.
 
@@ -74,9 +78,9 @@ def read(
         where: Only rows that meet this condition, such as temp:GREATER_THAN:20. Can be repeated.
         limit: The maximum number of rows.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         value = client.data_nodes.read(node, columns=column, where=where, limit=limit)
-    print(json_of(value, indent=None if access.json else 2))
+    print(to_json(value, indent=None if access.json else 2))
 
 
 @group.command
@@ -88,7 +92,7 @@ def write(
     file: Text = None,
     editor: Text = None,
     comment: Text = None,
-    access: Access = NOTHING,
+    access: Access = DEFAULT_ACCESS,
 ) -> None:
     """Write a value, and print the identifier of the edit.
 
@@ -103,29 +107,29 @@ def write(
 
     if value is not None and file is not None:
         raise InvalidError("both a value and a file are given; give one of them")
-    content = msgspec.Raw(_content_of(value, file))
-    with client_of(access) as client:
+    content = msgspec.Raw(_read_content(value, file))
+    with open_client(access) as client:
         written = client.data_nodes.write(node, content, editor_id=editor, comment=comment)
     if access.json:
         print_json(written)
     else:
-        say(written.edit_id)
+        print_line(written.edit_id)
 
 
 @group.command
-def download(node: str, target: Path = Path(), /, *, access: Access = NOTHING) -> None:
+def download(node: str, target: Path = Path(), /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Download a value as a file, and print the path of the file.
 
     Args:
         node: The identifier of the data node.
         target: A file, or a folder [the current one].
     """
-    with _said(target, "written"), client_of(access) as client:
+    with _report_file_errors(target, "written"), open_client(access) as client:
         stored = client.data_nodes.download(node, target)
     if access.json:
         print_json({"file": str(stored)})
     else:
-        say(stored)
+        print_line(stored)
 
 
 @group.command
@@ -136,7 +140,7 @@ def upload(
     *,
     editor: Text = None,
     comment: Text = None,
-    access: Access = NOTHING,
+    access: Access = DEFAULT_ACCESS,
 ) -> None:
     """Upload a file as the value of a data node, and print the identifier of the edit.
 
@@ -146,25 +150,25 @@ def upload(
         editor: The name of the editor [the user of the request].
         comment: The reason.
     """
-    with _said(file, "read"), client_of(access) as client:
+    with _report_file_errors(file, "read"), open_client(access) as client:
         written = client.data_nodes.upload(node, file, editor_id=editor, comment=comment)
     if access.json:
         print_json(written)
     else:
-        say(written.edit_id)
+        print_line(written.edit_id)
 
 
-def _content_of(value: str | None, file: str | None) -> bytes:
+def _read_content(value: str | None, file: str | None) -> bytes:
     if value is not None:
         return value.encode()
     if file is None:
         return sys.stdin.buffer.read()
-    with _said(file, "read"):
+    with _report_file_errors(file, "read"):
         return Path(file).read_bytes()
 
 
 @contextmanager
-def _said(file: Path | str, what: str) -> Iterator[None]:
+def _report_file_errors(file: Path | str, what: str) -> Iterator[None]:
     """Turn an OSError within the block into an error that names the file."""
     try:
         yield

@@ -2,7 +2,7 @@
 
 from cyclopts import App
 
-from scenarist.cli.options import Number, Switch, Text, settings_of
+from scenarist.cli.options import Number, Switch, Text, read_option_settings
 
 group = App(name="db", help="Maintain the database.")
 
@@ -16,7 +16,7 @@ def upgrade(*, database: Text = None) -> None:
     """
     from scenarist.server import admin
 
-    settings = settings_of(database=database)
+    settings = read_option_settings(database=database)
     print(f"The database is at revision {admin.upgrade_database(settings)}.")
 
 
@@ -29,8 +29,8 @@ def current(*, database: Text = None) -> None:
     """
     from scenarist.server import admin
 
-    settings = settings_of(database=database)
-    print(admin.database_revision(settings) or "none")
+    settings = read_option_settings(database=database)
+    print(admin.get_database_revision(settings) or "none")
 
 
 @group.command
@@ -61,7 +61,7 @@ def prune(  # noqa: PLR0913 - one for each kind
     """
     from scenarist.server import admin
 
-    settings = settings_of(
+    settings = read_option_settings(
         database=database,
         storage=storage,
         keep_jobs_days=keep_jobs_days,
@@ -93,5 +93,5 @@ def shrink(*, database: Text = None) -> None:
     """
     from scenarist.server import admin
 
-    saved = admin.shrink(settings_of(database=database))
+    saved = admin.shrink(read_option_settings(database=database))
     print(f"The database is {saved} bytes smaller.")

@@ -1,6 +1,6 @@
 """Errors of the client as one line on standard error and an exit code for scripts."""
 
-from scenarist.cli.printing import note
+from scenarist.cli.printing import print_to_stderr
 from scenarist.client import (
     ClientError,
     DeniedError,
@@ -29,8 +29,8 @@ _CODES: dict[type[ClientError], int] = {
 }
 
 
-def report(error: ClientError) -> int:
+def report_error(error: ClientError) -> int:
     """Print what went wrong, and return the exit code."""
     hint = "; sign in with: scenarist login" if isinstance(error, UnauthenticatedError) else ""
-    note(f"scenarist: {str(error).rstrip('.')}{hint}")
+    print_to_stderr(f"scenarist: {str(error).rstrip('.')}{hint}")
     return next((code for family, code in _CODES.items() if isinstance(error, family)), FAILED)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from scenarist.cli.options import Number, Switch, Text, settings_of
+from scenarist.cli.options import Number, Switch, Text, read_option_settings
 from scenarist.cli.prompts import ask_new_password
 
 users = App(name="user", help="Manage the users in the database.")
@@ -29,7 +29,7 @@ def add(
     """
     from scenarist.server import admin
 
-    settings = settings_of(database=database)
+    settings = read_option_settings(database=database)
     password = ask_new_password(from_stdin=bool(password_stdin))
     user = admin.add_user(settings, name, password, role or ["reader"])
     print(f"User {user.name} can sign in, with {', '.join(sorted(user.roles)) or 'no role'}.")
@@ -44,7 +44,7 @@ def list_users(*, database: Text = None) -> None:
     """
     from scenarist.server import admin
 
-    for user in admin.list_users(settings_of(database=database)):
+    for user in admin.list_users(read_option_settings(database=database)):
         notes = " (declared in the configuration file)" if user.is_declared else ""
         notes += "" if user.password_hash else " (without a password)"
         print(f"{user.name}: {', '.join(sorted(user.roles)) or 'no role'}{notes}")
@@ -61,7 +61,7 @@ def passwd(name: str, /, *, password_stdin: Switch = None, database: Text = None
     """
     from scenarist.server import admin
 
-    settings = settings_of(database=database)
+    settings = read_option_settings(database=database)
     password = ask_new_password(from_stdin=bool(password_stdin))
     admin.set_password(settings, name, password)
     print(f"User {name.lower()} has a new password.")
@@ -78,7 +78,7 @@ def roles(name: str, /, *, role: Roles = None, database: Text = None) -> None:
     """
     from scenarist.server import admin
 
-    user = admin.set_roles(settings_of(database=database), name, role or [])
+    user = admin.set_roles(read_option_settings(database=database), name, role or [])
     print(f"User {user.name} has {', '.join(sorted(user.roles)) or 'no role'}.")
 
 
@@ -92,7 +92,7 @@ def remove(name: str, /, *, database: Text = None) -> None:
     """
     from scenarist.server import admin
 
-    admin.remove_user(settings_of(database=database), name)
+    admin.remove_user(read_option_settings(database=database), name)
     print(f"User {name.lower()} is deleted.")
 
 
@@ -105,7 +105,7 @@ def hash_password(*, password_stdin: Switch = None) -> None:
     """
     from scenarist.server import admin
 
-    print(admin.password_hash(ask_new_password(from_stdin=bool(password_stdin))))
+    print(admin.hash_password(ask_new_password(from_stdin=bool(password_stdin))))
 
 
 @keys.command
@@ -121,7 +121,7 @@ def create(name: str, /, *, role: Roles = None, days: Number = None, database: T
     from scenarist.server import admin
 
     key, text = admin.create_key(
-        settings_of(database=database), name, role or ["reader"], days=days
+        read_option_settings(database=database), name, role or ["reader"], days=days
     )
     print(text)
     print(
@@ -140,7 +140,7 @@ def list_keys(*, database: Text = None) -> None:
     """
     from scenarist.server import admin
 
-    for key in admin.list_keys(settings_of(database=database)):
+    for key in admin.list_keys(read_option_settings(database=database)):
         print(
             f"{key.id} {key.name}: {', '.join(sorted(key.roles)) or 'no role'}, created by "
             f"{key.made_by}, expires on {key.expires_at.date()}"
@@ -157,7 +157,7 @@ def revoke(name: str, /, *, database: Text = None) -> None:
     """
     from scenarist.server import admin
 
-    admin.revoke_key(settings_of(database=database), name)
+    admin.revoke_key(read_option_settings(database=database), name)
     print(f"Key {name} is revoked.")
 
 
@@ -166,7 +166,7 @@ def new() -> None:
     """Print a new secret key, for the variable SCENARIST_SECRET_KEY."""
     from scenarist.server import admin
 
-    print(admin.new_secret_key())
+    print(admin.generate_secret_key())
 
 
 @secrets.command
@@ -182,6 +182,6 @@ def rotate(
     """
     from scenarist.server import admin
 
-    settings = settings_of(database=database, secret_key_file=secret_key_file)
+    settings = read_option_settings(database=database, secret_key_file=secret_key_file)
     admin.rotate_secret_key(settings, forget_old=bool(forget_old))
     print("There is a new secret key" + (", and the old ones are removed." if forget_old else "."))

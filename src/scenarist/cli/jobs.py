@@ -2,9 +2,15 @@
 
 from cyclopts import App
 
-from scenarist.cli.connecting import NOTHING, Access, client_of
+from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Texts
-from scenarist.cli.printing import plain, print_entity, print_json, print_rows, say
+from scenarist.cli.printing import (
+    escape_unprintable,
+    print_entity,
+    print_json,
+    print_line,
+    print_rows,
+)
 
 group = App(name="job")
 
@@ -16,7 +22,7 @@ def list_jobs(
     task: Texts = None,
     status: Texts = None,
     limit: Number = None,
-    access: Access = NOTHING,
+    access: Access = DEFAULT_ACCESS,
 ) -> None:
     """List jobs, newest first; those of one submission in the order of the submission.
 
@@ -26,7 +32,7 @@ def list_jobs(
         status: Only those with this status, such as FAILED.
         limit: The maximum number to list [100; with --json all].
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_rows(
             client.jobs.list(
                 submission_id=submission,
@@ -48,24 +54,24 @@ def list_jobs(
 
 
 @group.command
-def show(job: str, /, *, access: Access = NOTHING) -> None:
+def show(job: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Show a job.
 
     Args:
         job: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_entity(client.jobs.get(job), as_json=access.json)
 
 
 @group.command
-def log(job: str, /, *, access: Access = NOTHING) -> None:
+def log(job: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Print the log of a job, attempt by attempt.
 
     Args:
         job: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         attempts = client.jobs.log(job)
     if access.json:
         print_json(attempts)
@@ -73,21 +79,24 @@ def log(job: str, /, *, access: Access = NOTHING) -> None:
     for attempt in attempts:
         if len(attempts) > 1:
             print(f"--- attempt {attempt.attempt}")
-        print(plain(attempt.text, keeping="\n\t"), end="" if attempt.text.endswith("\n") else "\n")
+        print(
+            escape_unprintable(attempt.text, keeping="\n\t"),
+            end="" if attempt.text.endswith("\n") else "\n",
+        )
 
 
 @group.command
-def cancel(job: str, /, *, access: Access = NOTHING) -> None:
+def cancel(job: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Cancel a job that has not ended; jobs that need its output are abandoned.
 
     Args:
         job: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         cancelled = client.jobs.cancel(job)
     if access.json:
         print_json(cancelled)
     elif cancelled.status == "CANCELED":
-        say(f"Job {job} was cancelled.")
+        print_line(f"Job {job} was cancelled.")
     else:
-        say(f"Job {job} was asked to stop, and is still running.")
+        print_line(f"Job {job} was asked to stop, and is still running.")

@@ -11,7 +11,7 @@ from cyclopts import App
 from scenarist.cli import databases, drawing, identities, serving, sessions
 from scenarist.cli.completion import completion
 from scenarist.domain.errors import ScenaristError
-from scenarist.domain.redaction import redacted
+from scenarist.domain.redaction import redact
 
 if TYPE_CHECKING:
     from scenarist.client import ClientError
@@ -53,12 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(list(arguments) if arguments is not None else None)
     except ScenaristError as error:
-        print(f"scenarist: {redacted(error.message)}", file=sys.stderr)
+        print(f"scenarist: {redact(error.message)}", file=sys.stderr)
         sys.exit(1)
-    except _errors_of_the_client() as error:
-        from scenarist.cli.exit_codes import report
+    except _get_client_errors() as error:
+        from scenarist.cli.exit_codes import report_error
 
-        sys.exit(report(error))
+        sys.exit(report_error(error))
     except BrokenPipeError:
         # The reader of the output has closed the pipe. Without this, Python would print an error
         # when it flushes the rest at exit.
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _errors_of_the_client() -> "tuple[type[ClientError], ...]":
+def _get_client_errors() -> "tuple[type[ClientError], ...]":
     # Code that raises one of them has imported them; most commands need no client.
     module = sys.modules.get("scenarist.client")
     return () if module is None else (module.ClientError,)

@@ -13,6 +13,6 @@ Number = Annotated[int | None, Parameter(show_default=False)]
 Switch = Annotated[bool | None, Parameter(show_default=False, negative="")]
 
 
-def settings_of(**options: Any) -> Settings:
+def read_option_settings(**options: Any) -> Settings:
     """Read settings from options and the environment, for commands without an application."""
     return read_settings(options, os.environ, {})

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
-from scenarist.cli.connecting import NOTHING, Access, client_of
-from scenarist.cli.printing import print_json, say
+from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
+from scenarist.cli.printing import print_json, print_line
 
 if TYPE_CHECKING:
     from scenarist import schemas
@@ -14,23 +14,23 @@ group = App(name="orchestration")
 
 
 @group.command
-def show(*, access: Access = NOTHING) -> None:
+def show(*, access: Access = DEFAULT_ACCESS) -> None:
     """Show whether jobs are started."""
-    with client_of(access) as client:
+    with open_client(access) as client:
         _print(client.orchestration.get(), access)
 
 
 @group.command
-def pause(*, access: Access = NOTHING) -> None:
+def pause(*, access: Access = DEFAULT_ACCESS) -> None:
     """Start no more jobs; running jobs continue."""
-    with client_of(access) as client:
+    with open_client(access) as client:
         _print(client.orchestration.pause(), access)
 
 
 @group.command
-def resume(*, access: Access = NOTHING) -> None:
+def resume(*, access: Access = DEFAULT_ACCESS) -> None:
     """Start jobs again; submissions that are paused themselves stay paused."""
-    with client_of(access) as client:
+    with open_client(access) as client:
         _print(client.orchestration.resume(), access)
 
 
@@ -38,9 +38,9 @@ def _print(orchestration: "schemas.Orchestration", access: Access) -> None:
     if access.json:
         print_json(orchestration)
     elif orchestration.paused_at is None:
-        say("Jobs are started.")
+        print_line("Jobs are started.")
     else:
-        say(
+        print_line(
             f"No jobs are started: paused at {orchestration.paused_at:%Y-%m-%d %H:%M:%S} by "
             f"{orchestration.paused_by}."
         )

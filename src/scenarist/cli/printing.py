@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SHOWN = 100
+DEFAULT_ROWS = 100
 """The default number of rows of a table; JSON has all of them."""
 
-_SUSPECT = re.compile(r"[^\n\x20-\x7e]")
+_UNPRINTABLE = re.compile(r"[^\n\x20-\x7e]")
 
 
-def plain(text: object, *, keeping: str = "") -> str:
+def escape_unprintable(text: object, *, keeping: str = "") -> str:
     """Return a text with an escape in place of each character that is not printable."""
     return "".join(
         character
@@ -33,27 +33,27 @@ def plain(text: object, *, keeping: str = "") -> str:
     )
 
 
-def say(text: object) -> None:
+def print_line(text: object) -> None:
     """Print one line."""
-    print(plain(text))
+    print(escape_unprintable(text))
 
 
-def note(text: object) -> None:
+def print_to_stderr(text: object) -> None:
     """Print one line to standard error, so that standard output has only the result."""
-    print(plain(text), file=sys.stderr)
+    print(escape_unprintable(text), file=sys.stderr)
 
 
-def json_of(value: object, *, indent: int | None = None) -> str:
+def to_json(value: object, *, indent: int | None = None) -> str:
     """Return printable JSON, with JSON escapes for characters that are not printable."""
     import msgspec  # imported when needed: the help of commands does without
 
     is_ascii = "utf" not in (sys.stdout.encoding or "").lower()
     text = json.dumps(msgspec.to_builtins(value), ensure_ascii=is_ascii, indent=indent)
-    return _SUSPECT.sub(lambda found: _escaped(found[0]), text)
+    return _UNPRINTABLE.sub(lambda found: _escape(found[0]), text)
 
 
 def print_json(value: object) -> None:
-    print(json_of(value))
+    print(to_json(value))
 
 
 def print_rows(
@@ -72,16 +72,16 @@ def print_rows(
     if as_json:
         separator = "["
         for item in islice(items, limit):
-            print(f"{separator}\n{json_of(item)}", end="")
+            print(f"{separator}\n{to_json(item)}", end="")
             separator = ","
         print("[]" if separator == "[" else "\n]")
         return
-    most = limit or SHOWN
+    most = limit or DEFAULT_ROWS
     found = list(islice(items, most + 1))
-    rows = [[_cell(cell(item)) for cell in columns.values()] for item in found[:most]]
+    rows = [[_format_cell(cell(item)) for cell in columns.values()] for item in found[:most]]
     print_table([name.upper() for name in columns], rows)
     if len(found) > most and limit is None:
-        note(f"There are more than these {most}; use --limit to list more.")
+        print_to_stderr(f"There are more than these {most}; use --limit to list more.")
 
 
 def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -95,7 +95,7 @@ def print_fields(fields: Mapping[str, object]) -> None:
     """Print the fields of one object, one per line."""
     width = max(map(len, fields))
     for name, value in fields.items():
-        print(f"{name.ljust(width)}  {_cell(value)}")
+        print(f"{name.ljust(width)}  {_format_cell(value)}")
 
 
 def print_entity(entity: "Struct", *, as_json: bool | None) -> None:
@@ -107,7 +107,7 @@ def print_entity(entity: "Struct", *, as_json: bool | None) -> None:
         print_fields(asdict(entity))
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     import msgspec
 
     if value is None or value is msgspec.UNSET:
@@ -119,20 +119,20 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-        return plain(", ".join(value)) or "-"
+        return escape_unprintable(", ".join(value)) or "-"
     if isinstance(value, (dict, list, msgspec.Struct)):
-        return json_of(value)
-    return plain(value)
+        return to_json(value)
+    return escape_unprintable(value)
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     if character.isprintable():
         return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
-def pair_of(text: str) -> tuple[str, Any]:
+def parse_pair(text: str) -> tuple[str, Any]:
     """Parse ``name=value``; a value that is not valid JSON is text."""
     name, _, value = text.partition("=")
     try:

@@ -27,7 +27,7 @@ def ask_password(*, from_stdin: bool) -> str:
         InvalidError: There is no terminal, or the input is not text.
     """
     if from_stdin:
-        return line_of_stdin()
+        return read_stdin_line()
     if not sys.stdin.isatty():
         raise InvalidError("there is no terminal to ask for the password; use --password-stdin")
     return getpass.getpass("Password: ")
@@ -45,7 +45,7 @@ def ask_new_password(*, from_stdin: bool) -> str:
     return password
 
 
-def line_of_stdin() -> str:
+def read_stdin_line() -> str:
     """Read a line as UTF-8, like the bodies of requests, whatever the locale of the terminal."""
     try:
         return sys.stdin.buffer.readline().decode().rstrip("\r\n")

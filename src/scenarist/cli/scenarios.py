@@ -4,10 +4,18 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from scenarist.cli.connecting import NOTHING, Access, client_of
+from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Switch, Text, Texts
-from scenarist.cli.printing import json_of, note, pair_of, print_entity, print_json, print_rows, say
-from scenarist.cli.submitting import AS_USUAL, SubmitOptions, submit_and_follow
+from scenarist.cli.printing import (
+    parse_pair,
+    print_entity,
+    print_json,
+    print_line,
+    print_rows,
+    print_to_stderr,
+    to_json,
+)
+from scenarist.cli.submitting import DEFAULT_SUBMIT_FLAGS, SubmitFlags, submit_and_follow
 
 group = App(name="scenario")
 
@@ -17,9 +25,9 @@ Properties = Annotated[list[str] | None, Parameter(name="--property", negative="
 
 
 @group.command(name="configs")
-def list_configs(*, access: Access = NOTHING) -> None:
+def list_configs(*, access: Access = DEFAULT_ACCESS) -> None:
     """List the scenario configs."""
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_rows(
             client.scenarios.configs(),
             {
@@ -41,7 +49,7 @@ def create(
     name: Text = None,
     tag: Tags = None,
     properties: Properties = None,
-    access: Access = NOTHING,
+    access: Access = DEFAULT_ACCESS,
 ) -> None:
     """Create a scenario from a config, and print its identifier.
 
@@ -52,14 +60,14 @@ def create(
         properties: NAME=VALUE, stored with the scenario; a value that is not JSON is text. Can be
             repeated.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         made = client.scenarios.create(
-            config, name=name, tags=tag or [], properties=dict(map(pair_of, properties or []))
+            config, name=name, tags=tag or [], properties=dict(map(parse_pair, properties or []))
         )
     if access.json:
         print_json(made)
     else:
-        say(made.id)
+        print_line(made.id)
 
 
 @group.command(name="list")
@@ -69,7 +77,7 @@ def list_scenarios(
     name: Texts = None,
     tag: Texts = None,
     limit: Number = None,
-    access: Access = NOTHING,
+    access: Access = DEFAULT_ACCESS,
 ) -> None:
     """List scenarios, oldest first.
 
@@ -79,7 +87,7 @@ def list_scenarios(
         tag: Only those with this tag.
         limit: The maximum number to list [100; with --json all].
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_rows(
             client.scenarios.list(config_id=config, name=name, tag=tag),
             {
@@ -95,18 +103,18 @@ def list_scenarios(
 
 
 @group.command
-def show(scenario: str, /, *, access: Access = NOTHING) -> None:
+def show(scenario: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Show a scenario, and which operations are possible now.
 
     Args:
         scenario: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_entity(client.scenarios.get(scenario), as_json=access.json)
 
 
 @group.command
-def compare(*scenarios: str, data_nodes: DataNodes = None, access: Access = NOTHING) -> int:
+def compare(*scenarios: str, data_nodes: DataNodes = None, access: Access = DEFAULT_ACCESS) -> int:
     """Run the comparators of a config on scenarios, and print their results as JSON.
 
     The exit code is 1 if a comparator has no result.
@@ -115,42 +123,50 @@ def compare(*scenarios: str, data_nodes: DataNodes = None, access: Access = NOTH
         scenarios: The identifiers of two or more scenarios of one config.
         data_nodes: Only this data node config. Can be repeated.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         compared = client.scenarios.compare(scenarios, data_node_config_ids=data_nodes)
     if access.json:
         print_json({"comparisons": compared, "errors": compared.errors})
     else:
-        print(json_of(compared, indent=2))
+        print(to_json(compared, indent=2))
         for error in compared.errors:
-            note(f"{error.data_node_config_id}: {error.message}")
+            print_to_stderr(f"{error.data_node_config_id}: {error.message}")
     return 1 if compared.errors else 0
 
 
 @group.command
-def submit(scenario: str, /, *, options: SubmitOptions = AS_USUAL, access: Access = NOTHING) -> int:
+def submit(
+    scenario: str,
+    /,
+    *,
+    options: SubmitFlags = DEFAULT_SUBMIT_FLAGS,
+    access: Access = DEFAULT_ACCESS,
+) -> int:
     """Submit all tasks of a scenario, and print the identifier of the submission.
 
     Args:
         scenario: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         return submit_and_follow(client, client.scenarios.submit, scenario, options, access)
 
 
 @group.command
-def delete(scenario: str, /, *, dry_run: Switch = None, access: Access = NOTHING) -> None:
+def delete(scenario: str, /, *, dry_run: Switch = None, access: Access = DEFAULT_ACCESS) -> None:
     """Delete a scenario with everything it owns.
 
     Args:
         scenario: Its identifier.
         dry_run: Change nothing; report what would be deleted.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         deletion = client.scenarios.delete(scenario, dry_run=bool(dry_run))
     if access.json:
         print_json(deletion)
         return
-    say(deletion.message)
+    print_line(deletion.message)
     counts = {kind: len(ids) for kind, ids in deletion.deleted.items() if ids}
     if counts:
-        say(", ".join(f"{kind.replace('_', ' ')}: {count}" for kind, count in counts.items()))
+        print_line(
+            ", ".join(f"{kind.replace('_', ' ')}: {count}" for kind, count in counts.items())
+        )

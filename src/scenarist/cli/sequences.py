@@ -2,16 +2,16 @@
 
 from cyclopts import App
 
-from scenarist.cli.connecting import NOTHING, Access, client_of
+from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Texts
-from scenarist.cli.printing import print_entity, print_json, print_rows, say
-from scenarist.cli.submitting import AS_USUAL, SubmitOptions, submit_and_follow
+from scenarist.cli.printing import print_entity, print_json, print_line, print_rows
+from scenarist.cli.submitting import DEFAULT_SUBMIT_FLAGS, SubmitFlags, submit_and_follow
 
 group = App(name="sequence")
 
 
 @group.command
-def create(scenario: str, name: str, /, *tasks: str, access: Access = NOTHING) -> None:
+def create(scenario: str, name: str, /, *tasks: str, access: Access = DEFAULT_ACCESS) -> None:
     """Group tasks of a scenario as a sequence, and print the identifier of the sequence.
 
     Args:
@@ -19,7 +19,7 @@ def create(scenario: str, name: str, /, *tasks: str, access: Access = NOTHING) -
         name: The name of the sequence.
         tasks: Its tasks, each by its identifier or its config.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         ids = {}
         if tasks:
             ids = {task.config_id: task.id for task in client.tasks.list(scenario_id=scenario)}
@@ -27,12 +27,16 @@ def create(scenario: str, name: str, /, *tasks: str, access: Access = NOTHING) -
     if access.json:
         print_json(made)
     else:
-        say(made.id)
+        print_line(made.id)
 
 
 @group.command(name="list")
 def list_sequences(
-    *, scenario: Texts = None, name: Texts = None, limit: Number = None, access: Access = NOTHING
+    *,
+    scenario: Texts = None,
+    name: Texts = None,
+    limit: Number = None,
+    access: Access = DEFAULT_ACCESS,
 ) -> None:
     """List sequences, oldest first.
 
@@ -41,7 +45,7 @@ def list_sequences(
         name: Only those with this name.
         limit: The maximum number to list [100; with --json all].
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_rows(
             client.sequences.list(scenario_id=scenario, name=name),
             {
@@ -56,37 +60,43 @@ def list_sequences(
 
 
 @group.command
-def show(sequence: str, /, *, access: Access = NOTHING) -> None:
+def show(sequence: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Show a sequence.
 
     Args:
         sequence: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_entity(client.sequences.get(sequence), as_json=access.json)
 
 
 @group.command
-def submit(sequence: str, /, *, options: SubmitOptions = AS_USUAL, access: Access = NOTHING) -> int:
+def submit(
+    sequence: str,
+    /,
+    *,
+    options: SubmitFlags = DEFAULT_SUBMIT_FLAGS,
+    access: Access = DEFAULT_ACCESS,
+) -> int:
     """Submit a sequence, and print the identifier of the submission.
 
     Args:
         sequence: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         return submit_and_follow(client, client.sequences.submit, sequence, options, access)
 
 
 @group.command
-def delete(sequence: str, /, *, access: Access = NOTHING) -> None:
+def delete(sequence: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Delete a sequence; its jobs and their results are kept.
 
     Args:
         sequence: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         client.sequences.delete(sequence)
     if access.json:
         print_json({"deleted": sequence})
     else:
-        say(f"Sequence {sequence} was deleted.")
+        print_line(f"Sequence {sequence} was deleted.")

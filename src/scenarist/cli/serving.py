@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from scenarist.cli.options import Number, Switch, Text, settings_of
+from scenarist.cli.options import Number, Switch, Text, read_option_settings
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.redaction import redacted
+from scenarist.domain.redaction import redact
 
 if TYPE_CHECKING:
-    from scenarist.config import Application, ConfigRegistry, Problem
+    from scenarist.config import Application, ConfigProblem, ConfigRegistry
     from scenarist.server.settings import Settings
 
 
@@ -124,31 +124,33 @@ class ServerOptions(OrchestratorOptions):
     insecure: Switch = None
 
 
-_NOTHING = ServerOptions()
-_LITTLE = OrchestratorOptions()
+_DEFAULT_SERVER_OPTIONS = ServerOptions()
+_DEFAULT_ORCHESTRATOR_OPTIONS = OrchestratorOptions()
 
 
-def serve(application: str, /, *, options: ServerOptions = _NOTHING) -> None:
+def serve(application: str, /, *, options: ServerOptions = _DEFAULT_SERVER_OPTIONS) -> None:
     """Serve an application over REST and run its jobs.
 
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
-    loaded, settings = _loaded(application, options)
-    with _kept():
+    loaded, settings = _load(application, options)
+    with _exempt_from_collection():
         from scenarist.server import composition
 
     composition.serve(loaded, settings)
 
 
-def orchestrate(application: str, /, *, options: OrchestratorOptions = _LITTLE) -> None:
+def orchestrate(
+    application: str, /, *, options: OrchestratorOptions = _DEFAULT_ORCHESTRATOR_OPTIONS
+) -> None:
     """Run the jobs of an application beside other servers of its database, without serving REST.
 
     Args:
         application: A module (package.module), a Python file or a TOML file.
     """
-    loaded, settings = _loaded(application, options)
-    with _kept():
+    loaded, settings = _load(application, options)
+    with _exempt_from_collection():
         from scenarist.server import composition
 
     composition.orchestrate(loaded, settings)
@@ -167,10 +169,12 @@ def demo(
         database: The URL of the database for records [sqlite:///.scenarist/scenarist.db].
         storage: The folder for values of data nodes [.scenarist/data].
     """
-    with _kept():
+    with _exempt_from_collection():
         from scenarist.server import composition
 
-    composition.serve_demo(settings_of(port=port, database=database, storage=storage), print)
+    composition.serve_demo(
+        read_option_settings(port=port, database=database, storage=storage), print
+    )
 
 
 def check(application: str, /, *, database: Text = None) -> None:
@@ -185,15 +189,15 @@ def check(application: str, /, *, database: Text = None) -> None:
     from scenarist.server import preflight
 
     loaded = load_app(application)
-    preflight.check(loaded, _problems_of_settings(loaded))
-    for warning in preflight.warnings_of(loaded):
+    preflight.check_application(loaded, _find_setting_problems(loaded))
+    for warning in preflight.find_warnings(loaded):
         print(f"scenarist: warning: {warning}", file=sys.stderr)
     registry = loaded.registry
     if database is not None:
         from scenarist.server import admin
 
-        for difference in admin.differences(settings_of(database=database), loaded):
-            print(f"differs from the database: {redacted(difference)}")
+        for difference in admin.find_drift_lines(read_option_settings(database=database), loaded):
+            print(f"differs from the database: {redact(difference)}")
     counts = (
         (len(registry.scenarios), "scenario"),
         (len(registry.tasks), "task"),
@@ -203,21 +207,21 @@ def check(application: str, /, *, database: Text = None) -> None:
     print(f"{application} can be served: {', '.join(parts)}.")
 
 
-def _problems_of_settings(loaded: "Application") -> "list[Problem]":
+def _find_setting_problems(loaded: "Application") -> "list[ConfigProblem]":
     """Return the first invalid setting of the application; `check` itself reports unknown ones."""
-    from scenarist.config import Problem
-    from scenarist.server.settings import unknown_settings
+    from scenarist.config import ConfigProblem
+    from scenarist.server.settings import find_unknown_settings
 
     try:
-        _settings_of(loaded, _NOTHING)
+        _read_application_settings(loaded, _DEFAULT_SERVER_OPTIONS)
     except InvalidError as error:
-        if not unknown_settings(loaded.registry.settings):
-            return [Problem("SCENARIST", error.message)]
+        if not find_unknown_settings(loaded.registry.settings):
+            return [ConfigProblem("SCENARIST", error.message)]
     return []
 
 
 @contextmanager
-def _kept() -> Iterator[None]:
+def _exempt_from_collection() -> Iterator[None]:
     """Exempt what is imported within the block from garbage collection, now and later.
 
     Collecting garbage takes a fifth of the time of importing a server.
@@ -228,23 +232,23 @@ def _kept() -> Iterator[None]:
     gc.enable()
 
 
-def _loaded(application: str, options: OrchestratorOptions) -> "tuple[Application, Settings]":
+def _load(application: str, options: OrchestratorOptions) -> "tuple[Application, Settings]":
     """Load an application, and read the settings together with its own."""
     from scenarist.config import load_app
 
     loaded = load_app(application)
-    return loaded, _settings_of(loaded, options)
+    return loaded, _read_application_settings(loaded, options)
 
 
-def _settings_of(loaded: "Application", options: OrchestratorOptions) -> "Settings":
+def _read_application_settings(loaded: "Application", options: OrchestratorOptions) -> "Settings":
     from scenarist.config import resolve
     from scenarist.server.settings import read_settings
 
-    table = resolve({**_settings_of_sections(loaded.registry), **loaded.registry.settings})
+    table = resolve({**_read_section_settings(loaded.registry), **loaded.registry.settings})
     return read_settings(asdict(options), os.environ, table)
 
 
-def _settings_of_sections(registry: "ConfigRegistry") -> dict[str, Any]:
+def _read_section_settings(registry: "ConfigRegistry") -> dict[str, Any]:
     """Return the settings that documented sections of a configuration file contain."""
     authentication = registry.authentication
     return {

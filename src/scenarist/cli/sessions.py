@@ -1,8 +1,8 @@
 """Commands that sign in to a server and out of it."""
 
-from scenarist.cli.connecting import NOTHING, Access, client_of, url_of
+from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client, resolve_url
 from scenarist.cli.options import Switch, Text
-from scenarist.cli.printing import note, print_fields, print_json, say
+from scenarist.cli.printing import print_fields, print_json, print_line, print_to_stderr
 from scenarist.cli.prompts import ask_name, ask_password
 
 
@@ -17,7 +17,7 @@ def login(*, url: Text = None, user: Text = None, password_stdin: Switch = None)
     from scenarist.cli import credentials
     from scenarist.client import Client
 
-    address = url_of(url)
+    address = resolve_url(url)
     with Client(address) as client:
         client.check_health()
         name = ask_name(user)
@@ -27,14 +27,14 @@ def login(*, url: Text = None, user: Text = None, password_stdin: Switch = None)
     known.at.pop(address, None)
     if signed_in.expires_at is None:
         credentials.store(known)
-        say(signed_in.message)
+        print_line(signed_in.message)
         return
-    known.at[address] = credentials.Login(
+    known.at[address] = credentials.SavedLogin(
         username=signed_in.username, token=signed_in.token, expires_at=signed_in.expires_at
     )
     credentials.store(known)
     roles = ", ".join(signed_in.roles) or "no role"
-    say(f"{signed_in.username} is signed in at {address}, with {roles}.")
+    print_line(f"{signed_in.username} is signed in at {address}, with {roles}.")
 
 
 def logout(*, url: Text = None) -> int:
@@ -47,11 +47,11 @@ def logout(*, url: Text = None) -> int:
     from scenarist.cli.exit_codes import UNREACHABLE
     from scenarist.client import Client, ClientError, UnauthenticatedError
 
-    address = url_of(url)
+    address = resolve_url(url)
     known = credentials.read()
     login = known.at.pop(address, None)
     if login is None:
-        say(f"No login is saved for {address}.")
+        print_line(f"No login is saved for {address}.")
         return 0
     # Delete it first: if signing out fails, the session still expires by itself.
     credentials.store(known)
@@ -61,15 +61,17 @@ def logout(*, url: Text = None) -> int:
     except UnauthenticatedError:
         pass  # the session has already ended
     except ClientError as error:
-        note(f"scenarist: the saved token was deleted, but the session was not ended: {error}")
+        print_to_stderr(
+            f"scenarist: the saved token was deleted, but the session was not ended: {error}"
+        )
         return UNREACHABLE
-    say(f"{login.username} is signed out at {address}.")
+    print_line(f"{login.username} is signed out at {address}.")
     return 0
 
 
-def whoami(*, access: Access = NOTHING) -> None:
+def whoami(*, access: Access = DEFAULT_ACCESS) -> None:
     """Show your user name and your roles on a server."""
-    with client_of(access) as client:
+    with open_client(access) as client:
         me = client.me()
     if access.json:
         print_json(me)

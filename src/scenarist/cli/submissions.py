@@ -2,17 +2,21 @@
 
 from cyclopts import App
 
-from scenarist.cli.connecting import NOTHING, Access, client_of
+from scenarist.cli.connecting import DEFAULT_ACCESS, Access, open_client
 from scenarist.cli.options import Number, Texts
-from scenarist.cli.printing import print_entity, print_json, print_rows, say
-from scenarist.cli.submitting import AS_USUAL, Seconds, SubmitOptions, follow
+from scenarist.cli.printing import print_entity, print_json, print_line, print_rows
+from scenarist.cli.submitting import DEFAULT_SUBMIT_FLAGS, Seconds, SubmitFlags, follow_submission
 
 group = App(name="submission")
 
 
 @group.command(name="list")
 def list_submissions(
-    *, entity: Texts = None, status: Texts = None, limit: Number = None, access: Access = NOTHING
+    *,
+    entity: Texts = None,
+    status: Texts = None,
+    limit: Number = None,
+    access: Access = DEFAULT_ACCESS,
 ) -> None:
     """List submissions, newest first.
 
@@ -22,7 +26,7 @@ def list_submissions(
         status: Only those with this status, such as RUNNING.
         limit: The maximum number to list [100; with --json all].
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_rows(
             client.submissions.list(entity_id=entity, status=status, sort="-creation_date"),
             {
@@ -38,81 +42,85 @@ def list_submissions(
 
 
 @group.command
-def show(submission: str, /, *, access: Access = NOTHING) -> None:
+def show(submission: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Show a submission.
 
     Args:
         submission: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         print_entity(client.submissions.get(submission), as_json=access.json)
 
 
 @group.command
-def cancel(submission: str, /, *, access: Access = NOTHING) -> None:
+def cancel(submission: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Cancel all jobs of a submission that have not ended.
 
     Args:
         submission: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         cancelled = client.submissions.cancel(submission)
     if access.json:
         print_json(cancelled)
     elif cancelled.status == "CANCELED":
-        say(f"Submission {submission} was cancelled.")
+        print_line(f"Submission {submission} was cancelled.")
     else:
-        say(f"Submission {submission} was asked to stop, and is still running.")
+        print_line(f"Submission {submission} was asked to stop, and is still running.")
 
 
 @group.command
-def pause(submission: str, /, *, access: Access = NOTHING) -> None:
+def pause(submission: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Start no more jobs of a submission; running jobs continue.
 
     Args:
         submission: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         paused = client.submissions.pause(submission)
     if access.json:
         print_json(paused)
     else:
-        say(f"Submission {submission} is paused.")
+        print_line(f"Submission {submission} is paused.")
 
 
 @group.command
-def resume(submission: str, /, *, access: Access = NOTHING) -> None:
+def resume(submission: str, /, *, access: Access = DEFAULT_ACCESS) -> None:
     """Start the jobs of a paused submission again.
 
     Args:
         submission: Its identifier.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         resumed = client.submissions.resume(submission)
     if access.json:
         print_json(resumed)
     else:
-        say(f"Submission {submission} is resumed.")
+        print_line(f"Submission {submission} is resumed.")
 
 
 @group.command
 def retry(
-    submission: str, /, *, options: SubmitOptions = AS_USUAL, access: Access = NOTHING
+    submission: str,
+    /,
+    *,
+    options: SubmitFlags = DEFAULT_SUBMIT_FLAGS,
+    access: Access = DEFAULT_ACCESS,
 ) -> int:
     """Submit the jobs that did not succeed again, and print the identifier of the new submission.
 
     Args:
         submission: The identifier of the submission that failed or was cancelled.
     """
-    with client_of(access) as client:
+    with open_client(access) as client:
         again = client.submissions.retry(
             submission, force=bool(options.force), priority=options.priority or 0
         )
-        return follow(client, again, options, access)
+        return follow_submission(client, again, options, access)
 
 
 @group.command
-def watch(submission: str, /, *, timeout: Seconds = None, access: Access = NOTHING) -> int:
+def watch(submission: str, /, *, timeout: Seconds = None, access: Access = DEFAULT_ACCESS) -> int:
     """Follow a submission until it has ended; the exit code is 1 unless it is COMPLETED.
 
     Args:
@@ -121,5 +129,5 @@ def watch(submission: str, /, *, timeout: Seconds = None, access: Access = NOTHI
     """
     from scenarist.cli.watching import watch as watch_it
 
-    with client_of(access) as client:
+    with open_client(access) as client:
         return watch_it(client, submission, timeout=timeout, as_json=bool(access.json))

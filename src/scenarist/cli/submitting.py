@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from scenarist.cli.connecting import Access
 from scenarist.cli.options import Number, Switch
-from scenarist.cli.printing import print_json, say
+from scenarist.cli.printing import print_json, print_line
 
 if TYPE_CHECKING:
     from scenarist import schemas
@@ -19,7 +19,7 @@ Seconds = Annotated[float | None, Parameter(show_default=False)]
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class SubmitOptions:
+class SubmitFlags:
     """How to submit, and whether to wait for the end.
 
     Args:
@@ -38,22 +38,24 @@ class SubmitOptions:
     timeout: Seconds = None
 
 
-AS_USUAL = SubmitOptions()
+DEFAULT_SUBMIT_FLAGS = SubmitFlags()
 
 
 def submit_and_follow(
     client: "Client",
     submit: "Callable[..., Submitted]",
     id: str,
-    options: SubmitOptions,
+    options: SubmitFlags,
     access: Access,
 ) -> int:
     """Submit something, wait for its end if the options say so, and return the exit code."""
     submitted = submit(id, force=bool(options.force), priority=options.priority or 0)
-    return follow(client, submitted, options, access)
+    return follow_submission(client, submitted, options, access)
 
 
-def follow(client: "Client", submitted: "Submitted", options: SubmitOptions, access: Access) -> int:
+def follow_submission(
+    client: "Client", submitted: "Submitted", options: SubmitFlags, access: Access
+) -> int:
     if options.watch:
         from scenarist.cli.watching import watch
 
@@ -64,12 +66,12 @@ def follow(client: "Client", submitted: "Submitted", options: SubmitOptions, acc
     if access.json:
         print_json(submission)
     elif options.wait:
-        say(f"Submission {submission.id} is {submission.status}.")
+        print_line(f"Submission {submission.id} is {submission.status}.")
     else:
-        say(submission.id)
-    return code_of(submission) if options.wait else 0
+        print_line(submission.id)
+    return get_exit_code(submission) if options.wait else 0
 
 
-def code_of(submission: "schemas.Submission") -> int:
+def get_exit_code(submission: "schemas.Submission") -> int:
     """Return the exit code for the final status of a submission."""
     return 0 if submission.status == "COMPLETED" else 1

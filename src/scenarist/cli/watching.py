@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from scenarist import schemas
-from scenarist.cli.printing import note, plain, print_json, say
-from scenarist.cli.submitting import code_of
+from scenarist.cli.printing import escape_unprintable, print_json, print_line, print_to_stderr
+from scenarist.cli.submitting import get_exit_code
 from scenarist.client import WaitTimeoutError
-from scenarist.domain.vocabulary import EntityType, JobStatus, Kind
+from scenarist.domain.vocabulary import EntityKind, EntityType, JobStatus
 
 if TYPE_CHECKING:
     from scenarist.client import Client
@@ -32,7 +32,7 @@ _STYLES: dict[str, str] = {
     JobStatus.CANCELED: "yellow",
     JobStatus.ABANDONED: "yellow",
 }
-_FIRST = [JobStatus.RUNNING, JobStatus.FAILED, JobStatus.PENDING]
+_FIRST_STATUSES = [JobStatus.RUNNING, JobStatus.FAILED, JobStatus.PENDING]
 """Statuses that are shown first when not all jobs fit."""
 
 _BAR_WIDTH = 40
@@ -40,7 +40,7 @@ _LINES_AROUND = 4
 
 
 @dataclass(slots=True)
-class Row:
+class JobRow:
     """A job, as of the last event about it."""
 
     task: str
@@ -48,14 +48,14 @@ class Row:
     since: datetime
 
 
-class _TimeIsOver(BaseException):
+class _AlarmExpired(BaseException):
     """Raised by the alarm; a BaseException, so that no handler of connection errors catches it."""
 
 
-class View(Protocol):
+class ProgressView(Protocol):
     """Output of the progress."""
 
-    def show(self, status: str, rows: dict[str, Row], changed: Row | None) -> None: ...
+    def show(self, status: str, rows: dict[str, JobRow], changed: JobRow | None) -> None: ...
 
 
 def watch(client: "Client", id: str, *, timeout: float | None, as_json: bool) -> int:
@@ -79,21 +79,21 @@ def watch(client: "Client", id: str, *, timeout: float | None, as_json: bool) ->
         submission = client.submissions.get(id)
     if as_json:
         print_json(submission)
-        return code_of(submission)
-    say(f"Submission {submission.id} is {submission.status}.")
+        return get_exit_code(submission)
+    print_line(f"Submission {submission.id} is {submission.status}.")
     if submission.status == "FAILED":
         for job in client.jobs.list(submission_id=id, status=JobStatus.FAILED):
-            note(f"Job {job.id} failed: {job.reason}")
-    return code_of(submission)
+            print_to_stderr(f"Job {job.id} failed: {job.reason}")
+    return get_exit_code(submission)
 
 
 def _follow(
     client: "Client",
     submission: schemas.Submission,
     stream: Iterator[schemas.Event | schemas.Gap],
-    view: View,
+    view: ProgressView,
 ) -> None:
-    rows = _rows_of(client, submission)
+    rows = _fetch_rows(client, submission)
     status = submission.status.value
     view.show(status, rows, None)
     if submission.status.is_finished:
@@ -101,11 +101,11 @@ def _follow(
     for event in stream:
         if isinstance(event, schemas.Gap):
             submission = client.submissions.get(submission.id)
-            rows, status = _rows_of(client, submission), submission.status.value
+            rows, status = _fetch_rows(client, submission), submission.status.value
             view.show(status, rows, None)
             if submission.status.is_finished:
                 return
-        elif event.entity_type == Kind.SUBMISSION:
+        elif event.entity_type == EntityKind.SUBMISSION:
             status = event.status or status
             view.show(status, rows, None)
             if _is_end(event):
@@ -128,7 +128,7 @@ def _print_events(
         if isinstance(event, schemas.Gap):
             if client.submissions.get(submission.id).status.is_finished:
                 return
-        elif event.entity_type == Kind.SUBMISSION and _is_end(event):
+        elif event.entity_type == EntityKind.SUBMISSION and _is_end(event):
             return
 
 
@@ -136,10 +136,10 @@ def _is_end(event: schemas.Event) -> bool:
     return event.change == "DELETED" or event.status in {"COMPLETED", "FAILED", "CANCELED"}
 
 
-def _rows_of(client: "Client", submission: schemas.Submission) -> dict[str, Row]:
-    names = _task_names(client, submission)
+def _fetch_rows(client: "Client", submission: schemas.Submission) -> dict[str, JobRow]:
+    names = _fetch_task_names(client, submission)
     return {
-        job.id: Row(
+        job.id: JobRow(
             task=names.get(job.task_id, job.task_id),
             status=job.status,
             since=job.finished_at or job.run_at or job.submitted_at,
@@ -148,7 +148,7 @@ def _rows_of(client: "Client", submission: schemas.Submission) -> dict[str, Row]
     }
 
 
-def _task_names(client: "Client", submission: schemas.Submission) -> dict[str, str]:
+def _fetch_task_names(client: "Client", submission: schemas.Submission) -> dict[str, str]:
     """Return the config ids of the tasks, by task id."""
     if submission.entity_type is EntityType.TASK:
         task = client.tasks.get(submission.entity_id)
@@ -164,9 +164,12 @@ class _LineView:
     def __init__(self) -> None:
         self._is_first = True
 
-    def show(self, status: str, rows: dict[str, Row], changed: Row | None) -> None:
+    def show(self, status: str, rows: dict[str, JobRow], changed: JobRow | None) -> None:
         for row in rows.values() if self._is_first else [changed] if changed else []:
-            print(f"{row.since:%Y-%m-%dT%H:%M:%SZ}  {row.status:<9}  {plain(row.task)}", flush=True)
+            print(
+                f"{row.since:%Y-%m-%dT%H:%M:%SZ}  {row.status:<9}  {escape_unprintable(row.task)}",
+                flush=True,
+            )
         self._is_first = False
 
 
@@ -177,10 +180,10 @@ class _LiveView:
         self._live = live
         self._id = id
 
-    def show(self, status: str, rows: dict[str, Row], changed: Row | None) -> None:
+    def show(self, status: str, rows: dict[str, JobRow], changed: JobRow | None) -> None:
         self._live.update(self._picture(status, list(rows.values())), refresh=True)
 
-    def _picture(self, status: str, rows: list[Row]) -> Group:
+    def _picture(self, status: str, rows: list[JobRow]) -> Group:
         ended = sum(row.status.is_finished for row in rows)
         head = Table.grid(padding=(0, 1))
         head.add_row(
@@ -196,22 +199,22 @@ class _LiveView:
         )
         table = Table.grid(padding=(0, 2))
         room = max(self._live.console.height - _LINES_AROUND, 1)
-        shown = rows if len(rows) <= room else _most_telling(rows, room - 1)
+        shown = rows if len(rows) <= room else _choose_rows(rows, room - 1)
         for row in shown:
             style = _STYLES.get(row.status, "dim")
             table.add_row(
-                Text(plain(row.task)),
+                Text(escape_unprintable(row.task)),
                 Text(row.status.value, style=style),
                 Text(f"{row.since:%H:%M:%S}", style="dim"),
             )
         if len(shown) < len(rows):
             table.add_row(Text(f"and {len(rows) - len(shown)} more", style="dim"), "", "")
-        return Group(Text(plain(self._id), style="dim"), head, table)
+        return Group(Text(escape_unprintable(self._id), style="dim"), head, table)
 
 
-def _most_telling(rows: list[Row], room: int) -> list[Row]:
+def _choose_rows(rows: list[JobRow], room: int) -> list[JobRow]:
     """Choose rows, in their order: running and failed jobs before ended and waiting ones."""
-    ranks = {status: rank for rank, status in enumerate(_FIRST)}
+    ranks = {status: rank for rank, status in enumerate(_FIRST_STATUSES)}
     chosen = sorted(range(len(rows)), key=lambda at: ranks.get(rows[at].status, len(ranks)))[:room]
     return [rows[at] for at in sorted(chosen)]
 
@@ -221,7 +224,7 @@ def _alarm(id: str, seconds: float | None) -> Iterator[None]:
     """Interrupt the block when the time is over."""
 
     def ring(number: int, frame: FrameType | None) -> None:
-        raise _TimeIsOver
+        raise _AlarmExpired
 
     if seconds is None:
         yield
@@ -230,7 +233,7 @@ def _alarm(id: str, seconds: float | None) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
     try:
         yield
-    except _TimeIsOver:
+    except _AlarmExpired:
         raise WaitTimeoutError(f"{id} has not ended after {seconds:g} seconds") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

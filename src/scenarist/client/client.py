@@ -7,17 +7,17 @@ from typing import Self
 from scenarist import schemas
 from scenarist.client.cycles import Cycles
 from scenarist.client.data_nodes import DataNodes
-from scenarist.client.entities import AnyOf, Listing, Moment
+from scenarist.client.entities import AnyOf, Listing, Timestamp
 from scenarist.client.events import EventStream
 from scenarist.client.identities import Keys, Users
 from scenarist.client.jobs import Jobs
-from scenarist.client.orchestration import Orchestration
+from scenarist.client.orchestration import OrchestrationControl
 from scenarist.client.scenarios import Scenarios
 from scenarist.client.sequences import Sequences
 from scenarist.client.submissions import Submissions
 from scenarist.client.tasks import Tasks
 from scenarist.client.transport import Call, Transport, path_of
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 
 
 class Client:
@@ -48,7 +48,7 @@ class Client:
         self.cycles = Cycles(self._transport)
         self.submissions = Submissions(self._transport)
         self.jobs = Jobs(self._transport)
-        self.orchestration = Orchestration(self._transport)
+        self.orchestration = OrchestrationControl(self._transport)
         self.users = Users(self._transport)
         self.keys = Keys(self._transport)
 
@@ -95,9 +95,9 @@ class Client:
     def events(
         self,
         *,
-        entity_type: Kind | str | Sequence[Kind | str] = (),
+        entity_type: EntityKind | str | Sequence[EntityKind | str] = (),
         entity_id: str | Sequence[str] = (),
-        change: Change | str | Sequence[Change | str] = (),
+        change: ChangeType | str | Sequence[ChangeType | str] = (),
         submission_id: str | Sequence[str] = (),
         after: str | None = None,
         patience: float = 60.0,
@@ -129,8 +129,8 @@ class Client:
         entity_id: AnyOf | None = None,
         operation: AnyOf | None = None,
         is_allowed: bool | None = None,
-        created_after: Moment | None = None,
-        created_before: Moment | None = None,
+        created_after: Timestamp | None = None,
+        created_before: Timestamp | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.AuditEntry]:
         """List the rows of the audit, newest first: who did what, and what was refused."""

@@ -6,8 +6,8 @@ from typing import Any
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.client.entities import AnyOf, Entities, Listing, Moment, moment_text
-from scenarist.client.scenarios import deletion
+from scenarist.client.entities import AnyOf, Entities, Listing, Timestamp, format_timestamp
+from scenarist.client.scenarios import delete_cascading
 from scenarist.client.transport import Call, Transport, path_of
 from scenarist.domain.vocabulary import Frequency
 
@@ -27,14 +27,14 @@ class Cycles(Entities[schemas.Cycle]):
         *,
         name: str | None = None,
         properties: Mapping[str, Any] | None = None,
-        creation_date: Moment | None = None,
+        creation_date: Timestamp | None = None,
     ) -> schemas.Cycle:
         """Create the cycle of a period, or return the existing one.
 
         Args:
             creation_date: A timestamp or a date within the period; the default is now.
         """
-        moment = moment_text(creation_date)
+        moment = format_timestamp(creation_date)
         body = schemas.CreateCycle(
             frequency=frequency,
             name=name,
@@ -52,7 +52,7 @@ class Cycles(Entities[schemas.Cycle]):
         Args:
             dry_run: Change nothing; return what would be deleted.
         """
-        return deletion(self._transport, path_of(self._name, id), dry_run, if_match)
+        return delete_cascading(self._transport, path_of(self._name, id), dry_run, if_match)
 
     def list(
         self, *, id: AnyOf | None = None, frequency: AnyOf | None = None, sort: str | None = None

@@ -25,7 +25,7 @@ def as_json(value: object) -> bytes:
             value = value.to_dict("records")
         elif pandas is not None and isinstance(value, pandas.Series):
             value = value.to_list()
-        return msgspec.json.encode(value, enc_hook=_plain)
+        return msgspec.json.encode(value, enc_hook=_to_plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise ClientError(f"the value cannot be written as JSON: {error}") from error
 
@@ -51,7 +51,7 @@ def as_frame(value: object, columns: Sequence[str] | None) -> "pd.DataFrame":
     return pd.DataFrame(value, columns=None if columns is None else list(columns))
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     """Convert cells of pandas and numpy to what JSON can represent."""
     kind = type(value).__name__
     if kind in {"NaTType", "NAType"}:

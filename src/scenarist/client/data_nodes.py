@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from scenarist import schemas
 from scenarist.client.data_frames import as_frame, as_json
-from scenarist.client.entities import AnyOf, Entities, Listing, Moment, guard
+from scenarist.client.entities import AnyOf, Entities, Listing, Timestamp, build_if_match
 from scenarist.client.errors import TruncatedError
 from scenarist.client.transport import Call, Transport, path_of
 from scenarist.domain.vocabulary import JoinOperator
@@ -15,10 +15,10 @@ from scenarist.domain.vocabulary import JoinOperator
 if TYPE_CHECKING:
     import pandas as pd
 
-Place = str | os.PathLike[str]
+FilePath = str | os.PathLike[str]
 """The path of a file."""
 
-_PIECE = 256 * 1024  # bytes of a file that are in memory at a time
+_CHUNK_BYTES = 256 * 1024  # bytes of a file that are in memory at a time
 _BYTES = "application/octet-stream"
 
 
@@ -134,7 +134,7 @@ class DataNodes(Entities[schemas.DataNode]):
             method="PUT",
             path=path_of(self._name, id, "write"),
             query={"editor_id": editor_id, "comment": comment},
-            headers={**guard(if_match), "Content-Type": "application/json"},
+            headers={**build_if_match(if_match), "Content-Type": "application/json"},
             content=as_json(value),
         )
         return self._transport.ask(call, schemas.DataNodeWritten)
@@ -156,13 +156,13 @@ class DataNodes(Entities[schemas.DataNode]):
             method="POST",
             path=path_of(self._name, id, "append"),
             query={"editor_id": editor_id, "comment": comment},
-            headers={**guard(if_match), "Content-Type": "application/json"},
+            headers={**build_if_match(if_match), "Content-Type": "application/json"},
             content=as_json(value),
         )
         return self._transport.ask(call, schemas.DataNodeWritten)
 
     def download(
-        self, id: str, target: Place | IO[bytes], *, edit_id: str | None = None
+        self, id: str, target: FilePath | IO[bytes], *, edit_id: str | None = None
     ) -> Path | None:
         """Download the value as a file, in chunks.
 
@@ -179,21 +179,21 @@ class DataNodes(Entities[schemas.DataNode]):
             query={"edit_id": edit_id},
             headers={"Accept": "*/*"},
         )
-        with self._transport.pieces(call, _PIECE) as (headers, pieces):
+        with self._transport.pieces(call, _CHUNK_BYTES) as (headers, pieces):
             if not isinstance(target, str | os.PathLike):
                 for piece in pieces:
                     target.write(piece)
                 return None
             path = Path(target)
             if path.is_dir():
-                path /= _file_name(headers) or "value"
-            _store(path, pieces)
+                path /= _read_file_name(headers) or "value"
+            _write_atomically(path, pieces)
             return path
 
     def upload(
         self,
         id: str,
-        source: Place | bytes | IO[bytes],
+        source: FilePath | bytes | IO[bytes],
         *,
         editor_id: str | None = None,
         comment: str | None = None,
@@ -214,7 +214,7 @@ class DataNodes(Entities[schemas.DataNode]):
             method="POST",
             path=path_of(self._name, id, "upload"),
             query={"editor_id": editor_id, "comment": comment},
-            headers={**guard(if_match), "Content-Type": _BYTES},
+            headers={**build_if_match(if_match), "Content-Type": _BYTES},
             content=source,
             repeats=if_match is None,
         )
@@ -260,8 +260,8 @@ class DataNodes(Entities[schemas.DataNode]):
         owner_id: AnyOf | None = None,
         scope: AnyOf | None = None,
         storage_type: AnyOf | None = None,
-        created_after: Moment | None = None,
-        created_before: Moment | None = None,
+        created_after: Timestamp | None = None,
+        created_before: Timestamp | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.DataNode]:
         """List data nodes in the order of their creation, or of ``sort``."""
@@ -279,7 +279,7 @@ class DataNodes(Entities[schemas.DataNode]):
         )
 
 
-def _file_name(headers: Mapping[str, str]) -> str:
+def _read_file_name(headers: Mapping[str, str]) -> str:
     """Return the name that the server gives a file, without any folder."""
     from email.message import Message  # imported where it is needed, because importing it is slow
 
@@ -288,7 +288,7 @@ def _file_name(headers: Mapping[str, str]) -> str:
     return Path(message.get_filename("")).name
 
 
-def _store(path: Path, pieces: Iterator[bytes]) -> None:
+def _write_atomically(path: Path, pieces: Iterator[bytes]) -> None:
     """Write a file next to its path first, so that the path never has an incomplete file."""
     partial = path.with_name(f"{path.name}.part")
     try:

@@ -11,7 +11,7 @@ from scenarist.client.transport import Call, Transport, path_of
 EntityT = TypeVar("EntityT")
 EntityT_co = TypeVar("EntityT_co", covariant=True)
 
-Moment = datetime | date | str
+Timestamp = datetime | date | str
 """A timestamp, or a date for the start of its day; without a time zone, in the server's."""
 
 AnyOf = str | Sequence[str]
@@ -41,7 +41,7 @@ class Listing(Generic[EntityT]):
         self._transport = transport
         self._path = path
         self._results = results
-        self._filters = {name: _in_query(name, value) for name, value in filters.items()}
+        self._filters = {name: _to_query_value(name, value) for name, value in filters.items()}
 
     def __iter__(self) -> Iterator[EntityT]:
         cursor: str | None = None
@@ -101,19 +101,19 @@ class Entities(Generic[EntityT]):
         return Listing(self._transport, path_of(self._name), self._results, filters)
 
     def _delete(self, id: str, if_match: str | None) -> None:
-        call = Call(method="DELETE", path=path_of(self._name, id), headers=guard(if_match))
+        call = Call(method="DELETE", path=path_of(self._name, id), headers=build_if_match(if_match))
         self._transport.ask(call, schemas.Message)
 
 
-def guard(if_match: str | None) -> dict[str, str]:
+def build_if_match(if_match: str | None) -> dict[str, str]:
     return {} if if_match is None else {"If-Match": if_match}
 
 
-def moment_text(moment: Moment | None) -> str | None:
+def format_timestamp(moment: Timestamp | None) -> str | None:
     return moment.isoformat() if isinstance(moment, date) else moment
 
 
-def _in_query(name: str, value: Any) -> Any:
+def _to_query_value(name: str, value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -129,7 +129,7 @@ _FAMILIES: dict[int, type[ProblemError]] = {
 }
 
 
-def error_of(problem: schemas.Problem, retry_seconds: float | None = None) -> ProblemError:
+def to_error(problem: schemas.Problem, retry_seconds: float | None = None) -> ProblemError:
     """Return the error of the family that the status belongs to."""
     other = InvalidError if 400 <= problem.status < 500 else ProblemError
     return _FAMILIES.get(problem.status, other)(problem, retry_seconds)

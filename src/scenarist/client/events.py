@@ -12,10 +12,10 @@ from scenarist import schemas
 from scenarist.client.errors import TransportError, UnavailableError
 from scenarist.client.transport import Call, Transport, path_of
 
-QUIET_SECONDS = 45.0
+READ_TIMEOUT_SECONDS = 45.0
 """Time without data after which the connection counts as lost; the server sends some every 15 s."""
 
-_OPENINGS = 3  # consecutive ones that may break off
+_MAX_OPENINGS = 3  # consecutive ones that may break off
 _SHORTEST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -108,7 +108,7 @@ class EventStream:
                 first = next(blocks, {})
             except TransportError:
                 attempt += 1
-                if attempt == _OPENINGS:
+                if attempt == _MAX_OPENINGS:
                     raise
             else:
                 return (block for block in itertools.chain([first], blocks) if "data" in block)
@@ -119,7 +119,7 @@ class EventStream:
         if self.last_event_id is not None:
             headers["Last-Event-ID"] = self.last_event_id
         call = Call(method="GET", path=path_of("events"), query=self._filters, headers=headers)
-        lines = self._transport.lines(call, quiet_seconds=QUIET_SECONDS)
+        lines = self._transport.lines(call, quiet_seconds=READ_TIMEOUT_SECONDS)
         return self._connection.enter_context(lines)
 
     def _blocks_of(self, lines: Iterator[bytes]) -> Iterator[dict[str, bytes]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.client.entities import Entities, Listing, Moment, guard, moment_text
+from scenarist.client.entities import Entities, Listing, Timestamp, build_if_match, format_timestamp
 from scenarist.client.transport import Call, Transport, path_of
 
 
@@ -37,7 +37,7 @@ class Users(Entities[schemas.User]):
             password=UNSET if password is None else password,
         )
         path = path_of(self._name, username)
-        call = Call(method="PATCH", path=path, body=body, headers=guard(if_match))
+        call = Call(method="PATCH", path=path, body=body, headers=build_if_match(if_match))
         return self._transport.ask(call, schemas.OneUser).user
 
     def delete(self, username: str, *, if_match: str | None = None) -> None:
@@ -58,14 +58,14 @@ class Keys(Entities[schemas.Key]):
         )
 
     def create(
-        self, name: str, roles: Sequence[str], *, expires_at: Moment | None = None
+        self, name: str, roles: Sequence[str], *, expires_at: Timestamp | None = None
     ) -> schemas.KeyCreated:
         """Create a key; only this response has its token.
 
         Args:
             expires_at: A timestamp, or a date for the start of its day; the default is in 90 days.
         """
-        moment = moment_text(expires_at)
+        moment = format_timestamp(expires_at)
         body = schemas.CreateKey(
             name=name, roles=list(roles), expires_at=UNSET if moment is None else moment
         )

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from scenarist import schemas
-from scenarist.client.entities import AnyOf, Entities, Listing, Moment
-from scenarist.client.submissions import PREFERS_BODY, holding, waited
-from scenarist.client.transport import Call, Transport, checked_header, path_of
+from scenarist.client.entities import AnyOf, Entities, Listing, Timestamp
+from scenarist.client.submissions import PREFERS_BODY, build_wait_call, wait_until_ended
+from scenarist.client.transport import Call, Transport, check_header, path_of
 
 
 class Jobs(Entities[schemas.Job]):
@@ -29,7 +29,7 @@ class Jobs(Entities[schemas.Job]):
         Args:
             task_id: The id of a task, or of a task config for the task that no scenario owns.
         """
-        key = checked_header(idempotency_key or f"client-{uuid4()}", "an idempotency key")
+        key = check_header(idempotency_key or f"client-{uuid4()}", "an idempotency key")
         call = Call(
             method="POST",
             path=path_of(self._name),
@@ -40,8 +40,9 @@ class Jobs(Entities[schemas.Job]):
 
     def wait(self, id: str, *, timeout: float | None = None) -> schemas.Job:
         """Wait until a job has ended, and return it; see `Submissions.wait`."""
-        return waited(
-            lambda seconds: self._got(holding(path_of(self._name, id), seconds)).value, timeout
+        return wait_until_ended(
+            lambda seconds: self._got(build_wait_call(path_of(self._name, id), seconds)).value,
+            timeout,
         )
 
     def cancel(self, id: str) -> schemas.Job:
@@ -70,8 +71,8 @@ class Jobs(Entities[schemas.Job]):
         entity_id: AnyOf | None = None,
         newest_of: AnyOf | None = None,
         status: AnyOf | None = None,
-        created_after: Moment | None = None,
-        created_before: Moment | None = None,
+        created_after: Timestamp | None = None,
+        created_before: Timestamp | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Job]:
         """List jobs, oldest first unless ``sort`` is ``-creation_date``.

@@ -4,7 +4,7 @@ from scenarist import schemas
 from scenarist.client.transport import Call, Transport, path_of
 
 
-class Orchestration:
+class OrchestrationControl:
     """Pauses and resumes all jobs, on all servers of the database."""
 
     def __init__(self, transport: Transport) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
-from scenarist.client.entities import AnyOf, Listing, Moment, guard, moment_text
-from scenarist.client.subscribers import Followed
+from scenarist.client.entities import AnyOf, Listing, Timestamp, build_if_match, format_timestamp
+from scenarist.client.subscribers import Subscribable
 from scenarist.client.transport import Call, Transport, path_of
 
 
@@ -25,7 +25,7 @@ class Comparisons(dict[str, dict[str, Any]]):
         self.errors = errors
 
 
-class Scenarios(Followed[schemas.Scenario]):
+class Scenarios(Subscribable[schemas.Scenario]):
     def __init__(self, transport: Transport) -> None:
         super().__init__(
             transport,
@@ -46,7 +46,7 @@ class Scenarios(Followed[schemas.Scenario]):
         name: str | None = None,
         tags: Sequence[str] = (),
         properties: Mapping[str, Any] | None = None,
-        creation_date: Moment | None = None,
+        creation_date: Timestamp | None = None,
     ) -> schemas.Scenario:
         """Create a scenario with its cycle, data nodes, tasks and sequences.
 
@@ -60,7 +60,7 @@ class Scenarios(Followed[schemas.Scenario]):
             name=name,
             tags=list(tags),
             properties=dict(properties or {}),
-            creation_date=moment_text(creation_date),
+            creation_date=format_timestamp(creation_date),
         )
         call = Call(method="POST", path=path_of(self._name), body=body)
         return self._transport.ask(call, schemas.ScenarioCreated).scenario
@@ -81,7 +81,7 @@ class Scenarios(Followed[schemas.Scenario]):
             properties=UNSET if isinstance(properties, UnsetType) else dict(properties),
         )
         path = path_of(self._name, id)
-        call = Call(method="PATCH", path=path, body=body, headers=guard(if_match))
+        call = Call(method="PATCH", path=path, body=body, headers=build_if_match(if_match))
         return self._transport.ask(call, schemas.OneScenario).scenario
 
     def delete(
@@ -92,7 +92,7 @@ class Scenarios(Followed[schemas.Scenario]):
         Args:
             dry_run: Change nothing; return what would be deleted.
         """
-        return deletion(self._transport, path_of(self._name, id), dry_run, if_match)
+        return delete_cascading(self._transport, path_of(self._name, id), dry_run, if_match)
 
     def promote(self, id: str) -> schemas.Scenario:
         """Make a scenario the primary one of its cycle."""
@@ -132,8 +132,8 @@ class Scenarios(Followed[schemas.Scenario]):
         tag: AnyOf | None = None,
         primary: bool | None = None,
         name: AnyOf | None = None,
-        created_after: Moment | None = None,
-        created_before: Moment | None = None,
+        created_after: Timestamp | None = None,
+        created_before: Timestamp | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Scenario]:
         """List scenarios in the order of their creation dates, or of ``sort``."""
@@ -150,10 +150,10 @@ class Scenarios(Followed[schemas.Scenario]):
         )
 
 
-def deletion(
+def delete_cascading(
     transport: Transport, path: str, dry_run: bool, if_match: str | None
 ) -> schemas.Deletion:
     """Delete an entity together with everything it owns."""
     query = {"dry_run": "true"} if dry_run else {}
-    call = Call(method="DELETE", path=path, query=query, headers=guard(if_match))
+    call = Call(method="DELETE", path=path, query=query, headers=build_if_match(if_match))
     return transport.ask(call, schemas.Deletion)

@@ -6,12 +6,12 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
-from scenarist.client.entities import AnyOf, Listing, Moment, guard
-from scenarist.client.subscribers import Followed
+from scenarist.client.entities import AnyOf, Listing, Timestamp, build_if_match
+from scenarist.client.subscribers import Subscribable
 from scenarist.client.transport import Call, Transport, path_of
 
 
-class Sequences(Followed[schemas.Sequence]):
+class Sequences(Subscribable[schemas.Sequence]):
     def __init__(self, transport: Transport) -> None:
         super().__init__(
             transport,
@@ -57,7 +57,7 @@ class Sequences(Followed[schemas.Sequence]):
             properties=UNSET if isinstance(properties, UnsetType) else dict(properties),
         )
         path = path_of(self._name, id)
-        call = Call(method="PATCH", path=path, body=body, headers=guard(if_match))
+        call = Call(method="PATCH", path=path, body=body, headers=build_if_match(if_match))
         return self._transport.ask(call, schemas.OneSequence).sequence
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
@@ -70,8 +70,8 @@ class Sequences(Followed[schemas.Sequence]):
         id: AnyOf | None = None,
         scenario_id: AnyOf | None = None,
         name: AnyOf | None = None,
-        created_after: Moment | None = None,
-        created_before: Moment | None = None,
+        created_after: Timestamp | None = None,
+        created_before: Timestamp | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Sequence]:
         """List sequences in the order of their creation, or of ``sort``."""

@@ -7,25 +7,25 @@ from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from scenarist import schemas
-from scenarist.client.entities import AnyOf, Entities, EntityT, Listing, Moment
+from scenarist.client.entities import AnyOf, Entities, EntityT, Listing, Timestamp
 from scenarist.client.errors import WaitTimeoutError
-from scenarist.client.transport import Call, Transport, checked_header, path_of
+from scenarist.client.transport import Call, Transport, check_header, path_of
 from scenarist.domain.vocabulary import JobStatus, SubmissionStatus
 
 PREFERS_BODY: Mapping[str, str] = {"Prefer": "return=representation"}
 
-_HOLD_SECONDS = 60
+_WAIT_SECONDS = 60
 """How long one request waits before the next one follows; proxies cut off longer ones."""
 
 
-class WithStatus(Protocol):
+class EntityWithStatus(Protocol):
     @property
     def id(self) -> str: ...
     @property
     def status(self) -> SubmissionStatus | JobStatus: ...
 
 
-WaitedT = TypeVar("WaitedT", bound=WithStatus)
+WaitedT = TypeVar("WaitedT", bound=EntityWithStatus)
 
 
 class Submissions(Entities[schemas.Submission]):
@@ -45,8 +45,8 @@ class Submissions(Entities[schemas.Submission]):
         entity_type: AnyOf | None = None,
         scenario_id: AnyOf | None = None,
         status: AnyOf | None = None,
-        created_after: Moment | None = None,
-        created_before: Moment | None = None,
+        created_after: Timestamp | None = None,
+        created_before: Timestamp | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Submission]:
         """List submissions, oldest first unless ``sort`` is ``-creation_date``.
@@ -76,8 +76,9 @@ class Submissions(Entities[schemas.Submission]):
         Raises:
             WaitTimeoutError: It has not ended by then.
         """
-        return waited(
-            lambda seconds: self._got(holding(path_of(self._name, id), seconds)).value, timeout
+        return wait_until_ended(
+            lambda seconds: self._got(build_wait_call(path_of(self._name, id), seconds)).value,
+            timeout,
         )
 
     def cancel(self, id: str) -> schemas.Submission:
@@ -211,13 +212,13 @@ def submit(
     transport: Transport, path: str, wish: schemas.Submit, idempotency_key: str | None
 ) -> Submitted:
     """Submit something. The request can be repeated: the key makes sure it is accepted once."""
-    key = checked_header(idempotency_key or f"client-{uuid4()}", "an idempotency key")
+    key = check_header(idempotency_key or f"client-{uuid4()}", "an idempotency key")
     headers = {**PREFERS_BODY, "Idempotency-Key": key}
     call = Call(method="POST", path=path, body=wish, headers=headers)
     return Submitted(transport, transport.ask(call, _Accepted).submission)
 
 
-def waited(hold: Callable[[int], WaitedT], timeout: float | None) -> WaitedT:
+def wait_until_ended(hold: Callable[[int], WaitedT], timeout: float | None) -> WaitedT:
     """Wait until an entity has ended, and return it.
 
     Args:
@@ -228,7 +229,7 @@ def waited(hold: Callable[[int], WaitedT], timeout: float | None) -> WaitedT:
     """
     until = math.inf if timeout is None else time.monotonic() + timeout
     while True:
-        left = math.ceil(min(max(until - time.monotonic(), 0), _HOLD_SECONDS))
+        left = math.ceil(min(max(until - time.monotonic(), 0), _WAIT_SECONDS))
         entity = hold(left)
         if entity.status.is_finished:
             return entity
@@ -236,7 +237,7 @@ def waited(hold: Callable[[int], WaitedT], timeout: float | None) -> WaitedT:
             raise WaitTimeoutError(f"{entity.id} is {entity.status} after {timeout:g} seconds")
 
 
-def holding(path: str, seconds: int) -> Call:
+def build_wait_call(path: str, seconds: int) -> Call:
     """Build the request for an entity once it has ended, or after a number of seconds."""
     return Call(
         method="GET", path=path, headers={"Prefer": f"wait={seconds}"}, hold_seconds=seconds

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.client.entities import AnyOf, EntityT, Listing, guard
+from scenarist.client.entities import AnyOf, EntityT, Listing, build_if_match
 from scenarist.client.submissions import Submittable
 from scenarist.client.transport import Call, Transport, path_of
 
@@ -32,7 +32,7 @@ class Subscribers:
         return self._transport.ask(call, schemas.OneSubscriber).subscriber
 
     def delete(self, id: str, *, if_match: str | None = None) -> None:
-        call = Call(method="DELETE", path=self._path(id), headers=guard(if_match))
+        call = Call(method="DELETE", path=self._path(id), headers=build_if_match(if_match))
         self._transport.ask(call, schemas.Message)
 
     def list(self) -> Sequence[schemas.Subscriber]:
@@ -43,7 +43,7 @@ class Subscribers:
         return path_of(*self._of, "subscribers", *more)
 
 
-class Followed(Submittable[EntityT]):
+class Subscribable(Submittable[EntityT]):
     """Scenarios and sequences, which have submissions and subscribers."""
 
     def submissions(self, id: str, *, status: AnyOf | None = None) -> Listing[schemas.Submission]:

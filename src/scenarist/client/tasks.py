@@ -1,7 +1,7 @@
 """Tasks: those of scenarios, and those without an owner."""
 
 from scenarist import schemas
-from scenarist.client.entities import AnyOf, Listing, Moment
+from scenarist.client.entities import AnyOf, Listing, Timestamp
 from scenarist.client.submissions import Submittable
 from scenarist.client.transport import Call, Transport, path_of
 
@@ -33,8 +33,8 @@ class Tasks(Submittable[schemas.Task]):
         scenario_id: AnyOf | None = None,
         sequence_id: AnyOf | None = None,
         config_id: AnyOf | None = None,
-        created_after: Moment | None = None,
-        created_before: Moment | None = None,
+        created_after: Timestamp | None = None,
+        created_before: Timestamp | None = None,
         sort: str | None = None,
     ) -> Listing[schemas.Task]:
         """List tasks in the order of their creation, or of ``sort``."""

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 import msgspec
 
 from scenarist import schemas
-from scenarist.client.errors import ClientError, ProblemError, TransportError, error_of
+from scenarist.client.errors import ClientError, ProblemError, TransportError, to_error
 
 if TYPE_CHECKING:
     import httpx
@@ -22,12 +22,12 @@ API = "/api/v1"
 
 _SAFE = frozenset({"GET", "HEAD"})
 _IDEMPOTENT = frozenset({"PUT", "DELETE"})
-_OF_PROXIES = frozenset({502, 503, 504})
+_PROXY_STATUSES = frozenset({502, 503, 504})
 _LONGEST_PAUSE_SECONDS = 30.0
-_KEPT_OPEN_SECONDS = 3.0
+_KEEP_ALIVE_SECONDS = 3.0
 """Shorter than the keep-alive of servers, which could otherwise close it as a request is sent."""
 
-_GONE = b'{"message": "It is deleted; the response that said so was lost.", "deleted": {}}'
+_DELETED_BODY = b'{"message": "It is deleted; the response that said so was lost.", "deleted": {}}'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,7 @@ class Transport:
     def __init__(self, url: str, *, token: str | None, timeout: float, retries: int) -> None:
         import httpx  # imported when a client is created: importing the package stays cheap
 
-        self.url = checked_address(url)
+        self.url = check_address(url)
         self.token = token
         self._timeout = timeout
         self._retries = retries
@@ -96,7 +96,7 @@ class Transport:
             limits=httpx.Limits(
                 max_connections=100,
                 max_keepalive_connections=20,
-                keepalive_expiry=_KEPT_OPEN_SECONDS,
+                keepalive_expiry=_KEEP_ALIVE_SECONDS,
             ),
         )
 
@@ -106,7 +106,7 @@ class Transport:
 
     @token.setter
     def token(self, token: str | None) -> None:
-        self._token = None if token is None else checked_header(token, "the token")
+        self._token = None if token is None else check_header(token, "the token")
 
     def close(self) -> None:
         self._http.close()
@@ -158,7 +158,7 @@ class Transport:
     def lines(self, call: Call, *, quiet_seconds: float) -> Iterator[Iterator[bytes]]:
         """Return the lines of an endless response, each as soon as it has arrived."""
         with self.stream(call, quiet_seconds=quiet_seconds) as response:
-            yield _lines_of(self._unless_lost(response.iter_bytes()))
+            yield _split_lines(self._unless_lost(response.iter_bytes()))
 
     def _unless_lost(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         import httpx
@@ -190,13 +190,13 @@ class Transport:
                     error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
                 )
                 was_lost = was_lost or not never_sent
-                may_repeat = never_sent or _is_worth_repeating(call, error)
+                may_repeat = never_sent or _is_retryable(call, error)
             else:
                 if was_lost and call.method == "DELETE" and response.status_code == 404:
-                    return httpx.Response(200, content=_GONE)
+                    return httpx.Response(200, content=_DELETED_BODY)
                 failure = self._refusal(response)
-                may_repeat = _is_passing(failure, response.status_code, call)
-            pause = _pause(attempt, failure)
+                may_repeat = _is_temporary(failure, response.status_code, call)
+            pause = _compute_pause(attempt, failure)
             if not (may_repeat and call.is_whole) or attempt >= self._retries or pause is None:
                 raise failure
             time.sleep(pause)
@@ -230,7 +230,7 @@ class Transport:
                 f"{self.url} responded with {response.status_code} {response.reason_phrase}, but "
                 "not like a Scenarist server; is the address right?"
             )
-        return error_of(problem, _seconds(response.headers.get("retry-after")))
+        return to_error(problem, _parse_seconds(response.headers.get("retry-after")))
 
     def _lost(self, error: Exception) -> TransportError:
         import httpx
@@ -248,13 +248,13 @@ def path_of(*parts: str) -> str:
     return "/".join([API, *(quote(part, safe="") for part in parts)])
 
 
-def checked_address(url: str) -> str:
+def check_address(url: str) -> str:
     """Return the address of a server without a trailing slash.
 
     Raises:
         ClientError: It is not a valid address.
     """
-    parts = _address_in(url)
+    parts = _parse_address(url)
     if parts is None:
         raise ClientError(
             f"{url!r} is not the address of a server; write one such as http://127.0.0.1:5000"
@@ -267,7 +267,7 @@ def checked_address(url: str) -> str:
     return url.rstrip("/")
 
 
-def _address_in(url: str) -> SplitResult | None:
+def _parse_address(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         is_address = parts.port != 0 and parts.scheme in {"http", "https"} and url.isprintable()
@@ -276,7 +276,7 @@ def _address_in(url: str) -> SplitResult | None:
     return parts if is_address and parts.hostname else None
 
 
-def checked_header(text: str, name: str) -> str:
+def check_header(text: str, name: str) -> str:
     """Return a text that can be sent in a header.
 
     Raises:
@@ -289,7 +289,7 @@ def checked_header(text: str, name: str) -> str:
     return text
 
 
-def _lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _split_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Split at line feeds only, not at the other line separators of Unicode."""
     rest = b""
     for piece in pieces:
@@ -298,7 +298,7 @@ def _lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
             yield line.removesuffix(b"\r")
 
 
-def _is_worth_repeating(call: Call, error: Exception) -> bool:
+def _is_retryable(call: Call, error: Exception) -> bool:
     import httpx
 
     # A response that takes too long would take as long again.
@@ -306,18 +306,18 @@ def _is_worth_repeating(call: Call, error: Exception) -> bool:
     return call.is_repeatable and not isinstance(error, gives_up)
 
 
-def _is_passing(failure: ClientError, status: int, call: Call) -> bool:
+def _is_temporary(failure: ClientError, status: int, call: Call) -> bool:
     """Whether a failure may be temporary: 503 means nothing was changed, except `in_doubt`.
 
     Proxies respond with 503 as well, but do not know whether something was changed.
     """
     if not isinstance(failure, ProblemError):
-        return status in _OF_PROXIES and call.is_repeatable
+        return status in _PROXY_STATUSES and call.is_repeatable
     is_passing = status == 503 and call.waits
     return is_passing and (call.is_repeatable or failure.code != "in_doubt")
 
 
-def _pause(attempt: int, failure: ClientError) -> float | None:
+def _compute_pause(attempt: int, failure: ClientError) -> float | None:
     """Return the pause before the next attempt; None if it would be too long."""
     asked = failure.retry_seconds if isinstance(failure, ProblemError) else None
     if asked is not None and asked > _LONGEST_PAUSE_SECONDS:
@@ -328,5 +328,5 @@ def _pause(attempt: int, failure: ClientError) -> float | None:
     return max(asked or 0.0, growing)
 
 
-def _seconds(header: str | None) -> float | None:
+def _parse_seconds(header: str | None) -> float | None:
     return float(header) if header is not None and header.isdecimal() else None

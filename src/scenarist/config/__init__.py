@@ -5,7 +5,7 @@ Never here: records, identifiers, the database; a declaration is not a record.
 """
 
 from scenarist.config.applications import Application, load_app
-from scenarist.config.drafts import Problem
+from scenarist.config.drafts import ConfigProblem
 from scenarist.config.entries import (
     AuthenticationConfig,
     CoreConfig,
@@ -21,11 +21,11 @@ __all__ = [
     "Application",
     "AuthenticationConfig",
     "Config",
+    "ConfigProblem",
     "ConfigRegistry",
     "CoreConfig",
     "DataNodeConfig",
     "JobConfig",
-    "Problem",
     "ScenarioConfig",
     "TaskConfig",
     "load_app",

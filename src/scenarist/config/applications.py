@@ -11,11 +11,11 @@ from types import ModuleType
 from scenarist.config.functions import import_module
 from scenarist.config.registry import Config, ConfigRegistry
 from scenarist.domain.errors import InvalidError
-from scenarist.system.search_path import search_also
+from scenarist.system.search_path import extend_search_path
 
-_OVERRIDES = ("SCENARIST_CONFIG_PATH", "TAIPY_CONFIG_PATH")
+_OVERRIDE_VARIABLES = ("SCENARIST_CONFIG_PATH", "TAIPY_CONFIG_PATH")
 _GUARD = {"__name__", "__main__"}
-_DECLARING = ("configure_", "set_default_")
+_DECLARING_PREFIXES = ("configure_", "set_default_")
 _LIBRARIES = (
     "bson",
     "fsspec",
@@ -63,7 +63,7 @@ def load_app(app: str) -> Application:
     """
     is_file = app.endswith((".py", ".toml")) or os.sep in app
     folder = str(Path(app).resolve().parent if is_file else Path.cwd())
-    search_also([folder])
+    extend_search_path([folder])
     before = set(sys.path) - {folder}
     module: ModuleType | None = None
     if app.endswith(".toml"):
@@ -73,24 +73,28 @@ def load_app(app: str) -> Application:
         try:
             module = _import_file(Path(app).resolve()) if is_file else import_module(app)
         except InvalidError as error:
-            raise InvalidError(error.message + _shadow_in(error.message, folder)) from error
-        registry = _registry_of(module, app)
-    for name in _OVERRIDES:
+            raise InvalidError(
+                error.message + _make_shadowing_hint(error.message, folder)
+            ) from error
+        registry = _find_registry(module, app)
+    for name in _OVERRIDE_VARIABLES:
         if override := os.environ.get(name):
             registry.override(override)
             break
-    search_path = tuple(_absolute(entry) for entry in sys.path if entry not in before)
+    search_path = tuple(_resolve_path_entry(entry) for entry in sys.path if entry not in before)
     return Application(registry, search_path, app, getattr(module, "__file__", None))
 
 
-def declaration_faults(application: Application) -> Iterator[str]:
+def find_declaration_faults(application: Application) -> Iterator[str]:
     """Yield the reason if an application declares nothing, or hides its scenarios in a guard."""
     registry = application.registry
     if registry.scenarios:
         return
     is_empty = not registry.tasks and not registry.data_nodes
     missing = "nothing" if is_empty else "no scenario"
-    guard = None if application.file is None else _guard_of(application.file, is_empty=is_empty)
+    guard = (
+        None if application.file is None else _find_main_guard(application.file, is_empty=is_empty)
+    )
     if guard is not None:
         yield (
             f"declares {missing}, because the code under 'if __name__ == \"__main__\":' (line "
@@ -103,7 +107,7 @@ def declaration_faults(application: Application) -> Iterator[str]:
         )
 
 
-def shadowing_modules(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
+def find_shadowing_modules(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Find modules named like a standard library module or a library that Scenarist uses."""
     for folder in search_path:
         for entry in sorted(Path(folder).glob("*")):
@@ -112,16 +116,16 @@ def shadowing_modules(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
                 yield entry.stem, str(entry)
 
 
-def shadowing_faults(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
+def find_shadowing_faults(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Find the `shadowing_modules` that conflict with an import.
 
     Returns:
         File and message: what is wrong, and how to fix it.
     """
-    for name, file in shadowing_modules(search_path):
+    for name, file in find_shadowing_modules(search_path):
         if name in _LIBRARIES:
             yield file, f"hides the library {name!r}, which Scenarist uses; rename it"
-        elif importer := _importer_of(name, Path(file).parent):
+        elif importer := _find_importer(name, Path(file).parent):
             yield (
                 file,
                 f"has the name of Python's own module {name!r}, which {importer} imports "
@@ -129,7 +133,7 @@ def shadowing_faults(search_path: Sequence[str]) -> Iterator[tuple[str, str]]:
             )
 
 
-def _importer_of(name: str, folder: Path) -> str | None:
+def _find_importer(name: str, folder: Path) -> str | None:
     """Return file and line of a module in the folder that imports a module of this name."""
     for file in sorted(folder.glob("*.py")):
         try:
@@ -145,21 +149,21 @@ def _importer_of(name: str, folder: Path) -> str | None:
     return None
 
 
-def _shadow_in(message: str, folder: str) -> str:
+def _make_shadowing_hint(message: str, folder: str) -> str:
     """Return a hint for an import error, if Python's own module was imported instead of a file."""
-    for name, file in shadowing_modules([folder]):
+    for name, file in find_shadowing_modules([folder]):
         if f"'{name}'" in message:
             return f"; {name!r} is Python's own module, not {file}: rename that file"
     return ""
 
 
-def _absolute(entry: str) -> str:
+def _resolve_path_entry(entry: str) -> str:
     """Return the absolute folder that an entry of ``sys.path`` meant when it was first used."""
     finder = sys.path_importer_cache.get(entry)
     return str(getattr(finder, "path", None) or os.path.abspath(entry))
 
 
-def _guard_of(file: str, *, is_empty: bool) -> int | None:
+def _find_main_guard(file: str, *, is_empty: bool) -> int | None:
     """Return the line of ``if __name__ == "__main__":``, if its body contains declarations.
 
     Args:
@@ -170,14 +174,14 @@ def _guard_of(file: str, *, is_empty: bool) -> int | None:
     except (OSError, SyntaxError):
         return None
     for statement in tree.body:
-        if isinstance(statement, ast.If) and _words_of(statement.test) >= _GUARD:
+        if isinstance(statement, ast.If) and _collect_words(statement.test) >= _GUARD:
             names = (item.attr for item in ast.walk(statement) if isinstance(item, ast.Attribute))
-            if is_empty or any(name.startswith(_DECLARING) for name in names):
+            if is_empty or any(name.startswith(_DECLARING_PREFIXES) for name in names):
                 return statement.lineno
     return None
 
 
-def _words_of(test: ast.expr) -> set[object]:
+def _collect_words(test: ast.expr) -> set[object]:
     names = {item.id for item in ast.walk(test) if isinstance(item, ast.Name)}
     return names | {item.value for item in ast.walk(test) if isinstance(item, ast.Constant)}
 
@@ -200,7 +204,7 @@ def _import_file(file: Path) -> ModuleType:
     return module
 
 
-def _registry_of(module: ModuleType, app: str) -> ConfigRegistry:
+def _find_registry(module: ModuleType, app: str) -> ConfigRegistry:
     """Return the registry that a module defines, else the default one."""
     own = {
         id(value): name

@@ -6,35 +6,30 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from scenarist.config.check_authentication import authentication_findings
-from scenarist.config.check_functions import function_findings
+from scenarist.config.check_authentication import check_authentication
+from scenarist.config.check_functions import check_functions
 from scenarist.config.check_locations import (
-    place_warnings,
-    placeholder_findings,
-    secret_placeholder_findings,
-    shared_place_findings,
+    check_placeholders,
+    check_secret_placeholders,
+    check_shared_locations,
+    find_location_warnings,
 )
-from scenarist.config.check_scenarios import scenario_findings
-from scenarist.config.check_sections import (
-    environment_findings,
-    number_findings,
-    values_of,
-    word_findings,
-)
-from scenarist.config.check_storages import data_node_findings
+from scenarist.config.check_scenarios import check_scenario
+from scenarist.config.check_sections import check_environment, check_number, check_word, values_of
+from scenarist.config.check_storages import check_data_node
 from scenarist.config.declarations import Declarations
-from scenarist.config.drafts import Problem
+from scenarist.config.drafts import ConfigProblem
 from scenarist.config.entries import (
     DataNodeConfig,
     Entry,
     JobConfig,
     TaskConfig,
 )
-from scenarist.config.function_inspection import Look
+from scenarist.config.function_inspection import InspectUses
 from scenarist.config.values import iter_environment_faults, resolve
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.resources import READERS
-from scenarist.domain.secrets import MARKS, names_within
+from scenarist.domain.resources import RESOURCE_PARSERS
+from scenarist.domain.secrets import SECRETS_KEY, iter_names
 
 Findings = Iterator[tuple[str, str]]
 """Keys of one entry, each with a message: what is wrong, and how to fix it."""
@@ -43,13 +38,15 @@ _RESERVED = ("CYCLE", "SCENARIO", "SEQUENCE", "TASK", "DATANODE")
 _JOB_MODES = ("development", "standalone", "cluster")
 
 
-Write = Callable[[DataNodeConfig], str | None]
+WriteInitialValue = Callable[[DataNodeConfig], str | None]
 """Writes the initial value of a data node to a temporary folder; returns the error, or None."""
 
 
 def find_problems(
-    declarations: Declarations, look: Look | None = None, write: Write | None = None
-) -> list[Problem]:
+    declarations: Declarations,
+    look: InspectUses | None = None,
+    write: WriteInitialValue | None = None,
+) -> list[ConfigProblem]:
     """Return all problems of the declarations.
 
     Args:
@@ -58,12 +55,12 @@ def find_problems(
     """
     problems = list(declarations.faults.values())
     wrong = {place for place, _ in declarations.faults}
-    for place, findings in _all_findings(declarations, look):
+    for place, findings in _iter_findings(declarations, look):
         for key, message in findings:
             wrong.add(place)
             # Do not report a fault again that was recorded at the declaration.
             if (place, key) not in declarations.faults:
-                problems.append(_problem(declarations, place, key, message))
+                problems.append(_make_problem(declarations, place, key, message))
     if write is None:
         return problems
     for node in declarations.data_nodes.values():
@@ -71,21 +68,21 @@ def find_problems(
         if "default_data" in node.properties and place not in wrong:
             fault = write(node)
             if fault is not None:
-                problems.append(_problem(declarations, place, "default_data", fault))
+                problems.append(_make_problem(declarations, place, "default_data", fault))
     return problems
 
 
-def _problem(declarations: Declarations, place: str, key: str, message: str) -> Problem:
+def _make_problem(declarations: Declarations, place: str, key: str, message: str) -> ConfigProblem:
     origin = declarations.origins.get(place)
     prefix = f"{origin}: {place}" if origin else place
-    return Problem(f"{prefix}.{key}" if key else prefix, message)
+    return ConfigProblem(f"{prefix}.{key}" if key else prefix, message)
 
 
-def find_warnings(declarations: Declarations) -> list[Problem]:
+def find_warnings(declarations: Declarations) -> list[ConfigProblem]:
     """Return warnings: declarations that work but may not be intended."""
     return [
-        Problem(f"{origin}: {found.where}" if origin else found.where, found.message)
-        for found in place_warnings(
+        ConfigProblem(f"{origin}: {found.where}" if origin else found.where, found.message)
+        for found in find_location_warnings(
             declarations.data_nodes.values(),
             declarations.tasks.values(),
             declarations.scenarios.values(),
@@ -94,48 +91,50 @@ def find_warnings(declarations: Declarations) -> list[Problem]:
     ]
 
 
-def _all_findings(declarations: Declarations, look: Look | None) -> Iterator[tuple[str, Findings]]:
-    yield "TAIPY", environment_findings(declarations.global_app)
-    yield "SCENARIST", environment_findings(declarations.settings)
-    yield "CORE", environment_findings(values_of(declarations.core))
-    yield "JOB", _job_findings(declarations.jobs)
-    yield "AUTHENTICATION", authentication_findings(declarations.authentication)
+def _iter_findings(
+    declarations: Declarations, look: InspectUses | None
+) -> Iterator[tuple[str, Findings]]:
+    yield "TAIPY", check_environment(declarations.global_app)
+    yield "SCENARIST", check_environment(declarations.settings)
+    yield "CORE", check_environment(values_of(declarations.core))
+    yield "JOB", _check_job_section(declarations.jobs)
+    yield "AUTHENTICATION", check_authentication(declarations.authentication)
     owners: dict[str, str] = {}
     for node in declarations.data_nodes.values():
         place = f"DATA_NODE.{node.id}"
-        yield place, _id_findings(node.id, owners, place)
-        yield place, data_node_findings(node)
-        yield place, placeholder_findings(node)
-        yield place, environment_findings(node.properties)
-        yield place, _plain_findings(node.properties, besides="default_data")
-        yield place, _mark_findings(node.properties)
+        yield place, _check_id(node.id, owners, place)
+        yield place, check_data_node(node)
+        yield place, check_placeholders(node)
+        yield place, check_environment(node.properties)
+        yield place, _check_plain_values(node.properties, besides="default_data")
+        yield place, _check_declared_secrets(node.properties)
     for task in declarations.tasks.values():
         place = f"TASK.{task.id}"
-        yield place, _id_findings(task.id, owners, place)
-        yield place, _task_findings(task)
-        yield place, environment_findings(task.properties)
-        yield place, _resource_findings(task.properties)
-        yield place, _plain_findings(task.properties)
-        yield place, _mark_findings(task.properties)
+        yield place, _check_id(task.id, owners, place)
+        yield place, _check_task(task)
+        yield place, check_environment(task.properties)
+        yield place, _check_resources(task.properties)
+        yield place, _check_plain_values(task.properties)
+        yield place, _check_declared_secrets(task.properties)
     for scenario in declarations.scenarios.values():
         place = f"SCENARIO.{scenario.id}"
-        yield place, _id_findings(scenario.id, owners, place)
-        yield place, scenario_findings(scenario)
-        yield place, shared_place_findings(scenario)
-        yield place, secret_placeholder_findings(scenario)
-        yield place, environment_findings(scenario.properties)
-        yield place, _plain_findings(scenario.properties)
-        yield place, _mark_findings(scenario.properties)
-    yield "TASK.default", _lonely_default_findings(declarations, "TASK", declarations.tasks)
+        yield place, _check_id(scenario.id, owners, place)
+        yield place, check_scenario(scenario)
+        yield place, check_shared_locations(scenario)
+        yield place, check_secret_placeholders(scenario)
+        yield place, check_environment(scenario.properties)
+        yield place, _check_plain_values(scenario.properties)
+        yield place, _check_declared_secrets(scenario.properties)
+    yield "TASK.default", _check_lonely_default(declarations, "TASK", declarations.tasks)
     yield (
         "SCENARIO.default",
-        _lonely_default_findings(declarations, "SCENARIO", declarations.scenarios),
+        _check_lonely_default(declarations, "SCENARIO", declarations.scenarios),
     )
-    for place, key, message in function_findings(declarations, look):
+    for place, key, message in check_functions(declarations, look):
         yield place, iter([(key, message)])
 
 
-def _id_findings(id: object, owners: dict[str, str], place: str) -> Findings:
+def _check_id(id: object, owners: dict[str, str], place: str) -> Findings:
     if not isinstance(id, str) or not id.isidentifier() or keyword.iskeyword(id):
         yield "", f"{id!r} is not a valid id; use letters, digits and _, but not a Python keyword"
         return
@@ -147,7 +146,7 @@ def _id_findings(id: object, owners: dict[str, str], place: str) -> Findings:
         yield "", f"the id {id!r} is already used by {owner}; rename one of the two"
 
 
-def _lonely_default_findings(
+def _check_lonely_default(
     declarations: Declarations, family: str, entries: Mapping[str, Entry]
 ) -> Findings:
     """Find a default that was meant as an entry: it is complete, and no other entry uses it."""
@@ -157,15 +156,15 @@ def _lonely_default_findings(
         yield "", "it only supplies defaults, but there is no other entry; give it another id"
 
 
-def _task_findings(task: TaskConfig) -> Findings:
+def _check_task(task: TaskConfig) -> Findings:
     if not task.function:
         yield "function", "a task needs a function; name one as 'package.module:name'"
     if task.timeout is not None and task.timeout.total_seconds() <= 0:
         yield "timeout", f"the timeout {task.timeout} is not positive; give a longer one"
-    yield from _retry_findings(task)
+    yield from _check_retries(task)
     yield from (
         ("outputs", f"data node {id!r} is listed more than once; list each output once")
-        for id in _repeated(task.outputs)
+        for id in _find_repeated(task.outputs)
     )
     for node in task.outputs:
         if node.is_read_only:
@@ -178,7 +177,7 @@ def _task_findings(task: TaskConfig) -> Findings:
             yield "inputs", f"data node {node.id!r} cannot be read; declare how to read it"
 
 
-def _retry_findings(task: TaskConfig) -> Findings:
+def _check_retries(task: TaskConfig) -> Findings:
     if task.retries < 0:
         yield "retries", f"{task.retries} is negative; give 0 or more retries"
     if task.retries_after_loss < 0:
@@ -190,8 +189,8 @@ def _retry_findings(task: TaskConfig) -> Findings:
         yield "retry_delay", f"the delay {task.retry_delay} is negative; give 0 or more"
 
 
-def _resource_findings(properties: Mapping[str, Any]) -> Findings:
-    for key, read in READERS.items():
+def _check_resources(properties: Mapping[str, Any]) -> Findings:
+    for key, read in RESOURCE_PARSERS.items():
         value = properties.get(key)
         # environment_findings reports variables that are not set.
         if value is None or any(iter_environment_faults(value)):
@@ -202,18 +201,18 @@ def _resource_findings(properties: Mapping[str, Any]) -> Findings:
             yield key, error.message
 
 
-def _repeated(nodes: tuple[DataNodeConfig, ...]) -> list[str]:
+def _find_repeated(nodes: tuple[DataNodeConfig, ...]) -> list[str]:
     ids = [node.id for node in nodes]
     return [id for id in dict.fromkeys(ids) if ids.count(id) > 1]
 
 
-def _job_findings(jobs: JobConfig) -> Findings:
-    yield from environment_findings(values_of(jobs))
-    yield from word_findings("mode", jobs.mode, _JOB_MODES)
-    yield from number_findings("max_nb_of_workers", jobs.max_nb_of_workers)
+def _check_job_section(jobs: JobConfig) -> Findings:
+    yield from check_environment(values_of(jobs))
+    yield from check_word("mode", jobs.mode, _JOB_MODES)
+    yield from check_number("max_nb_of_workers", jobs.max_nb_of_workers)
 
 
-def _plain_findings(values: Mapping[str, Any], besides: str = "") -> Findings:
+def _check_plain_values(values: Mapping[str, Any], besides: str = "") -> Findings:
     for key, value in values.items():
         if key != besides and not _is_plain(value):
             yield (
@@ -223,19 +222,19 @@ def _plain_findings(values: Mapping[str, Any], besides: str = "") -> Findings:
             )
 
 
-def _mark_findings(properties: Mapping[str, Any]) -> Findings:
-    marks = properties.get(MARKS)
+def _check_declared_secrets(properties: Mapping[str, Any]) -> Findings:
+    marks = properties.get(SECRETS_KEY)
     if marks is None:
         return
     if not isinstance(marks, list | tuple) or not all(isinstance(mark, str) for mark in marks):
-        yield MARKS, f"{type(marks).__name__} is not a list of names; write secrets=['name']"
+        yield SECRETS_KEY, f"{type(marks).__name__} is not a list of names; write secrets=['name']"
         return
-    names = set(names_within(properties))
+    names = set(iter_names(properties))
     for mark in marks:
         if mark not in names:
             near = get_close_matches(mark, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "remove it"
-            yield MARKS, f"there is no property {mark!r} that could be secret; {hint}"
+            yield SECRETS_KEY, f"there is no property {mark!r} that could be secret; {hint}"
 
 
 def _is_plain(value: object) -> bool:

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from scenarist.config.declarations import Declarations
-from scenarist.config.function_inspection import Look, code_of, look
-from scenarist.config.function_uses import iter_uses
-from scenarist.config.names import name_fault
+from scenarist.config.function_inspection import InspectUses, digest_code, inspect_uses
+from scenarist.config.function_uses import iter_function_uses
+from scenarist.config.names import find_name_fault
 
 
-def function_findings(
-    declarations: Declarations, look_elsewhere: Look | None
+def check_functions(
+    declarations: Declarations, look_elsewhere: InspectUses | None
 ) -> Iterator[tuple[str, str, str]]:
     """Find names that resolve to another object than the one passed, or to unusable functions.
 
@@ -25,18 +25,18 @@ def function_findings(
     wrong = set()
     for (place, key), given in declarations.objects.items():
         for name, value in given:
-            fault = name_fault(name, value)
+            fault = find_name_fault(name, value)
             if fault is None:
                 objects[name] = value
             else:
                 wrong.add(name)
                 yield place, key, fault
     uses = [
-        replace(use, code=code_of(objects.get(use.name)))
-        for use in iter_uses(declarations)
+        replace(use, code=digest_code(objects.get(use.name)))
+        for use in iter_function_uses(declarations)
         if use.name not in wrong
     ]
-    faults = look(uses, objects) if look_elsewhere is None else look_elsewhere(uses)
+    faults = inspect_uses(uses, objects) if look_elsewhere is None else look_elsewhere(uses)
     for use, message in zip(uses, faults, strict=True):
         if message is not None:
             yield use.place, use.key, message

@@ -4,36 +4,41 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from scenarist.config.drafts import Problem
+from scenarist.config.drafts import ConfigProblem
 from scenarist.config.entries import DataNodeConfig, ScenarioConfig, TaskConfig
 from scenarist.config.values import resolve
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.locations import TEMPLATES, place_of, placeholder_fault, placeholders
-from scenarist.domain.secrets import referenced
+from scenarist.domain.locations import (
+    TEMPLATE_KEYS,
+    digest_location,
+    find_placeholder_fault,
+    iter_placeholders,
+)
+from scenarist.domain.secrets import extract_secrets
 from scenarist.domain.vocabulary import Scope
 
-_OWN = {Scope.SCENARIO: "scenario.", Scope.CYCLE: "cycle."}
+_OWNER_PREFIXES = {Scope.SCENARIO: "scenario.", Scope.CYCLE: "cycle."}
 """The prefix of the placeholders that give each owner of a scope its own location."""
 
 
-def placeholder_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
-    for key, name in placeholders(node.properties):
-        if fault := placeholder_fault(name, node.scope):
+def check_placeholders(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
+    for key, name in iter_placeholders(node.properties):
+        if fault := find_placeholder_fault(name, node.scope):
             yield key, fault
 
 
-def shared_place_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
+def check_shared_locations(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
     """Find data nodes of one scenario that overwrite each other, and placeholders of no cycle."""
-    written = _written(scenario.tasks)
-    for one, other in _pairs(scenario.data_nodes):
+    written = _written_nodes(scenario.tasks)
+    for one, other in _iter_shared_pairs(scenario.data_nodes):
         if one in written or other in written:
             yield (
                 "tasks",
-                f"data nodes {one.id!r} and {other.id!r} share one location ({_where(one)}), so a "
+                f"data nodes {one.id!r} and {other.id!r} share one location ({_describe_location(one)}), so a "
                 "task that writes one overwrites the other; give each its own",
             )
     for node in scenario.data_nodes:
-        for key, name in placeholders(node.properties):
+        for key, name in iter_placeholders(node.properties):
             if name.startswith("cycle.") and scenario.frequency is None:
                 yield (
                     "frequency",
@@ -42,11 +47,11 @@ def shared_place_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]
                 )
 
 
-def secret_placeholder_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
+def check_secret_placeholders(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
     """Find secrets of a scenario that would become part of a path or a name."""
-    stored, _ = referenced("SCENARIO", scenario.properties)
+    stored, _ = extract_secrets("SCENARIO", scenario.properties)
     for node in scenario.data_nodes:
-        for key, name in placeholders(node.properties):
+        for key, name in iter_placeholders(node.properties):
             own = name.removeprefix("scenario.properties.")
             if own != name and stored.get(own) != scenario.properties.get(own):
                 yield (
@@ -56,68 +61,70 @@ def secret_placeholder_findings(scenario: ScenarioConfig) -> Iterator[tuple[str,
                 )
 
 
-def place_warnings(
+def find_location_warnings(
     nodes: Iterable[DataNodeConfig],
     tasks: Iterable[TaskConfig],
     scenarios: Iterable[ScenarioConfig],
-) -> Iterator[Problem]:
+) -> Iterator[ConfigProblem]:
     """Find locations at which values of several scenarios overwrite each other."""
     nodes = list(nodes)
-    written = _written(tasks)
+    written = _written_nodes(tasks)
     for node in nodes:
-        own = _OWN.get(node.scope)
+        own = _OWNER_PREFIXES.get(node.scope)
         is_fixed = own is not None and not any(
-            name.startswith(own) for _, name in placeholders(node.properties)
+            name.startswith(own) for _, name in iter_placeholders(node.properties)
         )
-        if node in written and is_fixed and _place(node) is not None:
-            yield Problem(
+        if node in written and is_fixed and _digest_location(node) is not None:
+            yield ConfigProblem(
                 f"DATA_NODE.{node.id}",
-                f"tasks of every {node.scope.lower()} write to one location ({_where(node)}): they "
+                f"tasks of every {node.scope.lower()} write to one location ({_describe_location(node)}): they "
                 f"run one after the other, and each write replaces the value of the others; put "
                 f"'{{{own}id}}' into it, or declare the scope GLOBAL",
             )
     in_one = {
         frozenset((one.id, other.id))
         for scenario in scenarios
-        for one, other in _pairs(scenario.data_nodes)
+        for one, other in _iter_shared_pairs(scenario.data_nodes)
         if not written.isdisjoint((one, other))
     }  # reported as errors by shared_place_findings
-    for one, other in _pairs(nodes):
+    for one, other in _iter_shared_pairs(nodes):
         if frozenset((one.id, other.id)) in in_one:
             continue
         if not all(node.properties.get("read_only") for node in (one, other)):
-            yield Problem(
+            yield ConfigProblem(
                 f"DATA_NODE.{other.id}",
-                f"it shares its location with data node {one.id!r} ({_where(one)}): a value that "
+                f"it shares its location with data node {one.id!r} ({_describe_location(one)}): a value that "
                 "is written to one is the value of both; give each its own, or declare both "
                 "read_only",
             )
 
 
-def _written(tasks: Iterable[TaskConfig]) -> set[DataNodeConfig]:
+def _written_nodes(tasks: Iterable[TaskConfig]) -> set[DataNodeConfig]:
     return {node for task in tasks for node in task.outputs}
 
 
-def _pairs(
+def _iter_shared_pairs(
     nodes: Iterable[DataNodeConfig],
 ) -> Iterator[tuple[DataNodeConfig, DataNodeConfig]]:
     """Yield the pairs of data nodes that share a location."""
     by_place: dict[str, list[DataNodeConfig]] = {}
     for node in nodes:
-        place = _place(node)
+        place = _digest_location(node)
         if place is not None:
             by_place.setdefault(place, []).append(node)
     for group in by_place.values():
         yield from combinations(group, 2)
 
 
-def _place(node: DataNodeConfig) -> str | None:
+def _digest_location(node: DataNodeConfig) -> str | None:
     try:
-        return place_of(node.storage_type, resolve(dict(node.properties)), real=os.path.realpath)
+        return digest_location(
+            node.storage_type, resolve(dict(node.properties)), real=os.path.realpath
+        )
     except (InvalidError, KeyError, TypeError):
         return None  # reported by other checks
 
 
-def _where(node: DataNodeConfig) -> str:
-    named = [f"{key} {node.properties[key]!r}" for key in TEMPLATES if key in node.properties]
+def _describe_location(node: DataNodeConfig) -> str:
+    named = [f"{key} {node.properties[key]!r}" for key in TEMPLATE_KEYS if key in node.properties]
     return ", ".join(named) or f"its {node.storage_type} functions"

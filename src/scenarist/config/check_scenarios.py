@@ -3,38 +3,38 @@
 from collections.abc import Iterator, Sequence
 
 from scenarist.config.entries import ScenarioConfig, TaskConfig
-from scenarist.domain.identifiers import sequence_name_fault
-from scenarist.domain.planning import TaskLinks, connected_groups, find_cycle
+from scenarist.domain.identifiers import find_sequence_name_fault
+from scenarist.domain.planning import TaskLinks, find_connected_groups, find_cycle
 
 
-def scenario_findings(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
-    for id in _repeated(scenario.tasks):
+def check_scenario(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
+    for id in _find_repeated(scenario.tasks):
         yield "tasks", f"task {id!r} is listed more than once; list it once"
-    cycle = find_cycle(_links(scenario.tasks))
+    cycle = find_cycle(_make_links(scenario.tasks))
     if cycle is not None:
         yield (
             "tasks",
             f"the tasks form a cycle: {' → '.join(cycle)}; let one of them write another data node",
         )
     for name, tasks in scenario.sequences.items():
-        yield from _sequence_findings(scenario, name, tasks)
+        yield from _check_sequence(scenario, name, tasks)
     for node_id in scenario.comparators:
-        yield from _comparator_findings(scenario, node_id)
-    yield from _clashes(scenario)
+        yield from _check_comparator(scenario, node_id)
+    yield from _check_name_clashes(scenario)
 
 
-def _sequence_findings(
+def _check_sequence(
     scenario: ScenarioConfig, name: str, tasks: Sequence[TaskConfig]
 ) -> Iterator[tuple[str, str]]:
     key = f"sequences.{name}"
-    if fault := sequence_name_fault(name):
+    if fault := find_sequence_name_fault(name):
         yield "sequences", f"{name!r}: {fault}; rename it"
     for task in dict.fromkeys(tasks):
         if task not in scenario.tasks:
             yield key, f"task {task.id!r} is not in the scenario; add it to its tasks"
-    for id in _repeated(tasks):
+    for id in _find_repeated(tasks):
         yield key, f"task {id!r} is listed more than once; list it once"
-    groups = connected_groups(_links(tuple(dict.fromkeys(tasks))))
+    groups = find_connected_groups(_make_links(tuple(dict.fromkeys(tasks))))
     if len(groups) > 1:
         parts = " and ".join(f"({', '.join(group)})" for group in groups)
         yield (
@@ -43,14 +43,14 @@ def _sequence_findings(
         )
 
 
-def _comparator_findings(scenario: ScenarioConfig, node_id: str) -> Iterator[tuple[str, str]]:
+def _check_comparator(scenario: ScenarioConfig, node_id: str) -> Iterator[tuple[str, str]]:
     known = [node.id for node in scenario.data_nodes]
     if node_id not in known:
         names = ", ".join(known) or "none"
         yield "comparators", f"the scenario has no data node {node_id!r}; it has {names}"
 
 
-def _clashes(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
+def _check_name_clashes(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
     """Find names that are used for two things. `check` compares the ids of entries."""
     taken = {task.id: "task" for task in scenario.tasks}
     taken |= {node.id: "data node" for node in scenario.data_nodes}
@@ -63,11 +63,11 @@ def _clashes(scenario: ScenarioConfig) -> Iterator[tuple[str, str]]:
             yield name, f"{name!r} is also a {taken[name]}; rename the property"
 
 
-def _repeated(tasks: Sequence[TaskConfig]) -> list[str]:
+def _find_repeated(tasks: Sequence[TaskConfig]) -> list[str]:
     return [task.id for task in dict.fromkeys(tasks) if list(tasks).count(task) > 1]
 
 
-def _links(tasks: Sequence[TaskConfig]) -> list[TaskLinks]:
+def _make_links(tasks: Sequence[TaskConfig]) -> list[TaskLinks]:
     return [
         TaskLinks(
             task.id,

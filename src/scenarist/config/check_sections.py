@@ -12,7 +12,7 @@ Findings = Iterator[tuple[str, str]]
 """Keys of one entry, each with a message: what is wrong, and how to fix it."""
 
 
-def environment_findings(values: Mapping[str, Any]) -> Findings:
+def check_environment(values: Mapping[str, Any]) -> Findings:
     for key, value in values.items():
         for fault in iter_environment_faults(value):
             yield key, fault
@@ -23,7 +23,7 @@ def values_of(section: JobConfig | CoreConfig | AuthenticationConfig) -> dict[st
     return {name: getattr(section, name) for name in names} | dict(section.properties)
 
 
-def word_findings(key: str, value: object, words: tuple[str, ...]) -> Findings:
+def check_word(key: str, value: object, words: tuple[str, ...]) -> Findings:
     # environment_findings reports variables that are not set.
     if value is None or any(iter_environment_faults(value)):
         return
@@ -31,7 +31,7 @@ def word_findings(key: str, value: object, words: tuple[str, ...]) -> Findings:
         yield key, f"{value!r} is not a known value; use one of {', '.join(words)}"
 
 
-def number_findings(key: str, value: object) -> Findings:
+def check_number(key: str, value: object) -> Findings:
     if value is None or any(iter_environment_faults(value)):
         return
     try:

@@ -23,7 +23,10 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
 }
 """The properties that a storage type requires."""
 
-_EITHER = {"generic": ("read_fct", "write_fct"), "sql": ("read_query", "write_query_builder")}
+_REQUIRED_EITHER = {
+    "generic": ("read_fct", "write_fct"),
+    "sql": ("read_query", "write_query_builder"),
+}
 """Pairs of properties of which at least one is required: how to read, and how to write."""
 
 _TABULAR = ("csv", "parquet", "excel", "sql_table", "sql")
@@ -32,25 +35,25 @@ _DATABASES = ("sql_table", "sql", "mongo_collection")
 _TABLES = ("pandas", "numpy", "polars", "pyarrow")
 
 
-def data_node_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
-    yield from _storage_findings(node)
-    yield from _missing_properties(node.storage_type, node.properties)
+def check_data_node(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
+    yield from _check_storage_type(node)
+    yield from _check_required_properties(node.storage_type, node.properties)
     if node.storage_type in _TABULAR:
-        yield from _table_findings(node.properties, several=node.storage_type == "excel")
+        yield from _check_table_properties(node.properties, several=node.storage_type == "excel")
     if node.storage_type == "excel":
-        yield from _sheet_findings(node.properties.get("sheet_name"))
+        yield from _check_sheet_names(node.properties.get("sheet_name"))
     if node.storage_type in _DATABASES:
-        yield from _database_findings(node.storage_type, node.properties)
+        yield from _check_database(node.storage_type, node.properties)
     if node.validity_period is not None and node.validity_period <= timedelta():
         yield (
             "validity_period",
             f"the period {node.validity_period} is not positive; give a longer one",
         )
     if node.storage_type in _IN_FILES:
-        yield from _path_findings(node.properties)
+        yield from _check_paths(node.properties)
 
 
-def _path_findings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _check_paths(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in ("default_path", "path"):
         path = properties.get(key)
         if path is not None and not isinstance(path, str):
@@ -63,7 +66,7 @@ def _path_findings(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             )
 
 
-def _storage_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
+def _check_storage_type(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
     kind = node.storage_type
     if kind not in DATA_NODE_KEYS:
         near = get_close_matches(kind, DATA_NODE_KEYS, n=1)
@@ -74,25 +77,29 @@ def _storage_findings(node: DataNodeConfig) -> Iterator[tuple[str, str]]:
         )
 
 
-def _missing_properties(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _check_required_properties(
+    kind: str, properties: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
     required = _REQUIRED.get(kind, ())
     if kind in {"sql", "sql_table"} and properties.get("db_engine") != "sqlite":
         required = (*required, "db_username", "db_password")
     for key in required:
         if key not in properties:
             yield key, f"storage type {kind!r} needs the property {key!r}; add it"
-    either = _EITHER.get(kind, ())
+    either = _REQUIRED_EITHER.get(kind, ())
     if either and not any(key in properties for key in either):
         names = f"{either[0]}, {either[1]} or both"
         yield either[0], f"storage type {kind!r} needs {names}; add one"
 
 
-def _table_findings(properties: Mapping[str, Any], *, several: bool) -> Iterator[tuple[str, str]]:
+def _check_table_properties(
+    properties: Mapping[str, Any], *, several: bool
+) -> Iterator[tuple[str, str]]:
     exposed = properties.get("exposed_type")
     if several and isinstance(exposed, Mapping):
         exposed = list(exposed.values())
     for one in exposed if several and isinstance(exposed, list | tuple) else [exposed]:
-        yield from _exposed_findings(one)
+        yield from _check_exposed_type(one)
     has_header = properties.get("has_header")
     if not isinstance(has_header, bool | None) and not is_environment_reference(has_header):
         yield "has_header", f"{has_header!r} is not true or false; write 'True:bool'"
@@ -101,7 +108,7 @@ def _table_findings(properties: Mapping[str, Any], *, several: bool) -> Iterator
         yield "default_data", f"a table cannot hold {data!r}; give a table or a list of rows"
 
 
-def _exposed_findings(exposed: object) -> Iterator[tuple[str, str]]:
+def _check_exposed_type(exposed: object) -> Iterator[tuple[str, str]]:
     if exposed is None or exposed in _TABLES or is_environment_reference(exposed):
         return
     if isinstance(exposed, str) and ":" not in exposed:
@@ -116,7 +123,7 @@ def _exposed_findings(exposed: object) -> Iterator[tuple[str, str]]:
         )
 
 
-def _sheet_findings(names: object) -> Iterator[tuple[str, str]]:
+def _check_sheet_names(names: object) -> Iterator[tuple[str, str]]:
     if names is None or isinstance(names, str):
         return
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
@@ -125,7 +132,7 @@ def _sheet_findings(names: object) -> Iterator[tuple[str, str]]:
         yield "sheet_name", "a sheet is listed more than once; list each once"
 
 
-def _database_findings(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _check_database(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     engine = properties.get("db_engine")
     if kind != "mongo_collection" and engine is not None and not is_environment_reference(engine):
         known = list(DatabaseEngine)

@@ -9,8 +9,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
-_INSTALLED = ("site-packages", "dist-packages")
-_PLACE_FUNCTIONS = (
+_INSTALL_FOLDERS = ("site-packages", "dist-packages")
+_STORAGE_FUNCTION_KEYS = (
     "encoder",
     "decoder",
     "custom_document",
@@ -24,7 +24,7 @@ _PLACE_FUNCTIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Module:
+class _ModuleCode:
     """A module's digest and imports, determined without running it."""
 
     digest: str
@@ -44,7 +44,7 @@ class CodeDigests:
 
     def __init__(self, search_path: Sequence[str]) -> None:
         self._search_path = [str(Path(folder).resolve()) for folder in search_path]
-        self._modules: dict[str, _Module | None] = {}
+        self._modules: dict[str, _ModuleCode | None] = {}
 
     def of(self, functions: Iterable[str]) -> str | None:
         """Return one digest for functions (``package.module:name``), independent of their order.
@@ -65,42 +65,42 @@ class CodeDigests:
                     return None
                 continue
             found[name] = module.digest
-            to_look_at += module.imports | set(_parents(name))
+            to_look_at += module.imports | set(_parent_modules(name))
         digest = blake2b(digest_size=16)
         for name in sorted(found):
             digest.update(f"{name}={found[name]};".encode())
         return digest.hexdigest()
 
-    def _look(self, name: str, tops: set[str]) -> _Module | None:
+    def _look(self, name: str, tops: set[str]) -> _ModuleCode | None:
         if name not in self._modules:
             self._modules[name] = self._read(name, tops)
         return self._modules[name]
 
-    def _read(self, name: str, tops: set[str]) -> _Module | None:
+    def _read(self, name: str, tops: set[str]) -> _ModuleCode | None:
         spec = self._find(name)
         top = name.partition(".")[0]
         if spec is None or not self._is_own(spec):
             if top in sys.stdlib_module_names:
-                return _Module(sys.version, frozenset())
+                return _ModuleCode(sys.version, frozenset())
             if spec is None or top not in tops:
                 return None
         if spec.origin is None:
-            return _Module("", frozenset())  # a namespace package has no code
+            return _ModuleCode("", frozenset())  # a namespace package has no code
         loader: Any = spec.loader
         try:
             data: bytes = loader.get_data(spec.origin)
         except (OSError, AttributeError):
             return None
         is_package = spec.submodule_search_locations is not None
-        return _Module(
+        return _ModuleCode(
             blake2b(data, digest_size=16).hexdigest(),
-            frozenset(_imports(data, name, is_package=is_package)),
+            frozenset(_iter_imports(data, name, is_package=is_package)),
         )
 
     def _find(self, name: str) -> ModuleSpec | None:
         path: Sequence[str] = [*self._search_path, *sys.path]
         spec = None
-        for part in (*_parents(name), name):
+        for part in (*_parent_modules(name), name):
             spec = PathFinder.find_spec(part, path)
             if spec is None:
                 # Editable installs, for example, have finders of their own.
@@ -114,33 +114,33 @@ class CodeDigests:
             for folder in self._search_path:
                 file = Path(place).resolve()
                 if file.is_relative_to(folder):
-                    return not set(file.relative_to(folder).parts) & set(_INSTALLED)
+                    return not set(file.relative_to(folder).parts) & set(_INSTALL_FOLDERS)
         return False
 
 
-def place_functions(properties: Mapping[str, Any]) -> Iterator[str]:
+def iter_storage_functions(properties: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names of the functions and classes that read or write a data node's value."""
-    for key in _PLACE_FUNCTIONS:
-        yield from _names_in(properties.get(key))
+    for key in _STORAGE_FUNCTION_KEYS:
+        yield from _iter_names(properties.get(key))
 
 
-def _names_in(value: object) -> Iterator[str]:
+def _iter_names(value: object) -> Iterator[str]:
     if isinstance(value, str) and ":" in value and "[" not in value:
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _names_in(item)
+            yield from _iter_names(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _names_in(item)
+            yield from _iter_names(item)
 
 
-def _parents(name: str) -> list[str]:
+def _parent_modules(name: str) -> list[str]:
     parts = name.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _imports(data: bytes, name: str, *, is_package: bool) -> Iterator[str]:
+def _iter_imports(data: bytes, name: str, *, is_package: bool) -> Iterator[str]:
     """Yield the names of modules that source code may import; none if it cannot be parsed."""
     try:
         tree = ast.parse(data)

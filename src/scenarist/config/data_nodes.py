@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from scenarist.config.declarations import DEFAULT, Declarations
+from scenarist.config.declarations import DEFAULT_ID, Declarations
 from scenarist.config.entries import DataNodeConfig, Function
-from scenarist.config.origins import calling_place
+from scenarist.config.origins import find_caller_position
 from scenarist.domain.vocabulary import Scope
 
 
-class DataNodeFunctions:
+class DataNodeRegistry:
     """The part of a registry that declares data nodes.
 
     In all of these methods, a parameter that is omitted or None keeps the value that the id
@@ -37,9 +37,9 @@ class DataNodeFunctions:
             "validity_period": validity_period,
             **properties,
         }
-        node = self._declarations.declare_data_node(id, given, calling_place())
-        if id == DEFAULT:
-            self._declarations.refuse_default("DATA_NODE", calling_place())
+        node = self._declarations.declare_data_node(id, given, find_caller_position())
+        if id == DEFAULT_ID:
+            self._declarations.refuse_default("DATA_NODE", find_caller_position())
         return node
 
     def configure_data_node_from(
@@ -48,7 +48,7 @@ class DataNodeFunctions:
         """Declare a copy of another data node, with the given values changed."""
         self._declarations.require_open()
         return self._declarations.declare_data_node(
-            id, properties, calling_place(), like=source_configuration
+            id, properties, find_caller_position(), like=source_configuration
         )
 
     def set_default_data_node_configuration(
@@ -62,7 +62,7 @@ class DataNodeFunctions:
         self._declarations.require_open()
         self._declarations.drop_default("DATA_NODE")
         default = self.configure_data_node(
-            DEFAULT, storage_type, scope, validity_period, **properties
+            DEFAULT_ID, storage_type, scope, validity_period, **properties
         )
         self._declarations.accept_default("DATA_NODE")
         return default

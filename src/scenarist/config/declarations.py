@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-from scenarist.config.drafts import BadValue, Draft, Problem
+from scenarist.config.drafts import ConfigProblem, Draft, InvalidValue
 from scenarist.config.entries import (
     AuthenticationConfig,
     CoreConfig,
@@ -19,10 +19,10 @@ from scenarist.config.keys import (
     SCENARIO_KEYS,
     SECTION_KEYS,
     TASK_KEYS,
-    kept_properties,
     known_keys,
+    retain_properties,
 )
-from scenarist.config.names import Given, exception_names, function_name
+from scenarist.config.names import NamedObjects, resolve_exception_names, resolve_function_name
 from scenarist.config.values import as_bool, as_duration, as_frequency, as_int, as_scope, as_text
 from scenarist.domain.errors import ConflictError, InvalidError
 
@@ -40,7 +40,7 @@ _TABLE_CLASSES = {
 }
 """Classes that can be passed as ``exposed_type``, with the word that storages use for them."""
 
-DEFAULT = "default"
+DEFAULT_ID = "default"
 """The id of the section in each family that supplies defaults."""
 
 
@@ -63,8 +63,8 @@ class Declarations:
     settings: dict[str, Any] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)  #: entry → file, or file and line
-    faults: dict[tuple[str, str], Problem] = field(default_factory=dict)  #: by entry and key
-    objects: dict[tuple[str, str], Given] = field(default_factory=dict)  #: by entry and key
+    faults: dict[tuple[str, str], ConfigProblem] = field(default_factory=dict)  #: by entry and key
+    objects: dict[tuple[str, str], NamedObjects] = field(default_factory=dict)  #: by entry and key
     closed: str | None = None  #: why further declarations are rejected
 
     def require_open(self) -> None:
@@ -90,38 +90,38 @@ class Declarations:
             like: Supplies the values that are not given, instead of the existing entry.
         """
         existing = like or self._present("DATA_NODE", self.data_nodes, id)
-        base = existing or self._default("DATA_NODE", id) or DataNodeConfig(id=DEFAULT)
+        base = existing or self._default("DATA_NODE", id) or DataNodeConfig(id=DEFAULT_ID)
         draft = self._draft(f"DATA_NODE.{id}", given, origin, fresh=like is not None)
         storage_type = draft.take("storage_type", as_text, base.storage_type)
         scope = draft.take("scope", as_scope, base.scope)
         validity_period = draft.take("validity_period", as_duration, base.validity_period)
         properties: Mapping[str, Any] = base.properties
         if storage_type != base.storage_type:
-            properties = {} if existing is None else kept_properties(properties, storage_type)
+            properties = {} if existing is None else retain_properties(properties, storage_type)
         entry = DataNodeConfig(
             id=id,
             storage_type=storage_type,
             scope=scope,
             validity_period=validity_period,
-            properties=_exposed(draft.rest(properties, known_keys(storage_type))),
+            properties=_replace_table_classes(draft.rest(properties, known_keys(storage_type))),
         )
         return self._keep("DATA_NODE", self.data_nodes, entry)
 
     def declare_task(self, id: str, given: Mapping[str, Any], origin: str) -> TaskConfig:
         """Declare a task; values that are not given keep those of the existing entry."""
         existing = self._present("TASK", self.tasks, id)
-        base = existing or self._default("TASK", id) or TaskConfig(id=DEFAULT)
+        base = existing or self._default("TASK", id) or TaskConfig(id=DEFAULT_ID)
         draft = self._draft(f"TASK.{id}", given, origin)
         entry = TaskConfig(
             id=id,
-            function=draft.take_names("function", function_name, base.function),
+            function=draft.take_names("function", resolve_function_name, base.function),
             inputs=draft.refer("inputs", DataNodeConfig, self.data_nodes, base.inputs),
             outputs=draft.refer("outputs", DataNodeConfig, self.data_nodes, base.outputs),
             skippable=draft.take("skippable", as_bool, base.skippable),
             timeout=draft.take("timeout", as_duration, base.timeout),
             retries=draft.take("retries", as_int, base.retries),
             retry_delay=draft.take("retry_delay", as_duration, base.retry_delay),
-            retry_on=draft.take_names("retry_on", exception_names, base.retry_on),
+            retry_on=draft.take_names("retry_on", resolve_exception_names, base.retry_on),
             retries_after_loss=draft.take("retries_after_loss", as_int, base.retries_after_loss),
             fresh=draft.take("fresh", as_bool, base.fresh),
             properties=draft.rest(base.properties, TASK_KEYS),
@@ -137,7 +137,7 @@ class Declarations:
             over: Whether to keep sequences and comparators whose names are not given.
         """
         existing = self._present("SCENARIO", self.scenarios, id)
-        default = self._default("SCENARIO", id) or ScenarioConfig(id=DEFAULT, declarations=self)
+        default = self._default("SCENARIO", id) or ScenarioConfig(id=DEFAULT_ID, declarations=self)
         base = existing or default
         draft = self._draft(f"SCENARIO.{id}", given, origin)
         keep = over and existing is not None
@@ -164,10 +164,10 @@ class Declarations:
 
     def refuse_default(self, family: str, origin: str) -> None:
         """Record the fault that an entry was declared under the id of the defaults."""
-        place = f"{family}.{DEFAULT}"
-        self.faults[place, ""] = Problem(
+        place = f"{family}.{DEFAULT_ID}"
+        self.faults[place, ""] = ConfigProblem(
             f"{origin}: {place}",
-            f"the id {DEFAULT!r} is reserved for the defaults of the other entries; rename it, or "
+            f"the id {DEFAULT_ID!r} is reserved for the defaults of the other entries; rename it, or "
             f"call set_default_{family.lower()}_configuration to declare defaults",
         )
 
@@ -177,14 +177,14 @@ class Declarations:
 
     def accept_default(self, family: str) -> None:
         """Remove the fault of `refuse_default`: the defaults were intended."""
-        self.faults.pop((f"{family}.{DEFAULT}", ""), None)
+        self.faults.pop((f"{family}.{DEFAULT_ID}", ""), None)
 
     def add_sequences(self, scenario: ScenarioConfig, sequences: Mapping[str, object]) -> None:
         self._change(scenario, {"sequences": sequences})
 
     def add_comparator(self, scenario: ScenarioConfig, data_node_id: str, function: object) -> None:
         fault = self.faults.get((f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"))
-        earlier = [BadValue(fault.message)] if fault else []
+        earlier = [InvalidValue(fault.message)] if fault else []
         present = scenario.comparators.get(data_node_id, ())
         objects = self.objects.get((f"SCENARIO.{scenario.id}", f"comparators.{data_node_id}"), [])
         self._change(scenario, {"comparators": {data_node_id: [*present, *earlier, function]}})
@@ -249,10 +249,10 @@ class Declarations:
         return Draft(self.faults, self.objects, place, given, origin)
 
     def _default(self, family: str, id: str) -> Any:
-        return None if id == DEFAULT else self.defaults.get(family)
+        return None if id == DEFAULT_ID else self.defaults.get(family)
 
     def _present(self, family: str, entries: Mapping[str, EntryT], id: str) -> EntryT | None:
-        return self.defaults.get(family) if id == DEFAULT else entries.get(id)
+        return self.defaults.get(family) if id == DEFAULT_ID else entries.get(id)
 
     def _change(self, scenario: ScenarioConfig, given: Mapping[str, Any]) -> None:
         self.require_open()
@@ -264,22 +264,22 @@ class Declarations:
         if existing is not None:
             overwrite(existing, entry)
             return existing
-        if entry.id == DEFAULT:
+        if entry.id == DEFAULT_ID:
             self.defaults[family] = entry
         else:
             entries[entry.id] = entry
         return entry
 
 
-def _exposed(properties: dict[str, Any]) -> dict[str, Any]:
+def _replace_table_classes(properties: dict[str, Any]) -> dict[str, Any]:
     """Replace table classes in ``exposed_type`` by plain words; sheets may have one class each."""
     kinds = properties.get("exposed_type")
     if isinstance(kinds, dict):
-        kinds = {name: _plain_word(kind) for name, kind in kinds.items()}
+        kinds = {name: _to_plain_word(kind) for name, kind in kinds.items()}
     elif isinstance(kinds, list):
-        kinds = [_plain_word(kind) for kind in kinds]
-    return properties if kinds is None else {**properties, "exposed_type": _plain_word(kinds)}
+        kinds = [_to_plain_word(kind) for kind in kinds]
+    return properties if kinds is None else {**properties, "exposed_type": _to_plain_word(kinds)}
 
 
-def _plain_word(kind: Any) -> Any:
+def _to_plain_word(kind: Any) -> Any:
     return _TABLE_CLASSES.get(kind, kind) if isinstance(kind, str) else kind

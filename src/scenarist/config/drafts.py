@@ -7,8 +7,8 @@ from os import PathLike, fspath
 from typing import Any, TypeVar
 
 from scenarist.config.entries import DataNodeConfig, Entry, TaskConfig
-from scenarist.config.keys import FUNCTION_KEYS, PROPERTIES, TYPE_KEYS, unknown_key
-from scenarist.config.names import Given, function_name
+from scenarist.config.keys import FUNCTION_KEYS, PROPERTIES, TYPE_KEYS, describe_unknown_key
+from scenarist.config.names import NamedObjects, resolve_function_name
 from scenarist.config.values import Reference, resolve
 from scenarist.domain.errors import InvalidError
 
@@ -19,7 +19,7 @@ _NOUNS: dict[type[Entry], str] = {DataNodeConfig: "data node", TaskConfig: "task
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ConfigProblem:
     """A mistake in a declaration.
 
     Args:
@@ -32,7 +32,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class BadValue:
+class InvalidValue:
     """Placeholder for a value that could not be parsed, until a draft reports it as a fault."""
 
     message: str
@@ -49,8 +49,8 @@ class Draft:
 
     def __init__(
         self,
-        faults: dict[tuple[str, str], Problem],
-        objects: dict[tuple[str, str], Given],
+        faults: dict[tuple[str, str], ConfigProblem],
+        objects: dict[tuple[str, str], NamedObjects],
         place: str,
         given: Mapping[str, Any],
         origin: str,
@@ -73,13 +73,13 @@ class Draft:
         self._begin(key)
         value = self._given.pop(key)
         try:
-            return convert(resolve(_readable(value)))
+            return convert(resolve(_require_valid(value)))
         except InvalidError as error:
             self._fault(key, error.message)
             return fallback
 
     def take_names(
-        self, key: str, convert: Callable[[Any, Given], ValueT], fallback: ValueT
+        self, key: str, convert: Callable[[Any, NamedObjects], ValueT], fallback: ValueT
     ) -> ValueT:
         """Return the names of given functions or classes; keep the objects for later comparison."""
         return self.take(key, lambda value: convert(value, self._kept(key)), fallback)
@@ -105,7 +105,7 @@ class Draft:
         found: list[EntryT] = []
         for reference in _as_list(references):
             try:
-                found.append(_find(kind, entries, _readable(reference)))
+                found.append(_find_entry(kind, entries, _require_valid(reference)))
             except InvalidError as error:
                 self._fault(key, error.message)
         return tuple(found)
@@ -136,7 +136,7 @@ class Draft:
         names: list[str] = []
         for function in _as_list(functions):
             try:
-                names.append(function_name(_readable(function), self._kept(key)))
+                names.append(resolve_function_name(_require_valid(function), self._kept(key)))
             except InvalidError as error:
                 self._fault(key, error.message)
         return tuple(names)
@@ -157,7 +157,7 @@ class Draft:
             is_known = key in known or key in own
             self._begin(key)
             if not is_known:
-                self._fault(key, unknown_key(key, self._place, known))
+                self._fault(key, describe_unknown_key(key, self._place, known))
             try:
                 properties[key] = self._plain(key, value)
             except InvalidError as error:
@@ -168,7 +168,7 @@ class Draft:
     def _own_properties(self, known: Collection[str]) -> dict[str, Any]:
         self._begin(PROPERTIES)
         try:
-            table = _as_table(_readable(self._given.pop(PROPERTIES, {}))) or {}
+            table = _as_table(_require_valid(self._given.pop(PROPERTIES, {}))) or {}
         except InvalidError as error:
             self._fault(PROPERTIES, error.message)
             return {}
@@ -181,7 +181,7 @@ class Draft:
 
     def _plain(self, key: str, value: object) -> Any:
         """Return a value as plain data: functions and classes by name, paths as text."""
-        value = _readable(value)
+        value = _require_valid(value)
         if isinstance(value, Reference | Entry):
             raise InvalidError(
                 f"'{value.id}:SECTION' refers to an entry; only inputs, outputs, tasks, "
@@ -199,7 +199,7 @@ class Draft:
 
     def _named(self, key: str, value: object) -> str:
         if key in FUNCTION_KEYS:
-            return function_name(value, self._kept(key))
+            return resolve_function_name(value, self._kept(key))
         if key in TYPE_KEYS and isinstance(value, type):
             return value.__name__  # as in dtype=str
         raise InvalidError(
@@ -212,21 +212,21 @@ class Draft:
         self._faults.pop((self._place, key), None)
         self._objects.pop((self._place, key), None)
 
-    def _kept(self, key: str) -> Given:
+    def _kept(self, key: str) -> NamedObjects:
         return self._objects.setdefault((self._place, key), [])
 
     def _fault(self, key: str, message: str) -> None:
         earlier = self._faults.get((self._place, key))
         if earlier is not None:
             message = f"{earlier.message}; {message}"
-        self._faults[self._place, key] = Problem(
+        self._faults[self._place, key] = ConfigProblem(
             f"{self._origin}: {self._place}.{key}" if self._origin else f"{self._place}.{key}",
             message,
         )
 
 
-def _readable(value: object) -> Any:
-    if isinstance(value, BadValue):
+def _require_valid(value: object) -> Any:
+    if isinstance(value, InvalidValue):
         raise InvalidError(value.message)
     return value
 
@@ -241,7 +241,7 @@ def _as_table(value: object) -> dict[str, Any] | None:
     return {str(key): item for key, item in value.items()}
 
 
-def _find(kind: type[EntryT], entries: Mapping[str, EntryT], reference: object) -> EntryT:
+def _find_entry(kind: type[EntryT], entries: Mapping[str, EntryT], reference: object) -> EntryT:
     noun = _NOUNS[kind]
     if not isinstance(reference, kind | Reference | str):
         raise InvalidError(f"{reference!r} is not a {noun} config; pass what configure_* returned")

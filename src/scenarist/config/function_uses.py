@@ -11,7 +11,7 @@ from scenarist.config.keys import known_keys
 from scenarist.config.values import is_environment_reference
 
 
-class Role(StrEnum):
+class FunctionRole(StrEnum):
     """The purpose of a function or class."""
 
     TASK = "task"
@@ -24,7 +24,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Use:
+class FunctionUse:
     """A function or class that a declaration names.
 
     Args:
@@ -36,46 +36,46 @@ class Use:
     place: str
     key: str
     name: str
-    role: Role
+    role: FunctionRole
     arguments: int | None = 0
     code: str | None = None
 
 
 _ROLES = {
-    "encoder": Role.ENCODER,
-    "decoder": Role.DECODER,
-    "custom_document": Role.CLASS,
-    "read_fct": Role.FUNCTION,
-    "write_fct": Role.FUNCTION,
-    "write_query_builder": Role.FUNCTION,
-    "append_query_builder": Role.FUNCTION,
+    "encoder": FunctionRole.ENCODER,
+    "decoder": FunctionRole.DECODER,
+    "custom_document": FunctionRole.CLASS,
+    "read_fct": FunctionRole.FUNCTION,
+    "write_fct": FunctionRole.FUNCTION,
+    "write_query_builder": FunctionRole.FUNCTION,
+    "append_query_builder": FunctionRole.FUNCTION,
 }
-_WITH_A_VALUE = {"write_fct", "write_query_builder", "append_query_builder"}
+_RECEIVES_VALUE = {"write_fct", "write_query_builder", "append_query_builder"}
 
 
-def iter_uses(declarations: Declarations) -> Iterator[Use]:
+def iter_function_uses(declarations: Declarations) -> Iterator[FunctionUse]:
     for node in declarations.data_nodes.values():
-        yield from _uses_of_data_node(node)
+        yield from _iter_data_node_uses(node)
     for task in declarations.tasks.values():
-        yield from _uses_of_task(task, (f"TASK.{task.id}", "inputs") not in declarations.faults)
+        yield from _iter_task_uses(task, (f"TASK.{task.id}", "inputs") not in declarations.faults)
     for scenario in declarations.scenarios.values():
-        yield from _uses_of_scenario(scenario)
+        yield from _iter_scenario_uses(scenario)
 
 
-def _uses_of_data_node(node: DataNodeConfig) -> Iterator[Use]:
+def _iter_data_node_uses(node: DataNodeConfig) -> Iterator[FunctionUse]:
     place = f"DATA_NODE.{node.id}"
     for key, role in _ROLES.items():
         name = node.properties.get(key)
         if key not in known_keys(node.storage_type) or name is None:
             continue
         if not is_environment_reference(name):
-            count = (key in _WITH_A_VALUE) + _count(node.properties.get(f"{key}_args"))
-            yield Use(place=place, key=key, name=str(name), role=role, arguments=count)
-    for name in _exposed_classes(node.properties):
-        yield Use(place=place, key="exposed_type", name=name, role=Role.CLASS)
+            count = (key in _RECEIVES_VALUE) + _count_arguments(node.properties.get(f"{key}_args"))
+            yield FunctionUse(place=place, key=key, name=str(name), role=role, arguments=count)
+    for name in _iter_exposed_classes(node.properties):
+        yield FunctionUse(place=place, key="exposed_type", name=name, role=FunctionRole.CLASS)
 
 
-def _exposed_classes(properties: Mapping[str, Any]) -> Iterator[str]:
+def _iter_exposed_classes(properties: Mapping[str, Any]) -> Iterator[str]:
     exposed = properties.get("exposed_type")
     if isinstance(exposed, Mapping):
         exposed = list(exposed.values())
@@ -85,27 +85,29 @@ def _exposed_classes(properties: Mapping[str, Any]) -> Iterator[str]:
             yield name
 
 
-def _count(arguments: object) -> int:
+def _count_arguments(arguments: object) -> int:
     if arguments is None:
         return 0
     return len(arguments) if isinstance(arguments, list | tuple) else 1
 
 
-def _uses_of_task(task: TaskConfig, has_inputs: bool) -> Iterator[Use]:
+def _iter_task_uses(task: TaskConfig, has_inputs: bool) -> Iterator[FunctionUse]:
     place = f"TASK.{task.id}"
     if task.function:
         count = len(task.inputs) if has_inputs else None
-        yield Use(place=place, key="function", name=task.function, role=Role.TASK, arguments=count)
+        yield FunctionUse(
+            place=place, key="function", name=task.function, role=FunctionRole.TASK, arguments=count
+        )
     for name in task.retry_on:
-        yield Use(place=place, key="retry_on", name=name, role=Role.EXCEPTION)
+        yield FunctionUse(place=place, key="retry_on", name=name, role=FunctionRole.EXCEPTION)
 
 
-def _uses_of_scenario(scenario: ScenarioConfig) -> Iterator[Use]:
+def _iter_scenario_uses(scenario: ScenarioConfig) -> Iterator[FunctionUse]:
     for node_id, names in scenario.comparators.items():
         for name in names:
-            yield Use(
+            yield FunctionUse(
                 place=f"SCENARIO.{scenario.id}",
                 key=f"comparators.{node_id}",
                 name=name,
-                role=Role.COMPARATOR,
+                role=FunctionRole.COMPARATOR,
             )

@@ -12,11 +12,14 @@ from scenarist.domain.errors import InvalidError, ScenaristError
 _PATH = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _NAME = re.compile(rf"{_PATH}:{_PATH}")
 _DOTTED = re.compile(rf"({_PATH})\.([^\W\d]\w*)")
-_NOT_OWN = ("<frozen", *(os.path.dirname(file) + os.sep for file in (os.__file__, __file__)))
+_FOREIGN_PREFIXES = (
+    "<frozen",
+    *(os.path.dirname(file) + os.sep for file in (os.__file__, __file__)),
+)
 """Path prefixes of code that is not the author's: Python's and this package's."""
 
 
-def checked_name(text: str) -> str:
+def parse_function_name(text: str) -> str:
     """Return a name as ``package.module:name``; accept a dot in place of the colon.
 
     Raises:
@@ -50,7 +53,7 @@ def import_function(name: str) -> Any:
     return found
 
 
-def import_fault(name: str) -> str | None:
+def find_import_fault(name: str) -> str | None:
     """Return why a worker could not import the object of a name; None if it could."""
     try:
         import_function(name)
@@ -91,16 +94,16 @@ def _describe(error: BaseException) -> str:
         text = error.message
     else:
         text = "".join(traceback.format_exception_only(error)).strip()
-    place = _place_of(error)
+    place = _locate_error(error)
     return f"{place}: {text}" if place else text
 
 
-def _place_of(error: BaseException) -> str | None:
+def _locate_error(error: BaseException) -> str | None:
     """Return file and line of the innermost frame of the user's code in an error's traceback."""
     frames = [
         (frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if not frame.f_code.co_filename.startswith(_NOT_OWN)
+        if not frame.f_code.co_filename.startswith(_FOREIGN_PREFIXES)
     ]
     own = [place for place in frames if "site-packages" not in place[0]]
     places = own or frames

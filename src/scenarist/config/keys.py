@@ -7,20 +7,20 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from scenarist.domain.parameters import HIDDEN, SHOWN
-from scenarist.domain.resources import READERS
-from scenarist.domain.secrets import MARKS
+from scenarist.domain.parameters import HIDDEN_PARAMETERS, SHOWN_PARAMETERS
+from scenarist.domain.resources import RESOURCE_PARSERS
+from scenarist.domain.secrets import SECRETS_KEY
 
 PROPERTIES = "properties"
 """The key under which all entries and sections accept custom properties."""
 
 DATA_NODE_KEYS: Mapping[str, tuple[str, ...]] = {
-    kind: (*keys, *HIDDEN[kind]) for kind, keys in SHOWN.items()
+    kind: (*keys, *HIDDEN_PARAMETERS[kind]) for kind, keys in SHOWN_PARAMETERS.items()
 }
 """The known keys by storage type; this is also the list of storage types."""
 
-TASK_KEYS = (*READERS, MARKS)
-SCENARIO_KEYS = ("authorized_tags", MARKS)
+TASK_KEYS = (*RESOURCE_PARSERS, SECRETS_KEY)
+SCENARIO_KEYS = ("authorized_tags", SECRETS_KEY)
 SECTION_KEYS: Mapping[str, tuple[str, ...]] = {
     "JOB": (),
     "CORE": ("core_version",),
@@ -62,7 +62,7 @@ FUNCTION_KEYS = (
 TYPE_KEYS = ("dtype", "read_kwargs", "write_kwargs")
 """The keys in which a class means the name of a value type, as in ``dtype=str``."""
 
-_INSTEAD = {
+_MEANT_KEYS = {
     "sep": "separator",
     "delimiter": "separator",
     "header": "has_header",
@@ -98,18 +98,20 @@ def known_keys(storage_type: str) -> Collection[str]:
     return {key for keys in DATA_NODE_KEYS.values() for key in keys}
 
 
-def kept_properties(properties: Mapping[str, Any], storage_type: str) -> dict[str, Any]:
+def retain_properties(properties: Mapping[str, Any], storage_type: str) -> dict[str, Any]:
     """Return the properties that a data node keeps when its storage type changes.
 
     These are custom properties and those common to all types, except paths: a path names a file
     in the other format.
     """
     known = {key for keys in DATA_NODE_KEYS.values() for key in keys}
-    common = {"read_only", "name", MARKS, "default_data"}.intersection(known_keys(storage_type))
+    common = {"read_only", "name", SECRETS_KEY, "default_data"}.intersection(
+        known_keys(storage_type)
+    )
     return {key: value for key, value in properties.items() if key in common or key not in known}
 
 
-def unknown_key(key: str, place: str, known: Collection[str]) -> str:
+def describe_unknown_key(key: str, place: str, known: Collection[str]) -> str:
     """Return the message for an unknown key, with a suggestion.
 
     Args:
@@ -122,7 +124,7 @@ def unknown_key(key: str, place: str, known: Collection[str]) -> str:
     )
     if key in _HINTS:
         return f"there is no key {key!r}; {_HINTS[key]}"
-    instead = _INSTEAD.get(key)
+    instead = _MEANT_KEYS.get(key)
     near = [instead] if instead in known else get_close_matches(key, sorted(known), n=1)
     if near:
         return f"there is no key {key!r}; did you mean {near[0]!r}? ({own})"

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from scenarist.config.functions import checked_name, import_function
-from scenarist.config.origins import calling_module
+from scenarist.config.functions import import_function, parse_function_name
+from scenarist.config.origins import find_calling_module
 from scenarist.domain.errors import InvalidError
 
-Given = list[tuple[str, Any]]
+NamedObjects = list[tuple[str, Any]]
 """Pairs of the name of a function or class and the object that was passed."""
 
 _EXCEPTIONS = [
@@ -24,7 +24,7 @@ _EXCEPTIONS = [
 _METHODS = (types.MethodType, types.BuiltinMethodType)
 
 
-def function_name(value: object, given: Given | None = None) -> str:
+def resolve_function_name(value: object, given: NamedObjects | None = None) -> str:
     """Return the name ``package.module:name`` of a function or class, given as object or name.
 
     The name resolves to the object in the part of its module that has been loaded so far.
@@ -39,13 +39,13 @@ def function_name(value: object, given: Given | None = None) -> str:
             such a name.
     """
     if isinstance(value, str):
-        return checked_name(value)
+        return parse_function_name(value)
     if not callable(value):
         raise InvalidError(f"{value!r} is not a function; pass a function of a module, or its name")
-    name = _found_name(value, calling_module()) or _own_name(value)
+    name = _find_name(value, find_calling_module()) or _get_own_name(value)
     if name is None:
         raise InvalidError(
-            f"{_fault_of(value)}, but worker processes find functions by module and name; "
+            f"{_describe_nameless(value)}, but worker processes find functions by module and name; "
             "make it a module-level function, or assign it to a module-level variable"
         )
     if given is not None:
@@ -53,7 +53,7 @@ def function_name(value: object, given: Given | None = None) -> str:
     return name
 
 
-def exception_names(value: object, given: Given | None = None) -> tuple[str, ...]:
+def resolve_exception_names(value: object, given: NamedObjects | None = None) -> tuple[str, ...]:
     """Return the names of one or several exceptions, given as classes or by name.
 
     Built-in exceptions need no module: ``ConnectionError`` is ``builtins:ConnectionError``.
@@ -62,10 +62,10 @@ def exception_names(value: object, given: Given | None = None) -> tuple[str, ...
         InvalidError: One of them is not a class or name that a worker process could find.
     """
     listed = value if isinstance(value, list | tuple | set | frozenset) else [value]
-    return tuple(_exception_name(item, given) for item in listed)
+    return tuple(_resolve_exception_name(item, given) for item in listed)
 
 
-def _exception_name(item: object, given: Given | None) -> str:
+def _resolve_exception_name(item: object, given: NamedObjects | None) -> str:
     if isinstance(item, str) and item.isidentifier():
         if hasattr(builtins, item):
             return f"builtins:{item}"
@@ -76,41 +76,41 @@ def _exception_name(item: object, given: Given | None) -> str:
             else "write exceptions of a module as 'module:Name'"
         )
         raise InvalidError(f"{item!r} is not a built-in exception; {hint}")
-    return function_name(item, given)
+    return resolve_function_name(item, given)
 
 
-def name_fault(name: str, value: object) -> str | None:
+def find_name_fault(name: str, value: object) -> str | None:
     """Return why a name does not resolve to the object that was passed; None if it does."""
-    found = _lookup(name)
+    found = _look_up(name)
     if _is_same(found, value):
         return None
-    leads = "nothing" if found is None else f"another object{_place_of(found)}"
+    leads = "nothing" if found is None else f"another object{_locate_definition(found)}"
     return (
         f"the name {name!r} refers to {leads}, not to the object that was passed"
-        f"{_place_of(value)}, but worker processes find functions by name; give it a unique name "
+        f"{_locate_definition(value)}, but worker processes find functions by name; give it a unique name "
         "in its module"
     )
 
 
-def _found_name(value: object, home: str) -> str | None:
+def _find_name(value: object, home: str) -> str | None:
     """Return a name that resolves to the object now: its own, else that of a variable."""
-    own = _own_name(value)
-    if own is not None and _is_same(_lookup(own), value):
+    own = _get_own_name(value)
+    if own is not None and _is_same(_look_up(own), value):
         return own
-    for module in _modules_of(value, home):
+    for module in _iter_modules(value, home):
         for name, item in list(vars(module).items()):
             if name.isidentifier() and _is_same(item, value):
                 return f"{_module_name(module.__name__)}:{name}"
     # For a method: the name of its object or class, then its own.
     owner = getattr(value, "__self__", None)
     if isinstance(value, _METHODS) and not isinstance(owner, types.ModuleType | None):
-        found = _found_name(owner, home)
+        found = _find_name(owner, home)
         name = f"{found}.{getattr(value, '__name__', '')}"
-        return name if found is not None and _is_same(_lookup(name), value) else None
+        return name if found is not None and _is_same(_look_up(name), value) else None
     return None
 
 
-def _own_name(value: object) -> str | None:
+def _get_own_name(value: object) -> str | None:
     """Return the name that an object gives itself; None if it cannot be looked up."""
     name = getattr(value, "__qualname__", None)
     # Methods of C classes have no __module__.
@@ -124,7 +124,7 @@ def _own_name(value: object) -> str | None:
     return f"{_module_name(module)}:{name}"
 
 
-def _modules_of(value: object, home: str) -> Iterator[types.ModuleType]:
+def _iter_modules(value: object, home: str) -> Iterator[types.ModuleType]:
     """Yield the loaded modules that may have a variable for the object, its own first."""
     inner = value.func if isinstance(value, functools.partial) else None
     names = [getattr(item, "__module__", None) for item in (value, inner)]
@@ -134,7 +134,7 @@ def _modules_of(value: object, home: str) -> Iterator[types.ModuleType]:
             yield module
 
 
-def _lookup(name: str) -> Any:
+def _look_up(name: str) -> Any:
     """Return the object of a name in this process; None if there is none."""
     module, _, path = name.partition(":")
     main = sys.modules.get("__main__")
@@ -166,7 +166,7 @@ def _is_same(found: object, value: object) -> bool:
     return found is value or (is_method and found == value)
 
 
-def _fault_of(function: object) -> str:
+def _describe_nameless(function: object) -> str:
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str):
@@ -178,7 +178,7 @@ def _fault_of(function: object) -> str:
     return f"{name!r} is a method of an object"
 
 
-def _place_of(value: object) -> str:
+def _locate_definition(value: object) -> str:
     code = getattr(value, "__code__", None)
     if not isinstance(code, types.CodeType):
         return ""

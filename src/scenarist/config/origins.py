@@ -5,12 +5,12 @@ import os
 from types import FrameType
 
 
-def calling_place() -> str:
+def find_caller_position() -> str:
     """Return file and line of the call into this package, as ``app.py:12``.
 
     The path of a file below the current folder is relative to it.
     """
-    frame = _calling_frame()
+    frame = _find_calling_frame()
     if frame is None:
         return ""
     file = frame.f_code.co_filename
@@ -18,13 +18,13 @@ def calling_place() -> str:
     return f"{file.removeprefix(folder)}:{frame.f_lineno}"
 
 
-def calling_module() -> str:
+def find_calling_module() -> str:
     """Return the name of the module that called into this package."""
-    frame = _calling_frame()
+    frame = _find_calling_frame()
     return "" if frame is None else str(frame.f_globals.get("__name__", ""))
 
 
-def _calling_frame() -> FrameType | None:
+def _find_calling_frame() -> FrameType | None:
     frame: FrameType | None = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").startswith("scenarist.config"):
         frame = frame.f_back

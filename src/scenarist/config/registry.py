@@ -5,10 +5,10 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from scenarist.config.check import Write, find_problems, find_warnings
-from scenarist.config.data_nodes import DataNodeFunctions
-from scenarist.config.declarations import DEFAULT, Declarations
-from scenarist.config.drafts import Problem
+from scenarist.config.check import WriteInitialValue, find_problems, find_warnings
+from scenarist.config.data_nodes import DataNodeRegistry
+from scenarist.config.declarations import DEFAULT_ID, Declarations
+from scenarist.config.drafts import ConfigProblem
 from scenarist.config.entries import (
     AuthenticationConfig,
     CoreConfig,
@@ -21,14 +21,14 @@ from scenarist.config.entries import (
     TaskConfig,
     Tasks,
 )
-from scenarist.config.function_inspection import Look
-from scenarist.config.origins import calling_place
+from scenarist.config.function_inspection import InspectUses
+from scenarist.config.origins import find_caller_position
 from scenarist.config.toml_reading import declare_file
 from scenarist.config.toml_writing import write_file
 from scenarist.domain.vocabulary import Frequency
 
 
-class ConfigRegistry(DataNodeFunctions):
+class ConfigRegistry(DataNodeRegistry):
     """The declarations of a pipeline, made in Python or in files.
 
     A mistake in a declaration raises no exception: `check` reports all of them at once.
@@ -120,9 +120,9 @@ class ConfigRegistry(DataNodeFunctions):
             "fresh": fresh,
             **properties,
         }
-        task = self._declarations.declare_task(id, given, calling_place())
-        if id == DEFAULT:
-            self._declarations.refuse_default("TASK", calling_place())
+        task = self._declarations.declare_task(id, given, find_caller_position())
+        if id == DEFAULT_ID:
+            self._declarations.refuse_default("TASK", find_caller_position())
         return task
 
     def set_default_task_configuration(  # noqa: PLR0913 - the documented parameters
@@ -144,7 +144,7 @@ class ConfigRegistry(DataNodeFunctions):
         self._declarations.require_open()
         self._declarations.drop_default("TASK")
         default = self.configure_task(
-            DEFAULT,
+            DEFAULT_ID,
             function,
             input,
             output,
@@ -188,9 +188,9 @@ class ConfigRegistry(DataNodeFunctions):
             "sequences": sequences,
             **properties,
         }
-        scenario = self._declarations.declare_scenario(id, given, calling_place())
-        if id == DEFAULT:
-            self._declarations.refuse_default("SCENARIO", calling_place())
+        scenario = self._declarations.declare_scenario(id, given, find_caller_position())
+        if id == DEFAULT_ID:
+            self._declarations.refuse_default("SCENARIO", find_caller_position())
         return scenario
 
     def set_default_scenario_configuration(
@@ -206,7 +206,7 @@ class ConfigRegistry(DataNodeFunctions):
         self._declarations.require_open()
         self._declarations.drop_default("SCENARIO")
         default = self.configure_scenario(
-            DEFAULT,
+            DEFAULT_ID,
             task_configs,
             additional_data_node_configs,
             frequency,
@@ -245,7 +245,7 @@ class ConfigRegistry(DataNodeFunctions):
             **properties,
         }
         self._declarations.core = self._declarations.declare_section(
-            "CORE", self._declarations.core, given, calling_place()
+            "CORE", self._declarations.core, given, find_caller_position()
         )
         return self._declarations.core
 
@@ -259,7 +259,7 @@ class ConfigRegistry(DataNodeFunctions):
         self._declarations.require_open()
         given = {"mode": mode, "max_nb_of_workers": max_nb_of_workers, **properties}
         self._declarations.jobs = self._declarations.declare_section(
-            "JOB", self._declarations.jobs, given, calling_place()
+            "JOB", self._declarations.jobs, given, find_caller_position()
         )
         return self._declarations.jobs
 
@@ -292,7 +292,7 @@ class ConfigRegistry(DataNodeFunctions):
             **properties,
         }
         self._declarations.authentication = self._declarations.declare_section(
-            "AUTHENTICATION", self._declarations.authentication, given, calling_place()
+            "AUTHENTICATION", self._declarations.authentication, given, find_caller_position()
         )
         return self._declarations.authentication
 
@@ -300,7 +300,7 @@ class ConfigRegistry(DataNodeFunctions):
         """Declare the section [TAIPY]."""
         self._declarations.require_open()
         self._declarations.global_app = self._declarations.declare_table(
-            "TAIPY", self._declarations.global_app, properties, calling_place()
+            "TAIPY", self._declarations.global_app, properties, find_caller_position()
         )
         return self.global_app
 
@@ -348,7 +348,9 @@ class ConfigRegistry(DataNodeFunctions):
         """Replace all declarations with those that `backup` wrote; the same as `load`."""
         self.load(filename)
 
-    def check(self, look: Look | None = None, write: Write | None = None) -> list[Problem]:
+    def check(
+        self, look: InspectUses | None = None, write: WriteInitialValue | None = None
+    ) -> list[ConfigProblem]:
         """Return every mistake in the declarations.
 
         Args:
@@ -357,7 +359,7 @@ class ConfigRegistry(DataNodeFunctions):
         """
         return find_problems(self._declarations, look, write)
 
-    def warnings(self) -> list[Problem]:
+    def warnings(self) -> list[ConfigProblem]:
         """Return declarations that work but may not be intended. Imports nothing."""
         return find_warnings(self._declarations)
 

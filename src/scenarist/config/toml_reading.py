@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from scenarist.config.declarations import DEFAULT, Declarations
-from scenarist.config.drafts import BadValue, Problem
+from scenarist.config.declarations import DEFAULT_ID, Declarations
+from scenarist.config.drafts import ConfigProblem, InvalidValue
 from scenarist.config.keys import PROPERTIES
-from scenarist.config.values import read_value
+from scenarist.config.values import parse_value
 from scenarist.domain.errors import InvalidError
 
 _FAMILIES = ("DATA_NODE", "TASK", "SCENARIO")  # in the order in which they refer to one another
@@ -32,9 +32,9 @@ def declare_file(declarations: Declarations, file: str, *, over: bool = False) -
     document = read_file(file)
     _declare_sections(declarations, document, file)
     for family in _FAMILIES:
-        entries = _tables_of(declarations, document, family, file)
+        entries = _get_tables(declarations, document, family, file)
         # The default comes first, because it supplies what the other entries omit.
-        for id, table in sorted(entries, key=lambda entry: entry[0] != DEFAULT):
+        for id, table in sorted(entries, key=lambda entry: entry[0] != DEFAULT_ID):
             given = dict(_read_table(table))
             if family == "DATA_NODE":
                 declarations.declare_data_node(id, given, file)
@@ -48,7 +48,7 @@ def declare_file(declarations: Declarations, file: str, *, over: bool = False) -
         if name not in sections:
             near = get_close_matches(name.upper(), sections, n=1)
             hint = f"did you mean [{near[0]}]?" if near else f"the sections are {known}"
-            _fault(declarations, file, name, f"unknown section; {hint}")
+            _add_fault(declarations, file, name, f"unknown section; {hint}")
 
 
 def read_file(file: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def read_file(file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidError(f"{file}:{_place_of(error, text)}") from None
+        raise InvalidError(f"{file}:{_locate_error(error, text)}") from None
 
 
 def _declare_sections(declarations: Declarations, document: Mapping[str, Any], file: str) -> None:
@@ -78,7 +78,7 @@ def _declare_sections(declarations: Declarations, document: Mapping[str, Any], f
         if isinstance(table, dict):
             present[name] = dict(_read_table(table)) if table else {}
         else:
-            _fault(declarations, file, name, f"is a value; write a table [{name}]")
+            _add_fault(declarations, file, name, f"is a value; write a table [{name}]")
     if given := present.get("JOB"):
         declarations.jobs = declarations.declare_section("JOB", declarations.jobs, given, file)
     if given := present.get("CORE"):
@@ -97,43 +97,43 @@ def _declare_sections(declarations: Declarations, document: Mapping[str, Any], f
         )
 
 
-def _tables_of(
+def _get_tables(
     declarations: Declarations, document: Mapping[str, Any], family: str, file: str
 ) -> list[tuple[str, Mapping[str, Any]]]:
     tables = document.get(family, {})
     if not isinstance(tables, dict):
-        _fault(declarations, file, family, f"is a value; write tables such as [{family}.sales]")
+        _add_fault(declarations, file, family, f"is a value; write tables such as [{family}.sales]")
         return []
     found: list[tuple[str, Mapping[str, Any]]] = []
     for id, table in tables.items():
         if isinstance(table, dict):
             found.append((id, table))
         else:
-            message = f"is a value outside of any entry; move it to [{family}.{DEFAULT}]"
-            _fault(declarations, file, f"{family}.{id}", message)
+            message = f"is a value outside of any entry; move it to [{family}.{DEFAULT_ID}]"
+            _add_fault(declarations, file, f"{family}.{id}", message)
     return found
 
 
 def _read_table(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
         if key in {"sequences", "comparators", PROPERTIES} and isinstance(value, dict):
-            yield key, {name: _read(item) for name, item in value.items()}
+            yield key, {name: _read_or_mark_invalid(item) for name, item in value.items()}
         else:
-            yield key, _read(value)
+            yield key, _read_or_mark_invalid(value)
 
 
-def _read(value: Any) -> Any:
+def _read_or_mark_invalid(value: Any) -> Any:
     try:
-        return read_value(value)
+        return parse_value(value)
     except InvalidError as error:
-        return BadValue(error.message)
+        return InvalidValue(error.message)
 
 
-def _fault(declarations: Declarations, file: str, place: str, message: str) -> None:
-    declarations.faults[place, ""] = Problem(f"{file}: {place}", message)
+def _add_fault(declarations: Declarations, file: str, place: str, message: str) -> None:
+    declarations.faults[place, ""] = ConfigProblem(f"{file}: {place}", message)
 
 
-def _place_of(error: tomllib.TOMLDecodeError, text: str) -> str:
+def _locate_error(error: tomllib.TOMLDecodeError, text: str) -> str:
     match = _POSITION.fullmatch(str(error))
     if match:
         return f"{match[2]}:{match[3]}: {match[1]}"

@@ -24,9 +24,9 @@ from scenarist.config.keys import (
     TASK_KEYS,
     known_keys,
 )
-from scenarist.config.values import Reference, duration_text, escape_text, resolve
+from scenarist.config.values import Reference, escape_text, format_duration, resolve
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.secrets import NOT_STORED, referenced
+from scenarist.domain.secrets import UNSTORED_PROPERTIES, extract_secrets
 from scenarist.domain.vocabulary import Frequency, Scope
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -42,14 +42,14 @@ def write_file(declarations: Declarations, file: str) -> None:
     Raises:
         InvalidError: TOML cannot represent a value, or the file cannot be written.
     """
-    content = toml_text(declarations).encode()
+    content = to_toml(declarations).encode()
     try:
         Path(file).write_bytes(content)
     except OSError as error:
         raise InvalidError(f"{file}: cannot be written: {error.strerror}") from error
 
 
-def toml_text(declarations: Declarations) -> str:
+def to_toml(declarations: Declarations) -> str:
     """Return the text of the file.
 
     Raises:
@@ -58,14 +58,16 @@ def toml_text(declarations: Declarations) -> str:
     tables: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
         (
             ("TAIPY",),
-            _with_own({}, _with_variables("TAIPY", declarations.global_app), SECTION_KEYS["TAIPY"]),
+            _group_custom_properties(
+                {}, _extract_secrets("TAIPY", declarations.global_app), SECTION_KEYS["TAIPY"]
+            ),
         ),
-        (("SCENARIST",), _with_variables("SETTING", declarations.settings)),
-        (("CORE",), _values_of(declarations.core, SECTION_KEYS["CORE"], "CORE")),
-        (("JOB",), _values_of(declarations.jobs, SECTION_KEYS["JOB"], "JOB")),
+        (("SCENARIST",), _extract_secrets("SETTING", declarations.settings)),
+        (("CORE",), _collect_values(declarations.core, SECTION_KEYS["CORE"], "CORE")),
+        (("JOB",), _collect_values(declarations.jobs, SECTION_KEYS["JOB"], "JOB")),
         (
             ("AUTHENTICATION",),
-            _values_of(
+            _collect_values(
                 declarations.authentication, SECTION_KEYS["AUTHENTICATION"], "AUTHENTICATION"
             ),
         ),
@@ -75,35 +77,37 @@ def toml_text(declarations: Declarations) -> str:
         for entry in entries.values():
             family = _FAMILIES[type(entry)]
             owner = f"{family.replace('_', '')}_{entry.id}"
-            tables.append(((family, entry.id), _values_of(entry, _keys(entry), owner)))
-    return "\n".join("\n".join(_lines(path, values)) + "\n" for path, values in tables)
+            tables.append(
+                ((family, entry.id), _collect_values(entry, _get_known_keys(entry), owner))
+            )
+    return "\n".join("\n".join(_iter_lines(path, values)) + "\n" for path, values in tables)
 
 
-def _keys(entry: Entry) -> Collection[str]:
+def _get_known_keys(entry: Entry) -> Collection[str]:
     if isinstance(entry, DataNodeConfig):
         return known_keys(entry.storage_type)
     return TASK_KEYS if isinstance(entry, TaskConfig) else SCENARIO_KEYS
 
 
-def _values_of(declared: Any, keys: Collection[str], owner: str) -> dict[str, Any]:
+def _collect_values(declared: Any, keys: Collection[str], owner: str) -> dict[str, Any]:
     """Return the declared values under the keys of a file, without empty ones."""
     empty: tuple[Any, ...] = (None, "", (), {}) if isinstance(declared, Entry) else (None,)
     values = {}
     for name in (item.name for item in fields(declared)):
         value = getattr(declared, name)
         if name not in {"id", "declarations", "properties"} and value not in empty:
-            values[name] = _with_references(value)
+            values[name] = _to_references(value)
     given = {name: values[name] for name in _MAY_BE_SECRET if name in values}
-    values |= _with_variables(owner, given)
-    return _with_own(values, _with_variables(owner, declared.properties), keys)
+    values |= _extract_secrets(owner, given)
+    return _group_custom_properties(values, _extract_secrets(owner, declared.properties), keys)
 
 
-def _with_variables(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+def _extract_secrets(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return properties with each secret replaced by a reference to a variable.
 
     The variables are set in this process, so that it can load the file.
     """
-    stored, values = referenced(owner, properties, besides=NOT_STORED)
+    stored, values = extract_secrets(owner, properties, besides=UNSTORED_PROPERTIES)
     for name, value in values.items():
         # Leave it unset if a variable cannot hold the value, or if that refers to an unset one.
         os.environ.pop(name, None)
@@ -112,7 +116,7 @@ def _with_variables(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]
     return {name: stored.get(name, properties[name]) for name in properties}
 
 
-def _with_own(
+def _group_custom_properties(
     values: dict[str, Any], properties: Mapping[str, Any], keys: Collection[str]
 ) -> dict[str, Any]:
     """Move properties with unknown keys to the table of custom properties."""
@@ -121,60 +125,60 @@ def _with_own(
     return {**values, **known, **({PROPERTIES: own} if own else {})}
 
 
-def _with_references(value: object) -> Any:
+def _to_references(value: object) -> Any:
     match value:
         case Entry():
             return Reference(value.id)
         case tuple():
-            return [_with_references(item) for item in value]
+            return [_to_references(item) for item in value]
         case dict():
-            return {key: _with_references(item) for key, item in value.items()}
+            return {key: _to_references(item) for key, item in value.items()}
         case _:
             return value
 
 
-def _lines(path: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[str]:
+def _iter_lines(path: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[str]:
     place = ".".join(map(str, path))
-    yield f"[{'.'.join(map(_key, path))}]"
+    yield f"[{'.'.join(map(_format_key, path))}]"
     tables: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
         try:
             if type(value) is dict and value:
                 tables[_require_text(key)] = value
             else:
-                yield f"{_key(key)} = {_text(value)}"
+                yield f"{_format_key(key)} = {_format_value(value)}"
         except InvalidError as error:
             raise InvalidError(f"{place}.{key} cannot be exported: {error.message}") from None
     for name, table in tables.items():
         yield ""
-        yield from _lines((*path, name), table)
+        yield from _iter_lines((*path, name), table)
 
 
 # Exact types only: a subclass (a numpy number, an enumeration) would not be restored on load.
-def _text(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, Reference):
-        return _quoted(f"{value.id}:SECTION")
+        return _quote(f"{value.id}:SECTION")
     if isinstance(value, Scope | Frequency):
-        return _quoted(f"{value}:{type(value).__name__.upper()}")
+        return _quote(f"{value}:{type(value).__name__.upper()}")
     if type(value) is list:
-        return f"[{', '.join(map(_text, value))}]"
+        return f"[{', '.join(map(_format_value, value))}]"
     if type(value) is dict:
-        return f"{{{', '.join(f'{_key(key)} = {_text(item)}' for key, item in value.items())}}}"
-    return _scalar_text(value)
+        return f"{{{', '.join(f'{_format_key(key)} = {_format_value(item)}' for key, item in value.items())}}}"
+    return _format_scalar(value)
 
 
-def _scalar_text(value: object) -> str:
+def _format_scalar(value: object) -> str:
     kind = type(value)
     if isinstance(value, str) and kind is str:
-        return _quoted(escape_text(value))
+        return _quote(escape_text(value))
     if kind is bool:
         return "true" if value else "false"
     if kind is int or kind is float or kind is date:
         return str(value)
     if isinstance(value, timedelta) and kind is timedelta:
-        return _quoted(f"{duration_text(value)}:timedelta")
+        return _quote(f"{format_duration(value)}:timedelta")
     if isinstance(value, datetime) and kind is datetime:
-        return _quoted(f"{value.isoformat()}:datetime")
+        return _quote(f"{value.isoformat()}:datetime")
     if isinstance(value, time) and kind is time and value.tzinfo is None:
         return value.isoformat()
     raise InvalidError(
@@ -183,9 +187,9 @@ def _scalar_text(value: object) -> str:
     )
 
 
-def _key(key: object) -> str:
+def _format_key(key: object) -> str:
     text = _require_text(key)
-    return text if _BARE_KEY.fullmatch(text) else _quoted(text)
+    return text if _BARE_KEY.fullmatch(text) else _quote(text)
 
 
 def _require_text(key: object) -> str:
@@ -194,7 +198,7 @@ def _require_text(key: object) -> str:
     return key
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     # JSON does not escape U+007F, which TOML does not allow.
     quoted = json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
     try:

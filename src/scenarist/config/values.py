@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from scenarist.config.functions import checked_name
+from scenarist.config.functions import parse_function_name
 from scenarist.domain import environment
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.vocabulary import Frequency, Scope
@@ -62,7 +62,7 @@ def is_environment_reference(value: object) -> bool:
     return isinstance(value, str) and environment.TYPED_ENV.fullmatch(value) is not None
 
 
-def read_value(value: Any) -> Any:
+def parse_value(value: Any) -> Any:
     """Convert a value of a TOML file according to its type suffixes.
 
     References to the environment are kept: they are resolved where they are used.
@@ -72,11 +72,11 @@ def read_value(value: Any) -> Any:
     """
     match value:
         case str():
-            return _read_text(value)
+            return _parse_text(value)
         case list():
-            return [read_value(item) for item in value]
+            return [parse_value(item) for item in value]
         case dict():
-            return {key: read_value(item) for key, item in value.items()}
+            return {key: parse_value(item) for key, item in value.items()}
         case _:
             return value
 
@@ -108,7 +108,7 @@ def as_duration(value: object) -> timedelta:
     return -duration if sign else duration
 
 
-def duration_text(duration: timedelta) -> str:
+def format_duration(duration: timedelta) -> str:
     """Format a duration so that `as_duration` parses it back."""
     sign, duration = ("-", -duration) if duration < timedelta() else ("", duration)
     minutes, seconds = divmod(duration.seconds, 60)
@@ -153,28 +153,28 @@ def _as_member(members: type[MemberT], value: object) -> MemberT:
     raise InvalidError(f"{value!r} is not a {members.__name__.lower()}; use one of {known}")
 
 
-_READERS: dict[str, Callable[[str], Any]] = {
-    "bool": environment.read_bool,
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "bool": environment.parse_bool,
     "int": int,
     "float": float,
     "str": str,
     "datetime": datetime.fromisoformat,
     "timedelta": as_duration,
-    "function": checked_name,
-    "class": checked_name,
+    "function": parse_function_name,
+    "class": parse_function_name,
     "SCOPE": as_scope,
     "FREQUENCY": as_frequency,
     "SECTION": Reference,
 }
 
 
-def _read_text(text: str) -> Any:
+def _parse_text(text: str) -> Any:
     match = _SUFFIXED.fullmatch(text)
     if match is None or is_environment_reference(text):
         return text
     plain, suffix = match.groups()
     try:
-        return _READERS[suffix](plain)
+        return _PARSERS[suffix](plain)
     except ValueError:
         raise InvalidError(
             f"{plain!r} is not a valid {suffix}; correct it, or write '{text}:str' for plain text"

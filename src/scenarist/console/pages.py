@@ -24,7 +24,7 @@ POLICY = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
-_OPEN = {"is_open": True}  # needs no credentials: the files are the same on every server
+_PUBLIC = {"is_open": True}  # needs no credentials: the files are the same on every server
 _TYPES = {
     ".css": "text/css",
     ".html": "text/html",
@@ -32,11 +32,11 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _PAGE = "index.html"
-_LATER = {"vendor/uplot.js"}  # imported on demand, so not preloaded
+_LAZY_MODULES = {"vendor/uplot.js"}  # imported on demand, so not preloaded
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class StaticFile:
     """A static file, uncompressed and gzipped."""
 
     content: bytes
@@ -45,14 +45,14 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class StaticFiles:
     """All files by name, and the version: a digest of all of them."""
 
-    by_name: dict[str, File]
+    by_name: dict[str, StaticFile]
     version: str
 
 
-def router(auth: str) -> Router:
+def build_router(auth: str) -> Router:
     """Return the router that serves the console.
 
     Args:
@@ -61,7 +61,7 @@ def router(auth: str) -> Router:
 
     @get(["/", "/console"], sync_to_thread=False)
     def get_console(request: Request[Any, Any, Any]) -> Response[bytes]:
-        page = _page(auth)
+        page = _render_page(auth)
         tag = f'"{blake2b(page.content, digest_size=12).hexdigest()}"'
         headers = {
             "Content-Security-Policy": POLICY,
@@ -71,10 +71,10 @@ def router(auth: str) -> Router:
         }
         if tag in request.headers.get("if-none-match", ""):
             return Response(b"", status_code=304, headers=headers)
-        return _sent(request, page, headers)
+        return _make_response(request, page, headers)
 
     return Router(
-        "/", route_handlers=[get_console, get_console_file], opt=_OPEN, include_in_schema=False
+        "/", route_handlers=[get_console, get_console_file], opt=_PUBLIC, include_in_schema=False
     )
 
 
@@ -82,15 +82,15 @@ def router(auth: str) -> Router:
 def get_console_file(
     request: Request[Any, Any, Any], version: FromPath[str], name: FromPath[Path]
 ) -> Response[bytes]:
-    files = _files()
+    files = _load_files()
     file = files.by_name.get(str(name).lstrip("/"))
     if file is None or version != files.version:
         raise NotFoundException
-    return _sent(request, file, {"Cache-Control": "public, max-age=31536000, immutable"})
+    return _make_response(request, file, {"Cache-Control": "public, max-age=31536000, immutable"})
 
 
 @cache
-def _files() -> Files:
+def _load_files() -> StaticFiles:
     digest = blake2b(digest_size=8)
     by_name = {}
     for path in sorted(FOLDER.rglob("*")):
@@ -99,28 +99,30 @@ def _files() -> Files:
         content = path.read_bytes()
         name = path.relative_to(FOLDER).as_posix()
         digest.update(name.encode() + b"\0" + content)
-        by_name[name] = _file(content, path.suffix)
-    return Files(by_name, digest.hexdigest())
+        by_name[name] = _make_file(content, path.suffix)
+    return StaticFiles(by_name, digest.hexdigest())
 
 
 @cache
-def _page(auth: str) -> File:
+def _render_page(auth: str) -> StaticFile:
     """Return the page with the paths of its files, preloaded so that they load in parallel."""
-    files = _files()
+    files = _load_files()
     base = f"/console/{files.version}"
-    modules = (name for name in files.by_name if name.endswith(".js") and name not in _LATER)
+    modules = (name for name in files.by_name if name.endswith(".js") and name not in _LAZY_MODULES)
     preloads = (f'<link rel="modulepreload" href="{base}/{name}">' for name in modules)
     text = (FOLDER / _PAGE).read_text()
     for mark, value in (("BASE", base), ("AUTH", auth), ("MODULES", "\n    ".join(preloads))):
         text = text.replace("{" + mark + "}", value)
-    return _file(text.encode(), ".html")
+    return _make_file(text.encode(), ".html")
 
 
-def _file(content: bytes, suffix: str) -> File:
-    return File(content, gzip.compress(content, mtime=0), _TYPES[suffix])
+def _make_file(content: bytes, suffix: str) -> StaticFile:
+    return StaticFile(content, gzip.compress(content, mtime=0), _TYPES[suffix])
 
 
-def _sent(request: Request[Any, Any, Any], file: File, headers: dict[str, str]) -> Response[bytes]:
+def _make_response(
+    request: Request[Any, Any, Any], file: StaticFile, headers: dict[str, str]
+) -> Response[bytes]:
     headers = {**headers, "Vary": "Accept-Encoding"}
     content = file.content
     if "gzip" in request.headers.get("accept-encoding", ""):

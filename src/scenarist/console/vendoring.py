@@ -68,7 +68,7 @@ class ChecksumError(Exception):
     """The checksum of a package differs from the pinned one."""
 
 
-def refresh(packages: tuple[Package, ...] = PACKAGES) -> None:
+def update_vendored_files(packages: tuple[Package, ...] = PACKAGES) -> None:
     """Replace the vendored files with those of the pinned versions, and record their checksums.
 
     Raises:
@@ -77,7 +77,7 @@ def refresh(packages: tuple[Package, ...] = PACKAGES) -> None:
     kept: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory() as folder:
         for package in packages:
-            kept |= _taken(package, _fetched(package, Path(folder)))
+            kept |= _extract(package, _download(package, Path(folder)))
     for file in VENDOR.iterdir():
         file.unlink()
     for name, content in kept.items():
@@ -90,7 +90,7 @@ def checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _fetched(package: Package, folder: Path) -> Path:
+def _download(package: Package, folder: Path) -> Path:
     wanted = f"{package.name}@{package.version}"
     done = subprocess.run(  # noqa: S603 - the arguments are constants of this module
         ["npm", "pack", "--silent", "--pack-destination", str(folder), wanted],  # noqa: S607
@@ -106,7 +106,7 @@ def _fetched(package: Package, folder: Path) -> Path:
     return archive
 
 
-def _taken(package: Package, archive: Path) -> dict[str, bytes]:
+def _extract(package: Package, archive: Path) -> dict[str, bytes]:
     taken: dict[str, bytes] = {}
     with tarfile.open(archive) as files:
         for path, name in package.files.items():
@@ -121,4 +121,4 @@ def _taken(package: Package, archive: Path) -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    refresh()
+    update_vendored_files()

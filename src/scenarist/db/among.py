@@ -17,7 +17,7 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
 
-class _Among(FunctionElement[bool]):
+class _AnyOf(FunctionElement[bool]):
     """Whether the first argument is one of the values in the list that is the second argument."""
 
     name = "among"
@@ -33,20 +33,20 @@ class _Values(FunctionElement[Any]):
     inherit_cache = True
 
 
-def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+def any_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """Return the condition that a column is in the list that is bound under a name."""
     element = Text() if isinstance(column.type, Text) else column.type
-    return _Among(column, bindparam(name, type_=_list_of(element)))
+    return _AnyOf(column, bindparam(name, type_=_list_of(element)))
 
 
 def is_one_of(column: ColumnElement[Any], texts: Sequence[str]) -> ColumnElement[bool]:
     """Return the condition that a text column is one of these texts; at least one is given."""
     if len(texts) == 1:
         return column == texts[0]
-    return _Among(column, literal([str(text) for text in texts], _list_of(Text())))
+    return _AnyOf(column, literal([str(text) for text in texts], _list_of(Text())))
 
 
-def texts(name: str) -> TableValuedAlias:
+def text_rows(name: str) -> TableValuedAlias:
     """Return the texts in the list that is bound under a name as rows, in a column `value`."""
     return _Values(bindparam(name, type_=_list_of(Text()))).table_valued("value")
 
@@ -55,23 +55,23 @@ def _list_of(element: TypeEngine[Any]) -> JSON:
     return JSON().with_variant(ARRAY(element), "postgresql")
 
 
-@compiles(_Among, "sqlite")
-def _among_of_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_AnyOf, "sqlite")
+def _compile_any_of_on_sqlite(element: _AnyOf, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(part, **options) for part in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - no user input
 
 
-@compiles(_Among, "postgresql")
-def _among_of_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_AnyOf, "postgresql")
+def _compile_any_of_on_postgresql(element: _AnyOf, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(part, **options) for part in element.clauses)
     return f"{column} = ANY ({values})"
 
 
 @compiles(_Values, "sqlite")
-def _values_of_sqlite(element: _Values, compiler: SQLCompiler, **options: Any) -> str:
+def _compile_values_on_sqlite(element: _Values, compiler: SQLCompiler, **options: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 @compiles(_Values, "postgresql")
-def _values_of_postgresql(element: _Values, compiler: SQLCompiler, **options: Any) -> str:
+def _compile_values_on_postgresql(element: _Values, compiler: SQLCompiler, **options: Any) -> str:
     return f"(SELECT unnest({compiler.process(element.clauses, **options)}) AS value)"

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, literal_column, select, tuple_, update
 from sqlalchemy import delete as sql_delete
 
-from scenarist.db.among import among
-from scenarist.db.each import execute_each
-from scenarist.db.paging import Page, alternatives, cut, narrowed, within
+from scenarist.db.among import any_of
+from scenarist.db.each import execute_many
+from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
 from scenarist.db.tables import audit, audit_retention
 from scenarist.domain.listings import CREATION_DATE, AuditFilter, PageRequest
 from scenarist.domain.permissions import Actor
@@ -37,19 +37,25 @@ _OLD = (
     .order_by(audit.c.created_at, audit.c.number)
     .limit(_PAGE)
 )
-_DELETE = sql_delete(audit).where(among(audit.c.number, "numbers"))
+_DELETE = sql_delete(audit).where(any_of(audit.c.number, "numbers"))
 
 
-def add_done(connection: Connection, actor: Actor, entity_id: str | None, now: datetime) -> None:
+def record_allowed(
+    connection: Connection, actor: Actor, entity_id: str | None, now: datetime
+) -> None:
     """Record what an actor does in this transaction; nothing if the actor has no request origin."""
     if actor.origin is not None:
-        connection.execute(_INSERT, _done(actor, entity_id, now))
+        connection.execute(_INSERT, _allowed_row(actor, entity_id, now))
 
 
-def add_many_done(connection: Connection, done: Sequence[tuple[Actor, str]], now: datetime) -> None:
+def record_many_allowed(
+    connection: Connection, done: Sequence[tuple[Actor, str]], now: datetime
+) -> None:
     """Record what several actors do in this transaction, each with the id of the entity."""
-    rows = [_done(actor, entity_id, now) for actor, entity_id in done if actor.origin is not None]
-    execute_each(connection, _INSERT, rows)
+    rows = [
+        _allowed_row(actor, entity_id, now) for actor, entity_id in done if actor.origin is not None
+    ]
+    execute_many(connection, _INSERT, rows)
 
 
 def add(connection: Connection, entry: AuditEntry) -> None:
@@ -69,12 +75,12 @@ def add(connection: Connection, entry: AuditEntry) -> None:
     )
 
 
-def keep_from(connection: Connection, moment: datetime) -> None:
+def set_kept_from(connection: Connection, moment: datetime) -> None:
     """Allow the deletion of rows before a moment; a later moment that was set before stays."""
     connection.execute(_KEEP_FROM, {"moment": moment})
 
 
-def old(reader: Connection, before: datetime) -> Iterator[int]:
+def iter_old(reader: Connection, before: datetime) -> Iterator[int]:
     """Yield the numbers of the rows before a moment, the oldest first."""
     after: dict[str, Any] = {"created_at": _LONG_AGO, "number": 0}
     while rows := reader.execute(_OLD, {"before": before, **after}).all():
@@ -87,25 +93,29 @@ def delete(connection: Connection, numbers: Sequence[int]) -> int:
     return connection.execute(_DELETE, {"numbers": list(numbers)}).rowcount
 
 
-def page(connection: Connection, wanted: AuditFilter, request: PageRequest) -> Page[AuditEntry]:
-    query, branches = narrowed(
+def list_page(
+    connection: Connection, wanted: AuditFilter, request: PageRequest
+) -> Page[AuditEntry]:
+    query, branches = apply_filters(
         select(audit),
         [
-            alternatives(audit.c.entity_id, wanted.entity_id),
-            alternatives(audit.c.key_id, wanted.key_id),
-            alternatives(audit.c.actor, wanted.actor),
-            alternatives(audit.c.operation, wanted.operation),
+            match_any(audit.c.entity_id, wanted.entity_id),
+            match_any(audit.c.key_id, wanted.key_id),
+            match_any(audit.c.actor, wanted.actor),
+            match_any(audit.c.operation, wanted.operation),
         ],
     )
     if wanted.is_allowed is not None:
         # A literal, so that the partial index of refused requests is used.
         query = query.where(audit.c.is_allowed == literal_column(str(int(wanted.is_allowed))))
-    query = within(query, audit.c.created_at, wanted.created)
-    found = cut(connection, query, request, number=audit.c.number, keys=_KEYS, branches=branches)
+    query = created_between(query, audit.c.created_at, wanted.created)
+    found = fetch_page(
+        connection, query, request, number=audit.c.number, keys=_KEYS, branches=branches
+    )
     return found.page([_entry(row) for row in found.rows])
 
 
-def _done(actor: Actor, entity_id: str | None, now: datetime) -> dict[str, Any]:
+def _allowed_row(actor: Actor, entity_id: str | None, now: datetime) -> dict[str, Any]:
     origin = actor.origin
     return {
         "created_at": now,

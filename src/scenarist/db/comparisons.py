@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select, union
 
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.places import IS_REPLACED
 from scenarist.db.tables import (
     data_nodes,
@@ -18,15 +18,15 @@ from scenarist.db.tables import (
 )
 from scenarist.domain.identifiers import DataNodeId
 
-BEGINNING = 60
+QUOTE_LENGTH = 60
 """Most characters of a value that messages quote."""
 
 _LINKS = union(
     select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id)
     .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
-    .where(among(scenario_tasks.c.scenario_id, "scenario_ids")),
+    .where(any_of(scenario_tasks.c.scenario_id, "scenario_ids")),
     select(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.data_node_id).where(
-        among(scenario_data_nodes.c.scenario_id, "scenario_ids")
+        any_of(scenario_data_nodes.c.scenario_id, "scenario_ids")
     ),
 ).subquery()
 _VALUES = (
@@ -44,12 +44,12 @@ _VALUES = (
         edits.c.stamp,
         edits.c.kept_as,
         case((IS_REPLACED, places.c.data_node_id)).label("replaced_by"),
-        func.substr(edits.c.rendition, 1, BEGINNING).label("beginning"),
+        func.substr(edits.c.rendition, 1, QUOTE_LENGTH).label("beginning"),
     )
     .join(data_nodes, data_nodes.c.id == _LINKS.c.data_node_id)
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
     .outerjoin(places, places.c.place == data_nodes.c.place)
-    .where(among(data_nodes.c.config_id, "config_ids"))
+    .where(any_of(data_nodes.c.config_id, "config_ids"))
 )
 
 
@@ -70,7 +70,7 @@ class NewestValue:
     beginning: str | None  #: of the value as JSON, where that is stored
 
 
-def newest_values(
+def find_newest_values(
     connection: Connection, scenario_ids: Sequence[str], config_ids: Sequence[str]
 ) -> dict[tuple[str, str], NewestValue]:
     """Return the newest values of data nodes, by scenario id and data node config id."""

@@ -5,6 +5,6 @@ from scenarist.db.engine import Database
 _NUMBER = "SELECT number FROM credential_changes"
 
 
-def generation(database: Database) -> int:
+def read_generation(database: Database) -> int:
     """Return a number that grows when a user, a session, a key or a token loses a right."""
     return int(database.look(_NUMBER))

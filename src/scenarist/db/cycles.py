@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from scenarist.db.paging import Page, alternatives, cut, narrowed
+from scenarist.db.paging import Page, apply_filters, fetch_page, match_any
 from scenarist.db.tables import cycles
 from scenarist.domain.entities import Cycle
 from scenarist.domain.identifiers import CycleId
@@ -16,7 +16,7 @@ _KEYS = {CREATION_DATE: cycles.c.created_at}
 _FIND = select(cycles).where(cycles.c.id == bindparam("id"))
 
 
-def find_or_make(connection: Connection, cycle: Cycle) -> tuple[Cycle, bool]:
+def find_or_create(connection: Connection, cycle: Cycle) -> tuple[Cycle, bool]:
     """Return the stored cycle of the same period, and whether it is new."""
     made = connection.execute(
         insert_or_ignore(cycles)
@@ -45,12 +45,14 @@ def find(connection: Connection, cycle_id: str) -> Cycle | None:
     return None if row is None else _cycle(row)
 
 
-def page(connection: Connection, wanted: CycleFilter, request: PageRequest) -> Page[Cycle]:
-    query, branches = narrowed(
+def list_page(connection: Connection, wanted: CycleFilter, request: PageRequest) -> Page[Cycle]:
+    query, branches = apply_filters(
         select(cycles),
-        [alternatives(cycles.c.id, wanted.id), alternatives(cycles.c.frequency, wanted.frequency)],
+        [match_any(cycles.c.id, wanted.id), match_any(cycles.c.frequency, wanted.frequency)],
     )
-    found = cut(connection, query, request, number=cycles.c.number, keys=_KEYS, branches=branches)
+    found = fetch_page(
+        connection, query, request, number=cycles.c.number, keys=_KEYS, branches=branches
+    )
     return found.page([_cycle(row) for row in found.rows])
 
 

@@ -19,10 +19,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from scenarist.db.among import among, is_one_of
-from scenarist.db.each import execute_each
-from scenarist.db.paging import Page, alternatives, cut, narrowed, within
-from scenarist.db.places import IS_REPLACED, note_writes
+from scenarist.db.among import any_of, is_one_of
+from scenarist.db.each import execute_many
+from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
+from scenarist.db.places import IS_REPLACED, record_writes
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -36,13 +36,13 @@ from scenarist.db.tables import (
 )
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.identifiers import DataNodeId, EditId, JobId
-from scenarist.domain.listings import CREATION_DATE, DataNodeFilter, PageRequest
+from scenarist.domain.listings import CREATION_DATE, DataNodeListFilter, PageRequest
 from scenarist.domain.permissions import ref_of
 from scenarist.domain.vocabulary import JobStatus, Scope
 
 WRITE = "WRITE"
 READ = "READ"
-JOBS_SHOWN = 100
+MAX_WRITERS = 100
 """Most jobs listed as writers of a data node: the last ones."""
 
 _WRITER = (
@@ -68,10 +68,10 @@ _KEYS = {CREATION_DATE: data_nodes.c.created_at}
 _FIND = _NODES.where(data_nodes.c.id == bindparam("id"))
 _PARENTS = union_all(
     select(task_data_nodes.c.data_node_id, task_data_nodes.c.task_id.label("parent_id")).where(
-        among(task_data_nodes.c.data_node_id, "ids")
+        any_of(task_data_nodes.c.data_node_id, "ids")
     ),
     select(scenario_data_nodes.c.data_node_id, scenario_data_nodes.c.scenario_id).where(
-        among(scenario_data_nodes.c.data_node_id, "ids")
+        any_of(scenario_data_nodes.c.data_node_id, "ids")
     ),
 )
 _LATER = edits.alias("later")
@@ -80,26 +80,26 @@ _FIRST_SHOWN = (
     .where(_LATER.c.data_node_id == data_nodes.c.id, _LATER.c.job_id.is_not(None))
     .order_by(_LATER.c.id.desc())
     .limit(1)
-    .offset(JOBS_SHOWN - 1)
+    .offset(MAX_WRITERS - 1)
     .scalar_subquery()
 )
 _WRITERS = (
     select(data_nodes.c.id, edits.c.job_id)
     .join(edits, edits.c.data_node_id == data_nodes.c.id)
     .where(
-        among(data_nodes.c.id, "ids"),
+        any_of(data_nodes.c.id, "ids"),
         edits.c.job_id.is_not(None),
         edits.c.id >= func.coalesce(_FIRST_SHOWN, ""),
     )
     .order_by(edits.c.id)
 )
 _INSERT_EDIT = insert(edits)
-_POINT = (
+_SET_LAST_EDIT = (
     update(data_nodes)
     .where(data_nodes.c.id == bindparam("node_id"))
     .values(last_edit_id=bindparam("last_edit_id"))
 )
-_HOLDER = (
+_BLOCKING_JOB = (
     select(jobs.c.id, jobs.c.status, job_holds.c.mode)
     .join(job_holds, job_holds.c.job_number == jobs.c.number)
     .where(
@@ -122,7 +122,7 @@ _LAST_EDITS = (
         edits.c.kept_as.is_not(None),
     )
     .join(edits, edits.c.id == data_nodes.c.last_edit_id)
-    .where(among(data_nodes.c.id, "ids"))
+    .where(any_of(data_nodes.c.id, "ids"))
 )
 
 
@@ -139,7 +139,7 @@ class LastEdit:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class BlockingJob:
     """Unfinished job that blocks writes to a data node."""
 
     job_id: JobId
@@ -147,7 +147,7 @@ class Holder:
     writes: bool  #: whether it writes the data node; otherwise it reads it
 
 
-def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bool]:
+def find_or_create(connection: Connection, node: DataNode) -> tuple[DataNodeId, bool]:
     """Return the stored data node with the same config and owner, and whether it is new."""
     made = connection.execute(
         insert_or_ignore(data_nodes)
@@ -180,18 +180,20 @@ def find_or_make(connection: Connection, node: DataNode) -> tuple[DataNodeId, bo
 
 def find(connection: Connection, data_node_id: str) -> DataNode | None:
     row = connection.execute(_FIND, {"id": data_node_id}).first()
-    return None if row is None else _assembled(connection, [row])[0]
+    return None if row is None else _assemble(connection, [row])[0]
 
 
-def page(connection: Connection, wanted: DataNodeFilter, request: PageRequest) -> Page[DataNode]:
-    query, branches = narrowed(
+def list_page(
+    connection: Connection, wanted: DataNodeListFilter, request: PageRequest
+) -> Page[DataNode]:
+    query, branches = apply_filters(
         _NODES,
         [
-            alternatives(data_nodes.c.id, wanted.id),
-            alternatives(data_nodes.c.owner_id, wanted.owner_id),
-            alternatives(data_nodes.c.config_id, wanted.config_id),
-            alternatives(data_nodes.c.storage_type, wanted.storage_type),
-            alternatives(data_nodes.c.scope, wanted.scope),
+            match_any(data_nodes.c.id, wanted.id),
+            match_any(data_nodes.c.owner_id, wanted.owner_id),
+            match_any(data_nodes.c.config_id, wanted.config_id),
+            match_any(data_nodes.c.storage_type, wanted.storage_type),
+            match_any(data_nodes.c.scope, wanted.scope),
         ],
     )
     if wanted.scenario_id:
@@ -204,33 +206,33 @@ def page(connection: Connection, wanted: DataNodeFilter, request: PageRequest) -
                 )
             )
         )
-    query = within(query, data_nodes.c.created_at, wanted.created)
-    found = cut(
+    query = created_between(query, data_nodes.c.created_at, wanted.created)
+    found = fetch_page(
         connection, query, request, number=data_nodes.c.number, keys=_KEYS, branches=branches
     )
-    return found.page(_assembled(connection, found.rows))
+    return found.page(_assemble(connection, found.rows))
 
 
 def add_edits(connection: Connection, new: Sequence[Edit]) -> None:
     """Store edits and make each the value of its data node; of several for a node, the last one."""
     if not new:
         return
-    note_edits(connection, new)
+    add_edits_only(connection, new)
     newest = {edit.data_node_id: edit.id for edit in new}
-    execute_each(
+    execute_many(
         connection,
-        _POINT,
+        _SET_LAST_EDIT,
         [{"node_id": node_id, "last_edit_id": edit_id} for node_id, edit_id in newest.items()],
     )
-    note_writes(connection, new)
+    record_writes(connection, new)
 
 
-def note_edits(connection: Connection, new: Sequence[Edit]) -> None:
+def add_edits_only(connection: Connection, new: Sequence[Edit]) -> None:
     """Store edits without making them the values of their data nodes."""
-    execute_each(connection, _INSERT_EDIT, [_edit_row(edit) for edit in new])
+    execute_many(connection, _INSERT_EDIT, [_edit_row(edit) for edit in new])
 
 
-def last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dict[str, LastEdit]:
+def find_last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dict[str, LastEdit]:
     """Return the newest edits of data nodes, by data node; nodes without edits are omitted."""
     return {
         node_id: LastEdit(*told)
@@ -238,7 +240,7 @@ def last_edits(connection: Connection, data_node_ids: Sequence[str]) -> dict[str
     }
 
 
-def edit_from(row: Any) -> Edit:
+def to_edit(row: Any) -> Edit:
     return Edit(
         id=EditId(row.id),
         data_node_id=DataNodeId(row.data_node_id),
@@ -295,7 +297,7 @@ def _nodes_of_scenarios(scenario_ids: Sequence[str]) -> Any:
     )
 
 
-def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
+def _assemble(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
     parents: dict[str, list[str]] = {}
     for node_id, parent_id in connection.execute(_PARENTS, {"ids": [row.id for row in rows]}):
         known = parents.setdefault(node_id, [])
@@ -334,9 +336,9 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[DataNode]:
     ]
 
 
-def find_holder(
+def find_blocking_job(
     connection: Connection, data_node_id: str, place: str | None = None
-) -> Holder | None:
+) -> BlockingJob | None:
     """Return the oldest unfinished job that blocks writes to a data node, if any.
 
     These are jobs that will write it, and jobs that read its value where it is replaced in place.
@@ -346,5 +348,9 @@ def find_holder(
         place: The place of the data node, so that jobs of other nodes at that place count as well.
     """
     held = job_holds.c.data_node_id == data_node_id if place is None else job_holds.c.place == place
-    row = connection.execute(_HOLDER.where(held), {"id": data_node_id}).first()
-    return None if row is None else Holder(JobId(row.id), JobStatus(row.status), row.mode == WRITE)
+    row = connection.execute(_BLOCKING_JOB.where(held), {"id": data_node_id}).first()
+    return (
+        None
+        if row is None
+        else BlockingJob(JobId(row.id), JobStatus(row.status), row.mode == WRITE)
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select, union
 
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.tables import (
     cycles,
     data_nodes,
@@ -27,37 +27,41 @@ from scenarist.db.tables import (
 Ids = tuple[str, ...]
 
 _SCENARIOS_OF = (
-    select(scenarios.c.id).where(among(scenarios.c.cycle_id, "ids")).order_by(scenarios.c.number)
+    select(scenarios.c.id).where(any_of(scenarios.c.cycle_id, "ids")).order_by(scenarios.c.number)
 )
 _SEQUENCES_OF = (
-    select(sequences.c.id).where(among(sequences.c.scenario_id, "ids")).order_by(sequences.c.number)
+    select(sequences.c.id)
+    .where(any_of(sequences.c.scenario_id, "ids"))
+    .order_by(sequences.c.number)
 )
-_TASKS_OF = select(tasks.c.id).where(among(tasks.c.owner_id, "ids")).order_by(tasks.c.number)
+_TASKS_OF = select(tasks.c.id).where(any_of(tasks.c.owner_id, "ids")).order_by(tasks.c.number)
 _NODES_OF = (
-    select(data_nodes.c.id).where(among(data_nodes.c.owner_id, "ids")).order_by(data_nodes.c.number)
+    select(data_nodes.c.id)
+    .where(any_of(data_nodes.c.owner_id, "ids"))
+    .order_by(data_nodes.c.number)
 )
 # Submissions of the entities, and those with jobs of their tasks, since the sequence that was
 # submitted may be deleted.
 _SUBMISSIONS_OF = union(
-    select(submissions.c.id).where(among(submissions.c.entity_id, "ids")),
-    select(jobs.c.submission_id).where(among(jobs.c.task_id, "task_ids")),
+    select(submissions.c.id).where(any_of(submissions.c.entity_id, "ids")),
+    select(jobs.c.submission_id).where(any_of(jobs.c.task_id, "task_ids")),
 ).order_by("id")
-_JOBS_OF = select(jobs.c.id).where(among(jobs.c.submission_id, "ids")).order_by(jobs.c.number)
+_JOBS_OF = select(jobs.c.id).where(any_of(jobs.c.submission_id, "ids")).order_by(jobs.c.number)
 _FILES = (
     select(edits.c.data_node_id, edits.c.uri)
-    .where(among(edits.c.data_node_id, "ids"), edits.c.uri.is_not(None))
+    .where(any_of(edits.c.data_node_id, "ids"), edits.c.uri.is_not(None))
     .order_by(edits.c.id)
 )
 
-_DELETE_CYCLES = delete(cycles).where(among(cycles.c.id, "ids"))
-_DELETE_SCENARIOS = delete(scenarios).where(among(scenarios.c.id, "ids"))
-_DELETE_SEQUENCES = delete(sequences).where(among(sequences.c.id, "ids"))
-_DELETE_SUBSCRIBERS = delete(subscribers).where(among(subscribers.c.entity_id, "ids"))
-_DELETE_TASKS = delete(tasks).where(among(tasks.c.id, "ids"))
-_DELETE_NODES = delete(data_nodes).where(among(data_nodes.c.id, "ids"))
-_DELETE_SUBMISSIONS = delete(submissions).where(among(submissions.c.id, "ids"))
-_DELETE_JOBS = delete(jobs).where(among(jobs.c.submission_id, "ids"))
-_DELETE_JOBS_ALONE = delete(jobs).where(among(jobs.c.id, "ids"))
+_DELETE_CYCLES = delete(cycles).where(any_of(cycles.c.id, "ids"))
+_DELETE_SCENARIOS = delete(scenarios).where(any_of(scenarios.c.id, "ids"))
+_DELETE_SEQUENCES = delete(sequences).where(any_of(sequences.c.id, "ids"))
+_DELETE_SUBSCRIBERS = delete(subscribers).where(any_of(subscribers.c.entity_id, "ids"))
+_DELETE_TASKS = delete(tasks).where(any_of(tasks.c.id, "ids"))
+_DELETE_NODES = delete(data_nodes).where(any_of(data_nodes.c.id, "ids"))
+_DELETE_SUBMISSIONS = delete(submissions).where(any_of(submissions.c.id, "ids"))
+_DELETE_JOBS = delete(jobs).where(any_of(jobs.c.submission_id, "ids"))
+_DELETE_JOBS_ALONE = delete(jobs).where(any_of(jobs.c.id, "ids"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,11 +10,11 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
 
 from scenarist.db import event_log as event_rows
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.tables import deliveries, jobs, sequences, submissions, subscribers, tasks
 from scenarist.domain.entities import Event
 from scenarist.domain.identifiers import SubscriberId
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 
 _IS_ACTIVE = subscribers.c.is_active == literal_column("1")
 _JOBS = (
@@ -29,18 +29,18 @@ _JOBS = (
     .join(submissions, submissions.c.id == jobs.c.submission_id)
     .outerjoin(sequences, sequences.c.id == submissions.c.entity_id)
     .outerjoin(tasks, tasks.c.id == submissions.c.entity_id)
-    .where(among(jobs.c.id, "ids"))
+    .where(any_of(jobs.c.id, "ids"))
 )
-_LISTENING = (
+_ACTIVE_SUBSCRIBERS = (
     select(subscribers.c.id, subscribers.c.entity_id, subscribers.c.after_event)
-    .where(among(subscribers.c.entity_id, "ids"), _IS_ACTIVE)
+    .where(any_of(subscribers.c.entity_id, "ids"), _IS_ACTIVE)
     .order_by(subscribers.c.number)
 )
 _INSERT = insert(deliveries)
-_SUBSCRIBERS_WAITED_FOR = (
+_PENDING_SUBSCRIBERS = (
     select(deliveries.c.subscriber_id).where(deliveries.c.due_at.is_not(None)).distinct()
 )
-_COUNT_WAITING = select(func.count()).where(deliveries.c.due_at.is_not(None))
+_COUNT_PENDING = select(func.count()).where(deliveries.c.due_at.is_not(None))
 _OLDEST = (
     select(
         deliveries.c.id,
@@ -58,7 +58,7 @@ _OLDEST = (
     .limit(1)
 )
 _DELETE = delete(deliveries).where(deliveries.c.id == bindparam("id"))
-_PUT_OFF = (
+_RESCHEDULE = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("of"))
     .values(
@@ -87,7 +87,7 @@ class JobOrigin:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listening:
+class ActiveSubscriber:
     """Active subscriber, which receives the events after `after_event`."""
 
     id: SubscriberId
@@ -103,7 +103,7 @@ class NewDelivery:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Delivery:
+class PendingDelivery:
     """Undelivered message, with its address."""
 
     id: str
@@ -116,7 +116,7 @@ class Delivery:
     due_at: datetime
 
 
-def origins_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobOrigin]:
+def find_origins(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobOrigin]:
     """Return the origins of jobs, by job; deleted jobs are omitted."""
     return {
         row.id: JobOrigin(
@@ -130,12 +130,16 @@ def origins_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobO
     }
 
 
-def listening_to(connection: Connection, entity_ids: Sequence[str]) -> dict[str, list[Listening]]:
+def find_active_subscribers(
+    connection: Connection, entity_ids: Sequence[str]
+) -> dict[str, list[ActiveSubscriber]]:
     """Return the active subscribers of entities, by entity."""
-    found: dict[str, list[Listening]] = {}
-    for row in connection.execute(_LISTENING, {"ids": entity_ids}):
+    found: dict[str, list[ActiveSubscriber]] = {}
+    for row in connection.execute(_ACTIVE_SUBSCRIBERS, {"ids": entity_ids}):
         found.setdefault(row.entity_id, []).append(
-            Listening(id=SubscriberId(row.id), entity_id=row.entity_id, after_event=row.after_event)
+            ActiveSubscriber(
+                id=SubscriberId(row.id), entity_id=row.entity_id, after_event=row.after_event
+            )
         )
     return found
 
@@ -158,22 +162,22 @@ def add(connection: Connection, new: Sequence[NewDelivery], now: datetime) -> No
     )
 
 
-def subscribers_waited_for(connection: Connection) -> list[SubscriberId]:
+def find_pending_subscribers(connection: Connection) -> list[SubscriberId]:
     """Return the subscribers that have undelivered messages."""
-    return [SubscriberId(item) for item in connection.execute(_SUBSCRIBERS_WAITED_FOR).scalars()]
+    return [SubscriberId(item) for item in connection.execute(_PENDING_SUBSCRIBERS).scalars()]
 
 
-def count_waiting(connection: Connection) -> int:
+def count_pending(connection: Connection) -> int:
     """Count the messages that were neither delivered nor given up."""
-    return connection.execute(_COUNT_WAITING).scalar_one()
+    return connection.execute(_COUNT_PENDING).scalar_one()
 
 
-def find_oldest(connection: Connection, subscriber_id: SubscriberId) -> Delivery | None:
+def find_oldest(connection: Connection, subscriber_id: SubscriberId) -> PendingDelivery | None:
     """Return the next message of an active subscriber; None when it has none."""
     row = connection.execute(_OLDEST, {"subscriber": subscriber_id}).one_or_none()
     if row is None:
         return None
-    return Delivery(
+    return PendingDelivery(
         id=row.id,
         subscriber_id=SubscriberId(row.subscriber_id),
         url=row.url,
@@ -190,16 +194,18 @@ def delete_many(connection: Connection, delivery_ids: Sequence[str]) -> None:
     connection.execute(_DELETE, [{"id": item} for item in delivery_ids])
 
 
-def put_off(connection: Connection, delivery_id: str, *, due_at: datetime, fault: str) -> None:
+def reschedule(connection: Connection, delivery_id: str, *, due_at: datetime, fault: str) -> None:
     """Count a failed attempt, and schedule the next one."""
-    connection.execute(_PUT_OFF, {"of": delivery_id, "due_at": due_at, "fault": fault})
+    connection.execute(_RESCHEDULE, {"of": delivery_id, "due_at": due_at, "fault": fault})
 
 
-def give_up(connection: Connection, delivery: Delivery, *, fault: str, now: datetime) -> None:
+def give_up(
+    connection: Connection, delivery: PendingDelivery, *, fault: str, now: datetime
+) -> None:
     """Deactivate a subscriber and delete its messages, except this one, whose fault is shown."""
-    connection.execute(_PUT_OFF, {"of": delivery.id, "due_at": None, "fault": fault})
+    connection.execute(_RESCHEDULE, {"of": delivery.id, "due_at": None, "fault": fault})
     of = delivery.subscriber_id
     if connection.execute(_DEACTIVATE, {"of": of}).rowcount:
         connection.execute(_DELETE_OTHERS, {"subscriber": of, "kept": delivery.id})
-        change = Event(kind=Kind.SUBSCRIBER, id=of, change=Change.UPDATED)
+        change = Event(kind=EntityKind.SUBSCRIBER, id=of, change=ChangeType.UPDATED)
         event_rows.add(connection, [change], now)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.tables import (
     cycles,
     data_nodes,
@@ -22,10 +22,10 @@ from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.locations import Owner
 from scenarist.domain.vocabulary import Scope
 
-_DECLARED_AS = select(
+_COUNT_DECLARATIONS = select(
     data_nodes.c.config_id, data_nodes.c.scope, data_nodes.c.declaration, func.count()
 ).group_by(data_nodes.c.config_id, data_nodes.c.scope, data_nodes.c.declaration)
-_DECLARED_OTHERWISE = (
+_OUTDATED = (
     select(
         data_nodes.c.id,
         data_nodes.c.owner_id,
@@ -61,10 +61,10 @@ _SCENARIO_OWNERS = (
         cycles.c.name.label("cycle_name"),
     )
     .outerjoin(cycles, cycles.c.id == scenarios.c.cycle_id)
-    .where(among(scenarios.c.id, "ids"))
+    .where(any_of(scenarios.c.id, "ids"))
 )
-_CYCLE_OWNERS = select(cycles.c.id, cycles.c.name).where(among(cycles.c.id, "ids"))
-_FOLLOW = (
+_CYCLE_OWNERS = select(cycles.c.id, cycles.c.name).where(any_of(cycles.c.id, "ids"))
+_UPDATE_RECORD = (
     update(data_nodes)
     .where(data_nodes.c.id == bindparam("of"))
     .values(
@@ -80,20 +80,20 @@ _KEEP = (
     .where(edits.c.data_node_id == bindparam("of"), edits.c.kept_as.is_(None))
     .values(kept_as=bindparam("kept_as"))
 )
-_FORGET_VALUE = update(data_nodes).where(among(data_nodes.c.id, "ids")).values(last_edit_id=None)
+_CLEAR_VALUE = update(data_nodes).where(any_of(data_nodes.c.id, "ids")).values(last_edit_id=None)
 _MOVE_HOLDS = (
     update(job_holds)
     .where(job_holds.c.data_node_id == bindparam("of"))
     .values(place=bindparam("place"))
 )
-_WIRED = select(tasks.c.config_id, tasks.c.wiring, func.count(), func.min(tasks.c.id)).group_by(
-    tasks.c.config_id, tasks.c.wiring
-)
+_COUNT_WIRINGS = select(
+    tasks.c.config_id, tasks.c.wiring, func.count(), func.min(tasks.c.id)
+).group_by(tasks.c.config_id, tasks.c.wiring)
 _SCENARIOS = select(scenarios.c.config_id, func.count()).group_by(scenarios.c.config_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class DataNodeRecord:
     """Data node as it was declared when it was created, or when a server last started.
 
     Args:
@@ -113,10 +113,10 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class RecordUpdate:
     """Update of a data node's record to its present declaration."""
 
-    before: Recorded
+    before: DataNodeRecord
     storage_type: str
     properties: dict[str, Any]
     validity: timedelta | None
@@ -132,20 +132,18 @@ class Followed:
         ) or (self.before.declaration is not None and self.place != self.before.place)
 
 
-def declared_as(connection: Connection) -> list[tuple[str, Scope, str | None, int]]:
+def count_declarations(connection: Connection) -> list[tuple[str, Scope, str | None, int]]:
     """Return each config id, scope and declaration of data nodes, with the number of such nodes."""
     return [
         (config_id, Scope(scope), declaration, count)
-        for config_id, scope, declaration, count in connection.execute(_DECLARED_AS)
+        for config_id, scope, declaration, count in connection.execute(_COUNT_DECLARATIONS)
     ]
 
 
-def declared_otherwise(connection: Connection, config_id: str, declaration: str) -> list[Recorded]:
+def find_outdated(connection: Connection, config_id: str, declaration: str) -> list[DataNodeRecord]:
     """Return the data nodes of a config whose recorded declaration differs or is missing."""
-    rows = connection.execute(
-        _DECLARED_OTHERWISE, {"config_id": config_id, "declaration": declaration}
-    )
-    return [Recorded(*row) for row in rows]
+    rows = connection.execute(_OUTDATED, {"config_id": config_id, "declaration": declaration})
+    return [DataNodeRecord(*row) for row in rows]
 
 
 def owners_of(connection: Connection, ids: Sequence[str]) -> dict[str, Owner]:
@@ -165,7 +163,7 @@ def owners_of(connection: Connection, ids: Sequence[str]) -> dict[str, Owner]:
     return found
 
 
-def follow(connection: Connection, followed: Sequence[Followed]) -> None:
+def update_records(connection: Connection, followed: Sequence[RecordUpdate]) -> None:
     """Update data nodes to their present declarations; their existing values stay readable."""
     if not followed:
         return
@@ -180,7 +178,7 @@ def follow(connection: Connection, followed: Sequence[Followed]) -> None:
         }
         for item in followed
     ]
-    connection.execute(_FOLLOW, rows)
+    connection.execute(_UPDATE_RECORD, rows)
     moved = [item.before for item in followed if item.has_moved]
     if moved:
         connection.execute(_KEEP, [{"of": node.id, "kept_as": _kept_as(node)} for node in moved])
@@ -190,14 +188,14 @@ def follow(connection: Connection, followed: Sequence[Followed]) -> None:
     )
 
 
-def forget_values(connection: Connection, data_node_ids: Sequence[str]) -> None:
+def clear_values(connection: Connection, data_node_ids: Sequence[str]) -> None:
     """Clear the values of data nodes; their edits stay."""
-    connection.execute(_FORGET_VALUE, {"ids": list(data_node_ids)})
+    connection.execute(_CLEAR_VALUE, {"ids": list(data_node_ids)})
 
 
-def wired(connection: Connection) -> list[tuple[str, str, int, str]]:
+def count_wirings(connection: Connection) -> list[tuple[str, str, int, str]]:
     """Return each config id and wiring of tasks, the number of such tasks, and one of them."""
-    return [tuple(row) for row in connection.execute(_WIRED)]
+    return [tuple(row) for row in connection.execute(_COUNT_WIRINGS)]
 
 
 def count_scenarios(connection: Connection) -> dict[str, int]:
@@ -205,5 +203,5 @@ def count_scenarios(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(_SCENARIOS)}
 
 
-def _kept_as(node: Recorded) -> dict[str, Any]:
+def _kept_as(node: DataNodeRecord) -> dict[str, Any]:
     return {"storage_type": node.storage_type, "properties": node.properties}

@@ -26,11 +26,11 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
-_TOGETHER_LIMIT = 200
+_ROWS_PER_STATEMENT = 200
 """Rows per statement: each may carry a value of 64 KiB."""
 
 
-def execute_each(
+def execute_many(
     connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Execute a statement for each of *rows*; do nothing when there are none.
@@ -47,17 +47,17 @@ def execute_each(
         connection.execute(statement, list(rows))
         return
     names = tuple(rows[0])
-    at_once = _at_once(statement, names)
-    for start in range(0, len(rows), _TOGETHER_LIMIT):
-        some = rows[start : start + _TOGETHER_LIMIT]
+    at_once = _make_bulk_statement(statement, names)
+    for start in range(0, len(rows), _ROWS_PER_STATEMENT):
+        some = rows[start : start + _ROWS_PER_STATEMENT]
         connection.execute(at_once, {name: [row[name] for row in some] for name in names})
 
 
 @cache
-def _at_once(statement: Insert | Update, names: tuple[str, ...]) -> Insert | Update:
+def _make_bulk_statement(statement: Insert | Update, names: tuple[str, ...]) -> Insert | Update:
     """Return the statement that takes all rows at once, as arrays bound under *names*."""
     if isinstance(statement, Insert):
-        given = _given({name: statement.table.c[name].type for name in names})
+        given = _unnest({name: statement.table.c[name].type for name in names})
         rows = select(*(given.c[name] for name in names))
         return insert(statement.table).from_select(names, rows, include_defaults=False)
     columns = statement.table.c
@@ -66,7 +66,7 @@ def _at_once(statement: Insert | Update, names: tuple[str, ...]) -> Insert | Upd
         for element in visitors.iterate(statement)
         if isinstance(element, BindParameter) and element.key in names
     }
-    given = _given(types)
+    given = _unnest(types)
 
     def put_in(element: Any, **_: Any) -> Any:
         return given.c.get(element.key) if isinstance(element, BindParameter) else None
@@ -74,7 +74,7 @@ def _at_once(statement: Insert | Update, names: tuple[str, ...]) -> Insert | Upd
     return cast("Update", visitors.replacement_traverse(statement, {}, put_in))
 
 
-def _given(types: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
+def _unnest(types: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
     """Return arrays bound under names as a table, each array as a column."""
     arrays = [
         bindparam(name, type_=ARRAY(Text() if isinstance(of, Text) else of, dimensions=1))

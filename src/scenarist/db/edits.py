@@ -4,11 +4,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, literal, null, select
 
-from scenarist.db.data_nodes import edit_from
+from scenarist.db.data_nodes import to_edit
 from scenarist.db.paging import Page
 from scenarist.db.tables import edits
 from scenarist.domain.entities import Edit
-from scenarist.domain.listings import PageRequest, Position
+from scenarist.domain.listings import PagePosition, PageRequest
 
 _FIND = select(edits).where(
     edits.c.id == bindparam("id"), edits.c.data_node_id == bindparam("data_node_id")
@@ -31,7 +31,7 @@ _BRIEF = select(
 def find(connection: Connection, data_node_id: str, edit_id: str) -> Edit | None:
     """Return an edit of a data node; None if it does not exist or belongs to another data node."""
     row = connection.execute(_FIND, {"id": edit_id, "data_node_id": data_node_id}).first()
-    return None if row is None else edit_from(row)
+    return None if row is None else to_edit(row)
 
 
 def is_last_at_its_file(connection: Connection, edit: Edit) -> bool:
@@ -42,7 +42,7 @@ def is_last_at_its_file(connection: Connection, edit: Edit) -> bool:
     return last.scalar() == edit.id
 
 
-def page(connection: Connection, data_node_id: str, request: PageRequest) -> Page[Edit]:
+def list_page(connection: Connection, data_node_id: str, request: PageRequest) -> Page[Edit]:
     """Return a page of a data node's edits in the order of their identifiers, which is by time.
 
     The edits do not contain their values.
@@ -57,6 +57,6 @@ def page(connection: Connection, data_node_id: str, request: PageRequest) -> Pag
     total = None
     if request.with_total:
         total = connection.execute(select(func.count(edits.c.id)).where(of_node)).scalar_one()
-    items = [edit_from(row) for row in rows[: request.limit]]
+    items = [to_edit(row) for row in rows[: request.limit]]
     is_last = len(rows) <= request.limit
-    return Page(items, None if is_last else Position(items[-1].id, 0), total)
+    return Page(items, None if is_last else PagePosition(items[-1].id, 0), total)

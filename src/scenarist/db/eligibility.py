@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, select, union_all
 
-from scenarist.db.among import among, texts
+from scenarist.db.among import any_of, text_rows
 from scenarist.db.places import IS_REPLACED
 from scenarist.db.tables import (
     data_nodes,
@@ -23,20 +23,20 @@ from scenarist.db.tasks import OUTPUT
 from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, SubmissionId
 from scenarist.domain.permissions import ActorRef, ref_of
 
-_IS_UNDER_WAY = submissions.c.status.is_(None)
+_IS_UNFINISHED = submissions.c.status.is_(None)
 # The number of the oldest unfinished submission bounds the search, so that its cost does not grow
 # with the number of finished submissions.
-_OLDEST = select(func.min(submissions.c.number)).where(_IS_UNDER_WAY).scalar_subquery()
-_GIVEN = texts("ids")
-_UNDER_WAY = (
+_OLDEST = select(func.min(submissions.c.number)).where(_IS_UNFINISHED).scalar_subquery()
+_GIVEN = text_rows("ids")
+_UNFINISHED = (
     select(submissions.c.id)
     .where(
-        _IS_UNDER_WAY,
+        _IS_UNFINISHED,
         submissions.c.number >= _OLDEST,
         submissions.c.entity_id.in_(
             union_all(
                 select(_GIVEN.c.value),
-                select(tasks.c.id).where(among(tasks.c.owner_id, "ids")),
+                select(tasks.c.id).where(any_of(tasks.c.owner_id, "ids")),
             )
         ),
     )
@@ -48,7 +48,7 @@ _SIBLING = (
     .where(scenarios.c.cycle_id == bindparam("cycle_id"), scenarios.c.id != bindparam("id"))
     .limit(1)
 )
-_ENDS = (
+_DATA_NODES = (
     select(
         data_nodes.c.id,
         data_nodes.c.last_edit_id,
@@ -99,7 +99,7 @@ class Wiring:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class ScenarioDataNode:
     """Data node that tasks of a scenario read or write, with what a submit depends on."""
 
     id: DataNodeId
@@ -125,10 +125,10 @@ def find_wiring(connection: Connection, scenario_id: str) -> list[Wiring]:
     return list(found.values())
 
 
-def find_ends(connection: Connection, scenario_id: str) -> list[End]:
+def find_data_nodes(connection: Connection, scenario_id: str) -> list[ScenarioDataNode]:
     """Return the data nodes that the tasks of a scenario read or write, in their order."""
     return [
-        End(
+        ScenarioDataNode(
             DataNodeId(row.id),
             bool(row.is_made),
             row.last_edit_id is not None,
@@ -141,13 +141,13 @@ def find_ends(connection: Connection, scenario_id: str) -> list[End]:
             row.claimed_until,
             row.replaced_by,
         )
-        for row in connection.execute(_ENDS, {"id": scenario_id})
+        for row in connection.execute(_DATA_NODES, {"id": scenario_id})
     ]
 
 
-def find_under_way(connection: Connection, ids: Iterable[str]) -> SubmissionId | None:
+def find_unfinished_submission(connection: Connection, ids: Iterable[str]) -> SubmissionId | None:
     """Return the oldest unfinished submission of the entities or of tasks that they own, if any."""
-    return connection.execute(_UNDER_WAY, {"ids": list(ids)}).scalar()
+    return connection.execute(_UNFINISHED, {"ids": list(ids)}).scalar()
 
 
 def has_siblings(connection: Connection, scenario_id: ScenarioId, cycle_id: CycleId) -> bool:

@@ -15,14 +15,14 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
-from scenarist.db.dialects.base import Backend, backend_of
-from scenarist.db.group_commit import Unit, forget_undo, trouble, undo
-from scenarist.db.leader_lock import Turn
+from scenarist.db.dialects.base import DatabaseDialect, make_dialect
+from scenarist.db.group_commit import Unit, discard_undo, record_failure, undo
+from scenarist.db.leader_lock import LeaderLock
 from scenarist.db.notify import notifications
-from scenarist.db.notify.notifications import Ear, Topic, Topics
-from scenarist.domain.commits import note_commit
+from scenarist.db.notify.notifications import Listener, Topic, Topics
+from scenarist.domain.commits import record_commit
 from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
-from scenarist.observability.metrics import DatabaseFigures
+from scenarist.observability.metrics import DatabaseMetrics
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, busy_seconds: float = 5.0) -> None:
-        self._backend: Backend = backend_of(url, busy_seconds=busy_seconds)
+        self._backend: DatabaseDialect = make_dialect(url, busy_seconds=busy_seconds)
         self.url = self._backend.url
         self._engine = self._backend.make_engine()
         event.listen(self._engine, "handle_error", self._translate)
@@ -57,8 +57,8 @@ class Database:
         self._listeners: list[Callable[[], None]] = []
         self._ringers: list[Callable[[Topics], None]] = []
         self._topic_listeners: list[tuple[Topic, Callable[[], None]]] = []
-        self._ear: Ear | None = None
-        self.figures = DatabaseFigures()
+        self._ear: Listener | None = None
+        self.figures = DatabaseMetrics()
 
     def __enter__(self) -> Self:
         return self
@@ -166,7 +166,7 @@ class Database:
             self._lead()
         value = unit.result()
         if not is_preparation:
-            note_commit()
+            record_commit()
         return value
 
     def shrink(self) -> int:
@@ -212,11 +212,11 @@ class Database:
         Raises:
             UnavailableError: Notifications cannot be received; the message says why.
         """
-        ear = Ear(partial(self._backend.open_bell, self.connect), self._hear)
+        ear = Listener(partial(self._backend.open_bell, self.connect), self._hear)
         ear.start()
         self._ear = ear
 
-    def turn(self, name: str) -> Turn:
+    def turn(self, name: str) -> LeaderLock:
         """Return a leader lock: held by one process on the database at a time."""
         return self._backend.open_turn(name, self.connect)
 
@@ -289,13 +289,13 @@ class Database:
                 is_worth_it = self._run(connection, units)
                 if is_worth_it:
                     done = perf_counter()
-                    topics = notifications.take_noted(connection)
+                    topics = notifications.take_topics(connection)
                     self._backend.commit(connection, topics)
-                    forget_undo(connection)
+                    discard_undo(connection)
                     self.figures.add_commit(len(units), perf_counter() - done)
                 else:
                     self._backend.say(connection, "ROLLBACK")
-                    notifications.take_noted(connection)
+                    notifications.take_topics(connection)
             except BaseException as error:
                 self._roll_back(connection, is_in_doubt=isinstance(error, InDoubtError))
                 raise
@@ -360,9 +360,9 @@ class Database:
 
     def _roll_back(self, connection: Connection, *, is_in_doubt: bool) -> None:
         try:
-            notifications.take_noted(connection)
+            notifications.take_topics(connection)
             if is_in_doubt:
-                forget_undo(connection)
+                discard_undo(connection)
                 self._lose_writer()
             else:
                 undo(connection)
@@ -385,7 +385,7 @@ class Database:
     def _fault_of(self, error: Exception) -> Exception:
         """Convert a driver error about the database itself into one of ours."""
         reason = self._backend.trouble_in(error)
-        return error if reason is None else trouble(reason, error)
+        return error if reason is None else record_failure(reason, error)
 
     def _translate(self, context: ExceptionContext) -> None:
         """Convert a driver error into one of ours while SQLAlchemy handles it."""
@@ -396,4 +396,4 @@ class Database:
         reason = self._backend.trouble_in(context.original_exception)
         if reason is not None:
             writer = self._writer if context.connection is self._writer else None
-            raise trouble(reason, context.original_exception, writer)
+            raise record_failure(reason, context.original_exception, writer)

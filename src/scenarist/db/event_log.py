@@ -14,15 +14,15 @@ from scenarist.db.tables import events
 from scenarist.domain.entities import Event
 from scenarist.domain.vocabulary import JobStatus
 
-KEPT = 100_000
+MIN_KEPT = 100_000
 """Transactions whose changes are kept at least, for readers that resume after a break."""
 
 _TRIM_EVERY = 1_000
-_turns = itertools.count(random.randrange(_TRIM_EVERY))  # noqa: S311 - nothing to guess
+_additions = itertools.count(random.randrange(_TRIM_EVERY))  # noqa: S311 - nothing to guess
 
 _INSERT = insert(events).inline()
 _NEWEST = select(func.max(events.c.number)).scalar_subquery()
-_TRIM = delete(events).where(events.c.number <= _NEWEST - KEPT)
+_TRIM = delete(events).where(events.c.number <= _NEWEST - MIN_KEPT)
 _AFTER = (
     select(events)
     .where(events.c.number >= bindparam("first"))
@@ -30,7 +30,7 @@ _AFTER = (
     .limit(bindparam("limit"))
 )
 # Two subqueries, one index look-up each; SQLite would scan the log for min and max in one.
-_ENDS = select(
+_BOUNDS = select(
     select(func.min(events.c.number)).scalar_subquery(),
     select(func.max(events.c.number)).scalar_subquery(),
 )
@@ -44,11 +44,11 @@ def add(connection: Connection, changes: Sequence[Event], now: datetime) -> None
     if not changes:
         return
     connection.execute(_INSERT, {"created_at": now, "changes": _encode(changes).decode()})
-    notifications.note(connection, Topic.NEWS)
+    notifications.publish(connection, Topic.NEWS)
     if any(item.status == JobStatus.PENDING for item in changes):
-        notifications.note(connection, Topic.WORK)
+        notifications.publish(connection, Topic.WORK)
     # Each process has its own counter with a random start, so that short-lived ones trim as well.
-    if next(_turns) % _TRIM_EVERY == 0:
+    if next(_additions) % _TRIM_EVERY == 0:
         connection.execute(_TRIM)
 
 
@@ -60,7 +60,7 @@ def read(
     return [(row.number, row.created_at, _decode(row.changes)) for row in rows]
 
 
-def bounds(connection: Connection) -> tuple[int, int]:
+def find_bounds(connection: Connection) -> tuple[int, int]:
     """Return the numbers of the oldest and the newest transaction in the log; 0 if it is empty."""
-    oldest, newest = connection.execute(_ENDS).one()
+    oldest, newest = connection.execute(_BOUNDS).one()
     return oldest or 0, newest or 0

@@ -17,24 +17,24 @@ T = TypeVar("T")
 _undo: WeakKeyDictionary[Connection, list[Callable[[], None]]] = WeakKeyDictionary()
 
 
-class TroubleError(UnavailableError):
+class DatabaseFailureError(UnavailableError):
     """The database itself failed: no unit of work in the transaction is stored."""
 
 
 # The failure within a connection's transaction, in case the work catches the error and continues.
-_troubles: WeakKeyDictionary[Connection, TroubleError] = WeakKeyDictionary()
+_failures: WeakKeyDictionary[Connection, DatabaseFailureError] = WeakKeyDictionary()
 
 
-def trouble(
+def record_failure(
     reason: str, error: BaseException, connection: Connection | None = None
-) -> TroubleError:
+) -> DatabaseFailureError:
     """Return the error for a transaction that the database could not execute."""
-    made = TroubleError(
+    made = DatabaseFailureError(
         f"the database could not do this ({reason}); nothing was changed, try again"
     )
     made.__cause__ = error
     if connection is not None:
-        _troubles[connection] = made
+        _failures[connection] = made
     return made
 
 
@@ -55,12 +55,12 @@ def undo(connection: Connection, *, from_mark: int = 0) -> None:
             noted.pop()()
 
 
-def undo_mark(connection: Connection) -> int:
+def undo_position(connection: Connection) -> int:
     """Return a mark: `undo` from it runs only the actions registered later."""
     return len(_undo.get(connection, ()))
 
 
-def forget_undo(connection: Connection) -> None:
+def discard_undo(connection: Connection) -> None:
     """Drop the undo actions: the transaction was committed, or may have been."""
     _undo.pop(connection, None)
 
@@ -85,19 +85,19 @@ class Unit(Generic[T]):
         Raises:
             TroubleError: The database itself failed, so the whole transaction must roll back.
         """
-        mark = undo_mark(connection)
-        _troubles.pop(connection, None)
+        mark = undo_position(connection)
+        _failures.pop(connection, None)
         fault: Exception | None = None
         try:
             self._value = self._work(connection)
         except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
             fault = fault_of(error)
-        fault = _troubles.get(connection) or fault  # also when the work caught it and continued
+        fault = _failures.get(connection) or fault  # also when the work caught it and continued
         if fault is None:
             return True
         undo(connection, from_mark=mark)
         self._error = fault
-        if isinstance(fault, TroubleError):
+        if isinstance(fault, DatabaseFailureError):
             raise fault
         return False
 

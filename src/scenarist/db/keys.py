@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from scenarist.db import users as user_rows
-from scenarist.db.paging import Page, cut
+from scenarist.db.paging import Page, fetch_page
 from scenarist.db.tables import keys, users
 from scenarist.domain.identifiers import KeyId
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest
@@ -47,8 +47,8 @@ def find_id(connection: Connection, name: str) -> str | None:
     return found
 
 
-def page(connection: Connection, request: PageRequest) -> Page[Key]:
-    found = cut(connection, select(keys), request, number=keys.c.number, keys=_KEYS)
+def list_page(connection: Connection, request: PageRequest) -> Page[Key]:
+    found = fetch_page(connection, select(keys), request, number=keys.c.number, keys=_KEYS)
     return found.page([_key(row) for row in found.rows])
 
 
@@ -73,7 +73,7 @@ def remove(connection: Connection, key_id: str) -> None:
     connection.execute(_DELETE, {"id": key_id})
 
 
-def ids_made_by(connection: Connection, user_number: int) -> list[str]:
+def find_ids_made_by(connection: Connection, user_number: int) -> list[str]:
     """Return the identifiers of the keys that a user has created."""
     return list(connection.execute(_MADE_BY, {"user": user_number}).scalars())
 

@@ -19,7 +19,7 @@ from scenarist.domain.errors import UnavailableError
 from scenarist.system import file_modes
 
 
-class Turn(Protocol):
+class LeaderLock(Protocol):
     """Leader lock, held from `wait` to `end`; other processes block in `wait` without polling."""
 
     def wait(self) -> bool:
@@ -43,7 +43,7 @@ class Turn(Protocol):
         ...
 
 
-class FileTurn:
+class FileLeaderLock:
     """Leader lock among processes on one machine: a `flock`, which ends with its process."""
 
     def __init__(self, file: Path) -> None:
@@ -53,8 +53,8 @@ class FileTurn:
 
     def wait(self) -> bool:
         try:
-            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, file_modes.FILE)
-            file_modes.narrow(self._file)
+            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, file_modes.FILE_MODE)
+            file_modes.restrict_to_owner(self._file)
         except OSError as error:
             raise UnavailableError(f"{self._file} cannot be written: {error.strerror}") from error
         # `stop` cannot interrupt this; a daemon thread that waits here ends with its process.
@@ -77,11 +77,13 @@ class FileTurn:
         self._stopping.set()
 
 
-_TURNS = 0x5CE9A416  # the first half of each lock's key; the second half is a hash of its name
-_WAIT = "SET lock_timeout = 0; SELECT pg_advisory_lock({turns}, hashtext('{name}'))"
+_LEADER_LOCKS = (
+    0x5CE9A416  # the first half of each lock's key; the second half is a hash of its name
+)
+_ACQUIRE = "SET lock_timeout = 0; SELECT pg_advisory_lock({turns}, hashtext('{name}'))"
 
 
-class SessionTurn:
+class SessionLeaderLock:
     """Leader lock on PostgreSQL: an advisory lock, which ends with its session.
 
     Args:
@@ -101,7 +103,7 @@ class SessionTurn:
         connection = self._connection = self._connect()
         driver: Any = connection.connection.driver_connection
         try:
-            driver.execute(_WAIT.format(turns=_TURNS, name=self._name), prepare=False)
+            driver.execute(_ACQUIRE.format(turns=_LEADER_LOCKS, name=self._name), prepare=False)
         except Exception as error:
             self.end()
             if self._stopping.is_set():

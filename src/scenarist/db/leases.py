@@ -19,7 +19,7 @@ _RENEW = (
     .values(renewals=holders.c.renewals + 1, renewed_at=bindparam("at"))
 )
 _LISTED = select(holders).order_by(holders.c.id)
-_AT_WORK = (
+_RUNNING = (
     select(
         jobs.c.holder_id.label("id"),
         *(holders.c[name] for name in ("process", "lease", "renewals")),
@@ -29,11 +29,11 @@ _AT_WORK = (
     .where(_IS_RUNNING, jobs.c.holder_id != bindparam("own"))
     .distinct()
 )
-_END = delete(holders).where(
+_EXPIRE = delete(holders).where(
     holders.c.id == bindparam("of"), holders.c.renewals == bindparam("renewals")
 )
-_LEAVE = delete(holders).where(holders.c.id == bindparam("of"))
-_FORGET = delete(holders).where(
+_RELEASE = delete(holders).where(holders.c.id == bindparam("of"))
+_DELETE_IDLE = delete(holders).where(
     holders.c.renewed_at < bindparam("before"),
     holders.c.id.not_in(select(jobs.c.holder_id).where(_IS_RUNNING, jobs.c.holder_id.is_not(None))),
 )
@@ -87,30 +87,30 @@ def list_all(connection: Connection) -> list[Holder]:
     return _read(connection.execute(_LISTED))
 
 
-def at_work(connection: Connection, *, but: HolderId) -> list[Holder]:
+def list_running(connection: Connection, *, but: HolderId) -> list[Holder]:
     """Return the other holders that run jobs, including those whose lease was ended."""
-    return _read(connection.execute(_AT_WORK, {"own": but}))
+    return _read(connection.execute(_RUNNING, {"own": but}))
 
 
-def end(connection: Connection, holder: Holder) -> bool:
+def expire(connection: Connection, holder: Holder) -> bool:
     """End the lease of another holder; return False when it was renewed or ended meanwhile."""
     if holder.renewals is None:
         return True
     of = {"of": holder.id, "renewals": holder.renewals}
-    return connection.execute(_END, of).rowcount == 1
+    return connection.execute(_EXPIRE, of).rowcount == 1
 
 
-def leave(connection: Connection, holder_id: HolderId) -> None:
+def release(connection: Connection, holder_id: HolderId) -> None:
     """End the caller's own lease."""
-    connection.execute(_LEAVE, {"of": holder_id})
+    connection.execute(_RELEASE, {"of": holder_id})
 
 
-def forget_idle(connection: Connection, *, before: datetime) -> None:
+def delete_idle(connection: Connection, *, before: datetime) -> None:
     """Delete holders that run no job and have not renewed since *before*; most are gone.
 
     One that is alive takes a new identifier with its next job.
     """
-    connection.execute(_FORGET, {"before": before})
+    connection.execute(_DELETE_IDLE, {"before": before})
 
 
 def count(connection: Connection) -> int:

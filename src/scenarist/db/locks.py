@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, null, select, union_all, update
 
 from scenarist.db.tables import data_nodes
 from scenarist.domain.permissions import ActorRef, ref_of
-from scenarist.domain.timestamps import LONGEST_CLAIM, LONGEST_LOCK
+from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM
 
 _LOCKS = union_all(
     select(
@@ -56,7 +56,7 @@ _UNCLAIM = (
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class WriteLock:
     """Lock or write claim that keeps others from writing a data node."""
 
     editor: str  #: as given by the client
@@ -64,11 +64,11 @@ class Lock:
     holder: ActorRef | None = None  #: the actor that has the lock; None for a write claim
 
 
-def find_locks(connection: Connection, now: datetime) -> dict[str, Lock]:
+def find_locks(connection: Connection, now: datetime) -> dict[str, WriteLock]:
     """Return the locks and write claims in force, by data node."""
-    bounds = {"now": now, "latest_lock": now + LONGEST_LOCK, "latest_claim": now + LONGEST_CLAIM}
+    bounds = {"now": now, "latest_lock": now + MAX_LOCK, "latest_claim": now + MAX_WRITE_CLAIM}
     return {
-        node_id: Lock(editor, until, ref_of(holder, holder_id))
+        node_id: WriteLock(editor, until, ref_of(holder, holder_id))
         for node_id, editor, until, holder, holder_id in connection.execute(_LOCKS, bounds)
     }
 
@@ -98,13 +98,13 @@ def set_lock(
     )
 
 
-def claim(connection: Connection, data_node_id: str, lock: Lock) -> None:
+def add_write_claim(connection: Connection, data_node_id: str, lock: WriteLock) -> None:
     """Store a write claim: nobody else writes the node while a worker does. Locks are kept."""
     values = {"node_id": data_node_id, "editor": lock.editor, "until": lock.until}
     connection.execute(_CLAIM, values)
 
 
-def end_claim(connection: Connection, data_node_id: str, lock: Lock) -> bool:
+def remove_write_claim(connection: Connection, data_node_id: str, lock: WriteLock) -> bool:
     """End a write claim; return False if it had ended already and another one may have followed."""
     values = {"node_id": data_node_id, "editor": lock.editor, "until": lock.until}
     return connection.execute(_UNCLAIM, values).rowcount == 1

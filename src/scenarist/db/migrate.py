@@ -34,7 +34,7 @@ def upgrade(database: Database) -> None:
     database.write(lambda connection: _run(connection, scripts))
 
 
-def current(database: Database) -> str | None:
+def find_revision(database: Database) -> str | None:
     """Return the revision of a database; None before the first migration."""
     with database.connect() as connection:
         return _current(connection)
@@ -42,7 +42,7 @@ def current(database: Database) -> str | None:
 
 def is_current(database: Database) -> bool:
     """Whether a database has the tables of this version."""
-    return current(database) == _scripts().get_current_head()
+    return find_revision(database) == _scripts().get_current_head()
 
 
 def _scripts() -> ScriptDirectory:

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, exists, select, update
 
 from scenarist.db import data_nodes as data_node_rows
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.data_nodes import WRITE
 from scenarist.db.jobs import propagate
 from scenarist.db.jobs.enqueue import INPUT, PLACE
-from scenarist.db.places import forget_places, is_own, last_written
+from scenarist.db.places import delete_places, find_last_writes, is_own
 from scenarist.db.tables import (
     data_nodes,
     edits,
@@ -22,10 +22,10 @@ from scenarist.db.tables import (
     jobs,
 )
 from scenarist.domain.entities import DataNode, Edit, Event
-from scenarist.domain.identifiers import DataNodeId, EditId, later_edit_id, new_uuid
+from scenarist.domain.identifiers import DataNodeId, EditId, ensure_later_edit_id, make_uuid
 from scenarist.domain.named_files import FileState
-from scenarist.domain.timestamps import as_text
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.timestamps import format_timestamp
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 
 FindFile = Callable[[str, Mapping[str, Any]], FileState | None]
 """Returns the state of the file at the path in the properties of a storage type, if any."""
@@ -52,7 +52,7 @@ _KNOWN = (
         and_(edits.c.kept_as.is_(None), is_own(data_nodes.c.id)).label("is_own"),
     )
     .outerjoin(edits, edits.c.id == data_nodes.c.last_edit_id)
-    .where(among(data_nodes.c.id, "ids"), ~_IS_BEING_WRITTEN)
+    .where(any_of(data_nodes.c.id, "ids"), ~_IS_BEING_WRITTEN)
 )
 _HAS_OWN = (
     select(is_own(data_nodes.c.id))
@@ -63,7 +63,7 @@ _HAS_OWN = (
 _AWAITED = select(data_nodes.c.id, data_nodes.c.storage_type, data_nodes.c.properties).where(
     data_nodes.c.id.in_(select(job_waits.c.for_data_node).where(job_waits.c.kind == INPUT))
 )
-_READ_INSTEAD = (
+_CHANGE_INPUT = (
     update(job_inputs)
     .where(
         job_inputs.c.job_number == bindparam("of"), job_inputs.c.data_node_id == bindparam("node")
@@ -73,7 +73,7 @@ _READ_INSTEAD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class FoundFiles:
     """Result of checking the files of data nodes.
 
     Args:
@@ -86,9 +86,9 @@ class Noticed:
     changes: Sequence[Event] = ()
 
 
-def notice(
+def record_found_files(
     connection: Connection, data_node_ids: Sequence[str], find_file: FindFile, now: datetime
-) -> Noticed:
+) -> FoundFiles:
     """Record an edit for each named file that differs from the last edit; release waiting jobs.
 
     Data nodes that a started job will write are left out, since the file may come from that job.
@@ -100,7 +100,7 @@ def notice(
     new: list[Edit] = []
     outside: list[str] = []
     rows = connection.execute(_KNOWN, {"ids": list(data_node_ids)}).fetchall()
-    last = last_written(connection, [row.place for row in rows if row.place is not None])
+    last = find_last_writes(connection, [row.place for row in rows if row.place is not None])
     for row in rows:
         node_id = DataNodeId(row.id)
         state = find_file(row.storage_type, row.properties)
@@ -114,18 +114,20 @@ def notice(
             elif write is not None and write.data_node_id != node_id and row.is_own:
                 replaced[node_id] = write.data_node_id
                 continue
-            edit_id = later_edit_id(row.last_edit_id, EditId(new_uuid(now)))
-            new.append(edit_of_file(node_id, edit_id, state, now))
+            edit_id = ensure_later_edit_id(row.last_edit_id, EditId(make_uuid(now)))
+            new.append(make_file_edit(node_id, edit_id, state, now))
         newest[node_id] = (edit_id, state)
     if not new:
-        return Noticed(newest, replaced)
+        return FoundFiles(newest, replaced)
     if outside:
-        forget_places(connection, outside)
+        delete_places(connection, outside)
     data_node_rows.add_edits(connection, new)
     written = [edit.data_node_id for edit in new]
-    changes = [Event(kind=Kind.DATA_NODE, id=node, change=Change.UPDATED) for node in written]
-    changes += propagate.release_inputs(connection, written, now)
-    return Noticed(newest, replaced, changes)
+    changes = [
+        Event(kind=EntityKind.DATA_NODE, id=node, change=ChangeType.UPDATED) for node in written
+    ]
+    changes += propagate.release_readers(connection, written, now)
+    return FoundFiles(newest, replaced, changes)
 
 
 def find_replacer(connection: Connection, node: DataNode, state: FileState) -> DataNodeId | None:
@@ -135,7 +137,7 @@ def find_replacer(connection: Connection, node: DataNode, state: FileState) -> D
     """
     if node.place is None:
         return None
-    write = last_written(connection, [node.place]).get(node.place)
+    write = find_last_writes(connection, [node.place]).get(node.place)
     if write is None or write.data_node_id == node.id or not write.lies_at(state):
         return None
     has_own = connection.execute(_HAS_OWN, {"id": node.id}).scalar()
@@ -150,18 +152,18 @@ def find_awaited(connection: Connection) -> list[tuple[DataNodeId, str, Mapping[
     ]
 
 
-def read_instead(connection: Connection, reads: Sequence[tuple[int, DataNodeId, EditId]]) -> None:
+def change_inputs(connection: Connection, reads: Sequence[tuple[int, DataNodeId, EditId]]) -> None:
     """Record that jobs read other edits of data nodes than was decided at submit.
 
     Args:
         reads: The number of a job, the data node, and the edit that it reads.
     """
     connection.execute(
-        _READ_INSTEAD, [{"of": number, "node": node, "edit": edit} for number, node, edit in reads]
+        _CHANGE_INPUT, [{"of": number, "node": node, "edit": edit} for number, node, edit in reads]
     )
 
 
-def edit_of_file(
+def make_file_edit(
     data_node_id: DataNodeId, edit_id: EditId, state: FileState, now: datetime
 ) -> Edit:
     """Return the edit for a file that another program has written."""
@@ -171,7 +173,7 @@ def edit_of_file(
         created_at=now,
         job_id=None,
         actor=None,
-        comment=f"found at {state.path}, {state.size} bytes of {as_text(state.modified_at)}",
+        comment=f"found at {state.path}, {state.size} bytes of {format_timestamp(state.modified_at)}",
         uri=state.path,
         content=None,
         size=state.size,

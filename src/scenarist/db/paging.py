@@ -18,11 +18,11 @@ from sqlalchemy import (
 )
 
 from scenarist.db.among import is_one_of
-from scenarist.domain.listings import CREATION_DATE, PageRequest, Position, Window
+from scenarist.domain.listings import CREATION_DATE, PagePosition, PageRequest, TimeRange
 
 T = TypeVar("T")
 
-_MOST_BRANCHES = 16
+_MAX_BRANCHES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +30,23 @@ class Page(Generic[T]):
     """Page of a list, the position of the next one (None at the end), and a total if asked for."""
 
     items: list[T]
-    following: Position | None
+    following: PagePosition | None
     total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class PageRows:
     """Rows of a page, before they become entities."""
 
     rows: Sequence[Any]
-    following: Position | None
+    following: PagePosition | None
     total: int | None
 
     def page(self, items: list[T]) -> Page[T]:
         return Page(items, self.following, self.total)
 
 
-def cut(
+def fetch_page(
     connection: Connection,
     query: Select[Any],
     request: PageRequest,
@@ -54,7 +54,7 @@ def cut(
     number: ColumnElement[int],
     keys: Mapping[str, ColumnElement[Any]],
     branches: Sequence[ColumnElement[bool]] = (),
-) -> Cut:
+) -> PageRows:
     """Read the rows of a page.
 
     Args:
@@ -63,7 +63,7 @@ def cut(
         number: Breaks ties between rows with the same key; without a sort, the order itself.
         keys: The sort keys of the list by name, each with an index that ends in the number.
     """
-    key = literal(None) if request.sort is None else _key(request.sort, keys)
+    key = literal(None) if request.sort is None else _sort_key(request.sort, keys)
     ordering = [number] if request.sort is None else [key, number]
     page = query.add_columns(key.label("page_key"), number.label("page_number"))
     if request.after is not None:
@@ -77,7 +77,7 @@ def cut(
     page = page.order_by(*((part.desc() if request.is_descending else part) for part in ordering))
     page = page.limit(request.limit + 1)
     if branches:
-        page = _merged([page.where(branch) for branch in branches], request)
+        page = _merge_pages([page.where(branch) for branch in branches], request)
     rows = connection.execute(page).fetchall()
     total = None
     if request.with_total:
@@ -86,13 +86,13 @@ def cut(
             for part in ([query.where(branch) for branch in branches] or [query])
         )
     if len(rows) <= request.limit:
-        return Cut(rows, None, total)
+        return PageRows(rows, None, total)
     rows = rows[: request.limit]
-    return Cut(rows, Position(rows[-1].page_key, rows[-1].page_number), total)
+    return PageRows(rows, PagePosition(rows[-1].page_key, rows[-1].page_number), total)
 
 
 @dataclass(frozen=True, slots=True)
-class Alternatives:
+class ValueFilter:
     """Filter with several values: the condition of each, and one condition for all of them.
 
     No row meets two of the conditions in *each*.
@@ -102,15 +102,15 @@ class Alternatives:
     together: ColumnElement[bool]
 
 
-def alternatives(column: ColumnElement[Any], values: Sequence[str]) -> Alternatives | None:
+def match_any(column: ColumnElement[Any], values: Sequence[str]) -> ValueFilter | None:
     """Return the filter that a column has one of the values; None when there are no values."""
     if not values:
         return None
-    return Alternatives([column == value for value in values], is_one_of(column, values))
+    return ValueFilter([column == value for value in values], is_one_of(column, values))
 
 
-def narrowed(
-    query: Select[Any], filters: Iterable[Alternatives | None]
+def apply_filters(
+    query: Select[Any], filters: Iterable[ValueFilter | None]
 ) -> tuple[Select[Any], Sequence[ColumnElement[bool]]]:
     """Apply filters to a query.
 
@@ -122,14 +122,16 @@ def narrowed(
     for one in filters:
         if one is None:
             continue
-        if not branches and 1 < len(one.each) <= _MOST_BRANCHES:
+        if not branches and 1 < len(one.each) <= _MAX_BRANCHES:
             branches = one.each
         else:
             query = query.where(one.together)
     return query, branches
 
 
-def within(query: Select[Any], created_at: ColumnElement[Any], window: Window) -> Select[Any]:
+def created_between(
+    query: Select[Any], created_at: ColumnElement[Any], window: TimeRange
+) -> Select[Any]:
     """Restrict a query to rows created in a window: from its start on, before its end."""
     if window.start is not None:
         query = query.where(created_at >= window.start)
@@ -138,7 +140,7 @@ def within(query: Select[Any], created_at: ColumnElement[Any], window: Window) -
     return query
 
 
-def _merged(pages: Sequence[Select[Any]], request: PageRequest) -> Select[Any]:
+def _merge_pages(pages: Sequence[Select[Any]], request: PageRequest) -> Select[Any]:
     """Return the first rows of several pages, merged in their common order."""
     rows = union_all(*(select(page.subquery()) for page in pages)).subquery()
     ordering = (
@@ -148,7 +150,7 @@ def _merged(pages: Sequence[Select[Any]], request: PageRequest) -> Select[Any]:
     return select(rows).order_by(*ordered).limit(request.limit + 1)
 
 
-def _key(sort: str, keys: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
+def _sort_key(sort: str, keys: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
     key = keys[sort]
     # Timestamps are compared as the integers that they are stored as.
     return type_coerce(key, BigInteger) if sort == CREATION_DATE else key

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.tables import data_nodes, edits, places, task_data_nodes
 from scenarist.db.tasks import OUTPUT
 from scenarist.domain.entities import Edit
@@ -17,7 +17,7 @@ from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.named_files import FileState
 
 _NEW_AT_PLACE = insert_or_ignore(places)
-_NOTE_PLACE = _NEW_AT_PLACE.on_conflict_do_update(
+_RECORD_WRITE = _NEW_AT_PLACE.on_conflict_do_update(
     index_elements=[places.c.place],
     set_={
         "edit_id": _NEW_AT_PLACE.excluded.edit_id,
@@ -25,8 +25,8 @@ _NOTE_PLACE = _NEW_AT_PLACE.on_conflict_do_update(
         "stamp": _NEW_AT_PLACE.excluded.stamp,
     },
 )
-_LAST_AT = select(places).where(among(places.c.place, "places"))
-_FORGET_PLACES = delete(places).where(among(places.c.place, "places"))
+_LAST_AT = select(places).where(any_of(places.c.place, "places"))
+_DELETE_PLACES = delete(places).where(any_of(places.c.place, "places"))
 _made_by = task_data_nodes.alias("made_by")
 
 
@@ -70,12 +70,12 @@ class LastWrite:
         return self.stamp is None or self.stamp == state.stamp
 
 
-def note_writes(connection: Connection, new: Sequence[Edit]) -> None:
+def record_writes(connection: Connection, new: Sequence[Edit]) -> None:
     """Record the places that edits were written to; the last edit of each place counts."""
     last_at = {edit.written_to: edit for edit in new if edit.written_to is not None}
     if last_at:
         connection.execute(
-            _NOTE_PLACE,
+            _RECORD_WRITE,
             [
                 {
                     "place": place,
@@ -88,7 +88,7 @@ def note_writes(connection: Connection, new: Sequence[Edit]) -> None:
         )
 
 
-def last_written(connection: Connection, at: Sequence[str]) -> dict[str, LastWrite]:
+def find_last_writes(connection: Connection, at: Sequence[str]) -> dict[str, LastWrite]:
     """Return the last write to each place; places without a known write are omitted."""
     return {
         row.place: LastWrite(EditId(row.edit_id), DataNodeId(row.data_node_id), row.stamp)
@@ -96,6 +96,6 @@ def last_written(connection: Connection, at: Sequence[str]) -> dict[str, LastWri
     }
 
 
-def forget_places(connection: Connection, at: Sequence[str]) -> None:
+def delete_places(connection: Connection, at: Sequence[str]) -> None:
     """Delete the records of writes to places, because another program has written there."""
-    connection.execute(_FORGET_PLACES, {"places": list(at)})
+    connection.execute(_DELETE_PLACES, {"places": list(at)})

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from scenarist.db.tables import data_nodes, task_data_nodes, tasks
 from scenarist.db.tasks import INPUT, OUTPUT
-from scenarist.domain.lifecycle import provenance
+from scenarist.domain.lifecycle import digest_provenance
 
 _TASKS_LIMIT = 100
 
@@ -31,7 +31,7 @@ _INPUTS = (
 )
 
 
-def of_written(connection: Connection, data_node_id: str) -> str | None:
+def find_provenance(connection: Connection, data_node_id: str) -> str | None:
     """Return the provenance of a value that is written now by something other than a job.
 
     The value counts as the output that each skippable task which writes the data node would make
@@ -43,5 +43,5 @@ def of_written(connection: Connection, data_node_id: str) -> str | None:
     for task_id, inputs in groupby(rows, key=lambda row: row.task_id):
         edit_ids = [row.last_edit_id for row in inputs if row.data_node_id is not None]
         if None not in edit_ids:
-            made_of.append(provenance(task_id, edit_ids))
+            made_of.append(digest_provenance(task_id, edit_ids))
     return " ".join(made_of) if 0 < len(made_of) <= _TASKS_LIMIT else None

@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.data_nodes import WRITE
 from scenarist.db.deletions import is_system_named
 from scenarist.db.tables import (
@@ -46,7 +46,7 @@ _PRUNE = "prune"
 _PAGE = 500
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
-_ENDED = (
+_FINISHED = (
     select(submissions.c.id, submissions.c.created_at, submissions.c.number)
     .where(
         submissions.c.created_at <= bindparam("before"),
@@ -63,7 +63,7 @@ _ENDED = (
 )
 _JOB_COUNTS = (
     select(jobs.c.submission_id, func.count(jobs.c.number).label("jobs"))
-    .where(among(jobs.c.submission_id, "ids"))
+    .where(any_of(jobs.c.submission_id, "ids"))
     .group_by(jobs.c.submission_id)
 )
 # Jobs are numbered in the order of creation, so no job with a higher number ended before then.
@@ -139,21 +139,21 @@ _UNFINISHED = union_all(
 _PROMISED = (
     select(job_inputs.c.edit_id)
     .join(_UNFINISHED, _UNFINISHED.c.number == job_inputs.c.job_number)
-    .where(among(job_inputs.c.edit_id, "ids"))
+    .where(any_of(job_inputs.c.edit_id, "ids"))
 )
-_DELETE_EDITS = delete(edits).where(among(edits.c.id, "ids"))
-_RECORDED = select(edits.c.uri).where(among(edits.c.data_node_id, "ids"), edits.c.uri.is_not(None))
+_DELETE_EDITS = delete(edits).where(any_of(edits.c.id, "ids"))
+_RECORDED = select(edits.c.uri).where(any_of(edits.c.data_node_id, "ids"), edits.c.uri.is_not(None))
 _BEING_WRITTEN = (
     select(job_holds.c.data_node_id)
     .join(jobs, jobs.c.number == job_holds.c.job_number)
     .where(
-        among(job_holds.c.data_node_id, "ids"),
+        any_of(job_holds.c.data_node_id, "ids"),
         job_holds.c.mode == WRITE,
         jobs.c.status == literal_column("'RUNNING'"),
     )
 )
-_KNOWN = select(data_nodes.c.id).where(among(data_nodes.c.id, "ids"))
-_TAKE_TURN = (
+_KNOWN = select(data_nodes.c.id).where(any_of(data_nodes.c.id, "ids"))
+_CLAIM_PRUNE = (
     update(chores)
     .where(
         chores.c.name == _PRUNE,
@@ -166,7 +166,7 @@ _BEGUN_AT = select(chores.c.begun_at).where(chores.c.name == _PRUNE)
 
 
 @dataclass(frozen=True, slots=True)
-class EndedSubmission:
+class FinishedSubmission:
     id: SubmissionId
     jobs: int
 
@@ -177,29 +177,29 @@ class OldEdit:
     file: str | None  #: the file of its value, if the server named it
 
 
-def take_turn(connection: Connection, every: timedelta, now: datetime) -> bool:
+def claim_prune(connection: Connection, every: timedelta, now: datetime) -> bool:
     """Claim the next pruning: return True if it is due and no other server has begun it."""
-    return bool(connection.execute(_TAKE_TURN, {"before": now - every, "now": now}).rowcount)
+    return bool(connection.execute(_CLAIM_PRUNE, {"before": now - every, "now": now}).rowcount)
 
 
-def begun_at(connection: Connection) -> datetime:
+def find_last_prune(connection: Connection) -> datetime:
     """Return when a server last began to prune."""
     begun: datetime = connection.execute(_BEGUN_AT).scalar_one()
     return begun
 
 
-def ended_submissions(reader: Connection, before: datetime) -> Iterator[EndedSubmission]:
+def iter_finished_submissions(reader: Connection, before: datetime) -> Iterator[FinishedSubmission]:
     """Yield the submissions that had finished by *before*, the oldest first."""
     after = {"created_at": _LONG_AGO, "number": 0}
-    while rows := reader.execute(_ENDED, {"before": before, **after}).all():
+    while rows := reader.execute(_FINISHED, {"before": before, **after}).all():
         found = reader.execute(_JOB_COUNTS, {"ids": [row.id for row in rows]})
         counts = {row.submission_id: row.jobs for row in found}
         for row in rows:
-            yield EndedSubmission(SubmissionId(row.id), counts.get(row.id, 0))
+            yield FinishedSubmission(SubmissionId(row.id), counts.get(row.id, 0))
         after = {"created_at": rows[-1].created_at, "number": rows[-1].number}
 
 
-def old_logs(reader: Connection, before: datetime) -> Iterator[tuple[int, int]]:
+def iter_old_logs(reader: Connection, before: datetime) -> Iterator[tuple[int, int]]:
     """Yield the logs of jobs that had finished by *before*, as job number and attempt."""
     last = reader.execute(_LAST_BEFORE, {"before": before}).scalar()
     number, attempt = -1, 0
@@ -218,7 +218,7 @@ def delete_logs(connection: Connection, found: Sequence[tuple[int, int]]) -> int
     return connection.execute(_DELETE_LOG, values).rowcount
 
 
-def old_events(reader: Connection, before: datetime) -> Iterator[int]:
+def iter_old_events(reader: Connection, before: datetime) -> Iterator[int]:
     """Yield the numbers of transactions in the event log that are not newer than *before*."""
     last_read = reader.execute(_LAST_READ).scalar()
     after = 0
@@ -235,7 +235,7 @@ def delete_events(connection: Connection, last: int) -> int:
     return connection.execute(_DELETE_EVENTS, {"last": last}).rowcount
 
 
-def superseded_edits(reader: Connection, kept: int) -> Iterator[OldEdit]:
+def iter_superseded_edits(reader: Connection, kept: int) -> Iterator[OldEdit]:
     """Yield the edits older than the newest *kept* of their data node, never its present value.
 
     Unfinished jobs may still read some of them, see `promised`.
@@ -244,11 +244,11 @@ def superseded_edits(reader: Connection, kept: int) -> Iterator[OldEdit]:
     while nodes := reader.execute(_NODES, {"after": after, "kept": kept}).all():
         for node in nodes:
             if node.newest_superseded is not None:
-                yield from _superseded_of(reader, node)
+                yield from _iter_superseded_of(reader, node)
         after = nodes[-1].number
 
 
-def _superseded_of(reader: Connection, node: Any) -> Iterator[OldEdit]:
+def _iter_superseded_of(reader: Connection, node: Any) -> Iterator[OldEdit]:
     up_to, after = node.newest_superseded, ""
     while found := reader.execute(
         _SUPERSEDED, {"node": node.id, "after": after, "up_to": up_to}
@@ -261,7 +261,7 @@ def _superseded_of(reader: Connection, node: Any) -> Iterator[OldEdit]:
         after = found[-1].id
 
 
-def promised(reader: Connection, edit_ids: Sequence[EditId]) -> set[EditId]:
+def find_promised(reader: Connection, edit_ids: Sequence[EditId]) -> set[EditId]:
     """Return those of the edits that are inputs of unfinished jobs."""
     return {EditId(item) for item in reader.execute(_PROMISED, {"ids": edit_ids}).scalars()}
 
@@ -271,16 +271,16 @@ def delete_edits(connection: Connection, edit_ids: Sequence[EditId]) -> int:
     return connection.execute(_DELETE_EDITS, {"ids": edit_ids}).rowcount
 
 
-def recorded_files(reader: Connection, data_node_ids: Sequence[str]) -> set[str]:
+def find_recorded_files(reader: Connection, data_node_ids: Sequence[str]) -> set[str]:
     """Return the files that contain values of data nodes."""
     return set(reader.execute(_RECORDED, {"ids": data_node_ids}).scalars())
 
 
-def being_written(reader: Connection, data_node_ids: Sequence[str]) -> set[DataNodeId]:
+def find_being_written(reader: Connection, data_node_ids: Sequence[str]) -> set[DataNodeId]:
     """Return those of the data nodes that a running job will write."""
     found = reader.execute(_BEING_WRITTEN, {"ids": data_node_ids}).scalars()
     return {DataNodeId(item) for item in found}
 
 
-def known_data_nodes(reader: Connection, data_node_ids: Sequence[str]) -> set[DataNodeId]:
+def find_known_data_nodes(reader: Connection, data_node_ids: Sequence[str]) -> set[DataNodeId]:
     return {DataNodeId(item) for item in reader.execute(_KNOWN, {"ids": data_node_ids}).scalars()}

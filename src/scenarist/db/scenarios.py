@@ -19,8 +19,8 @@ from sqlalchemy import (
 
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import subscribers as subscriber_rows
-from scenarist.db.among import among, is_one_of
-from scenarist.db.paging import Page, alternatives, cut, narrowed, within
+from scenarist.db.among import any_of, is_one_of
+from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
 from scenarist.db.tables import (
     scenario_data_nodes,
     scenario_tags,
@@ -35,13 +35,13 @@ from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest, Scenario
 _FIND = select(scenarios).where(scenarios.c.id == bindparam("id"))
 _TASKS = (
     select(scenario_tasks.c.scenario_id, scenario_tasks.c.task_id)
-    .where(among(scenario_tasks.c.scenario_id, "ids"))
+    .where(any_of(scenario_tasks.c.scenario_id, "ids"))
     .order_by(scenario_tasks.c.scenario_id, scenario_tasks.c.position)
 )
 _TASK_NODES = (
     select(scenario_tasks.c.scenario_id, task_data_nodes.c.data_node_id)
     .join(task_data_nodes, task_data_nodes.c.task_id == scenario_tasks.c.task_id)
-    .where(among(scenario_tasks.c.scenario_id, "ids"))
+    .where(any_of(scenario_tasks.c.scenario_id, "ids"))
     .order_by(
         scenario_tasks.c.scenario_id,
         scenario_tasks.c.position,
@@ -51,18 +51,18 @@ _TASK_NODES = (
 )
 _ADDITIONAL = (
     select(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.data_node_id)
-    .where(among(scenario_data_nodes.c.scenario_id, "ids"))
+    .where(any_of(scenario_data_nodes.c.scenario_id, "ids"))
     .order_by(scenario_data_nodes.c.scenario_id, scenario_data_nodes.c.position)
 )
 _TAGS = (
     select(scenario_tags.c.scenario_id, scenario_tags.c.tag)
-    .where(among(scenario_tags.c.scenario_id, "ids"))
+    .where(any_of(scenario_tags.c.scenario_id, "ids"))
     .order_by(scenario_tags.c.scenario_id, scenario_tags.c.tag)
 )
 _NAME: ColumnElement[Any] = func.coalesce(scenarios.c.name, literal_column("''"))
 _EXISTS = select(scenarios.c.number).where(scenarios.c.id == bindparam("id"))
 _CONFIG = select(scenarios.c.config_id).where(scenarios.c.id == bindparam("id"))
-_FIND_MANY = select(scenarios).where(among(scenarios.c.id, "ids"))
+_FIND_MANY = select(scenarios).where(any_of(scenarios.c.id, "ids"))
 # Literal SQL: SQLite uses the partial index only for exactly its condition.
 _PRIMARY = select(scenarios.c.id).where(
     scenarios.c.cycle_id == bindparam("cycle_id"), text("scenarios.is_primary")
@@ -165,25 +165,27 @@ def config_of(connection: Connection, scenario_id: str) -> str | None:
 
 def find(connection: Connection, scenario_id: str) -> Scenario | None:
     row = connection.execute(_FIND, {"id": scenario_id}).first()
-    return None if row is None else _assembled(connection, [row])[0]
+    return None if row is None else _assemble(connection, [row])[0]
 
 
 def find_many(connection: Connection, scenario_ids: Iterable[str]) -> list[Scenario]:
     """Return scenarios in the order of the given identifiers; unknown ones are omitted."""
     ids = list(scenario_ids)
     rows = connection.execute(_FIND_MANY, {"ids": ids}).fetchall()
-    found: dict[str, Scenario] = {item.id: item for item in _assembled(connection, rows)}
+    found: dict[str, Scenario] = {item.id: item for item in _assemble(connection, rows)}
     return [found[item] for item in ids if item in found]
 
 
-def page(connection: Connection, wanted: ScenarioFilter, request: PageRequest) -> Page[Scenario]:
-    query, branches = narrowed(
+def list_page(
+    connection: Connection, wanted: ScenarioFilter, request: PageRequest
+) -> Page[Scenario]:
+    query, branches = apply_filters(
         select(scenarios),
         [
-            alternatives(scenarios.c.id, wanted.id),
-            alternatives(_NAME, wanted.name),
-            alternatives(scenarios.c.cycle_id, wanted.cycle_id),
-            alternatives(scenarios.c.config_id, wanted.config_id),
+            match_any(scenarios.c.id, wanted.id),
+            match_any(_NAME, wanted.name),
+            match_any(scenarios.c.cycle_id, wanted.cycle_id),
+            match_any(scenarios.c.config_id, wanted.config_id),
         ],
     )
     if wanted.is_primary is not None:
@@ -201,8 +203,8 @@ def page(connection: Connection, wanted: ScenarioFilter, request: PageRequest) -
             is_one_of(scenario_tags.c.tag, wanted.tag)
         )
         query = query.where(scenarios.c.id.in_(tagged))
-    query = within(query, dated.c.created_at, wanted.created)
-    found = cut(
+    query = created_between(query, dated.c.created_at, wanted.created)
+    found = fetch_page(
         connection,
         query,
         request,
@@ -210,7 +212,7 @@ def page(connection: Connection, wanted: ScenarioFilter, request: PageRequest) -
         keys={CREATION_DATE: dated.c.created_at, NAME: _NAME},
         branches=branches,
     )
-    return found.page(_assembled(connection, found.rows))
+    return found.page(_assemble(connection, found.rows))
 
 
 def task_ids_of(connection: Connection, scenario_id: str) -> list[TaskId]:
@@ -218,12 +220,12 @@ def task_ids_of(connection: Connection, scenario_id: str) -> list[TaskId]:
     return [TaskId(row.task_id) for row in rows]
 
 
-def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
+def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
     ids = [row.id for row in rows]
-    tasks = _grouped(connection.execute(_TASKS, {"ids": ids}))
-    nodes = _grouped(connection.execute(_TASK_NODES, {"ids": ids}))
-    additional = _grouped(connection.execute(_ADDITIONAL, {"ids": ids}))
-    tags = _grouped(connection.execute(_TAGS, {"ids": ids}))
+    tasks = _group(connection.execute(_TASKS, {"ids": ids}))
+    nodes = _group(connection.execute(_TASK_NODES, {"ids": ids}))
+    additional = _group(connection.execute(_ADDITIONAL, {"ids": ids}))
+    tags = _group(connection.execute(_TAGS, {"ids": ids}))
     sequences = sequence_rows.of_scenarios(connection, ids)
     told = subscriber_rows.of_entities(connection, ids)
     return [
@@ -250,7 +252,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Scenario]:
     ]
 
 
-def _grouped(rows: Iterable[Any]) -> dict[str, list[str]]:
+def _group(rows: Iterable[Any]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for owner, item in rows:
         groups.setdefault(owner, []).append(item)

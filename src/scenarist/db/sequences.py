@@ -7,8 +7,8 @@ from sqlalchemy import JSON, Connection, bindparam, delete, insert, literal_colu
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import subscribers as subscriber_rows
-from scenarist.db.among import among
-from scenarist.db.paging import Page, alternatives, cut, narrowed, within
+from scenarist.db.among import any_of
+from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
 from scenarist.db.tables import jobs, sequence_tasks, sequences, submissions, subscribers
 from scenarist.domain import entities
 from scenarist.domain.errors import ConflictError
@@ -35,17 +35,17 @@ _FIND = (
 )
 _TASKS = (
     select(sequence_tasks.c.sequence_id, sequence_tasks.c.task_id)
-    .where(among(sequence_tasks.c.sequence_id, "ids"))
+    .where(any_of(sequence_tasks.c.sequence_id, "ids"))
     .order_by(sequence_tasks.c.sequence_id, sequence_tasks.c.position)
 )
 _TASKS_IF_ANY = (
     select(sequences.c.id, sequence_tasks.c.task_id)
     .outerjoin(sequence_tasks, sequence_tasks.c.sequence_id == sequences.c.id)
-    .where(among(sequences.c.id, "ids"))
+    .where(any_of(sequences.c.id, "ids"))
     .order_by(sequences.c.id, sequence_tasks.c.position)
 )
 _OF_SCENARIOS = (
-    select(sequences).where(among(sequences.c.scenario_id, "ids")).order_by(sequences.c.number)
+    select(sequences).where(any_of(sequences.c.scenario_id, "ids")).order_by(sequences.c.number)
 )
 _KEYS = {CREATION_DATE: sequences.c.created_at, NAME: sequences.c.name}
 _INSERT = insert(sequences)
@@ -61,7 +61,7 @@ _UPDATE = (
 )
 _DELETE_TASKS = delete(sequence_tasks).where(sequence_tasks.c.sequence_id == bindparam("of"))
 # The jobs first: they are found by the old entity of their submissions.
-_FOLLOW = (
+_UPDATE_REFERENCES = (
     update(jobs)
     .where(
         jobs.c.submission_id.in_(
@@ -97,7 +97,7 @@ def add(connection: Connection, sequence: entities.Sequence) -> None:
             },
         )
     except IntegrityError:
-        raise _name_is_taken(sequence) from None
+        raise _name_conflict(sequence) from None
     _add_tasks(connection, sequence)
 
 
@@ -119,10 +119,10 @@ def change(connection: Connection, former: entities.Sequence, sequence: entities
             },
         )
     except IntegrityError:
-        raise _name_is_taken(sequence) from None
+        raise _name_conflict(sequence) from None
     _add_tasks(connection, sequence)
     if sequence.id != former.id:
-        for statement in _FOLLOW:
+        for statement in _UPDATE_REFERENCES:
             connection.execute(statement, {"of": former.id, "new_id": sequence.id})
 
 
@@ -137,7 +137,7 @@ def _add_tasks(connection: Connection, sequence: entities.Sequence) -> None:
         )
 
 
-def _name_is_taken(sequence: entities.Sequence) -> ConflictError:
+def _name_conflict(sequence: entities.Sequence) -> ConflictError:
     return ConflictError(
         f"scenario {sequence.scenario_id} already has a sequence named {sequence.name!r}; "
         "choose another name, or delete that one first",
@@ -165,22 +165,22 @@ def tasks_of(connection: Connection, sequence_ids: Iterable[str]) -> dict[str, t
     return {sequence_id: tuple(known) for sequence_id, known in tasks.items()}
 
 
-def page(
+def list_page(
     connection: Connection, wanted: SequenceFilter, request: PageRequest
 ) -> Page[entities.Sequence]:
-    query, branches = narrowed(
+    query, branches = apply_filters(
         select(sequences),
         [
-            alternatives(sequences.c.id, wanted.id),
-            alternatives(sequences.c.scenario_id, wanted.scenario_id),
-            alternatives(sequences.c.name, wanted.name),
+            match_any(sequences.c.id, wanted.id),
+            match_any(sequences.c.scenario_id, wanted.scenario_id),
+            match_any(sequences.c.name, wanted.name),
         ],
     )
-    query = within(query, sequences.c.created_at, wanted.created)
-    found = cut(
+    query = created_between(query, sequences.c.created_at, wanted.created)
+    found = fetch_page(
         connection, query, request, number=sequences.c.number, keys=_KEYS, branches=branches
     )
-    return found.page(_assembled(connection, found.rows))
+    return found.page(_assemble(connection, found.rows))
 
 
 def of_scenarios(
@@ -189,12 +189,12 @@ def of_scenarios(
     """Return the sequences of scenarios, by scenario, in the order of their creation."""
     rows = connection.execute(_OF_SCENARIOS, {"ids": list(scenario_ids)}).fetchall()
     found: dict[str, list[entities.Sequence]] = {}
-    for sequence in _assembled(connection, rows):
+    for sequence in _assemble(connection, rows):
         found.setdefault(sequence.scenario_id, []).append(sequence)
     return found
 
 
-def _assembled(connection: Connection, rows: Sequence[Any]) -> list[entities.Sequence]:
+def _assemble(connection: Connection, rows: Sequence[Any]) -> list[entities.Sequence]:
     tasks: dict[str, list[str]] = {}
     for owner, task_id in connection.execute(_TASKS, {"ids": [row.id for row in rows]}):
         tasks.setdefault(owner, []).append(task_id)

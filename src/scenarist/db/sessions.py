@@ -71,11 +71,11 @@ def find(connection: Connection, id_hash: str) -> Session | None:
     )
 
 
-def end(connection: Connection, id_hash: str) -> None:
+def remove(connection: Connection, id_hash: str) -> None:
     connection.execute(_DELETE, {"id": id_hash})
 
 
-def end_all(connection: Connection) -> None:
+def remove_all(connection: Connection) -> None:
     connection.execute(delete(sessions))
 
 

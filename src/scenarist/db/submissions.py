@@ -16,8 +16,15 @@ from sqlalchemy import (
     union_all,
 )
 
-from scenarist.db.among import among, is_one_of
-from scenarist.db.paging import Alternatives, Page, alternatives, cut, narrowed, within
+from scenarist.db.among import any_of, is_one_of
+from scenarist.db.paging import (
+    Page,
+    ValueFilter,
+    apply_filters,
+    created_between,
+    fetch_page,
+    match_any,
+)
 from scenarist.db.tables import (
     jobs,
     scenario_tasks,
@@ -27,7 +34,7 @@ from scenarist.db.tables import (
 )
 from scenarist.domain.entities import Submission
 from scenarist.domain.identifiers import JobId, SubmissionId
-from scenarist.domain.lifecycle import roll_up_under_way
+from scenarist.domain.lifecycle import roll_up_unfinished
 from scenarist.domain.listings import CREATION_DATE, PageRequest, SubmissionFilter
 from scenarist.domain.vocabulary import EntityType, JobStatus, SubmissionStatus
 
@@ -35,27 +42,27 @@ _KEYS = {CREATION_DATE: submissions.c.created_at}
 _FIND = select(submissions).where(submissions.c.id == bindparam("id"))
 _BY_KEY = select(submissions).where(submissions.c.idempotency_key == bindparam("key"))
 _TRACEPARENTS = select(submissions.c.id, submissions.c.traceparent).where(
-    among(submissions.c.id, "ids"), submissions.c.traceparent.is_not(None)
+    any_of(submissions.c.id, "ids"), submissions.c.traceparent.is_not(None)
 )
 _JOBS = (
     select(jobs.c.submission_id, jobs.c.id, jobs.c.status, jobs.c.run_at)
-    .where(among(jobs.c.submission_id, "ids"))
+    .where(any_of(jobs.c.submission_id, "ids"))
     .order_by(jobs.c.number)
 )
 
 
 def find(connection: Connection, submission_id: str) -> Submission | None:
     row = connection.execute(_FIND, {"id": submission_id}).first()
-    return None if row is None else _assembled(connection, [row])[0]
+    return None if row is None else _assemble(connection, [row])[0]
 
 
 def find_by_key(connection: Connection, key: str) -> tuple[Submission, str | None] | None:
     """Return the submission made with an idempotency key, and the digest of its request."""
     row = connection.execute(_BY_KEY, {"key": key}).first()
-    return None if row is None else (_assembled(connection, [row])[0], row.request_digest)
+    return None if row is None else (_assemble(connection, [row])[0], row.request_digest)
 
 
-def traceparents(
+def find_traceparents(
     connection: Connection, submission_ids: Sequence[SubmissionId]
 ) -> dict[SubmissionId, str]:
     """Return the spans in which submissions were made, by submission; those without are omitted."""
@@ -63,30 +70,30 @@ def traceparents(
     return {SubmissionId(submission_id): parent for submission_id, parent in found}
 
 
-def page(
+def list_page(
     connection: Connection, wanted: SubmissionFilter, request: PageRequest
 ) -> Page[Submission]:
     """Return a page of submissions, in the order of acceptance unless the request has a sort."""
-    query = within(select(submissions), submissions.c.created_at, wanted.created)
+    query = created_between(select(submissions), submissions.c.created_at, wanted.created)
     if wanted.scenario_id:
-        query = query.where(submissions.c.entity_id.in_(_submittable_in(wanted.scenario_id)))
+        query = query.where(submissions.c.entity_id.in_(_select_submittable_in(wanted.scenario_id)))
     statuses = [_has_status(status) for status in wanted.status]
-    query, branches = narrowed(
+    query, branches = apply_filters(
         query,
         [
-            alternatives(submissions.c.id, wanted.id),
-            alternatives(submissions.c.entity_id, wanted.entity_id),
-            Alternatives(statuses, or_(*statuses)) if statuses else None,
-            alternatives(submissions.c.entity_type, wanted.entity_type),
+            match_any(submissions.c.id, wanted.id),
+            match_any(submissions.c.entity_id, wanted.entity_id),
+            ValueFilter(statuses, or_(*statuses)) if statuses else None,
+            match_any(submissions.c.entity_type, wanted.entity_type),
         ],
     )
-    found = cut(
+    found = fetch_page(
         connection, query, request, number=submissions.c.number, keys=_KEYS, branches=branches
     )
-    return found.page(_assembled(connection, found.rows))
+    return found.page(_assemble(connection, found.rows))
 
 
-def _submittable_in(scenario_ids: Sequence[str]) -> CompoundSelect[Any]:
+def _select_submittable_in(scenario_ids: Sequence[str]) -> CompoundSelect[Any]:
     """Return the scenarios themselves, their sequences and their tasks."""
     return union_all(
         select(scenarios.c.id).where(is_one_of(scenarios.c.id, scenario_ids)),
@@ -118,7 +125,7 @@ def _has_status(status: SubmissionStatus) -> Any:
     return and_(*conditions)
 
 
-def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Submission]:
+def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Submission]:
     job_ids: dict[str, list[JobId]] = {}
     statuses: dict[str, Counter[JobStatus]] = {}
     first_runs: dict[str, Any] = {}
@@ -136,7 +143,7 @@ def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Submission]:
             entity_type=EntityType(row.entity_type),
             status=SubmissionStatus(row.status)
             if row.status is not None
-            else roll_up_under_way(statuses.get(row.id, {})),
+            else roll_up_unfinished(statuses.get(row.id, {})),
             job_ids=tuple(job_ids.get(row.id, ())),
             job_counts=statuses.get(row.id, {}),
             properties=row.properties,

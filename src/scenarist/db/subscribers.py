@@ -8,12 +8,12 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, literal_colu
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from scenarist.db import event_log as event_rows
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.tables import deliveries, event_readers, subscribers
 from scenarist.domain.entities import Event, Subscriber
 from scenarist.domain.identifiers import SubscriberId
 from scenarist.domain.permissions import ref_of
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 
 READER = "webhooks"
 """Name of the cursor into the event log up to which events have become messages."""
@@ -32,36 +32,38 @@ _FAULT = (
     .limit(1)
     .scalar_subquery()
 )
-_SHOWN = select(subscribers, _WAITING.label("waiting"), _FAULT.label("fault"))
-_OF_ENTITIES = _SHOWN.where(among(subscribers.c.entity_id, "ids")).order_by(subscribers.c.number)
-_FIND = _SHOWN.where(
+_WITH_STATE = select(subscribers, _WAITING.label("waiting"), _FAULT.label("fault"))
+_OF_ENTITIES = _WITH_STATE.where(any_of(subscribers.c.entity_id, "ids")).order_by(
+    subscribers.c.number
+)
+_FIND = _WITH_STATE.where(
     subscribers.c.id == bindparam("id"), subscribers.c.entity_id == bindparam("entity")
 )
 _INSERT = insert(subscribers)
 _COUNT = select(func.count()).where(subscribers.c.entity_id == bindparam("entity"))
 _ANY_ACTIVE = select(subscribers.c.number).where(_IS_ACTIVE).limit(1)
 _DELETE = delete(subscribers).where(subscribers.c.id == bindparam("id"))
-_STOP = (
+_DEACTIVATE = (
     update(subscribers)
-    .where(among(subscribers.c.made_by_id, "makers"), _IS_ACTIVE)
+    .where(any_of(subscribers.c.made_by_id, "makers"), _IS_ACTIVE)
     .values(is_active=literal_column("0"), stopped=bindparam("why"))
     .returning(subscribers.c.id)
 )
-_DELETE_MESSAGES = delete(deliveries).where(among(deliveries.c.subscriber_id, "ids"))
+_DELETE_MESSAGES = delete(deliveries).where(any_of(deliveries.c.subscriber_id, "ids"))
 _POSITION = select(event_readers.c.event_number).where(event_readers.c.name == READER)
-_KEEP_POSITION = upsert(event_readers).values(name=READER, event_number=bindparam("number"))
-_KEEP_POSITION = _KEEP_POSITION.on_conflict_do_update(
+_SET_POSITION = upsert(event_readers).values(name=READER, event_number=bindparam("number"))
+_SET_POSITION = _SET_POSITION.on_conflict_do_update(
     index_elements=[event_readers.c.name],
-    set_={"event_number": _KEEP_POSITION.excluded.event_number},
+    set_={"event_number": _SET_POSITION.excluded.event_number},
 )
 
 
 def add(connection: Connection, subscriber: Subscriber) -> None:
     """Store a subscriber; it receives the events from the present transaction on."""
-    _, newest = event_rows.bounds(connection)
-    if not any_active(connection):
+    _, newest = event_rows.find_bounds(connection)
+    if not has_active(connection):
         # Without active subscribers nobody reads the event log, so the cursor is behind.
-        keep_position(connection, newest)
+        set_position(connection, newest)
     connection.execute(
         _INSERT,
         {
@@ -107,7 +109,7 @@ def count_of(connection: Connection, entity_id: str) -> int:
     return connection.execute(_COUNT, {"entity": entity_id}).scalar_one()
 
 
-def any_active(connection: Connection) -> bool:
+def has_active(connection: Connection) -> bool:
     return connection.execute(_ANY_ACTIVE).first() is not None
 
 
@@ -116,12 +118,19 @@ def delete_one(connection: Connection, subscriber_id: str) -> None:
     connection.execute(_DELETE, {"id": subscriber_id})
 
 
-def stop_made_by(connection: Connection, actor_ids: Iterable[str], why: str, now: datetime) -> None:
+def deactivate_made_by(
+    connection: Connection, actor_ids: Iterable[str], why: str, now: datetime
+) -> None:
     """Deactivate the subscribers created by actors, and delete their messages; the rows stay."""
-    stopped = connection.execute(_STOP, {"makers": list(actor_ids), "why": why}).scalars().all()
+    stopped = (
+        connection.execute(_DEACTIVATE, {"makers": list(actor_ids), "why": why}).scalars().all()
+    )
     if stopped:
         connection.execute(_DELETE_MESSAGES, {"ids": stopped})
-        changes = [Event(kind=Kind.SUBSCRIBER, id=item, change=Change.UPDATED) for item in stopped]
+        changes = [
+            Event(kind=EntityKind.SUBSCRIBER, id=item, change=ChangeType.UPDATED)
+            for item in stopped
+        ]
         event_rows.add(connection, changes, now)
 
 
@@ -130,8 +139,8 @@ def get_position(connection: Connection) -> int:
     return connection.execute(_POSITION).scalar() or 0
 
 
-def keep_position(connection: Connection, number: int) -> None:
-    connection.execute(_KEEP_POSITION, {"number": number})
+def set_position(connection: Connection, number: int) -> None:
+    connection.execute(_SET_POSITION, {"number": number})
 
 
 def _subscriber(row: Any) -> Subscriber:

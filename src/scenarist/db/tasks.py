@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, union_all
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
-from scenarist.db.among import among, is_one_of
-from scenarist.db.paging import Page, alternatives, cut, narrowed, within
+from scenarist.db.among import any_of, is_one_of
+from scenarist.db.paging import Page, apply_filters, created_between, fetch_page, match_any
 from scenarist.db.tables import (
     data_nodes,
     scenario_tasks,
@@ -24,24 +24,24 @@ OUTPUT = "OUTPUT"
 
 _KEYS = {CREATION_DATE: tasks.c.created_at}
 _FIND = select(tasks).where(tasks.c.id == bindparam("id"))
-_IN = select(tasks).where(among(tasks.c.id, "ids"))
-_ENDS = (
+_IN = select(tasks).where(any_of(tasks.c.id, "ids"))
+_DATA_NODES = (
     select(task_data_nodes, data_nodes.c.config_id)
     .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
-    .where(among(task_data_nodes.c.task_id, "ids"))
+    .where(any_of(task_data_nodes.c.task_id, "ids"))
     .order_by(task_data_nodes.c.task_id, task_data_nodes.c.direction, task_data_nodes.c.position)
 )
 _PARENTS = union_all(
     select(scenario_tasks.c.task_id, scenario_tasks.c.scenario_id.label("parent_id")).where(
-        among(scenario_tasks.c.task_id, "ids")
+        any_of(scenario_tasks.c.task_id, "ids")
     ),
     select(sequence_tasks.c.task_id, sequence_tasks.c.sequence_id).where(
-        among(sequence_tasks.c.task_id, "ids")
+        any_of(sequence_tasks.c.task_id, "ids")
     ),
 )
 
 
-def find_or_make(connection: Connection, task: Task) -> tuple[TaskId, bool]:
+def find_or_create(connection: Connection, task: Task) -> tuple[TaskId, bool]:
     """Return the stored task with the same config, owner and wiring, and whether it is new."""
     made = connection.execute(
         insert_or_ignore(tasks)
@@ -86,21 +86,21 @@ def find_or_make(connection: Connection, task: Task) -> tuple[TaskId, bool]:
 
 def find(connection: Connection, task_id: str) -> Task | None:
     row = connection.execute(_FIND, {"id": task_id}).first()
-    return None if row is None else _assembled(connection, [row])[0]
+    return None if row is None else _assemble(connection, [row])[0]
 
 
 def get_many(connection: Connection, task_ids: Iterable[str]) -> list[Task]:
     """Return tasks in the order of the given identifiers; unknown ones are omitted."""
     ids = list(task_ids)
     rows = connection.execute(_IN, {"ids": ids}).fetchall()
-    found = {task.id: task for task in _assembled(connection, rows)}
+    found = {task.id: task for task in _assemble(connection, rows)}
     return [found[TaskId(item)] for item in ids if item in found]
 
 
-def page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
-    query, branches = narrowed(
+def list_page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
+    query, branches = apply_filters(
         select(tasks),
-        [alternatives(tasks.c.id, wanted.id), alternatives(tasks.c.config_id, wanted.config_id)],
+        [match_any(tasks.c.id, wanted.id), match_any(tasks.c.config_id, wanted.config_id)],
     )
     for link, owner, owner_ids in (
         (scenario_tasks, scenario_tasks.c.scenario_id, wanted.scenario_id),
@@ -110,16 +110,18 @@ def page(connection: Connection, wanted: TaskFilter, request: PageRequest) -> Pa
             query = query.where(
                 tasks.c.id.in_(select(link.c.task_id).where(is_one_of(owner, owner_ids)))
             )
-    query = within(query, tasks.c.created_at, wanted.created)
-    found = cut(connection, query, request, number=tasks.c.number, keys=_KEYS, branches=branches)
-    return found.page(_assembled(connection, found.rows))
+    query = created_between(query, tasks.c.created_at, wanted.created)
+    found = fetch_page(
+        connection, query, request, number=tasks.c.number, keys=_KEYS, branches=branches
+    )
+    return found.page(_assemble(connection, found.rows))
 
 
-def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Task]:
+def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Task]:
     ids = [row.id for row in rows]
     ends: dict[tuple[str, str], list[DataNodeId]] = {}
     configs: dict[tuple[str, str], list[str]] = {}
-    for end in connection.execute(_ENDS, {"ids": ids}):
+    for end in connection.execute(_DATA_NODES, {"ids": ids}):
         ends.setdefault((end.task_id, end.direction), []).append(DataNodeId(end.data_node_id))
         configs.setdefault((end.task_id, end.direction), []).append(end.config_id)
     parents: dict[str, list[str]] = {}

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 
 @contextmanager
-def together(connection: Connection) -> Iterator[None]:
+def pipeline(connection: Connection) -> Iterator[None]:
     """Pipeline the statements of the block: wait for all results at its end, not for each one.
 
     The block cannot read rows; an INSERT for which SQLAlchemy would return a number must be

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from scenarist.db.paging import Page, cut
+from scenarist.db.paging import Page, fetch_page
 from scenarist.db.tables import sessions, users
 from scenarist.domain.listings import CREATION_DATE, NAME, PageRequest
 from scenarist.domain.permissions import Role
@@ -35,17 +35,17 @@ def find(connection: Connection, name: str, realm: Realm) -> User | None:
     return None if row is None else _user(row)
 
 
-def is_there(connection: Connection, number: int) -> bool:
+def exists(connection: Connection, number: int) -> bool:
     return connection.execute(_IS_THERE, {"user": number}).first() is not None
 
 
-def page(connection: Connection, realm: Realm, request: PageRequest) -> Page[User]:
+def list_page(connection: Connection, realm: Realm, request: PageRequest) -> Page[User]:
     query = select(users).where(users.c.realm == realm)
-    found = cut(connection, query, request, number=users.c.number, keys=_KEYS)
+    found = fetch_page(connection, query, request, number=users.c.number, keys=_KEYS)
     return found.page([_user(row) for row in found.rows])
 
 
-def declared(connection: Connection) -> list[User]:
+def list_declared(connection: Connection) -> list[User]:
     return [_user(row) for row in connection.execute(select(users).where(users.c.is_declared == 1))]
 
 
@@ -84,7 +84,7 @@ def remove(connection: Connection, number: int) -> None:
     connection.execute(_DELETE, {"user": number})
 
 
-def end_sessions(connection: Connection, number: int) -> None:
+def remove_sessions(connection: Connection, number: int) -> None:
     connection.execute(_END_SESSIONS, {"user": number})
 
 

@@ -14,7 +14,7 @@ from scenarist.demo.assumptions import Assumptions
 BASE_CELSIUS = (65 - 32) * 5 / 9
 """65 °F: warmer days need no heating (the base temperature of the US National Weather Service)."""
 
-MOST_DAYS = 366
+MAX_HORIZON_DAYS = 366
 """The longest horizon: beyond it, the trend of four years has no meaning."""
 
 _DAYS_A_YEAR = 365.25
@@ -32,13 +32,13 @@ class DayDemand(TypedDict):
     mwh: float
 
 
-class Delivery(TypedDict):
+class FuelDelivery(TypedDict):
     date: str
     mwh: float
 
 
 class Plan(TypedDict):
-    deliveries: list[Delivery]
+    deliveries: list[FuelDelivery]
     demand_mwh: float
     delivered_mwh: float
     fuel_cost: float
@@ -85,7 +85,7 @@ def fit_seasons(history: pd.DataFrame) -> SeasonModel:
     """Fit the seasons and the trend by least squares."""
     days = pd.to_datetime(history["date"])
     observed = history["temp_celsius"].to_numpy(dtype=float)
-    terms = _terms((days - days.iloc[0]).dt.days.to_numpy(dtype=float))
+    terms = _compute_terms((days - days.iloc[0]).dt.days.to_numpy(dtype=float))
     if len(observed) < 2 * _DAYS_A_YEAR:
         raise ValueError(
             f"the history has {len(observed)} days; give two years, to distinguish the seasons "
@@ -107,11 +107,11 @@ def predict_temperature(model: SeasonModel, horizon: int) -> list[DayTemperature
     Args:
         horizon: How many days, 1 to 366.
     """
-    if type(horizon) is not int or not 1 <= horizon <= MOST_DAYS:
-        raise ValueError(f"the horizon is {horizon!r}; give whole days, 1 to {MOST_DAYS}")
+    if type(horizon) is not int or not 1 <= horizon <= MAX_HORIZON_DAYS:
+        raise ValueError(f"the horizon is {horizon!r}; give whole days, 1 to {MAX_HORIZON_DAYS}")
     dates = [model.last_day + timedelta(days=number) for number in range(1, horizon + 1)]
     ages = np.array([(day - model.first_day).days for day in dates], dtype=float)
-    temperatures = (_terms(ages) @ np.array(model.coefficients)).tolist()
+    temperatures = (_compute_terms(ages) @ np.array(model.coefficients)).tolist()
     return [
         {"date": day.isoformat(), "temp_celsius": round(temperature, 2)}
         for day, temperature in zip(dates, temperatures, strict=True)
@@ -156,7 +156,7 @@ def plan_fuel(demand: Sequence[DayDemand], assumptions: Mapping[str, object]) ->
         ValueError: A single day needs more than the store can hold.
     """
     assumed = Assumptions.read(assumptions)
-    deliveries: list[Delivery] = []
+    deliveries: list[FuelDelivery] = []
     stock = round(assumed.stock_mwh, 6)
     to_come = math.fsum(day["mwh"] for day in demand)
     for day in demand:
@@ -173,7 +173,7 @@ def plan_fuel(demand: Sequence[DayDemand], assumptions: Mapping[str, object]) ->
         # Round, so that an error in the last digit never causes a delivery of almost nothing.
         stock = round(stock - needed, 6)
         to_come = round(to_come - needed, 6)
-    return _with_costs(demand, deliveries, assumed)
+    return _add_costs(demand, deliveries, assumed)
 
 
 def compare_costs(*plans: Plan) -> CostComparison:
@@ -185,7 +185,7 @@ def compare_costs(*plans: Plan) -> CostComparison:
     }
 
 
-def _terms(ages: np.ndarray) -> np.ndarray:
+def _compute_terms(ages: np.ndarray) -> np.ndarray:
     """Return the terms that the coefficients multiply: one row for each age in days."""
     years = ages / _DAYS_A_YEAR
     columns = [np.ones_like(years), years]
@@ -194,8 +194,8 @@ def _terms(ages: np.ndarray) -> np.ndarray:
     return np.column_stack(columns)
 
 
-def _with_costs(
-    demand: Sequence[DayDemand], deliveries: list[Delivery], assumed: Assumptions
+def _add_costs(
+    demand: Sequence[DayDemand], deliveries: list[FuelDelivery], assumed: Assumptions
 ) -> Plan:
     delivered = math.fsum(delivery["mwh"] for delivery in deliveries)
     fuel_cost = delivered * assumed.price_per_mwh

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from scenarist.domain.identifiers import ScenarioId, sequence_id
+from scenarist.domain.identifiers import ScenarioId, make_sequence_id
 
 _TOUR = """\
 Scenarist serves the example at {address}
@@ -51,7 +51,7 @@ Ctrl-C stops the server. The data stays in .scenarist/ for the next start.
 """
 
 
-def tour(
+def render_tour(
     address: str,
     scenario_id: str,
     sequence_ids: Mapping[str, str],
@@ -74,7 +74,7 @@ def tour(
         address=address,
         scenario=scenario_id,
         new_sequence=json.dumps(new_sequence),
-        outlook=sequence_id("outlook", ScenarioId(scenario_id)),
+        outlook=make_sequence_id("outlook", ScenarioId(scenario_id)),
         forecasting=sequence_ids["forecasting"],
         planning=sequence_ids["planning"],
         forecast=data_node_ids["forecast"],

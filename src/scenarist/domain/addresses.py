@@ -9,11 +9,11 @@ from scenarist.domain.errors import InvalidError
 ANY_ORIGIN = "*"
 
 _MAPPED_BITS = 96  # RFC 4291, section 2.5.5.2: an IPv4 address in the last four bytes
-_USUAL_PORTS = {"http": ":80", "https": ":443"}
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(:[0-9]*)?", re.IGNORECASE)
 
 
-def read_networks(texts: Iterable[str]) -> list[str]:
+def parse_networks(texts: Iterable[str]) -> list[str]:
     """Return addresses and networks as networks; IPv4 ones also in their IPv4-mapped IPv6 form.
 
     A dual-stack socket reports an IPv4 client by its IPv4-mapped IPv6 address.
@@ -37,24 +37,24 @@ def read_networks(texts: Iterable[str]) -> list[str]:
     return found
 
 
-def read_origins(texts: Iterable[str]) -> frozenset[str]:
+def parse_origins(texts: Iterable[str]) -> frozenset[str]:
     """Return origins in the form that browsers send; `ANY_ORIGIN` matches all.
 
     Raises:
         InvalidError: A text is not an origin, or `ANY_ORIGIN` is combined with others.
     """
-    origins = frozenset(_read_origin(text.strip()) for text in texts)
+    origins = frozenset(_parse_origin(text.strip()) for text in texts)
     if ANY_ORIGIN in origins and len(origins) > 1:
         raise InvalidError(f"the origin {ANY_ORIGIN} means all origins; list no others with it")
     return origins
 
 
-def _read_origin(text: str) -> str:
+def _parse_origin(text: str) -> str:
     if text == ANY_ORIGIN:
         return text
     scheme, _, host = text.partition("://")
     scheme = scheme.lower()
-    if scheme not in _USUAL_PORTS or not _HOST.fullmatch(host):
+    if scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(host):
         raise InvalidError(
             f"{text!r} is not an origin; write a scheme and a host without a path, "
             "such as https://planner.example.com"
@@ -64,10 +64,10 @@ def _read_origin(text: str) -> str:
 
 def origin_of(scheme: str, host: str) -> str:
     """Return the origin of ``HOST`` or ``HOST:PORT`` as browsers send it: without default port."""
-    return f"{scheme}://{host.lower().removesuffix(_USUAL_PORTS.get(scheme, ''))}"
+    return f"{scheme}://{host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, ''))}"
 
 
-def read_hosts(texts: Iterable[str]) -> frozenset[str]:
+def parse_hosts(texts: Iterable[str]) -> frozenset[str]:
     """Return host names and addresses in the form that `host_in` returns.
 
     Raises:
@@ -75,7 +75,7 @@ def read_hosts(texts: Iterable[str]) -> frozenset[str]:
     """
     hosts = frozenset(text.strip().lower() for text in texts)
     for host in hosts:
-        if host_in(host) != host:
+        if parse_host(host) != host:
             raise InvalidError(
                 f"{host!r} is not a host; write a name or an address without a port, "
                 "such as planner.example.com or [::1]"
@@ -83,7 +83,7 @@ def read_hosts(texts: Iterable[str]) -> frozenset[str]:
     return hosts
 
 
-def host_in(text: str) -> str | None:
+def parse_host(text: str) -> str | None:
     """Return the host of ``HOST`` or ``HOST:PORT`` in lower case; None if it is neither."""
     match = _HOST.fullmatch(text)
     return match[1].lower() if match else None

@@ -49,7 +49,7 @@ class DeclaredTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredConfigs:
     """The current declarations that existing entities depend on.
 
     Args:
@@ -87,11 +87,11 @@ class Declared:
         if (now.inputs, now.outputs) == (tuple(inputs), tuple(outputs)):
             return None
         return (
-            f"task {config_id!r} was created as {_wired(inputs, outputs)}, but the application "
-            f"now declares it as {_wired(now.inputs, now.outputs)}; create a new scenario, or "
+            f"task {config_id!r} was created as {_format_wiring(inputs, outputs)}, but the application "
+            f"now declares it as {_format_wiring(now.inputs, now.outputs)}; create a new scenario, or "
             "restore the declaration"
         )
 
 
-def _wired(inputs: Sequence[str], outputs: Sequence[str]) -> str:
+def _format_wiring(inputs: Sequence[str], outputs: Sequence[str]) -> str:
     return f"({', '.join(inputs)}) -> ({', '.join(outputs)})"

@@ -18,14 +18,14 @@ class CommitRecord:
 _record: ContextVar[CommitRecord | None] = ContextVar("commits", default=None)
 
 
-def begin_record() -> CommitRecord:
+def start_commit_record() -> CommitRecord:
     """Start a record for this context and everything that is called from it."""
     record = CommitRecord()
     _record.set(record)
     return record
 
 
-def note_commit() -> None:
+def record_commit() -> None:
     """Record a commit if this context has a record; background work has none."""
     record = _record.get()
     if record is not None:

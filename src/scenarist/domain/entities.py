@@ -18,11 +18,11 @@ from scenarist.domain.identifiers import (
 )
 from scenarist.domain.permissions import ActorRef
 from scenarist.domain.vocabulary import (
-    Change,
+    ChangeType,
+    EntityKind,
     EntityType,
     Frequency,
     JobStatus,
-    Kind,
     Scope,
     SubmissionStatus,
 )
@@ -202,7 +202,7 @@ class Submission:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Orchestration:
+class OrchestrationState:
     """State of the orchestration: while it is paused, no job is started."""
 
     paused_at: datetime | None
@@ -213,9 +213,9 @@ class Orchestration:
 class Event:
     """A change of an entity, as recorded in the event log."""
 
-    kind: Kind
+    kind: EntityKind
     id: str
-    change: Change
+    change: ChangeType
     #: None for the server itself; only a name in events logged before identities were introduced.
     actor: ActorRef | str | None = None
     status: str | None = None  #: the new status of a job or submission

@@ -13,7 +13,7 @@ _TRUE = {"true", "t", "yes", "y", "on", "1"}
 _FALSE = {"false", "f", "no", "n", "off", "0"}
 
 
-def read_bool(text: str) -> bool:
+def parse_bool(text: str) -> bool:
     """Parse a boolean: true, t, yes, y, on, 1 or false, f, no, n, off, 0, in any case.
 
     Raises:
@@ -25,8 +25,8 @@ def read_bool(text: str) -> bool:
     return word in _TRUE
 
 
-_READERS: dict[str, Callable[[str], Any]] = {
-    "bool": read_bool,
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "bool": parse_bool,
     "int": int,
     "float": float,
     "str": str,
@@ -45,7 +45,7 @@ def resolve(value: Any, environment: Mapping[str, str]) -> Any:
     match value:
         case str():
             return _resolve_text(value, environment) if "ENV[" in value else value
-        case list() | dict() if type(value) not in (list, dict) and not variables_in(value):
+        case list() | dict() if type(value) not in (list, dict) and not find_variables(value):
             # Keep subclasses such as a Counter in default_data.
             return value
         case list():
@@ -56,15 +56,15 @@ def resolve(value: Any, environment: Mapping[str, str]) -> Any:
             return value
 
 
-def variables_in(value: Any) -> set[str]:
+def find_variables(value: Any) -> set[str]:
     """Return the names of the variables that a text, a list or a mapping refers to."""
     match value:
         case str():
             return set(ENV.findall(value)) if "ENV[" in value else set()
         case list() | tuple():
-            return set().union(*map(variables_in, value))
+            return set().union(*map(find_variables, value))
         case dict():
-            return set().union(*map(variables_in, value.values()))
+            return set().union(*map(find_variables, value.values()))
         case _:
             return set()
 
@@ -72,11 +72,11 @@ def variables_in(value: Any) -> set[str]:
 def _resolve_text(text: str, environment: Mapping[str, str]) -> Any:
     match = TYPED_ENV.fullmatch(text)
     if match is None:
-        return ENV.sub(lambda found: _variable(found[1], environment), text)
+        return ENV.sub(lambda found: _get_variable(found[1], environment), text)
     name, suffix = match.groups()
-    value = _variable(name, environment)
+    value = _get_variable(name, environment)
     try:
-        return _READERS[suffix or "str"](value)
+        return _PARSERS[suffix or "str"](value)
     except ValueError:
         # The value may be a secret, so it is not shown.
         raise InvalidError(
@@ -84,7 +84,7 @@ def _resolve_text(text: str, environment: Mapping[str, str]) -> Any:
         ) from None
 
 
-def _variable(name: str, environment: Mapping[str, str]) -> str:
+def _get_variable(name: str, environment: Mapping[str, str]) -> str:
     try:
         return environment[name]
     except KeyError:

@@ -23,7 +23,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ ]*[A-Za-z0-9_])?")
 _NOT_SLUG = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def new_uuid(at: datetime) -> str:
+def make_uuid(at: datetime) -> str:
     """Return a new UUID of version 7 (RFC 9562, section 5.7), so that identifiers sort by time."""
     noise = int.from_bytes(os.urandom(10), "big")
     milliseconds = int(at.timestamp() * 1000)
@@ -32,7 +32,7 @@ def new_uuid(at: datetime) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def later_edit_id(last: EditId | None, proposed: EditId) -> EditId:
+def ensure_later_edit_id(last: EditId | None, proposed: EditId) -> EditId:
     """Return an identifier that sorts after that of the last edit, as it defines the edits' order.
 
     The proposed one may sort before it if both were created in one millisecond, or if another
@@ -43,31 +43,31 @@ def later_edit_id(last: EditId | None, proposed: EditId) -> EditId:
     return EditId(str(UUID(int=UUID(last).int + 1)))
 
 
-def cycle_id(label: str, uuid: str) -> CycleId:
+def make_cycle_id(label: str, uuid: str) -> CycleId:
     return CycleId(f"CYCLE_{_NOT_SLUG.sub('_', label)}_{uuid}")
 
 
-def scenario_id(config_id: str, uuid: str) -> ScenarioId:
+def make_scenario_id(config_id: str, uuid: str) -> ScenarioId:
     return ScenarioId(f"SCENARIO_{config_id}_{uuid}")
 
 
-def task_id(config_id: str, uuid: str) -> TaskId:
+def make_task_id(config_id: str, uuid: str) -> TaskId:
     return TaskId(f"TASK_{config_id}_{uuid}")
 
 
-def data_node_id(config_id: str, uuid: str) -> DataNodeId:
+def make_data_node_id(config_id: str, uuid: str) -> DataNodeId:
     return DataNodeId(f"DATANODE_{config_id}_{uuid}")
 
 
-def job_id(task_config_id: str, uuid: str) -> JobId:
+def make_job_id(task_config_id: str, uuid: str) -> JobId:
     return JobId(f"JOB_{task_config_id}_{uuid}")
 
 
-def submission_id(uuid: str) -> SubmissionId:
+def make_submission_id(uuid: str) -> SubmissionId:
     return SubmissionId(f"SUBMISSION_{uuid}")
 
 
-def sequence_id(name: str, scenario_id: ScenarioId) -> SequenceId:
+def make_sequence_id(name: str, scenario_id: ScenarioId) -> SequenceId:
     """Return the identifier of a sequence, made from its name and its scenario.
 
     A plain name (ASCII letters, digits, underscores and inner blanks) is included with each blank
@@ -82,7 +82,7 @@ def sequence_id(name: str, scenario_id: ScenarioId) -> SequenceId:
     return SequenceId(f"SEQUENCE_{label}_{scenario_id}")
 
 
-def sequence_name_fault(name: str) -> str | None:
+def find_sequence_name_fault(name: str) -> str | None:
     """Return what is wrong with the name of a sequence; None if it is valid."""
     if not 1 <= len(name) <= 128:
         return f"a sequence name must have 1 to 128 characters, not {len(name)}"

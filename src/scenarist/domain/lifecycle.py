@@ -77,12 +77,12 @@ def next_status(status: JobStatus, event: JobEvent) -> JobStatus:
         ) from None
 
 
-def lets_followers_run(status: JobStatus) -> bool:
+def can_dependents_run(status: JobStatus) -> bool:
     """Whether the jobs that depend on the outputs of a job may run after it ended in a status."""
     return status in {JobStatus.COMPLETED, JobStatus.SKIPPED}
 
 
-def ending_of(  # noqa: PLR0913 - all that decides it
+def decide_attempt_event(  # noqa: PLR0913 - all that decides it
     event: JobEvent,
     *,
     failures: int,
@@ -114,7 +114,7 @@ def ending_of(  # noqa: PLR0913 - all that decides it
     return event
 
 
-def retry_delay(failures: int, base: timedelta, *, job_id: str) -> timedelta:
+def compute_retry_delay(failures: int, base: timedelta, *, job_id: str) -> timedelta:
     """Return the delay before the next attempt: *base*, doubled for each failure after the first.
 
     It is capped at an hour. Jitter adds up to a quarter, so that jobs that failed together do not
@@ -126,7 +126,7 @@ def retry_delay(failures: int, base: timedelta, *, job_id: str) -> timedelta:
     return min(base * doublings, timedelta(hours=1)) * (1 + chance / 4)
 
 
-def roll_up_ended(*, failed: int, canceled: int) -> SubmissionStatus:
+def roll_up_finished(*, failed: int, canceled: int) -> SubmissionStatus:
     """Return the status of a submission whose jobs have all ended.
 
     It is FAILED if a job failed, else CANCELED if one was canceled, else COMPLETED. Abandoned jobs
@@ -139,7 +139,7 @@ def roll_up_ended(*, failed: int, canceled: int) -> SubmissionStatus:
     return SubmissionStatus.COMPLETED
 
 
-def roll_up_under_way(statuses: Mapping[JobStatus, int]) -> SubmissionStatus:
+def roll_up_unfinished(statuses: Mapping[JobStatus, int]) -> SubmissionStatus:
     """Return the status of a submission with unfinished jobs, given their number per status."""
     for status in (JobStatus.RUNNING, JobStatus.PENDING, JobStatus.BLOCKED):
         if statuses.get(status):
@@ -148,7 +148,7 @@ def roll_up_under_way(statuses: Mapping[JobStatus, int]) -> SubmissionStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class PresentOutput:
+class CurrentOutput:
     """The current value of a data node that a skippable task writes.
 
     Args:
@@ -163,12 +163,12 @@ class PresentOutput:
     is_in_place: bool = True
 
 
-def provenance(task_id: str, edit_ids: Sequence[str]) -> str:
+def digest_provenance(task_id: str, edit_ids: Sequence[str]) -> str:
     """Return a digest of a task and the edits that it reads, in the order of its inputs."""
     return blake2b("\n".join((task_id, *edit_ids)).encode(), digest_size=16).hexdigest()
 
 
-def is_skippable(made_of: str, outputs: Sequence[PresentOutput | None], now: datetime) -> bool:
+def is_skippable(made_of: str, outputs: Sequence[CurrentOutput | None], now: datetime) -> bool:
     """Whether the outputs of a skippable task are valid, so that it need not run.
 
     An output is valid if it was made from what the job would read now, is still where it was

@@ -16,7 +16,7 @@ NAME = "name"
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class PagePosition:
     """The position after a page: the sort key of its last row, and the row's number."""
 
     key: int | str | None
@@ -33,14 +33,14 @@ class PageRequest:
     """
 
     limit: int
-    after: Position | None = None
+    after: PagePosition | None = None
     sort: str | None = None
     is_descending: bool = False
     with_total: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
+class TimeRange:
     """A range of creation dates: start inclusive, end exclusive; None means unbounded."""
 
     start: datetime | None = None
@@ -51,7 +51,7 @@ class Window:
         return self.start is None and self.end is None
 
 
-EVER = Window()
+ANY_TIME = TimeRange()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ class ScenarioFilter:
     tag: tuple[str, ...] = ()
     is_primary: bool | None = None
     name: tuple[str, ...] = ()
-    created: Window = EVER
+    created: TimeRange = ANY_TIME
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +70,7 @@ class SequenceFilter:
     id: tuple[str, ...] = ()
     scenario_id: tuple[str, ...] = ()
     name: tuple[str, ...] = ()
-    created: Window = EVER
+    created: TimeRange = ANY_TIME
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,11 +79,11 @@ class TaskFilter:
     scenario_id: tuple[str, ...] = ()
     sequence_id: tuple[str, ...] = ()
     config_id: tuple[str, ...] = ()
-    created: Window = EVER
+    created: TimeRange = ANY_TIME
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DataNodeFilter:
+class DataNodeListFilter:
     id: tuple[str, ...] = ()
     scenario_id: tuple[str, ...] = ()
     task_id: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ class DataNodeFilter:
     owner_id: tuple[str, ...] = ()
     scope: tuple[Scope, ...] = ()
     storage_type: tuple[str, ...] = ()
-    created: Window = EVER
+    created: TimeRange = ANY_TIME
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +113,7 @@ class SubmissionFilter:
     scenario_id: tuple[str, ...] = ()
     entity_type: tuple[EntityType, ...] = ()
     status: tuple[SubmissionStatus, ...] = ()
-    created: Window = EVER
+    created: TimeRange = ANY_TIME
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +130,7 @@ class JobFilter:
     task_id: tuple[str, ...] = ()
     entity_id: tuple[str, ...] = ()
     status: tuple[JobStatus, ...] = ()
-    created: Window = EVER
+    created: TimeRange = ANY_TIME
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,4 +140,4 @@ class AuditFilter:
     entity_id: tuple[str, ...] = ()
     operation: tuple[str, ...] = ()
     is_allowed: bool | None = None
-    created: Window = EVER
+    created: TimeRange = ANY_TIME

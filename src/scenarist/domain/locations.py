@@ -15,7 +15,7 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.vocabulary import EXTERNAL_STORAGE_TYPES, Scope
 
 _DATABASE = ("db_engine", "db_host", "db_port", "db_name")
-_NAMED_BY: Mapping[str, tuple[str, ...]] = {
+_LOCATION_KEYS: Mapping[str, tuple[str, ...]] = {
     "sql_table": (*_DATABASE, "table_name"),
     "sql": (*_DATABASE, "read_query", "write_query_builder", "append_query_builder"),
     "mongo_collection": ("db_driver", "db_host", "db_port", "db_name", "collection_name"),
@@ -29,7 +29,7 @@ _NAMED_BY: Mapping[str, tuple[str, ...]] = {
 }
 """The properties that determine the location of a value, by storage type; files have a path."""
 
-TEMPLATES = (
+TEMPLATE_KEYS = (
     "default_path",
     "path",
     "sqlite_folder_path",
@@ -52,7 +52,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w -]")
 _LONGEST_NAME = 100
 
 
-def place_of(
+def digest_location(
     storage_type: str,
     properties: Mapping[str, Any],
     *,
@@ -69,7 +69,7 @@ def place_of(
     if storage_type not in EXTERNAL_STORAGE_TYPES:
         path = properties.get("path") or properties.get("default_path")
         return _digest("file", real(path)) if isinstance(path, str) and path else None
-    parts = [properties.get(key) for key in _NAMED_BY[storage_type]]
+    parts = [properties.get(key) for key in _LOCATION_KEYS[storage_type]]
     if properties.get("db_engine") == "sqlite" and storage_type != "mongo_collection":
         folder = str(properties.get("sqlite_folder_path") or "")
         extension = properties.get("sqlite_file_extension")
@@ -78,17 +78,17 @@ def place_of(
     return _digest(storage_type, *parts)
 
 
-def is_named(properties: Mapping[str, Any]) -> bool:
+def has_named_file(properties: Mapping[str, Any]) -> bool:
     """Whether a data node's value is in a file that the user named."""
     return "path" in properties or "default_path" in properties
 
 
-def is_replaced(storage_type: str, properties: Mapping[str, Any]) -> bool:
+def is_replaced_in_place(storage_type: str, properties: Mapping[str, Any]) -> bool:
     """Whether each write replaces a data node's value in place, so that past values are lost."""
-    return storage_type in EXTERNAL_STORAGE_TYPES or is_named(properties)
+    return storage_type in EXTERNAL_STORAGE_TYPES or has_named_file(properties)
 
 
-def declaration_of(
+def digest_declaration(
     storage_type: str, stored: Mapping[str, Any], resolved: Mapping[str, Any], validity: Any
 ) -> str:
     """Return a digest of the declaration of a data node, for detecting changes.
@@ -98,16 +98,16 @@ def declaration_of(
         resolved: The properties with resolved references to the environment; only those that
             determine the location count.
     """
-    return _digest(storage_type, stored, place_of(storage_type, resolved), str(validity))
+    return _digest(storage_type, stored, digest_location(storage_type, resolved), str(validity))
 
 
-def wiring_of(inputs: Iterable[tuple[str, Scope]], outputs: Iterable[tuple[str, Scope]]) -> str:
+def digest_wiring(inputs: Iterable[tuple[str, Scope]], outputs: Iterable[tuple[str, Scope]]) -> str:
     """Return a digest of a task's inputs and outputs: config ids and scopes, in order."""
     ends = [[[config_id, str(scope)] for config_id, scope in end] for end in (inputs, outputs)]
     return _digest(*ends)
 
 
-def replaced_reason(data_node_id: str, by: str) -> str:
+def describe_replacement(data_node_id: str, by: str) -> str:
     """Return the message that another data node's value has replaced that of a data node."""
     return (
         f"the value of data node {data_node_id} was replaced: data node {by} has written to the "
@@ -127,16 +127,16 @@ class Owner:
     cycle_name: str | None = None
 
 
-def placeholders(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def iter_placeholders(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the placeholders in a data node's properties, as pairs of property and placeholder."""
-    for key in TEMPLATES:
+    for key in TEMPLATE_KEYS:
         value = properties.get(key)
         if isinstance(value, str):
             for name in _PLACEHOLDER.findall(value):
                 yield key, name
 
 
-def placeholder_fault(name: str, scope: Scope) -> str | None:
+def find_placeholder_fault(name: str, scope: Scope) -> str | None:
     """Return what is wrong with a placeholder in a data node of this scope; None if it is valid."""
     is_property = _PROPERTY.fullmatch(name) is not None
     if name not in _PLAIN and not is_property:
@@ -151,7 +151,9 @@ def placeholder_fault(name: str, scope: Scope) -> str | None:
     return None
 
 
-def filled_in(properties: Mapping[str, Any], owner: Owner, config_id: str) -> dict[str, Any]:
+def fill_placeholders(
+    properties: Mapping[str, Any], owner: Owner, config_id: str
+) -> dict[str, Any]:
     """Return properties with the placeholders replaced by values of a scenario and a cycle.
 
     Each value is converted to a single part of a file or table name, without separators or dots.
@@ -161,15 +163,17 @@ def filled_in(properties: Mapping[str, Any], owner: Owner, config_id: str) -> di
     """
 
     def fill(found: re.Match[str]) -> str:
-        return _as_name(_value_of(found[1], owner, config_id))
+        return _to_name_part(_get_value(found[1], owner, config_id))
 
     return {
-        key: _PLACEHOLDER.sub(fill, value) if key in TEMPLATES and isinstance(value, str) else value
+        key: _PLACEHOLDER.sub(fill, value)
+        if key in TEMPLATE_KEYS and isinstance(value, str)
+        else value
         for key, value in properties.items()
     }
 
 
-def _value_of(name: str, owner: Owner, config_id: str) -> str:
+def _get_value(name: str, owner: Owner, config_id: str) -> str:
     match = _PROPERTY.fullmatch(name)
     if match is not None and owner.scenario_properties is not None:
         value = owner.scenario_properties.get(match[1])
@@ -192,7 +196,7 @@ def _value_of(name: str, owner: Owner, config_id: str) -> str:
     )
 
 
-def _as_name(text: str) -> str:
+def _to_name_part(text: str) -> str:
     """Return a text as part of a name; different texts yield different parts."""
     plain = _NOT_IN_NAMES.sub("_", text).strip()
     plain = plain.encode()[:_LONGEST_NAME].decode(errors="ignore")

@@ -2,7 +2,7 @@
 
 import errno
 
-_NUMBERS = frozenset(
+_ERROR_NUMBERS = frozenset(
     {
         errno.EAGAIN,
         errno.EDQUOT,
@@ -19,8 +19,8 @@ _NUMBERS = frozenset(
 )
 
 
-def is_of_machine(error: BaseException) -> bool:
+def is_machine_fault(error: BaseException) -> bool:
     """Whether an error means that the machine ran out of memory, disk or descriptors, or failed."""
     return isinstance(error, MemoryError) or (
-        isinstance(error, OSError) and error.errno in _NUMBERS
+        isinstance(error, OSError) and error.errno in _ERROR_NUMBERS
     )

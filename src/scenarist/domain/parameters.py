@@ -9,7 +9,7 @@ _SQL = (*_DATABASE, "db_engine", "sqlite_folder_path", "sqlite_file_extension", 
 _KWARGS = ("read_kwargs", "write_kwargs")
 _LOGIN = ("db_password", "db_extra_args")
 
-SHOWN: Mapping[str, tuple[str, ...]] = {
+SHOWN_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "pickle": _FILE,
     "csv": (*_FILE, "encoding", "has_header", "separator", "dtype", "exposed_type"),
     "excel": (*_FILE, "has_header", "sheet_name", "dtype", "exposed_type"),
@@ -24,7 +24,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
 }
 """By storage type: the parameters whose values are shown, with secrets in URLs masked."""
 
-HIDDEN: Mapping[str, tuple[str, ...]] = {
+HIDDEN_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "pickle": (),
     "csv": _KWARGS,
     "excel": _KWARGS,

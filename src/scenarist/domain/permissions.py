@@ -126,7 +126,7 @@ def has_permission(roles: Iterable[Role], permission: Permission) -> bool:
     return any(permission in _PERMISSIONS[role] for role in roles)
 
 
-def limited(roles: Iterable[Role], by: Iterable[Role]) -> frozenset[Role]:
+def limit_roles(roles: Iterable[Role], by: Iterable[Role]) -> frozenset[Role]:
     """Return those of the roles whose permissions the roles *by* grant as well."""
     allowed = frozenset[Permission]().union(*(_PERMISSIONS[role] for role in by))
     return frozenset(role for role in roles if _PERMISSIONS[role] <= allowed)

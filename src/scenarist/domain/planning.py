@@ -17,7 +17,7 @@ class TaskLinks:
 def find_cycle(tasks: Sequence[TaskLinks]) -> tuple[str, ...] | None:
     """Return the tasks and data nodes of a cycle, in the order of the data flow; None if none."""
     try:
-        _sorter(tasks).prepare()
+        _make_sorter(tasks).prepare()
     except CycleError as error:
         # graphlib lists each node before the one that depends on it, and repeats the first.
         return tuple(key[1] for key in error.args[1])
@@ -33,7 +33,7 @@ def order_tasks(tasks: Sequence[TaskLinks]) -> list[TaskLinks]:
         ValueError: The tasks form a cycle.
     """
     place = {task.id: number for number, task in enumerate(tasks)}
-    sorter = _sorter(tasks)
+    sorter = _make_sorter(tasks)
     try:
         sorter.prepare()
     except CycleError as error:
@@ -50,7 +50,7 @@ def order_tasks(tasks: Sequence[TaskLinks]) -> list[TaskLinks]:
     return ordered
 
 
-def connected_groups(tasks: Sequence[TaskLinks]) -> list[list[str]]:
+def find_connected_groups(tasks: Sequence[TaskLinks]) -> list[list[str]]:
     """Return the connected components of the tasks: groups that share no data node.
 
     A sequence is connected if there is at most one group. Groups and their members keep the given
@@ -75,7 +75,7 @@ def connected_groups(tasks: Sequence[TaskLinks]) -> list[list[str]]:
     return [sorted(members, key=place.__getitem__) for members in groups.values()]
 
 
-def _sorter(tasks: Sequence[TaskLinks]) -> "TopologicalSorter[tuple[str, str]]":
+def _make_sorter(tasks: Sequence[TaskLinks]) -> "TopologicalSorter[tuple[str, str]]":
     # A task and a data node may have the same id in a config, so each key includes its kind.
     sorter: TopologicalSorter[tuple[str, str]] = TopologicalSorter()
     for task in tasks:

@@ -6,14 +6,14 @@ from typing import Any
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.text import has_nul
 
-DEEPEST = 100
+MAX_DEPTH = 100
 """How deep lists and objects in properties may be nested, as every reader recurses into them."""
 
-TAGS_LIMIT = 100
+MAX_TAGS = 100
 _TAG_LENGTH = 64
 
 
-def checked_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+def validate_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return properties from a client if they are valid.
 
     Raises:
@@ -25,17 +25,17 @@ def checked_properties(properties: Mapping[str, Any]) -> Mapping[str, Any]:
             errors=[{"field": "properties", "message": "contains the character NUL"}],
         )
     level: list[Any] = [properties]
-    for _ in range(DEEPEST):
-        level = [inner for outer in level for inner in _containers_in(outer)]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _find_containers(outer)]
         if not level:
             return properties
     raise InvalidError(
-        f"the properties are nested too deeply; at most {DEEPEST} levels are allowed",
-        errors=[{"field": "properties", "message": f"nested in more than {DEEPEST} levels"}],
+        f"the properties are nested too deeply; at most {MAX_DEPTH} levels are allowed",
+        errors=[{"field": "properties", "message": f"nested in more than {MAX_DEPTH} levels"}],
     )
 
 
-def merged(properties: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+def merge_properties(properties: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Merge a change into properties as a JSON merge patch (RFC 7396): null removes a key."""
     result = dict(properties)
     for key, value in change.items():
@@ -43,13 +43,13 @@ def merged(properties: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str
             result.pop(key, None)
         elif isinstance(value, Mapping):
             old = result.get(key)
-            result[key] = merged(old if isinstance(old, Mapping) else {}, value)
+            result[key] = merge_properties(old if isinstance(old, Mapping) else {}, value)
         else:
             result[key] = value
     return result
 
 
-def checked_name(name: str) -> str:
+def validate_name(name: str) -> str:
     """Return the name of a scenario or cycle if it is valid.
 
     Raises:
@@ -63,7 +63,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def checked_tags(tags: Sequence[str], authorized: Iterable[str] | None) -> tuple[str, ...]:
+def validate_tags(tags: Sequence[str], authorized: Iterable[str] | None) -> tuple[str, ...]:
     """Return tags sorted and without duplicates.
 
     Args:
@@ -73,16 +73,16 @@ def checked_tags(tags: Sequence[str], authorized: Iterable[str] | None) -> tuple
         InvalidError: There are too many, or some are not allowed. The message names these and
             the allowed ones.
     """
-    if len(set(tags)) > TAGS_LIMIT:
+    if len(set(tags)) > MAX_TAGS:
         raise InvalidError(
-            f"a scenario can have at most {TAGS_LIMIT} tags",
-            errors=[{"field": "tags", "message": f"more than {TAGS_LIMIT}"}],
+            f"a scenario can have at most {MAX_TAGS} tags",
+            errors=[{"field": "tags", "message": f"more than {MAX_TAGS}"}],
         )
     allowed = None if authorized is None else set(authorized)
     faults = [
         {"field": f"tags[{position}]", "message": fault}
         for position, tag in enumerate(tags)
-        if (fault := _tag_fault(tag, allowed)) is not None
+        if (fault := _find_tag_fault(tag, allowed)) is not None
     ]
     if faults:
         messages = "; ".join(dict.fromkeys(fault["message"] for fault in faults))
@@ -90,12 +90,12 @@ def checked_tags(tags: Sequence[str], authorized: Iterable[str] | None) -> tuple
     return tuple(sorted(set(tags)))
 
 
-def _containers_in(outer: Any) -> list[Any]:
+def _find_containers(outer: Any) -> list[Any]:
     values = outer.values() if isinstance(outer, Mapping) else outer
     return [value for value in values if isinstance(value, dict | list)]
 
 
-def _tag_fault(tag: str, allowed: set[str] | None) -> str | None:
+def _find_tag_fault(tag: str, allowed: set[str] | None) -> str | None:
     shown = repr(tag[:_TAG_LENGTH])
     if not 1 <= len(tag) <= _TAG_LENGTH or not tag.isprintable() or tag != tag.strip():
         return (

@@ -13,13 +13,13 @@ from scenarist.domain.secret_names import is_secret_in_query, is_surely_secret
 
 MASK = "***"
 
-_SHORTEST = 4
+_MIN_LENGTH = 4
 """The minimum length, in characters, of secrets that are searched for in texts."""
 
-_SHORT = 8
+_MIN_LENGTH_WITHIN_WORDS = 8
 """Shorter secrets are found only as whole words, as are plain words of lower case."""
 
-_LINE = 16
+_MIN_LINE_LENGTH = 16
 """The minimum length of a line of a multi-line secret that is a secret by itself."""
 
 # Further "@" belong to the user info; a port that is not a number is a password with a slash.
@@ -32,7 +32,7 @@ _HEADER = re.compile(r"(authorization[\"']?\s?[:=]\s?[\"']?\w{1,16}\s)([^\s\"',;
 _GAP = re.compile(r"\n… \d+ bytes left out …\n")
 
 
-def without_secrets(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """Mask the parts of a text that are recognizable as secrets.
 
     These are users and passwords in URLs, URL parameters with the name of a secret, values
@@ -42,8 +42,8 @@ def without_secrets(text: str) -> str:
     if "://" in text:
         text = _USER.sub(f"://{MASK}@", text)
     if "=" in text:
-        text = _PARAMETER.sub(_parameter, text)
-        text = _ASSIGNED.sub(_assigned, text)
+        text = _PARAMETER.sub(_mask_parameter, text)
+        text = _ASSIGNED.sub(_mask_assigned, text)
     if "uthorization" in text or "UTHORIZATION" in text:
         text = _HEADER.sub(rf"\1{MASK}", text)
     return text
@@ -60,9 +60,9 @@ class Redactor:
     def __init__(self, known: Mapping[str, str]) -> None:
         forms: dict[str, str] = {}
         for secret, mark in known.items():
-            for part in _parts(secret):
+            for part in _iter_parts(secret):
                 mark = mark if part == secret or mark.startswith("ENV[") else MASK
-                for form in _forms(part):
+                for form in _find_forms(part):
                     # A reference of the author's is more informative than a mask.
                     if forms.get(form, MASK) == MASK:
                         forms[form] = mark
@@ -72,13 +72,13 @@ class Redactor:
         """Replace known secrets in a text, and mask those that `without_secrets` finds."""
         for form, mark in self._forms:
             if form in text:
-                text = _replaced(text, form, mark)
-        return without_secrets(text)
+                text = _replace_form(text, form, mark)
+        return mask_secrets(text)
 
     def in_log(self, text: str) -> str:
         """Redact the log of a job, including parts of secrets where the log was cut."""
         if not text or not self._forms:
-            return without_secrets(text)
+            return mask_secrets(text)
         pieces, gaps = _GAP.split(text), [*_GAP.findall(text), ""]
         last = len(pieces) - 1
         whole = []
@@ -93,7 +93,7 @@ class Redactor:
         for form, _ in self._forms:
             if is_last and text.endswith(form):
                 continue
-            for size in range(min(len(form) - 1, len(text)), _SHORTEST - 1, -1):
+            for size in range(min(len(form) - 1, len(text)), _MIN_LENGTH - 1, -1):
                 if text.endswith(form[:size]):
                     return text[:-size] + MASK
         return text
@@ -101,7 +101,7 @@ class Redactor:
     def _without_beginning(self, text: str) -> str:
         """Mask the end of a secret at the beginning of a text."""
         for form, _ in self._forms:
-            for size in range(min(len(form) - 1, len(text)), _SHORTEST - 1, -1):
+            for size in range(min(len(form) - 1, len(text)), _MIN_LENGTH - 1, -1):
                 if text.startswith(form[-size:]):
                     return MASK + text[size:]
         return text
@@ -110,28 +110,28 @@ class Redactor:
 _redactor = Redactor({})
 
 
-def know(known: Mapping[str, str]) -> None:
+def set_known_secrets(known: Mapping[str, str]) -> None:
     """Set the secrets that `redacted` replaces, by their replacements; forget earlier ones."""
     global _redactor
     _redactor = Redactor(known)
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Replace the secrets known to this process in a text."""
     return _redactor(text)
 
 
-def redacted_log(text: str) -> str:
+def redact_log(text: str) -> str:
     """Replace the secrets known to this process in the log of a job."""
     return _redactor.in_log(text)
 
 
-def _parts(secret: str) -> Iterable[str]:
+def _iter_parts(secret: str) -> Iterable[str]:
     """Yield the parts of a secret that are secret: itself, long lines, passwords in URLs."""
     yield secret
     lines = secret.splitlines()
     if len(lines) > 1:
-        yield from (line.strip() for line in lines if len(line.strip()) >= _LINE)
+        yield from (line.strip() for line in lines if len(line.strip()) >= _MIN_LINE_LENGTH)
     found = []
     for match in _USER.finditer(secret):
         user, _, password = match[0].removeprefix("://").removesuffix("@").partition(":")
@@ -142,9 +142,9 @@ def _parts(secret: str) -> Iterable[str]:
         yield from {item, unquote(item), unquote_plus(item)}
 
 
-def _forms(secret: str) -> set[str]:
+def _find_forms(secret: str) -> set[str]:
     """Return the forms in which a secret may occur in a text: as is, in a URL, in a literal."""
-    if len(secret) < _SHORTEST or secret.lower() in {"true", "false", "none", "null"}:
+    if len(secret) < _MIN_LENGTH or secret.lower() in {"true", "false", "none", "null"}:
         return set()
     quoted = {
         quote(secret, safe="", errors="replace"),
@@ -155,18 +155,18 @@ def _forms(secret: str) -> set[str]:
     return {secret, repr(secret)[1:-1], *quoted, *literal}
 
 
-def _replaced(text: str, form: str, mark: str) -> str:
-    is_word = form.isalpha() and form.islower() and len(form) < _LINE
-    if len(form) >= _SHORT and not is_word:
+def _replace_form(text: str, form: str, mark: str) -> str:
+    is_word = form.isalpha() and form.islower() and len(form) < _MIN_LINE_LENGTH
+    if len(form) >= _MIN_LENGTH_WITHIN_WORDS and not is_word:
         return text.replace(form, mark)
     return re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", lambda _: mark, text)
 
 
-def _parameter(found: re.Match[str]) -> str:
+def _mask_parameter(found: re.Match[str]) -> str:
     before, name, _ = found.groups()
     return f"{before}{name}={MASK}" if is_secret_in_query(name) else found[0]
 
 
-def _assigned(found: re.Match[str]) -> str:
+def _mask_assigned(found: re.Match[str]) -> str:
     name, quotation, _ = found.groups()
     return f"{name}={quotation}{MASK}" if is_surely_secret(name) else found[0]

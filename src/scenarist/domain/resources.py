@@ -31,7 +31,7 @@ class Resources:
     memory: int | None = None  #: bytes
 
 
-def unmet(asked: Resources, machines: Collection[Resources]) -> str | None:
+def describe_unmet(asked: Resources, machines: Collection[Resources]) -> str | None:
     """Describe the requested resources if no machine has all of them; return None if one has."""
     if any(
         (asked.cpus or 0) <= (machine.cpus or 0)
@@ -50,15 +50,15 @@ def unmet(asked: Resources, machines: Collection[Resources]) -> str | None:
     return " and ".join(parts) or None
 
 
-def _read_cpus(value: Any) -> float:
-    return _read_count(value, least=0.001)
+def _parse_cpus(value: Any) -> float:
+    return _parse_count(value, least=0.001)
 
 
-def _read_gpus(value: Any) -> float:
-    return _read_count(value, least=0.0)
+def _parse_gpus(value: Any) -> float:
+    return _parse_count(value, least=0.0)
 
 
-def _read_count(value: Any, *, least: float) -> float:
+def _parse_count(value: Any, *, least: float) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     # Comparisons with NaN are false, so this rejects NaN as well.
     if not is_number or not least <= value <= 1_000_000:
@@ -66,7 +66,7 @@ def _read_count(value: Any, *, least: float) -> float:
     return float(value)
 
 
-def _read_size(value: Any) -> int:
+def _parse_size(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -79,10 +79,10 @@ def _read_size(value: Any) -> int:
     return size
 
 
-READERS: Mapping[str, Callable[[Any], Any]] = {
-    "cpus": _read_cpus,
-    "gpus": _read_gpus,
-    "memory": _read_size,
+RESOURCE_PARSERS: Mapping[str, Callable[[Any], Any]] = {
+    "cpus": _parse_cpus,
+    "gpus": _parse_gpus,
+    "memory": _parse_size,
 }
 """The properties of a task that request resources, with their parsers.
 
@@ -90,7 +90,7 @@ A parser raises an `InvalidError` that says which values are valid.
 """
 
 
-def read_resources(properties: Mapping[str, Any]) -> Resources:
+def parse_resources(properties: Mapping[str, Any]) -> Resources:
     """Return the resources that the properties of a task request.
 
     Raises:
@@ -98,7 +98,7 @@ def read_resources(properties: Mapping[str, Any]) -> Resources:
     """
     given: dict[str, Any] = {
         name: read(properties[name])
-        for name, read in READERS.items()
+        for name, read in RESOURCE_PARSERS.items()
         if properties.get(name) is not None
     }
     return Resources(**given)

@@ -21,7 +21,7 @@ class Retention:
 
 
 @dataclass(kw_only=True, slots=True)
-class Pruned:
+class PruneCounts:
     """How much was deleted, or would be."""
 
     submissions: int = 0

@@ -20,7 +20,7 @@ _WORDS = frozenset(
         *("cred", "creds", "salt", "psk"),
     }
 )
-_OF_RECORDS = frozenset(
+_HARMLESS_PREFIXES = frozenset(
     {
         *("primary", "foreign", "object", "sort", "group", "partition", "row", "column", "index"),
         *("join", "merge", "unique", "natural", "composite", "cache", "lookup", "dictionary"),
@@ -41,9 +41,9 @@ def is_secret_name(name: str) -> bool:
     if not _WORDS.isdisjoint(words):
         return True
     for before, word in zip(["", *words], words, strict=False):
-        if word == "key" and before not in _OF_RECORDS:
+        if word == "key" and before not in _HARMLESS_PREFIXES:
             return True
-        if word.endswith("key") and word != "key" and word[:-3] not in _OF_RECORDS:
+        if word.endswith("key") and word != "key" and word[:-3] not in _HARMLESS_PREFIXES:
             return True
     return False
 

@@ -11,38 +11,38 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
-from scenarist.domain.environment import TYPED_ENV, resolve, variables_in
+from scenarist.domain.environment import TYPED_ENV, find_variables, resolve
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.parameters import HIDDEN, SHOWN, SHOWN_OPTIONS
-from scenarist.domain.redaction import MASK, without_secrets
+from scenarist.domain.parameters import HIDDEN_PARAMETERS, SHOWN_OPTIONS, SHOWN_PARAMETERS
+from scenarist.domain.redaction import MASK, mask_secrets
 from scenarist.domain.secret_names import is_secret_name
 
-MARKS = "secrets"
+SECRETS_KEY = "secrets"
 """The property in which an author lists the names of secret properties, at any depth."""
 
-NOT_STORED = ("default_data",)
+UNSTORED_PROPERTIES = ("default_data",)
 """Properties that are not stored in records."""
 
-OWN_VARIABLES = "SCENARIST_"
+VARIABLE_PREFIX = "SCENARIST_"
 """Prefix of the variables that the server sets for secrets given in clear text."""
 
-Values = dict[str, str]
+VariableValues = dict[str, str]
 """Values of environment variables by name."""
 
-_SHOWN = frozenset(chain.from_iterable(SHOWN.values()))
-_HIDDEN = frozenset(chain.from_iterable(HIDDEN.values()))
+_SHOWN = frozenset(chain.from_iterable(SHOWN_PARAMETERS.values()))
+_HIDDEN = frozenset(chain.from_iterable(HIDDEN_PARAMETERS.values()))
 _NOT_A_NAME = re.compile(r"\W", re.ASCII)
 _PLAIN_WORD = re.compile(r"[a-z]{1,11}|[A-Z]{1,11}|\d{1,7}")
 _FEW_DIGITS = re.compile(r"[-+.\d]{1,5}")
 
 
-def referenced(
+def extract_secrets(
     owner: str,
     properties: Mapping[str, Any],
     *,
     besides: Collection[str] = (),
     marks: Collection[str] | None = None,
-) -> tuple[dict[str, Any], Values]:
+) -> tuple[dict[str, Any], VariableValues]:
     """Replace each secret of an entity by a reference to an environment variable.
 
     The database stores the references, and only a process that has the variables has the secrets,
@@ -57,14 +57,14 @@ def referenced(
         The properties without the author's list of secrets, and the values of the variables,
         with unresolved references.
     """
-    values: Values = {}
+    values: VariableValues = {}
 
     def keep(path: tuple[str, ...], value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return value
         if isinstance(value, str) and (not value or TYPED_ENV.fullmatch(value)):
             return value
-        variable = _NOT_A_NAME.sub("_", OWN_VARIABLES + "_".join((owner, *path)))
+        variable = _NOT_A_NAME.sub("_", VARIABLE_PREFIX + "_".join((owner, *path)))
         # Names that differ only in characters that variables cannot have must not share one.
         while values.get(variable, str(value)) != str(value):
             variable += "_"
@@ -72,28 +72,28 @@ def referenced(
         suffix = "" if isinstance(value, str) else f":{type(value).__name__}"
         return f"ENV[{variable}]{suffix}"
 
-    walk = _Walk(keep, marks_of(properties) if marks is None else marks)
+    walk = _SecretReplacer(keep, get_declared_secrets(properties) if marks is None else marks)
     stored = {
         name: value if name in besides else walk.top(name, value)
         for name, value in properties.items()
-        if name != MARKS
+        if name != SECRETS_KEY
     }
     return stored, values
 
 
-def masked(properties: Mapping[str, Any]) -> dict[str, Any]:
+def mask_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return properties for display: with ``***`` in place of secrets.
 
     In URLs, the user info and secret parameters are masked. A bare reference to an environment
     variable is not a secret, and neither is a boolean.
     """
-    walk = _Walk(_mask, marks_of(properties), keeps_rest=True)
+    walk = _SecretReplacer(_mask, get_declared_secrets(properties), keeps_rest=True)
     return {name: walk.top(name, value) for name, value in properties.items()}
 
 
-def replacements(
+def find_replacements(
     owner: str, properties: Mapping[str, Any], environment: Mapping[str, str]
-) -> Values:
+) -> VariableValues:
     """Return the texts in an entity's properties that no message may contain, with replacements.
 
     The replacement is ``***`` for what the author wrote, and the reference for the value of a
@@ -104,39 +104,39 @@ def replacements(
     Args:
         owner: See `referenced`.
     """
-    stored, values = referenced(owner, properties, besides=NOT_STORED)
-    found: Values = {}
+    stored, values = extract_secrets(owner, properties, besides=UNSTORED_PROPERTIES)
+    found: VariableValues = {}
     for text in values.values():
         with suppress(InvalidError):
             found[str(resolve(text, environment))] = MASK
-    hidden = variables_in(list(values.values())) | _hidden_variables(properties)
-    for name in sorted(variables_in(stored) - values.keys() | hidden):
+    hidden = find_variables(list(values.values())) | _find_hidden_variables(properties)
+    for name in sorted(find_variables(stored) - values.keys() | hidden):
         text = environment.get(name, "")
         if name in hidden or not _PLAIN_WORD.fullmatch(text):
             found[text] = f"ENV[{name}]"
     return {text: instead for text, instead in found.items() if not _FEW_DIGITS.fullmatch(text)}
 
 
-def marks_of(properties: Mapping[str, Any]) -> frozenset[str]:
+def get_declared_secrets(properties: Mapping[str, Any]) -> frozenset[str]:
     """Return the names that an author has declared secret."""
-    marks = properties.get(MARKS)
+    marks = properties.get(SECRETS_KEY)
     if isinstance(marks, str):
         return frozenset({marks})
     return frozenset(map(str, marks)) if isinstance(marks, list | tuple) else frozenset()
 
 
-def names_within(value: object) -> Iterator[str]:
+def iter_names(value: object) -> Iterator[str]:
     """Yield all names in properties, at any depth."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield str(name)
-            yield from names_within(item)
+            yield from iter_names(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from names_within(item)
+            yield from iter_names(item)
 
 
-class _Walk:
+class _SecretReplacer:
     """Traversal of properties that replaces each secret.
 
     Args:
@@ -187,7 +187,7 @@ class _Walk:
             }
         if isinstance(value, list | tuple):
             return [self._plain((*path, str(place)), item) for place, item in enumerate(value)]
-        if not isinstance(value, str) or (shown := without_secrets(value)) == value:
+        if not isinstance(value, str) or (shown := mask_secrets(value)) == value:
             return value
         return shown if self._keeps_rest else self._replace(path, value)
 
@@ -207,15 +207,15 @@ def _mask(path: tuple[str, ...], value: Any) -> Any:
     return MASK
 
 
-def _hidden_variables(properties: Mapping[str, Any]) -> set[str]:
+def _find_hidden_variables(properties: Mapping[str, Any]) -> set[str]:
     """Return the variables that the secret properties refer to."""
     found: set[str] = set()
 
     def note(path: tuple[str, ...], value: Any) -> Any:
-        found.update(variables_in(value))
+        found.update(find_variables(value))
 
-    walk = _Walk(note, marks_of(properties))
+    walk = _SecretReplacer(note, get_declared_secrets(properties))
     for name, value in properties.items():
-        if name not in NOT_STORED:
+        if name not in UNSTORED_PROPERTIES:
             walk.top(name, value)
     return found

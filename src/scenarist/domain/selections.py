@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from scenarist.domain.vocabulary import FilterOperator, JoinOperator
 
-MOST_CONDITIONS = 20
+MAX_CONDITIONS = 20
 """How many conditions a request may have."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-def storable(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """Return a text that every database can store: replace NUL and unpaired surrogates."""
     if text.isascii() and "\0" not in text:
         return text

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta, tzinfo
 
 
-def as_text(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     """Format an aware timestamp in UTC (RFC 3339)."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def read_moment(text: str, zone: tzinfo) -> datetime:
+def parse_timestamp(text: str, zone: tzinfo) -> datetime:
     """Parse a timestamp or a date in ISO 8601; without a time zone it is in *zone*.
 
     A date means the start of its day. Where clocks go back, a time that occurs twice is the first
@@ -25,7 +25,7 @@ def read_moment(text: str, zone: tzinfo) -> datetime:
     return moment.astimezone(UTC)
 
 
-def is_within(now: datetime, since: datetime, span: timedelta) -> bool:
+def is_recent(now: datetime, since: datetime, span: timedelta) -> bool:
     """Whether two times are less than *span* apart, in either order.
 
     A time further in the future than *span* was recorded before the clock was set back. Setting a
@@ -35,14 +35,14 @@ def is_within(now: datetime, since: datetime, span: timedelta) -> bool:
     return -span < now - since < span
 
 
-LONGEST_LOCK = timedelta(days=1)
+MAX_LOCK = timedelta(days=1)
 """How long an editor may lock a data node at a time."""
 
-LONGEST_CLAIM = timedelta(seconds=120)
+MAX_WRITE_CLAIM = timedelta(seconds=120)
 """How long a worker's write blocks other writes of its data node if the server dies meanwhile."""
 
 
-def is_ahead(until: datetime, now: datetime, longest: timedelta) -> bool:
+def is_unexpired(until: datetime, now: datetime, longest: timedelta) -> bool:
     """Whether a period of at most *longest* has not ended yet.
 
     An end further in the future was recorded before the clock was set back, and is ignored.

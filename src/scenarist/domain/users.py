@@ -10,8 +10,8 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.identifiers import KeyId
 from scenarist.domain.permissions import Role, is_reserved
 
-SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 1024
+MIN_PASSWORD_LENGTH = 8
+MAX_PASSWORD_LENGTH = 1024
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,127}")
 
@@ -87,7 +87,7 @@ class AuditEntry:
     reason: str | None = None
 
 
-def checked_user_name(name: str) -> str:
+def normalize_user_name(name: str) -> str:
     """Return a user name in lower case; user names are case-insensitive.
 
     Raises:
@@ -103,18 +103,18 @@ def checked_user_name(name: str) -> str:
     return plain
 
 
-def checked_new_name(name: str) -> str:
+def validate_new_user_name(name: str) -> str:
     """Return the name of a new user, normalized like `checked_user_name`.
 
     Raises:
         InvalidError: It is not a valid user name, or is reserved for the server.
     """
-    plain = checked_user_name(name)
-    refuse_reserved(plain, "username")
+    plain = normalize_user_name(name)
+    reject_reserved_name(plain, "username")
     return plain
 
 
-def refuse_reserved(name: str, field: str) -> None:
+def reject_reserved_name(name: str, field: str) -> None:
     """Raise an error for a name that records use for the server itself.
 
     Raises:
@@ -127,7 +127,7 @@ def refuse_reserved(name: str, field: str) -> None:
         )
 
 
-def checked_password(password: str) -> str:
+def validate_password(password: str) -> str:
     """Return a new password if its length is allowed.
 
     It is never truncated and may contain any characters. The minimum length is that of
@@ -136,16 +136,16 @@ def checked_password(password: str) -> str:
     Raises:
         InvalidError: It is too short or too long. The message does not contain it.
     """
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
         raise InvalidError(
-            f"a password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; this one "
+            f"a password must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters; this one "
             f"has {len(password)}",
             errors=[{"field": "password", "message": "too short or too long"}],
         )
     return password
 
 
-def checked_roles(roles: Iterable[str], field: str = "roles") -> frozenset[Role]:
+def parse_roles(roles: Iterable[str], field: str = "roles") -> frozenset[Role]:
     """Parse roles, short (``reader``) or in full (``TAIPY_READER``).
 
     Raises:

@@ -38,7 +38,7 @@ class EntityType(StrEnum):
 
 
 @unique
-class Kind(StrEnum):
+class EntityKind(StrEnum):
     """The kinds of entities that events describe."""
 
     CYCLE = "CYCLE"
@@ -52,7 +52,7 @@ class Kind(StrEnum):
     ORCHESTRATION = "ORCHESTRATION"
 
 
-ORCHESTRATION = "orchestration"
+ORCHESTRATION_ID = "orchestration"
 """The id of the orchestration, of which there is one, in events and in ``waiting_for``."""
 
 EXTERNAL_STORAGE_TYPES = frozenset({"generic", "s3_object", "mongo_collection", "sql", "sql_table"})
@@ -61,7 +61,7 @@ replaces the previous value."""
 
 
 @unique
-class Change(StrEnum):
+class ChangeType(StrEnum):
     """The changes of an entity that events report."""
 
     CREATED = "CREATED"

@@ -6,7 +6,7 @@ import socket
 from base64 import b64decode
 from urllib.parse import urlsplit
 
-URL_LIMIT = 2000
+MAX_URL_LENGTH = 2000
 """The maximum length of an address, in characters."""
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of the Standard Webhooks specification
@@ -17,14 +17,14 @@ _UNICAST = ipaddress.IPv6Network("2000::/3")  # all that has been allocated, RFC
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last four bytes
 
 
-def url_fault(url: str, *, may_be_private: bool) -> str | None:
+def find_url_fault(url: str, *, may_be_private: bool) -> str | None:
     """Return what is wrong with the address of a webhook; None if it is valid.
 
     Only numeric addresses are checked for being private here. A name is looked up for each
     message when it is sent.
     """
-    if len(url) > URL_LIMIT:
-        return f"an address can have at most {URL_LIMIT} characters; this one has {len(url)}"
+    if len(url) > MAX_URL_LENGTH:
+        return f"an address can have at most {MAX_URL_LENGTH} characters; this one has {len(url)}"
     if not url.isprintable() or any(letter.isspace() or letter == "\\" for letter in url):
         return "an address must not contain blanks, backslashes or control characters"
     try:
@@ -38,7 +38,7 @@ def url_fault(url: str, *, may_be_private: bool) -> str | None:
         return "it contains no host; write one such as https://example.com/hooks"
     if "@" in parts.netloc:
         return "an address must not contain a user or password; receivers verify the signature"
-    address = _digits(host)
+    address = _parse_numeric_address(host)
     if address is not None and not may_be_private and not is_public(address):
         return (
             f"{address} is a private address; the setting webhook_private_addresses "
@@ -59,12 +59,12 @@ def is_public(address: _Address) -> bool:
     return address in _UNICAST and address.is_global
 
 
-def secret_fault(secret: str) -> str | None:
+def find_secret_fault(secret: str) -> str | None:
     """Return what is wrong with the secret of a webhook; None if it is valid."""
     if not secret.startswith(SECRET_PREFIX):
         return f"a secret must start with {SECRET_PREFIX}"
     try:
-        size = len(key_of(secret))
+        size = len(decode_secret(secret))
     except (binascii.Error, ValueError):
         return f"after {SECRET_PREFIX} a secret must be base64"
     if size not in _SECRET_BYTES:
@@ -73,12 +73,12 @@ def secret_fault(secret: str) -> str | None:
     return None
 
 
-def key_of(secret: str) -> bytes:
+def decode_secret(secret: str) -> bytes:
     """Return the bytes that a secret encodes."""
     return b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
 
 
-def _digits(host: str) -> _Address | None:
+def _parse_numeric_address(host: str) -> _Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:

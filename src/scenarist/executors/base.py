@@ -7,8 +7,8 @@ from typing import Protocol, Self
 
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
-from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.bounds import Limits
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
+from scenarist.storage.bounds import ValueLimits
 
 GRACE_SECONDS = 2.0
 """How long a job has to end after it was asked to stop, before it is killed (the default)."""
@@ -40,8 +40,8 @@ class JobRequest:
     number: int
     attempt: int
     function: str  #: "package.module:name", imported in the worker
-    inputs: tuple[Place, ...] = ()
-    outputs: tuple[Target, ...] = ()
+    inputs: tuple[ValueLocation, ...] = ()
+    outputs: tuple[WriteTarget, ...] = ()
     timeout_seconds: float | None = None
     grace_seconds: float = GRACE_SECONDS  #: from asking its process to end to killing it
     retry_on: tuple[str, ...] = ()  #: names of exceptions; empty means all
@@ -52,7 +52,7 @@ class JobRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerTerms:
+class WorkerOptions:
     """Settings of worker processes.
 
     Args:
@@ -70,7 +70,7 @@ class WorkerTerms:
     jobs: int | None = None
     memory: int | None = None
     log_level: str = "info"
-    limits: Limits | None = None
+    limits: ValueLimits | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +84,7 @@ class JobOutcome:
     number: int
     attempt: int
     event: JobEvent
-    written: tuple[Written, ...] = ()
+    written: tuple[WrittenValue, ...] = ()
     may_be_retried: bool = True  #: whether the ``retry_on`` of its request covers the error
     reason: str | None = None
     stacktrace: str | None = None
@@ -99,10 +99,10 @@ class JobOutcome:
         return replace(self, log=log) if log else self
 
 
-Deliver = Callable[[Sequence[JobOutcome]], None]
+OutcomeCallback = Callable[[Sequence[JobOutcome]], None]
 """Receives outcomes, from any thread; returns at once."""
 
-Output = Mapping[tuple[int, int], str]
+JobOutputs = Mapping[tuple[int, int], str]
 """The output of running jobs so far, by number and attempt."""
 
 
@@ -137,7 +137,7 @@ class Executor(Protocol):
     def on_output(self, tell: Callable[[], None]) -> None:
         """Set the function to call when a job writes something; it must return at once."""
 
-    def read_output(self) -> Output:
+    def read_output(self) -> JobOutputs:
         """Return the output so far of the running jobs that wrote something since the last call.
 
         A job of less than a second may end before its output is available here; its outcome

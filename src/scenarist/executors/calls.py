@@ -17,7 +17,7 @@ _UNFINISHED = {
 }
 
 
-def call(
+def call_function(
     function: Callable[..., Any],
     arguments: Sequence[object],
     *,
@@ -40,7 +40,7 @@ def call(
         undo()
     while _is_awaitable(result):
         try:
-            result, before = _awaited(result), result
+            result, before = _await_value(result), result
         finally:
             undo()
         if result is before:
@@ -49,7 +49,7 @@ def call(
     return result
 
 
-def take_apart(result: Any, count: int) -> list[object]:
+def split_outputs(result: Any, count: int) -> list[object]:
     """Split a result that has a length and an order into the values of several outputs.
 
     Raises:
@@ -57,7 +57,7 @@ def take_apart(result: Any, count: int) -> list[object]:
         ValueError: The number of values differs from *count*.
     """
     wanted = f"the task has {count} outputs, so its function must return {count} values"
-    if (hint := _why_not_apart(result)) is not None:
+    if (hint := _explain_unsplittable(result)) is not None:
         raise TypeError(f"{wanted}, in a tuple or list; it returned {hint}")
     values = list(result)
     if len(values) != count:
@@ -75,7 +75,7 @@ def take_apart(result: Any, count: int) -> list[object]:
     return values
 
 
-def _why_not_apart(result: Any) -> str | None:
+def _explain_unsplittable(result: Any) -> str | None:
     kind = type(result).__name__
     if isinstance(result, str | bytes | bytearray | memoryview):
         return f"{kind}, which is one value"
@@ -98,7 +98,7 @@ def _is_awaitable(value: object) -> TypeGuard[Awaitable[Any]]:
     return inspect.isawaitable(value) and not hasattr(type(value), "__dask_graph__")
 
 
-def _awaited(awaitable: Awaitable[Any]) -> object:
+def _await_value(awaitable: Awaitable[Any]) -> object:
     import asyncio
 
     async def wait() -> object:

@@ -4,14 +4,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 
-from scenarist.domain.environment import variables_in
+from scenarist.domain.environment import find_variables
 from scenarist.executors.base import JobRequest
 
-ADDRESS = "SCENARIST_EXECUTOR_ADDRESS"
+ADDRESS_VARIABLE = "SCENARIST_EXECUTOR_ADDRESS"
 """The variable that passes the cluster's address to the engine's process, named as the setting."""
 
 
-def worker_environment() -> dict[str, str]:
+def build_worker_environment() -> dict[str, str]:
     """Return the environment for a process that is started from this one."""
     environment = dict(os.environ)
     # Functions of tasks do not need the key that signs tokens.
@@ -19,10 +19,10 @@ def worker_environment() -> dict[str, str]:
     return environment
 
 
-def with_variables(request: JobRequest, environment: Mapping[str, str]) -> JobRequest:
+def add_variables(request: JobRequest, environment: Mapping[str, str]) -> JobRequest:
     """Add to a request the variables that its inputs and outputs refer to, and no others."""
     ends = [place.properties for place in request.inputs]
     ends += [target.properties for target in request.outputs]
-    names = set().union(*map(variables_in, map(dict, ends)))
+    names = set().union(*map(find_variables, map(dict, ends)))
     known = {name: environment[name] for name in sorted(names) if name in environment}
     return replace(request, variables=known) if known else request

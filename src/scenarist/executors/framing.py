@@ -12,11 +12,11 @@ class MessageTooLargeError(ValueError):
     """A message is larger than the limit."""
 
 
-def frame(message: bytes) -> bytes:
+def encode_frame(message: bytes) -> bytes:
     return _HEADER.pack(len(message)) + message
 
 
-class Frames:
+class FrameDecoder:
     """Decoder that splits a byte stream into messages.
 
     Args:

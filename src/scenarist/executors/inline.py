@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from scenarist.domain.resources import Resources
-from scenarist.executors.base import Deliver, JobRequest, Output
-from scenarist.executors.runner import run
+from scenarist.executors.base import JobOutputs, JobRequest, OutcomeCallback
+from scenarist.executors.runner import run_request
 
 
 class InlineExecutor:
@@ -15,12 +15,12 @@ class InlineExecutor:
     fault = None
     machines_version = 0
 
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: OutcomeCallback) -> None:
         self._deliver = deliver
 
     def submit(self, requests: Sequence[JobRequest]) -> None:
         for request in requests:
-            self._deliver([run(request)])
+            self._deliver([run_request(request)])
 
     def lacks(self, resources: Resources) -> str | None:
         return None
@@ -31,7 +31,7 @@ class InlineExecutor:
     def on_output(self, tell: Callable[[], None]) -> None:
         pass
 
-    def read_output(self) -> Output:
+    def read_output(self) -> JobOutputs:
         return {}
 
     def close(self) -> None:

@@ -5,13 +5,13 @@ from typing import Literal
 import msgspec
 
 from scenarist.domain.resources import Resources
-from scenarist.executors.base import JobRequest, WorkerTerms
+from scenarist.executors.base import JobRequest, WorkerOptions
 
 EngineName = Literal["ray", "dask"]
 
 READY = b""
 """The first message from a worker: it has started and accepts requests."""
-BEGUN = b"b"
+STARTED = b"b"
 """From a worker: the function's module is imported, and the timeout of the job starts."""
 RETIRE = b"r"
 """From a worker, before an outcome: the worker will run no further requests."""
@@ -20,7 +20,7 @@ STOP = b"s"
 function (docs/decisions/0063)."""
 
 
-class Run(msgspec.Struct, frozen=True, tag=True):
+class RunJob(msgspec.Struct, frozen=True, tag=True):
     """Command: run a job. Exactly one outcome message follows, unless the process ends before.
 
     Args:
@@ -34,26 +34,26 @@ class Run(msgspec.Struct, frozen=True, tag=True):
     assignment: bytes
 
 
-class Stop(msgspec.Struct, frozen=True, tag=True):
+class StopJob(msgspec.Struct, frozen=True, tag=True):
     """Command: stop a job. Its outcome says whether it stopped in time."""
 
     number: int
 
 
-class Want(msgspec.Struct, frozen=True, tag=True):
+class ResourceDemand(msgspec.Struct, frozen=True, tag=True):
     """Resources that jobs request and no machine has; a cluster with autoscaling may add one."""
 
     kinds: tuple[Resources, ...]
 
 
-class Ended(msgspec.Struct, frozen=True, tag=True):
+class JobEnded(msgspec.Struct, frozen=True, tag=True):
     """Outcome of a job: an encoded `JobOutcome`, from a worker of the engine."""
 
     number: int
     outcome: bytes
 
 
-class Said(msgspec.Struct, frozen=True, tag=True):
+class JobOutput(msgspec.Struct, frozen=True, tag=True):
     """Output of a running job so far."""
 
     number: int
@@ -72,14 +72,14 @@ class Slots(msgspec.Struct, frozen=True, tag=True):
     machines: frozenset[Resources]
 
 
-class Broken(msgspec.Struct, frozen=True, tag=True):
+class EngineFailed(msgspec.Struct, frozen=True, tag=True):
     """Failure of the engine: it cannot be used, and the process ends."""
 
     reason: str
 
 
-ToEngine = Run | Stop | Want
-FromEngine = Ended | Said | Slots | Broken
+ToEngine = RunJob | StopJob | ResourceDemand
+FromEngine = JobEnded | JobOutput | Slots | EngineFailed
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -92,4 +92,4 @@ class Assignment(msgspec.Struct, frozen=True):
 
     session: str
     request: JobRequest
-    terms: WorkerTerms
+    terms: WorkerOptions

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.executors.base import JobOutcome, JobRequest
-from scenarist.executors.messages import Run
+from scenarist.executors.messages import RunJob
 
-_NAMES_OF_A_TIMEOUT = {f"builtins:{base.__qualname__}" for base in TimeoutError.__mro__}
+_TIMEOUT_NAMES = {f"builtins:{base.__qualname__}" for base in TimeoutError.__mro__}
 
 
-def ended(
-    attempt: JobRequest | Run,
+def build_outcome(
+    attempt: JobRequest | RunJob,
     event: JobEvent,
     reason: str | None = None,
     *,
@@ -33,6 +33,6 @@ def ended(
     )
 
 
-def _is_retried_on_timeout(attempt: JobRequest | Run) -> bool:
+def _is_retried_on_timeout(attempt: JobRequest | RunJob) -> bool:
     retry_on = attempt.retry_on if isinstance(attempt, JobRequest) else ()
-    return not retry_on or not _NAMES_OF_A_TIMEOUT.isdisjoint(retry_on)
+    return not retry_on or not _TIMEOUT_NAMES.isdisjoint(retry_on)

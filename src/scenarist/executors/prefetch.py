@@ -4,11 +4,11 @@ from scenarist.executors.base import JobOutcome
 
 # As many as a worker runs in this time, so that it never waits for the database. Longer jobs stay
 # queued in the database, for the next free worker of any server.
-_AHEAD_SECONDS = 0.02
-_AHEAD_LIMIT = 256
+_PREFETCH_SECONDS = 0.02
+_PREFETCH_LIMIT = 256
 
 
-class Pace:
+class Prefetch:
     """Moving average of the run time of jobs, and the prefetch that follows from it."""
 
     __slots__ = ("_mean_seconds",)
@@ -19,7 +19,7 @@ class Pace:
     @property
     def ahead(self) -> int:
         """How many requests to accept per worker, in addition to the one that it runs."""
-        return min(int(_AHEAD_SECONDS / self._mean_seconds), _AHEAD_LIMIT)
+        return min(int(_PREFETCH_SECONDS / self._mean_seconds), _PREFETCH_LIMIT)
 
     def note(self, outcome: JobOutcome) -> None:
         if outcome.started_at is not None and outcome.finished_at is not None:

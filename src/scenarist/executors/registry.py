@@ -2,18 +2,18 @@
 
 from typing import Literal
 
-from scenarist.executors.base import Deliver, Executor, WorkerTerms
+from scenarist.executors.base import Executor, OutcomeCallback, WorkerOptions
 from scenarist.executors.cluster.executor import ClusterExecutor
 from scenarist.executors.local.executor import LocalExecutor
 
 
 def open_executor(
     name: Literal["local", "ray", "dask"],
-    deliver: Deliver,
+    deliver: OutcomeCallback,
     *,
     address: str | None,
     size: int,
-    terms: WorkerTerms,
+    terms: WorkerOptions,
 ) -> Executor:
     """Start an executor.
 

@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 
 from scenarist.domain.environment import resolve
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.domain.text import storable
+from scenarist.domain.text import sanitize_text
 from scenarist.executors import calls
 from scenarist.executors.base import JobOutcome, JobRequest
-from scenarist.executors.calls import call, take_apart
-from scenarist.executors.isolation.children import end_fork
-from scenarist.storage.base import Place, Target, Written
+from scenarist.executors.calls import call_function, split_outputs
+from scenarist.executors.isolation.children import exit_fork
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import discard, find_storage, publish, write_value
 
-EndT = TypeVar("EndT", Place, Target)
+EndT = TypeVar("EndT", ValueLocation, WriteTarget)
 ResultT = TypeVar("ResultT")
 
 _OWN_FILES = (__file__, calls.__file__)
@@ -30,7 +30,7 @@ _REASON_LIMIT = 1_000
 _STACKTRACE_LIMIT = 32 * 1024
 
 
-def run(
+def run_request(
     request: JobRequest,
     *,
     settle: Callable[[], None] = lambda: None,
@@ -54,16 +54,18 @@ def _run(request: JobRequest, settle: Callable[[], None], undo: Callable[[], Non
     # Changes to the context (numpy.seterr, the precision of decimal) end with this run.
     decimal.setcontext(decimal.getcontext().copy())
     started_at = datetime.now(UTC)
-    written: list[Written] = []
+    written: list[WrittenValue] = []
     try:
         function = _find_function(request.function)
         arguments = [
-            _only_here(find_storage(place.storage_type).read, _resolved(place))
+            _call_in_this_process(find_storage(place.storage_type).read, _resolve_properties(place))
             for place in request.inputs
         ]
-        result = _only_here(partial(call, function, arguments, name=request.function, undo=undo))
-        for value, target in _pairs(result, request.outputs):
-            written.append(_only_here(write_value, value, _resolved(target)))
+        result = _call_in_this_process(
+            partial(call_function, function, arguments, name=request.function, undo=undo)
+        )
+        for value, target in _pair_outputs(result, request.outputs):
+            written.append(_call_in_this_process(write_value, value, _resolve_properties(target)))
         settle()
         for item in written:
             publish(item)
@@ -74,9 +76,9 @@ def _run(request: JobRequest, settle: Callable[[], None], undo: Callable[[], Non
             number=request.number,
             attempt=request.attempt,
             event=JobEvent.RAISED,
-            may_be_retried=_is_named(error, request.retry_on),
-            reason=_one_line(error),
-            stacktrace=_stacktrace(error),
+            may_be_retried=_is_retryable(error, request.retry_on),
+            reason=_format_reason(error),
+            stacktrace=_format_stacktrace(error),
             started_at=started_at,
             finished_at=datetime.now(UTC),
         )
@@ -90,17 +92,17 @@ def _run(request: JobRequest, settle: Callable[[], None], undo: Callable[[], Non
     )
 
 
-def _only_here(function: Callable[..., ResultT], *arguments: Any) -> ResultT:
+def _call_in_this_process(function: Callable[..., ResultT], *arguments: Any) -> ResultT:
     """Call a function, and return in this process only: end a child that it forked."""
     process = os.getpid()
     try:
         return function(*arguments)
     finally:
         if os.getpid() != process:
-            end_fork(sys.exception())
+            exit_fork(sys.exception())
 
 
-def _is_named(error: BaseException, names: Sequence[str]) -> bool:
+def _is_retryable(error: BaseException, names: Sequence[str]) -> bool:
     """Return whether the class of an error is named; True if there are no names."""
     return not names or any(isinstance(error, _find_exception(name)) for name in names)
 
@@ -122,32 +124,34 @@ def _find_function(path: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _resolved(end: EndT) -> EndT:
+def _resolve_properties(end: EndT) -> EndT:
     """Resolve environment variables in the properties, which arrive without their values."""
     if not end.properties:
         return end
     return replace(end, properties=resolve(dict(end.properties), os.environ))
 
 
-def _pairs(result: object, outputs: Sequence[Target]) -> list[tuple[object, Target]]:
+def _pair_outputs(
+    result: object, outputs: Sequence[WriteTarget]
+) -> list[tuple[object, WriteTarget]]:
     """Pair each output with its value: a single output gets the whole result."""
     if not outputs:
         return []
     if len(outputs) == 1:
         return [(result, outputs[0])]
-    return list(zip(take_apart(result, len(outputs)), outputs, strict=True))
+    return list(zip(split_outputs(result, len(outputs)), outputs, strict=True))
 
 
-def _one_line(error: BaseException) -> str:
+def _format_reason(error: BaseException) -> str:
     try:
         text = " ".join(str(error).split())
     except BaseException:  # noqa: BLE001 - the error's own __str__ may fail
         text = ""
     name = type(error).__name__
-    return storable(f"{name}: {text}" if text else name)[:_REASON_LIMIT]
+    return sanitize_text(f"{name}: {text}" if text else name)[:_REASON_LIMIT]
 
 
-def _stacktrace(error: BaseException) -> str:
+def _format_stacktrace(error: BaseException) -> str:
     """Return the traceback without the frames of the runner; only its end if it is too long."""
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename in _OWN_FILES:
@@ -156,5 +160,5 @@ def _stacktrace(error: BaseException) -> str:
         text = "".join(traceback.format_exception(type(error), error, frames))
     except BaseException:  # noqa: BLE001 - see _one_line
         text = type(error).__name__
-    text = storable(text)
+    text = sanitize_text(text)
     return text if len(text) <= _STACKTRACE_LIMIT else "…" + text[-_STACKTRACE_LIMIT:]

@@ -10,7 +10,7 @@ from scenarist.identity.secret_keys import SecretKeys
 _PREFIX = "sealed:"
 
 
-class Seal:
+class SecretCipher:
     """Encrypts texts with the newest key, and decrypts with the key that was used.
 
     Each encrypted text begins with the name of its key.
@@ -21,7 +21,7 @@ class Seal:
 
     def close(self, text: str) -> str:
         name, key = next(iter(self._keys.derive("secrets").items()))
-        return f"{_PREFIX}{name}:{_box(key).encrypt(text.encode()).decode()}"
+        return f"{_PREFIX}{name}:{_make_fernet(key).encrypt(text.encode()).decode()}"
 
     def open(self, sealed: str) -> str:
         """Decrypt a text; return it unchanged if an old version stored it without encryption.
@@ -33,7 +33,7 @@ class Seal:
             return sealed
         name, _, text = sealed.removeprefix(_PREFIX).partition(":")
         try:
-            return _box(self._keys.derive("secrets")[name]).decrypt(text.encode()).decode()
+            return _make_fernet(self._keys.derive("secrets")[name]).decrypt(text.encode()).decode()
         except (KeyError, InvalidToken):
             raise UnavailableError(
                 f"the secret key {name} that encrypted this is missing; put it back into the file "
@@ -41,5 +41,5 @@ class Seal:
             ) from None
 
 
-def _box(key: bytes) -> Fernet:
+def _make_fernet(key: bytes) -> Fernet:
     return Fernet(urlsafe_b64encode(key))

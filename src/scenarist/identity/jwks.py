@@ -37,7 +37,7 @@ _CURVES = {
 ALGORITHMS = _RSA.union(*_CURVES.values())
 """Asymmetric algorithms, for which only the issuer has the signing key."""
 
-_LONGEST_ANSWER = 1024 * 1024  # bytes
+_MAX_RESPONSE_BYTES = 1024 * 1024  # bytes
 _HEADERS = {
     "Accept": "application/json",
     # Decompressed content could exceed the limit on the bytes that were counted.
@@ -49,7 +49,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _PublishedKey:
+class _SigningKey:
     """A key, and the algorithms it may be used with."""
 
     id: str | None
@@ -58,25 +58,25 @@ class _PublishedKey:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Known:
+class _CachedKeys:
     """The cached keys of an issuer.
 
     Args:
         fault: Why the last attempt to fetch them failed; empty if it succeeded.
     """
 
-    keys: tuple[_PublishedKey, ...] = ()
+    keys: tuple[_SigningKey, ...] = ()
     fetched_at: datetime = _NEVER
     tried_at: datetime = _NEVER
     fault: str = ""
 
-    def fitting(self, key_id: str | None, algorithm: str) -> list[_PublishedKey]:
+    def fitting(self, key_id: str | None, algorithm: str) -> list[_SigningKey]:
         return [
             key for key in self.keys if algorithm in key.algorithms and key_id in (None, key.id)
         ]
 
 
-class PublishedKeys:
+class JwksClient:
     """The keys that one issuer publishes (OpenID Connect Discovery 1.0); thread-safe.
 
     They are fetched at the first use, again when they are five minutes old, and when a token names
@@ -101,7 +101,7 @@ class PublishedKeys:
         self._issuer = issuer
         self._now = now
         self._timeout_seconds = timeout_seconds
-        self._known = _Known()  # replaced as a whole, so that reading it needs no lock
+        self._known = _CachedKeys()  # replaced as a whole, so that reading it needs no lock
         self._fetching = threading.Lock()
 
     def get_key(self, key_id: str | None, algorithm: str) -> AllowedPublicKeys:
@@ -133,7 +133,7 @@ class PublishedKeys:
             )
         return fitting[0].key
 
-    def _renewed(self, seen: _Known) -> _Known:
+    def _renewed(self, seen: _CachedKeys) -> _CachedKeys:
         """Return the keys after a fetch, by this thread or another, if one is due.
 
         Args:
@@ -149,7 +149,7 @@ class PublishedKeys:
         finally:
             self._fetching.release()
 
-    def _after_fetch(self, seen: _Known) -> _Known:
+    def _after_fetch(self, seen: _CachedKeys) -> _CachedKeys:
         # The time before the fetch: its result may contain keys that the issuer withdraws
         # meanwhile.
         tried_at = self._now()
@@ -160,9 +160,9 @@ class PublishedKeys:
         except UnavailableError as error:
             _log.warning("keys not fetched", issuer=self._issuer, fault=error.message)
             return replace(seen, tried_at=tried_at, fault=error.message)
-        return _Known(keys=keys, fetched_at=tried_at, tried_at=tried_at)
+        return _CachedKeys(keys=keys, fetched_at=tried_at, tried_at=tried_at)
 
-    async def _fetch(self) -> tuple[_PublishedKey, ...]:
+    async def _fetch(self) -> tuple[_SigningKey, ...]:
         """Fetch the keys; asynchronous, so that the timeout can interrupt it at any moment.
 
         Raises:
@@ -229,7 +229,7 @@ def _check_address(address: str, name: str) -> None:
             f"{name} must be a URL such as https://id.example.com/realms/plans, without a user "
             "or a password in it"
         )
-    if url.scheme == "http" and not _is_this_machine(url.host):
+    if url.scheme == "http" and not _is_loopback(url.host):
         raise InvalidError(
             f"{name} must begin with https://, because anybody who changes its responses in "
             "transit could sign in as any user; http:// is allowed for localhost, 127.0.0.1 and "
@@ -237,7 +237,7 @@ def _check_address(address: str, name: str) -> None:
         )
 
 
-def _is_this_machine(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -255,7 +255,7 @@ async def _get_document(client: httpx.AsyncClient, address: str, name: str) -> d
         content = bytearray()
         async for part in response.aiter_raw():
             content += part
-            if len(content) > _LONGEST_ANSWER:
+            if len(content) > _MAX_RESPONSE_BYTES:
                 raise UnavailableError(f"{name} is longer than 1 MiB")
     try:
         document = json.loads(content)
@@ -266,7 +266,7 @@ async def _get_document(client: httpx.AsyncClient, address: str, name: str) -> d
     return document
 
 
-def _read_keys(published: dict[str, Any]) -> tuple[_PublishedKey, ...]:
+def _read_keys(published: dict[str, Any]) -> tuple[_SigningKey, ...]:
     """Return the keys of a key set (RFC 7517) that sign tokens; ignore the others."""
     described = published.get("keys")
     if not isinstance(described, list):
@@ -275,9 +275,9 @@ def _read_keys(published: dict[str, Any]) -> tuple[_PublishedKey, ...]:
     return tuple(key for key in keys if key is not None)
 
 
-def _read_key(described: dict[str, Any]) -> _PublishedKey | None:
+def _read_key(described: dict[str, Any]) -> _SigningKey | None:
     key_id = described.get("kid")
-    algorithms = _algorithms_of(described)
+    algorithms = _find_algorithms(described)
     if not algorithms or not isinstance(key_id, str | None):
         return None
     try:
@@ -286,10 +286,10 @@ def _read_key(described: dict[str, Any]) -> _PublishedKey | None:
         return None
     if isinstance(key, RSAPublicKey) and key.key_size < _SHORTEST_RSA:
         return None
-    return _PublishedKey(key_id, algorithms, key)
+    return _SigningKey(key_id, algorithms, key)
 
 
-def _algorithms_of(described: dict[str, Any]) -> frozenset[str]:
+def _find_algorithms(described: dict[str, Any]) -> frozenset[str]:
     """Return the algorithms a key may be used with; none if it is not for signatures."""
     uses = described.get("key_ops", ["verify"])
     is_for_signatures = (

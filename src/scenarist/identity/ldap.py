@@ -11,7 +11,7 @@ import structlog
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Identity, Role, roles_of_groups
-from scenarist.identity.ldap_connections import Entry, Line, load_ldap3, server_of
+from scenarist.identity.ldap_connections import Entry, LdapConnection, load_ldap3, parse_server
 
 DEFAULT_USER_FILTER = "(|(uid={name})(sAMAccountName={name}))"
 
@@ -74,20 +74,20 @@ class LdapDirectory:
             )
         if not timeout_seconds > 0:
             raise InvalidError("timeout_seconds must be more than 0, such as 5")
-        if _normal_dn(base_dn) is None:
+        if _normalize_dn(base_dn) is None:
             raise InvalidError(
                 f"base_dn {base_dn!r} is not a DN; write the DN under which people and groups are, "
                 "such as 'dc=example,dc=com'"
             )
         self._ldap3 = load_ldap3()
-        self._server = server_of(server, base_dn, ca_file, timeout_seconds)
+        self._server = parse_server(server, base_dn, ca_file, timeout_seconds)
         self._user_filter = user_filter
-        self._naming = _naming_attributes(self._ldap3, user_filter)
+        self._naming = _find_naming_attributes(self._ldap3, user_filter)
         self._service = bind_dn or None
         self._service_password = (bind_password or "").encode()
         self._roles: dict[str, set[Role]] = {}
         for group, granted in roles.items():
-            self._roles.setdefault(_normal_dn(group) or _normal(group), set()).update(granted)
+            self._roles.setdefault(_normalize_dn(group) or _normalize(group), set()).update(granted)
 
     def sign_in(self, name: str, password: str) -> Identity | None:
         """Return the identity of a user; None if the name or the password is wrong.
@@ -105,7 +105,7 @@ class LdapDirectory:
             shown = password.encode()
         except UnicodeEncodeError:
             return None
-        with closing(Line(self._ldap3, self._server)) as line:
+        with closing(LdapConnection(self._ldap3, self._server)) as line:
             self._become_the_service(line)
             entry, canonical = self._find_person(line, name)
             stranger = f"cn={secrets.token_hex(16)},{self._server.base_dn}"
@@ -118,48 +118,50 @@ class LdapDirectory:
             groups = self._groups_of(line, entry, canonical)
         return Identity(name=canonical.lower(), roles=roles_of_groups(groups, self._roles))
 
-    def _become_the_service(self, line: Line) -> None:
+    def _become_the_service(self, line: LdapConnection) -> None:
         said = line.bind(self._service, self._service_password)
         if said != "success":
             who = self._service or "an anonymous user"
             raise line.unavailable(f"it refuses the bind as {who}: {said}")
 
-    def _find_person(self, line: Line, typed: str) -> tuple[Entry | None, str]:
+    def _find_person(self, line: LdapConnection, typed: str) -> tuple[Entry | None, str]:
         """Return the only entry with a name, and the name as the directory spells it.
 
         If an entry has several names, the one that was typed counts: otherwise, somebody who may
         add a name to an entry could sign in as the owner of that name.
         """
-        wish = self._user_filter.replace("{name}", _escaped(typed))
+        wish = self._user_filter.replace("{name}", _escape_filter_value(typed))
         attributes = list(dict.fromkeys([*self._naming, "uid", "memberOf"]))
         entries, is_all = line.search(wish, attributes, limit=2)
-        names = [name for entry in entries for key in self._naming for name in _values(entry, key)]
-        matching = [name for name in names if _folded(name) == _folded(typed)]
+        names = [
+            name for entry in entries for key in self._naming for name in _read_values(entry, key)
+        ]
+        matching = [name for name in names if _fold_case(name) == _fold_case(typed)]
         if len(entries) == 1 and is_all and (matching or len(names) == 1):
             return entries[0], (matching or names)[0]
         if entries:
             _log.warning("ldap name is unclear", name=typed, dns=[entry["dn"] for entry in entries])
         return None, typed
 
-    def _groups_of(self, line: Line, entry: Entry, name: str) -> set[str]:
-        dn = _escaped(entry["dn"])
+    def _groups_of(self, line: LdapConnection, entry: Entry, name: str) -> set[str]:
+        dn = _escape_filter_value(entry["dn"])
         wish = f"(member={dn})(uniqueMember={dn})"
-        uids = _values(entry, "uid")
+        uids = _read_values(entry, "uid")
         if name in uids or len(uids) == 1:
-            wish += f"(memberUid={_escaped(name if name in uids else uids[0])})"
+            wish += f"(memberUid={_escape_filter_value(name if name in uids else uids[0])})"
         entries, is_all = line.search(f"(|{wish})", ["cn"])
         if not is_all:
             _log.warning("ldap groups are too many", name=name, found=len(entries))
-        groups = {_normal(cn) for group in entries for cn in _values(group, "cn")}
-        for group_dn in (*_values(entry, "memberOf"), *(group["dn"] for group in entries)):
-            normal = _normal_dn(group_dn) or ""
+        groups = {_normalize(cn) for group in entries for cn in _read_values(group, "cn")}
+        for group_dn in (*_read_values(entry, "memberOf"), *(group["dn"] for group in entries)):
+            normal = _normalize_dn(group_dn) or ""
             groups.add(normal)
             if cn := re.match(r"cn=([^,+]*)", normal):
                 groups.add(cn[1])
         return groups
 
 
-def _naming_attributes(ldap3: Any, user_filter: str) -> list[str]:
+def _find_naming_attributes(ldap3: Any, user_filter: str) -> list[str]:
     """Return the attributes that a filter compares with the name."""
     whole = user_filter.replace("{name}", "name")
     with suppress(ldap3.core.exceptions.LDAPExceptionError):
@@ -172,35 +174,35 @@ def _naming_attributes(ldap3: Any, user_filter: str) -> list[str]:
     )
 
 
-def _values(entry: Entry, attribute: str) -> list[str]:
+def _read_values(entry: Entry, attribute: str) -> list[str]:
     return [raw.decode(errors="replace") for raw in entry["raw_attributes"].get(attribute) or ()]
 
 
-def _escaped(value: str) -> str:
+def _escape_filter_value(value: str) -> str:
     """Escape a value for a filter (RFC 4515): everything but ASCII letters and digits."""
     octets = re.sub(rb"[^A-Za-z0-9]", lambda found: b"\\%02x" % ord(found[0]), value.encode())
     return octets.decode()
 
 
-def _normal_dn(dn: str) -> str | None:
+def _normalize_dn(dn: str) -> str | None:
     """Normalise a DN (RFC 4514), so that equal ones are the same text; None if it is not a DN."""
     pairs = list(_PAIR.finditer(dn))
     if not pairs or "".join(pair[0] for pair in pairs) != dn:
         return None
     return "".join(
-        f"{attribute.lower()}={_normal(_ESCAPE.sub(_unescaped, value))}{end}"
+        f"{attribute.lower()}={_normalize(_ESCAPE.sub(_unescape, value))}{end}"
         for attribute, value, end in map(re.Match.groups, pairs)
     )
 
 
-def _normal(value: str) -> str:
+def _normalize(value: str) -> str:
     """Normalise a value of a DN, or a plain cn, which then never looks like a DN."""
-    return re.sub(r"[\\,+=]", lambda found: f"\\{ord(found[0]):02x}", _folded(value))
+    return re.sub(r"[\\,+=]", lambda found: f"\\{ord(found[0]):02x}", _fold_case(value))
 
 
-def _unescaped(found: re.Match[str]) -> str:
+def _unescape(found: re.Match[str]) -> str:
     return found[2] or bytes.fromhex(found[1].replace("\\", "")).decode(errors="replace")
 
 
-def _folded(value: str) -> str:
+def _fold_case(value: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", value).casefold().split())

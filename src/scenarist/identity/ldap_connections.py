@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Server:
+class LdapServer:
     """Address of a directory, and the TLS context; None for a connection without encryption."""
 
     url: str
@@ -36,10 +36,10 @@ class Server:
     seconds: float
 
 
-class Line:
+class LdapConnection:
     """One connection to a directory; unusable after an UnavailableError."""
 
-    def __init__(self, ldap3: Any, server: Server) -> None:
+    def __init__(self, ldap3: Any, server: LdapServer) -> None:
         self._ldap3 = ldap3
         self._server = server
         self._connection: Any = None
@@ -111,7 +111,7 @@ class Line:
                 if connection.socket is not None:
                     connection.socket.close()
             else:
-                connection.socket = _PatientSocket(connection.socket, seconds)
+                connection.socket = _DeadlineSocket(connection.socket, seconds)
                 self._connection = connection
                 return
         raise fault
@@ -128,7 +128,7 @@ class Line:
         self._connection.socket.secure(self._server.context, self._server.host)
 
 
-class _PatientSocket:
+class _DeadlineSocket:
     """A socket with one timeout for a whole response; ldap3's restarts with each chunk."""
 
     def __init__(self, plain: socket.socket, seconds: float) -> None:
@@ -174,7 +174,7 @@ def load_ldap3() -> Any:
     return ldap3
 
 
-def server_of(url: str, base_dn: str, ca_file: str | None, seconds: float) -> Server:
+def parse_server(url: str, base_dn: str, ca_file: str | None, seconds: float) -> LdapServer:
     """Parse an address; errors do not repeat it, because it may contain a password."""
     try:
         parts = urlsplit(url)
@@ -193,7 +193,7 @@ def server_of(url: str, base_dn: str, ca_file: str | None, seconds: float) -> Se
             raise InvalidError(
                 f"ca_file {ca_file!r} cannot be read: {error}; name a file of certificates in PEM"
             ) from None
-    return Server(
+    return LdapServer(
         url=f"{parts.scheme}://{parts.netloc}",
         host=host,
         port=port or _PORTS[parts.scheme],

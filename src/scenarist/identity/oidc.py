@@ -13,8 +13,8 @@ import jwt
 
 from scenarist.domain.errors import InvalidError, UnauthenticatedError
 from scenarist.domain.permissions import Identity, Role, is_reserved, roles_of_groups
-from scenarist.domain.timestamps import as_text
-from scenarist.identity.jwks import ALGORITHMS, PublishedKeys
+from scenarist.domain.timestamps import format_timestamp
+from scenarist.identity.jwks import ALGORITHMS, JwksClient
 
 _LONGEST_TOKEN = 16 * 1024
 _LONGEST_NAME = 128
@@ -27,7 +27,7 @@ _signatures = jwt.PyJWS(algorithms=sorted(ALGORITHMS))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VerifiedToken:
+class VerifiedOidcToken:
     """Result of verifying a token.
 
     Args:
@@ -79,7 +79,7 @@ class OidcIssuer:
                 "the audience must not be empty; write the value that the issuer puts into aud "
                 "for this server"
             )
-        self._keys = PublishedKeys(issuer, now=now, timeout_seconds=timeout_seconds)
+        self._keys = JwksClient(issuer, now=now, timeout_seconds=timeout_seconds)
         self._issuer = issuer
         self._audience = audience
         self._roles = roles
@@ -87,7 +87,7 @@ class OidcIssuer:
         self._name_claim = name_claim
         self._now = now
 
-    def verify(self, token: str) -> VerifiedToken:
+    def verify(self, token: str) -> VerifiedOidcToken:
         """Return what a token proves; this may fetch the issuer's keys.
 
         Raises:
@@ -107,7 +107,7 @@ class OidcIssuer:
         self._check_audience(claims)
         expires_at = self._check_times(claims)
         groups = _read_groups(_find_claim(claims, self._roles_claim))
-        return VerifiedToken(
+        return VerifiedOidcToken(
             identity=Identity(
                 name=self._read_name(claims),
                 roles=roles_of_groups(groups, self._roles),
@@ -125,17 +125,19 @@ class OidcIssuer:
     def _check_times(self, claims: dict[str, Any]) -> datetime:
         """Return when the token stops being accepted."""
         now = self._now()
-        ends_at = _read_moment(claims, "exp")
+        ends_at = _read_timestamp(claims, "exp")
         if ends_at is None:
             raise _invalid("the token has no expiry (exp)")
         if now >= ends_at + _LEEWAY:
             raise UnauthenticatedError(
-                f"the token expired at {as_text(ends_at)}", code="token_expired"
+                f"the token expired at {format_timestamp(ends_at)}", code="token_expired"
             )
         for name in ("nbf", "iat"):
-            begins_at = _read_moment(claims, name)
+            begins_at = _read_timestamp(claims, name)
             if begins_at is not None and now + _LEEWAY < begins_at:
-                raise _invalid(f"the token is not valid before {as_text(begins_at)} ({name})")
+                raise _invalid(
+                    f"the token is not valid before {format_timestamp(begins_at)} ({name})"
+                )
         return ends_at + _LEEWAY
 
     def _read_name(self, claims: dict[str, Any]) -> str:
@@ -216,7 +218,7 @@ def _read_subject(claims: dict[str, Any]) -> str:
     return subject
 
 
-def _read_moment(claims: dict[str, Any], name: str) -> datetime | None:
+def _read_timestamp(claims: dict[str, Any], name: str) -> datetime | None:
     value = claims.get(name)
     if value is None:
         return None

@@ -13,11 +13,11 @@ from scenarist.domain.errors import UnavailableError
 HASH_PREFIX = "$argon2id$"
 
 _NO_MEMORY, _NO_THREAD = error_to_str(-22), error_to_str(-33)
-_OF_MACHINE = frozenset({_NO_MEMORY, _NO_THREAD})
+_MACHINE_ERRORS = frozenset({_NO_MEMORY, _NO_THREAD})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class PasswordCheck:
     """Result of checking a password.
 
     Args:
@@ -53,7 +53,7 @@ class Passwords:
         except HashingError as error:
             raise _unavailable(error) from error
 
-    def verify(self, password_hash: str | None, password: str) -> Verdict:
+    def verify(self, password_hash: str | None, password: str) -> PasswordCheck:
         """Verify a password. Without a hash, verify against a dummy, which takes as long.
 
         Args:
@@ -65,16 +65,16 @@ class Passwords:
         try:
             self._hasher.verify(password_hash or self._nobodys, password)
         except VerificationError as error:
-            if str(error) in _OF_MACHINE:
+            if str(error) in _MACHINE_ERRORS:
                 raise _unavailable(error) from error
-            return Verdict(is_right=False)
+            return PasswordCheck(is_right=False)
         except (InvalidHashError, UnicodeEncodeError):
-            return Verdict(is_right=False)
+            return PasswordCheck(is_right=False)
         if password_hash is None:
-            return Verdict(is_right=False)
+            return PasswordCheck(is_right=False)
         if self._hasher.check_needs_rehash(password_hash):
-            return Verdict(is_right=True, better_hash=self.hash(password))
-        return Verdict(is_right=True)
+            return PasswordCheck(is_right=True, better_hash=self.hash(password))
+        return PasswordCheck(is_right=True)
 
 
 def is_password_hash(text: str) -> bool:

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from scenarist.domain.errors import InvalidError, UnavailableError
 
-SHORTEST = 16
+MIN_LENGTH = 16
 """Minimum characters of a key from a setting; generated keys have 43."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _LoadedKeys:
     """Keys that were read together, with the keys derived from them so far."""
 
     texts: tuple[str, ...]
@@ -46,7 +46,7 @@ class SecretKeys:
         read_at: tuple[int, int] | None = None,
     ) -> None:
         self._file = file
-        self._found = _Found(_checked(texts), read_at)
+        self._found = _LoadedKeys(_validate(texts), read_at)
 
     @classmethod
     def given(cls, text: str) -> "SecretKeys":
@@ -66,9 +66,9 @@ class SecretKeys:
             InvalidError: It contains no valid key.
         """
         try:
-            _make(file, new_key())
+            _create_file(file, generate_key())
             # Before reading the file, so that a change in between is noticed later.
-            read_at = _changed_at(file)
+            read_at = _get_changed_at(file)
             return cls(_read(file), file, read_at)
         except OSError as error:
             raise UnavailableError(
@@ -84,20 +84,20 @@ class SecretKeys:
         found = self._found
         derived = found.derived.get(use)
         if derived is None:
-            derived = {_name(text): _derived(text, use) for text in found.texts}
+            derived = {_derive_name(text): _derive_key(text, use) for text in found.texts}
             found.derived[use] = derived
         return derived
 
     def _read_again(self) -> None:
-        changed_at = _changed_at(self._file)
+        changed_at = _get_changed_at(self._file)
         if self._file is None or changed_at == self._found.read_at:
             return
         # While the file is being changed, the keys read before remain valid.
         with suppress(OSError, InvalidError):
-            self._found = _Found(_checked(_read(self._file)), changed_at)
+            self._found = _LoadedKeys(_validate(_read(self._file)), changed_at)
 
 
-def new_key() -> str:
+def generate_key() -> str:
     return secrets.token_urlsafe(32)
 
 
@@ -107,7 +107,7 @@ def rotate(file: Path) -> None:
     Raises:
         UnavailableError: The file cannot be written; it is unchanged.
     """
-    _replace(file, lambda texts: [new_key(), *texts])
+    _replace(file, lambda texts: [generate_key(), *texts])
 
 
 def keep_newest(file: Path) -> None:
@@ -121,7 +121,7 @@ def keep_newest(file: Path) -> None:
 
 def _replace(file: Path, change: Callable[[list[str]], list[str]]) -> None:
     """Replace a file atomically: readers see the old or the new content."""
-    part = _part_of(file)
+    part = _make_temporary_name(file)
     try:
         owner = file.stat()
         _write(part, "\n".join(change(_read(file))))
@@ -136,11 +136,11 @@ def _replace(file: Path, change: Callable[[list[str]], list[str]]) -> None:
         ) from error
 
 
-def _make(file: Path, text: str) -> None:
+def _create_file(file: Path, text: str) -> None:
     """Create a file that only its owner can read; keep an existing one."""
     if file.exists():
         return
-    part = _part_of(file)
+    part = _make_temporary_name(file)
     try:
         _write(part, text)
         try:
@@ -154,7 +154,7 @@ def _make(file: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def _part_of(file: Path) -> Path:
+def _make_temporary_name(file: Path) -> Path:
     """Return the name of a temporary file, unique even after a crash."""
     return file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
 
@@ -182,7 +182,7 @@ def _read(file: Path) -> list[str]:
         raise InvalidError(f"the file of secret keys {file} is not text") from None
 
 
-def _changed_at(file: Path | None) -> tuple[int, int] | None:
+def _get_changed_at(file: Path | None) -> tuple[int, int] | None:
     if file is None:
         return None
     try:
@@ -192,20 +192,20 @@ def _changed_at(file: Path | None) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_ino
 
 
-def _checked(texts: Sequence[str]) -> tuple[str, ...]:
-    if not texts or any(len(text) < SHORTEST for text in texts):
+def _validate(texts: Sequence[str]) -> tuple[str, ...]:
+    if not texts or any(len(text) < MIN_LENGTH for text in texts):
         raise InvalidError(
-            f"a secret key must have at least {SHORTEST} characters; create one with `scenarist "
+            f"a secret key must have at least {MIN_LENGTH} characters; create one with `scenarist "
             "secret new`"
         )
     return tuple(texts)
 
 
-def _derived(text: str, use: str) -> bytes:
+def _derive_key(text: str, use: str) -> bytes:
     hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"scenarist {use}".encode())
     return hkdf.derive(text.encode(errors="surrogateescape"))
 
 
-def _name(text: str) -> str:
+def _derive_name(text: str) -> str:
     """Return a public name for a key, from which it cannot be derived."""
-    return urlsafe_b64encode(_derived(text, "name")[:6]).decode()
+    return urlsafe_b64encode(_derive_key(text, "name")[:6]).decode()

@@ -11,12 +11,12 @@ from typing import Any
 import jwt
 
 from scenarist.domain.errors import UnauthenticatedError
-from scenarist.domain.timestamps import as_text
+from scenarist.domain.timestamps import format_timestamp
 from scenarist.identity.secret_keys import SecretKeys
 
 _ISSUER = "scenarist"
 _ALGORITHM = "HS256"
-_LONGEST = 2048
+_MAX_LENGTH = 2048
 _OPTIONS: Any = {
     "require": ["iss", "jti", "exp"],
     # Checked against the server's clock, which tests can set.
@@ -75,12 +75,13 @@ class TokenSigner:
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
         if expires_at <= self._now():
             raise UnauthenticatedError(
-                f"the token expired at {as_text(expires_at)}; sign in again", code="token_expired"
+                f"the token expired at {format_timestamp(expires_at)}; sign in again",
+                code="token_expired",
             )
         return _hash(str(claims["jti"]))
 
     def _claims(self, token: str) -> dict[str, Any]:
-        if len(token) > _LONGEST:
+        if len(token) > _MAX_LENGTH:
             raise _invalid("it is longer than any that this server issues")
         try:
             key = self._key(str(jwt.get_unverified_header(token).get("kid")))
@@ -88,7 +89,7 @@ class TokenSigner:
                 token, key, algorithms=[_ALGORITHM], issuer=_ISSUER, options=_OPTIONS
             )
         except jwt.InvalidTokenError as error:
-            raise _invalid(_fault(error)) from None
+            raise _invalid(_describe_error(error)) from None
         if not isinstance(claims["exp"], int) or not 0 < claims["exp"] < 2**33:
             raise _invalid("its expiry is not valid")
         return claims
@@ -100,7 +101,7 @@ class TokenSigner:
         return key
 
 
-def _fault(error: jwt.InvalidTokenError) -> str:
+def _describe_error(error: jwt.InvalidTokenError) -> str:
     match error:
         case jwt.InvalidSignatureError():
             return "its signature is not valid"

@@ -9,14 +9,14 @@ from typing import Any, TextIO
 
 import structlog
 
-from scenarist.domain.redaction import redacted
+from scenarist.domain.redaction import redact
 from scenarist.observability import tracing
 from scenarist.server.settings import LogFormat, LogLevel
 
 request_id: ContextVar[str] = ContextVar("request_id")
 """Id of the current request. structlog's own context variables cost more."""
 
-_OUR_OWN = frozenset({"timestamp", "level", "exc_info", "stack_info"})
+_SAFE_FIELDS = frozenset({"timestamp", "level", "exc_info", "stack_info"})
 """Fields of a log line that contain no application data, or that are formatted later."""
 
 
@@ -62,7 +62,7 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel) -> None:
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[of_libraries], force=True)
 
 
-def escaped(text: str) -> str:
+def escape_line(text: str) -> str:
     """Return a text as one line, for the log, whatever a client has put into it.
 
     Line breaks and control characters, such as terminal escapes, are written as in a Python
@@ -77,19 +77,19 @@ def _redact(
     logger: object, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if name not in _OUR_OWN:
-            event[name] = _without_secrets(value)
+        if name not in _SAFE_FIELDS:
+            event[name] = _remove_secrets(value)
     return event
 
 
-def _without_secrets(value: Any) -> Any:
+def _remove_secrets(value: Any) -> Any:
     if isinstance(value, str):
-        return redacted(value)
+        return redact(value)
     if isinstance(value, Mapping):
-        return {key: _without_secrets(item) for key, item in value.items()}
+        return {key: _remove_secrets(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_without_secrets(item) for item in value]
-    return redacted(str(value)) if isinstance(value, BaseException) else value
+        return [_remove_secrets(item) for item in value]
+    return redact(str(value)) if isinstance(value, BaseException) else value
 
 
 def _escape_texts(
@@ -97,7 +97,7 @@ def _escape_texts(
 ) -> MutableMapping[str, Any]:
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = escaped(value)
+            event[name] = escape_line(value)
     return event
 
 
@@ -108,9 +108,9 @@ def _write_traceback(stream: TextIO, exception: structlog.typing.ExcInfo) -> Non
     must look like a line of the log.
     """
     kind, error, frames = exception
-    text = redacted("".join(traceback.format_exception(kind, error, frames)))
+    text = redact("".join(traceback.format_exception(kind, error, frames)))
     for line in text.split("\n"):
-        stream.write(f"    {escaped(line)}\n" if line else "")
+        stream.write(f"    {escape_line(line)}\n" if line else "")
 
 
 def _add_request_id(

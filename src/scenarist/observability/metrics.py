@@ -17,10 +17,10 @@ REQUEST_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 JOB_BOUNDS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0)
 """Histogram bounds in seconds, for jobs, which may wait and run for hours."""
 
-TASKS_NAMED = 100
+MAX_TASK_LABELS = 100
 """How many task configs have their own metrics in a process."""
 
-OTHER_TASKS = "other"
+OTHER_TASKS_LABEL = "other"
 """The label under which all further task configs are counted together."""
 
 RETRIED = "RETRIED"
@@ -32,11 +32,11 @@ HANDED_BACK = "HANDED_BACK"
 STALLED_SECONDS = 10.0
 """How long the oldest write may wait before the process reports that it is not ready."""
 
-REFUSED_SECONDS = 10.0
+FAILED_WRITE_SECONDS = 10.0
 """How long after a failed write the process reports that it is not ready."""
 
 
-class Times:
+class Histogram:
     """Histogram of durations: counts by upper bound, and the sum in seconds."""
 
     __slots__ = ("bounds", "counts", "seconds")
@@ -50,13 +50,13 @@ class Times:
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.seconds += seconds
 
-    def include(self, other: "Times") -> None:
+    def include(self, other: "Histogram") -> None:
         """Add the counts of another histogram with the same bounds."""
         self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
         self.seconds += other.seconds
 
 
-class DatabaseFigures:
+class DatabaseMetrics:
     """Metrics of the write transactions of a process."""
 
     __slots__ = (
@@ -67,8 +67,8 @@ class DatabaseFigures:
     def __init__(self) -> None:
         self.commits = 0
         self.writes = 0  #: units of work in them; a group commit has several
-        self.turn_times = Times(REQUEST_BOUNDS)  #: waiting for the write lock
-        self.commit_times = Times(REQUEST_BOUNDS)  #: commits alone, with their sync to disk
+        self.turn_times = Histogram(REQUEST_BOUNDS)  #: waiting for the write lock
+        self.commit_times = Histogram(REQUEST_BOUNDS)  #: commits alone, with their sync to disk
         self.write_waits_since: float | None = None  #: start of the oldest unfinished write
         self.refusal: tuple[float, str] | None = None  #: if the last write failed: when and why
 
@@ -88,12 +88,12 @@ class DatabaseFigures:
         if waiting > STALLED_SECONDS:
             return f"writes to the database have been waiting for {waiting:.0f} s"
         refusal = self.refusal
-        if refusal is not None and monotonic() - refusal[0] < REFUSED_SECONDS:
+        if refusal is not None and monotonic() - refusal[0] < FAILED_WRITE_SECONDS:
             return f"the database accepts no writes: {refusal[1]}"
         return None
 
 
-class JobFigures:
+class OrchestratorMetrics:
     """Metrics of the jobs that an orchestrator has run."""
 
     __slots__ = (
@@ -103,9 +103,9 @@ class JobFigures:
 
     def __init__(self) -> None:
         self.failed_steps = 0  #: steps of the loop that records outcomes and claims jobs
-        self.claim_times = Times(JOB_BOUNDS)  #: from when a job may run until it is claimed
-        self.hand_over_times = Times(JOB_BOUNDS)  #: from its claim to its start in a worker
-        self.run_times = Times(JOB_BOUNDS)  #: of an attempt, including reading and writing
+        self.claim_times = Histogram(JOB_BOUNDS)  #: from when a job may run until it is claimed
+        self.hand_over_times = Histogram(JOB_BOUNDS)  #: from its claim to its start in a worker
+        self.run_times = Histogram(JOB_BOUNDS)  #: of an attempt, including reading and writing
         self.attempts: Counter[tuple[str, str]] = Counter()  #: by task config and outcome
         self.run_seconds: dict[str, float] = {}  #: by task config
         self._names: set[str] = set()
@@ -126,17 +126,17 @@ class JobFigures:
     def _name(self, task_config_id: str) -> str:
         """Return the label of a task config; limits the number of labels in a process."""
         if task_config_id not in self._names:
-            if len(self._names) >= TASKS_NAMED:
-                return OTHER_TASKS
+            if len(self._names) >= MAX_TASK_LABELS:
+                return OTHER_TASKS_LABEL
             self._names.add(task_config_id)
         return task_config_id
 
 
-class RunsJobs(Protocol):
+class MeasuredOrchestrator(Protocol):
     """The metrics that an orchestrator exposes."""
 
     @property
-    def figures(self) -> JobFigures: ...
+    def figures(self) -> OrchestratorMetrics: ...
 
     @property
     def running(self) -> int:
@@ -154,9 +154,9 @@ class HasListeners(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessFigures:
+class ProcessMetrics:
     """All metrics of one process."""
 
-    database: DatabaseFigures
-    orchestrator: RunsJobs
+    database: DatabaseMetrics
+    orchestrator: MeasuredOrchestrator
     news: HasListeners

@@ -10,11 +10,16 @@ from prometheus_client.metrics_core import (
     HistogramMetricFamily,
 )
 
-from scenarist.observability.metrics import DatabaseFigures, JobFigures, ProcessFigures, Times
-from scenarist.services.health import Work
+from scenarist.observability.metrics import (
+    DatabaseMetrics,
+    Histogram,
+    OrchestratorMetrics,
+    ProcessMetrics,
+)
+from scenarist.services.health import Backlog
 
 
-def of_work(work: Work) -> Iterator[Metric]:
+def iter_database_metrics(work: Backlog) -> Iterator[Metric]:
     """Yield the metrics of the database, which are the same on each of its servers."""
     jobs = GaugeMetricFamily(
         "scenarist_jobs", "Unfinished jobs in the database, by status.", labels=["status"]
@@ -44,10 +49,10 @@ def of_work(work: Work) -> Iterator[Metric]:
     )
 
 
-def of_process(figures: ProcessFigures, *, is_orchestrating: bool) -> Iterator[Metric]:
+def iter_process_metrics(figures: ProcessMetrics, *, is_orchestrating: bool) -> Iterator[Metric]:
     """Yield the metrics of one process: what it has done since its start, and what it is doing."""
-    yield from _of_database(figures.database)
-    yield from _of_jobs(figures.orchestrator.figures)
+    yield from _iter_commit_metrics(figures.database)
+    yield from _iter_job_metrics(figures.orchestrator.figures)
     yield GaugeMetricFamily(
         "scenarist_orchestrator_up",
         "1 while this process claims jobs.",
@@ -70,10 +75,10 @@ def of_process(figures: ProcessFigures, *, is_orchestrating: bool) -> Iterator[M
     )
 
 
-def histogram(
+def build_histogram(
     name: str,
     sentence: str,
-    series: Mapping[tuple[str, ...], Times],
+    series: Mapping[tuple[str, ...], Histogram],
     *,
     labels: Sequence[str] = (),
 ) -> Metric:
@@ -85,7 +90,7 @@ def histogram(
     return family
 
 
-def _of_database(figures: DatabaseFigures) -> Iterator[Metric]:
+def _iter_commit_metrics(figures: DatabaseMetrics) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "scenarist_database_commits",
         "Transactions committed by this process.",
@@ -101,30 +106,30 @@ def _of_database(figures: DatabaseFigures) -> Iterator[Metric]:
         "How long the oldest write of this process has waited; 0 if none is in progress.",
         value=figures.write_wait_seconds(),
     )
-    yield histogram(
+    yield build_histogram(
         "scenarist_database_turn_seconds",
         "Time until a transaction of this process could write, as only one writes at a time.",
         {(): figures.turn_times},
     )
-    yield histogram(
+    yield build_histogram(
         "scenarist_database_commit_seconds",
         "Duration of the commits of this process, without the writes, with the sync to disk.",
         {(): figures.commit_times},
     )
 
 
-def _of_jobs(figures: JobFigures) -> Iterator[Metric]:
-    yield histogram(
+def _iter_job_metrics(figures: OrchestratorMetrics) -> Iterator[Metric]:
+    yield build_histogram(
         "scenarist_job_claim_seconds",
         "Time from when a job could run to its claim by this process.",
         {(): figures.claim_times},
     )
-    yield histogram(
+    yield build_histogram(
         "scenarist_job_hand_over_seconds",
         "Time from the claim of a job by this process to its start in a worker.",
         {(): figures.hand_over_times},
     )
-    yield histogram(
+    yield build_histogram(
         "scenarist_job_run_seconds",
         "Run time of job attempts for this process, including reading and writing of values.",
         {(): figures.run_times},

@@ -23,8 +23,8 @@ _EXPORTERS = "opentelemetry_traces_exporter"
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 # The extra `otel` installs the first of them.
-_OF_PROTOCOL = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
-_LAST_SECONDS = 2.0  # to export the remaining traces when a process ends
+_EXPORTER_OF_PROTOCOL = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
+_SHUTDOWN_SECONDS = 2.0  # to export the remaining traces when a process ends
 _PARENT = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _NOTHING = nullcontext(None)
@@ -39,9 +39,9 @@ class _State:
     tracer: "Tracer | None" = None
 
 
-def is_wanted() -> bool:
+def is_configured() -> bool:
     """Whether the environment names an exporter."""
-    return bool(_exporter_names())
+    return bool(_read_exporter_names())
 
 
 def start() -> None:
@@ -50,7 +50,7 @@ def start() -> None:
     Raises:
         InvalidError: The exporter is not installed.
     """
-    names = _exporter_names()
+    names = _read_exporter_names()
     if not names:
         return
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
@@ -89,7 +89,7 @@ def stop() -> None:
     if _State.provider is not None:
         last = threading.Thread(target=_State.provider.shutdown, name="traces", daemon=True)
         last.start()
-        last.join(_LAST_SECONDS)
+        last.join(_SHUTDOWN_SECONDS)
         _State.provider = _State.tracer = None
 
 
@@ -97,7 +97,7 @@ def is_on() -> bool:
     return _State.tracer is not None
 
 
-def well_formed(traceparent: str | None) -> str | None:
+def validate_traceparent(traceparent: str | None) -> str | None:
     """Return a traceparent from a client (W3C Trace Context) if it is well-formed, else None."""
     return traceparent if traceparent and _PARENT.fullmatch(traceparent) else None
 
@@ -125,7 +125,7 @@ def span(
     if headers is not None:
         context = propagate.extract(headers)
     elif parent is not None:
-        context = _context_of(parent)
+        context = _to_context(parent)
     return _State.tracer.start_as_current_span(
         name,
         context,
@@ -137,13 +137,13 @@ def span(
     )
 
 
-def traceparent() -> str | None:
+def get_traceparent() -> str | None:
     """Return the current span in the form of W3C Trace Context; None without one."""
     if _State.tracer is None:
         return None
     from opentelemetry.trace import get_current_span
 
-    return _written(get_current_span())
+    return _format_traceparent(get_current_span())
 
 
 def open_span(
@@ -159,22 +159,22 @@ def open_span(
     """
     if _State.tracer is None:
         raise RuntimeError("check is_on first")
-    context = None if parent is None else _context_of(parent)
+    context = None if parent is None else _to_context(parent)
     opened = _State.tracer.start_span(
         name, context, attributes=attributes, start_time=_nanoseconds(at)
     )
-    return opened, _written(opened)
+    return opened, _format_traceparent(opened)
 
 
 def close_span(opened: "Span", attributes: Attributes, *, is_amiss: bool, at: datetime) -> None:
     """End a span from `open_span`."""
     opened.set_attributes(attributes)
     if is_amiss:
-        mark_amiss(opened)
+        mark_failed(opened)
     opened.end(_nanoseconds(at))
 
 
-def mark_amiss(opened: "Span") -> None:
+def mark_failed(opened: "Span") -> None:
     from opentelemetry.trace import Status, StatusCode
 
     opened.set_status(Status(StatusCode.ERROR))
@@ -184,13 +184,13 @@ def add_trace_id(
     logger: object, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """Add the ids of the current span to a log line: a processor of structlog."""
-    current = traceparent()
+    current = get_traceparent()
     if current is not None:
         _, event["trace_id"], event["span_id"], _ = current.split("-")
     return event
 
 
-def _exporter_names() -> list[str]:
+def _read_exporter_names() -> list[str]:
     """Return the exporters that the environment names, by the names of their entry points."""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return []
@@ -200,19 +200,19 @@ def _exporter_names() -> list[str]:
     protocol = next(filter(None, map(os.environ.get, _PROTOCOLS)), "http/protobuf").strip()
     names = [name.strip() for name in asked.split(",")]
     return [
-        _OF_PROTOCOL.get(protocol, protocol) if name == "otlp" else name
+        _EXPORTER_OF_PROTOCOL.get(protocol, protocol) if name == "otlp" else name
         for name in names
         if name not in {"", "none"}
     ]
 
 
-def _context_of(parent: str) -> Any:
+def _to_context(parent: str) -> Any:
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     return TraceContextTextMapPropagator().extract({"traceparent": parent})
 
 
-def _written(opened: "Span") -> str | None:
+def _format_traceparent(opened: "Span") -> str | None:
     context = opened.get_span_context()
     if not context.is_valid:
         return None

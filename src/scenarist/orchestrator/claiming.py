@@ -8,30 +8,32 @@ from sqlalchemy import Connection
 
 from scenarist.db.jobs import claim as claims
 from scenarist.db.jobs.claim import Claim, InputValue, TaskRecipe
-from scenarist.db.jobs.complete import Settlement
-from scenarist.db.jobs.propagate import job_change
+from scenarist.db.jobs.complete import Completion
+from scenarist.db.jobs.propagate import make_job_event
 from scenarist.domain.entities import Event
-from scenarist.domain.lifecycle import provenance
+from scenarist.domain.lifecycle import digest_provenance
 from scenarist.domain.resources import Resources
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.orchestrator.job_requests import (
-    Recipes,
-    faults_of,
+    RecipeCache,
+    can_skip,
+    find_faults,
     gather_inputs,
-    need_not_run,
-    read_files_anew,
+    record_replaced_files,
     resources_of,
 )
-from scenarist.orchestrator.outcomes import is_suspect, refused, skipped
+from scenarist.orchestrator.outcomes import complete_refused, complete_skipped, is_suspect
 
-_ALONE = "a machine that runs no other job under which servers were lost more than once"
+_MACHINE_WITHOUT_SUSPECTS = (
+    "a machine that runs no other job under which servers were lost more than once"
+)
 
-Taken = tuple[Claim, TaskRecipe, list[InputValue]]
+JobToRun = tuple[Claim, TaskRecipe, list[InputValue]]
 """A claimed job to run, with its recipe and its input values."""
 
 
 @dataclass(slots=True)
-class Taking:
+class SortedClaims:
     """Claimed jobs, sorted by what to do with them.
 
     Args:
@@ -42,8 +44,8 @@ class Taking:
         found: Changes recorded because other programs have replaced named files.
     """
 
-    to_run: list[Taken] = field(default_factory=list)
-    needless: list[Settlement] = field(default_factory=list)
+    to_run: list[JobToRun] = field(default_factory=list)
+    needless: list[Completion] = field(default_factory=list)
     held: list[tuple[Claim, str]] = field(default_factory=list)
     found: Sequence[Event] = ()
 
@@ -55,19 +57,19 @@ class Taking:
     def changes(self) -> list[Event]:
         moved = [(claim, JobStatus.RUNNING) for claim, _, _ in self.to_run]
         moved += [(claim, JobStatus.BLOCKED) for claim, _ in self.held]
-        changes = [job_change(claim.id, claim.submission_id, to) for claim, to in moved]
+        changes = [make_job_event(claim.id, claim.submission_id, to) for claim, to in moved]
         return [*self.found, *changes]
 
 
-def sort_out(
+def sort_claims(
     connection: Connection,
     claimed: Sequence[Claim],
-    recipes: Recipes,
+    recipes: RecipeCache,
     lacks: Callable[[Resources], str | None],
     *,
     now: datetime,
     suspects: int = 0,
-) -> Taking:
+) -> SortedClaims:
     """Decide for each claimed job whether it runs, is skipped, fails or waits for a machine.
 
     Args:
@@ -77,26 +79,28 @@ def sort_out(
     """
     recipes.read(connection, (claim.task_id for claim in claimed))
     inputs = gather_inputs(connection, claimed, recipes)
-    found, replaced = read_files_anew(connection, claimed, recipes, inputs, now)
-    faults = faults_of(connection, claimed, recipes, inputs) | replaced
-    taking = Taking(found=found)
+    found, replaced = record_replaced_files(connection, claimed, recipes, inputs, now)
+    faults = find_faults(connection, claimed, recipes, inputs) | replaced
+    taking = SortedClaims(found=found)
     for claim in claimed:
         recipe = recipes.get(claim.task_id)
         values = inputs.get(claim.number, [])
         if recipe.skippable:
-            made_of = provenance(claim.task_id, [value.edit_id for value in values])
+            made_of = digest_provenance(claim.task_id, [value.edit_id for value in values])
             claim = replace(claim, made_of=made_of)
         if claim.number in faults:
-            taking.needless.append(refused(claim, recipe.config_id, faults[claim.number], now))
-        elif need_not_run(connection, claim, recipe, values, now):
-            taking.needless.append(skipped(claim, recipe, now))
+            taking.needless.append(
+                complete_refused(claim, recipe.config_id, faults[claim.number], now)
+            )
+        elif can_skip(connection, claim, recipe, values, now):
+            taking.needless.append(complete_skipped(claim, recipe, now))
         elif (lacking := lacks(resources_of(recipe))) is not None:
             taking.held.append((claim, f"a machine with {lacking}"))
         elif is_suspect(claim) and suspects:
-            taking.held.append((claim, _ALONE))
+            taking.held.append((claim, _MACHINE_WITHOUT_SUSPECTS))
         else:
             suspects += is_suspect(claim)
             taking.to_run.append((claim, recipe, values))
     if taking.held:
-        claims.hold(connection, taking.held)
+        claims.block_for_machine(connection, taking.held)
     return taking

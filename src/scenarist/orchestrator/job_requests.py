@@ -9,26 +9,33 @@ from typing import Any
 from sqlalchemy import Connection
 
 from scenarist.db import named_files
-from scenarist.db.data_nodes import LastEdit, last_edits
-from scenarist.db.jobs.claim import Claim, InputValue, TaskEnd, TaskRecipe, get_inputs, get_recipes
-from scenarist.db.places import last_written
-from scenarist.domain.behaviours import Declared
+from scenarist.db.data_nodes import LastEdit, find_last_edits
+from scenarist.db.jobs.claim import (
+    Claim,
+    InputValue,
+    TaskDataNode,
+    TaskRecipe,
+    get_inputs,
+    get_recipes,
+)
+from scenarist.db.places import find_last_writes
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Event
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.identifiers import TaskId, new_uuid
-from scenarist.domain.lifecycle import PresentOutput, is_skippable
-from scenarist.domain.locations import replaced_reason
+from scenarist.domain.identifiers import TaskId, make_uuid
+from scenarist.domain.lifecycle import CurrentOutput, is_skippable
+from scenarist.domain.locations import describe_replacement
 from scenarist.domain.named_files import file_path
-from scenarist.domain.resources import READERS, Resources, read_resources
+from scenarist.domain.resources import RESOURCE_PARSERS, Resources, parse_resources
 from scenarist.executors.base import JobRequest
-from scenarist.storage.base import Place, Target, kept_of
-from scenarist.storage.registry import find_file
+from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
+from scenarist.storage.registry import find_file_state
 
-_RECIPES_KEPT = 10_000
+_CACHE_LIMIT = 10_000
 
 
-class Recipes:
+class RecipeCache:
     """Cache of task recipes. Each is read once, because a task's record never changes.
 
     Args:
@@ -36,13 +43,13 @@ class Recipes:
             their records say.
     """
 
-    def __init__(self, declared: Declared | None = None) -> None:
+    def __init__(self, declared: DeclaredConfigs | None = None) -> None:
         self._declared = declared
         self._kept: dict[TaskId, TaskRecipe] = {}
 
     def read(self, connection: Connection, task_ids: Iterable[TaskId]) -> None:
         """Load the recipes of tasks that are not cached yet; `get` returns them after this."""
-        if len(self._kept) >= _RECIPES_KEPT:
+        if len(self._kept) >= _CACHE_LIMIT:
             self._kept.clear()
         unknown = [task_id for task_id in dict.fromkeys(task_ids) if task_id not in self._kept]
         if unknown:
@@ -69,17 +76,17 @@ class Recipes:
 
 
 def gather_inputs(
-    connection: Connection, claims: Sequence[Claim], recipes: Recipes
+    connection: Connection, claims: Sequence[Claim], recipes: RecipeCache
 ) -> dict[int, list[InputValue]]:
     """Return the input values of the claimed jobs that have inputs, by job."""
     numbers = [claim.number for claim in claims if recipes.get(claim.task_id).inputs]
     return get_inputs(connection, numbers) if numbers else {}
 
 
-def read_files_anew(
+def record_replaced_files(
     connection: Connection,
     claims: Sequence[Claim],
-    recipes: Recipes,
+    recipes: RecipeCache,
     inputs: dict[int, list[InputValue]],
     now: datetime,
 ) -> tuple[Sequence[Event], dict[int, str]]:
@@ -99,18 +106,18 @@ def read_files_anew(
         for claim in claims
         for position, end in enumerate(recipes.get(claim.task_id).inputs)
         if not (value := inputs[claim.number][position]).kept_as
-        and (state := find_file(end.storage_type, end.properties)) is not None
+        and (state := find_file_state(end.storage_type, end.properties)) is not None
         and state.stamp != value.stamp
     ]
     if not suspects:
         return (), {}
     nodes = list(dict.fromkeys(node_id for _, _, node_id in suspects))
-    noticed = named_files.notice(connection, nodes, find_file, now)
+    noticed = named_files.record_found_files(connection, nodes, find_file_state, now)
     reads = []
     faults: dict[int, str] = {}
     for number, position, node_id in suspects:
         if node_id in noticed.replaced:
-            faults[number] = replaced_reason(node_id, noticed.replaced[node_id])
+            faults[number] = describe_replacement(node_id, noticed.replaced[node_id])
         elif node_id in noticed.edits:
             edit_id, state = noticed.edits[node_id]
             value = inputs[number][position]
@@ -119,11 +126,11 @@ def read_files_anew(
             )
             reads.append((number, node_id, edit_id))
     if reads:
-        named_files.read_instead(connection, reads)
+        named_files.change_inputs(connection, reads)
     return noticed.changes, faults
 
 
-def need_not_run(
+def can_skip(
     connection: Connection,
     claim: Claim,
     recipe: TaskRecipe,
@@ -138,35 +145,37 @@ def need_not_run(
         for end, value in zip(recipe.inputs, inputs, strict=True)
     ):
         return False
-    last = last_edits(connection, [end.data_node_id for end in recipe.outputs])
+    last = find_last_edits(connection, [end.data_node_id for end in recipe.outputs])
     outputs = [
-        PresentOutput(edit.created_at, edit.made_of, end.validity, _is_in_place(end, edit.stamp))
+        CurrentOutput(edit.created_at, edit.made_of, end.validity, _is_in_place(end, edit.stamp))
         if (edit := last.get(end.data_node_id)) is not None
         else None
         for end in recipe.outputs
     ]
     return is_skippable(claim.made_of, outputs, now) and not (
-        _is_of_other_code(recipe, last.values()) or _are_replaced(connection, recipe)
+        _is_from_other_code(recipe, last.values()) or _has_replaced_outputs(connection, recipe)
     )
 
 
-def _is_in_place(end: TaskEnd, stamp: str | None, kept_as: Mapping[str, Any] | None = None) -> bool:
+def _is_in_place(
+    end: TaskDataNode, stamp: str | None, kept_as: Mapping[str, Any] | None = None
+) -> bool:
     """Return whether a named file is the recorded one; True if the value has no named file."""
-    storage_type, properties = _lies_as(end, kept_as)
+    storage_type, properties = _storage_of(end, kept_as)
     if file_path(storage_type, properties) is None:
         return True
-    state = find_file(storage_type, properties)
+    state = find_file_state(storage_type, properties)
     return state is not None and state.stamp == stamp
 
 
-def _lies_as(end: TaskEnd, kept_as: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+def _storage_of(end: TaskDataNode, kept_as: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
     """Return the storage type and the properties to read a value with."""
     if kept_as is None:
         return end.storage_type, end.properties
     return kept_as["storage_type"], kept_as["properties"]
 
 
-def _is_of_other_code(recipe: TaskRecipe, made: Iterable[LastEdit]) -> bool:
+def _is_from_other_code(recipe: TaskRecipe, made: Iterable[LastEdit]) -> bool:
     """Return whether code other than the current code made any output that a job has written."""
     if not recipe.is_live:
         return False
@@ -178,17 +187,17 @@ def _is_of_other_code(recipe: TaskRecipe, made: Iterable[LastEdit]) -> bool:
     )
 
 
-def _are_replaced(connection: Connection, recipe: TaskRecipe) -> bool:
+def _has_replaced_outputs(connection: Connection, recipe: TaskRecipe) -> bool:
     """Return whether another data node has overwritten the value of one of the outputs."""
     places = {end.place: end.data_node_id for end in recipe.outputs if end.place is not None}
-    last = last_written(connection, list(places)) if places else {}
+    last = find_last_writes(connection, list(places)) if places else {}
     return any(write.data_node_id != places[place] for place, write in last.items())
 
 
-def faults_of(
+def find_faults(
     connection: Connection,
     claims: Sequence[Claim],
-    recipes: Recipes,
+    recipes: RecipeCache,
     inputs: Mapping[int, Sequence[InputValue]],
 ) -> dict[int, str]:
     """Return the reasons why claimed jobs cannot run, by job: they would read wrong values.
@@ -198,7 +207,7 @@ def faults_of(
     the value there.
     """
     faults: dict[int, str] = {}
-    shared: dict[int, list[tuple[TaskEnd, InputValue]]] = {}
+    shared: dict[int, list[tuple[TaskDataNode, InputValue]]] = {}
     for claim in claims:
         recipe = recipes.get(claim.task_id)
         if recipe.mismatch is not None:
@@ -213,18 +222,18 @@ def faults_of(
         if at_risk:
             shared[claim.number] = at_risk
     places = {str(end.place) for ends in shared.values() for end, _ in ends}
-    last = last_written(connection, sorted(places)) if places else {}
+    last = find_last_writes(connection, sorted(places)) if places else {}
     for number, at_risk in shared.items():
         for end, value in at_risk:
             write = last.get(str(end.place))
             if write is None or write.edit_id == value.edit_id:
                 continue
             if write.data_node_id != end.data_node_id:
-                faults[number] = replaced_reason(end.data_node_id, write.data_node_id)
+                faults[number] = describe_replacement(end.data_node_id, write.data_node_id)
     return faults
 
 
-def request_for(
+def build_request(
     claim: Claim,
     recipe: TaskRecipe,
     inputs: Sequence[InputValue],
@@ -238,20 +247,20 @@ def request_for(
         attempt=claim.attempt,
         function=recipe.function,
         inputs=tuple(
-            Place(
+            ValueLocation(
                 storage_type=storage_type,
                 properties=properties,
                 uri=value.uri,
                 content=value.content,
-                kept=kept_of(properties, value.size, value.digest, value.stamp),
+                kept=fingerprint_of(properties, value.size, value.digest, value.stamp),
             )
             for end, value in zip(recipe.inputs, inputs, strict=True)
-            for storage_type, properties in [_lies_as(end, value.kept_as)]
+            for storage_type, properties in [_storage_of(end, value.kept_as)]
         ),
         outputs=tuple(
-            Target(
+            WriteTarget(
                 data_node_id=end.data_node_id,
-                edit_id=new_uuid(now),
+                edit_id=make_uuid(now),
                 storage_type=end.storage_type,
                 folder=folder,
                 properties=end.properties,
@@ -268,8 +277,10 @@ def request_for(
 
 def resources_of(recipe: TaskRecipe) -> Resources:
     """Return the resources that a task requests; none if its record predates their validation."""
-    asked = {name: recipe.properties[name] for name in READERS if name in recipe.properties}
+    asked = {
+        name: recipe.properties[name] for name in RESOURCE_PARSERS if name in recipe.properties
+    }
     try:
-        return read_resources(resolve(asked, os.environ))
+        return parse_resources(resolve(asked, os.environ))
     except InvalidError:
         return Resources()

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from scenarist.db import event_log, leases
 from scenarist.db.engine import Database
 from scenarist.db.jobs import cancel, claim, complete
-from scenarist.db.jobs.complete import Settlement
-from scenarist.db.jobs.propagate import job_change, release_machines
+from scenarist.db.jobs.complete import Completion
+from scenarist.db.jobs.propagate import make_job_event, release_machine_waits
 from scenarist.db.leases import Holder
 from scenarist.db.notify.notifications import EVERYTHING, Topics
 from scenarist.domain.entities import Event
@@ -20,19 +20,19 @@ from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
 from scenarist.domain.lifecycle import LOST_TOGETHER_LIMIT
 from scenarist.domain.vocabulary import JobStatus
-from scenarist.orchestrator.leases import Lease, LeaseLostError, Observation
-from scenarist.orchestrator.outcomes import given_up
+from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseMonitor
+from scenarist.orchestrator.outcomes import complete_given_up
 from scenarist.orchestrator.process_watch import ProcessWatch
-from scenarist.system.background import Background
+from scenarist.system.background import BackgroundThread
 
 _RETRY_SECONDS = 1.0  # the pause after the database rejected a transaction
-_IDLE = timedelta(days=1)  # a holder without a job for so long may be deleted
+_IDLE_LIMIT = timedelta(days=1)  # a holder without a job for so long may be deleted
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HandedBack:
+class RequeueResult:
     """Result of handing back the jobs of a holder."""
 
     jobs: Sequence[tuple[JobId, SubmissionId]]  #: the jobs that run again
@@ -40,7 +40,7 @@ class HandedBack:
     changes: Sequence[Event]
 
 
-def hand_back(
+def requeue_jobs(
     connection: Connection,
     holder_id: HolderId,
     now: datetime,
@@ -48,7 +48,7 @@ def hand_back(
     but: Sequence[int] = (),
     may_have_begun: bool = False,
     is_lost: bool = False,
-) -> HandedBack:
+) -> RequeueResult:
     """Put the running jobs of a holder back to PENDING, or end those that were asked to stop.
 
     The caller must add the returned changes to the event log, in the same transaction.
@@ -58,27 +58,27 @@ def hand_back(
         may_have_begun: Whether to fail jobs that must not run again.
         is_lost: Whether the attempts ended because the holder was lost; such losses are counted.
     """
-    stopped = cancel.end_stopped(connection, now, holder_id=holder_id, but=but)
-    lost: list[Settlement] = []
+    stopped = cancel.cancel_lost(connection, now, holder_id=holder_id, but=but)
+    lost: list[Completion] = []
     if may_have_begun:
         allowed = LOST_TOGETHER_LIMIT - 1
         found = claim.find_unrepeatable(
             connection, holder_id=holder_id, but=but, lost_allowed=allowed
         )
-        lost = [given_up(item, now) for item in found]
-    given = complete.settle(connection, lost, holder_id=holder_id, now=now).consequences
-    handed = claim.hand_back(connection, now, holder_id=holder_id, but=but, is_lost=is_lost)
-    changes = [job_change(*job, JobStatus.PENDING) for job in handed]
+        lost = [complete_given_up(item, now) for item in found]
+    given = complete.complete_attempts(connection, lost, holder_id=holder_id, now=now).consequences
+    handed = claim.requeue(connection, now, holder_id=holder_id, but=but, is_lost=is_lost)
+    changes = [make_job_event(*job, JobStatus.PENDING) for job in handed]
     if is_lost:  # suspects may wait until one of these has ended
-        changes += release_machines(connection, now)
-    return HandedBack(
+        changes += release_machine_waits(connection, now)
+    return RequeueResult(
         jobs=handed,
         ended=[*stopped.ended, *given.ended],
         changes=[*stopped.changes, *given.changes, *changes],
     )
 
 
-class Keeper:
+class LeaseKeeper:
     """Thread that renews a lease while jobs run under it, and takes over from lost holders.
 
     It runs no other work, so nothing can delay a renewal. It sleeps while no holder runs jobs.
@@ -97,7 +97,7 @@ class Keeper:
         lease: Lease,
         *,
         is_at_work: Callable[[], bool],
-        finish: Callable[[HandedBack], None],
+        finish: Callable[[RequeueResult], None],
         wake: Callable[[], None],
     ) -> None:
         self._database = database
@@ -106,16 +106,16 @@ class Keeper:
         self._is_at_work = is_at_work
         self._finish = finish
         self._wake = wake
-        self._observation = Observation(lease.terms)
+        self._observation = LeaseMonitor(lease.terms)
         # When to check the other holders, in elapsed seconds; None while no other runs jobs.
         self._look_at: float | None = None
         self._stopping = threading.Event()
         self._processes: ProcessWatch | None = None
-        self._thread: Background | None = None
+        self._thread: BackgroundThread | None = None
 
     def start(self) -> None:
         self._processes = ProcessWatch()
-        self._thread = Background("leases", self._loop)
+        self._thread = BackgroundThread("leases", self._loop)
         self._thread.start()
 
     def stop(self) -> None:
@@ -132,8 +132,8 @@ class Keeper:
             UnavailableError: The database rejected the transaction.
         """
 
-        def work(connection: Connection) -> HandedBack:
-            leases.leave(connection, self._lease.holder_id)
+        def work(connection: Connection) -> RequeueResult:
+            leases.release(connection, self._lease.holder_id)
             return self._put_back(connection, self._lease.holder_id, is_lost=False)
 
         self._finish(self._database.write(work))
@@ -164,7 +164,9 @@ class Keeper:
             if holder.id != own and self._terms.is_gone(holder.process):
                 self._take_over(holder)
         self._database.write(
-            lambda connection: leases.forget_idle(connection, before=self._lease.now() - _IDLE)
+            lambda connection: leases.delete_idle(
+                connection, before=self._lease.now() - _IDLE_LIMIT
+            )
         )
         self.look()
 
@@ -182,7 +184,7 @@ class Keeper:
 
     def look(self) -> None:
         """Take over from holders that are gone, and schedule the next check."""
-        found = leases.at_work(self._database.reader, but=self._lease.holder_id)
+        found = leases.list_running(self._database.reader, but=self._lease.holder_id)
         # A notification arrives when another holder begins to run jobs.
         self._look_at = self._terms.elapsed() + self._terms.third if found else None
         gone = self._observation.gone(found)
@@ -194,8 +196,8 @@ class Keeper:
     def _take_over(self, holder: Holder) -> None:
         """Hand back the jobs of a holder that is gone, unless another process has done so."""
 
-        def work(connection: Connection) -> HandedBack | None:
-            is_ended = leases.end(connection, holder)
+        def work(connection: Connection) -> RequeueResult | None:
+            is_ended = leases.expire(connection, holder)
             return self._put_back(connection, holder.id, is_lost=True) if is_ended else None
 
         back = self._database.write(work)
@@ -205,9 +207,9 @@ class Keeper:
 
     def _put_back(
         self, connection: Connection, holder_id: HolderId, *, is_lost: bool
-    ) -> HandedBack:
+    ) -> RequeueResult:
         now = self._lease.now()
-        back = hand_back(connection, holder_id, now, may_have_begun=True, is_lost=is_lost)
+        back = requeue_jobs(connection, holder_id, now, may_have_begun=True, is_lost=is_lost)
         event_log.add(connection, back.changes, now)
         return back
 

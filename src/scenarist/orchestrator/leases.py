@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from scenarist.db import leases
 from scenarist.db.leases import Holder
-from scenarist.domain.identifiers import HolderId, new_uuid
+from scenarist.domain.identifiers import HolderId, make_uuid
 from scenarist.orchestrator.process_watch import boot_seconds, is_gone
 
 LEASE_SECONDS = 15.0
@@ -19,7 +19,7 @@ class LeaseLostError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LeaseTerms:
+class LeaseOptions:
     """Settings of leases, and the functions that leases use.
 
     Args:
@@ -46,14 +46,14 @@ class Lease:
     idle holder renews nothing. An orchestrator that has lost its lease continues as a new holder.
     """
 
-    def __init__(self, terms: LeaseTerms, now: Callable[[], datetime]) -> None:
+    def __init__(self, terms: LeaseOptions, now: Callable[[], datetime]) -> None:
         self.terms = terms
         self.now = now
         self.give_up()
 
     def give_up(self) -> None:
         """Take a new holder identifier, under which no job runs yet."""
-        self.holder_id = HolderId(f"HOLDER_{new_uuid(self.now())}")
+        self.holder_id = HolderId(f"HOLDER_{make_uuid(self.now())}")
         self.is_lost = False
         self.is_used = False  #: whether jobs were claimed since the last renewal
         self._is_begun = False
@@ -96,7 +96,7 @@ class Lease:
             self._is_begun, self.is_used = True, False
 
 
-class Observation:
+class LeaseMonitor:
     """Detector of holders that have not renewed their lease in time, by this process's own clock.
 
     No clocks are compared: a holder is gone when its count of renewals has not changed for the
@@ -104,7 +104,7 @@ class Observation:
     because the other holders may not have been able to renew either (docs/decisions/0033).
     """
 
-    def __init__(self, terms: LeaseTerms) -> None:
+    def __init__(self, terms: LeaseOptions) -> None:
         self._terms = terms
         self._seen: dict[HolderId, tuple[int, float]] = {}
         self._looked_at = 0.0

@@ -13,23 +13,23 @@ import structlog
 from scenarist.db.engine import Database
 from scenarist.db.jobs import cancel as cancellation
 from scenarist.db.jobs.claim import Claim, TaskRecipe
-from scenarist.db.jobs.complete import Settlement
+from scenarist.db.jobs.complete import Completion
 from scenarist.db.notify.notifications import Topic, Topics
-from scenarist.domain.behaviours import Declared
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.domain.text import storable
+from scenarist.domain.text import sanitize_text
 from scenarist.executors.base import GRACE_SECONDS, Executor, JobOutcome, JobRequest
-from scenarist.executors.outcomes import ended
-from scenarist.orchestrator.claiming import Taken
-from scenarist.orchestrator.job_requests import Recipes, request_for
-from scenarist.orchestrator.lease_keeper import HandedBack, Keeper
-from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseTerms
-from scenarist.orchestrator.metrics import Watch
-from scenarist.orchestrator.outcomes import settlements_of
-from scenarist.orchestrator.step import Step, Steps
-from scenarist.orchestrator.worker_calls import Asking
-from scenarist.system.background import Background
+from scenarist.executors.outcomes import build_outcome
+from scenarist.orchestrator.claiming import JobToRun
+from scenarist.orchestrator.job_requests import RecipeCache, build_request
+from scenarist.orchestrator.lease_keeper import LeaseKeeper, RequeueResult
+from scenarist.orchestrator.leases import Lease, LeaseLostError, LeaseOptions
+from scenarist.orchestrator.metrics import JobMetrics
+from scenarist.orchestrator.outcomes import build_completions
+from scenarist.orchestrator.step import StepResult, StepWriter
+from scenarist.orchestrator.worker_calls import WorkerCalls
+from scenarist.system.background import BackgroundThread
 
 _KILL_SECONDS = 1.0  # the longest time from a kill to its outcome
 _RETRY_SECONDS = 1.0  # the pause after the database rejected a step
@@ -71,8 +71,8 @@ class Orchestrator:
         announce: Announce,
         grace_seconds: float = GRACE_SECONDS,
         drain_seconds: float = 0.0,
-        terms: LeaseTerms = LeaseTerms(),  # noqa: B008 - frozen
-        declared: Declared | None = None,
+        terms: LeaseOptions = LeaseOptions(),  # noqa: B008 - frozen
+        declared: DeclaredConfigs | None = None,
     ) -> None:
         self._database = database
         self._folder = folder
@@ -81,7 +81,7 @@ class Orchestrator:
         self._grace_seconds = grace_seconds
         self._drain_seconds = drain_seconds
         self._lease = Lease(terms, now)
-        self._keeper = Keeper(
+        self._keeper = LeaseKeeper(
             database,
             self._lease,
             is_at_work=lambda: bool(self._running),
@@ -89,15 +89,17 @@ class Orchestrator:
             wake=self.wake,
         )
         self._executor: Executor | None = None
-        self._watch = Watch()
+        self._watch = JobMetrics()
         self.figures = self._watch.figures
-        self._steps = Steps(database, self._lease, Recipes(declared), self._watch, wake=self.wake)
+        self._steps = StepWriter(
+            database, self._lease, RecipeCache(declared), self._watch, wake=self.wake
+        )
         # Attempts that were given up when the lease was lost, and that have not ended yet.
         self._given_up: set[tuple[int, int]] = set()
         self._running: dict[int, tuple[Claim, TaskRecipe, JobRequest]] = {}
         self._outcomes: deque[JobOutcome] = deque()
         self._to_stop: deque[int] = deque()
-        self.asking = Asking(lambda: self._executor)
+        self.asking = WorkerCalls(lambda: self._executor)
         self._something = threading.Event()
         self._gathered = threading.Event()  # the only running job has ended: do not wait for more
         self._is_stopping = False
@@ -105,7 +107,7 @@ class Orchestrator:
         self._interrupted: frozenset[int] = frozenset()  # stopped by `stop`, to run again later
         # An item means that no job is running, or that `stop` must not wait any longer.
         self._quiet: SimpleQueue[None] = SimpleQueue()
-        self._thread: Background | None = None
+        self._thread: BackgroundThread | None = None
         self._is_stop_asked = True  # whether other processes may have asked jobs to stop
 
     @property
@@ -140,7 +142,7 @@ class Orchestrator:
         self.recover()
         self._keeper.start()
         self._something.set()
-        self._thread = Background("orchestrator", self._loop)
+        self._thread = BackgroundThread("orchestrator", self._loop)
         self._thread.start()
 
     def attach(self, executor: Executor) -> None:
@@ -250,7 +252,7 @@ class Orchestrator:
         if not outcomes and not slots and not self._steps.has_other_machines(executor):
             return False
         now = self._now()
-        ending = settlements_of(outcomes, self._running, now, interrupted=self._interrupted)
+        ending = build_completions(outcomes, self._running, now, interrupted=self._interrupted)
         try:
             step = self._steps.write(executor, ending, slots, now, running=self._running)
         except LeaseLostError:
@@ -263,8 +265,8 @@ class Orchestrator:
     def _follow(
         self,
         executor: Executor,
-        step: Step,
-        ending: Sequence[Settlement],
+        step: StepResult,
+        ending: Sequence[Completion],
         outcomes: Sequence[JobOutcome],
         now: datetime,
     ) -> None:
@@ -289,12 +291,12 @@ class Orchestrator:
         """Return how many jobs may be claimed: none while draining or while given-up jobs end."""
         return 0 if self._drain_until is not None or self._given_up else executor.free_slots
 
-    def _hand_out(self, executor: Executor, taken: Sequence[Taken], now: datetime) -> None:
+    def _hand_out(self, executor: Executor, taken: Sequence[JobToRun], now: datetime) -> None:
         requests = []
         handed_out = []
         for claim, recipe, inputs in taken:
             try:
-                request = request_for(
+                request = build_request(
                     claim,
                     recipe,
                     inputs,
@@ -317,7 +319,9 @@ class Orchestrator:
         """Fail a job that was claimed and cannot be submitted to the executor."""
         request = JobRequest(number=claim.number, attempt=claim.attempt, function=recipe.function)
         self._running[claim.number] = (claim, recipe, request)
-        self.deliver([ended(request, JobEvent.RAISED, storable(reason)[:_REASON_LIMIT])])
+        self.deliver(
+            [build_outcome(request, JobEvent.RAISED, sanitize_text(reason)[:_REASON_LIMIT])]
+        )
 
     def _stop_asked(self, executor: Executor) -> None:
         """Stop the jobs that this process or another one has asked to stop."""
@@ -332,7 +336,7 @@ class Orchestrator:
             executor.cancel(self._to_stop.popleft())
 
     def _asked_elsewhere(self) -> list[int]:
-        asked = cancellation.asked_to_stop
+        asked = cancellation.find_cancel_requested
         return asked(self._database.reader, self._lease.holder_id) if self._running else []
 
     def _give_up(self, executor: Executor) -> None:
@@ -344,7 +348,7 @@ class Orchestrator:
             self._given_up.add((number, claim.attempt))
             executor.cancel(number)
 
-    def _finish(self, back: HandedBack) -> None:
+    def _finish(self, back: RequeueResult) -> None:
         """Apply the effects of a committed hand-back: log it, announce it, and wake the loop."""
         self._watch.handed_back(back.jobs, self._now())
         if back.ended:

@@ -7,40 +7,40 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from scenarist.db.jobs.complete import Settlement
+from scenarist.db.jobs.complete import Completion
 from scenarist.domain.identifiers import JobId, SubmissionId
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import JobRequest
 from scenarist.observability import tracing
-from scenarist.observability.metrics import HANDED_BACK, LOST, RETRIED, JobFigures
-from scenarist.orchestrator.claiming import Taken
+from scenarist.observability.metrics import HANDED_BACK, LOST, RETRIED, OrchestratorMetrics
+from scenarist.orchestrator.claiming import JobToRun
 from scenarist.orchestrator.outcomes import seconds_between
 from scenarist.orchestrator.spans import AttemptSpans
 
-JobOf = tuple[JobId, SubmissionId]
+JobRef = tuple[JobId, SubmissionId]
 """A job, and the submission it belongs to."""
 
-_WELL = frozenset({JobStatus.COMPLETED, JobStatus.SKIPPED})
-_AMISS = frozenset({JobStatus.FAILED, RETRIED, LOST})
+_SUCCESSES = frozenset({JobStatus.COMPLETED, JobStatus.SKIPPED})
+_FAILURES = frozenset({JobStatus.FAILED, RETRIED, LOST})
 # The settlement came too late: the job had been taken from this holder.
 _NOT_RECORDED = "NOT_RECORDED"
 
 _log = structlog.get_logger(__name__)
 
 
-class Watch:
+class JobMetrics:
     """Metrics, log lines and spans of jobs; the loop reports changes only after their commit."""
 
     def __init__(self) -> None:
-        self.figures = JobFigures()
+        self.figures = OrchestratorMetrics()
         self._spans = AttemptSpans()
 
-    def look(self, connection: Connection, taken: Sequence[Taken]) -> None:
+    def look(self, connection: Connection, taken: Sequence[JobToRun]) -> None:
         """Read the traces that the jobs being claimed belong to."""
         self._spans.look(connection, [claim for claim, _, _ in taken])
 
     def claimed(
-        self, taken: Sequence[Taken], requests: Sequence[JobRequest]
+        self, taken: Sequence[JobToRun], requests: Sequence[JobRequest]
     ) -> Sequence[JobRequest]:
         """Record claimed jobs; return their requests, with the spans for their workers."""
         for claim, _, _ in taken:
@@ -49,36 +49,36 @@ class Watch:
         return self._spans.begun(taken, requests)
 
     def settled(
-        self, recorded: Sequence[Settlement], returned: Sequence[Settlement], now: datetime
+        self, recorded: Sequence[Completion], returned: Sequence[Completion], now: datetime
     ) -> None:
         """Count and log the recorded attempts, and close the spans of all that have returned."""
         if tracing.is_on():
             for item in recorded:
-                self._spans.ended(item.job_id, _ending_of(item), now)
+                self._spans.ended(item.job_id, _outcome_of(item), now)
             for item in returned:
                 self._spans.ended(item.job_id, _NOT_RECORDED, now)
         tells_all = _log.is_enabled_for(logging.DEBUG)
         for item in recorded:
-            ending = _ending_of(item)
+            ending = _outcome_of(item)
             if item.started_after is not None:
                 self.figures.hand_over_times.add(item.started_after)
             self.figures.add_attempt(item.task_config_id, ending, item.run_seconds)
             # Successful attempts can number thousands per second, so they are logged at debug only.
-            if tells_all or ending not in _WELL:
-                _tell(item, ending)
+            if tells_all or ending not in _SUCCESSES:
+                _log_attempt(item, ending)
 
-    def handed_back(self, jobs: Sequence[JobOf], now: datetime) -> None:
+    def handed_back(self, jobs: Sequence[JobRef], now: datetime) -> None:
         """Record jobs that run again because their holder stops or is gone."""
         for job_id, submission_id in jobs:
             self._spans.ended(job_id, HANDED_BACK, now)
             _log.info("job handed back", job_id=job_id, submission_id=submission_id)
 
 
-def _tell(item: Settlement, ending: str) -> None:
+def _log_attempt(item: Completion, ending: str) -> None:
     """Log the end of an attempt, without its reason, which may contain secrets of the task."""
-    level = logging.DEBUG if ending in _WELL else logging.INFO
+    level = logging.DEBUG if ending in _SUCCESSES else logging.INFO
     _log.log(
-        logging.WARNING if ending in _AMISS else level,
+        logging.WARNING if ending in _FAILURES else level,
         "attempt ended",
         job_id=item.job_id,
         submission_id=item.submission_id,
@@ -89,7 +89,7 @@ def _tell(item: Settlement, ending: str) -> None:
     )
 
 
-def _ending_of(item: Settlement) -> str:
+def _outcome_of(item: Completion) -> str:
     if item.status is not JobStatus.PENDING:
         return item.status
     if item.failures:

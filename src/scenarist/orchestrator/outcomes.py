@@ -6,18 +6,18 @@ from datetime import datetime
 
 import structlog
 
-from scenarist.db.jobs.claim import Claim, Lost, TaskRecipe
-from scenarist.db.jobs.complete import Settlement
+from scenarist.db.jobs.claim import Claim, LostAttempt, TaskRecipe
+from scenarist.db.jobs.complete import Completion
 from scenarist.domain.entities import Edit
 from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.lifecycle import (
     SUSPECT_FROM,
     JobEvent,
-    ending_of,
+    compute_retry_delay,
+    decide_attempt_event,
     next_status,
-    retry_delay,
 )
-from scenarist.domain.redaction import redacted, redacted_log
+from scenarist.domain.redaction import redact, redact_log
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import JobOutcome, JobRequest
 
@@ -26,13 +26,13 @@ _log = structlog.get_logger(__name__)
 AT_MOST_ONCE = "it does not run again, as its task has retries_after_loss = 0"
 
 
-def settlements_of(
+def build_completions(
     outcomes: Sequence[JobOutcome],
     running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
     now: datetime,
     *,
     interrupted: Collection[int] = (),
-) -> list[Settlement]:
+) -> list[Completion]:
     """Build settlements from the outcomes of running jobs; skip attempts that are not running here.
 
     Only the first outcome of an attempt counts.
@@ -40,7 +40,7 @@ def settlements_of(
     Args:
         interrupted: The numbers of the jobs that were stopped so that they run again later.
     """
-    settlements: dict[int, Settlement] = {}
+    settlements: dict[int, Completion] = {}
     for outcome in outcomes:
         mine = running.get(outcome.number)
         if mine is None or mine[0].attempt != outcome.attempt:
@@ -55,15 +55,15 @@ def settlements_of(
             continue
         if outcome.number in interrupted and outcome.event is not JobEvent.SUCCEEDED:
             outcome = replace(outcome, event=JobEvent.HANDED_BACK, stacktrace=None)
-        settlements[outcome.number] = settlement_of(*mine, outcome, now)
+        settlements[outcome.number] = build_completion(*mine, outcome, now)
     return list(settlements.values())
 
 
-def settlement_of(
+def build_completion(
     claim: Claim, recipe: TaskRecipe, request: JobRequest, outcome: JobOutcome, now: datetime
-) -> Settlement:
+) -> Completion:
     """Build the settlement to record for the outcome of one attempt."""
-    event = ending_of(
+    event = decide_attempt_event(
         outcome.event,
         failures=claim.failures,
         retries=recipe.retries,
@@ -75,24 +75,24 @@ def settlement_of(
     )
     reason = outcome.reason
     if event is JobEvent.GIVEN_UP:
-        reason = _why_given_up(claim, recipe, outcome)
+        reason = _explain_given_up(claim, recipe, outcome)
     not_before = None
     if event is JobEvent.RETRIED:
-        delay = retry_delay(claim.failures + 1, recipe.retry_delay, job_id=claim.id)
+        delay = compute_retry_delay(claim.failures + 1, recipe.retry_delay, job_id=claim.id)
         not_before = now + delay
-    return Settlement(
+    return Completion(
         number=claim.number,
         job_id=claim.id,
         submission_id=claim.submission_id,
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, event),
-        edits=_edits(claim, recipe, request, outcome, now),
+        edits=_build_edits(claim, recipe, request, outcome, now),
         has_ends=bool(recipe.outputs or recipe.inputs),
         run_at=outcome.started_at,
         stopped_at=outcome.stopped_at,
-        reason=None if reason is None else redacted(reason),
-        stacktrace=None if outcome.stacktrace is None else redacted(outcome.stacktrace),
-        log=redacted_log(outcome.log),
+        reason=None if reason is None else redact(reason),
+        stacktrace=None if outcome.stacktrace is None else redact(outcome.stacktrace),
+        log=redact_log(outcome.log),
         not_before=not_before,
         failures=int(event is JobEvent.RETRIED),
         lost=int(event is JobEvent.WORKER_LOST),
@@ -106,38 +106,38 @@ def settlement_of(
     )
 
 
-def given_up(lost: Lost, now: datetime) -> Settlement:
+def complete_given_up(lost: LostAttempt, now: datetime) -> Completion:
     """Build the settlement of a job whose holder is gone, and that must not run again."""
-    return Settlement(
+    return Completion(
         number=lost.number,
         job_id=lost.id,
         submission_id=lost.submission_id,
         attempt=lost.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.GIVEN_UP),
         run_at=lost.run_at,
-        reason=_why_not_again(lost),
+        reason=_explain_no_retry(lost),
         task_config_id=lost.task_config_id,
         run_seconds=seconds_between(lost.run_at, now),
     )
 
 
-def refused(claim: Claim, task_config_id: str, reason: str, now: datetime) -> Settlement:
+def complete_refused(claim: Claim, task_config_id: str, reason: str, now: datetime) -> Completion:
     """Build the settlement of a job that cannot run, now or in another attempt."""
-    return Settlement(
+    return Completion(
         number=claim.number,
         job_id=claim.id,
         submission_id=claim.submission_id,
         attempt=claim.attempt,
         status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
         run_at=now,
-        reason=redacted(reason),
+        reason=redact(reason),
         task_config_id=task_config_id,
     )
 
 
-def unrecordable(item: Settlement, cause: str) -> Settlement:
+def complete_unrecordable(item: Completion, cause: str) -> Completion:
     """Build the settlement of a job whose outcome the database rejects; the outcome is dropped."""
-    return Settlement(
+    return Completion(
         number=item.number,
         job_id=item.job_id,
         submission_id=item.submission_id,
@@ -145,15 +145,15 @@ def unrecordable(item: Settlement, cause: str) -> Settlement:
         status=next_status(JobStatus.RUNNING, JobEvent.RAISED),
         has_ends=item.has_ends,
         run_at=item.run_at,
-        reason=f"it ended as {item.status}, which could not be recorded: {redacted(cause)}",
+        reason=f"it ended as {item.status}, which could not be recorded: {redact(cause)}",
         task_config_id=item.task_config_id,
         started_after=item.started_after,
         run_seconds=item.run_seconds,
     )
 
 
-def skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Settlement:
-    return Settlement(
+def complete_skipped(claim: Claim, recipe: TaskRecipe, now: datetime) -> Completion:
+    return Completion(
         number=claim.number,
         job_id=claim.id,
         submission_id=claim.submission_id,
@@ -177,13 +177,13 @@ def is_suspect(claim: Claim) -> bool:
     return claim.lost_together >= SUSPECT_FROM
 
 
-def _why_not_again(lost: Lost) -> str:
+def _explain_no_retry(lost: LostAttempt) -> str:
     if lost.retries_after_loss == 0:
         return f"{AT_MOST_ONCE}: its server was lost while it ran, so it is unknown how far it got"
-    return _lost_together("its server was lost while it ran", lost.lost_together + 1)
+    return _explain_lost_together("its server was lost while it ran", lost.lost_together + 1)
 
 
-def _lost_together(what: str, times: int) -> str:
+def _explain_lost_together(what: str, times: int) -> str:
     return (
         f"{what}, for the {times}th time; it does not run again, as it may be the cause. "
         "Look in the server's log for why the server ended, and check the machine's memory; "
@@ -191,18 +191,18 @@ def _lost_together(what: str, times: int) -> str:
     )
 
 
-def _why_given_up(claim: Claim, recipe: TaskRecipe, outcome: JobOutcome) -> str:
+def _explain_given_up(claim: Claim, recipe: TaskRecipe, outcome: JobOutcome) -> str:
     if recipe.retries_after_loss == 0:
         what = "its server stopped it" if outcome.reason is None else outcome.reason
         return f"{AT_MOST_ONCE}: {what}"
     if outcome.event is JobEvent.LOST_TOGETHER:
-        return _lost_together(str(outcome.reason), claim.lost_together + 1)
+        return _explain_lost_together(str(outcome.reason), claim.lost_together + 1)
     times = claim.lost + 1
     count = "once" if times == 1 else f"{times} times"
     return f"it has lost its worker {count}; the last time {outcome.reason}"
 
 
-def _edits(
+def _build_edits(
     claim: Claim, recipe: TaskRecipe, request: JobRequest, outcome: JobOutcome, now: datetime
 ) -> tuple[Edit, ...]:
     return tuple(

@@ -8,17 +8,17 @@ import structlog
 from scenarist.db.engine import Database
 from scenarist.db.jobs import outputs as output_rows
 from scenarist.domain.errors import UnavailableError
-from scenarist.domain.redaction import redacted_log
-from scenarist.system.background import Background
+from scenarist.domain.redaction import redact_log
+from scenarist.system.background import BackgroundThread
 
-PAUSE_SECONDS = 1.0
+FLUSH_SECONDS = 1.0
 """The delay from the first output of a job until it is stored, and between two writes. The output
 of a job that ends sooner is stored only with its outcome."""
 
 _log = structlog.get_logger(__name__)
 
 
-class OutputKeeper:
+class OutputFlusher:
     """Thread that flushes the output of running jobs to the database, and sleeps in between.
 
     Args:
@@ -31,14 +31,14 @@ class OutputKeeper:
         database: Database,
         read: Callable[[], Mapping[tuple[int, int], str]],
         *,
-        pause_seconds: float = PAUSE_SECONDS,
+        pause_seconds: float = FLUSH_SECONDS,
     ) -> None:
         self._database = database
         self._read = read
         self._pause_seconds = pause_seconds
         self._something = threading.Event()
         self._is_over = threading.Event()
-        self._thread = Background("outputs", self._loop)
+        self._thread = BackgroundThread("outputs", self._loop)
 
     def start(self) -> None:
         self._thread.start()
@@ -62,11 +62,11 @@ class OutputKeeper:
 
     def keep(self) -> None:
         # Worker calls on behalf of requests have negative numbers, and no log.
-        outputs = {key: redacted_log(text) for key, text in self._read().items() if key[0] >= 0}
+        outputs = {key: redact_log(text) for key, text in self._read().items() if key[0] >= 0}
         if not outputs:
             return
         try:
-            self._database.write(lambda connection: output_rows.keep(connection, outputs))
+            self._database.write(lambda connection: output_rows.store_logs(connection, outputs))
         except UnavailableError as error:
             # Not lost: the outcome of each job contains its whole output.
             _log.warning("what jobs write is not kept", reason=error.message, jobs=len(outputs))

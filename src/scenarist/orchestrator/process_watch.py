@@ -20,17 +20,17 @@ def boot_seconds() -> float:
     return time.monotonic()
 
 
-def own_process() -> str:
+def identify_own_process() -> str:
     """Return an identifier of this process, unique across machines; empty except on Linux."""
     if not _HAS_PROCESSES:
         return ""
-    _, started = _look(os.getpid()) or ("", "")
-    return f"{_place()} {os.getpid()} {started}"
+    _, started = _read_stat(os.getpid()) or ("", "")
+    return f"{_read_pid_scope()} {os.getpid()} {started}"
 
 
 def is_gone(process: str) -> bool:
     """Return whether a process has certainly ended; False for other machines and containers."""
-    number = _number_here(process)
+    number = _find_local_pid(process)
     if number is None:
         return False
     try:
@@ -39,7 +39,7 @@ def is_gone(process: str) -> bool:
         return True
     except PermissionError:
         pass
-    found = _look(number)
+    found = _read_stat(number)
     if found is None:  # it has just ended, or this process may not see it
         return False
     state, started = found
@@ -62,7 +62,7 @@ class ProcessWatch:
         for process in self._watched.keys() - set(processes):
             self._drop(process)
         for process in processes:
-            number = _number_here(process)
+            number = _find_local_pid(process)
             if number is None or process in self._watched:
                 continue
             with suppress(OSError):
@@ -98,18 +98,18 @@ class ProcessWatch:
         os.close(descriptor)
 
 
-def _place() -> str:
+def _read_pid_scope() -> str:
     """Return the scope in which process numbers are valid: this boot and PID namespace."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot} {os.readlink('/proc/self/ns/pid')}"
 
 
-def _number_here(process: str) -> int | None:
+def _find_local_pid(process: str) -> int | None:
     place, _, rest = process.rpartition(" ")[0].rpartition(" ")
-    return int(rest) if _HAS_PROCESSES and process and place == _place() else None
+    return int(rest) if _HAS_PROCESSES and process and place == _read_pid_scope() else None
 
 
-def _look(number: int) -> tuple[str, str] | None:
+def _read_stat(number: int) -> tuple[str, str] | None:
     """Return the state of a process, and its start time in ticks since the boot."""
     try:
         text = Path(f"/proc/{number}/stat").read_text()

@@ -17,12 +17,12 @@ from scenarist.domain.identifiers import JobId, SubmissionId
 from scenarist.domain.vocabulary import JobStatus
 from scenarist.executors.base import JobRequest
 from scenarist.observability import tracing
-from scenarist.orchestrator.claiming import Taken
+from scenarist.orchestrator.claiming import JobToRun
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-_WELL = frozenset({JobStatus.COMPLETED, JobStatus.CANCELED})
+_SUCCESSES = frozenset({JobStatus.COMPLETED, JobStatus.CANCELED})
 
 
 class AttemptSpans:
@@ -36,9 +36,11 @@ class AttemptSpans:
         """Read the spans in which the jobs' submissions were made."""
         if tracing.is_on() and claims:
             ids = list(dict.fromkeys(claim.submission_id for claim in claims))
-            self._parents = submission_rows.traceparents(connection, ids)
+            self._parents = submission_rows.find_traceparents(connection, ids)
 
-    def begun(self, taken: Sequence[Taken], requests: Sequence[JobRequest]) -> Sequence[JobRequest]:
+    def begun(
+        self, taken: Sequence[JobToRun], requests: Sequence[JobRequest]
+    ) -> Sequence[JobRequest]:
         """Open the spans of claimed jobs; return the requests with the workers' parent spans."""
         if not tracing.is_on():
             return requests
@@ -52,7 +54,7 @@ class AttemptSpans:
         opened = self._open.pop(job_id, None)
         if opened is not None:
             tracing.close_span(
-                opened, {"scenarist.ending": ending}, is_amiss=ending not in _WELL, at=now
+                opened, {"scenarist.ending": ending}, is_amiss=ending not in _SUCCESSES, at=now
             )
 
     def _begin(self, claim: Claim, task: str) -> str | None:

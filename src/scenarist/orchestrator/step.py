@@ -14,17 +14,17 @@ from scenarist.db.engine import Database
 from scenarist.db.jobs import claim as claims
 from scenarist.db.jobs import complete, propagate
 from scenarist.db.jobs.claim import Claim, TaskRecipe
-from scenarist.db.jobs.complete import Settlement
+from scenarist.db.jobs.complete import Completion
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import InDoubtError, UnavailableError
 from scenarist.executors.base import Executor, JobRequest
-from scenarist.observability.metrics import JobFigures
-from scenarist.orchestrator.claiming import Taken, sort_out
-from scenarist.orchestrator.job_requests import Recipes
-from scenarist.orchestrator.lease_keeper import hand_back
+from scenarist.observability.metrics import OrchestratorMetrics
+from scenarist.orchestrator.claiming import JobToRun, sort_claims
+from scenarist.orchestrator.job_requests import RecipeCache
+from scenarist.orchestrator.lease_keeper import requeue_jobs
 from scenarist.orchestrator.leases import Lease, LeaseLostError
-from scenarist.orchestrator.metrics import Watch
-from scenarist.orchestrator.outcomes import is_suspect, refused, unrecordable
+from scenarist.orchestrator.metrics import JobMetrics
+from scenarist.orchestrator.outcomes import complete_refused, complete_unrecordable, is_suspect
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Step:
+class StepResult:
     """Result of a committed step.
 
     Args:
@@ -44,21 +44,21 @@ class Step:
         held: The time to confirm to the lease after the commit; None if it was not renewed.
     """
 
-    settled: list[Settlement] = field(default_factory=list)
+    settled: list[Completion] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
-    taken: list[Taken] = field(default_factory=list)
-    recorded: list[Settlement] = field(default_factory=list)
+    taken: list[JobToRun] = field(default_factory=list)
+    recorded: list[Completion] = field(default_factory=list)
     changes: list[Event] = field(default_factory=list)
     held: float | None = None
 
-    def add(self, other: "Step") -> None:
+    def add(self, other: "StepResult") -> None:
         self.settled += other.settled
         self.ended += other.ended
         self.taken += other.taken
         self.recorded += other.recorded
 
 
-class Steps:
+class StepWriter:
     """Writer of an orchestrator's steps: normally one transaction per step.
 
     If a step fails although the database is available, it is repeated in parts: each outcome and
@@ -73,8 +73,8 @@ class Steps:
         self,
         database: Database,
         lease: Lease,
-        recipes: Recipes,
-        watch: Watch,
+        recipes: RecipeCache,
+        watch: JobMetrics,
         *,
         wake: Callable[[], None],
     ) -> None:
@@ -82,7 +82,7 @@ class Steps:
         self._lease = lease
         self._recipes = recipes
         self._watch = watch
-        self._figures: JobFigures = watch.figures
+        self._figures: OrchestratorMetrics = watch.figures
         self._wake = wake
         # -1: jobs that waited for machines under an earlier server are checked again.
         self._machines_version = -1
@@ -99,12 +99,12 @@ class Steps:
     def write(
         self,
         executor: Executor,
-        ending: Sequence[Settlement],
+        ending: Sequence[Completion],
         slots: int,
         now: datetime,
         *,
         running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
-    ) -> Step:
+    ) -> StepResult:
         """Record outcomes, and claim up to *slots* jobs.
 
         Args:
@@ -137,32 +137,32 @@ class Steps:
 
     def _note(self, error: Exception) -> None:
         self.is_due_unknown = True
-        self.fault = f"steps of the orchestrator fail: {_cause(error)}"
+        self.fault = f"steps of the orchestrator fail: {_format_cause(error)}"
         self._figures.failed_steps += 1
 
     def _record(
         self,
         connection: Connection,
         executor: Executor,
-        ending: Sequence[Settlement],
+        ending: Sequence[Completion],
         slots: int,
         now: datetime,
         running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
-    ) -> Step:
-        step = Step(settled=list(ending))
+    ) -> StepResult:
+        step = StepResult(settled=list(ending))
         step.held = self._lease.hold(connection) if slots else None
         # A stored claim that this process does not know of would stay RUNNING for ever.
         if self.is_in_doubt:
-            back = hand_back(connection, self._lease.holder_id, now, but=list(running))
+            back = requeue_jobs(connection, self._lease.holder_id, now, but=list(running))
             step.ended += back.ended
             step.changes += back.changes
         self._settle(connection, ending, now, step)
         is_put_off = any(item.not_before is not None for item in ending)
         if is_put_off or self.is_due_unknown or self.next_due is not None:
             self.is_due_unknown = False
-            self.next_due = claims.next_due(connection, now)
+            self.next_due = claims.find_next_due(connection, now)
         if self.has_other_machines(executor) or any(item.is_suspect for item in ending):
-            step.changes += propagate.release_machines(connection, now)
+            step.changes += propagate.release_machine_waits(connection, now)
         if slots:
             claimed = claims.claim(connection, self._lease.holder_id, limit=slots, now=now)
             done = {item.number for item in ending}
@@ -174,12 +174,12 @@ class Steps:
         return step
 
     def _settle(
-        self, connection: Connection, some: Sequence[Settlement], now: datetime, step: Step
+        self, connection: Connection, some: Sequence[Completion], now: datetime, step: StepResult
     ) -> None:
         if not some:
             return
         holder_id = self._lease.holder_id
-        settled = complete.settle(connection, some, holder_id=holder_id, now=now)
+        settled = complete.complete_attempts(connection, some, holder_id=holder_id, now=now)
         step.ended += settled.consequences.ended
         step.changes += settled.consequences.changes
         step.recorded += settled.standing
@@ -190,11 +190,11 @@ class Steps:
         executor: Executor,
         claimed: Sequence[Claim],
         now: datetime,
-        step: Step,
+        step: StepResult,
         *,
         suspects: int,
     ) -> None:
-        taking = sort_out(
+        taking = sort_claims(
             connection, claimed, self._recipes, executor.lacks, now=now, suspects=suspects
         )
         self._watch.look(connection, taking.to_run)
@@ -207,13 +207,13 @@ class Steps:
     def _write_in_parts(
         self,
         executor: Executor,
-        ending: Sequence[Settlement],
+        ending: Sequence[Completion],
         slots: int,
         now: datetime,
         running: Mapping[int, tuple[Claim, TaskRecipe, JobRequest]],
-    ) -> Step:
+    ) -> StepResult:
         """Repeat a failed step part by part, until the database rejects one."""
-        whole = Step()
+        whole = StepResult()
         # Cleared by the next step that succeeds as a whole; the loop tries one soon.
         self.is_in_doubt = self.has_left = True
         try:
@@ -226,15 +226,15 @@ class Steps:
                     break
         except (UnavailableError, LeaseLostError) as error:
             # The next step does the rest, or gives it up.
-            _log.error("step put off", reason=_cause(error))
+            _log.error("step put off", reason=_format_cause(error))
         return whole
 
-    def _settle_alone(self, item: Settlement, now: datetime, whole: Step) -> None:
+    def _settle_alone(self, item: Completion, now: datetime, whole: StepResult) -> None:
         """Record one outcome, or that it cannot be recorded."""
 
-        def record(what: Settlement) -> Step:
-            def work(connection: Connection) -> Step:
-                step = Step(settled=[item])
+        def record(what: Completion) -> StepResult:
+            def work(connection: Connection) -> StepResult:
+                step = StepResult(settled=[item])
                 self._settle(connection, [what], now, step)
                 event_log.add(connection, step.changes, now)
                 return step
@@ -246,15 +246,19 @@ class Steps:
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - any error fails the job
-            _log.error("an outcome cannot be recorded", job_id=item.job_id, reason=_cause(error))
+            _log.error(
+                "an outcome cannot be recorded", job_id=item.job_id, reason=_format_cause(error)
+            )
             try:
-                whole.add(record(unrecordable(item, _cause(error))))
+                whole.add(record(complete_unrecordable(item, _format_cause(error))))
             except UnavailableError:
                 raise
             except Exception:  # noqa: BLE001 - it is retried, and the other jobs continue
                 _log.exception("a job cannot be ended", job_id=item.job_id)
 
-    def _claim_alone(self, executor: Executor, now: datetime, whole: Step, suspects: int) -> bool:
+    def _claim_alone(
+        self, executor: Executor, now: datetime, whole: StepResult, suspects: int
+    ) -> bool:
         """Claim one job, or fail it if it cannot be prepared; return whether there was a job."""
         holder_id = self._lease.holder_id
 
@@ -267,8 +271,8 @@ class Steps:
         if not claimed:
             return False
 
-        def take(connection: Connection) -> Step:
-            step = Step()
+        def take(connection: Connection) -> StepResult:
+            step = StepResult()
             self._take(connection, executor, claimed, now, step, suspects=suspects)
             event_log.add(connection, step.changes, now)
             return step
@@ -282,12 +286,12 @@ class Steps:
             _log.exception("a job cannot be taken up", job_id=one.id)
             known = self._recipes.find(one.task_id)
             config_id = "" if known is None else known.config_id
-            reason = f"it could not be prepared: {_cause(error)}"
-            self._settle_alone(refused(one, config_id, reason, now), now, whole)
+            reason = f"it could not be prepared: {_format_cause(error)}"
+            self._settle_alone(complete_refused(one, config_id, reason, now), now, whole)
         return True
 
 
-def _cause(error: BaseException) -> str:
+def _format_cause(error: BaseException) -> str:
     """Return an error in one line, without the statement and parameters that SQLAlchemy adds."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     text = " ".join(str(cause).split()) or type(cause).__name__

@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from scenarist.domain.errors import UnavailableError
 from scenarist.executors.base import Executor, JobOutcome, JobRequest
 
-_NOBODY_TO_ASK = "no worker is available; try again later"
+_NO_WORKER = "no worker is available; try again later"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WorkerCall:
     """Running call of a worker: its future outcome, and a function that stops it."""
 
     outcome: "Future[JobOutcome]"
     cancel: Callable[[], bool]
 
 
-class Asking:
+class WorkerCalls:
     """Runs requests on an executor, under negative numbers, which no job has.
 
     Args:
@@ -32,7 +32,7 @@ class Asking:
         self._numbers = itertools.count(-1, -1)
         self._has_hung_up = False
 
-    def ask(self, request: JobRequest) -> Asked:
+    def ask(self, request: JobRequest) -> WorkerCall:
         """Submit a request to the executor.
 
         Raises:
@@ -40,15 +40,15 @@ class Asking:
         """
         executor = None if self._has_hung_up else self._find_executor()
         if executor is None:
-            raise UnavailableError(_NOBODY_TO_ASK)
+            raise UnavailableError(_NO_WORKER)
         number = next(self._numbers)
         asked = self._asked[number] = Future()
         # Checked again after the call is registered, so that `hang_up` cannot miss it.
         if self._has_hung_up:
             self._asked.pop(number, None)
-            raise UnavailableError(_NOBODY_TO_ASK)
+            raise UnavailableError(_NO_WORKER)
         executor.submit([replace(request, number=number)])
-        return Asked(asked, lambda: executor.cancel(number))
+        return WorkerCall(asked, lambda: executor.cancel(number))
 
     def deliver(self, outcomes: Sequence[JobOutcome]) -> None:
         """Accept outcomes from the executor; ignore those of jobs."""
@@ -65,4 +65,4 @@ class Asking:
         for number in list(self._asked):
             asked = self._asked.pop(number, None)
             if asked is not None:
-                asked.set_exception(UnavailableError(_NOBODY_TO_ASK))
+                asked.set_exception(UnavailableError(_NO_WORKER))

@@ -26,7 +26,7 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Box:
     """Centre and size of a box or bend."""
 
     x: float
@@ -43,17 +43,17 @@ class Layout(Generic[KeyT]):
         ways: For each edge, its bends between the two boxes.
     """
 
-    boxes: Mapping[KeyT, Spot]
-    ways: Mapping[tuple[KeyT, KeyT], Sequence[Spot]]
+    boxes: Mapping[KeyT, Box]
+    ways: Mapping[tuple[KeyT, KeyT], Sequence[Box]]
     width: float
     height: float
 
 
-_Point = tuple[str, Hashable, int]
+_LayerPoint = tuple[str, Hashable, int]
 """A point in a layer: a box, or a bend of an edge."""
 
 
-def place(
+def lay_out(
     sizes: Mapping[KeyT, Size],
     ways: Sequence[tuple[KeyT, KeyT]],
     *,
@@ -66,27 +66,27 @@ def place(
         ways: The edges: from which box to which.
         gap: The space between layers, and between the boxes in a layer.
     """
-    layer_of = _layers(list(sizes), ways)
-    chains = {way: _chain(way, layer_of) for way in dict.fromkeys(ways)}
-    layers = _filled(sizes, layer_of, chains.values())
+    layer_of = _assign_layers(list(sizes), ways)
+    chains = {way: _make_chain(way, layer_of) for way in dict.fromkeys(ways)}
+    layers = _fill_layers(sizes, layer_of, chains.values())
     links = [pair for chain in chains.values() for pair in itertools.pairwise(chain)]
-    _order(layers, links)
+    _order_layers(layers, links)
     heights = {point: sizes[point[1]].height if point[0] == "box" else 0.0  # type: ignore[index]
                for layer in layers for point in layer}  # fmt: skip
-    middles = _middles(layers, links, heights, gap.height)
+    middles = _compute_centres(layers, links, heights, gap.height)
     widths = [
         max((sizes[point[1]].width for point in layer if point[0] == "box"), default=0.0)  # type: ignore[index]
         for layer in layers
     ]
     lefts = [sum(widths[:at]) + at * gap.width for at in range(len(layers))]
 
-    def spot(point: _Point) -> Spot:
+    def spot(point: _LayerPoint) -> Box:
         at = point[2]
-        return Spot(lefts[at] + widths[at] / 2, middles[point], widths[at], heights[point])
+        return Box(lefts[at] + widths[at] / 2, middles[point], widths[at], heights[point])
 
     return Layout(
         boxes={
-            key: Spot(
+            key: Box(
                 lefts[layer_of[key]] + widths[layer_of[key]] / 2,
                 middles["box", key, layer_of[key]],
                 size.width,
@@ -100,7 +100,7 @@ def place(
     )
 
 
-def _layers(keys: Sequence[KeyT], ways: Sequence[tuple[KeyT, KeyT]]) -> dict[KeyT, int]:
+def _assign_layers(keys: Sequence[KeyT], ways: Sequence[tuple[KeyT, KeyT]]) -> dict[KeyT, int]:
     """Return the layer number of each box: after all its predecessors.
 
     A box without predecessors is placed right before the first of its successors.
@@ -119,42 +119,44 @@ def _layers(keys: Sequence[KeyT], ways: Sequence[tuple[KeyT, KeyT]]) -> dict[Key
     return layer_of
 
 
-def _chain(way: tuple[KeyT, KeyT], layer_of: Mapping[KeyT, int]) -> list[_Point]:
+def _make_chain(way: tuple[KeyT, KeyT], layer_of: Mapping[KeyT, int]) -> list[_LayerPoint]:
     start, end = way
-    bends: list[_Point] = [
+    bends: list[_LayerPoint] = [
         ("bend", way, layer) for layer in range(layer_of[start] + 1, layer_of[end])
     ]
     return [("box", start, layer_of[start]), *bends, ("box", end, layer_of[end])]
 
 
-def _filled(
-    keys: Iterable[KeyT], layer_of: Mapping[KeyT, int], chains: Iterable[Sequence[_Point]]
-) -> list[list[_Point]]:
-    points: dict[_Point, None] = {("box", key, layer_of[key]): None for key in keys}
+def _fill_layers(
+    keys: Iterable[KeyT], layer_of: Mapping[KeyT, int], chains: Iterable[Sequence[_LayerPoint]]
+) -> list[list[_LayerPoint]]:
+    points: dict[_LayerPoint, None] = {("box", key, layer_of[key]): None for key in keys}
     for chain in chains:
         points.update(dict.fromkeys(chain))
-    layers: list[list[_Point]] = [[] for _ in range(max(layer_of.values(), default=-1) + 1)]
+    layers: list[list[_LayerPoint]] = [[] for _ in range(max(layer_of.values(), default=-1) + 1)]
     for point in points:
         layers[point[2]].append(point)
     return layers
 
 
-def _neighbours(
-    links: Iterable[tuple[_Point, _Point]],
-) -> tuple[dict[_Point, list[_Point]], dict[_Point, list[_Point]]]:
-    before: dict[_Point, list[_Point]] = defaultdict(list)
-    after: dict[_Point, list[_Point]] = defaultdict(list)
+def _find_neighbours(
+    links: Iterable[tuple[_LayerPoint, _LayerPoint]],
+) -> tuple[dict[_LayerPoint, list[_LayerPoint]], dict[_LayerPoint, list[_LayerPoint]]]:
+    before: dict[_LayerPoint, list[_LayerPoint]] = defaultdict(list)
+    after: dict[_LayerPoint, list[_LayerPoint]] = defaultdict(list)
     for start, end in links:
         before[end].append(start)
         after[start].append(end)
     return before, after
 
 
-def _order(layers: list[list[_Point]], links: Sequence[tuple[_Point, _Point]]) -> None:
+def _order_layers(
+    layers: list[list[_LayerPoint]], links: Sequence[tuple[_LayerPoint, _LayerPoint]]
+) -> None:
     """Sort each layer so that few edges cross: repeatedly, by the positions of the neighbours."""
-    before, after = _neighbours(links)
+    before, after = _find_neighbours(links)
     best = [list(layer) for layer in layers]
-    fewest = _crossings(layers, after)
+    fewest = _count_crossings(layers, after)
     for sweep in range(_SWEEPS):
         if not fewest:
             break
@@ -162,7 +164,7 @@ def _order(layers: list[list[_Point]], links: Sequence[tuple[_Point, _Point]]) -
         near = before if rightwards else after
         for fixed, layer in itertools.pairwise(layers if rightwards else layers[::-1]):
             _sort_by_neighbours(layer, near, {point: at for at, point in enumerate(fixed)})
-        count = _crossings(layers, after)
+        count = _count_crossings(layers, after)
         if count < fewest:
             fewest, best = count, [list(layer) for layer in layers]
     for layer, kept in zip(layers, best, strict=True):
@@ -170,18 +172,22 @@ def _order(layers: list[list[_Point]], links: Sequence[tuple[_Point, _Point]]) -
 
 
 def _sort_by_neighbours(
-    layer: list[_Point], neighbours: Mapping[_Point, list[_Point]], places: Mapping[_Point, int]
+    layer: list[_LayerPoint],
+    neighbours: Mapping[_LayerPoint, list[_LayerPoint]],
+    places: Mapping[_LayerPoint, int],
 ) -> None:
     own = {point: at for at, point in enumerate(layer)}
 
-    def wish(point: _Point) -> float:
+    def wish(point: _LayerPoint) -> float:
         found = [places[other] for other in neighbours.get(point, ())]
         return sum(found) / len(found) if found else own[point]
 
     layer.sort(key=wish)
 
 
-def _crossings(layers: Sequence[list[_Point]], after: Mapping[_Point, list[_Point]]) -> int:
+def _count_crossings(
+    layers: Sequence[list[_LayerPoint]], after: Mapping[_LayerPoint, list[_LayerPoint]]
+) -> int:
     count = 0
     for layer, following in itertools.pairwise(layers):
         places = {point: at for at, point in enumerate(following)}
@@ -193,36 +199,36 @@ def _crossings(layers: Sequence[list[_Point]], after: Mapping[_Point, list[_Poin
     return count
 
 
-def _middles(
-    layers: Sequence[list[_Point]],
-    links: Sequence[tuple[_Point, _Point]],
-    heights: Mapping[_Point, float],
+def _compute_centres(
+    layers: Sequence[list[_LayerPoint]],
+    links: Sequence[tuple[_LayerPoint, _LayerPoint]],
+    heights: Mapping[_LayerPoint, float],
     gap: float,
-) -> dict[_Point, float]:
+) -> dict[_LayerPoint, float]:
     """Return vertical centres: near the neighbours, in order, and with gaps in between."""
-    before, after = _neighbours(links)
+    before, after = _find_neighbours(links)
     middles = {point: 0.0 for layer in layers for point in layer}
     for layer in layers:
-        _settle(layer, middles, middles.__getitem__, heights, gap)
+        _align_layer(layer, middles, middles.__getitem__, heights, gap)
     for sweep in range(_SWEEPS):
         rightwards = sweep % 2 == 0
         near = before if rightwards else after
 
-        def wish(point: _Point, near: Mapping[_Point, list[_Point]] = near) -> float:
+        def wish(point: _LayerPoint, near: Mapping[_LayerPoint, list[_LayerPoint]] = near) -> float:
             found = [middles[other] for other in near.get(point, ())]
             return sum(found) / len(found) if found else middles[point]
 
         for layer in layers if rightwards else reversed(layers):
-            _settle(layer, middles, wish, heights, gap)
+            _align_layer(layer, middles, wish, heights, gap)
     top = min((middles[point] - heights[point] / 2 for point in middles), default=0.0)
     return {point: middle - top for point, middle in middles.items()}
 
 
-def _settle(
-    layer: Sequence[_Point],
-    middles: dict[_Point, float],
-    wish: Callable[[_Point], float],
-    heights: Mapping[_Point, float],
+def _align_layer(
+    layer: Sequence[_LayerPoint],
+    middles: dict[_LayerPoint, float],
+    wish: Callable[[_LayerPoint], float],
+    heights: Mapping[_LayerPoint, float],
     gap: float,
 ) -> None:
     """Move each point of a layer as near to its target as the order and the gaps allow.

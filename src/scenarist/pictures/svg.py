@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from scenarist.config import DataNodeConfig, ScenarioConfig, TaskConfig
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.planning import TaskLinks, find_cycle
-from scenarist.pictures.layout import Layout, Size, Spot, place
+from scenarist.pictures.layout import Box, Layout, Size, lay_out
 
 _GAP = Size(64, 22)
 _HEIGHT = 44.0
@@ -72,7 +72,7 @@ class _Graph:
 
     @property
     def width(self) -> float:
-        legend = sum(map(_chip_width, self.config.sequences))
+        legend = sum(map(_measure_chip, self.config.sequences))
         heading = len(self.config.id) * 11.0 + 160
         return max(self.layout.width, legend, heading) + 2 * _MARGIN
 
@@ -87,7 +87,7 @@ def draw(configs: Sequence[ScenarioConfig]) -> str:
     Raises:
         InvalidError: The tasks of a scenario config form a cycle.
     """
-    graphs = [_graph(config) for config in configs]
+    graphs = [_lay_out_graph(config) for config in configs]
     width = max((graph.width for graph in graphs), default=1.0)
     height = sum(graph.height for graph in graphs) or 1.0
     root = Element(
@@ -102,10 +102,10 @@ def draw(configs: Sequence[ScenarioConfig]) -> str:
         },
     )
     names = ", ".join(config.id for config in configs)
-    _text(root, "title", f"Scenario configs: {names}", id="title")
-    said = " ".join(sentence for config in configs for sentence in _sentences(config))
-    _text(root, "desc", said, id="description")
-    _text(root, "style", _STYLE)
+    _add_text(root, "title", f"Scenario configs: {names}", id="title")
+    said = " ".join(sentence for config in configs for sentence in _describe(config))
+    _add_text(root, "desc", said, id="description")
+    _add_text(root, "style", _STYLE)
     SubElement(root, "rect", {"class": "paper", "width": f"{width:g}", "height": f"{height:g}"})
     top = 0.0
     for graph in graphs:
@@ -115,7 +115,7 @@ def draw(configs: Sequence[ScenarioConfig]) -> str:
     return tostring(root, encoding="unicode") + "\n"
 
 
-def _graph(config: ScenarioConfig) -> _Graph:
+def _lay_out_graph(config: ScenarioConfig) -> _Graph:
     links = [
         TaskLinks(
             task.id,
@@ -134,49 +134,52 @@ def _graph(config: ScenarioConfig) -> _Graph:
     for task in config.tasks:
         key = ("task", task.id)
         for node in task.inputs:
-            sizes.setdefault(("node", node.id), _size(node.id, _kind_of_node(node)))
+            sizes.setdefault(("node", node.id), _measure_box(node.id, _describe_node(node)))
             ways.append((("node", node.id), key))
-        sizes[key] = _size(task.id, _kind_of_task(task))
+        sizes[key] = _measure_box(task.id, _describe_task(task))
         for node in task.outputs:
-            sizes.setdefault(("node", node.id), _size(node.id, _kind_of_node(node)))
+            sizes.setdefault(("node", node.id), _measure_box(node.id, _describe_node(node)))
             ways.append((key, ("node", node.id)))
     for node in config.additional_data_nodes:
-        sizes.setdefault(("node", node.id), _size(node.id, _kind_of_node(node)))
-    return _Graph(config=config, layout=place(sizes, ways, gap=_GAP))
+        sizes.setdefault(("node", node.id), _measure_box(node.id, _describe_node(node)))
+    return _Graph(config=config, layout=lay_out(sizes, ways, gap=_GAP))
 
 
 def _draw_graph(parent: Element, graph: _Graph) -> None:
     config, boxes = graph.config, graph.layout.boxes
-    heading = _text(parent, "text", config.id, x=_MARGIN, y=_MARGIN + 12, **{"class": "heading"})
-    _text(heading, "tspan", _summary(config), dx=12, **{"class": "beside"})
+    heading = _add_text(
+        parent, "text", config.id, x=_MARGIN, y=_MARGIN + 12, **{"class": "heading"}
+    )
+    _add_text(heading, "tspan", _summarize(config), dx=12, **{"class": "beside"})
     _draw_legend(parent, graph)
     body = SubElement(parent, "g", {"transform": f"translate({_MARGIN:g} {graph.top + 14:g})"})
     # Smaller sequences are drawn on top of larger ones.
     for number, name, tasks in sorted(graph.sequences, key=lambda sequence: -len(sequence[2])):
-        _draw_ground(body, graph, number, name, tasks)
+        _draw_background(body, graph, number, name, tasks)
     for (start, end), bends in graph.layout.ways.items():
-        _draw_way(body, boxes[start], bends, boxes[end])
+        _draw_edge(body, boxes[start], bends, boxes[end])
     for node in config.data_nodes:
-        _draw_box(body, boxes["node", node.id], node.id, _kind_of_node(node), is_task=False)
+        _draw_box(body, boxes["node", node.id], node.id, _describe_node(node), is_task=False)
     for task in config.tasks:
-        _draw_box(body, boxes["task", task.id], task.id, _kind_of_task(task), is_task=True)
+        _draw_box(body, boxes["task", task.id], task.id, _describe_task(task), is_task=True)
 
 
 def _draw_legend(parent: Element, graph: _Graph) -> None:
     x, y = _MARGIN, _MARGIN + 30
     for number, name, tasks in graph.sequences:
         chip = SubElement(parent, "g")
-        _text(chip, "title", f"sequence {name}: {', '.join(task.id for task in tasks)}")
+        _add_text(chip, "title", f"sequence {name}: {', '.join(task.id for task in tasks)}")
         SubElement(
             chip,
             "rect",
-            _numbers(x=x, y=y - 10, width=14, height=14, rx=4) | {"class": f"c{_colour(number)}"},
+            _number_attributes(x=x, y=y - 10, width=14, height=14, rx=4)
+            | {"class": f"c{_colour_of(number)}"},
         )
-        _text(chip, "text", _short(name), x=x + 20, y=y + 1, **{"class": "beside"})
-        x += _chip_width(name)
+        _add_text(chip, "text", _shorten(name), x=x + 20, y=y + 1, **{"class": "beside"})
+        x += _measure_chip(name)
 
 
-def _draw_ground(
+def _draw_background(
     parent: Element, graph: _Graph, number: int, name: str, tasks: Sequence[TaskConfig]
 ) -> None:
     """Colour the background of a sequence: its tasks and the data nodes between them."""
@@ -185,33 +188,37 @@ def _draw_ground(
     between = {node.id for task in tasks for node in task.inputs if node.id in written}
     keys = [("task", task.id) for task in tasks] + [("node", id) for id in sorted(between)]
     pad = 12.0 - 3.0 * (number % 3)
-    ground = SubElement(parent, "g", {"class": f"ground c{_colour(number)}"})
-    _text(ground, "title", f"sequence {name}")
+    ground = SubElement(parent, "g", {"class": f"ground c{_colour_of(number)}"})
+    _add_text(ground, "title", f"sequence {name}")
     for key in keys:
         spot = boxes[key]
-        SubElement(ground, "rect", _rectangle(spot, pad) | {"rx": "16", "stroke": "none"})
+        SubElement(
+            ground, "rect", _rectangle_attributes(spot, pad) | {"rx": "16", "stroke": "none"}
+        )
     for (start, end), bends in ways.items():
         if start in keys and end in keys:
-            path = _path(boxes[start], bends, boxes[end], arrow=0)
+            path = _make_path(boxes[start], bends, boxes[end], arrow=0)
             SubElement(ground, "path", {"d": path, "stroke-width": f"{2 * pad:g}"})
 
 
-def _draw_way(parent: Element, start: Spot, bends: Sequence[Spot], end: Spot) -> None:
-    SubElement(parent, "path", {"class": "way", "d": _path(start, bends, end, arrow=7)})
+def _draw_edge(parent: Element, start: Box, bends: Sequence[Box], end: Box) -> None:
+    SubElement(parent, "path", {"class": "way", "d": _make_path(start, bends, end, arrow=7)})
     x, y = end.x - end.width / 2, end.y
     head = f"M{x:.1f} {y:.1f}l-8 -4.5v9z"
     SubElement(parent, "path", {"class": "head", "d": head})
 
 
-def _draw_box(parent: Element, spot: Spot, name: str, kind: str, *, is_task: bool) -> None:
+def _draw_box(parent: Element, spot: Box, name: str, kind: str, *, is_task: bool) -> None:
     box = SubElement(parent, "g", {"class": "task" if is_task else "node"})
-    _text(box, "title", f"{'task' if is_task else 'data node'} {name}: {kind}")
-    SubElement(box, "rect", _rectangle(spot, 0) | {"rx": "7" if is_task else f"{_HEIGHT / 2:g}"})
-    _text(box, "text", _short(name), x=spot.x, y=spot.y - 2, **{"class": "name"})
-    _text(box, "text", _short(kind), x=spot.x, y=spot.y + 13, **{"class": "kind"})
+    _add_text(box, "title", f"{'task' if is_task else 'data node'} {name}: {kind}")
+    SubElement(
+        box, "rect", _rectangle_attributes(spot, 0) | {"rx": "7" if is_task else f"{_HEIGHT / 2:g}"}
+    )
+    _add_text(box, "text", _shorten(name), x=spot.x, y=spot.y - 2, **{"class": "name"})
+    _add_text(box, "text", _shorten(kind), x=spot.x, y=spot.y + 13, **{"class": "kind"})
 
 
-def _path(start: Spot, bends: Sequence[Spot], end: Spot, *, arrow: float) -> str:
+def _make_path(start: Box, bends: Sequence[Box], end: Box, *, arrow: float) -> str:
     """Return the path of an edge from the right side of one box to the left side of the other.
 
     Args:
@@ -232,9 +239,9 @@ def _path(start: Spot, bends: Sequence[Spot], end: Spot, *, arrow: float) -> str
     return "".join(parts)
 
 
-def _sentences(config: ScenarioConfig) -> Iterable[str]:
+def _describe(config: ScenarioConfig) -> Iterable[str]:
     """Describe the picture in words, for screen readers."""
-    yield f"Scenario config {config.id}: {_summary(config)}."
+    yield f"Scenario config {config.id}: {_summarize(config)}."
     for task in config.tasks:
         reads = ", ".join(node.id for node in task.inputs) or "nothing"
         writes = ", ".join(node.id for node in task.outputs) or "nothing"
@@ -243,47 +250,52 @@ def _sentences(config: ScenarioConfig) -> Iterable[str]:
         yield f"Sequence {name} has {', '.join(task.id for task in tasks) or 'no tasks'}."
 
 
-def _summary(config: ScenarioConfig) -> str:
-    counts = [_counted(len(config.tasks), "task"), _counted(len(config.data_nodes), "data node")]
+def _summarize(config: ScenarioConfig) -> str:
+    counts = [
+        _format_count(len(config.tasks), "task"),
+        _format_count(len(config.data_nodes), "data node"),
+    ]
     return " · ".join([*counts, *([config.frequency.lower()] if config.frequency else [])])
 
 
-def _counted(count: int, noun: str) -> str:
+def _format_count(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _kind_of_task(task: TaskConfig) -> str:
+def _describe_task(task: TaskConfig) -> str:
     return task.function.rpartition(":")[2] or "without a function"
 
 
-def _kind_of_node(node: DataNodeConfig) -> str:
+def _describe_node(node: DataNodeConfig) -> str:
     return node.storage_type + ("" if node.scope == "SCENARIO" else f" · {node.scope.lower()}")
 
 
-def _size(name: str, kind: str) -> Size:
-    width = max(_width(_short(name)) * _LETTER, _width(_short(kind)) * _LETTER * 0.85)
+def _measure_box(name: str, kind: str) -> Size:
+    width = max(
+        _measure_text(_shorten(name)) * _LETTER, _measure_text(_shorten(kind)) * _LETTER * 0.85
+    )
     return Size(max(width + 32, _NARROWEST), _HEIGHT)
 
 
-def _width(text: str) -> int:
+def _measure_text(text: str) -> int:
     """Return the width of a text in letters; East Asian wide letters count twice."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
-def _chip_width(name: str) -> float:
-    return 44 + _width(_short(name)) * 6.6
+def _measure_chip(name: str) -> float:
+    return 44 + _measure_text(_shorten(name)) * 6.6
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
 
 
-def _colour(number: int) -> int:
+def _colour_of(number: int) -> int:
     return number % _COLOURS
 
 
-def _rectangle(spot: Spot, pad: float) -> dict[str, str]:
-    return _numbers(
+def _rectangle_attributes(spot: Box, pad: float) -> dict[str, str]:
+    return _number_attributes(
         x=spot.x - spot.width / 2 - pad,
         y=spot.y - spot.height / 2 - pad,
         width=spot.width + 2 * pad,
@@ -291,11 +303,11 @@ def _rectangle(spot: Spot, pad: float) -> dict[str, str]:
     )
 
 
-def _numbers(**values: float) -> dict[str, str]:
+def _number_attributes(**values: float) -> dict[str, str]:
     return {name: f"{value:.1f}".removesuffix(".0") for name, value in values.items()}
 
 
-def _text(parent: Element, tag: str, text: str, **attributes: object) -> Element:
+def _add_text(parent: Element, tag: str, text: str, **attributes: object) -> Element:
     """Add an element with a text; replace characters that cannot be displayed by U+FFFD."""
     element = SubElement(
         parent,

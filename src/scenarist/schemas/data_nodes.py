@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from scenarist.domain.selections import MOST_CONDITIONS
+from scenarist.domain.selections import MAX_CONDITIONS
 from scenarist.domain.vocabulary import Scope
 from scenarist.schemas.base import Request
 
@@ -28,7 +28,7 @@ class Operator(Request, kw_only=True, frozen=True):
 class DataNodeFilter(Request, kw_only=True, frozen=True):
     """Selects the rows of a value to read; documented as the body of the GET."""
 
-    operators: Annotated[list[Operator], Meta(max_length=MOST_CONDITIONS)] = field(
+    operators: Annotated[list[Operator], Meta(max_length=MAX_CONDITIONS)] = field(
         default_factory=list
     )
     join_operator: Annotated[

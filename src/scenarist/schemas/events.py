@@ -5,15 +5,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 
 
 class Event(Struct, kw_only=True, frozen=True):
     id: Annotated[str, Meta(description="Send it as Last-Event-ID to resume.", examples=["1042.0"])]
     timestamp: datetime
-    entity_type: Kind
+    entity_type: EntityKind
     entity_id: str
-    change: Change
+    change: ChangeType
     actor: Annotated[str | None, Meta(description="Who made the change; null for the server.")]
     actor_id: Annotated[
         str | None,

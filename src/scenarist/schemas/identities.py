@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from scenarist.domain.permissions import Role
-from scenarist.domain.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from scenarist.domain.users import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from scenarist.schemas.base import Request
 
 Roles = Annotated[
@@ -21,8 +21,8 @@ Username = Annotated[str, Meta(description="Case-insensitive.", examples=["ines"
 Password = Annotated[
     str,
     Meta(
-        min_length=SHORTEST_PASSWORD,
-        max_length=LONGEST_PASSWORD,
+        min_length=MIN_PASSWORD_LENGTH,
+        max_length=MAX_PASSWORD_LENGTH,
         examples=["correct horse battery staple"],
     ),
 ]

@@ -17,17 +17,22 @@ from scenarist.db.engine import Database
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Origin, Role
-from scenarist.domain.retention import Pruned
-from scenarist.domain.users import Key, Realm, User, checked_password
+from scenarist.domain.retention import PruneCounts
+from scenarist.domain.users import Key, Realm, User, validate_password
 from scenarist.identity import secret_keys as key_files
-from scenarist.identity.encryption import Seal
+from scenarist.identity.encryption import SecretCipher
 from scenarist.identity.passwords import Passwords
-from scenarist.server.paths import prepare_file, secret_key_file, secret_keys, storage_of
+from scenarist.server.paths import (
+    find_secret_key_file,
+    get_storage_location,
+    open_secret_keys,
+    prepare_database_file,
+)
 from scenarist.server.settings import Settings
-from scenarist.services.declarations import declared_now
+from scenarist.services.declarations import load_declared
 from scenarist.services.drift import find_drift
 from scenarist.services.keys import KeyService
-from scenarist.services.placement import keep_secrets
+from scenarist.services.placement import export_secrets
 from scenarist.services.pruning import PruningService
 from scenarist.services.users import UserChange, UserService
 
@@ -41,13 +46,13 @@ def add_user(settings: Settings, name: str, password: str, roles: Sequence[str])
         InvalidError: The name, the password or a role is not valid.
         ConflictError: A user with this name exists.
     """
-    with _users(settings, make=True) as users:
-        return users.create(_operator("user add"), name, password, roles)
+    with _open_users(settings, make=True) as users:
+        return users.create(_build_operator("user add"), name, password, roles)
 
 
 def list_users(settings: Settings) -> list[User]:
-    with _users(settings) as users:
-        return users.list_page(_operator("user list"), _ALL).items
+    with _open_users(settings) as users:
+        return users.list_page(_build_operator("user list"), _ALL).items
 
 
 def set_password(settings: Settings, name: str, password: str) -> None:
@@ -57,8 +62,8 @@ def set_password(settings: Settings, name: str, password: str) -> None:
         NotFoundError: There is no such user.
         InvalidError: The password is not valid.
     """
-    with _users(settings) as users:
-        users.change(_operator("user passwd"), name, UserChange(password=password))
+    with _open_users(settings) as users:
+        users.change(_build_operator("user passwd"), name, UserChange(password=password))
 
 
 def set_roles(settings: Settings, name: str, roles: Sequence[str]) -> User:
@@ -69,8 +74,8 @@ def set_roles(settings: Settings, name: str, roles: Sequence[str]) -> User:
         InvalidError: A role is not valid.
         ConflictError: The configuration file declares the roles, or no administrator would be left.
     """
-    with _users(settings) as users:
-        return users.change(_operator("user roles"), name, UserChange(roles=roles))
+    with _open_users(settings) as users:
+        return users.change(_build_operator("user roles"), name, UserChange(roles=roles))
 
 
 def remove_user(settings: Settings, name: str) -> None:
@@ -80,17 +85,17 @@ def remove_user(settings: Settings, name: str) -> None:
         NotFoundError: There is no such user.
         ConflictError: The configuration file declares the user, or no administrator would be left.
     """
-    with _users(settings) as users:
-        users.delete(_operator("user remove"), name)
+    with _open_users(settings) as users:
+        users.delete(_build_operator("user remove"), name)
 
 
-def password_hash(password: str) -> str:
+def hash_password(password: str) -> str:
     """Return the hash of a password for a configuration file.
 
     Raises:
         InvalidError: The password is not valid.
     """
-    return Passwords().hash(checked_password(password))
+    return Passwords().hash(validate_password(password))
 
 
 def create_key(
@@ -108,14 +113,14 @@ def create_key(
     expires_at = None if days is None else now + timedelta(days=days)
     with open_database(settings, make=True) as database:
         made = KeyService(database, now=lambda: now).create(
-            _operator("key create"), name, roles, expires_at=expires_at
+            _build_operator("key create"), name, roles, expires_at=expires_at
         )
     return made.key, made.text
 
 
 def list_keys(settings: Settings) -> list[Key]:
     with open_database(settings) as database:
-        return KeyService(database, now=_now).list_page(_operator("key list"), _ALL).items
+        return KeyService(database, now=_now).list_page(_build_operator("key list"), _ALL).items
 
 
 def revoke_key(settings: Settings, name: str) -> None:
@@ -127,9 +132,9 @@ def revoke_key(settings: Settings, name: str) -> None:
     with open_database(settings) as database:
         keys = KeyService(database, now=_now)
         try:
-            keys.delete(_operator("key revoke"), name)
+            keys.delete(_build_operator("key revoke"), name)
         except NotFoundError:
-            keys.delete_named(_operator("key revoke"), name)
+            keys.delete_named(_build_operator("key revoke"), name)
 
 
 def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
@@ -148,29 +153,29 @@ def rotate_secret_key(settings: Settings, *, forget_old: bool) -> None:
             "one there, separated by a blank"
         )
     with open_database(settings) as database:
-        file = secret_key_file(settings, database)
+        file = find_secret_key_file(settings, database)
         if not file.exists():
             raise InvalidError(
                 f"there is no file of secret keys {file} yet; the first start of the server "
                 "creates it, or name another one with --secret-key-file"
             )
-        secret_keys(settings, database)
+        open_secret_keys(settings, database)
         key_files.rotate(file)
-        seal = Seal(secret_keys(settings, database))
+        seal = SecretCipher(open_secret_keys(settings, database))
 
         def work(connection: Connection) -> None:
             subscriber_rows.change_secrets(connection, lambda kept: seal.close(seal.open(kept)))
             operation = "secret rotate --forget-old" if forget_old else "secret rotate"
-            audit.add_done(connection, _operator(operation), None, _now())
+            audit.record_allowed(connection, _build_operator(operation), None, _now())
 
         database.write(work)
         if forget_old:
             key_files.keep_newest(file)
             # Running servers cache credentials; they check them again once this is committed.
-            database.write(session_rows.end_all)
+            database.write(session_rows.remove_all)
 
 
-def prune(settings: Settings, *, is_dry_run: bool) -> Pruned:
+def prune(settings: Settings, *, is_dry_run: bool) -> PruneCounts:
     """Delete what the retention settings do not keep; a dry run only counts it.
 
     Raises:
@@ -184,8 +189,10 @@ def prune(settings: Settings, *, is_dry_run: bool) -> Pruned:
             "--keep-jobs-days 30"
         )
     with open_database(settings) as database:
-        service = PruningService(database, folder=storage_of(settings), now=_now, pause=time.sleep)
-        return service.prune(_operator("db prune"), settings.retention, is_dry_run=is_dry_run)
+        service = PruningService(
+            database, folder=get_storage_location(settings), now=_now, pause=time.sleep
+        )
+        return service.prune(_build_operator("db prune"), settings.retention, is_dry_run=is_dry_run)
 
 
 def shrink(settings: Settings) -> int:
@@ -200,7 +207,7 @@ def shrink(settings: Settings) -> int:
         return database.shrink()
 
 
-def differences(settings: Settings, application: Application) -> list[str]:
+def find_drift_lines(settings: Settings, application: Application) -> list[str]:
     """Return how the records of the database differ from an application, one sentence each.
 
     Raises:
@@ -217,13 +224,13 @@ def differences(settings: Settings, application: Application) -> list[str]:
                 f"{database.name} is of another version of Scenarist; upgrade it with scenarist db "
                 "upgrade first"
             )
-        keep_secrets(application.registry)
-        declared = declared_now(application)
+        export_secrets(application.registry)
+        declared = load_declared(application)
         return find_drift(database.reader, application.registry, declared).lines
 
 
-def new_secret_key() -> str:
-    return key_files.new_key()
+def generate_secret_key() -> str:
+    return key_files.generate_key()
 
 
 @contextmanager
@@ -243,7 +250,7 @@ def open_database(settings: Settings, *, make: bool = False) -> Iterator[Databas
                 f"there is no database {database.file}; name the server's database with --database"
             )
         if database.file is not None:
-            prepare_file(database.file)
+            prepare_database_file(database.file)
         migrate.upgrade(database)
         yield database
 
@@ -251,25 +258,25 @@ def open_database(settings: Settings, *, make: bool = False) -> Iterator[Databas
 def upgrade_database(settings: Settings) -> str | None:
     """Apply missing migrations to the database; return its revision."""
     with open_database(settings, make=True) as database:
-        return migrate.current(database)
+        return migrate.find_revision(database)
 
 
-def database_revision(settings: Settings) -> str | None:
+def get_database_revision(settings: Settings) -> str | None:
     """Return the revision of the database; None if it does not exist."""
     database = Database(settings.database)
     if database.file is not None and not database.file.exists():
         return None
     with database:
-        return migrate.current(database)
+        return migrate.find_revision(database)
 
 
 @contextmanager
-def _users(settings: Settings, *, make: bool = False) -> Iterator[UserService]:
+def _open_users(settings: Settings, *, make: bool = False) -> Iterator[UserService]:
     with open_database(settings, make=make) as database:
         yield UserService(database, Passwords(), now=_now, realm=Realm.LOCAL)
 
 
-def _operator(operation: str) -> Actor:
+def _build_operator(operation: str) -> Actor:
     """Return the actor of the command line: an administrator, since it can write the database."""
     origin = Origin(f"login {_login()}", operation)
     return Actor("(command line)", frozenset({Role.ADMIN}), origin=origin)

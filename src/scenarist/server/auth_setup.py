@@ -8,26 +8,26 @@ from typing import Any
 
 import structlog
 
-from scenarist.api.middleware.auth import Gate
+from scenarist.api.middleware.auth import AuthMiddleware
 from scenarist.config import AuthenticationConfig, resolve
 from scenarist.db.engine import Database
 from scenarist.domain.addresses import ANY_ORIGIN
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.permissions import Actor, Origin, Role
-from scenarist.domain.users import Realm, checked_roles
-from scenarist.identity.encryption import Seal
+from scenarist.domain.users import Realm, parse_roles
+from scenarist.identity.encryption import SecretCipher
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.tokens import TokenSigner
-from scenarist.server.http_protocol import FindStranger
+from scenarist.server.http_protocol import PeerCheck
 from scenarist.server.http_server import loopback_hosts, require_loopback
-from scenarist.server.paths import secret_keys
-from scenarist.server.peer_users import open_socket_owners, stranger_finder
+from scenarist.server.paths import open_secret_keys
+from scenarist.server.peer_users import make_peer_check, open_peer_user_lookup
 from scenarist.server.settings import Settings
 from scenarist.services.audit import AuditService
 from scenarist.services.authentication import Authenticator, Issuer
 from scenarist.services.keys import KeyService
 from scenarist.services.refused_requests import RefusalCounter
-from scenarist.services.sessions import Directory, SigningInService
+from scenarist.services.sessions import Directory, SessionService
 from scenarist.services.users import UserService
 
 _REALMS = {"local": Realm.LOCAL, "ldap": Realm.LDAP}
@@ -36,7 +36,7 @@ _ISSUER_OPTIONS = ("roles_claim", "name_claim")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Authorization:
+class AuthComponents:
     """The parts of authentication and authorization.
 
     Args:
@@ -45,20 +45,20 @@ class Authorization:
     """
 
     authenticator: Authenticator | None
-    signing_in: SigningInService
+    signing_in: SessionService
     users: UserService
     keys: KeyService
     audit: AuditService
     refusals: RefusalCounter | None
-    seal: Seal
+    seal: SecretCipher
 
 
-def open_authorization(
+def build_auth(
     database: Database,
     settings: Settings,
     declared: AuthenticationConfig,
     now: Callable[[], datetime],
-) -> Authorization:
+) -> AuthComponents:
     """Build the parts, and update the declared users to those of the configuration file.
 
     Raises:
@@ -67,38 +67,44 @@ def open_authorization(
     """
     realm = _REALMS.get(settings.auth)
     passwords = Passwords()
-    keys = secret_keys(settings, database)
+    keys = open_secret_keys(settings, database)
     signer = TokenSigner(keys, now=now)
     authenticator = Authenticator(
-        database, signer, now=now, realm=realm, issuer=_issuer(settings, declared, now)
+        database, signer, now=now, realm=realm, issuer=_build_issuer(settings, declared, now)
     )
     users = UserService(database, passwords, now=now, realm=realm or Realm.LOCAL)
     if realm is Realm.LOCAL:
-        users.declare(_configuration(), _table(declared.roles), _table(declared.passwords))
-    return Authorization(
+        users.declare(
+            _build_configuration_actor(),
+            _resolve_table(declared.roles),
+            _resolve_table(declared.passwords),
+        )
+    return AuthComponents(
         authenticator=None if settings.auth == "none" else authenticator,
-        signing_in=SigningInService(
+        signing_in=SessionService(
             database,
             authenticator,
             signer,
             passwords,
             now=now,
             realm=realm,
-            directory=_directory(settings, declared),
+            directory=_build_directory(settings, declared),
             session_length=timedelta(seconds=settings.session_seconds),
         ),
         users=users,
         keys=KeyService(database, now=now),
         audit=AuditService(database, now=now, refusals_per_second=settings.audit_refusals),
         refusals=None if settings.auth == "none" else RefusalCounter(database, now=now),
-        seal=Seal(keys),
+        seal=SecretCipher(keys),
     )
 
 
-def gate_of(settings: Settings, authorization: Authorization, database: Database) -> Gate:
+def build_auth_middleware(
+    settings: Settings, authorization: AuthComponents, database: Database
+) -> AuthMiddleware:
     switches = ("open_metrics", "open_description")
     opened = frozenset(name for name in switches if getattr(settings, name))
-    return Gate(
+    return AuthMiddleware(
         authorization.authenticator,
         authorization.audit,
         refusals=authorization.refusals,
@@ -107,20 +113,20 @@ def gate_of(settings: Settings, authorization: Authorization, database: Database
     )
 
 
-def host_names(settings: Settings) -> Sequence[str]:
+def get_allowed_hosts(settings: Settings) -> Sequence[str]:
     """Return the accepted host names: without authorization, this stops DNS rebinding."""
     if settings.hosts or settings.auth != "none" or settings.insecure:
         return settings.hosts
     return loopback_hosts(settings.host)
 
 
-def require_safe(settings: Settings) -> None:
+def require_safe_settings(settings: Settings) -> None:
     """Refuse settings that let others reach a server without authorization.
 
     Raises:
         InvalidError: Others could reach it; says what to do.
     """
-    if _is_for_own_user(settings):
+    if _is_own_user_only(settings):
         require_loopback(settings.host)
         require_named_origins(settings.cors_origins)
 
@@ -139,15 +145,15 @@ def require_named_origins(cors_origins: Collection[str]) -> None:
         )
 
 
-def open_stranger_finder(settings: Settings, stack: ExitStack) -> FindStranger | None:
+def open_peer_check(settings: Settings, stack: ExitStack) -> PeerCheck | None:
     """Return the check for users whom a server without authorization does not serve.
 
     None if everybody is served. If the operating system does not report the users of connections,
     log a warning.
     """
-    if not _is_for_own_user(settings):
+    if not _is_own_user_only(settings):
         return None
-    owners = open_socket_owners()
+    owners = open_peer_user_lookup()
     if owners is None:
         structlog.get_logger(__name__).warning(
             "other users of this machine may do anything here: authorization is off, and the "
@@ -156,33 +162,33 @@ def open_stranger_finder(settings: Settings, stack: ExitStack) -> FindStranger |
         )
         return None
     stack.callback(owners.close)
-    return stranger_finder(owners)
+    return make_peer_check(owners)
 
 
-def _is_for_own_user(settings: Settings) -> bool:
+def _is_own_user_only(settings: Settings) -> bool:
     return settings.auth == "none" and not settings.insecure
 
 
-def _configuration() -> Actor:
+def _build_configuration_actor() -> Actor:
     # The name is not valid for users.
     name = "(configuration)"
     return Actor(name, frozenset({Role.ADMIN}), origin=Origin("", "declare"))
 
 
-def _directory(settings: Settings, declared: AuthenticationConfig) -> Directory | None:
+def _build_directory(settings: Settings, declared: AuthenticationConfig) -> Directory | None:
     if settings.auth != "ldap":
         return None
     from scenarist.identity.ldap import LdapDirectory
 
     return LdapDirectory(
-        server=_needed(declared.server, "server"),
-        base_dn=_needed(declared.base_dn, "base_dn"),
-        roles=_roles_of_groups(declared),
-        **_options(declared, _DIRECTORY_OPTIONS),
+        server=_require(declared.server, "server"),
+        base_dn=_require(declared.base_dn, "base_dn"),
+        roles=_read_group_roles(declared),
+        **_read_options(declared, _DIRECTORY_OPTIONS),
     )
 
 
-def _issuer(
+def _build_issuer(
     settings: Settings, declared: AuthenticationConfig, now: Callable[[], datetime]
 ) -> Issuer | None:
     if settings.auth != "oidc":
@@ -190,36 +196,36 @@ def _issuer(
     from scenarist.identity.oidc import OidcIssuer
 
     return OidcIssuer(
-        issuer=_needed(declared.issuer, "issuer"),
-        audience=_needed(declared.audience, "audience"),
-        roles=_roles_of_groups(declared),
+        issuer=_require(declared.issuer, "issuer"),
+        audience=_require(declared.audience, "audience"),
+        roles=_read_group_roles(declared),
         now=now,
-        **_options(declared, _ISSUER_OPTIONS),
+        **_read_options(declared, _ISSUER_OPTIONS),
     )
 
 
-def _roles_of_groups(declared: AuthenticationConfig) -> Mapping[str, Collection[Role]]:
+def _read_group_roles(declared: AuthenticationConfig) -> Mapping[str, Collection[Role]]:
     """Read the map of groups to roles; without one, groups with the names of roles grant them."""
-    groups = _table(declared.groups)
+    groups = _resolve_table(declared.groups)
     if not groups:
         return {role.value: frozenset({role}) for role in Role}
     return {
-        name: checked_roles(roles, f"[AUTHENTICATION.groups] {name}")
+        name: parse_roles(roles, f"[AUTHENTICATION.groups] {name}")
         for name, roles in groups.items()
     }
 
 
-def _options(declared: AuthenticationConfig, names: Collection[str]) -> dict[str, Any]:
+def _read_options(declared: AuthenticationConfig, names: Collection[str]) -> dict[str, Any]:
     return {
         name: resolve(declared.properties[name]) for name in names if name in declared.properties
     }
 
 
-def _needed(value: str | None, name: str) -> str:
+def _require(value: str | None, name: str) -> str:
     if not value:
         raise InvalidError(f"[AUTHENTICATION] {name} is missing; this protocol requires it")
     return str(resolve(value))
 
 
-def _table(value: Mapping[str, Any] | None) -> dict[str, Any]:
+def _resolve_table(value: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: resolve(item) for name, item in (value or {}).items()}

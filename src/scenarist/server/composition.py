@@ -14,54 +14,59 @@ from litestar import Litestar
 from litestar.concurrency import set_asyncio_executor
 
 from scenarist.api.app import create_app
-from scenarist.api.middleware.auth import Gate
+from scenarist.api.middleware.auth import AuthMiddleware
 from scenarist.config import Application, load_app, resolve
 from scenarist.console import pages as console
 from scenarist.db import migrate
 from scenarist.db.engine import Database
-from scenarist.demo.tour import tour
+from scenarist.demo.tour import render_tour
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.listings import DataNodeFilter, PageRequest, TaskFilter
+from scenarist.domain.listings import DataNodeListFilter, PageRequest, TaskFilter
 from scenarist.domain.permissions import ANYONE
-from scenarist.executors.base import Deliver, Executor
-from scenarist.identity.encryption import Seal
+from scenarist.executors.base import Executor, OutcomeCallback
+from scenarist.identity.encryption import SecretCipher
 from scenarist.observability import tracing
 from scenarist.observability.logs import configure_logging
-from scenarist.observability.metrics import ProcessFigures
+from scenarist.observability.metrics import ProcessMetrics
 from scenarist.server.auth_setup import (
-    Authorization,
-    gate_of,
-    host_names,
-    open_authorization,
-    open_stranger_finder,
-    require_safe,
+    AuthComponents,
+    build_auth,
+    build_auth_middleware,
+    get_allowed_hosts,
+    open_peer_check,
+    require_safe_settings,
 )
-from scenarist.server.http_server import Door, open_listener
-from scenarist.server.paths import prepare_file, prepare_storage, secret_keys, warn_of_folders
-from scenarist.server.preflight import check, warnings_of
-from scenarist.server.runtime import Orchestration, limits_of
-from scenarist.server.settings import Settings, secrets_of
-from scenarist.server.worker_calls import compute_with
+from scenarist.server.http_server import HttpServer, open_listener
+from scenarist.server.paths import (
+    log_folder_warnings,
+    open_secret_keys,
+    prepare_database_file,
+    prepare_storage,
+)
+from scenarist.server.preflight import check_application, find_warnings
+from scenarist.server.runtime import OrchestratorRuntime, read_value_limits
+from scenarist.server.settings import Settings, find_secrets
+from scenarist.server.worker_calls import build_compute
 from scenarist.services.cancellation import Canceller
 from scenarist.services.comparisons import ComparisonService
-from scenarist.services.completions import Completions
+from scenarist.services.completions import CompletionNotifier
 from scenarist.services.configs import ConfigService
 from scenarist.services.container import Services
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
 from scenarist.services.edits import EditService
-from scenarist.services.event_log import ChangeService, News
+from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
 from scenarist.services.orchestration import OrchestrationService
-from scenarist.services.placement import keep_secrets
+from scenarist.services.placement import export_secrets
 from scenarist.services.scenarios import NewScenario, ScenarioService
 from scenarist.services.sequences import SequenceService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
-from scenarist.services.value_writer import Recorder
+from scenarist.services.value_writer import ValueWriter
 from scenarist.services.values import ValueService
 
 REQUEST_THREADS = 16
@@ -80,8 +85,8 @@ class Server:
 
     database: Database
     services: Services
-    orchestration: Orchestration
-    gate: Gate
+    orchestration: OrchestratorRuntime
+    gate: AuthMiddleware
     asgi: Litestar
 
     def hang_up(self) -> None:
@@ -99,7 +104,7 @@ def open_server(
     application: Application,
     settings: Settings,
     *,
-    make_executor: Callable[[Deliver], Executor] | None = None,
+    make_executor: Callable[[OutcomeCallback], Executor] | None = None,
     now: Callable[[], datetime] = _now,
 ) -> Iterator[Server]:
     """Open the database and build all parts; close everything at the end of the block.
@@ -113,23 +118,21 @@ def open_server(
         InvalidError: A setting is not valid.
         UnavailableError: The database or the storage folder cannot be used; says why.
     """
-    keep_secrets(application.registry, secrets_of(settings))
+    export_secrets(application.registry, find_secrets(settings))
     folder = prepare_storage(settings)
     with ExitStack() as stack:
-        database = stack.enter_context(_database(settings.database))
-        warn_of_folders(settings, database)
-        completions = Completions(database)
+        database = stack.enter_context(_open_database(settings.database))
+        log_folder_warnings(settings, database)
+        completions = CompletionNotifier(database)
         database.on_ring(completions.hear)
-        orchestration = Orchestration(
+        orchestration = OrchestratorRuntime(
             application, settings, database, announce=completions.announce, now=now
         )
-        authorization = open_authorization(
-            database, settings, application.registry.authentication, now
-        )
-        gate = gate_of(settings, authorization, database)
+        authorization = build_auth(database, settings, application.registry.authentication, now)
+        gate = build_auth_middleware(settings, authorization, database)
         if authorization.refusals is not None:
             stack.callback(authorization.refusals.close)
-        services = _services(
+        services = _build_services(
             application, settings, folder, database, orchestration, completions, authorization, now
         )
         if make_executor is None:
@@ -145,11 +148,11 @@ def open_server(
             asgi=create_app(
                 services,
                 gate,
-                ProcessFigures(database.figures, orchestration, services.news),
+                ProcessMetrics(database.figures, orchestration, services.news),
                 zone=settings.zone,
                 cors_origins=settings.cors_origins,
-                hosts=host_names(settings),
-                pages=[console.router(settings.auth)],
+                hosts=get_allowed_hosts(settings),
+                pages=[console.build_router(settings.auth)],
                 # A database that is not a file is reached over the network.
                 looks_up_in_threads=database.file is None,
                 has_access_log=settings.access_log,
@@ -173,10 +176,10 @@ def serve(
         InvalidError: A setting or the configuration is not valid.
         UnavailableError: The database, the storage folder or the port cannot be used; says why.
     """
-    check(application)
-    require_safe(settings)
+    check_application(application)
+    require_safe_settings(settings)
     with ExitStack() as stack:
-        stack.enter_context(_watched(settings, application))
+        stack.enter_context(_observe(settings, application))
         listener = stack.enter_context(open_listener(settings.host, settings.port))
         server = stack.enter_context(open_server(application, settings))
         threads = stack.enter_context(ThreadPoolExecutor(REQUEST_THREADS, "request"))
@@ -184,12 +187,12 @@ def serve(
         listener.listen(2048)
         host, port = listener.getsockname()[:2]
         address = f"http://{host}:{port}"
-        door = Door(
+        door = HttpServer(
             server.asgi,
             hang_up=server.hang_up,
             hurry=server.orchestration.hurry,
             count_refusal=server.gate.count_refusal,
-            find_stranger=open_stranger_finder(settings, stack),
+            find_stranger=open_peer_check(settings, stack),
             trusted_proxies=settings.trusted_proxies,
         )
         # Signals before and after `run` must neither be lost nor prevent the cleanup after it.
@@ -212,14 +215,14 @@ def orchestrate(application: Application, settings: Settings) -> None:
         raise InvalidError(
             "without an orchestrator there is nothing to do; remove the setting no_orchestrator"
         )
-    check(application)
-    keep_secrets(application.registry, secrets_of(settings))
+    check_application(application)
+    export_secrets(application.registry, find_secrets(settings))
     with ExitStack() as stack:
-        stack.enter_context(_watched(settings, application))
+        stack.enter_context(_observe(settings, application))
         prepare_storage(settings)
-        database = stack.enter_context(_database(settings.database))
-        warn_of_folders(settings, database)
-        orchestration = Orchestration(
+        database = stack.enter_context(_open_database(settings.database))
+        log_folder_warnings(settings, database)
+        orchestration = OrchestratorRuntime(
             application, settings, database, announce=lambda ended: None, now=_now
         )
         # Its `put` may interrupt its `get`, in the handler; a `threading` lock would deadlock.
@@ -236,14 +239,14 @@ def orchestrate(application: Application, settings: Settings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, handle_exit)
         database.listen()
-        orchestration.start(stack, Seal(secret_keys(settings, database)))
+        orchestration.start(stack, SecretCipher(open_secret_keys(settings, database)))
         structlog.get_logger(__name__).info("orchestrating", pid=os.getpid())
         signals.get()
         orchestration.drain()
 
 
 @contextmanager
-def _watched(settings: Settings, application: Application) -> Iterator[None]:
+def _observe(settings: Settings, application: Application) -> Iterator[None]:
     """Configure logging from the settings, and tracing from the environment.
 
     Raises:
@@ -251,7 +254,7 @@ def _watched(settings: Settings, application: Application) -> Iterator[None]:
     """
     tracing.start()
     configure_logging(settings.log_format, settings.log_level)
-    for warning in warnings_of(application):
+    for warning in find_warnings(application):
         structlog.get_logger(__name__).warning(warning)
     try:
         yield
@@ -268,10 +271,10 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
             ANYONE, TaskFilter(scenario_id=(scenario.id,)), PageRequest(limit=100)
         )
         nodes = server.services.data_nodes.list_page(
-            ANYONE, DataNodeFilter(scenario_id=(scenario.id,)), PageRequest(limit=100)
+            ANYONE, DataNodeListFilter(scenario_id=(scenario.id,)), PageRequest(limit=100)
         )
         show(
-            tour(
+            render_tour(
                 address,
                 scenario.id,
                 sequence_ids={item.name: item.id for item in scenario.sequences},
@@ -283,25 +286,25 @@ def serve_demo(settings: Settings, show: Callable[[str], None]) -> None:
     serve(load_app(_DEMO), settings, when_up=when_up)
 
 
-def _services(  # noqa: PLR0913 - all that services are made of
+def _build_services(  # noqa: PLR0913 - all that services are made of
     application: Application,
     settings: Settings,
     folder: str,
     database: Database,
-    orchestration: Orchestration,
-    completions: Completions,
-    authorization: Authorization,
+    orchestration: OrchestratorRuntime,
+    completions: CompletionNotifier,
+    authorization: AuthComponents,
     now: Callable[[], datetime],
 ) -> Services:
     registry = application.registry
-    canceller = _canceller(database, orchestration, completions, now)
+    canceller = _build_canceller(database, orchestration, completions, now)
     wake = orchestration.wake
-    recorder = Recorder(database, now=now, wake=wake)
+    recorder = ValueWriter(database, now=now, wake=wake)
     version = resolve(registry.core.version_number or "latest")
     zone, declared = settings.zone, orchestration.declared
-    compute = compute_with(lambda: orchestration.asking)
-    read = compute_with(lambda: orchestration.reading)
-    limits = limits_of(settings)
+    compute = build_compute(lambda: orchestration.asking)
+    read = build_compute(lambda: orchestration.reading)
+    limits = read_value_limits(settings)
     return Services(
         configs=ConfigService(registry),
         cycles=CycleService(database, now=now, zone=zone),
@@ -331,11 +334,11 @@ def _services(  # noqa: PLR0913 - all that services are made of
             database, canceller, now=now, executor_fault=orchestration.find_executor_fault
         ),
         orchestration=OrchestrationService(database, now=now, wake=wake),
-        subscribers=_subscribers(database, settings, authorization, now),
-        changes=ChangeService(database),
-        news=_news(database),
+        subscribers=_build_subscriber_service(database, settings, authorization, now),
+        changes=EventLogService(database),
+        news=_build_change_notifier(database),
         completions=completions,
-        health=_health(database, orchestration, now),
+        health=_build_health_service(database, orchestration, now),
         signing_in=authorization.signing_in,
         users=authorization.users,
         keys=authorization.keys,
@@ -343,10 +346,10 @@ def _services(  # noqa: PLR0913 - all that services are made of
     )
 
 
-def _canceller(
+def _build_canceller(
     database: Database,
-    orchestration: Orchestration,
-    completions: Completions,
+    orchestration: OrchestratorRuntime,
+    completions: CompletionNotifier,
     now: Callable[[], datetime],
 ) -> Canceller:
     return Canceller(
@@ -358,10 +361,10 @@ def _canceller(
     )
 
 
-def _subscribers(
+def _build_subscriber_service(
     database: Database,
     settings: Settings,
-    authorization: Authorization,
+    authorization: AuthComponents,
     now: Callable[[], datetime],
 ) -> SubscriberService:
     return SubscriberService(
@@ -372,8 +375,8 @@ def _subscribers(
     )
 
 
-def _health(
-    database: Database, orchestration: Orchestration, now: Callable[[], datetime]
+def _build_health_service(
+    database: Database, orchestration: OrchestratorRuntime, now: Callable[[], datetime]
 ) -> HealthService:
     return HealthService(
         database,
@@ -384,16 +387,16 @@ def _health(
     )
 
 
-def _news(database: Database) -> News:
-    news = News()
+def _build_change_notifier(database: Database) -> ChangeNotifier:
+    news = ChangeNotifier()
     database.on_commit(news.announce)
     return news
 
 
 @contextmanager
-def _database(url: str) -> Iterator[Database]:
+def _open_database(url: str) -> Iterator[Database]:
     with Database(url) as database:
         if database.file is not None:
-            prepare_file(database.file)
+            prepare_database_file(database.file)
         migrate.upgrade(database)
         yield database

@@ -3,9 +3,9 @@
 import resource
 from typing import Protocol
 
-_MOST_DESCRIPTORS = 65_536
-_MOST_CONNECTIONS = 20_000
-_LEAST_CONNECTIONS = 16
+_MAX_DESCRIPTORS = 65_536
+_MAX_CONNECTIONS = 20_000
+_MIN_CONNECTIONS = 16
 
 
 class Closable(Protocol):
@@ -13,7 +13,7 @@ class Closable(Protocol):
         """Close the connection, which is idle."""
 
 
-class ConnectionPlaces:
+class ConnectionLimiter:
     """Open connections of a server, counted in total and per address.
 
     A connection is idle while it has no request in progress: before its first bytes, while a
@@ -77,16 +77,16 @@ class ConnectionPlaces:
         return True
 
 
-def connection_limit() -> int:
+def raise_connection_limit() -> int:
     """Raise the limit of file descriptors, and return the maximum number of connections.
 
     It is half of the descriptors: values, databases and workers need some as well.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
     if soft == resource.RLIM_INFINITY:
-        return _MOST_CONNECTIONS
-    return max(_LEAST_CONNECTIONS, min(_MOST_CONNECTIONS, soft // 2))
+        return _MAX_CONNECTIONS
+    return max(_MIN_CONNECTIONS, min(_MAX_CONNECTIONS, soft // 2))

@@ -12,23 +12,23 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from scenarist.server.connection_limits import ConnectionPlaces
+from scenarist.server.connection_limits import ConnectionLimiter
 from scenarist.server.http_rejections import (
     LIMIT_CODES,
     RefusedError,
-    answer_of,
-    out_of_memory,
-    refusal_in,
+    build_response,
+    make_memory_refusal,
+    to_refusal,
 )
 
-FindStranger = Callable[[tuple[Any, ...], tuple[Any, ...]], str | None]
+PeerCheck = Callable[[tuple[Any, ...], tuple[Any, ...]], str | None]
 """Returns why the user at the other end is not served, None if served; takes both addresses."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """Limits of one connection; a request beyond them is refused."""
 
     target_bytes: int = 16 * 1024
@@ -41,7 +41,7 @@ class Limits:
     farewell_seconds: float = 5  #: for the client to read an early response and to stop sending
 
 
-class Connection(HttpToolsProtocol):
+class HttpProtocol(HttpToolsProtocol):
     """HttpToolsProtocol with limits; refused requests get a problem as response.
 
     Uvicorn 0.54 has none of these limits, adds trailers to the headers, sends the response to a
@@ -52,11 +52,11 @@ class Connection(HttpToolsProtocol):
     def __init__(
         self,
         *arguments: Any,
-        limits: Limits,
-        places: ConnectionPlaces,
+        limits: ConnectionLimits,
+        places: ConnectionLimiter,
         is_proxy: Callable[[str], bool],
         count_refusal: Callable[[str, str, str], None] | None = None,
-        find_stranger: FindStranger | None = None,
+        find_stranger: PeerCheck | None = None,
         **others: Any,
     ) -> None:
         super().__init__(*arguments, **others)
@@ -89,7 +89,7 @@ class Connection(HttpToolsProtocol):
             self._is_over = True
             self._count(refusal)
             # Close at once: lingering would keep the descriptor that is needed elsewhere.
-            self.transport.write(answer_of(refusal, self.server_state.default_headers))
+            self.transport.write(build_response(refusal, self.server_state.default_headers))
             self.transport.close()
             return
         if self._find_stranger is not None and not is_proxy and self.server and self.client:
@@ -128,11 +128,11 @@ class Connection(HttpToolsProtocol):
             if self._is_in_head or self._is_in_body:
                 self._check_size(self._coming)
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal_of_coding() or refusal_in(error))
+            self._refuse(self._refusal_of_coding() or to_refusal(error))
         except RefusedError as refusal:
             self._refuse(refusal)
         except MemoryError:
-            self._refuse(out_of_memory())
+            self._refuse(make_memory_refusal())
         else:
             self._wait_for_more()
 
@@ -344,7 +344,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
             return
         if not is_begun:
-            self.transport.write(answer_of(refusal, self.server_state.default_headers))
+            self.transport.write(build_response(refusal, self.server_state.default_headers))
         self._say_farewell()
 
     def _count(self, refusal: RefusedError) -> None:

@@ -33,12 +33,12 @@ class RefusedError(Exception):
         self.detail = detail
 
 
-def refusal_in(error: httptools.HttpParserError) -> RefusedError:
+def to_refusal(error: httptools.HttpParserError) -> RefusedError:
     cause = error.__context__
     if isinstance(cause, RefusedError):
         return cause
     if isinstance(cause, MemoryError):
-        return out_of_memory()
+        return make_memory_refusal()
     if not isinstance(cause, httptools.HttpParserError | ValueError | None):
         _log.error("a request could not be read", exc_info=cause)
         return RefusedError(
@@ -53,7 +53,7 @@ def refusal_in(error: httptools.HttpParserError) -> RefusedError:
     )
 
 
-def out_of_memory() -> RefusedError:
+def make_memory_refusal() -> RefusedError:
     return RefusedError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "out_of_memory",
@@ -62,7 +62,7 @@ def out_of_memory() -> RefusedError:
     )
 
 
-def answer_of(refusal: RefusedError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def build_response(refusal: RefusedError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     status = refusal.status
     problem = Problem(
         type="about:blank",

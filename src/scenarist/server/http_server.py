@@ -13,27 +13,27 @@ from typing import Any, cast
 import msgspec
 import uvicorn
 
-from scenarist.domain.addresses import host_in, read_networks
+from scenarist.domain.addresses import parse_host, parse_networks
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.schemas import Problem
-from scenarist.server.connection_limits import ConnectionPlaces, connection_limit
-from scenarist.server.http_protocol import Connection, FindStranger, Limits
+from scenarist.server.connection_limits import ConnectionLimiter, raise_connection_limit
+from scenarist.server.http_protocol import ConnectionLimits, HttpProtocol, PeerCheck
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _GRACE_SECONDS = 5
 
-_WHY_CUT_OFF = (
+_STOPPED_DETAIL = (
     "the server stopped before it had finished this request; check whether it was done before you "
     "try again"
 )
-_CUT_OFF = Problem(
+_STOPPED_PROBLEM = Problem(
     type="about:blank",
     title=HTTPStatus.SERVICE_UNAVAILABLE.phrase,
     status=HTTPStatus.SERVICE_UNAVAILABLE,
-    detail=_WHY_CUT_OFF,
+    detail=_STOPPED_DETAIL,
     code="in_doubt",
-    message=_WHY_CUT_OFF,
+    message=_STOPPED_DETAIL,
 )
 
 # Added to every response, including those that the application did not make.
@@ -46,7 +46,7 @@ _HEADERS = [
 ]
 
 
-class Door(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """Serves an ASGI application over HTTP.
 
     Args:
@@ -71,22 +71,24 @@ class Door(uvicorn.Server):
         hurry: Callable[[], None],
         trusted_proxies: Sequence[str] = (),
         count_refusal: Callable[[str, str, str], None] | None = None,
-        find_stranger: FindStranger | None = None,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
-        places: ConnectionPlaces | None = None,
+        find_stranger: PeerCheck | None = None,
+        limits: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - frozen
+        places: ConnectionLimiter | None = None,
     ) -> None:
-        proxies = read_networks(trusted_proxies)
+        proxies = parse_networks(trusted_proxies)
         connection = partial(
-            Connection,
+            HttpProtocol,
             limits=limits,
-            places=places or ConnectionPlaces(connection_limit()),
+            places=places or ConnectionLimiter(raise_connection_limit()),
             count_refusal=count_refusal,
             find_stranger=find_stranger,
-            is_proxy=partial(_is_within, networks=[ipaddress.ip_network(one) for one in proxies]),
+            is_proxy=partial(
+                _is_in_networks, networks=[ipaddress.ip_network(one) for one in proxies]
+            ),
         )
         super().__init__(
             uvicorn.Config(
-                _UntilStopped(asgi),
+                _StopMiddleware(asgi),
                 http=cast("type[asyncio.Protocol]", connection),
                 ws="none",
                 lifespan="off",
@@ -119,7 +121,7 @@ class Door(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-class _UntilStopped:
+class _StopMiddleware:
     """Responds to requests that the stop of the server cancels; uvicorn would log an error.
 
     The response has the code of a commit in doubt (`in_doubt`), because the request may have been
@@ -142,13 +144,17 @@ class _UntilStopped:
         except asyncio.CancelledError:
             if has_begun:
                 raise
-            body = msgspec.json.encode(_CUT_OFF)
+            body = msgspec.json.encode(_STOPPED_PROBLEM)
             headers = [
                 (b"content-type", b"application/problem+json"),
                 (b"content-length", str(len(body)).encode()),
                 (b"retry-after", b"1"),
             ]
-            start = {"type": "http.response.start", "status": _CUT_OFF.status, "headers": headers}
+            start = {
+                "type": "http.response.start",
+                "status": _STOPPED_PROBLEM.status,
+                "headers": headers,
+            }
             await send(start)
             await send({"type": "http.response.body", "body": body})
 
@@ -205,10 +211,10 @@ def loopback_hosts(host: str) -> list[str]:
     if not is_loopback_only(host):
         return []
     written = f"[{host}]" if ":" in host else host
-    return ["localhost", "127.0.0.1", "[::1]", *([written] if host_in(written) else [])]
+    return ["localhost", "127.0.0.1", "[::1]", *([written] if parse_host(written) else [])]
 
 
-def _is_within(address: str, networks: Sequence[_Network]) -> bool:
+def _is_in_networks(address: str, networks: Sequence[_Network]) -> bool:
     return bool(networks) and any(ipaddress.ip_address(address) in network for network in networks)
 
 

@@ -8,34 +8,34 @@ import structlog
 
 from scenarist.db.engine import Database
 from scenarist.domain.errors import InvalidError, UnavailableError
-from scenarist.domain.parameters import SHOWN
+from scenarist.domain.parameters import SHOWN_PARAMETERS
 from scenarist.identity.secret_keys import SecretKeys
-from scenarist.server.settings import Settings, storage_folder
+from scenarist.server.settings import Settings, get_storage_folder
 from scenarist.storage.files import remote
-from scenarist.storage.files.value_files import folder_of
+from scenarist.storage.files.value_files import folder_name_of
 from scenarist.system import file_modes
 
-OWN_FOLDER = ".scenarist"
+SERVER_FOLDER = ".scenarist"
 """The folder that servers create where they are started: the server owns all its contents."""
 
 
-def prepare_file(file: Path) -> None:
+def prepare_database_file(file: Path) -> None:
     """Create the file of a database if it is missing; make it accessible to its owner only."""
     prepare_folder(file.parent, "folder of the database")
     with suppress(OSError):
-        os.close(os.open(file, os.O_CREAT, file_modes.FILE))
+        os.close(os.open(file, os.O_CREAT, file_modes.FILE_MODE))
     for ending in ("", "-wal", "-shm", "-journal"):
-        file_modes.narrow(f"{file}{ending}")
+        file_modes.restrict_to_owner(f"{file}{ending}")
 
 
-def storage_of(settings: Settings) -> str:
+def get_storage_location(settings: Settings) -> str:
     """Return the folder or URL in which values are stored.
 
     Raises:
         InvalidError: The setting does not name a storage.
     """
-    folder = storage_folder(settings)
-    return remote.plain_url(settings.storage) if folder is None else str(folder)
+    folder = get_storage_folder(settings)
+    return remote.normalize_url(settings.storage) if folder is None else str(folder)
 
 
 def prepare_storage(settings: Settings) -> str:
@@ -45,25 +45,25 @@ def prepare_storage(settings: Settings) -> str:
         InvalidError: The setting does not name a storage, or a library is missing.
         UnavailableError: It cannot be reached or written; says why.
     """
-    folder = storage_folder(settings)
+    folder = get_storage_folder(settings)
     if folder is None:
-        return remote.prepare(settings.storage)
+        return remote.prepare_url(settings.storage)
     prepare_folder(folder, "storage folder")
-    for kind in SHOWN:
+    for kind in SHOWN_PARAMETERS:
         # Earlier versions left the modes of their contents to the umask.
-        file_modes.narrow(folder / folder_of(kind))
+        file_modes.restrict_to_owner(folder / folder_name_of(kind))
     return str(folder)
 
 
-def folder_warnings(settings: Settings, database: Database) -> list[str]:
+def find_folder_warnings(settings: Settings, database: Database) -> list[str]:
     """Return a warning for each folder that other users of this machine can access."""
     warnings = []
     for folder, name, bits in (
-        (storage_folder(settings), "storage folder", file_modes.OTHERS),
+        (get_storage_folder(settings), "storage folder", file_modes.OTHERS),
         # The files in it are accessible to their owner only.
         (database.file and database.file.parent, "folder of the database", file_modes.OTHERS_WRITE),
     ):
-        if folder is not None and (rights := file_modes.rights_of_others(folder) & bits):
+        if folder is not None and (rights := file_modes.get_rights_of_others(folder) & bits):
             can = "write to" if rights & file_modes.OTHERS_WRITE else "read"
             warnings.append(
                 f"other users of this machine can {can} the {name} {folder}; revoke that with: "
@@ -72,7 +72,7 @@ def folder_warnings(settings: Settings, database: Database) -> list[str]:
     return warnings
 
 
-def secret_keys(settings: Settings, database: Database) -> SecretKeys:
+def open_secret_keys(settings: Settings, database: Database) -> SecretKeys:
     """Return the keys from the setting, or from the file, which the first start creates.
 
     Raises:
@@ -81,13 +81,13 @@ def secret_keys(settings: Settings, database: Database) -> SecretKeys:
     """
     if settings.secret_key is not None:
         return SecretKeys.given(settings.secret_key)
-    return SecretKeys.kept_in(secret_key_file(settings, database))
+    return SecretKeys.kept_in(find_secret_key_file(settings, database))
 
 
-def secret_key_file(settings: Settings, database: Database) -> Path:
+def find_secret_key_file(settings: Settings, database: Database) -> Path:
     if settings.secret_key_file is not None:
         return Path(settings.secret_key_file).absolute()
-    beside = database.file or storage_folder(settings)
+    beside = database.file or get_storage_folder(settings)
     if beside is None:
         raise InvalidError(
             "there is no folder for the secret key, because neither the database nor the storage "
@@ -106,10 +106,10 @@ def prepare_folder(folder: Path, name: str) -> None:
     try:
         file_modes.make_folder(folder)
         for path in (folder, *folder.parents):
-            if OWN_FOLDER in path.parts:
-                file_modes.narrow(path)
+            if SERVER_FOLDER in path.parts:
+                file_modes.restrict_to_owner(path)
         probe = folder / f".scenarist-{os.getpid()}"
-        probe.touch(file_modes.FILE)
+        probe.touch(file_modes.FILE_MODE)
         probe.unlink()
     except OSError as error:
         raise UnavailableError(
@@ -117,7 +117,7 @@ def prepare_folder(folder: Path, name: str) -> None:
         ) from error
 
 
-def warn_of_folders(settings: Settings, database: Database) -> None:
+def log_folder_warnings(settings: Settings, database: Database) -> None:
     """Log the warnings of `folder_warnings`."""
-    for warning in folder_warnings(settings, database):
+    for warning in find_folder_warnings(settings, database):
         structlog.get_logger(__name__).warning(warning)

@@ -32,7 +32,7 @@ Address = tuple[Any, ...]
 """Host and port, and further items that depend on the family."""
 
 
-class SocketOwners:
+class PeerUserLookup:
     """Queries the kernel for the owner of one socket, which takes some microseconds.
 
     The owner is the user that opened the socket. Not thread-safe.
@@ -62,7 +62,7 @@ class SocketOwners:
             here: The address of our end.
             there: The address of the other end.
         """
-        family, ours, theirs = _packed(here[0], there[0])
+        family, ours, theirs = _pack_addresses(here[0], there[0])
         self._turn = (self._turn + 1) & 0xFFFFFFFF
         question = (
             _QUESTION.pack(family, socket.IPPROTO_TCP, 0, 0, _ALL_STATES)
@@ -80,16 +80,16 @@ class SocketOwners:
                     break
         except OSError:
             return None
-        return _owner_in(answer, there[1], here[1]) if kind == _BY_FAMILY else None
+        return _parse_owner(answer, there[1], here[1]) if kind == _BY_FAMILY else None
 
 
-def open_socket_owners() -> SocketOwners | None:
+def open_peer_user_lookup() -> PeerUserLookup | None:
     """Return a SocketOwners; None if the kernel does not report owners.
 
     It is tried on a connection of this process to itself.
     """
     with suppress(OSError):
-        owners = SocketOwners()
+        owners = PeerUserLookup()
         with suppress(OSError), socket.create_server(("127.0.0.1", 0)) as listener:
             address = listener.getsockname()
             with socket.create_connection(address, timeout=5) as caller:
@@ -99,7 +99,7 @@ def open_socket_owners() -> SocketOwners | None:
     return None
 
 
-def _packed(here: str, there: str) -> tuple[int, bytes, bytes]:
+def _pack_addresses(here: str, there: str) -> tuple[int, bytes, bytes]:
     """Pack both addresses as the kernel stores them; IPv4-mapped ones as IPv4."""
     ends = []
     for text in (here, there):
@@ -112,7 +112,7 @@ def _packed(here: str, there: str) -> tuple[int, bytes, bytes]:
     return family, ours, theirs
 
 
-def _owner_in(answer: bytes, port: int, other_port: int) -> int | None:
+def _parse_owner(answer: bytes, port: int, other_port: int) -> int | None:
     _, state, _, _ = _ANSWER.unpack_from(answer, _HEADER.size)
     ports = _PORTS.unpack_from(answer, _HEADER.size + 4)
     owner, inode = _OWNER.unpack_from(answer, _OWNER_AT)
@@ -121,7 +121,7 @@ def _owner_in(answer: bytes, port: int, other_port: int) -> int | None:
     return int(owner) if is_it and inode else None
 
 
-def stranger_finder(owners: SocketOwners) -> Callable[[Address, Address], str | None]:
+def make_peer_check(owners: PeerUserLookup) -> Callable[[Address, Address], str | None]:
     """Return a check for the users who are not served: all except our own and root."""
     served = {0, os.geteuid()}
 

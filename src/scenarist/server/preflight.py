@@ -7,34 +7,34 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
-from scenarist.config import Application, Problem
+from scenarist.config import Application, ConfigProblem
 from scenarist.config.applications import (
-    declaration_faults,
-    shadowing_faults,
-    shadowing_modules,
+    find_declaration_faults,
+    find_shadowing_faults,
+    find_shadowing_modules,
 )
 from scenarist.config.entries import DataNodeConfig
-from scenarist.config.function_inspection import look_in_worker, plain_uses
-from scenarist.config.function_uses import Use
+from scenarist.config.function_inspection import inspect_uses_in_worker, to_plain_uses
+from scenarist.config.function_uses import FunctionUse
 from scenarist.config.values import resolve
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.domain.redaction import redacted
-from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
+from scenarist.domain.redaction import redact
+from scenarist.executors.base import JobOutcome, JobRequest, WorkerOptions
 from scenarist.executors.local.executor import LocalExecutor
-from scenarist.server.settings import unknown_settings
-from scenarist.services.placement import learn_secrets, shared_variables
-from scenarist.storage.base import Place, Target
+from scenarist.server.settings import find_unknown_settings
+from scenarist.services.placement import find_shared_variables, register_secrets
+from scenarist.storage.base import ValueLocation, WriteTarget
 from scenarist.storage.registry import find_storage, read_json, write_value
 
-_PLACES = ("path", "default_path", "default_data")
+_LOCATION_PROPERTIES = ("path", "default_path", "default_data")
 """Properties of a data node that do not affect how its value is written."""
 
-_PATIENCE_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """Time to wait for the outcome before checking whether the worker could start at all."""
 
 
-def check(application: Application, others: Sequence[Problem] = ()) -> None:
+def check_application(application: Application, others: Sequence[ConfigProblem] = ()) -> None:
     """Reject an application with errors.
 
     A worker process, started like those that run jobs, imports the functions; so neither the
@@ -46,17 +46,20 @@ def check(application: Application, others: Sequence[Problem] = ()) -> None:
     Raises:
         InvalidError: Lists every error, with its location and how to fix it.
     """
-    learn_secrets(application.registry)
+    register_secrets(application.registry)
     problems = [
-        *_problems_of_declarations(application),
-        *_problems_of_secrets(application),
-        *(Problem("SCENARIST", fault) for fault in unknown_settings(application.registry.settings)),
-        *(Problem(application.name, fault) for fault in declaration_faults(application)),
-        *(Problem(*fault) for fault in shadowing_faults(application.search_path)),
+        *_find_declaration_problems(application),
+        *_find_secret_problems(application),
+        *(
+            ConfigProblem("SCENARIST", fault)
+            for fault in find_unknown_settings(application.registry.settings)
+        ),
+        *(ConfigProblem(application.name, fault) for fault in find_declaration_faults(application)),
+        *(ConfigProblem(*fault) for fault in find_shadowing_faults(application.search_path)),
         *others,
     ]
     if problems:
-        problems = [replace(problem, message=redacted(problem.message)) for problem in problems]
+        problems = [replace(problem, message=redact(problem.message)) for problem in problems]
         lines = "\n".join(f"  {problem.where}: {problem.message}" for problem in problems)
         count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         raise InvalidError(
@@ -65,36 +68,40 @@ def check(application: Application, others: Sequence[Problem] = ()) -> None:
         )
 
 
-def _problems_of_secrets(application: Application) -> list[Problem]:
+def _find_secret_problems(application: Application) -> list[ConfigProblem]:
     return [
-        Problem(
+        ConfigProblem(
             second,
             f"its secret and another one of {first} would be stored in the same environment "
             f"variable, {variable}; rename one of the properties, or take one from a variable with "
             "ENV[…]",
         )
-        for variable, first, second in shared_variables(application.registry)
+        for variable, first, second in find_shared_variables(application.registry)
     ]
 
 
-def _problems_of_declarations(application: Application) -> list[Problem]:
+def _find_declaration_problems(application: Application) -> list[ConfigProblem]:
     registry = application.registry
     try:
-        return registry.check(partial(_look, application.search_path), _first_value_fault)
+        return registry.check(
+            partial(_inspect_functions, application.search_path), _find_default_value_fault
+        )
     except InvalidError as error:
         # Report what can be found without inspecting the functions.
         others = registry.check(lambda uses: [None] * len(uses))
-        return [*others, Problem(application.name, error.message)]
+        return [*others, ConfigProblem(application.name, error.message)]
 
 
-def _first_value_fault(node: DataNodeConfig) -> str | None:
+def _find_default_value_fault(node: DataNodeConfig) -> str | None:
     """Return why the default value cannot be written; try it in a temporary folder."""
     if find_storage(node.storage_type).is_external:
         return None
-    properties = {key: value for key, value in node.properties.items() if key not in _PLACES}
+    properties = {
+        key: value for key, value in node.properties.items() if key not in _LOCATION_PROPERTIES
+    }
     with tempfile.TemporaryDirectory() as folder:
         try:
-            target = Target(
+            target = WriteTarget(
                 data_node_id=node.id,
                 edit_id="check",
                 storage_type=node.storage_type,
@@ -107,30 +114,36 @@ def _first_value_fault(node: DataNodeConfig) -> str | None:
     return None
 
 
-def warnings_of(application: Application) -> list[str]:
+def find_warnings(application: Application) -> list[str]:
     """Return warnings about declarations that work but may surprise."""
     hiding = [
         f"{file} has the name of Python's own module {name!r}, which is imported instead; rename "
         "the file"
-        for name, file in shadowing_modules(application.search_path)
+        for name, file in find_shadowing_modules(application.search_path)
     ]
     found = application.registry.warnings()
-    return hiding + [redacted(f"{warning.where}: {warning.message}") for warning in found]
+    return hiding + [redact(f"{warning.where}: {warning.message}") for warning in found]
 
 
-def _look(search_path: Sequence[str], uses: Sequence[Use]) -> Sequence[str | None]:
+def _inspect_functions(
+    search_path: Sequence[str], uses: Sequence[FunctionUse]
+) -> Sequence[str | None]:
     """Inspect functions in a worker process; return the fault of each, or None."""
     if not uses:
         return []
     with tempfile.TemporaryDirectory() as folder:
-        outcome = _outcome_of(
+        outcome = _run_in_worker(
             JobRequest(
                 number=1,
                 attempt=1,
-                function=f"{look_in_worker.__module__}:{look_in_worker.__name__}",
-                inputs=(Place(storage_type="json", content=json.dumps(plain_uses(uses)).encode()),),
+                function=f"{inspect_uses_in_worker.__module__}:{inspect_uses_in_worker.__name__}",
+                inputs=(
+                    ValueLocation(
+                        storage_type="json", content=json.dumps(to_plain_uses(uses)).encode()
+                    ),
+                ),
                 outputs=(
-                    Target(
+                    WriteTarget(
                         data_node_id="CHECK",
                         edit_id="check",
                         storage_type="json",
@@ -146,12 +159,12 @@ def _look(search_path: Sequence[str], uses: Sequence[Use]) -> Sequence[str | Non
                 f"importing their modules must not end it\n{outcome.log}".rstrip()
             )
         (written,) = outcome.written
-        place = Place(storage_type="json", uri=written.uri, content=written.content)
+        place = ValueLocation(storage_type="json", uri=written.uri, content=written.content)
         faults: list[str | None] = json.loads(read_json(place))
     return faults
 
 
-def _outcome_of(request: JobRequest, search_path: Sequence[str]) -> JobOutcome:
+def _run_in_worker(request: JobRequest, search_path: Sequence[str]) -> JobOutcome:
     """Run a request in a new worker process.
 
     Raises:
@@ -163,13 +176,13 @@ def _outcome_of(request: JobRequest, search_path: Sequence[str]) -> JobOutcome:
         for outcome in outcomes:
             found.set_result(outcome)
 
-    terms = WorkerTerms(search_path=tuple(search_path))
+    terms = WorkerOptions(search_path=tuple(search_path))
     executor = LocalExecutor(deliver, size=1, terms=terms)
     try:
         executor.submit([request])
         while True:
             try:
-                return found.result(_PATIENCE_SECONDS)
+                return found.result(_POLL_SECONDS)
             except TimeoutError:
                 if executor.fault is not None:
                     raise InvalidError(

@@ -9,33 +9,33 @@ from datetime import datetime
 
 from scenarist.config import Application
 from scenarist.db.engine import Database
-from scenarist.domain.redaction import redacted
-from scenarist.executors.base import Deliver, Executor, WorkerTerms
+from scenarist.domain.redaction import redact
+from scenarist.executors.base import Executor, OutcomeCallback, WorkerOptions
 from scenarist.executors.local.executor import LocalExecutor
 from scenarist.executors.registry import open_executor
-from scenarist.identity.encryption import Seal
-from scenarist.observability.metrics import JobFigures
-from scenarist.orchestrator.leases import LeaseTerms
+from scenarist.identity.encryption import SecretCipher
+from scenarist.observability.metrics import OrchestratorMetrics
+from scenarist.orchestrator.leases import LeaseOptions
 from scenarist.orchestrator.loop import Announce, Orchestrator
-from scenarist.orchestrator.output_flusher import OutputKeeper
-from scenarist.orchestrator.process_watch import own_process
-from scenarist.orchestrator.worker_calls import Asking
-from scenarist.server.paths import storage_of
+from scenarist.orchestrator.output_flusher import OutputFlusher
+from scenarist.orchestrator.process_watch import identify_own_process
+from scenarist.orchestrator.worker_calls import WorkerCalls
+from scenarist.server.paths import get_storage_location
 from scenarist.server.settings import Settings
-from scenarist.server.worker_calls import READING_WORKERS, OwnWorkers
+from scenarist.server.worker_calls import VALUE_WORKERS, CallWorkers
 from scenarist.services.file_watch import FileWatch
-from scenarist.services.maintenance import Upkeep
-from scenarist.services.reconciliation import adopt
-from scenarist.storage.bounds import Limits
+from scenarist.services.maintenance import Maintenance
+from scenarist.services.reconciliation import reconcile
+from scenarist.storage.bounds import ValueLimits
 from scenarist.webhooks.dispatcher import Dispatcher
-from scenarist.webhooks.election import Dispatching
+from scenarist.webhooks.election import DispatcherElection
 from scenarist.webhooks.sending import Sender
 
-_NO_FIGURES = JobFigures()
+_NO_METRICS = OrchestratorMetrics()
 _TABLES = frozenset({"csv", "excel", "parquet", "sql", "sql_table"})
 
 
-class Orchestration:
+class OrchestratorRuntime:
     """The orchestrator of this process, or a replacement if other processes run the jobs.
 
     Creating it updates the records in the database to the current declarations.
@@ -57,23 +57,25 @@ class Orchestration:
         self._settings = settings
         self._database = database
         self._now = now
-        self.declared = adopt(application, database, folder=storage_of(settings), now=now)
+        self.declared = reconcile(
+            application, database, folder=get_storage_location(settings), now=now
+        )
         self.orchestrator: Orchestrator | None = None
-        self._own_workers: OwnWorkers | None = None
-        self._readers = OwnWorkers(self._open_readers)
+        self._own_workers: CallWorkers | None = None
+        self._readers = CallWorkers(self._open_readers)
         self.reading = self._readers.asking
         if settings.no_orchestrator:
-            self._own_workers = OwnWorkers(self._open_workers)
-            self.asking: Asking = self._own_workers.asking
+            self._own_workers = CallWorkers(self._open_workers)
+            self.asking: WorkerCalls = self._own_workers.asking
         else:
             self.orchestrator = Orchestrator(
                 database,
-                folder=storage_of(settings),
+                folder=get_storage_location(settings),
                 now=now,
                 announce=announce,
                 grace_seconds=settings.grace_seconds,
                 drain_seconds=settings.drain_seconds,
-                terms=LeaseTerms(seconds=settings.lease_seconds, process=own_process()),
+                terms=LeaseOptions(seconds=settings.lease_seconds, process=identify_own_process()),
                 declared=self.declared,
             )
             self.asking = self.orchestrator.asking
@@ -86,16 +88,16 @@ class Orchestration:
     def find_executor_fault(self) -> str | None:
         """Return why this process cannot run jobs now; None if it can."""
         fault = None if self.orchestrator is None else self.orchestrator.executor_fault
-        return None if fault is None else redacted(fault)
+        return None if fault is None else redact(fault)
 
     def find_step_fault(self) -> str | None:
         """Return why this process does not record outcomes; None if it does."""
         return None if self.orchestrator is None else self.orchestrator.step_fault
 
     @property
-    def figures(self) -> JobFigures:
+    def figures(self) -> OrchestratorMetrics:
         """Metrics of the orchestrator of this process."""
-        return _NO_FIGURES if self.orchestrator is None else self.orchestrator.figures
+        return _NO_METRICS if self.orchestrator is None else self.orchestrator.figures
 
     @property
     def running(self) -> int:
@@ -127,7 +129,7 @@ class Orchestration:
         if self.orchestrator is not None:
             self.orchestrator.cancel(numbers)
 
-    def start(self, stack: ExitStack, seal: Seal) -> None:
+    def start(self, stack: ExitStack, seal: SecretCipher) -> None:
         """Run jobs and send webhooks until the stack is closed, unless other processes do.
 
         Raises:
@@ -155,35 +157,35 @@ class Orchestration:
         self._watch_files(stack)
         self._keep_up(stack)
 
-    def attach(self, make_executor: Callable[[Deliver], Executor]) -> None:
+    def attach(self, make_executor: Callable[[OutcomeCallback], Executor]) -> None:
         """Attach the orchestrator without a thread: the caller runs its steps."""
         if self.orchestrator is not None:
             self.reading = self.asking
             self.orchestrator.attach(make_executor(self.orchestrator.deliver))
 
-    def _open_workers(self, deliver: Deliver) -> Executor:
+    def _open_workers(self, deliver: OutcomeCallback) -> Executor:
         return LocalExecutor(deliver, size=self._settings.workers, terms=self._worker_terms())
 
-    def _open_readers(self, deliver: Deliver) -> Executor:
-        terms = replace(self._worker_terms(), limits=limits_of(self._settings))
-        return LocalExecutor(deliver, size=READING_WORKERS, terms=terms)
+    def _open_readers(self, deliver: OutcomeCallback) -> Executor:
+        terms = replace(self._worker_terms(), limits=read_value_limits(self._settings))
+        return LocalExecutor(deliver, size=VALUE_WORKERS, terms=terms)
 
-    def _worker_terms(self) -> WorkerTerms:
-        return WorkerTerms(
-            search_path=_search_path(self._application),
-            modules=_modules_of(self._application),
+    def _worker_terms(self) -> WorkerOptions:
+        return WorkerOptions(
+            search_path=_find_search_path(self._application),
+            modules=_find_modules(self._application),
             jobs=self._settings.worker_jobs,
             memory=self._settings.worker_bytes,
             log_level=self._settings.job_log_level or self._settings.log_level,
         )
 
     def _keep_outputs(self, stack: ExitStack, executor: Executor) -> None:
-        keeper = OutputKeeper(self._database, executor.read_output)
+        keeper = OutputFlusher(self._database, executor.read_output)
         executor.on_output(keeper.note)
         stack.callback(keeper.stop)
         keeper.start()
 
-    def _send_webhooks(self, stack: ExitStack, seal: Seal) -> None:
+    def _send_webhooks(self, stack: ExitStack, seal: SecretCipher) -> None:
         def make() -> Dispatcher:
             sender = Sender(
                 now=self._now,
@@ -192,7 +194,7 @@ class Orchestration:
             )
             return Dispatcher(self._database, sender, now=self._now)
 
-        dispatching = Dispatching(self._database.turn("webhooks"), make)
+        dispatching = DispatcherElection(self._database.turn("webhooks"), make)
         self._database.on_commit(dispatching.wake)
         stack.callback(dispatching.stop)
         dispatching.start()
@@ -205,18 +207,18 @@ class Orchestration:
     def _keep_up(self, stack: ExitStack) -> None:
         if self._settings.retention.is_for_ever:
             return
-        folder = storage_of(self._settings)
-        upkeep = Upkeep(self._database, self._settings.retention, folder=folder, now=self._now)
+        folder = get_storage_location(self._settings)
+        upkeep = Maintenance(self._database, self._settings.retention, folder=folder, now=self._now)
         stack.callback(upkeep.stop)
         upkeep.start()
 
 
-def limits_of(settings: Settings) -> Limits:
+def read_value_limits(settings: Settings) -> ValueLimits:
     """Return the limits for values in requests from the settings."""
-    return Limits(memory=settings.value_bytes, columns=settings.value_columns)
+    return ValueLimits(memory=settings.value_bytes, columns=settings.value_columns)
 
 
-def _search_path(application: Application) -> tuple[str, ...]:
+def _find_search_path(application: Application) -> tuple[str, ...]:
     """Return the search path of workers: that of this process, including the current folder."""
     try:
         current = os.getcwd()
@@ -228,7 +230,7 @@ def _search_path(application: Application) -> tuple[str, ...]:
     return (*application.search_path, current)
 
 
-def _modules_of(application: Application) -> tuple[str, ...]:
+def _find_modules(application: Application) -> tuple[str, ...]:
     """Return the modules that jobs need, which workers import before the first job."""
     registry = application.registry
     names = {task.function.partition(":")[0] for task in registry.tasks.values()}

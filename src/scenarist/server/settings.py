@@ -11,8 +11,8 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.redaction import MASK, without_secrets
-from scenarist.domain.resources import READERS
+from scenarist.domain.redaction import MASK, mask_secrets
+from scenarist.domain.resources import RESOURCE_PARSERS
 from scenarist.domain.retention import Retention
 
 LogFormat = Literal["text", "json"]
@@ -20,8 +20,8 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 Auth = Literal["none", "local", "ldap", "oidc"]
 ExecutorName = Literal["local", "ray", "dask"]
 
-_LEAST_VALUE_MEMORY = 64 * 2**20
-_SWITCH = {"true": True, "1": True, "false": False, "0": False}
+_MIN_VALUE_MEMORY = 64 * 2**20
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def _setting(default: Any, sentence: str, *, is_secret: bool = False) -> Any:
@@ -181,12 +181,14 @@ class Settings:
     @property
     def worker_bytes(self) -> int | None:
         """The `worker_memory` in bytes."""
-        return None if self.worker_memory is None else READERS["memory"](self.worker_memory)
+        return (
+            None if self.worker_memory is None else RESOURCE_PARSERS["memory"](self.worker_memory)
+        )
 
     @property
     def value_bytes(self) -> int:
         """The `value_memory` in bytes."""
-        return READERS["memory"](self.value_memory) or 0
+        return RESOURCE_PARSERS["memory"](self.value_memory) or 0
 
     @property
     def retention(self) -> Retention:
@@ -205,8 +207,8 @@ class Settings:
         )
 
 
-_KEPT = tuple(item.name for item in fields(Settings) if item.name.startswith("keep_"))
-_KINDS = {item.name: item.type for item in fields(Settings)}
+_RETENTION_SETTINGS = tuple(item.name for item in fields(Settings) if item.name.startswith("keep_"))
+_TYPES = {item.name: item.type for item in fields(Settings)}
 
 
 def read_settings(
@@ -222,7 +224,7 @@ def read_settings(
         InvalidError: A name is unknown or a value is not valid; names the setting and its source.
     """
     known = {item.name for item in fields(Settings)}
-    if unknown := unknown_settings(table):
+    if unknown := find_unknown_settings(table):
         raise InvalidError("; ".join(f"[SCENARIST]: {fault}" for fault in unknown))
     chosen: dict[str, Any] = {}
     for name in known:
@@ -233,20 +235,20 @@ def read_settings(
             (f"[SCENARIST] {name}", table.get(name)),
         ):
             if value is not None:
-                chosen[name] = _read(name, value, source)
+                chosen[name] = _parse(name, value, source)
                 break
-    return _checked(Settings(**chosen))
+    return _validate(Settings(**chosen))
 
 
-def secrets_of(settings: Settings) -> dict[str, str]:
+def find_secrets(settings: Settings) -> dict[str, str]:
     """Return secrets in the settings that messages must not contain, with their replacements."""
     urls = (settings.database, settings.storage, settings.executor_address or "")
-    found = {url: without_secrets(url) for url in urls}
+    found = {url: mask_secrets(url) for url in urls}
     secrets = {url: shown for url, shown in found.items() if url != shown}
     return secrets if settings.secret_key is None else {**secrets, settings.secret_key: MASK}
 
 
-def unknown_settings(table: Mapping[str, Any]) -> list[str]:
+def find_unknown_settings(table: Mapping[str, Any]) -> list[str]:
     """Return a message, with a suggestion, for each unknown key of the ``[SCENARIST]`` table."""
     known = sorted(item.name for item in fields(Settings))
     faults = []
@@ -257,39 +259,39 @@ def unknown_settings(table: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def _read(name: str, value: Any, source: str) -> Any:
-    kind = _KINDS[name]
+def _parse(name: str, value: Any, source: str) -> Any:
+    kind = _TYPES[name]
     if kind in (int, int | None):
         try:
             return int(value)
         except (TypeError, ValueError):
             raise InvalidError(f"{source} must be a whole number, not {value!r}") from None
     if kind is bool:
-        return _read_switch(value, source)
+        return _parse_boolean(value, source)
     if get_origin(kind) is tuple:
-        return _read_list(value, source)
+        return _parse_list(value, source)
     if not isinstance(value, str):
         raise InvalidError(f"{source} must be a string, not {type(value).__name__}")
     return "local" if name == "auth" and value == "taipy" else value
 
 
-def _read_switch(value: Any, source: str) -> bool:
+def _parse_boolean(value: Any, source: str) -> bool:
     if isinstance(value, bool):
         return value
     try:
-        return _SWITCH[str(value).lower()]
+        return _BOOLEANS[str(value).lower()]
     except KeyError:
         raise InvalidError(f"{source} must be true or false, not {value!r}") from None
 
 
-def _read_list(value: Any, source: str) -> tuple[str, ...]:
+def _parse_list(value: Any, source: str) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
         raise InvalidError(f"{source} must be a list of strings, or strings separated by commas")
     return tuple(part.strip() for part in parts if part.strip())
 
 
-def _checked(settings: Settings) -> Settings:
+def _validate(settings: Settings) -> Settings:
     _require_amounts(settings)
     _require_workers(settings)
     _require_retention(settings)
@@ -324,17 +326,17 @@ def _require_workers(settings: Settings) -> None:
         raise InvalidError(f"worker_jobs must be at least 1, not {settings.worker_jobs}")
     for name in ("worker_memory", "value_memory"):
         try:
-            READERS["memory"](getattr(settings, name) or "1GiB")
+            RESOURCE_PARSERS["memory"](getattr(settings, name) or "1GiB")
         except InvalidError as error:
             raise InvalidError(f"{name}: {error.message}") from None
-    if settings.value_bytes < _LEAST_VALUE_MEMORY:
+    if settings.value_bytes < _MIN_VALUE_MEMORY:
         raise InvalidError(f"value_memory must be at least 64MiB, not {settings.value_memory}")
     if not 1 <= settings.value_columns <= 1_000_000:
         raise InvalidError(f"value_columns must be from 1 to 1000000, not {settings.value_columns}")
 
 
 def _require_retention(settings: Settings) -> None:
-    for name in _KEPT:
+    for name in _RETENTION_SETTINGS:
         kept = getattr(settings, name)
         if kept is not None and not 1 <= kept <= 100_000:
             raise InvalidError(f"{name} must be from 1 to 100000, not {kept}")
@@ -356,7 +358,7 @@ def _require_known_words(settings: Settings) -> None:
         )
 
 
-def storage_folder(settings: Settings) -> Path | None:
+def get_storage_folder(settings: Settings) -> Path | None:
     """Return the folder of the storage; None if it is a URL of a remote storage."""
     scheme, separator, path = settings.storage.partition("://")
     if not separator:

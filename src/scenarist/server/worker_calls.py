@@ -5,23 +5,28 @@ from collections.abc import Callable
 
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors.base import Deliver, Executor, JobRequest
+from scenarist.executors.base import Executor, JobRequest, OutcomeCallback
 from scenarist.observability import tracing
-from scenarist.orchestrator.worker_calls import Asking
-from scenarist.services.worker_calls import LONGEST_SECONDS, Computation, Compute, Computed
+from scenarist.orchestrator.worker_calls import WorkerCalls
+from scenarist.services.worker_calls import (
+    CALL_TIMEOUT_SECONDS,
+    CallInWorker,
+    CallResult,
+    FunctionCall,
+)
 
-READING_WORKERS = 2
+VALUE_WORKERS = 2
 """Worker processes that only read and write values for requests, which thus never wait for jobs."""
 
 
-class OwnWorkers:
+class CallWorkers:
     """Worker processes that run no jobs, only calls of requests; the first call starts them."""
 
-    def __init__(self, open_executor: Callable[[Deliver], Executor]) -> None:
+    def __init__(self, open_executor: Callable[[OutcomeCallback], Executor]) -> None:
         self._open_executor = open_executor
         self._lock = threading.Lock()
         self._executor: Executor | None = None
-        self.asking = Asking(self._find)
+        self.asking = WorkerCalls(self._find)
 
     def close(self) -> None:
         self.asking.hang_up()
@@ -36,10 +41,10 @@ class OwnWorkers:
             return self._executor
 
 
-def compute_with(find_asking: Callable[[], Asking]) -> Compute:
+def build_compute(find_asking: Callable[[], WorkerCalls]) -> CallInWorker:
     """Return a function that runs computations in the available workers."""
 
-    def compute(computation: Computation) -> Computed:
+    def compute(computation: FunctionCall) -> CallResult:
         asked = find_asking().ask(
             JobRequest(
                 number=0,
@@ -47,18 +52,18 @@ def compute_with(find_asking: Callable[[], Asking]) -> Compute:
                 function=computation.function,
                 inputs=computation.inputs,
                 outputs=computation.outputs,
-                timeout_seconds=LONGEST_SECONDS,
-                traceparent=tracing.traceparent(),
+                timeout_seconds=CALL_TIMEOUT_SECONDS,
+                traceparent=tracing.get_traceparent(),
             )
         )
         try:
-            outcome = asked.outcome.result(LONGEST_SECONDS)
+            outcome = asked.outcome.result(CALL_TIMEOUT_SECONDS)
         except TimeoutError:
             asked.cancel()
             raise UnavailableError(
-                f"no worker completed this within {LONGEST_SECONDS:g} s; try again later"
+                f"no worker completed this within {CALL_TIMEOUT_SECONDS:g} s; try again later"
             ) from None
-        return Computed(
+        return CallResult(
             written=outcome.written,
             reason=outcome.reason,
             is_successful=outcome.event is JobEvent.SUCCEEDED,

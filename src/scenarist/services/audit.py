@@ -14,7 +14,7 @@ from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.users import AuditEntry
 
 REFUSALS_PER_SECOND = 10
-_SECONDS_SAVED = 10
+_BURST_SECONDS = 10
 
 
 class AuditService:
@@ -36,7 +36,7 @@ class AuditService:
         self.now = now
         self._lock = threading.Lock()
         self._rate = refusals_per_second
-        self._at_once = float(refusals_per_second * _SECONDS_SAVED)
+        self._at_once = float(refusals_per_second * _BURST_SECONDS)
         self._room = self._at_once
         self._counted_at = now()
         self._passed_over = 0
@@ -45,7 +45,7 @@ class AuditService:
         self, actor: Actor, wanted: AuditFilter, request: PageRequest
     ) -> Page[AuditEntry]:
         actor.require(Permission.ADMINISTER)
-        return audit_rows.page(self._database.reader, wanted, request)
+        return audit_rows.list_page(self._database.reader, wanted, request)
 
     def add_refusal(self, entry: AuditEntry) -> None:
         """Record a refusal, or only count it if the rate limit is exceeded.

@@ -16,21 +16,21 @@ from scenarist.db import sessions as session_rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnauthenticatedError
 from scenarist.domain.identifiers import KeyId
-from scenarist.domain.permissions import Actor, Identity, limited
-from scenarist.domain.timestamps import as_text, is_within
+from scenarist.domain.permissions import Actor, Identity, limit_roles
+from scenarist.domain.timestamps import format_timestamp, is_recent
 from scenarist.domain.users import Realm
 from scenarist.identity.tokens import TokenSigner
 
 KEY_PREFIX = "scn_"
 """Prefix of the text of a key, by which people and secret scanners recognize it."""
 
-_TRUSTED = timedelta(minutes=1)
+_REVERIFY_AFTER = timedelta(minutes=1)
 """How long an issuer's token counts as verified, before it is verified again."""
 
-_KNOWN_LIMIT = 10_000
+_CACHE_LIMIT = 10_000
 
 
-class VerifiedToken(Protocol):
+class IssuerToken(Protocol):
     """The claims of an issuer's token whose signature was verified."""
 
     @property
@@ -46,10 +46,10 @@ class VerifiedToken(Protocol):
 class Issuer(Protocol):
     """Verifies tokens of an external identity provider."""
 
-    def verify(self, token: str) -> VerifiedToken: ...
+    def verify(self, token: str) -> IssuerToken: ...
 
 
-class Kind(Enum):
+class CredentialKind(Enum):
     """Kinds of credentials."""
 
     SESSION = auto()
@@ -58,7 +58,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verified:
+class VerifiedCredential:
     """A genuine credential; the database decides whether it is still valid.
 
     Args:
@@ -69,7 +69,7 @@ class Verified:
         good_until: For an issuer's token, when it must be verified again at the latest.
     """
 
-    kind: Kind
+    kind: CredentialKind
     id: str
     secret_hash: str = ""
     identity: Identity | None = None
@@ -78,7 +78,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class _Life:
+class _Validity:
     """The period in which a credential is valid, by this server's clock.
 
     A credential is also invalid if the present time is before the start of its period by more than
@@ -90,14 +90,14 @@ class _Life:
     ends_at: datetime
 
     def includes(self, now: datetime) -> bool:
-        return now < self.ends_at and is_within(now, self.starts_at, self.ends_at - self.starts_at)
+        return now < self.ends_at and is_recent(now, self.starts_at, self.ends_at - self.starts_at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Known:
-    verified: Verified
+class _CachedActor:
+    verified: VerifiedCredential
     actor: Actor
-    life: _Life
+    life: _Validity
     generation: int
 
 
@@ -127,7 +127,7 @@ class Authenticator:
         self._now = now
         self._realm = realm
         self._issuer = issuer
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _CachedActor] = {}
 
     def recall(self, credential: str) -> Actor | None:
         """Return the actor of a credential that was admitted before; None if it must be verified.
@@ -138,7 +138,7 @@ class Authenticator:
         known = self._known.get(credential)
         if known is None:
             return None
-        generation = credential_rows.generation(self._database)
+        generation = credential_rows.read_generation(self._database)
         if not known.life.includes(self._now()):
             self._known.pop(credential, None)
             return None
@@ -150,7 +150,7 @@ class Authenticator:
         """Return whether `verify` may need the network, and so should not run in the event loop."""
         return self._issuer is not None and not credential.startswith(KEY_PREFIX)
 
-    def verify(self, credential: str) -> Verified:
+    def verify(self, credential: str) -> VerifiedCredential:
         """Check that a credential is genuine; thread-safe.
 
         Raises:
@@ -158,76 +158,82 @@ class Authenticator:
             UnavailableError: The issuer of the token cannot be reached.
         """
         if credential.startswith(KEY_PREFIX):
-            return _verified_key(credential)
+            return _parse_key(credential)
         if self._issuer is None:
-            return Verified(kind=Kind.SESSION, id=self._signer.read(credential))
+            return VerifiedCredential(kind=CredentialKind.SESSION, id=self._signer.read(credential))
         token = self._issuer.verify(credential)
-        return Verified(
-            kind=Kind.ISSUED,
+        return VerifiedCredential(
+            kind=CredentialKind.ISSUED,
             id=token.digest,
             identity=token.identity,
             expires_at=token.expires_at,
-            good_until=min(token.expires_at, self._now() + _TRUSTED),
+            good_until=min(token.expires_at, self._now() + _REVERIFY_AFTER),
         )
 
-    def admit(self, credential: str, verified: Verified) -> Actor:
+    def admit(self, credential: str, verified: VerifiedCredential) -> Actor:
         """Return the actor of a genuine credential, if the credential is still valid.
 
         Raises:
             UnauthenticatedError: It is no longer valid; the message says why.
         """
         # Read this first: then the next request sees whatever is committed from now on.
-        generation = credential_rows.generation(self._database)
+        generation = credential_rows.read_generation(self._database)
         self._known.pop(credential, None)
         actor, life = self._look(self._database.reader, verified)
         now = self._now()
         if not life.includes(now):
-            why = f"the credential expired at {as_text(life.ends_at)}"
+            why = f"the credential expired at {format_timestamp(life.ends_at)}"
             if now < life.ends_at:
                 why = "the server's clock was set back after the credential was issued"
             raise UnauthenticatedError(f"{why}; get a new one", code="token_expired")
-        if len(self._known) >= _KNOWN_LIMIT:
+        if len(self._known) >= _CACHE_LIMIT:
             self._known.clear()
-        self._known[credential] = _Known(
+        self._known[credential] = _CachedActor(
             verified=verified, actor=actor, life=life, generation=generation
         )
         return actor
 
-    def _look(self, connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
+    def _look(
+        self, connection: Connection, verified: VerifiedCredential
+    ) -> tuple[Actor, _Validity]:
         match verified.kind:
-            case Kind.SESSION:
+            case CredentialKind.SESSION:
                 return self._session(connection, verified)
-            case Kind.KEY:
-                return _key(connection, verified)
-            case Kind.ISSUED:
-                return _issued(connection, verified)
+            case CredentialKind.KEY:
+                return _load_key(connection, verified)
+            case CredentialKind.ISSUED:
+                return _load_issued(connection, verified)
 
-    def _session(self, connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
+    def _session(
+        self, connection: Connection, verified: VerifiedCredential
+    ) -> tuple[Actor, _Validity]:
         session = session_rows.find(connection, verified.id)
         if session is None or session.realm is not self._realm:
             raise UnauthenticatedError("the session has ended; sign in again", code="token_revoked")
         actor = Actor(session.name, session.roles, user_number=session.user_number)
-        return actor, _Life(session.created_at, session.expires_at)
+        return actor, _Validity(session.created_at, session.expires_at)
 
 
-def _verified_key(credential: str) -> Verified:
+def _parse_key(credential: str) -> VerifiedCredential:
     uuid, _, secret = credential.removeprefix(KEY_PREFIX).partition("_")
-    return Verified(kind=Kind.KEY, id=f"KEY_{uuid}", secret_hash=hash_of_secret(secret))
+    return VerifiedCredential(
+        kind=CredentialKind.KEY, id=f"KEY_{uuid}", secret_hash=hash_secret(secret)
+    )
 
 
-def _key(connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
+def _load_key(connection: Connection, verified: VerifiedCredential) -> tuple[Actor, _Validity]:
     known = key_rows.find(connection, verified.id)
     # Compare even without a record, so that the time does not reveal which keys exist.
     kept = "" if known is None else known.key.secret_hash
     if not hmac.compare_digest(kept, verified.secret_hash) or known is None:
         raise UnauthenticatedError("there is no such key, or it was revoked", code="key_invalid")
     key = known.key
-    roles = key.roles if known.maker_roles is None else limited(key.roles, known.maker_roles)
+    roles = key.roles if known.maker_roles is None else limit_roles(key.roles, known.maker_roles)
     actor = Actor(key.name, roles, user_number=key.maker_number, key_id=key.id)
-    return actor, _Life(key.created_at, key.expires_at)
+    return actor, _Validity(key.created_at, key.expires_at)
 
 
-def _issued(connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
+def _load_issued(connection: Connection, verified: VerifiedCredential) -> tuple[Actor, _Validity]:
     if verified.identity is None or verified.good_until is None:
         raise UnauthenticatedError("the token does not state an identity")
     if session_rows.is_revoked(connection, verified.id):
@@ -235,11 +241,11 @@ def _issued(connection: Connection, verified: Verified) -> tuple[Actor, _Life]:
             "the token was signed out; sign in again with its issuer", code="token_revoked"
         )
     known = verified.identity
-    life = _Life(verified.good_until - _TRUSTED, verified.good_until)
+    life = _Validity(verified.good_until - _REVERIFY_AFTER, verified.good_until)
     return Actor(known.name, known.roles, subject=known.subject), life
 
 
-def hash_of_secret(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     """Hash the secret part of a key; since it is random, a fast hash is safe."""
     return hashlib.sha256(secret.encode()).hexdigest()
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from scenarist.db import audit, event_log
 from scenarist.db.engine import Database
 from scenarist.db.jobs import cancel as cancellation
-from scenarist.db.jobs.cancel import Unfinished
+from scenarist.db.jobs.cancel import UnfinishedJob
 from scenarist.domain.permissions import Actor
 from scenarist.domain.vocabulary import JobStatus
 
@@ -46,7 +46,7 @@ class Canceller:
         self,
         actor: Actor,
         entity_id: str,
-        find: Callable[[Connection], Sequence[Unfinished]],
+        find: Callable[[Connection], Sequence[UnfinishedJob]],
         look: Callable[[Connection], T],
     ) -> T:
         """Cancel jobs and the jobs that need their output; return the result of *look*.
@@ -62,7 +62,7 @@ class Canceller:
             unfinished = find(connection)
             consequences = cancellation.cancel(connection, unfinished, now, actor=actor.ref)
             event_log.add(connection, consequences.changes, now)
-            audit.add_done(connection, actor, entity_id, now)
+            audit.record_allowed(connection, actor, entity_id, now)
             running = [job.number for job in unfinished if job.status is JobStatus.RUNNING]
             return running, consequences.ended, look(connection)
 

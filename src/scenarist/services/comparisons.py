@@ -10,22 +10,22 @@ from datetime import datetime
 from scenarist.config import ConfigRegistry, ScenarioConfig
 from scenarist.db import audit
 from scenarist.db import scenarios as scenario_rows
-from scenarist.db.comparisons import BEGINNING, NewestValue, newest_values
+from scenarist.db.comparisons import QUOTE_LENGTH, NewestValue, find_newest_values
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Scenario
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError, ScenaristError
-from scenarist.domain.identifiers import new_uuid
-from scenarist.domain.locations import replaced_reason
+from scenarist.domain.identifiers import make_uuid
+from scenarist.domain.locations import describe_replacement
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.services.worker_calls import Computation, Compute, Computed
-from scenarist.storage.base import Place, Target, kept_of
+from scenarist.services.worker_calls import CallInWorker, CallResult, FunctionCall
+from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
 from scenarist.storage.registry import find_storage, named_path
 
-_MOST_AT_A_TIME = 4
-_MOST_NAMED = 5
-_MOST_SCENARIOS = 1000
+_MAX_CONCURRENT = 4
+_MAX_LISTED = 5
+_MAX_SCENARIOS = 1000
 _JSON = "json"
-_RESULT = "COMPARISON"  # in place of the data node of a target
+_RESULT_ID = "COMPARISON"  # in place of the data node of a target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,7 @@ class ComparisonFault:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Comparison:
+class ComparisonOutcome:
     """The results of a comparison.
 
     Args:
@@ -69,7 +69,7 @@ class ComparisonService:
         self,
         database: Database,
         registry: ConfigRegistry,
-        compute: Compute,
+        compute: CallInWorker,
         *,
         folder: str,
         now: Callable[[], datetime],
@@ -85,7 +85,7 @@ class ComparisonService:
         actor: Actor,
         scenario_ids: Sequence[str],
         data_node_config_ids: Sequence[str] | None = None,
-    ) -> Comparison:
+    ) -> ComparisonOutcome:
         """Run comparators on the newest values of scenarios, in the given order of scenarios.
 
         A comparator that fails does not affect the results of the others.
@@ -103,25 +103,27 @@ class ComparisonService:
         actor.require(Permission.EXECUTE)
         scenarios = self._scenarios(scenario_ids)
         config = self._config_of(scenarios)
-        chosen = _chosen(config, data_node_config_ids)
-        values = newest_values(self._database.reader, scenario_ids, chosen)
-        runs: list[_Run] = []
+        chosen = _choose_data_nodes(config, data_node_config_ids)
+        values = find_newest_values(self._database.reader, scenario_ids, chosen)
+        runs: list[_ComparatorRun] = []
         faults: list[ComparisonFault] = []
         for name in chosen:
             found = [(scenario, values.get((scenario.id, name))) for scenario in scenarios]
-            fault = _missing(found, name)
+            fault = _find_missing(found, name)
             if fault is not None:
                 faults.append(
                     ComparisonFault(data_node_config_id=name, comparator=None, error=fault)
                 )
                 continue
             runs += [
-                _Run(name, label, function, [(one, value) for one, value in found if value])
-                for label, function in _labelled(config.comparators[name]).items()
+                _ComparatorRun(
+                    name, label, function, [(one, value) for one, value in found if value]
+                )
+                for label, function in _label_functions(config.comparators[name]).items()
             ]
         if actor.origin is not None:
             self._database.write(
-                lambda connection: audit.add_done(connection, actor, None, self._now())
+                lambda connection: audit.record_allowed(connection, actor, None, self._now())
             )
         results: dict[str, dict[str, str]] = {}
         for run, outcome in zip(runs, self._outcomes(runs), strict=True):
@@ -134,21 +136,21 @@ class ComparisonService:
                     )
                 )
         if not results:
-            raise _without_result(faults)
-        return Comparison(results=results, faults=faults)
+            raise _merge_faults(faults)
+        return ComparisonOutcome(results=results, faults=faults)
 
-    def _outcomes(self, runs: "Sequence[_Run]") -> list[str | ScenaristError]:
+    def _outcomes(self, runs: "Sequence[_ComparatorRun]") -> list[str | ScenaristError]:
         """Run comparators concurrently, so that a slow one does not delay the others."""
         if not runs:
             return []
 
-        def outcome(run: _Run) -> str | ScenaristError:
+        def outcome(run: _ComparatorRun) -> str | ScenaristError:
             try:
                 return self._result(run)
             except ScenaristError as error:
                 return error
 
-        with ThreadPoolExecutor(min(len(runs), _MOST_AT_A_TIME), "comparison") as pool:
+        with ThreadPoolExecutor(min(len(runs), _MAX_CONCURRENT), "comparison") as pool:
             # Each in the trace of the request.
             futures = [pool.submit(copy_context().run, outcome, run) for run in runs]
             return [future.result() for future in futures]
@@ -159,10 +161,10 @@ class ComparisonService:
                 f"a comparison needs two or more scenarios; got {len(scenario_ids)}",
                 errors=[{"field": "scenario_ids", "message": "fewer than two"}],
             )
-        if len(scenario_ids) > _MOST_SCENARIOS:
+        if len(scenario_ids) > _MAX_SCENARIOS:
             raise InvalidError(
-                f"at most {_MOST_SCENARIOS} scenarios can be compared; got {len(scenario_ids)}",
-                errors=[{"field": "scenario_ids", "message": f"more than {_MOST_SCENARIOS}"}],
+                f"at most {_MAX_SCENARIOS} scenarios can be compared; got {len(scenario_ids)}",
+                errors=[{"field": "scenario_ids", "message": f"more than {_MAX_SCENARIOS}"}],
             )
         twice = [item for item, count in Counter(scenario_ids).items() if count > 1]
         if twice:
@@ -193,33 +195,33 @@ class ComparisonService:
             )
         return config
 
-    def _result(self, run: "_Run") -> str:
-        target = Target(
-            data_node_id=_RESULT,
-            edit_id=new_uuid(self._now()),
+    def _result(self, run: "_ComparatorRun") -> str:
+        target = WriteTarget(
+            data_node_id=_RESULT_ID,
+            edit_id=make_uuid(self._now()),
             storage_type=_JSON,
             folder=self._folder,
         )
         places = tuple(
-            Place(
+            ValueLocation(
                 storage_type=value.storage_type,
                 properties=value.properties,
                 uri=value.uri,
                 content=value.content,
-                kept=kept_of(value.properties, value.size, value.digest, value.stamp),
+                kept=fingerprint_of(value.properties, value.size, value.digest, value.stamp),
             )
             for _, value in run.values
         )
         computed = self._compute(
-            Computation(function=run.function, inputs=places, outputs=(target,))
+            FunctionCall(function=run.function, inputs=places, outputs=(target,))
         )
         if not computed.is_successful:
-            raise _failed(run, computed.reason)
-        return _text_of(run, computed)
+            raise _make_failure(run, computed.reason)
+        return _take_result(run, computed)
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _ComparatorRun:
     """A run of a comparator on the values of a data node config, one per scenario."""
 
     node: str
@@ -228,7 +230,7 @@ class _Run:
     values: Sequence[tuple[Scenario, NewestValue]]
 
 
-def _chosen(config: ScenarioConfig, wanted: Sequence[str] | None) -> list[str]:
+def _choose_data_nodes(config: ScenarioConfig, wanted: Sequence[str] | None) -> list[str]:
     """Return the data node configs to compare, without duplicates."""
     names = list(dict.fromkeys(config.comparators if wanted is None else wanted))
     missing = [name for name in names if name not in config.comparators]
@@ -244,7 +246,7 @@ def _chosen(config: ScenarioConfig, wanted: Sequence[str] | None) -> list[str]:
     return names
 
 
-def _labelled(functions: Sequence[str]) -> dict[str, str]:
+def _label_functions(functions: Sequence[str]) -> dict[str, str]:
     """Return functions by label: their name, or module and name where names are ambiguous."""
     names = [function.rpartition(":")[2] for function in functions]
     return {
@@ -253,55 +255,58 @@ def _labelled(functions: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _missing(
+def _find_missing(
     found: Sequence[tuple[Scenario, NewestValue | None]], config_id: str
 ) -> ConflictError | None:
     """Return an error that lists scenarios without a value; None if all have one."""
-    without = [_name(scenario) for scenario, value in found if value is None]
+    without = [_describe_scenario(scenario) for scenario, value in found if value is None]
     if without:
         return ConflictError(
-            f"the config had no data node {config_id!r} when {_some(without)} "
+            f"the config had no data node {config_id!r} when {_join_first(without)} "
             f"{'was' if len(without) == 1 else 'were'} created; compare scenarios that have it",
             code="data_node_missing",
         )
     unwritten = [
-        f"{_name(scenario)} ({value.data_node_id})"
+        f"{_describe_scenario(scenario)} ({value.data_node_id})"
         for scenario, value in found
         if value is not None and not value.is_written
     ]
     if unwritten:
         return ConflictError(
-            f"data node {config_id!r} has no value yet in {_some(unwritten)}; write one, or submit "
+            f"data node {config_id!r} has no value yet in {_join_first(unwritten)}; write one, or submit "
             "the tasks that produce it",
             code="data_node_not_written",
         )
     replaced = [
-        f"{_name(scenario)}: {replaced_reason(value.data_node_id, value.replaced_by)}"
+        f"{_describe_scenario(scenario)}: {describe_replacement(value.data_node_id, value.replaced_by)}"
         for scenario, value in found
         if value is not None and value.replaced_by is not None
     ]
     if replaced:
-        return ConflictError(_some(replaced), code="data_node_replaced")
+        return ConflictError(_join_first(replaced), code="data_node_replaced")
     return None
 
 
-def _text_of(run: _Run, computed: Computed) -> str:
+def _take_result(run: _ComparatorRun, computed: CallResult) -> str:
     try:
         return computed.take_json()
     except (InvalidError, NotFoundError) as error:
-        raise _failed(run, error.message) from error
+        raise _make_failure(run, error.message) from error
 
 
-def _failed(run: _Run, reason: str | None) -> ConflictError:
-    given = [f"{_beginning(value)} of {_name(scenario)}" for scenario, value in run.values]
+def _make_failure(run: _ComparatorRun, reason: str | None) -> ConflictError:
+    given = [
+        f"{_describe_value(value)} of {_describe_scenario(scenario)}"
+        for scenario, value in run.values
+    ]
     return ConflictError(
         f"comparator {run.function} of data node {run.node!r} failed: "
-        f"{reason or 'its worker died'}; it was called with {_some(given)}",
+        f"{reason or 'its worker died'}; it was called with {_join_first(given)}",
         code="comparator_failed",
     )
 
 
-def _without_result(faults: Sequence[ComparisonFault]) -> ScenaristError:
+def _merge_faults(faults: Sequence[ComparisonFault]) -> ScenaristError:
     """Return the error of a comparison without results, of the type of the first fault."""
     error = faults[0].error
     if len(faults) == 1:
@@ -313,21 +318,21 @@ def _without_result(faults: Sequence[ComparisonFault]) -> ScenaristError:
     )
 
 
-def _name(scenario: Scenario) -> str:
+def _describe_scenario(scenario: Scenario) -> str:
     return f"scenario {scenario.id}" if scenario.name is None else f"scenario {scenario.name!r}"
 
 
-def _beginning(value: NewestValue) -> str:
+def _describe_value(value: NewestValue) -> str:
     """Return the beginning of a value, unless it may have been replaced since it was recorded."""
     is_elsewhere = (
         find_storage(value.storage_type).is_external or named_path(value.properties) is not None
     )
     if is_elsewhere or value.beginning is None:
         return "the value"
-    return value.beginning if len(value.beginning) < BEGINNING else f"{value.beginning}…"
+    return value.beginning if len(value.beginning) < QUOTE_LENGTH else f"{value.beginning}…"
 
 
-def _some(texts: Sequence[str]) -> str:
-    more = len(texts) - _MOST_NAMED
-    named = ", ".join(texts[:_MOST_NAMED])
+def _join_first(texts: Sequence[str]) -> str:
+    more = len(texts) - _MAX_LISTED
+    named = ", ".join(texts[:_MAX_LISTED])
     return f"{named} and {more} more" if more > 0 else named

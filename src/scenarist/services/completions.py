@@ -9,7 +9,7 @@ from scenarist.db.jobs import rows as job_rows
 from scenarist.db.notify.notifications import Topic, Topics
 
 
-class Completions:
+class CompletionNotifier:
     """Wakes coroutines that wait for the end of a job or submission, by its identifier."""
 
     def __init__(self, database: Database) -> None:
@@ -46,11 +46,11 @@ class Completions:
         with self._lock:
             waited_for = list(self._waiting)
         if waited_for:
-            self.announce(job_rows.find_ended(self._database.reader, waited_for))
+            self.announce(job_rows.find_finished(self._database.reader, waited_for))
 
-    def expect(self, entity_id: str) -> "Expectation":
+    def expect(self, entity_id: str) -> "Waiter":
         """Return a waiter for the end of an entity; enter it, then check the status, then wait."""
-        return Expectation(self, entity_id)
+        return Waiter(self, entity_id)
 
     def _add(self, entity_id: str, event: asyncio.Event) -> None:
         with self._lock:
@@ -68,15 +68,15 @@ class Completions:
             del self._loops[event]
 
 
-class Expectation:
+class Waiter:
     """Waits for the end of one job or submission within a ``with`` block."""
 
-    def __init__(self, completions: Completions, entity_id: str) -> None:
+    def __init__(self, completions: CompletionNotifier, entity_id: str) -> None:
         self._completions = completions
         self._entity_id = entity_id
         self._event = asyncio.Event()
 
-    def __enter__(self) -> "Expectation":
+    def __enter__(self) -> "Waiter":
         self._completions._add(self._entity_id, self._event)  # noqa: SLF001 - one class in two
         return self
 

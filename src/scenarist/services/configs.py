@@ -28,7 +28,7 @@ class ConfigService:
     def list_scenarios(self, actor: Actor) -> list[DeclaredScenario]:
         """Return all scenario configs in order of declaration."""
         actor.require(Permission.READ)
-        return [_shown(config) for config in self._registry.scenarios.values()]
+        return [_to_declared(config) for config in self._registry.scenarios.values()]
 
 
 def authorized_tags(config: ScenarioConfig | None) -> tuple[str, ...] | None:
@@ -39,7 +39,7 @@ def authorized_tags(config: ScenarioConfig | None) -> tuple[str, ...] | None:
     return tuple(tags) if isinstance(tags, list | tuple) else (str(tags),)
 
 
-def _shown(config: ScenarioConfig) -> DeclaredScenario:
+def _to_declared(config: ScenarioConfig) -> DeclaredScenario:
     return DeclaredScenario(
         id=config.id,
         frequency=config.frequency,

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from scenarist.services.audit import AuditService
 from scenarist.services.comparisons import ComparisonService
-from scenarist.services.completions import Completions
+from scenarist.services.completions import CompletionNotifier
 from scenarist.services.configs import ConfigService
 from scenarist.services.cycles import CycleService
 from scenarist.services.data_nodes import DataNodeService
 from scenarist.services.edits import EditService
-from scenarist.services.event_log import ChangeService, News
+from scenarist.services.event_log import ChangeNotifier, EventLogService
 from scenarist.services.files import FileService
 from scenarist.services.health import HealthService
 from scenarist.services.jobs import JobService
@@ -17,13 +17,13 @@ from scenarist.services.keys import KeyService
 from scenarist.services.orchestration import OrchestrationService
 from scenarist.services.scenarios import ScenarioService
 from scenarist.services.sequences import SequenceService
-from scenarist.services.sessions import SigningInService
+from scenarist.services.sessions import SessionService
 from scenarist.services.submissions import SubmissionService
 from scenarist.services.subscribers import SubscriberService
 from scenarist.services.tasks import TaskService
 from scenarist.services.users import UserService
 from scenarist.services.values import ValueService
-from scenarist.storage.bounds import Limits
+from scenarist.storage.bounds import ValueLimits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,17 +39,17 @@ class Services:
     data_nodes: DataNodeService
     values: ValueService
     files: FileService
-    limits: Limits
+    limits: ValueLimits
     edits: EditService
     submissions: SubmissionService
     jobs: JobService
     orchestration: OrchestrationService
     subscribers: SubscriberService
-    changes: ChangeService
-    news: News
-    completions: Completions
+    changes: EventLogService
+    news: ChangeNotifier
+    completions: CompletionNotifier
     health: HealthService
-    signing_in: SigningInService
+    signing_in: SessionService
     users: UserService
     keys: KeyService
     audit: AuditService

@@ -17,14 +17,14 @@ from scenarist.domain import identifiers as ids
 from scenarist.domain.cycles import period_around, period_label
 from scenarist.domain.entities import Cycle, Event
 from scenarist.domain.errors import InvalidError, NotFoundError
-from scenarist.domain.identifiers import new_uuid
+from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.listings import CycleFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.properties import checked_name, checked_properties
-from scenarist.domain.vocabulary import Change, Frequency, Kind
-from scenarist.services.deletions import deleted_events, refuse_under_way, remove_files
+from scenarist.domain.properties import validate_name, validate_properties
+from scenarist.domain.vocabulary import ChangeType, EntityKind, Frequency
+from scenarist.services.deletions import make_deletion_events, refuse_unfinished, remove_files
 
-LAST_MOMENT = timedelta(microseconds=1)
+LAST_MICROSECOND = timedelta(microseconds=1)
 """The documented end of a period is this long before the next period."""
 
 Expect = Callable[[Cycle], None]
@@ -65,32 +65,34 @@ class CycleService:
         actor.require(Permission.EDIT)
         now = self._now()
         at = new.created_at or now
-        around = cycle_around(new.frequency, in_utc(at), self._zone, now)
+        around = make_cycle(new.frequency, to_utc(at), self._zone, now)
         self._check_period(new, around)
         wanted = replace(
             around,
-            created_at=in_utc(at),
-            name=around.name if new.name is None else checked_name(new.name),
-            properties=checked_properties(new.properties),
+            created_at=to_utc(at),
+            name=around.name if new.name is None else validate_name(new.name),
+            properties=validate_properties(new.properties),
         )
 
         def work(connection: Connection) -> tuple[Cycle, bool]:
-            cycle, is_new = cycle_rows.find_or_make(connection, wanted)
+            cycle, is_new = cycle_rows.find_or_create(connection, wanted)
             if is_new:
-                made = Event(kind=Kind.CYCLE, id=cycle.id, change=Change.CREATED, actor=actor.ref)
+                made = Event(
+                    kind=EntityKind.CYCLE, id=cycle.id, change=ChangeType.CREATED, actor=actor.ref
+                )
                 event_log.add(connection, [made], now)
-            audit.add_done(connection, actor, cycle.id, now)
+            audit.record_allowed(connection, actor, cycle.id, now)
             return cycle, is_new
 
         return self._database.write(work)
 
     def get(self, actor: Actor, cycle_id: str) -> Cycle:
         actor.require(Permission.READ)
-        return _found(self._database.reader, cycle_id)
+        return _get(self._database.reader, cycle_id)
 
     def list_page(self, actor: Actor, wanted: CycleFilter, request: PageRequest) -> Page[Cycle]:
         actor.require(Permission.READ)
-        return cycle_rows.page(self._database.reader, wanted, request)
+        return cycle_rows.list_page(self._database.reader, wanted, request)
 
     def delete(
         self,
@@ -112,11 +114,11 @@ class CycleService:
         actor.require(Permission.EDIT)
 
         def look(connection: Connection) -> Cascade:
-            cycle = _found(connection, cycle_id)
+            cycle = _get(connection, cycle_id)
             if expect is not None:
                 expect(cycle)
             cascade = deletions.cascade_of_cycles(connection, [cycle.id])
-            refuse_under_way(
+            refuse_unfinished(
                 connection,
                 f"cycle {cycle.id}",
                 (*cascade.cycles, *cascade.scenarios, *cascade.sequences),
@@ -127,8 +129,8 @@ class CycleService:
             cascade = look(connection)
             uris = deletions.delete_cascade(connection, cascade)
             now = self._now()
-            event_log.add(connection, deleted_events(cascade, actor.ref), now)
-            audit.add_done(connection, actor, cycle_id, now)
+            event_log.add(connection, make_deletion_events(cascade, actor.ref), now)
+            audit.record_allowed(connection, actor, cycle_id, now)
             return cascade, uris
 
         if dry_run:
@@ -140,7 +142,7 @@ class CycleService:
     def _check_period(self, new: NewCycle, around: Cycle) -> None:
         """Refuse start and end dates that are not those of the period."""
         start_at = around.start_at.astimezone(self._zone)
-        last_at = (around.end_at - LAST_MOMENT).astimezone(self._zone)
+        last_at = (around.end_at - LAST_MICROSECOND).astimezone(self._zone)
         faults = [
             {"field": name, "message": f"must be {right.isoformat()}"}
             for name, given, right in (
@@ -158,7 +160,7 @@ class CycleService:
             )
 
 
-def in_utc(moment: datetime) -> datetime:
+def to_utc(moment: datetime) -> datetime:
     """Convert a time to UTC.
 
     Raises:
@@ -167,10 +169,10 @@ def in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise _too_far() from None
+        raise _make_range_error() from None
 
 
-def cycle_around(frequency: Frequency, at: datetime, zone: ZoneInfo, now: datetime) -> Cycle:
+def make_cycle(frequency: Frequency, at: datetime, zone: ZoneInfo, now: datetime) -> Cycle:
     """Return a new cycle of the period that contains a time, named after the period.
 
     Raises:
@@ -179,20 +181,20 @@ def cycle_around(frequency: Frequency, at: datetime, zone: ZoneInfo, now: dateti
     try:
         first, following = period_around(frequency, at, zone)
     except OverflowError:
-        raise _too_far() from None
+        raise _make_range_error() from None
     label = period_label(frequency, first.date())
     return Cycle(
-        id=ids.cycle_id(label, new_uuid(now)),
+        id=ids.make_cycle_id(label, make_uuid(now)),
         name=label,
         frequency=frequency,
         properties={},
-        start_at=in_utc(first),
-        end_at=in_utc(following),
+        start_at=to_utc(first),
+        end_at=to_utc(following),
         created_at=now,
     )
 
 
-def _too_far() -> InvalidError:
+def _make_range_error() -> InvalidError:
     return InvalidError(
         "the creation date is too far from now: it, and the period that contains it, must be "
         "within the years 1 to 9999",
@@ -200,7 +202,7 @@ def _too_far() -> InvalidError:
     )
 
 
-def _found(connection: Connection, cycle_id: str) -> Cycle:
+def _get(connection: Connection, cycle_id: str) -> Cycle:
     found = cycle_rows.find(connection, cycle_id)
     if found is None:
         raise NotFoundError(f"no cycle has the identifier {cycle_id}")

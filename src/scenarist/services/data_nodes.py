@@ -14,24 +14,24 @@ from scenarist.db.locks import set_lock
 from scenarist.db.paging import Page
 from scenarist.domain.entities import DataNode, Event
 from scenarist.domain.errors import ConflictError
-from scenarist.domain.listings import DataNodeFilter, PageRequest
+from scenarist.domain.listings import DataNodeListFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.deletions import remove_files
-from scenarist.services.factory import Maker, Making, declared
+from scenarist.services.factory import EntityBuilder, EntityFactory, get_config
 from scenarist.services.locks import (
     check_may_unlock,
     check_not_in_use,
     check_unlocked,
     check_writable,
+    drop_expired,
     get_data_node,
-    seen_at,
 )
-from scenarist.services.value_reader import is_named
-from scenarist.services.value_writer import updated
-from scenarist.storage.registry import find_file
+from scenarist.services.value_reader import is_named_file
+from scenarist.services.value_writer import make_update_event
+from scenarist.storage.registry import find_file_state
 
-_MOST_NAMED = 5
+_MAX_LISTED = 5
 
 Expect = Callable[[DataNode], None]
 
@@ -55,19 +55,21 @@ class DataNodeService:
         self._database = database
         self._registry = registry
         self._now = now
-        self._maker = Maker(database, folder=folder, now=now, version=version)
+        self._maker = EntityFactory(database, folder=folder, now=now, version=version)
 
     def get(self, actor: Actor, data_node_id: str) -> DataNode:
         actor.require(Permission.READ)
-        return _seen_with_file(get_data_node(self._database.reader, data_node_id, self._now()))
+        return _with_file_time(get_data_node(self._database.reader, data_node_id, self._now()))
 
     def list_page(
-        self, actor: Actor, wanted: DataNodeFilter, request: PageRequest
+        self, actor: Actor, wanted: DataNodeListFilter, request: PageRequest
     ) -> Page[DataNode]:
         actor.require(Permission.READ)
-        page = data_node_rows.page(self._database.reader, wanted, request)
+        page = data_node_rows.list_page(self._database.reader, wanted, request)
         now = self._now()
-        return replace(page, items=[_seen_with_file(seen_at(node, now)) for node in page.items])
+        return replace(
+            page, items=[_with_file_time(drop_expired(node, now)) for node in page.items]
+        )
 
     def create(self, actor: Actor, config_id: str) -> tuple[DataNode, bool]:
         """Return the data node of a config that has no owner, and whether this call created it.
@@ -76,12 +78,12 @@ class DataNodeService:
             NotFoundError: No data node config has the identifier; the message lists the configs.
         """
         actor.require(Permission.EDIT)
-        config = declared(self._registry.data_nodes, config_id, "data node")
+        config = get_config(self._registry.data_nodes, config_id, "data node")
 
-        def work(making: Making) -> tuple[DataNode, bool]:
+        def work(making: EntityBuilder) -> tuple[DataNode, bool]:
             node_id = making.data_node(config)
             node = get_data_node(making.connection, node_id, making.now)
-            audit.add_done(making.connection, actor, node.id, making.now)
+            audit.record_allowed(making.connection, actor, node.id, making.now)
             return node, bool(making.changes)
 
         return self._maker.make(actor, work)
@@ -102,10 +104,12 @@ class DataNodeService:
             node = get_data_node(connection, data_node_id, now)
             if expect is not None:
                 expect(node)
-            _check_is_free(connection, node, actor)
-            gone = Event(kind=Kind.DATA_NODE, id=node.id, change=Change.DELETED, actor=actor.ref)
+            _check_unreferenced(connection, node, actor)
+            gone = Event(
+                kind=EntityKind.DATA_NODE, id=node.id, change=ChangeType.DELETED, actor=actor.ref
+            )
             event_log.add(connection, [gone], now)
-            audit.add_done(connection, actor, node.id, now)
+            audit.record_allowed(connection, actor, node.id, now)
             return deletions.delete_data_nodes(connection, [node.id])
 
         remove_files(self._database.write(work))
@@ -130,10 +134,10 @@ class DataNodeService:
             now = self._now()
             node = get_data_node(connection, data_node_id, now)
             check_writable(connection, node, actor, editor_id)
-            audit.add_done(connection, actor, node.id, now)
+            audit.record_allowed(connection, actor, node.id, now)
             until = now + lasts
             set_lock(connection, node.id, editor, until, actor.ref)
-            event_log.add(connection, [updated(node.id, actor)], now)
+            event_log.add(connection, [make_update_event(node.id, actor)], now)
             return replace(node, locked_by=editor, locked_until=until, lock_holder=actor.ref)
 
         return self._database.write(work)
@@ -153,31 +157,31 @@ class DataNodeService:
             now = self._now()
             node = get_data_node(connection, data_node_id, now)
             check_may_unlock(node, actor, editor_id)
-            audit.add_done(connection, actor, node.id, now)
+            audit.record_allowed(connection, actor, node.id, now)
             if node.locked_by is None:
                 return node
             set_lock(connection, node.id, None, None, None)
-            event_log.add(connection, [updated(node.id, actor)], now)
+            event_log.add(connection, [make_update_event(node.id, actor)], now)
             return replace(node, locked_by=None, locked_until=None, lock_holder=None)
 
         return self._database.write(work)
 
 
-def _seen_with_file(node: DataNode) -> DataNode:
+def _with_file_time(node: DataNode) -> DataNode:
     """Use the time of a named file as that of the last edit, if no edit records the file yet."""
-    if not is_named(node):
+    if not is_named_file(node):
         return node
-    state = find_file(node.storage_type, node.properties)
+    state = find_file_state(node.storage_type, node.properties)
     if state is None or state.stamp == node.stamp:
         return node
     known = node.last_edited_at or state.modified_at
     return replace(node, last_edited_at=max(known, state.modified_at))
 
 
-def _check_is_free(connection: Connection, node: DataNode, actor: Actor) -> None:
+def _check_unreferenced(connection: Connection, node: DataNode, actor: Actor) -> None:
     if node.parent_ids:
-        named = ", ".join(node.parent_ids[:_MOST_NAMED])
-        more = len(node.parent_ids) - _MOST_NAMED
+        named = ", ".join(node.parent_ids[:_MAX_LISTED])
+        more = len(node.parent_ids) - _MAX_LISTED
         raise ConflictError(
             f"data node {node.id} belongs to {named}{f' and {more} more' if more > 0 else ''}; "
             "delete those first",

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from scenarist.config import Application
-from scenarist.config.code_digests import CodeDigests, place_functions
-from scenarist.domain.behaviours import Behaviour, Declared, DeclaredTask
+from scenarist.config.code_digests import CodeDigests, iter_storage_functions
+from scenarist.domain.behaviours import Behaviour, DeclaredConfigs, DeclaredTask
 from scenarist.domain.entities import Task
 
 
-def declared_now(application: Application) -> Declared:
+def load_declared(application: Application) -> DeclaredConfigs:
     """Return what an application declares, with digests of the code of its tasks."""
     digests = CodeDigests(application.search_path)
     tasks = {
@@ -22,23 +22,23 @@ def declared_now(application: Application) -> Declared:
                     *(
                         name
                         for node in (*config.inputs, *config.outputs)
-                        for name in place_functions(node.properties)
+                        for name in iter_storage_functions(node.properties)
                     ),
                 ]
             ),
         )
         for config in application.registry.tasks.values()
     }
-    return Declared(tasks, frozenset(application.registry.scenarios))
+    return DeclaredConfigs(tasks, frozenset(application.registry.scenarios))
 
 
-def fault_of_task(task: Task, declared: Declared) -> str | None:
+def find_task_fault(task: Task, declared: DeclaredConfigs) -> str | None:
     """Return why a task cannot run as the application declares it now; None if it can."""
     return declared.task_fault(task.config_id, task.input_configs, task.output_configs)
 
 
-def as_declared(task: Task, declared: Declared | None) -> Task:
+def as_declared(task: Task, declared: DeclaredConfigs | None) -> Task:
     """Return a task with its declared behaviour, or as recorded if the declaration differs."""
-    if declared is None or fault_of_task(task, declared) is not None:
+    if declared is None or find_task_fault(task, declared) is not None:
         return task
     return replace(task, **declared.tasks[task.config_id].behaviour.changes())

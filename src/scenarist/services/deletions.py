@@ -10,13 +10,13 @@ from scenarist.db.deletions import Cascade
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.permissions import ActorRef
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.storage import registry
 
 _log = structlog.get_logger(__name__)
 
 
-def refuse_under_way(connection: Connection, what: str, ids: Iterable[str]) -> None:
+def refuse_unfinished(connection: Connection, what: str, ids: Iterable[str]) -> None:
     """Refuse to delete entities while a submission of them, or of their tasks, has not ended.
 
     Args:
@@ -25,7 +25,7 @@ def refuse_under_way(connection: Connection, what: str, ids: Iterable[str]) -> N
     Raises:
         ConflictError: There is such a submission; the message names it.
     """
-    under_way = eligibility.find_under_way(connection, ids)
+    under_way = eligibility.find_unfinished_submission(connection, ids)
     if under_way is not None:
         raise ConflictError(
             f"{what} has a submission under way, {under_way}; cancel it or wait until it has ended",
@@ -33,18 +33,18 @@ def refuse_under_way(connection: Connection, what: str, ids: Iterable[str]) -> N
         )
 
 
-def deleted_events(cascade: Cascade, actor: ActorRef) -> list[Event]:
+def make_deletion_events(cascade: Cascade, actor: ActorRef) -> list[Event]:
     """Return the events of everything that a cascade deletes."""
     return [
-        Event(kind=kind, id=entity_id, change=Change.DELETED, actor=actor)
+        Event(kind=kind, id=entity_id, change=ChangeType.DELETED, actor=actor)
         for kind, ids in (
-            (Kind.JOB, cascade.jobs),
-            (Kind.SUBMISSION, cascade.submissions),
-            (Kind.SEQUENCE, cascade.sequences),
-            (Kind.SCENARIO, cascade.scenarios),
-            (Kind.TASK, cascade.tasks),
-            (Kind.DATA_NODE, cascade.data_nodes),
-            (Kind.CYCLE, cascade.cycles),
+            (EntityKind.JOB, cascade.jobs),
+            (EntityKind.SUBMISSION, cascade.submissions),
+            (EntityKind.SEQUENCE, cascade.sequences),
+            (EntityKind.SCENARIO, cascade.scenarios),
+            (EntityKind.TASK, cascade.tasks),
+            (EntityKind.DATA_NODE, cascade.data_nodes),
+            (EntityKind.CYCLE, cascade.cycles),
         )
         for entity_id in ids
     ]

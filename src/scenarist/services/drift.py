@@ -10,14 +10,14 @@ from sqlalchemy import Connection
 from scenarist.config import ConfigRegistry, DataNodeConfig
 from scenarist.db import drift as drift_rows
 from scenarist.db import tasks as task_rows
-from scenarist.db.drift import Followed, Recorded
-from scenarist.domain.behaviours import Declared
+from scenarist.db.drift import DataNodeRecord, RecordUpdate
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.locations import Owner, wiring_of
-from scenarist.domain.redaction import redacted
-from scenarist.domain.secrets import marks_of, masked, referenced
-from scenarist.services.declarations import fault_of_task
-from scenarist.services.placement import declaration_now, placing_of
+from scenarist.domain.locations import Owner, digest_wiring
+from scenarist.domain.redaction import redact
+from scenarist.domain.secrets import extract_secrets, get_declared_secrets, mask_properties
+from scenarist.services.declarations import find_task_fault
+from scenarist.services.placement import compute_declaration, make_placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class NodeDrift:
     """A data node config, with the data nodes whose records differ from it."""
 
     config: DataNodeConfig
-    nodes: Sequence[Followed]
+    nodes: Sequence[RecordUpdate]
 
 
 @dataclass(slots=True)
@@ -41,7 +41,9 @@ class Drift:
     lines: list[str] = field(default_factory=list)
 
 
-def find_drift(connection: Connection, registry: ConfigRegistry, declared: Declared) -> Drift:
+def find_drift(
+    connection: Connection, registry: ConfigRegistry, declared: DeclaredConfigs
+) -> Drift:
     """Compare the records of a database with the declarations of an application."""
     drift = Drift()
     _compare_nodes(connection, registry, drift)
@@ -49,35 +51,35 @@ def find_drift(connection: Connection, registry: ConfigRegistry, declared: Decla
     for config_id, count in drift_rows.count_scenarios(connection).items():
         fault = declared.scenario_fault(config_id)
         if fault is not None:
-            drift.lines.append(f"{_count(count, 'scenario')} cannot be submitted: {fault}")
+            drift.lines.append(f"{_format_count(count, 'scenario')} cannot be submitted: {fault}")
     return drift
 
 
-def change_of(item: Followed) -> str:
+def describe_change(item: RecordUpdate) -> str:
     """Describe how the declaration of a data node has changed, without secrets."""
-    before = {"storage_type": item.before.storage_type, **masked(item.before.properties)}
-    after = {"storage_type": item.storage_type, **masked(item.properties)}
+    before = {"storage_type": item.before.storage_type, **mask_properties(item.before.properties)}
+    after = {"storage_type": item.storage_type, **mask_properties(item.properties)}
     changes = [
-        f"{key} {_shown(before, key)} -> {_shown(after, key)}"
+        f"{key} {_format_property(before, key)} -> {_format_property(after, key)}"
         for key in dict.fromkeys((*before, *after))
         if before.get(key) != after.get(key)
     ]
     # Other properties may contain the value of one of the author's secret variables.
-    said = redacted(", ".join(changes))
+    said = redact(", ".join(changes))
     return said or "the environment or the folder of the server now gives another place"
 
 
 def _compare_nodes(connection: Connection, registry: ConfigRegistry, drift: Drift) -> None:
     differing: set[str] = set()
-    for config_id, scope, declaration, count in drift_rows.declared_as(connection):
+    for config_id, scope, declaration, count in drift_rows.count_declarations(connection):
         config = registry.data_nodes.get(config_id)
         if config is None:
             continue
-        if declaration != declaration_now(config):
+        if declaration != compute_declaration(config):
             differing.add(config_id)
         if scope is not config.scope:
             drift.lines.append(
-                f"{_count(count, 'data node')} of {config_id!r}: existing ones keep the scope "
+                f"{_format_count(count, 'data node')} of {config_id!r}: existing ones keep the scope "
                 f"{scope}; new ones get the scope {config.scope}"
             )
     for config_id in registry.data_nodes:
@@ -86,58 +88,60 @@ def _compare_nodes(connection: Connection, registry: ConfigRegistry, drift: Drif
 
 
 def _compare_nodes_of(connection: Connection, config: DataNodeConfig, drift: Drift) -> None:
-    recorded = drift_rows.declared_otherwise(connection, config.id, declaration_now(config))
+    recorded = drift_rows.find_outdated(connection, config.id, compute_declaration(config))
     owners = drift_rows.owners_of(connection, [node.owner_id for node in recorded if node.owner_id])
-    nodes: list[Followed] = []
+    nodes: list[RecordUpdate] = []
     for node in recorded:
         try:
-            nodes.append(_followed(config, node, owners.get(node.owner_id or "", Owner())))
+            nodes.append(_make_update(config, node, owners.get(node.owner_id or "", Owner())))
         except InvalidError as error:
             drift.lines.append(f"data node {node.id} is not changed: {error.message}")
     drift.nodes.append(NodeDrift(config, nodes))
-    changes: dict[str, list[Followed]] = {}
+    changes: dict[str, list[RecordUpdate]] = {}
     for item in nodes:
         if item.has_moved:
-            changes.setdefault(change_of(item), []).append(item)
+            changes.setdefault(describe_change(item), []).append(item)
         elif item.validity != item.before.validity:
             change = f"validity_period {item.before.validity} -> {item.validity}"
             changes.setdefault(change, []).append(item)
     for change, items in changes.items():
-        drift.lines.append(f"{_count(len(items), 'data node')} of {config.id!r}: {change}")
+        drift.lines.append(f"{_format_count(len(items), 'data node')} of {config.id!r}: {change}")
 
 
-def _followed(config: DataNodeConfig, node: Recorded, owner: Owner) -> Followed:
-    now = placing_of(config, owner)
+def _make_update(config: DataNodeConfig, node: DataNodeRecord, owner: Owner) -> RecordUpdate:
+    now = make_placement(config, owner)
     # A data node recorded before a parameter was marked as secret has not moved.
-    recorded, _ = referenced(
-        f"DATANODE_{config.id}", node.properties, marks=marks_of(config.properties)
+    recorded, _ = extract_secrets(
+        f"DATANODE_{config.id}", node.properties, marks=get_declared_secrets(config.properties)
     )
     node = replace(node, properties=recorded)
     # Normalized as if read from the database.
     properties: dict[str, Any] = json.loads(json.dumps(dict(now.properties)))
-    return Followed(node, now.storage_type, properties, now.validity, now.declaration, now.place)
+    return RecordUpdate(
+        node, now.storage_type, properties, now.validity, now.declaration, now.place
+    )
 
 
 def _compare_tasks(
-    connection: Connection, registry: ConfigRegistry, declared: Declared, drift: Drift
+    connection: Connection, registry: ConfigRegistry, declared: DeclaredConfigs, drift: Drift
 ) -> None:
-    for config_id, wiring, count, example in drift_rows.wired(connection):
+    for config_id, wiring, count, example in drift_rows.count_wirings(connection):
         config = registry.tasks.get(config_id)
-        if config is not None and wiring == wiring_of(
+        if config is not None and wiring == digest_wiring(
             [(node.id, node.scope) for node in config.inputs],
             [(node.id, node.scope) for node in config.outputs],
         ):
             continue
         (task,) = task_rows.get_many(connection, [example])
-        fault = fault_of_task(task, declared)
+        fault = find_task_fault(task, declared)
         if fault is not None:
             of = f" (such as {task.parent_ids[0]})" if task.parent_ids else ""
-            drift.lines.append(f"{_count(count, 'task')}{of} cannot be run: {fault}")
+            drift.lines.append(f"{_format_count(count, 'task')}{of} cannot be run: {fault}")
 
 
-def _shown(properties: Mapping[str, Any], key: str) -> str:
+def _format_property(properties: Mapping[str, Any], key: str) -> str:
     return repr(properties[key]) if key in properties else "(none)"
 
 
-def _count(count: int, noun: str) -> str:
+def _format_count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -11,7 +11,7 @@ from scenarist.domain.errors import NotFoundError
 from scenarist.domain.identifiers import DataNodeId, EditId
 from scenarist.domain.listings import PageRequest
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.storage.base import Written
+from scenarist.storage.base import WrittenValue
 
 
 class EditService:
@@ -34,13 +34,13 @@ class EditService:
         actor.require(Permission.READ)
         if data_node_rows.find(self._database.reader, data_node_id) is None:
             raise NotFoundError(f"no data node has the identifier {data_node_id}")
-        return edit_rows.page(self._database.reader, data_node_id, request)
+        return edit_rows.list_page(self._database.reader, data_node_id, request)
 
 
-def edit_of(
+def make_edit(
     data_node_id: DataNodeId,
     edit_id: EditId,
-    written: Written,
+    written: WrittenValue,
     *,
     at: datetime,
     actor: str | None,

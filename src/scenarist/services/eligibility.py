@@ -7,20 +7,20 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from scenarist.db import eligibility
-from scenarist.db.eligibility import End
-from scenarist.domain.behaviours import Declared
+from scenarist.db.eligibility import ScenarioDataNode
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Scenario
-from scenarist.domain.locations import replaced_reason
-from scenarist.domain.timestamps import LONGEST_CLAIM, LONGEST_LOCK, as_text, is_ahead
-from scenarist.services.locks import lock_text
-from scenarist.storage.registry import find_file, why_missing
+from scenarist.domain.locations import describe_replacement
+from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM, format_timestamp, is_unexpired
+from scenarist.services.locks import describe_lock
+from scenarist.storage.registry import explain_missing, find_file_state
 
 ALREADY_PRIMARY = "it is already the primary scenario of its cycle"
 NO_CYCLE = "it has no cycle; only scenarios of a config with a frequency have one"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class Eligibility:
     """A scenario, with the reasons against submit, delete and promote; without reasons, it can."""
 
     scenario: Scenario
@@ -29,18 +29,18 @@ class Standing:
     promote: tuple[str, ...]
 
 
-def standing_of(
-    connection: Connection, scenario: Scenario, declared: Declared | None, now: datetime
-) -> Standing:
+def find_eligibility(
+    connection: Connection, scenario: Scenario, declared: DeclaredConfigs | None, now: datetime
+) -> Eligibility:
     """Check what can be done with a scenario; takes a constant number of SQL statements."""
     siblings = scenario.cycle_id is not None and eligibility.has_siblings(
         connection, scenario.id, scenario.cycle_id
     )
-    return Standing(
+    return Eligibility(
         scenario=scenario,
         submit=(
-            *_misfits(connection, scenario, declared),
-            *_reasons_against_submit(eligibility.find_ends(connection, scenario.id), now),
+            *_find_declaration_faults(connection, scenario, declared),
+            *_reasons_against_submit(eligibility.find_data_nodes(connection, scenario.id), now),
         ),
         delete=tuple(_reasons_against_delete(connection, scenario, has_siblings=siblings)),
         promote=_reasons_against_promote(scenario),
@@ -62,7 +62,9 @@ def primary_reason(scenario: Scenario) -> str:
     )
 
 
-def _misfits(connection: Connection, scenario: Scenario, declared: Declared | None) -> list[str]:
+def _find_declaration_faults(
+    connection: Connection, scenario: Scenario, declared: DeclaredConfigs | None
+) -> list[str]:
     """Return why tasks cannot run because the application has changed their declaration."""
     if declared is None:
         return []
@@ -74,35 +76,35 @@ def _misfits(connection: Connection, scenario: Scenario, declared: Declared | No
     return [fault for fault in faults if fault is not None]
 
 
-def _reasons_against_submit(ends: Sequence[End], now: datetime) -> list[str]:
+def _reasons_against_submit(ends: Sequence[ScenarioDataNode], now: datetime) -> list[str]:
     reasons = []
     for end in ends:
         if not end.is_made and not end.is_written:
             reasons += _reasons_of_missing(end)
         if not end.is_made and end.replaced_by is not None:
-            reasons.append(replaced_reason(end.id, end.replaced_by))
+            reasons.append(describe_replacement(end.id, end.replaced_by))
         # Locks and claims do not matter for data nodes that are only read.
         if end.is_made:
             reasons += _reasons_of_locks(end, now)
     return reasons
 
 
-def _reasons_of_locks(end: End, now: datetime) -> list[str]:
+def _reasons_of_locks(end: ScenarioDataNode, now: datetime) -> list[str]:
     reasons = []
-    if end.locked_until is not None and is_ahead(end.locked_until, now, LONGEST_LOCK):
-        until = as_text(end.locked_until)
-        who = lock_text(end.locked_by or "", end.lock_holder)
+    if end.locked_until is not None and is_unexpired(end.locked_until, now, MAX_LOCK):
+        until = format_timestamp(end.locked_until)
+        who = describe_lock(end.locked_by or "", end.lock_holder)
         reasons.append(f"data node {end.id} is locked by {who} until {until}")
-    if end.claimed_until is not None and is_ahead(end.claimed_until, now, LONGEST_CLAIM):
-        until = as_text(end.claimed_until)
+    if end.claimed_until is not None and is_unexpired(end.claimed_until, now, MAX_WRITE_CLAIM):
+        until = format_timestamp(end.claimed_until)
         reasons.append(f"a worker writes data node {end.id} for {end.claimed_by} until {until}")
     return reasons
 
 
-def _reasons_of_missing(end: End) -> list[str]:
-    if find_file(end.storage_type, end.properties) is not None:
+def _reasons_of_missing(end: ScenarioDataNode) -> list[str]:
+    if find_file_state(end.storage_type, end.properties) is not None:
         return []
-    missing = why_missing(end.storage_type, end.properties)
+    missing = explain_missing(end.storage_type, end.properties)
     return [f"data node {end.id} has no value yet{f': {missing}' if missing else ''}"]
 
 
@@ -110,7 +112,7 @@ def _reasons_against_delete(
     connection: Connection, scenario: Scenario, *, has_siblings: bool
 ) -> list[str]:
     reasons = [primary_reason(scenario)] if scenario.is_primary and has_siblings else []
-    under_way = eligibility.find_under_way(
+    under_way = eligibility.find_unfinished_submission(
         connection,
         (
             *owners_of(scenario, has_siblings=has_siblings),

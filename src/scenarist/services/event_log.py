@@ -11,44 +11,44 @@ from scenarist.db.engine import Database
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 
 _Rows = list[tuple[int, datetime, list[Event]]]
 
-_TRANSACTIONS = 64  # read at a time
-_AFTER_ALL = 999_999_999  # position after all changes of a transaction
-_SPACING_SECONDS = 0.02  # minimum time between two wake-ups of readers
+_TRANSACTIONS_PER_PAGE = 64  # read at a time
+_END_POSITION = 999_999_999  # position after all changes of a transaction
+_MIN_INTERVAL_SECONDS = 0.02  # minimum time between two wake-ups of readers
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Mark:
+class EventCursor:
     """A cursor into the event log: a transaction number, and an offset within its changes."""
 
     number: int
     position: int = 0
 
     @property
-    def following(self) -> "Mark":
+    def following(self) -> "EventCursor":
         """The cursor after the change at this cursor."""
-        if self.position == _AFTER_ALL:
-            return Mark(self.number + 1)
-        return Mark(self.number, self.position + 1)
+        if self.position == _END_POSITION:
+            return EventCursor(self.number + 1)
+        return EventCursor(self.number, self.position + 1)
 
     @property
-    def preceding(self) -> "Mark":
+    def preceding(self) -> "EventCursor":
         """The cursor whose `following` this one is."""
         if self.position:
-            return Mark(self.number, self.position - 1)
-        return Mark(self.number - 1, _AFTER_ALL)
+            return EventCursor(self.number, self.position - 1)
+        return EventCursor(self.number - 1, _END_POSITION)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ChangeFilter:
+class EventFilter:
     """Selects changes; an empty set matches all."""
 
-    kinds: frozenset[Kind] = frozenset()
+    kinds: frozenset[EntityKind] = frozenset()
     entity_ids: frozenset[str] = frozenset()
-    changes: frozenset[Change] = frozenset()
+    changes: frozenset[ChangeType] = frozenset()
     submission_ids: frozenset[str] = frozenset()
 
     def fits(self, event: Event) -> bool:
@@ -66,7 +66,7 @@ class ChangeFilter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Start:
+class StreamStart:
     """The cursor at which a client starts to read.
 
     Args:
@@ -74,63 +74,63 @@ class Start:
             have been deleted.
     """
 
-    at: Mark
-    oldest: Mark | None = None
+    at: EventCursor
+    oldest: EventCursor | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LoggedChange:
-    mark: Mark
+class LoggedEvent:
+    mark: EventCursor
     at: datetime
     event: Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ChangePage:
+class EventPage:
     """A page of the log: the changes that match, and the cursor of the next page."""
 
-    changes: Sequence[LoggedChange]
-    following: Mark
+    changes: Sequence[LoggedEvent]
+    following: EventCursor
     is_last: bool  #: whether the end of the log was reached
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeWish:
+class EventRequest:
     """A request for the changes after a cursor."""
 
     actor: Actor
-    after: Mark
-    wanted: ChangeFilter
+    after: EventCursor
+    wanted: EventFilter
 
 
-class ChangeService:
+class EventLogService:
     """Reads the event log."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, actor: Actor, seen: Mark | None) -> Start:
+    def begin(self, actor: Actor, seen: EventCursor | None) -> StreamStart:
         """Return where to start for a client that has read the log up to the change *seen*.
 
         Without *seen*, start at the end of the log. If not all later changes are kept, or *seen*
         is not from this log, start at the oldest change.
         """
         actor.require(Permission.READ)
-        oldest, newest = event_rows.bounds(self._database.reader)
+        oldest, newest = event_rows.find_bounds(self._database.reader)
         if seen is None:
-            return Start(at=Mark(newest + 1))
+            return StreamStart(at=EventCursor(newest + 1))
         if oldest <= seen.following.number and seen.number <= newest:
-            return Start(at=seen.following)
-        first = Mark(max(oldest, 1))
-        return Start(at=first, oldest=first)
+            return StreamStart(at=seen.following)
+        first = EventCursor(max(oldest, 1))
+        return StreamStart(at=first, oldest=first)
 
-    def read_many(self, wishes: Sequence[ChangeWish]) -> list[ChangePage | ScenaristError]:
+    def read_many(self, wishes: Sequence[EventRequest]) -> list[EventPage | ScenaristError]:
         """Read for several actors; return one result per request, in order.
 
         Most readers wait at the same cursor, so that each page of the log is read only once.
         """
         parts: dict[int, _Rows] = {}
-        answers: list[ChangePage | ScenaristError] = []
+        answers: list[EventPage | ScenaristError] = []
         for wish in wishes:
             try:
                 wish.actor.require(Permission.READ)
@@ -140,25 +140,27 @@ class ChangeService:
             number = wish.after.number
             if number not in parts:
                 parts[number] = self._rows(number)
-            answers.append(_page(parts[number], wish.after, wish.wanted))
+            answers.append(_make_page(parts[number], wish.after, wish.wanted))
         return answers
 
     def _rows(self, first: int) -> _Rows:
-        return event_rows.read(self._database.reader, first=first, limit=_TRANSACTIONS)
+        return event_rows.read(self._database.reader, first=first, limit=_TRANSACTIONS_PER_PAGE)
 
 
-def _page(rows: _Rows, after: Mark, wanted: ChangeFilter) -> ChangePage:
+def _make_page(rows: _Rows, after: EventCursor, wanted: EventFilter) -> EventPage:
     changes = [
-        LoggedChange(mark=mark, at=at, event=event)
+        LoggedEvent(mark=mark, at=at, event=event)
         for number, at, events in rows
         for position, event in enumerate(events)
-        if (mark := Mark(number, position)) >= after and wanted.fits(event)
+        if (mark := EventCursor(number, position)) >= after and wanted.fits(event)
     ]
-    following = Mark(rows[-1][0] + 1) if rows else after
-    return ChangePage(changes=changes, following=following, is_last=len(rows) < _TRANSACTIONS)
+    following = EventCursor(rows[-1][0] + 1) if rows else after
+    return EventPage(
+        changes=changes, following=following, is_last=len(rows) < _TRANSACTIONS_PER_PAGE
+    )
 
 
-class News:
+class ChangeNotifier:
     """Change notifier: wakes coroutines of one event loop after commits in any thread.
 
     Readers are woken at most once per `_SPACING_SECONDS`, however fast commits come. Without
@@ -167,7 +169,7 @@ class News:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._readers: set[NewsReader] = set()
+        self._readers: set[ChangeListener] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_told = False
         self._last_ring = 0.0
@@ -192,23 +194,23 @@ class News:
         self.is_over = True
         self._ring(asyncio.get_running_loop())
 
-    def listen(self) -> "NewsReader":
+    def listen(self) -> "ChangeListener":
         """Return a reader; enter it, then read the log, then wait."""
-        return NewsReader(self)
+        return ChangeListener(self)
 
-    def _add(self, reader: "NewsReader") -> None:
+    def _add(self, reader: "ChangeListener") -> None:
         with self._lock:
             if not self._readers:
                 self._loop = asyncio.get_running_loop()
                 self._is_told = False
             self._readers.add(reader)
 
-    def _remove(self, reader: "NewsReader") -> None:
+    def _remove(self, reader: "ChangeListener") -> None:
         with self._lock:
             self._readers.discard(reader)
 
     def _ring_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        wait = self._last_ring + _SPACING_SECONDS - loop.time()
+        wait = self._last_ring + _MIN_INTERVAL_SECONDS - loop.time()
         if wait > 0:
             loop.call_later(wait, self._ring, loop)
         else:
@@ -223,14 +225,14 @@ class News:
             reader.ring()
 
 
-class NewsReader:
+class ChangeListener:
     """Waits for notifications within a ``with`` block."""
 
-    def __init__(self, news: News) -> None:
+    def __init__(self, news: ChangeNotifier) -> None:
         self._news = news
         self._event = asyncio.Event()
 
-    def __enter__(self) -> "NewsReader":
+    def __enter__(self) -> "ChangeListener":
         self._news._add(self)  # noqa: SLF001 - two halves of one class
         return self
 

@@ -14,26 +14,32 @@ from scenarist.db import event_log
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.group_commit import undo_on_rollback
-from scenarist.db.named_files import edit_of_file
-from scenarist.db.places import forget_places, last_written
+from scenarist.db.named_files import make_file_edit
+from scenarist.db.places import delete_places, find_last_writes
 from scenarist.domain import identifiers as ids
 from scenarist.domain.entities import DataNode, Edit, Event, Task
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InDoubtError, NotFoundError
-from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, new_uuid
-from scenarist.domain.locations import Owner, wiring_of
+from scenarist.domain.identifiers import CycleId, DataNodeId, ScenarioId, TaskId, make_uuid
+from scenarist.domain.locations import Owner, digest_wiring
 from scenarist.domain.permissions import Actor, ActorRef
-from scenarist.domain.vocabulary import Change, Kind, Scope
-from scenarist.services.edits import edit_of
-from scenarist.services.placement import placing_of, resolved, stored_properties
-from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Target, Written
-from scenarist.storage.registry import Replacement, discard, find_file, find_storage, write_value
+from scenarist.domain.vocabulary import ChangeType, EntityKind, Scope
+from scenarist.services.edits import make_edit
+from scenarist.services.placement import make_placement, resolve_properties, to_stored
+from scenarist.storage.base import INLINE_FOLDER, INLINE_LIMIT, WriteTarget, WrittenValue
+from scenarist.storage.registry import (
+    FileReplacement,
+    discard,
+    find_file_state,
+    find_storage,
+    write_value,
+)
 
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT")
 
 
-def declared(configs: Mapping[str, ConfigT], config_id: str, kind: str) -> ConfigT:
+def get_config(configs: Mapping[str, ConfigT], config_id: str, kind: str) -> ConfigT:
     """Return a config by its identifier.
 
     Raises:
@@ -48,7 +54,7 @@ def declared(configs: Mapping[str, ConfigT], config_id: str, kind: str) -> Confi
     return config
 
 
-class Maker:
+class EntityFactory:
     """Creates entities and their events in one transaction.
 
     Args:
@@ -63,7 +69,7 @@ class Maker:
         self._now = now
         self._version = version
 
-    def make(self, actor: Actor, work: "Callable[[Making], T]") -> T:
+    def make(self, actor: Actor, work: "Callable[[EntityBuilder], T]") -> T:
         """Call *work* in a transaction to create entities; if it fails, discard their values.
 
         First values that are too large for a row are written between two transactions, so that no
@@ -71,7 +77,7 @@ class Maker:
         the next one uses them.
         """
         prepared: dict[str, FirstValue] = {}
-        written: list[Written] = []
+        written: list[WrittenValue] = []
         try:
             while True:
                 try:
@@ -93,7 +99,7 @@ class Maker:
         self,
         wanted: "Mapping[str, FirstValue]",
         prepared: "dict[str, FirstValue]",
-        written: list[Written],
+        written: list[WrittenValue],
     ) -> None:
         for key, first in wanted.items():
             target = replace(first.target, folder=self._folder)
@@ -104,12 +110,12 @@ class Maker:
     def _attempt(
         self,
         actor: Actor,
-        work: "Callable[[Making], T]",
+        work: "Callable[[EntityBuilder], T]",
         prepared: "dict[str, FirstValue]",
-        written: list[Written],
+        written: list[WrittenValue],
     ) -> T:
         def within(connection: Connection) -> T:
-            making = Making(
+            making = EntityBuilder(
                 connection=connection,
                 now=self._now(),
                 version=self._version,
@@ -136,8 +142,8 @@ class FirstValue:
     """
 
     value: Any
-    target: Target
-    written: Written | None = None
+    target: WriteTarget
+    written: WrittenValue | None = None
     is_used: bool = False
 
 
@@ -150,7 +156,7 @@ class _LargeValuesError(Exception):
 
 
 @dataclass(slots=True)
-class Making:
+class EntityBuilder:
     """Finds or creates data nodes and tasks within one transaction.
 
     Args:
@@ -167,7 +173,7 @@ class Making:
     now: datetime
     version: str
     actor: ActorRef
-    written: list[Written]
+    written: list[WrittenValue]
     prepared: Mapping[str, FirstValue] = field(default_factory=dict)
     wanted: dict[str, FirstValue] = field(default_factory=dict)
     changes: list[Event] = field(default_factory=list)
@@ -177,11 +183,11 @@ class Making:
 
     def data_node(self, config: DataNodeConfig) -> DataNodeId:
         """Find the data node of a config and its owner, or create it with its first value."""
-        placing = placing_of(config, self.owner)
+        placing = make_placement(config, self.owner)
         known = self.prepared.get(config.id)
         node = DataNode(
             id=(
-                ids.data_node_id(config.id, new_uuid(self.now))
+                ids.make_data_node_id(config.id, make_uuid(self.now))
                 if known is None
                 else ids.DataNodeId(known.target.data_node_id)
             ),
@@ -200,9 +206,9 @@ class Making:
             declaration=placing.declaration,
             place=placing.place,
         )
-        node_id, is_new = data_node_rows.find_or_make(self.connection, node)
+        node_id, is_new = data_node_rows.find_or_create(self.connection, node)
         if is_new:
-            self.note(Kind.DATA_NODE, node_id)
+            self.note(EntityKind.DATA_NODE, node_id)
             first = self.first_edit(node, config.properties, key=config.id)
             data_node_rows.add_edits(self.connection, [] if first is None else [first])
         return node_id
@@ -215,10 +221,10 @@ class Making:
         """
         scopes: Sequence[Scope] = [node.scope for node in (*config.inputs, *config.outputs)]
         narrowest = min(scopes, key=lambda scope: scope.width, default=Scope.GLOBAL)
-        task_id, is_new = task_rows.find_or_make(
+        task_id, is_new = task_rows.find_or_create(
             self.connection,
             Task(
-                id=ids.task_id(config.id, new_uuid(self.now)),
+                id=ids.make_task_id(config.id, make_uuid(self.now)),
                 config_id=config.id,
                 owner_id=self.owners.get(narrowest),
                 parent_ids=(),
@@ -232,22 +238,24 @@ class Making:
                 retry_on=config.retry_on,
                 retries_after_loss=config.retries_after_loss,
                 fresh=config.fresh,
-                properties=stored_properties(f"TASK_{config.id}", config.properties),
+                properties=to_stored(f"TASK_{config.id}", config.properties),
                 created_at=self.now,
                 version=self.version,
-                wiring=wiring_of(
+                wiring=digest_wiring(
                     [(node.id, node.scope) for node in config.inputs],
                     [(node.id, node.scope) for node in config.outputs],
                 ),
             ),
         )
         if is_new:
-            self.note(Kind.TASK, task_id)
+            self.note(EntityKind.TASK, task_id)
         return task_id
 
-    def note(self, kind: Kind, entity_id: str) -> None:
+    def note(self, kind: EntityKind, entity_id: str) -> None:
         """Add the event that an entity was created."""
-        self.changes.append(Event(kind=kind, id=entity_id, change=Change.CREATED, actor=self.actor))
+        self.changes.append(
+            Event(kind=kind, id=entity_id, change=ChangeType.CREATED, actor=self.actor)
+        )
 
     def first_edit(self, node: DataNode, properties: Mapping[str, Any], *, key: str) -> Edit | None:
         """Return the edit of a value that exists already, else of the default data, if any.
@@ -264,14 +272,14 @@ class Making:
         if known is not None and known.written is not None:
             known.is_used = True
             edit_id = ids.EditId(known.target.edit_id)
-            return edit_of(node.id, edit_id, known.written, at=self.now, actor=None)
-        edit_id = ids.EditId(new_uuid(self.now))
-        target = Target(
+            return make_edit(node.id, edit_id, known.written, at=self.now, actor=None)
+        edit_id = ids.EditId(make_uuid(self.now))
+        target = WriteTarget(
             data_node_id=node.id,
             edit_id=edit_id,
             storage_type=node.storage_type,
-            folder=IN_HAND,
-            properties=resolved(node.properties),
+            folder=INLINE_FOLDER,
+            properties=resolve_properties(node.properties),
         )
         value = resolve(properties["default_data"], os.environ)
         written = write_value(value, target)
@@ -279,10 +287,10 @@ class Making:
             self.wanted[key] = FirstValue(value, target)
             return None
         self.written.append(written)
-        replacement = Replacement(written)  # replaces nothing: there is no file yet
+        replacement = FileReplacement(written)  # replaces nothing: there is no file yet
         undo_on_rollback(self.connection, replacement.undo)
         replacement.publish()
-        return edit_of(node.id, edit_id, written, at=self.now, actor=None)
+        return make_edit(node.id, edit_id, written, at=self.now, actor=None)
 
     def found_edit(self, node: DataNode) -> Edit | None:
         """Return the edit of a value that already exists at the place of a data node, if any.
@@ -292,23 +300,23 @@ class Making:
         """
         is_output = node.config_id in self.outputs
         if find_storage(node.storage_type).is_external:
-            return None if is_output else bare_edit(node, self.now)
-        state = find_file(node.storage_type, node.properties)
+            return None if is_output else make_bare_edit(node, self.now)
+        state = find_file_state(node.storage_type, node.properties)
         if state is None:
             return None
         at = [] if node.place is None else [node.place]
-        for write in last_written(self.connection, at).values():
+        for write in find_last_writes(self.connection, at).values():
             if not write.lies_at(state):
-                forget_places(self.connection, at)
+                delete_places(self.connection, at)
             elif is_output and write.data_node_id != node.id:
                 return None
-        return edit_of_file(node.id, ids.EditId(new_uuid(self.now)), state, self.now)
+        return make_file_edit(node.id, ids.EditId(make_uuid(self.now)), state, self.now)
 
 
-def bare_edit(node: DataNode, at: datetime) -> Edit:
+def make_bare_edit(node: DataNode, at: datetime) -> Edit:
     """Return an edit for a value that was not written through its data node."""
     return Edit(
-        id=ids.EditId(new_uuid(at)),
+        id=ids.EditId(make_uuid(at)),
         data_node_id=node.id,
         created_at=at,
         job_id=None,

@@ -11,19 +11,19 @@ from sqlalchemy import Connection
 
 from scenarist.db import event_log, named_files
 from scenarist.db.engine import Database
-from scenarist.db.named_files import Noticed
+from scenarist.db.named_files import FoundFiles
 from scenarist.db.notify.notifications import Topic
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import DataNodeId
 from scenarist.domain.named_files import FileState, file_path
-from scenarist.storage.registry import find_file
-from scenarist.system.background import Background
+from scenarist.storage.registry import find_file_state
+from scenarist.system.background import BackgroundThread
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """Interval between two checks of the files that jobs wait for; see decision 77."""
 
-_AGAIN_SECONDS = 10.0  # after a file was found that cannot be recorded yet
-_UNCHANGED = timedelta(seconds=LOOK_SECONDS)
+_RETRY_SECONDS = 10.0  # after a file was found that cannot be recorded yet
+_UNCHANGED = timedelta(seconds=POLL_SECONDS)
 
 _log = structlog.get_logger(__name__)
 
@@ -50,13 +50,13 @@ class FileWatch:
         self._is_stale = True
         self._stopping = threading.Event()
         self._something = threading.Event()
-        self._thread: Background | None = None
+        self._thread: BackgroundThread | None = None
         database.on_topic(Topic.FILES, self.refresh)
 
     def start(self) -> None:
         """Check at once what jobs already wait for, then poll until `stop`."""
         self._something.set()
-        self._thread = Background("file watch", self._loop)
+        self._thread = BackgroundThread("file watch", self._loop)
         self._thread.start()
 
     def stop(self) -> None:
@@ -104,7 +104,7 @@ class FileWatch:
         now = self._now()
         whole = {}
         for node_id, (storage_type, properties) in self._awaited.items():
-            state = find_file(storage_type, properties)
+            state = find_file_state(storage_type, properties)
             if state is not None:
                 self._seen[node_id] = state
                 is_whole = seen.get(node_id) == state or state.modified_at + _UNCHANGED < now
@@ -127,13 +127,13 @@ class FileWatch:
     def _record(self, whole: Mapping[DataNodeId, FileState]) -> bool:
         now = self._now()
 
-        def work(connection: Connection) -> Noticed:
-            noticed = named_files.notice(connection, list(whole), find_file, now)
+        def work(connection: Connection) -> FoundFiles:
+            noticed = named_files.record_found_files(connection, list(whole), find_file_state, now)
             event_log.add(connection, noticed.changes, now)
             return noticed
 
         noticed = self._database.write(work)
-        again = time.monotonic() + _AGAIN_SECONDS
+        again = time.monotonic() + _RETRY_SECONDS
         self._put_off = {
             node_id: (state, again)
             for node_id, state in whole.items()
@@ -146,7 +146,7 @@ class FileWatch:
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
-            self._something.wait(LOOK_SECONDS if self._awaited or self._is_stale else None)
+            self._something.wait(POLL_SECONDS if self._awaited or self._is_stale else None)
             self._something.clear()
             if self._stopping.is_set():
                 return

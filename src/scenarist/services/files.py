@@ -12,30 +12,35 @@ import msgspec
 from scenarist.db.engine import Database
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, TooLargeError
-from scenarist.domain.identifiers import EditId, new_uuid
+from scenarist.domain.identifiers import EditId, make_uuid
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.services.value_reader import is_named, json_place, resolved, version_of
-from scenarist.services.value_writer import NO_OPTIONS, NewValue, Recorder, WriteOptions
+from scenarist.services.value_reader import (
+    is_named_file,
+    make_json_place,
+    resolve_node_properties,
+    version_of,
+)
+from scenarist.services.value_writer import NO_OPTIONS, NewValue, ValueWriter, WriteOptions
 from scenarist.services.values import find_value, is_still_there
-from scenarist.services.worker_calls import Computation, Compute, fault_of
-from scenarist.storage.base import Kept, Target, Written, kept_of
-from scenarist.storage.bounds import Limits, check_file, limited
+from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
+from scenarist.storage.base import FileFingerprint, WriteTarget, WrittenValue, fingerprint_of
+from scenarist.storage.bounds import ValueLimits, apply_limits, check_file
 from scenarist.storage.files.remote import is_url
-from scenarist.storage.files.value_files import check_digest, check_kept, check_size
+from scenarist.storage.files.value_files import check_digest, check_fingerprint, check_size
 from scenarist.storage.operations.transfers import (
     find_format,
     is_uploadable,
-    keep_upload,
     open_file,
     size_of,
+    store_upload,
 )
 
 _CHUNK = 256 * 1024
-_KEEP = "scenarist.storage.operations.uploading:keep"
+_STORE_UPLOAD = "scenarist.storage.operations.uploading:keep"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FoundFile:
+class Download:
     """A value as a file.
 
     Args:
@@ -59,12 +64,12 @@ class FileService:
     def __init__(
         self,
         database: Database,
-        recorder: Recorder,
-        compute: Compute,
+        recorder: ValueWriter,
+        compute: CallInWorker,
         *,
         folder: str,
         now: Callable[[], datetime],
-        limits: Limits,
+        limits: ValueLimits,
     ) -> None:
         self._database = database
         self._recorder = recorder
@@ -73,7 +78,7 @@ class FileService:
         self._folder = folder
         self._now = now
 
-    def download(self, actor: Actor, data_node_id: str, *, edit_id: str | None = None) -> FoundFile:
+    def download(self, actor: Actor, data_node_id: str, *, edit_id: str | None = None) -> Download:
         """Find the newest value, or that of an edit, as a file with its bytes as stored.
 
         Raises:
@@ -89,16 +94,16 @@ class FileService:
                 f"data node {node.id} instead",
                 code="download_not_supported",
             )
-        if is_named(node) and not is_still_there(self._database.reader, node, edit):
+        if is_named_file(node) and not is_still_there(self._database.reader, node, edit):
             raise ConflictError(
                 f"the file of edit {edit.id} has been replaced by that of a later edit",
                 code="edit_replaced",
             )
-        return FoundFile(
+        return Download(
             name=f"{node.config_id}.{form.extension}",
             media_type=form.media_type,
-            version=_version(node, edit),
-            open=lambda: _opened(node, edit),
+            version=_compute_version(node, edit),
+            open=lambda: _open(node, edit),
         )
 
     def upload(
@@ -123,67 +128,71 @@ class FileService:
                 "support uploads; csv, excel, json and parquet do",
                 code="upload_not_supported",
             )
-        target = Target(
+        target = WriteTarget(
             data_node_id=node.id,
-            edit_id=new_uuid(self._now()),
+            edit_id=make_uuid(self._now()),
             storage_type=node.storage_type,
             folder=self._folder,
-            properties=resolved(node),
+            properties=resolve_node_properties(node),
         )
         try:
-            with limited(self._limits.in_server()):
+            with apply_limits(self._limits.in_server()):
                 check_file(len(data))
-                written = keep_upload(data, target)
+                written = store_upload(data, target)
         except TooLargeError:
             written = self._kept_by_worker(data, replace(target, properties=node.properties))
         value = NewValue(data_node_id=node.id, edit_id=EditId(target.edit_id), written=written)
         return self._recorder.record(actor, value, options)
 
-    def _kept_by_worker(self, data: bytes, target: Target) -> Written:
+    def _kept_by_worker(self, data: bytes, target: WriteTarget) -> WrittenValue:
         """Have a worker check and store an upload that needs, or may need, much memory."""
         answer = replace(target, storage_type="json", properties={})
         folder = None if is_url(self._folder) else self._folder
         with tempfile.NamedTemporaryFile(prefix=".upload-", dir=folder) as file:
             file.write(data)
             file.flush()
-            inputs = (json_place(file.name), json_place(target))
-            done = self._compute(Computation(function=_KEEP, inputs=inputs, outputs=(answer,)))
+            inputs = (make_json_place(file.name), make_json_place(target))
+            done = self._compute(
+                FunctionCall(function=_STORE_UPLOAD, inputs=inputs, outputs=(answer,))
+            )
         if not done.is_successful:
-            raise fault_of(
+            raise make_error(
                 done,
                 doing="the upload could not be stored",
                 code="upload_invalid",
                 is_clients=True,
             )
-        return msgspec.json.decode(done.take_json(), type=Written)
+        return msgspec.json.decode(done.take_json(), type=WrittenValue)
 
 
-def _version(node: DataNode, edit: Edit) -> str:
-    if edit.digest is not None and not is_named(node):
+def _compute_version(node: DataNode, edit: Edit) -> str:
+    if edit.digest is not None and not is_named_file(node):
         return edit.digest
     return version_of(node, edit) or edit.id
 
 
-def _opened(node: DataNode, edit: Edit) -> tuple[int, Iterator[bytes]]:
+def _open(node: DataNode, edit: Edit) -> tuple[int, Iterator[bytes]]:
     if edit.uri is None:
         content = edit.content or b""
         return len(content), iter([content])
     file = open_file(edit.uri)
-    kept = kept_of(node.properties, edit.size, edit.digest, edit.stamp)
+    kept = fingerprint_of(node.properties, edit.size, edit.digest, edit.stamp)
     is_remote = is_url(edit.uri)
     try:
         size = size_of(file)
         if kept is not None and is_remote:
             check_size(size, edit.uri, kept)
         elif kept is not None:
-            check_kept(file, edit.uri, kept)
+            check_fingerprint(file, edit.uri, kept)
     except BaseException:
         file.close()
         raise
-    return size, _pieces(file, size, edit.uri, kept if is_remote else None)
+    return size, _read_chunks(file, size, edit.uri, kept if is_remote else None)
 
 
-def _pieces(file: BinaryIO, size: int, uri: str, kept: Kept | None) -> Iterator[bytes]:
+def _read_chunks(
+    file: BinaryIO, size: int, uri: str, kept: FileFingerprint | None
+) -> Iterator[bytes]:
     """Yield the bytes of a file; if it has changed since it was written, all but the last chunk.
 
     The client then sees an incomplete response.

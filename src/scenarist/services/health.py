@@ -14,7 +14,7 @@ from scenarist.system.background import find_fault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Work:
+class Backlog:
     """Amount of unfinished work in the database, whichever process does it."""
 
     jobs: Mapping[JobStatus, int]  #: unfinished jobs by status
@@ -77,7 +77,7 @@ class HealthService:
         """Whether this process claims jobs."""
         return bool(self._is_orchestrating())
 
-    def count_work(self) -> Work:
+    def count_work(self) -> Backlog:
         """Count the unfinished work.
 
         Raises:
@@ -86,10 +86,10 @@ class HealthService:
         reader = self._database.reader
         now = self._now()
         first = job_rows.find_first_due(reader, now)
-        return Work(
+        return Backlog(
             jobs=job_rows.count_unfinished(reader),
-            submissions=job_rows.count_submissions_under_way(reader),
+            submissions=job_rows.count_unfinished_submissions(reader),
             first_waits_seconds=0.0 if first is None else max(0.0, (now - first).total_seconds()),
-            deliveries=delivery_rows.count_waiting(reader),
+            deliveries=delivery_rows.count_pending(reader),
             orchestrators=holder_rows.count(reader),
         )

@@ -10,13 +10,13 @@ from scenarist.db import audit, deletions, event_log
 from scenarist.db.engine import Database
 from scenarist.db.jobs import cancel as cancellation
 from scenarist.db.jobs import rows as job_rows
-from scenarist.db.jobs.cancel import Unfinished
+from scenarist.db.jobs.cancel import UnfinishedJob
 from scenarist.db.paging import Page
 from scenarist.domain.entities import Event, Job
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.listings import JobFilter, PageRequest
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.vocabulary import Change, JobStatus, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind, JobStatus
 from scenarist.services.cancellation import Canceller
 
 
@@ -52,7 +52,7 @@ class JobService:
 
     def list_page(self, actor: Actor, wanted: JobFilter, request: PageRequest) -> Page[Job]:
         actor.require(Permission.READ)
-        found = job_rows.page(self._database.reader, wanted, request)
+        found = job_rows.list_page(self._database.reader, wanted, request)
         return replace(found, items=[self._with_fault(job) for job in found.items])
 
     def _with_fault(self, job: Job) -> Job:
@@ -76,7 +76,7 @@ class JobService:
         """
         actor.require(Permission.EXECUTE)
 
-        def find(connection: Connection) -> Sequence[Unfinished]:
+        def find(connection: Connection) -> Sequence[UnfinishedJob]:
             require_not_ended(_get(connection, job_id))
             return cancellation.find_unfinished(connection, job_id=job_id)
 
@@ -106,9 +106,11 @@ class JobService:
                     code="job_under_way",
                 )
             deletions.delete_jobs(connection, [job_id])
-            change = Event(kind=Kind.JOB, id=job_id, change=Change.DELETED, actor=actor.ref)
+            change = Event(
+                kind=EntityKind.JOB, id=job_id, change=ChangeType.DELETED, actor=actor.ref
+            )
             event_log.add(connection, [change], now)
-            audit.add_done(connection, actor, job_id, now)
+            audit.record_allowed(connection, actor, job_id, now)
 
         self._database.write(work)
 

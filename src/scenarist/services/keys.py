@@ -20,15 +20,15 @@ from scenarist.domain.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
-from scenarist.domain.identifiers import KeyId, new_uuid
+from scenarist.domain.identifiers import KeyId, make_uuid
 from scenarist.domain.listings import PageRequest
-from scenarist.domain.permissions import Actor, Permission, Role, limited
-from scenarist.domain.timestamps import as_text
-from scenarist.domain.users import Key, checked_roles, refuse_reserved
-from scenarist.services.authentication import hash_of_secret, text_of_key
+from scenarist.domain.permissions import Actor, Permission, Role, limit_roles
+from scenarist.domain.timestamps import format_timestamp
+from scenarist.domain.users import Key, parse_roles, reject_reserved_name
+from scenarist.services.authentication import hash_secret, text_of_key
 
-LONGEST_LIFE = timedelta(days=400)
-USUAL_LIFE = timedelta(days=90)
+MAX_LIFETIME = timedelta(days=400)
+DEFAULT_LIFETIME = timedelta(days=90)
 
 Expect = Callable[[Key], None]
 """Checks the present key in the transaction that revokes it; raises to refuse the revocation."""
@@ -49,11 +49,11 @@ class KeyService:
 
     def list_page(self, actor: Actor, request: PageRequest) -> Page[Key]:
         actor.require(Permission.ADMINISTER)
-        return key_rows.page(self._database.reader, request)
+        return key_rows.list_page(self._database.reader, request)
 
     def get(self, actor: Actor, key_id: str) -> Key:
         actor.require(Permission.ADMINISTER)
-        return _found(self._database.reader, key_id)
+        return _get(self._database.reader, key_id)
 
     def create(
         self,
@@ -83,19 +83,19 @@ class KeyService:
                 "a key cannot create another key; sign in as a user, or use the command line",
                 code="key_makes_no_key",
             )
-        wanted = _checked_roles(actor, roles)
+        wanted = _check_roles(actor, roles)
         now = self._now()
         secret = secrets.token_urlsafe(32)
         key = Key(
-            id=KeyId(f"KEY_{new_uuid(now)}"),
-            name=_checked_name(name),
+            id=KeyId(f"KEY_{make_uuid(now)}"),
+            name=_check_name(name),
             roles=wanted,
-            secret_hash=hash_of_secret(secret),
+            secret_hash=hash_secret(secret),
             made_by=actor.name,
             made_by_id=actor.id,
             maker_number=actor.user_number,
             created_at=now,
-            expires_at=_checked_end(expires_at, now),
+            expires_at=_check_expiry(expires_at, now),
         )
 
         def work(connection: Connection) -> None:
@@ -106,10 +106,10 @@ class KeyService:
                     "another name",
                     code="key_exists",
                 )
-            if not _is_there(connection, actor):
+            if not _exists(connection, actor):
                 raise UnauthenticatedError("the user was just removed")
             key_rows.add(connection, key)
-            audit.add_done(connection, actor, key.id, now)
+            audit.record_allowed(connection, actor, key.id, now)
 
         self._database.write(work)
         return NewKey(key=key, text=text_of_key(key.id, secret))
@@ -125,14 +125,14 @@ class KeyService:
         actor.require(Permission.ADMINISTER)
 
         def work(connection: Connection) -> None:
-            key = _found(connection, key_id)
+            key = _get(connection, key_id)
             if expect is not None:
                 expect(key)
             now = self._now()
             key_rows.remove(connection, key.id)
             why = f"the key {key.name!r}, which created it, was revoked"
-            subscriber_rows.stop_made_by(connection, [key.id], why, now)
-            audit.add_done(connection, actor, key.id, now)
+            subscriber_rows.deactivate_made_by(connection, [key.id], why, now)
+            audit.record_allowed(connection, actor, key.id, now)
 
         self._database.write(work)
 
@@ -149,42 +149,42 @@ class KeyService:
         self.delete(actor, key_id)
 
 
-def _is_there(connection: Connection, actor: Actor) -> bool:
-    return actor.user_number is None or user_rows.is_there(connection, actor.user_number)
+def _exists(connection: Connection, actor: Actor) -> bool:
+    return actor.user_number is None or user_rows.exists(connection, actor.user_number)
 
 
-def _found(connection: Connection, key_id: str) -> Key:
+def _get(connection: Connection, key_id: str) -> Key:
     found = key_rows.find(connection, key_id)
     if found is None:
         raise NotFoundError(f"no key has the identifier {key_id}")
     return found.key
 
 
-def _checked_roles(actor: Actor, roles: Iterable[str]) -> frozenset[Role]:
-    wanted = checked_roles(roles)
-    beyond = sorted(wanted - limited(wanted, actor.roles))
+def _check_roles(actor: Actor, roles: Iterable[str]) -> frozenset[Role]:
+    wanted = parse_roles(roles)
+    beyond = sorted(wanted - limit_roles(wanted, actor.roles))
     if beyond:
         raise DeniedError(f"{actor.name} lacks the role {beyond[0]}, so cannot give it to a key")
     return wanted
 
 
-def _checked_name(name: str) -> str:
+def _check_name(name: str) -> str:
     if not 1 <= len(name) <= 128 or name != name.strip() or not name.isprintable():
         fault = "a key's name has 1 to 128 printable characters and no blank at its start or end"
         raise InvalidError(
             f"{fault}; got {name[:128]!r}", errors=[{"field": "name", "message": fault}]
         )
-    refuse_reserved(name, "name")
+    reject_reserved_name(name, "name")
     return name
 
 
-def _checked_end(expires_at: datetime | None, now: datetime) -> datetime:
-    end = now + USUAL_LIFE if expires_at is None else expires_at
-    if not now < end <= now + LONGEST_LIFE:
+def _check_expiry(expires_at: datetime | None, now: datetime) -> datetime:
+    end = now + DEFAULT_LIFETIME if expires_at is None else expires_at
+    if not now < end <= now + MAX_LIFETIME:
         # Do not repeat the given time: in UTC, it may be out of the range that can be formatted.
         raise InvalidError(
-            f"a key must expire in the future and at most {LONGEST_LIFE.days} days from now, so by "
-            f"{as_text(now + LONGEST_LIFE)}",
+            f"a key must expire in the future and at most {MAX_LIFETIME.days} days from now, so by "
+            f"{format_timestamp(now + MAX_LIFETIME)}",
             errors=[{"field": "expires_at", "message": "in the past, or too far in the future"}],
         )
     return end

@@ -19,10 +19,10 @@ from scenarist.domain.permissions import (
     Permission,
     has_permission,
 )
-from scenarist.domain.timestamps import LONGEST_CLAIM, LONGEST_LOCK, as_text, is_ahead
+from scenarist.domain.timestamps import MAX_LOCK, MAX_WRITE_CLAIM, format_timestamp, is_unexpired
 from scenarist.storage.registry import named_path
 
-_WRITTEN_BY = {"generic": "write_fct", "sql": "write_query_builder"}
+_WRITE_PROPERTIES = {"generic": "write_fct", "sql": "write_query_builder"}
 """The property that each of these storages needs for writing."""
 
 
@@ -35,14 +35,16 @@ def get_data_node(connection: Connection, data_node_id: str, now: datetime) -> D
     found = data_node_rows.find(connection, data_node_id)
     if found is None:
         raise NotFoundError(f"no data node has the identifier {data_node_id}")
-    return seen_at(found, now)
+    return drop_expired(found, now)
 
 
-def seen_at(node: DataNode, now: datetime) -> DataNode:
+def drop_expired(node: DataNode, now: datetime) -> DataNode:
     """Return a data node without a lock or write claim that has expired at *now*."""
-    if node.locked_until is not None and not is_ahead(node.locked_until, now, LONGEST_LOCK):
+    if node.locked_until is not None and not is_unexpired(node.locked_until, now, MAX_LOCK):
         node = replace(node, locked_by=None, locked_until=None, lock_holder=None)
-    if node.claimed_until is not None and not is_ahead(node.claimed_until, now, LONGEST_CLAIM):
+    if node.claimed_until is not None and not is_unexpired(
+        node.claimed_until, now, MAX_WRITE_CLAIM
+    ):
         node = replace(node, claimed_by=None, claimed_until=None)
     return node
 
@@ -62,7 +64,7 @@ def is_writable(node: DataNode) -> bool:
     False if it is declared read-only, if its storage has no function or query that writes, or if
     its path is a folder. Locks and unfinished jobs do not count, since they end.
     """
-    needed = _WRITTEN_BY.get(node.storage_type)
+    needed = _WRITE_PROPERTIES.get(node.storage_type)
     path = named_path(node.properties)
     return not (
         node.properties.get("read_only")
@@ -86,14 +88,14 @@ def check_unlocked(node: DataNode, actor: Actor, editor_id: str | None) -> None:
     if node.claimed_by is not None and node.claimed_until is not None:
         raise ConflictError(
             f"a worker is writing data node {node.id} for {node.claimed_by}; try again when it has "
-            f"finished, at {as_text(node.claimed_until)} at the latest",
+            f"finished, at {format_timestamp(node.claimed_until)} at the latest",
             code="data_node_locked",
         )
-    if node.locked_by is None or _holds(node, actor, editor_id):
+    if node.locked_by is None or _is_holder(node, actor, editor_id):
         return
-    until = "" if node.locked_until is None else f" until {as_text(node.locked_until)}"
+    until = "" if node.locked_until is None else f" until {format_timestamp(node.locked_until)}"
     raise ConflictError(
-        f"data node {node.id} is locked by {lock_text(node.locked_by, node.lock_holder)}{until}; "
+        f"data node {node.id} is locked by {describe_lock(node.locked_by, node.lock_holder)}{until}; "
         "wait until the lock expires, or ask its holder or an administrator to unlock it",
         code="data_node_locked",
     )
@@ -110,7 +112,7 @@ def check_may_unlock(node: DataNode, actor: Actor, editor_id: str | None) -> Non
         check_unlocked(node, actor, editor_id)
 
 
-def _holds(node: DataNode, actor: Actor, editor_id: str | None) -> bool:
+def _is_holder(node: DataNode, actor: Actor, editor_id: str | None) -> bool:
     if actor.id == ANYONE.id:
         return node.locked_by == (editor_id or actor.name)
     if node.lock_holder is None or node.lock_holder.id != actor.id:
@@ -118,7 +120,7 @@ def _holds(node: DataNode, actor: Actor, editor_id: str | None) -> bool:
     return editor_id is None or editor_id == node.locked_by
 
 
-def lock_text(editor: str, holder: ActorRef | None) -> str:
+def describe_lock(editor: str, holder: ActorRef | None) -> str:
     """Return the editor of a lock, and its holder if that is another actor."""
     if holder is None or holder.name == editor or holder.id in {ANYONE.id, SERVER.id}:
         return editor
@@ -148,7 +150,7 @@ def check_not_in_use(connection: Connection, node: DataNode, doing: str) -> None
         ConflictError: An unfinished job uses the data node; the message names the job, its task
             and its submission.
     """
-    holder = data_node_rows.find_holder(connection, node.id, node.place)
+    holder = data_node_rows.find_blocking_job(connection, node.id, node.place)
     job = None if holder is None else job_rows.find(connection, holder.job_id)
     if holder is not None and job is not None:
         task = task_rows.find(connection, job.task_id)

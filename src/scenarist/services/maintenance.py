@@ -11,18 +11,18 @@ from scenarist.db import pruning as rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.permissions import ANYONE
-from scenarist.domain.retention import Pruned, Retention
+from scenarist.domain.retention import PruneCounts, Retention
 from scenarist.services.pruning import PruningService
-from scenarist.system.background import Background
+from scenarist.system.background import BackgroundThread
 
-EVERY = timedelta(days=1)
+PRUNING_INTERVAL = timedelta(days=1)
 
 _RETRY = timedelta(minutes=10)  # after the database or the folder was not available
 
 _log = structlog.get_logger(__name__)
 
 
-class Upkeep:
+class Maintenance:
     """Prunes in a thread of its own, which does not query the database between two runs.
 
     Ages are computed with the earlier of the present time and the start time plus the elapsed time,
@@ -52,10 +52,10 @@ class Upkeep:
         self._service = PruningService(
             database, folder=folder, now=self._steady_now, pause=self._rest
         )
-        self._thread: Background | None = None
+        self._thread: BackgroundThread | None = None
 
     def start(self) -> None:
-        self._thread = Background("upkeep", self._loop)
+        self._thread = BackgroundThread("upkeep", self._loop)
         self._thread.start()
 
     def stop(self) -> None:
@@ -64,14 +64,16 @@ class Upkeep:
         if self._thread is not None:
             self._thread.join()
 
-    def step(self) -> Pruned | None:
+    def step(self) -> PruneCounts | None:
         """Prune, unless a server has started to prune within the last day.
 
         Raises:
             UnavailableError: As `PruningService.prune`.
         """
         now = self._now()
-        if not self._database.write(lambda connection: rows.take_turn(connection, EVERY, now)):
+        if not self._database.write(
+            lambda connection: rows.claim_prune(connection, PRUNING_INTERVAL, now)
+        ):
             return None
         pruned = self._service.prune(ANYONE, self._retention)
         _log.info("pruned", **pruned.counts)
@@ -85,8 +87,8 @@ class Upkeep:
         while not self._stopping.wait(wait.total_seconds()):
             try:
                 self.step()
-                left = rows.begun_at(self._database.reader) + EVERY - self._now()
-                wait = min(max(left, _RETRY), EVERY)
+                left = rows.find_last_prune(self._database.reader) + PRUNING_INTERVAL - self._now()
+                wait = min(max(left, _RETRY), PRUNING_INTERVAL)
             except _StoppedError:
                 return
             except UnavailableError as error:
@@ -94,7 +96,7 @@ class Upkeep:
                 wait = _RETRY
             except Exception:  # noqa: BLE001 - the thread must survive any error
                 _log.exception("pruning failed")
-                wait = EVERY
+                wait = PRUNING_INTERVAL
 
     def _rest(self, seconds: float) -> None:
         if self._stopping.wait(seconds):

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 from scenarist.db import audit, event_log
 from scenarist.db.engine import Database
 from scenarist.db.jobs import pause as pausing
-from scenarist.domain.entities import Event, Orchestration
+from scenarist.domain.entities import Event, OrchestrationState
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.vocabulary import ORCHESTRATION, Change, Kind
+from scenarist.domain.vocabulary import ORCHESTRATION_ID, ChangeType, EntityKind
 
 
 class OrchestrationService:
@@ -27,25 +27,25 @@ class OrchestrationService:
         self._now = now
         self._wake = wake
 
-    def get(self, actor: Actor) -> Orchestration:
+    def get(self, actor: Actor) -> OrchestrationState:
         actor.require(Permission.READ)
         return pausing.find_orchestration(self._database.reader)
 
-    def pause(self, actor: Actor) -> Orchestration:
+    def pause(self, actor: Actor) -> OrchestrationState:
         """Start no more jobs until the orchestration is resumed; running jobs continue."""
         return self._set_paused(actor, is_paused=True)
 
-    def resume(self, actor: Actor) -> Orchestration:
+    def resume(self, actor: Actor) -> OrchestrationState:
         """Start jobs again."""
         resumed = self._set_paused(actor, is_paused=False)
         self._wake()
         return resumed
 
-    def _set_paused(self, actor: Actor, *, is_paused: bool) -> Orchestration:
+    def _set_paused(self, actor: Actor, *, is_paused: bool) -> OrchestrationState:
         actor.require(Permission.OPERATE)
         now = self._now()
 
-        def work(connection: Connection) -> Orchestration:
+        def work(connection: Connection) -> OrchestrationState:
             present = pausing.find_orchestration(connection)
             if (present.paused_at is not None) == is_paused:
                 return present
@@ -53,10 +53,13 @@ class OrchestrationService:
                 connection, now if is_paused else None, actor.name if is_paused else None
             )
             changed = Event(
-                kind=Kind.ORCHESTRATION, id=ORCHESTRATION, change=Change.UPDATED, actor=actor.ref
+                kind=EntityKind.ORCHESTRATION,
+                id=ORCHESTRATION_ID,
+                change=ChangeType.UPDATED,
+                actor=actor.ref,
             )
             event_log.add(connection, [changed], now)
-            audit.add_done(connection, actor, ORCHESTRATION, now)
+            audit.record_allowed(connection, actor, ORCHESTRATION_ID, now)
             return pausing.find_orchestration(connection)
 
         return self._database.write(work)

@@ -9,13 +9,13 @@ from typing import Any
 from scenarist.config import ConfigRegistry, DataNodeConfig
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.locations import Owner, declaration_of, filled_in, place_of
-from scenarist.domain.redaction import know
-from scenarist.domain.secrets import NOT_STORED, referenced, replacements
+from scenarist.domain.locations import Owner, digest_declaration, digest_location, fill_placeholders
+from scenarist.domain.redaction import set_known_secrets
+from scenarist.domain.secrets import UNSTORED_PROPERTIES, extract_secrets, find_replacements
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Placing:
+class Placement:
     """The part of a data node's record that comes from its config.
 
     Args:
@@ -33,10 +33,10 @@ class Placing:
     @property
     def resolved(self) -> dict[str, Any]:
         """The properties with references to environment variables resolved."""
-        return resolved(self.properties)
+        return resolve_properties(self.properties)
 
 
-def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
+def export_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
     """Put the secrets of an application into environment variables, which its records refer to.
 
     From now on, the messages of this process are redacted; see `learn_secrets`.
@@ -48,8 +48,8 @@ def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = No
         InvalidError: A variable that a secret refers to is not set, or an environment variable
             cannot hold the secret.
     """
-    for owner, properties in owners_of_secrets(registry):
-        _, values = referenced(owner, properties, besides=NOT_STORED)
+    for owner, properties in iter_secret_owners(registry):
+        _, values = extract_secrets(owner, properties, besides=UNSTORED_PROPERTIES)
         try:
             os.environ.update(resolve(values, os.environ))
         except ValueError as error:
@@ -57,32 +57,32 @@ def keep_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = No
                 f"a secret of {owner} cannot be stored in an environment variable: {error}; remove "
                 "whatever is not text from it"
             ) from None
-    learn_secrets(registry, others)
+    register_secrets(registry, others)
 
 
-def shared_variables(registry: ConfigRegistry) -> Iterator[tuple[str, str, str]]:
+def find_shared_variables(registry: ConfigRegistry) -> Iterator[tuple[str, str, str]]:
     """Yield each variable that two entities need for different secrets, with both entities.
 
     The data node ``db`` with ``a_password`` and ``db_a`` with ``password`` share a variable.
     """
     kept: dict[str, tuple[str, str]] = {}
-    for owner, properties in owners_of_secrets(registry):
-        _, values = referenced(owner, properties, besides=NOT_STORED)
+    for owner, properties in iter_secret_owners(registry):
+        _, values = extract_secrets(owner, properties, besides=UNSTORED_PROPERTIES)
         for variable, value in values.items():
             first, held = kept.setdefault(variable, (owner, value))
             if held != value:
                 yield variable, first, owner
 
 
-def learn_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
+def register_secrets(registry: ConfigRegistry, others: Mapping[str, str] | None = None) -> None:
     """Make `redacted` replace the secrets of this application, and forget those of any other."""
     known = dict(others or {})
-    for owner, properties in (*owners_of_secrets(registry), *_sections(registry)):
-        known |= replacements(owner, properties, os.environ)
-    know(known)
+    for owner, properties in (*iter_secret_owners(registry), *_iter_sections(registry)):
+        known |= find_replacements(owner, properties, os.environ)
+    set_known_secrets(known)
 
 
-def _sections(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _iter_sections(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]]]:
     authentication = registry.authentication
     yield "SETTING", registry.settings
     yield "TAIPY", registry.global_app
@@ -98,7 +98,7 @@ def _sections(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]
     )
 
 
-def owners_of_secrets(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def iter_secret_owners(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the properties of each config, with the prefix of its environment variables first."""
     for node in registry.data_nodes.values():
         yield f"DATANODE_{node.id}", node.properties
@@ -108,44 +108,50 @@ def owners_of_secrets(registry: ConfigRegistry) -> Iterator[tuple[str, Mapping[s
         yield f"SCENARIO_{scenario.id}", scenario.properties
 
 
-def stored_properties(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+def to_stored(owner: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return the properties of a config as stored in records: secrets as references."""
-    return referenced(owner, properties, besides=NOT_STORED)[0]
+    return extract_secrets(owner, properties, besides=UNSTORED_PROPERTIES)[0]
 
 
-def placing_of(config: DataNodeConfig, owner: Owner) -> Placing:
+def make_placement(config: DataNodeConfig, owner: Owner) -> Placement:
     """Return where the value of a config's data node is stored, given its owner.
 
     Raises:
         InvalidError: The owner has no value for a placeholder.
     """
-    template = _stored(config)
-    properties = filled_in(template, owner, config.id)
-    return Placing(
+    template = _make_template(config)
+    properties = fill_placeholders(template, owner, config.id)
+    return Placement(
         storage_type=config.storage_type,
         properties=properties,
         validity=config.validity_period,
-        declaration=declaration_of(
-            config.storage_type, template, resolved(template), config.validity_period
+        declaration=digest_declaration(
+            config.storage_type, template, resolve_properties(template), config.validity_period
         ),
-        place=place_of(config.storage_type, resolved(properties), real=os.path.realpath),
+        place=digest_location(
+            config.storage_type, resolve_properties(properties), real=os.path.realpath
+        ),
     )
 
 
-def declaration_now(config: DataNodeConfig) -> str:
+def compute_declaration(config: DataNodeConfig) -> str:
     """Return the digest of the present declaration of a data node."""
-    template = _stored(config)
-    return declaration_of(config.storage_type, template, resolved(template), config.validity_period)
+    template = _make_template(config)
+    return digest_declaration(
+        config.storage_type, template, resolve_properties(template), config.validity_period
+    )
 
 
-def resolved(properties: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return properties with references to environment variables resolved."""
     found: dict[str, Any] = resolve(dict(properties), os.environ)
     return found
 
 
-def _stored(config: DataNodeConfig) -> dict[str, Any]:
-    plain = {name: value for name, value in config.properties.items() if name not in NOT_STORED}
+def _make_template(config: DataNodeConfig) -> dict[str, Any]:
+    plain = {
+        name: value for name, value in config.properties.items() if name not in UNSTORED_PROPERTIES
+    }
     if config.is_read_only:
         plain["read_only"] = True
-    return stored_properties(f"DATANODE_{config.id}", plain)
+    return to_stored(f"DATANODE_{config.id}", plain)

@@ -13,26 +13,28 @@ from sqlalchemy import Connection
 from scenarist.db import audit, deletions
 from scenarist.db import pruning as rows
 from scenarist.db.engine import Database
-from scenarist.db.pruning import EndedSubmission
+from scenarist.db.pruning import FinishedSubmission
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.retention import Pruned, Retention
+from scenarist.domain.retention import PruneCounts, Retention
 from scenarist.services.deletions import remove_files
 from scenarist.storage.files.orphans import (
     NodeFolder,
-    files_of_requests,
-    node_folders,
-    remove_folder,
+    find_request_files,
+    iter_node_folders,
+    remove_empty_folder,
 )
 
 T = TypeVar("T")
 
-_AT_ONCE = 500  # rows deleted in one transaction, so that other writers wait only briefly
-_LOOKED_AT = 5_000  # edits checked at a time for unfinished jobs that read them
-_FOLDERS_AT_ONCE = 200
+_ROWS_PER_TRANSACTION = (
+    500  # rows deleted in one transaction, so that other writers wait only briefly
+)
+_EDITS_PER_CHECK = 5_000  # edits checked at a time for unfinished jobs that read them
+_FOLDERS_PER_CHECK = 200
 # Pause between transactions for other writers: as long as the last one took, at least this long.
-_SHORTEST_PAUSE_SECONDS = 0.01
+_MIN_PAUSE_SECONDS = 0.01
 # Longer than any request that uses a temporary file.
-_LONGEST_REQUEST = timedelta(hours=6)
+_MAX_REQUEST_TIME = timedelta(hours=6)
 
 
 class PruningService:
@@ -59,7 +61,7 @@ class PruningService:
         self._now = now
         self._pause = pause
 
-    def prune(self, actor: Actor, retention: Retention, *, is_dry_run: bool = False) -> Pruned:
+    def prune(self, actor: Actor, retention: Retention, *, is_dry_run: bool = False) -> PruneCounts:
         """Delete what a retention does not keep; a dry run only counts it.
 
         Unfinished jobs and everything that they need stay: the newest edit of each data node, and
@@ -72,8 +74,10 @@ class PruningService:
         actor.require(Permission.ADMINISTER)
         now = self._now()
         if actor.origin is not None and not is_dry_run:
-            self._database.write(lambda connection: audit.add_done(connection, actor, None, now))
-        run = _Run(self._database, self._pause, is_dry_run=is_dry_run)
+            self._database.write(
+                lambda connection: audit.record_allowed(connection, actor, None, now)
+            )
+        run = _PruningRun(self._database, self._pause, is_dry_run=is_dry_run)
         if retention.jobs is not None:
             run.submissions(now - retention.jobs)
         if retention.logs is not None:
@@ -86,11 +90,11 @@ class PruningService:
             run.edits(retention.edits)
         if retention.leftovers is not None:
             run.leftovers(self._folder, now - retention.leftovers)
-        run.requests(self._folder, now - _LONGEST_REQUEST)
+        run.requests(self._folder, now - _MAX_REQUEST_TIME)
         return run.pruned
 
 
-class _Run:
+class _PruningRun:
     """One run of pruning, with a method per kind."""
 
     def __init__(
@@ -99,10 +103,10 @@ class _Run:
         self._database = database
         self._pause = pause
         self._is_dry_run = is_dry_run
-        self.pruned = Pruned()
+        self.pruned = PruneCounts()
 
     def submissions(self, before: datetime) -> None:
-        for some in _by_size(rows.ended_submissions(self._database.reader, before)):
+        for some in _group_by_size(rows.iter_finished_submissions(self._database.reader, before)):
             ids = [item.id for item in some]
             gone, jobs = self._delete(
                 partial(deletions.delete_submissions, submission_ids=ids),
@@ -112,28 +116,32 @@ class _Run:
             self.pruned.jobs += jobs
 
     def logs(self, before: datetime) -> None:
-        for some in _in_parts(rows.old_logs(self._database.reader, before), _AT_ONCE):
+        for some in _batch(
+            rows.iter_old_logs(self._database.reader, before), _ROWS_PER_TRANSACTION
+        ):
             self.pruned.logs += self._delete(partial(rows.delete_logs, found=some), len(some))
 
     def events(self, before: datetime) -> None:
-        for some in _in_parts(rows.old_events(self._database.reader, before), _AT_ONCE):
+        for some in _batch(
+            rows.iter_old_events(self._database.reader, before), _ROWS_PER_TRANSACTION
+        ):
             work = partial(rows.delete_events, last=some[-1])
             self.pruned.events += self._delete(work, len(some))
 
     def audit(self, before: datetime) -> None:
         if not self._is_dry_run:
-            self._database.write(lambda connection: audit.keep_from(connection, before))
-        for some in _in_parts(audit.old(self._database.reader, before), _AT_ONCE):
+            self._database.write(lambda connection: audit.set_kept_from(connection, before))
+        for some in _batch(audit.iter_old(self._database.reader, before), _ROWS_PER_TRANSACTION):
             self.pruned.audit += self._delete(partial(audit.delete, numbers=some), len(some))
 
     def edits(self, kept: int) -> None:
         reader = self._database.reader
-        for found in _in_parts(rows.superseded_edits(reader, kept), _LOOKED_AT):
+        for found in _batch(rows.iter_superseded_edits(reader, kept), _EDITS_PER_CHECK):
             # Only the newest edit becomes the input of a job. An edit that is superseded, and is
             # not the input of an unfinished job now, will never be one again.
-            promised = rows.promised(reader, [edit.id for edit in found])
+            promised = rows.find_promised(reader, [edit.id for edit in found])
             free = [edit for edit in found if edit.id not in promised]
-            for some in _in_parts(free, _AT_ONCE):
+            for some in _batch(free, _ROWS_PER_TRANSACTION):
                 ids = [edit.id for edit in some]
                 files = [edit.file for edit in some if edit.file is not None]
                 self.pruned.edits += self._delete(
@@ -143,18 +151,18 @@ class _Run:
                 self._remove(files)
 
     def leftovers(self, folder: str, before: datetime) -> None:
-        for some in _in_parts(node_folders(folder, before), _FOLDERS_AT_ONCE):
+        for some in _batch(iter_node_folders(folder, before), _FOLDERS_PER_CHECK):
             # Read after listing the files: records committed in between refer to their files.
             reader, ids = self._database.reader, [item.data_node_id for item in some]
-            busy = rows.being_written(reader, ids)
-            recorded = {os.path.basename(uri) for uri in rows.recorded_files(reader, ids)}
-            known = rows.known_data_nodes(reader, ids)
+            busy = rows.find_being_written(reader, ids)
+            recorded = {os.path.basename(uri) for uri in rows.find_recorded_files(reader, ids)}
+            known = rows.find_known_data_nodes(reader, ids)
             for item in some:
                 if item.data_node_id not in busy:
                     self._clear(item, recorded, is_known=item.data_node_id in known)
 
     def requests(self, folder: str, before: datetime) -> None:
-        left = files_of_requests(folder, before)
+        left = find_request_files(folder, before)
         self.pruned.leftovers += len(left)
         self._remove(left)
 
@@ -164,7 +172,7 @@ class _Run:
         self._remove(left)
         # Somebody may be about to write into the folder of an existing data node.
         if not is_known and item.is_old and not self._is_dry_run:
-            remove_folder(item.path)
+            remove_empty_folder(item.path)
 
     def _remove(self, files: Sequence[str]) -> None:
         if not self._is_dry_run:
@@ -176,23 +184,23 @@ class _Run:
             return otherwise
         started = time.monotonic()
         done = self._database.write(work)
-        self._pause(max(time.monotonic() - started, _SHORTEST_PAUSE_SECONDS))
+        self._pause(max(time.monotonic() - started, _MIN_PAUSE_SECONDS))
         return done
 
 
-def _in_parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def _batch(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while part := list(islice(iterator, size)):
         yield part
 
 
-def _by_size(found: Iterable[EndedSubmission]) -> Iterator[list[EndedSubmission]]:
+def _group_by_size(found: Iterable[FinishedSubmission]) -> Iterator[list[FinishedSubmission]]:
     """Group submissions so that one transaction can delete each group; large ones alone."""
-    some: list[EndedSubmission] = []
+    some: list[FinishedSubmission] = []
     size = 0
     for item in found:
         weight = item.jobs + 1
-        if some and size + weight > _AT_ONCE:
+        if some and size + weight > _ROWS_PER_TRANSACTION:
             yield some
             some, size = [], 0
         some.append(item)

@@ -9,30 +9,30 @@ import structlog
 from scenarist.config import Application, DataNodeConfig
 from scenarist.db import data_nodes as data_node_rows
 from scenarist.db import drift as drift_rows
-from scenarist.db.drift import Followed
+from scenarist.db.drift import RecordUpdate
 from scenarist.db.engine import Database
 from scenarist.db.jobs import propagate
-from scenarist.domain.behaviours import Declared
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Edit, Event
-from scenarist.domain.identifiers import DataNodeId, later_edit_id
+from scenarist.domain.identifiers import DataNodeId, ensure_later_edit_id
 from scenarist.domain.permissions import SERVER
-from scenarist.domain.vocabulary import Change, Kind
-from scenarist.services.declarations import declared_now
-from scenarist.services.drift import change_of, find_drift
-from scenarist.services.factory import Maker, Making, bare_edit
+from scenarist.domain.vocabulary import ChangeType, EntityKind
+from scenarist.services.declarations import load_declared
+from scenarist.services.drift import describe_change, find_drift
+from scenarist.services.factory import EntityBuilder, EntityFactory, make_bare_edit
 from scenarist.services.locks import get_data_node
-from scenarist.services.value_reader import is_named
+from scenarist.services.value_reader import is_named_file
 
 _log = structlog.get_logger(__name__)
 
 
-def adopt(
+def reconcile(
     application: Application,
     database: Database,
     *,
     folder: str,
     now: Callable[[], datetime],
-) -> Declared:
+) -> DeclaredConfigs:
     """Move data nodes to the places that their configs declare now, and log all differences.
 
     The value at the new place becomes the value of a data node that moves. If there is none, a
@@ -43,27 +43,29 @@ def adopt(
     Returns:
         What the application declares now.
     """
-    declared = declared_now(application)
+    declared = load_declared(application)
 
-    def work(making: Making) -> list[str]:
+    def work(making: EntityBuilder) -> list[str]:
         drift = find_drift(making.connection, application.registry, declared)
         for found in drift.nodes:
-            drift_rows.follow(making.connection, found.nodes)
-            _give_values(making, found.config, [item for item in found.nodes if item.has_moved])
+            drift_rows.update_records(making.connection, found.nodes)
+            _record_moves(making, found.config, [item for item in found.nodes if item.has_moved])
             making.changes += [
-                Event(kind=Kind.DATA_NODE, id=item.before.id, change=Change.UPDATED)
+                Event(kind=EntityKind.DATA_NODE, id=item.before.id, change=ChangeType.UPDATED)
                 for item in found.nodes
                 if item.has_moved or item.validity != item.before.validity
             ]
         return drift.lines
 
-    maker = Maker(database, folder=folder, now=now, version="")  # it creates no entities
+    maker = EntityFactory(database, folder=folder, now=now, version="")  # it creates no entities
     for difference in maker.make(SERVER, work):
         _log.warning("the application has changed", difference=difference)
     return declared
 
 
-def _give_values(making: Making, config: DataNodeConfig, moved: Sequence[Followed]) -> None:
+def _record_moves(
+    making: EntityBuilder, config: DataNodeConfig, moved: Sequence[RecordUpdate]
+) -> None:
     """Record the moves of data nodes as edits; values at the new places become the newest."""
     noted: list[Edit] = []
     current: list[Edit] = []
@@ -75,20 +77,20 @@ def _give_values(making: Making, config: DataNodeConfig, moved: Sequence[Followe
             found = making.first_edit(node, config.properties, key=node.id)
         else:
             found = making.found_edit(node)
-            if found is None and is_named(node) and not item.before.is_made:
+            if found is None and is_named_file(node) and not item.before.is_made:
                 without.append(node.id)
-        comment = f"the configuration changed: {change_of(item)}"
-        edit = found or bare_edit(node, making.now)
+        comment = f"the configuration changed: {describe_change(item)}"
+        edit = found or make_bare_edit(node, making.now)
         (noted if found is None else current).append(
             replace(
                 edit,
-                id=later_edit_id(item.before.last_edit_id, edit.id),
+                id=ensure_later_edit_id(item.before.last_edit_id, edit.id),
                 comment=comment,
                 created_at=making.now,
             )
         )
-    data_node_rows.note_edits(making.connection, noted)
+    data_node_rows.add_edits_only(making.connection, noted)
     data_node_rows.add_edits(making.connection, current)
-    drift_rows.forget_values(making.connection, without)
+    drift_rows.clear_values(making.connection, without)
     written = [edit.data_node_id for edit in current]
-    making.changes += propagate.release_inputs(making.connection, written, making.now)
+    making.changes += propagate.release_readers(making.connection, written, making.now)

@@ -11,11 +11,11 @@ from sqlalchemy import Connection
 from scenarist.db import audit as audit_rows
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
-from scenarist.domain.text import storable
+from scenarist.domain.text import sanitize_text
 from scenarist.domain.users import AuditEntry
 
 _SECONDS = 60.0
-_MOST_ROWS = 200
+_MAX_ROWS = 200
 _OTHERS = "others"
 
 _log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class RefusalCounter:
         """
         with self._lock:
             key = (address, operation)
-            if key not in self._counts and len(self._counts) >= _MOST_ROWS:
+            if key not in self._counts and len(self._counts) >= _MAX_ROWS:
                 key = (_OTHERS, operation)
             self._counts.setdefault(key, _Count(self._now(), reason)).number += 1
             if self._timer is None:
@@ -75,7 +75,7 @@ class RefusalCounter:
                 operation=operation,
                 entity_id=None,
                 is_allowed=False,
-                reason=storable(_reason(count)),
+                reason=sanitize_text(_format_reason(count)),
             )
             for (address, operation), count in counts.items()
         ]
@@ -98,6 +98,6 @@ class RefusalCounter:
         self.flush()
 
 
-def _reason(count: _Count) -> str:
+def _format_reason(count: _Count) -> str:
     times = "once" if count.number == 1 else f"{count.number} times"
     return f"{times} within a minute: {count.reason}"

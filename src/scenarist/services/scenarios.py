@@ -19,28 +19,33 @@ from scenarist.db.engine import Database
 from scenarist.db.paging import Page
 from scenarist.domain import entities
 from scenarist.domain import identifiers as ids
-from scenarist.domain.behaviours import Declared
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Cycle, Event, Scenario
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
-from scenarist.domain.identifiers import new_uuid
+from scenarist.domain.identifiers import make_uuid
 from scenarist.domain.listings import PageRequest, ScenarioFilter
 from scenarist.domain.locations import Owner
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.properties import checked_name, checked_properties, checked_tags, merged
-from scenarist.domain.secrets import marks_of, names_within
-from scenarist.domain.vocabulary import Change, Frequency, Kind, Scope
+from scenarist.domain.properties import (
+    merge_properties,
+    validate_name,
+    validate_properties,
+    validate_tags,
+)
+from scenarist.domain.secrets import get_declared_secrets, iter_names
+from scenarist.domain.vocabulary import ChangeType, EntityKind, Frequency, Scope
 from scenarist.services.configs import authorized_tags
-from scenarist.services.cycles import cycle_around, in_utc
-from scenarist.services.deletions import deleted_events, refuse_under_way, remove_files
+from scenarist.services.cycles import make_cycle, to_utc
+from scenarist.services.deletions import make_deletion_events, refuse_unfinished, remove_files
 from scenarist.services.eligibility import (
     NO_CYCLE,
-    Standing,
+    Eligibility,
+    find_eligibility,
     owners_of,
     primary_reason,
-    standing_of,
 )
-from scenarist.services.factory import Maker, Making, declared
-from scenarist.services.placement import stored_properties
+from scenarist.services.factory import EntityBuilder, EntityFactory, get_config
+from scenarist.services.placement import to_stored
 
 T = TypeVar("T")
 
@@ -65,7 +70,7 @@ class ScenarioChange:
     properties: Mapping[str, Any] | UnsetType = UNSET  #: merged into the existing ones
 
 
-Expect = Callable[[Standing], None]
+Expect = Callable[[Eligibility], None]
 """Checks the present scenario in the transaction that changes it; raises to refuse the change."""
 
 
@@ -87,7 +92,7 @@ class ScenarioService:
         now: Callable[[], datetime],
         version: str,
         zone: ZoneInfo,
-        declared: Declared | None = None,
+        declared: DeclaredConfigs | None = None,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -95,13 +100,13 @@ class ScenarioService:
         self._now = now
         self._version = version
         self._zone = zone
-        self._maker = Maker(database, folder=folder, now=now, version=version)
+        self._maker = EntityFactory(database, folder=folder, now=now, version=version)
 
     def create(self, actor: Actor, new: NewScenario) -> Scenario:
         """Create a scenario as `create_standing` does; return only the scenario."""
         return self._create(actor, new, lambda _, scenario: scenario)
 
-    def create_standing(self, actor: Actor, new: NewScenario) -> Standing:
+    def create_standing(self, actor: Actor, new: NewScenario) -> Eligibility:
         """Create a scenario with its cycle, data nodes, tasks and sequences in one transaction.
 
         Data nodes and tasks with a wider scope are shared with the other scenarios of the cycle,
@@ -112,37 +117,37 @@ class ScenarioService:
             InvalidError: The name, a tag, the properties or the date are invalid.
         """
         return self._create(
-            actor, new, lambda within, made: self._standing(within, _found(within, made.id))
+            actor, new, lambda within, made: self._standing(within, _get(within, made.id))
         )
 
     def _create(
         self, actor: Actor, new: NewScenario, look: Callable[[Connection, Scenario], T]
     ) -> T:
         actor.require(Permission.EDIT)
-        config = declared(self._registry.scenarios, new.config_id, "scenario")
+        config = get_config(self._registry.scenarios, new.config_id, "scenario")
         checked = replace(
             new,
-            name=None if new.name is None else checked_name(new.name),
-            tags=checked_tags(new.tags, self.authorized_tags(config.id)),
+            name=None if new.name is None else validate_name(new.name),
+            tags=validate_tags(new.tags, self.authorized_tags(config.id)),
             properties=self._checked(new.properties, config),
-            created_at=None if new.created_at is None else in_utc(new.created_at),
+            created_at=None if new.created_at is None else to_utc(new.created_at),
         )
         return self._maker.make(
             actor,
             lambda making: look(making.connection, self._make(making, actor, config, checked)),
         )
 
-    def get(self, actor: Actor, scenario_id: str) -> Standing:
+    def get(self, actor: Actor, scenario_id: str) -> Eligibility:
         """Return a scenario, and whether it can be submitted, deleted and promoted now."""
         actor.require(Permission.READ)
         connection = self._database.reader
-        return self._standing(connection, _found(connection, scenario_id))
+        return self._standing(connection, _get(connection, scenario_id))
 
     def list_page(
         self, actor: Actor, wanted: ScenarioFilter, request: PageRequest
     ) -> Page[Scenario]:
         actor.require(Permission.READ)
-        return scenario_rows.page(self._database.reader, wanted, request)
+        return scenario_rows.list_page(self._database.reader, wanted, request)
 
     def authorized_tags(self, config_id: str) -> tuple[str, ...] | None:
         """Return the tags that a config allows; None for any, also if the config is gone."""
@@ -155,7 +160,7 @@ class ScenarioService:
         change: ScenarioChange,
         *,
         expect: Expect | None = None,
-    ) -> Standing:
+    ) -> Eligibility:
         """Change the name, the tags or the properties of a scenario.
 
         Raises:
@@ -164,19 +169,19 @@ class ScenarioService:
         """
         actor.require(Permission.EDIT)
 
-        def work(connection: Connection) -> Standing:
-            scenario = _found(connection, scenario_id)
+        def work(connection: Connection) -> Eligibility:
+            scenario = _get(connection, scenario_id)
             self._check(connection, scenario, expect)
             changed = self._changed(scenario, change)
-            audit.add_done(connection, actor, scenario.id, self._now())
+            audit.record_allowed(connection, actor, scenario.id, self._now())
             if changed != scenario or change.properties:
                 scenario_rows.change(connection, changed)
-                self._log(connection, [_event(Change.UPDATED, changed.id, actor)])
+                self._log(connection, [_make_event(ChangeType.UPDATED, changed.id, actor)])
             return self._standing(connection, changed)
 
         return self._database.write(work)
 
-    def promote(self, actor: Actor, scenario_id: str) -> Standing:
+    def promote(self, actor: Actor, scenario_id: str) -> Eligibility:
         """Make a scenario the primary scenario of its cycle, in place of the present one.
 
         Raises:
@@ -185,19 +190,21 @@ class ScenarioService:
         """
         actor.require(Permission.EDIT)
 
-        def work(connection: Connection) -> Standing:
-            scenario = _found(connection, scenario_id)
+        def work(connection: Connection) -> Eligibility:
+            scenario = _get(connection, scenario_id)
             if scenario.cycle_id is None:
                 raise ConflictError(
                     f"scenario {scenario.id} cannot be a primary scenario: {NO_CYCLE}",
                     code="scenario_without_cycle",
                 )
-            audit.add_done(connection, actor, scenario.id, self._now())
+            audit.record_allowed(connection, actor, scenario.id, self._now())
             if not scenario.is_primary:
                 former = scenario_rows.find_primary(connection, scenario.cycle_id)
                 scenario_rows.set_primary(connection, scenario.id, instead_of=former)
                 moved = [scenario.id] if former is None else [former, scenario.id]
-                self._log(connection, [_event(Change.UPDATED, item, actor) for item in moved])
+                self._log(
+                    connection, [_make_event(ChangeType.UPDATED, item, actor) for item in moved]
+                )
             return self._standing(connection, replace(scenario, is_primary=True))
 
         return self._database.write(work)
@@ -226,15 +233,15 @@ class ScenarioService:
         actor.require(Permission.EDIT)
 
         def look(connection: Connection) -> Cascade:
-            scenario = _found(connection, scenario_id)
+            scenario = _get(connection, scenario_id)
             self._check(connection, scenario, expect)
-            return _deletable(connection, scenario)
+            return _find_deletable(connection, scenario)
 
         def work(connection: Connection) -> tuple[Cascade, list[str]]:
             cascade = look(connection)
             uris = deletions.delete_cascade(connection, cascade)
-            self._log(connection, deleted_events(cascade, actor.ref))
-            audit.add_done(connection, actor, scenario_id, self._now())
+            self._log(connection, make_deletion_events(cascade, actor.ref))
+            audit.record_allowed(connection, actor, scenario_id, self._now())
             return cascade, uris
 
         if dry_run:
@@ -244,12 +251,12 @@ class ScenarioService:
         return cascade
 
     def _make(
-        self, making: Making, actor: Actor, config: ScenarioConfig, new: NewScenario
+        self, making: EntityBuilder, actor: Actor, config: ScenarioConfig, new: NewScenario
     ) -> Scenario:
         created_at = new.created_at or making.now
-        scenario_id = ids.scenario_id(config.id, new_uuid(making.now))
+        scenario_id = ids.make_scenario_id(config.id, make_uuid(making.now))
         properties = {**_declared_properties(config), **new.properties}
-        audit.add_done(making.connection, actor, scenario_id, making.now)
+        audit.record_allowed(making.connection, actor, scenario_id, making.now)
         cycle = self._cycle(making, config.frequency, created_at)
         making.owners = {
             Scope.SCENARIO: scenario_id,
@@ -268,7 +275,7 @@ class ScenarioService:
         tasks = {task.id: making.task(task, nodes) for task in config.tasks}
         sequences = tuple(
             entities.Sequence(
-                id=ids.sequence_id(name, scenario_id),
+                id=ids.make_sequence_id(name, scenario_id),
                 name=name,
                 scenario_id=scenario_id,
                 task_ids=tuple(tasks[task.id] for task in members),
@@ -295,32 +302,32 @@ class ScenarioService:
             version=self._version,
         )
         scenario_rows.add(making.connection, scenario)
-        making.note(Kind.SCENARIO, scenario.id)
+        making.note(EntityKind.SCENARIO, scenario.id)
         for sequence in sequences:
             sequence_rows.add(making.connection, sequence)
-            making.note(Kind.SEQUENCE, sequence.id)
+            making.note(EntityKind.SEQUENCE, sequence.id)
         return scenario
 
     def _cycle(
-        self, making: Making, frequency: Frequency | None, created_at: datetime
+        self, making: EntityBuilder, frequency: Frequency | None, created_at: datetime
     ) -> Cycle | None:
         if frequency is None:
             return None
-        wanted = cycle_around(frequency, created_at, self._zone, making.now)
-        cycle, is_new = cycle_rows.find_or_make(making.connection, wanted)
+        wanted = make_cycle(frequency, created_at, self._zone, making.now)
+        cycle, is_new = cycle_rows.find_or_create(making.connection, wanted)
         if is_new:
-            making.note(Kind.CYCLE, cycle.id)
+            making.note(EntityKind.CYCLE, cycle.id)
         return cycle
 
     def _changed(self, scenario: Scenario, change: ScenarioChange) -> Scenario:
         name, tags, properties = scenario.name, scenario.tags, scenario.properties
         if change.name is not UNSET:
-            name = None if change.name is None else checked_name(change.name)
+            name = None if change.name is None else validate_name(change.name)
         if change.tags is not UNSET:
-            tags = checked_tags(change.tags, self.authorized_tags(scenario.config_id))
+            tags = validate_tags(change.tags, self.authorized_tags(scenario.config_id))
         if change.properties is not UNSET:
             config = self._registry.scenarios.get(scenario.config_id)
-            properties = merged(properties, self._checked(change.properties, config))
+            properties = merge_properties(properties, self._checked(change.properties, config))
         return replace(scenario, name=name, tags=tags, properties=properties)
 
     def _checked(
@@ -332,9 +339,9 @@ class ScenarioService:
             InvalidError: They cannot be stored, or the config marks one of their names as secret;
                 the value of such a property would be shown.
         """
-        checked_properties(properties)
-        marks = frozenset() if config is None else marks_of(config.properties)
-        for name in sorted(marks.intersection(names_within(properties))):
+        validate_properties(properties)
+        marks = frozenset() if config is None else get_declared_secrets(config.properties)
+        for name in sorted(marks.intersection(iter_names(properties))):
             raise InvalidError(
                 f"the property {name!r} is a secret that only the application itself can set; "
                 "remove it",
@@ -346,25 +353,25 @@ class ScenarioService:
         if expect is not None:
             expect(self._standing(connection, scenario))
 
-    def _standing(self, connection: Connection, scenario: Scenario) -> Standing:
-        return standing_of(connection, scenario, self._declared, self._now())
+    def _standing(self, connection: Connection, scenario: Scenario) -> Eligibility:
+        return find_eligibility(connection, scenario, self._declared, self._now())
 
     def _log(self, connection: Connection, changes: list[Event]) -> None:
         event_log.add(connection, changes, self._now())
 
 
 def _declared_properties(config: ScenarioConfig) -> dict[str, Any]:
-    return stored_properties(f"SCENARIO_{config.id}", config.properties)
+    return to_stored(f"SCENARIO_{config.id}", config.properties)
 
 
-def _found(connection: Connection, scenario_id: str) -> Scenario:
+def _get(connection: Connection, scenario_id: str) -> Scenario:
     found = scenario_rows.find(connection, scenario_id)
     if found is None:
         raise NotFoundError(f"no scenario has the identifier {scenario_id}")
     return found
 
 
-def _deletable(connection: Connection, scenario: Scenario) -> Cascade:
+def _find_deletable(connection: Connection, scenario: Scenario) -> Cascade:
     """Return what is deleted with a scenario; refuse if it cannot be deleted."""
     what = f"scenario {scenario.id}"
     has_siblings = scenario.cycle_id is not None and eligibility.has_siblings(
@@ -375,9 +382,11 @@ def _deletable(connection: Connection, scenario: Scenario) -> Cascade:
             f"{what} cannot be deleted: {primary_reason(scenario)}", code="scenario_is_primary"
         )
     owners = owners_of(scenario, has_siblings=has_siblings)
-    refuse_under_way(connection, what, (*owners, *(sequence.id for sequence in scenario.sequences)))
+    refuse_unfinished(
+        connection, what, (*owners, *(sequence.id for sequence in scenario.sequences))
+    )
     return deletions.cascade_of_scenarios(connection, [scenario.id], cycle_ids=owners[1:])
 
 
-def _event(change: Change, scenario_id: str, actor: Actor) -> Event:
-    return Event(kind=Kind.SCENARIO, id=scenario_id, change=change, actor=actor.ref)
+def _make_event(change: ChangeType, scenario_id: str, actor: Actor) -> Event:
+    return Event(kind=EntityKind.SCENARIO, id=scenario_id, change=change, actor=actor.ref)

@@ -18,13 +18,13 @@ from scenarist.db.paging import Page
 from scenarist.domain import entities
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
-from scenarist.domain.identifiers import ScenarioId, TaskId, sequence_name_fault
-from scenarist.domain.identifiers import sequence_id as new_id
+from scenarist.domain.identifiers import ScenarioId, TaskId, find_sequence_name_fault
+from scenarist.domain.identifiers import make_sequence_id as new_id
 from scenarist.domain.listings import PageRequest, SequenceFilter
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.planning import TaskLinks, connected_groups
-from scenarist.domain.properties import checked_properties, merged
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.planning import TaskLinks, find_connected_groups
+from scenarist.domain.properties import merge_properties, validate_properties
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 
 Expect = Callable[[entities.Sequence], None]
 """Checks the present sequence in the transaction that changes it; raises to refuse the change."""
@@ -63,7 +63,7 @@ class SequenceService:
         """
         actor.require(Permission.EDIT)
         _check_name(name, "sequence_name")
-        checked_properties(properties or {})
+        validate_properties(properties or {})
         created_at = self._now()
 
         def work(connection: Connection) -> entities.Sequence:
@@ -73,27 +73,29 @@ class SequenceService:
                 id=new_id(name, ScenarioId(scenario_id)),
                 name=name,
                 scenario_id=ScenarioId(scenario_id),
-                task_ids=_checked_tasks(connection, scenario_id, task_ids),
+                task_ids=_load_tasks(connection, scenario_id, task_ids),
                 properties=properties or {},
                 created_at=created_at,
                 version=self._version,
             )
             sequence_rows.add(connection, sequence)
-            event_log.add(connection, [_event(Change.CREATED, sequence.id, actor)], created_at)
-            audit.add_done(connection, actor, sequence.id, created_at)
+            event_log.add(
+                connection, [_make_event(ChangeType.CREATED, sequence.id, actor)], created_at
+            )
+            audit.record_allowed(connection, actor, sequence.id, created_at)
             return sequence
 
         return self._database.write(work)
 
     def get(self, actor: Actor, sequence_id: str) -> entities.Sequence:
         actor.require(Permission.READ)
-        return _found(self._database.reader, sequence_id)
+        return _get(self._database.reader, sequence_id)
 
     def list_page(
         self, actor: Actor, wanted: SequenceFilter, request: PageRequest
     ) -> Page[entities.Sequence]:
         actor.require(Permission.READ)
-        return sequence_rows.page(self._database.reader, wanted, request)
+        return sequence_rows.list_page(self._database.reader, wanted, request)
 
     def change(
         self,
@@ -117,20 +119,20 @@ class SequenceService:
         if change.name is not UNSET:
             _check_name(change.name, "name")
         if change.properties is not UNSET:
-            checked_properties(change.properties)
+            validate_properties(change.properties)
 
         def work(connection: Connection) -> entities.Sequence:
-            sequence = _found(connection, sequence_id)
+            sequence = _get(connection, sequence_id)
             if expect is not None:
                 expect(sequence)
-            changed = _changed(connection, sequence, change)
-            audit.add_done(connection, actor, sequence.id, self._now())
+            changed = _apply_change(connection, sequence, change)
+            audit.record_allowed(connection, actor, sequence.id, self._now())
             if changed == sequence and not change.properties:
                 return sequence
             if (changed.id, changed.task_ids) != (sequence.id, sequence.task_ids):
-                _refuse_under_way(connection, sequence.id, "change")
+                _refuse_unfinished(connection, sequence.id, "change")
             sequence_rows.change(connection, sequence, changed)
-            event_log.add(connection, _changes(sequence, changed, actor), self._now())
+            event_log.add(connection, _make_events(sequence, changed, actor), self._now())
             return changed
 
         return self._database.write(work)
@@ -145,35 +147,35 @@ class SequenceService:
         actor.require(Permission.EDIT)
 
         def work(connection: Connection) -> None:
-            sequence = _found(connection, sequence_id)
+            sequence = _get(connection, sequence_id)
             if expect is not None:
                 expect(sequence)
-            _refuse_under_way(connection, sequence.id, "delete")
+            _refuse_unfinished(connection, sequence.id, "delete")
             deletions.delete_sequences(connection, [sequence.id])
             now = self._now()
-            event_log.add(connection, [_event(Change.DELETED, sequence.id, actor)], now)
-            audit.add_done(connection, actor, sequence.id, now)
+            event_log.add(connection, [_make_event(ChangeType.DELETED, sequence.id, actor)], now)
+            audit.record_allowed(connection, actor, sequence.id, now)
 
         self._database.write(work)
 
 
-def _found(connection: Connection, sequence_id: str) -> entities.Sequence:
+def _get(connection: Connection, sequence_id: str) -> entities.Sequence:
     found = sequence_rows.find(connection, sequence_id)
     if found is None:
         raise NotFoundError(f"no sequence has the identifier {sequence_id}")
     return found
 
 
-def _changed(
+def _apply_change(
     connection: Connection, sequence: entities.Sequence, change: SequenceChange
 ) -> entities.Sequence:
     name, task_ids, properties = sequence.name, sequence.task_ids, sequence.properties
     if change.name is not UNSET:
         name = change.name
     if change.task_ids is not UNSET:
-        task_ids = _checked_tasks(connection, sequence.scenario_id, change.task_ids)
+        task_ids = _load_tasks(connection, sequence.scenario_id, change.task_ids)
     if change.properties is not UNSET:
-        properties = merged(properties, change.properties)
+        properties = merge_properties(properties, change.properties)
     return replace(
         sequence,
         id=sequence.id if name == sequence.name else new_id(name, sequence.scenario_id),
@@ -183,19 +185,24 @@ def _changed(
     )
 
 
-def _changes(former: entities.Sequence, changed: entities.Sequence, actor: Actor) -> list[Event]:
+def _make_events(
+    former: entities.Sequence, changed: entities.Sequence, actor: Actor
+) -> list[Event]:
     """Return the events of a change; a rename is a deletion and a creation."""
     if former.id == changed.id:
-        return [_event(Change.UPDATED, changed.id, actor)]
-    return [_event(Change.DELETED, former.id, actor), _event(Change.CREATED, changed.id, actor)]
+        return [_make_event(ChangeType.UPDATED, changed.id, actor)]
+    return [
+        _make_event(ChangeType.DELETED, former.id, actor),
+        _make_event(ChangeType.CREATED, changed.id, actor),
+    ]
 
 
-def _event(change: Change, sequence_id: str, actor: Actor) -> Event:
-    return Event(kind=Kind.SEQUENCE, id=sequence_id, change=change, actor=actor.ref)
+def _make_event(change: ChangeType, sequence_id: str, actor: Actor) -> Event:
+    return Event(kind=EntityKind.SEQUENCE, id=sequence_id, change=change, actor=actor.ref)
 
 
-def _refuse_under_way(connection: Connection, sequence_id: str, verb: str) -> None:
-    under_way = eligibility.find_under_way(connection, [sequence_id])
+def _refuse_unfinished(connection: Connection, sequence_id: str, verb: str) -> None:
+    under_way = eligibility.find_unfinished_submission(connection, [sequence_id])
     if under_way is not None:
         raise ConflictError(
             f"sequence {sequence_id} has a submission under way, {under_way}; "
@@ -205,14 +212,14 @@ def _refuse_under_way(connection: Connection, sequence_id: str, verb: str) -> No
 
 
 def _check_name(name: str, field: str) -> None:
-    fault = sequence_name_fault(name)
+    fault = find_sequence_name_fault(name)
     if fault is not None:
         raise InvalidError(
             f"{fault}; got {name[:200]!r}", errors=[{"field": field, "message": fault}]
         )
 
 
-def _checked_tasks(
+def _load_tasks(
     connection: Connection, scenario_id: str, task_ids: Sequence[str]
 ) -> tuple[TaskId, ...]:
     """Return the tasks of a sequence in their order.
@@ -247,8 +254,8 @@ def _check_tasks(
             continue
         faults.append({"field": f"tasks[{position}]", "message": problem})
     if faults:
-        raise InvalidError(_summary(faults), code="tasks_invalid", errors=faults)
-    groups = connected_groups(
+        raise InvalidError(_summarize(faults), code="tasks_invalid", errors=faults)
+    groups = find_connected_groups(
         [TaskLinks(task.id, task.input_ids, task.output_ids) for task in tasks]
     )
     if len(groups) > 1:
@@ -261,7 +268,7 @@ def _check_tasks(
         )
 
 
-def _summary(faults: Sequence[Mapping[str, str]]) -> str:
+def _summarize(faults: Sequence[Mapping[str, str]]) -> str:
     messages = list(dict.fromkeys(fault["message"] for fault in faults))
     more = f" (and {len(messages) - 3} more)" if len(messages) > 3 else ""
     return "; ".join(messages[:3]) + more

@@ -13,7 +13,7 @@ from scenarist.db import audit, login_attempts
 from scenarist.db import sessions as session_rows
 from scenarist.db import users as user_rows
 from scenarist.db.engine import Database
-from scenarist.db.login_attempts import Bound
+from scenarist.db.login_attempts import AttemptLimit
 from scenarist.domain.errors import (
     ConflictError,
     InvalidError,
@@ -22,28 +22,28 @@ from scenarist.domain.errors import (
     UnavailableError,
 )
 from scenarist.domain.permissions import Actor, Identity, Origin, is_reserved
-from scenarist.domain.timestamps import is_ahead
+from scenarist.domain.timestamps import is_unexpired
 from scenarist.domain.users import (
-    LONGEST_PASSWORD,
+    MAX_PASSWORD_LENGTH,
     AuditEntry,
     Realm,
     User,
-    checked_password,
-    checked_user_name,
+    normalize_user_name,
+    validate_password,
 )
 from scenarist.identity.passwords import Passwords
 from scenarist.identity.tokens import TokenSigner
-from scenarist.services.authentication import Authenticator, Kind
+from scenarist.services.authentication import Authenticator, CredentialKind
 
 _log = structlog.get_logger(__name__)
 
-_REFUSED_KEPT = 10_000
-_LOOK_AGAIN = timedelta(seconds=2)
+_THROTTLED_CACHE_LIMIT = 10_000
+_RECHECK_AFTER = timedelta(seconds=2)
 
-TRIES_STRETCH = timedelta(minutes=5)
-TRIES_OF_USER_AT_ADDRESS = 5
-TRIES_OF_ADDRESS = 30
-TRIES_OF_USER = 100
+LOGIN_WINDOW = timedelta(minutes=5)
+LOGIN_LIMIT_OF_USER_AT_ADDRESS = 5
+LOGIN_LIMIT_OF_ADDRESS = 30
+LOGIN_LIMIT_OF_USER = 100
 """Limits of failed sign-ins within the time window: of one name from one address, of all names
 from one address, and of one name from all addresses. The last one limits guessing from many
 addresses at once; an attacker can use it to lock a user out for a while, which is the lesser
@@ -57,7 +57,7 @@ class Directory(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SignedIn:
+class NewSession:
     """A new session with its token."""
 
     name: str
@@ -67,14 +67,14 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _VerifiedUser:
     """A verified user: the record as read, and a stronger hash of the password, if needed."""
 
     user: User
     better_hash: str | None = None
 
 
-class SigningInService:
+class SessionService:
     """Opens and ends sessions.
 
     Args:
@@ -112,13 +112,13 @@ class SigningInService:
         Raises:
             ThrottledError: It has reached its limit of sign-ins; says how long to wait.
         """
-        if (refused := self._refused.get(counted_address(address))) is not None:
+        if (refused := self._refused.get(rate_limit_key(address))) is not None:
             look_again_at, until = refused
             now = self._now()
-            if is_ahead(look_again_at, now, _LOOK_AGAIN):
-                raise _throttled(until - now)
+            if is_unexpired(look_again_at, now, _RECHECK_AFTER):
+                raise _make_throttled_error(until - now)
 
-    def sign_in(self, name: str, password: str, origin: Origin) -> SignedIn:
+    def sign_in(self, name: str, password: str, origin: Origin) -> NewSession:
         """Open a session.
 
         An unknown user, a user without a password and a wrong password give the same response, in
@@ -151,7 +151,7 @@ class SigningInService:
             ConflictError: The credential is a key; keys are revoked instead.
         """
         verified = self._authenticator.verify(credential)
-        if verified.kind is Kind.KEY:
+        if verified.kind is CredentialKind.KEY:
             raise ConflictError(
                 "a key cannot be signed out; ask an administrator to revoke it",
                 code="key_not_signed_out",
@@ -159,11 +159,11 @@ class SigningInService:
         now = self._now()
 
         def work(connection: Connection) -> None:
-            if verified.kind is Kind.SESSION:
-                session_rows.end(connection, verified.id)
+            if verified.kind is CredentialKind.SESSION:
+                session_rows.remove(connection, verified.id)
             elif verified.expires_at is not None:
                 session_rows.revoke(connection, verified.id, verified.expires_at)
-            audit.add_done(connection, actor, None, now)
+            audit.record_allowed(connection, actor, None, now)
 
         self._database.write(work)
 
@@ -177,7 +177,7 @@ class SigningInService:
             ConflictError: This server does not store the password, or the configuration file
                 declares it.
         """
-        checked_password(new)
+        validate_password(new)
         origin = actor.origin or Origin("", "")
         if self._realm is not Realm.LOCAL or actor.user_number is None or actor.key_id is not None:
             raise ConflictError("this server stores no password for you", code="no_password_here")
@@ -196,55 +196,55 @@ class SigningInService:
             # Do not restore roles that were removed in the meantime.
             if user_rows.find(connection, changed.name, changed.realm) != judged.user:
                 return False
-            _end_tries(connection, taken)
+            _reset_attempts(connection, taken)
             user_rows.change(connection, changed)
-            user_rows.end_sessions(connection, changed.number)
-            audit.add_done(connection, actor, None, self._now())
+            user_rows.remove_sessions(connection, changed.number)
+            audit.record_allowed(connection, actor, None, self._now())
             return True
 
         if not self._database.write(work):
             self._refuse(actor.name, origin, "the user was changed at the same time; sign in again")
 
-    def _take_try(self, name: str, origin: Origin) -> tuple[Bound, ...]:
+    def _take_try(self, name: str, origin: Origin) -> tuple[AttemptLimit, ...]:
         """Count an attempt before verifying it; return its limits, the narrowest first."""
-        address = counted_address(origin.address)
+        address = rate_limit_key(origin.address)
         # The name may be a password typed into the wrong field.
         blind = self._signer.blind(name)
-        of_address = Bound(f"at {address}", TRIES_OF_ADDRESS)
+        of_address = AttemptLimit(f"at {address}", LOGIN_LIMIT_OF_ADDRESS)
         bounds = (
-            Bound(f"{blind} at {address}", TRIES_OF_USER_AT_ADDRESS),
+            AttemptLimit(f"{blind} at {address}", LOGIN_LIMIT_OF_USER_AT_ADDRESS),
             of_address,
-            Bound(f"{blind} anywhere", TRIES_OF_USER),
+            AttemptLimit(f"{blind} anywhere", LOGIN_LIMIT_OF_USER),
         )
         now = self._now()
         used_up = self._database.write(
-            lambda connection: login_attempts.take(
-                connection, bounds, stretch=TRIES_STRETCH, now=now
+            lambda connection: login_attempts.count_attempt(
+                connection, bounds, stretch=LOGIN_WINDOW, now=now
             ),
             is_preparation=True,
         )
         if of_address in used_up:
             self._remember_refused(address, used_up[of_address], now)
         if used_up:
-            raise _throttled(max(used_up.values()) - now)
+            raise _make_throttled_error(max(used_up.values()) - now)
         return bounds
 
     def _remember_refused(self, address: str, until: datetime, now: datetime) -> None:
-        if len(self._refused) >= _REFUSED_KEPT:
+        if len(self._refused) >= _THROTTLED_CACHE_LIMIT:
             self._refused.clear()  # the database has all counts
         # Not for the whole time window: a concurrent sign-in that succeeds is not counted.
-        self._refused[address] = (min(until, now + _LOOK_AGAIN), until)
+        self._refused[address] = (min(until, now + _RECHECK_AFTER), until)
 
-    def _right(self, name: str, password: str, origin: Origin) -> _Judged:
+    def _right(self, name: str, password: str, origin: Origin) -> _VerifiedUser:
         """Return the user of a right password; refuse a wrong one."""
         judged = self._judged(name, password)
         if judged is None:
             self._refuse(name, origin, "the name or the password is wrong")
         return judged
 
-    def _judged(self, name: str, password: str) -> _Judged | None:
+    def _judged(self, name: str, password: str) -> _VerifiedUser | None:
         """Return the user of a password; None if the name or the password is wrong."""
-        tried = password[: LONGEST_PASSWORD + 1]
+        tried = password[: MAX_PASSWORD_LENGTH + 1]
         if self._directory is not None:
             identity = self._ask(self._directory, name, tried)
             return None if identity is None else self._from_directory(identity)
@@ -254,7 +254,7 @@ class SigningInService:
         verdict = self._passwords.verify(None if found is None else found.password_hash, tried)
         if found is None or not verdict.is_right:
             return None
-        return _Judged(found, None if found.is_password_declared else verdict.better_hash)
+        return _VerifiedUser(found, None if found.is_password_declared else verdict.better_hash)
 
     def _ask(self, directory: Directory, name: str, password: str) -> Identity | None:
         try:
@@ -266,7 +266,7 @@ class SigningInService:
                 "the user directory cannot be reached; try again later"
             ) from error
 
-    def _from_directory(self, identity: Identity) -> _Judged | None:
+    def _from_directory(self, identity: Identity) -> _VerifiedUser | None:
         if not _is_name(identity.name) or is_reserved(identity.name):
             _log.warning("ldap name cannot be used", name=identity.name)
             return None
@@ -278,27 +278,29 @@ class SigningInService:
             is_declared=False,
             created_at=self._now(),
         )
-        return _Judged(user)
+        return _VerifiedUser(user)
 
-    def _opened(self, judged: _Judged, taken: tuple[Bound, ...], origin: Origin) -> SignedIn | None:
+    def _opened(
+        self, judged: _VerifiedUser, taken: tuple[AttemptLimit, ...], origin: Origin
+    ) -> NewSession | None:
         """Open a session; None if the user was removed or changed since the verification."""
         now = self._now()
         expires_at = (now + self._session_length).replace(microsecond=0)
         token = self._signer.make(judged.user.name, expires_at)
 
         def work(connection: Connection) -> User | None:
-            user = _kept(connection, judged)
+            user = _update_record(connection, judged)
             if user is None:
                 return None
-            _end_tries(connection, taken)
+            _reset_attempts(connection, taken)
             session_rows.add(connection, token.id_hash, user.number, now=now, expires_at=expires_at)
-            audit.add_done(connection, _actor(user, origin), None, now)
+            audit.record_allowed(connection, _actor(user, origin), None, now)
             return user
 
         user = self._database.write(work)
         if user is None:
             return None
-        return SignedIn(
+        return NewSession(
             name=user.name,
             roles=frozenset(user.roles),
             token=token.text,
@@ -334,13 +336,13 @@ def _actor(user: User, origin: Origin | None = None) -> Actor:
     return Actor(user.name, user.roles, user_number=user.number, origin=origin)
 
 
-def _end_tries(connection: Connection, taken: tuple[Bound, ...]) -> None:
+def _reset_attempts(connection: Connection, taken: tuple[AttemptLimit, ...]) -> None:
     """Reset the count of this name and address; do not count the success for the other limits."""
-    login_attempts.forget(connection, taken[0].who)
-    login_attempts.give_back(connection, taken[1:])
+    login_attempts.reset(connection, taken[0].who)
+    login_attempts.uncount_attempt(connection, taken[1:])
 
 
-def _kept(connection: Connection, judged: _Judged) -> User | None:
+def _update_record(connection: Connection, judged: _VerifiedUser) -> User | None:
     """Return the record of a user whose password was verified, updated if necessary.
 
     None if the user was removed or changed in the meantime.
@@ -362,17 +364,17 @@ def _kept(connection: Connection, judged: _Judged) -> User | None:
 
 def _is_name(name: str) -> bool:
     try:
-        return checked_user_name(name) == name
+        return normalize_user_name(name) == name
     except InvalidError:
         return False
 
 
-def _throttled(wait: timedelta) -> ThrottledError:
+def _make_throttled_error(wait: timedelta) -> ThrottledError:
     seconds = max(1, int(wait.total_seconds()) + 1)
     return ThrottledError(f"too many sign-in attempts; wait {seconds} s", retry_seconds=seconds)
 
 
-def counted_address(address: str) -> str:
+def rate_limit_key(address: str) -> str:
     """Return the address or network to limit: for IPv6 its /64, which one client controls."""
     try:
         found = ipaddress.ip_address(address)

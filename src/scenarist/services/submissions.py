@@ -14,11 +14,11 @@ from scenarist.db.engine import Database
 from scenarist.db.jobs import cancel as cancellation
 from scenarist.db.jobs import pause as pausing
 from scenarist.db.jobs import propagate
-from scenarist.db.jobs.cancel import Unfinished
-from scenarist.db.jobs.enqueue import JOBS_LIMIT, NewSubmission, PlannedJob, add_many
+from scenarist.db.jobs.cancel import UnfinishedJob
+from scenarist.db.jobs.enqueue import JOBS_LIMIT, NewSubmission, PlannedJob, enqueue
 from scenarist.db.locks import find_locks
 from scenarist.db.paging import Page
-from scenarist.domain.behaviours import Declared
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Event, Submission, Task
 from scenarist.domain.errors import (
     ConflictError,
@@ -29,32 +29,32 @@ from scenarist.domain.errors import (
 from scenarist.domain.identifiers import (
     DataNodeId,
     TaskId,
-    job_id,
-    new_uuid,
-    submission_id,
+    make_job_id,
+    make_submission_id,
+    make_uuid,
 )
 from scenarist.domain.listings import PageRequest, SubmissionFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.planning import TaskLinks, order_tasks
-from scenarist.domain.vocabulary import Change, EntityType, Kind, SubmissionStatus
+from scenarist.domain.vocabulary import ChangeType, EntityKind, EntityType, SubmissionStatus
 from scenarist.services.cancellation import Canceller
-from scenarist.services.declarations import fault_of_task
-from scenarist.services.deletions import deleted_events
+from scenarist.services.declarations import find_task_fault
+from scenarist.services.deletions import make_deletion_events
 from scenarist.services.submit_requests import (
-    Batch,
+    SubmitBatch,
     SubmitOptions,
-    Wish,
-    check_fits,
+    SubmitRequest,
+    check_declared,
     check_locks,
-    earlier_of,
+    find_earlier,
+    find_sequence_tasks,
+    find_task_ids,
+    find_tasks_to_retry,
     get_submission,
-    sequence_tasks_of,
-    task_ids_of,
-    tasks_to_retry,
 )
-from scenarist.storage.registry import find_file
+from scenarist.storage.registry import find_file_state
 
-_PLANS_KEPT = 10_000
+_PLAN_CACHE_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class SubmissionService:
         now: Callable[[], datetime],
         wake: Callable[[], None],
         version: str,
-        declared: Declared | None = None,
+        declared: DeclaredConfigs | None = None,
     ) -> None:
         self._declared = declared
         self._database = database
@@ -102,12 +102,12 @@ class SubmissionService:
             NotFoundError: There is no such entity.
             ConflictError: The idempotency key was used for another request.
         """
-        (answer,) = self.submit_many([Wish(actor, entity_type, entity_id, options)])
+        (answer,) = self.submit_many([SubmitRequest(actor, entity_type, entity_id, options)])
         if isinstance(answer, ScenaristError):
             raise answer
         return answer
 
-    def submit_many(self, wishes: Sequence[Wish]) -> list[Submission | ScenaristError]:
+    def submit_many(self, wishes: Sequence[SubmitRequest]) -> list[Submission | ScenaristError]:
         """Submit for several actors in one transaction; return one result per request, in order.
 
         A refused request does not affect the others: it is refused before anything is written.
@@ -115,14 +115,14 @@ class SubmissionService:
         now = self._now()
 
         def work(connection: Connection) -> list[Submission | ScenaristError]:
-            batch = Batch(
-                connection, sequence_tasks_of(connection, wishes), find_locks(connection, now)
+            batch = SubmitBatch(
+                connection, find_sequence_tasks(connection, wishes), find_locks(connection, now)
             )
             answers = [self._answer(batch, wish, now) for wish in wishes]
-            brought = add_many(connection, batch.accepted, partial(_find_edits, connection, now))
+            brought = enqueue(connection, batch.accepted, partial(_find_edits, connection, now))
             if brought:
-                event_log.add(connection, propagate.bring_forward(connection, brought, now), now)
-            audit.add_many_done(connection, _done(wishes, answers), now)
+                event_log.add(connection, propagate.advance_writers(connection, brought, now), now)
+            audit.record_many_allowed(connection, _list_accepted(wishes, answers), now)
             return answers
 
         answers = self._database.write(work)
@@ -137,7 +137,7 @@ class SubmissionService:
         self, actor: Actor, wanted: SubmissionFilter, request: PageRequest
     ) -> Page[Submission]:
         actor.require(Permission.READ)
-        return submission_rows.page(self._database.reader, wanted, request)
+        return submission_rows.list_page(self._database.reader, wanted, request)
 
     def cancel(self, actor: Actor, submission_id: str) -> Submission:
         """Cancel all unfinished jobs of a submission; running jobs are asked to stop.
@@ -151,7 +151,7 @@ class SubmissionService:
         """
         actor.require(Permission.EXECUTE)
 
-        def find(connection: Connection) -> Sequence[Unfinished]:
+        def find(connection: Connection) -> Sequence[UnfinishedJob]:
             require_not_ended(get_submission(connection, submission_id))
             return cancellation.find_unfinished(connection, submission_id=submission_id)
 
@@ -196,10 +196,13 @@ class SubmissionService:
             change = pausing.pause_submission if is_paused else pausing.resume_submission
             change(connection, submission.id, now)
             changed = Event(
-                kind=Kind.SUBMISSION, id=submission.id, change=Change.UPDATED, actor=actor.ref
+                kind=EntityKind.SUBMISSION,
+                id=submission.id,
+                change=ChangeType.UPDATED,
+                actor=actor.ref,
             )
             event_log.add(connection, [changed], now)
-            audit.add_done(connection, actor, submission_id, now)
+            audit.record_allowed(connection, actor, submission_id, now)
             return get_submission(connection, submission_id)
 
         return self._database.write(work)
@@ -233,31 +236,35 @@ class SubmissionService:
                 )
             deletions.delete_submissions(connection, [submission_id])
             gone = deletions.Cascade(submissions=(submission_id,), jobs=submission.job_ids)
-            event_log.add(connection, deleted_events(gone, actor.ref), now)
-            audit.add_done(connection, actor, submission_id, now)
+            event_log.add(connection, make_deletion_events(gone, actor.ref), now)
+            audit.record_allowed(connection, actor, submission_id, now)
 
         self._database.write(work)
 
-    def _answer(self, batch: "Batch", wish: Wish, now: datetime) -> Submission | ScenaristError:
+    def _answer(
+        self, batch: "SubmitBatch", wish: SubmitRequest, now: datetime
+    ) -> Submission | ScenaristError:
         try:
             wish.actor.require(Permission.EXECUTE)
-            return earlier_of(batch, wish) or self._accept(batch, wish, now)
+            return find_earlier(batch, wish) or self._accept(batch, wish, now)
         except UnavailableError:  # no request of the batch can be stored
             raise
         except ScenaristError as refusal:
             return refusal
 
-    def _accept(self, batch: "Batch", wish: Wish, now: datetime) -> Submission:
+    def _accept(self, batch: "SubmitBatch", wish: SubmitRequest, now: datetime) -> Submission:
         options = wish.options
         task_ids = (
-            task_ids_of(batch, wish, self._declared)
+            find_task_ids(batch, wish, self._declared)
             if wish.retry_of is None
-            else tasks_to_retry(batch, wish)
+            else find_tasks_to_retry(batch, wish)
         )
         plan = self._plan(batch.connection, task_ids)
-        check_fits(wish.entity_id, [task.fault for task in plan if task.fault is not None])
+        check_declared(wish.entity_id, [task.fault for task in plan if task.fault is not None])
         planned = [
-            PlannedJob(job_id(task.config_id, new_uuid(now)), task.id, task.inputs, task.outputs)
+            PlannedJob(
+                make_job_id(task.config_id, make_uuid(now)), task.id, task.inputs, task.outputs
+            )
             for task in plan
         ]
         check_locks(batch.locks, planned)
@@ -267,7 +274,7 @@ class SubmissionService:
                 "jobs, so submit it in sequences"
             )
         submission = Submission(
-            id=submission_id(new_uuid(now)),
+            id=make_submission_id(make_uuid(now)),
             entity_id=wish.entity_id,
             entity_type=wish.entity_type,
             status=SubmissionStatus.SUBMITTED if planned else SubmissionStatus.COMPLETED,
@@ -310,26 +317,26 @@ class SubmissionService:
                 )
                 for task in (tasks[TaskId(links.id)] for links in ordered)
             )
-            if len(self._plans) >= _PLANS_KEPT:
+            if len(self._plans) >= _PLAN_CACHE_LIMIT:
                 self._plans.clear()
             self._plans[task_ids] = plan
         return plan
 
     def _fault_of(self, task: Task) -> str | None:
-        return None if self._declared is None else fault_of_task(task, self._declared)
+        return None if self._declared is None else find_task_fault(task, self._declared)
 
 
 def _find_edits(
     connection: Connection, now: datetime, data_node_ids: Sequence[str]
 ) -> Mapping[str, str]:
     """Record named files that other programs created or replaced; return the last edits."""
-    noticed = named_files.notice(connection, data_node_ids, find_file, now)
+    noticed = named_files.record_found_files(connection, data_node_ids, find_file_state, now)
     event_log.add(connection, noticed.changes, now)
     return {node_id: edit_id for node_id, (edit_id, _) in noticed.edits.items()}
 
 
-def _done(
-    wishes: Sequence[Wish], answers: Sequence[Submission | ScenaristError]
+def _list_accepted(
+    wishes: Sequence[SubmitRequest], answers: Sequence[Submission | ScenaristError]
 ) -> list[tuple[Actor, str]]:
     """Return the actor and the entity of each accepted request, for the audit log."""
     return [

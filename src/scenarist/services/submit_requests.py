@@ -12,16 +12,16 @@ from scenarist.db import scenarios as scenario_rows
 from scenarist.db import sequences as sequence_rows
 from scenarist.db import submissions as submission_rows
 from scenarist.db import tasks as task_rows
-from scenarist.db.jobs.enqueue import NewSubmission, PlannedJob, tasks_without_success
-from scenarist.db.locks import Lock
-from scenarist.domain.behaviours import Declared
+from scenarist.db.jobs.enqueue import NewSubmission, PlannedJob, find_unsuccessful_tasks
+from scenarist.db.locks import WriteLock
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Submission
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.identifiers import SubmissionId, TaskId
 from scenarist.domain.permissions import Actor
-from scenarist.domain.timestamps import as_text
+from scenarist.domain.timestamps import format_timestamp
 from scenarist.domain.vocabulary import EntityType
-from scenarist.services.locks import lock_text
+from scenarist.services.locks import describe_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class SubmitOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SubmitRequest:
     """A request to submit an entity, or to retry the unsuccessful jobs of a submission.
 
     Args:
@@ -82,24 +82,24 @@ class Wish:
 
 
 @dataclass(slots=True)
-class Batch:
+class SubmitBatch:
     """The submit requests of one transaction, with the submissions accepted so far."""
 
     connection: Connection
     sequence_tasks: Mapping[str, tuple[TaskId, ...]]
-    locks: Mapping[str, Lock]
+    locks: Mapping[str, WriteLock]
     accepted: list[NewSubmission] = field(default_factory=list)
 
 
-def sequence_tasks_of(
-    connection: Connection, wishes: Sequence[Wish]
+def find_sequence_tasks(
+    connection: Connection, wishes: Sequence[SubmitRequest]
 ) -> Mapping[str, tuple[TaskId, ...]]:
     """Return the tasks of all requested sequences that exist, with one query."""
     ids = [wish.entity_id for wish in wishes if wish.entity_type is EntityType.SEQUENCE]
     return sequence_rows.tasks_of(connection, ids) if ids else {}
 
 
-def earlier_of(batch: Batch, wish: Wish) -> Submission | None:
+def find_earlier(batch: SubmitBatch, wish: SubmitRequest) -> Submission | None:
     """Return the submission that was already made with the idempotency key, if any.
 
     Raises:
@@ -129,7 +129,7 @@ def _digest(parts: Sequence[Any]) -> str:
     return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).hexdigest()
 
 
-def check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> None:
+def check_locks(locks: Mapping[str, WriteLock], planned: Sequence[PlannedJob]) -> None:
     """Refuse jobs that would write a data node locked by an editor.
 
     Raises:
@@ -141,14 +141,14 @@ def check_locks(locks: Mapping[str, Lock], planned: Sequence[PlannedJob]) -> Non
         for node_id in job.outputs:
             if (lock := locks.get(node_id)) is not None:
                 raise ConflictError(
-                    f"data node {node_id} is locked by {lock_text(lock.editor, lock.holder)} "
-                    f"until {as_text(lock.until)}, and task {job.task_id} writes it; submit when "
+                    f"data node {node_id} is locked by {describe_lock(lock.editor, lock.holder)} "
+                    f"until {format_timestamp(lock.until)}, and task {job.task_id} writes it; submit when "
                     "it is unlocked",
                     code="data_node_locked",
                 )
 
 
-def check_fits(entity_id: str, faults: Sequence[str]) -> None:
+def check_declared(entity_id: str, faults: Sequence[str]) -> None:
     """Refuse tasks that cannot run because the application has changed their declaration.
 
     Raises:
@@ -161,7 +161,7 @@ def check_fits(entity_id: str, faults: Sequence[str]) -> None:
         )
 
 
-def tasks_to_retry(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
+def find_tasks_to_retry(batch: SubmitBatch, wish: SubmitRequest) -> tuple[TaskId, ...]:
     """Return the tasks of the unsuccessful jobs of a submission, in job order.
 
     Raises:
@@ -174,7 +174,7 @@ def tasks_to_retry(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
             f"submission {submission.id} is {submission.status}; retry it when it has ended",
             code="submission_under_way",
         )
-    task_ids = tasks_without_success(batch.connection, submission.id)
+    task_ids = find_unsuccessful_tasks(batch.connection, submission.id)
     if not task_ids:
         raise ConflictError(
             f"submission {submission.id} has no job that failed or was cancelled or abandoned; "
@@ -184,7 +184,9 @@ def tasks_to_retry(batch: Batch, wish: Wish) -> tuple[TaskId, ...]:
     return tuple(task_ids)
 
 
-def task_ids_of(batch: Batch, wish: Wish, declared: Declared | None) -> tuple[TaskId, ...]:
+def find_task_ids(
+    batch: SubmitBatch, wish: SubmitRequest, declared: DeclaredConfigs | None
+) -> tuple[TaskId, ...]:
     """Return the tasks of the entity to submit.
 
     Raises:
@@ -200,7 +202,7 @@ def task_ids_of(batch: Batch, wish: Wish, declared: Declared | None) -> tuple[Ta
             config_id = scenario_rows.config_of(batch.connection, entity_id)
             if config_id is not None:
                 fault = None if declared is None else declared.scenario_fault(config_id)
-                check_fits(entity_id, [] if fault is None else [fault])
+                check_declared(entity_id, [] if fault is None else [fault])
                 return tuple(scenario_rows.task_ids_of(batch.connection, entity_id))
         case EntityType.TASK:
             if task_rows.find(batch.connection, entity_id) is not None:

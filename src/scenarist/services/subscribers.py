@@ -16,10 +16,10 @@ from scenarist.db import subscribers as subscriber_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Event, Subscriber
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
-from scenarist.domain.identifiers import SubscriberId, new_uuid
+from scenarist.domain.identifiers import SubscriberId, make_uuid
 from scenarist.domain.permissions import Actor, Permission
-from scenarist.domain.vocabulary import Change, EntityType, Kind
-from scenarist.domain.webhooks import SECRET_PREFIX, secret_fault, url_fault
+from scenarist.domain.vocabulary import ChangeType, EntityKind, EntityType
+from scenarist.domain.webhooks import SECRET_PREFIX, find_secret_fault, find_url_fault
 
 SUBSCRIBERS_LIMIT = 20
 """Maximum number of subscribers of a scenario or sequence."""
@@ -65,15 +65,15 @@ class SubscriberService:
             ConflictError: The entity has the maximum number of subscribers.
         """
         actor.require(Permission.EDIT)
-        _refuse("url", url_fault(url, may_be_private=self._may_be_private))
+        _refuse("url", find_url_fault(url, may_be_private=self._may_be_private))
         if secret is not None:
-            _refuse("secret", secret_fault(secret))
+            _refuse("secret", find_secret_fault(secret))
         now = self._now()
         subscriber = Subscriber(
-            id=SubscriberId(f"SUBSCRIBER_{new_uuid(now)}"),
+            id=SubscriberId(f"SUBSCRIBER_{make_uuid(now)}"),
             entity_id=entity_id,
             url=url,
-            secret=secret or _new_secret(),
+            secret=secret or _make_secret(),
             is_active=True,
             waiting=0,
             fault=None,
@@ -91,8 +91,8 @@ class SubscriberService:
                 )
             sealed = replace(subscriber, secret=self._seal(subscriber.secret))
             subscriber_rows.add(connection, sealed)
-            event_rows.add(connection, [_event(Change.CREATED, subscriber.id, actor)], now)
-            audit.add_done(connection, actor, subscriber.id, now)
+            event_rows.add(connection, [_make_event(ChangeType.CREATED, subscriber.id, actor)], now)
+            audit.record_allowed(connection, actor, subscriber.id, now)
 
         self._database.write(work)
         return subscriber
@@ -112,7 +112,7 @@ class SubscriberService:
         actor.require(Permission.READ)
         connection = self._database.reader
         _check_entity(connection, entity_type, entity_id)
-        return _found(connection, entity_id, subscriber_id)
+        return _get(connection, entity_id, subscriber_id)
 
     def delete(
         self,
@@ -132,13 +132,13 @@ class SubscriberService:
 
         def work(connection: Connection) -> None:
             _check_entity(connection, entity_type, entity_id)
-            found = _found(connection, entity_id, subscriber_id)
+            found = _get(connection, entity_id, subscriber_id)
             if expect is not None:
                 expect(found)
             subscriber_rows.delete_one(connection, found.id)
             now = self._now()
-            event_rows.add(connection, [_event(Change.DELETED, found.id, actor)], now)
-            audit.add_done(connection, actor, found.id, now)
+            event_rows.add(connection, [_make_event(ChangeType.DELETED, found.id, actor)], now)
+            audit.record_allowed(connection, actor, found.id, now)
 
         self._database.write(work)
 
@@ -152,7 +152,7 @@ def _check_entity(connection: Connection, entity_type: EntityType, entity_id: st
         raise NotFoundError(f"no {entity_type.lower()} has the identifier {entity_id}")
 
 
-def _found(connection: Connection, entity_id: str, subscriber_id: str) -> Subscriber:
+def _get(connection: Connection, entity_id: str, subscriber_id: str) -> Subscriber:
     found = subscriber_rows.find(connection, entity_id, subscriber_id)
     if found is None:
         raise NotFoundError(f"{entity_id} has no subscriber with the identifier {subscriber_id}")
@@ -164,9 +164,9 @@ def _refuse(field: str, fault: str | None) -> None:
         raise InvalidError(f"{field}: {fault}", errors=[{"field": field, "message": fault}])
 
 
-def _new_secret() -> str:
+def _make_secret() -> str:
     return SECRET_PREFIX + b64encode(token_bytes(_SECRET_BYTES)).decode()
 
 
-def _event(change: Change, subscriber_id: str, actor: Actor) -> Event:
-    return Event(kind=Kind.SUBSCRIBER, id=subscriber_id, change=change, actor=actor.ref)
+def _make_event(change: ChangeType, subscriber_id: str, actor: Actor) -> Event:
+    return Event(kind=EntityKind.SUBSCRIBER, id=subscriber_id, change=change, actor=actor.ref)

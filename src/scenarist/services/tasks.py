@@ -11,14 +11,14 @@ from scenarist.db import audit, deletions, event_log
 from scenarist.db import tasks as task_rows
 from scenarist.db.engine import Database
 from scenarist.db.paging import Page
-from scenarist.domain.behaviours import Declared
+from scenarist.domain.behaviours import DeclaredConfigs
 from scenarist.domain.entities import Task
 from scenarist.domain.errors import ConflictError, NotFoundError
 from scenarist.domain.listings import PageRequest, TaskFilter
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.services.declarations import as_declared
-from scenarist.services.deletions import deleted_events, refuse_under_way
-from scenarist.services.factory import Maker, Making, declared
+from scenarist.services.deletions import make_deletion_events, refuse_unfinished
+from scenarist.services.factory import EntityBuilder, EntityFactory, get_config
 
 
 class TaskService:
@@ -39,13 +39,13 @@ class TaskService:
         folder: str,
         now: Callable[[], datetime],
         version: str,
-        declared: Declared | None = None,
+        declared: DeclaredConfigs | None = None,
     ) -> None:
         self._database = database
         self._registry = registry
         self._declared = declared
         self._now = now
-        self._maker = Maker(database, folder=folder, now=now, version=version)
+        self._maker = EntityFactory(database, folder=folder, now=now, version=version)
 
     def get(self, actor: Actor, task_id: str) -> Task:
         actor.require(Permission.READ)
@@ -53,7 +53,7 @@ class TaskService:
 
     def list_page(self, actor: Actor, wanted: TaskFilter, request: PageRequest) -> Page[Task]:
         actor.require(Permission.READ)
-        page = task_rows.page(self._database.reader, wanted, request)
+        page = task_rows.list_page(self._database.reader, wanted, request)
         return replace(page, items=[as_declared(task, self._declared) for task in page.items])
 
     def create(self, actor: Actor, config_id: str) -> tuple[Task, bool]:
@@ -65,7 +65,7 @@ class TaskService:
             NotFoundError: No task config has the identifier; the message lists the configs.
         """
         actor.require(Permission.EDIT)
-        config = declared(self._registry.tasks, config_id, "task")
+        config = get_config(self._registry.tasks, config_id, "task")
         return self._maker.make(actor, lambda making: _make(making, actor, config))
 
     def has_config(self, config_id: str) -> bool:
@@ -89,31 +89,31 @@ class TaskService:
             task = _get(connection, task_id)
             if expect is not None:
                 expect(task)
-            _check_is_free(connection, task)
+            _check_unreferenced(connection, task)
             cascade = deletions.cascade_of_tasks(connection, [task_id])
             deletions.delete_cascade(connection, cascade)
-            event_log.add(connection, deleted_events(cascade, actor.ref), now)
-            audit.add_done(connection, actor, task_id, now)
+            event_log.add(connection, make_deletion_events(cascade, actor.ref), now)
+            audit.record_allowed(connection, actor, task_id, now)
 
         self._database.write(work)
 
 
-def _make(making: Making, actor: Actor, config: TaskConfig) -> tuple[Task, bool]:
+def _make(making: EntityBuilder, actor: Actor, config: TaskConfig) -> tuple[Task, bool]:
     making.outputs = {node.id for node in config.outputs}
     nodes = {node.id: making.data_node(node) for node in (*config.inputs, *config.outputs)}
     task_id = making.task(config, nodes)
     is_new = any(change.id == task_id for change in making.changes)
-    audit.add_done(making.connection, actor, task_id, making.now)
+    audit.record_allowed(making.connection, actor, task_id, making.now)
     return _get(making.connection, task_id), is_new
 
 
-def _check_is_free(connection: Connection, task: Task) -> None:
+def _check_unreferenced(connection: Connection, task: Task) -> None:
     if task.parent_ids:
         raise ConflictError(
             f"task {task.id} is part of {', '.join(task.parent_ids)}; delete those first",
             code="task_in_use",
         )
-    refuse_under_way(connection, f"task {task.id}", [task.id])
+    refuse_unfinished(connection, f"task {task.id}", [task.id])
 
 
 def _get(connection: Connection, task_id: str) -> Task:

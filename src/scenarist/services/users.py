@@ -19,9 +19,9 @@ from scenarist.domain.permissions import Actor, Permission, Role, user_id
 from scenarist.domain.users import (
     Realm,
     User,
-    checked_new_name,
-    checked_password,
-    checked_roles,
+    parse_roles,
+    validate_new_user_name,
+    validate_password,
 )
 from scenarist.identity.passwords import Passwords
 
@@ -59,7 +59,7 @@ class UserService:
 
     def list_page(self, actor: Actor, request: PageRequest) -> Page[User]:
         actor.require(Permission.ADMINISTER)
-        return user_rows.page(self._database.reader, self._realm, request)
+        return user_rows.list_page(self._database.reader, self._realm, request)
 
     def get(self, actor: Actor, name: str) -> User:
         actor.require(Permission.ADMINISTER)
@@ -78,10 +78,10 @@ class UserService:
                 "a directory manages the users; add the user there", code="users_elsewhere"
             )
         user = User(
-            name=checked_new_name(name),
+            name=validate_new_user_name(name),
             realm=Realm.LOCAL,
-            roles=checked_roles(roles),
-            password_hash=self._passwords.hash(checked_password(password)),
+            roles=parse_roles(roles),
+            password_hash=self._passwords.hash(validate_password(password)),
             is_declared=False,
             created_at=self._now(),
         )
@@ -92,7 +92,7 @@ class UserService:
                     f"there is already a user {user.name}; change that one, or choose another name",
                     code="user_exists",
                 )
-            audit.add_done(connection, actor, user.name, user.created_at)
+            audit.record_allowed(connection, actor, user.name, user.created_at)
             return user_rows.add(connection, user)
 
         return self._database.write(work)
@@ -111,22 +111,22 @@ class UserService:
                 or no administrator would be left.
         """
         actor.require(Permission.ADMINISTER)
-        roles = None if change.roles is UNSET else checked_roles(change.roles)
+        roles = None if change.roles is UNSET else parse_roles(change.roles)
         password_hash = None
         if change.password is not UNSET:
-            password_hash = self._passwords.hash(checked_password(change.password))
+            password_hash = self._passwords.hash(validate_password(change.password))
 
         def work(connection: Connection) -> User:
             user = self._found(connection, name)
             if expect is not None:
                 expect(user)
-            changed = _changed(user, roles, password_hash)
+            changed = _apply_change(user, roles, password_hash)
             if Role.ADMIN not in changed.roles:
-                _keep_an_admin(connection, user)
+                _refuse_last_admin(connection, user)
             user_rows.change(connection, changed)
             if password_hash is not None:
-                user_rows.end_sessions(connection, user.number)
-            audit.add_done(connection, actor, user.name, self._now())
+                user_rows.remove_sessions(connection, user.number)
+            audit.record_allowed(connection, actor, user.name, self._now())
             return changed
 
         return self._database.write(work)
@@ -152,9 +152,9 @@ class UserService:
                     f"the configuration file declares {user.name}; remove the user there",
                     code="user_declared",
                 )
-            _keep_an_admin(connection, user)
+            _refuse_last_admin(connection, user)
             self._remove(connection, user)
-            audit.add_done(connection, actor, user.name, self._now())
+            audit.record_allowed(connection, actor, user.name, self._now())
 
         self._database.write(work)
 
@@ -168,21 +168,21 @@ class UserService:
             passwords: Password hashes by name; without one, a stored password is kept.
         """
         actor.require(Permission.ADMINISTER)
-        roles_of = {checked_new_name(name): checked_roles(its) for name, its in roles.items()}
-        hash_of = {checked_new_name(name): its for name, its in passwords.items()}
+        roles_of = {validate_new_user_name(name): parse_roles(its) for name, its in roles.items()}
+        hash_of = {validate_new_user_name(name): its for name, its in passwords.items()}
         wanted = {
             name: (roles_of.get(name, frozenset()), hash_of.get(name))
             for name in {*roles_of, *hash_of}
         }
 
         def work(connection: Connection) -> None:
-            for former in user_rows.declared(connection):
+            for former in user_rows.list_declared(connection):
                 if former.name not in wanted:
                     self._remove(connection, former)
-                    audit.add_done(connection, actor, former.name, self._now())
+                    audit.record_allowed(connection, actor, former.name, self._now())
             for name, (its_roles, password_hash) in sorted(wanted.items()):
                 if self._declare(connection, name, its_roles, password_hash):
-                    audit.add_done(connection, actor, name, self._now())
+                    audit.record_allowed(connection, actor, name, self._now())
 
         self._database.write(work)
 
@@ -219,14 +219,14 @@ class UserService:
             return False
         user_rows.change(connection, user)
         if kept != found.password_hash:
-            user_rows.end_sessions(connection, user.number)
+            user_rows.remove_sessions(connection, user.number)
         return True
 
     def _remove(self, connection: Connection, user: User) -> None:
-        makers = [user_id(user.number), *key_rows.ids_made_by(connection, user.number)]
+        makers = [user_id(user.number), *key_rows.find_ids_made_by(connection, user.number)]
         user_rows.remove(connection, user.number)
         why = f"the user {user.name}, who created it, was removed"
-        subscriber_rows.stop_made_by(connection, makers, why, self._now())
+        subscriber_rows.deactivate_made_by(connection, makers, why, self._now())
 
     def _found(self, connection: Connection, name: str) -> User:
         found = user_rows.find(connection, name.lower(), self._realm)
@@ -235,7 +235,7 @@ class UserService:
         return found
 
 
-def _changed(user: User, roles: frozenset[Role] | None, password_hash: str | None) -> User:
+def _apply_change(user: User, roles: frozenset[Role] | None, password_hash: str | None) -> User:
     if roles is not None and roles != user.roles and user.realm is not Realm.LOCAL:
         raise ConflictError(
             f"the groups of {user.name} in the directory determine the roles; change them there",
@@ -263,7 +263,7 @@ def _changed(user: User, roles: frozenset[Role] | None, password_hash: str | Non
     )
 
 
-def _keep_an_admin(connection: Connection, user: User) -> None:
+def _refuse_last_admin(connection: Connection, user: User) -> None:
     """Refuse to remove the last administrator.
 
     Raises:

@@ -20,30 +20,30 @@ from scenarist.domain.errors import (
     TooLargeError,
     UnavailableError,
 )
-from scenarist.domain.identifiers import new_uuid
-from scenarist.domain.machine_faults import is_of_machine
+from scenarist.domain.identifiers import make_uuid
+from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.domain.selections import Selection
-from scenarist.services.worker_calls import Computation, Compute, fault_of
-from scenarist.storage.base import Place, Target, kept_of
-from scenarist.storage.bounds import Limits, check_file, limited
-from scenarist.storage.files.path_errors import why_unreadable
+from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
+from scenarist.storage.base import ValueLocation, WriteTarget, fingerprint_of
+from scenarist.storage.bounds import ValueLimits, apply_limits, check_file
+from scenarist.storage.files.path_errors import explain_unreadable
 from scenarist.storage.files.remote import is_url
-from scenarist.storage.files.value_files import check_kept
-from scenarist.storage.formats.json import document
-from scenarist.storage.operations.reading import read_safely
+from scenarist.storage.files.value_files import check_fingerprint
+from scenarist.storage.formats.json import encode_document
+from scenarist.storage.operations.reading import read_selected
 from scenarist.storage.operations.transfers import open_file
 from scenarist.storage.registry import find_storage, named_path
-from scenarist.storage.tables.selection import select_of_shown
+from scenarist.storage.tables.selection import select_from_json
 
 _SHOW_VALUE = "scenarist.storage.operations.reading:show_value"
 _SHOW_FILE = "scenarist.storage.operations.reading:show_file"
 _EVERYTHING = Selection()
-_IN_HAND = 1024 * 1024
+_MEMORY_LIMIT = 1024 * 1024
 """Bytes up to which a response is kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class ShownValue:
+class RenderedValue:
     """The value of a data node as JSON text; only a preview if it is not complete.
 
     Args:
@@ -55,7 +55,7 @@ class ShownValue:
     file: BinaryIO | None = None
 
 
-class Show:
+class ValueReader:
     """Reads values of data nodes as JSON; only workers run code that a value contains.
 
     Args:
@@ -63,14 +63,19 @@ class Show:
     """
 
     def __init__(
-        self, compute: Compute, *, folder: str, now: Callable[[], datetime], limits: Limits | None
+        self,
+        compute: CallInWorker,
+        *,
+        folder: str,
+        now: Callable[[], datetime],
+        limits: ValueLimits | None,
     ) -> None:
         self._compute = compute
         self._folder = folder
         self._now = now
-        self._limits = limits or Limits()
+        self._limits = limits or ValueLimits()
 
-    def newest(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
+    def newest(self, node: DataNode, edit: Edit, wanted: Selection) -> RenderedValue:
         """Read the newest value as it is now, even if another program has replaced its file.
 
         Raises:
@@ -83,84 +88,84 @@ class Show:
         storage = find_storage(node.storage_type)
         if storage.is_external:
             return self._by_worker(node, edit, wanted, is_whole=True)
-        is_noted = not is_named(node)
+        is_noted = not is_named_file(node)
         if storage.is_safe:
             if is_noted and edit.is_complete and wanted == _EVERYTHING:
-                check_as_kept(node, edit)
-                return _noted(edit)
+                check_unchanged(node, edit)
+                return _whole_rendition(edit)
             return self._safely(node, edit, wanted)
         is_shown = edit.rendition is not None and (edit.is_complete or wanted == _EVERYTHING)
         if is_shown and (is_noted or _is_unchanged(edit)):
             if is_noted:
-                check_as_kept(node, edit)
-            found = _chosen_of(edit, wanted)
+                check_unchanged(node, edit)
+            found = _select_from_rendition(edit, wanted)
             if found is not None:
                 return found
         return self._by_worker(node, edit, wanted, is_whole=wanted != _EVERYTHING)
 
-    def _safely(self, node: DataNode, edit: Edit, wanted: Selection) -> ShownValue:
+    def _safely(self, node: DataNode, edit: Edit, wanted: Selection) -> RenderedValue:
         """Read a small value in the server, and any other in a worker."""
         place = place_of(node, edit)
         try:
-            with limited(self._limits.in_server(parts=1 + len(wanted.conditions))):
+            with apply_limits(self._limits.in_server(parts=1 + len(wanted.conditions))):
                 check_file(_size_of(node, edit), len(wanted.conditions))
-                return ShownValue(read_safely(place, wanted), is_complete=True)
+                return RenderedValue(read_selected(place, wanted), is_complete=True)
         except TooLargeError:
             unresolved = replace(place, properties=dict(node.properties))
-            inputs = (json_place(unresolved), json_place(wanted.to_data()))
+            inputs = (make_json_place(unresolved), make_json_place(wanted.to_data()))
             return self._ask(node, wanted, _SHOW_FILE, inputs)
 
     def _by_worker(
         self, node: DataNode, edit: Edit, wanted: Selection, *, is_whole: bool
-    ) -> ShownValue:
+    ) -> RenderedValue:
         """Read a value in a worker; return all of it, or the beginning of a large one."""
         # `exposed_type` is for functions; the JSON form does not depend on it, and needs rows.
         plain = {key: value for key, value in node.properties.items() if key != "exposed_type"}
-        place = Place(
+        place = ValueLocation(
             storage_type=node.storage_type,
             properties=plain,
             uri=edit.uri,
             content=edit.content,
-            kept=kept_of(plain, edit.size, edit.digest, edit.stamp),
+            kept=fingerprint_of(plain, edit.size, edit.digest, edit.stamp),
         )
-        inputs = (place, json_place(wanted.to_data()))
-        return self._ask(node, wanted, _SHOW_VALUE, inputs, json_place(is_whole))
+        inputs = (place, make_json_place(wanted.to_data()))
+        return self._ask(node, wanted, _SHOW_VALUE, inputs, make_json_place(is_whole))
 
     def _ask(
         self,
         node: DataNode,
         wanted: Selection,
         function: str,
-        inputs: tuple[Place, ...],
-        *more: Place,
-    ) -> ShownValue:
+        inputs: tuple[ValueLocation, ...],
+        *more: ValueLocation,
+    ) -> RenderedValue:
         """Have a worker write JSON text to a temporary file; unlink the file before returning."""
         folder = None if is_url(self._folder) else self._folder
         descriptor, path = tempfile.mkstemp(".json", ".answer-", folder)
         file = os.fdopen(descriptor, "rb")
         try:
-            target = Target(
+            target = WriteTarget(
                 data_node_id=node.id,
-                edit_id=new_uuid(self._now()),
+                edit_id=make_uuid(self._now()),
                 storage_type="json",
                 folder=self._folder,
             )
-            computation = Computation(
-                function=function, inputs=(*inputs, json_place(path), *more), outputs=(target,)
+            computation = FunctionCall(
+                function=function, inputs=(*inputs, make_json_place(path), *more), outputs=(target,)
             )
             is_complete = self._is_whole(computation, node, wanted)
-            return _shown_from(file, is_complete=is_complete)
+            return _read_file(file, is_complete=is_complete)
         except BaseException:
             file.close()
             raise
         finally:
             os.unlink(path)
 
-    def _is_whole(self, computation: Computation, node: DataNode, wanted: Selection) -> bool:
+    def _is_whole(self, computation: FunctionCall, node: DataNode, wanted: Selection) -> bool:
         """Have a worker write a value as JSON; return whether the JSON is complete."""
         done = self._compute(computation)
         if not done.is_successful:
-            raise fault_of(
+            raise make_error(
                 done,
                 doing=f"data node {node.id} could not be read",
                 code="data_node_unreadable",
@@ -170,7 +175,7 @@ class Show:
         return said is None or bool(said["is_complete"])
 
 
-def noted(edit: Edit, wanted: Selection) -> ShownValue:
+def read_rendition(edit: Edit, wanted: Selection) -> RenderedValue:
     """Return what the edit itself records of its value: the rendition.
 
     Raises:
@@ -183,7 +188,7 @@ def noted(edit: Edit, wanted: Selection) -> ShownValue:
             "value was stored at a place where later values replace it",
             code="edit_replaced",
         )
-    found = _chosen_of(edit, wanted)
+    found = _select_from_rendition(edit, wanted)
     if found is None:
         raise ConflictError(
             f"only the JSON form of edit {edit.id} is kept, and the conditions cannot be evaluated "
@@ -193,17 +198,17 @@ def noted(edit: Edit, wanted: Selection) -> ShownValue:
     return found
 
 
-def _chosen_of(edit: Edit, wanted: Selection) -> ShownValue | None:
+def _select_from_rendition(edit: Edit, wanted: Selection) -> RenderedValue | None:
     """Select from the rendition of an edit; None if the conditions cannot be evaluated on it."""
     if wanted == _EVERYTHING:
-        return _noted(edit)
-    chosen = select_of_shown(msgspec.json.decode(edit.rendition or "null"), wanted)
+        return _whole_rendition(edit)
+    chosen = select_from_json(msgspec.json.decode(edit.rendition or "null"), wanted)
     if chosen is None:
         return None
-    return ShownValue(msgspec.json.encode(chosen).decode(), is_complete=True)
+    return RenderedValue(msgspec.json.encode(chosen).decode(), is_complete=True)
 
 
-def check_as_kept(node: DataNode, edit: Edit) -> None:
+def check_unchanged(node: DataNode, edit: Edit) -> None:
     """Refuse a value whose local file is gone or has changed since it was written.
 
     Raises:
@@ -212,13 +217,13 @@ def check_as_kept(node: DataNode, edit: Edit) -> None:
     """
     if edit.uri is None or is_url(edit.uri):
         return
-    kept = kept_of(node.properties, edit.size, edit.digest, edit.stamp)
+    kept = fingerprint_of(node.properties, edit.size, edit.digest, edit.stamp)
     if kept is not None:
         with open_file(edit.uri) as file:
-            check_kept(file, edit.uri, kept)
+            check_fingerprint(file, edit.uri, kept)
 
 
-def as_kept(node: DataNode, edit: Edit) -> DataNode:
+def as_written(node: DataNode, edit: Edit) -> DataNode:
     """Return a data node as it was declared when a value of it was written."""
     if edit.kept_as is None:
         return node
@@ -229,23 +234,23 @@ def as_kept(node: DataNode, edit: Edit) -> DataNode:
     )
 
 
-def place_of(node: DataNode, edit: Edit) -> Place:
+def place_of(node: DataNode, edit: Edit) -> ValueLocation:
     """Return the place of a value, with references to environment variables resolved.
 
     Raises:
         ConflictError: A variable that the data node's config refers to is not set.
     """
-    properties = resolved(node)
-    return Place(
+    properties = resolve_node_properties(node)
+    return ValueLocation(
         storage_type=node.storage_type,
         properties=properties,
         uri=edit.uri,
         content=edit.content,
-        kept=kept_of(properties, edit.size, edit.digest, edit.stamp),
+        kept=fingerprint_of(properties, edit.size, edit.digest, edit.stamp),
     )
 
 
-def resolved(node: DataNode) -> dict[str, object]:
+def resolve_node_properties(node: DataNode) -> dict[str, object]:
     """Return the properties of a data node, with references to environment variables resolved.
 
     Raises:
@@ -258,7 +263,7 @@ def resolved(node: DataNode) -> dict[str, object]:
     return found
 
 
-def is_named(node: DataNode) -> bool:
+def is_named_file(node: DataNode) -> bool:
     """Return whether its value is in a file named by the user, which others may replace."""
     return named_path(node.properties) is not None
 
@@ -267,7 +272,7 @@ def version_of(node: DataNode, edit: Edit) -> str | None:
     """Return a version that changes with the newest value; None if only the value would tell."""
     if find_storage(node.storage_type).is_external:
         return None
-    if edit.uri is None or not is_named(node):
+    if edit.uri is None or not is_named_file(node):
         return edit.id
     try:
         found = Path(edit.uri).stat()
@@ -276,7 +281,7 @@ def version_of(node: DataNode, edit: Edit) -> str | None:
     return f"{edit.id}-{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
 
 
-def writes_by_worker(node: DataNode) -> bool:
+def is_written_by_worker(node: DataNode) -> bool:
     """Return whether writing a value needs user code, whatever the present value is."""
     is_declared = node.storage_type == "json" and (
         node.properties.get("encoder") or node.properties.get("exposed_type")
@@ -284,25 +289,25 @@ def writes_by_worker(node: DataNode) -> bool:
     return find_storage(node.storage_type).is_external or bool(is_declared)
 
 
-def json_place(data: object) -> Place:
+def make_json_place(data: object) -> ValueLocation:
     """Return an in-memory place for data that a worker gets as an argument."""
-    return Place(storage_type="json", content=document(msgspec.to_builtins(data)))
+    return ValueLocation(storage_type="json", content=encode_document(msgspec.to_builtins(data)))
 
 
-def _noted(edit: Edit) -> ShownValue:
-    return ShownValue(edit.rendition or "null", edit.is_complete)
+def _whole_rendition(edit: Edit) -> RenderedValue:
+    return RenderedValue(edit.rendition or "null", edit.is_complete)
 
 
-def _shown_from(file: BinaryIO, *, is_complete: bool) -> ShownValue:
-    if os.fstat(file.fileno()).st_size > _IN_HAND:
-        return ShownValue("", is_complete, file)
+def _read_file(file: BinaryIO, *, is_complete: bool) -> RenderedValue:
+    if os.fstat(file.fileno()).st_size > _MEMORY_LIMIT:
+        return RenderedValue("", is_complete, file)
     with file:
-        return ShownValue(file.read().decode(), is_complete)
+        return RenderedValue(file.read().decode(), is_complete)
 
 
 def _size_of(node: DataNode, edit: Edit) -> int | None:
     """Return the size of a value in bytes; None if only reading it would tell."""
-    if edit.content is not None or not is_named(node) or edit.uri is None:
+    if edit.content is not None or not is_named_file(node) or edit.uri is None:
         return edit.size
     try:
         return Path(edit.uri).stat().st_size
@@ -321,9 +326,9 @@ def _is_unchanged(edit: Edit) -> bool:
                 return False
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        if is_of_machine(error):
+        if is_machine_fault(error):
             raise UnavailableError(f"{edit.uri} cannot be read: {error.strerror}") from error
         raise NotFoundError(
-            why_unreadable(edit.uri, error, was_there=True), code="data_node_file_missing"
+            explain_unreadable(edit.uri, error, was_there=True), code="data_node_file_missing"
         ) from error
     return edit.digest == f"sha256:{found}"

@@ -15,14 +15,14 @@ from scenarist.db.group_commit import undo_on_rollback
 from scenarist.db.jobs import propagate
 from scenarist.domain.entities import DataNode, Edit, Event
 from scenarist.domain.errors import InDoubtError
-from scenarist.domain.identifiers import EditId, later_edit_id
+from scenarist.domain.identifiers import EditId, ensure_later_edit_id
 from scenarist.domain.permissions import Actor
-from scenarist.domain.vocabulary import Change, Kind
-from scenarist.services.edits import edit_of
+from scenarist.domain.vocabulary import ChangeType, EntityKind
+from scenarist.services.edits import make_edit
 from scenarist.services.locks import check_writable, get_data_node
 from scenarist.services.value_reader import version_of
-from scenarist.storage.base import Written
-from scenarist.storage.registry import Replacement, discard
+from scenarist.storage.base import WrittenValue
+from scenarist.storage.registry import FileReplacement, discard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +51,10 @@ class NewValue:
 
     data_node_id: str
     edit_id: EditId
-    written: Written
+    written: WrittenValue
 
 
-class Recorder:
+class ValueWriter:
     """Records values: adds the edit and the event, and releases the jobs that wait for a value.
 
     Args:
@@ -135,28 +135,28 @@ class Recorder:
             ConflictError: As `check`.
             ChangedError: As `check`.
         """
-        made: list[Replacement] = []
+        made: list[FileReplacement] = []
 
         def work(connection: Connection) -> Edit:
             node, value = make(connection)
             undo_on_rollback(connection, partial(discard, value.written))
-            replacement = Replacement(value.written)
+            replacement = FileReplacement(value.written)
             made.append(replacement)
             now = self._now()
-            edit = edit_of(
+            edit = make_edit(
                 node.id,
-                later_edit_id(node.last_edit_id, value.edit_id),
+                ensure_later_edit_id(node.last_edit_id, value.edit_id),
                 value.written,
                 at=now,
                 actor=options.editor(actor),
                 comment=options.comment,
             )
-            made_of = provenance.of_written(connection, node.id)
+            made_of = provenance.find_provenance(connection, node.id)
             edit = replace(edit, written_to=node.place, made_of=made_of, author=actor.ref)
             data_node_rows.add_edits(connection, [edit])
-            changes = propagate.release_inputs(connection, [node.id], now)
-            event_log.add(connection, [updated(node.id, actor), *changes], now)
-            audit.add_done(connection, actor, node.id, now)
+            changes = propagate.release_readers(connection, [node.id], now)
+            event_log.add(connection, [make_update_event(node.id, actor), *changes], now)
+            audit.record_allowed(connection, actor, node.id, now)
             undo_on_rollback(connection, replacement.undo)
             replacement.publish()
             return edit
@@ -173,6 +173,8 @@ class Recorder:
         return edit
 
 
-def updated(data_node_id: str, actor: Actor) -> Event:
+def make_update_event(data_node_id: str, actor: Actor) -> Event:
     """Return the event of a change of a data node."""
-    return Event(kind=Kind.DATA_NODE, id=data_node_id, change=Change.UPDATED, actor=actor.ref)
+    return Event(
+        kind=EntityKind.DATA_NODE, id=data_node_id, change=ChangeType.UPDATED, actor=actor.ref
+    )

@@ -11,34 +11,38 @@ from sqlalchemy import Connection
 
 from scenarist.db import edits as edit_rows
 from scenarist.db.engine import Database
-from scenarist.db.named_files import edit_of_file, find_replacer
+from scenarist.db.named_files import find_replacer, make_file_edit
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, NotFoundError, TooLargeError
-from scenarist.domain.identifiers import EditId, new_uuid
-from scenarist.domain.locations import replaced_reason
+from scenarist.domain.identifiers import EditId, make_uuid
+from scenarist.domain.locations import describe_replacement
 from scenarist.domain.permissions import Actor, Permission
 from scenarist.domain.selections import Selection
 from scenarist.services.locks import get_data_node
 from scenarist.services.value_reader import (
-    Show,
-    ShownValue,
-    as_kept,
-    is_named,
-    json_place,
-    noted,
+    RenderedValue,
+    ValueReader,
+    as_written,
+    is_named_file,
+    is_written_by_worker,
+    make_json_place,
     place_of,
-    resolved,
+    read_rendition,
+    resolve_node_properties,
     version_of,
-    writes_by_worker,
 )
-from scenarist.services.value_writer import NO_OPTIONS, NewValue, Recorder, WriteOptions
-from scenarist.services.worker_calls import Computation, Compute, fault_of
-from scenarist.services.write_claims import ClaimedWrites
-from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.bounds import Limits
+from scenarist.services.value_writer import NO_OPTIONS, NewValue, ValueWriter, WriteOptions
+from scenarist.services.worker_calls import CallInWorker, FunctionCall, make_error
+from scenarist.services.write_claims import ClaimedWriter
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
+from scenarist.storage.bounds import ValueLimits
 from scenarist.storage.files.remote import is_url
-from scenarist.storage.operations.rewriting import added_safely, needs_worker, rewritten_safely
-from scenarist.storage.registry import find_storage, require_look, why_missing
+from scenarist.storage.operations.rewriting import (
+    needs_worker,
+    prepare_append_safely,
+    prepare_rewrite_safely,
+)
+from scenarist.storage.registry import explain_missing, find_storage, require_file_state
 
 APPEND_ATTEMPTS = 5
 """Number of optimistic attempts of an append, before it excludes other writes."""
@@ -46,11 +50,11 @@ APPEND_ATTEMPTS = 5
 REMOTE_ATTEMPTS = 100
 """The same for remote storage, where excluding other writes would block them on the network."""
 
-UNRECORDED = "unrecorded"
+UNRECORDED_EDIT = "unrecorded"
 """Identifier of the temporary edit that describes a named file which no edit records yet."""
 
-_PREPARED = "scenarist.storage.operations.reading:prepared"
-_APPENDED = "scenarist.storage.operations.appending:append"
+_PREPARE = "scenarist.storage.operations.reading:prepared"
+_APPEND = "scenarist.storage.operations.appending:append"
 _EVERYTHING = Selection()
 
 
@@ -64,7 +68,7 @@ class FoundValue:
     """
 
     version: str | None
-    show: Callable[[], ShownValue]
+    show: Callable[[], RenderedValue]
 
 
 class ValueService:
@@ -79,20 +83,20 @@ class ValueService:
     def __init__(
         self,
         database: Database,
-        recorder: Recorder,
-        compute: Compute,
+        recorder: ValueWriter,
+        compute: CallInWorker,
         *,
         folder: str,
         now: Callable[[], datetime],
-        limits: Limits | None = None,
+        limits: ValueLimits | None = None,
     ) -> None:
         self._database = database
         self._recorder = recorder
         self._compute = compute
         self._folder = folder
         self._now = now
-        self._show = Show(compute, folder=folder, now=now, limits=limits)
-        self._claimed = ClaimedWrites(database, recorder, now=now)
+        self._show = ValueReader(compute, folder=folder, now=now, limits=limits)
+        self._claimed = ClaimedWriter(database, recorder, now=now)
         self._turn = threading.Lock()
 
     def read(
@@ -113,9 +117,9 @@ class ValueService:
         """
         actor.require(Permission.READ)
         node, edit = find_value(self._database.reader, data_node_id, edit_id, self._now())
-        is_elsewhere = find_storage(node.storage_type).is_external or is_named(node)
+        is_elsewhere = find_storage(node.storage_type).is_external or is_named_file(node)
         if is_elsewhere and not is_still_there(self._database.reader, node, edit):
-            return FoundValue(version=edit.id, show=lambda: noted(edit, wanted))
+            return FoundValue(version=edit.id, show=lambda: read_rendition(edit, wanted))
         return FoundValue(
             version=version_of(node, edit), show=lambda: self._show.newest(node, edit, wanted)
         )
@@ -136,16 +140,16 @@ class ValueService:
         actor.require(Permission.EDIT)
         node = self._recorder.check(self._database.reader, actor, data_node_id, options)
         write_apart = partial(self._write_apart, data=data)
-        base = None if writes_by_worker(node) else self._former(node)
-        if writes_by_worker(node) or (base is not None and needs_worker(base)):
+        base = None if is_written_by_worker(node) else self._former(node)
+        if is_written_by_worker(node) or (base is not None and needs_worker(base)):
             return self._claimed.write(actor, node, options, write_apart)
         target = self._target(node)
         try:
-            value = rewritten_safely(data, node.storage_type, target.properties, base)
+            value = prepare_rewrite_safely(data, node.storage_type, target.properties, base)
         except TooLargeError:
             return self._claimed.write(actor, node, options, write_apart)
         written = find_storage(node.storage_type).write(value, target)
-        return self._recorder.record(actor, _new(target, written), options)
+        return self._recorder.record(actor, _make_new_value(target, written), options)
 
     def append(
         self, actor: Actor, data_node_id: str, data: object, options: WriteOptions = NO_OPTIONS
@@ -170,8 +174,8 @@ class ValueService:
             )
         check_not_replaced(node)
         append_apart = partial(self._append_apart, data=data)
-        base = None if writes_by_worker(node) else self._base(node)
-        if writes_by_worker(node) or (base is not None and needs_worker(base)):
+        base = None if is_written_by_worker(node) else self._base(node)
+        if is_written_by_worker(node) or (base is not None and needs_worker(base)):
             return self._claimed.write(actor, node, options, append_apart)
         try:
             edit = self._append_once(actor, node, data, options)
@@ -209,10 +213,10 @@ class ValueService:
 
         return self._recorder.record_made(actor, make, options)
 
-    def _appended(self, node: DataNode, base: Place | None, data: object) -> NewValue:
+    def _appended(self, node: DataNode, base: ValueLocation | None, data: object) -> NewValue:
         target = self._target(node)
-        added = added_safely(data, node.storage_type, base)
-        return _new(target, find_storage(node.storage_type).append(added, target, base))
+        added = prepare_append_safely(data, node.storage_type, base)
+        return _make_new_value(target, find_storage(node.storage_type).append(added, target, base))
 
     def _append_once(
         self, actor: Actor, node: DataNode, data: object, options: WriteOptions
@@ -223,15 +227,15 @@ class ValueService:
         def check(connection: Connection) -> DataNode:
             current = self._recorder.check(connection, actor, node.id, options)
             if current.last_edit_id != node.last_edit_id:
-                raise _MovedError("the value of the data node was replaced in the meantime")
+                raise _ReplacedError("the value of the data node was replaced in the meantime")
             return current
 
         try:
             return self._recorder.record(actor, value, options, check=check)
-        except _MovedError:
+        except _ReplacedError:
             return None
 
-    def _base(self, node: DataNode, connection: Connection | None = None) -> Place | None:
+    def _base(self, node: DataNode, connection: Connection | None = None) -> ValueLocation | None:
         """Return the place of the value to append to; None if there is no value."""
         connection = connection or self._database.reader
         if node.last_edit_id is not None:
@@ -243,13 +247,13 @@ class ValueService:
                     code="application_changed",
                 )
             return place_of(found, edit)
-        properties = resolved(node)
-        state = require_look(node.storage_type, properties)
+        properties = resolve_node_properties(node)
+        state = require_file_state(node.storage_type, properties)
         if state is None or find_replacer(connection, node, state) is not None:
             return None
-        return Place(storage_type=node.storage_type, properties=properties, uri=state.path)
+        return ValueLocation(storage_type=node.storage_type, properties=properties, uri=state.path)
 
-    def _former(self, node: DataNode) -> Place | None:
+    def _former(self, node: DataNode) -> ValueLocation | None:
         """Return the place of the value to overwrite, if the new value takes its types from it."""
         if node.replaced_by is not None:
             return None
@@ -261,57 +265,59 @@ class ValueService:
     def _write_apart(self, node: DataNode, data: object) -> NewValue:
         target = self._target(node, is_resolved=False)
         former = self._apart(node, self._former)
-        inputs = (json_place(data), json_place(target), json_place(former))
-        done = self._compute(Computation(function=_PREPARED, inputs=inputs, outputs=(target,)))
+        inputs = (make_json_place(data), make_json_place(target), make_json_place(former))
+        done = self._compute(FunctionCall(function=_PREPARE, inputs=inputs, outputs=(target,)))
         if not done.is_successful:
-            raise fault_of(
+            raise make_error(
                 done,
                 doing=f"data node {node.id} could not be written",
                 code="data_node_unwritable",
                 is_clients=True,
             )
-        return _new(target, done.written[0])
+        return _make_new_value(target, done.written[0])
 
     def _append_apart(self, node: DataNode, data: object) -> NewValue:
         target = self._target(node, is_resolved=False)
         place = self._apart(node, self._base)
         answer = replace(target, storage_type="json", properties={})
         done = self._compute(
-            Computation(
-                function=_APPENDED,
-                inputs=(json_place(data), json_place(target), json_place(place)),
+            FunctionCall(
+                function=_APPEND,
+                inputs=(make_json_place(data), make_json_place(target), make_json_place(place)),
                 outputs=(answer,),
             )
         )
         if not done.is_successful:
-            raise fault_of(
+            raise make_error(
                 done,
                 doing=f"could not append to data node {node.id}",
                 code="data_node_unwritable",
                 is_clients=True,
             )
-        return _new(target, msgspec.json.decode(done.take_json(), type=Written))
+        return _make_new_value(target, msgspec.json.decode(done.take_json(), type=WrittenValue))
 
-    def _apart(self, node: DataNode, find: Callable[[DataNode], Place | None]) -> Place | None:
+    def _apart(
+        self, node: DataNode, find: Callable[[DataNode], ValueLocation | None]
+    ) -> ValueLocation | None:
         """Return a place for a worker, with references to environment variables unresolved."""
         if find_storage(node.storage_type).is_external:
             # There may be a value even if none of our edits records it.
-            base: Place | None = Place(storage_type=node.storage_type)
+            base: ValueLocation | None = ValueLocation(storage_type=node.storage_type)
         else:
             base = find(node)
         return None if base is None else replace(base, properties=node.properties)
 
-    def _target(self, node: DataNode, *, is_resolved: bool = True) -> Target:
-        return Target(
+    def _target(self, node: DataNode, *, is_resolved: bool = True) -> WriteTarget:
+        return WriteTarget(
             data_node_id=node.id,
-            edit_id=new_uuid(self._now()),
+            edit_id=make_uuid(self._now()),
             storage_type=node.storage_type,
             folder=self._folder,
-            properties=resolved(node) if is_resolved else node.properties,
+            properties=resolve_node_properties(node) if is_resolved else node.properties,
         )
 
 
-class _MovedError(ConflictError):
+class _ReplacedError(ConflictError):
     """The value that was appended to is no longer the newest."""
 
 
@@ -334,11 +340,11 @@ def find_value(
     wanted = edit_id or node.last_edit_id
     if wanted is None:
         # A read records nothing: jobs and submits record the file as an edit.
-        state = require_look(node.storage_type, node.properties)
+        state = require_file_state(node.storage_type, node.properties)
         replacer = None if state is None else find_replacer(connection, node, state)
         if state is not None and replacer is None:
-            return node, edit_of_file(node.id, EditId(UNRECORDED), state, now)
-        missing = why_missing(node.storage_type, node.properties)
+            return node, make_file_edit(node.id, EditId(UNRECORDED_EDIT), state, now)
+        missing = explain_missing(node.storage_type, node.properties)
         if state is not None:
             missing = f"the file at {state.path} was written for data node {replacer}"
         place = f": {missing}; put the file there," if missing else ";"
@@ -352,7 +358,7 @@ def find_value(
         raise NotFoundError(f"data node {data_node_id} has no edit {wanted}")
     if edit_id is None:
         check_not_replaced(node)
-    return as_kept(node, edit), edit
+    return as_written(node, edit), edit
 
 
 def check_not_replaced(node: DataNode) -> None:
@@ -362,17 +368,19 @@ def check_not_replaced(node: DataNode) -> None:
         ConflictError: It has; the message names that data node.
     """
     if node.replaced_by is not None:
-        raise ConflictError(replaced_reason(node.id, node.replaced_by), code="data_node_replaced")
+        raise ConflictError(
+            describe_replacement(node.id, node.replaced_by), code="data_node_replaced"
+        )
 
 
 def is_still_there(connection: Connection, node: DataNode, edit: Edit) -> bool:
     """Return whether the value of an edit has not been replaced in place by a later one."""
-    if edit.id in {node.last_edit_id, UNRECORDED}:
+    if edit.id in {node.last_edit_id, UNRECORDED_EDIT}:
         return node.replaced_by is None
     return edit.kept_as is not None and edit_rows.is_last_at_its_file(connection, edit)
 
 
-def _new(target: Target, written: Written) -> NewValue:
+def _make_new_value(target: WriteTarget, written: WrittenValue) -> NewValue:
     return NewValue(
         data_node_id=target.data_node_id, edit_id=EditId(target.edit_id), written=written
     )

@@ -13,7 +13,7 @@ from scenarist.domain.errors import (
     TooLargeError,
     UnavailableError,
 )
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import discard, read_json
 
 _OUT_OF_MEMORY = re.compile(r"MemoryError\b|out of memory|[Uu]nable to allocate|alloc of size")
@@ -21,24 +21,24 @@ _OUT_OF_MEMORY = re.compile(r"MemoryError\b|out of memory|[Uu]nable to allocate|
 
 _KILLED = re.compile(r"SIG(ABRT|KILL|SEGV|BUS)\b")
 
-LONGEST_SECONDS = 60.0
+CALL_TIMEOUT_SECONDS = 60.0
 """Timeout of a request that waits for a worker; then the work is stopped."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Computation:
+class FunctionCall:
     """A function to run in a worker, with its inputs and a target for each of its results."""
 
     function: str  #: "package.module:name"
-    inputs: tuple[Place, ...]
-    outputs: tuple[Target, ...]
+    inputs: tuple[ValueLocation, ...]
+    outputs: tuple[WriteTarget, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Computed:
+class CallResult:
     """Outcome of a computation: what was written, or the reason why nothing was."""
 
-    written: tuple[Written, ...] = ()
+    written: tuple[WrittenValue, ...] = ()
     reason: str | None = None
     is_successful: bool = True
     is_lost: bool = False  #: whether its worker died while running it
@@ -52,13 +52,15 @@ class Computed:
         """
         (written,) = self.written
         try:
-            return read_json(Place(storage_type="json", uri=written.uri, content=written.content))
+            return read_json(
+                ValueLocation(storage_type="json", uri=written.uri, content=written.content)
+            )
         finally:
             discard(written)
 
 
-class Compute(Protocol):
-    def __call__(self, computation: Computation) -> Computed:
+class CallInWorker(Protocol):
+    def __call__(self, computation: FunctionCall) -> CallResult:
         """Run a computation in a worker and wait for it.
 
         Raises:
@@ -67,7 +69,7 @@ class Compute(Protocol):
         """
 
 
-def fault_of(computed: Computed, *, doing: str, code: str, is_clients: bool) -> ScenaristError:
+def make_error(computed: CallResult, *, doing: str, code: str, is_clients: bool) -> ScenaristError:
     """Return the error that a storage raised in a worker, or one for any other failure there.
 
     Args:

@@ -7,17 +7,17 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from scenarist.db.engine import Database
-from scenarist.db.locks import Lock, claim, end_claim
+from scenarist.db.locks import WriteLock, add_write_claim, remove_write_claim
 from scenarist.domain.entities import DataNode, Edit
 from scenarist.domain.errors import ConflictError, InDoubtError, UnavailableError
 from scenarist.domain.permissions import Actor
-from scenarist.domain.timestamps import LONGEST_CLAIM
-from scenarist.services.locks import lock_text
-from scenarist.services.value_writer import NewValue, Recorder, WriteOptions
+from scenarist.domain.timestamps import MAX_WRITE_CLAIM
+from scenarist.services.locks import describe_lock
+from scenarist.services.value_writer import NewValue, ValueWriter, WriteOptions
 from scenarist.storage.registry import find_storage
 
 
-class ClaimedWrites:
+class ClaimedWriter:
     """Writes values under a claim, which is recorded apart from the lock of an editor.
 
     A server that is killed during the write thus leaves the lock as it was, and the claim expires
@@ -25,7 +25,7 @@ class ClaimedWrites:
     """
 
     def __init__(
-        self, database: Database, recorder: Recorder, *, now: Callable[[], datetime]
+        self, database: Database, recorder: ValueWriter, *, now: Callable[[], datetime]
     ) -> None:
         self._database = database
         self._recorder = recorder
@@ -50,15 +50,17 @@ class ClaimedWrites:
             InDoubtError: An external storage has the new value, but it could not be recorded.
             UnavailableError: The database is not available; nothing was changed.
         """
-        mine = Lock(lock_text(options.editor(actor), actor.ref), self._now() + LONGEST_CLAIM)
+        mine = WriteLock(
+            describe_lock(options.editor(actor), actor.ref), self._now() + MAX_WRITE_CLAIM
+        )
 
         def take(connection: Connection) -> DataNode:
             found = self._recorder.check(connection, actor, node.id, options)
-            claim(connection, node.id, mine)
+            add_write_claim(connection, node.id, mine)
             return found
 
         def finish(connection: Connection) -> DataNode:
-            is_mine = end_claim(connection, node.id, mine)
+            is_mine = remove_write_claim(connection, node.id, mine)
             current = self._recorder.check(connection, actor, node.id, options)
             if not is_mine or current.last_edit_id != before.last_edit_id:
                 raise ConflictError(
@@ -77,17 +79,18 @@ class ClaimedWrites:
         except BaseException as error:
             self._let_go(node, mine)
             if is_written and isinstance(error, UnavailableError):
-                raise _unrecorded(node, error) from error
+                raise _make_in_doubt_error(node, error) from error
             raise
 
-    def _let_go(self, node: DataNode, mine: Lock) -> None:
+    def _let_go(self, node: DataNode, mine: WriteLock) -> None:
         with suppress(UnavailableError):  # then the claim expires
             self._database.write(
-                lambda connection: end_claim(connection, node.id, mine), is_preparation=True
+                lambda connection: remove_write_claim(connection, node.id, mine),
+                is_preparation=True,
             )
 
 
-def _unrecorded(node: DataNode, error: UnavailableError) -> InDoubtError:
+def _make_in_doubt_error(node: DataNode, error: UnavailableError) -> InDoubtError:
     reason = error.message.replace("; nothing was changed, try again", "")
     return InDoubtError(
         f"the value of data node {node.id} was written, but could not be recorded ({reason}); "

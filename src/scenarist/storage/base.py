@@ -14,12 +14,12 @@ ROW_LIMIT = 16 * 1024 * 1024
 """Largest value in bytes that a storage type kept in the database stores in its edit's row."""
 
 
-IN_HAND = ""
+INLINE_FOLDER = ""
 """The folder of a target whose value is returned as bytes, whatever its size; no file is made."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class FileFingerprint:
     """Fingerprint of the file of a value, recorded when it was written.
 
     Args:
@@ -31,9 +31,9 @@ class Kept:
     stamp: str | None
 
 
-def kept_of(
+def fingerprint_of(
     properties: Mapping[str, Any], size: int | None, digest: str | None, stamp: str | None
-) -> Kept | None:
+) -> FileFingerprint | None:
     """Return the fingerprint that the file of a value must have, from what its edit recorded.
 
     None when the user named the file, and when size or digest were not recorded.
@@ -43,11 +43,11 @@ def kept_of(
     """
     if size is None or digest is None or named_path(properties) is not None:
         return None
-    return Kept(size=size, digest=digest, stamp=stamp)
+    return FileFingerprint(size=size, digest=digest, stamp=stamp)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class ValueLocation:
     """Location of one value of a data node: a file (``uri``) or its bytes (``content``).
 
     For an external storage both are None: the properties specify the location. A file that the
@@ -59,11 +59,11 @@ class Place:
     properties: Mapping[str, Any] = field(default_factory=dict)
     uri: str | None = None
     content: bytes | None = None
-    kept: Kept | None = None
+    kept: FileFingerprint | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class WriteTarget:
     """Where the next value of a data node is written.
 
     A user-named path (``path`` or ``default_path`` of the properties) takes precedence. Without
@@ -80,7 +80,7 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class WrittenValue:
     """A value that was written but not published, with what its edit records of it.
 
     ``staged`` is the file next to a user-named path that `files.publish` renames, and ``stamp``
@@ -128,14 +128,16 @@ class Storage(Protocol):
     """
     can_append: bool
 
-    def write(self, value: object, target: Target) -> Written:
+    def write(self, value: object, target: WriteTarget) -> WrittenValue:
         """Write a value to a new file or to bytes, and sync it; readers see it once published.
 
         Raises:
             InvalidError: The storage cannot hold such a value; says what it can hold.
         """
 
-    def append(self, value: object, target: Target, place: Place | None) -> Written:
+    def append(
+        self, value: object, target: WriteTarget, place: ValueLocation | None
+    ) -> WrittenValue:
         """Write a new value, as `write` does: the one at *place* followed by the one given.
 
         Rows are added to a table: its columns stay as they are, and missing cells are null.
@@ -150,7 +152,7 @@ class Storage(Protocol):
             InvalidError: The storage cannot append, or the values do not fit together; says why.
         """
 
-    def read(self, place: Place) -> Any:
+    def read(self, place: ValueLocation) -> Any:
         """Return the value at a location.
 
         Raises:

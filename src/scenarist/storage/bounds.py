@@ -17,40 +17,40 @@ from xml.etree import ElementTree
 
 from scenarist.domain.errors import TooLargeError
 
-CELL = 16
+CELL_BYTES = 16
 """Least number of bytes that a cell of a table takes, besides its text."""
 
-OBJECT = 64
+OBJECT_BYTES = 64
 """Bytes of a cell held as a Python object."""
 
 _MANY_CELLS = 1_000_000
-_LEAST_SHARE = 100
+_MAX_SPARSITY = 100
 _LIST, _DICT, _ITEM = 72, 200, 40
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _RANGE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7}):\$?([A-Za-z]{1,3})\$?(\d{1,7})")
-CELL_OBJECT = 512
+CELL_OBJECT_BYTES = 512
 """Bytes of a cell of a workbook that is loaded with its formats."""
 
 _MIB = 1024 * 1024
-_SERVER_FILE, _SERVER_ROOM = _MIB, 16 * _MIB
+_SERVER_FILE, _SERVER_MEMORY = _MIB, 16 * _MIB
 """Largest file, and most memory in bytes, for a value that the server reads itself."""
 
 _PARSED_PARTS = (".xml", ".rels", ".vml")
-_MOST_PARTS = 10_000
+_MAX_PARTS = 10_000
 _PART_FACTOR = 10
 """Memory of a part of a workbook that is parsed as a tree, as a multiple of its size."""
 
 _PLAIN_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY"})
 """Codecs that expand data to at most about 20 times its size."""
 
-_TEXTS = frozenset({"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"})
-_REPEATING = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
-_PREFIXED = frozenset({"DELTA_BYTE_ARRAY"})
+_TEXT_TYPES = frozenset({"BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"})
+_DICTIONARY_ENCODINGS = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
+_PREFIX_ENCODINGS = frozenset({"DELTA_BYTE_ARRAY"})
 """Encodings in which one text may be repeated in many values, or as the prefix of many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class ValueLimits:
     """Limits of a request for one value.
 
     Args:
@@ -67,27 +67,27 @@ class Limits:
     file: int | None = None
     is_enforced: bool = False
 
-    def in_server(self, *, parts: int = 1) -> "Limits":
+    def in_server(self, *, parts: int = 1) -> "ValueLimits":
         """Return the limits for values that the server reads itself, without a worker.
 
         Args:
             parts: How many copies of the value may be held at once.
         """
-        return replace(self, room=min(_SERVER_ROOM // parts, self.memory), file=_SERVER_FILE)
+        return replace(self, room=min(_SERVER_MEMORY // parts, self.memory), file=_SERVER_FILE)
 
 
-class _NotHereError(TooLargeError):
+class _NeedsWorkerError(TooLargeError):
     """The value is too large for the server; a worker with limited memory must read it."""
 
     def __init__(self) -> None:
         super().__init__("the server does not read this itself")
 
 
-_active: ContextVar[Limits | None] = ContextVar("limits", default=None)
+_active: ContextVar[ValueLimits | None] = ContextVar("limits", default=None)
 
 
 @contextmanager
-def limited(limits: Limits) -> Iterator[None]:
+def apply_limits(limits: ValueLimits) -> Iterator[None]:
     """Refuse values in this context that would exceed the limits when decoded."""
     token = _active.set(limits)
     try:
@@ -96,16 +96,16 @@ def limited(limits: Limits) -> Iterator[None]:
         _active.reset(token)
 
 
-def is_bounded() -> bool:
+def is_limited() -> bool:
     """Whether limits apply in this context."""
     return _active.get() is not None
 
 
-def enforce(limits: Limits) -> None:
+def enforce_limits(limits: ValueLimits) -> None:
     """Apply the limits to this process until it exits; on Linux, limit its memory as well."""
-    _active.set(Limits(memory=limits.memory, columns=limits.columns, is_enforced=True))
+    _active.set(ValueLimits(memory=limits.memory, columns=limits.columns, is_enforced=True))
     if sys.platform == "linux":
-        most = _data_size() + limits.memory
+        most = _read_data_size() + limits.memory
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
@@ -121,13 +121,13 @@ def check_memory(size: int, what: str) -> None:
     room = limits.memory if limits.room is None else limits.room
     if size > room:
         raise TooLargeError(
-            f"{what} would take about {_size(size)} of memory, but the setting value_memory "
-            f"({_size(limits.memory)}) allows {_size(room)} here; read or write less at a time, "
+            f"{what} would take about {_format_size(size)} of memory, but the setting value_memory "
+            f"({_format_size(limits.memory)}) allows {_format_size(room)} here; read or write less at a time, "
             "or have the setting raised"
         )
 
 
-def check_table(rows: int, columns: int, *, cell: int = CELL, text: int = 0) -> None:
+def check_table(rows: int, columns: int, *, cell: int = CELL_BYTES, text: int = 0) -> None:
     """Refuse a table that has too many columns, or too many cells for the memory allowed.
 
     Args:
@@ -147,20 +147,20 @@ def check_table(rows: int, columns: int, *, cell: int = CELL, text: int = 0) -> 
     check_memory(rows * columns * cell + text, f"a table of {rows} rows and {columns} columns")
 
 
-def check_filled(cells: int, filled: int) -> None:
+def check_density(cells: int, filled: int) -> None:
     """Refuse a large sparse table, which takes far more memory than its input suggests.
 
     Raises:
         TooLargeError: The table is too sparse; says how many cells have a value.
     """
-    if is_bounded() and cells > _MANY_CELLS and filled * _LEAST_SHARE < cells:
+    if is_limited() and cells > _MANY_CELLS and filled * _MAX_SPARSITY < cells:
         raise TooLargeError(
             f"the table would have {cells} cells, of which only {filled} have a value; in a table "
-            f"of this size one cell in {_LEAST_SHARE} must; leave out distant rows and columns"
+            f"of this size one cell in {_MAX_SPARSITY} must; leave out distant rows and columns"
         )
 
 
-def check_names(rows: int, names: int) -> None:
+def check_row_names(rows: int, names: int) -> None:
     """Refuse too large a list of JSON objects, each of which repeats the names of all columns.
 
     Args:
@@ -175,7 +175,7 @@ def check_file(size: int | None, conditions: int = 0) -> None:
     if limits is None or limits.file is None:
         return
     if size is None or size * (1 + conditions) > limits.file:
-        raise _NotHereError
+        raise _NeedsWorkerError
 
 
 def check_json(data: bytes | str) -> None:
@@ -187,10 +187,12 @@ def check_json(data: bytes | str) -> None:
     limits = _active.get()
     if limits is None:
         return
-    size = _unfolded_json(data)
+    size = _estimate_json(data)
     if size > (limits.memory if limits.room is None else limits.room):
         # Brackets and commas within strings make no objects.
-        size -= _within_texts(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
+        size -= _estimate_within_strings(
+            data if isinstance(data, bytes) else data.encode("utf-8", "replace")
+        )
     check_memory(size, "the JSON document")
 
 
@@ -212,8 +214,10 @@ def check_csv(data: bytes, separator: str, *, is_free: bool) -> None:
     given = data.count(mark) + rows
     cells = max(rows * columns, given)
     check_table(1, columns)
-    check_filled(cells, given)
-    check_memory(cells * CELL + 3 * len(data), f"a csv table of {rows} rows and {columns} columns")
+    check_density(cells, given)
+    check_memory(
+        cells * CELL_BYTES + 3 * len(data), f"a csv table of {rows} rows and {columns} columns"
+    )
 
 
 def check_workbook(file: BinaryIO) -> None:
@@ -228,8 +232,8 @@ def check_workbook(file: BinaryIO) -> None:
     with zipfile.ZipFile(file) as book:
         parts = book.infolist()
     file.seek(0)
-    if len(parts) > _MOST_PARTS:
-        raise TooLargeError(f"the workbook has {len(parts)} parts; at most {_MOST_PARTS} are read")
+    if len(parts) > _MAX_PARTS:
+        raise TooLargeError(f"the workbook has {len(parts)} parts; at most {_MAX_PARTS} are read")
     size = sum(
         part.file_size * (1 if "/worksheets/sheet" in part.filename else _PART_FACTOR)
         for part in parts
@@ -254,9 +258,9 @@ def check_ranges(file: BinaryIO) -> None:
             with book.open(part) as text:
                 # The parser itself limits the expansion of entities.
                 for _, element in ElementTree.iterparse(text):  # noqa: S314
-                    cells += _cells_of(element.get("ref") if _is_range(element.tag) else None)
+                    cells += _count_cells(element.get("ref") if _is_range(element.tag) else None)
                     element.clear()
-            check_memory(cells * CELL_OBJECT, "the ranges of cells in the workbook")
+            check_memory(cells * CELL_OBJECT_BYTES, "the ranges of cells in the workbook")
     file.seek(0)
 
 
@@ -285,7 +289,7 @@ def check_parquet(data: bytes) -> None:
         for position in range(metadata.num_columns)
     ]
     check_memory(
-        sum(CELL * chunk.num_values + chunk.total_uncompressed_size for chunk in chunks),
+        sum(CELL_BYTES * chunk.num_values + chunk.total_uncompressed_size for chunk in chunks),
         f"a Parquet file of {sum(chunk.num_values for chunk in chunks)} values",
     )
     columns = map(metadata.schema.column, range(metadata.num_columns))
@@ -297,11 +301,11 @@ def check_parquet(data: bytes) -> None:
     )
     check_memory(fixed, "a Parquet file with values of one length")
     if not limits.is_enforced and not _is_plain(metadata, chunks):
-        raise _NotHereError
+        raise _NeedsWorkerError
     paths = {
         chunk.path_in_schema
         for chunk in chunks
-        if chunk.physical_type in _TEXTS and _REPEATING & set(chunk.encodings)
+        if chunk.physical_type in _TEXT_TYPES and _DICTIONARY_ENCODINGS & set(chunk.encodings)
     }
     if paths:
         _check_texts(data, paths, metadata.num_row_groups)
@@ -312,7 +316,7 @@ def _is_plain(metadata: Any, chunks: list[Any]) -> bool:
     schema = metadata.schema
     columns = [schema.column(position) for position in range(len(schema))]
     return not any(column.max_repetition_level for column in columns) and all(
-        chunk.compression in _PLAIN_CODECS and not _PREFIXED & set(chunk.encodings)
+        chunk.compression in _PLAIN_CODECS and not _PREFIX_ENCODINGS & set(chunk.encodings)
         for chunk in chunks
     )
 
@@ -340,23 +344,25 @@ def _is_range(tag: str) -> bool:
     return tag.rpartition("}")[2] in {"f", "hyperlink", "mergeCell"}
 
 
-def _cells_of(reference: str | None) -> int:
+def _count_cells(reference: str | None) -> int:
     """Return how many cells a range such as ``A1:C3`` has; 0 for anything else."""
     found = _RANGE.fullmatch(reference or "")
     if found is None:
         return 0
     left, top, right, bottom = found.groups()
-    return (abs(_column(right) - _column(left)) + 1) * (abs(int(bottom) - int(top)) + 1)
+    return (abs(_column_number(right) - _column_number(left)) + 1) * (
+        abs(int(bottom) - int(top)) + 1
+    )
 
 
-def _column(letters: str) -> int:
+def _column_number(letters: str) -> int:
     number = 0
     for letter in letters.upper():
         number = number * 26 + ord(letter) - 64
     return number
 
 
-def _unfolded_json(data: bytes | str) -> int:
+def _estimate_json(data: bytes | str) -> int:
     if isinstance(data, str):
         lists, dicts, items = data.count("["), data.count("{"), data.count(",")
     else:
@@ -364,14 +370,14 @@ def _unfolded_json(data: bytes | str) -> int:
     return len(data) + _LIST * lists + _DICT * dicts + _ITEM * items
 
 
-def _within_texts(data: bytes) -> int:
-    return sum(_unfolded_json(text[0]) - len(text[0]) for text in _STRING.finditer(data))
+def _estimate_within_strings(data: bytes) -> int:
+    return sum(_estimate_json(text[0]) - len(text[0]) for text in _STRING.finditer(data))
 
 
-def _size(size: int) -> str:
+def _format_size(size: int) -> str:
     return f"{size / _MIB:,.1f} MiB" if size < 10 * _MIB else f"{size / _MIB:,.0f} MiB"
 
 
-def _data_size() -> int:
+def _read_data_size() -> int:
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData"))

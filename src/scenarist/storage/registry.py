@@ -5,14 +5,14 @@ from collections.abc import Callable
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.named_files import named_path
 from scenarist.domain.selections import Selection
-from scenarist.storage.base import Place, Storage, Target, Written
+from scenarist.storage.base import Storage, ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.external.generic import GenericStorage
 from scenarist.storage.external.mongo import MongoStorage
 from scenarist.storage.external.s3 import S3Storage
 from scenarist.storage.external.sql import SqlStorage
 from scenarist.storage.external.sql_table import SqlTableStorage
-from scenarist.storage.files.named import find_file, require_look, why_missing
-from scenarist.storage.files.value_files import Replacement, discard, publish, remove_files
+from scenarist.storage.files.named import explain_missing, find_file_state, require_file_state
+from scenarist.storage.files.value_files import FileReplacement, discard, publish, remove_files
 from scenarist.storage.formats.csv import CsvStorage
 from scenarist.storage.formats.excel import ExcelStorage
 from scenarist.storage.formats.json import JsonStorage
@@ -21,17 +21,17 @@ from scenarist.storage.formats.pickle import InMemoryStorage, PickleStorage
 from scenarist.storage.python.rendition import render
 
 __all__ = [
-    "Replacement",
+    "FileReplacement",
     "discard",
-    "find_file",
+    "explain_missing",
+    "find_file_state",
     "find_storage",
     "named_path",
     "publish",
     "read_json",
     "remove_files",
     "render",
-    "require_look",
-    "why_missing",
+    "require_file_state",
     "write_value",
 ]
 
@@ -44,7 +44,7 @@ _STORAGES: dict[str, Storage] = {
         *(GenericStorage(), MongoStorage(), S3Storage()),
     )
 }
-_JSON_READERS: dict[str, Callable[[Place, Selection | None], str]] = {
+_JSON_READERS: dict[str, Callable[[ValueLocation, Selection | None], str]] = {
     storage.storage_type: storage.read_json for storage in (_JSON, _CSV, _EXCEL, _PARQUET)
 }
 
@@ -62,7 +62,7 @@ def find_storage(storage_type: str) -> Storage:
     return storage
 
 
-def write_value(value: object, target: Target) -> Written:
+def write_value(value: object, target: WriteTarget) -> WrittenValue:
     """Write a value with the storage of the target; an error names the data node.
 
     Raises:
@@ -81,7 +81,7 @@ def write_value(value: object, target: Target) -> Written:
         ) from error
 
 
-def read_json(place: Place, selection: Selection | None = None) -> str:
+def read_json(place: ValueLocation, selection: Selection | None = None) -> str:
     """Return a value as strict JSON text, running none of the user's code.
 
     Args:

@@ -8,14 +8,14 @@ from weakref import WeakSet
 import structlog
 
 _PAUSE_SECONDS = 1.0  # between a failure and the restart
-_SHOWN_SECONDS = 10.0  # how long a failure is reported, so that a repeated one is seen
+_REPORTED_SECONDS = 10.0  # how long a failure is reported, so that a repeated one is seen
 
-_started: "WeakSet[Background]" = WeakSet()
+_started: "WeakSet[BackgroundThread]" = WeakSet()
 
 _log = structlog.get_logger(__name__)
 
 
-class Background(threading.Thread):
+class BackgroundThread(threading.Thread):
     """A daemon thread that restarts its work after any failure.
 
     Args:
@@ -47,7 +47,7 @@ class Background(threading.Thread):
     def fault(self) -> str | None:
         """The current failure; None if the thread works."""
         failed_at = self._failed_at
-        if failed_at is not None and time.monotonic() - failed_at < _SHOWN_SECONDS:
+        if failed_at is not None and time.monotonic() - failed_at < _REPORTED_SECONDS:
             return (
                 f"the thread {self.name!r} of the server failed; the server's log has the details"
             )

@@ -9,8 +9,8 @@ from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
-FILE = 0o600
-FOLDER = 0o700
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
 OTHERS = 0o077
 OTHERS_WRITE = 0o022
 
@@ -23,12 +23,12 @@ def make_folder(folder: Path) -> None:
     """
     missing = list(takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
     for path in reversed(missing):
-        path.mkdir(mode=FOLDER, exist_ok=True)
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
     if not folder.is_dir():
         raise NotADirectoryError(20, "Not a directory", str(folder))
 
 
-def narrow(path: Path | str) -> None:
+def restrict_to_owner(path: Path | str) -> None:
     """Remove the rights of others from a file or folder, if it exists and is this user's own."""
     with suppress(OSError):
         found = os.stat(path)
@@ -36,7 +36,7 @@ def narrow(path: Path | str) -> None:
             os.chmod(path, stat.S_IMODE(found.st_mode) & ~OTHERS)
 
 
-def rights_of_others(folder: Path) -> int:
+def get_rights_of_others(folder: Path) -> int:
     """Return the bits of `OTHERS` that a folder has.
 
     Write bits are ignored if the folder is sticky, as ``/tmp`` is: others cannot replace files

@@ -7,18 +7,18 @@ import sysconfig
 from collections.abc import Sequence
 
 
-def search_also(folders: Sequence[str]) -> None:
+def extend_search_path(folders: Sequence[str]) -> None:
     """Add folders to the search path, in this order.
 
     They come after the standard library, whose modules an application thus cannot replace for the
     libraries that import them, and before installed packages.
     """
-    place = _end_of_standard_library()
+    place = _find_end_of_standard_library()
     sys.path[place:place] = [folder for folder in folders if folder not in sys.path]
     importlib.invalidate_caches()
 
 
-def _end_of_standard_library() -> int:
+def _find_end_of_standard_library() -> int:
     standard = sysconfig.get_path("stdlib")
     own = [
         position

@@ -16,20 +16,20 @@ from sqlalchemy import Connection
 from scenarist.db import deliveries as delivery_rows
 from scenarist.db import event_log as event_rows
 from scenarist.db import subscribers as subscriber_rows
-from scenarist.db.deliveries import Delivery
+from scenarist.db.deliveries import PendingDelivery
 from scenarist.db.engine import Database
 from scenarist.domain.errors import UnavailableError
 from scenarist.domain.identifiers import SubscriberId
-from scenarist.domain.redaction import redacted
-from scenarist.domain.text import storable
-from scenarist.domain.timestamps import is_ahead
-from scenarist.domain.vocabulary import Kind
-from scenarist.system.background import Background
-from scenarist.webhooks.messages import JobChange, messages_of
-from scenarist.webhooks.sending import Answer, Attempt, Sender
-from scenarist.webhooks.slots import Place, Places, Receiver, receiver_of
+from scenarist.domain.redaction import redact
+from scenarist.domain.text import sanitize_text
+from scenarist.domain.timestamps import is_unexpired
+from scenarist.domain.vocabulary import EntityKind
+from scenarist.system.background import BackgroundThread
+from scenarist.webhooks.messages import JobChange, build_messages
+from scenarist.webhooks.sending import Attempt, DeliveryResult, Sender
+from scenarist.webhooks.slots import DeliverySlot, Receiver, SlotLimiter, to_receiver
 
-DELAYS = tuple(
+RETRY_DELAYS = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
@@ -37,7 +37,9 @@ DELAYS = tuple(
 
 _JITTER = 0.1  # a delay is extended by up to this fraction, so that retries do not coincide
 _TRANSACTIONS = 100  # that are read at a time
-_KEEP_EVERY = 1000  # transactions without a message; at most so many are read again after a restart
+_STORE_EVERY = (
+    1000  # transactions without a message; at most so many are read again after a restart
+)
 _SPACING_SECONDS = 0.05  # between two reads of the events
 _RETRY_SECONDS = 1.0  # after an error of the database
 _GRACE_SECONDS = 0.5  # for requests in progress when the server stops
@@ -45,7 +47,7 @@ _GRACE_SECONDS = 0.5  # for requests in progress when the server stops
 _log = structlog.get_logger(__name__)
 
 
-def in_a_thread(work: Callable[[], None]) -> None:
+def run_in_thread(work: Callable[[], None]) -> None:
     """Run work in a daemon thread."""
     threading.Thread(target=work, name="webhook", daemon=True).start()
 
@@ -69,7 +71,7 @@ class Dispatcher:
         sender: Sender,
         *,
         now: Callable[[], datetime],
-        launch: Callable[[Callable[[], None]], None] = in_a_thread,
+        launch: Callable[[Callable[[], None]], None] = run_in_thread,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
@@ -84,28 +86,28 @@ class Dispatcher:
         # arrival.
         self._waiting: list[tuple[float, int, SubscriberId]] = []
         self._turns = itertools.count()
-        self._places = Places()
+        self._places = SlotLimiter()
         # Subscribers whose message is due, but whose receiver has no free slot.
         self._held: dict[Receiver, deque[SubscriberId]] = {}
         self._has_room = False  # whether a slot became free since these were last tried
         self._known: set[SubscriberId] = set()  # subscribers waiting, held or being sent to
-        self._under_way: dict[SubscriberId, Place] = {}
+        self._under_way: dict[SubscriberId, DeliverySlot] = {}
         self._attempts: deque[Attempt] = deque()
         self._something = threading.Event()
         self._stopping = threading.Event()
         self._next_look = 0.0
-        self._thread: Background | None = None
+        self._thread: BackgroundThread | None = None
 
     def start(self) -> None:
         """Run until `stop`, beginning with messages that an earlier server has left."""
         self.recover()
         self._something.set()
-        self._thread = Background("webhooks", self._loop)
+        self._thread = BackgroundThread("webhooks", self._loop)
         self._thread.start()
 
     def recover(self) -> None:
         """Queue the messages that have not arrived yet."""
-        for subscriber_id in delivery_rows.subscribers_waited_for(self._database.reader):
+        for subscriber_id in delivery_rows.find_pending_subscribers(self._database.reader):
             self._line_up(subscriber_id, self._now())
 
     def stop(self) -> None:
@@ -149,7 +151,9 @@ class Dispatcher:
             return False
         now = self._now()
         try:
-            again = self._database.write(lambda connection: _note(connection, attempts, now))
+            again = self._database.write(
+                lambda connection: _record_attempts(connection, attempts, now)
+            )
         except BaseException:
             self._attempts.extendleft(reversed(attempts))
             raise
@@ -166,7 +170,7 @@ class Dispatcher:
         """Create messages from the events since the last read, and advance past them."""
         self._has_news = False
         connection = self._database.reader
-        if not subscriber_rows.any_active(connection):
+        if not subscriber_rows.has_active(connection):
             self._position = None
             return
         if self._position is None:
@@ -179,12 +183,12 @@ class Dispatcher:
             JobChange(number, at, event)
             for number, at, events in found
             for event in events
-            if event.kind is Kind.JOB and event.status is not None
+            if event.kind is EntityKind.JOB and event.status is not None
         ]
         now = self._now()
-        has_messages = bool(changes) and bool(messages_of(connection, changes, now))
-        if has_messages or last - self._kept >= _KEEP_EVERY:
-            told = self._database.write(lambda writer: _store(writer, changes, last, now))
+        has_messages = bool(changes) and bool(build_messages(connection, changes, now))
+        if has_messages or last - self._kept >= _STORE_EVERY:
+            told = self._database.write(lambda writer: _store_messages(writer, changes, last, now))
             self._kept = last
             for subscriber_id in told:
                 self._line_up(subscriber_id, now)
@@ -208,7 +212,7 @@ class Dispatcher:
             delivery = self._find_due(subscriber_id)
             if delivery is None:
                 continue
-            receiver = receiver_of(delivery)
+            receiver = to_receiver(delivery)
             # Keep the order of arrival.
             place = None if receiver in self._held else self._places.take(receiver)
             if place is None:
@@ -240,17 +244,17 @@ class Dispatcher:
                 del self._held[receiver]
         return has_sent
 
-    def _find_due(self, subscriber_id: SubscriberId) -> Delivery | None:
+    def _find_due(self, subscriber_id: SubscriberId) -> PendingDelivery | None:
         """Return the message due for a subscriber now; None if there is none, or it must wait."""
         delivery = delivery_rows.find_oldest(self._database.reader, subscriber_id)
-        if delivery is not None and not _is_put_off(delivery, self._now()):
+        if delivery is not None and not _is_postponed(delivery, self._now()):
             return delivery
         self._known.discard(subscriber_id)
         if delivery is not None:
             self._line_up(subscriber_id, delivery.due_at)
         return None
 
-    def _send(self, delivery: Delivery, place: Place) -> None:
+    def _send(self, delivery: PendingDelivery, place: DeliverySlot) -> None:
         self._under_way[delivery.subscriber_id] = place
 
         def work() -> None:
@@ -258,14 +262,16 @@ class Dispatcher:
                 attempt = self._sender.send(delivery, is_short=place.is_short)
             except BaseException as error:  # noqa: BLE001 - or it would be under way for ever
                 _log.exception("a webhook failed", subscriber_id=delivery.subscriber_id)
-                attempt = Attempt(delivery, Answer.NOTHING, f"{type(error).__name__}: {error}")
+                attempt = Attempt(
+                    delivery, DeliveryResult.NOTHING, f"{type(error).__name__}: {error}"
+                )
             self._attempts.append(attempt)
             self._something.set()
 
         try:
             self._launch(work)
         except RuntimeError as error:  # no thread can be started
-            self._attempts.append(Attempt(delivery, Answer.NOTHING, str(error)))
+            self._attempts.append(Attempt(delivery, DeliveryResult.NOTHING, str(error)))
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
@@ -295,45 +301,45 @@ class Dispatcher:
         return max(0.0, min(waits)) if waits else None
 
 
-def _store(
+def _store_messages(
     connection: Connection, changes: Sequence[JobChange], last: int, now: datetime
 ) -> list[SubscriberId]:
     """Store messages for changes, and the position read; return the subscribers with a message."""
     kept = subscriber_rows.get_position(connection)
     new = [change for change in changes if change.number > kept]
-    messages = messages_of(connection, new, now) if new else []
+    messages = build_messages(connection, new, now) if new else []
     if messages:
         delivery_rows.add(connection, messages, now)
-    subscriber_rows.keep_position(connection, max(last, kept))
+    subscriber_rows.set_position(connection, max(last, kept))
     return list(dict.fromkeys(message.subscriber_id for message in messages))
 
 
-def _note(
+def _record_attempts(
     connection: Connection, attempts: Sequence[Attempt], now: datetime
 ) -> list[datetime | None]:
     """Record attempts; return when the next one of each subscriber is due, None for never."""
-    arrived = [item.delivery.id for item in attempts if item.answer is Answer.ARRIVED]
+    arrived = [item.delivery.id for item in attempts if item.answer is DeliveryResult.ARRIVED]
     if arrived:
         delivery_rows.delete_many(connection, arrived)
-    return [_due(connection, attempt, now) for attempt in attempts]
+    return [_record_attempt(connection, attempt, now) for attempt in attempts]
 
 
-def _is_put_off(delivery: Delivery, now: datetime) -> bool:
+def _is_postponed(delivery: PendingDelivery, now: datetime) -> bool:
     """Whether it is too early for the next attempt.
 
     If it is due much later than its delay from now, the clock was set back; then it is due now.
     """
     if delivery.attempts == 0:
         return False
-    longest = 2 * DELAYS[min(delivery.attempts, len(DELAYS)) - 1] * (1 + _JITTER)
-    return is_ahead(delivery.due_at, now, longest)
+    longest = 2 * RETRY_DELAYS[min(delivery.attempts, len(RETRY_DELAYS)) - 1] * (1 + _JITTER)
+    return is_unexpired(delivery.due_at, now, longest)
 
 
-def _due(connection: Connection, attempt: Attempt, now: datetime) -> datetime | None:
-    delivery, fault = attempt.delivery, storable(redacted(attempt.fault))
-    if attempt.answer is Answer.ARRIVED:
+def _record_attempt(connection: Connection, attempt: Attempt, now: datetime) -> datetime | None:
+    delivery, fault = attempt.delivery, sanitize_text(redact(attempt.fault))
+    if attempt.answer is DeliveryResult.ARRIVED:
         return now
-    if attempt.answer is Answer.GONE or delivery.attempts >= len(DELAYS):
+    if attempt.answer is DeliveryResult.GONE or delivery.attempts >= len(RETRY_DELAYS):
         delivery_rows.give_up(connection, delivery, fault=fault, now=now)
         _log.warning(
             "subscriber is told nothing any more",
@@ -343,6 +349,6 @@ def _due(connection: Connection, attempt: Attempt, now: datetime) -> datetime | 
         )
         return None
     longer = 1 + _JITTER * random.random()  # noqa: S311 - nothing to guess
-    due_at = now + DELAYS[delivery.attempts] * longer
-    delivery_rows.put_off(connection, delivery.id, due_at=due_at, fault=fault)
+    due_at = now + RETRY_DELAYS[delivery.attempts] * longer
+    delivery_rows.reschedule(connection, delivery.id, due_at=due_at, fault=fault)
     return due_at

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import structlog
 
-from scenarist.db.leader_lock import Turn
+from scenarist.db.leader_lock import LeaderLock
 from scenarist.domain.errors import UnavailableError
-from scenarist.system.background import Background
+from scenarist.system.background import BackgroundThread
 from scenarist.webhooks.dispatcher import Dispatcher
 
 _RETRY_SECONDS = 1.0  # after the leader lock was lost or could not be acquired
@@ -15,20 +15,20 @@ _RETRY_SECONDS = 1.0  # after the leader lock was lost or could not be acquired
 _log = structlog.get_logger(__name__)
 
 
-class Dispatching:
+class DispatcherElection:
     """Waits for the leader lock, and runs a dispatcher while this process holds it.
 
     Args:
         make: Creates a dispatcher, which continues where the previous one stopped.
     """
 
-    def __init__(self, turn: Turn, make: Callable[[], Dispatcher]) -> None:
+    def __init__(self, turn: LeaderLock, make: Callable[[], Dispatcher]) -> None:
         self._turn = turn
         self._make = make
         self._dispatcher: Dispatcher | None = None
         self._stopping = threading.Event()
         self._is_waiting = True
-        self._thread = Background("webhook turn", self._run)
+        self._thread = BackgroundThread("webhook turn", self._run)
 
     def start(self) -> None:
         self._thread.start()

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from scenarist.db import deliveries as delivery_rows
 from scenarist.db.deliveries import JobOrigin, NewDelivery
 from scenarist.domain.entities import Event
-from scenarist.domain.identifiers import new_uuid
+from scenarist.domain.identifiers import make_uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Message(msgspec.Struct, frozen=True):
 _encode = msgspec.json.Encoder().encode
 
 
-def messages_of(
+def build_messages(
     connection: Connection, changes: Sequence[JobChange], now: datetime
 ) -> list[NewDelivery]:
     """Return the messages for subscribers about changes, in their order.
@@ -50,12 +50,12 @@ def messages_of(
     Subscribers of a sequence get those of its submissions; subscribers of a scenario also those of
     its sequences' submissions and of its own tasks.
     """
-    origins = delivery_rows.origins_of(connection, [change.event.id for change in changes])
+    origins = delivery_rows.find_origins(connection, [change.event.id for change in changes])
     if not origins:
         return []
     entity_ids = {origin.entity_id for origin in origins.values()}
     entity_ids |= {origin.scenario_id for origin in origins.values() if origin.scenario_id}
-    listening = delivery_rows.listening_to(connection, sorted(entity_ids))
+    listening = delivery_rows.find_active_subscribers(connection, sorted(entity_ids))
     messages = []
     for change in changes if listening else ():
         origin = origins.get(change.event.id)
@@ -64,9 +64,9 @@ def messages_of(
         told = listening.get(origin.entity_id, []) + listening.get(origin.scenario_id or "", [])
         messages += [
             NewDelivery(
-                id=f"DELIVERY_{new_uuid(now)}",
+                id=f"DELIVERY_{make_uuid(now)}",
                 subscriber_id=subscriber.id,
-                body=_body(change, origin),
+                body=_encode_body(change, origin),
             )
             for subscriber in told
             if subscriber.after_event < change.number
@@ -74,7 +74,7 @@ def messages_of(
     return messages
 
 
-def _body(change: JobChange, origin: JobOrigin) -> str:
+def _encode_body(change: JobChange, origin: JobOrigin) -> str:
     event = change.event
     status = event.status or ""
     message = _Message(

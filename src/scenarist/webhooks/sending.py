@@ -12,7 +12,7 @@ from importlib.metadata import version
 import httpcore
 import httpx
 
-from scenarist.db.deliveries import Delivery
+from scenarist.db.deliveries import PendingDelivery
 from scenarist.domain.errors import UnavailableError
 from scenarist.webhooks.addresses import CheckedBackend, ForbiddenAddressError
 from scenarist.webhooks.signing import sign
@@ -22,7 +22,7 @@ _AGENT = f"Scenarist/{version('scenarist')}"
 
 
 @unique
-class Answer(Enum):
+class DeliveryResult(Enum):
     ARRIVED = auto()
     GONE = auto()  #: the receiver wants no more messages
     NOTHING = auto()  #: to be sent again
@@ -32,8 +32,8 @@ class Answer(Enum):
 class Attempt:
     """Result of sending a message once; the fault says why it did not arrive."""
 
-    delivery: Delivery
-    answer: Answer
+    delivery: PendingDelivery
+    answer: DeliveryResult
     fault: str = ""
     seconds: float = field(default=0.0, compare=False)  #: duration of the attempt
     was_silent: bool = False  #: whether it timed out
@@ -73,18 +73,18 @@ class Sender:
         self._open: set[CheckedBackend] = set()
         self._context: ssl.SSLContext | None = None
 
-    def send(self, delivery: Delivery, *, is_short: bool = False) -> Attempt:
+    def send(self, delivery: PendingDelivery, *, is_short: bool = False) -> Attempt:
         """Post a message once, within the time limit of its receiver."""
         begun = time.monotonic()
         seconds = self._short_seconds if is_short else self._total_seconds
         attempt = self._within(delivery, seconds)
         return replace(attempt, seconds=time.monotonic() - begun)
 
-    def _within(self, delivery: Delivery, seconds: float) -> Attempt:
+    def _within(self, delivery: PendingDelivery, seconds: float) -> Attempt:
         try:
             secret = self._unseal(delivery.secret)
         except UnavailableError as error:
-            return Attempt(delivery, Answer.NOTHING, error.message)
+            return Attempt(delivery, DeliveryResult.NOTHING, error.message)
         backend = CheckedBackend(may_be_private=self._may_be_private)
         end = threading.Timer(seconds, backend.cut)
         end.daemon = True
@@ -92,11 +92,11 @@ class Sender:
             self._open.add(backend)
         end.start()
         try:
-            return _attempt(delivery, self._post(delivery, secret, backend, seconds))
+            return _to_attempt(delivery, self._post(delivery, secret, backend, seconds))
         except Exception as error:  # noqa: BLE001 - whatever a receiver can do to a connection
             was_silent = backend.is_cut or isinstance(error, httpcore.TimeoutException)
-            fault = _slow(seconds) if backend.is_cut else self._fault(error, seconds)
-            return Attempt(delivery, Answer.NOTHING, fault, was_silent=was_silent)
+            fault = _describe_timeout(seconds) if backend.is_cut else self._fault(error, seconds)
+            return Attempt(delivery, DeliveryResult.NOTHING, fault, was_silent=was_silent)
         finally:
             end.cancel()
             with self._gate:
@@ -111,7 +111,7 @@ class Sender:
             backend.cut()
 
     def _post(
-        self, delivery: Delivery, secret: str, backend: CheckedBackend, total_seconds: float
+        self, delivery: PendingDelivery, secret: str, backend: CheckedBackend, total_seconds: float
     ) -> int:
         url = httpx.URL(delivery.url)
         body = delivery.body.encode()
@@ -158,23 +158,23 @@ class Sender:
             case httpcore.ConnectTimeout():
                 return f"no connection within {self._connect_seconds:g} s"
             case httpcore.TimeoutException():
-                return _slow(seconds)
+                return _describe_timeout(seconds)
             case httpcore.ConnectError() | OSError():
                 return f"no connection: {error}"
             case _:
                 return f"the exchange failed: {type(error).__name__}: {error}"
 
 
-def _slow(seconds: float) -> str:
+def _describe_timeout(seconds: float) -> str:
     return f"it did not answer within {seconds:g} s"
 
 
-def _attempt(delivery: Delivery, status: int) -> Attempt:
+def _to_attempt(delivery: PendingDelivery, status: int) -> Attempt:
     if 200 <= status < 300:
-        return Attempt(delivery, Answer.ARRIVED)
+        return Attempt(delivery, DeliveryResult.ARRIVED)
     if status == 410:
-        return Attempt(delivery, Answer.GONE, "it answered 410 Gone")
+        return Attempt(delivery, DeliveryResult.GONE, "it answered 410 Gone")
     if 300 <= status < 400:
         fault = f"it answered {status}; redirects are not followed"
-        return Attempt(delivery, Answer.NOTHING, fault)
-    return Attempt(delivery, Answer.NOTHING, f"it answered {status}")
+        return Attempt(delivery, DeliveryResult.NOTHING, fault)
+    return Attempt(delivery, DeliveryResult.NOTHING, f"it answered {status}")

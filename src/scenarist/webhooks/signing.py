@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from base64 import b64encode
 
-from scenarist.domain.webhooks import key_of
+from scenarist.domain.webhooks import decode_secret
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
@@ -17,5 +17,5 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
         timestamp: The time of the attempt, in Unix seconds; receivers reject an old one.
     """
     signed = f"{message_id}.{timestamp}.".encode() + body
-    digest = hmac.new(key_of(secret), signed, hashlib.sha256).digest()
+    digest = hmac.new(decode_secret(secret), signed, hashlib.sha256).digest()
     return f"v1,{b64encode(digest).decode()}"

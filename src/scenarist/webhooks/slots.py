@@ -6,16 +6,16 @@ from enum import IntEnum, auto, unique
 
 import httpx
 
-from scenarist.db.deliveries import Delivery
+from scenarist.db.deliveries import PendingDelivery
 
 PROMPT_SECONDS = 2.0
 """A receiver is prompt if its last attempt took at most this time, whatever the result."""
 
-_RECEIVERS_KEPT = 10_000
+_MAX_RECEIVERS = 10_000
 
 
 @unique
-class Pace(IntEnum):
+class ReceiverSpeed(IntEnum):
     """Speed class of a receiver, fastest first."""
 
     PROMPT = auto()
@@ -24,7 +24,7 @@ class Pace(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class SlotLimits:
     """Limits on messages in progress: in total, per owner, and per receiver of an owner."""
 
     in_all: int
@@ -32,10 +32,10 @@ class Bounds:
     of_receiver: int
 
 
-BOUNDS = {
-    Pace.PROMPT: Bounds(64, 8, 8),
-    Pace.NEW: Bounds(32, 4, 2),
-    Pace.SLOW: Bounds(16, 2, 1),
+SLOT_LIMITS = {
+    ReceiverSpeed.PROMPT: SlotLimits(64, 8, 8),
+    ReceiverSpeed.NEW: SlotLimits(32, 4, 2),
+    ReceiverSpeed.SLOW: SlotLimits(16, 2, 1),
 }
 """Each limit counts messages of its class and slower ones: slow ones never use all slots."""
 
@@ -57,16 +57,16 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    pace: Pace
+class _ReceiverHistory:
+    pace: ReceiverSpeed
     was_silent: bool  #: its last attempt timed out
 
 
-_UNSEEN = _Seen(Pace.NEW, was_silent=False)
+_NO_HISTORY = _ReceiverHistory(ReceiverSpeed.NEW, was_silent=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DeliverySlot:
     """A slot for a message in progress, to be given back.
 
     Args:
@@ -74,50 +74,50 @@ class Place:
     """
 
     receiver: Receiver
-    pace: Pace
+    pace: ReceiverSpeed
     is_short: bool
 
 
-class Places:
+class SlotLimiter:
     """Counts messages in progress, and remembers slow receivers; not thread-safe.
 
     This is kept in memory only: after a restart, all receivers are new.
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[Receiver, _Seen] = OrderedDict()
-        self._in_all: Counter[Pace] = Counter()
-        self._of_owner: Counter[tuple[str, Pace]] = Counter()
-        self._of_receiver: Counter[tuple[Receiver, Pace]] = Counter()
+        self._seen: OrderedDict[Receiver, _ReceiverHistory] = OrderedDict()
+        self._in_all: Counter[ReceiverSpeed] = Counter()
+        self._of_owner: Counter[tuple[str, ReceiverSpeed]] = Counter()
+        self._of_receiver: Counter[tuple[Receiver, ReceiverSpeed]] = Counter()
 
     @property
     def are_all_taken(self) -> bool:
-        return self._in_all.total() >= BOUNDS[Pace.PROMPT].in_all
+        return self._in_all.total() >= SLOT_LIMITS[ReceiverSpeed.PROMPT].in_all
 
-    def take(self, receiver: Receiver) -> Place | None:
+    def take(self, receiver: Receiver) -> DeliverySlot | None:
         """Take a slot for a message; None if the receiver must wait for one."""
-        seen = self._seen.get(receiver, _UNSEEN)
-        if not all(self._has_room(receiver, pace) for pace in Pace if pace <= seen.pace):
+        seen = self._seen.get(receiver, _NO_HISTORY)
+        if not all(self._has_room(receiver, pace) for pace in ReceiverSpeed if pace <= seen.pace):
             return None
         self._count(receiver, seen.pace, 1)
-        return Place(receiver, seen.pace, is_short=seen.was_silent)
+        return DeliverySlot(receiver, seen.pace, is_short=seen.was_silent)
 
-    def leave(self, place: Place) -> None:
+    def leave(self, place: DeliverySlot) -> None:
         """Give back a slot that was not used."""
         self._count(place.receiver, place.pace, -1)
 
-    def give_back(self, place: Place, *, seconds: float, was_silent: bool) -> None:
+    def give_back(self, place: DeliverySlot, *, seconds: float, was_silent: bool) -> None:
         """Give back the slot of an attempt; record how long it took and whether it timed out."""
         self._count(place.receiver, place.pace, -1)
-        pace = Pace.PROMPT if seconds <= PROMPT_SECONDS else Pace.SLOW
-        self._seen[place.receiver] = _Seen(pace, was_silent)
+        pace = ReceiverSpeed.PROMPT if seconds <= PROMPT_SECONDS else ReceiverSpeed.SLOW
+        self._seen[place.receiver] = _ReceiverHistory(pace, was_silent)
         self._seen.move_to_end(place.receiver)
-        if len(self._seen) > _RECEIVERS_KEPT:
+        if len(self._seen) > _MAX_RECEIVERS:
             self._seen.popitem(last=False)
 
-    def _has_room(self, receiver: Receiver, pace: Pace) -> bool:
-        bounds = BOUNDS[pace]
-        same_or_worse = [other for other in Pace if other >= pace]
+    def _has_room(self, receiver: Receiver, pace: ReceiverSpeed) -> bool:
+        bounds = SLOT_LIMITS[pace]
+        same_or_worse = [other for other in ReceiverSpeed if other >= pace]
         owner = receiver.owner
         return (
             sum(self._in_all[other] for other in same_or_worse) < bounds.in_all
@@ -126,7 +126,7 @@ class Places:
             < bounds.of_receiver
         )
 
-    def _count(self, receiver: Receiver, pace: Pace, step: int) -> None:
+    def _count(self, receiver: Receiver, pace: ReceiverSpeed, step: int) -> None:
         self._in_all[pace] += step
         self._of_owner[receiver.owner, pace] += step
         self._of_receiver[receiver, pace] += step
@@ -136,6 +136,6 @@ class Places:
             del self._of_receiver[receiver, pace]
 
 
-def receiver_of(delivery: Delivery) -> Receiver:
+def to_receiver(delivery: PendingDelivery) -> Receiver:
     url = httpx.URL(delivery.url)
     return Receiver(delivery.owner_id, url.host, url.port)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from doors import Echo, opened
-from scenarist.api.middleware.cross_origin import guarded
+from scenarist.api.middleware.cross_origin import refuse_foreign_pages
 from scenarist.domain.errors import InvalidError
 
 PLANNER = "https://planner.example.com"
@@ -41,7 +41,9 @@ def wrapped(asgi: Any) -> Any:
 @contextmanager
 def served(trusted_proxies: list[str] | None = None, **arguments: Any) -> Iterator[Guarded]:
     echo = Echo()
-    with opened(wrapped(guarded(echo, **arguments)), trusted_proxies=trusted_proxies or []) as port:
+    with opened(
+        wrapped(refuse_foreign_pages(echo, **arguments)), trusted_proxies=trusted_proxies or []
+    ) as port:
         server = Guarded(port, echo)
         with server.http:
             yield server
@@ -309,7 +311,7 @@ def test_an_answer_may_bring_a_policy_of_its_own() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    with opened(wrapped(guarded(page))) as port:
+    with opened(wrapped(refuse_foreign_pages(page))) as port:
         response = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
 
     assert response.headers["content-security-policy"] == "default-src 'self'"
@@ -321,7 +323,7 @@ def test_a_variation_that_an_answer_names_stays() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    with opened(wrapped(guarded(varying, cors_origins=[PLANNER]))) as port:
+    with opened(wrapped(refuse_foreign_pages(varying, cors_origins=[PLANNER]))) as port:
         response = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
 
     assert response.headers["vary"] == "Accept, Origin"
@@ -329,9 +331,9 @@ def test_a_variation_that_an_answer_names_stays() -> None:
 
 def test_what_is_no_origin_or_host_is_told_at_once() -> None:
     with pytest.raises(InvalidError, match="'planner' is not an origin"):
-        guarded(Echo(), cors_origins=["planner"])
+        refuse_foreign_pages(Echo(), cors_origins=["planner"])
     with pytest.raises(InvalidError, match="'localhost:5000' is not a host"):
-        guarded(Echo(), hosts=["localhost:5000"])
+        refuse_foreign_pages(Echo(), hosts=["localhost:5000"])
 
 
 def test_refusals_are_counted_with_address_code_and_reason() -> None:

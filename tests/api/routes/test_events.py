@@ -11,22 +11,22 @@ import pytest
 
 from api.following import PATH, Listener, following
 from builders import NOON
-from scenarist.api.batching import Gatherer
-from scenarist.api.routes.events import EventStream
+from scenarist.api.batching import Batcher
+from scenarist.api.routes.events import EventStreamResponse
 from scenarist.db import event_log as event_rows
 from scenarist.db.engine import Database
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import ScenaristError
 from scenarist.domain.permissions import ANYONE, Actor
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.event_log import (
-    ChangeFilter,
-    ChangePage,
-    ChangeService,
-    ChangeWish,
-    Mark,
-    News,
-    Start,
+    ChangeNotifier,
+    EventCursor,
+    EventFilter,
+    EventLogService,
+    EventPage,
+    EventRequest,
+    StreamStart,
 )
 from servers import StartedServer
 
@@ -253,15 +253,15 @@ class CountedReads:
 
     def __init__(self, database: Database) -> None:
         self.count = 0
-        self._service = ChangeService(database)
+        self._service = EventLogService(database)
 
-    def read_many(self, wishes: Sequence[ChangeWish]) -> list[ChangePage | ScenaristError]:
+    def read_many(self, wishes: Sequence[EventRequest]) -> list[EventPage | ScenaristError]:
         self.count += 1
         return self._service.read_many(wishes)
 
 
 def a_log_of(database: Database, transactions: int) -> None:
-    event = Event(kind=Kind.TASK, id="TASK_1", change=Change.CREATED)
+    event = Event(kind=EntityKind.TASK, id="TASK_1", change=ChangeType.CREATED)
     for _ in range(transactions):
         database.write(lambda connection: event_rows.add(connection, [event], NOON))
 
@@ -272,12 +272,12 @@ def test_the_log_is_read_only_as_fast_as_a_client_takes_it(database: Database) -
 
     async def follow() -> list[int]:
         client = SlowClient()
-        stream = EventStream(
-            Gatherer(reads.read_many),
-            News(),
+        stream = EventStreamResponse(
+            Batcher(reads.read_many),
+            ChangeNotifier(),
             find_actor=anyone,
-            start=Start(at=Mark(1)),
-            wanted=ChangeFilter(),
+            start=StreamStart(at=EventCursor(1)),
+            wanted=EventFilter(),
         )
         task = asyncio.create_task(stream({}, client.receive, client.send))  # type: ignore[arg-type]
         counts = []
@@ -300,12 +300,12 @@ def test_a_quiet_stream_shows_that_it_lives_and_reads_nothing(database: Database
 
     async def follow() -> list[bytes]:
         client = SlowClient()
-        stream = EventStream(
-            Gatherer(reads.read_many),
-            News(),
+        stream = EventStreamResponse(
+            Batcher(reads.read_many),
+            ChangeNotifier(),
             find_actor=anyone,
-            start=Start(at=Mark(1)),
-            wanted=ChangeFilter(),
+            start=StreamStart(at=EventCursor(1)),
+            wanted=EventFilter(),
             quiet_seconds=0.001,
         )
         task = asyncio.create_task(stream({}, client.receive, client.send))  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from cutting_proxy import COMMIT, CuttingProxy
 from postgres_server import GUARDED, PostgresServer
 from scenarist.db.engine import Database
-from scenarist.db.together import together
+from scenarist.db.together import pipeline
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
 
 
@@ -309,7 +309,7 @@ def test_what_goes_wrong_in_statements_that_go_together_is_the_fault_of_their_wo
     notes: Database,
 ) -> None:
     def work(connection: Connection) -> None:
-        with together(connection):
+        with pipeline(connection):
             for number in (1, 1, 2):
                 connection.execute(text("INSERT INTO notes VALUES (:n)"), {"n": number})
 
@@ -326,7 +326,7 @@ def test_a_connection_that_is_lost_under_statements_that_go_together_is_told(
 ) -> None:
     def work(connection: Connection) -> None:
         number = backend(connection)
-        with together(connection):
+        with pipeline(connection):
             connection.execute(text("INSERT INTO notes VALUES (1)"))
             end_backends(postgres_server, number)
 

@@ -17,10 +17,10 @@ from scenarist.db import event_log
 from scenarist.db.engine import Database
 from scenarist.db.notify import sqlite
 from scenarist.db.notify.notifications import EVERYTHING, Topic
-from scenarist.db.notify.sqlite import folder_of
+from scenarist.db.notify.sqlite import socket_folder_of
 from scenarist.domain.entities import Event
 from scenarist.domain.errors import UnavailableError
-from scenarist.domain.vocabulary import Change, JobStatus, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind, JobStatus
 from servers import PATIENCE_SECONDS
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -30,8 +30,8 @@ WORK = frozenset({Topic.NEWS, Topic.WORK})
 
 def log(status: JobStatus | None = None) -> Callable[[Connection], None]:
     """Return work that logs a change of a job."""
-    kind = Kind.DATA_NODE if status is None else Kind.JOB
-    event = Event(kind=kind, id="SOMETHING", change=Change.UPDATED, status=status)
+    kind = EntityKind.DATA_NODE if status is None else EntityKind.JOB
+    event = Event(kind=kind, id="SOMETHING", change=ChangeType.UPDATED, status=status)
     return lambda connection: event_log.add(connection, [event], AT)
 
 
@@ -164,13 +164,13 @@ class TestOnSqlite:
     def test_what_is_removed_under_those_who_listen_comes_again(
         self, file: Path, is_folder: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sqlite, "_LOOK_SECONDS", 0.05)
+        monkeypatch.setattr(sqlite, "_CHECK_SECONDS", 0.05)
         url = f"sqlite:///{file}"
         with Database(url) as first, Database(url) as second, Database(url) as third:
             early, late = Listener(first), Listener(third)
             first.listen()
             second.listen()
-            _remove(folder_of(file), with_folder=is_folder)
+            _remove(socket_folder_of(file), with_folder=is_folder)
 
             third.listen()
             second.write(log(JobStatus.PENDING))
@@ -178,12 +178,12 @@ class TestOnSqlite:
 
             _hear_of_work(late)
             _hear_of_work(early)
-            _remove(folder_of(file), with_folder=is_folder)
+            _remove(socket_folder_of(file), with_folder=is_folder)
             third.write(log(JobStatus.PENDING))
             _hear_of_work(early)
 
     def test_sockets_of_the_dead_are_removed(self, file: Path) -> None:
-        folder = folder_of(file)
+        folder = socket_folder_of(file)
         folder.mkdir()
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(folder / "dead"))
@@ -232,7 +232,7 @@ class TestOnSqlite:
             assert listener.hear() >= NEWS
 
     def test_a_folder_that_cannot_be_made_is_told_at_the_start(self, file: Path) -> None:
-        folder_of(file).write_text("a file where the folder should be")
+        socket_folder_of(file).write_text("a file where the folder should be")
 
         with (
             Database(f"sqlite:///{file}") as database,

@@ -15,9 +15,9 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
 from scenarist.executors.cluster import executor
 from scenarist.executors.cluster.executor import ClusterExecutor
-from scenarist.executors.environments import with_variables
+from scenarist.executors.environments import add_variables
 from scenarist.executors.messages import EngineName
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import ValueLocation, WriteTarget
 
 ENGINES = [
     pytest.param("dask", marks=pytest.mark.dask),
@@ -38,12 +38,12 @@ def executor_of(desk: Desk) -> ClusterExecutor:
     return desk.executor
 
 
-def in_memory(name: str) -> Target:
-    return Target(data_node_id=name, edit_id=name, storage_type="in_memory", folder="")
+def in_memory(name: str) -> WriteTarget:
+    return WriteTarget(data_node_id=name, edit_id=name, storage_type="in_memory", folder="")
 
 
-def secret_place(variable: str) -> Place:
-    return Place(
+def secret_place(variable: str) -> ValueLocation:
+    return ValueLocation(
         storage_type="generic",
         properties={"read_fct": "pipelines:same", "read_fct_args": [f"ENV[{variable}]"]},
     )
@@ -118,7 +118,7 @@ def test_a_request_with_variables_does_not_show_them(monkeypatch: pytest.MonkeyP
     desk = Desk(size=1)
     request = desk.request("same", places=[secret_place("TEST_KEY")])
 
-    shown = repr(with_variables(request, {"TEST_KEY": "open sesame"}))
+    shown = repr(add_variables(request, {"TEST_KEY": "open sesame"}))
 
     assert "open sesame" not in shown
 

@@ -14,9 +14,9 @@ import pytest
 from executors.desks import TESTS, Desk
 from executors.leaks import LEAKS
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors.base import WorkerTerms
+from scenarist.executors.base import WorkerOptions
 from scenarist.executors.local.executor import LocalExecutor
-from scenarist.storage.base import Target
+from scenarist.storage.base import WriteTarget
 
 ENDINGS = ("returns", "raises", "exits")
 
@@ -53,7 +53,7 @@ def test_the_next_job_finds_what_the_one_before_it_found(
 def worker() -> Iterator[Desk]:
     """One worker for all that follows: what a job leaves, the next one would show."""
     desk = Desk(size=1)
-    executor = LocalExecutor(desk.deliver, size=1, terms=WorkerTerms(search_path=(TESTS,)))
+    executor = LocalExecutor(desk.deliver, size=1, terms=WorkerOptions(search_path=(TESTS,)))
     desk.executor = executor
     yield desk
     executor.close()
@@ -61,7 +61,7 @@ def worker() -> Iterator[Desk]:
 
 def run(desk: Desk, function: str, *inputs: object) -> tuple[object, str]:
     """Run a function of `leaks`; return its value and its log."""
-    target = Target(data_node_id="out", edit_id="edit", storage_type="pickle", folder="unused")
+    target = WriteTarget(data_node_id="out", edit_id="edit", storage_type="pickle", folder="unused")
     outcome = desk.run(f"executors.leaks:{function}", *inputs, outputs=[target])
     assert outcome.event == JobEvent.SUCCEEDED, (outcome.reason, outcome.stacktrace)
     return pickle.loads(outcome.written[0].content or b""), outcome.log

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.external.databases import is_passing, server_url
+from scenarist.storage.external.databases import is_transient, make_server_url
 
 ACCOUNT = {"db_name": "plant", "db_username": "ines", "db_password": "p@ss/word:1"}
 
@@ -52,20 +52,20 @@ ACCOUNT = {"db_name": "plant", "db_username": "ines", "db_password": "p@ss/word:
 def test_server_is_reached_by_driver_host_and_port_of_its_engine(
     properties: dict[str, Any], expected: str
 ) -> None:
-    url = server_url({**ACCOUNT, **properties})
+    url = make_server_url({**ACCOUNT, **properties})
 
     assert url.render_as_string(hide_password=False) == expected
 
 
 def test_password_may_be_a_number() -> None:
-    url = server_url({**ACCOUNT, "db_engine": "mysql", "db_password": 1234})
+    url = make_server_url({**ACCOUNT, "db_engine": "mysql", "db_password": 1234})
 
     assert url.password == "1234"
 
 
 def test_database_without_a_name_is_refused() -> None:
     with pytest.raises(InvalidError, match="the property 'db_name' is missing"):
-        server_url({"db_engine": "mysql"})
+        make_server_url({"db_engine": "mysql"})
 
 
 class StateError(Exception):
@@ -105,4 +105,4 @@ def failed(cause: Exception, kind: type[DBAPIError] = OperationalError) -> DBAPI
 def test_error_that_may_be_gone_next_time_is_told_from_one_that_stays(
     error: Exception, expected: bool
 ) -> None:
-    assert is_passing(error) is expected
+    assert is_transient(error) is expected

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scenarist.domain.errors import InvalidError, UnavailableError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.external.generic import GenericStorage
 
 STORAGE = GenericStorage()
@@ -42,8 +42,8 @@ def what_it_is_given(*arguments: object) -> tuple[object, ...]:
 LINES = {"read_fct": f"{__name__}:read_lines", "write_fct": f"{__name__}:write_lines"}
 
 
-def write(value: object, **properties: Any) -> Written:
-    target = Target(
+def write(value: object, **properties: Any) -> WrittenValue:
+    target = WriteTarget(
         data_node_id="DATANODE_report_1",
         edit_id="EDIT_1",
         storage_type="generic",
@@ -54,7 +54,7 @@ def write(value: object, **properties: Any) -> Written:
 
 
 def read(**properties: Any) -> Any:
-    return STORAGE.read(Place(storage_type="generic", properties=properties))
+    return STORAGE.read(ValueLocation(storage_type="generic", properties=properties))
 
 
 def test_value_is_written_and_read_by_the_functions_with_their_arguments(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_function_that_is_none_is_refused(reference: str, message: str) -> None:
 
 
 def test_append_is_refused_with_the_way_out() -> None:
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_report_1", edit_id="EDIT_1", storage_type="generic", folder="unused"
     )
 

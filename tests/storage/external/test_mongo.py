@@ -15,7 +15,7 @@ from pymongo import MongoClient
 
 from external_servers import MongoServer
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.external.mongo import MongoStorage
 
 STORAGE = MongoStorage()
@@ -31,8 +31,8 @@ NOBODY_LISTENS = {
 }
 
 
-def a_target(properties: dict[str, Any], edit_id: str = "EDIT_1") -> Target:
-    return Target(
+def a_target(properties: dict[str, Any], edit_id: str = "EDIT_1") -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_machines_1",
         edit_id=edit_id,
         storage_type="mongo_collection",
@@ -41,11 +41,11 @@ def a_target(properties: dict[str, Any], edit_id: str = "EDIT_1") -> Target:
     )
 
 
-def write(value: object, properties: dict[str, Any], edit_id: str = "EDIT_1") -> Written:
+def write(value: object, properties: dict[str, Any], edit_id: str = "EDIT_1") -> WrittenValue:
     return STORAGE.write(value, a_target(properties, edit_id))
 
 
-def append(value: object, properties: dict[str, Any]) -> Written:
+def append(value: object, properties: dict[str, Any]) -> WrittenValue:
     return STORAGE.append(value, a_target(properties, "EDIT_2"), a_place(properties))
 
 
@@ -53,8 +53,8 @@ def read(properties: dict[str, Any]) -> Any:
     return STORAGE.read(a_place(properties))
 
 
-def a_place(properties: dict[str, Any]) -> Place:
-    return Place(storage_type="mongo_collection", properties=properties)
+def a_place(properties: dict[str, Any]) -> ValueLocation:
+    return ValueLocation(storage_type="mongo_collection", properties=properties)
 
 
 def test_documents_come_back_in_order_without_ids(machines: dict[str, Any]) -> None:

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 
 from external_servers import BUCKET, ObjectStore
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.external.s3 import S3Storage
 
 STORAGE = S3Storage()
 NOBODY_LISTENS = {"endpoint_url": "http://127.0.0.1:9"}
 
 
-def write(value: object, properties: dict[str, Any]) -> Written:
+def write(value: object, properties: dict[str, Any]) -> WrittenValue:
     return STORAGE.write(value, a_target(properties))
 
 
-def a_target(properties: dict[str, Any]) -> Target:
-    return Target(
+def a_target(properties: dict[str, Any]) -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_letter_1",
         edit_id="EDIT_1",
         storage_type="s3_object",
@@ -33,7 +33,7 @@ def a_target(properties: dict[str, Any]) -> Target:
 
 
 def read(properties: dict[str, Any]) -> Any:
-    return STORAGE.read(Place(storage_type="s3_object", properties=properties))
+    return STORAGE.read(ValueLocation(storage_type="s3_object", properties=properties))
 
 
 def put(store: ObjectStore, key: str, data: bytes, **parameters: Any) -> None:

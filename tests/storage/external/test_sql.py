@@ -11,8 +11,8 @@ import sqlalchemy
 
 from postgres_server import PostgresServer
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
-from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.external.databases import connected
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
+from scenarist.storage.external.databases import open_transaction
 from scenarist.storage.registry import find_storage
 
 SQL = find_storage("sql")
@@ -75,7 +75,7 @@ def properties(request: pytest.FixtureRequest, tmp_path: Path) -> Properties:
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
         found = server.properties()
-    with connected("sql", found, writes=True) as connection:
+    with open_transaction("sql", found, writes=True) as connection:
         connection.exec_driver_sql("CREATE TABLE plan (city TEXT, days INTEGER)")
     return {
         **found,
@@ -86,8 +86,8 @@ def properties(request: pytest.FixtureRequest, tmp_path: Path) -> Properties:
     }
 
 
-def a_target(properties: Properties) -> Target:
-    return Target(
+def a_target(properties: Properties) -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_plan_1",
         edit_id="EDIT_1",
         storage_type="sql",
@@ -96,14 +96,14 @@ def a_target(properties: Properties) -> Target:
     )
 
 
-def write(value: object, properties: Properties, builder: str = "replace") -> Written:
+def write(value: object, properties: Properties, builder: str = "replace") -> WrittenValue:
     named = {**properties, "write_query_builder": f"{__name__}:{builder}"}
     return SQL.write(value, a_target(named))
 
 
 def read(properties: Properties, query: str | None = None) -> Any:
     wanted = properties if query is None else {**properties, "read_query": query}
-    return SQL.read(Place(storage_type="sql", properties=wanted))
+    return SQL.read(ValueLocation(storage_type="sql", properties=wanted))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ import pytest
 
 from postgres_server import GUARDED, PostgresServer
 from scenarist.domain.errors import InvalidError, NotFoundError, ScenaristError, UnavailableError
-from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.external.databases import connected
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
+from scenarist.storage.external.databases import open_transaction
 from scenarist.storage.registry import find_storage
 
 TABLE = find_storage("sql_table")
@@ -46,8 +46,8 @@ def properties(request: pytest.FixtureRequest, tmp_path: Path) -> Properties:
     return server.properties(table_name="plan", exposed_type="builtins:dict")
 
 
-def a_target(properties: Properties) -> Target:
-    return Target(
+def a_target(properties: Properties) -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_plan_1",
         edit_id="EDIT_1",
         storage_type="sql_table",
@@ -56,21 +56,21 @@ def a_target(properties: Properties) -> Target:
     )
 
 
-def write(value: object, properties: Properties) -> Written:
+def write(value: object, properties: Properties) -> WrittenValue:
     return TABLE.write(value, a_target(properties))
 
 
-def append(value: object, properties: Properties) -> Written:
+def append(value: object, properties: Properties) -> WrittenValue:
     return TABLE.append(value, a_target(properties), None)
 
 
 def read(properties: Properties) -> Any:
-    return TABLE.read(Place(storage_type="sql_table", properties=properties))
+    return TABLE.read(ValueLocation(storage_type="sql_table", properties=properties))
 
 
 def execute(properties: Properties, *statements: str) -> None:
     """Change the database past the storage's rules for tables."""
-    with connected("sql_table", properties, writes=True) as connection:
+    with open_transaction("sql_table", properties, writes=True) as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
 
@@ -78,7 +78,7 @@ def execute(properties: Properties, *statements: str) -> None:
 def types_of(properties: Properties) -> dict[str, str]:
     from sqlalchemy import inspect
 
-    with connected("sql_table", properties, writes=False) as connection:
+    with open_transaction("sql_table", properties, writes=False) as connection:
         columns = inspect(connection).get_columns("plan")
         return {column["name"]: str(column["type"]) for column in columns}
 
@@ -483,7 +483,7 @@ def test_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_errors_of_ours_pass_as_they_are(tmp_path: Path) -> None:
     with (
         pytest.raises(ScenaristError, match="as it is"),
-        connected("sql_table", sqlite_properties(tmp_path), writes=True),
+        open_transaction("sql_table", sqlite_properties(tmp_path), writes=True),
     ):
         raise ScenaristError("as it is")
 

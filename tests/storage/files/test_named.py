@@ -10,12 +10,18 @@ from pathlib import Path
 import pytest
 
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
-from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.registry import find_storage, named_path, publish, require_look, why_missing
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
+from scenarist.storage.registry import (
+    explain_missing,
+    find_storage,
+    named_path,
+    publish,
+    require_file_state,
+)
 
 
-def write(value: object, path: Path) -> Written:
-    target = Target(
+def write(value: object, path: Path) -> WrittenValue:
+    target = WriteTarget(
         data_node_id="DATANODE_plan_1",
         edit_id="EDIT_1",
         storage_type="json",
@@ -89,11 +95,11 @@ def test_what_is_wrong_at_a_path_is_told(
     make(path)
     names = {"path": path, "folder": path.parent}
 
-    told = why_missing("json", {"path": str(path)})
+    told = explain_missing("json", {"path": str(path)})
     assert told is not None
     assert told.startswith(never_there.format(**names))
     with pytest.raises((InvalidError, NotFoundError)) as refused:
-        find_storage("json").read(Place(storage_type="json", uri=str(path)))
+        find_storage("json").read(ValueLocation(storage_type="json", uri=str(path)))
     assert refused.value.message.startswith(once_there.format(**names))
 
 
@@ -125,9 +131,9 @@ def denied(path: Path) -> Iterator[None]:
 
 def test_folder_that_the_server_may_not_enter_is_told(plan: Path) -> None:
     with denied(plan.parent):
-        told = why_missing("json", {"path": str(plan)})
+        told = explain_missing("json", {"path": str(plan)})
         with pytest.raises(InvalidError) as unread:
-            find_storage("json").read(Place(storage_type="json", uri=str(plan)))
+            find_storage("json").read(ValueLocation(storage_type="json", uri=str(plan)))
         with pytest.raises(UnavailableError) as unwritten:
             write(1, plan)
 
@@ -143,7 +149,7 @@ def test_folder_that_the_server_may_not_enter_is_told(plan: Path) -> None:
 
 def test_file_that_the_server_may_not_read_is_told(plan: Path) -> None:
     with denied(plan), pytest.raises(InvalidError, match="cannot be opened: permission denied"):
-        find_storage("json").read(Place(storage_type="json", uri=str(plan)))
+        find_storage("json").read(ValueLocation(storage_type="json", uri=str(plan)))
 
 
 def test_file_in_the_place_of_a_folder_is_told_to_who_writes(tmp_path: Path) -> None:
@@ -209,7 +215,7 @@ def test_publish_after_everything_was_removed_does_nothing(tmp_path: Path) -> No
 
 def test_folder_in_place_of_a_value_is_invalid(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="is a folder; name a file"):
-        find_storage("json").read(Place(storage_type="json", uri=str(tmp_path)))
+        find_storage("json").read(ValueLocation(storage_type="json", uri=str(tmp_path)))
 
 
 def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path) -> None:
@@ -217,7 +223,7 @@ def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path) -> None:
 
     for path in (tmp_path / "plan.json", Path("/dev/zero")):
         with pytest.raises(InvalidError, match=f"{path} cannot be opened: .*not a regular file"):
-            find_storage("json").read(Place(storage_type="json", uri=str(path)))
+            find_storage("json").read(ValueLocation(storage_type="json", uri=str(path)))
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE])
@@ -229,7 +235,7 @@ def test_file_that_the_machine_cannot_look_at_is_not_taken_for_gone(
 
     monkeypatch.setattr(os, "stat", fail)
     with pytest.raises(UnavailableError, match=r"/mnt/plan.json cannot be opened"):
-        require_look("json", {"path": "/mnt/plan.json"})
+        require_file_state("json", {"path": "/mnt/plan.json"})
 
 
 def test_path_with_a_null_character_is_refused(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from fsspec.registry import _registry  # type: ignore[import-untyped]
 
 from external_servers import BUCKET, ObjectStore
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import ValueLocation, WriteTarget
 from scenarist.storage.files import remote
-from scenarist.storage.files.orphans import node_folders
+from scenarist.storage.files.orphans import iter_node_folders
 from scenarist.storage.files.value_files import open_file
 from scenarist.storage.registry import find_storage, remove_files
 from storage.homes import BucketHome, Home
@@ -34,7 +34,7 @@ def nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_url_is_recorded_without_the_slash_at_its_end(bucket: BucketHome) -> None:
-    assert remote.prepare(f"{bucket.folder}//") == bucket.folder
+    assert remote.prepare_url(f"{bucket.folder}//") == bucket.folder
     assert bucket.files() == []
 
 
@@ -54,7 +54,7 @@ def test_a_url_is_recorded_without_the_slash_at_its_end(bucket: BucketHome) -> N
 )
 def test_what_names_no_shared_storage_is_refused(url: str, said: str) -> None:
     with pytest.raises(InvalidError, match=said) as caught:
-        remote.prepare(url)
+        remote.prepare_url(url)
 
     assert SECRET not in caught.value.message
 
@@ -74,12 +74,12 @@ def test_library_that_is_missing_is_named(
     monkeypatch.setitem(sys.modules, module, None)
 
     with pytest.raises(InvalidError, match=said):
-        remote.prepare(url)
+        remote.prepare_url(url)
 
 
 def test_bucket_that_is_not_there_is_told(bucket: BucketHome) -> None:
     with pytest.raises(UnavailableError, match=r"s3://nowhere/.*bucket does not exist"):
-        remote.prepare("s3://nowhere")
+        remote.prepare_url("s3://nowhere")
 
 
 def test_storage_that_refuses_the_credentials_is_told(
@@ -89,24 +89,24 @@ def test_storage_that_refuses_the_credentials_is_told(
         object_store.checking_credentials(),
         pytest.raises(UnavailableError, match=f"the storage cannot be used: {bucket.folder}/"),
     ):
-        remote.prepare(bucket.folder)
+        remote.prepare_url(bucket.folder)
 
 
 @pytest.mark.usefixtures("nobody_listens")
 def test_storage_that_does_not_answer_is_unavailable_for_every_use() -> None:
     uri = f"s3://{BUCKET}/values/jsons/DATANODE_1/EDIT_1.json"
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_1", edit_id="E", storage_type="json", folder=f"s3://{BUCKET}"
     )
     storage = find_storage("json")
-    place = Place(storage_type="json", uri=uri)
+    place = ValueLocation(storage_type="json", uri=uri)
 
     for use in (
-        lambda: remote.prepare(f"s3://{BUCKET}"),
+        lambda: remote.prepare_url(f"s3://{BUCKET}"),
         lambda: storage.write(list(range(30_000)), target),
         lambda: storage.read(place),
         lambda: remote.open_file(uri),
-        lambda: list(node_folders(f"s3://{BUCKET}", datetime.now(UTC))),
+        lambda: list(iter_node_folders(f"s3://{BUCKET}", datetime.now(UTC))),
     ):
         with pytest.raises(UnavailableError, match=f"s3://{BUCKET}") as caught:
             use()
@@ -126,14 +126,14 @@ def test_files_of_edits_that_have_not_changed_for_a_while_are_found(bucket: Buck
     bucket.put(f"letters/{EDIT}.json", b"mine")
     now = datetime.now(UTC)
 
-    found = list(node_folders(bucket.folder, now + timedelta(hours=1)))
+    found = list(iter_node_folders(bucket.folder, now + timedelta(hours=1)))
 
     assert [(item.data_node_id, item.old_files) for item in found] == [
         ("DATANODE_1", (uris[0],)),
         ("DATANODE_2", (uris[1], uris[2])),
     ]
-    assert list(node_folders(bucket.folder, now - timedelta(hours=1))) == []
-    assert list(node_folders(f"{bucket.folder}/nothing", now)) == []
+    assert list(iter_node_folders(bucket.folder, now - timedelta(hours=1))) == []
+    assert list(iter_node_folders(f"{bucket.folder}/nothing", now)) == []
 
 
 def test_files_are_removed_and_those_that_are_gone_are_no_error(home: Home) -> None:

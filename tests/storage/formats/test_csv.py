@@ -10,12 +10,12 @@ import pytest
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import find_storage, read_json
 
 
-def a_target(**properties: Any) -> Target:
-    return Target(
+def a_target(**properties: Any) -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_orders_1",
         edit_id="EDIT_1",
         storage_type="csv",
@@ -24,12 +24,12 @@ def a_target(**properties: Any) -> Target:
     )
 
 
-def write(value: object, **properties: Any) -> Written:
+def write(value: object, **properties: Any) -> WrittenValue:
     return find_storage("csv").write(value, a_target(**properties))
 
 
-def a_place(content: bytes | None, **properties: Any) -> Place:
-    return Place(storage_type="csv", content=content, properties=properties)
+def a_place(content: bytes | None, **properties: Any) -> ValueLocation:
+    return ValueLocation(storage_type="csv", content=content, properties=properties)
 
 
 def test_positions_of_rows_are_not_written() -> None:
@@ -325,13 +325,13 @@ def test_preview_of_a_large_table_has_the_types_of_all_of_it(tmp_path: Path) -> 
             "at": pd.date_range("2026-01-01", periods=height, freq="h"),
         }
     )
-    target = Target(
+    target = WriteTarget(
         data_node_id="D", edit_id="E", storage_type="csv", folder=str(tmp_path), properties={}
     )
 
     written = find_storage("csv").write(frame, target)
 
-    place = Place(storage_type="csv", uri=written.uri)
+    place = ValueLocation(storage_type="csv", uri=written.uri)
     assert not written.is_complete
     first = json.loads(written.rendition)
     assert first == json.loads(read_json(place, Selection(limit=len(first))))
@@ -401,7 +401,7 @@ def test_file_in_another_encoding_is_told_with_what_to_do(tmp_path: Path) -> Non
     path.write_bytes("city\nZürich\n".encode("latin-1"))
 
     with pytest.raises(InvalidError, match=r"orders\.csv cannot be .* byte 6 is not valid utf-8"):
-        read_json(Place(storage_type="csv", uri=str(path)))
+        read_json(ValueLocation(storage_type="csv", uri=str(path)))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from openpyxl.styles import Font  # type: ignore[import-untyped]
 from scenarist.domain.errors import InvalidError, NotFoundError
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import find_storage, publish, read_json
 
 EXCEL = find_storage("excel")
@@ -40,8 +40,8 @@ CITIES = [{"city": "Oslo", "days": 3}, {"city": "Rome", "days": 5}]
 PRICES = [{"price": 1.5}]
 
 
-def a_target(**properties: Any) -> Target:
-    return Target(
+def a_target(**properties: Any) -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_plan_1",
         edit_id="EDIT_1",
         storage_type="excel",
@@ -50,33 +50,33 @@ def a_target(**properties: Any) -> Target:
     )
 
 
-def write(value: object, **properties: Any) -> Written:
+def write(value: object, **properties: Any) -> WrittenValue:
     return EXCEL.write(value, a_target(**properties))
 
 
-def a_place(content: bytes | None, **properties: Any) -> Place:
-    return Place(storage_type="excel", content=content, properties=properties)
+def a_place(content: bytes | None, **properties: Any) -> ValueLocation:
+    return ValueLocation(storage_type="excel", content=content, properties=properties)
 
 
-def read(written: Written, **properties: Any) -> Any:
+def read(written: WrittenValue, **properties: Any) -> Any:
     return EXCEL.read(a_place(written.content, **properties))
 
 
-def rows_of(written: Written, **properties: Any) -> Any:
+def rows_of(written: WrittenValue, **properties: Any) -> Any:
     return json.loads(read_json(a_place(written.content, **properties)))
 
 
-def append(written: Written, value: object, **properties: Any) -> Written:
+def append(written: WrittenValue, value: object, **properties: Any) -> WrittenValue:
     return EXCEL.append(value, a_target(**properties), a_place(written.content, **properties))
 
 
-def a_workbook(fill: Callable[[Any], object]) -> Written:
+def a_workbook(fill: Callable[[Any], object]) -> WrittenValue:
     """Make a workbook as a spreadsheet program would, past the storage."""
     workbook = openpyxl.Workbook()
     fill(workbook.active)
     file = BytesIO()
     workbook.save(file)
-    return Written(
+    return WrittenValue(
         size=0,
         digest="",
         python_type="",
@@ -98,13 +98,13 @@ CALCULATED = ('fullCalcOnLoad="1"', "")
 """As spreadsheet programs leave it, which have calculated what there is."""
 
 
-def parts_of(written: Written) -> dict[str, str]:
+def parts_of(written: WrittenValue) -> dict[str, str]:
     assert written.content is not None
     with ZipFile(BytesIO(written.content)) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
-def with_parts_changed(written: Written, *changes: tuple[str, str]) -> Written:
+def with_parts_changed(written: WrittenValue, *changes: tuple[str, str]) -> WrittenValue:
     """Replace text in the parts of a workbook; each has to be there."""
     parts = parts_of(written)
     for old, new in changes:
@@ -117,7 +117,7 @@ def with_parts_changed(written: Written, *changes: tuple[str, str]) -> Written:
     return replace(written, content=file.getvalue())
 
 
-def cells_of(written: Written) -> Any:
+def cells_of(written: WrittenValue) -> Any:
     assert written.content is not None
     return openpyxl.load_workbook(BytesIO(written.content))
 
@@ -651,7 +651,7 @@ def test_workbook_of_the_user_is_read_and_replaced(tmp_path: Path) -> None:
     path = str(tmp_path / "plan.xlsx")
     first = write(CITIES[:1], path=path)
     publish(first)
-    place = Place(storage_type="excel", uri=first.uri)
+    place = ValueLocation(storage_type="excel", uri=first.uri)
 
     second = EXCEL.append(CITIES[1:], a_target(path=path), place)
 
@@ -662,7 +662,7 @@ def test_workbook_of_the_user_is_read_and_replaced(tmp_path: Path) -> None:
 
 def test_missing_workbook_is_not_found() -> None:
     with pytest.raises(NotFoundError, match="gone"):
-        EXCEL.append(CITIES, a_target(), Place(storage_type="excel", uri="gone"))
+        EXCEL.append(CITIES, a_target(), ValueLocation(storage_type="excel", uri="gone"))
 
 
 @pytest.mark.parametrize("missing", ["pandas", "openpyxl"])
@@ -709,7 +709,7 @@ def test_file_that_is_no_workbook_is_refused(content: bytes, tmp_path: Path) -> 
     (tmp_path / "plan.xlsx").write_bytes(content)
 
     with pytest.raises(InvalidError, match=r"plan\.xlsx cannot be read as excel: it is no"):
-        EXCEL.read(Place(storage_type="excel", uri=str(tmp_path / "plan.xlsx")))
+        EXCEL.read(ValueLocation(storage_type="excel", uri=str(tmp_path / "plan.xlsx")))
 
 
 @pytest.mark.parametrize(

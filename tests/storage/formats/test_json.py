@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import find_storage, read_json
 
 
@@ -29,8 +29,8 @@ class DateDecoder(json.JSONDecoder):
 CODECS = {"encoder": f"{__name__}:DateEncoder", "decoder": f"{__name__}:DateDecoder"}
 
 
-def write(value: object, **properties: str) -> Written:
-    target = Target(
+def write(value: object, **properties: str) -> WrittenValue:
+    target = WriteTarget(
         data_node_id="DATANODE_capacity_1",
         edit_id="EDIT_1",
         storage_type="json",
@@ -40,8 +40,8 @@ def write(value: object, **properties: str) -> Written:
     return find_storage("json").write(value, target)
 
 
-def a_place(content: bytes | None, **properties: str) -> Place:
-    return Place(storage_type="json", content=content, properties=properties)
+def a_place(content: bytes | None, **properties: str) -> ValueLocation:
+    return ValueLocation(storage_type="json", content=content, properties=properties)
 
 
 def test_encoder_and_decoder_of_the_user_are_applied() -> None:
@@ -141,11 +141,11 @@ def test_file_that_is_not_json_is_invalid(content: bytes, tmp_path: Path) -> Non
     path.write_bytes(content)
 
     with pytest.raises(InvalidError, match=r"capacity\.json cannot be read as json"):
-        read_json(Place(storage_type="json", uri=str(path)))
+        read_json(ValueLocation(storage_type="json", uri=str(path)))
 
 
 def append(content: bytes, value: object, **properties: str) -> bytes | None:
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_capacity_1",
         edit_id="EDIT_2",
         storage_type="json",

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import find_storage, publish, read_json, write_value
 
 PARQUET = find_storage("parquet")
 
 
-def a_target(**properties: Any) -> Target:
-    return Target(
+def a_target(**properties: Any) -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_demand_1",
         edit_id="EDIT_1",
         storage_type="parquet",
@@ -29,11 +29,11 @@ def a_target(**properties: Any) -> Target:
     )
 
 
-def write(value: object, **properties: Any) -> Written:
+def write(value: object, **properties: Any) -> WrittenValue:
     return PARQUET.write(value, a_target(**properties))
 
 
-def compression_of(written: Written) -> str:
+def compression_of(written: WrittenValue) -> str:
     assert written.content is not None
     parquet: Any = importlib.import_module("pyarrow.parquet")
     metadata = parquet.ParquetFile(BytesIO(written.content)).metadata
@@ -56,7 +56,7 @@ def test_compression_is_as_configured(properties: dict[str, Any], expected: str)
 def test_read_kwargs_reach_the_reader() -> None:
     written = write([{"a": 1, "b": 2}])
 
-    place = Place(
+    place = ValueLocation(
         storage_type="parquet",
         content=written.content,
         properties={"read_kwargs": {"columns": ["b"]}},
@@ -76,7 +76,7 @@ def test_types_of_columns_come_back() -> None:
 
     written = write(frame)
 
-    place = Place(storage_type="parquet", content=written.content)
+    place = ValueLocation(storage_type="parquet", content=written.content)
     assert find_storage("parquet").read(place).equals(frame)
 
 
@@ -105,7 +105,7 @@ def test_every_kind_of_cell_has_a_json_form() -> None:
         }
     ]
     assert json.loads(written.rendition) == expected
-    place = Place(storage_type="parquet", content=written.content)
+    place = ValueLocation(storage_type="parquet", content=written.content)
     assert json.loads(read_json(place)) == expected
 
 
@@ -113,7 +113,7 @@ def test_path_that_looks_like_a_partition_adds_no_column(tmp_path: Path) -> None
     written = write([{"a": 1}], path=str(tmp_path / "year=2026" / "demand.parquet"))
     publish(written)
 
-    assert read_json(Place(storage_type="parquet", uri=written.uri)) == '[{"a":1}]'
+    assert read_json(ValueLocation(storage_type="parquet", uri=written.uri)) == '[{"a":1}]'
 
 
 def test_column_of_mixed_types_is_refused() -> None:
@@ -121,9 +121,9 @@ def test_column_of_mixed_types_is_refused() -> None:
         write([{"a": 1}, {"a": "x"}])
 
 
-def append(old: Written, value: object, **properties: Any) -> Any:
+def append(old: WrittenValue, value: object, **properties: Any) -> Any:
     """Return the table that comes of it."""
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_demand_1",
         edit_id="EDIT_2",
         storage_type="parquet",
@@ -131,9 +131,9 @@ def append(old: Written, value: object, **properties: Any) -> Any:
         properties=properties,
     )
     storage = find_storage("parquet")
-    place = Place(storage_type="parquet", content=old.content, properties=properties)
+    place = ValueLocation(storage_type="parquet", content=old.content, properties=properties)
     new = storage.append(value, target, place)
-    return storage.read(Place(storage_type="parquet", content=new.content))
+    return storage.read(ValueLocation(storage_type="parquet", content=new.content))
 
 
 TYPED = pd.DataFrame(
@@ -217,12 +217,12 @@ def test_table_with_an_index_takes_rows_with_the_same_index() -> None:
         append(old, [{"a": 2}])
 
 
-def a_folder(folder: Path, **parts: pd.DataFrame) -> Place:
+def a_folder(folder: Path, **parts: pd.DataFrame) -> ValueLocation:
     for name, frame in parts.items():
         part = folder / f"year={name.removeprefix('y')}" / "a.parquet"
         part.parent.mkdir()
         frame.to_parquet(part)
-    return Place(storage_type="parquet", uri=str(folder))
+    return ValueLocation(storage_type="parquet", uri=str(folder))
 
 
 def test_folder_of_partitions_is_one_table(tmp_path: Path) -> None:
@@ -276,7 +276,10 @@ def test_decimals_are_shown_as_they_are_kept() -> None:
     written = write([{"a": decimal.Decimal("2")}, {"a": decimal.Decimal("2.00")}])
 
     assert written.rendition == '[{"a":"2.00"},{"a":"2.00"}]'
-    assert read_json(Place(storage_type="parquet", content=written.content)) == written.rendition
+    assert (
+        read_json(ValueLocation(storage_type="parquet", content=written.content))
+        == written.rendition
+    )
 
 
 @pytest.mark.parametrize(
@@ -287,7 +290,7 @@ def test_whole_numbers_beside_a_null_within_a_cell_are_exact(cells: list[Any]) -
 
     written = write(rows)
 
-    place = Place(storage_type="parquet", content=written.content)
+    place = ValueLocation(storage_type="parquet", content=written.content)
     assert written.rendition == read_json(place)
     assert written.rendition == json.dumps(rows, separators=(",", ":"))
 
@@ -303,7 +306,7 @@ def test_first_rows_of_a_large_table_are_shown_with_the_types_of_the_whole(tmp_p
     written = write(frame, path=str(tmp_path / "demand.parquet"))
     publish(written)
 
-    read = find_storage("parquet").read(Place(storage_type="parquet", uri=written.uri))
+    read = find_storage("parquet").read(ValueLocation(storage_type="parquet", uri=written.uri))
     pd.testing.assert_frame_equal(read, frame.astype({"share": float}))
     assert read.attrs == {"unit": "kg"}
     assert not written.is_complete
@@ -367,7 +370,9 @@ def test_names_of_columns_that_are_the_same_as_text_are_refused() -> None:
 def test_names_of_columns_that_are_whole_numbers_stay_so_without_a_sign() -> None:
     written = write(pd.DataFrame([[1, 2]], columns=pd.Index([3, 4], dtype="uint8")))
 
-    assert list(PARQUET.read(Place(storage_type="parquet", content=written.content)).columns) == [
+    assert list(
+        PARQUET.read(ValueLocation(storage_type="parquet", content=written.content)).columns
+    ) == [
         3,
         4,
     ]
@@ -382,4 +387,4 @@ def test_file_that_is_no_parquet_is_told_with_its_path(data: bytes | None, tmp_p
     (tmp_path / "a.parquet").write_bytes(data)
 
     with pytest.raises(InvalidError, match=r"a\.parquet cannot be read as parquet: it is no"):
-        PARQUET.read(Place(storage_type="parquet", uri=str(tmp_path / "a.parquet")))
+        PARQUET.read(ValueLocation(storage_type="parquet", uri=str(tmp_path / "a.parquet")))

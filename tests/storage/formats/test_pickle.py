@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.base import Place, Target
+from scenarist.storage.base import ValueLocation, WriteTarget
 from scenarist.storage.registry import find_storage
 
 
@@ -24,8 +24,8 @@ def explode() -> None:
     raise ValueError("boom")
 
 
-def a_target(storage_type: str, folder: Path, **properties: str) -> Target:
-    return Target(
+def a_target(storage_type: str, folder: Path, **properties: str) -> WriteTarget:
+    return WriteTarget(
         data_node_id="DATANODE_model_1",
         edit_id="EDIT_1",
         storage_type=storage_type,
@@ -50,7 +50,7 @@ def test_endless_nesting_is_refused(tmp_path: Path) -> None:
 
 def test_value_that_raises_when_it_is_read_is_invalid(tmp_path: Path) -> None:
     written = find_storage("pickle").write(Explosive(), a_target("pickle", tmp_path))
-    place = Place(storage_type="pickle", content=written.content)
+    place = ValueLocation(storage_type="pickle", content=written.content)
 
     with pytest.raises(InvalidError, match="ValueError: boom"):
         find_storage("pickle").read(place)
@@ -66,7 +66,7 @@ def test_value_of_a_missing_module_is_invalid_and_names_it(
     monkeypatch.delitem(sys.modules, "vanishing")
 
     with pytest.raises(InvalidError, match="No module named 'vanishing'"):
-        find_storage("pickle").read(Place(storage_type="pickle", content=data))
+        find_storage("pickle").read(ValueLocation(storage_type="pickle", content=data))
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.formats.typed_json import typed
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
+from scenarist.storage.formats.typed_json import encode_typed
 from scenarist.storage.registry import find_storage, read_json
-from scenarist.storage.tables.json_data import shown, strict
+from scenarist.storage.tables.json_data import encode_strict, to_json_data
 from storage.kinds_of_values import (
     NOON,
     VALUES,
@@ -96,8 +96,8 @@ def _objects(items: list[Any]) -> Any:
 EVERYTHING = st.recursive(SCALARS, _containers, max_leaves=8)
 
 
-def write(value: object, **properties: Any) -> Written:
-    target = Target(
+def write(value: object, **properties: Any) -> WrittenValue:
+    target = WriteTarget(
         data_node_id="DATANODE_plan_1",
         edit_id="EDIT_1",
         storage_type="json",
@@ -107,8 +107,8 @@ def write(value: object, **properties: Any) -> Written:
     return JSON.write(value, target)
 
 
-def place_of(content: bytes | None, **properties: Any) -> Place:
-    return Place(storage_type="json", content=content, properties=properties)
+def place_of(content: bytes | None, **properties: Any) -> ValueLocation:
+    return ValueLocation(storage_type="json", content=content, properties=properties)
 
 
 @given(EVERYTHING)
@@ -129,27 +129,27 @@ def test_a_pickle_holds_what_was_written_and_is_shown_as_it_is_read(
     value: Any, storage_type: str
 ) -> None:
     storage = find_storage(storage_type)
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_plan_1", edit_id="E", storage_type=storage_type, folder="unused"
     )
 
     written = storage.write(value, target)
-    found = storage.read(Place(storage_type=storage_type, content=written.content))
+    found = storage.read(ValueLocation(storage_type=storage_type, content=written.content))
 
     assert is_same(found, value)
     if written.is_complete:
-        assert strict(shown(found, None)) == written.rendition
+        assert encode_strict(to_json_data(found, None)) == written.rendition
 
 
 @pytest.mark.parametrize("count", [1_000, 2_978, 2_979, 4_000])
 def test_a_value_is_shown_the_same_however_large_it_is(count: int, tmp_path: Path) -> None:
     value = [{NOON.date(), number} for number in range(count)]
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_plan_1", edit_id="E", storage_type="json", folder=str(tmp_path)
     )
 
     written = JSON.write(value, target)
-    place = Place(storage_type="json", uri=written.uri, content=written.content)
+    place = ValueLocation(storage_type="json", uri=written.uri, content=written.content)
 
     rows = [[number, "2026-01-31"] for number in range(count)]
     assert msgspec.json.decode(read_json(place)) == rows
@@ -208,9 +208,9 @@ def test_the_place_of_what_is_too_deep_is_short() -> None:
     with pytest.raises(
         InvalidError, match=r"\[1\]\[1\].*…\[1\] is nested.*contains itself"
     ) as deep:
-        typed(endless)
+        encode_typed(endless)
     with pytest.raises(InvalidError, match="JSON cannot hold") as wide:
-        typed(long)
+        encode_typed(long)
 
     assert max(len(str(deep.value)), len(str(wide.value))) < 250
 
@@ -329,7 +329,7 @@ def test_what_does_not_make_an_object_of_the_declared_class_is_refused() -> None
 def test_what_is_appended_takes_the_types_of_what_is_there(
     present: object, added: object, expected: object
 ) -> None:
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_plan_1", edit_id="EDIT_2", storage_type="json", folder="unused"
     )
 
@@ -340,7 +340,7 @@ def test_what_is_appended_takes_the_types_of_what_is_there(
 
 
 def test_nothing_is_appended_to_a_table_in_a_document() -> None:
-    target = Target(
+    target = WriteTarget(
         data_node_id="DATANODE_plan_1", edit_id="EDIT_2", storage_type="json", folder="unused"
     )
 
@@ -361,4 +361,4 @@ def test_a_document_of_many_levels_is_shown_to_its_last_one() -> None:
 
 
 def test_a_path_is_kept_as_the_class_that_it_is() -> None:
-    assert typed(Path("a")) == {"__type__": "Path-PosixPath", "__value__": "a"}
+    assert encode_typed(Path("a")) == {"__type__": "Path-PosixPath", "__value__": "a"}

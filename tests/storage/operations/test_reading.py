@@ -13,8 +13,8 @@ import pytest
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator
-from scenarist.storage.base import Place
-from scenarist.storage.operations.reading import prepared, show_file, show_value
+from scenarist.storage.base import ValueLocation
+from scenarist.storage.operations.reading import prepare_value, show_file, show_value
 
 COLD = Selection(
     conditions=(Condition(key="days", operator=FilterOperator.LESS_THAN, value=5),),
@@ -101,18 +101,18 @@ def test_only_the_beginning_of_a_large_value_is_shown_where_it_is_not_wanted_who
 
 
 def test_a_file_that_nobody_waits_for_any_more_is_not_made_again(tmp_path: Path) -> None:
-    place = msgspec.to_builtins(Place(storage_type="json", content=b"[1]"))
+    place = msgspec.to_builtins(ValueLocation(storage_type="json", content=b"[1]"))
 
     with pytest.raises(FileNotFoundError):
         show_file(place, EVERYTHING, str(tmp_path / "gone.json"))
 
 
 def test_data_is_prepared_as_the_storage_takes_it() -> None:
-    frame: Any = prepared([{"a": 1}], SQL_TABLE, None)
+    frame: Any = prepare_value([{"a": 1}], SQL_TABLE, None)
 
     assert frame.to_dict("list") == {"a": [1]}
 
 
 def test_data_that_the_storage_cannot_hold_is_refused() -> None:
     with pytest.raises(InvalidError, match="'sql_table' stores tables"):
-        prepared(5, SQL_TABLE, None)
+        prepare_value(5, SQL_TABLE, None)

@@ -12,7 +12,7 @@ import pytest
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Condition, Selection
 from scenarist.domain.vocabulary import FilterOperator
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.registry import find_storage, read_json
 
 BOTH = pytest.mark.parametrize("storage_type", ["csv", "parquet"])
@@ -35,8 +35,8 @@ class Plain:
         self.days = days
 
 
-def write(storage_type: str, value: object, **properties: Any) -> Written:
-    target = Target(
+def write(storage_type: str, value: object, **properties: Any) -> WrittenValue:
+    target = WriteTarget(
         data_node_id="DATANODE_orders_1",
         edit_id="EDIT_1",
         storage_type=storage_type,
@@ -46,12 +46,12 @@ def write(storage_type: str, value: object, **properties: Any) -> Written:
     return find_storage(storage_type).write(value, target)
 
 
-def read(storage_type: str, written: Written, **properties: Any) -> Any:
+def read(storage_type: str, written: WrittenValue, **properties: Any) -> Any:
     return find_storage(storage_type).read(a_place(storage_type, written, **properties))
 
 
-def a_place(storage_type: str, written: Written, **properties: Any) -> Place:
-    return Place(storage_type=storage_type, content=written.content, properties=properties)
+def a_place(storage_type: str, written: WrittenValue, **properties: Any) -> ValueLocation:
+    return ValueLocation(storage_type=storage_type, content=written.content, properties=properties)
 
 
 @BOTH

@@ -15,10 +15,14 @@ import pandas as pd
 import pytest
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.base import Place
-from scenarist.storage.operations.rewriting import needs_worker, rewritten, rewritten_safely
-from scenarist.storage.tables.json_data import shown, strict
-from scenarist.storage.tables.retyping import retyped
+from scenarist.storage.base import ValueLocation
+from scenarist.storage.operations.rewriting import (
+    needs_worker,
+    prepare_rewrite,
+    prepare_rewrite_safely,
+)
+from scenarist.storage.tables.json_data import encode_strict, to_json_data
+from scenarist.storage.tables.retyping import retype
 from storage.formats.test_typed_json import write
 from storage.kinds_of_values import (
     NOON,
@@ -46,14 +50,14 @@ NOT_WRITTEN_BACK = {"lone surrogate", "table with duplicate column names"}
 
 def as_rest_has_it(value: object) -> Any:
     """Return a value as a client reads it."""
-    return msgspec.json.decode(strict(shown(value, None)))
+    return msgspec.json.decode(encode_strict(to_json_data(value, None)))
 
 
 @pytest.mark.parametrize("kind", sorted(VALUES.keys() - NOT_WRITTEN_BACK))
 def test_what_was_read_and_is_written_back_is_the_same_value(kind: str) -> None:
     value = VALUES[kind]()
 
-    assert is_same(retyped(as_rest_has_it(value), value), value)
+    assert is_same(retype(as_rest_has_it(value), value), value)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_what_was_read_and_is_written_back_is_the_same_value(kind: str) -> None:
 def test_data_becomes_one_of_the_type_that_is_there(
     present: object, data: object, expected: object
 ) -> None:
-    assert is_same(retyped(data, present), expected)
+    assert is_same(retype(data, present), expected)
 
 
 @pytest.mark.parametrize(
@@ -120,11 +124,11 @@ def test_what_is_finer_than_the_type_that_is_there_is_refused(
     present: object, data: object
 ) -> None:
     with pytest.raises(InvalidError, match="finer"):
-        retyped(data, present)
+        retype(data, present)
 
 
 def test_fields_that_a_constructor_works_out_are_those_that_were_written() -> None:
-    made = retyped({"x": 5, "day": "2026-02-01", "doubled": 2}, Point(1, DAY))
+    made = retype({"x": 5, "day": "2026-02-01", "doubled": 2}, Point(1, DAY))
 
     assert made == replace(Point(1, NEXT), x=5) or (made.x, made.day, made.doubled) == (5, NEXT, 2)
 
@@ -149,7 +153,7 @@ def test_what_is_not_of_the_form_that_is_shown_is_refused(
     present: object, data: object, place: str
 ) -> None:
     with pytest.raises(InvalidError, match=place):
-        retyped(data, present)
+        retype(data, present)
 
 
 TABLE = pd.DataFrame(
@@ -170,14 +174,14 @@ TABLE = pd.DataFrame(
 
 
 def test_a_table_that_was_read_is_the_same_table_when_it_is_written_back() -> None:
-    assert is_same(retyped(as_rest_has_it(TABLE), TABLE), TABLE)
+    assert is_same(retype(as_rest_has_it(TABLE), TABLE), TABLE)
 
 
 def test_columns_keep_their_types_where_cells_change_and_rows_come_and_go() -> None:
     rows = as_rest_has_it(TABLE)
     rows[0] |= {"n": 5, "share": 3, "at": "2026-03-01T00:00:00", "day": "2026-03-01", "size": "XL"}
 
-    table = retyped([*rows, rows[1]], TABLE)
+    table = retype([*rows, rows[1]], TABLE)
 
     assert table.drop(columns="size").dtypes.equals(TABLE.drop(columns="size").dtypes)
     assert list(table["size"].cat.categories) == ["L", "S", "XL"]
@@ -186,7 +190,7 @@ def test_columns_keep_their_types_where_cells_change_and_rows_come_and_go() -> N
 
 
 def test_a_column_takes_another_type_where_json_has_both() -> None:
-    table = retyped([{"v": 1.5}, {"v": None}], pd.DataFrame({"v": [1, 2]}))
+    table = retype([{"v": 1.5}, {"v": None}], pd.DataFrame({"v": [1, 2]}))
 
     assert table["v"].dtype == "float64"
 
@@ -194,25 +198,25 @@ def test_a_column_takes_another_type_where_json_has_both() -> None:
 def test_rows_without_names_go_by_position() -> None:
     table = pd.DataFrame({"name": ["a"], "day": [DAY]})
 
-    made = retyped([["b", "2026-02-01"]], table)
+    made = retype([["b", "2026-02-01"]], table)
 
     assert is_same(made, pd.DataFrame({"name": ["b"], "day": [NEXT]}))
 
 
 def test_no_rows_leave_a_table_with_its_columns() -> None:
-    assert is_same(retyped([], TABLE), TABLE.iloc[:0])
+    assert is_same(retype([], TABLE), TABLE.iloc[:0])
 
 
 def test_names_of_columns_that_are_no_texts_stay() -> None:
     table = pd.DataFrame({2025: [1], "b": [2]})
 
-    assert is_same(retyped([{"2025": 5, "b": 6}], table), pd.DataFrame({2025: [5], "b": [6]}))
+    assert is_same(retype([{"2025": 5, "b": 6}], table), pd.DataFrame({2025: [5], "b": [6]}))
 
 
 def test_row_labels_that_are_written_as_columns_are_labels_again() -> None:
     table = VALUES["table with a named index"]()
 
-    made = retyped([{"city": "c", "v": 4}], table)
+    made = retype([{"city": "c", "v": 4}], table)
 
     assert is_same(made, pd.DataFrame({"city": ["c"], "v": [4]}).set_index("city"))
 
@@ -224,27 +228,30 @@ def test_row_labels_that_are_written_as_columns_are_labels_again() -> None:
 def test_a_pickle_is_rewritten_by_a_worker_unless_it_is_plain(
     value: object, expected: bool
 ) -> None:
-    assert needs_worker(Place(storage_type="pickle", content=pickle.dumps(value, 5))) is expected
+    assert (
+        needs_worker(ValueLocation(storage_type="pickle", content=pickle.dumps(value, 5)))
+        is expected
+    )
 
 
 @pytest.mark.parametrize(("value", "expected"), [([DAY, {1}], False), ([Mode.FAST], True)])
 def test_a_document_is_rewritten_by_a_worker_where_it_names_a_class(
     value: object, expected: bool
 ) -> None:
-    place = Place(storage_type="json", content=write(value).content)
+    place = ValueLocation(storage_type="json", content=write(value).content)
 
     assert needs_worker(place) is expected
 
 
 def test_a_document_without_classes_keeps_its_types_without_a_worker() -> None:
-    place = Place(storage_type="json", content=write({"day": DAY, "n": 1}).content)
+    place = ValueLocation(storage_type="json", content=write({"day": DAY, "n": 1}).content)
 
-    made = rewritten_safely({"day": "2026-02-01", "n": 2}, "json", {}, place)
+    made = prepare_rewrite_safely({"day": "2026-02-01", "n": 2}, "json", {}, place)
 
     assert made == {"day": NEXT, "n": 2}
 
 
 def test_a_value_that_cannot_be_read_any_more_may_be_replaced() -> None:
-    place = Place(storage_type="pickle", content=b"no pickle")
+    place = ValueLocation(storage_type="pickle", content=b"no pickle")
 
-    assert rewritten([1], "pickle", {}, place) == [1]
+    assert prepare_rewrite([1], "pickle", {}, place) == [1]

@@ -12,8 +12,8 @@ from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from scenarist.api.openapi.responses import camel_case
-from scenarist.api.problems import NO_CREDENTIAL
+from scenarist.api.openapi.responses import to_camel_case
+from scenarist.api.problems import CREDENTIAL_MISSING
 from scenarist.api.requests import AnyRequest
 from scenarist.domain.errors import (
     ConflictError,
@@ -27,7 +27,7 @@ from scenarist.domain.users import AuditEntry
 from scenarist.services.audit import AuditService
 from scenarist.services.authentication import Authenticator
 from scenarist.services.refused_requests import RefusalCounter
-from scenarist.services.sessions import counted_address
+from scenarist.services.sessions import rate_limit_key
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 T = TypeVar("T")
@@ -37,7 +37,7 @@ _SIGN_IN_WAITING = 64
 _SIGN_IN_OF_ADDRESS = 16
 
 
-class Gate:
+class AuthMiddleware:
     """Authenticates each request and checks its role, as a guard in front of every handler.
 
     Args:
@@ -114,7 +114,7 @@ class Gate:
         """
         authenticator = self._authenticator
         if authenticator is None:
-            return _anyone
+            return _find_anyone
         credential = credential_of(request)
 
         async def find_actor() -> Actor:
@@ -124,12 +124,12 @@ class Gate:
 
     async def _admitted(self, authenticator: Authenticator, credential: str) -> Actor:
         if self._looks_up_in_threads:
-            return await sync_to_thread(_admitted_at_once, authenticator, credential)
+            return await sync_to_thread(_authenticate_now, authenticator, credential)
         actor = authenticator.recall(credential)
         if actor is None and authenticator.needs_network(credential):
             verified = await sync_to_thread(authenticator.verify, credential)
             actor = authenticator.admit(credential, verified)
-        return actor or _admitted_at_once(authenticator, credential)
+        return actor or _authenticate_now(authenticator, credential)
 
     def _keep_refusal(
         self,
@@ -155,7 +155,7 @@ class Gate:
             self._audit.add_refusal(entry)
 
 
-class Turnstile:
+class LoginExecutor:
     """Bounded executor for sign-ins: hashing a password takes memory and a processor."""
 
     def __init__(self) -> None:
@@ -168,7 +168,7 @@ class Turnstile:
         Raises:
             UnavailableError: Too many sign-ins are waiting, in total or from this address.
         """
-        counted = counted_address(address)
+        counted = rate_limit_key(address)
         if (
             self._inside.total() >= _SIGN_IN_THREADS + _SIGN_IN_WAITING
             or self._inside[counted] >= _SIGN_IN_OF_ADDRESS
@@ -183,8 +183,8 @@ class Turnstile:
                 del self._inside[counted]
 
 
-def gate_of(request: AnyRequest) -> Gate:
-    gate: Gate = request.app.state["gate"]
+def auth_of(request: AnyRequest) -> AuthMiddleware:
+    gate: AuthMiddleware = request.app.state["gate"]
     return gate
 
 
@@ -198,7 +198,7 @@ def credential_of(connection: AnyConnection) -> str:
     if not found:
         raise UnauthenticatedError(
             "the request has no credentials; send the header Authorization: Bearer TOKEN",
-            code=NO_CREDENTIAL,
+            code=CREDENTIAL_MISSING,
         )
     scheme, _, token = found[0].decode("latin-1").strip().partition(" ")
     token = token.strip()
@@ -212,7 +212,7 @@ def credential_of(connection: AnyConnection) -> str:
 
 def origin_of(connection: AnyConnection, handler: BaseRouteHandler) -> Origin:
     client = connection.client
-    return Origin("" if client is None else client.host, camel_case(handler.handler_name))
+    return Origin("" if client is None else client.host, to_camel_case(handler.handler_name))
 
 
 def _entity_of(path_params: Mapping[str, Any]) -> str | None:
@@ -223,10 +223,10 @@ def _entity_of(path_params: Mapping[str, Any]) -> str | None:
     return plain.encode("utf-8", "replace").decode()
 
 
-def _admitted_at_once(authenticator: Authenticator, credential: str) -> Actor:
+def _authenticate_now(authenticator: Authenticator, credential: str) -> Actor:
     actor = authenticator.recall(credential)
     return actor or authenticator.admit(credential, authenticator.verify(credential))
 
 
-async def _anyone() -> Actor:
+async def _find_anyone() -> Actor:
     return ANYONE

@@ -14,22 +14,25 @@ from litestar.types import ASGIApp, Message, Receive, Send
 
 from scenarist import schemas
 from scenarist.api.problems import MEDIA_TYPE
-from scenarist.domain.addresses import ANY_ORIGIN, host_in, origin_of, read_hosts, read_origins
+from scenarist.domain.addresses import ANY_ORIGIN, origin_of, parse_host, parse_hosts, parse_origins
 
-_Fields = list[tuple[bytes, bytes]]
-_Fault = tuple[HTTPStatus, str, str]
+_Headers = list[tuple[bytes, bytes]]
+_Refusal = tuple[HTTPStatus, str, str]
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({b"same-origin", b"none"})  # none: a bookmark or a typed address
-_ASKS_FIRST = b"access-control-request-method"
+_PREFLIGHT_HEADER = b"access-control-request-method"
 
-_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_VARIES = (b"vary", b"Origin")
-_EXPOSED = (
+_CONTENT_SECURITY_POLICY = (
+    b"content-security-policy",
+    b"default-src 'none'; frame-ancestors 'none'",
+)
+_VARY = (b"vary", b"Origin")
+_EXPOSE_HEADERS = (
     b"access-control-expose-headers",
     b"Content-Disposition, ETag, Link, Location, Preference-Applied, Retry-After, X-Request-ID",
 )
-_PERMITTED = [
+_PREFLIGHT_RESPONSE_HEADERS = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
     (
         b"access-control-allow-headers",
@@ -40,7 +43,7 @@ _PERMITTED = [
 ]
 
 
-def guarded(
+def refuse_foreign_pages(
     app: ASGIApp,
     *,
     cors_origins: Collection[str] = (),
@@ -62,8 +65,8 @@ def guarded(
     Raises:
         InvalidError: An origin or a host is malformed; the message names it.
     """
-    origins = _Origins(read_origins(cors_origins))
-    find_host_fault = _host_judge(read_hosts(hosts)) if hosts else None
+    origins = _Origins(parse_origins(cors_origins))
+    find_host_fault = _make_host_check(parse_hosts(hosts)) if hosts else None
 
     # Not ``async``: a coroutine of its own would cost as much as the checks.
     def door(scope: Any, receive: Receive, send: Send) -> Awaitable[None]:
@@ -71,13 +74,13 @@ def guarded(
             return app(scope, receive, send)
         told = dict(scope["headers"])
         origin = told.get(b"origin")
-        answer = _answering(send, origins.fields(origin))
+        answer = _add_headers(send, origins.fields(origin))
         fault = find_host_fault(told.get(b"host")) if find_host_fault else None
         if fault is None and (origin is not None or b"sec-fetch-site" in told):
             if not origins.has(origin):
                 fault = _find_origin_fault(scope, told)
-            elif scope["method"] == "OPTIONS" and _ASKS_FIRST in told:
-                return _permit(answer)
+            elif scope["method"] == "OPTIONS" and _PREFLIGHT_HEADER in told:
+                return _respond_to_preflight(answer)
         if fault is None:
             return app(scope, receive, answer)
         if count_refusal is not None:
@@ -92,28 +95,28 @@ class _Origins:
     """Origins whose pages may call, with the CORS headers for each."""
 
     def __init__(self, names: frozenset[str]) -> None:
-        self._fields: dict[bytes | None, _Fields] = {
+        self._fields: dict[bytes | None, _Headers] = {
             name.encode(): [
                 (b"access-control-allow-origin", name.encode()),
                 (b"access-control-allow-credentials", b"true"),
-                _EXPOSED,
-                _VARIES,
+                _EXPOSE_HEADERS,
+                _VARY,
             ]
             for name in names
         }
-        self._others: _Fields = [_VARIES] if names else []
+        self._others: _Headers = [_VARY] if names else []
         self._are_all = ANY_ORIGIN in names
         if self._are_all:
-            self._others = [(b"access-control-allow-origin", b"*"), _EXPOSED]
+            self._others = [(b"access-control-allow-origin", b"*"), _EXPOSE_HEADERS]
 
     def has(self, origin: bytes | None) -> bool:
         return origin in self._fields or (self._are_all and origin is not None)
 
-    def fields(self, origin: bytes | None) -> _Fields:
+    def fields(self, origin: bytes | None) -> _Headers:
         return self._fields.get(origin, self._others)
 
 
-def _answering(send: Send, fields: _Fields) -> Send:
+def _add_headers(send: Send, fields: _Headers) -> Send:
     def send_on(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             headers = [*message["headers"], *fields]
@@ -121,34 +124,34 @@ def _answering(send: Send, fields: _Fields) -> Send:
                 if name == b"content-security-policy":
                     break  # the pages of the API reference have their own policy
             else:
-                headers.append(_POLICY)
+                headers.append(_CONTENT_SECURITY_POLICY)
             message["headers"] = headers
         return send(message)
 
     return send_on
 
 
-def _host_judge(hosts: frozenset[str]) -> Callable[[bytes | None], _Fault | None]:
+def _make_host_check(hosts: frozenset[str]) -> Callable[[bytes | None], _Refusal | None]:
     @lru_cache(maxsize=64)
-    def find_fault(host: bytes | None) -> _Fault | None:
+    def find_fault(host: bytes | None) -> _Refusal | None:
         # Browsers always send Host, so a request without it does not come from a page.
-        if host is None or host_in(host.decode("latin-1")) in hosts:
+        if host is None or parse_host(host.decode("latin-1")) in hosts:
             return None
         return (
             HTTPStatus.MISDIRECTED_REQUEST,
             "host_refused",
-            f"{_shown(host)} is not a name of this server; if it should be, add it to the setting "
+            f"{_to_text(host)} is not a name of this server; if it should be, add it to the setting "
             "hosts",
         )
 
     return find_fault
 
 
-def _find_origin_fault(scope: Any, told: Mapping[bytes, bytes]) -> _Fault | None:
+def _find_origin_fault(scope: Any, told: Mapping[bytes, bytes]) -> _Refusal | None:
     """Check the headers that only browsers set: pages cannot change them, programs omit them."""
     site = told.get(b"sec-fetch-site")
     origin = told.get(b"origin")
-    if scope["method"] in _SAFE:
+    if scope["method"] in _SAFE_METHODS:
         # The browser hides the response from foreign pages, and links from them are allowed.
         is_fine = site != b"cross-site" or told.get(b"sec-fetch-mode") == b"navigate"
     elif site is not None:
@@ -157,7 +160,7 @@ def _find_origin_fault(scope: Any, told: Mapping[bytes, bytes]) -> _Fault | None
         is_fine = origin is None or _is_own(origin, scope["scheme"], told.get(b"host", b""))
     if is_fine:
         return None
-    said = "another site" if origin is None else _shown(origin)
+    said = "another site" if origin is None else _to_text(origin)
     return (
         HTTPStatus.FORBIDDEN,
         "origin_refused",
@@ -171,7 +174,7 @@ def _is_own(origin: bytes, scheme: str, host: bytes) -> bool:
     return origin.decode("latin-1") in {origin_of(scheme, name), origin_of("https", name)}
 
 
-def _shown(text: bytes) -> str:
+def _to_text(text: bytes) -> str:
     return text[:100].decode("latin-1")
 
 
@@ -192,10 +195,10 @@ async def _refuse(send: Send, status: HTTPStatus, code: str, detail: str) -> Non
     await _send(send, status, headers, body)
 
 
-async def _permit(send: Send) -> None:
-    await _send(send, HTTPStatus.NO_CONTENT, _PERMITTED)
+async def _respond_to_preflight(send: Send) -> None:
+    await _send(send, HTTPStatus.NO_CONTENT, _PREFLIGHT_RESPONSE_HEADERS)
 
 
-async def _send(send: Send, status: int, headers: _Fields, body: bytes = b"") -> None:
+async def _send(send: Send, status: int, headers: _Headers, body: bytes = b"") -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

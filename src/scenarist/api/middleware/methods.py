@@ -9,10 +9,10 @@ from typing import Any
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-_NO_METHOD = "NONE"
+_UNKNOWN_METHOD = "NONE"
 
 
-def with_all_methods(app: ASGIApp) -> ASGIApp:
+def add_head_and_options(app: ASGIApp) -> ASGIApp:
     """Return middleware that responds to HEAD like GET without the body, and to OPTIONS."""
 
     async def door(scope: Any, receive: Receive, send: Send) -> None:
@@ -20,17 +20,19 @@ def with_all_methods(app: ASGIApp) -> ASGIApp:
         if scope["type"] != "http" or scope["method"] == "GET":
             await app(scope, receive, send)
         elif scope["method"] == "HEAD":
-            await _head(app, scope, receive, send)
+            await _respond_to_head(app, scope, receive, send)
         elif scope["method"] == "OPTIONS":
-            await app(_with_method(scope, _NO_METHOD), receive, _telling_methods(send))
+            await app(
+                _replace_method(scope, _UNKNOWN_METHOD), receive, _turn_405_into_options(send)
+            )
         else:
-            await app(scope, receive, _naming_head(send))
+            await app(scope, receive, _add_head_to_allow(send))
 
     return door
 
 
-async def _head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    scope_of_get = _with_method(scope, "GET")
+async def _respond_to_head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    scope_of_get = _replace_method(scope, "GET")
     is_sent = False
 
     async def send_start(message: Message) -> None:
@@ -40,18 +42,18 @@ async def _head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Non
             is_sent = True
             if "path_template" in scope_of_get:
                 scope["path_template"] = scope_of_get["path_template"]
-            await _naming_head(send)(message)
+            await _add_head_to_allow(send)(message)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     await app(scope_of_get, receive, send_start)
 
 
-def _with_method(scope: Scope, method: str) -> Any:
+def _replace_method(scope: Scope, method: str) -> Any:
     # A copy: the server reads the method in its own scope to decide whether to send a body.
     return {**scope, "method": method}
 
 
-def _telling_methods(send: Send) -> Send:
+def _turn_405_into_options(send: Send) -> Send:
     """Turn the 405 for an unknown method into the response to OPTIONS."""
     is_refused = False
 
@@ -60,7 +62,7 @@ def _telling_methods(send: Send) -> Send:
         if message["type"] == "http.response.start" and message["status"] == 405:
             is_refused = True
             allow = dict(message["headers"]).get(b"allow", b"")
-            headers = [(b"allow", _allowed(allow))]
+            headers = [(b"allow", _build_allow(allow))]
             await send({"type": "http.response.start", "status": 204, "headers": headers})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         elif not is_refused:
@@ -69,11 +71,11 @@ def _telling_methods(send: Send) -> Send:
     return send_methods
 
 
-def _naming_head(send: Send) -> Send:
+def _add_head_to_allow(send: Send) -> Send:
     async def send_on(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [
-                (name, _allowed(value) if name.lower() == b"allow" else value)
+                (name, _build_allow(value) if name.lower() == b"allow" else value)
                 for name, value in message["headers"]
             ]
         await send(message)
@@ -81,7 +83,7 @@ def _naming_head(send: Send) -> Send:
     return send_on
 
 
-def _allowed(value: bytes) -> bytes:
+def _build_allow(value: bytes) -> bytes:
     methods = {method.strip() for method in value.split(b",")}
     if b"GET" in methods:
         methods.add(b"HEAD")

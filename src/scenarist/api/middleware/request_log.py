@@ -10,21 +10,23 @@ from typing import Any
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Send
 
-from scenarist.api.routes.metrics import METHODS, RequestFigures
-from scenarist.domain.commits import begin_record
+from scenarist.api.routes.metrics import METHODS, RequestMetrics
+from scenarist.domain.commits import start_commit_record
 from scenarist.observability import tracing
 from scenarist.observability.logs import request_id
 
 # Identifiers as proxies generate them: UUIDs, hexadecimal numbers, and the like. No characters
 # that could make one identifier look like several words in a log.
-_WELL_FORMED = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_VALID_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _HEADER = b"x-request-id"
-_WATCHING = frozenset({"/healthz", "/readyz", "/metrics"})
+_MONITORING_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 _log = structlog.get_logger(__name__)
 
 
-def observed(app: ASGIApp, figures: RequestFigures, *, has_access_log: bool = False) -> ASGIApp:
+def observe_requests(
+    app: ASGIApp, figures: RequestMetrics, *, has_access_log: bool = False
+) -> ASGIApp:
     """Return middleware that gives each request an identifier, counts it, and optionally logs it.
 
     The identifier is the ``X-Request-ID`` of the request if it is well-formed, otherwise a new one.
@@ -33,9 +35,9 @@ def observed(app: ASGIApp, figures: RequestFigures, *, has_access_log: bool = Fa
 
     async def door(scope: Any, receive: Receive, send: Send) -> None:
         begun = perf_counter()
-        name = scope["request_id"] = _name_of(scope)
+        name = scope["request_id"] = _request_id_of(scope)
         request_id.set(name)
-        scope["commits"] = begin_record()
+        scope["commits"] = start_commit_record()
 
         # Not ``async``: a coroutine of its own would cost as much as the counting.
         def note(message: Message) -> Awaitable[None]:
@@ -52,7 +54,7 @@ def observed(app: ASGIApp, figures: RequestFigures, *, has_access_log: bool = Fa
     return door
 
 
-def traced(app: ASGIApp) -> ASGIApp:
+def trace_requests(app: ASGIApp) -> ASGIApp:
     """Return middleware that traces requests, except those for monitoring, if tracing is on.
 
     A trace includes neither the query nor the headers.
@@ -62,7 +64,7 @@ def traced(app: ASGIApp) -> ASGIApp:
 
     async def door(scope: Any, receive: Receive, send: Send) -> None:
         path = _path_of(scope)
-        if path in _WATCHING:
+        if path in _MONITORING_PATHS:
             await app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in METHODS else "HTTP"
@@ -83,7 +85,7 @@ def traced(app: ASGIApp) -> ASGIApp:
                         span.set_attribute("http.route", route)
                         span.update_name(f"{method} {route}")
                     if message["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                        tracing.mark_amiss(span)
+                        tracing.mark_failed(span)
                 return send(message)
 
             await app(scope, receive, note)
@@ -91,9 +93,9 @@ def traced(app: ASGIApp) -> ASGIApp:
     return door
 
 
-def _name_of(scope: Any) -> str:
+def _request_id_of(scope: Any) -> str:
     for name, value in scope["headers"]:
-        if name == _HEADER and _WELL_FORMED.fullmatch(value):
+        if name == _HEADER and _VALID_ID.fullmatch(value):
             return str(value.decode())
     return os.urandom(16).hex()
 

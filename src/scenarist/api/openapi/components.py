@@ -4,13 +4,13 @@ from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
-from scenarist.api.openapi.responses import PROBLEMS
+from scenarist.api.openapi.responses import PROBLEM_DESCRIPTIONS
 from scenarist.domain.vocabulary import (
-    Change,
+    ChangeType,
+    EntityKind,
     EntityType,
     Frequency,
     JobStatus,
-    Kind,
     Scope,
     SubmissionStatus,
 )
@@ -18,13 +18,13 @@ from scenarist.domain.vocabulary import (
 Document = dict[str, Any]
 
 _TEXT = {"type": "string"}
-_TAG = {"description": "The entity tag of the response.", "schema": _TEXT, "required": True}
+_ETAG = {"description": "The entity tag of the response.", "schema": _TEXT, "required": True}
 _LOCATION = {
     "description": "The path of the new entity.",
     "schema": {"type": "string", "pattern": "^/api/v1/"},
     "required": True,
 }
-_APPLIED = {"description": "The preferences that were applied.", "schema": _TEXT}
+_PREFERENCE_APPLIED = {"description": "The preferences that were applied.", "schema": _TEXT}
 _LINK = {
     "description": "The address of the next page, if there is one (RFC 8288).",
     "schema": _TEXT,
@@ -34,9 +34,9 @@ _RETRY_AFTER = {
     "schema": {"type": "integer", "minimum": 0},
     "required": True,
 }
-_CHALLENGE = {"description": "How to authenticate.", "schema": _TEXT, "required": True}
+_WWW_AUTHENTICATE = {"description": "How to authenticate.", "schema": _TEXT, "required": True}
 _HEADERS_OF_PROBLEMS: dict[int, Document] = {
-    401: {"WWW-Authenticate": _CHALLENGE},
+    401: {"WWW-Authenticate": _WWW_AUTHENTICATE},
     429: {"Retry-After": _RETRY_AFTER},
     503: {"Retry-After": _RETRY_AFTER},
 }
@@ -50,20 +50,20 @@ def response_name(status: int) -> str:
 def headers_of(traits: Collection[str]) -> Document:
     """Return the headers of a successful response."""
     if "tagged" in traits:
-        return {"ETag": _TAG}
+        return {"ETag": _ETAG}
     headers: Document = {}
     if "tagging" in traits:
-        headers["ETag"] = _TAG
+        headers["ETag"] = _ETAG
     if "paged" in traits:
         headers["Link"] = _LINK
     if "located" in traits:
         headers["Location"] = _LOCATION
     if "submit" in traits:
-        headers["Preference-Applied"] = _APPLIED
+        headers["Preference-Applied"] = _PREFERENCE_APPLIED
     return headers
 
 
-def _problem(status: int, said: str) -> Document:
+def _describe_problem(status: int, said: str) -> Document:
     title = HTTPStatus(status).phrase
     example = {
         "type": "about:blank",
@@ -87,27 +87,30 @@ def _problem(status: int, said: str) -> Document:
     return described
 
 
-RESPONSES = {response_name(status): _problem(status, said) for status, said in PROBLEMS.items()}
+RESPONSES = {
+    response_name(status): _describe_problem(status, said)
+    for status, said in PROBLEM_DESCRIPTIONS.items()
+}
 
-MOMENT_OR_DATE: Document = {
+TIMESTAMP_OR_DATE: Document = {
     "type": "string",
     "anyOf": [{"format": "date-time"}, {"format": "date"}],
 }
-WORDS: dict[str, Document] = {
-    "created_after": MOMENT_OR_DATE,
-    "created_before": MOMENT_OR_DATE,
+ALLOWED_VALUES: dict[str, Document] = {
+    "created_after": TIMESTAMP_OR_DATE,
+    "created_before": TIMESTAMP_OR_DATE,
     "scope": {"type": "string", "enum": list(Scope)},
     "frequency": {"type": "string", "enum": list(Frequency)},
     "entity_type": {"type": "string", "enum": list(EntityType)},
     "status": {"type": "string", "enum": list(SubmissionStatus)},
-    "change": {"type": "string", "enum": list(Change)},
+    "change": {"type": "string", "enum": list(ChangeType)},
     "join_operator": {"type": "string", "enum": ["AND", "OR"]},
     "jobs status": {"type": "string", "enum": list(JobStatus)},
-    "events entity_type": {"type": "string", "enum": list(Kind)},
+    "events entity_type": {"type": "string", "enum": list(EntityKind)},
 }
 """Allowed values of parameters, by name, or by tag and name if a name has two meanings."""
 
-EVENT: Document = {
+EVENT_SCHEMA: Document = {
     "type": "object",
     "properties": {
         "id": {"type": "string"},

@@ -15,18 +15,18 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from scenarist.api.openapi.components import (
-    EVENT,
+    ALLOWED_VALUES,
+    EVENT_SCHEMA,
     PARAMETERS,
     REQUIRED_QUERY,
     RESPONSES,
     SECURITY_SCHEMES,
-    WORDS,
     headers_of,
     response_name,
 )
 from scenarist.api.openapi.examples import add_examples
 from scenarist.api.openapi.links import add_links
-from scenarist.api.openapi.responses import LOCATION, camel_case
+from scenarist.api.openapi.responses import LOCATION_HEADER, to_camel_case
 from scenarist.api.openapi.schemas import describe_types
 from scenarist.domain.permissions import NEEDED_ROLE, Permission
 from scenarist.schemas import Problem, Results, Submit
@@ -76,13 +76,13 @@ class _Operation:
 
 def operation_id(handler: HTTPRouteHandler, method: Any, path: Any) -> str:
     """Return the name of an operation: ``listSequences`` for the handler ``list_sequences``."""
-    return camel_case(handler.handler_name)
+    return to_camel_case(handler.handler_name)
 
 
-def complete(described: Document, app: Litestar) -> Document:
+def build_document(described: Document, app: Litestar) -> Document:
     """Return the complete OpenAPI document, based on Litestar's description of the application."""
     document: Document = msgspec.json.decode(msgspec.json.encode(described))
-    operations = list(_operations(document, app))
+    operations = list(_iter_operations(document, app))
     is_off = app.state["gate"].is_off
     types = {kind for operation in operations for _, kind in operation.containers()}
     bodies = {operation.body for operation in operations if operation.body is not None}
@@ -99,15 +99,15 @@ def complete(described: Document, app: Litestar) -> Document:
     ]
     for operation in operations:
         _clean_parameters(operation.said)
-        _say_role(operation, is_off=is_off)
-        _say_body(operation, schemas.of)
-        _say_answers(operation, schemas.of)
+        _add_role(operation, is_off=is_off)
+        _add_body(operation, schemas.of)
+        _add_responses(operation, schemas.of)
     add_examples(document)
     add_links(document)
     return document
 
 
-def _operations(document: Document, app: Litestar) -> Iterator[_Operation]:
+def _iter_operations(document: Document, app: Litestar) -> Iterator[_Operation]:
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
             continue
@@ -134,21 +134,21 @@ def _clean_parameters(said: Document) -> None:
             schema.update(kinds[0])
         elif kinds:
             schema["oneOf"] = kinds
-        _say_words(said, parameter)
+        _add_allowed_values(said, parameter)
 
 
-def _say_words(said: Document, parameter: Document) -> None:
+def _add_allowed_values(said: Document, parameter: Document) -> None:
     """Add to a parameter what its type does not tell."""
     name = parameter["name"]
     schema = parameter["schema"]
-    words = WORDS.get(f"{said['tags'][0]} {name}", WORDS.get(name, {}))
+    words = ALLOWED_VALUES.get(f"{said['tags'][0]} {name}", ALLOWED_VALUES.get(name, {}))
     schema.get("items", schema).update(words)
     if (said["operationId"], name) in REQUIRED_QUERY:
         parameter["required"] = True
         schema["minLength"] = 1
 
 
-def _say_role(operation: _Operation, *, is_off: bool) -> None:
+def _add_role(operation: _Operation, *, is_off: bool) -> None:
     opt = operation.handler.opt
     permission = opt.get("permission")
     said = operation.said
@@ -166,7 +166,7 @@ def _say_role(operation: _Operation, *, is_off: bool) -> None:
     said["description"] = "\n\n".join(filter(None, (said.get("description"), sentence)))
 
 
-def _say_body(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
+def _add_body(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
     if operation.body is None:
         return
     field = operation.handler.parsed_fn_signature.parameters["data"]
@@ -176,33 +176,33 @@ def _say_body(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
     }
 
 
-def _say_answers(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
+def _add_responses(operation: _Operation, schemas: Mapping[Any, Document]) -> None:
     said = operation.said
     answers: Document = said["responses"]
     kinds = dict(operation.containers())
     for status, kind in kinds.items():
         if kind is Problem:
-            answers[status] = _problem(int(status))
+            answers[status] = _problem_ref(int(status))
         else:
             answers[status]["content"] = {"application/json": {"schema": schemas[kind]}}
-    for number in _shared_statuses(operation):
+    for number in _iter_shared_statuses(operation):
         # Replaces Litestar's description of its own 400, which is never sent.
-        answers[str(number)] = _problem(number)
+        answers[str(number)] = _problem_ref(number)
     stream = answers.get("200", {}).get("content", {}).get("text/event-stream")
     if stream is not None:
-        stream["schema"] = EVENT
-    traits = _traits(operation, kinds.get("200"))
+        stream["schema"] = EVENT_SCHEMA
+    traits = _find_traits(operation, kinds.get("200"))
     if "tagged" in traits:
         answers["304"] = {"description": "The client already has this version."}
     said["responses"] = dict(sorted(answers.items()))
-    _say_headers(said, traits, operation.handler.opt.get("headers", ()))
+    _add_headers(said, traits, operation.handler.opt.get("headers", ()))
 
 
-def _problem(status: int) -> Document:
+def _problem_ref(status: int) -> Document:
     return {"$ref": f"#/components/responses/{response_name(status)}"}
 
 
-def _shared_statuses(operation: _Operation) -> Iterator[int]:
+def _iter_shared_statuses(operation: _Operation) -> Iterator[int]:
     # Every path refuses unknown query parameters.
     yield 400
     if "requestBody" in operation.said:
@@ -215,11 +215,11 @@ def _shared_statuses(operation: _Operation) -> Iterator[int]:
         yield 409
 
 
-def _traits(operation: _Operation, answer: Any) -> set[str]:
+def _find_traits(operation: _Operation, answer: Any) -> set[str]:
     """Return which of the features shared by many operations this one has."""
     traits = set()
     parameters = {item["name"] for item in operation.said.get("parameters", ())}
-    if LOCATION in (operation.handler.response_headers or ()):
+    if LOCATION_HEADER in (operation.handler.response_headers or ()):
         traits.add("located")
     if operation.body is Submit:
         traits.add("submit")
@@ -234,7 +234,7 @@ def _traits(operation: _Operation, answer: Any) -> set[str]:
     return traits
 
 
-def _say_headers(said: Document, traits: set[str], headers: Sequence[str]) -> None:
+def _add_headers(said: Document, traits: set[str], headers: Sequence[str]) -> None:
     for status, answer in said["responses"].items():
         sent = headers_of(traits) if status.startswith(("2", "304")) else {}
         if sent:

@@ -10,19 +10,19 @@ from typing import Any
 
 Document = dict[str, Any]
 
-_NUMBER = "019a8f5e-3b1c-7d42-9e60-5f2a7c41b8d3"
-_SCENARIO = f"SCENARIO_heating_{_NUMBER}"
+_UUID = "019a8f5e-3b1c-7d42-9e60-5f2a7c41b8d3"
+_SCENARIO = f"SCENARIO_heating_{_UUID}"
 _IDS = {
     "scenario": _SCENARIO,
     "sequence": f"SEQUENCE_planning_{_SCENARIO}",
-    "task": f"TASK_plan_fuel_{_NUMBER}",
-    "datanode": f"DATANODE_fuel_plan_{_NUMBER}",
-    "data_node": f"DATANODE_fuel_plan_{_NUMBER}",
-    "cycle": f"CYCLE_2026-11_{_NUMBER}",
-    "submission": f"SUBMISSION_{_NUMBER}",
-    "job": f"JOB_plan_fuel_{_NUMBER}",
-    "edit": f"EDIT_{_NUMBER}",
-    "subscriber": f"SUBSCRIBER_{_NUMBER}",
+    "task": f"TASK_plan_fuel_{_UUID}",
+    "datanode": f"DATANODE_fuel_plan_{_UUID}",
+    "data_node": f"DATANODE_fuel_plan_{_UUID}",
+    "cycle": f"CYCLE_2026-11_{_UUID}",
+    "submission": f"SUBMISSION_{_UUID}",
+    "job": f"JOB_plan_fuel_{_UUID}",
+    "edit": f"EDIT_{_UUID}",
+    "subscriber": f"SUBSCRIBER_{_UUID}",
 }
 _BY_NAME: Document = {
     **{f"{noun}_id": identifier for noun, identifier in _IDS.items()},
@@ -67,7 +67,7 @@ _BY_NAME: Document = {
     "force": False,
 }
 # Fields that are usually null.
-_NULL = {
+_USUALLY_NULL = {
     "retry_of",
     "paused_at",
     "paused_by",
@@ -77,7 +77,7 @@ _NULL = {
     "fault",
     "comment",
 }
-_EMPTY = {"subscribers", "waiting_for", "stacktrace", "errors", "sequences"}
+_USUALLY_EMPTY = {"subscribers", "waiting_for", "stacktrace", "errors", "sequences"}
 _BY_COMPONENT = {
     ("Task", "config_id"): "plan_fuel",
     ("Task", "name"): "plan_fuel",
@@ -94,9 +94,9 @@ _BY_OPERATION: Document = {
     },
     "getMetrics": 'scenarist_jobs{status="RUNNING"} 2.0\n',
 }
-_MOMENT = "2026-11-23T16:58:49.536664Z"
+_TIMESTAMP = "2026-11-23T16:58:49.536664Z"
 _FIRST_WORD = re.compile("[a-z]+")
-_DONE = {
+_PARTICIPLES = {
     "create": "created",
     "delete": "deleted",
     "submit": "submitted",
@@ -113,8 +113,8 @@ def add_examples(document: Document) -> None:
 
     Optional parameters get none, because Swagger UI would send it with every request.
     """
-    maker = _Maker(document["components"]["schemas"])
-    for operation in _operations(document):
+    maker = _ExampleBuilder(document["components"]["schemas"])
+    for operation in _iter_operations(document):
         for parameter in operation.get("parameters", ()):
             if parameter.get("required"):
                 parameter["example"] = maker.value(parameter["schema"], parameter["name"])
@@ -126,7 +126,7 @@ def add_examples(document: Document) -> None:
                     media.setdefault("example", maker.answer(operation, media["schema"]))
 
 
-class _Maker:
+class _ExampleBuilder:
     """Builder of values that match a schema."""
 
     def __init__(self, components: dict[str, Document]) -> None:
@@ -138,7 +138,7 @@ class _Maker:
             return _BY_OPERATION[name]
         value = self.value(schema, "data")
         if isinstance(value, dict) and "message" in value:
-            value["message"] = _message(operation, value)
+            value["message"] = _build_message(operation, value)
         return value
 
     def value(self, schema: Document, name: str, component: str = "") -> Any:
@@ -148,13 +148,13 @@ class _Maker:
         if "$ref" in schema:
             name_of_component = schema["$ref"].rpartition("/")[2]
             return self.value(self._components[name_of_component], name, name_of_component)
-        known = _known(name, component, schema)
+        known = _find_known(name, component, schema)
         if known is not _UNKNOWN:
             return known
         if "anyOf" in schema and "properties" not in schema:
             return self.value(schema["anyOf"][0], name, component)
         if "enum" in schema:
-            return _usual(schema["enum"])
+            return _choose_usual(schema["enum"])
         return self._by_type(schema, name, component)
 
     def _by_type(self, schema: Document, name: str, component: str) -> Any:
@@ -164,7 +164,7 @@ class _Maker:
             case "array":
                 return [self.value(schema["items"], _singular(name), component)]
             case "string":
-                return _MOMENT if schema.get("format") == "date-time" else "text"
+                return _TIMESTAMP if schema.get("format") == "date-time" else "text"
             case "integer" | "number":
                 return schema.get("default", max(schema.get("minimum", 0), 0))
             case "boolean":
@@ -185,14 +185,14 @@ class _Maker:
 _UNKNOWN = object()
 
 
-def _known(name: str, component: str, schema: Document) -> Any:
+def _find_known(name: str, component: str, schema: Document) -> Any:
     kinds = {kind.get("type") for kind in schema.get("anyOf", [schema])}
-    if name in _NULL and "null" in kinds:
+    if name in _USUALLY_NULL and "null" in kinds:
         return None
-    if name in _EMPTY and kinds <= {"array", "object"}:
+    if name in _USUALLY_EMPTY and kinds <= {"array", "object"}:
         return [] if "array" in kinds else {}
     if name == "id":
-        return _IDS.get(component.lower(), f"{component.upper()}_{_NUMBER}")
+        return _IDS.get(component.lower(), f"{component.upper()}_{_UUID}")
     value = _BY_COMPONENT.get((component, name), _BY_NAME.get(name, _UNKNOWN))
     fits = value is _UNKNOWN or _type_of(value) in kinds or not schema
     return value if fits else _UNKNOWN
@@ -218,16 +218,16 @@ def _singular(name: str) -> str:
     return name.removesuffix("s")
 
 
-def _usual(members: list[str]) -> str:
+def _choose_usual(members: list[str]) -> str:
     return next(
         (word for word in ("COMPLETED", "SEQUENCE", "SCENARIO") if word in members), members[0]
     )
 
 
-def _message(operation: Document, value: Document) -> str:
+def _build_message(operation: Document, value: Document) -> str:
     """Return the message that the handler of an operation would send."""
     verb = _FIRST_WORD.match(operation["operationId"])
-    done = _DONE.get(verb[0], f"{verb[0]}ed") if verb else "done"
+    done = _PARTICIPLES.get(verb[0], f"{verb[0]}ed") if verb else "done"
     made = [(name, part["id"]) for name, part in value.items() if _is_entity(part)]
     taken = [
         (parameter["name"].removesuffix("_id"), parameter["example"])
@@ -243,6 +243,6 @@ def _is_entity(part: Any) -> bool:
     return isinstance(part, dict) and "id" in part
 
 
-def _operations(document: Document) -> Iterator[Document]:
+def _iter_operations(document: Document) -> Iterator[Document]:
     for operations in document["paths"].values():
         yield from operations.values()

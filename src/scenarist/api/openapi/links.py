@@ -24,7 +24,7 @@ _BODIES = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Target:
+class _LinkTarget:
     """Operation that takes an identifier in its path."""
 
     name: str
@@ -36,8 +36,8 @@ class _Target:
 
 def add_links(document: Document) -> None:
     """Add links from responses to a POST, and from lists, to the paths that take their ids."""
-    targets = list(_targets(document))
-    for method, path, operation in _operations(document):
+    targets = list(_iter_targets(document))
+    for method, path, operation in _iter_operations(document):
         if method not in {"get", "post"}:
             continue
         given = set(_PARAMETER.findall(path))
@@ -45,20 +45,20 @@ def add_links(document: Document) -> None:
             schema = _schema_of(document, answer) if status.startswith("2") else None
             if schema is None:
                 continue
-            identifiers = list(_identifiers(document, schema, is_list=method == "get"))
+            identifiers = list(_iter_identifiers(document, schema, is_list=method == "get"))
             links = {
-                target.name: _link(target, place)
+                target.name: _build_link(target, place)
                 for noun, place in identifiers
                 for target in targets
-                if _leads(target, noun, given, is_list=method == "get")
+                if _is_linked(target, noun, given, is_list=method == "get")
             }
-            links |= _links_into_bodies(document, identifiers)
+            links |= _build_body_links(document, identifiers)
             if links:
                 answer["links"] = links
 
 
-def _links_into_bodies(document: Document, identifiers: list[tuple[str, str]]) -> Document:
-    names = {operation["operationId"] for _, _, operation in _operations(document)}
+def _build_body_links(document: Document, identifiers: list[tuple[str, str]]) -> Document:
+    names = {operation["operationId"] for _, _, operation in _iter_operations(document)}
     return {
         name: {"operationId": name, "requestBody": body}
         for (noun, name), body in _BODIES.items()
@@ -66,24 +66,24 @@ def _links_into_bodies(document: Document, identifiers: list[tuple[str, str]]) -
     }
 
 
-def _leads(target: _Target, noun: str, given: set[str], *, is_list: bool) -> bool:
+def _is_linked(target: _LinkTarget, noun: str, given: set[str], *, is_list: bool) -> bool:
     if target.noun != noun or (is_list and not target.gets_one):
         return False
     return given.issuperset(target.others)
 
 
-def _link(target: _Target, place: str) -> Document:
+def _build_link(target: _LinkTarget, place: str) -> Document:
     parameters = {name: f"$request.path.{name}" for name in target.others}
     parameters[target.parameter] = f"$response.body#{place}"
     return {"operationId": target.name, "parameters": parameters}
 
 
-def _targets(document: Document) -> Iterator[_Target]:
-    for method, path, operation in _operations(document):
+def _iter_targets(document: Document) -> Iterator[_LinkTarget]:
+    for method, path, operation in _iter_operations(document):
         names = _PARAMETER.findall(path)
         if names:
             *others, parameter = names
-            yield _Target(
+            yield _LinkTarget(
                 name=operation["operationId"],
                 noun=parameter.removesuffix("_id").replace("_", ""),
                 parameter=parameter,
@@ -92,7 +92,7 @@ def _targets(document: Document) -> Iterator[_Target]:
             )
 
 
-def _identifiers(
+def _iter_identifiers(
     document: Document, schema: Document, *, is_list: bool
 ) -> Iterator[tuple[str, str]]:
     """Yield the kind of each entity that a response identifies, and the JSON pointer to its id."""
@@ -103,7 +103,7 @@ def _identifiers(
             yield entry.rpartition("/")[2].lower(), "/results/0/id"
         return
     for noun, field in fields.items():
-        entity = _resolved(document, field)
+        entity = _resolve(document, field)
         if "id" in entity.get("properties", {}):
             yield noun, f"/{noun}/id"
             for name, other in _REFERENCES.items():
@@ -113,17 +113,17 @@ def _identifiers(
 
 def _schema_of(document: Document, answer: Document) -> Document | None:
     media = answer.get("content", {}).get("application/json")
-    return None if media is None else _resolved(document, media["schema"])
+    return None if media is None else _resolve(document, media["schema"])
 
 
-def _resolved(document: Document, schema: Document) -> Document:
+def _resolve(document: Document, schema: Document) -> Document:
     if "$ref" not in schema:
         return schema
     found: Document = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return found
 
 
-def _operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+def _iter_operations(document: Document) -> Iterator[tuple[str, str, Document]]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             yield method, path, operation

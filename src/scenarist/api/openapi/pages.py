@@ -26,7 +26,7 @@ _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",
     "favicon-32x32.png": "image/png",
 }
-_START = "start.js"
+_START_SCRIPT = "start.js"
 _CACHED = CacheControlHeader(max_age=3600)
 
 # Swagger UI has its icons as data URLs in its style sheet.
@@ -48,7 +48,7 @@ _PAGE = f"""<!doctype html>
     <main id="api"></main>
     <noscript>This page needs JavaScript; the OpenAPI document is {PATH}/openapi.json.</noscript>
     <script src="{PATH}/assets/swagger-ui-bundle.js"></script>
-    <script src="{PATH}/assets/{_START}"></script>
+    <script src="{PATH}/assets/{_START_SCRIPT}"></script>
   </body>
 </html>
 """
@@ -65,7 +65,7 @@ _SCRIPT = f"""SwaggerUIBundle({{
 """
 
 
-class Pages(OpenAPIRenderPlugin):
+class ReferencePages(OpenAPIRenderPlugin):
     """The page, and the files that it loads."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Pages(OpenAPIRenderPlugin):
         router.register(get_asset)
 
 
-class Description(JsonRenderPlugin):
+class OpenApiDocument(JsonRenderPlugin):
     """The OpenAPI document, built on its first request.
 
     Args:
@@ -98,7 +98,7 @@ class Description(JsonRenderPlugin):
 
 @get("/assets/{name:str}", sync_to_thread=True, cache_control=_CACHED)
 def get_asset(name: FromPath[str]) -> Response[bytes]:
-    if name == _START:
+    if name == _START_SCRIPT:
         return Response(_SCRIPT.encode(), media_type="text/javascript")
     media_type = _ASSETS.get(name)
     if media_type is None:
@@ -107,21 +107,21 @@ def get_asset(name: FromPath[str]) -> Response[bytes]:
     return Response(content, media_type=media_type)
 
 
-async def _refuse_in_our_words(response: Response[Any]) -> Response[Any]:
+async def _replace_html_404(response: Response[Any]) -> Response[Any]:
     """Turn Litestar's HTML page for an unknown path into the 404 that all other paths send."""
     if response.status_code == HTTP_404_NOT_FOUND:
         raise NotFoundException
     return response
 
 
-def pages_router() -> Router:
+def make_pages_router() -> Router:
     """Return the router of the pages; Litestar adds the routes of the plugins."""
     return Router(
         PATH,
         route_handlers=[],
         include_in_schema=False,
         opt=READ | {"opened_by": "open_description"},
-        after_request=_refuse_in_our_words,
+        after_request=_replace_html_404,
         response_headers={
             "Content-Security-Policy": _SECURITY_POLICY,
         },

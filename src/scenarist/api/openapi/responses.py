@@ -10,7 +10,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 
 from scenarist.schemas import Problem
 
-PROBLEMS = {
+PROBLEM_DESCRIPTIONS = {
     400: "The request is invalid, whatever the state of the server; the problem lists each error.",
     401: "Authorization is on, and there are no credentials, or they are invalid or have expired.",
     403: "Authorization is on, and the caller lacks the required role.",
@@ -25,13 +25,13 @@ PROBLEMS = {
 
 
 @cache
-def camel_case(name: str) -> str:
+def to_camel_case(name: str) -> str:
     """Return a name in camel case: ``listSequences`` for ``list_sequences``."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
-def responses(
+def describe_responses(
     status: int, container: type[Any] | None, description: str, *problems: int
 ) -> dict[int, ResponseSpec]:
     """Describe the successful response of a path, and the problems specific to it.
@@ -46,7 +46,7 @@ def responses(
     for number in (*problems, 503):
         described[number] = ResponseSpec(
             data_container=Problem,
-            description=PROBLEMS[number],
+            description=PROBLEM_DESCRIPTIONS[number],
             media_type="application/problem+json",
             generate_examples=False,
         )
@@ -54,7 +54,7 @@ def responses(
 
 
 @dataclass
-class WithAnyJson(Operation):
+class AnyJsonOperation(Operation):
     """Operation whose body is any JSON value; to Litestar it is just ``bytes``."""
 
     def __post_init__(self) -> None:
@@ -62,6 +62,6 @@ class WithAnyJson(Operation):
         self.request_body = RequestBody(content={"application/json": media}, required=True)
 
 
-LOCATION = ResponseHeader(
+LOCATION_HEADER = ResponseHeader(
     name="Location", description="The path of the new entity.", documentation_only=True
 )

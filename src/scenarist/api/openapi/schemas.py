@@ -12,13 +12,13 @@ Document = dict[str, Any]
 # What a type cannot express: that one of two names is required, and rules that the domain checks.
 _TASKS_BY_EITHER_NAME = [{"required": ["tasks"]}, {"required": ["task_ids"]}]
 _SEQUENCE_NAME = {"minLength": 1, "maxLength": 128}
-_MORE_OF_FIELDS: dict[tuple[str, str], Document] = {
+_EXTRA_OF_FIELDS: dict[tuple[str, str], Document] = {
     ("CompareScenarios", "scenario_ids"): {"minItems": 2},
     ("CreateSubscriber", "url"): {"format": "uri", "pattern": "^https?://."},
     ("CreateSequence", "sequence_name"): _SEQUENCE_NAME,
     ("ChangeSequence", "name"): _SEQUENCE_NAME,
 }
-_MORE: dict[str, Document] = {
+_EXTRA: dict[str, Document] = {
     "CreateSequence": {
         "required": ["scenario_id", "sequence_name"],
         "anyOf": _TASKS_BY_EITHER_NAME,
@@ -38,21 +38,21 @@ def describe_types(types: Sequence[Any]) -> Schemas:
     found, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
-    for struct in _structs(types):
+    for struct in _iter_structs(types):
         described = components[struct.cls.__name__]
         for field in struct.fields:
-            if _is_moment(field.type):
-                _mark_moment(described["properties"][field.encode_name])
+            if _is_timestamp(field.type):
+                _set_date_time_format(described["properties"][field.encode_name])
     for name, described in components.items():
         if "enum" in described:
             described["type"] = "string"
-        described.update(_MORE.get(name, {}))
+        described.update(_EXTRA.get(name, {}))
         for field_name, schema in described.get("properties", {}).items():
-            schema.update(_MORE_OF_FIELDS.get((name, field_name), {}))
+            schema.update(_EXTRA_OF_FIELDS.get((name, field_name), {}))
     return Schemas(dict(zip(types, found, strict=True)), components)
 
 
-def _structs(types: Sequence[Any]) -> Iterator[inspect.StructType]:
+def _iter_structs(types: Sequence[Any]) -> Iterator[inspect.StructType]:
     """Yield each struct that the types consist of once."""
     seen: set[Any] = set()
     waiting: list[Any] = list(inspect.multi_type_info(types))
@@ -66,10 +66,10 @@ def _structs(types: Sequence[Any]) -> Iterator[inspect.StructType]:
                 yield info
             waiting += [field.type for field in info.fields]
         else:
-            waiting += _parts(info)
+            waiting += _parts_of(info)
 
 
-def _parts(info: Any) -> list[Any]:
+def _parts_of(info: Any) -> list[Any]:
     if isinstance(info, inspect.UnionType):
         return list(info.types)
     if isinstance(info, inspect.ListType):
@@ -81,13 +81,13 @@ def _parts(info: Any) -> list[Any]:
     return []
 
 
-def _is_moment(info: Any) -> bool:
+def _is_timestamp(info: Any) -> bool:
     if isinstance(info, inspect.UnionType | inspect.Metadata):
-        return any(_is_moment(part) for part in _parts(info))
+        return any(_is_timestamp(part) for part in _parts_of(info))
     return isinstance(info, inspect.DateTimeType)
 
 
-def _mark_moment(described: Document) -> None:
+def _set_date_time_format(described: Document) -> None:
     for kind in described.get("anyOf", [described]):
         if kind.get("type") == "string":
             kind["format"] = "date-time"

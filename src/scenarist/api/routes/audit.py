@@ -7,7 +7,7 @@ from litestar.params import QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import responses
+from scenarist.api.openapi.responses import describe_responses
 from scenarist.api.paging import (
     Count,
     CreatedAfter,
@@ -22,19 +22,19 @@ from scenarist.api.requests import (
     ADMINISTER,
     MAY_BE_REPEATED,
     AnyRequest,
-    Several,
+    RepeatedFilter,
     actor_of,
     services_of,
-    several,
+    unique_values,
 )
-from scenarist.api.responses import listed
+from scenarist.api.responses import respond_with_list
 from scenarist.domain.listings import CREATION_DATE, AuditFilter
 from scenarist.domain.users import AuditEntry
 
 PATH = "/api/v1/audit"
 
 
-def shown(entry: AuditEntry) -> schemas.AuditEntry:
+def to_schema(entry: AuditEntry) -> schemas.AuditEntry:
     return schemas.AuditEntry(
         number=entry.number,
         creation_date=entry.created_at,
@@ -55,13 +55,13 @@ def shown(entry: AuditEntry) -> schemas.AuditEntry:
     summary="Read the audit log",
     tags=["audit"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.AuditEntry], "The entries.", 400),
+    responses=describe_responses(200, schemas.Results[schemas.AuditEntry], "The entries.", 400),
 )
 def list_audit(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    actor: Several = None,
-    key_id: Several = None,
-    entity_id: Several = None,
+    actor: RepeatedFilter = None,
+    key_id: RepeatedFilter = None,
+    entity_id: RepeatedFilter = None,
     operation: Annotated[
         list[str] | None,
         QueryParameter(
@@ -83,15 +83,17 @@ def list_audit(  # noqa: PLR0913 - query parameters
     service, reader = services_of(request).audit, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = AuditFilter(
-        actor=several(actor),
-        key_id=several(key_id),
-        entity_id=several(entity_id),
-        operation=several(operation),
+        actor=unique_values(actor),
+        key_id=unique_values(key_id),
+        entity_id=unique_values(entity_id),
+        operation=unique_values(operation),
         is_allowed=is_allowed,
         created=created,
     )
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
-    return listed(request, lambda page: service.list_page(reader, wanted, page), shown, paging)
+    return respond_with_list(
+        request, lambda page: service.list_page(reader, wanted, page), to_schema, paging
+    )
 
 
 HANDLERS = [list_audit]

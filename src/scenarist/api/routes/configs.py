@@ -3,15 +3,15 @@
 from litestar import get
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import responses
+from scenarist.api.openapi.responses import describe_responses
 from scenarist.api.requests import READ, AnyRequest, actor_of, services_of
-from scenarist.api.responses import Answer, answer
+from scenarist.api.responses import JsonResponse, respond
 from scenarist.services.configs import DeclaredScenario
 
 PATH = "/api/v1/configs"
 
 
-def shown(config: DeclaredScenario) -> schemas.ScenarioConfig:
+def to_schema(config: DeclaredScenario) -> schemas.ScenarioConfig:
     return schemas.ScenarioConfig(
         id=config.id,
         frequency=config.frequency,
@@ -29,14 +29,14 @@ def shown(config: DeclaredScenario) -> schemas.ScenarioConfig:
     summary="List scenario configs",
     tags=["configs"],
     sync_to_thread=False,
-    responses=responses(
+    responses=describe_responses(
         200, schemas.Results[schemas.ScenarioConfig], "The configs that scenarios are created from."
     ),
 )
-def list_scenario_configs(request: AnyRequest) -> Answer:
+def list_scenario_configs(request: AnyRequest) -> JsonResponse:
     """List scenario configs in the order in which they are declared."""
     found = services_of(request).configs.list_scenarios(actor_of(request))
-    return answer(schemas.Results(results=[shown(config) for config in found]))
+    return respond(schemas.Results(results=[to_schema(config) for config in found]))
 
 
 HANDLERS = [list_scenario_configs]

@@ -9,8 +9,8 @@ from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.edit_params import checked_text
-from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.edit_params import require_printable
+from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import (
     Count,
     CreatedAfter,
@@ -26,18 +26,24 @@ from scenarist.api.requests import (
     MAY_BE_REPEATED,
     READ,
     AnyRequest,
-    Ids,
-    Several,
+    IdFilter,
+    RepeatedFilter,
     actor_of,
     members_of,
     services_of,
-    several,
+    unique_values,
 )
-from scenarist.api.responses import Answer, answer, expectation, listed, tagged
+from scenarist.api.responses import (
+    JsonResponse,
+    make_if_match_check,
+    respond,
+    respond_if_modified,
+    respond_with_list,
+)
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
-from scenarist.domain.listings import DataNodeFilter
-from scenarist.domain.secrets import masked
+from scenarist.domain.listings import DataNodeListFilter
+from scenarist.domain.secrets import mask_properties
 from scenarist.domain.vocabulary import Scope
 from scenarist.services.locks import is_writable
 
@@ -47,7 +53,7 @@ _LOCK = schemas.Lock()
 _UNLOCK = schemas.Unlock()
 
 
-def shown(node: entities.DataNode) -> schemas.DataNode:
+def to_schema(node: entities.DataNode) -> schemas.DataNode:
     validity = node.validity
     editor = node.being_written_by or node.locked_by or node.claimed_by
     return schemas.DataNode(
@@ -58,7 +64,7 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
         storage_type=node.storage_type,
         owner_id=node.owner_id,
         parent_ids=list(node.parent_ids),
-        properties=masked(node.properties),
+        properties=mask_properties(node.properties),
         job_ids=list(node.job_ids),
         validity_days=None if validity is None else validity.days,
         validity_seconds=None if validity is None else validity.total_seconds() % 86400,
@@ -79,8 +85,8 @@ def shown(node: entities.DataNode) -> schemas.DataNode:
     )
 
 
-def one(node: entities.DataNode) -> schemas.OneDataNode:
-    return schemas.OneDataNode(datanode=shown(node))
+def to_body(node: entities.DataNode) -> schemas.OneDataNode:
+    return schemas.OneDataNode(datanode=to_schema(node))
 
 
 @get(
@@ -89,20 +95,20 @@ def one(node: entities.DataNode) -> schemas.OneDataNode:
     summary="List data nodes",
     tags=["datanodes"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.DataNode], "The data nodes.", 400),
+    responses=describe_responses(200, schemas.Results[schemas.DataNode], "The data nodes.", 400),
 )
 def list_data_nodes(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    id_: Ids = None,
-    scenario_id: Several = None,
-    task_id: Several = None,
-    config_id: Several = None,
-    owner_id: Several = None,
+    id_: IdFilter = None,
+    scenario_id: RepeatedFilter = None,
+    task_id: RepeatedFilter = None,
+    config_id: RepeatedFilter = None,
+    owner_id: RepeatedFilter = None,
     scope_: Annotated[
         list[str] | None,
         QueryParameter(name="scope", description="SCENARIO, CYCLE or GLOBAL. " + MAY_BE_REPEATED),
     ] = None,
-    storage_type: Several = None,
+    storage_type: RepeatedFilter = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -113,18 +119,20 @@ def list_data_nodes(  # noqa: PLR0913 - query parameters
     """List data nodes in order of creation."""
     service, actor = services_of(request).data_nodes, actor_of(request)
     created = window_of(request, created_after, created_before)
-    wanted = DataNodeFilter(
-        id=several(id_),
-        scenario_id=several(scenario_id),
-        task_id=several(task_id),
-        config_id=several(config_id),
-        owner_id=several(owner_id),
+    wanted = DataNodeListFilter(
+        id=unique_values(id_),
+        scenario_id=unique_values(scenario_id),
+        task_id=unique_values(task_id),
+        config_id=unique_values(config_id),
+        owner_id=unique_values(owner_id),
         scope=members_of(Scope, scope_, "scope"),
-        storage_type=several(storage_type),
+        storage_type=unique_values(storage_type),
         created=created,
     )
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
-    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+    return respond_with_list(
+        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+    )
 
 
 @get(
@@ -133,12 +141,12 @@ def list_data_nodes(  # noqa: PLR0913 - query parameters
     summary="Get a data node",
     tags=["datanodes"],
     sync_to_thread=False,
-    responses=responses(200, schemas.OneDataNode, "The data node.", 404),
+    responses=describe_responses(200, schemas.OneDataNode, "The data node.", 404),
 )
-def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
+def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> JsonResponse:
     """Get a data node; in its properties, `***` or the name of a variable replaces each secret."""
     node = services_of(request).data_nodes.get(actor_of(request), data_node_id)
-    return tagged(request, one(node))
+    return respond_if_modified(request, to_body(node))
 
 
 @post(
@@ -147,13 +155,13 @@ def get_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
     summary="Create a data node",
     tags=["datanodes"],
     sync_to_thread=True,
-    response_headers=[LOCATION],
+    response_headers=[LOCATION_HEADER],
     responses={
-        **responses(201, schemas.DataNodeAnswer, "The data node was created.", 400, 404),
-        **responses(200, schemas.DataNodeAnswer, "The data node already exists."),
+        **describe_responses(201, schemas.DataNodeAnswer, "The data node was created.", 400, 404),
+        **describe_responses(200, schemas.DataNodeAnswer, "The data node already exists."),
     },
 )
-def create_data_node(request: AnyRequest, config_id: FromQuery[str | None] = None) -> Answer:
+def create_data_node(request: AnyRequest, config_id: FromQuery[str | None] = None) -> JsonResponse:
     """Create the data node of a config that no scenario or cycle owns.
 
     Each config has at most one: if it already exists, the response is a 200 with the existing one.
@@ -164,10 +172,10 @@ def create_data_node(request: AnyRequest, config_id: FromQuery[str | None] = Non
             errors=[{"field": "config_id", "message": "missing"}],
         )
     node, is_new = services_of(request).data_nodes.create(actor_of(request), config_id)
-    return answer(
+    return respond(
         schemas.DataNodeAnswer(
             message=f"Data node {node.id} {'was created' if is_new else 'already exists'}.",
-            datanode=shown(node),
+            datanode=to_schema(node),
         ),
         status=201 if is_new else 200,
         headers={"Location": f"{PATH}/{node.id}"},
@@ -181,18 +189,18 @@ def create_data_node(request: AnyRequest, config_id: FromQuery[str | None] = Non
     summary="Delete a data node",
     tags=["datanodes"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "The data node was deleted.", 404, 409, 412),
+    responses=describe_responses(200, schemas.Message, "The data node was deleted.", 404, 409, 412),
 )
-def delete_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer:
+def delete_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> JsonResponse:
     """Delete a data node with its values, except a file, table or object that its config names.
 
     Returns 409 while a task or a scenario uses it, an unfinished job reserves it, or another editor
     has locked it.
     """
     services_of(request).data_nodes.delete(
-        actor_of(request), data_node_id, expect=expectation(request, one)
+        actor_of(request), data_node_id, expect=make_if_match_check(request, to_body)
     )
-    return answer(schemas.Message(message=f"Data node {data_node_id} was deleted."))
+    return respond(schemas.Message(message=f"Data node {data_node_id} was deleted."))
 
 
 @post(
@@ -203,11 +211,13 @@ def delete_data_node(request: AnyRequest, data_node_id: FromPath[str]) -> Answer
     tags=["datanodes"],
     sync_to_thread=True,
     dto=body_of(schemas.Lock),
-    responses=responses(200, schemas.DataNodeAnswer, "The data node is locked.", 400, 404, 409),
+    responses=describe_responses(
+        200, schemas.DataNodeAnswer, "The data node is locked.", 400, 404, 409
+    ),
 )
 def lock_data_node(
     request: AnyRequest, data_node_id: FromPath[str], data: JSONBody[schemas.Lock] = _LOCK
-) -> Answer:
+) -> JsonResponse:
     """Lock a data node: only its editor can write it, and submits that would write it are refused.
 
     The lock lasts for `seconds`; the same editor may lock it again to extend it. Returns 409 while
@@ -216,11 +226,11 @@ def lock_data_node(
     node = services_of(request).data_nodes.lock(
         actor_of(request),
         data_node_id,
-        editor_id=checked_text(data.editor_id, "editor_id"),
+        editor_id=require_printable(data.editor_id, "editor_id"),
         lasts=timedelta(seconds=data.seconds),
     )
-    return answer(
-        schemas.DataNodeAnswer(message=f"Data node {node.id} was locked.", datanode=shown(node))
+    return respond(
+        schemas.DataNodeAnswer(message=f"Data node {node.id} was locked.", datanode=to_schema(node))
     )
 
 
@@ -232,21 +242,25 @@ def lock_data_node(
     tags=["datanodes"],
     sync_to_thread=True,
     dto=body_of(schemas.Unlock),
-    responses=responses(200, schemas.DataNodeAnswer, "The data node is not locked.", 400, 404, 409),
+    responses=describe_responses(
+        200, schemas.DataNodeAnswer, "The data node is not locked.", 400, 404, 409
+    ),
 )
 def unlock_data_node(
     request: AnyRequest, data_node_id: FromPath[str], data: JSONBody[schemas.Unlock] = _UNLOCK
-) -> Answer:
+) -> JsonResponse:
     """Release the lock of a data node; do nothing if there is none.
 
     Returns 409 if another editor has the lock. With authorization on, the lock can be released by
     its holder, with the `editor_id` of the lock or none, and by administrators.
     """
     node = services_of(request).data_nodes.unlock(
-        actor_of(request), data_node_id, editor_id=checked_text(data.editor_id, "editor_id")
+        actor_of(request), data_node_id, editor_id=require_printable(data.editor_id, "editor_id")
     )
-    return answer(
-        schemas.DataNodeAnswer(message=f"Data node {node.id} was unlocked.", datanode=shown(node))
+    return respond(
+        schemas.DataNodeAnswer(
+            message=f"Data node {node.id} was unlocked.", datanode=to_schema(node)
+        )
     )
 
 

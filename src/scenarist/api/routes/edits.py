@@ -7,10 +7,10 @@ from litestar.types import ASGIApp
 from msgspec import UNSET
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import responses
+from scenarist.api.openapi.responses import describe_responses
 from scenarist.api.paging import Count, Cursor, Limit, Sort, paging_of
 from scenarist.api.requests import READ, AnyRequest, actor_of, services_of
-from scenarist.api.responses import Answer, listed, tagged
+from scenarist.api.responses import JsonResponse, respond_if_modified, respond_with_list
 from scenarist.api.routes.data_nodes import PATH
 from scenarist.domain import entities
 
@@ -18,7 +18,7 @@ _TIMESTAMP = "timestamp"
 _NEWEST_FIRST = f"-{_TIMESTAMP}"
 
 
-def shown(edit: entities.Edit) -> schemas.Edit:
+def to_schema(edit: entities.Edit) -> schemas.Edit:
     return schemas.Edit(
         id=edit.id,
         data_node_id=edit.data_node_id,
@@ -34,10 +34,10 @@ def shown(edit: entities.Edit) -> schemas.Edit:
     )
 
 
-def shown_with_preview(edit: entities.Edit) -> schemas.Edit:
+def to_schema_with_preview(edit: entities.Edit) -> schemas.Edit:
     # The rendition is already JSON, and goes into the response unchanged.
     return msgspec.structs.replace(
-        shown(edit),
+        to_schema(edit),
         preview=UNSET if edit.rendition is None else msgspec.Raw(edit.rendition.encode()),
         is_complete=edit.is_complete,
     )
@@ -49,7 +49,7 @@ def shown_with_preview(edit: entities.Edit) -> schemas.Edit:
     summary="List the edits of a data node",
     tags=["datanodes"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Edit], "Its edits.", 400, 404),
+    responses=describe_responses(200, schemas.Results[schemas.Edit], "Its edits.", 400, 404),
 )
 def list_edits(
     request: AnyRequest,
@@ -64,7 +64,9 @@ def list_edits(
     paging = paging_of(
         limit=limit, cursor=cursor, count=count, sort=sort or _NEWEST_FIRST, sorts=(_TIMESTAMP,)
     )
-    return listed(request, lambda page: service.list_page(actor, data_node_id, page), shown, paging)
+    return respond_with_list(
+        request, lambda page: service.list_page(actor, data_node_id, page), to_schema, paging
+    )
 
 
 @get(
@@ -73,15 +75,17 @@ def list_edits(
     summary="Get an edit of a data node",
     tags=["datanodes"],
     sync_to_thread=False,
-    responses=responses(200, schemas.OneEdit, "The edit.", 404),
+    responses=describe_responses(200, schemas.OneEdit, "The edit.", 404),
 )
-def get_edit(request: AnyRequest, data_node_id: FromPath[str], edit_id: FromPath[str]) -> Answer:
+def get_edit(
+    request: AnyRequest, data_node_id: FromPath[str], edit_id: FromPath[str]
+) -> JsonResponse:
     """Get an edit with its value, or the beginning of a large one.
 
     To read the whole value, use `read` with `edit_id`.
     """
     edit = services_of(request).edits.get(actor_of(request), data_node_id, edit_id)
-    return tagged(request, schemas.OneEdit(edit=shown_with_preview(edit)))
+    return respond_if_modified(request, schemas.OneEdit(edit=to_schema_with_preview(edit)))
 
 
 HANDLERS = [list_edits, get_edit]

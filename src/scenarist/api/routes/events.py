@@ -14,55 +14,55 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from scenarist import schemas
-from scenarist.api.batching import Gatherer
-from scenarist.api.middleware.auth import gate_of
-from scenarist.api.openapi.responses import responses
+from scenarist.api.batching import Batcher
+from scenarist.api.middleware.auth import auth_of
+from scenarist.api.openapi.responses import describe_responses
 from scenarist.api.requests import (
     MAY_BE_REPEATED,
     READ,
     AnyRequest,
-    Several,
+    RepeatedFilter,
     actor_of,
     members_of,
     services_of,
-    several,
     single_header,
+    unique_values,
 )
 from scenarist.domain.errors import InvalidError, ScenaristError
 from scenarist.domain.permissions import Actor, ActorRef
-from scenarist.domain.vocabulary import Change, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind
 from scenarist.services.event_log import (
-    ChangeFilter,
-    ChangePage,
-    ChangeWish,
-    LoggedChange,
-    Mark,
-    News,
-    NewsReader,
-    Start,
+    ChangeListener,
+    ChangeNotifier,
+    EventCursor,
+    EventFilter,
+    EventPage,
+    EventRequest,
+    LoggedEvent,
+    StreamStart,
 )
 
 PATH = "/api/v1/events"
 
-Reads = Gatherer[ChangeWish, ChangePage]
+EventBatcher = Batcher[EventRequest, EventPage]
 """Batches the reads of the event log by all streams."""
 
 _ID = re.compile("([0-9]{1,18})[.]([0-9]{1,9})")
 _TYPE = "text/event-stream"
-_OPENING = b"retry: 1000\nid: %b\n\n"
+_PREAMBLE = b"retry: 1000\nid: %b\n\n"
 """Milliseconds until a disconnected client reconnects, and the id from which it then continues if
 it has not received an event yet."""
-QUIET_SECONDS = 15.0
+KEEPALIVE_SECONDS = 15.0
 """How long nothing is sent before a comment shows that the stream is alive."""
 
 _COMMENT = b": still here\n\n"
-_TOGETHER = 256  # events that are sent in one piece at most
+_EVENTS_PER_PIECE = 256  # events that are sent in one piece at most
 
 _encode = msgspec.json.Encoder().encode
 _log = structlog.get_logger(__name__)
 
 
-class EventStream:
+class EventStreamResponse:
     """Endless response, as an ASGI application.
 
     It reads more events only when the client has received the previous ones, ends when the client
@@ -71,13 +71,13 @@ class EventStream:
 
     def __init__(
         self,
-        reads: Reads,
-        news: News,
+        reads: EventBatcher,
+        news: ChangeNotifier,
         *,
         find_actor: Callable[[], Awaitable[Actor]],
-        start: Start,
-        wanted: ChangeFilter,
-        quiet_seconds: float = QUIET_SECONDS,
+        start: StreamStart,
+        wanted: EventFilter,
+        quiet_seconds: float = KEEPALIVE_SECONDS,
     ) -> None:
         self._reads = reads
         self._news = news
@@ -89,7 +89,7 @@ class EventStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with asyncio.TaskGroup() as group:
             stream = group.create_task(self._stream(send))
-            watch = group.create_task(_until_gone(receive))
+            watch = group.create_task(_wait_for_disconnect(receive))
             stream.add_done_callback(lambda _: watch.cancel())
             watch.add_done_callback(lambda _: stream.cancel())
 
@@ -100,7 +100,7 @@ class EventStream:
             (b"x-accel-buffering", b"no"),  # proxies must forward each event at once
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await _send_piece(send, _OPENING % _id_of(self._start.at.preceding).encode())
+        await _send_piece(send, _PREAMBLE % _id_of(self._start.at.preceding).encode())
         if self._start.oldest is not None:
             gap = _encode(schemas.Gap(oldest=_id_of(self._start.oldest)))
             await _send_piece(send, b"event: gap\ndata: %b\n\n" % gap)
@@ -112,7 +112,7 @@ class EventStream:
             _log.warning("event stream broken off", reason=error.message)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _follow(self, send: Send, reader: NewsReader) -> None:
+    async def _follow(self, send: Send, reader: ChangeListener) -> None:
         loop = asyncio.get_running_loop()
         at = self._start.at
         quiet_until = loop.time() + self._quiet_seconds
@@ -122,9 +122,9 @@ class EventStream:
             reader.catch_up()
             # Check each time: after a sign-out or the loss of the role, no more events are sent.
             actor = await self._find_actor()
-            page = await self._reads.ask(ChangeWish(actor, at, self._wanted))
+            page = await self._reads.ask(EventRequest(actor, at, self._wanted))
             at = page.following
-            for piece in _pieces(page):
+            for piece in _iter_pieces(page):
                 await _send_piece(send, piece)
                 quiet_until = loop.time() + self._quiet_seconds
             if is_over:
@@ -143,7 +143,7 @@ class EventStream:
     opt=READ,
     summary="Follow changes",
     tags=["events"],
-    responses=responses(200, str, "", 400)
+    responses=describe_responses(200, str, "", 400)
     | {
         200: ResponseSpec(
             data_container=str,
@@ -166,7 +166,7 @@ async def follow_events(  # noqa: PLR0913 - query parameters
         list[str] | None,
         QueryParameter(description="Only CREATED, UPDATED or DELETED. " + MAY_BE_REPEATED),
     ] = None,
-    submission_id: Several = None,
+    submission_id: RepeatedFilter = None,
     after: Annotated[
         str | None,
         QueryParameter(description="Continue after the event with this id, like Last-Event-ID."),
@@ -188,35 +188,39 @@ async def follow_events(  # noqa: PLR0913 - query parameters
     that is kept follows.
     """
     services, actor = services_of(request), actor_of(request)
-    wanted = ChangeFilter(
-        kinds=frozenset(members_of(Kind, entity_type, "entity_type")),
-        entity_ids=frozenset(several(entity_id)),
-        changes=frozenset(members_of(Change, change, "change")),
-        submission_ids=frozenset(several(submission_id)),
+    wanted = EventFilter(
+        kinds=frozenset(members_of(EntityKind, entity_type, "entity_type")),
+        entity_ids=frozenset(unique_values(entity_id)),
+        changes=frozenset(members_of(ChangeType, change, "change")),
+        submission_ids=frozenset(unique_values(submission_id)),
     )
     single_header(request, "Last-Event-ID")
-    seen = _mark_of(last_event_id, "Last-Event-ID") or _mark_of(after, "after")
+    seen = _parse_cursor(last_event_id, "Last-Event-ID") or _parse_cursor(after, "after")
     start = await sync_to_thread(services.changes.begin, actor, seen)
-    reads: Reads = request.app.state["reads"]
-    find_actor = gate_of(request).finder(request)
-    return EventStream(reads, services.news, find_actor=find_actor, start=start, wanted=wanted)
+    reads: EventBatcher = request.app.state["reads"]
+    find_actor = auth_of(request).finder(request)
+    return EventStreamResponse(
+        reads, services.news, find_actor=find_actor, start=start, wanted=wanted
+    )
 
 
 async def _send_piece(send: Send, piece: bytes) -> None:
     await send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
-async def _until_gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _pieces(page: ChangePage) -> Iterator[bytes]:
-    for first in range(0, len(page.changes), _TOGETHER):
-        yield b"".join(_frame(change) for change in page.changes[first : first + _TOGETHER])
+def _iter_pieces(page: EventPage) -> Iterator[bytes]:
+    for first in range(0, len(page.changes), _EVENTS_PER_PIECE):
+        yield b"".join(
+            _encode_event(change) for change in page.changes[first : first + _EVENTS_PER_PIECE]
+        )
 
 
-def _frame(change: LoggedChange) -> bytes:
+def _encode_event(change: LoggedEvent) -> bytes:
     event = change.event
     event_id = _id_of(change.mark)
     actor = event.actor
@@ -238,11 +242,11 @@ def _frame(change: LoggedChange) -> bytes:
     )
 
 
-def _id_of(mark: Mark) -> str:
+def _id_of(mark: EventCursor) -> str:
     return f"{mark.number}.{mark.position}"
 
 
-def _mark_of(text: str | None, field: str) -> Mark | None:
+def _parse_cursor(text: str | None, field: str) -> EventCursor | None:
     if text is None:
         return None
     parts = _ID.fullmatch(text)
@@ -251,7 +255,7 @@ def _mark_of(text: str | None, field: str) -> Mark | None:
             f"{field} {text[:100]!r} is not the id of an event; send one such as 1042.0",
             errors=[{"field": field, "message": "not the id of an event"}],
         )
-    return Mark(int(parts[1]), int(parts[2]))
+    return EventCursor(int(parts[1]), int(parts[2]))
 
 
 HANDLERS = [follow_events]

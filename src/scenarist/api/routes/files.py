@@ -18,13 +18,13 @@ from multipart import (  # type: ignore[import-untyped]
 )
 
 from scenarist import schemas
-from scenarist.api.bulkheads import Kind, bulkheads_of, in_bulkhead
+from scenarist.api.bulkheads import BulkheadKind, bulkheads_of, run_in_bulkhead
 from scenarist.api.edit_params import Comment, EditorId
-from scenarist.api.openapi.responses import responses
+from scenarist.api.openapi.responses import describe_responses
 from scenarist.api.requests import EDIT, LARGEST_VALUE, READ, AnyRequest, actor_of, services_of
-from scenarist.api.responses import Answer, is_known, tag_of
+from scenarist.api.responses import JsonResponse, etag_of, is_etag_known
 from scenarist.api.routes.data_nodes import PATH
-from scenarist.api.routes.values import EditIdentifier, options_of, written
+from scenarist.api.routes.values import EditIdParam, respond_to_write, write_options_of
 from scenarist.domain.errors import InvalidError
 
 _MOST_PARTS = 100
@@ -33,7 +33,7 @@ _BYTES = "application/octet-stream"
 
 
 @dataclass
-class WithFile(Operation):
+class FileOperation(Operation):
     """Operation whose body is a file: its bytes, or a form with the file."""
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class WithFile(Operation):
     summary="Download a data node's value",
     tags=["datanodes"],
     responses={
-        **responses(200, None, "", 404, 409),
+        **describe_responses(200, None, "", 404, 409),
         200: ResponseSpec(
             data_container=bytes,
             description="The unchanged bytes of the value.",
@@ -66,9 +66,9 @@ class WithFile(Operation):
         ),
     },
 )
-@in_bulkhead(Kind.VALUES)
+@run_in_bulkhead(BulkheadKind.VALUES)
 def download_data_node(
-    request: AnyRequest, data_node_id: FromPath[str], edit_id: EditIdentifier = None
+    request: AnyRequest, data_node_id: FromPath[str], edit_id: EditIdParam = None
 ) -> ASGIApp:
     """Download the file of a csv, excel, json, parquet or pickle data node.
 
@@ -76,13 +76,13 @@ def download_data_node(
     storages whose values are not files.
     """
     found = services_of(request).files.download(actor_of(request), data_node_id, edit_id=edit_id)
-    tag = tag_of(found.version.encode())
-    if is_known(request, tag):
-        return Answer(status=304, headers={"ETag": tag})
+    tag = etag_of(found.version.encode())
+    if is_etag_known(request, tag):
+        return JsonResponse(status=304, headers={"ETag": tag})
     size, pieces = found.open()
     headers = {
         "ETag": tag,
-        "Content-Disposition": _disposition(found.name),
+        "Content-Disposition": _content_disposition(found.name),
         "Content-Length": str(size),
     }
     return ASGIStreamingResponse(
@@ -94,22 +94,22 @@ def download_data_node(
     PATH + "/{data_node_id:str}/upload",
     request_max_body_size=LARGEST_VALUE,
     status_code=200,
-    operation_class=WithFile,
+    operation_class=FileOperation,
     opt=EDIT,
     summary="Upload a data node's value",
     tags=["datanodes"],
-    responses=responses(
+    responses=describe_responses(
         200, schemas.DataNodeWritten, "The file is the newest value.", 400, 404, 409, 412
     ),
 )
-@in_bulkhead(Kind.VALUES)
+@run_in_bulkhead(BulkheadKind.VALUES)
 def upload_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],
     body: RawBody,
     editor_id: EditorId = None,
     comment: Comment = None,
-) -> Answer:
+) -> JsonResponse:
     """Upload a file in the format of a csv, excel, json or parquet data node as its value.
 
     The body is the file, which is stored unchanged, or a form with this one file. Returns 400 if it
@@ -119,13 +119,13 @@ def upload_data_node(
     edit = services_of(request).files.upload(
         actor_of(request),
         data_node_id,
-        _file_in(request, body),
-        options_of(request, editor_id, comment),
+        _extract_file(request, body),
+        write_options_of(request, editor_id, comment),
     )
-    return written(f"Data node {data_node_id} was successfully uploaded.", edit.id)
+    return respond_to_write(f"Data node {data_node_id} was successfully uploaded.", edit.id)
 
 
-def _file_in(request: AnyRequest, body: bytes) -> bytes:
+def _extract_file(request: AnyRequest, body: bytes) -> bytes:
     """Return the file that the body consists of, or the one in its form.
 
     Raises:
@@ -157,7 +157,7 @@ def _file_in(request: AnyRequest, body: bytes) -> bytes:
     return bytes(files[0])
 
 
-def _disposition(name: str) -> str:
+def _content_disposition(name: str) -> str:
     plain = _NOT_PLAIN.sub("_", name)
     exact = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
     return f'attachment; filename="{plain}"{exact}'

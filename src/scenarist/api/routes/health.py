@@ -6,8 +6,8 @@ from litestar import get
 from litestar.concurrency import sync_to_thread
 
 from scenarist import schemas
-from scenarist.api.middleware.auth import gate_of
-from scenarist.api.openapi.responses import responses
+from scenarist.api.middleware.auth import auth_of
+from scenarist.api.openapi.responses import describe_responses
 from scenarist.api.requests import OPEN, AnyRequest, services_of
 from scenarist.domain.errors import ScenaristError, UnavailableError
 
@@ -18,7 +18,7 @@ from scenarist.domain.errors import ScenaristError, UnavailableError
     summary="Check liveness",
     tags=["health"],
     sync_to_thread=False,
-    responses=responses(200, schemas.Message, "The server responds."),
+    responses=describe_responses(200, schemas.Message, "The server responds."),
 )
 def get_health() -> schemas.Message:
     return schemas.Message(message="alive")
@@ -29,7 +29,7 @@ def get_health() -> schemas.Message:
     opt=OPEN,
     summary="Check readiness",
     tags=["health"],
-    responses=responses(200, schemas.Message, "The database and the orchestrator are up."),
+    responses=describe_responses(200, schemas.Message, "The database and the orchestrator are up."),
 )
 async def get_readiness(request: AnyRequest) -> schemas.Message:
     """Check whether the server can serve requests and run jobs; 503 if not.
@@ -40,7 +40,7 @@ async def get_readiness(request: AnyRequest) -> schemas.Message:
         message = await sync_to_thread(services_of(request).health.check_readiness)
     except UnavailableError:
         with suppress(ScenaristError):
-            request.scope["actor"] = await gate_of(request).finder(request)()  # type: ignore[typeddict-unknown-key]
+            request.scope["actor"] = await auth_of(request).finder(request)()  # type: ignore[typeddict-unknown-key]
         raise
     return schemas.Message(message=message)
 

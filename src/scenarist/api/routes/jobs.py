@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.types import ASGIApp
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import (
     Count,
     CreatedAfter,
@@ -20,26 +20,32 @@ from scenarist.api.paging import (
     window_of,
 )
 from scenarist.api.requests import (
+    ACCEPTS_IDEMPOTENCY_KEY,
     EDIT,
     EXECUTE,
     MAY_BE_REPEATED,
     PREFERS_BODY,
     PREFERS_WAIT,
     READ,
-    REPEATS_BY_KEY,
     AnyRequest,
-    Ids,
-    Several,
-    Status,
+    IdFilter,
+    RepeatedFilter,
+    StatusFilter,
     actor_of,
     idempotency_key_of,
     members_of,
     services_of,
-    several,
+    unique_values,
 )
-from scenarist.api.responses import Answer, answer, expectation, listed, tagged
+from scenarist.api.responses import (
+    JsonResponse,
+    make_if_match_check,
+    respond,
+    respond_if_modified,
+    respond_with_list,
+)
 from scenarist.api.routes import subscribers
-from scenarist.api.waiting import cancelled, ended, got
+from scenarist.api.waiting import respond_to_cancel, respond_when_ended, wait_until_ended
 from scenarist.domain import entities
 from scenarist.domain.listings import JobFilter
 from scenarist.domain.permissions import Permission
@@ -50,7 +56,7 @@ from scenarist.services.submit_requests import SubmitOptions
 PATH = "/api/v1/jobs"
 
 
-def shown(job: entities.Job) -> schemas.Job:
+def to_schema(job: entities.Job) -> schemas.Job:
     return schemas.Job(
         id=job.id,
         task_id=job.task_id,
@@ -68,10 +74,10 @@ def shown(job: entities.Job) -> schemas.Job:
         submitted_at=job.created_at,
         run_at=job.run_at,
         finished_at=job.finished_at,
-        pending_duration=_seconds(job.created_at, job.run_at or job.finished_at),
-        execution_duration=_seconds(job.run_at, job.finished_at),
+        pending_duration=_seconds_between(job.created_at, job.run_at or job.finished_at),
+        execution_duration=_seconds_between(job.run_at, job.finished_at),
         cancel_requested_at=job.cancel_requested_at,
-        subscribers=[subscribers.shown(item) for item in job.subscribers],
+        subscribers=[subscribers.to_schema(item) for item in job.subscribers],
         version=job.version,
     )
 
@@ -82,14 +88,14 @@ def shown(job: entities.Job) -> schemas.Job:
     summary="List jobs",
     tags=["jobs"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Job], "The jobs.", 400),
+    responses=describe_responses(200, schemas.Results[schemas.Job], "The jobs.", 400),
 )
 def list_jobs(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    id_: Ids = None,
-    submission_id: Several = None,
-    task_id: Several = None,
-    entity_id: Several = None,
+    id_: IdFilter = None,
+    submission_id: RepeatedFilter = None,
+    task_id: RepeatedFilter = None,
+    entity_id: RepeatedFilter = None,
     newest_of: Annotated[
         list[str] | None,
         QueryParameter(
@@ -97,7 +103,7 @@ def list_jobs(  # noqa: PLR0913 - query parameters
             + MAY_BE_REPEATED
         ),
     ] = None,
-    status: Status = None,
+    status: StatusFilter = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -109,16 +115,18 @@ def list_jobs(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).jobs, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = JobFilter(
-        id=several(id_),
-        newest_of=several(newest_of),
-        submission_id=several(submission_id),
-        task_id=several(task_id),
-        entity_id=several(entity_id),
+        id=unique_values(id_),
+        newest_of=unique_values(newest_of),
+        submission_id=unique_values(submission_id),
+        task_id=unique_values(task_id),
+        entity_id=unique_values(entity_id),
         status=members_of(JobStatus, status, "status"),
         created=created,
     )
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
-    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+    return respond_with_list(
+        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+    )
 
 
 @get(
@@ -126,12 +134,14 @@ def list_jobs(  # noqa: PLR0913 - query parameters
     opt=READ | PREFERS_WAIT,
     summary="Get a job",
     tags=["jobs"],
-    responses=responses(200, schemas.OneJob, "The job.", 400, 404),
+    responses=describe_responses(200, schemas.OneJob, "The job.", 400, 404),
 )
-async def get_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+async def get_job(request: AnyRequest, job_id: FromPath[str]) -> JsonResponse:
     """Get a job; with `Prefer: wait=30`, when it has ended or after this many seconds."""
     services, actor = services_of(request), actor_of(request)
-    return await got(request, job_id, lambda: services.jobs.get(actor, job_id), _one)
+    return await respond_when_ended(
+        request, job_id, lambda: services.jobs.get(actor, job_id), _to_body
+    )
 
 
 @get(
@@ -140,12 +150,12 @@ async def get_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
     summary="Read the log of a job",
     tags=["jobs"],
     sync_to_thread=True,
-    responses=responses(200, schemas.JobLog, "The output, attempt by attempt.", 404),
+    responses=describe_responses(200, schemas.JobLog, "The output, attempt by attempt.", 404),
 )
-def get_job_log(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+def get_job_log(request: AnyRequest, job_id: FromPath[str]) -> JsonResponse:
     """Read standard output, standard error and logging; of a long log, its beginning and end."""
     log = services_of(request).jobs.get_log(actor_of(request), job_id)
-    return tagged(
+    return respond_if_modified(
         request,
         schemas.JobLog(
             attempts=[schemas.AttemptLog(attempt=attempt, text=text) for attempt, text in log]
@@ -153,24 +163,24 @@ def get_job_log(request: AnyRequest, job_id: FromPath[str]) -> Answer:
     )
 
 
-def _one(job: entities.Job) -> schemas.OneJob:
-    return schemas.OneJob(job=shown(job))
+def _to_body(job: entities.Job) -> schemas.OneJob:
+    return schemas.OneJob(job=to_schema(job))
 
 
-def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+def _seconds_between(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
 
 
 @post(
     PATH,
-    opt=EXECUTE | REPEATS_BY_KEY,
+    opt=EXECUTE | ACCEPTS_IDEMPOTENCY_KEY,
     summary="Submit a task as a job",
     tags=["jobs"],
     sync_to_thread=True,
-    response_headers=[LOCATION],
-    responses=responses(201, schemas.JobAnswer, "The job was accepted.", 400, 404, 409),
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(201, schemas.JobAnswer, "The job was accepted.", 400, 404, 409),
 )
-def create_job(request: AnyRequest, task_id: FromQuery[str]) -> Answer:
+def create_job(request: AnyRequest, task_id: FromQuery[str]) -> JsonResponse:
     """Submit one task, identified by its own id or by that of its config.
 
     For a config, it is the task that no scenario owns, which is created if it does not exist yet;
@@ -188,8 +198,8 @@ def create_job(request: AnyRequest, task_id: FromQuery[str]) -> Answer:
         SubmitOptions(idempotency_key=idempotency_key_of(request)),
     )
     job = services.jobs.get(actor, submission.job_ids[0])
-    return answer(
-        schemas.JobAnswer(message=f"Job {job.id} was created.", job=shown(job)),
+    return respond(
+        schemas.JobAnswer(message=f"Job {job.id} was created.", job=to_schema(job)),
         status=201,
         headers={"Location": f"{PATH}/{job.id}"},
     )
@@ -201,28 +211,28 @@ def create_job(request: AnyRequest, task_id: FromQuery[str]) -> Answer:
     opt=EXECUTE | PREFERS_BODY,
     summary="Cancel a job",
     tags=["jobs"],
-    responses=responses(204, None, "The job was cancelled.", 400, 404, 409)
-    | responses(200, schemas.JobAnswer, "The same, with `Prefer: return=representation`.")
-    | responses(202, schemas.JobAnswer, "The job was asked to stop and is still running."),
+    responses=describe_responses(204, None, "The job was cancelled.", 400, 404, 409)
+    | describe_responses(200, schemas.JobAnswer, "The same, with `Prefer: return=representation`.")
+    | describe_responses(202, schemas.JobAnswer, "The job was asked to stop and is still running."),
 )
-async def cancel_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+async def cancel_job(request: AnyRequest, job_id: FromPath[str]) -> JsonResponse:
     """Cancel a job that has not ended, and abandon the jobs that need its output.
 
     If the job is running, its process is stopped, and the response is sent when it has stopped.
     Returns 409 if the job has already ended in another way, or does so before it can be stopped.
     """
     services, actor = services_of(request), actor_of(request)
-    job = await ended(
+    job = await wait_until_ended(
         services.completions,
         job_id,
         first=lambda: services.jobs.cancel(actor, job_id),
         again=lambda: services.jobs.get(actor, job_id),
     )
     require_not_ended(job)
-    return cancelled(
+    return respond_to_cancel(
         request,
         job.status is JobStatus.CANCELED,
-        lambda message: schemas.JobAnswer(message=message, job=shown(job)),
+        lambda message: schemas.JobAnswer(message=message, job=to_schema(job)),
         f"Job {job_id}",
     )
 
@@ -234,13 +244,13 @@ async def cancel_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
     summary="Delete a job",
     tags=["jobs"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "The job was deleted.", 404, 409, 412),
+    responses=describe_responses(200, schemas.Message, "The job was deleted.", 404, 409, 412),
 )
-def delete_job(request: AnyRequest, job_id: FromPath[str]) -> Answer:
+def delete_job(request: AnyRequest, job_id: FromPath[str]) -> JsonResponse:
     """Delete a job with its log; the values that it wrote stay. Returns 409 until it has ended."""
-    expect = expectation(request, _one)
+    expect = make_if_match_check(request, _to_body)
     services_of(request).jobs.delete(actor_of(request), job_id, expect=expect)
-    return answer(schemas.Message(message=f"Job {job_id} was deleted."))
+    return respond(schemas.Message(message=f"Job {job_id} was deleted."))
 
 
 HANDLERS = [list_jobs, create_job, get_job, delete_job, get_job_log, cancel_job]

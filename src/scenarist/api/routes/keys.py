@@ -6,17 +6,23 @@ from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import Count, Cursor, Limit, Sort, paging_of
-from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, moment_of, services_of
-from scenarist.api.responses import Answer, answer, expectation, listed, tagged
+from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, services_of, timestamp_of
+from scenarist.api.responses import (
+    JsonResponse,
+    make_if_match_check,
+    respond,
+    respond_if_modified,
+    respond_with_list,
+)
 from scenarist.domain.listings import CREATION_DATE, NAME
 from scenarist.domain.users import Key
 
 PATH = "/api/v1/keys"
 
 
-def shown(key: Key) -> schemas.Key:
+def to_schema(key: Key) -> schemas.Key:
     return schemas.Key(
         id=key.id,
         name=key.name,
@@ -34,7 +40,7 @@ def shown(key: Key) -> schemas.Key:
     summary="List keys",
     tags=["keys"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Key], "The keys.", 400),
+    responses=describe_responses(200, schemas.Results[schemas.Key], "The keys.", 400),
 )
 def list_keys(
     request: AnyRequest,
@@ -48,7 +54,9 @@ def list_keys(
     paging = paging_of(
         limit=limit, cursor=cursor, count=count, sort=sort, sorts=(CREATION_DATE, NAME)
     )
-    return listed(request, lambda page: service.list_page(actor, page), shown, paging)
+    return respond_with_list(
+        request, lambda page: service.list_page(actor, page), to_schema, paging
+    )
 
 
 @post(
@@ -58,12 +66,12 @@ def list_keys(
     tags=["keys"],
     sync_to_thread=True,
     dto=body_of(schemas.CreateKey),
-    response_headers=[LOCATION],
-    responses=responses(
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(
         201, schemas.KeyCreated, "The key, with its token, which no other response shows.", 400, 409
     ),
 )
-def create_key(request: AnyRequest, data: JSONBody[schemas.CreateKey]) -> Answer:
+def create_key(request: AnyRequest, data: JSONBody[schemas.CreateKey]) -> JsonResponse:
     """Create a credential for a program, with no more roles than your own.
 
     The key is deleted together with the user who created it, and never has more rights than that
@@ -73,12 +81,12 @@ def create_key(request: AnyRequest, data: JSONBody[schemas.CreateKey]) -> Answer
         actor_of(request),
         data.name,
         data.roles,
-        expires_at=moment_of(request, data.expires_at, "expires_at"),
+        expires_at=timestamp_of(request, data.expires_at, "expires_at"),
     )
-    return answer(
+    return respond(
         schemas.KeyCreated(
             message=f"Key {made.key.id} was created. Keep its token: it is shown only here.",
-            key=shown(made.key),
+            key=to_schema(made.key),
             token=made.text,
         ),
         status=201,
@@ -92,10 +100,12 @@ def create_key(request: AnyRequest, data: JSONBody[schemas.CreateKey]) -> Answer
     summary="Get a key",
     tags=["keys"],
     sync_to_thread=True,
-    responses=responses(200, schemas.OneKey, "The key, without its token.", 404),
+    responses=describe_responses(200, schemas.OneKey, "The key, without its token.", 404),
 )
-def get_key(request: AnyRequest, key_id: FromPath[str]) -> Answer:
-    return tagged(request, _one(services_of(request).keys.get(actor_of(request), key_id)))
+def get_key(request: AnyRequest, key_id: FromPath[str]) -> JsonResponse:
+    return respond_if_modified(
+        request, _to_body(services_of(request).keys.get(actor_of(request), key_id))
+    )
 
 
 @delete(
@@ -105,17 +115,17 @@ def get_key(request: AnyRequest, key_id: FromPath[str]) -> Answer:
     summary="Revoke a key",
     tags=["keys"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "The key was revoked.", 404, 412),
+    responses=describe_responses(200, schemas.Message, "The key was revoked.", 404, 412),
 )
-def delete_key(request: AnyRequest, key_id: FromPath[str]) -> Answer:
+def delete_key(request: AnyRequest, key_id: FromPath[str]) -> JsonResponse:
     """Revoke a key: the next request with it is refused, on every server."""
-    expect = expectation(request, _one)
+    expect = make_if_match_check(request, _to_body)
     services_of(request).keys.delete(actor_of(request), key_id, expect=expect)
-    return answer(schemas.Message(message=f"Key {key_id} was revoked."))
+    return respond(schemas.Message(message=f"Key {key_id} was revoked."))
 
 
-def _one(key: Key) -> schemas.OneKey:
-    return schemas.OneKey(key=shown(key))
+def _to_body(key: Key) -> schemas.OneKey:
+    return schemas.OneKey(key=to_schema(key))
 
 
 HANDLERS = [list_keys, create_key, get_key, delete_key]

@@ -10,26 +10,30 @@ from prometheus_client import CollectorRegistry, Metric, ProcessCollector, gener
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from scenarist.api.openapi.responses import responses
+from scenarist.api.openapi.responses import describe_responses
 from scenarist.api.requests import READ, AnyRequest
-from scenarist.observability.metrics import REQUEST_BOUNDS, ProcessFigures, Times
-from scenarist.observability.prometheus import histogram, of_process, of_work
+from scenarist.observability.metrics import REQUEST_BOUNDS, Histogram, ProcessMetrics
+from scenarist.observability.prometheus import (
+    build_histogram,
+    iter_database_metrics,
+    iter_process_metrics,
+)
 from scenarist.services.health import HealthService
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_PATH = "none"
-_TEXT = "text/plain; version=0.0.4"
+_CONTENT_TYPE = "text/plain; version=0.0.4"
 
 
 class Metrics:
     """Metrics of one application: counts and times its requests, and renders all metrics."""
 
-    def __init__(self, health: HealthService, figures: ProcessFigures) -> None:
-        self.requests = RequestFigures()
+    def __init__(self, health: HealthService, figures: ProcessMetrics) -> None:
+        self.requests = RequestMetrics()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._registry.register(self.requests)
-        self._registry.register(_Figures(health, figures))
+        self._registry.register(_StateMetrics(health, figures))
 
     def text(self) -> bytes:
         """Return all series in the text format of Prometheus.
@@ -40,7 +44,7 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class RequestFigures(Collector):
+class RequestMetrics(Collector):
     """Number and duration of requests.
 
     They are counted in the event loop, and thus without a lock, at half the cost of the library's
@@ -48,7 +52,7 @@ class RequestFigures(Collector):
     """
 
     def __init__(self) -> None:
-        self._series: dict[tuple[str, str, int], Times] = {}
+        self._series: dict[tuple[str, str, int], Histogram] = {}
 
     def add(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope.get("method", "")
@@ -58,7 +62,7 @@ class RequestFigures(Collector):
         key = (method, scope.get("path_template", _NO_PATH), status)
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = Times(REQUEST_BOUNDS)
+            series = self._series[key] = Histogram(REQUEST_BOUNDS)
         series.add(seconds)
 
     def collect(self) -> Iterator[Metric]:
@@ -67,12 +71,12 @@ class RequestFigures(Collector):
             "Requests that this process has responded to.",
             labels=["method", "path", "status"],
         )
-        together: dict[tuple[str, ...], Times] = {}
+        together: dict[tuple[str, ...], Histogram] = {}
         for (method, path, status), series in list(self._series.items()):
             requests.add_metric([method, path, str(status)], sum(series.counts))
-            together.setdefault((method, path), Times(REQUEST_BOUNDS)).include(series)
+            together.setdefault((method, path), Histogram(REQUEST_BOUNDS)).include(series)
         yield requests
-        yield histogram(
+        yield build_histogram(
             "scenarist_http_request_seconds",
             "Time until this process began to respond to a request.",
             together,
@@ -80,16 +84,18 @@ class RequestFigures(Collector):
         )
 
 
-class _Figures(Collector):
+class _StateMetrics(Collector):
     """Collector of the metrics of the database, queried at each scrape, and of the process."""
 
-    def __init__(self, health: HealthService, figures: ProcessFigures) -> None:
+    def __init__(self, health: HealthService, figures: ProcessMetrics) -> None:
         self._health = health
         self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
-        yield from of_work(self._health.count_work())
-        yield from of_process(self._figures, is_orchestrating=self._health.is_orchestrating)
+        yield from iter_database_metrics(self._health.count_work())
+        yield from iter_process_metrics(
+            self._figures, is_orchestrating=self._health.is_orchestrating
+        )
 
 
 @get(
@@ -98,7 +104,7 @@ class _Figures(Collector):
     summary="Read the metrics",
     tags=["health"],
     sync_to_thread=True,
-    responses=responses(200, str, "The metrics.")
+    responses=describe_responses(200, str, "The metrics.")
     | {
         200: ResponseSpec(
             data_container=str,
@@ -114,7 +120,7 @@ def get_metrics(request: AnyRequest) -> Response[bytes]:
     Metrics of the process are included: its start, memory, processor time and open files.
     """
     metrics: Metrics = request.app.state["metrics"]
-    return Response(metrics.text(), media_type=_TEXT)
+    return Response(metrics.text(), media_type=_CONTENT_TYPE)
 
 
 HANDLERS = [get_metrics]

@@ -3,15 +3,15 @@
 from litestar import get, post
 
 from scenarist import schemas
-from scenarist.api.openapi.responses import responses
+from scenarist.api.openapi.responses import describe_responses
 from scenarist.api.requests import OPERATE, READ, AnyRequest, actor_of, services_of
-from scenarist.api.responses import Answer, answer
+from scenarist.api.responses import JsonResponse, respond
 from scenarist.domain import entities
 
 PATH = "/api/v1/orchestration"
 
 
-def shown(orchestration: entities.Orchestration) -> schemas.Orchestration:
+def to_schema(orchestration: entities.OrchestrationState) -> schemas.Orchestration:
     return schemas.Orchestration(
         paused_at=orchestration.paused_at, paused_by=orchestration.paused_by
     )
@@ -23,12 +23,12 @@ def shown(orchestration: entities.Orchestration) -> schemas.Orchestration:
     summary="Get the state of the orchestration",
     tags=["orchestration"],
     sync_to_thread=False,
-    responses=responses(200, schemas.OneOrchestration, "The state of the orchestration."),
+    responses=describe_responses(200, schemas.OneOrchestration, "The state of the orchestration."),
 )
-def get_orchestration(request: AnyRequest) -> Answer:
+def get_orchestration(request: AnyRequest) -> JsonResponse:
     """Get whether jobs are started: `paused_at` is null, or the time since which they are not."""
     found = services_of(request).orchestration.get(actor_of(request))
-    return answer(schemas.OneOrchestration(orchestration=shown(found)))
+    return respond(schemas.OneOrchestration(orchestration=to_schema(found)))
 
 
 @post(
@@ -38,15 +38,15 @@ def get_orchestration(request: AnyRequest) -> Answer:
     summary="Pause the orchestration",
     tags=["orchestration"],
     sync_to_thread=True,
-    responses=responses(200, schemas.OrchestrationAnswer, "No more jobs are started."),
+    responses=describe_responses(200, schemas.OrchestrationAnswer, "No more jobs are started."),
 )
-def pause_orchestration(request: AnyRequest) -> Answer:
+def pause_orchestration(request: AnyRequest) -> JsonResponse:
     """Start no more jobs; running jobs continue.
 
     New submissions are accepted and wait, even after a restart of the server.
     """
     paused = services_of(request).orchestration.pause(actor_of(request))
-    return _answered("No jobs are started until the orchestration is resumed.", paused)
+    return _respond("No jobs are started until the orchestration is resumed.", paused)
 
 
 @post(
@@ -56,16 +56,18 @@ def pause_orchestration(request: AnyRequest) -> Answer:
     summary="Resume the orchestration",
     tags=["orchestration"],
     sync_to_thread=True,
-    responses=responses(200, schemas.OrchestrationAnswer, "Jobs are started again."),
+    responses=describe_responses(200, schemas.OrchestrationAnswer, "Jobs are started again."),
 )
-def resume_orchestration(request: AnyRequest) -> Answer:
+def resume_orchestration(request: AnyRequest) -> JsonResponse:
     """Start jobs again; submissions that were paused themselves stay paused."""
     resumed = services_of(request).orchestration.resume(actor_of(request))
-    return _answered("Jobs are started again.", resumed)
+    return _respond("Jobs are started again.", resumed)
 
 
-def _answered(message: str, orchestration: entities.Orchestration) -> Answer:
-    return answer(schemas.OrchestrationAnswer(message=message, orchestration=shown(orchestration)))
+def _respond(message: str, orchestration: entities.OrchestrationState) -> JsonResponse:
+    return respond(
+        schemas.OrchestrationAnswer(message=message, orchestration=to_schema(orchestration))
+    )
 
 
 HANDLERS = [get_orchestration, pause_orchestration, resume_orchestration]

@@ -11,9 +11,9 @@ from msgspec import UNSET
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.bulkheads import Kind, in_bulkhead
-from scenarist.api.deletions import DryRun, deleted
-from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.bulkheads import BulkheadKind, run_in_bulkhead
+from scenarist.api.deletions import DryRun, respond_to_delete
+from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import (
     Count,
     CreatedAfter,
@@ -29,31 +29,44 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
-    Ids,
-    Several,
-    Status,
+    IdFilter,
+    RepeatedFilter,
+    StatusFilter,
     actor_of,
-    moment_of,
     services_of,
-    several,
+    timestamp_of,
+    unique_values,
 )
-from scenarist.api.responses import Answer, answer, expectation, listed, tagged, with_tag
+from scenarist.api.responses import (
+    JsonResponse,
+    make_if_match_check,
+    respond,
+    respond_if_modified,
+    respond_with_etag,
+    respond_with_list,
+)
 from scenarist.api.routes import subscribers
-from scenarist.api.routes.submissions import NO_OPTIONS, listed_of, submitted
+from scenarist.api.routes.submissions import (
+    NO_OPTIONS,
+    respond_with_submissions,
+    submit_and_respond,
+)
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.listings import CREATION_DATE, NAME, ScenarioFilter
-from scenarist.domain.redaction import redacted
+from scenarist.domain.redaction import redact
 from scenarist.domain.vocabulary import EntityType
-from scenarist.services.eligibility import Standing
+from scenarist.services.eligibility import Eligibility
 from scenarist.services.scenarios import NewScenario, ScenarioChange
 
 PATH = "/api/v1/scenarios"
 
-_NOTHING_SAID = schemas.CreateScenario()
+_EMPTY_BODY = schemas.CreateScenario()
 
 
-def shown(scenario: entities.Scenario, authorized_tags: Sequence[str] | None) -> schemas.Scenario:
+def to_schema(
+    scenario: entities.Scenario, authorized_tags: Sequence[str] | None
+) -> schemas.Scenario:
     return schemas.Scenario(
         id=scenario.id,
         config_id=scenario.config_id,
@@ -71,17 +84,17 @@ def shown(scenario: entities.Scenario, authorized_tags: Sequence[str] | None) ->
                 id=sequence.id,
                 tasks=list(sequence.task_ids),
                 properties=dict(sequence.properties),
-                subscribers=[subscribers.shown(item) for item in sequence.subscribers],
+                subscribers=[subscribers.to_schema(item) for item in sequence.subscribers],
             )
             for sequence in scenario.sequences
         },
-        subscribers=[subscribers.shown(item) for item in scenario.subscribers],
+        subscribers=[subscribers.to_schema(item) for item in scenario.subscribers],
         creation_date=scenario.created_at,
         version=scenario.version,
     )
 
 
-def shown_alone(request: AnyRequest, standing: Standing) -> schemas.Scenario:
+def to_full_schema(request: AnyRequest, standing: Eligibility) -> schemas.Scenario:
     """Return the schema of a scenario, with what can be done with it now."""
     scenario = standing.scenario
     allowed = services_of(request).scenarios.authorized_tags(scenario.config_id)
@@ -91,7 +104,7 @@ def shown_alone(request: AnyRequest, standing: Standing) -> schemas.Scenario:
         "promote": standing.promote,
     }
     return msgspec.structs.replace(
-        shown(scenario, allowed),
+        to_schema(scenario, allowed),
         is_submittable=not standing.submit,
         is_deletable=not standing.delete,
         is_promotable=not standing.promote,
@@ -105,16 +118,16 @@ def shown_alone(request: AnyRequest, standing: Standing) -> schemas.Scenario:
     summary="List scenarios",
     tags=["scenarios"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Scenario], "The scenarios.", 400),
+    responses=describe_responses(200, schemas.Results[schemas.Scenario], "The scenarios.", 400),
 )
 def list_scenarios(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    id_: Ids = None,
-    config_id: Several = None,
-    cycle_id: Several = None,
-    tag: Several = None,
+    id_: IdFilter = None,
+    config_id: RepeatedFilter = None,
+    cycle_id: RepeatedFilter = None,
+    tag: RepeatedFilter = None,
     primary: FromQuery[bool | None] = None,
-    name: Several = None,
+    name: RepeatedFilter = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -126,12 +139,12 @@ def list_scenarios(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).scenarios, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = ScenarioFilter(
-        id=several(id_),
-        config_id=several(config_id),
-        cycle_id=several(cycle_id),
-        tag=several(tag),
+        id=unique_values(id_),
+        config_id=unique_values(config_id),
+        cycle_id=unique_values(cycle_id),
+        tag=unique_values(tag),
         is_primary=primary,
-        name=several(name),
+        name=unique_values(name),
         created=created,
     )
     paging = paging_of(
@@ -142,10 +155,10 @@ def list_scenarios(  # noqa: PLR0913 - query parameters
         created=created,
         sorts=(CREATION_DATE, NAME),
     )
-    return listed(
+    return respond_with_list(
         request,
         lambda page: service.list_page(actor, wanted, page),
-        lambda scenario: shown(scenario, service.authorized_tags(scenario.config_id)),
+        lambda scenario: to_schema(scenario, service.authorized_tags(scenario.config_id)),
         paging,
     )
 
@@ -157,14 +170,16 @@ def list_scenarios(  # noqa: PLR0913 - query parameters
     tags=["scenarios"],
     sync_to_thread=True,
     dto=body_of(schemas.CreateScenario),
-    response_headers=[LOCATION],
-    responses=responses(201, schemas.ScenarioCreated, "The scenario was created.", 400, 404),
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(
+        201, schemas.ScenarioCreated, "The scenario was created.", 400, 404
+    ),
 )
 def create_scenario(
     request: AnyRequest,
-    data: JSONBody[schemas.CreateScenario] = _NOTHING_SAID,
+    data: JSONBody[schemas.CreateScenario] = _EMPTY_BODY,
     config_id: FromQuery[str | None] = None,
-) -> Answer:
+) -> JsonResponse:
     """Create a scenario from a config, with its cycle, data nodes, tasks and sequences.
 
     `config_id` may be given in the query or in the body.
@@ -184,13 +199,13 @@ def create_scenario(
             name=data.name,
             tags=data.tags,
             properties=data.properties,
-            created_at=moment_of(request, data.creation_date, "creation_date"),
+            created_at=timestamp_of(request, data.creation_date, "creation_date"),
         ),
     )
-    return answer(
+    return respond(
         schemas.ScenarioCreated(
             message=f"Scenario {standing.scenario.id} was created.",
-            scenario=shown_alone(request, standing),
+            scenario=to_full_schema(request, standing),
         ),
         status=201,
         headers={"Location": f"{PATH}/{standing.scenario.id}"},
@@ -203,12 +218,12 @@ def create_scenario(
     summary="Get a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
-    responses=responses(200, schemas.OneScenario, "The scenario.", 404),
+    responses=describe_responses(200, schemas.OneScenario, "The scenario.", 404),
 )
-def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
+def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> JsonResponse:
     """Get a scenario, and whether it can be submitted, deleted and promoted now, or why not."""
     standing = services_of(request).scenarios.get(actor_of(request), scenario_id)
-    return tagged(request, _one(request, standing))
+    return respond_if_modified(request, _to_body(request, standing))
 
 
 @patch(
@@ -218,19 +233,19 @@ def get_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
     tags=["scenarios"],
     sync_to_thread=True,
     dto=body_of(schemas.ChangeScenario),
-    responses=responses(200, schemas.OneScenario, "The changed scenario.", 400, 404, 412),
+    responses=describe_responses(200, schemas.OneScenario, "The changed scenario.", 400, 404, 412),
 )
 def change_scenario(
     request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.ChangeScenario]
-) -> Answer:
+) -> JsonResponse:
     """Change the name, tags or properties of a scenario; omitted fields stay as they are."""
     standing = services_of(request).scenarios.change(
         actor_of(request),
         scenario_id,
         ScenarioChange(name=data.name, tags=data.tags, properties=data.properties),
-        expect=expectation(request, partial(_one, request)),
+        expect=make_if_match_check(request, partial(_to_body, request)),
     )
-    return with_tag(_one(request, standing))
+    return respond_with_etag(_to_body(request, standing))
 
 
 @delete(
@@ -240,11 +255,11 @@ def change_scenario(
     summary="Delete a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Deletion, "The deleted entities.", 404, 409, 412),
+    responses=describe_responses(200, schemas.Deletion, "The deleted entities.", 404, 409, 412),
 )
 def delete_scenario(
     request: AnyRequest, scenario_id: FromPath[str], dry_run: DryRun = False
-) -> Answer:
+) -> JsonResponse:
     """Delete a scenario with its sequences, tasks, data nodes and submissions.
 
     If it is the only scenario of its cycle, the cycle is deleted too; anything shared with other
@@ -255,9 +270,9 @@ def delete_scenario(
         actor_of(request),
         scenario_id,
         dry_run=dry_run,
-        expect=expectation(request, partial(_one, request)),
+        expect=make_if_match_check(request, partial(_to_body, request)),
     )
-    return deleted(f"Scenario {scenario_id}", cascade, dry_run=dry_run)
+    return respond_to_delete(f"Scenario {scenario_id}", cascade, dry_run=dry_run)
 
 
 @post(
@@ -267,18 +282,18 @@ def delete_scenario(
     summary="Promote a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
-    responses=responses(200, schemas.ScenarioAnswer, "The scenario is primary.", 404, 409),
+    responses=describe_responses(200, schemas.ScenarioAnswer, "The scenario is primary.", 404, 409),
 )
-def promote_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
+def promote_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> JsonResponse:
     """Make a scenario the primary one of its cycle, replacing the previous one.
 
     If it is already primary, nothing changes. Returns 409 for a scenario without a cycle.
     """
     standing = services_of(request).scenarios.promote(actor_of(request), scenario_id)
-    return answer(
+    return respond(
         schemas.ScenarioAnswer(
             message=f"Scenario {scenario_id} is the primary scenario of its cycle.",
-            scenario=shown_alone(request, standing),
+            scenario=to_full_schema(request, standing),
         )
     )
 
@@ -290,10 +305,14 @@ def promote_scenario(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
     summary="Compare scenarios",
     tags=["scenarios"],
     dto=body_of(schemas.CompareScenarios),
-    responses=responses(200, schemas.Comparison, "Results of the comparators.", 400, 404, 409),
+    responses=describe_responses(
+        200, schemas.Comparison, "Results of the comparators.", 400, 404, 409
+    ),
 )
-@in_bulkhead(Kind.COMPARISONS)
-def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenarios]) -> Answer:
+@run_in_bulkhead(BulkheadKind.COMPARISONS)
+def compare_scenarios(
+    request: AnyRequest, data: JSONBody[schemas.CompareScenarios]
+) -> JsonResponse:
     """Run the comparators of the scenarios' config over their values, in a worker.
 
     Each comparator gets the newest values of one data node, in the order of the scenarios. Nothing
@@ -305,7 +324,7 @@ def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenari
     compared = services_of(request).comparisons.compare(
         actor_of(request), data.scenario_ids, None if wanted is UNSET else wanted
     )
-    return answer(
+    return respond(
         schemas.Comparison(
             comparisons={
                 config_id: {name: msgspec.Raw(text.encode()) for name, text in results.items()}
@@ -316,7 +335,7 @@ def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenari
                     data_node_config_id=fault.data_node_config_id,
                     comparator=fault.comparator,
                     code=fault.error.reason,
-                    message=redacted(fault.error.message),
+                    message=redact(fault.error.message),
                 )
                 for fault in compared.faults
             ],
@@ -330,12 +349,14 @@ def compare_scenarios(request: AnyRequest, data: JSONBody[schemas.CompareScenari
     summary="List the submissions of a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Submission], "The submissions.", 400, 404),
+    responses=describe_responses(
+        200, schemas.Results[schemas.Submission], "The submissions.", 400, 404
+    ),
 )
 def list_scenario_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     scenario_id: FromPath[str],
-    status: Status = None,
+    status: StatusFilter = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -347,7 +368,7 @@ def list_scenario_submissions(  # noqa: PLR0913 - query parameters
     services_of(request).scenarios.get(actor_of(request), scenario_id)
     created = window_of(request, created_after, created_before)
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
-    return listed_of(request, scenario_id, status, created, paging)
+    return respond_with_submissions(request, scenario_id, status, created, paging)
 
 
 @post(
@@ -357,30 +378,32 @@ def list_scenario_submissions(  # noqa: PLR0913 - query parameters
     summary="Submit a scenario",
     tags=["scenarios"],
     dto=body_of(schemas.Submit),
-    response_headers=[LOCATION],
-    responses=responses(202, schemas.ScenarioSubmitted, "The jobs were accepted.", 400, 404, 409),
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(
+        202, schemas.ScenarioSubmitted, "The jobs were accepted.", 400, 404, 409
+    ),
 )
 async def submit_scenario(
     request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
-) -> Answer:
+) -> JsonResponse:
     """Create a job for each task of the scenario; headers work as for a sequence."""
     services, actor = services_of(request), actor_of(request)
-    return await submitted(
+    return await submit_and_respond(
         request,
         data,
         EntityType.SCENARIO,
         scenario_id,
         lambda submission: schemas.ScenarioSubmitted(
             message=f"Scenario {scenario_id} was submitted.",
-            scenario=shown_alone(request, services.scenarios.get(actor, scenario_id)),
+            scenario=to_full_schema(request, services.scenarios.get(actor, scenario_id)),
             submission=submission,
         ),
         status=202,
     )
 
 
-def _one(request: AnyRequest, standing: Standing) -> schemas.OneScenario:
-    return schemas.OneScenario(scenario=shown_alone(request, standing))
+def _to_body(request: AnyRequest, standing: Eligibility) -> schemas.OneScenario:
+    return schemas.OneScenario(scenario=to_full_schema(request, standing))
 
 
 HANDLERS = [

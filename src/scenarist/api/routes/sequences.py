@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import (
     Count,
     CreatedAfter,
@@ -23,16 +23,27 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
-    Ids,
-    Several,
-    Status,
+    IdFilter,
+    RepeatedFilter,
+    StatusFilter,
     actor_of,
     services_of,
-    several,
+    unique_values,
 )
-from scenarist.api.responses import Answer, answer, expectation, listed, tagged, with_tag
+from scenarist.api.responses import (
+    JsonResponse,
+    make_if_match_check,
+    respond,
+    respond_if_modified,
+    respond_with_etag,
+    respond_with_list,
+)
 from scenarist.api.routes import subscribers
-from scenarist.api.routes.submissions import NO_OPTIONS, listed_of, submitted
+from scenarist.api.routes.submissions import (
+    NO_OPTIONS,
+    respond_with_submissions,
+    submit_and_respond,
+)
 from scenarist.domain import entities
 from scenarist.domain.errors import InvalidError, NotFoundError
 from scenarist.domain.listings import CREATION_DATE, NAME, SequenceFilter
@@ -42,7 +53,7 @@ from scenarist.services.sequences import SequenceChange
 PATH = "/api/v1/sequences"
 
 
-def shown(sequence: entities.Sequence) -> schemas.Sequence:
+def to_schema(sequence: entities.Sequence) -> schemas.Sequence:
     return schemas.Sequence(
         id=sequence.id,
         name=sequence.name,
@@ -50,7 +61,7 @@ def shown(sequence: entities.Sequence) -> schemas.Sequence:
         parent_ids=[sequence.scenario_id],
         tasks=list(sequence.task_ids),
         properties={**sequence.properties, "name": sequence.name},
-        subscribers=[subscribers.shown(item) for item in sequence.subscribers],
+        subscribers=[subscribers.to_schema(item) for item in sequence.subscribers],
         creation_date=sequence.created_at,
         version=sequence.version,
     )
@@ -62,13 +73,13 @@ def shown(sequence: entities.Sequence) -> schemas.Sequence:
     summary="List sequences",
     tags=["sequences"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Sequence], "The sequences.", 400),
+    responses=describe_responses(200, schemas.Results[schemas.Sequence], "The sequences.", 400),
 )
 def list_sequences(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    id_: Ids = None,
-    scenario_id: Several = None,
-    name: Several = None,
+    id_: IdFilter = None,
+    scenario_id: RepeatedFilter = None,
+    name: RepeatedFilter = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -80,7 +91,10 @@ def list_sequences(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).sequences, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = SequenceFilter(
-        id=several(id_), scenario_id=several(scenario_id), name=several(name), created=created
+        id=unique_values(id_),
+        scenario_id=unique_values(scenario_id),
+        name=unique_values(name),
+        created=created,
     )
     paging = paging_of(
         limit=limit,
@@ -90,7 +104,9 @@ def list_sequences(  # noqa: PLR0913 - query parameters
         created=created,
         sorts=(CREATION_DATE, NAME),
     )
-    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+    return respond_with_list(
+        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+    )
 
 
 @post(
@@ -100,10 +116,12 @@ def list_sequences(  # noqa: PLR0913 - query parameters
     tags=["sequences"],
     sync_to_thread=True,
     dto=body_of(schemas.CreateSequence),
-    response_headers=[LOCATION],
-    responses=responses(201, schemas.SequenceCreated, "The sequence was created.", 400, 404, 409),
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(
+        201, schemas.SequenceCreated, "The sequence was created.", 400, 404, 409
+    ),
 )
-def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence]) -> Answer:
+def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence]) -> JsonResponse:
     """Group tasks of one scenario under a name.
 
     Returns 404 for an unknown scenario or a missing name, and 409 if the scenario already has a
@@ -116,9 +134,9 @@ def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence])
         _tasks_of(data),
         properties=data.properties,
     )
-    return answer(
+    return respond(
         schemas.SequenceCreated(
-            message=f"Sequence {sequence.id} was created.", sequence=shown(sequence)
+            message=f"Sequence {sequence.id} was created.", sequence=to_schema(sequence)
         ),
         status=201,
         headers={"Location": f"{PATH}/{sequence.id}"},
@@ -131,11 +149,11 @@ def create_sequence(request: AnyRequest, data: JSONBody[schemas.CreateSequence])
     summary="Get a sequence",
     tags=["sequences"],
     sync_to_thread=False,  # a look-up by key costs less than switching threads
-    responses=responses(200, schemas.OneSequence, "The sequence.", 404),
+    responses=describe_responses(200, schemas.OneSequence, "The sequence.", 404),
 )
-def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
+def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> JsonResponse:
     sequence = services_of(request).sequences.get(actor_of(request), sequence_id)
-    return tagged(request, _one(sequence))
+    return respond_if_modified(request, _to_body(sequence))
 
 
 @patch(
@@ -145,12 +163,14 @@ def get_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
     tags=["sequences"],
     sync_to_thread=True,
     dto=body_of(schemas.ChangeSequence),
-    response_headers=[LOCATION],
-    responses=responses(200, schemas.OneSequence, "The changed sequence.", 400, 404, 409, 412),
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(
+        200, schemas.OneSequence, "The changed sequence.", 400, 404, 409, 412
+    ),
 )
 def change_sequence(
     request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.ChangeSequence]
-) -> Answer:
+) -> JsonResponse:
     """Change the name, tasks or properties of a sequence; omitted fields stay as they are.
 
     A new name results in a new identifier, whose path is in `Location`; submissions, jobs and
@@ -162,12 +182,12 @@ def change_sequence(
         sequence_id,
         SequenceChange(
             name=data.name,
-            task_ids=_same_tasks(data.tasks, data.task_ids),
+            task_ids=_merge_task_ids(data.tasks, data.task_ids),
             properties=data.properties,
         ),
-        expect=expectation(request, _one),
+        expect=make_if_match_check(request, _to_body),
     )
-    return with_tag(_one(sequence), headers={"Location": f"{PATH}/{sequence.id}"})
+    return respond_with_etag(_to_body(sequence), headers={"Location": f"{PATH}/{sequence.id}"})
 
 
 @delete(
@@ -177,16 +197,16 @@ def change_sequence(
     summary="Delete a sequence",
     tags=["sequences"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "The sequence was deleted.", 404, 409, 412),
+    responses=describe_responses(200, schemas.Message, "The sequence was deleted.", 404, 409, 412),
 )
-def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
+def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> JsonResponse:
     """Delete a sequence; its jobs and their results stay.
 
     Returns 409 while a submission of it is in progress.
     """
-    expect = expectation(request, _one)
+    expect = make_if_match_check(request, _to_body)
     services_of(request).sequences.delete(actor_of(request), sequence_id, expect=expect)
-    return answer(schemas.Message(message=f"Sequence {sequence_id} was deleted."))
+    return respond(schemas.Message(message=f"Sequence {sequence_id} was deleted."))
 
 
 @get(
@@ -195,12 +215,14 @@ def delete_sequence(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
     summary="List the submissions of a sequence",
     tags=["sequences"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Submission], "The submissions.", 400, 404),
+    responses=describe_responses(
+        200, schemas.Results[schemas.Submission], "The submissions.", 400, 404
+    ),
 )
 def list_sequence_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     sequence_id: FromPath[str],
-    status: Status = None,
+    status: StatusFilter = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -212,7 +234,7 @@ def list_sequence_submissions(  # noqa: PLR0913 - query parameters
     services_of(request).sequences.get(actor_of(request), sequence_id)
     created = window_of(request, created_after, created_before)
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
-    return listed_of(request, sequence_id, status, created, paging)
+    return respond_with_submissions(request, sequence_id, status, created, paging)
 
 
 @post(
@@ -222,13 +244,15 @@ def list_sequence_submissions(  # noqa: PLR0913 - query parameters
     summary="Submit a sequence",
     tags=["sequences"],
     dto=body_of(schemas.Submit),
-    response_headers=[LOCATION],
-    responses=responses(204, None, "The jobs were accepted.", 400, 404, 409)
-    | responses(200, schemas.SequenceSubmitted, "The same, with `Prefer: return=representation`."),
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(204, None, "The jobs were accepted.", 400, 404, 409)
+    | describe_responses(
+        200, schemas.SequenceSubmitted, "The same, with `Prefer: return=representation`."
+    ),
 )
 async def submit_sequence(
     request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
-) -> Answer:
+) -> JsonResponse:
     """Create a job for each task of the sequence; which values each job reads is decided now.
 
     `Location` has the path of the submission. `Prefer: return=representation` requests a response
@@ -236,14 +260,14 @@ async def submit_sequence(
     seconds. With `Idempotency-Key`, a repeat returns the first submission.
     """
     services, actor = services_of(request), actor_of(request)
-    return await submitted(
+    return await submit_and_respond(
         request,
         data,
         EntityType.SEQUENCE,
         sequence_id,
         lambda submission: schemas.SequenceSubmitted(
             message=f"Sequence {sequence_id} was submitted.",
-            sequence=shown(services.sequences.get(actor, sequence_id)),
+            sequence=to_schema(services.sequences.get(actor, sequence_id)),
             submission=submission,
         ),
         status=204,
@@ -262,7 +286,7 @@ def _name_of(data: schemas.CreateSequence) -> str:
 
 
 def _tasks_of(data: schemas.CreateSequence) -> list[str]:
-    tasks = _same_tasks(data.tasks, data.task_ids)
+    tasks = _merge_task_ids(data.tasks, data.task_ids)
     if tasks is UNSET:
         raise InvalidError(
             "tasks is missing; give a list of task identifiers, or [] for none",
@@ -271,7 +295,7 @@ def _tasks_of(data: schemas.CreateSequence) -> list[str]:
     return tasks
 
 
-def _same_tasks(
+def _merge_task_ids(
     tasks: list[str] | UnsetType, task_ids: list[str] | UnsetType
 ) -> list[str] | UnsetType:
     if tasks is UNSET:
@@ -284,8 +308,8 @@ def _same_tasks(
     return tasks
 
 
-def _one(sequence: entities.Sequence) -> schemas.OneSequence:
-    return schemas.OneSequence(sequence=shown(sequence))
+def _to_body(sequence: entities.Sequence) -> schemas.OneSequence:
+    return schemas.OneSequence(sequence=to_schema(sequence))
 
 
 HANDLERS = [

@@ -5,22 +5,22 @@ from litestar.params import JSONBody
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.middleware.auth import Turnstile, credential_of, gate_of, origin_of
-from scenarist.api.openapi.responses import responses
+from scenarist.api.middleware.auth import LoginExecutor, auth_of, credential_of, origin_of
+from scenarist.api.openapi.responses import describe_responses
 from scenarist.api.requests import OPEN, SIGNED_IN, AnyRequest, actor_of, services_of
-from scenarist.api.responses import Answer, answer
+from scenarist.api.responses import JsonResponse, respond
 from scenarist.domain.errors import ThrottledError, UnavailableError
 from scenarist.domain.permissions import ANYONE
 
 PATH = "/api/v1/auth"
 
 _NOT_STORED = {"Cache-Control": "no-store"}
-_OFF = "Authorization is off: everybody may do everything, and no token is needed."
+_AUTHORIZATION_IS_OFF = "Authorization is off: everybody may do everything, and no token is needed."
 _NO_TOKEN = "authorization-is-off"  # noqa: S105 - not a secret, and no token
 
 
-def turnstile_of(request: AnyRequest) -> Turnstile:
-    turnstile: Turnstile = request.app.state["turnstile"]
+def login_executor_of(request: AnyRequest) -> LoginExecutor:
+    turnstile: LoginExecutor = request.app.state["turnstile"]
     return turnstile
 
 
@@ -30,18 +30,20 @@ def turnstile_of(request: AnyRequest) -> Turnstile:
     summary="Sign in",
     tags=["auth"],
     dto=body_of(schemas.Login),
-    responses=responses(201, schemas.SignedIn, "The token of a new session.", 400, 401, 429),
+    responses=describe_responses(
+        201, schemas.SignedIn, "The token of a new session.", 400, 401, 429
+    ),
 )
-async def login(request: AnyRequest, data: JSONBody[schemas.Login]) -> Answer:
+async def login(request: AnyRequest, data: JSONBody[schemas.Login]) -> JsonResponse:
     """Create a session with a name and a password.
 
     The token is valid until `expires_at`, or until sign-out. After five failed attempts within five
     minutes, further attempts get 429 for a while.
     """
-    if gate_of(request).is_off:
-        return answer(
+    if auth_of(request).is_off:
+        return respond(
             schemas.SignedIn(
-                message=_OFF,
+                message=_AUTHORIZATION_IS_OFF,
                 token=_NO_TOKEN,
                 username=ANYONE.name,
                 roles=sorted(ANYONE.roles),
@@ -54,13 +56,13 @@ async def login(request: AnyRequest, data: JSONBody[schemas.Login]) -> Answer:
     origin = origin_of(request, request.route_handler)
     try:
         service.require_tries(origin.address)
-        session = await turnstile_of(request).run(
+        session = await login_executor_of(request).run(
             origin.address, lambda: service.sign_in(data.username, data.password, origin)
         )
     except (ThrottledError, UnavailableError) as refusal:
-        gate_of(request).count_refusal(origin.address, origin.operation, refusal.message)
+        auth_of(request).count_refusal(origin.address, origin.operation, refusal.message)
         raise
-    return answer(
+    return respond(
         schemas.SignedIn(
             message=f"{session.name} is signed in.",
             token=session.token,
@@ -79,19 +81,19 @@ async def login(request: AnyRequest, data: JSONBody[schemas.Login]) -> Answer:
     summary="Sign out",
     tags=["auth"],
     sync_to_thread=True,
-    responses=responses(201, schemas.Message, "The session was ended.", 409),
+    responses=describe_responses(201, schemas.Message, "The session was ended.", 409),
 )
-def logout(request: AnyRequest) -> Answer:
+def logout(request: AnyRequest) -> JsonResponse:
     """End the session of the token: the next request with it is refused, on every server.
 
     A token from an external identity provider is refused here until it expires. A key cannot be
     signed out: 409.
     """
-    if gate_of(request).is_off:
-        return answer(schemas.Message(message=_OFF), status=201)
+    if auth_of(request).is_off:
+        return respond(schemas.Message(message=_AUTHORIZATION_IS_OFF), status=201)
     actor = actor_of(request)
     services_of(request).signing_in.sign_out(actor, credential_of(request))
-    return answer(schemas.Message(message=f"{actor.name} is signed out."), status=201)
+    return respond(schemas.Message(message=f"{actor.name} is signed out."), status=201)
 
 
 @get(
@@ -100,15 +102,15 @@ def logout(request: AnyRequest) -> Answer:
     summary="Get the authenticated user or key",
     tags=["auth"],
     sync_to_thread=False,
-    responses=responses(200, schemas.Me, "The user or key, with its roles."),
+    responses=describe_responses(200, schemas.Me, "The user or key, with its roles."),
 )
-def get_me(request: AnyRequest) -> Answer:
+def get_me(request: AnyRequest) -> JsonResponse:
     """Get the caller's name and roles; `anyone`, with all roles, when authorization is off."""
     actor = actor_of(request)
     me = schemas.Me(
         username=actor.name, id=actor.id, roles=sorted(actor.roles), key_id=actor.key_id
     )
-    return answer(me, headers=_NOT_STORED)
+    return respond(me, headers=_NOT_STORED)
 
 
 @post(
@@ -118,9 +120,11 @@ def get_me(request: AnyRequest) -> Answer:
     summary="Change your own password",
     tags=["auth"],
     dto=body_of(schemas.ChangePassword),
-    responses=responses(200, schemas.Message, "The password was changed.", 400, 409, 429),
+    responses=describe_responses(200, schemas.Message, "The password was changed.", 400, 409, 429),
 )
-async def change_password(request: AnyRequest, data: JSONBody[schemas.ChangePassword]) -> Answer:
+async def change_password(
+    request: AnyRequest, data: JSONBody[schemas.ChangePassword]
+) -> JsonResponse:
     """Change your password and end all sessions of yours, including this one.
 
     Returns 401 if the old password is wrong, and 409 if the password is not stored on this server
@@ -129,10 +133,10 @@ async def change_password(request: AnyRequest, data: JSONBody[schemas.ChangePass
     service, actor = services_of(request).signing_in, actor_of(request)
     address = "" if actor.origin is None else actor.origin.address
     service.require_tries(address)
-    await turnstile_of(request).run(
+    await login_executor_of(request).run(
         address, lambda: service.change_password(actor, data.old_password, data.new_password)
     )
-    return answer(schemas.Message(message="The password was changed; sign in again."))
+    return respond(schemas.Message(message="The password was changed; sign in again."))
 
 
 HANDLERS = [login, logout, get_me, change_password]

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import (
     Count,
     CreatedAfter,
@@ -32,30 +32,36 @@ from scenarist.api.requests import (
     PREFERS_WAIT,
     READ,
     AnyRequest,
-    Ids,
-    Several,
-    Status,
+    IdFilter,
+    RepeatedFilter,
+    StatusFilter,
     actor_of,
     idempotency_key_of,
     members_of,
     preferences_of,
     services_of,
-    several,
-    submits_of,
+    submit_batcher_of,
     traceparent_of,
+    unique_values,
 )
-from scenarist.api.responses import Answer, Sent, answer, expectation, listed
-from scenarist.api.waiting import cancelled, ended, got
+from scenarist.api.responses import (
+    JsonResponse,
+    ListResponse,
+    make_if_match_check,
+    respond,
+    respond_with_list,
+)
+from scenarist.api.waiting import respond_to_cancel, respond_when_ended, wait_until_ended
 from scenarist.domain import entities
-from scenarist.domain.commits import note_commit
+from scenarist.domain.commits import record_commit
 from scenarist.domain.errors import InDoubtError, UnavailableError
 from scenarist.domain.identifiers import SubmissionId
-from scenarist.domain.listings import SubmissionFilter, Window
-from scenarist.domain.properties import checked_properties
+from scenarist.domain.listings import SubmissionFilter, TimeRange
+from scenarist.domain.properties import validate_properties
 from scenarist.domain.vocabulary import EntityType, SubmissionStatus
 from scenarist.observability import tracing
 from scenarist.services.submissions import require_not_ended
-from scenarist.services.submit_requests import SubmitOptions, Wish
+from scenarist.services.submit_requests import SubmitOptions, SubmitRequest
 
 PATH = "/api/v1/submissions"
 
@@ -64,7 +70,7 @@ NO_OPTIONS = schemas.Submit()
 _log = structlog.get_logger(__name__)
 
 
-def shown(submission: entities.Submission) -> schemas.Submission:
+def to_schema(submission: entities.Submission) -> schemas.Submission:
     return schemas.Submission(
         id=submission.id,
         entity_id=submission.entity_id,
@@ -83,7 +89,7 @@ def shown(submission: entities.Submission) -> schemas.Submission:
     )
 
 
-async def submitted(  # noqa: PLR0913 - everything that a submit depends on
+async def submit_and_respond(  # noqa: PLR0913 - everything that a submit depends on
     request: AnyRequest,
     data: schemas.Submit,
     entity_type: EntityType,
@@ -92,7 +98,7 @@ async def submitted(  # noqa: PLR0913 - everything that a submit depends on
     *,
     status: int,
     retry_of: SubmissionId | None = None,
-) -> Answer:
+) -> JsonResponse:
     """Submit an entity, and wait and respond as the client prefers.
 
     Args:
@@ -106,20 +112,20 @@ async def submitted(  # noqa: PLR0913 - everything that a submit depends on
     options = SubmitOptions(
         force=data.force,
         priority=data.priority,
-        properties=checked_properties(data.properties),
+        properties=validate_properties(data.properties),
         idempotency_key=idempotency_key_of(request),
     )
     with tracing.span("submit", {"scenarist.entity_id": entity_id}) as span:
         actor, parent = actor_of(request), traceparent_of(request)
-        submission = await submits_of(request).ask(
-            Wish(actor, entity_type, entity_id, options, retry_of, parent)
+        submission = await submit_batcher_of(request).ask(
+            SubmitRequest(actor, entity_type, entity_id, options, retry_of, parent)
         )
-        note_commit()  # the batch was committed outside of this request's context
+        record_commit()  # the batch was committed outside of this request's context
         if span is not None:
             span.set_attribute("scenarist.submission_id", submission.id)
     if preferences.wait_seconds is not None and not submission.status.is_finished:
         with suppress(UnavailableError):  # it was accepted, so the response shows it as it was then
-            submission = await _ended(request, submission, preferences.wait_seconds)
+            submission = await _wait_until_ended(request, submission, preferences.wait_seconds)
     # Ties the request to its submission, whose id is in all later log lines.
     _log.info(
         "submitted",
@@ -130,28 +136,28 @@ async def submitted(  # noqa: PLR0913 - everything that a submit depends on
     )
     headers = {"Location": f"{PATH}/{submission.id}"}
     if preferences.wait_seconds is not None or preferences.is_representation:
-        headers["Preference-Applied"] = _applied(
+        headers["Preference-Applied"] = _applied_preferences(
             preferences.is_representation, preferences.wait_seconds
         )
     if status == 204 and not preferences.is_representation:
-        return Answer(status=204, headers=headers)
+        return JsonResponse(status=204, headers=headers)
     try:
-        body = await sync_to_thread(represent, shown(submission))
+        body = await sync_to_thread(represent, to_schema(submission))
     except UnavailableError as error:
         raise InDoubtError(
             f"submission {submission.id} was accepted, but cannot be shown now ({error.message}); "
             f"get {PATH}/{submission.id} later"
         ) from error
-    return answer(body, status=200 if status == 204 else status, headers=headers)
+    return respond(body, status=200 if status == 204 else status, headers=headers)
 
 
-def listed_of(
+def respond_with_submissions(
     request: AnyRequest,
     entity_id: str,
     status: Sequence[str] | None,
-    created: Window,
+    created: TimeRange,
     paging: Paging,
-) -> Sent:
+) -> ListResponse:
     """Respond with the list of the submissions of one entity."""
     service, actor = services_of(request).submissions, actor_of(request)
     wanted = SubmissionFilter(
@@ -159,7 +165,9 @@ def listed_of(
         status=members_of(SubmissionStatus, status, "status"),
         created=created,
     )
-    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+    return respond_with_list(
+        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+    )
 
 
 @get(
@@ -168,13 +176,13 @@ def listed_of(
     summary="List submissions",
     tags=["submissions"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Submission], "The submissions.", 400),
+    responses=describe_responses(200, schemas.Results[schemas.Submission], "The submissions.", 400),
 )
 def list_submissions(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    id_: Ids = None,
-    entity_id: Several = None,
-    entity_type: Several = None,
+    id_: IdFilter = None,
+    entity_id: RepeatedFilter = None,
+    entity_type: RepeatedFilter = None,
     scenario_id: Annotated[
         list[str] | None,
         QueryParameter(
@@ -182,7 +190,7 @@ def list_submissions(  # noqa: PLR0913 - query parameters
             + MAY_BE_REPEATED
         ),
     ] = None,
-    status: Status = None,
+    status: StatusFilter = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -194,15 +202,17 @@ def list_submissions(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).submissions, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = SubmissionFilter(
-        id=several(id_),
-        entity_id=several(entity_id),
+        id=unique_values(id_),
+        entity_id=unique_values(entity_id),
         entity_type=members_of(EntityType, entity_type, "entity_type"),
-        scenario_id=several(scenario_id),
+        scenario_id=unique_values(scenario_id),
         status=members_of(SubmissionStatus, status, "status"),
         created=created,
     )
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
-    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+    return respond_with_list(
+        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+    )
 
 
 @get(
@@ -210,21 +220,21 @@ def list_submissions(  # noqa: PLR0913 - query parameters
     opt=READ | PREFERS_WAIT,
     summary="Get a submission",
     tags=["submissions"],
-    responses=responses(200, schemas.OneSubmission, "The submission.", 400, 404),
+    responses=describe_responses(200, schemas.OneSubmission, "The submission.", 400, 404),
 )
-async def get_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+async def get_submission(request: AnyRequest, submission_id: FromPath[str]) -> JsonResponse:
     """Get a submission; with `Prefer: wait=30`, when it has ended or after this many seconds."""
     services, actor = services_of(request), actor_of(request)
-    return await got(
-        request, submission_id, lambda: services.submissions.get(actor, submission_id), _one
+    return await respond_when_ended(
+        request, submission_id, lambda: services.submissions.get(actor, submission_id), _to_body
     )
 
 
-def _one(submission: entities.Submission) -> schemas.OneSubmission:
-    return schemas.OneSubmission(submission=shown(submission))
+def _to_body(submission: entities.Submission) -> schemas.OneSubmission:
+    return schemas.OneSubmission(submission=to_schema(submission))
 
 
-async def _ended(
+async def _wait_until_ended(
     request: AnyRequest, submission: entities.Submission, seconds: float
 ) -> entities.Submission:
     services, actor = services_of(request), actor_of(request)
@@ -232,10 +242,12 @@ async def _ended(
     def look() -> entities.Submission:
         return services.submissions.get(actor, submission.id)
 
-    return await ended(services.completions, submission.id, first=look, again=look, seconds=seconds)
+    return await wait_until_ended(
+        services.completions, submission.id, first=look, again=look, seconds=seconds
+    )
 
 
-def _applied(is_representation: bool, wait_seconds: float | None) -> str:
+def _applied_preferences(is_representation: bool, wait_seconds: float | None) -> str:
     parts = ["return=representation"] if is_representation else []
     if wait_seconds is not None:
         parts.append(f"wait={wait_seconds:g}")
@@ -248,28 +260,32 @@ def _applied(is_representation: bool, wait_seconds: float | None) -> str:
     opt=EXECUTE | PREFERS_BODY,
     summary="Cancel a submission",
     tags=["submissions"],
-    responses=responses(204, None, "The submission was cancelled.", 400, 404, 409)
-    | responses(200, schemas.SubmissionAnswer, "The same, with `Prefer: return=representation`.")
-    | responses(202, schemas.SubmissionAnswer, "Jobs were asked to stop and are still running."),
+    responses=describe_responses(204, None, "The submission was cancelled.", 400, 404, 409)
+    | describe_responses(
+        200, schemas.SubmissionAnswer, "The same, with `Prefer: return=representation`."
+    )
+    | describe_responses(
+        202, schemas.SubmissionAnswer, "Jobs were asked to stop and are still running."
+    ),
 )
-async def cancel_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+async def cancel_submission(request: AnyRequest, submission_id: FromPath[str]) -> JsonResponse:
     """Cancel all jobs of a submission that have not ended, like cancelling each of them.
 
     Returns 409 if the submission has already ended in another way, or does so before its jobs can
     be stopped.
     """
     services, actor = services_of(request), actor_of(request)
-    submission = await ended(
+    submission = await wait_until_ended(
         services.completions,
         submission_id,
         first=lambda: services.submissions.cancel(actor, submission_id),
         again=lambda: services.submissions.get(actor, submission_id),
     )
     require_not_ended(submission)
-    return cancelled(
+    return respond_to_cancel(
         request,
         submission.status is SubmissionStatus.CANCELED,
-        lambda message: schemas.SubmissionAnswer(message=message, submission=shown(submission)),
+        lambda message: schemas.SubmissionAnswer(message=message, submission=to_schema(submission)),
         f"Submission {submission_id}",
     )
 
@@ -281,19 +297,21 @@ async def cancel_submission(request: AnyRequest, submission_id: FromPath[str]) -
     summary="Retry a submission",
     tags=["submissions"],
     dto=body_of(schemas.Submit),
-    response_headers=[LOCATION],
-    responses=responses(202, schemas.SubmissionAnswer, "The jobs were accepted.", 400, 404, 409),
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(
+        202, schemas.SubmissionAnswer, "The jobs were accepted.", 400, 404, 409
+    ),
 )
 async def retry_submission(
     request: AnyRequest, submission_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
-) -> Answer:
+) -> JsonResponse:
     """Create a new submission of the jobs that failed, were cancelled or were abandoned.
 
     Which values they read is decided anew. Headers work as for a sequence.
     """
     services, actor = services_of(request), actor_of(request)
     earlier = await sync_to_thread(services.submissions.get, actor, submission_id)
-    return await submitted(
+    return await submit_and_respond(
         request,
         data,
         earlier.entity_type,
@@ -314,9 +332,11 @@ async def retry_submission(
     summary="Pause a submission",
     tags=["submissions"],
     sync_to_thread=True,
-    responses=responses(200, schemas.SubmissionAnswer, "The submission is paused.", 404, 409),
+    responses=describe_responses(
+        200, schemas.SubmissionAnswer, "The submission is paused.", 404, 409
+    ),
 )
-def pause_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+def pause_submission(request: AnyRequest, submission_id: FromPath[str]) -> JsonResponse:
     """Start no more jobs of a submission until it is resumed; running jobs continue.
 
     Later submissions that have to run after its jobs wait as well. Returns 409 if the submission
@@ -324,7 +344,7 @@ def pause_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answe
     """
     paused = services_of(request).submissions.pause(actor_of(request), submission_id)
     message = f"Submission {submission_id} is paused."
-    return answer(schemas.SubmissionAnswer(message=message, submission=shown(paused)))
+    return respond(schemas.SubmissionAnswer(message=message, submission=to_schema(paused)))
 
 
 @post(
@@ -334,13 +354,15 @@ def pause_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answe
     summary="Resume a submission",
     tags=["submissions"],
     sync_to_thread=True,
-    responses=responses(200, schemas.SubmissionAnswer, "The submission is resumed.", 404, 409),
+    responses=describe_responses(
+        200, schemas.SubmissionAnswer, "The submission is resumed.", 404, 409
+    ),
 )
-def resume_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+def resume_submission(request: AnyRequest, submission_id: FromPath[str]) -> JsonResponse:
     """Start the jobs of a paused submission again. Returns 409 if the submission has ended."""
     resumed = services_of(request).submissions.resume(actor_of(request), submission_id)
     message = f"Submission {submission_id} is resumed."
-    return answer(schemas.SubmissionAnswer(message=message, submission=shown(resumed)))
+    return respond(schemas.SubmissionAnswer(message=message, submission=to_schema(resumed)))
 
 
 @delete(
@@ -350,16 +372,18 @@ def resume_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answ
     summary="Delete a submission",
     tags=["submissions"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "The submission was deleted.", 404, 409, 412),
+    responses=describe_responses(
+        200, schemas.Message, "The submission was deleted.", 404, 409, 412
+    ),
 )
-def delete_submission(request: AnyRequest, submission_id: FromPath[str]) -> Answer:
+def delete_submission(request: AnyRequest, submission_id: FromPath[str]) -> JsonResponse:
     """Delete a submission with its jobs; the values that they wrote stay.
 
     Returns 409 while the submission is in progress.
     """
-    expect = expectation(request, _one)
+    expect = make_if_match_check(request, _to_body)
     services_of(request).submissions.delete(actor_of(request), submission_id, expect=expect)
-    return answer(schemas.Message(message=f"Submission {submission_id} was deleted."))
+    return respond(schemas.Message(message=f"Submission {submission_id} was deleted."))
 
 
 HANDLERS = [

@@ -6,28 +6,30 @@ from msgspec import UNSET
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
 from scenarist.api.requests import EDIT, READ, AnyRequest, actor_of, services_of
-from scenarist.api.responses import Answer, answer, expectation, tagged
+from scenarist.api.responses import JsonResponse, make_if_match_check, respond, respond_if_modified
 from scenarist.domain import entities
-from scenarist.domain.redaction import without_secrets
+from scenarist.domain.redaction import mask_secrets
 from scenarist.domain.vocabulary import EntityType
 
-_OF_SCENARIO = "/api/v1/scenarios/{scenario_id:str}/subscribers"
-_OF_SEQUENCE = "/api/v1/sequences/{sequence_id:str}/subscribers"
-_ONE = "/{subscriber_id:str}"
-_LISTED = responses(200, schemas.Results[schemas.Subscriber], "The subscribers.", 404)
-_CREATED = responses(201, schemas.SubscriberCreated, "The subscriber was added.", 400, 404, 409)
-_GOT = responses(200, schemas.OneSubscriber, "The subscriber.", 404)
-_DELETED = responses(200, schemas.Message, "The subscriber was deleted.", 404, 412)
+_SCENARIO_PATH = "/api/v1/scenarios/{scenario_id:str}/subscribers"
+_SEQUENCE_PATH = "/api/v1/sequences/{sequence_id:str}/subscribers"
+_ID_PATH = "/{subscriber_id:str}"
+_LISTED = describe_responses(200, schemas.Results[schemas.Subscriber], "The subscribers.", 404)
+_CREATED = describe_responses(
+    201, schemas.SubscriberCreated, "The subscriber was added.", 400, 404, 409
+)
+_GOT = describe_responses(200, schemas.OneSubscriber, "The subscriber.", 404)
+_DELETED = describe_responses(200, schemas.Message, "The subscriber was deleted.", 404, 412)
 
 
-def shown(subscriber: entities.Subscriber) -> schemas.Subscriber:
+def to_schema(subscriber: entities.Subscriber) -> schemas.Subscriber:
     """Return the schema of a subscriber, without its secret and those in its URL."""
     return schemas.Subscriber(
         id=subscriber.id,
         entity_id=subscriber.entity_id,
-        url=without_secrets(subscriber.url),
+        url=mask_secrets(subscriber.url),
         is_active=subscriber.is_active,
         waiting=subscriber.waiting,
         fault=subscriber.fault,
@@ -38,30 +40,30 @@ def shown(subscriber: entities.Subscriber) -> schemas.Subscriber:
 
 
 @get(
-    _OF_SCENARIO,
+    _SCENARIO_PATH,
     opt=READ,
     summary="List the subscribers of a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
     responses=_LISTED,
 )
-def list_scenario_subscribers(request: AnyRequest, scenario_id: FromPath[str]) -> Answer:
+def list_scenario_subscribers(request: AnyRequest, scenario_id: FromPath[str]) -> JsonResponse:
     return _list(request, EntityType.SCENARIO, scenario_id)
 
 
 @post(
-    _OF_SCENARIO,
+    _SCENARIO_PATH,
     opt=EDIT,
     summary="Subscribe to a scenario",
     tags=["scenarios"],
     sync_to_thread=True,
     dto=body_of(schemas.CreateSubscriber),
-    response_headers=[LOCATION],
+    response_headers=[LOCATION_HEADER],
     responses=_CREATED,
 )
 def create_scenario_subscriber(
     request: AnyRequest, scenario_id: FromPath[str], data: JSONBody[schemas.CreateSubscriber]
-) -> Answer:
+) -> JsonResponse:
     """Add an address that is notified of each status change of the scenario's jobs.
 
     These are the jobs of submissions of the scenario, of its sequences and of the tasks it owns.
@@ -72,7 +74,7 @@ def create_scenario_subscriber(
 
 
 @get(
-    _OF_SCENARIO + _ONE,
+    _SCENARIO_PATH + _ID_PATH,
     opt=READ,
     summary="Get a subscriber of a scenario",
     tags=["scenarios"],
@@ -81,12 +83,12 @@ def create_scenario_subscriber(
 )
 def get_scenario_subscriber(
     request: AnyRequest, scenario_id: FromPath[str], subscriber_id: FromPath[str]
-) -> Answer:
+) -> JsonResponse:
     return _get(request, EntityType.SCENARIO, scenario_id, subscriber_id)
 
 
 @delete(
-    _OF_SCENARIO + _ONE,
+    _SCENARIO_PATH + _ID_PATH,
     status_code=200,
     opt=EDIT,
     summary="Delete a subscriber of a scenario",
@@ -96,36 +98,36 @@ def get_scenario_subscriber(
 )
 def delete_scenario_subscriber(
     request: AnyRequest, scenario_id: FromPath[str], subscriber_id: FromPath[str]
-) -> Answer:
+) -> JsonResponse:
     """Delete a subscriber; messages that have not been delivered yet are dropped."""
     return _delete(request, EntityType.SCENARIO, scenario_id, subscriber_id)
 
 
 @get(
-    _OF_SEQUENCE,
+    _SEQUENCE_PATH,
     opt=READ,
     summary="List the subscribers of a sequence",
     tags=["sequences"],
     sync_to_thread=True,
     responses=_LISTED,
 )
-def list_sequence_subscribers(request: AnyRequest, sequence_id: FromPath[str]) -> Answer:
+def list_sequence_subscribers(request: AnyRequest, sequence_id: FromPath[str]) -> JsonResponse:
     return _list(request, EntityType.SEQUENCE, sequence_id)
 
 
 @post(
-    _OF_SEQUENCE,
+    _SEQUENCE_PATH,
     opt=EDIT,
     summary="Subscribe to a sequence",
     tags=["sequences"],
     sync_to_thread=True,
     dto=body_of(schemas.CreateSubscriber),
-    response_headers=[LOCATION],
+    response_headers=[LOCATION_HEADER],
     responses=_CREATED,
 )
 def create_sequence_subscriber(
     request: AnyRequest, sequence_id: FromPath[str], data: JSONBody[schemas.CreateSubscriber]
-) -> Answer:
+) -> JsonResponse:
     """Add an address that is notified of each status change of the sequence's jobs.
 
     Messages are signed according to the Standard Webhooks specification. Only this response shows
@@ -135,7 +137,7 @@ def create_sequence_subscriber(
 
 
 @get(
-    _OF_SEQUENCE + _ONE,
+    _SEQUENCE_PATH + _ID_PATH,
     opt=READ,
     summary="Get a subscriber of a sequence",
     tags=["sequences"],
@@ -144,12 +146,12 @@ def create_sequence_subscriber(
 )
 def get_sequence_subscriber(
     request: AnyRequest, sequence_id: FromPath[str], subscriber_id: FromPath[str]
-) -> Answer:
+) -> JsonResponse:
     return _get(request, EntityType.SEQUENCE, sequence_id, subscriber_id)
 
 
 @delete(
-    _OF_SEQUENCE + _ONE,
+    _SEQUENCE_PATH + _ID_PATH,
     status_code=200,
     opt=EDIT,
     summary="Delete a subscriber of a sequence",
@@ -159,19 +161,21 @@ def get_sequence_subscriber(
 )
 def delete_sequence_subscriber(
     request: AnyRequest, sequence_id: FromPath[str], subscriber_id: FromPath[str]
-) -> Answer:
+) -> JsonResponse:
     """Delete a subscriber; messages that have not been delivered yet are dropped."""
     return _delete(request, EntityType.SEQUENCE, sequence_id, subscriber_id)
 
 
-def _list(request: AnyRequest, entity_type: EntityType, entity_id: str) -> Answer:
+def _list(request: AnyRequest, entity_type: EntityType, entity_id: str) -> JsonResponse:
     found = services_of(request).subscribers.list_all(actor_of(request), entity_type, entity_id)
-    return tagged(request, schemas.Results(results=[shown(item) for item in found]))
+    return respond_if_modified(
+        request, schemas.Results(results=[to_schema(item) for item in found])
+    )
 
 
 def _create(
     request: AnyRequest, entity_type: EntityType, entity_id: str, data: schemas.CreateSubscriber
-) -> Answer:
+) -> JsonResponse:
     made = services_of(request).subscribers.create(
         actor_of(request),
         entity_type,
@@ -179,11 +183,11 @@ def _create(
         url=data.url,
         secret=None if data.secret is UNSET else data.secret,
     )
-    return answer(
+    return respond(
         schemas.SubscriberCreated(
             message=f"Subscriber {made.id} is notified of the jobs of {entity_id}. "
             "Keep the secret: it is shown only here.",
-            subscriber=shown(made),
+            subscriber=to_schema(made),
             secret=made.secret,
         ),
         status=201,
@@ -196,28 +200,28 @@ def _create(
 
 def _get(
     request: AnyRequest, entity_type: EntityType, entity_id: str, subscriber_id: str
-) -> Answer:
+) -> JsonResponse:
     found = services_of(request).subscribers.get(
         actor_of(request), entity_type, entity_id, subscriber_id
     )
-    return tagged(request, _represented(found))
+    return respond_if_modified(request, _to_body(found))
 
 
 def _delete(
     request: AnyRequest, entity_type: EntityType, entity_id: str, subscriber_id: str
-) -> Answer:
+) -> JsonResponse:
     services_of(request).subscribers.delete(
         actor_of(request),
         entity_type,
         entity_id,
         subscriber_id,
-        expect=expectation(request, _represented),
+        expect=make_if_match_check(request, _to_body),
     )
-    return answer(schemas.Message(message=f"Subscriber {subscriber_id} was deleted."))
+    return respond(schemas.Message(message=f"Subscriber {subscriber_id} was deleted."))
 
 
-def _represented(subscriber: entities.Subscriber) -> schemas.OneSubscriber:
-    return schemas.OneSubscriber(subscriber=shown(subscriber))
+def _to_body(subscriber: entities.Subscriber) -> schemas.OneSubscriber:
+    return schemas.OneSubscriber(subscriber=to_schema(subscriber))
 
 
 HANDLERS = [

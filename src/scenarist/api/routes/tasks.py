@@ -6,7 +6,7 @@ from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import (
     Count,
     CreatedAfter,
@@ -22,23 +22,29 @@ from scenarist.api.requests import (
     EXECUTE,
     READ,
     AnyRequest,
-    Ids,
-    Several,
+    IdFilter,
+    RepeatedFilter,
     actor_of,
     services_of,
-    several,
+    unique_values,
 )
-from scenarist.api.responses import Answer, answer, expectation, listed, tagged
-from scenarist.api.routes.submissions import NO_OPTIONS, submitted
+from scenarist.api.responses import (
+    JsonResponse,
+    make_if_match_check,
+    respond,
+    respond_if_modified,
+    respond_with_list,
+)
+from scenarist.api.routes.submissions import NO_OPTIONS, submit_and_respond
 from scenarist.domain import entities
 from scenarist.domain.listings import TaskFilter
-from scenarist.domain.secrets import masked
+from scenarist.domain.secrets import mask_properties
 from scenarist.domain.vocabulary import EntityType
 
 PATH = "/api/v1/tasks"
 
 
-def shown(task: entities.Task) -> schemas.Task:
+def to_schema(task: entities.Task) -> schemas.Task:
     module, _, name = task.function.partition(":")
     return schemas.Task(
         id=task.id,
@@ -56,7 +62,7 @@ def shown(task: entities.Task) -> schemas.Task:
         retry_on=list(task.retry_on),
         retries_after_loss=task.retries_after_loss,
         fresh=task.fresh,
-        properties=masked(task.properties),
+        properties=mask_properties(task.properties),
         creation_date=task.created_at,
         version=task.version,
     )
@@ -68,14 +74,14 @@ def shown(task: entities.Task) -> schemas.Task:
     summary="List tasks",
     tags=["tasks"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.Task], "The tasks.", 400),
+    responses=describe_responses(200, schemas.Results[schemas.Task], "The tasks.", 400),
 )
 def list_tasks(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
-    id_: Ids = None,
-    scenario_id: Several = None,
-    sequence_id: Several = None,
-    config_id: Several = None,
+    id_: IdFilter = None,
+    scenario_id: RepeatedFilter = None,
+    sequence_id: RepeatedFilter = None,
+    config_id: RepeatedFilter = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
     sort: Sort = None,
@@ -87,14 +93,16 @@ def list_tasks(  # noqa: PLR0913 - query parameters
     service, actor = services_of(request).tasks, actor_of(request)
     created = window_of(request, created_after, created_before)
     wanted = TaskFilter(
-        id=several(id_),
-        scenario_id=several(scenario_id),
-        sequence_id=several(sequence_id),
-        config_id=several(config_id),
+        id=unique_values(id_),
+        scenario_id=unique_values(scenario_id),
+        sequence_id=unique_values(sequence_id),
+        config_id=unique_values(config_id),
         created=created,
     )
     paging = paging_of(limit=limit, cursor=cursor, count=count, sort=sort, created=created)
-    return listed(request, lambda page: service.list_page(actor, wanted, page), shown, paging)
+    return respond_with_list(
+        request, lambda page: service.list_page(actor, wanted, page), to_schema, paging
+    )
 
 
 @get(
@@ -103,11 +111,11 @@ def list_tasks(  # noqa: PLR0913 - query parameters
     summary="Get a task",
     tags=["tasks"],
     sync_to_thread=False,
-    responses=responses(200, schemas.OneTask, "The task.", 404),
+    responses=describe_responses(200, schemas.OneTask, "The task.", 404),
 )
-def get_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
+def get_task(request: AnyRequest, task_id: FromPath[str]) -> JsonResponse:
     task = services_of(request).tasks.get(actor_of(request), task_id)
-    return tagged(request, _one(task))
+    return respond_if_modified(request, _to_body(task))
 
 
 @post(
@@ -117,23 +125,25 @@ def get_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
     summary="Submit a task",
     tags=["tasks"],
     dto=body_of(schemas.Submit),
-    response_headers=[LOCATION],
-    responses=responses(204, None, "The job was accepted.", 400, 404, 409)
-    | responses(200, schemas.TaskSubmitted, "The same, with `Prefer: return=representation`."),
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(204, None, "The job was accepted.", 400, 404, 409)
+    | describe_responses(
+        200, schemas.TaskSubmitted, "The same, with `Prefer: return=representation`."
+    ),
 )
 async def submit_task(
     request: AnyRequest, task_id: FromPath[str], data: JSONBody[schemas.Submit] = NO_OPTIONS
-) -> Answer:
+) -> JsonResponse:
     """Create a job for one task; headers work as for a sequence."""
     services, actor = services_of(request), actor_of(request)
-    return await submitted(
+    return await submit_and_respond(
         request,
         data,
         EntityType.TASK,
         task_id,
         lambda submission: schemas.TaskSubmitted(
             message=f"Task {task_id} was submitted.",
-            task=shown(services.tasks.get(actor, task_id)),
+            task=to_schema(services.tasks.get(actor, task_id)),
             submission=submission,
         ),
         status=204,
@@ -147,19 +157,19 @@ async def submit_task(
     summary="Create a task",
     tags=["tasks"],
     sync_to_thread=True,
-    response_headers=[LOCATION],
-    responses=responses(201, schemas.TaskCreated, "The task was created.", 400, 404)
-    | responses(200, schemas.TaskCreated, "The task already exists."),
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(201, schemas.TaskCreated, "The task was created.", 400, 404)
+    | describe_responses(200, schemas.TaskCreated, "The task already exists."),
 )
-def create_task(request: AnyRequest, config_id: FromQuery[str]) -> Answer:
+def create_task(request: AnyRequest, config_id: FromQuery[str]) -> JsonResponse:
     """Create the task of a config that no scenario owns, with its data nodes.
 
     Each config has at most one: if it already exists, the response is a 200 with the existing one.
     """
     task, is_new = services_of(request).tasks.create(actor_of(request), config_id)
     said = "was created" if is_new else "already exists"
-    return answer(
-        schemas.TaskCreated(message=f"Task {task.id} {said}.", task=shown(task)),
+    return respond(
+        schemas.TaskCreated(message=f"Task {task.id} {said}.", task=to_schema(task)),
         status=201 if is_new else 200,
         headers={"Location": f"{PATH}/{task.id}"},
     )
@@ -172,20 +182,20 @@ def create_task(request: AnyRequest, config_id: FromQuery[str]) -> Answer:
     summary="Delete a task",
     tags=["tasks"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "The task was deleted.", 404, 409, 412),
+    responses=describe_responses(200, schemas.Message, "The task was deleted.", 404, 409, 412),
 )
-def delete_task(request: AnyRequest, task_id: FromPath[str]) -> Answer:
+def delete_task(request: AnyRequest, task_id: FromPath[str]) -> JsonResponse:
     """Delete a task with its jobs; its data nodes stay.
 
     Returns 409 while a scenario or a sequence contains it, or a submission of it is in progress.
     """
-    expect = expectation(request, _one)
+    expect = make_if_match_check(request, _to_body)
     services_of(request).tasks.delete(actor_of(request), task_id, expect=expect)
-    return answer(schemas.Message(message=f"Task {task_id} was deleted."))
+    return respond(schemas.Message(message=f"Task {task_id} was deleted."))
 
 
-def _one(task: entities.Task) -> schemas.OneTask:
-    return schemas.OneTask(task=shown(task))
+def _to_body(task: entities.Task) -> schemas.OneTask:
+    return schemas.OneTask(task=to_schema(task))
 
 
 HANDLERS = [list_tasks, create_task, get_task, delete_task, submit_task]

@@ -6,10 +6,17 @@ from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import body_of
-from scenarist.api.openapi.responses import LOCATION, responses
+from scenarist.api.openapi.responses import LOCATION_HEADER, describe_responses
 from scenarist.api.paging import Count, Cursor, Limit, Sort, paging_of
 from scenarist.api.requests import ADMINISTER, AnyRequest, actor_of, services_of
-from scenarist.api.responses import Answer, answer, expectation, listed, tagged, with_tag
+from scenarist.api.responses import (
+    JsonResponse,
+    make_if_match_check,
+    respond,
+    respond_if_modified,
+    respond_with_etag,
+    respond_with_list,
+)
 from scenarist.domain.listings import CREATION_DATE, NAME
 from scenarist.domain.users import User
 from scenarist.services.users import UserChange
@@ -17,7 +24,7 @@ from scenarist.services.users import UserChange
 PATH = "/api/v1/users"
 
 
-def shown(user: User) -> schemas.User:
+def to_schema(user: User) -> schemas.User:
     """Return the schema of a user, without the password hash."""
     return schemas.User(
         username=user.name,
@@ -35,7 +42,7 @@ def shown(user: User) -> schemas.User:
     summary="List users",
     tags=["users"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Results[schemas.User], "The users.", 400),
+    responses=describe_responses(200, schemas.Results[schemas.User], "The users.", 400),
 )
 def list_users(
     request: AnyRequest,
@@ -49,7 +56,9 @@ def list_users(
     paging = paging_of(
         limit=limit, cursor=cursor, count=count, sort=sort, sorts=(CREATION_DATE, NAME)
     )
-    return listed(request, lambda page: service.list_page(actor, page), shown, paging)
+    return respond_with_list(
+        request, lambda page: service.list_page(actor, page), to_schema, paging
+    )
 
 
 @post(
@@ -59,10 +68,10 @@ def list_users(
     tags=["users"],
     sync_to_thread=True,
     dto=body_of(schemas.CreateUser),
-    response_headers=[LOCATION],
-    responses=responses(201, schemas.UserCreated, "The user was created.", 400, 409),
+    response_headers=[LOCATION_HEADER],
+    responses=describe_responses(201, schemas.UserCreated, "The user was created.", 400, 409),
 )
-def create_user(request: AnyRequest, data: JSONBody[schemas.CreateUser]) -> Answer:
+def create_user(request: AnyRequest, data: JSONBody[schemas.CreateUser]) -> JsonResponse:
     """Create a user who can sign in with a password.
 
     Returns 409 if the name is taken, regardless of case, and if users are managed by a directory or
@@ -71,8 +80,8 @@ def create_user(request: AnyRequest, data: JSONBody[schemas.CreateUser]) -> Answ
     user = services_of(request).users.create(
         actor_of(request), data.username, data.password, data.roles
     )
-    return answer(
-        schemas.UserCreated(message=f"User {user.name} was created.", user=shown(user)),
+    return respond(
+        schemas.UserCreated(message=f"User {user.name} was created.", user=to_schema(user)),
         status=201,
         headers={"Location": f"{PATH}/{user.name}"},
     )
@@ -84,10 +93,12 @@ def create_user(request: AnyRequest, data: JSONBody[schemas.CreateUser]) -> Answ
     summary="Get a user",
     tags=["users"],
     sync_to_thread=True,
-    responses=responses(200, schemas.OneUser, "The user.", 404),
+    responses=describe_responses(200, schemas.OneUser, "The user.", 404),
 )
-def get_user(request: AnyRequest, username: FromPath[str]) -> Answer:
-    return tagged(request, _one(services_of(request).users.get(actor_of(request), username)))
+def get_user(request: AnyRequest, username: FromPath[str]) -> JsonResponse:
+    return respond_if_modified(
+        request, _to_body(services_of(request).users.get(actor_of(request), username))
+    )
 
 
 @patch(
@@ -97,11 +108,11 @@ def get_user(request: AnyRequest, username: FromPath[str]) -> Answer:
     tags=["users"],
     sync_to_thread=True,
     dto=body_of(schemas.ChangeUser),
-    responses=responses(200, schemas.OneUser, "The changed user.", 400, 404, 409, 412),
+    responses=describe_responses(200, schemas.OneUser, "The changed user.", 400, 404, 409, 412),
 )
 def change_user(
     request: AnyRequest, username: FromPath[str], data: JSONBody[schemas.ChangeUser]
-) -> Answer:
+) -> JsonResponse:
     """Change the roles or the password of a user; omitted fields stay as they are.
 
     Roles take effect with the next request, for existing sessions and keys too. A new password ends
@@ -112,9 +123,9 @@ def change_user(
         actor_of(request),
         username,
         UserChange(roles=data.roles, password=data.password),
-        expect=expectation(request, _one),
+        expect=make_if_match_check(request, _to_body),
     )
-    return with_tag(_one(user))
+    return respond_with_etag(_to_body(user))
 
 
 @delete(
@@ -124,21 +135,21 @@ def change_user(
     summary="Delete a user",
     tags=["users"],
     sync_to_thread=True,
-    responses=responses(200, schemas.Message, "The user was deleted.", 404, 409, 412),
+    responses=describe_responses(200, schemas.Message, "The user was deleted.", 404, 409, 412),
 )
-def delete_user(request: AnyRequest, username: FromPath[str]) -> Answer:
+def delete_user(request: AnyRequest, username: FromPath[str]) -> JsonResponse:
     """Delete a user with all sessions of the user and all keys that the user has created.
 
     Returns 409 for a user that the configuration file declares, and for the last user with
     TAIPY_ADMIN.
     """
-    expect = expectation(request, _one)
+    expect = make_if_match_check(request, _to_body)
     services_of(request).users.delete(actor_of(request), username, expect=expect)
-    return answer(schemas.Message(message=f"User {username.lower()} was deleted."))
+    return respond(schemas.Message(message=f"User {username.lower()} was deleted."))
 
 
-def _one(user: User) -> schemas.OneUser:
-    return schemas.OneUser(user=shown(user))
+def _to_body(user: User) -> schemas.OneUser:
+    return schemas.OneUser(user=to_schema(user))
 
 
 HANDLERS = [list_users, create_user, get_user, change_user, delete_user]

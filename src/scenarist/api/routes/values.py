@@ -14,30 +14,30 @@ from litestar.types import ASGIApp
 
 from scenarist import schemas
 from scenarist.api.bodies import read_json
-from scenarist.api.bulkheads import Kind, bulkheads_of, in_bulkhead
-from scenarist.api.edit_params import Comment, EditorId, checked_lines, checked_text
-from scenarist.api.openapi.responses import WithAnyJson, responses
+from scenarist.api.bulkheads import BulkheadKind, bulkheads_of, run_in_bulkhead
+from scenarist.api.edit_params import Comment, EditorId, require_printable, require_printable_lines
+from scenarist.api.openapi.responses import AnyJsonOperation, describe_responses
 from scenarist.api.requests import EDIT, LARGEST_VALUE, READ, AnyRequest, actor_of, services_of
 from scenarist.api.responses import (
-    Answer,
-    answer,
-    expectation,
-    is_known,
-    tag_of,
-    tag_of_pieces,
-    tagged,
+    JsonResponse,
+    etag_of,
+    etag_of_pieces,
+    is_etag_known,
+    make_if_match_check,
+    respond,
+    respond_if_modified,
 )
-from scenarist.api.routes.data_nodes import PATH, one
-from scenarist.api.selections import Query, selection_of
+from scenarist.api.routes.data_nodes import PATH, to_body
+from scenarist.api.selections import SelectionQuery, selection_of
 from scenarist.domain.entities import DataNode
 from scenarist.domain.selections import Selection
-from scenarist.services.incoming import bounded
+from scenarist.services.incoming import limit_memory
 from scenarist.services.value_writer import WriteOptions
 
 MOST_ROWS = 1_000_000
 _PIECE = 256 * 1024
 
-EditIdentifier = Annotated[
+EditIdParam = Annotated[
     str | None, QueryParameter(description="An earlier edit, instead of the newest.")
 ]
 
@@ -47,9 +47,11 @@ EditIdentifier = Annotated[
     opt=READ,
     summary="Read a data node's value",
     tags=["datanodes"],
-    responses=responses(200, schemas.Value, "The value, or the selected part.", 400, 404, 409, 413),
+    responses=describe_responses(
+        200, schemas.Value, "The value, or the selected part.", 400, 404, 409, 413
+    ),
 )
-@in_bulkhead(Kind.VALUES)
+@run_in_bulkhead(BulkheadKind.VALUES)
 def read_data_node(  # noqa: PLR0913 - query parameters
     request: AnyRequest,
     data_node_id: FromPath[str],
@@ -68,12 +70,14 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     ] = None,
     join_operator: Annotated[
         str | None,
-        QueryParameter(description="AND, or OR if rows need to meet only one of the conditions."),
+        QueryParameter(
+            description="AND, or OR if rows need to meet only to_body of the conditions."
+        ),
     ] = None,
     limit: Annotated[
         int | None, QueryParameter(ge=1, le=MOST_ROWS, description="At most this many rows.")
     ] = None,
-    edit_id: EditIdentifier = None,
+    edit_id: EditIdParam = None,
 ) -> ASGIApp:
     """Read the newest value; a table is a list of records, from which conditions select rows.
 
@@ -84,40 +88,46 @@ def read_data_node(  # noqa: PLR0913 - query parameters
     For a large pickled value, the response is a preview with `"truncated": true`. Returns 404 while
     there is no value.
     """
-    query = Query(columns=columns, where=where, join_operator=join_operator, limit=limit)
+    query = SelectionQuery(columns=columns, where=where, join_operator=join_operator, limit=limit)
     wanted = selection_of(query, body)
     found = services_of(request).values.read(
         actor_of(request), data_node_id, wanted, edit_id=edit_id
     )
-    tag = None if found.version is None else _tag(found.version, wanted)
-    if tag is not None and is_known(request, tag):
-        return Answer(status=304, headers={"ETag": tag})
+    tag = None if found.version is None else _etag_of_selection(found.version, wanted)
+    if tag is not None and is_etag_known(request, tag):
+        return JsonResponse(status=304, headers={"ETag": tag})
     value = found.show()
     if value.file is not None:
-        return _stream(request, value.file, tag, is_complete=value.is_complete)
+        return _respond_with_stream(request, value.file, tag, is_complete=value.is_complete)
     # The value is already JSON, and goes into the response unchanged.
     mark = b"" if value.is_complete else b',"truncated":true'
     text = b'{"data":' + value.text.encode() + mark + b"}"
-    return tagged(request, text) if tag is None else Answer(text, headers={"ETag": tag})
+    return (
+        respond_if_modified(request, text)
+        if tag is None
+        else JsonResponse(text, headers={"ETag": tag})
+    )
 
 
 @put(
     PATH + "/{data_node_id:str}/write",
     request_max_body_size=LARGEST_VALUE,
-    operation_class=WithAnyJson,
+    operation_class=AnyJsonOperation,
     opt=EDIT,
     summary="Write a data node's value",
     tags=["datanodes"],
-    responses=responses(200, schemas.DataNodeWritten, "The value was written.", 400, 404, 409, 412),
+    responses=describe_responses(
+        200, schemas.DataNodeWritten, "The value was written.", 400, 404, 409, 412
+    ),
 )
-@in_bulkhead(Kind.VALUES)
+@run_in_bulkhead(BulkheadKind.VALUES)
 def write_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],
     body: RawBody,
     editor_id: EditorId = None,
     comment: Comment = None,
-) -> Answer:
+) -> JsonResponse:
     """Write the value in the body, as JSON; a table is a list of records.
 
     Jobs that waited for a first value are released. Returns 409 while an unfinished job will write
@@ -125,48 +135,50 @@ def write_data_node(
     that of its whole value.
     """
     services = services_of(request)
-    options = options_of(request, editor_id, comment)
-    with bounded(services.limits, body):
+    options = write_options_of(request, editor_id, comment)
+    with limit_memory(services.limits, body):
         edit = services.values.write(actor_of(request), data_node_id, read_json(body), options)
-    return written(f"Data node {data_node_id} was successfully written.", edit.id)
+    return respond_to_write(f"Data node {data_node_id} was successfully written.", edit.id)
 
 
 @post(
     PATH + "/{data_node_id:str}/append",
     request_max_body_size=LARGEST_VALUE,
     status_code=200,
-    operation_class=WithAnyJson,
+    operation_class=AnyJsonOperation,
     opt=EDIT,
     summary="Append to a data node's value",
     tags=["datanodes"],
-    responses=responses(
+    responses=describe_responses(
         200, schemas.DataNodeWritten, "The value was extended.", 400, 404, 409, 412
     ),
 )
-@in_bulkhead(Kind.VALUES)
+@run_in_bulkhead(BulkheadKind.VALUES)
 def append_to_data_node(
     request: AnyRequest,
     data_node_id: FromPath[str],
     body: RawBody,
     editor_id: EditorId = None,
     comment: Comment = None,
-) -> Answer:
+) -> JsonResponse:
     """Add rows to a table, items to a list, or entries to an object; otherwise like a write.
 
     Concurrent appends all take effect. Returns 409 for storages that cannot append.
     """
     services = services_of(request)
-    options = options_of(request, editor_id, comment)
-    with bounded(services.limits, body):
+    options = write_options_of(request, editor_id, comment)
+    with limit_memory(services.limits, body):
         edit = services.values.append(actor_of(request), data_node_id, read_json(body), options)
-    return written(f"Data node {data_node_id} was successfully appended to.", edit.id)
+    return respond_to_write(f"Data node {data_node_id} was successfully appended to.", edit.id)
 
 
-def written(message: str, edit_id: str) -> Answer:
-    return answer(schemas.DataNodeWritten(message=message, edit_id=edit_id))
+def respond_to_write(message: str, edit_id: str) -> JsonResponse:
+    return respond(schemas.DataNodeWritten(message=message, edit_id=edit_id))
 
 
-def options_of(request: AnyRequest, editor_id: str | None, comment: str | None) -> WriteOptions:
+def write_options_of(
+    request: AnyRequest, editor_id: str | None, comment: str | None
+) -> WriteOptions:
     """Build the options of a write from the request.
 
     ``If-Match`` may have the ETag of the data node, or that of its whole value.
@@ -175,26 +187,28 @@ def options_of(request: AnyRequest, editor_id: str | None, comment: str | None) 
         InvalidError: A text has characters that are not printable.
     """
     return WriteOptions(
-        editor_id=checked_text(editor_id, "editor_id"),
-        comment=checked_lines(comment),
-        expect=_expectation(request),
+        editor_id=require_printable(editor_id, "editor_id"),
+        comment=require_printable_lines(comment),
+        expect=_make_write_check(request),
     )
 
 
-def _expectation(request: AnyRequest) -> Callable[[DataNode, str | None], None] | None:
-    check = expectation(request, one)
+def _make_write_check(request: AnyRequest) -> Callable[[DataNode, str | None], None] | None:
+    check = make_if_match_check(request, to_body)
     if check is None:
         return None
     header = request.headers.get("if-match", "")
 
     def either(node: DataNode, version: str | None) -> None:
-        if version is None or tag_of(version.encode()) not in header:
+        if version is None or etag_of(version.encode()) not in header:
             check(node)
 
     return either
 
 
-def _stream(request: AnyRequest, file: BinaryIO, tag: str | None, *, is_complete: bool) -> ASGIApp:
+def _respond_with_stream(
+    request: AnyRequest, file: BinaryIO, tag: str | None, *, is_complete: bool
+) -> ASGIApp:
     """Stream a large value from its file, and close the file."""
     head, tail = b'{"data":', b"}" if is_complete else b',"truncated":true}'
 
@@ -206,10 +220,10 @@ def _stream(request: AnyRequest, file: BinaryIO, tag: str | None, *, is_complete
             yield tail
 
     if tag is None:
-        tag = tag_of_pieces(chain((head,), iter(partial(file.read, _PIECE), b""), (tail,)))
-        if is_known(request, tag):
+        tag = etag_of_pieces(chain((head,), iter(partial(file.read, _PIECE), b""), (tail,)))
+        if is_etag_known(request, tag):
             file.close()
-            return Answer(status=304, headers={"ETag": tag})
+            return JsonResponse(status=304, headers={"ETag": tag})
     size = len(head) + file.seek(0, SEEK_END) + len(tail)
     file.seek(0)
     return ASGIStreamingResponse(
@@ -219,10 +233,10 @@ def _stream(request: AnyRequest, file: BinaryIO, tag: str | None, *, is_complete
     )
 
 
-def _tag(version: str, wanted: Selection) -> str:
+def _etag_of_selection(version: str, wanted: Selection) -> str:
     """Return the ETag of a selection; without one, it depends only on the value's version."""
     chosen = b"" if wanted == Selection() else msgspec.json.encode(wanted.to_data())
-    return tag_of(version.encode() + chosen)
+    return etag_of(version.encode() + chosen)
 
 
 HANDLERS = [read_data_node, write_data_node, append_to_data_node]

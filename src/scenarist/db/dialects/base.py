@@ -9,16 +9,16 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from scenarist.db.dialects.postgresql import PostgreSql
-from scenarist.db.dialects.sqlite import Sqlite
-from scenarist.db.leader_lock import Turn
-from scenarist.db.notify.notifications import Bell, Topics
+from scenarist.db.dialects.postgresql import PostgreSqlDialect
+from scenarist.db.dialects.sqlite import SqliteDialect
+from scenarist.db.leader_lock import LeaderLock
+from scenarist.db.notify.notifications import Notifier, Topics
 from scenarist.domain.errors import InvalidError
 
 _EXAMPLES = "sqlite:///scenarist.db or postgresql://user:password@host/name"
 
 
-class Backend(Protocol):
+class DatabaseDialect(Protocol):
     """Dialect of one kind of database: how to connect, begin, commit, and read its errors."""
 
     @property
@@ -66,7 +66,7 @@ class Backend(Protocol):
         """
         ...
 
-    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
+    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Notifier:
         """Listen for other processes' commits until the socket *stop* becomes readable.
 
         Raises:
@@ -74,7 +74,7 @@ class Backend(Protocol):
         """
         ...
 
-    def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:
+    def open_turn(self, name: str, connect: Callable[[], Connection]) -> LeaderLock:
         """Return a leader lock: held by one process on the database at a time."""
         ...
 
@@ -94,7 +94,7 @@ class Backend(Protocol):
         ...
 
 
-def backend_of(url: str, *, busy_seconds: float) -> Backend:
+def make_dialect(url: str, *, busy_seconds: float) -> DatabaseDialect:
     """Return the backend for a database URL.
 
     Args:
@@ -107,17 +107,17 @@ def backend_of(url: str, *, busy_seconds: float) -> Backend:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise InvalidError(
-            f"{_shown(url)!r} is not a database URL; use one such as {_EXAMPLES}"
+            f"{_redact(url)!r} is not a database URL; use one such as {_EXAMPLES}"
         ) from None
     if parsed.drivername == "sqlite":
-        return Sqlite(parsed, busy_seconds=busy_seconds)
+        return SqliteDialect(parsed, busy_seconds=busy_seconds)
     if parsed.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
-        return PostgreSql(parsed, busy_seconds=busy_seconds)
+        return PostgreSqlDialect(parsed, busy_seconds=busy_seconds)
     raise InvalidError(
         f"databases of kind {parsed.drivername!r} are not supported; use one such as {_EXAMPLES}"
     )
 
 
-def _shown(url: str) -> str:
+def _redact(url: str) -> str:
     """Remove the user and the password from a URL that cannot be parsed."""
     return url.rsplit("@", 1)[-1]

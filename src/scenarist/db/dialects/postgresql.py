@@ -11,21 +11,21 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import NullPool
 
-from scenarist.db.leader_lock import SessionTurn, Turn
-from scenarist.db.notify.notifications import Bell, Topics
-from scenarist.db.notify.postgresql import PostgresBell, ring_statement
+from scenarist.db.leader_lock import LeaderLock, SessionLeaderLock
+from scenarist.db.notify.notifications import Notifier, Topics
+from scenarist.db.notify.postgresql import PostgresNotifier, notify_statement
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
-from scenarist.domain.text import storable
+from scenarist.domain.text import sanitize_text
 
 OLDEST_VERSION = 13
 
 # Key of the advisory lock that each writing transaction holds from its beginning to its end. So
 # what a transaction has read stays true until it commits, as on SQLite, and the numbers that it
 # assigns become visible in their order.
-_TURN = 0x5CE9A415
+_WRITE_LOCK = 0x5CE9A415
 
 # READ COMMITTED, so that the transaction sees the newest commit once it has the lock.
-_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_TURN})"
+_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_WRITE_LOCK})"
 
 # Parameters of the URL override these.
 _CONNECT = {
@@ -42,22 +42,22 @@ _STALLED_MILLISECONDS = 15_000  # a transaction that idles longer loses its sess
 # A plan made while a table was empty scans the whole table, and is kept until PostgreSQL renews
 # its statistics, a minute or more later. So plans are discarded whenever the number of transactions
 # has doubled.
-_PLAN_ANEW = "DISCARD PLANS"
+_DISCARD_PLANS = "DISCARD PLANS"
 
-_WENT_ON = "a statement failed, and the transaction continued after it"
+_CONTINUED_AFTER_ERROR = "a statement failed, and the transaction continued after it"
 
 # Errors of statements that are about the database: missing rights, missing or duplicate tables.
-_TROUBLE_CODES = ("42501", "42P01", "42P07", "42703", "3F000")
+_FAILURE_CODES = ("42501", "42P01", "42P07", "42703", "3F000")
 
 
-class PostgreSql:
+class PostgreSqlDialect:
     """Backend for a URL such as ``postgresql://user:password@host/name``."""
 
     file: Path | None = None
 
     def __init__(self, url: URL, *, busy_seconds: float) -> None:
         self.url = url.set(drivername="postgresql+psycopg")
-        self.name = f"the database {_shown(url)}"
+        self.name = f"the database {_redact(url)}"
         self._busy_milliseconds = max(1, int(busy_seconds * 1000))
         self._channel = ""  # on which this process listens; it does not notify itself
         self._begun = 0
@@ -78,7 +78,7 @@ class PostgreSql:
         self._whole_number = Int8Dumper
         # PostgreSQL cannot store NUL, so it is replaced: no stored text needs to contain one.
         self._text = type(
-            "TextDumper", (Dumper,), {"dump": lambda _, text: storable(text).encode()}
+            "TextDumper", (Dumper,), {"dump": lambda _, text: sanitize_text(text).encode()}
         )
         engine = create_engine(
             self.url,
@@ -87,7 +87,11 @@ class PostgreSql:
             json_deserializer=msgspec.json.decode,
             poolclass=NullPool,
             use_native_hstore=False,
-            connect_args={**_CONNECT, "cursor_factory": _brief_cursor(psycopg), **self.url.query},
+            connect_args={
+                **_CONNECT,
+                "cursor_factory": _make_brief_cursor(psycopg),
+                **self.url.query,
+            },
         )
         event.listen(engine, "connect", self._prepare)
         return engine
@@ -95,7 +99,7 @@ class PostgreSql:
     def begin(self, connection: Connection, *statements: str) -> None:
         driver: Any = connection.connection.driver_connection
         self._begun += 1
-        plan_anew = (_PLAN_ANEW,) if self._begun.bit_count() == 1 else ()  # 1, 2, 4, 8, ...
+        plan_anew = (_DISCARD_PLANS,) if self._begun.bit_count() == 1 else ()  # 1, 2, 4, 8, ...
         try:
             self.say(connection, _BEGIN, *plan_anew, *statements)
         except self._errors.Error:
@@ -109,14 +113,14 @@ class PostgreSql:
 
     def commit(self, connection: Connection, topics: Topics) -> None:
         driver: Any = connection.connection.driver_connection
-        ring = f"{ring_statement(self._channel, topics)}; " if topics else ""
+        ring = f"{notify_statement(self._channel, topics)}; " if topics else ""
         try:
             said = driver.execute(f"{ring}COMMIT", prepare=False)
             while said.nextset():
                 pass
         except self._errors.errors.InFailedSqlTransaction:
             driver.execute("ROLLBACK", prepare=False)
-            raise RuntimeError(_WENT_ON) from None
+            raise RuntimeError(_CONTINUED_AFTER_ERROR) from None
         except self._errors.Error as error:
             # An ERROR means that the commit did not happen. The end of the session, with FATAL or
             # without any message, may come after the commit was made durable (decision 31).
@@ -128,15 +132,15 @@ class PostgreSql:
             raise
         # COMMIT of a transaction in which a statement failed rolls back, without an error.
         if said.statusmessage != "COMMIT":
-            raise RuntimeError(_WENT_ON)
+            raise RuntimeError(_CONTINUED_AFTER_ERROR)
 
-    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
-        bell = PostgresBell(connect, stop, turn=_BEGIN)
+    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Notifier:
+        bell = PostgresNotifier(connect, stop, turn=_BEGIN)
         self._channel = bell.channel
         return bell
 
-    def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:
-        return SessionTurn(connect, name)
+    def open_turn(self, name: str, connect: Callable[[], Connection]) -> LeaderLock:
+        return SessionLeaderLock(connect, name)
 
     def trouble_in(self, error: BaseException) -> str | None:
         if not isinstance(error, self._errors.Error):
@@ -146,7 +150,7 @@ class PostgreSql:
             self._errors.InterfaceError,
             self._errors.InternalError,
         )
-        if not isinstance(error, of_itself) and error.sqlstate not in _TROUBLE_CODES:
+        if not isinstance(error, of_itself) and error.sqlstate not in _FAILURE_CODES:
             return None
         if error.diag.message_primary:
             return error.diag.message_primary
@@ -192,7 +196,7 @@ class PostgreSql:
         )
 
 
-def _brief_cursor(psycopg: ModuleType) -> type:
+def _make_brief_cursor(psycopg: ModuleType) -> type:
     """Return a cursor class whose description has only the names and types of the columns.
 
     The full description that psycopg builds would take a tenth of the time of a look-up by key.
@@ -215,7 +219,7 @@ def _json_text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _shown(url: URL) -> str:
+def _redact(url: URL) -> str:
     """Format a URL with user, host and name only: its parameters may contain secrets as well."""
     shown = {key: value for key, value in url.query.items() if key in {"host", "port"}}
     return URL.create(

@@ -13,9 +13,9 @@ import structlog
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 
-from scenarist.db.leader_lock import FileTurn, Turn
-from scenarist.db.notify.notifications import EVERYTHING, Bell, Topics
-from scenarist.db.notify.sqlite import LocalBell, folder_of, ring_once
+from scenarist.db.leader_lock import FileLeaderLock, LeaderLock
+from scenarist.db.notify.notifications import EVERYTHING, Notifier, Topics
+from scenarist.db.notify.sqlite import SocketNotifier, publish_once, socket_folder_of
 from scenarist.domain.errors import InDoubtError, InvalidError, UnavailableError
 
 _PRAGMAS = (
@@ -34,7 +34,7 @@ _PRIMARY = 0xFF  # mask of the primary result code within an extended one
 _log = structlog.get_logger(__name__)
 
 
-class Sqlite:
+class SqliteDialect:
     """Backend for a URL such as ``sqlite:///scenarist.db``."""
 
     def __init__(self, url: URL, *, busy_seconds: float) -> None:
@@ -46,8 +46,8 @@ class Sqlite:
         self.url = url.set(database=str(self.file))
         self.name = f"the database {self.file}"
         self._busy_seconds = busy_seconds
-        self._bells = folder_of(file)
-        self._bell: LocalBell | None = None
+        self._bells = socket_folder_of(file)
+        self._bell: SocketNotifier | None = None
         self._files = _OpenFiles(file)
 
     def check_place(self) -> None:
@@ -103,20 +103,20 @@ class Sqlite:
             if self._bell is not None:
                 self._bell.ring(topics)
             else:
-                ring_once(self._bells, topics)
+                publish_once(self._bells, topics)
         except Exception:  # noqa: BLE001 - the commit is done, even if nobody was notified
             _log.exception("other processes were not told of a commit")
 
-    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Bell:
+    def open_bell(self, connect: Callable[[], Connection], stop: socket.socket) -> Notifier:
         is_again = self._bell is not None
-        self._bell = LocalBell(self._bells, stop)
+        self._bell = SocketNotifier(self._bells, stop)
         if is_again:
             # Processes that started while this one could not be found missed its notifications.
             self._bell.ring(EVERYTHING)
         return self._bell
 
-    def open_turn(self, name: str, connect: Callable[[], Connection]) -> Turn:
-        return FileTurn(self._bells.with_suffix(f".{name}"))
+    def open_turn(self, name: str, connect: Callable[[], Connection]) -> LeaderLock:
+        return FileLeaderLock(self._bells.with_suffix(f".{name}"))
 
     def trouble_in(self, error: BaseException) -> str | None:
         # A plain DatabaseError is about the file: it is damaged, or not a database.

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.data_nodes import WRITE
 from scenarist.db.jobs.enqueue import DATA, ORDER
 from scenarist.db.tables import job_holds, job_inputs, job_waits, jobs
@@ -19,10 +19,10 @@ from scenarist.domain.lifecycle import JobEvent, next_status
 from scenarist.domain.vocabulary import JobStatus
 
 _DATA_FOLLOWERS = select(job_waits.c.job_number, job_waits.c.for_job).where(
-    among(job_waits.c.for_job, "numbers"), job_waits.c.kind == DATA
+    any_of(job_waits.c.for_job, "numbers"), job_waits.c.kind == DATA
 )
 _JOBS = select(jobs.c.number, jobs.c.id, jobs.c.submission_id).where(
-    among(jobs.c.number, "numbers")
+    any_of(jobs.c.number, "numbers")
 )
 _ABANDON = (
     update(jobs)
@@ -35,14 +35,14 @@ _ABANDON = (
     )
 )
 _WAITS_OF = select(job_waits.c.job_number, job_waits.c.for_job).where(
-    among(job_waits.c.job_number, "numbers"), job_waits.c.for_job.is_not(None)
+    any_of(job_waits.c.job_number, "numbers"), job_waits.c.for_job.is_not(None)
 )
-_FORGET_WAITS = delete(job_waits).where(among(job_waits.c.job_number, "numbers"))
-_FORGET_PRODUCERS = (
-    update(job_inputs).where(among(job_inputs.c.job_number, "numbers")).values(producer=None)
+_DELETE_WAITS = delete(job_waits).where(any_of(job_waits.c.job_number, "numbers"))
+_CLEAR_PRODUCERS = (
+    update(job_inputs).where(any_of(job_inputs.c.job_number, "numbers")).values(producer=None)
 )
 _FOLLOWERS = select(job_waits.c.job_number, job_waits.c.for_job).where(
-    among(job_waits.c.for_job, "numbers")
+    any_of(job_waits.c.for_job, "numbers")
 )
 _ADD_WAITS = insert(job_waits)
 _READERS = select(
@@ -50,7 +50,7 @@ _READERS = select(
     job_inputs.c.position,
     job_inputs.c.data_node_id,
     job_inputs.c.producer,
-).where(among(job_inputs.c.producer, "numbers"))
+).where(any_of(job_inputs.c.producer, "numbers"))
 _own = job_holds.alias("own")
 _OWN_HOLD = (
     select(_own.c.number)
@@ -67,7 +67,7 @@ _WRITER_BEFORE = (
         job_holds.c.data_node_id == bindparam("node"),
         job_holds.c.mode == WRITE,
         job_holds.c.number < _OWN_HOLD,
-        ~among(job_holds.c.job_number, "gone"),
+        ~any_of(job_holds.c.job_number, "gone"),
     )
     .order_by(job_holds.c.number.desc())
     .limit(1)
@@ -80,7 +80,7 @@ _CHANGE_PRODUCER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Waiter:
+class WaitingJob:
     """Job that ended while it was waiting."""
 
     id: JobId
@@ -88,15 +88,15 @@ class Waiter:
 
 
 @dataclass(frozen=True, slots=True)
-class Turnless:
+class EndedWhileWaiting:
     """Jobs that ended while they were waiting, by number, and the jobs that they waited for."""
 
-    jobs: dict[int, Waiter] = field(default_factory=dict)
+    jobs: dict[int, WaitingJob] = field(default_factory=dict)
     waited_for: dict[int, set[int]] = field(default_factory=dict)
 
 
 def abandon(
-    connection: Connection, causes: Mapping[int, JobId], now: datetime, turnless: Turnless
+    connection: Connection, causes: Mapping[int, JobId], now: datetime, turnless: EndedWhileWaiting
 ) -> None:
     """Abandon every job that needs, directly or indirectly, the output of an unsuccessful job.
 
@@ -123,11 +123,11 @@ def abandon(
                 for number, cause in because.items()
             ],
         )
-        causes = withdraw(connection, list(because), turnless)
+        causes = remove_waits(connection, list(because), turnless)
 
 
-def withdraw(
-    connection: Connection, numbers: Sequence[int], turnless: Turnless
+def remove_waits(
+    connection: Connection, numbers: Sequence[int], turnless: EndedWhileWaiting
 ) -> dict[int, JobId]:
     """Delete the waits of jobs that have ended while they were waiting; record them in *turnless*.
 
@@ -136,16 +136,18 @@ def withdraw(
     """
     for number, awaited in connection.execute(_WAITS_OF, {"numbers": numbers}):
         turnless.waited_for.setdefault(number, set()).add(awaited)
-    connection.execute(_FORGET_WAITS, {"numbers": numbers})
-    connection.execute(_FORGET_PRODUCERS, {"numbers": numbers})
+    connection.execute(_DELETE_WAITS, {"numbers": numbers})
+    connection.execute(_CLEAR_PRODUCERS, {"numbers": numbers})
     withdrawn = {}
     for number, job_id, submission_id in connection.execute(_JOBS, {"numbers": numbers}):
-        turnless.jobs[number] = Waiter(JobId(job_id), SubmissionId(submission_id))
+        turnless.jobs[number] = WaitingJob(JobId(job_id), SubmissionId(submission_id))
         withdrawn[number] = JobId(job_id)
     return withdrawn
 
 
-def hand_on(connection: Connection, turnless: Turnless, gone: set[int]) -> Counter[int]:
+def transfer_waits(
+    connection: Connection, turnless: EndedWhileWaiting, gone: set[int]
+) -> Counter[int]:
     """Make the dependents of *turnless* jobs wait for what these jobs still waited for.
 
     This keeps the order: a writer after such a job may not overtake the writers before it, and a
@@ -168,7 +170,7 @@ def hand_on(connection: Connection, turnless: Turnless, gone: set[int]) -> Count
             connection.execute(_CHANGE_PRODUCER, {"of": job_number, "at": position, "by": before})
     inherited: dict[int, set[int]] = {}
     for follower, awaited in connection.execute(_FOLLOWERS, {"numbers": numbers}):
-        inherited.setdefault(follower, set()).update(_still_open(turnless, awaited, gone))
+        inherited.setdefault(follower, set()).update(_find_unfinished(turnless, awaited, gone))
     for follower, awaited in connection.execute(_WAITS_OF, {"numbers": list(inherited)}):
         inherited[follower].discard(awaited)
     waits = [
@@ -181,7 +183,7 @@ def hand_on(connection: Connection, turnless: Turnless, gone: set[int]) -> Count
     return Counter({follower: len(many) for follower, many in inherited.items()})
 
 
-def _still_open(turnless: Turnless, number: int, gone: set[int]) -> set[int]:
+def _find_unfinished(turnless: EndedWhileWaiting, number: int, gone: set[int]) -> set[int]:
     """Return the unfinished jobs that a job in *turnless* waited for, also through others in it."""
     found: set[int] = set()
     to_look_at = [number]

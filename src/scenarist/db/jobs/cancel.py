@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, literal_column, select, update
 
-from scenarist.db.among import among
-from scenarist.db.jobs.abandon import Turnless, withdraw
-from scenarist.db.jobs.propagate import Consequences, Ended, follow, job_change
+from scenarist.db.among import any_of
+from scenarist.db.jobs.abandon import EndedWhileWaiting, remove_waits
+from scenarist.db.jobs.propagate import Consequences, FinishedJob, make_job_event, propagate
 from scenarist.db.notify import notifications
 from scenarist.db.notify.notifications import Topic
 from scenarist.db.tables import jobs
@@ -22,7 +22,7 @@ _IS_RUNNING = jobs.c.status == literal_column("'RUNNING'")
 _COLUMNS = select(jobs.c.number, jobs.c.id, jobs.c.submission_id, jobs.c.status)
 _CANCEL = (
     update(jobs)
-    .where(among(jobs.c.number, "numbers"))
+    .where(any_of(jobs.c.number, "numbers"))
     .values(
         status=next_status(JobStatus.PENDING, JobEvent.CANCEL_REQUESTED),
         waiting=0,
@@ -32,18 +32,18 @@ _CANCEL = (
         reason=bindparam("why"),
     )
 )
-_ASK = (
+_REQUEST_CANCEL = (
     update(jobs)
-    .where(among(jobs.c.number, "numbers"), jobs.c.cancel_requested_at.is_(None))
+    .where(any_of(jobs.c.number, "numbers"), jobs.c.cancel_requested_at.is_(None))
     .values(cancel_requested_at=bindparam("at"))
 )
-_ASKED = select(jobs.c.number).where(
+_CANCEL_REQUESTED = select(jobs.c.number).where(
     _IS_RUNNING, jobs.c.holder_id == bindparam("holder"), jobs.c.cancel_requested_at.is_not(None)
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unfinished:
+class UnfinishedJob:
     """Job that has not finished, with what cancellation needs to know about it."""
 
     number: int
@@ -54,7 +54,7 @@ class Unfinished:
 
 def find_unfinished(
     connection: Connection, *, job_id: str | None = None, submission_id: str | None = None
-) -> list[Unfinished]:
+) -> list[UnfinishedJob]:
     """Return the unfinished jobs of a submission, or the one job if it is unfinished."""
     query = _COLUMNS
     if job_id is not None:
@@ -65,7 +65,7 @@ def find_unfinished(
 
 
 def cancel(
-    connection: Connection, unfinished: Sequence[Unfinished], now: datetime, *, actor: ActorRef
+    connection: Connection, unfinished: Sequence[UnfinishedJob], now: datetime, *, actor: ActorRef
 ) -> Consequences:
     """Cancel waiting jobs with all consequences, and mark running jobs to be stopped.
 
@@ -74,22 +74,22 @@ def cancel(
     """
     running = [job for job in unfinished if job.status is JobStatus.RUNNING]
     if running:
-        connection.execute(_ASK, {"numbers": [job.number for job in running], "at": now})
-        notifications.note(connection, Topic.STOP)
+        connection.execute(_REQUEST_CANCEL, {"numbers": [job.number for job in running], "at": now})
+        notifications.publish(connection, Topic.STOP)
     waiting = [job for job in unfinished if job.status is not JobStatus.RUNNING]
     return (
-        _end(connection, waiting, now, f"cancelled by {actor.name}", actor)
+        _finish_canceled(connection, waiting, now, f"cancelled by {actor.name}", actor)
         if waiting
         else Consequences()
     )
 
 
-def asked_to_stop(connection: Connection, holder_id: HolderId) -> list[int]:
+def find_cancel_requested(connection: Connection, holder_id: HolderId) -> list[int]:
     """Return the numbers of a holder's running jobs whose cancellation was requested."""
-    return list(connection.execute(_ASKED, {"holder": holder_id}).scalars())
+    return list(connection.execute(_CANCEL_REQUESTED, {"holder": holder_id}).scalars())
 
 
-def end_stopped(
+def cancel_lost(
     connection: Connection,
     now: datetime,
     *,
@@ -107,24 +107,24 @@ def end_stopped(
     )
     stopped = [job for job in _read(connection, asked) if job.number not in but]
     why = "it was asked to stop, and its server stopped"
-    return _end(connection, stopped, now, why) if stopped else Consequences()
+    return _finish_canceled(connection, stopped, now, why) if stopped else Consequences()
 
 
-def _end(
+def _finish_canceled(
     connection: Connection,
-    unfinished: Sequence[Unfinished],
+    unfinished: Sequence[UnfinishedJob],
     now: datetime,
     why: str,
     actor: ActorRef | None = None,
 ) -> Consequences:
     numbers = [job.number for job in unfinished]
     connection.execute(_CANCEL, {"numbers": numbers, "at": now, "why": why})
-    turnless = Turnless()
-    withdraw(connection, numbers, turnless)
-    consequences = follow(
+    turnless = EndedWhileWaiting()
+    remove_waits(connection, numbers, turnless)
+    consequences = propagate(
         connection,
         [
-            Ended(
+            FinishedJob(
                 number=job.number,
                 job_id=job.id,
                 submission_id=job.submission_id,
@@ -136,14 +136,14 @@ def _end(
         turnless=turnless,
     )
     changes = [
-        job_change(job.id, job.submission_id, JobStatus.CANCELED, actor) for job in unfinished
+        make_job_event(job.id, job.submission_id, JobStatus.CANCELED, actor) for job in unfinished
     ]
     return Consequences(consequences.ended, changes + consequences.changes)
 
 
-def _read(connection: Connection, query: Select[Any]) -> list[Unfinished]:
+def _read(connection: Connection, query: Select[Any]) -> list[UnfinishedJob]:
     return [
-        Unfinished(
+        UnfinishedJob(
             number=row.number,
             id=JobId(row.id),
             submission_id=SubmissionId(row.submission_id),

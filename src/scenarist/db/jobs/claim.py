@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.places import is_own
 from scenarist.db.tables import (
     data_nodes,
@@ -85,9 +85,11 @@ _CLAIM = (
         func.coalesce(jobs.c.pending_since, jobs.c.created_at),
     )
 )
-_HAND_BACK = (
+_REQUEUE = (
     update(jobs)
-    .where(_IS_RUNNING, jobs.c.holder_id == bindparam("holder"), not_(among(jobs.c.number, "kept")))
+    .where(
+        _IS_RUNNING, jobs.c.holder_id == bindparam("holder"), not_(any_of(jobs.c.number, "kept"))
+    )
     .values(
         status=literal_column("'PENDING'"),
         holder_id=None,
@@ -115,10 +117,10 @@ _UNREPEATABLE = (
             tasks.c.retries_after_loss == 0,
             jobs.c.lost_together >= bindparam("lost_allowed"),
         ),
-        not_(among(jobs.c.number, "kept")),
+        not_(any_of(jobs.c.number, "kept")),
     )
 )
-_HOLD = (
+_BLOCK = (
     update(jobs)
     .where(jobs.c.number == bindparam("of"))
     .values(
@@ -145,11 +147,11 @@ _INPUTS = (
         edits.c.digest,
     )
     .outerjoin(edits, edits.c.id == job_inputs.c.edit_id)
-    .where(among(job_inputs.c.job_number, "numbers"))
+    .where(any_of(job_inputs.c.job_number, "numbers"))
     .order_by(job_inputs.c.job_number, job_inputs.c.position)
 )
-_TASKS = select(tasks).where(among(tasks.c.id, "ids"))
-_TASK_ENDS = (
+_TASKS = select(tasks).where(any_of(tasks.c.id, "ids"))
+_TASK_DATA_NODES = (
     select(
         task_data_nodes.c.task_id,
         task_data_nodes.c.direction,
@@ -161,7 +163,7 @@ _TASK_ENDS = (
         data_nodes.c.place,
     )
     .join(data_nodes, data_nodes.c.id == task_data_nodes.c.data_node_id)
-    .where(among(task_data_nodes.c.task_id, "ids"))
+    .where(any_of(task_data_nodes.c.task_id, "ids"))
     .order_by(task_data_nodes.c.position)
 )
 
@@ -199,7 +201,7 @@ class InputValue:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskEnd:
+class TaskDataNode:
     """Data node that a task reads or writes."""
 
     data_node_id: DataNodeId
@@ -230,8 +232,8 @@ class TaskRecipe:
     retries_after_loss: int
     fresh: bool
     properties: dict[str, Any]
-    inputs: tuple[TaskEnd, ...]
-    outputs: tuple[TaskEnd, ...]
+    inputs: tuple[TaskDataNode, ...]
+    outputs: tuple[TaskDataNode, ...]
     is_live: bool = False
     code_digest: str | None = None
     mismatch: str | None = None
@@ -285,10 +287,12 @@ def get_inputs(connection: Connection, numbers: list[int]) -> dict[int, list[Inp
 
 def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, TaskRecipe]:
     """Return the recipes of tasks, by task."""
-    ends: dict[tuple[str, bool], list[TaskEnd]] = {}
-    for task_id, direction, node_id, *end in connection.execute(_TASK_ENDS, {"ids": task_ids}):
+    ends: dict[tuple[str, bool], list[TaskDataNode]] = {}
+    for task_id, direction, node_id, *end in connection.execute(
+        _TASK_DATA_NODES, {"ids": task_ids}
+    ):
         ends.setdefault((task_id, direction == INPUT), []).append(
-            TaskEnd(DataNodeId(node_id), *end)
+            TaskDataNode(DataNodeId(node_id), *end)
         )
     return {
         TaskId(task.id): TaskRecipe(
@@ -309,7 +313,7 @@ def get_recipes(connection: Connection, task_ids: Sequence[TaskId]) -> dict[Task
     }
 
 
-def hand_back(
+def requeue(
     connection: Connection,
     now: datetime,
     *,
@@ -324,12 +328,12 @@ def hand_back(
         is_lost: Whether the holder is gone, so that their attempts count as lost together.
     """
     values = {"holder": holder_id, "kept": list(but), "now": now, "more": int(is_lost)}
-    rows = connection.execute(_HAND_BACK, values)
+    rows = connection.execute(_REQUEUE, values)
     return [(JobId(job_id), SubmissionId(submission_id)) for job_id, submission_id in rows]
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostAttempt:
     """Attempt that was lost with its holder, of a job that must not run again."""
 
     number: int
@@ -344,7 +348,7 @@ class Lost:
 
 def find_unrepeatable(
     connection: Connection, *, holder_id: HolderId, but: Sequence[int] = (), lost_allowed: int
-) -> list[Lost]:
+) -> list[LostAttempt]:
     """Return the RUNNING jobs of a holder that must not run again once it is gone.
 
     Args:
@@ -353,23 +357,23 @@ def find_unrepeatable(
     """
     values = {"holder": holder_id, "kept": list(but), "lost_allowed": lost_allowed}
     return [
-        Lost(number, JobId(job_id), SubmissionId(submission_id), *rest)
+        LostAttempt(number, JobId(job_id), SubmissionId(submission_id), *rest)
         for number, job_id, submission_id, *rest in connection.execute(_UNREPEATABLE, values)
     ]
 
 
-def hold(connection: Connection, held: Sequence[tuple[Claim, str]]) -> None:
+def block_for_machine(connection: Connection, held: Sequence[tuple[Claim, str]]) -> None:
     """Unclaim jobs that this transaction claimed, and block them until a suitable machine exists.
 
     Args:
         held: Each claim with a description of the machine that it waits for.
     """
     rows = [{"of": claim.number, "text": awaited} for claim, awaited in held]
-    connection.execute(_HOLD, rows)
+    connection.execute(_BLOCK, rows)
     connection.execute(_WAIT_FOR_MACHINE, rows)
 
 
-def next_due(connection: Connection, now: datetime) -> datetime | None:
+def find_next_due(connection: Connection, now: datetime) -> datetime | None:
     """Return when the first delayed retry may run; None when there is none."""
     query = select(func.min(jobs.c.not_before)).where(_IS_PENDING, jobs.c.not_before > now)
     return connection.execute(query).scalar()

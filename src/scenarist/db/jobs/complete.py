@@ -8,19 +8,19 @@ from sqlalchemy import Connection, bindparam, literal_column, null, select, upda
 from sqlalchemy.dialects.postgresql import insert as insert_or_update
 
 from scenarist.db import data_nodes as data_node_rows
-from scenarist.db.among import among
-from scenarist.db.each import execute_each
-from scenarist.db.jobs.propagate import Consequences, Ended, follow, job_change
+from scenarist.db.among import any_of
+from scenarist.db.each import execute_many
+from scenarist.db.jobs.propagate import Consequences, FinishedJob, make_job_event, propagate
 from scenarist.db.tables import job_logs, jobs
-from scenarist.db.together import together
+from scenarist.db.together import pipeline
 from scenarist.domain.entities import Edit, Event
 from scenarist.domain.identifiers import HolderId, JobId, SubmissionId
 from scenarist.domain.lifecycle import JobEvent, next_status
-from scenarist.domain.vocabulary import Change, JobStatus, Kind
+from scenarist.domain.vocabulary import ChangeType, EntityKind, JobStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settlement:
+class Completion:
     """Record to be made of one attempt of a job.
 
     Status PENDING makes the job claimable again, not before ``not_before``. ``failures``, ``lost``
@@ -53,15 +53,15 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class RecordedCompletions:
     """Settlements that were recorded, and their consequences."""
 
-    standing: Sequence[Settlement] = ()
+    standing: Sequence[Completion] = ()
     consequences: Consequences = field(default_factory=Consequences)
 
 
-_HELD = select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at).where(
-    among(jobs.c.number, "numbers"),
+_RUNNING_ATTEMPTS = select(jobs.c.number, jobs.c.attempt, jobs.c.cancel_requested_at).where(
+    any_of(jobs.c.number, "numbers"),
     # Bound, not written out: else PostgreSQL uses the index of running jobs, full of dead entries.
     jobs.c.status == JobStatus.RUNNING,
     jobs.c.holder_id == bindparam("holder"),
@@ -110,29 +110,31 @@ _LOG = _NEW_LOG.on_conflict_do_update(
 )
 
 
-def settle(
+def complete_attempts(
     connection: Connection,
-    settlements: Sequence[Settlement],
+    settlements: Sequence[Completion],
     *,
     holder_id: HolderId,
     now: datetime,
-) -> Settled:
+) -> RecordedCompletions:
     """Record attempts that a holder ran, their edits, and the consequences for other jobs.
 
     A settlement counts only while its job is RUNNING under this holder in the same attempt; any
     other is ignored, so that a late outcome of a lost attempt changes nothing.
     """
     held = connection.execute(
-        _HELD, {"numbers": [item.number for item in settlements], "holder": holder_id}
+        _RUNNING_ATTEMPTS, {"numbers": [item.number for item in settlements], "holder": holder_id}
     )
     attempts = {number: (attempt, asked_at) for number, attempt, asked_at in held}
     standing = [
-        item if (asked_at := attempts[item.number][1]) is None else _stopped(item, asked_at)
+        item
+        if (asked_at := attempts[item.number][1]) is None
+        else _resolve_cancellation(item, asked_at)
         for item in settlements
         if item.number in attempts and attempts[item.number][0] == item.attempt
     ]
     if not standing:
-        return Settled()
+        return RecordedCompletions()
     logs = [
         {"job_number": item.number, "attempt": item.attempt, "text": item.log}
         for item in standing
@@ -140,22 +142,23 @@ def settle(
     ]
     ended = [item for item in standing if item.status.is_finished]
     edits = [edit for item in ended for edit in item.edits]
-    with together(connection):
+    with pipeline(connection):
         _update_jobs(connection, standing, now)
         if logs:
             connection.execute(_LOG, logs)
         data_node_rows.add_edits(connection, edits)
-    changes = [job_change(item.job_id, item.submission_id, item.status) for item in standing]
+    changes = [make_job_event(item.job_id, item.submission_id, item.status) for item in standing]
     if not ended:
-        return Settled(standing, Consequences(changes=changes))
+        return RecordedCompletions(standing, Consequences(changes=changes))
     written = [edit.data_node_id for edit in edits]
     changes += [
-        Event(kind=Kind.DATA_NODE, id=node_id, change=Change.UPDATED) for node_id in written
+        Event(kind=EntityKind.DATA_NODE, id=node_id, change=ChangeType.UPDATED)
+        for node_id in written
     ]
-    consequences = follow(
+    consequences = propagate(
         connection,
         [
-            Ended(
+            FinishedJob(
                 number=item.number,
                 job_id=item.job_id,
                 submission_id=item.submission_id,
@@ -167,10 +170,12 @@ def settle(
         now,
         written_nodes=written,
     )
-    return Settled(standing, Consequences(consequences.ended, changes + consequences.changes))
+    return RecordedCompletions(
+        standing, Consequences(consequences.ended, changes + consequences.changes)
+    )
 
 
-def _stopped(item: Settlement, asked_at: datetime) -> Settlement:
+def _resolve_cancellation(item: Completion, asked_at: datetime) -> Completion:
     """Return the settlement of a job whose cancellation was requested, by what happened first.
 
     A failure after the request is recorded as CANCELED. If the executor had begun to stop the job
@@ -185,10 +190,10 @@ def _stopped(item: Settlement, asked_at: datetime) -> Settlement:
     return replace(item, status=status, not_before=None, reason=None, stacktrace=None)
 
 
-def _update_jobs(connection: Connection, standing: Sequence[Settlement], now: datetime) -> None:
+def _update_jobs(connection: Connection, standing: Sequence[Completion], now: datetime) -> None:
     completed = [item for item in standing if item.status is JobStatus.COMPLETED]
     others = [item for item in standing if item.status is not JobStatus.COMPLETED]
-    execute_each(
+    execute_many(
         connection,
         _COMPLETE,
         [
@@ -202,10 +207,10 @@ def _update_jobs(connection: Connection, standing: Sequence[Settlement], now: da
             for item in completed
         ],
     )
-    execute_each(connection, _UPDATE, [_job_values(item, now) for item in others])
+    execute_many(connection, _UPDATE, [_job_values(item, now) for item in others])
 
 
-def _job_values(item: Settlement, now: datetime) -> dict[str, object]:
+def _job_values(item: Completion, now: datetime) -> dict[str, object]:
     return {
         "of": item.number,
         "status": item.status,

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from scenarist.db import event_log
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.data_nodes import READ, WRITE
-from scenarist.db.each import execute_each
+from scenarist.db.each import execute_many
 from scenarist.db.notify import notifications
 from scenarist.db.notify.notifications import Topic
 from scenarist.db.tables import (
@@ -24,19 +24,14 @@ from scenarist.db.tables import (
     jobs,
     submissions,
 )
-from scenarist.db.together import together
+from scenarist.db.together import pipeline
 from scenarist.domain.entities import Event, Submission
 from scenarist.domain.errors import ConflictError
 from scenarist.domain.identifiers import DataNodeId, JobId, TaskId
 from scenarist.domain.lifecycle import JobEvent, next_status
-from scenarist.domain.locations import is_named, is_replaced
+from scenarist.domain.locations import has_named_file, is_replaced_in_place
 from scenarist.domain.permissions import ActorRef
-from scenarist.domain.vocabulary import (
-    Change,
-    JobStatus,
-    Kind,
-    SubmissionStatus,
-)
+from scenarist.domain.vocabulary import ChangeType, EntityKind, JobStatus, SubmissionStatus
 
 FindEdits = Callable[[Sequence[str]], Mapping[str, str]]
 """Checks the files of data nodes that have a path, and returns the newest edit of each."""
@@ -78,11 +73,11 @@ _NODES = select(
     .scalar_subquery()
     .is_not(None)
     .label("is_awaited"),
-).where(among(data_nodes.c.id, "ids"))
+).where(any_of(data_nodes.c.id, "ids"))
 _READERS = select(job_holds.c.place, job_holds.c.job_number).where(
-    among(job_holds.c.place, "places"), job_holds.c.mode == READ
+    any_of(job_holds.c.place, "places"), job_holds.c.mode == READ
 )
-_WITHOUT_SUCCESS = (
+_UNSUCCESSFUL_TASKS = (
     select(jobs.c.task_id)
     .where(
         jobs.c.submission_id == bindparam("submission_id"),
@@ -123,7 +118,7 @@ class NewSubmission:
 
 
 @dataclass(slots=True)
-class _Turns:
+class _PlaceQueue:
     """Jobs before the next one at a place where values are replaced in place."""
 
     place: str
@@ -139,9 +134,13 @@ class _Node:
     writer: int | None  # the number of the last unfinished job that writes it
     is_named: bool  # its value is in a file that the user named
     is_awaited: bool  # jobs wait for its first value
-    turns: _Turns | None  # if its value is replaced in place; shared with nodes of the same place
+    turns: (
+        _PlaceQueue | None
+    )  # if its value is replaced in place; shared with nodes of the same place
 
-    def wait_of_reader(self, draft: "_Draft", node_id: DataNodeId) -> tuple[str, int | str] | None:
+    def wait_of_reader(
+        self, draft: "_JobDraft", node_id: DataNodeId
+    ) -> tuple[str, int | str] | None:
         """Return what a job that reads the node waits for: its writer, a first value, or None."""
         if self.writer is not None:
             return (DATA if self.writer >= draft.first else ORDER, self.writer)
@@ -149,7 +148,7 @@ class _Node:
 
 
 @dataclass(slots=True)
-class _Draft:
+class _JobDraft:
     """Job being enqueued; its waits are pairs of kind and job number or data node, each once."""
 
     number: int
@@ -170,13 +169,13 @@ class _Rows:
     brought: list[str] = field(default_factory=list)
 
 
-def tasks_without_success(connection: Connection, submission_id: str) -> list[TaskId]:
+def find_unsuccessful_tasks(connection: Connection, submission_id: str) -> list[TaskId]:
     """Return the tasks of a submission whose jobs failed, were cancelled or abandoned."""
-    found = connection.execute(_WITHOUT_SUCCESS, {"submission_id": submission_id})
+    found = connection.execute(_UNSUCCESSFUL_TASKS, {"submission_id": submission_id})
     return [TaskId(task_id) for task_id in found.scalars()]
 
 
-def add_many(
+def enqueue(
     connection: Connection, accepted: Sequence[NewSubmission], find_edits: FindEdits
 ) -> list[str]:
     """Enqueue submissions in the given order, as if each came alone.
@@ -196,32 +195,32 @@ def add_many(
     if not accepted:
         return []
     numbers = _add_submissions(connection, accepted)
-    nodes = _nodes(connection, accepted, find_edits)
+    nodes = _load_nodes(connection, accepted, find_edits)
     rows = _Rows()
     for number, new in zip(numbers, accepted, strict=True):
         first = number * JOBS_LIMIT
         rows.changes.append(
             Event(
-                kind=Kind.SUBMISSION,
+                kind=EntityKind.SUBMISSION,
                 id=new.submission.id,
-                change=Change.CREATED,
+                change=ChangeType.CREATED,
                 actor=new.actor,
                 status=new.submission.status,
             )
         )
         for position, job in enumerate(new.jobs):
-            _draft_job(_Draft(first + position, first), job, new, nodes, rows)
-    with together(connection):
+            _draft_job(_JobDraft(first + position, first), job, new, nodes, rows)
+    with pipeline(connection):
         for statement, values in (
             (_INSERT_JOBS, rows.jobs),
             (_INSERT_INPUTS, rows.inputs),
             (_INSERT_WAITS, rows.waits),
             (_INSERT_HOLDS, rows.holds),
         ):
-            execute_each(connection, statement, values)
+            execute_many(connection, statement, values)
         event_log.add(connection, rows.changes, accepted[0].submission.created_at)
     if rows.awaits_files:
-        notifications.note(connection, Topic.FILES)
+        notifications.publish(connection, Topic.FILES)
     return list(dict.fromkeys(rows.brought))
 
 
@@ -259,7 +258,7 @@ def _submission_row(new: NewSubmission) -> dict[str, Any]:
     }
 
 
-def _nodes(
+def _load_nodes(
     connection: Connection, accepted: Sequence[NewSubmission], find_edits: FindEdits
 ) -> dict[str, _Node]:
     ids = list(
@@ -270,15 +269,15 @@ def _nodes(
     if not ids:
         return {}
     nodes: dict[str, _Node] = {}
-    turns: dict[str, _Turns] = {}
+    turns: dict[str, _PlaceQueue] = {}
     for row in connection.execute(_NODES, {"ids": ids}):
         at = None
-        if is_replaced(row.storage_type, row.properties):
-            at = turns.setdefault(row.place, _Turns(row.place, row.last_at_place))
+        if is_replaced_in_place(row.storage_type, row.properties):
+            at = turns.setdefault(row.place, _PlaceQueue(row.place, row.last_at_place))
         nodes[row.id] = _Node(
             edit_id=row.last_edit_id,
             writer=row.writer,
-            is_named=is_named(row.properties),
+            is_named=has_named_file(row.properties),
             is_awaited=bool(row.is_awaited),
             turns=at,
         )
@@ -296,7 +295,7 @@ def _nodes(
 
 
 def _draft_job(
-    draft: _Draft, job: PlannedJob, new: NewSubmission, nodes: dict[str, _Node], rows: _Rows
+    draft: _JobDraft, job: PlannedJob, new: NewSubmission, nodes: dict[str, _Node], rows: _Rows
 ) -> None:
     _draft_inputs(draft, job, nodes, rows)
     for node_id in dict.fromkeys(job.outputs):
@@ -317,9 +316,9 @@ def _draft_job(
     status = next_status(JobStatus.SUBMITTED, event)
     rows.changes.append(
         Event(
-            kind=Kind.JOB,
+            kind=EntityKind.JOB,
             id=job.id,
-            change=Change.CREATED,
+            change=ChangeType.CREATED,
             actor=new.actor,
             status=status,
             submission_id=new.submission.id,
@@ -345,7 +344,7 @@ def _draft_job(
     )
 
 
-def _draft_inputs(draft: _Draft, job: PlannedJob, nodes: dict[str, _Node], rows: _Rows) -> None:
+def _draft_inputs(draft: _JobDraft, job: PlannedJob, nodes: dict[str, _Node], rows: _Rows) -> None:
     for position, node_id in enumerate(job.inputs):
         node = nodes[node_id]
         if (wait := node.wait_of_reader(draft, node_id)) is not None:
@@ -372,10 +371,10 @@ def _draft_inputs(draft: _Draft, job: PlannedJob, nodes: dict[str, _Node], rows:
             # The writer of this data node, or of another one that shares the place.
             draft.waits[ORDER, turns.writer] = None
         turns.readers.append(draft.number)
-        _hold(rows, draft, node_id, READ, turns)
+        _add_hold(rows, draft, node_id, READ, turns)
 
 
-def _draft_output(draft: _Draft, node_id: DataNodeId, node: _Node, rows: _Rows) -> None:
+def _draft_output(draft: _JobDraft, node_id: DataNodeId, node: _Node, rows: _Rows) -> None:
     earlier = [node.writer]
     if node.turns is not None:
         earlier += [node.turns.writer, *node.turns.readers]
@@ -386,10 +385,12 @@ def _draft_output(draft: _Draft, node_id: DataNodeId, node: _Node, rows: _Rows) 
             continue
         draft.waits[ORDER, number] = None
     node.writer = draft.number
-    _hold(rows, draft, node_id, WRITE, node.turns)
+    _add_hold(rows, draft, node_id, WRITE, node.turns)
 
 
-def _hold(rows: _Rows, draft: _Draft, node_id: DataNodeId, mode: str, turns: _Turns | None) -> None:
+def _add_hold(
+    rows: _Rows, draft: _JobDraft, node_id: DataNodeId, mode: str, turns: _PlaceQueue | None
+) -> None:
     rows.holds.append(
         {
             "job_number": draft.number,

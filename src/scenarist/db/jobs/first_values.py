@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from scenarist.db.among import among
+from scenarist.db.among import any_of
 from scenarist.db.data_nodes import READ, WRITE
 from scenarist.db.jobs.claim import NO_JOB
 from scenarist.db.jobs.enqueue import DATA, INPUT, ORDER, PLACE
@@ -31,14 +31,14 @@ from scenarist.db.notify.notifications import Topic
 from scenarist.db.tables import data_nodes, job_holds, job_inputs, job_waits, jobs
 from scenarist.domain.identifiers import JobId, SubmissionId
 from scenarist.domain.lifecycle import JobEvent, next_status
-from scenarist.domain.locations import is_replaced
+from scenarist.domain.locations import is_replaced_in_place
 from scenarist.domain.vocabulary import JobStatus
 
 _ADD_WAITS = insert(job_waits)
 _ADD_HOLDS = insert(job_holds).inline()
 _RELEASE = (
     delete(job_waits)
-    .where(among(job_waits.c.for_data_node, "nodes"))
+    .where(any_of(job_waits.c.for_data_node, "nodes"))
     .returning(job_waits.c.job_number)
 )
 _last_edit = (
@@ -46,18 +46,18 @@ _last_edit = (
     .where(data_nodes.c.id == job_inputs.c.data_node_id)
     .scalar_subquery()
 )
-_GIVE = (
+_SET_EDIT = (
     update(job_inputs)
     .where(
-        among(job_inputs.c.job_number, "numbers"),
-        among(job_inputs.c.data_node_id, "nodes"),
+        any_of(job_inputs.c.job_number, "numbers"),
+        any_of(job_inputs.c.data_node_id, "nodes"),
         job_inputs.c.edit_id.is_(None),
         job_inputs.c.producer.is_(None),
     )
     .values(edit_id=_last_edit)
 )
 _FORGET_READS = delete(job_holds).where(
-    among(job_holds.c.job_number, "numbers"), job_holds.c.mode == READ
+    any_of(job_holds.c.job_number, "numbers"), job_holds.c.mode == READ
 )
 _mine = job_holds.alias("mine")
 _theirs = job_holds.alias("theirs")
@@ -69,7 +69,7 @@ _is_at_one_place = func.coalesce(_mine.c.place, _mine.c.data_node_id) == func.co
 _FORGET_WAITS_FOR_READS = (
     delete(job_waits)
     .where(
-        among(job_waits.c.for_job, "numbers"),
+        any_of(job_waits.c.for_job, "numbers"),
         job_waits.c.kind == ORDER,
         ~exists().where(
             job_inputs.c.job_number == job_waits.c.job_number,
@@ -96,7 +96,7 @@ _TO_PLACE = (
     )
     .join(data_nodes, data_nodes.c.id == job_inputs.c.data_node_id)
     .where(
-        among(job_inputs.c.job_number, "numbers"),
+        any_of(job_inputs.c.job_number, "numbers"),
         ~exists().where(
             _other_wait.c.job_number == job_inputs.c.job_number, _other_wait.c.kind == INPUT
         ),
@@ -112,7 +112,7 @@ _OTHER_WRITERS = (
 _WRITERS = _OTHER_WRITERS.where(job_holds.c.data_node_id == bindparam("node"))
 _WRITERS_AT = _OTHER_WRITERS.where(job_holds.c.place == bindparam("place"))
 _WAITED_FOR = select(job_waits.c.for_job).where(
-    among(job_waits.c.job_number, "numbers"), job_waits.c.for_job.is_not(None)
+    any_of(job_waits.c.job_number, "numbers"), job_waits.c.for_job.is_not(None)
 )
 _INPUT = update(job_inputs).where(
     job_inputs.c.job_number == bindparam("of"), job_inputs.c.position == bindparam("at")
@@ -124,18 +124,18 @@ _HAS_WAIT = select(job_waits.c.kind).where(
 )
 _WAITERS = (
     select(job_waits.c.job_number, job_waits.c.for_data_node)
-    .where(among(job_waits.c.for_data_node, "nodes"), job_waits.c.kind == INPUT)
+    .where(any_of(job_waits.c.for_data_node, "nodes"), job_waits.c.kind == INPUT)
     .order_by(job_waits.c.job_number)
 )
 _WAITS_OF = select(job_waits.c.job_number, job_waits.c.kind, job_waits.c.for_job).where(
-    among(job_waits.c.job_number, "numbers"), job_waits.c.for_job.is_not(None)
+    any_of(job_waits.c.job_number, "numbers"), job_waits.c.for_job.is_not(None)
 )
-_FOLLOWERS = select(job_waits.c.job_number).where(among(job_waits.c.for_job, "numbers"))
+_FOLLOWERS = select(job_waits.c.job_number).where(any_of(job_waits.c.for_job, "numbers"))
 _PRODUCERS = select(job_inputs.c.producer).where(
     job_inputs.c.job_number == bindparam("of"), job_inputs.c.producer.is_not(None)
 )
 _FORGET_WAITS = delete(job_waits).where(
-    job_waits.c.job_number == bindparam("of"), among(job_waits.c.for_job, "numbers")
+    job_waits.c.job_number == bindparam("of"), any_of(job_waits.c.for_job, "numbers")
 )
 # Holds of jobs at the places where another job writes, if they come before that job's hold.
 _HELD_BEFORE = (
@@ -151,7 +151,7 @@ _HELD_BEFORE = (
     .where(
         _mine.c.job_number == bindparam("of"),
         _mine.c.mode == WRITE,
-        among(_theirs.c.job_number, "numbers"),
+        any_of(_theirs.c.job_number, "numbers"),
         _theirs.c.number < _mine.c.number,
     )
     .order_by(_theirs.c.number)
@@ -162,7 +162,7 @@ _READ_FROM_PASSING = (
     .where(
         job_inputs.c.job_number == bindparam("of"),
         job_inputs.c.data_node_id == bindparam("node"),
-        or_(job_inputs.c.producer.is_(None), ~among(job_inputs.c.producer, "numbers")),
+        or_(job_inputs.c.producer.is_(None), ~any_of(job_inputs.c.producer, "numbers")),
     )
     .values(edit_id=None, producer=bindparam("by"))
 )
@@ -175,14 +175,16 @@ _HOLD_BACK = (
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class WaitChanges:
     """Waits that each job has lost (negative: gained), and the jobs that are BLOCKED again."""
 
     lost: Counter[int] = field(default_factory=Counter)
     held_back: list[tuple[JobId, SubmissionId]] = field(default_factory=list)
 
 
-def await_values(connection: Connection, missing: Sequence[tuple[int, str]], moves: Moves) -> None:
+def await_values(
+    connection: Connection, missing: Sequence[tuple[int, str]], moves: WaitChanges
+) -> None:
     """Make jobs wait for data nodes that have no value and no unfinished writer.
 
     The holds on their inputs are deleted.
@@ -191,7 +193,7 @@ def await_values(connection: Connection, missing: Sequence[tuple[int, str]], mov
         missing: Pairs of a job's number and a data node that it reads.
         moves: The changed waits are added to it.
     """
-    notifications.note(connection, Topic.FILES)
+    notifications.publish(connection, Topic.FILES)
     waits = list(dict.fromkeys(missing))
     connection.execute(
         _ADD_WAITS,
@@ -206,7 +208,7 @@ def await_values(connection: Connection, missing: Sequence[tuple[int, str]], mov
     moves.lost.subtract(number for number, _ in waits)
 
 
-def give_values(connection: Connection, nodes: Sequence[str], moves: Moves) -> None:
+def provide_values(connection: Connection, nodes: Sequence[str], moves: WaitChanges) -> None:
     """Release the jobs that waited for the first value of data nodes, which now have one.
 
     Args:
@@ -217,15 +219,15 @@ def give_values(connection: Connection, nodes: Sequence[str], moves: Moves) -> N
         return
     moves.lost.update(released)
     numbers = list(released)
-    connection.execute(_GIVE, {"numbers": numbers, "nodes": nodes})
+    connection.execute(_SET_EDIT, {"numbers": numbers, "nodes": nodes})
     for number, position, node_id, storage_type, properties, place in connection.execute(
         _TO_PLACE, {"numbers": numbers}
     ).fetchall():
-        if is_replaced(storage_type, properties):
-            _place(connection, number, position, node_id, place, moves)
+        if is_replaced_in_place(storage_type, properties):
+            _order_read(connection, number, position, node_id, place, moves)
 
 
-def let_writers_pass(connection: Connection, nodes: Sequence[str], moves: Moves) -> None:
+def move_writers_first(connection: Connection, nodes: Sequence[str], moves: WaitChanges) -> None:
     """Move a job that writes an awaited data node before the jobs that wait for the value.
 
     This is possible where it waits for them only because both write, or one replaces what the other
@@ -238,13 +240,15 @@ def let_writers_pass(connection: Connection, nodes: Sequence[str], moves: Moves)
     for number, node_id in connection.execute(_WAITERS, {"nodes": list(nodes)}).fetchall():
         writers = connection.execute(_WRITERS, {"node": node_id, "of": number})
         for writer, *_ in writers.fetchall():
-            if _pass(connection, writer, number, moves):
+            if _move_writer_before(connection, writer, number, moves):
                 break
 
 
-def _pass(connection: Connection, writer: int, number: int, moves: Moves) -> bool:
+def _move_writer_before(
+    connection: Connection, writer: int, number: int, moves: WaitChanges
+) -> bool:
     """Move a writer before a job and all that wait for that job; return whether it precedes it."""
-    behind = _all_behind(connection, number, writer)
+    behind = _find_dependents(connection, number, writer)
     waits = {
         other: kind
         for _, kind, other in connection.execute(_WAITS_OF, {"numbers": [writer]})
@@ -255,18 +259,18 @@ def _pass(connection: Connection, writer: int, number: int, moves: Moves) -> boo
         return False
     if not waits:
         return True
-    kept = _awaited_through(connection, set(waits), behind)
+    kept = _find_awaited_through(connection, set(waits), behind)
     connection.execute(_FORGET_WAITS, {"of": writer, "numbers": list(waits)})
     moves.lost[writer] += len(waits)
     for other in sorted(kept - {writer}):
-        if writer not in _all_awaited(connection, other):
-            _wait(connection, writer, other, moves)
+        if writer not in _find_all_awaited(connection, other):
+            _add_wait(connection, writer, other, moves)
     values = {"of": writer, "numbers": list(behind)}
     for held in connection.execute(_HELD_BEFORE, values).fetchall():
         other = held.job_number
-        _wait(connection, other, writer, moves)
+        _add_wait(connection, other, writer, moves)
         connection.execute(_FORGET_HOLD, {"hold": held.number})
-        _hold(connection, other, held.data_node_id, held.mode, held.place)
+        _add_hold(connection, other, held.data_node_id, held.mode, held.place)
         if held.mode == READ and held.is_of_one_node:
             connection.execute(
                 _READ_FROM_PASSING,
@@ -275,7 +279,7 @@ def _pass(connection: Connection, writer: int, number: int, moves: Moves) -> boo
     return True
 
 
-def _all_behind(connection: Connection, number: int, writer: int) -> set[int]:
+def _find_dependents(connection: Connection, number: int, writer: int) -> set[int]:
     """Return a job and its direct and indirect dependents, not following those of the writer."""
     found: set[int] = set()
     to_look_at = {number}
@@ -286,7 +290,7 @@ def _all_behind(connection: Connection, number: int, writer: int) -> set[int]:
     return found
 
 
-def _awaited_through(connection: Connection, numbers: set[int], through: set[int]) -> set[int]:
+def _find_awaited_through(connection: Connection, numbers: set[int], through: set[int]) -> set[int]:
     """Return the jobs outside *through* that jobs wait for, directly or by way of *through*."""
     found: set[int] = set()
     seen: set[int] = set()
@@ -299,8 +303,8 @@ def _awaited_through(connection: Connection, numbers: set[int], through: set[int
     return found
 
 
-def _place(
-    connection: Connection, number: int, position: int, node_id: str, place: str, moves: Moves
+def _order_read(
+    connection: Connection, number: int, position: int, node_id: str, place: str, moves: WaitChanges
 ) -> None:
     """Order the read of a value that is replaced in place among the writes to its place.
 
@@ -308,32 +312,34 @@ def _place(
     all others. So everything that it waits for can finish, and no cycle of waits arises.
     """
     writers = connection.execute(_WRITERS_AT, {"place": place, "of": number}).fetchall()
-    awaited = _all_awaited(connection, number) if writers else set()
+    awaited = _find_all_awaited(connection, number) if writers else set()
     before = [
         count
         for count, writer in enumerate(writers, 1)
         if writer.status == JobStatus.RUNNING or writer.job_number in awaited
     ]
     count = before[-1] if before else 0
-    _hold(connection, number, node_id, READ, place)
+    _add_hold(connection, number, node_id, READ, place)
     own = [writer.job_number for writer in writers[:count] if writer.data_node_id == node_id]
     if own:
         connection.execute(_READ_FROM, {"of": number, "at": position, "by": own[-1]})
-        _wait(connection, number, own[-1], moves)
+        _add_wait(connection, number, own[-1], moves)
     else:
         connection.execute(_READ_LAST_EDIT, {"of": number, "at": position})
     if count:
-        _wait(connection, number, writers[count - 1].job_number, moves)
+        _add_wait(connection, number, writers[count - 1].job_number, moves)
     if count < len(writers):
-        _wait(connection, writers[count].job_number, number, moves)
+        _add_wait(connection, writers[count].job_number, number, moves)
 
 
-def _hold(connection: Connection, number: int, node_id: str, mode: str, place: str | None) -> None:
+def _add_hold(
+    connection: Connection, number: int, node_id: str, mode: str, place: str | None
+) -> None:
     held = {"job_number": number, "data_node_id": node_id, "mode": mode, "place": place}
     connection.execute(_ADD_HOLDS, held)
 
 
-def _wait(connection: Connection, number: int, other: int, moves: Moves) -> None:
+def _add_wait(connection: Connection, number: int, other: int, moves: WaitChanges) -> None:
     """Make a job wait for another one, unless it already does."""
     if connection.execute(_HAS_WAIT, {"of": number, "by": other}).first() is not None:
         return
@@ -346,7 +352,7 @@ def _wait(connection: Connection, number: int, other: int, moves: Moves) -> None
         moves.held_back.append((JobId(job_id), SubmissionId(submission_id)))
 
 
-def _all_awaited(connection: Connection, number: int) -> set[int]:
+def _find_all_awaited(connection: Connection, number: int) -> set[int]:
     """Return all jobs that a job waits for, directly or indirectly."""
     found: set[int] = set()
     to_look_at = {number}

@@ -28,7 +28,7 @@ _KEEP = _NEW.on_conflict_do_update(
 )
 
 
-def keep(connection: Connection, outputs: Mapping[tuple[int, int], str]) -> None:
+def store_logs(connection: Connection, outputs: Mapping[tuple[int, int], str]) -> None:
     """Replace the logs of attempts, given by job number and attempt.
 
     The logs of attempts that are no longer running stay as they are.

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from scenarist.db.notify import notifications
 from scenarist.db.notify.notifications import Topic
 from scenarist.db.tables import jobs, orchestration, submissions
-from scenarist.domain.entities import Orchestration
+from scenarist.domain.entities import OrchestrationState
 from scenarist.domain.identifiers import SubmissionId
 
 _SET_SUBMISSION = (
@@ -40,7 +40,7 @@ def resume_submission(connection: Connection, submission_id: SubmissionId, now: 
     connection.execute(_SET_SUBMISSION, values)
     connection.execute(_SET_JOBS, values)
     connection.execute(_RESTART, {"of": submission_id, "at": now})
-    notifications.note(connection, Topic.WORK)
+    notifications.publish(connection, Topic.WORK)
 
 
 def set_orchestration(
@@ -49,9 +49,9 @@ def set_orchestration(
     """Pause claiming by all orchestrators, or resume it (*paused_at* is None)."""
     connection.execute(_SET, {"at": paused_at, "by": paused_by})
     if paused_at is None:
-        notifications.note(connection, Topic.WORK)
+        notifications.publish(connection, Topic.WORK)
 
 
-def find_orchestration(connection: Connection) -> Orchestration:
+def find_orchestration(connection: Connection) -> OrchestrationState:
     row = connection.execute(_FIND).one()
-    return Orchestration(paused_at=row.paused_at, paused_by=row.paused_by)
+    return OrchestrationState(paused_at=row.paused_at, paused_by=row.paused_by)

@@ -16,11 +16,16 @@ from sqlalchemy import (
     update,
 )
 
-from scenarist.db.among import among
-from scenarist.db.each import execute_each
-from scenarist.db.jobs.abandon import Turnless, abandon, hand_on
+from scenarist.db.among import any_of
+from scenarist.db.each import execute_many
+from scenarist.db.jobs.abandon import EndedWhileWaiting, abandon, transfer_waits
 from scenarist.db.jobs.claim import NO_JOB
-from scenarist.db.jobs.first_values import Moves, await_values, give_values, let_writers_pass
+from scenarist.db.jobs.first_values import (
+    WaitChanges,
+    await_values,
+    move_writers_first,
+    provide_values,
+)
 from scenarist.db.tables import (
     data_nodes,
     job_holds,
@@ -31,14 +36,14 @@ from scenarist.db.tables import (
 )
 from scenarist.domain.entities import Event
 from scenarist.domain.identifiers import JobId, SubmissionId
-from scenarist.domain.lifecycle import JobEvent, lets_followers_run, next_status, roll_up_ended
+from scenarist.domain.lifecycle import JobEvent, can_dependents_run, next_status, roll_up_finished
 from scenarist.domain.permissions import ActorRef
-from scenarist.domain.vocabulary import Change, JobStatus, Kind, SubmissionStatus
+from scenarist.domain.vocabulary import ChangeType, EntityKind, JobStatus, SubmissionStatus
 
-_FORGET_HOLDS = delete(job_holds).where(among(job_holds.c.job_number, "numbers"))
+_FORGET_HOLDS = delete(job_holds).where(any_of(job_holds.c.job_number, "numbers"))
 _DECIDE_INPUTS = (
     update(job_inputs)
-    .where(among(job_inputs.c.producer, "numbers"))
+    .where(any_of(job_inputs.c.producer, "numbers"))
     .values(
         edit_id=select(data_nodes.c.last_edit_id)
         .where(data_nodes.c.id == job_inputs.c.data_node_id)
@@ -48,7 +53,9 @@ _DECIDE_INPUTS = (
     .returning(job_inputs.c.job_number, job_inputs.c.data_node_id, job_inputs.c.edit_id)
 )
 _RELEASE = (
-    delete(job_waits).where(among(job_waits.c.for_job, "numbers")).returning(job_waits.c.job_number)
+    delete(job_waits)
+    .where(any_of(job_waits.c.for_job, "numbers"))
+    .returning(job_waits.c.job_number)
 )
 _RELEASE_MACHINES = (
     delete(job_waits).where(job_waits.c.for_job == NO_JOB).returning(job_waits.c.job_number)
@@ -70,7 +77,7 @@ _COUNT_DOWN = (
 )
 _COUNTS = select(
     submissions.c.id, submissions.c.unfinished, submissions.c.failed, submissions.c.canceled
-).where(among(submissions.c.id, "ids"))
+).where(any_of(submissions.c.id, "ids"))
 _UPDATE_COUNTS = (
     update(submissions)
     .where(submissions.c.id == bindparam("of"))
@@ -83,12 +90,12 @@ _UPDATE_COUNTS = (
     )
 )
 _RELEASED = select(jobs.c.id, jobs.c.submission_id).where(
-    among(jobs.c.number, "numbers"), jobs.c.status == literal_column("'PENDING'")
+    any_of(jobs.c.number, "numbers"), jobs.c.status == literal_column("'PENDING'")
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ended:
+class FinishedJob:
     """Job that has finished; its own row is already updated."""
 
     number: int
@@ -106,13 +113,13 @@ class Consequences:
     changes: list[Event] = field(default_factory=list)
 
 
-def follow(
+def propagate(
     connection: Connection,
-    ended: Sequence[Ended],
+    ended: Sequence[FinishedJob],
     now: datetime,
     *,
     written_nodes: Sequence[str] = (),
-    turnless: Turnless | None = None,
+    turnless: EndedWhileWaiting | None = None,
 ) -> Consequences:
     """Release or abandon the dependents of finished jobs, and finish submissions that are done.
 
@@ -120,8 +127,8 @@ def follow(
         written_nodes: The data nodes to which the jobs wrote new values.
         turnless: Those of the finished jobs that ended while they were waiting.
     """
-    turnless = turnless or Turnless()
-    causes = {item.number: item.job_id for item in ended if not lets_followers_run(item.status)}
+    turnless = turnless or EndedWhileWaiting()
+    causes = {item.number: item.job_id for item in ended if not can_dependents_run(item.status)}
     if causes:
         abandon(connection, causes, now, turnless)
     own = {item.number for item in ended}
@@ -131,10 +138,10 @@ def follow(
     decided: Sequence[Any] = []
     if turnless.jobs or any(item.has_ends for item in ended):
         if turnless.jobs:
-            inherited = hand_on(connection, turnless, set(numbers))
+            inherited = transfer_waits(connection, turnless, set(numbers))
         connection.execute(_FORGET_HOLDS, {"numbers": numbers})
         decided = connection.execute(_DECIDE_INPUTS, {"numbers": numbers}).fetchall()
-    moves = Moves(Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars()))
+    moves = WaitChanges(Counter(connection.execute(_RELEASE, {"numbers": numbers}).scalars()))
     moves.lost.subtract(inherited)
     missing = [
         (number, node)
@@ -143,62 +150,64 @@ def follow(
     ]
     if missing:
         await_values(connection, missing, moves)
-        let_writers_pass(connection, [node for _, node in missing], moves)
+        move_writers_first(connection, [node for _, node in missing], moves)
     if written_nodes:
-        give_values(connection, written_nodes, moves)
+        provide_values(connection, written_nodes, moves)
     changes = [
-        job_change(job.id, job.submission_id, JobStatus.ABANDONED) for job in abandoned
-    ] + _apply(connection, moves, now)
+        make_job_event(job.id, job.submission_id, JobStatus.ABANDONED) for job in abandoned
+    ] + _apply_wait_changes(connection, moves, now)
     statuses = [(item.submission_id, item.status) for item in ended]
     statuses += [(job.submission_id, JobStatus.ABANDONED) for job in abandoned]
-    done = _sum_up(connection, statuses, now)
+    done = _update_submissions(connection, statuses, now)
     changes += [
-        Event(kind=Kind.SUBMISSION, id=submission_id, change=Change.UPDATED, status=status)
+        Event(
+            kind=EntityKind.SUBMISSION, id=submission_id, change=ChangeType.UPDATED, status=status
+        )
         for submission_id, status in done.items()
     ]
     return Consequences([*(item.job_id for item in ended), *done], changes)
 
 
-def release_inputs(
+def release_readers(
     connection: Connection, data_node_ids: Sequence[str], now: datetime
 ) -> list[Event]:
     """Release the jobs that waited for the first value of data nodes, which now have one."""
-    moves = Moves()
-    give_values(connection, data_node_ids, moves)
-    return _apply(connection, moves, now)
+    moves = WaitChanges()
+    provide_values(connection, data_node_ids, moves)
+    return _apply_wait_changes(connection, moves, now)
 
 
-def bring_forward(connection: Connection, nodes: Sequence[str], now: datetime) -> list[Event]:
+def advance_writers(connection: Connection, nodes: Sequence[str], now: datetime) -> list[Event]:
     """Move jobs that write awaited data nodes before the jobs that wait for them, if possible."""
-    moves = Moves()
-    let_writers_pass(connection, nodes, moves)
-    return _apply(connection, moves, now)
+    moves = WaitChanges()
+    move_writers_first(connection, nodes, moves)
+    return _apply_wait_changes(connection, moves, now)
 
 
-def release_machines(connection: Connection, now: datetime) -> list[Event]:
+def release_machine_waits(connection: Connection, now: datetime) -> list[Event]:
     """Release all jobs that wait for a machine; when claimed, some may be blocked again."""
     released = Counter(connection.execute(_RELEASE_MACHINES).scalars())
-    return _apply(connection, Moves(released), now)
+    return _apply_wait_changes(connection, WaitChanges(released), now)
 
 
-def job_change(
+def make_job_event(
     job_id: str, submission_id: str, status: JobStatus, actor: ActorRef | None = None
 ) -> Event:
     """Return the event that a job's status has changed."""
     return Event(
-        kind=Kind.JOB,
+        kind=EntityKind.JOB,
         id=job_id,
-        change=Change.UPDATED,
+        change=ChangeType.UPDATED,
         actor=actor,
         status=status,
         submission_id=submission_id,
     )
 
 
-def _apply(connection: Connection, moves: Moves, now: datetime) -> list[Event]:
+def _apply_wait_changes(connection: Connection, moves: WaitChanges, now: datetime) -> list[Event]:
     """Update the wait counters of jobs; return the events of jobs now released or blocked again."""
     held_back = [
-        job_change(job_id, submission_id, JobStatus.BLOCKED)
+        make_job_event(job_id, submission_id, JobStatus.BLOCKED)
         for job_id, submission_id in moves.held_back
     ]
     rows = [
@@ -208,16 +217,16 @@ def _apply(connection: Connection, moves: Moves, now: datetime) -> list[Event]:
     ]
     if not rows:
         return held_back
-    execute_each(connection, _COUNT_DOWN, rows)
+    execute_many(connection, _COUNT_DOWN, rows)
     return held_back + [
-        job_change(job_id, submission_id, JobStatus.PENDING)
+        make_job_event(job_id, submission_id, JobStatus.PENDING)
         for job_id, submission_id in connection.execute(
             _RELEASED, {"numbers": [row["of"] for row in rows]}
         )
     ]
 
 
-def _sum_up(
+def _update_submissions(
     connection: Connection, ended: Iterable[tuple[SubmissionId, JobStatus]], now: datetime
 ) -> dict[SubmissionId, SubmissionStatus]:
     """Subtract finished jobs from their submissions; return the submissions that now finished."""
@@ -235,7 +244,7 @@ def _sum_up(
         canceled += counted[JobStatus.CANCELED]
         status: SubmissionStatus | None = None
         if left == 0:
-            status = roll_up_ended(failed=failed, canceled=canceled)
+            status = roll_up_finished(failed=failed, canceled=canceled)
             done[SubmissionId(submission_id)] = status
         rows.append(
             {
@@ -247,5 +256,5 @@ def _sum_up(
                 "finished_at": now if status else None,
             }
         )
-    execute_each(connection, _UPDATE_COUNTS, rows)
+    execute_many(connection, _UPDATE_COUNTS, rows)
     return done

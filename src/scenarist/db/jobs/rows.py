@@ -17,16 +17,23 @@ from sqlalchemy import (
 )
 
 from scenarist.db import subscribers as subscriber_rows
-from scenarist.db.among import among, is_one_of
+from scenarist.db.among import any_of, is_one_of
 from scenarist.db.jobs.claim import IS_DUE
 from scenarist.db.jobs.pause import find_orchestration
-from scenarist.db.paging import Alternatives, Page, alternatives, cut, narrowed, within
+from scenarist.db.paging import (
+    Page,
+    ValueFilter,
+    apply_filters,
+    created_between,
+    fetch_page,
+    match_any,
+)
 from scenarist.db.tables import data_nodes, job_logs, job_waits, jobs, scenario_tasks, submissions
 from scenarist.domain.entities import Job
 from scenarist.domain.identifiers import JobId, SubmissionId, TaskId
 from scenarist.domain.listings import CREATION_DATE, JobFilter, PageRequest
 from scenarist.domain.named_files import file_path
-from scenarist.domain.vocabulary import ORCHESTRATION, JobStatus
+from scenarist.domain.vocabulary import ORCHESTRATION_ID, JobStatus
 
 _KEYS = {CREATION_DATE: jobs.c.created_at}
 _FIND = select(jobs).where(jobs.c.id == bindparam("id"))
@@ -41,7 +48,7 @@ _WAITS = (
     )
     .outerjoin(_awaited, _awaited.c.number == job_waits.c.for_job)
     .outerjoin(data_nodes, data_nodes.c.id == job_waits.c.for_data_node)
-    .where(among(job_waits.c.job_number, "numbers"))
+    .where(any_of(job_waits.c.job_number, "numbers"))
 )
 # Each condition is written like that of a partial index, so that only unfinished jobs are read.
 _COUNT_UNFINISHED = union_all(
@@ -61,28 +68,30 @@ _FIRST_DUE = (
     .order_by(jobs.c.priority.desc(), jobs.c.number)
     .limit(1)
 )
-_COUNT_UNDER_WAY = select(func.count(submissions.c.number)).where(text("status IS NULL"))
-_ENDED = union_all(
-    select(jobs.c.id).where(among(jobs.c.id, "ids"), jobs.c.finished_at.is_not(None)),
+_COUNT_UNFINISHED_SUBMISSIONS = select(func.count(submissions.c.number)).where(
+    text("status IS NULL")
+)
+_FINISHED = union_all(
+    select(jobs.c.id).where(any_of(jobs.c.id, "ids"), jobs.c.finished_at.is_not(None)),
     select(submissions.c.id).where(
-        among(submissions.c.id, "ids"), submissions.c.finished_at.is_not(None)
+        any_of(submissions.c.id, "ids"), submissions.c.finished_at.is_not(None)
     ),
 )
 
 
 def find(connection: Connection, job_id: str) -> Job | None:
     row = connection.execute(_FIND, {"id": job_id}).first()
-    return None if row is None else _assembled(connection, [row])[0]
+    return None if row is None else _assemble(connection, [row])[0]
 
 
-def find_ended(connection: Connection, ids: Sequence[str]) -> list[str]:
+def find_finished(connection: Connection, ids: Sequence[str]) -> list[str]:
     """Return those of the given jobs and submissions that have finished."""
-    return list(connection.execute(_ENDED, {"ids": ids}).scalars())
+    return list(connection.execute(_FINISHED, {"ids": ids}).scalars())
 
 
-def page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Page[Job]:
+def list_page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Page[Job]:
     """Return a page of jobs, in the order of acceptance unless the request has a sort."""
-    query = within(select(jobs), jobs.c.created_at, wanted.created)
+    query = created_between(select(jobs), jobs.c.created_at, wanted.created)
     if wanted.entity_id:
         query = query.where(
             jobs.c.submission_id.in_(
@@ -91,17 +100,19 @@ def page(connection: Connection, wanted: JobFilter, request: PageRequest) -> Pag
         )
     if wanted.newest_of:
         query = query.where(_is_newest_of(wanted.newest_of))
-    query, branches = narrowed(
+    query, branches = apply_filters(
         query,
         [
-            alternatives(jobs.c.id, wanted.id),
-            alternatives(jobs.c.submission_id, wanted.submission_id),
-            alternatives(jobs.c.task_id, wanted.task_id),
-            _with_status(wanted.status),
+            match_any(jobs.c.id, wanted.id),
+            match_any(jobs.c.submission_id, wanted.submission_id),
+            match_any(jobs.c.task_id, wanted.task_id),
+            _status_filter(wanted.status),
         ],
     )
-    found = cut(connection, query, request, number=jobs.c.number, keys=_KEYS, branches=branches)
-    return found.page(_assembled(connection, found.rows))
+    found = fetch_page(
+        connection, query, request, number=jobs.c.number, keys=_KEYS, branches=branches
+    )
+    return found.page(_assemble(connection, found.rows))
 
 
 def find_log(connection: Connection, job_id: str) -> list[tuple[int, str]]:
@@ -128,16 +139,16 @@ def find_first_due(connection: Connection, now: datetime) -> datetime | None:
     return connection.execute(_FIRST_DUE, {"now": now}).scalar()
 
 
-def count_submissions_under_way(connection: Connection) -> int:
-    return connection.execute(_COUNT_UNDER_WAY).scalar_one()
+def count_unfinished_submissions(connection: Connection) -> int:
+    return connection.execute(_COUNT_UNFINISHED_SUBMISSIONS).scalar_one()
 
 
-def _with_status(statuses: Sequence[JobStatus]) -> Alternatives | None:
+def _status_filter(statuses: Sequence[JobStatus]) -> ValueFilter | None:
     if not statuses:
         return None
     # Literals, not parameters: SQLite uses a partial index only when it sees its condition.
     each = [jobs.c.status == literal_column(f"'{status}'") for status in statuses]
-    return Alternatives(each, or_(*each))
+    return ValueFilter(each, or_(*each))
 
 
 def _is_newest_of(scenario_ids: Sequence[str]) -> ColumnElement[bool]:
@@ -171,11 +182,11 @@ def _waits_of(connection: Connection, rows: Sequence[Any]) -> dict[int, list[str
         is_paused = find_orchestration(connection).paused_at is not None
         for row in pending:
             paused = [row.submission_id] if row.paused_at is not None else []
-            waits[row.number] = [*paused, ORCHESTRATION] if is_paused else paused
+            waits[row.number] = [*paused, ORCHESTRATION_ID] if is_paused else paused
     return waits
 
 
-def _assembled(connection: Connection, rows: Sequence[Any]) -> list[Job]:
+def _assemble(connection: Connection, rows: Sequence[Any]) -> list[Job]:
     waits = _waits_of(connection, rows)
     told = subscriber_rows.of_entities(connection, {row.submit_entity_id for row in rows})
     return [

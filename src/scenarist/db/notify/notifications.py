@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from scenarist.domain.errors import UnavailableError
-from scenarist.system.background import Background
+from scenarist.system.background import BackgroundThread
 
 _RETRY_SECONDS = 1.0
 _SPACING_SECONDS = 0.005  # between two reports: under load, one report covers many commits
@@ -39,26 +39,26 @@ EVERYTHING: Topics = frozenset(Topic)
 _KEY = "scenarist.topics"
 
 
-def note(connection: Connection, *topics: Topic) -> None:
+def publish(connection: Connection, *topics: Topic) -> None:
     """Add topics to the current transaction, to be published when it commits."""
     connection.info.setdefault(_KEY, set()).update(topics)
 
 
-def take_noted(connection: Connection) -> Topics:
+def take_topics(connection: Connection) -> Topics:
     """Return the topics of the current transaction, and clear them."""
     return frozenset(connection.info.pop(_KEY, ()))
 
 
-def written(topics: Iterable[Topic]) -> str:
+def encode_topics(topics: Iterable[Topic]) -> str:
     return "".join(sorted(topics))
 
 
-def read(letters: str) -> Topics:
+def decode_topics(letters: str) -> Topics:
     """Parse topics from another process; unknown letters of a newer version are ignored."""
     return frozenset(topic for topic in Topic if topic in letters)
 
 
-class Bell(Protocol):
+class Notifier(Protocol):
     """Notifier that receives other processes' commits, from its creation on."""
 
     def hear(self) -> Topics:
@@ -72,23 +72,23 @@ class Bell(Protocol):
     def close(self) -> None: ...
 
 
-OpenBell = Callable[[socket.socket], Bell]
+OpenNotifier = Callable[[socket.socket], Notifier]
 """Opens a notifier that stops waiting when the given socket becomes readable."""
 
 
-class Ear:
+class Listener:
     """Thread that receives the commits of other processes, and reconnects after a loss.
 
     Args:
         tell: Called with the topics received, one call at a time; EVERYTHING after a loss.
     """
 
-    def __init__(self, open_bell: OpenBell, tell: Callable[[Topics], None]) -> None:
+    def __init__(self, open_bell: OpenNotifier, tell: Callable[[Topics], None]) -> None:
         self._open_bell = open_bell
         self._tell = tell
         self._reader, self._writer = socket.socketpair()
         self._stopping = threading.Event()
-        self._thread = Background("bells", self._listen)
+        self._thread = BackgroundThread("bells", self._listen)
 
     def start(self) -> None:
         """Start receiving the commits from now on.
@@ -97,7 +97,7 @@ class Ear:
             UnavailableError: Notifications cannot be received; the message says why.
         """
         try:
-            self._bell: Bell | None = self._open_bell(self._reader)
+            self._bell: Notifier | None = self._open_bell(self._reader)
         except BaseException:
             self._close_sockets()
             raise
@@ -133,7 +133,7 @@ class Ear:
             self._bell.close()
             self._bell = None
 
-    def _follow(self, bell: Bell) -> None:
+    def _follow(self, bell: Notifier) -> None:
         while topics := bell.hear():
             self._tell(topics)
             self._stopping.wait(_SPACING_SECONDS)

@@ -7,32 +7,32 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from scenarist.db.notify.notifications import Topic, Topics, read, written
+from scenarist.db.notify.notifications import Topic, Topics, decode_topics, encode_topics
 from scenarist.domain.errors import UnavailableError
 
 _PREFIX = "scenarist_"
 # None of the values that are formatted into these come from users.
-_RING = "SELECT pg_notify(channel, '{topics}') FROM listeners WHERE channel <> '{channel}'"
-_COME = (
+_NOTIFY = "SELECT pg_notify(channel, '{topics}') FROM listeners WHERE channel <> '{channel}'"
+_REGISTER = (
     "{turn};"
     # Rows whose session has ended: a process that is killed does not delete its own row.
     " DELETE FROM listeners WHERE session NOT IN (SELECT pid FROM pg_stat_activity);"
     " INSERT INTO listeners (channel, session) VALUES ('{channel}', pg_backend_pid());"
     " COMMIT"
 )
-_GO = "ROLLBACK; DELETE FROM listeners WHERE channel = '{channel}'"
+_UNREGISTER = "ROLLBACK; DELETE FROM listeners WHERE channel = '{channel}'"
 
 
-def ring_statement(channel: str, topics: Topics) -> str:
+def notify_statement(channel: str, topics: Topics) -> str:
     """Return the statement before COMMIT that notifies all listeners except this process's own.
 
     The listeners are read under the write lock. PostgreSQL delivers notifications with the commit
     or not at all, so no process can die between the two.
     """
-    return _RING.format(topics=written(topics), channel=channel)
+    return _NOTIFY.format(topics=encode_topics(topics), channel=channel)
 
 
-class PostgresBell:
+class PostgresNotifier:
     """Session that listens on this process's channel.
 
     Args:
@@ -53,7 +53,7 @@ class PostgresBell:
         self._driver = self._connection.connection.driver_connection
         try:
             self._driver.execute(f"LISTEN {self.channel}", prepare=False)
-            self._driver.execute(_COME.format(turn=turn, channel=self.channel), prepare=False)
+            self._driver.execute(_REGISTER.format(turn=turn, channel=self.channel), prepare=False)
         except BaseException as error:
             self.close()
             if isinstance(error, Exception):
@@ -72,7 +72,7 @@ class PostgresBell:
     def close(self) -> None:
         self._selector.close()
         with suppress(Exception):  # if the session is lost, the next listener deletes the row
-            self._driver.execute(_GO.format(channel=self.channel), prepare=False)
+            self._driver.execute(_UNREGISTER.format(channel=self.channel), prepare=False)
         self._connection.invalidate()
         self._connection.close()
 
@@ -81,7 +81,7 @@ class PostgresBell:
         try:
             self._driver.pgconn.consume_input()
             while (message := self._driver.pgconn.notifies()) is not None:
-                heard |= read(message.extra.decode("ascii", "replace"))
+                heard |= decode_topics(message.extra.decode("ascii", "replace"))
         except Exception as error:
             raise UnavailableError(f"the database sends no notifications: {error}") from error
         return frozenset(heard)

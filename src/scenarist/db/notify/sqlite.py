@@ -10,28 +10,34 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from scenarist.db.notify.notifications import EVERYTHING, Topic, Topics, read, written
+from scenarist.db.notify.notifications import (
+    EVERYTHING,
+    Topic,
+    Topics,
+    decode_topics,
+    encode_topics,
+)
 from scenarist.domain.errors import UnavailableError
 from scenarist.system import file_modes
 
 _LONGEST_PATH = 100  # bytes; every system allows socket addresses of this length
-_LOOK_SECONDS = 2.0  # between two checks that the process's own socket can still be found
+_CHECK_SECONDS = 2.0  # between two checks that the process's own socket can still be found
 _DO_NOT_WAIT = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
 
 
-def folder_of(file: Path) -> Path:
+def socket_folder_of(file: Path) -> Path:
     """Return the folder of a database's sockets; the same for all links to the file."""
     return Path(f"{os.path.realpath(file)}.bells")
 
 
-def ring_once(folder: Path, topics: Topics) -> None:
+def publish_once(folder: Path, topics: Topics) -> None:
     """Notify all listeners of a commit, from a process that does not listen itself."""
-    for peer in _connected(folder):
+    for peer in _connect_to_peers(folder):
         with peer:
             _send(peer, topics)
 
 
-class LocalBell:
+class SocketNotifier:
     """Connections to all other processes; a new process connects to those that already listen.
 
     So a commit costs one `send` per other process, and nothing when there is none. A connection
@@ -48,17 +54,17 @@ class LocalBell:
         self._lock = threading.Lock()
         self._is_closed = False
         self._peers: set[socket.socket] = set()
-        self._look_at = time.monotonic() + _LOOK_SECONDS
+        self._look_at = time.monotonic() + _CHECK_SECONDS
         self._selector = selectors.DefaultSelector()
         self._selector.register(stop, selectors.EVENT_READ)
         self._listener = socket.socket(socket.AF_UNIX)
         self._file = folder / uuid4().hex
         try:
-            folder.mkdir(mode=file_modes.FOLDER, exist_ok=True)
-            file_modes.narrow(folder)
+            folder.mkdir(mode=file_modes.FOLDER_MODE, exist_ok=True)
+            file_modes.restrict_to_owner(folder)
             _listen(self._listener, self._file)
             # Processes that start later connect to this one.
-            for peer in _connected(folder, but=self._file.name):
+            for peer in _connect_to_peers(folder, but=self._file.name):
                 self._add(peer)
         except OSError as error:
             self.close()
@@ -68,7 +74,7 @@ class LocalBell:
     def ring(self, topics: Topics) -> None:
         """Notify all other processes of a commit; may be called from any thread."""
         if self._is_closed:
-            ring_once(self._file.parent, topics)
+            publish_once(self._file.parent, topics)
         elif self._peers:
             with self._lock:
                 for peer in self._peers:
@@ -106,7 +112,7 @@ class LocalBell:
         Raises:
             UnavailableError: Its socket was removed, perhaps with the folder.
         """
-        self._look_at = time.monotonic() + _LOOK_SECONDS
+        self._look_at = time.monotonic() + _CHECK_SECONDS
         if not self._file.is_socket():
             raise UnavailableError(f"{self._file} was removed while it was in use")
 
@@ -127,7 +133,7 @@ class LocalBell:
         except OSError:
             data = b""
         if data:
-            return read(data.decode("ascii", "replace"))
+            return decode_topics(data.decode("ascii", "replace"))
         self._selector.unregister(peer)
         with self._lock:
             self._peers.discard(peer)
@@ -144,7 +150,7 @@ def _send(peer: socket.socket, topics: Topics) -> None:
     # A peer whose buffer is full still has notifications to read, and will read the database
     # anyway; that a peer is gone is noticed where its connection is read.
     with suppress(OSError):
-        peer.send(written(topics).encode(), _DO_NOT_WAIT)
+        peer.send(encode_topics(topics).encode(), _DO_NOT_WAIT)
 
 
 def _listen(listener: socket.socket, file: Path) -> None:
@@ -152,13 +158,13 @@ def _listen(listener: socket.socket, file: Path) -> None:
     hidden = file.with_name(f".{file.name}")
     with _address(hidden) as address:
         listener.bind(address)
-    hidden.chmod(file_modes.FILE)
+    hidden.chmod(file_modes.FILE_MODE)
     listener.listen(128)
     listener.setblocking(False)
     hidden.rename(file)
 
 
-def _connected(folder: Path, but: str = "") -> Iterator[socket.socket]:
+def _connect_to_peers(folder: Path, but: str = "") -> Iterator[socket.socket]:
     """Connect to all listening processes; remove the sockets of processes that were killed."""
     try:
         names = os.listdir(folder)

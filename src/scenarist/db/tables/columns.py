@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Moment(TypeDecorator[datetime]):
+class TimestampColumn(TypeDecorator[datetime]):
     """Timestamp with a time zone, stored as microseconds since 1970 in UTC."""
 
     impl = BigInteger
@@ -69,7 +69,7 @@ def id_column() -> "Column[str]":
 
 
 def created_at_column() -> "Column[datetime]":
-    return Column("created_at", Moment, nullable=False)
+    return Column("created_at", TimestampColumn, nullable=False)
 
 
 def version_column() -> "Column[str]":

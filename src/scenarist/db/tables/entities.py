@@ -19,9 +19,9 @@ from sqlalchemy import (
 
 from scenarist.db.tables.columns import (
     Count,
-    Moment,
     Seconds,
     Text,
+    TimestampColumn,
     created_at_column,
     id_column,
     metadata,
@@ -37,8 +37,8 @@ cycles = Table(
     id_column(),
     Column("name", Text, nullable=False),
     Column("frequency", Text, nullable=False),
-    Column("start_at", Moment, nullable=False),
-    Column("end_at", Moment, nullable=False),
+    Column("start_at", TimestampColumn, nullable=False),
+    Column("end_at", TimestampColumn, nullable=False),
     created_at_column(),
     Column("properties", JSON, nullable=False, server_default=text("'{}'")),
     UniqueConstraint("frequency", "start_at"),
@@ -102,11 +102,11 @@ data_nodes = Table(
     created_at_column(),
     version_column(),
     Column("locked_by", Text),  # the editor that has locked it
-    Column("locked_until", Moment),
+    Column("locked_until", TimestampColumn),
     Column("lock_holder", Text),  # the name of the actor with the lock; next, its identity
     Column("lock_holder_id", Text),
     Column("claimed_by", Text),  # the editor for whom a worker writes it
-    Column("claimed_until", Moment),
+    Column("claimed_until", TimestampColumn),
     Column("declaration", Text),  # a digest of its declaration
     Column("place", Text),  # a digest of where its value is replaced in place
     Index("ix_data_nodes_owner_id", "owner_id"),

@@ -12,8 +12,8 @@ from sqlalchemy import (
 
 from scenarist.db.tables.columns import (
     Count,
-    Moment,
     Text,
+    TimestampColumn,
     created_at_column,
     id_column,
     metadata,
@@ -59,7 +59,7 @@ deliveries = Table(
     Column("body", Text, nullable=False),
     created_at_column(),
     Column("attempts", Integer, nullable=False),
-    Column("due_at", Moment),
+    Column("due_at", TimestampColumn),
     Column("fault", Text),  # why the last attempt failed
     Index("ix_deliveries_subscriber_id_number", "subscriber_id", "number"),
     sqlite_autoincrement=True,
@@ -85,7 +85,7 @@ chores = Table(
     "chores",
     metadata,
     Column("name", Text, nullable=False),
-    Column("begun_at", Moment, nullable=False),
+    Column("begun_at", TimestampColumn, nullable=False),
     PrimaryKeyConstraint("name"),
 )
 

@@ -14,8 +14,8 @@ from sqlalchemy import (
 
 from scenarist.db.tables.columns import (
     Count,
-    Moment,
     Text,
+    TimestampColumn,
     created_at_column,
     id_column,
     metadata,
@@ -44,7 +44,7 @@ sessions = Table(
     Column("id_hash", Text, nullable=False),
     Column("user_number", Count, ForeignKey("users.number", ondelete="CASCADE"), nullable=False),
     created_at_column(),
-    Column("expires_at", Moment, nullable=False),
+    Column("expires_at", TimestampColumn, nullable=False),
     PrimaryKeyConstraint("id_hash"),
     Index("ix_sessions_user_number", "user_number"),
     Index("ix_sessions_expires_at", "expires_at"),
@@ -62,7 +62,7 @@ keys = Table(
     Column("made_by_id", Text),
     Column("maker_number", Count, ForeignKey("users.number", ondelete="CASCADE")),
     created_at_column(),
-    Column("expires_at", Moment, nullable=False),
+    Column("expires_at", TimestampColumn, nullable=False),
     Index("ix_keys_maker_number", "maker_number"),
     sqlite_autoincrement=True,
 )
@@ -72,7 +72,7 @@ revoked_tokens = Table(
     "revoked_tokens",
     metadata,
     Column("digest", Text, nullable=False),
-    Column("expires_at", Moment, nullable=False),
+    Column("expires_at", TimestampColumn, nullable=False),
     PrimaryKeyConstraint("digest"),
     Index("ix_revoked_tokens_expires_at", "expires_at"),
 )
@@ -83,7 +83,7 @@ tries = Table(
     metadata,
     Column("who", Text, nullable=False),
     Column("tally", Integer, nullable=False),
-    Column("since", Moment, nullable=False),
+    Column("since", TimestampColumn, nullable=False),
     PrimaryKeyConstraint("who"),
     Index("ix_tries_since", "since"),
 )
@@ -101,7 +101,7 @@ audit_retention = Table(
     "audit_retention",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("kept_from", Moment, nullable=False),
+    Column("kept_from", TimestampColumn, nullable=False),
 )
 
 # The migrations add triggers: a row cannot be changed, nor deleted before its retention has passed.

@@ -14,8 +14,8 @@ from sqlalchemy import (
 
 from scenarist.db.tables.columns import (
     Count,
-    Moment,
     Text,
+    TimestampColumn,
     created_at_column,
     id_column,
     metadata,
@@ -34,7 +34,7 @@ submissions = Table(
     properties_column(),
     Column("idempotency_key", Text, unique=True),  # a digest of the actor and the key
     created_at_column(),
-    Column("finished_at", Moment),
+    Column("finished_at", TimestampColumn),
     Column("status", Text),  # NULL while unfinished: derived from the jobs
     Column("unfinished", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
@@ -42,7 +42,7 @@ submissions = Table(
     version_column(),
     Column("retry_of", Text),  # the submission whose failed jobs it runs again
     Column("traceparent", Text),  # the span of the submit (W3C Trace Context), if any
-    Column("paused_at", Moment),
+    Column("paused_at", TimestampColumn),
     Column("request_digest", Text),  # of the request that came with the idempotency key
     Index("ix_submissions_entity_id_number", "entity_id", "number"),
     Index("ix_submissions_created_at_number", "created_at", "number"),
@@ -80,22 +80,22 @@ jobs = Table(
     Column("lost", Integer, nullable=False),  # attempts whose worker died (decision 12)
     Column("holder_id", Text),
     created_at_column(),
-    Column("not_before", Moment),  # a retry's delay
-    Column("run_at", Moment),
-    Column("finished_at", Moment),
+    Column("not_before", TimestampColumn),  # a retry's delay
+    Column("run_at", TimestampColumn),
+    Column("finished_at", TimestampColumn),
     Column("stacktrace", Text),
     Column("reason", Text),
     version_column(),
-    Column("cancel_requested_at", Moment),  # of a running job, which must not run again
-    Column("pending_since", Moment),  # since when it may run; NULL: since created_at
-    Column("paused_at", Moment),  # copy of its submission's
+    Column("cancel_requested_at", TimestampColumn),  # of a running job, which must not run again
+    Column("pending_since", TimestampColumn),  # since when it may run; NULL: since created_at
+    Column("paused_at", TimestampColumn),  # copy of its submission's
     Column("function", Text),  # that its last attempt ran
     Column("code_digest", Text),
     # Attempts that were lost together with all that ran beside them, such as with their server.
     Column("lost_together", Integer, nullable=False, server_default="0"),
     # As long before the moment when the retry was delayed as not_before is after it: a clock before
     # this was set back since then, and the job is due (decision 91).
-    Column("waits_after", Moment),
+    Column("waits_after", TimestampColumn),
     Index("ix_jobs_submission_id_number", "submission_id", "number"),
     Index("ix_jobs_created_at_number", "created_at", "number"),
     Index("ix_jobs_task_id_number", "task_id", "number"),
@@ -213,14 +213,16 @@ holders = Table(
     Column("process", Text, nullable=False),  # identifies the process on its machine
     Column("lease", Float, nullable=False),  # seconds
     Column("renewals", Count, nullable=False),
-    Column("started_at", Moment, nullable=False),
-    Column("renewed_at", Moment, nullable=False),  # informative: leases do not rely on clocks
+    Column("started_at", TimestampColumn, nullable=False),
+    Column(
+        "renewed_at", TimestampColumn, nullable=False
+    ),  # informative: leases do not rely on clocks
 )
 
 # One row, for all orchestrators of the database.
 orchestration = Table(
     "orchestration",
     metadata,
-    Column("paused_at", Moment),
+    Column("paused_at", TimestampColumn),
     Column("paused_by", Text),
 )

@@ -16,7 +16,7 @@ from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
 from scenarist.executors.cluster import worker as remote
 from scenarist.executors.cluster.engine_main import Outbox
-from scenarist.executors.messages import Ended, Run, Said, Slots
+from scenarist.executors.messages import JobEnded, JobOutput, RunJob, Slots
 
 _NAME = "scenarist"
 # A small outcome is sent as an event, which arrives before the end of its task is known; a large
@@ -25,7 +25,7 @@ _EVENT_LIMIT = 8 * 1024
 _CONNECT_SECONDS = 10
 
 
-class OneTry(SchedulerPlugin):
+class NoRetryPlugin(SchedulerPlugin):
     """Scheduler plugin that fails a job when its worker is lost: the orchestrator retries jobs."""
 
     name = _NAME
@@ -44,14 +44,14 @@ class OneTry(SchedulerPlugin):
             self._scheduler._broker.truncate(topic)  # noqa: SLF001 - there is no public way
 
 
-def run(assignment: bytes, number: int, topic: str) -> bytes | None:
+def run_assignment(assignment: bytes, number: int, topic: str) -> bytes | None:
     """Run an assignment in a worker; return its outcome, or None if it was sent as an event."""
     worker = get_worker()
 
     def tell(number: int, attempt: int, text: str) -> None:
         worker.log_event(topic, {"number": number, "attempt": attempt, "said": text})
 
-    outcome = remote.run(assignment, tell)
+    outcome = remote.run_assignment(assignment, tell)
     if len(outcome) > _EVENT_LIMIT:
         return outcome
     worker.log_event(topic, {"number": number, "outcome": outcome})
@@ -66,7 +66,7 @@ class DaskEngine:
         self._session = session
         self._cluster: LocalCluster | None = None
         self._lock = threading.Lock()
-        self._under_way: dict[int, tuple[Run, Future[Any]]] = {}
+        self._under_way: dict[int, tuple[RunJob, Future[Any]]] = {}
         if address is None:
             # One worker with threads is enough, because each job runs in a process of its own.
             self._cluster = LocalCluster(
@@ -81,7 +81,7 @@ class DaskEngine:
         self._client = Client(
             self._cluster or address, timeout=_CONNECT_SECONDS, name=_NAME, set_as_default=False
         )
-        self._client.register_plugin(OneTry())
+        self._client.register_plugin(NoRetryPlugin())
         self._topic: str = self._client.id
         self._client.subscribe_topic(self._topic, self._take_event)
 
@@ -92,24 +92,26 @@ class DaskEngine:
         threads: int = sum(worker["nthreads"] for worker in workers)
         # An adaptive cluster adds workers when tasks are waiting.
         slots = threads if self._cluster is not None else threads + max(1, threads // 4)
-        return Slots(slots, frozenset(_machine(worker["resources"]) for worker in workers))
+        return Slots(
+            slots, frozenset(_machine_resources(worker["resources"]) for worker in workers)
+        )
 
     def want(self, kinds: Sequence[Resources]) -> None:
         pass  # a Dask cluster scales with its tasks, and cannot be asked for resources
 
-    def run(self, runs: Sequence[Run]) -> None:
+    def run(self, runs: Sequence[RunJob]) -> None:
         for resources, group in groupby(runs, key=lambda run: run.resources):
             some = list(group)
             # The lock is held so that no outcome is handled before its run is registered.
             with self._lock:
                 futures = self._client.map(
-                    run,
+                    run_assignment,
                     [run.assignment for run in some],
                     [run.number for run in some],
                     topic=self._topic,
                     key=[self._key(run) for run in some],
                     pure=False,
-                    resources=_asked(resources),
+                    resources=_required_resources(resources),
                     fifo_timeout="0 ms",
                 )
                 for item, future in zip(some, futures, strict=True):
@@ -122,7 +124,7 @@ class DaskEngine:
 
     def close(self) -> None:
         if self._client.status == "running":
-            self._client.run(remote.leave, self._session, on_error="ignore")
+            self._client.run(remote.end_session, self._session, on_error="ignore")
         self._client.close(timeout=2)
         if self._cluster is not None:
             self._cluster.close(timeout=3)
@@ -140,10 +142,10 @@ class DaskEngine:
         if not self._stop_in_workers(item) and self._take(number):
             self._outbox.ended(item, JobEvent.CANCEL_REQUESTED)
 
-    def _stop_in_workers(self, item: Run) -> bool:
+    def _stop_in_workers(self, item: RunJob) -> bool:
         """Make all workers stop a job or refuse it later; return whether one was running it."""
         answers = self._client.run(
-            remote.stop, self._session, item.number, item.attempt, on_error="ignore"
+            remote.stop_job, self._session, item.number, item.attempt, on_error="ignore"
         )
         return any(answers.values())
 
@@ -151,11 +153,11 @@ class DaskEngine:
         message = event[1]
         number = message["number"]
         if "said" in message:
-            self._outbox.put(Said(number, message["attempt"], message["said"]))
+            self._outbox.put(JobOutput(number, message["attempt"], message["said"]))
         elif self._take(number):
-            self._outbox.put(Ended(number, message["outcome"]))
+            self._outbox.put(JobEnded(number, message["outcome"]))
 
-    def _settle(self, item: Run, done: "Future[Any]") -> None:
+    def _settle(self, item: RunJob, done: "Future[Any]") -> None:
         """Handle the end of a task whose outcome did not arrive as an event."""
         with self._lock:
             if self._under_way.get(item.number, (None,))[0] is not item:
@@ -167,7 +169,7 @@ class DaskEngine:
         if not self._take(item.number):
             return
         if outcome is not None:
-            self._outbox.put(Ended(item.number, outcome))
+            self._outbox.put(JobEnded(item.number, outcome))
         elif error is None or isinstance(error, KilledWorker):
             self._outbox.ended(item, JobEvent.WORKER_LOST, "the worker of the cluster ended")
         else:
@@ -178,16 +180,16 @@ class DaskEngine:
         with self._lock:
             return self._under_way.pop(number, None) is not None
 
-    def _key(self, item: Run) -> str:
+    def _key(self, item: RunJob) -> str:
         return f"{_NAME}-{self._session}-{item.number}-{item.attempt}"
 
 
-def _machine(declared: Mapping[str, float]) -> Resources:
+def _machine_resources(declared: Mapping[str, float]) -> Resources:
     memory = int(declared.get("MEMORY", 0))
     return Resources(cpus=declared.get("CPU", 0), gpus=declared.get("GPU", 0), memory=memory)
 
 
-def _asked(resources: Resources) -> dict[str, float] | None:
+def _required_resources(resources: Resources) -> dict[str, float] | None:
     """Return the resources that a worker must declare, by Dask's names for them."""
     asked = {"CPU": resources.cpus, "GPU": resources.gpus, "MEMORY": resources.memory}
     return {name: amount for name, amount in asked.items() if amount} or None

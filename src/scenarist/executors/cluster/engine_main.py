@@ -20,16 +20,24 @@ import msgspec
 
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
-from scenarist.executors.environments import ADDRESS
-from scenarist.executors.framing import Frames, frame
-from scenarist.executors.messages import Broken, Ended, FromEngine, Run, Slots, Stop, ToEngine
-from scenarist.executors.outcomes import ended
+from scenarist.executors.environments import ADDRESS_VARIABLE
+from scenarist.executors.framing import FrameDecoder, encode_frame
+from scenarist.executors.messages import (
+    EngineFailed,
+    FromEngine,
+    JobEnded,
+    RunJob,
+    Slots,
+    StopJob,
+    ToEngine,
+)
+from scenarist.executors.outcomes import build_outcome
 
-_BEAT_SECONDS = 1.0
+_HEARTBEAT_SECONDS = 1.0
 _CLOSING_SECONDS = 8.0
-_GATHER_SECONDS = 0.002  # for each message in the last batch
-_LONGEST_GATHER_SECONDS = 0.02
-_KNOCK_SECONDS = 5.0
+_BATCH_SECONDS = 0.002  # for each message in the last batch
+_LONGEST_BATCH_SECONDS = 0.02
+_PROBE_SECONDS = 5.0
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
@@ -48,7 +56,7 @@ class Engine(Protocol):
     def want(self, kinds: Sequence[Resources]) -> None:
         """Request resources that no machine has, for autoscaling; replaces the last request."""
 
-    def run(self, runs: Sequence[Run]) -> None:
+    def run(self, runs: Sequence[RunJob]) -> None:
         """Run jobs, the oldest first; put the outcome of each into the outbox."""
 
     def stop(self, number: int) -> None:
@@ -68,10 +76,10 @@ class Outbox:
     def put(self, message: FromEngine) -> None:
         self._messages.put(message)
 
-    def ended(self, run: Run, event: JobEvent, reason: str | None = None) -> None:
+    def ended(self, run: RunJob, event: JobEvent, reason: str | None = None) -> None:
         """Report the outcome of a job that no worker could report."""
-        outcome = ended(run, event, reason)
-        self.put(Ended(run.number, _encoder.encode(outcome)))
+        outcome = build_outcome(run, event, reason)
+        self.put(JobEnded(run.number, _encoder.encode(outcome)))
 
     def send_on(self) -> None:
         pause = threading.Event()
@@ -80,14 +88,16 @@ class Outbox:
             with contextlib.suppress(queue.Empty):
                 while True:
                     messages.append(self._messages.get_nowait())
-            self._connection.sendall(b"".join(frame(_encoder.encode(item)) for item in messages))
+            self._connection.sendall(
+                b"".join(encode_frame(_encoder.encode(item)) for item in messages)
+            )
             # Under load, wake the server once for many outcomes.
-            pause.wait(min(_GATHER_SECONDS * len(messages), _LONGEST_GATHER_SECONDS))
+            pause.wait(min(_BATCH_SECONDS * len(messages), _LONGEST_BATCH_SECONDS))
 
 
 def main() -> None:
     descriptor, name, session, size = sys.argv[1:]
-    address = os.environ.pop(ADDRESS, None)
+    address = os.environ.pop(ADDRESS_VARIABLE, None)
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)
     # The server decides when this process ends, but Ctrl-C in its terminal reaches both. A handler
@@ -95,16 +105,18 @@ def main() -> None:
     signal.signal(signal.SIGINT, lambda *_: None)
     outbox = Outbox(connection)
     try:
-        engine = _open(name, outbox, session=session, address=address or None, size=int(size))
+        engine = _open_engine(
+            name, outbox, session=session, address=address or None, size=int(size)
+        )
     except Exception as error:  # noqa: BLE001 - any error means that the engine cannot be used
         traceback.print_exc()
         text = " ".join(str(error).split()) or type(error).__name__
-        connection.sendall(frame(_encoder.encode(Broken(text[:500]))))
+        connection.sendall(encode_frame(_encoder.encode(EngineFailed(text[:500]))))
         return
-    for target, arguments in ((outbox.send_on, ()), (_beat, (engine, outbox))):
+    for target, arguments in ((outbox.send_on, ()), (_send_heartbeats, (engine, outbox))):
         threading.Thread(target=target, args=arguments, daemon=True).start()
     try:
-        _listen(connection, engine)
+        _serve(connection, engine)
     finally:
         # The library may wait for a cluster that is gone.
         threading.Timer(_CLOSING_SECONDS, os._exit, [1]).start()
@@ -112,9 +124,11 @@ def main() -> None:
         os._exit(0)
 
 
-def _open(name: str, outbox: Outbox, *, session: str, address: str | None, size: int) -> Engine:
+def _open_engine(
+    name: str, outbox: Outbox, *, session: str, address: str | None, size: int
+) -> Engine:
     if address is not None:
-        knock(address)
+        probe_port(address)
     if name == "ray":
         from scenarist.executors.cluster.ray import RayEngine
 
@@ -124,7 +138,7 @@ def _open(name: str, outbox: Outbox, *, session: str, address: str | None, size:
     return DaskEngine(outbox, session=session, address=address, size=size)
 
 
-def knock(address: str) -> None:
+def probe_port(address: str) -> None:
     """Connect to an address to check that something listens there; the libraries take a minute.
 
     Raises:
@@ -132,33 +146,33 @@ def knock(address: str) -> None:
     """
     parts = urlsplit(address if "://" in address else f"//{address}")
     if parts.hostname is not None and parts.port is not None:
-        socket.create_connection((parts.hostname, parts.port), _KNOCK_SECONDS).close()
+        socket.create_connection((parts.hostname, parts.port), _PROBE_SECONDS).close()
 
 
-def _listen(connection: socket.socket, engine: Engine) -> None:
-    frames = Frames()
+def _serve(connection: socket.socket, engine: Engine) -> None:
+    frames = FrameDecoder()
     while data := connection.recv(1 << 18):
-        runs: list[Run] = []
+        runs: list[RunJob] = []
         for content in frames.feed(data):
             message = _decoder.decode(content)
-            if isinstance(message, Run):
+            if isinstance(message, RunJob):
                 runs.append(message)
                 continue
             engine.run(runs)
             runs = []
-            if isinstance(message, Stop):
+            if isinstance(message, StopJob):
                 engine.stop(message.number)
             else:
                 engine.want(message.kinds)
         engine.run(runs)
 
 
-def _beat(engine: Engine, outbox: Outbox) -> None:
+def _send_heartbeats(engine: Engine, outbox: Outbox) -> None:
     pause = threading.Event()
     try:
         while True:
             outbox.put(engine.look())
-            pause.wait(_BEAT_SECONDS)
+            pause.wait(_HEARTBEAT_SECONDS)
     except Exception:  # noqa: BLE001 - the server notices the end, and starts a new process
         traceback.print_exc()
         sys.stderr.flush()

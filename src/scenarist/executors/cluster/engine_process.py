@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import msgspec
 
-from scenarist.executors.environments import ADDRESS, worker_environment
-from scenarist.executors.framing import Frames, frame
+from scenarist.executors.environments import ADDRESS_VARIABLE, build_worker_environment
+from scenarist.executors.framing import FrameDecoder, encode_frame
 from scenarist.executors.messages import EngineName, FromEngine, ToEngine
 
 _SILENCE_SECONDS = 10.0  # the process is killed after this; it sends a message every second
@@ -26,7 +26,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)
 
 
-class Link:
+class EngineProcess:
     """Process that has loaded an engine's library, and the socket to it.
 
     Args:
@@ -52,13 +52,13 @@ class Link:
                 stdout=output_writer,
                 stderr=output_writer,
                 pass_fds=(theirs.fileno(),),
-                env=_environment(address),
+                env=_build_environment(address),
             )
         finally:
             theirs.close()
             os.close(output_writer)
         self._sending = threading.Lock()
-        self._frames = Frames()
+        self._frames = FrameDecoder()
         self._output = bytearray()
         self._silent_at = time.monotonic() + _START_SECONDS
         self._selector = selectors.DefaultSelector()
@@ -73,7 +73,7 @@ class Link:
 
     def send(self, messages: Sequence[ToEngine]) -> None:
         """Send messages to the process; if it has ended, `receive` reports that."""
-        data = b"".join(frame(_encoder.encode(message)) for message in messages)
+        data = b"".join(encode_frame(_encoder.encode(message)) for message in messages)
         with self._sending, contextlib.suppress(OSError):
             self._connection.sendall(data)
 
@@ -122,11 +122,11 @@ class Link:
         del self._output[:-_OUTPUT_LIMIT]
 
 
-def _environment(address: str | None) -> dict[str, str]:
-    environment = worker_environment()
+def _build_environment(address: str | None) -> dict[str, str]:
+    environment = build_worker_environment()
     environment.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Other users of the machine can read arguments, and an address may contain a password.
-    environment[ADDRESS] = address or ""
+    environment[ADDRESS_VARIABLE] = address or ""
     if address is None:
         # With this, Ray listens on the loopback address only, as it does on Windows and macOS.
         environment["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"

@@ -12,30 +12,36 @@ import structlog
 
 from scenarist.domain.errors import InvalidError, UnavailableError
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.domain.resources import Resources, unmet
-from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output, WorkerTerms
-from scenarist.executors.cluster.engine_process import Link
-from scenarist.executors.environments import with_variables
+from scenarist.domain.resources import Resources, describe_unmet
+from scenarist.executors.base import (
+    JobOutcome,
+    JobOutputs,
+    JobRequest,
+    OutcomeCallback,
+    WorkerOptions,
+)
+from scenarist.executors.cluster.engine_process import EngineProcess
+from scenarist.executors.environments import add_variables
 from scenarist.executors.messages import (
     Assignment,
-    Broken,
-    Ended,
+    EngineFailed,
     EngineName,
-    Run,
-    Said,
+    JobEnded,
+    JobOutput,
+    ResourceDemand,
+    RunJob,
     Slots,
-    Stop,
-    Want,
+    StopJob,
 )
-from scenarist.executors.outcomes import ended
-from scenarist.executors.prefetch import Pace
-from scenarist.system.background import Background
+from scenarist.executors.outcomes import build_outcome
+from scenarist.executors.prefetch import Prefetch
+from scenarist.system.background import BackgroundThread
 
 _LIBRARIES = {"ray": "ray", "dask": "distributed"}
 _TITLES = {"ray": "Ray", "dask": "Dask"}
 _SHORTEST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 3.0
-_AHEAD_LIMIT = 1_000
+_PREFETCH_LIMIT = 1_000
 
 _log = structlog.get_logger(__name__)
 _encoder = msgspec.msgpack.Encoder()
@@ -60,12 +66,12 @@ class ClusterExecutor:
 
     def __init__(
         self,
-        deliver: Deliver,
+        deliver: OutcomeCallback,
         *,
         engine: EngineName,
         address: str | None = None,
         size: int,
-        terms: WorkerTerms = WorkerTerms(),  # noqa: B008 - frozen
+        terms: WorkerOptions = WorkerOptions(),  # noqa: B008 - frozen
     ) -> None:
         if find_spec(_LIBRARIES[engine]) is None:
             raise InvalidError(
@@ -82,18 +88,18 @@ class ClusterExecutor:
         self._lock = threading.Lock()
         self._in_flight: dict[int, JobRequest] = {}
         self._used = 0.0
-        self._pace = Pace()
+        self._pace = Prefetch()
         self._slots = 0
         self._machines: frozenset[Resources] = frozenset()
         self._machines_version = 0
         self._output: dict[tuple[int, int], str] = {}
         self._tell_output: Callable[[], None] = lambda: None
         self._wanted: set[Resources] = set()
-        self._link: Link | None = None
+        self._link: EngineProcess | None = None
         self._is_up = False
         self._closing = threading.Event()
         self._first: Future[None] = Future()
-        self._thread = Background("cluster-executor", self._watch)
+        self._thread = BackgroundThread("cluster-executor", self._watch)
         self._thread.start()
         self._first.result()
 
@@ -102,7 +108,7 @@ class ClusterExecutor:
         with self._lock:
             if not self._is_up:
                 return 0
-            ahead = min(self._pace.ahead * self._slots, _AHEAD_LIMIT)
+            ahead = min(self._pace.ahead * self._slots, _PREFETCH_LIMIT)
             return max(0, int(self._slots - self._used) + ahead)
 
     @property
@@ -119,7 +125,7 @@ class ClusterExecutor:
 
     def lacks(self, resources: Resources) -> str | None:
         with self._lock:
-            lacking = unmet(resources, self._machines) if self._is_up else None
+            lacking = describe_unmet(resources, self._machines) if self._is_up else None
             if lacking is not None and resources not in self._wanted:
                 self._wanted.add(resources)
                 self._tell_wanted()
@@ -131,7 +137,7 @@ class ClusterExecutor:
         with self._lock:
             for request in requests:
                 self._in_flight[request.number] = request
-                self._used += _share(request)
+                self._used += _slots_of(request)
             if self._link is not None and self._is_up:
                 self._link.send([self._run(self._link, request) for request in requests])
 
@@ -141,16 +147,16 @@ class ClusterExecutor:
             if request is None:
                 return False
             if self._link is not None and self._is_up:
-                self._link.send([Stop(number)])
+                self._link.send([StopJob(number)])
                 return True
             self._remove(number)
-        self._deliver([ended(request, JobEvent.CANCEL_REQUESTED)])
+        self._deliver([build_outcome(request, JobEvent.CANCEL_REQUESTED)])
         return True
 
     def on_output(self, tell: Callable[[], None]) -> None:
         self._tell_output = tell
 
-    def read_output(self) -> Output:
+    def read_output(self) -> JobOutputs:
         with self._lock:
             output, self._output = self._output, {}
         return output
@@ -162,9 +168,9 @@ class ClusterExecutor:
             link.hang_up()
         self._thread.join()
 
-    def _run(self, link: Link, request: JobRequest) -> Run:
-        assignment = Assignment(link.session, with_variables(request, os.environ), self._terms)
-        return Run(
+    def _run(self, link: EngineProcess, request: JobRequest) -> RunJob:
+        assignment = Assignment(link.session, add_variables(request, os.environ), self._terms)
+        return RunJob(
             request.number,
             request.attempt,
             request.resources,
@@ -175,21 +181,21 @@ class ClusterExecutor:
     def _tell_wanted(self) -> None:
         """Send the cluster the resources that jobs need and it lacks. The caller holds the lock."""
         if self._link is not None:
-            self._link.send([Want(tuple(self._wanted))])
+            self._link.send([ResourceDemand(tuple(self._wanted))])
 
     def _remove(self, number: int) -> JobRequest | None:
         """Remove a request, its output and its share of the slots. The caller holds the lock."""
         request = self._in_flight.pop(number, None)
         if request is not None:
             self._output.pop((number, request.attempt), None)
-            self._used -= _share(request)
+            self._used -= _slots_of(request)
         return request
 
     def _watch(self) -> None:
         pause = _SHORTEST_PAUSE_SECONDS
         while not self._closing.is_set():
             try:
-                link = self._link = Link(self._engine, self._address, self._size)
+                link = self._link = EngineProcess(self._engine, self._address, self._size)
             except OSError as error:
                 reason = str(error)
             else:
@@ -208,7 +214,7 @@ class ClusterExecutor:
             pause = _SHORTEST_PAUSE_SECONDS if was_up else min(2 * pause, _LONGEST_PAUSE_SECONDS)
             self._closing.wait(pause)
 
-    def _listen(self, link: Link) -> str:
+    def _listen(self, link: EngineProcess) -> str:
         """Handle the messages of a process until it ends; return why it did, if known."""
         reason = ""
         while (messages := link.receive()) is not None:
@@ -216,19 +222,19 @@ class ClusterExecutor:
             has_more = False
             for message in messages:
                 match message:
-                    case Ended():
+                    case JobEnded():
                         outcomes += self._settle(message)
-                    case Said():
+                    case JobOutput():
                         self._note_output(message)
                     case Slots():
                         has_more |= self._note_slots(link, message)
-                    case Broken():
+                    case EngineFailed():
                         reason = message.reason
             if outcomes or has_more:
                 self._deliver(outcomes)
         return reason or link.output or "its process ended"
 
-    def _settle(self, message: Ended) -> list[JobOutcome]:
+    def _settle(self, message: JobEnded) -> list[JobOutcome]:
         with self._lock:
             request = self._remove(message.number)
         if request is None:
@@ -236,12 +242,14 @@ class ClusterExecutor:
         try:
             outcome = _decoder.decode(message.outcome)
         except msgspec.MsgspecError:
-            return [ended(request, JobEvent.WORKER_LOST, "its worker sent an invalid outcome")]
+            return [
+                build_outcome(request, JobEvent.WORKER_LOST, "its worker sent an invalid outcome")
+            ]
         self._pace.note(outcome)
         # Do not trust the worker about which job this was.
         return [replace(outcome, number=request.number, attempt=request.attempt)]
 
-    def _note_output(self, message: Said) -> None:
+    def _note_output(self, message: JobOutput) -> None:
         with self._lock:
             request = self._in_flight.get(message.number)
             if request is None or request.attempt != message.attempt:
@@ -249,7 +257,7 @@ class ClusterExecutor:
             self._output[message.number, message.attempt] = message.text
         self._tell_output()
 
-    def _note_slots(self, link: Link, message: Slots) -> bool:
+    def _note_slots(self, link: EngineProcess, message: Slots) -> bool:
         with self._lock:
             has_more = message.count > self._slots or not self._is_up
             self._slots = message.count
@@ -282,12 +290,16 @@ class ClusterExecutor:
         _log.error("cluster does not answer", engine=self._engine, reason=reason, jobs=len(lost))
         why = f"UnavailableError: {self._name} was lost"
         self._deliver(
-            [ended(request, JobEvent.HANDED_BACK, why) for request in lost if request is not None]
+            [
+                build_outcome(request, JobEvent.HANDED_BACK, why)
+                for request in lost
+                if request is not None
+            ]
         )
         return was_up
 
 
-def _share(request: JobRequest) -> float:
+def _slots_of(request: JobRequest) -> float:
     """Return how many of the cluster's slots a request occupies."""
     cpus = request.resources.cpus
     return 1.0 if cpus is None else cpus

@@ -17,11 +17,11 @@ import ray
 
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
-from scenarist.executors.cluster.engine_main import Outbox, knock
-from scenarist.executors.cluster.ray_actor import CONCURRENCY, Post
-from scenarist.executors.messages import Ended, Run, Said, Slots
+from scenarist.executors.cluster.engine_main import Outbox, probe_port
+from scenarist.executors.cluster.ray_actor import CONCURRENCY_GROUPS, RayActor
+from scenarist.executors.messages import JobEnded, JobOutput, RunJob, Slots
 
-_BEYOND_GRACE_SECONDS = 1.0
+_EXTRA_GRACE_SECONDS = 1.0
 """From the end of a stopped job's grace period until its actor is killed."""
 _LONG_SECONDS = 0.5
 """How long an actor must be busy before the output of its jobs is requested."""
@@ -30,9 +30,9 @@ _IDLE_SECONDS = 5.0
 
 # Very short jobs are sent in batches of as many as run in this time. The jobs that have not begun
 # are taken back after a while, so that a long one does not delay them.
-_TOGETHER_SECONDS = 0.01
-_TOGETHER_LIMIT = 64
-_PATIENCE_SECONDS = 0.1
+_BATCH_SECONDS = 0.01
+_BATCH_LIMIT = 64
+_RECLAIM_SECONDS = 0.1
 
 
 class _Actor:
@@ -40,13 +40,13 @@ class _Actor:
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
-        self.handle = _remote_class(resources).remote()
+        self.handle = _build_remote_class(resources).remote()
         self.is_up = False
         self.is_busy = False
         self.is_killed = False
         self.is_heard = False
         self.idle_since = self.busy_since = time.monotonic()
-        self.runs: dict[int, Run] = {}
+        self.runs: dict[int, RunJob] = {}
         self.patience: threading.Timer | None = None
 
     @property
@@ -65,7 +65,7 @@ class RayEngine:
         self._session = session
         self._is_own = address is None
         self._slots = size
-        self._waiting: dict[Resources, deque[Run]] = {}
+        self._waiting: dict[Resources, deque[RunJob]] = {}
         self._actors: list[_Actor] = []
         self._stopping: set[int] = set()
         self._wanted: frozenset[Resources] = frozenset()
@@ -91,12 +91,12 @@ class RayEngine:
         # An autoscaler adds machines when actors are waiting.
         slots = cpus if self._is_own else cpus + max(1, cpus // 4)
         self._calls.put(partial(self._tend, slots))
-        return Slots(slots, frozenset(map(_machine, nodes)))
+        return Slots(slots, frozenset(map(_machine_resources, nodes)))
 
     def want(self, kinds: Sequence[Resources]) -> None:
         self._calls.put(partial(self._want, frozenset(kinds)))
 
-    def run(self, runs: Sequence[Run]) -> None:
+    def run(self, runs: Sequence[RunJob]) -> None:
         if runs:
             self._calls.put(partial(self._take, runs))
 
@@ -115,7 +115,7 @@ class RayEngine:
             sys.stderr.flush()
             os._exit(1)
 
-    def _take(self, runs: Sequence[Run]) -> None:
+    def _take(self, runs: Sequence[RunJob]) -> None:
         for run in runs:
             self._waiting.setdefault(run.resources, deque()).append(run)
         self._hand_out()
@@ -152,10 +152,10 @@ class RayEngine:
             else:
                 del self._waiting[resources]
 
-    def _deal(self, queue: deque[Run], free: Sequence[_Actor]) -> None:
+    def _deal(self, queue: deque[RunJob], free: Sequence[_Actor]) -> None:
         """Distribute jobs round-robin, so that the oldest ones all start at once."""
-        most = max(1, min(int(_TOGETHER_SECONDS / self._mean_seconds), _TOGETHER_LIMIT))
-        hands: list[list[Run]] = [[] for _ in free]
+        most = max(1, min(int(_BATCH_SECONDS / self._mean_seconds), _BATCH_LIMIT))
+        hands: list[list[RunJob]] = [[] for _ in free]
         for _ in range(most):
             for hand in hands:
                 if queue:
@@ -164,7 +164,7 @@ class RayEngine:
             if hand:
                 self._start(actor, hand)
 
-    def _start(self, actor: _Actor, runs: Sequence[Run]) -> None:
+    def _start(self, actor: _Actor, runs: Sequence[RunJob]) -> None:
         actor.is_busy = True
         actor.busy_since = time.monotonic()
         actor.runs |= {run.number: run for run in runs}
@@ -174,7 +174,7 @@ class RayEngine:
         )
         if len(runs) > 1:
             later = partial(self._calls.put, partial(self._take_back, actor, runs))
-            actor.patience = threading.Timer(_PATIENCE_SECONDS, later)
+            actor.patience = threading.Timer(_RECLAIM_SECONDS, later)
             actor.patience.daemon = True
             actor.patience.start()
 
@@ -193,7 +193,7 @@ class RayEngine:
         self._end(actor, done.result())
         self._hand_out()
 
-    def _take_back(self, actor: _Actor, runs: Sequence[Run]) -> None:
+    def _take_back(self, actor: _Actor, runs: Sequence[RunJob]) -> None:
         """Request the outcomes so far of a batch, and its jobs that have not begun."""
         if actor.is_busy and any(actor.runs.get(run.number) is run for run in runs):
             self._hear(actor.handle.give_back.remote(), partial(self._take_over, actor))
@@ -218,7 +218,7 @@ class RayEngine:
         for number, outcome in ended:
             if actor.runs.pop(number, None) is not None:
                 self._stopping.discard(number)
-                self._outbox.put(Ended(number, outcome))
+                self._outbox.put(JobEnded(number, outcome))
 
     def _grow(self, resources: Resources, waiting: int) -> None:
         """Add actors of a kind, as long as there is room and work for them."""
@@ -235,14 +235,14 @@ class RayEngine:
     def _has_room(self, resources: Resources) -> bool:
         """Return whether another actor fits; kill idle actors of other kinds to make room."""
         used = sum(
-            _share(actor.resources)
+            _cpus_of(actor.resources)
             for actor in self._actors
             if actor.is_up or actor.resources not in self._wanted
         )
-        most = self._slots - _share(resources)
+        most = self._slots - _cpus_of(resources)
         for actor in list(self._actors):
             if used > most and actor.is_free and actor.resources not in self._waiting:
-                used -= _share(actor.resources)
+                used -= _cpus_of(actor.resources)
                 self._kill(actor)
         return used <= most or used == 0
 
@@ -268,7 +268,7 @@ class RayEngine:
         """
         if not actor.is_killed:
             # Ray notices a lost cluster 15 s later; until then attempts would be wasted.
-            knock(self._head)
+            probe_port(self._head)
         if actor in self._actors:
             self._actors.remove(actor)
         event = JobEvent.HANDED_BACK if actor.is_killed else JobEvent.WORKER_LOST
@@ -300,11 +300,11 @@ class RayEngine:
                 self._stopping.add(number)
                 actor.handle.stop.remote(self._session, number, found.attempt)
                 later = partial(self._calls.put, partial(self._kill_with, actor, found))
-                timer = threading.Timer(found.grace_seconds + _BEYOND_GRACE_SECONDS, later)
+                timer = threading.Timer(found.grace_seconds + _EXTRA_GRACE_SECONDS, later)
                 timer.daemon = True
                 timer.start()
 
-    def _kill_with(self, actor: _Actor, run: Run) -> None:
+    def _kill_with(self, actor: _Actor, run: RunJob) -> None:
         if actor.runs.get(run.number) is run:
             self._kill(actor)
 
@@ -317,7 +317,7 @@ class RayEngine:
         if done.exception() is not None:
             return  # the actor is gone, which the call that runs its jobs reports
         for (number, attempt), text in done.result().items():
-            self._outbox.put(Said(number, attempt, text))
+            self._outbox.put(JobOutput(number, attempt, text))
         self._listen(actor)
 
     def _hear(self, ref: Any, listen: "Callable[[Future[Any]], None]") -> None:
@@ -325,26 +325,26 @@ class RayEngine:
         ref.future().add_done_callback(lambda done: self._calls.put(partial(listen, done)))
 
 
-def _remote_class(resources: Resources) -> Any:
+def _build_remote_class(resources: Resources) -> Any:
     # No restarts by Ray: the orchestrator decides whether the jobs of a lost worker run again.
     asked: dict[str, Any] = {
-        "num_cpus": _share(resources),
+        "num_cpus": _cpus_of(resources),
         "max_restarts": 0,
-        "concurrency_groups": CONCURRENCY,
+        "concurrency_groups": CONCURRENCY_GROUPS,
     }
     if resources.gpus:
         asked["num_gpus"] = resources.gpus
     if resources.memory:
         asked["memory"] = resources.memory
-    return ray.remote(**asked)(Post)
+    return ray.remote(**asked)(RayActor)
 
 
-def _machine(node: Mapping[str, float]) -> Resources:
+def _machine_resources(node: Mapping[str, float]) -> Resources:
     memory = int(node.get("memory", 0))
     return Resources(cpus=node.get("CPU", 0), gpus=node.get("GPU", 0), memory=memory)
 
 
-def _share(resources: Resources) -> float:
+def _cpus_of(resources: Resources) -> float:
     return 1 if resources.cpus is None else resources.cpus
 
 

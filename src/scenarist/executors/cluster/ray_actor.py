@@ -8,14 +8,14 @@ import ray
 
 from scenarist.executors.cluster import worker
 
-_ASIDE = "aside"
+_CONTROL = "aside"
 _OUTPUT = "output"
 
 _Outcomes = list[tuple[int, bytes]]
 _Output = dict[tuple[int, int], str]
 
 
-class Post:
+class RayActor:
     """Ray actor that runs jobs; other threads answer the calls made in the meantime."""
 
     def __init__(self) -> None:
@@ -31,14 +31,14 @@ class Post:
             self._waiting.extend(assignments)
         while (next_one := self._next()) is not None:
             number, assignment = next_one
-            outcome = worker.run(assignment, self._tell)
+            outcome = worker.run_assignment(assignment, self._tell)
             with self._lock:
                 self._ended.append((number, outcome))
                 self._said = {}  # the outcome contains all output
         with self._lock:
             return self._take_ended()
 
-    @ray.method(concurrency_group=_ASIDE)
+    @ray.method(concurrency_group=_CONTROL)
     def give_back(self) -> tuple[_Outcomes, list[int]]:
         """Drop the jobs that have not begun; return the outcomes so far and the dropped numbers."""
         with self._lock:
@@ -55,12 +55,12 @@ class Post:
             said, self._said = self._said, {}
             return said
 
-    @ray.method(concurrency_group=_ASIDE)
+    @ray.method(concurrency_group=_CONTROL)
     def stop(self, session: str, number: int, attempt: int) -> None:
         """Stop a running job, or make it be refused when it is about to start."""
-        worker.stop(session, number, attempt)
+        worker.stop_job(session, number, attempt)
 
-    @ray.method(concurrency_group=_ASIDE)
+    @ray.method(concurrency_group=_CONTROL)
     def is_up(self) -> bool:
         return True
 
@@ -78,5 +78,5 @@ class Post:
         return ended
 
 
-CONCURRENCY = {_ASIDE: 1, _OUTPUT: 1}
+CONCURRENCY_GROUPS = {_CONTROL: 1, _OUTPUT: 1}
 """How many calls of each concurrency group run at the same time, beside `run`."""

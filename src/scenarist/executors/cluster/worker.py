@@ -14,55 +14,60 @@ from contextlib import contextmanager
 import msgspec
 
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors.base import JobOutcome, JobRequest, WorkerTerms
+from scenarist.executors.base import JobOutcome, JobRequest, WorkerOptions
 from scenarist.executors.isolation.children import kill_sessions
-from scenarist.executors.local.template_process import Failed, Forked, Gone, Template
-from scenarist.executors.local.worker_process import WorkerProcess, ending_of
+from scenarist.executors.local.template_process import (
+    TemplateProcess,
+    WorkerEnded,
+    WorkerNotStarted,
+    WorkerStarted,
+)
+from scenarist.executors.local.worker_process import WorkerProcess, describe_exit
 from scenarist.executors.messages import Assignment
-from scenarist.executors.outcomes import ended
+from scenarist.executors.outcomes import build_outcome
 
 # The longest wait before deadlines are checked again.
-_LOOK_MILLISECONDS = 100
+_POLL_MILLISECONDS = 100
 # The interval between two reports of a job's output; a shorter job sends none.
-_TELL_SECONDS = 0.5
+_OUTPUT_SECONDS = 0.5
 _SESSIONS_LIMIT = 4  # per thread; older ones are closed, as a session may end without notice
 _REFUSED_LIMIT = 10_000
 
 _decoder = msgspec.msgpack.Decoder(Assignment)
 _encoder = msgspec.msgpack.Encoder()
 
-Tell = Callable[[int, int, str], None]
+OutputCallback = Callable[[int, int, str], None]
 """Receives the output of a job so far, by number and attempt; returns at once, and never raises."""
 
 
-class _Seat:
+class _Slot:
     """Slot for one job at a time: a worker process, owned by one thread of the engine's worker.
 
     The thread waits for the process itself, because each further thread between the two would cost
     as much as a small job.
     """
 
-    def __init__(self, terms: WorkerTerms) -> None:
+    def __init__(self, terms: WorkerOptions) -> None:
         self._terms = terms
         self._lock = threading.Lock()
-        self._template: Template | None = None
+        self._template: TemplateProcess | None = None
         self._worker: WorkerProcess | None = None
         self._poll = select.poll()
 
-    def run(self, request: JobRequest, tell: Tell) -> JobOutcome:
+    def run(self, request: JobRequest, tell: OutputCallback) -> JobOutcome:
         worker = self._worker
         if worker is None or worker.is_retired or (request.fresh and worker.has_run):
             worker = self._replace()
         with self._lock:
             worker.start(request)
-        tell_at = time.monotonic() + _TELL_SECONDS
+        tell_at = time.monotonic() + _OUTPUT_SECONDS
         while True:
             outcome = self._look(worker)
             if outcome is not None:
                 return outcome
             if worker.has_said_more and time.monotonic() >= tell_at:
                 tell(request.number, request.attempt, worker.log_so_far())
-                tell_at = time.monotonic() + _TELL_SECONDS
+                tell_at = time.monotonic() + _OUTPUT_SECONDS
 
     def stop(self) -> None:
         with self._lock:
@@ -95,7 +100,7 @@ class _Seat:
         if old is not None:
             old.close()
         if self._template is None:
-            self._template = Template(self._terms)
+            self._template = TemplateProcess(self._terms)
         worker = self._worker = WorkerProcess(self._template)
         self._poll = select.poll()
         for stream in (
@@ -130,7 +135,7 @@ class _Seat:
         is_sending = worker.is_sending
         if is_sending:
             self._poll.modify(worker.connection.fileno(), select.POLLIN | select.POLLOUT)
-        readable = {stream for stream, _ in self._poll.poll(_LOOK_MILLISECONDS)}
+        readable = {stream for stream, _ in self._poll.poll(_POLL_MILLISECONDS)}
         if is_sending:
             with self._lock:
                 worker.flush()
@@ -145,7 +150,7 @@ class _Seat:
             self._poll.unregister(worker.connection.fileno())
         return outcomes[0] if outcomes else None
 
-    def _listen(self, template: Template, worker: WorkerProcess) -> JobOutcome | None:
+    def _listen(self, template: TemplateProcess, worker: WorkerProcess) -> JobOutcome | None:
         messages = template.receive()
         if messages is None:
             kill_sessions([] if worker.process_id is None else [worker.process_id])
@@ -155,11 +160,11 @@ class _Seat:
             return outcome
         for message in messages:
             match message:
-                case Forked(worker.number, process_id):
+                case WorkerStarted(worker.number, process_id):
                     worker.process_id = process_id
-                case Gone(worker.number, code):
-                    return self._bury(worker, ending_of(code))
-                case Failed(worker.number, reason):
+                case WorkerEnded(worker.number, code):
+                    return self._bury(worker, describe_exit(code))
+                case WorkerNotStarted(worker.number, reason):
                     return self._bury(worker, reason)
         return None
 
@@ -173,22 +178,22 @@ class _Seat:
         return outcome
 
 
-class _Office:
+class _SlotPool:
     """Pool of the slots in one worker of an engine, by thread and session, and their jobs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seats: OrderedDict[tuple[int, str], _Seat] = OrderedDict()
-        self._running: dict[tuple[str, int, int], _Seat] = {}
+        self._seats: OrderedDict[tuple[int, str], _Slot] = OrderedDict()
+        self._running: dict[tuple[str, int, int], _Slot] = {}
         self._refused: OrderedDict[tuple[str, int, int], None] = OrderedDict()
 
-    def run(self, assignment: Assignment, tell: Tell) -> JobOutcome:
+    def run(self, assignment: Assignment, tell: OutputCallback) -> JobOutcome:
         request = assignment.request
         key = (assignment.session, request.number, request.attempt)
         with self._seat(assignment) as seat:
             with self._lock:
                 if key in self._refused:
-                    return ended(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
+                    return build_outcome(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
                 self._running[key] = seat
             try:
                 return seat.run(request, tell)
@@ -220,10 +225,10 @@ class _Office:
                 seat.close()
 
     @contextmanager
-    def _seat(self, assignment: Assignment) -> Iterator[_Seat]:
+    def _seat(self, assignment: Assignment) -> Iterator[_Slot]:
         if assignment.request.resources.gpus:
             # The engine assigns devices to each job anew; a process initialises its devices once.
-            seat = _Seat(assignment.terms)
+            seat = _Slot(assignment.terms)
             try:
                 yield seat
             finally:
@@ -231,13 +236,13 @@ class _Office:
         else:
             yield self._warm_seat(assignment)
 
-    def _warm_seat(self, assignment: Assignment) -> _Seat:
+    def _warm_seat(self, assignment: Assignment) -> _Slot:
         thread = threading.get_ident()
         key = (thread, assignment.session)
         with self._lock:
             seat = self._seats.get(key)
             if seat is None:
-                seat = self._seats[key] = _Seat(assignment.terms)
+                seat = self._seats[key] = _Slot(assignment.terms)
             self._seats.move_to_end(key)
             mine = [other for other in self._seats if other[0] == thread]
             old = [self._seats.pop(other) for other in mine[:-_SESSIONS_LIMIT]]
@@ -246,25 +251,25 @@ class _Office:
         return seat
 
 
-_office = _Office()
+_pool = _SlotPool()
 
 
-def run(content: bytes, tell: Tell) -> bytes:
+def run_assignment(content: bytes, tell: OutputCallback) -> bytes:
     """Run an `Assignment` and return its `JobOutcome`, both as bytes; never raises."""
     assignment = _decoder.decode(content)
     try:
-        outcome = _office.run(assignment, tell)
+        outcome = _pool.run(assignment, tell)
     except BaseException as error:  # noqa: BLE001 - outcomes cross borders, never exceptions
         reason = f"no process could run it: {type(error).__name__}: {error}"
-        outcome = ended(assignment.request, JobEvent.WORKER_LOST, reason)
+        outcome = build_outcome(assignment.request, JobEvent.WORKER_LOST, reason)
     return _encoder.encode(outcome)
 
 
-def stop(session: str, number: int, attempt: int) -> bool:
+def stop_job(session: str, number: int, attempt: int) -> bool:
     """Stop a job, or refuse it if it arrives later; return whether it was running here."""
-    return _office.stop(session, number, attempt)
+    return _pool.stop(session, number, attempt)
 
 
-def leave(session: str) -> None:
+def end_session(session: str) -> None:
     """End the processes of a session, and the jobs that they run."""
-    _office.leave(session)
+    _pool.leave(session)

@@ -14,7 +14,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def end_fork(error: BaseException | None) -> NoReturn:
+def exit_fork(error: BaseException | None) -> NoReturn:
     """End a forked child that returned from the function, in the way a script would end."""
     code = 0
     if isinstance(error, SystemExit):
@@ -36,7 +36,7 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def die_with(parent: int) -> None:
+def exit_with_parent(parent: int) -> None:
     """Make Linux kill this process when its parent ends; elsewhere it notices at its socket."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -44,13 +44,13 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def wake_without_parent() -> None:
+def continue_without_parent() -> None:
     """Make Linux continue this process when its parent ends, in case it was suspended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
 
 
-def children() -> set[int]:
+def list_children() -> set[int]:
     """Return the children of this process; an empty set if the system does not list them."""
     found: set[int] = set()
     for file in Path("/proc/self/task").glob("*/children"):

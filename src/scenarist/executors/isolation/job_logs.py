@@ -17,17 +17,17 @@ _NEW_LOGGER: tuple[int, bool, bool, list[Any], list[Any]] = (logging.NOTSET, Tru
 _LAST_RESORT = logging.lastResort
 
 
-def prepare_logging(level: str) -> None:
+def configure_logging(level: str) -> None:
     """Set the default log level; call it before the application is imported, which may set another.
 
     Args:
         level: The name of a level, in any case; an unknown name means ``info``.
     """
     logging.root.setLevel(logging.getLevelNamesMapping().get(level.upper(), logging.INFO))
-    clear_way()
+    remove_job_handler()
 
 
-def clear_way() -> None:
+def remove_job_handler() -> None:
     """Remove the jobs' handler before a module of the application is imported.
 
     ``logging.basicConfig`` has no effect if there is a handler. Records are still written, by the
@@ -39,7 +39,7 @@ def clear_way() -> None:
     logging.lastResort = _JobHandler(sys.stderr)
 
 
-def complete_logging() -> None:
+def install_job_handler() -> None:
     """Log to standard error, unless the application has set handlers other than file handlers.
 
     Handlers without a format get one with the time, the level and the name of the logger.
@@ -51,7 +51,7 @@ def complete_logging() -> None:
     for handler in handlers:
         own = handler.formatter
         if own is None or (type(own) is logging.Formatter and own._fmt == logging.BASIC_FORMAT):
-            handler.setFormatter(_formatter())
+            handler.setFormatter(_make_formatter())
 
 
 class _JobHandler(logging.StreamHandler[TextIO]):
@@ -59,10 +59,10 @@ class _JobHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self.setFormatter(_formatter())
+        self.setFormatter(_make_formatter())
 
 
-def _formatter() -> logging.Formatter:
+def _make_formatter() -> logging.Formatter:
     formatter = logging.Formatter(_FORMAT, _TIME_FORMAT)
     formatter.converter = time.gmtime  # UTC like all times of a server, whatever zone a job sets
     return formatter
@@ -78,7 +78,7 @@ class LoggingState:
         self._manager = logging.root.manager
         self._known = [*self._manager.loggerDict.values()]
         self._loggers = [logging.root, *(each for each in self._known if _is_logger(each))]
-        self._saved = [_copied(logger) for logger in self._loggers]
+        self._saved = [_copy_logger(logger) for logger in self._loggers]
         handlers = {id(each): each for logger in self._loggers for each in logger.handlers}
         self._handlers = [(each, _state_of(each)) for each in handlers.values()]
         self._rest = self._read_rest()
@@ -91,7 +91,9 @@ class LoggingState:
             self._restore_loggers()
         if self._read_rest() != self._rest:
             self._write_rest()
-        closed = [handler for handler, saved in self._handlers if not _mend(handler, saved)]
+        closed = [
+            handler for handler, saved in self._handlers if not _restore_handler(handler, saved)
+        ]
         return f"it closed the log {closed[0]}" if closed else None
 
     def replace_stream(self, old: TextIO, new: TextIO) -> None:
@@ -113,7 +115,7 @@ class LoggingState:
         ):
             for handler in logger.handlers:
                 if handler not in handlers:
-                    _close(handler)
+                    _close_handler(handler)
             logger.handlers[:] = handlers
             logger.filters[:] = filters
             logger.propagate, logger.disabled, logger.level = propagate, disabled, level
@@ -144,7 +146,7 @@ def _is_logger(found: object) -> TypeGuard[logging.Logger]:
     return isinstance(found, logging.Logger)
 
 
-def _copied(logger: logging.Logger) -> tuple[int, bool, bool, list[Any], list[Any]]:
+def _copy_logger(logger: logging.Logger) -> tuple[int, bool, bool, list[Any], list[Any]]:
     level, propagate, disabled, handlers, filters = _parts_of_logger(logger)
     return level, propagate, disabled, [*handlers], [*filters]
 
@@ -153,7 +155,7 @@ def _state_of(handler: logging.Handler) -> dict[str, Any]:
     return {**handler.__dict__, "filters": [*handler.filters]}
 
 
-def _mend(handler: logging.Handler, saved: dict[str, Any]) -> bool:
+def _restore_handler(handler: logging.Handler, saved: dict[str, Any]) -> bool:
     """Restore a handler; return False if it is a file handler that was closed."""
     now = handler.__dict__
     if now == saved:
@@ -170,7 +172,7 @@ def _mend(handler: logging.Handler, saved: dict[str, Any]) -> bool:
     return is_whole
 
 
-def _close(handler: logging.Handler) -> None:
+def _close_handler(handler: logging.Handler) -> None:
     # A handler of any class, so `close` may raise anything.
     with contextlib.suppress(Exception):
         handler.close()

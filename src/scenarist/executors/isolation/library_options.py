@@ -25,8 +25,8 @@ class PandasOptions:
             if self._saved is None:
                 pandas.reset_option("all")
             else:
-                changed = dict(_flat(now))
-                for name, value in _flat(self._saved):
+                changed = dict(_flatten(now))
+                for name, value in _flatten(self._saved):
                     if changed[name] != value:
                         pandas.set_option(name, value)
         self._saved = deepcopy(now)
@@ -36,7 +36,7 @@ class PandasOptions:
         return getattr(sys.modules.get("pandas._config.config"), "_global_config", None)
 
 
-class Plots:
+class MatplotlibOptions:
     """Snapshot of the settings of matplotlib, and of the figures that pyplot has open.
 
     Without this, the next job would continue to draw on the figure of the job before it.
@@ -71,10 +71,10 @@ class Plots:
         return () if manager is None else manager.figs
 
 
-def _flat(options: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(options: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in options.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from _flatten(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
 

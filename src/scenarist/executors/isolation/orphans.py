@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scenarist.executors.isolation.children import children
+from scenarist.executors.isolation.children import list_children
 
 Identity = tuple[int, int, int]
 """The device and inode that a descriptor is open on, and its mode."""
@@ -27,7 +27,7 @@ Identity = tuple[int, int, int]
 _LISTING = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 _KILL_SECONDS = 5.0  # the longest wait for processes that do not end although killed
 _SPARE_SECONDS = 2.0  # the time for multiprocessing's servers to clean up what jobs have left
-_LOOK_SECONDS = 0.001
+_POLL_SECONDS = 0.001
 _JOIN_SECONDS = 0.01  # the time for threads that are about to end
 _DESCRIPTORS_LIMIT = 256  # more than were open at first
 # The module, the object, its descriptor that keeps the process alive, and its process.
@@ -44,7 +44,7 @@ _SERVERS = (
 )
 
 
-class Threads:
+class ThreadSnapshot:
     """Snapshot of the Python threads; native threads of libraries are not counted."""
 
     def __init__(self) -> None:
@@ -65,18 +65,18 @@ class Threads:
         return names + ["without a name"] * (_thread._count() - self._count - len(names))
 
 
-class Children:
+class ChildSnapshot:
     """Snapshot of the child processes of this process."""
 
     def __init__(self) -> None:
-        self._known = children()
+        self._known = list_children()
 
     def end(self) -> int:
         """Kill and collect all newer children and their descendants; return how many were running.
 
         Descendants become children of this process if it is a subreaper.
         """
-        if _has_nochildren():
+        if _has_no_children():
             return 0
         servers = _release_servers()
         killed: set[int] = set()
@@ -89,20 +89,20 @@ class Children:
                 with contextlib.suppress(OSError):
                     os.kill(process, signal.SIGKILL)
             killed |= left - spared
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         return len(killed)
 
     def _running(self) -> set[int]:
         """Return the newer children that are running; collect those that have ended."""
         left = set()
-        for process in children() - self._known:
+        for process in list_children() - self._known:
             with contextlib.suppress(ChildProcessError):
                 if os.waitpid(process, os.WNOHANG) == (0, 0):
                     left.add(process)
         return left
 
 
-class Descriptors:
+class DescriptorSnapshot:
     """Snapshot of the open files, sockets and pipes.
 
     A job may leave open connections, and files that are read-only and not locked: applications
@@ -110,10 +110,10 @@ class Descriptors:
     """
 
     def __init__(self) -> None:
-        self._listing = _Listing()
+        self._listing = _DescriptorNumbers()
         self._open = self._listing.remember()
         self._limit = len(self._open) + _DESCRIPTORS_LIMIT
-        self._files = _files(self._open)
+        self._files = _regular_files(self._open)
         self._watched = self._files
 
     def look(self) -> str | None:
@@ -130,7 +130,7 @@ class Descriptors:
             return f"it replaced open files of the worker: {changed}"
         new = now.keys() - self._open.keys()
         for number in new:
-            if (held := _held(number, now[number][2])) is not None:
+            if (held := _describe_open(number, now[number][2])) is not None:
                 return held
         if len(now) > self._limit:
             return f"jobs have left {len(now)} files and connections open"
@@ -139,7 +139,7 @@ class Descriptors:
         return None
 
 
-class _Listing:
+class _DescriptorNumbers:
     """Snapshot of the numbers of the open descriptors.
 
     Since Linux 6.2, the size of the folder that lists them is their number. If it is unchanged and
@@ -169,14 +169,14 @@ class _Listing:
         )
 
 
-def _files(identities: dict[int, Identity]) -> list[tuple[int, Identity]]:
+def _regular_files(identities: dict[int, Identity]) -> list[tuple[int, Identity]]:
     return [each for each in identities.items() if stat.S_ISREG(each[1][2])]
 
 
-def _held(number: int, mode: int) -> str | None:
+def _describe_open(number: int, mode: int) -> str | None:
     """Return how an open descriptor affects others; None if it does not."""
     if stat.S_ISSOCK(mode):
-        return _held_by_socket(number)
+        return _describe_socket(number)
     is_file = stat.S_ISREG(mode)
     if is_file and fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
         return f"it left a file open for writing: {_path_of(number)}"
@@ -185,7 +185,7 @@ def _held(number: int, mode: int) -> str | None:
     return None
 
 
-def _held_by_socket(number: int) -> str | None:
+def _describe_socket(number: int) -> str | None:
     with socket.socket(fileno=os.dup(number)) as found:
         if found.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
             return None
@@ -217,7 +217,7 @@ def identity_of(number: int) -> Identity | None:
     return status.st_dev, status.st_ino, status.st_mode
 
 
-def _has_nochildren() -> bool:
+def _has_no_children() -> bool:
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -24,7 +24,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from scenarist.executors.isolation.c_environment import CEnvironment
-from scenarist.executors.isolation.library_options import ArrowThreads, PandasOptions, Plots
+from scenarist.executors.isolation.library_options import (
+    ArrowThreads,
+    MatplotlibOptions,
+    PandasOptions,
+)
 
 _LIMITS = tuple(
     getattr(resource, f"RLIMIT_{name}")
@@ -40,7 +44,7 @@ _handler_of: Callable[[int], Any] = sys.modules["_signal"].getsignal
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class ProcessSetting:
     """Process-wide setting: compared with ``==`` after a job, and restored if it differs."""
 
     name: str
@@ -57,10 +61,10 @@ class ProcessState:
         os.umask(self._umask)
         self._folder = _open_folder()
         self._saved = [read() for read in _READERS]
-        self._badness = _Badness()
+        self._badness = _OomScore()
         self._c_environment = CEnvironment()
         self._options = PandasOptions()
-        self._plots = Plots()
+        self._plots = MatplotlibOptions()
         self._arrow_threads = ArrowThreads()
 
     def restore(self) -> str | None:
@@ -85,7 +89,7 @@ class ProcessState:
         return [
             setting.name
             for setting, saved in zip(_SETTINGS, self._saved, strict=True)
-            if setting.read() != saved and not _write(setting, saved)
+            if setting.read() != saved and not _restore_setting(setting, saved)
         ]
 
     def close(self) -> None:
@@ -104,7 +108,7 @@ def reseed() -> None:
         seed(random.getrandbits(64))
 
 
-def _write(setting: Setting, saved: Any) -> bool:
+def _restore_setting(setting: ProcessSetting, saved: Any) -> bool:
     with contextlib.suppress(Exception):
         setting.write(saved)
         return bool(setting.read() == saved)
@@ -266,7 +270,7 @@ def _set_process(saved: tuple[Any, ...]) -> None:
     process.name, process.authkey = saved
 
 
-class _Badness:
+class _OomScore:
     """Snapshot of the process's score for the kernel's out-of-memory killer."""
 
     def __init__(self) -> None:
@@ -288,74 +292,80 @@ class _Badness:
 
 
 _SETTINGS = (
-    Setting("its signal handlers", _handlers, _set_handlers),
-    Setting("its blocked signals", _mask, _set_mask),
-    Setting("its environment", _variables, _set_variables),
-    Setting("its time zone", _zone, lambda _: time.tzset()),
-    Setting("its limits", _limits, _set_limits),
-    Setting("its user, group or session", _identity, _set_identity),
-    Setting("its priority or processors", _schedule, _set_schedule),
-    Setting("the module search path", lambda: [*sys.path], _set_contents(lambda: sys.path)),
-    Setting("sys.argv", lambda: [*sys.argv], _set_contents(lambda: sys.argv)),
-    Setting("the module finders", lambda: [*sys.meta_path], _set_contents(lambda: sys.meta_path)),
-    Setting("the path hooks", lambda: [*sys.path_hooks], _set_contents(lambda: sys.path_hooks)),
-    Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-    Setting("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
-    Setting("the limit of digits", sys.get_int_max_str_digits, sys.set_int_max_str_digits),
-    Setting("the trace function", sys.gettrace, sys.settrace),
-    Setting("the profile function", sys.getprofile, sys.setprofile),
-    Setting(
+    ProcessSetting("its signal handlers", _handlers, _set_handlers),
+    ProcessSetting("its blocked signals", _mask, _set_mask),
+    ProcessSetting("its environment", _variables, _set_variables),
+    ProcessSetting("its time zone", _zone, lambda _: time.tzset()),
+    ProcessSetting("its limits", _limits, _set_limits),
+    ProcessSetting("its user, group or session", _identity, _set_identity),
+    ProcessSetting("its priority or processors", _schedule, _set_schedule),
+    ProcessSetting("the module search path", lambda: [*sys.path], _set_contents(lambda: sys.path)),
+    ProcessSetting("sys.argv", lambda: [*sys.argv], _set_contents(lambda: sys.argv)),
+    ProcessSetting(
+        "the module finders", lambda: [*sys.meta_path], _set_contents(lambda: sys.meta_path)
+    ),
+    ProcessSetting(
+        "the path hooks", lambda: [*sys.path_hooks], _set_contents(lambda: sys.path_hooks)
+    ),
+    ProcessSetting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    ProcessSetting("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    ProcessSetting("the limit of digits", sys.get_int_max_str_digits, sys.set_int_max_str_digits),
+    ProcessSetting("the trace function", sys.gettrace, sys.settrace),
+    ProcessSetting("the profile function", sys.getprofile, sys.setprofile),
+    ProcessSetting(
         "the hooks of asynchronous generators",
         sys.get_asyncgen_hooks,
         lambda saved: sys.set_asyncgen_hooks(*saved),
     ),
-    Setting("garbage collection", gc.isenabled, _set_switch(gc.enable, gc.disable)),
-    Setting(
+    ProcessSetting("garbage collection", gc.isenabled, _set_switch(gc.enable, gc.disable)),
+    ProcessSetting(
         "the thresholds of garbage collection",
         gc.get_threshold,
         lambda saved: gc.set_threshold(*saved),
     ),
-    Setting("the debugging of garbage collection", gc.get_debug, gc.set_debug),
-    Setting(
+    ProcessSetting("the debugging of garbage collection", gc.get_debug, gc.set_debug),
+    ProcessSetting(
         "callbacks of garbage collection",
         lambda: [*gc.callbacks],
         _set_contents(lambda: gc.callbacks),
     ),
-    Setting(
+    ProcessSetting(
         "the locale",
         lambda: locale.setlocale(locale.LC_ALL),
         lambda saved: locale.setlocale(locale.LC_ALL, saved),
     ),
-    Setting(
+    ProcessSetting(
         "filters of warnings",
         lambda: [*warnings.filters],
         _set_contents(lambda: cast("list[Any]", warnings.filters)),
     ),
-    Setting("the stack size of threads", threading.stack_size, threading.stack_size),
-    Setting("the default timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
-    Setting(
+    ProcessSetting("the stack size of threads", threading.stack_size, threading.stack_size),
+    ProcessSetting(
+        "the default timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout
+    ),
+    ProcessSetting(
         "the start method of multiprocessing",
         lambda: multiprocessing.get_start_method(allow_none=True),
         lambda saved: multiprocessing.set_start_method(saved, force=True),
     ),
-    Setting("the process of multiprocessing", _process, _set_process),
-    Setting(
+    ProcessSetting("the process of multiprocessing", _process, _set_process),
+    ProcessSetting(
         "the name of the main thread",
         lambda: threading.main_thread().name,
         lambda saved: setattr(threading.main_thread(), "name", saved),
     ),
-    Setting("the time zone files", _tz_path, _set_tz_path),
-    Setting("the event loop", _loop, _set_loop),
-    Setting("the size limit of csv", csv.field_size_limit, csv.field_size_limit),
-    Setting("the dialects of csv", csv.list_dialects, _set_dialects),
-    Setting("the first day of weeks", calendar.firstweekday, calendar.setfirstweekday),
-    Setting("the defaults of decimal", _decimal_defaults, _set_decimal_defaults),
-    Setting(
+    ProcessSetting("the time zone files", _tz_path, _set_tz_path),
+    ProcessSetting("the event loop", _loop, _set_loop),
+    ProcessSetting("the size limit of csv", csv.field_size_limit, csv.field_size_limit),
+    ProcessSetting("the dialects of csv", csv.list_dialects, _set_dialects),
+    ProcessSetting("the first day of weeks", calendar.firstweekday, calendar.setfirstweekday),
+    ProcessSetting("the defaults of decimal", _decimal_defaults, _set_decimal_defaults),
+    ProcessSetting(
         "the fault handler",
         faulthandler.is_enabled,
         _set_switch(faulthandler.enable, faulthandler.disable),
     ),
-    Setting(
+    ProcessSetting(
         "the tracing of memory",
         tracemalloc.is_tracing,
         _set_switch(tracemalloc.start, tracemalloc.stop),

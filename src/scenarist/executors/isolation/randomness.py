@@ -11,7 +11,7 @@ from typing import Any
 _SEED_LIMIT = 2**64  # seeds from the system are larger than this, seeds from users are not
 
 
-class Randomness:
+class RandomGenerators:
     """Random generators without an explicit seed; those with one are not changed.
 
     Python itself reseeds the functions of its `random` module in each fork.
@@ -37,7 +37,7 @@ class Randomness:
             yield
         finally:
             random.Random.seed = seed  # type: ignore[method-assign]
-        self._numpy = _generators_of_numpy()
+        self._numpy = _find_numpy_generators()
 
     def reseed(self) -> None:
         """Reseed the recorded generators, in a process that has just been forked."""
@@ -48,7 +48,7 @@ class Randomness:
             bits.state = type(bits)().state
 
 
-def _generators_of_numpy() -> list[Any]:
+def _find_numpy_generators() -> list[Any]:
     """Return the generators of numpy that were seeded by the system, including the global one."""
     if (numpy_random := sys.modules.get("numpy.random")) is None:
         return []

@@ -55,8 +55,8 @@ class Registries:
     def __init__(self) -> None:
         load_registries()
         types: Any = vars(sys.modules["mimetypes"])["_db"]
-        self._dicts = [*_named(_DICTS), *types.types_map_inv, *_ERROR_HANDLERS]
-        self._lists = [*_named(_LISTS), *_CODECS]
+        self._dicts = [*_iter_registries(_DICTS), *types.types_map_inv, *_ERROR_HANDLERS]
+        self._lists = [*_iter_registries(_LISTS), *_CODECS]
         self._versions = DictVersions(self._dicts)
         self._modules: set[str] = set()
         self._remember()
@@ -70,48 +70,50 @@ class Registries:
         imported = sys.modules.keys() - self._modules
         unknown = 0
         for entries, saved_entries in zip(self._dicts, self._saved, strict=True):
-            unknown += _mend(entries, saved_entries, imported)
+            unknown += _restore_registry(entries, saved_entries, imported)
         for items, saved_items in zip(self._lists, self._saved_lists, strict=True):
             if items != saved_items:
-                _take_out(items, saved_items)
+                _restore_list(items, saved_items)
                 unknown += 1
         self._remember()
         # Modules of the standard library register what was already there before.
-        if unknown and any(_package(name) not in sys.stdlib_module_names for name in imported):
+        if unknown and any(_package_of(name) not in sys.stdlib_module_names for name in imported):
             return "it registered something, and imported modules"
         return None
 
     def _remember(self) -> None:
-        self._saved = [{key: _copied(value) for key, value in each.items()} for each in self._dicts]
+        self._saved = [
+            {key: _copy_value(value) for key, value in each.items()} for each in self._dicts
+        ]
         self._saved_lists = [each.copy() for each in self._lists]
         self._modules = {*sys.modules}
         self._versions.remember()
 
 
-def _mend(registry: dict[Any, Any], saved: dict[Any, Any], imported: set[str]) -> int:
+def _restore_registry(registry: dict[Any, Any], saved: dict[Any, Any], imported: set[str]) -> int:
     """Restore a registry, except for entries of imported modules; count the other changes."""
     now = registry.copy()
-    changed = {key for key, value in now.items() if not _is(value, saved.get(key))}
+    changed = {key for key, value in now.items() if not _is_same_value(value, saved.get(key))}
     if not changed and now.keys() == saved.keys():
         return 0
     of_modules = {key for key in changed if _modules_of(key, now[key]) & imported}
     registry.clear()
-    registry.update({key: _copied(value) for key, value in saved.items()})
+    registry.update({key: _copy_value(value) for key, value in saved.items()})
     registry.update({key: now[key] for key in of_modules})
     return len(changed - of_modules)
 
 
-def _package(module: str) -> str:
+def _package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
-def _named(paths: Mapping[str, tuple[str, ...]]) -> Iterator[Any]:
+def _iter_registries(paths: Mapping[str, tuple[str, ...]]) -> Iterator[Any]:
     for module, names in paths.items():
         for name in names:
             yield getattr(sys.modules[module], name)
 
 
-def _take_out(registry: list[Any], saved: list[Any]) -> None:
+def _restore_list(registry: list[Any], saved: list[Any]) -> None:
     if registry in _CODECS:
         # This also drops the cached codecs that were found through the function.
         for search in [each for each in registry if each not in saved]:
@@ -124,10 +126,10 @@ def _modules_of(key: object, value: object) -> set[str]:
     return {str(getattr(part, "__module__", "")) for part in parts}
 
 
-def _copied(value: Any) -> Any:
+def _copy_value(value: Any) -> Any:
     return value.copy() if type(value) is list else value
 
 
-def _is(value: object, saved: object) -> bool:
+def _is_same_value(value: object, saved: object) -> bool:
     # A list has the file extensions that are registered for one type.
     return value is saved or (type(value) is list and value == saved)

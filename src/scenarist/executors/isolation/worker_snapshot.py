@@ -9,19 +9,28 @@ from io import TextIOWrapper
 from operator import attrgetter
 from typing import Any, TextIO, cast
 
-from scenarist.executors.isolation.job_logs import LoggingState, clear_way, complete_logging
+from scenarist.executors.isolation.job_logs import (
+    LoggingState,
+    install_job_handler,
+    remove_job_handler,
+)
 from scenarist.executors.isolation.namespaces import Namespaces
-from scenarist.executors.isolation.orphans import Children, Descriptors, Threads, identity_of
+from scenarist.executors.isolation.orphans import (
+    ChildSnapshot,
+    DescriptorSnapshot,
+    ThreadSnapshot,
+    identity_of,
+)
 from scenarist.executors.isolation.process_state import ProcessState
 from scenarist.executors.isolation.registries import Registries
 
 _NAMES_LIMIT = 5
 _SHAPE = ("encoding", "errors", "line_buffering", "write_through")
 _shape_of = attrgetter(*_SHAPE)
-_whatever_happens = contextlib.suppress(Exception)
+_ignore_errors = contextlib.suppress(Exception)
 
 
-class Surroundings:
+class WorkerSnapshot:
     """Snapshot of the state of a worker process that a job may change and the next would notice.
 
     Each job finds the state of when this object was created, or of after the last import of a
@@ -31,7 +40,7 @@ class Surroundings:
     """
 
     def __init__(self) -> None:
-        self._streams = _Streams()
+        self._streams = _StreamSnapshot()
         self._replaced: str | None = None
         self._has_names = False  # whether `restore_names` was called for the running job
         self._remember()
@@ -39,7 +48,7 @@ class Surroundings:
     @contextmanager
     def importing(self) -> Iterator[None]:
         """Keep the changes made in the block, such as the configuration of logging."""
-        clear_way()
+        remove_job_handler()
         try:
             yield
         finally:
@@ -48,14 +57,14 @@ class Surroundings:
 
     def _remember(self) -> None:
         self._streams.remember()
-        complete_logging()
+        install_job_handler()
         self._namespaces = Namespaces()
         self._registries = Registries()
         self._state = ProcessState()
         self._logging = LoggingState()
-        self._threads = Threads()
-        self._children = Children()
-        self._descriptors = Descriptors()
+        self._threads = ThreadSnapshot()
+        self._children = ChildSnapshot()
+        self._descriptors = DescriptorSnapshot()
 
     def restore_names(self) -> None:
         """Restore the functions and modules of Python that a job has replaced.
@@ -81,20 +90,20 @@ class Surroundings:
             reasons += [self._registries.restore(), self._state.restore()]
             reasons.append(self._logging.restore())
             reasons.append(self._descriptors.look())
-            reasons += _tell_what_was_left(threads, processes)
+            reasons += _report_left_running(threads, processes)
         except BaseException as error:  # noqa: BLE001 - a signal handler of the job, for example
             return f"its state could not be restored: {type(error).__name__}: {error}"
         found = [reason for reason in reasons if reason is not None]
         return "; ".join(found) if found else None
 
 
-def _tell_what_was_left(threads: list[str], processes: int) -> list[str]:
+def _report_left_running(threads: list[str], processes: int) -> list[str]:
     reasons = []
     if threads:
         names = ", ".join(threads[:_NAMES_LIMIT]) + (", …" if threads[_NAMES_LIMIT:] else "")
-        reasons.append(f"{_counted(len(threads), 'thread', 'threads')} ({names})")
+        reasons.append(f"{_format_count(len(threads), 'thread', 'threads')} ({names})")
     if processes:
-        reasons.append(_counted(processes, "process", "processes"))
+        reasons.append(_format_count(processes, "process", "processes"))
     for reason in reasons:
         sys.stderr.write(
             f"{reason} still running when the function ended; this ends with the job\n"
@@ -103,11 +112,11 @@ def _tell_what_was_left(threads: list[str], processes: int) -> list[str]:
     return [f"it left {reason} running" for reason in reasons]
 
 
-def _counted(number: int, one: str, many: str) -> str:
+def _format_count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-class _Streams:
+class _StreamSnapshot:
     """Snapshot of standard input, output and error: descriptors and Python objects."""
 
     _NAMES = ("stdin", "stdout", "stderr")
@@ -129,15 +138,15 @@ class _Streams:
         replaced = []
         for number, name in enumerate(self._NAMES):
             current, stream = getattr(sys, name, None), self._streams[number]
-            with _whatever_happens:  # a task may have replaced the stream by any object
+            with _ignore_errors:  # a task may have replaced the stream by any object
                 current.flush()  # type: ignore[union-attr]
             if identity_of(number) != self._identities[number]:
                 os.dup2(self._copies[number], number)
             if stream.closed:
-                new = self._streams[number] = _opened(number, self._shapes[number])
+                new = self._streams[number] = _reopen(number, self._shapes[number])
                 replaced.append((stream, new))
             elif stream is not current:
-                with _whatever_happens:
+                with _ignore_errors:
                     stream.flush()
             if self._streams[number] is not current:
                 setattr(sys, name, self._streams[number])
@@ -157,7 +166,7 @@ def _set_shape(stream: TextIO, shape: tuple[Any, ...]) -> None:
         stream.reconfigure(**dict(zip(_SHAPE, shape, strict=False)))
 
 
-def _opened(number: int, shape: tuple[Any, ...]) -> TextIO:
+def _reopen(number: int, shape: tuple[Any, ...]) -> TextIO:
     mode = "r" if number == 0 else "w"
     stream = cast("TextIO", open(number, mode, closefd=False))  # noqa: SIM115 - for all jobs that follow
     _set_shape(stream, shape)

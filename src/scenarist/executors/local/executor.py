@@ -13,26 +13,32 @@ import structlog
 
 from scenarist.domain.lifecycle import JobEvent
 from scenarist.domain.resources import Resources
-from scenarist.executors.base import Deliver, JobOutcome, JobRequest, Output, WorkerTerms
-from scenarist.executors.isolation.children import kill_sessions
-from scenarist.executors.local.start_backoff import Starts
-from scenarist.executors.local.template_process import (
-    Failed,
-    Forked,
-    FromTemplate,
-    Gone,
-    Template,
-    Up,
+from scenarist.executors.base import (
+    JobOutcome,
+    JobOutputs,
+    JobRequest,
+    OutcomeCallback,
+    WorkerOptions,
 )
-from scenarist.executors.local.worker_process import WorkerProcess, ending_of
-from scenarist.executors.outcomes import ended
-from scenarist.executors.prefetch import Pace
+from scenarist.executors.isolation.children import kill_sessions
+from scenarist.executors.local.start_backoff import StartBackoff
+from scenarist.executors.local.template_process import (
+    TemplateProcess,
+    TemplateReady,
+    TemplateReport,
+    WorkerEnded,
+    WorkerNotStarted,
+    WorkerStarted,
+)
+from scenarist.executors.local.worker_process import WorkerProcess, describe_exit
+from scenarist.executors.outcomes import build_outcome
+from scenarist.executors.prefetch import Prefetch
 from scenarist.observability import tracing
-from scenarist.system.background import Background
+from scenarist.system.background import BackgroundThread
 
-_FAREWELL_SECONDS = 2.0  # the time workers have to export their traces at the end
+_TRACE_EXPORT_SECONDS = 2.0  # the time workers have to export their traces at the end
 
-_NO_TERMS = WorkerTerms()
+_DEFAULT_OPTIONS = WorkerOptions()
 _TEMPLATE_LOST = "the template process of its worker ended"
 
 _log = structlog.get_logger(__name__)
@@ -50,15 +56,17 @@ class LocalExecutor:
         terms: Settings of the worker processes.
     """
 
-    def __init__(self, deliver: Deliver, *, size: int, terms: WorkerTerms = _NO_TERMS) -> None:
+    def __init__(
+        self, deliver: OutcomeCallback, *, size: int, terms: WorkerOptions = _DEFAULT_OPTIONS
+    ) -> None:
         self._deliver = deliver
         self._size = size
         self._terms = terms
         self._lock = threading.RLock()
         self._queue: deque[JobRequest] = deque()
-        self._template: Template | None = None
+        self._template: TemplateProcess | None = None
         self._workers: dict[int, WorkerProcess] = {}
-        self._pace = Pace()
+        self._pace = Prefetch()
         self._tell_output: Callable[[], None] = lambda: None
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = socket.socketpair()
@@ -66,8 +74,8 @@ class LocalExecutor:
         self._is_closing = False
         self._undelivered: list[JobOutcome] = []
         self._sleeps_until = math.inf  # monotonic: when the thread wakes up by itself
-        self._starts = Starts()
-        self._thread = Background("local-executor", self._watch)
+        self._starts = StartBackoff()
+        self._thread = BackgroundThread("local-executor", self._watch)
         self._thread.start()
 
     @property
@@ -120,7 +128,7 @@ class LocalExecutor:
             for request in self._queue:
                 if request.number == number:
                     self._queue.remove(request)
-                    outcome = ended(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
+                    outcome = build_outcome(request, JobEvent.CANCEL_REQUESTED, has_begun=False)
                     self._deliver([outcome])
                     return True
             for worker in self._workers.values():
@@ -133,7 +141,7 @@ class LocalExecutor:
     def on_output(self, tell: Callable[[], None]) -> None:
         self._tell_output = tell
 
-    def read_output(self) -> Output:
+    def read_output(self) -> JobOutputs:
         with self._lock:
             return {
                 (worker.request.number, worker.request.attempt): worker.log_so_far()
@@ -246,7 +254,7 @@ class LocalExecutor:
     def _end(self) -> None:
         for worker in self._workers.values():
             worker.hang_up()
-        farewell_until = time.monotonic() + (_FAREWELL_SECONDS if tracing.is_on() else 0.0)
+        farewell_until = time.monotonic() + (_TRACE_EXPORT_SECONDS if tracing.is_on() else 0.0)
         while self._workers and (left := farewell_until - time.monotonic()) > 0:
             events = self._selector.select(left)
             with self._lock:
@@ -291,17 +299,17 @@ class LocalExecutor:
             return self._lose_template(template)
         return [outcome for message in messages for outcome in self._take(message)]
 
-    def _take(self, message: FromTemplate) -> list[JobOutcome]:
+    def _take(self, message: TemplateReport) -> list[JobOutcome]:
         match message:
-            case Forked(number, process_id):
+            case WorkerStarted(number, process_id):
                 self._workers[number].process_id = process_id
-            case Gone(number, code, left):
+            case WorkerEnded(number, code, left):
                 if left:
                     _log.error("processes that a job has started do not end", processes=left)
-                return self._bury(self._workers[number], ending_of(code))
-            case Failed(number, reason):
+                return self._bury(self._workers[number], describe_exit(code))
+            case WorkerNotStarted(number, reason):
                 return self._bury(self._workers[number], reason)
-            case Up(obstacle) if obstacle is not None:
+            case TemplateReady(obstacle) if obstacle is not None:
                 _log.debug("workers are not forked", reason=obstacle)
         return []
 
@@ -327,7 +335,7 @@ class LocalExecutor:
         worker.close()
         return outcomes if outcome is None else [*outcomes, outcome]
 
-    def _lose_template(self, template: Template) -> list[JobOutcome]:
+    def _lose_template(self, template: TemplateProcess) -> list[JobOutcome]:
         """Handle the end of the template, and of all workers with it."""
         template.read_output()
         kill_sessions(self.process_ids)
@@ -360,11 +368,11 @@ class LocalExecutor:
             self._starts.note_fault(str(error))
 
     def _open_template(self) -> None:
-        template = self._template = Template(self._terms)
+        template = self._template = TemplateProcess(self._terms)
         self._register(template.control, template, self._listen_to_template)
         self._register(template.output_reader, template, self._listen_to_template_output)
 
-    def _add_worker(self, template: Template) -> None:
+    def _add_worker(self, template: TemplateProcess) -> None:
         worker = WorkerProcess(template)
         self._workers[worker.number] = worker
         self._register(worker.connection, worker, lambda: self._listen(worker))
@@ -373,7 +381,7 @@ class LocalExecutor:
     def _register(
         self,
         stream: socket.socket | int,
-        owner: WorkerProcess | Template | None,
+        owner: WorkerProcess | TemplateProcess | None,
         listen: Callable[[], list[JobOutcome]],
     ) -> None:
         self._selector.register(stream, selectors.EVENT_READ, (owner, listen))

@@ -9,16 +9,16 @@ from typing import Self
 
 import msgspec
 
-from scenarist.executors.base import WorkerTerms
-from scenarist.system.search_path import search_also
+from scenarist.executors.base import WorkerOptions
+from scenarist.system.search_path import extend_search_path
 
 
-def search(terms: WorkerTerms) -> None:
+def add_application_path(terms: WorkerOptions) -> None:
     """Add the application's folders to the module search path, after our own imports."""
-    search_also(terms.search_path)
+    extend_search_path(terms.search_path)
 
 
-def spawn(terms: WorkerTerms, connection: int, log: int) -> int:
+def spawn_worker(terms: WorkerOptions, connection: int, log: int) -> int:
     """Start a worker that imports the application itself; return its process ID.
 
     Raises:
@@ -37,7 +37,7 @@ def spawn(terms: WorkerTerms, connection: int, log: int) -> int:
     return process.pid
 
 
-class Sources:
+class SourceSnapshot:
     """Snapshot of the files of the application's modules."""
 
     def __init__(self, states: dict[str, tuple[int, int] | None]) -> None:
@@ -48,14 +48,16 @@ class Sources:
         """Take a snapshot of the modules that this process has imported from these folders."""
         files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
         inside = tuple(os.path.join(folder, "") for folder in folders)
-        return cls({file: _state(file) for file in files if file and file.startswith(inside)})
+        return cls({file: _file_state(file) for file in files if file and file.startswith(inside)})
 
     def changed(self) -> str | None:
         """Return a file that has changed since; None if none has."""
-        return next((file for file, state in self._states.items() if _state(file) != state), None)
+        return next(
+            (file for file, state in self._states.items() if _file_state(file) != state), None
+        )
 
 
-def _state(file: str) -> tuple[int, int] | None:
+def _file_state(file: str) -> tuple[int, int] | None:
     try:
         found = Path(file).stat()
     except OSError:

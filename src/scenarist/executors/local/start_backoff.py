@@ -12,7 +12,7 @@ _FAULT_LIMIT = 500
 _log = structlog.get_logger(__name__)
 
 
-class Starts:
+class StartBackoff:
     """Backoff of worker starts: longer after each failure, reset when a worker is ready.
 
     Attributes:

@@ -26,7 +26,7 @@ class _Phase(Enum):
     CLOSING = auto()  # the outcome is decided; a stop comes too late
 
 
-class Stopping:
+class StopHandler:
     """Signal handlers of a worker process, and the state of a stop.
 
     A stop is a message on the connection, followed by SIGTERM, so that it takes effect even if the

@@ -19,27 +19,31 @@ from collections.abc import Sequence
 
 import msgspec
 
-from scenarist.executors.base import WorkerTerms
-from scenarist.executors.framing import frame
-from scenarist.executors.isolation.children import adopt_orphans, children, wake_without_parent
-from scenarist.executors.isolation.job_logs import prepare_logging
+from scenarist.executors.base import WorkerOptions
+from scenarist.executors.framing import encode_frame
+from scenarist.executors.isolation.children import (
+    adopt_orphans,
+    continue_without_parent,
+    list_children,
+)
+from scenarist.executors.isolation.job_logs import configure_logging
 from scenarist.executors.isolation.namespaces import load_modules
 from scenarist.executors.isolation.process_state import stop_timers
-from scenarist.executors.isolation.randomness import Randomness
+from scenarist.executors.isolation.randomness import RandomGenerators
 from scenarist.executors.local import worker
-from scenarist.executors.local.spawning import Sources, search, spawn
+from scenarist.executors.local.spawning import SourceSnapshot, add_application_path, spawn_worker
 from scenarist.executors.local.template_process import (
     COMMAND,
     FORK,
-    Failed,
-    Forked,
-    FromTemplate,
-    Gone,
-    Up,
+    TemplateReady,
+    TemplateReport,
+    WorkerEnded,
+    WorkerNotStarted,
+    WorkerStarted,
 )
 
-_LOOK_SECONDS = 0.005
-_PATIENCE_SECONDS = 5.0  # the longest wait for processes that do not end although killed
+_POLL_SECONDS = 0.005
+_KILL_SECONDS = 5.0  # the longest wait for processes that do not end although killed
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 # jemalloc stops this thread around a fork, and starts it again on both sides.
 _HARMLESS_THREADS = frozenset({"jemalloc_bg_thd"})
@@ -50,23 +54,25 @@ _encoder = msgspec.msgpack.Encoder()
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
-    terms = msgspec.json.decode(sys.argv[2], type=WorkerTerms)
-    _take_signals()
+    terms = msgspec.json.decode(sys.argv[2], type=WorkerOptions)
+    _ignore_signals()
     adopt_orphans()
-    wake_without_parent()
-    prepare_logging(terms.log_level)
+    continue_without_parent()
+    configure_logging(terms.log_level)
     load_modules()
-    template = _Template(control, terms)
+    template = _TemplateServer(control, terms)
     template.prepare()
     template.serve()
 
 
-class _Template:
-    def __init__(self, control: socket.socket, terms: WorkerTerms) -> None:
+class _TemplateServer:
+    def __init__(self, control: socket.socket, terms: WorkerOptions) -> None:
         self._control = control
         self._terms = terms
-        self._randomness = Randomness()
-        self._sources: Sources | None = None  # the imported files, if workers cannot be forked
+        self._randomness = RandomGenerators()
+        self._sources: SourceSnapshot | None = (
+            None  # the imported files, if workers cannot be forked
+        )
         self._workers: dict[int, int] = {}  # worker numbers by process ID
         self._ended: dict[int, int] = {}  # exit codes by worker number, until reported
         self._was_clear = False
@@ -81,25 +87,25 @@ class _Template:
 
     def prepare(self) -> None:
         """Import the application, and check whether workers can be forked after that."""
-        before = _descriptors(), _shared_memory()
-        search(self._terms)
+        before = _list_descriptors(), _list_shared_memory()
+        add_application_path(self._terms)
         with self._randomness.watch():
             for name in self._terms.modules:
-                _import(name)
+                _import_module(name)
         # The imports may have changed signal handlers, and without SIGCHLD no stopped job ends.
         stop_timers()
-        _take_signals()
+        _ignore_signals()
         signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
-        obstacle = _obstacle_to_forks(*before)
+        obstacle = _find_fork_obstacle(*before)
         if obstacle is not None:
-            self._sources = Sources.of_loaded(self._terms.search_path)
+            self._sources = SourceSnapshot.of_loaded(self._terms.search_path)
         gc.collect()
         gc.freeze()
-        self._say(Up(obstacle))
+        self._say(TemplateReady(obstacle))
 
     def serve(self) -> None:
         while True:
-            for key, _ in self._selector.select(_LOOK_SECONDS if self._ended else None):
+            for key, _ in self._selector.select(_POLL_SECONDS if self._ended else None):
                 if key.fileobj is self._wake_reader:
                     with contextlib.suppress(BlockingIOError):
                         self._wake_reader.recv(4096)
@@ -132,10 +138,10 @@ class _Template:
             start = self._fork if self._sources is None else self._spawn
             process = start(connection, log)
         except OSError as error:
-            self._say(Failed(number, f"{type(error).__name__}: {error}"))
+            self._say(WorkerNotStarted(number, f"{type(error).__name__}: {error}"))
         else:
             self._workers[process] = number
-            self._say(Forked(number, process))
+            self._say(WorkerStarted(number, process))
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -154,10 +160,10 @@ class _Template:
                 os.dup2(log, stream)
             os.close(log)
             self._randomness.reseed()
-            worker.be_worker_of(parent)
+            worker.become_worker(parent)
             worker.serve(socket.socket(fileno=connection), self._terms)
         except BaseException:  # noqa: BLE001 - the child must not return into the template's code
-            worker.end_amiss()
+            worker.exit_with_error()
         os._exit(0)
 
     def _spawn(self, connection: int, log: int) -> int:
@@ -166,7 +172,7 @@ class _Template:
                 f"{changed} has changed since the server started, and all workers run the same "
                 "code; restart the server"
             )
-        return spawn(self._terms, connection, log)
+        return spawn_worker(self._terms, connection, log)
 
     def _reap(self) -> None:
         while True:
@@ -183,7 +189,7 @@ class _Template:
                         os.killpg(process, signal.SIGKILL)
                 self._ended[number] = os.waitstatus_to_exitcode(status)
                 self._was_clear = False
-                self._kill_until = time.monotonic() + _PATIENCE_SECONDS
+                self._kill_until = time.monotonic() + _KILL_SECONDS
 
     def _report(self) -> None:
         """Kill the processes that ended workers have left, and report those workers once none is.
@@ -204,38 +210,38 @@ class _Template:
                 self._was_clear = False
                 return
         for number, code in self._ended.items():
-            self._say(Gone(number, code, tuple(sorted(left))))
+            self._say(WorkerEnded(number, code, tuple(sorted(left))))
         self._ended.clear()
 
     def _kill_strays(self) -> set[int]:
-        strays = children() - self._workers.keys()
+        strays = list_children() - self._workers.keys()
         for process in strays:
             with contextlib.suppress(OSError):
                 os.kill(process, signal.SIGKILL)
         return strays
 
     def _end_all(self) -> None:
-        until = time.monotonic() + _PATIENCE_SECONDS
-        while (left := children() | self._workers.keys()) and time.monotonic() < until:
+        until = time.monotonic() + _KILL_SECONDS
+        while (left := list_children() | self._workers.keys()) and time.monotonic() < until:
             for process in left:
                 with contextlib.suppress(OSError):
                     os.kill(process, signal.SIGKILL)
             self._reap()
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
-    def _say(self, message: FromTemplate) -> None:
+    def _say(self, message: TemplateReport) -> None:
         with contextlib.suppress(OSError):  # the server is gone; `serve` notices it at the socket
-            self._control.sendall(frame(_encoder.encode(message)))
+            self._control.sendall(encode_frame(_encoder.encode(message)))
 
 
-def _take_signals() -> None:
+def _ignore_signals() -> None:
     """Ignore signals that would end this process: it ends when the server closes the socket."""
     for number in _SIGNALS:
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def _import(name: str) -> None:
+def _import_module(name: str) -> None:
     """Import a module of the application; if that fails, its jobs import it again."""
     try:
         importlib.import_module(name)
@@ -243,11 +249,11 @@ def _import(name: str) -> None:
         traceback.print_exc()
 
 
-def _obstacle_to_forks(open_before: set[str], shared_before: set[str]) -> str | None:
+def _find_fork_obstacle(open_before: set[str], shared_before: set[str]) -> str | None:
     """Return what the imports have started or opened that forks cannot share; None if they can."""
     if sys.platform != "linux":
         return "forks are safe on Linux only"
-    if children():
+    if list_children():
         return "importing the application has started processes"
     # A trial fork: libraries such as OpenBLAS end their threads before a fork, and start them
     # again when needed.
@@ -255,20 +261,20 @@ def _obstacle_to_forks(open_before: set[str], shared_before: set[str]) -> str | 
     if trial == 0:
         os._exit(0)
     os.waitpid(trial, 0)
-    threads = _threads()
+    threads = _list_threads()
     if len(threads) > 1:
         return f"importing the application has started threads: {', '.join(threads[1:])}"
-    opened = sorted(_descriptors() - open_before)
+    opened = sorted(_list_descriptors() - open_before)
     if opened:
         return f"importing the application has opened {', '.join(opened)}"
     # Such as a lock of multiprocessing, which a killed worker would never release.
-    shared = sorted(_shared_memory() - shared_before)
+    shared = sorted(_list_shared_memory() - shared_before)
     if shared:
         return f"importing the application has made shared memory: {', '.join(shared)}"
     return None
 
 
-def _threads() -> list[str]:
+def _list_threads() -> list[str]:
     """Return the names of this process's threads, without those that survive forks unharmed."""
     names = []
     for thread in sorted(map(int, os.listdir("/proc/self/task"))):
@@ -277,7 +283,7 @@ def _threads() -> list[str]:
     return [name for name in names if name not in _HARMLESS_THREADS]
 
 
-def _descriptors() -> set[str]:
+def _list_descriptors() -> set[str]:
     """Return the open descriptors of this process, without append-only files such as logs."""
     opened = set()
     for number in os.listdir("/proc/self/fd"):
@@ -290,7 +296,7 @@ def _descriptors() -> set[str]:
     return opened
 
 
-def _shared_memory() -> set[str]:
+def _list_shared_memory() -> set[str]:
     """Return the writable shared mappings of this process, semaphores included."""
     if sys.platform != "linux":
         return set()

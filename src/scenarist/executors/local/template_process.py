@@ -11,9 +11,9 @@ from array import array
 
 import msgspec
 
-from scenarist.executors.base import WorkerTerms
-from scenarist.executors.environments import worker_environment
-from scenarist.executors.framing import Frames
+from scenarist.executors.base import WorkerOptions
+from scenarist.executors.environments import build_worker_environment
+from scenarist.executors.framing import FrameDecoder
 
 COMMAND = struct.Struct("!cQB")
 """A command to a template: the kind, the number of a worker, and the signal to send to it."""
@@ -24,7 +24,7 @@ _CLOSING_SECONDS = 8.0  # the template itself waits 5 s for processes that do no
 _OUTPUT_LIMIT = 4_096
 
 
-class Up(msgspec.Struct, frozen=True, tag=True):
+class TemplateReady(msgspec.Struct, frozen=True, tag=True):
     """Report: the application is imported.
 
     Args:
@@ -34,14 +34,14 @@ class Up(msgspec.Struct, frozen=True, tag=True):
     obstacle: str | None
 
 
-class Forked(msgspec.Struct, frozen=True, tag=True):
+class WorkerStarted(msgspec.Struct, frozen=True, tag=True):
     """Report: a worker has started."""
 
     number: int
     process: int
 
 
-class Gone(msgspec.Struct, frozen=True, tag=True):
+class WorkerEnded(msgspec.Struct, frozen=True, tag=True):
     """Report: a worker has ended, and all processes that its jobs had started.
 
     Args:
@@ -54,26 +54,26 @@ class Gone(msgspec.Struct, frozen=True, tag=True):
     left: tuple[int, ...] = ()
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
+class WorkerNotStarted(msgspec.Struct, frozen=True, tag=True):
     """Report: a worker cannot be started."""
 
     number: int
     reason: str
 
 
-FromTemplate = Up | Forked | Gone | Failed
+TemplateReport = TemplateReady | WorkerStarted | WorkerEnded | WorkerNotStarted
 
-_decoder: msgspec.msgpack.Decoder[FromTemplate] = msgspec.msgpack.Decoder(FromTemplate)
+_decoder: msgspec.msgpack.Decoder[TemplateReport] = msgspec.msgpack.Decoder(TemplateReport)
 
 
-class Template:
+class TemplateProcess:
     """Template process: starts workers, and ends together with them when it is closed.
 
     Raises:
         OSError: The process cannot be started.
     """
 
-    def __init__(self, terms: WorkerTerms) -> None:
+    def __init__(self, terms: WorkerOptions) -> None:
         self.control, theirs = socket.socketpair()
         self.output_reader, output_writer = os.pipe()
         os.set_blocking(self.output_reader, False)
@@ -87,7 +87,7 @@ class Template:
                 stdout=output_writer,
                 stderr=output_writer,
                 pass_fds=(theirs.fileno(),),
-                env=worker_environment(),
+                env=build_worker_environment(),
                 # It survives a signal to the server's group, to end the processes of the jobs.
                 start_new_session=True,
             )
@@ -98,7 +98,7 @@ class Template:
         finally:
             theirs.close()
             os.close(output_writer)
-        self._frames = Frames()
+        self._frames = FrameDecoder()
         self._output = bytearray()
         self._last_number = 0
 
@@ -126,7 +126,7 @@ class Template:
         with contextlib.suppress(OSError):
             self.control.send(COMMAND.pack(SIGNAL, number, what), socket.MSG_DONTWAIT)
 
-    def receive(self) -> list[FromTemplate] | None:
+    def receive(self) -> list[TemplateReport] | None:
         """Return its messages since the last call; None if it has ended, and all its workers."""
         try:
             data = self.control.recv(1 << 16, socket.MSG_DONTWAIT)

@@ -24,19 +24,19 @@ import msgspec
 
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.executors.base import GROWTH_LIMIT, JobOutcome, JobRequest, WorkerTerms
-from scenarist.executors.framing import Frames, frame
-from scenarist.executors.isolation.children import adopt_orphans, die_with
-from scenarist.executors.isolation.job_logs import prepare_logging
+from scenarist.executors.base import GROWTH_LIMIT, JobOutcome, JobRequest, WorkerOptions
+from scenarist.executors.framing import FrameDecoder, encode_frame
+from scenarist.executors.isolation.children import adopt_orphans, exit_with_parent
+from scenarist.executors.isolation.job_logs import configure_logging
 from scenarist.executors.isolation.process_state import reseed
-from scenarist.executors.isolation.worker_snapshot import Surroundings
-from scenarist.executors.local.spawning import search
-from scenarist.executors.local.stopping import JobStopped, Stopping
-from scenarist.executors.messages import BEGUN, READY, RETIRE, STOP
-from scenarist.executors.outcomes import ended
-from scenarist.executors.runner import run
+from scenarist.executors.isolation.worker_snapshot import WorkerSnapshot
+from scenarist.executors.local.spawning import add_application_path
+from scenarist.executors.local.stopping import JobStopped, StopHandler
+from scenarist.executors.messages import READY, RETIRE, STARTED, STOP
+from scenarist.executors.outcomes import build_outcome
+from scenarist.executors.runner import run_request
 from scenarist.observability import tracing
-from scenarist.storage.bounds import enforce
+from scenarist.storage.bounds import enforce_limits
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -50,40 +50,40 @@ def main() -> None:
     descriptor, encoded, parent = sys.argv[1:]
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)
-    terms = msgspec.json.decode(encoded, type=WorkerTerms)
-    be_worker_of(int(parent))
-    prepare_logging(terms.log_level)
-    search(terms)
+    terms = msgspec.json.decode(encoded, type=WorkerOptions)
+    become_worker(int(parent))
+    configure_logging(terms.log_level)
+    add_application_path(terms)
     for name in terms.modules:
         with contextlib.suppress(Exception, SystemExit):
             importlib.import_module(name)
     serve(connection, terms)
 
 
-def be_worker_of(parent: int) -> None:
+def become_worker(parent: int) -> None:
     """Set up a new process as a worker: a session leader that ends together with its parent."""
     os.setsid()
-    die_with(parent)
+    exit_with_parent(parent)
     adopt_orphans()
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    _forget_exits()
+    _clear_exit_functions()
 
 
-def serve(connection: socket.socket, terms: WorkerTerms) -> None:
+def serve(connection: socket.socket, terms: WorkerOptions) -> None:
     """Run requests until the server closes the connection, or this worker must be replaced."""
     # Set up before `Surroundings` records the state that it restores after each job.
-    stopping = Stopping(connection)
-    _trace()
+    stopping = StopHandler(connection)
+    _start_tracing()
     reseed()
-    surroundings = Surroundings()
-    memory = _Memory(terms.memory)
+    surroundings = WorkerSnapshot()
+    memory = _MemoryLimit(terms.memory)
     if terms.limits is not None:
-        enforce(terms.limits)
+        enforce_limits(terms.limits)
     decoder = msgspec.msgpack.Decoder(JobRequest)
     encoder = msgspec.msgpack.Encoder()
-    frames = Frames()
+    frames = FrameDecoder()
     jobs_left, jobs_run = terms.jobs, 0
-    connection.sendall(frame(READY))
+    connection.sendall(encode_frame(READY))
     while data := connection.recv(1 << 18):
         messages = frames.feed(data)
         if not messages:
@@ -105,14 +105,16 @@ def serve(connection: socket.socket, terms: WorkerTerms) -> None:
             or stopping.is_signalled
             or memory.is_used_up()
         )
-        connection.sendall((frame(RETIRE) if is_last else b"") + frame(encoder.encode(outcome)))
+        connection.sendall(
+            (encode_frame(RETIRE) if is_last else b"") + encode_frame(encoder.encode(outcome))
+        )
         if is_last:
             break
         stopping.rest()
-    _leave(is_heard=jobs_run == 1)
+    _exit(is_heard=jobs_run == 1)
 
 
-def end_amiss() -> NoReturn:
+def exit_with_error() -> NoReturn:
     """Print the error that is being handled, and end the worker with exit code 1."""
     with contextlib.suppress(Exception):
         traceback.print_exc()
@@ -126,8 +128,8 @@ class _Attempt:
     def __init__(
         self,
         request: JobRequest,
-        stopping: Stopping,
-        surroundings: Surroundings,
+        stopping: StopHandler,
+        surroundings: WorkerSnapshot,
         connection: socket.socket,
     ) -> None:
         self._request = request
@@ -147,21 +149,21 @@ class _Attempt:
                 stopping.open(is_asked=is_asked)
                 self._import()
                 if request.timeout_seconds is not None:
-                    self._connection.sendall(frame(BEGUN))
+                    self._connection.sendall(encode_frame(STARTED))
                 outcome = self._run()
             finally:
                 stopping.close()
         except JobStopped:
             stopping.close()
-            outcome = ended(request, JobEvent.RAISED)
+            outcome = build_outcome(request, JobEvent.RAISED)
         except KeyboardInterrupt:  # raised after the function had ended
-            outcome = ended(request, JobEvent.RAISED, "KeyboardInterrupt")
+            outcome = build_outcome(request, JobEvent.RAISED, "KeyboardInterrupt")
         if stopping.is_stopped:
-            stopped = ended(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
+            stopped = build_outcome(request, JobEvent.CANCEL_REQUESTED, was_stopped=True)
             return replace(stopped, stacktrace=outcome.stacktrace)
         if stopping.is_signalled and outcome.event is JobEvent.RAISED:
             reason = "its process received a SIGTERM that its server did not send"
-            return ended(request, JobEvent.WORKER_LOST, reason)
+            return build_outcome(request, JobEvent.WORKER_LOST, reason)
         return outcome
 
     def _import(self) -> None:
@@ -184,11 +186,11 @@ class _Attempt:
         os.environ.update(request.variables)
         try:
             with self._span() as span:
-                outcome = run(
+                outcome = run_request(
                     request, settle=self._stopping.settle, undo=self._surroundings.restore_names
                 )
                 if span is not None and outcome.event is not JobEvent.SUCCEEDED:
-                    tracing.mark_amiss(span)
+                    tracing.mark_failed(span)
             return outcome
         finally:
             for name, value in kept.items():
@@ -205,20 +207,20 @@ class _Attempt:
         return tracing.span(f"run {self._request.function}", parent=parent)
 
 
-class _Memory:
+class _MemoryLimit:
     """Memory limit of a worker, above which it is replaced after a job."""
 
     def __init__(self, limit: int | None) -> None:
         self._is_given = limit is not None
         self._is_first = True
-        self._limit = _resident() + GROWTH_LIMIT if limit is None else limit
+        self._limit = _resident_bytes() + GROWTH_LIMIT if limit is None else limit
 
     def is_used_up(self) -> bool:
         """Return whether the worker is above the limit; called after each job."""
         is_first, self._is_first = self._is_first, False
         # The peak is cheaper to read than the current size, and never smaller.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
-        if peak <= self._limit or (now := _resident()) <= self._limit:
+        if peak <= self._limit or (now := _resident_bytes()) <= self._limit:
             return False
         if is_first and not self._is_given:
             # A replacement would load again what the first job has loaded, such as a model.
@@ -227,7 +229,7 @@ class _Memory:
         return True
 
 
-def _trace() -> None:
+def _start_tracing() -> None:
     """Start tracing if the environment configures it; if that fails, jobs run untraced."""
     try:
         tracing.start()
@@ -235,7 +237,7 @@ def _trace() -> None:
         logging.getLogger(__name__).warning("jobs are not traced: %s", error.message)
 
 
-def _leave(*, is_heard: bool) -> NoReturn:
+def _exit(*, is_heard: bool) -> NoReturn:
     """End this process after running the exit functions that its jobs have registered.
 
     Args:
@@ -243,7 +245,7 @@ def _leave(*, is_heard: bool) -> NoReturn:
     """
     tracing.stop()
     if not is_heard:
-        _hush()
+        _discard_output()
     with contextlib.suppress(BaseException):
         atexit._run_exitfuncs()  # noqa: SLF001 - as Python itself does at exit
     for stream in (sys.stdout, sys.stderr):
@@ -251,7 +253,7 @@ def _leave(*, is_heard: bool) -> NoReturn:
     os._exit(0)
 
 
-def _hush() -> None:
+def _discard_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         _flush(stream)
     with contextlib.suppress(OSError):
@@ -260,7 +262,7 @@ def _hush() -> None:
         os.dup2(nowhere, 2)
 
 
-def _forget_exits() -> None:
+def _clear_exit_functions() -> None:
     """Discard the exit functions inherited from the template, which runs them at its own end.
 
     Otherwise the first worker to end would, for example, delete a temporary folder that the
@@ -274,7 +276,7 @@ def _forget_exits() -> None:
     atexit.register(logging.shutdown)
 
 
-def _resident() -> int:
+def _resident_bytes() -> int:
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
     except OSError:

@@ -14,24 +14,29 @@ from datetime import UTC, datetime
 import msgspec
 
 from scenarist.domain.lifecycle import JobEvent
-from scenarist.domain.text import storable
+from scenarist.domain.text import sanitize_text
 from scenarist.executors import messages
 from scenarist.executors.base import LOG_LIMIT, JobOutcome, JobRequest
-from scenarist.executors.framing import MESSAGE_LIMIT, Frames, MessageTooLargeError, frame
-from scenarist.executors.local.template_process import Template
-from scenarist.executors.outcomes import ended
+from scenarist.executors.framing import (
+    MESSAGE_LIMIT,
+    FrameDecoder,
+    MessageTooLargeError,
+    encode_frame,
+)
+from scenarist.executors.local.template_process import TemplateProcess
+from scenarist.executors.outcomes import build_outcome
 
-_TAKE_SECONDS = 20.0  # the longest time for a worker to read more of the data sent to it
-_GONE_SECONDS = 15.0  # from a kill to its report; the template waits 5 s for unkillable processes
+_READ_SECONDS = 20.0  # the longest time for a worker to read more of the data sent to it
+_KILL_SECONDS = 15.0  # from a kill to its report; the template waits 5 s for unkillable processes
 _RETIRE_SECONDS = 5.0  # the time for a retired worker to end by itself
 
-_READS = 32  # reads of a log per call, each of up to the capacity of a pipe
+_READS_PER_CALL = 32  # reads of a log per call, each of up to the capacity of a pipe
 
 _decoder = msgspec.msgpack.Decoder(JobOutcome)
 _encoder = msgspec.msgpack.Encoder()
 
 
-class _StrangeError(Exception):
+class _UnexpectedOutcomeError(Exception):
     """A worker has sent the outcome of a request that it does not have."""
 
 
@@ -41,7 +46,7 @@ class WorkerProcess:
     A worker whose job was stopped runs no further request: it is retired, and ends.
     """
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: TemplateProcess) -> None:
         self._template = template
         self.connection, theirs = socket.socketpair()
         self.log_reader, log_writer = os.pipe()
@@ -50,7 +55,7 @@ class WorkerProcess:
         theirs.close()
         os.close(log_writer)
         self.process_id: int | None = None
-        self.frames = Frames(MESSAGE_LIMIT)
+        self.frames = FrameDecoder(MESSAGE_LIMIT)
         self.is_ready = False
         self.is_retired = False
         self.has_run = False
@@ -91,7 +96,7 @@ class WorkerProcess:
 
     def start(self, request: JobRequest) -> None:
         self.request = request
-        self.taken_by = time.monotonic() + _TAKE_SECONDS
+        self.taken_by = time.monotonic() + _READ_SECONDS
         self.has_run = True
         self.started_at = datetime.now(UTC)
         self._send(_encoder.encode(request))
@@ -110,7 +115,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         if self._gone_by is None:
-            self._gone_by = time.monotonic() + _GONE_SECONDS
+            self._gone_by = time.monotonic() + _KILL_SECONDS
         self._template.signal(self.number, signal.SIGKILL)
 
     def retire(self) -> None:
@@ -126,7 +131,7 @@ class WorkerProcess:
         if self.taken_by is not None and now >= self.taken_by:
             self.taken_by = None
             if self.request is not None and self.stop_event is None and self._has_unread():
-                reason = f"its process did not read the request within {_TAKE_SECONDS:g} s"
+                reason = f"its process did not read the request within {_READ_SECONDS:g} s"
                 self._give_up(JobEvent.WORKER_LOST, reason)
         if self.deadline is None or now < self.deadline:
             return
@@ -161,7 +166,7 @@ class WorkerProcess:
             reason = "the server had no memory for the message that its process sent"
             self._give_up(JobEvent.WORKER_LOST, reason)
             return None
-        except (msgspec.MsgspecError, _StrangeError):
+        except (msgspec.MsgspecError, _UnexpectedOutcomeError):
             # A task has written to its worker's socket; the messages cannot be trusted any more.
             reason = "its process sent an invalid message"
             self._give_up(JobEvent.WORKER_LOST, reason)
@@ -170,7 +175,7 @@ class WorkerProcess:
 
     def _give_up(self, event: JobEvent, reason: str) -> None:
         """Kill a process whose messages cannot be read any more."""
-        self.frames = Frames(MESSAGE_LIMIT)
+        self.frames = FrameDecoder(MESSAGE_LIMIT)
         self.is_retired = True
         if self.stop_event is None:
             self.stop_event, self._stop_reason = event, reason
@@ -186,7 +191,7 @@ class WorkerProcess:
         reason = ending
         if self.stop_event is not None:
             event, reason = self.stop_event, self._stop_reason
-        outcome = ended(self.request, event, reason or None, started_at=self.started_at)
+        outcome = build_outcome(self.request, event, reason or None, started_at=self.started_at)
         if event is JobEvent.TIMED_OUT:
             outcome = replace(outcome, stopped_at=self._stopped_at, stacktrace=self._stopped_in)
         return outcome.with_log(self.take_log())
@@ -196,7 +201,7 @@ class WorkerProcess:
 
         The number of reads is bounded; the rest is read by the next call.
         """
-        for _ in range(_READS):
+        for _ in range(_READS_PER_CALL):
             try:
                 data = os.read(self.log_reader, 1 << 16)
             except BlockingIOError:
@@ -219,7 +224,7 @@ class WorkerProcess:
             return ""
         gap = f"\n… {self._log_lost} bytes left out …\n".encode() if self._log_lost else b""
         text = (bytes(self._log_head) + gap + bytes(self._log_tail)).decode(errors="replace")
-        return storable(text)
+        return sanitize_text(text)
 
     def take_log(self) -> str:
         text = self.log_so_far()
@@ -239,7 +244,7 @@ class WorkerProcess:
         os.close(self.log_reader)
 
     def _send(self, message: bytes) -> None:
-        self._outgoing += frame(message)
+        self._outgoing += encode_frame(message)
         self.flush()
 
     def flush(self) -> None:
@@ -249,7 +254,7 @@ class WorkerProcess:
                 sent = self.connection.send(self._outgoing, socket.MSG_DONTWAIT)
                 del self._outgoing[:sent]
                 if self.taken_by is not None:
-                    self.taken_by = time.monotonic() + _TAKE_SECONDS
+                    self.taken_by = time.monotonic() + _READ_SECONDS
         except BlockingIOError:
             pass
         except OSError:  # it has ended, which the template reports
@@ -269,7 +274,7 @@ class WorkerProcess:
         match message:
             case messages.READY:
                 self.is_ready = True
-            case messages.BEGUN:
+            case messages.STARTED:
                 self._start_clock()
             case messages.RETIRE:
                 self.is_retired = True
@@ -285,7 +290,7 @@ class WorkerProcess:
     def _settle(self, outcome: JobOutcome) -> JobOutcome | None:
         mine = self.request
         if mine is None or (mine.number, mine.attempt) != (outcome.number, outcome.attempt):
-            raise _StrangeError
+            raise _UnexpectedOutcomeError
         self.read_log()
         if self.stop_event is not None:
             self.is_retired = True
@@ -300,7 +305,7 @@ class WorkerProcess:
         return settled
 
 
-def ending_of(code: int) -> str:
+def describe_exit(code: int) -> str:
     """Describe how a process ended during its job, by its exit code or negated signal."""
     if code >= 0:
         return f"its process exited with code {code} without returning a result"

@@ -6,21 +6,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.external.databases import plain_cell
+from scenarist.storage.external.databases import to_plain_cell
 from scenarist.storage.python.data_frames import series_values
-from scenarist.storage.tables.series import EXACT, require_digits
+from scenarist.storage.tables.series import MAX_EXACT_INTEGER, require_exact_float
 
 if TYPE_CHECKING:
     from sqlalchemy import Column
     from sqlalchemy.types import TypeEngine
 
-Fit = Callable[[Any], Any]
+CellConverter = Callable[[Any], Any]
 
 _FLOAT_SCALE = 10
 """Decimal places with which SQLAlchemy converts floats to decimals."""
 
 
-def type_of(series: Any, label: str) -> "TypeEngine[Any]":
+def infer_type(series: Any, label: str) -> "TypeEngine[Any]":
     """Return the type for a column of a new table.
 
     Raises:
@@ -28,7 +28,7 @@ def type_of(series: Any, label: str) -> "TypeEngine[Any]":
     """
     from sqlalchemy import types
 
-    cells = [cell for cell in map(plain_cell, series_values(series)) if cell is not None]
+    cells = [cell for cell in map(to_plain_cell, series_values(series)) if cell is not None]
     kinds = {type(cell) for cell in cells}
     choices: tuple[tuple[set[type], TypeEngine[Any]], ...] = (
         ({str}, types.Text()),
@@ -45,7 +45,9 @@ def type_of(series: Any, label: str) -> "TypeEngine[Any]":
     if not kinds and series.dtype.kind in "biufM":
         # There is no cell to infer it from, but the series has a type.
         kinds = {{"b": bool, "f": float, "M": datetime.datetime}.get(series.dtype.kind, int)}
-    if kinds == {int, float} and any(type(one) is int and abs(one) > EXACT for one in cells):
+    if kinds == {int, float} and any(
+        type(one) is int and abs(one) > MAX_EXACT_INTEGER for one in cells
+    ):
         raise InvalidError(
             f"column {label!r} holds floats, and integers with more digits than a float keeps;"
             " give it decimals, or create the table with the types that you want"
@@ -60,7 +62,7 @@ def type_of(series: Any, label: str) -> "TypeEngine[Any]":
     )
 
 
-def fit_of(column: "Column[Any]", *, is_float: bool = False) -> Fit:
+def find_converter(column: "Column[Any]", *, is_float: bool = False) -> CellConverter:
     """Return a function that converts a cell for a column; text in ISO format becomes a date.
 
     Timestamps without a time zone are in UTC, as are those in columns without a time zone. The
@@ -74,26 +76,26 @@ def fit_of(column: "Column[Any]", *, is_float: bool = False) -> Fit:
 
     kind, label = column.type, column.name
     if isinstance(kind, types.DateTime):
-        return _fit_with(label, lambda cell: _moment(cell, has_zone=kind.timezone))
+        return _make_converter(label, lambda cell: _to_timestamp(cell, has_zone=kind.timezone))
     if isinstance(kind, types.Date):
-        return _fit_with(label, _day)
+        return _make_converter(label, _to_date)
     if isinstance(kind, types.Time):
-        return _fit_with(label, _time)
+        return _make_converter(label, _to_time)
     if isinstance(kind, types.Integer):
-        return _fit_with(label, _whole)
+        return _make_converter(label, _to_integer)
     if isinstance(kind, types.Float):
-        return _fit_with(label, _fraction)
+        return _make_converter(label, _to_float)
     if isinstance(kind, types.Numeric):
         scale = _FLOAT_SCALE if kind.scale is None and is_float else kind.scale
-        return _fit_with(label, lambda cell: _decimal(cell, scale, is_float=is_float))
+        return _make_converter(label, lambda cell: _to_decimal(cell, scale, is_float=is_float))
     if isinstance(kind, types.String):
-        return _fit_with(label, _text)
-    return plain_cell
+        return _make_converter(label, _to_text)
+    return to_plain_cell
 
 
-def _fit_with(label: str, convert: Fit) -> Fit:
+def _make_converter(label: str, convert: CellConverter) -> CellConverter:
     def fit(value: Any) -> Any:
-        cell = plain_cell(value)
+        cell = to_plain_cell(value)
         try:
             return None if cell is None else convert(cell)
         except ValueError as error:
@@ -102,7 +104,7 @@ def _fit_with(label: str, convert: Fit) -> Fit:
     return fit
 
 
-def _moment(cell: Any, *, has_zone: bool) -> Any:
+def _to_timestamp(cell: Any, *, has_zone: bool) -> Any:
     if isinstance(cell, str):
         cell = datetime.datetime.fromisoformat(cell)
     if isinstance(cell, datetime.date) and not isinstance(cell, datetime.datetime):
@@ -113,7 +115,7 @@ def _moment(cell: Any, *, has_zone: bool) -> Any:
     return utc if has_zone else utc.replace(tzinfo=None)
 
 
-def _day(cell: Any) -> Any:
+def _to_date(cell: Any) -> Any:
     if isinstance(cell, str):
         cell = datetime.datetime.fromisoformat(cell)
     if not isinstance(cell, datetime.datetime):
@@ -123,11 +125,11 @@ def _day(cell: Any) -> Any:
     return cell.date()
 
 
-def _time(cell: Any) -> Any:
+def _to_time(cell: Any) -> Any:
     return datetime.time.fromisoformat(cell) if isinstance(cell, str) else cell
 
 
-def _whole(cell: Any) -> Any:
+def _to_integer(cell: Any) -> Any:
     _refuse_text(cell)
     if not isinstance(cell, float | decimal.Decimal):
         return cell
@@ -144,15 +146,15 @@ def _has_zone(cell: Any) -> bool:
     return getattr(cell, "tzinfo", None) is not None
 
 
-def _fraction(cell: Any) -> Any:
+def _to_float(cell: Any) -> Any:
     _refuse_text(cell)
-    if isinstance(cell, int) and abs(cell) > EXACT:
+    if isinstance(cell, int) and abs(cell) > MAX_EXACT_INTEGER:
         raise ValueError("it has more digits than the column keeps")
-    require_digits(cell)
+    require_exact_float(cell)
     return cell
 
 
-def _decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
+def _to_decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
     _refuse_text(cell)
     if not isinstance(cell, int | float | decimal.Decimal) or cell != cell:
         return cell
@@ -164,7 +166,7 @@ def _decimal(cell: Any, scale: int | None, *, is_float: bool) -> Any:
     return cell
 
 
-def _text(cell: Any) -> Any:
+def _to_text(cell: Any) -> Any:
     if isinstance(cell, bool | int | float | decimal.Decimal):
         raise ValueError("it is not text")  # noqa: TRY004 - a cell that does not fit
     return cell

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scenarist.domain.errors import InvalidError, ScenaristError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.files import value_files
-from scenarist.storage.python.objects import load_function, python_type, reason
+from scenarist.storage.python.objects import describe_error, load_function, python_type
 from scenarist.storage.python.rendition import render
 
 
@@ -25,32 +25,34 @@ class GenericStorage:
     is_external = True
     can_append = False
 
-    def write(self, value: object, target: Target) -> Written:
-        write = _function(target.properties, "write_fct", "written")
+    def write(self, value: object, target: WriteTarget) -> WrittenValue:
+        write = _get_function(target.properties, "write_fct", "written")
         # Rendered first, because the function may change the value.
         rendition, kind = render(value), python_type(value)
         fault = (
             f"the value for data node {target.data_node_id} cannot be written:"
             f" write_fct {target.properties['write_fct']!r} failed"
         )
-        _call(write, (value, *_arguments(target.properties, "write_fct_args")), fault)
-        return value_files.record(rendition[0].encode(), kind, rendition)
+        _call(write, (value, *_get_arguments(target.properties, "write_fct_args")), fault)
+        return value_files.describe_bytes(rendition[0].encode(), kind, rendition)
 
-    def append(self, value: object, target: Target, place: Place | None) -> Written:
+    def append(
+        self, value: object, target: WriteTarget, place: ValueLocation | None
+    ) -> WrittenValue:
         raise InvalidError(
             "storage type 'generic' cannot append; read the value, extend it and write it"
         )
 
-    def read(self, place: Place) -> Any:
-        read = _function(place.properties, "read_fct", "read")
+    def read(self, place: ValueLocation) -> Any:
+        read = _get_function(place.properties, "read_fct", "read")
         fault = f"read_fct {place.properties['read_fct']!r} failed"
-        return _call(read, _arguments(place.properties, "read_fct_args"), fault)
+        return _call(read, _get_arguments(place.properties, "read_fct_args"), fault)
 
     def from_json(self, data: object) -> object:
         return data
 
 
-def _function(properties: Mapping[str, Any], setting: str, act: str) -> Callable[..., Any]:
+def _get_function(properties: Mapping[str, Any], setting: str, act: str) -> Callable[..., Any]:
     reference = properties.get(setting)
     if reference is None:
         raise InvalidError(
@@ -60,7 +62,7 @@ def _function(properties: Mapping[str, Any], setting: str, act: str) -> Callable
     return load_function(reference, setting=setting)
 
 
-def _arguments(properties: Mapping[str, Any], setting: str) -> tuple[Any, ...]:
+def _get_arguments(properties: Mapping[str, Any], setting: str) -> tuple[Any, ...]:
     arguments = properties.get(setting)
     if arguments is None:
         return ()
@@ -74,4 +76,4 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...], fault: str) 
         raise
     # The function is the user's; it may raise anything.
     except Exception as error:
-        raise InvalidError(f"{fault}: {reason(error)}") from error
+        raise InvalidError(f"{fault}: {describe_error(error)}") from error

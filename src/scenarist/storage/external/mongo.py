@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from scenarist.domain.errors import InvalidError, NotFoundError, ScenaristError, UnavailableError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.files import value_files
-from scenarist.storage.python.objects import load_class, python_type, reason, told
-from scenarist.storage.python.rendition import MOST_ITEMS, render
+from scenarist.storage.python.objects import describe_error, load_class, python_type, redact
+from scenarist.storage.python.rendition import MAX_ITEMS, render
 from scenarist.storage.python.structures import fields_of
-from scenarist.storage.tables.conversion import require
-from scenarist.storage.tables.retyping import retyped_added
+from scenarist.storage.tables.conversion import require_modules
+from scenarist.storage.tables.retyping import retype_appended
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -26,11 +26,11 @@ _LIMITS = {
 }
 """Default timeouts of the driver, which ``db_extra_args`` override."""
 
-_MOST_READS = 10
-_REPLACED = frozenset({43, 175})
+_MAX_READS = 10
+_REPLACED_CODES = frozenset({43, 175})
 """Error codes of a cursor that was lost or killed because its collection was replaced."""
 
-_REFUSED = frozenset({13, 18, 8000})
+_REFUSED_CODES = frozenset({13, 18, 8000})
 
 
 class MongoStorage:
@@ -57,58 +57,67 @@ class MongoStorage:
     is_external = True
     can_append = True
 
-    def write(self, value: object, target: Target) -> Written:
-        documents = _documents(value)
-        with _opened(target.properties, "written") as collection:
-            data = _encoded(documents, collection)
-            stored = [_plain(document) for document in _decoded(data, collection)]
-            written = value_files.record(data, python_type(value), render(stored))
+    def write(self, value: object, target: WriteTarget) -> WrittenValue:
+        documents = _to_documents(value)
+        with _open_collection(target.properties, "written") as collection:
+            data = _encode(documents, collection)
+            stored = [_without_object_id(document) for document in _decode(data, collection)]
+            written = value_files.describe_bytes(data, python_type(value), render(stored))
             _replace(collection, documents, f"{collection.name}.{target.edit_id}")
         return written
 
-    def append(self, value: object, target: Target, place: Place | None) -> Written:
-        added = _documents(value)
-        with _opened(target.properties, "appended to") as collection:
+    def append(
+        self, value: object, target: WriteTarget, place: ValueLocation | None
+    ) -> WrittenValue:
+        added = _to_documents(value)
+        with _open_collection(target.properties, "appended to") as collection:
             # Rendered before the insert: on a later failure, a retry would append them again.
-            present = [_plain(document) for document in _find(collection, limit=MOST_ITEMS + 1)]
-            added = retyped_added(added, present)
-            data = _encoded(added, collection)
-            first = [*present, *map(_plain, _decoded(data, collection))]
-            text, is_complete = render(first[:MOST_ITEMS])
-            rendition = (text, is_complete and len(first) <= MOST_ITEMS)
-            written = value_files.record(data, "list", rendition)
+            present = [
+                _without_object_id(document) for document in _find(collection, limit=MAX_ITEMS + 1)
+            ]
+            added = retype_appended(added, present)
+            data = _encode(added, collection)
+            first = [*present, *map(_without_object_id, _decode(data, collection))]
+            text, is_complete = render(first[:MAX_ITEMS])
+            rendition = (text, is_complete and len(first) <= MAX_ITEMS)
+            written = value_files.describe_bytes(data, "list", rendition)
             _insert(collection, added)
         return written
 
-    def read(self, place: Place) -> list[Any]:
+    def read(self, place: ValueLocation) -> list[Any]:
         reference = place.properties.get("custom_document")
-        make = _maker(load_class(reference, setting="custom_document")) if reference else None
-        with _opened(place.properties, "read") as collection:
+        make = (
+            _find_converter(load_class(reference, setting="custom_document")) if reference else None
+        )
+        with _open_collection(place.properties, "read") as collection:
             documents = _find(collection)
-            if not documents and _info(collection) is None:
+            if not documents and _find_collection_info(collection) is None:
                 raise NotFoundError(
                     f"there is no collection {collection.name!r} in database"
                     f" {collection.database.name!r}; write the data node, or fix the names"
                 )
         if make is None:
-            return [_plain(document) for document in documents]
-        return [_object(make, document, number) for number, document in enumerate(documents, 1)]
+            return [_without_object_id(document) for document in documents]
+        return [
+            _convert_document(make, document, number)
+            for number, document in enumerate(documents, 1)
+        ]
 
     def from_json(self, data: object) -> object:
-        _documents(data)
+        _to_documents(data)
         return data
 
 
-def _documents(value: object) -> list[_Document]:
+def _to_documents(value: object) -> list[_Document]:
     """Return a value as copied documents, because the driver adds ids to those that it inserts."""
     if isinstance(value, Mapping) or fields_of(value) is not None:
         value = [value]
     if not isinstance(value, list | tuple):
-        raise InvalidError(_held(f"a {type(value).__name__}"))
-    return [_document(item, number) for number, item in enumerate(value, start=1)]
+        raise InvalidError(_type_message(f"a {type(value).__name__}"))
+    return [_to_document(item, number) for number, item in enumerate(value, start=1)]
 
 
-def _document(item: object, number: int) -> _Document:
+def _to_document(item: object, number: int) -> _Document:
     found: Any = item
     is_of_tables = type(item).__module__.partition(".")[0] in {"numpy", "pandas"}
     if not isinstance(item, Mapping | str) and not is_of_tables:
@@ -117,10 +126,10 @@ def _document(item: object, number: int) -> _Document:
             found = encode() if callable(encode) else fields_of(item) or vars(item) or None
         # The method is the user's; it may raise anything.
         except Exception as error:
-            fault = f"a {type(item).__name__} ({reason(error)})"
-            raise InvalidError(_held(f"a list whose item {number} is {fault}")) from error
+            fault = f"a {type(item).__name__} ({describe_error(error)})"
+            raise InvalidError(_type_message(f"a list whose item {number} is {fault}")) from error
     if not isinstance(found, Mapping):
-        raise InvalidError(_held(f"a list whose item {number} is a {type(found).__name__}"))
+        raise InvalidError(_type_message(f"a list whose item {number} is a {type(found).__name__}"))
     document = dict(found)
     # An object that has not been inserted yet.
     if document.get("_id", "") is None:
@@ -128,14 +137,14 @@ def _document(item: object, number: int) -> _Document:
     return document
 
 
-def _held(given: str) -> str:
+def _type_message(given: str) -> str:
     return (
         "storage type 'mongo_collection' stores a list of documents (objects); it was given"
         f" {given}"
     )
 
 
-def _plain(document: _Document) -> _Document:
+def _without_object_id(document: _Document) -> _Document:
     from bson import ObjectId
 
     return {
@@ -145,7 +154,7 @@ def _plain(document: _Document) -> _Document:
     }
 
 
-def _maker(kind: type[Any]) -> Callable[[_Document], Any]:
+def _find_converter(kind: type[Any]) -> Callable[[_Document], Any]:
     """Return a function that converts a document to an object of a class.
 
     Raises:
@@ -166,24 +175,24 @@ def _maker(kind: type[Any]) -> Callable[[_Document], Any]:
     return lambda document: kind(**{key: document[key] for key in document if key != "_id"})
 
 
-def _object(make: Callable[[_Document], Any], document: _Document, number: int) -> Any:
+def _convert_document(make: Callable[[_Document], Any], document: _Document, number: int) -> Any:
     try:
         return make(document)
     # The class is the user's; it may raise anything.
     except Exception as error:
         raise InvalidError(
-            f"document {number} cannot be converted to custom_document: {reason(error)}"
+            f"document {number} cannot be converted to custom_document: {describe_error(error)}"
         ) from error
 
 
-def _encoded(documents: list[_Document], collection: "Collection[_Document]") -> bytes:
+def _encode(documents: list[_Document], collection: "Collection[_Document]") -> bytes:
     from bson import encode
 
     options = collection.codec_options
     return b"".join(encode(document, codec_options=options) for document in documents)
 
 
-def _decoded(data: bytes, collection: "Collection[_Document]") -> list[_Document]:
+def _decode(data: bytes, collection: "Collection[_Document]") -> list[_Document]:
     """Return documents as they will be read, for instance with times to the millisecond."""
     from bson import decode_all
 
@@ -194,7 +203,7 @@ def _replace(
     collection: "Collection[_Document]", documents: list[_Document], staged_name: str
 ) -> None:
     database = collection.database
-    info = _info(collection) or {"type": "collection", "options": {}}
+    info = _find_collection_info(collection) or {"type": "collection", "options": {}}
     if info["type"] != "collection":
         raise InvalidError(f"{collection.full_name} is a {info['type']}; name a plain collection")
     indexes = [index for index in collection.list_indexes() if index["name"] != "_id_"]
@@ -231,25 +240,25 @@ def _find(collection: "Collection[_Document]", *, limit: int = 0) -> list[_Docum
     """Return the documents in natural order (usually that of insertion); limit 0 means all."""
     from pymongo.errors import OperationFailure
 
-    for _ in range(_MOST_READS):
+    for _ in range(_MAX_READS):
         try:
             return list(collection.find(limit=limit))
         except OperationFailure as error:
             # The collection was replaced during the read; start again with the new one.
-            if error.code not in _REPLACED:
+            if error.code not in _REPLACED_CODES:
                 raise
     raise UnavailableError(
-        f"{collection.full_name} was replaced {_MOST_READS} times while it was read; try again"
+        f"{collection.full_name} was replaced {_MAX_READS} times while it was read; try again"
     )
 
 
-def _info(collection: "Collection[_Document]") -> Mapping[str, Any] | None:
+def _find_collection_info(collection: "Collection[_Document]") -> Mapping[str, Any] | None:
     with collection.database.list_collections(filter={"name": collection.name}) as found:
         return next(iter(found), None)
 
 
 @contextlib.contextmanager
-def _opened(properties: Mapping[str, Any], act: str) -> Iterator["Collection[_Document]"]:
+def _open_collection(properties: Mapping[str, Any], act: str) -> Iterator["Collection[_Document]"]:
     """Connect to the server, and yield the data node's collection.
 
     Errors of the driver are converted to ours, without their causes, which may contain secrets.
@@ -259,11 +268,11 @@ def _opened(properties: Mapping[str, Any], act: str) -> Iterator["Collection[_Do
             accept a property or document.
         UnavailableError: The server cannot be reached.
     """
-    require(MongoStorage.storage_type, "pymongo", extra="mongo")
+    require_modules(MongoStorage.storage_type, "pymongo", extra="mongo")
     from pymongo import MongoClient
 
     try:
-        with MongoClient[_Document](**_connection(properties)) as client:
+        with MongoClient[_Document](**_connection_options(properties)) as client:
             yield client[properties["db_name"]][properties["collection_name"]]
     except ScenaristError:
         raise
@@ -273,10 +282,10 @@ def _opened(properties: Mapping[str, Any], act: str) -> Iterator["Collection[_Do
             f"collection {properties.get('collection_name')!r} of database"
             f" {properties.get('db_name')!r} cannot be {act}"
         )
-        raise _error_of(error, fault, properties) from None
+        raise _to_our_error(error, fault, properties) from None
 
 
-def _connection(properties: Mapping[str, Any]) -> dict[str, Any]:
+def _connection_options(properties: Mapping[str, Any]) -> dict[str, Any]:
     host = properties.get("db_host") or "localhost"
     driver = properties.get("db_driver")
     place: dict[str, Any] = {"host": host, "port": int(properties.get("db_port") or 27017)}
@@ -293,16 +302,16 @@ def _connection(properties: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _error_of(error: Exception, fault: str, properties: Mapping[str, Any]) -> ScenaristError:
+def _to_our_error(error: Exception, fault: str, properties: Mapping[str, Any]) -> ScenaristError:
     from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
-    said = told(_said(error), hiding=[properties.get("db_password")])
+    said = redact(_message_of(error), hiding=[properties.get("db_password")])
     if isinstance(error, ConnectionFailure) or (isinstance(error, PyMongoError) and error.timeout):
         return UnavailableError(
             f"{fault}: the server cannot be reached: {said}; try again, or check db_host, db_port"
             " and db_extra_args"
         )
-    if isinstance(error, OperationFailure) and error.code in _REFUSED:
+    if isinstance(error, OperationFailure) and error.code in _REFUSED_CODES:
         return InvalidError(
             f"{fault}: the server refused it: {said}; check db_username, db_password and"
             " the permissions of the user"
@@ -310,7 +319,7 @@ def _error_of(error: Exception, fault: str, properties: Mapping[str, Any]) -> Sc
     return InvalidError(f"{fault}: {said}")
 
 
-def _said(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     """Return the message of an error, without the documents and settings that the driver adds."""
     details: Any = getattr(error, "details", None)
     if isinstance(details, Mapping):

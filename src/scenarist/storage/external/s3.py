@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from scenarist.domain.errors import InvalidError, NotFoundError, ScenaristError, UnavailableError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.files import value_files
-from scenarist.storage.files.remote import S3_LIMITS, seconds_to_write
-from scenarist.storage.python.objects import python_type, reason
+from scenarist.storage.files.remote import S3_LIMITS, write_timeout
+from scenarist.storage.python.objects import describe_error, python_type
 from scenarist.storage.python.rendition import render
-from scenarist.storage.tables.conversion import require
+from scenarist.storage.tables.conversion import require_modules
 
-_KIND = "scenarist-kind"
+_KIND_KEY = "scenarist-kind"
 """Metadata key with which this storage marks an object as bytes."""
 
 _PARAMETERS = (
@@ -22,7 +22,7 @@ _PARAMETERS = (
     "aws_s3_put_object_parameters",
 )
 _SECRETS = ("aws_access_key", "aws_secret_access_key", "aws_session_token", "SSECustomerKey")
-_PASSING = frozenset({errno.EBUSY, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO)})
+_TRANSIENT_ERRNOS = frozenset({errno.EBUSY, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO)})
 """Error numbers with which the client reports that the store failed (5xx) or throttled."""
 
 _LIMITS = ("connect_timeout", "read_timeout")
@@ -45,27 +45,29 @@ class S3Storage:
     is_external = True
     can_append = False
 
-    def write(self, value: object, target: Target) -> Written:
+    def write(self, value: object, target: WriteTarget) -> WrittenValue:
         parameters = dict(target.properties.get("aws_s3_put_object_parameters") or {})
         if isinstance(value, bytes):
             data = value
-            parameters["Metadata"] = {**(parameters.get("Metadata") or {}), _KIND: "bytes"}
+            parameters["Metadata"] = {**(parameters.get("Metadata") or {}), _KIND_KEY: "bytes"}
         else:
-            data = _encoded(value, target)
-        with _translated(target.properties, "written"):
+            data = _encode(value, target)
+        with _translate_errors(target.properties, "written"):
             _call("put_object", target.properties, {**parameters, "Body": data})
-        return value_files.record(data, python_type(value), render(value))
+        return value_files.describe_bytes(data, python_type(value), render(value))
 
-    def append(self, value: object, target: Target, place: Place | None) -> Written:
+    def append(
+        self, value: object, target: WriteTarget, place: ValueLocation | None
+    ) -> WrittenValue:
         raise InvalidError(
             "storage type 's3_object' cannot append; read the value, extend it and write it"
         )
 
-    def read(self, place: Place) -> str | bytes:
+    def read(self, place: ValueLocation) -> str | bytes:
         parameters = place.properties.get("aws_s3_get_object_parameters") or {}
-        with _translated(place.properties, "read"):
+        with _translate_errors(place.properties, "read"):
             data, metadata = _call("get_object", place.properties, parameters)
-        if metadata.get(_KIND) == "bytes":
+        if metadata.get(_KIND_KEY) == "bytes":
             return data
         try:
             return data.decode()
@@ -74,17 +76,17 @@ class S3Storage:
 
     def from_json(self, data: object) -> object:
         if not isinstance(data, str):
-            raise InvalidError(_held(data))
+            raise InvalidError(_type_message(data))
         return data
 
 
-def _encoded(value: object, target: Target) -> bytes:
+def _encode(value: object, target: WriteTarget) -> bytes:
     if not isinstance(value, str):
-        raise InvalidError(_held(value))
+        raise InvalidError(_type_message(value))
     return value_files.encode(value, target, str.encode)
 
 
-def _held(value: object) -> str:
+def _type_message(value: object) -> str:
     return (
         "storage type 's3_object' stores text or bytes; it was given"
         f" {'null' if value is None else 'a ' + type(value).__name__};"
@@ -99,7 +101,7 @@ def _call(
 
     One call transfers the whole object, so that readers never see a part of it or a mix of two.
     """
-    require(S3Storage.storage_type, "s3fs", extra="s3")
+    require_modules(S3Storage.storage_type, "s3fs", extra="s3")
     from fsspec.asyn import sync  # type: ignore[import-untyped]
     from s3fs import S3FileSystem  # type: ignore[import-untyped]
     from s3fs.utils import ParamKwargsHelper  # type: ignore[import-untyped]
@@ -124,14 +126,14 @@ def _call(
         parameters,
         Bucket=properties.get("aws_s3_bucket_name"),
         Key=properties.get("aws_s3_object_key"),
-        timeout=seconds_to_write(parameters["Body"]) if "Body" in parameters else None,
+        timeout=write_timeout(parameters["Body"]) if "Body" in parameters else None,
     )
     body = answer.get("Body")
-    data = b"" if body is None else sync(store.loop, _drain, body)
+    data = b"" if body is None else sync(store.loop, _read_body, body)
     return data, answer.get("Metadata") or {}
 
 
-async def _drain(body: Any) -> bytes:
+async def _read_body(body: Any) -> bytes:
     try:
         data: bytes = await body.read()
     finally:
@@ -140,7 +142,7 @@ async def _drain(body: Any) -> bytes:
 
 
 @contextmanager
-def _translated(properties: Mapping[str, Any], act: str) -> Iterator[None]:
+def _translate_errors(properties: Mapping[str, Any], act: str) -> Iterator[None]:
     """Convert errors of the client to ours, without their causes, which may contain secrets.
 
     Raises:
@@ -158,11 +160,11 @@ def _translated(properties: Mapping[str, Any], act: str) -> Iterator[None]:
             f"object {properties.get('aws_s3_object_key')!r} of bucket"
             f" {properties.get('aws_s3_bucket_name')!r} cannot be {act}"
         )
-        said = reason(error, hiding=_secrets(properties)).rstrip(".")
-        raise _error_of(error, fault, said) from None
+        said = describe_error(error, hiding=_find_secrets(properties)).rstrip(".")
+        raise _to_our_error(error, fault, said) from None
 
 
-def _error_of(error: Exception, fault: str, said: str) -> ScenaristError:
+def _to_our_error(error: Exception, fault: str, said: str) -> ScenaristError:
     if isinstance(error, FileNotFoundError):
         return NotFoundError(f"{fault}: {said}; create it, or fix the name of bucket or object")
     if isinstance(error, PermissionError):
@@ -170,7 +172,7 @@ def _error_of(error: Exception, fault: str, said: str) -> ScenaristError:
             f"{fault}: the store refused it: {said}; check aws_access_key, aws_secret_access_key"
             " and their permissions"
         )
-    if _is_passing(error):
+    if _is_transient(error):
         return UnavailableError(
             f"{fault}: the store cannot be reached or failed ({type(error).__name__});"
             " try again, or check endpoint_url in aws_s3_client_parameters"
@@ -178,20 +180,20 @@ def _error_of(error: Exception, fault: str, said: str) -> ScenaristError:
     return InvalidError(f"{fault}: {said}")
 
 
-def _is_passing(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     from aiohttp import ClientError
     from botocore.exceptions import (  # type: ignore[import-untyped]
         ConnectionError as UnreachableError,
     )
     from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-    if isinstance(error, OSError) and error.errno in _PASSING:
+    if isinstance(error, OSError) and error.errno in _TRANSIENT_ERRNOS:
         return True
     return isinstance(
         error, TimeoutError | ClientError | UnreachableError | HTTPClientError | IncompleteReadError
     )
 
 
-def _secrets(properties: Mapping[str, Any]) -> list[object]:
+def _find_secrets(properties: Mapping[str, Any]) -> list[object]:
     places = [properties, *(properties.get(name) or {} for name in _PARAMETERS)]
     return [place.get(name) for place in places for name in _SECRETS]

@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError, ScenaristError
-from scenarist.storage.base import Place, Target, Written
-from scenarist.storage.external.databases import connected, frame_of, plain_cell, preview_of
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
+from scenarist.storage.external.databases import (
+    fetch_frame,
+    fetch_preview,
+    open_transaction,
+    to_plain_cell,
+)
 from scenarist.storage.files import value_files
-from scenarist.storage.python.objects import load_function, python_type, reason
+from scenarist.storage.python.objects import describe_error, load_function, python_type
 from scenarist.storage.python.rendition import render
 from scenarist.storage.tables import conversion
 
@@ -31,32 +36,34 @@ class SqlStorage:
     is_external = True
     can_append = True
 
-    def write(self, value: object, target: Target) -> Written:
+    def write(self, value: object, target: WriteTarget) -> WrittenValue:
         rendition, kind = render(value), python_type(value)
         queries = self._build("write_query_builder", value, target)
-        with connected(self.storage_type, target.properties, writes=True) as connection:
+        with open_transaction(self.storage_type, target.properties, writes=True) as connection:
             _execute_all(connection, queries)
-        return value_files.record(rendition[0].encode(), kind, rendition)
+        return value_files.describe_bytes(rendition[0].encode(), kind, rendition)
 
-    def append(self, value: object, target: Target, place: Place | None) -> Written:
-        conversion.require(self.storage_type, "pandas")
+    def append(
+        self, value: object, target: WriteTarget, place: ValueLocation | None
+    ) -> WrittenValue:
+        conversion.require_modules(self.storage_type, "pandas")
         kind = python_type(value)
         queries = self._build("append_query_builder", value, target)
-        with connected(self.storage_type, target.properties, writes=True) as connection:
+        with open_transaction(self.storage_type, target.properties, writes=True) as connection:
             _execute_all(connection, queries)
-            rendition = preview_of(_find(connection, target.properties))
-        return value_files.record(rendition[0].encode(), kind, rendition)
+            rendition = fetch_preview(_run_read_query(connection, target.properties))
+        return value_files.describe_bytes(rendition[0].encode(), kind, rendition)
 
-    def read(self, place: Place) -> Any:
-        conversion.require(self.storage_type, "pandas")
-        with connected(self.storage_type, place.properties, writes=False) as connection:
-            frame = frame_of(_find(connection, place.properties))
-        return conversion.expose(frame, place.properties)
+    def read(self, place: ValueLocation) -> Any:
+        conversion.require_modules(self.storage_type, "pandas")
+        with open_transaction(self.storage_type, place.properties, writes=False) as connection:
+            frame = fetch_frame(_run_read_query(connection, place.properties))
+        return conversion.to_exposed_type(frame, place.properties)
 
     def from_json(self, data: object) -> object:
         return data
 
-    def _build(self, setting: str, value: object, target: Target) -> list[Any]:
+    def _build(self, setting: str, value: object, target: WriteTarget) -> list[Any]:
         reference = target.properties.get(setting)
         if reference is None:
             raise InvalidError(
@@ -72,12 +79,12 @@ class SqlStorage:
         except Exception as error:
             raise InvalidError(
                 f"the value for data node {target.data_node_id} cannot be written:"
-                f" {setting} {reference!r} failed: {reason(error)}"
+                f" {setting} {reference!r} failed: {describe_error(error)}"
             ) from error
         return built if isinstance(built, list) else [built]
 
 
-def _find(connection: "Connection", properties: Mapping[str, Any]) -> Any:
+def _run_read_query(connection: "Connection", properties: Mapping[str, Any]) -> Any:
     query = properties.get("read_query")
     if not isinstance(query, str):
         raise InvalidError(f"read_query is {query!r}; give a query as text")
@@ -105,15 +112,15 @@ def _execute(connection: "Connection", query: Any, *parameters: Any) -> Any:
             f" parameters; it returned {type(query).__name__} with {len(parameters)} more"
         )
     statement = text(query) if isinstance(query, str) else query
-    return connection.execute(statement, *map(_parameters, parameters))
+    return connection.execute(statement, *map(_to_parameters, parameters))
 
 
-def _parameters(parameters: Any) -> Any:
+def _to_parameters(parameters: Any) -> Any:
     if isinstance(parameters, list | tuple):
-        return [_parameters(one) for one in parameters]
+        return [_to_parameters(one) for one in parameters]
     if not isinstance(parameters, Mapping):
         raise InvalidError(
             "the parameters of a query are an object of values by name, or a list of such objects;"
             f" they were given as {type(parameters).__name__}"
         )
-    return {name: plain_cell(cell) for name, cell in parameters.items()}
+    return {name: to_plain_cell(cell) for name, cell in parameters.items()}

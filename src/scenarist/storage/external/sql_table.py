@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError, NotFoundError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.external import columns
-from scenarist.storage.external.databases import connected, frame_of, preview_of
+from scenarist.storage.external.databases import fetch_frame, fetch_preview, open_transaction
 from scenarist.storage.files import value_files
 from scenarist.storage.python.data_frames import series_values
 from scenarist.storage.python.objects import python_type
-from scenarist.storage.python.rendition import MOST_ITEMS
+from scenarist.storage.python.rendition import MAX_ITEMS
 from scenarist.storage.tables import conversion
 
 if TYPE_CHECKING:
@@ -33,57 +33,59 @@ class SqlTableStorage:
     is_external = True
     can_append = True
 
-    def write(self, value: object, target: Target) -> Written:
-        frame = _flat(value)
-        data = value_files.encode(frame, target, _json)
-        with connected(self.storage_type, target.properties, writes=True) as connection:
+    def write(self, value: object, target: WriteTarget) -> WrittenValue:
+        frame = _to_flat_frame(value)
+        data = value_files.encode(frame, target, _to_json)
+        with open_transaction(self.storage_type, target.properties, writes=True) as connection:
             table = _find_table(connection, target.properties)
             if table is None:
                 table = _create_table(connection, target.properties, frame)
-            rows = _rows(frame, table, connection)
-            _lock(connection, table)
+            rows = _to_rows(frame, table, connection)
+            _lock_writers(connection, table)
             connection.execute(table.delete())
             _insert(connection, table, rows)
-            rendition = preview_of(connection.execute(table.select().limit(MOST_ITEMS + 1)))
-        return value_files.record(data, python_type(value), rendition)
+            rendition = fetch_preview(connection.execute(table.select().limit(MAX_ITEMS + 1)))
+        return value_files.describe_bytes(data, python_type(value), rendition)
 
-    def append(self, value: object, target: Target, place: Place | None) -> Written:
-        frame = _flat(value)
-        data = value_files.encode(frame, target, _json)
-        with connected(self.storage_type, target.properties, writes=True) as connection:
+    def append(
+        self, value: object, target: WriteTarget, place: ValueLocation | None
+    ) -> WrittenValue:
+        frame = _to_flat_frame(value)
+        data = value_files.encode(frame, target, _to_json)
+        with open_transaction(self.storage_type, target.properties, writes=True) as connection:
             table = _find_table(connection, target.properties)
             if table is None:
                 table = _create_table(connection, target.properties, frame)
-            _insert(connection, table, _rows(frame, table, connection))
-            rendition = preview_of(connection.execute(table.select().limit(MOST_ITEMS + 1)))
-        return value_files.record(data, python_type(frame), rendition)
+            _insert(connection, table, _to_rows(frame, table, connection))
+            rendition = fetch_preview(connection.execute(table.select().limit(MAX_ITEMS + 1)))
+        return value_files.describe_bytes(data, python_type(frame), rendition)
 
-    def read(self, place: Place) -> Any:
-        conversion.require(self.storage_type, "pandas")
-        with connected(self.storage_type, place.properties, writes=False) as connection:
+    def read(self, place: ValueLocation) -> Any:
+        conversion.require_modules(self.storage_type, "pandas")
+        with open_transaction(self.storage_type, place.properties, writes=False) as connection:
             table = _find_table(connection, place.properties)
             if table is None:
                 raise NotFoundError(
                     f"there is no table {place.properties['table_name']!r} in database"
                     f" {place.properties['db_name']!r}; write the data node, or fix the names"
                 )
-            frame = frame_of(connection.execute(table.select()))
-        return conversion.expose(frame, place.properties)
+            frame = fetch_frame(connection.execute(table.select()))
+        return conversion.to_exposed_type(frame, place.properties)
 
     def from_json(self, data: object) -> object:
         return conversion.to_frame(data, self.storage_type)
 
 
-def _flat(value: object) -> "DataFrame":
+def _to_flat_frame(value: object) -> "DataFrame":
     frame = conversion.to_frame(value, SqlTableStorage.storage_type)
-    return conversion.flat(frame, SqlTableStorage.storage_type)
+    return conversion.flatten(frame, SqlTableStorage.storage_type)
 
 
-def _json(frame: "DataFrame") -> bytes:
-    return conversion.json_text(frame, None).encode()
+def _to_json(frame: "DataFrame") -> bytes:
+    return conversion.to_json_text(frame, None).encode()
 
 
-def _name(properties: Mapping[str, Any]) -> tuple[Any, Any]:
+def _table_name(properties: Mapping[str, Any]) -> tuple[Any, Any]:
     """Return the names of schema and table, always quoted."""
     from sqlalchemy.sql import quoted_name
 
@@ -97,7 +99,7 @@ def _find_table(connection: "Connection", properties: Mapping[str, Any]) -> "Tab
     from sqlalchemy import MetaData, Table
     from sqlalchemy.exc import NoSuchTableError
 
-    schema, name = _name(properties)
+    schema, name = _table_name(properties)
     try:
         # Tables that its foreign keys refer to are not needed.
         return Table(name, MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
@@ -117,12 +119,12 @@ def _create_table(
             "a new table needs at least one column, and unique column names;"
             f" the value has {', '.join(map(repr, labels)) or 'none'}"
         )
-    schema, name = _name(properties)
+    schema, name = _table_name(properties)
     table = Table(
         name,
         MetaData(),
         *(
-            Column(quoted_name(label, quote=True), columns.type_of(frame.iloc[:, number], label))
+            Column(quoted_name(label, quote=True), columns.infer_type(frame.iloc[:, number], label))
             for number, label in enumerate(labels)
         ),
         schema=schema,
@@ -131,14 +133,16 @@ def _create_table(
     return table
 
 
-def _rows(frame: "DataFrame", table: "Table", connection: "Connection") -> list[dict[str, Any]]:
+def _to_rows(frame: "DataFrame", table: "Table", connection: "Connection") -> list[dict[str, Any]]:
     """Return the rows as objects by column name, with cells converted for the table."""
-    named = conversion.named_rows(frame, list(table.columns.keys()), SqlTableStorage.storage_type)
+    named = conversion.align_columns(
+        frame, list(table.columns.keys()), SqlTableStorage.storage_type
+    )
     keys = [str(label) for label in named.columns]
     is_float = not connection.dialect.supports_native_decimal
     cells = [
         map(
-            columns.fit_of(table.columns[key], is_float=is_float),
+            columns.find_converter(table.columns[key], is_float=is_float),
             series_values(named.iloc[:, number]),
         )
         for number, key in enumerate(keys)
@@ -151,7 +155,7 @@ def _insert(connection: "Connection", table: "Table", rows: list[dict[str, Any]]
         connection.execute(table.insert(), rows)
 
 
-def _lock(connection: "Connection", table: "Table") -> None:
+def _lock_writers(connection: "Connection", table: "Table") -> None:
     """Lock out other writers, not readers: two concurrent writes would leave the rows of both."""
     if connection.dialect.name == "postgresql":
         name = connection.dialect.identifier_preparer.format_table(table)

@@ -8,19 +8,23 @@ from functools import partial
 from typing import BinaryIO
 
 from scenarist.domain.errors import InvalidError, NotFoundError, UnavailableError
-from scenarist.domain.machine_faults import is_of_machine
-from scenarist.storage.files.path_errors import why_unreadable, why_unwritable
-from scenarist.storage.python.objects import reason
+from scenarist.domain.machine_faults import is_machine_fault
+from scenarist.storage.files.path_errors import explain_unreadable, explain_unwritable
+from scenarist.storage.python.objects import describe_error
 from scenarist.system import file_modes
 
 
-def below(folder: str, *names: str) -> str:
+def join_path(folder: str, *names: str) -> str:
     """Return the name of a file below a folder."""
     return os.path.join(os.path.abspath(folder), *names)
 
 
 def write_new(
-    path: str, data: bytes, *, mode: int = file_modes.FILE, folder_mode: int = file_modes.FOLDER
+    path: str,
+    data: bytes,
+    *,
+    mode: int = file_modes.FILE_MODE,
+    folder_mode: int = file_modes.FOLDER_MODE,
 ) -> None:
     """Write a file that does not exist yet, and sync it and its folder; all or nothing.
 
@@ -34,7 +38,7 @@ def write_new(
     try:
         _write_new(path, data, mode, folder_mode)
     except (OSError, ValueError) as error:
-        raise UnavailableError(why_unwritable(path, error)) from error
+        raise UnavailableError(explain_unwritable(path, error)) from error
 
 
 def open_file(path: str) -> BinaryIO:
@@ -48,10 +52,10 @@ def open_file(path: str) -> BinaryIO:
     try:
         return open(path, "rb", opener=_open_file)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotFoundError(why_unreadable(path, error, was_there=True)) from None
+        raise NotFoundError(explain_unreadable(path, error, was_there=True)) from None
     except (OSError, ValueError) as error:
-        fault = UnavailableError if is_of_machine(error) else InvalidError
-        raise fault(why_unreadable(path, error)) from error
+        fault = UnavailableError if is_machine_fault(error) else InvalidError
+        raise fault(explain_unreadable(path, error)) from error
 
 
 def _open_file(path: str, flags: int) -> int:
@@ -77,7 +81,7 @@ def remove(paths: Iterable[str]) -> dict[str, str]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as error:
-            left[path] = reason(error)
+            left[path] = describe_error(error)
     return left
 
 

@@ -8,27 +8,27 @@ from hashlib import blake2b
 from typing import Any
 
 from scenarist.domain.errors import UnavailableError
-from scenarist.domain.machine_faults import is_of_machine
+from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.domain.named_files import FileState, file_path
-from scenarist.storage.files.path_errors import why_unreadable
+from scenarist.storage.files.path_errors import explain_unreadable
 
 _READ_AS_FOLDERS = frozenset({"parquet"})
 
 
-def find_file(storage_type: str, properties: Mapping[str, Any]) -> FileState | None:
+def find_file_state(storage_type: str, properties: Mapping[str, Any]) -> FileState | None:
     """Return the state of the file that a user named for a data node.
 
     None when no path is named, when there is nothing that the storage can read, and when the path
     cannot be examined. A folder with files in it counts for storages that read folders.
     """
     try:
-        return require_look(storage_type, properties)
+        return require_file_state(storage_type, properties)
     except UnavailableError:
         return None
 
 
-def require_look(storage_type: str, properties: Mapping[str, Any]) -> FileState | None:
-    """Return what `find_file` does, but raise if the path cannot be examined.
+def require_file_state(storage_type: str, properties: Mapping[str, Any]) -> FileState | None:
+    """Return what `find_file_state` does, but raise if the path cannot be examined.
 
     Raises:
         UnavailableError: The machine cannot examine the path now, so the file may exist.
@@ -41,14 +41,14 @@ def require_look(storage_type: str, properties: Mapping[str, Any]) -> FileState 
         if stat.S_ISREG(found.st_mode):
             return FileState(path, stamp_of(found), found.st_size, _time_of(found))
         if stat.S_ISDIR(found.st_mode) and storage_type in _READ_AS_FOLDERS:
-            return _state_of_folder(path)
+            return _find_folder_state(path)
     except (OSError, ValueError) as error:
-        if is_of_machine(error):
-            raise UnavailableError(why_unreadable(path, error)) from error
+        if is_machine_fault(error):
+            raise UnavailableError(explain_unreadable(path, error)) from error
     return None
 
 
-def why_missing(storage_type: str, properties: Mapping[str, Any]) -> str | None:
+def explain_missing(storage_type: str, properties: Mapping[str, Any]) -> str | None:
     """Return why there is no file at the path of a data node; None when no path is named."""
     path = file_path(storage_type, properties)
     if path is None:
@@ -56,7 +56,7 @@ def why_missing(storage_type: str, properties: Mapping[str, Any]) -> str | None:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
-        return why_unreadable(path, error)
+        return explain_unreadable(path, error)
     if stat.S_ISREG(mode):
         return f"the file at {path} has just appeared"
     if not stat.S_ISDIR(mode):
@@ -71,11 +71,11 @@ def stamp_of(found: os.stat_result) -> str:
     return f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
 
 
-def _state_of_folder(path: str) -> FileState | None:
+def _find_folder_state(path: str) -> FileState | None:
     digest = blake2b(digest_size=16)
     size = 0
     modified_at = datetime.min.replace(tzinfo=UTC)
-    for name, found in sorted(_files_in(path)):
+    for name, found in sorted(_iter_files(path)):
         digest.update(f"{name}\0{stamp_of(found)}\0".encode(errors="surrogateescape"))
         size += found.st_size
         modified_at = max(modified_at, _time_of(found))
@@ -84,7 +84,7 @@ def _state_of_folder(path: str) -> FileState | None:
     return FileState(path, digest.hexdigest(), size, modified_at)
 
 
-def _files_in(path: str) -> Iterator[tuple[str, os.stat_result]]:
+def _iter_files(path: str) -> Iterator[tuple[str, os.stat_result]]:
     """Yield the files of a data set; skip names that begin with a dot or an underscore."""
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if name[0] not in "._"]

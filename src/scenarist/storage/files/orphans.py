@@ -11,11 +11,11 @@ from scenarist.domain.errors import UnavailableError
 from scenarist.storage.files import remote
 
 # A comparison made by a worker has no data node; its file lasts until the request is answered.
-_OF_VALUES = re.compile(r"DATANODE_[^/]+|COMPARISON")
-_OF_AN_EDIT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\w+")
+_NODE_FOLDER_NAME = re.compile(r"DATANODE_[^/]+|COMPARISON")
+_EDIT_FILE_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\w+")
 
 # Uploads and responses are stored there during a request; their names are not recorded.
-_OF_A_REQUEST = re.compile(r"\.(upload-\w{8}|answer-\w{8}\.json)")
+_REQUEST_FILE_NAME = re.compile(r"\.(upload-\w{8}|answer-\w{8}\.json)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +28,28 @@ class NodeFolder:
     is_old: bool  #: whether no file was added or removed for the same time
 
 
-def node_folders(folder: str, unchanged_since: datetime) -> Iterator[NodeFolder]:
+def iter_node_folders(folder: str, unchanged_since: datetime) -> Iterator[NodeFolder]:
     """Yield the folders of data nodes in the storage; ignore everything else there.
 
     Raises:
         UnavailableError: A folder, or the storage, cannot be read.
     """
     if remote.is_url(folder):
-        yield from _shared_node_folders(folder, unchanged_since)
+        yield from _iter_remote_node_folders(folder, unchanged_since)
         return
     limit = unchanged_since.timestamp()
     try:
-        for kind in _folders_in(folder):
-            for node in _folders_in(kind.path):
-                if _OF_VALUES.fullmatch(node.name):
-                    yield _seen(node, limit)
+        for kind in _list_folders(folder):
+            for node in _list_folders(kind.path):
+                if _NODE_FOLDER_NAME.fullmatch(node.name):
+                    yield _scan_node_folder(node, limit)
     except OSError as error:
         raise UnavailableError(
             f"{error.filename or folder} cannot be read: {error.strerror}"
         ) from error
 
 
-def files_of_requests(folder: str, unchanged_since: datetime) -> list[str]:
+def find_request_files(folder: str, unchanged_since: datetime) -> list[str]:
     """Return the temporary files in the storage folder left by requests of a killed server.
 
     Raises:
@@ -63,7 +63,7 @@ def files_of_requests(folder: str, unchanged_since: datetime) -> list[str]:
             return sorted(
                 entry.path
                 for entry in entries
-                if _OF_A_REQUEST.fullmatch(entry.name) and _is_old_file(entry, limit)
+                if _REQUEST_FILE_NAME.fullmatch(entry.name) and _is_old_file(entry, limit)
             )
     except FileNotFoundError:
         return []
@@ -80,12 +80,14 @@ def _is_old_file(entry: "os.DirEntry[str]", limit: float) -> bool:
     return False
 
 
-def _shared_node_folders(url: str, unchanged_since: datetime) -> Iterator[NodeFolder]:
+def _iter_remote_node_folders(url: str, unchanged_since: datetime) -> Iterator[NodeFolder]:
     """Yield the folders that URLs of files name; an object store has no folders to remove."""
     old_files: dict[str, list[str]] = {}
-    for file in remote.list_files(url):
+    for file in remote.iter_files(url):
         path, _, name = file.uri.removeprefix(f"{url}/").rpartition("/")
-        is_of_edit = _OF_AN_EDIT.fullmatch(name) and _OF_VALUES.fullmatch(path.partition("/")[2])
+        is_of_edit = _EDIT_FILE_NAME.fullmatch(name) and _NODE_FOLDER_NAME.fullmatch(
+            path.partition("/")[2]
+        )
         if is_of_edit and file.modified_at < unchanged_since:
             old_files.setdefault(path, []).append(file.uri)
     for path, uris in old_files.items():
@@ -93,13 +95,13 @@ def _shared_node_folders(url: str, unchanged_since: datetime) -> Iterator[NodeFo
         yield NodeFolder(node_id, f"{url}/{path}", tuple(sorted(uris)), is_old=False)
 
 
-def remove_folder(path: str) -> None:
+def remove_empty_folder(path: str) -> None:
     """Remove a folder if it is empty."""
     with suppress(OSError):
         os.rmdir(path)
 
 
-def _folders_in(folder: str) -> "list[os.DirEntry[str]]":
+def _list_folders(folder: str) -> "list[os.DirEntry[str]]":
     with os.scandir(folder) as entries:
         return sorted(
             (entry for entry in entries if entry.is_dir(follow_symlinks=False)),
@@ -107,13 +109,13 @@ def _folders_in(folder: str) -> "list[os.DirEntry[str]]":
         )
 
 
-def _seen(node: "os.DirEntry[str]", limit: float) -> NodeFolder:
+def _scan_node_folder(node: "os.DirEntry[str]", limit: float) -> NodeFolder:
     old_files = []
     with suppress(FileNotFoundError), os.scandir(node.path) as entries:
         old_files = [
             entry.path
             for entry in entries
-            if _OF_AN_EDIT.fullmatch(entry.name) and _is_old_file(entry, limit)
+            if _EDIT_FILE_NAME.fullmatch(entry.name) and _is_old_file(entry, limit)
         ]
     is_old = False
     with suppress(FileNotFoundError):

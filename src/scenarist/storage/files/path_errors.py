@@ -2,10 +2,10 @@
 
 import os
 
-from scenarist.storage.python.objects import reason
+from scenarist.storage.python.objects import describe_error
 
 
-def why_unreadable(path: str, error: OSError | ValueError, *, was_there: bool = False) -> str:
+def explain_unreadable(path: str, error: OSError | ValueError, *, was_there: bool = False) -> str:
     """Return a message that says why a path cannot be read.
 
     Args:
@@ -21,36 +21,38 @@ def why_unreadable(path: str, error: OSError | ValueError, *, was_there: bool = 
                 f"the file at {path} existed before and is gone; restore it, or write the data node"
             )
         case FileNotFoundError():
-            return f"there is no file at {path}{_missing_folder(path)}"
+            return f"there is no file at {path}{_describe_missing_folder(path)}"
         case NotADirectoryError():
-            return f"there is no file at {path}: {_file_above(path)} is a file, not a folder"
+            return f"there is no file at {path}: {_find_file_above(path)} is a file, not a folder"
         case IsADirectoryError():
             return f"{path} is a folder; name a file"
-    return f"{path} cannot be opened: {_told(error, 'read')}"
+    return f"{path} cannot be opened: {_describe(error, 'read')}"
 
 
-def why_unwritable(path: str, error: OSError | ValueError) -> str:
+def explain_unwritable(path: str, error: OSError | ValueError) -> str:
     """Return a message that says why a path cannot be written."""
-    if isinstance(error, NotADirectoryError | FileExistsError) and (above := _file_above(path)):
+    if isinstance(error, NotADirectoryError | FileExistsError) and (
+        above := _find_file_above(path)
+    ):
         return f"{path}: {above} is a file, not a folder; name another path"
-    return f"{path}: {_told(error, 'write')}"
+    return f"{path}: {_describe(error, 'write')}"
 
 
-def _told(error: OSError | ValueError, act: str) -> str:
+def _describe(error: OSError | ValueError, act: str) -> str:
     if isinstance(error, PermissionError):
         return (
             f"permission denied; allow the user that runs the server to {act} it and to search the"
             " folders above it"
         )
-    return reason(error)
+    return describe_error(error)
 
 
-def _missing_folder(path: str) -> str:
+def _describe_missing_folder(path: str) -> str:
     folder = os.path.dirname(path)
     return "" if os.path.isdir(folder) else f", nor its folder {folder}"
 
 
-def _file_above(path: str) -> str | None:
+def _find_file_above(path: str) -> str | None:
     folder = os.path.dirname(path)
     while folder and folder != os.path.dirname(folder):
         if os.path.exists(folder):

@@ -21,16 +21,16 @@ from scenarist.domain.errors import (
     UnavailableError,
 )
 from scenarist.storage.base import StoredFile
-from scenarist.storage.python.objects import reason
+from scenarist.storage.python.objects import describe_error
 
-_OF_ONE_PROCESS = frozenset({"memory", "memfs"})
+_PROCESS_LOCAL = frozenset({"memory", "memfs"})
 _WITH_FOLDERS = frozenset({"sftp", "ssh", "smb", "hdfs", "webhdfs"})
 """Protocols that need a folder to exist before a file is written to it."""
 
-_TIMES = ("LastModified", "last_modified", "mtime")
-_PIECE_BYTES = 4 * 1024 * 1024
+_MODIFIED_KEYS = ("LastModified", "last_modified", "mtime")
+_CHUNK_BYTES = 4 * 1024 * 1024
 _SECRET = re.compile("SECRET|PASSWORD|TOKEN|KEY|CREDENTIAL|FSSPEC", re.IGNORECASE)
-_SHORTEST_SECRET = 6
+_MIN_SECRET_LENGTH = 6
 
 _S3 = frozenset({"s3", "s3a"})
 S3_LIMITS: Mapping[str, Any] = {
@@ -41,14 +41,14 @@ S3_LIMITS: Mapping[str, Any] = {
 """Timeouts and retries of reads from S3: a read from a silent store fails within a minute."""
 
 WRITE_SECONDS = 45.0
-_SLOWEST_BYTES = 256 * 1024  # a second
+_MIN_BYTES_PER_SECOND = 256 * 1024  # a second
 
 
 def is_url(text: str) -> bool:
     return "://" in text
 
 
-def plain_url(url: str) -> str:
+def normalize_url(url: str) -> str:
     """Return a URL as it is recorded: without a trailing slash.
 
     Raises:
@@ -70,7 +70,7 @@ def plain_url(url: str) -> str:
             f"the storage {name} must not have a password, query or fragment, which would be "
             "recorded with each value; give credentials in the environment"
         )
-    if parts.scheme in _OF_ONE_PROCESS:
+    if parts.scheme in _PROCESS_LOCAL:
         raise InvalidError(
             f"the storage {name} is the memory of one process, which workers cannot read; use a "
             "folder, or a URL such as s3://bucket/folder"
@@ -78,14 +78,14 @@ def plain_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def prepare(url: str) -> str:
+def prepare_url(url: str) -> str:
     """Return a URL as it is recorded, after writing, reading and removing a file below it.
 
     Raises:
         InvalidError: The URL cannot name a storage, or a library is missing; says which.
         UnavailableError: The storage cannot be reached or written; says why.
     """
-    plain = plain_url(url)
+    plain = normalize_url(url)
     try:
         import fsspec  # type: ignore[import-untyped]
 
@@ -96,7 +96,7 @@ def prepare(url: str) -> str:
         raise InvalidError(f"the storage {plain} needs {what}") from error
     except ValueError as error:
         raise InvalidError(f"the storage {plain} cannot be used: {error}") from error
-    probe = below(plain, f".scenarist-{uuid4().hex}")
+    probe = join_path(plain, f".scenarist-{uuid4().hex}")
     try:
         write_new(probe, b"probe")
         open_whole(probe).close()
@@ -108,7 +108,7 @@ def prepare(url: str) -> str:
     return plain
 
 
-def below(folder: str, *names: str) -> str:
+def join_path(folder: str, *names: str) -> str:
     """Return the name of a file below a URL."""
     return "/".join((folder, *names))
 
@@ -119,20 +119,20 @@ def write_new(url: str, data: bytes) -> None:
     Raises:
         UnavailableError: The file exists, or could not be written; says why.
     """
-    with _translated(url):
-        system, path = _found(url)
+    with _translate_errors(url):
+        system, path = _open_filesystem(url)
         if _scheme(url) in _WITH_FOLDERS:
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
-        options = {"timeout": seconds_to_write(data)} if system.async_impl else {}
+        options = {"timeout": write_timeout(data)} if system.async_impl else {}
         system.pipe_file(path, data, mode="create", **options)
 
 
-def seconds_to_write(data: bytes) -> float:
+def write_timeout(data: bytes) -> float:
     """Return the timeout in seconds for writing some bytes, in total.
 
     The S3 client first asks whether it may send the bytes, with no timeout for the response.
     """
-    return WRITE_SECONDS + len(data) / _SLOWEST_BYTES
+    return WRITE_SECONDS + len(data) / _MIN_BYTES_PER_SECOND
 
 
 def open_file(url: str) -> BinaryIO:
@@ -142,9 +142,9 @@ def open_file(url: str) -> BinaryIO:
         NotFoundError: The file is gone.
         UnavailableError: The storage cannot be reached.
     """
-    with _translated(url, is_read=True):
-        system, path = _found(url)
-        opened: BinaryIO = system.open(path, "rb", block_size=_PIECE_BYTES)
+    with _translate_errors(url, is_read=True):
+        system, path = _open_filesystem(url)
+        opened: BinaryIO = system.open(path, "rb", block_size=_CHUNK_BYTES)
     return opened
 
 
@@ -155,26 +155,26 @@ def open_whole(url: str) -> BinaryIO:
         NotFoundError: The file is gone.
         UnavailableError: The storage cannot be reached.
     """
-    with _translated(url, is_read=True):
-        system, path = _found(url)
+    with _translate_errors(url, is_read=True):
+        system, path = _open_filesystem(url)
         return BytesIO(system.cat_file(path))
 
 
-def list_files(folder: str) -> Iterator[StoredFile]:
+def iter_files(folder: str) -> Iterator[StoredFile]:
     """Yield all files below a URL.
 
     Raises:
         UnavailableError: The storage cannot be reached.
     """
-    with _translated(folder):
-        system, root = _found(folder)
+    with _translate_errors(folder):
+        system, root = _open_filesystem(folder)
         # Other processes write there too.
         system.invalidate_cache()
         found = system.find(root, detail=True)
         for path, details in found.items():
-            at = next((details[name] for name in _TIMES if name in details), None)
+            at = next((details[name] for name in _MODIFIED_KEYS if name in details), None)
             yield StoredFile(
-                uri=below(folder, path.removeprefix(root).lstrip("/")),
+                uri=join_path(folder, path.removeprefix(root).lstrip("/")),
                 size=details["size"],
                 modified_at=at if isinstance(at, datetime) else system.modified(path),
             )
@@ -188,20 +188,20 @@ def remove(urls: Iterable[str]) -> dict[str, str]:
         of_schemes[_scheme(url)].append(url)
     for some in of_schemes.values():
         try:
-            with _translated(some[0]):
-                found = [_found(url) for url in some]
+            with _translate_errors(some[0]):
+                found = [_open_filesystem(url) for url in some]
                 found[0][0].rm([path for _, path in found])
         except UnavailableError:
-            left |= _remove_each(some)
+            left |= _remove_one_by_one(some)
     return left
 
 
-def _remove_each(urls: Iterable[str]) -> dict[str, str]:
+def _remove_one_by_one(urls: Iterable[str]) -> dict[str, str]:
     left = {}
     for url in urls:
         try:
-            with _translated(url, is_read=True):
-                system, path = _found(url)
+            with _translate_errors(url, is_read=True):
+                system, path = _open_filesystem(url)
                 system.rm_file(path)
         except NotFoundError:
             continue
@@ -214,7 +214,7 @@ def _scheme(url: str) -> str:
     return url.partition("://")[0]
 
 
-def _found(url: str) -> tuple[Any, str]:
+def _open_filesystem(url: str) -> tuple[Any, str]:
     """Return the fsspec file system and the path in it; each thread has its own file system."""
     import fsspec
 
@@ -230,7 +230,7 @@ def _found(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def _translated(url: str, *, is_read: bool = False) -> Iterator[None]:
+def _translate_errors(url: str, *, is_read: bool = False) -> Iterator[None]:
     """Convert errors of the libraries to ours, without their causes, which may contain secrets.
 
     Raises:
@@ -244,16 +244,16 @@ def _translated(url: str, *, is_read: bool = False) -> Iterator[None]:
     except FileNotFoundError as error:
         if is_read:
             raise NotFoundError(f"there is no file at {url}; write the data node") from None
-        raise UnavailableError(f"{url}: {_said(url, error)}") from None
+        raise UnavailableError(f"{url}: {_message_of(url, error)}") from None
     # Each kind of storage has its own library, without a common base class of errors.
     except Exception as error:  # noqa: BLE001
         if _scheme(url) in _WITH_FOLDERS:
             # Its connection may be broken for good; the next call opens a new one.
-            type(_found(url)[0]).clear_instance_cache()
-        raise UnavailableError(f"{url}: {_said(url, error)}") from None
+            type(_open_filesystem(url)[0]).clear_instance_cache()
+        raise UnavailableError(f"{url}: {_message_of(url, error)}") from None
 
 
-def _said(url: str, error: Exception) -> str:
+def _message_of(url: str, error: Exception) -> str:
     import fsspec
     from fsspec.exceptions import FSTimeoutError  # type: ignore[import-untyped]
 
@@ -261,4 +261,6 @@ def _said(url: str, error: Exception) -> str:
         return "the storage did not answer in time"
     given = [*os.environ.items(), *fsspec.config.conf.get(_scheme(url), {}).items()]
     secrets = [str(value) for name, value in given if _SECRET.search(name)]
-    return reason(error, hiding=[text for text in secrets if len(text) >= _SHORTEST_SECRET])
+    return describe_error(
+        error, hiding=[text for text in secrets if len(text) >= _MIN_SECRET_LENGTH]
+    )

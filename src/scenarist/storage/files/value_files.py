@@ -16,18 +16,25 @@ from scenarist.domain.errors import (
     ScenaristError,
     UnavailableError,
 )
-from scenarist.domain.machine_faults import is_of_machine
+from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.domain.named_files import named_path
-from scenarist.storage.base import IN_HAND, INLINE_LIMIT, Kept, Place, Target, Written
+from scenarist.storage.base import (
+    INLINE_FOLDER,
+    INLINE_LIMIT,
+    FileFingerprint,
+    ValueLocation,
+    WriteTarget,
+    WrittenValue,
+)
 from scenarist.storage.files import local, remote
 from scenarist.storage.files.named import stamp_of
-from scenarist.storage.files.path_errors import why_unwritable
-from scenarist.storage.python.objects import reason
+from scenarist.storage.files.path_errors import explain_unwritable
+from scenarist.storage.python.objects import describe_error
 
-_PIECE_BYTES = 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
 
 
-def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes:
+def encode(value: object, target: WriteTarget, dump: Callable[[Any], bytes]) -> bytes:
     """Return a value as the bytes that *dump* makes of it.
 
     Raises:
@@ -39,13 +46,13 @@ def encode(value: object, target: Target, dump: Callable[[Any], bytes]) -> bytes
     except (ScenaristError, MemoryError):
         raise
     except Exception as error:
-        raise (UnavailableError if is_of_machine(error) else InvalidError)(
+        raise (UnavailableError if is_machine_fault(error) else InvalidError)(
             f"the value for data node {target.data_node_id} cannot be written"
-            f" as {target.storage_type}: {reason(error)}"
+            f" as {target.storage_type}: {describe_error(error)}"
         ) from error
 
 
-def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
+def decode(place: ValueLocation, load: Callable[[BinaryIO], Any]) -> Any:
     """Return what *load* makes of the bytes at a location.
 
     Raises:
@@ -54,7 +61,7 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
         InvalidError: The file cannot be read, or *load* failed.
         UnavailableError: Reading failed for a reason of the machine, such as an I/O error.
     """
-    with _open(place) as file:
+    with _open_location(place) as file:
         try:
             return load(file)
         except (ScenaristError, MemoryError):
@@ -68,50 +75,55 @@ def decode(place: Place, load: Callable[[BinaryIO], Any]) -> Any:
             ) from error
         except Exception as error:
             where = place.uri or "the value in the database"
-            raise (UnavailableError if is_of_machine(error) else InvalidError)(
-                f"{where} cannot be read as {place.storage_type}: {reason(error)}"
+            raise (UnavailableError if is_machine_fault(error) else InvalidError)(
+                f"{where} cannot be read as {place.storage_type}: {describe_error(error)}"
             ) from error
 
 
-def keep(
-    data: bytes, target: Target, *, extension: str, python_type: str, rendition: tuple[str, bool]
-) -> Written:
+def store_bytes(
+    data: bytes,
+    target: WriteTarget,
+    *,
+    extension: str,
+    python_type: str,
+    rendition: tuple[str, bool],
+) -> WrittenValue:
     """Store bytes as the target specifies: in a staged file, in the result, or in a new file.
 
     Raises:
         UnavailableError: The file could not be written; no part of it is left.
     """
     path = named_path(target.properties)
-    if path is None and (len(data) <= INLINE_LIMIT or target.folder == IN_HAND):
-        return record(data, python_type, rendition, content=data)
+    if path is None and (len(data) <= INLINE_LIMIT or target.folder == INLINE_FOLDER):
+        return describe_bytes(data, python_type, rendition, content=data)
     staged = None
     try:
         if path is not None:
             staged = _stage(path, data, target)
         else:
             names = (
-                folder_of(target.storage_type),
+                folder_name_of(target.storage_type),
                 target.data_node_id,
                 f"{target.edit_id}.{extension}",
             )
-            path = _home(target.folder).below(target.folder, *names)
-            _home(path).write_new(path, data)
+            path = _backend_of(target.folder).below(target.folder, *names)
+            _backend_of(path).write_new(path, data)
     except UnavailableError as error:
         raise UnavailableError(
             f"the value for data node {target.data_node_id} could not be written to {error.message}"
         ) from error
-    written = record(data, python_type, rendition, uri=path, staged=staged)
+    written = describe_bytes(data, python_type, rendition, uri=path, staged=staged)
     if remote.is_url(path):
         return written
     return replace(written, stamp=stamp_of(os.stat(staged or path)))
 
 
-def folder_of(storage_type: str) -> str:
+def folder_name_of(storage_type: str) -> str:
     """Return the name of the subfolder of the storage folder for values of a storage type."""
     return f"{storage_type}s"
 
 
-def record(
+def describe_bytes(
     data: bytes,
     python_type: str,
     rendition: tuple[str, bool],
@@ -119,10 +131,10 @@ def record(
     uri: str | None = None,
     content: bytes | None = None,
     staged: str | None = None,
-) -> Written:
+) -> WrittenValue:
     """Return the description of bytes that were stored, with their size and digest."""
     text, is_complete = rendition
-    return Written(
+    return WrittenValue(
         size=len(data),
         digest="sha256:" + hashlib.sha256(data).hexdigest(),
         python_type=python_type,
@@ -134,7 +146,7 @@ def record(
     )
 
 
-def publish(written: Written) -> None:
+def publish(written: WrittenValue) -> None:
     """Rename the staged file over the user's, durably; do nothing when none is staged.
 
     Safe to repeat: a staged file that is gone was published before.
@@ -157,14 +169,14 @@ def publish(written: Written) -> None:
         ) from error
 
 
-class Replacement:
+class FileReplacement:
     """Replacement of a user-named file that can be undone if its edit is not recorded.
 
     Args:
         written: The value to publish; without a staged file, every method does nothing.
     """
 
-    def __init__(self, written: Written) -> None:
+    def __init__(self, written: WrittenValue) -> None:
         self._written = written
         self._former: str | None = None
         self._path: str | None = None
@@ -180,7 +192,7 @@ class Replacement:
             return
         path, former = os.path.realpath(written.uri), f"{written.staged}.former"
         try:
-            _keep_former(path, former)
+            _link_former(path, former)
             self._former = former
         except FileNotFoundError:
             pass  # there was no previous file
@@ -214,7 +226,7 @@ class Replacement:
             self._former = None
 
 
-def _keep_former(path: str, former: str) -> None:
+def _link_former(path: str, former: str) -> None:
     """Link a file under a second name, so that restoring it changes nothing about the file."""
     try:
         os.link(path, former)
@@ -224,14 +236,14 @@ def _keep_former(path: str, former: str) -> None:
         shutil.copy2(path, former)
 
 
-def discard(written: Written) -> None:
+def discard(written: WrittenValue) -> None:
     """Remove the file of a value that will not be recorded; a published file stays.
 
     A file that is gone or cannot be removed is not an error.
     """
     path = written.staged or written.uri
     if path is not None:
-        _home(path).remove([path])
+        _backend_of(path).remove([path])
 
 
 def remove_files(uris: Iterable[str], *, with_folders: bool) -> dict[str, str]:
@@ -262,10 +274,10 @@ def open_file(uri: str) -> BinaryIO:
         InvalidError: The file cannot be opened.
         UnavailableError: The storage cannot be reached.
     """
-    return _home(uri).open_file(uri)
+    return _backend_of(uri).open_file(uri)
 
 
-def check_kept(file: BinaryIO, uri: str, kept: Kept) -> None:
+def check_fingerprint(file: BinaryIO, uri: str, kept: FileFingerprint) -> None:
     """Verify that a file is as it was written; rewind it to its start.
 
     A local file with the recorded size, modification time and inode is accepted without reading
@@ -281,40 +293,44 @@ def check_kept(file: BinaryIO, uri: str, kept: Kept) -> None:
             if stamp_of(os.fstat(file.fileno())) == kept.stamp:
                 return
     found = hashlib.sha256()
-    while piece := file.read(_PIECE_BYTES):
+    while piece := file.read(_CHUNK_BYTES):
         found.update(piece)
     file.seek(0)
     check_digest(found.hexdigest(), uri, kept)
 
 
-def check_size(size: int, uri: str, kept: Kept) -> None:
+def check_size(size: int, uri: str, kept: FileFingerprint) -> None:
     """Verify that a file has the size with which it was written.
 
     Raises:
         DamagedError: The size differs.
     """
     if size != kept.size:
-        raise DamagedError(_damaged(uri, f"it has {size} bytes, but {kept.size} were written"))
+        raise DamagedError(
+            _damaged_message(uri, f"it has {size} bytes, but {kept.size} were written")
+        )
 
 
-def check_digest(found: str, uri: str, kept: Kept) -> None:
+def check_digest(found: str, uri: str, kept: FileFingerprint) -> None:
     """Verify the digest of a file, given in hexadecimal digits.
 
     Raises:
         DamagedError: The digest differs.
     """
     if kept.digest != f"sha256:{found}":
-        raise DamagedError(_damaged(uri, "its digest differs from that of the bytes written"))
+        raise DamagedError(
+            _damaged_message(uri, "its digest differs from that of the bytes written")
+        )
 
 
-def _damaged(uri: str, why: str) -> str:
+def _damaged_message(uri: str, why: str) -> str:
     return (
         f"the file {uri} was truncated or changed after it was written: {why}; restore it from a"
         " backup, write the data node again, or submit the task that produces it"
     )
 
 
-class _Home(Protocol):
+class _FileBackend(Protocol):
     """Functions of the modules for files in local folders and for files named by URLs."""
 
     def below(self, folder: str, *names: str) -> str: ...
@@ -324,24 +340,24 @@ class _Home(Protocol):
     def remove(self, paths: Iterable[str]) -> dict[str, str]: ...
 
 
-def _home(uri: str) -> _Home:
+def _backend_of(uri: str) -> _FileBackend:
     return remote if remote.is_url(uri) else local
 
 
 @contextlib.contextmanager
-def _open(place: Place) -> Iterator[BinaryIO]:
+def _open_location(place: ValueLocation) -> Iterator[BinaryIO]:
     if place.content is not None:
         yield BytesIO(place.content)
         return
     if place.uri is None:
         raise NotFoundError("there is no value to read; write the data node first")
-    with _home(place.uri).open_whole(place.uri) as file:
+    with _backend_of(place.uri).open_whole(place.uri) as file:
         if place.kept is not None:
-            check_kept(file, place.uri, place.kept)
+            check_fingerprint(file, place.uri, place.kept)
         yield file
 
 
-def _stage(path: str, data: bytes, target: Target) -> str:
+def _stage(path: str, data: bytes, target: WriteTarget) -> str:
     if os.path.isdir(path):
         raise InvalidError(
             f"the path of data node {target.data_node_id}, {path}, is a folder; name a file"
@@ -350,7 +366,7 @@ def _stage(path: str, data: bytes, target: Target) -> str:
         # Next to the target of a link, so that the rename stays within one file system.
         path = os.path.realpath(path)
     except (OSError, ValueError) as error:
-        raise UnavailableError(why_unwritable(path, error)) from error
+        raise UnavailableError(explain_unwritable(path, error)) from error
     staged = os.path.join(os.path.dirname(path), f".{target.edit_id}.staged")
     # An existing file of the user keeps its mode; a new one gets the mode of the umask.
     mode = 0o666

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
 from scenarist.storage import bounds
-from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
+from scenarist.storage.base import INLINE_LIMIT, ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.files import value_files
 from scenarist.storage.formats import csv_reading, csv_writing
 from scenarist.storage.python.data_frames import text_of, unique_texts
 from scenarist.storage.python.objects import python_type
-from scenarist.storage.python.rendition import MOST_ITEMS, render
+from scenarist.storage.python.rendition import MAX_ITEMS, render
 from scenarist.storage.tables import conversion, dtypes, round_trip
-from scenarist.storage.tables.series import TEXT, without_needless_nullables
+from scenarist.storage.tables.series import TEXT, drop_needless_nullables
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,10 +32,10 @@ _WRITE_REFUSED = frozenset(
         *("storage_options", "sep", "header", "lineterminator"),
     }
 )
-_CHOOSING = frozenset({"nrows", "skiprows", "skipfooter", "usecols", "columns"})
+_PARTIAL_ARGUMENTS = frozenset({"nrows", "skiprows", "skipfooter", "usecols", "columns"})
 """Arguments with which only a part of the table is read or written."""
 
-_TYPING = frozenset(
+_TYPE_ARGUMENTS = frozenset(
     {
         *("dtype", "converters", "parse_dates", "date_format", "dayfirst", "cache_dates"),
         *("decimal", "thousands", "true_values", "false_values", "dtype_backend"),
@@ -62,9 +62,9 @@ class CsvStorage:
     is_external = False
     can_append = True
 
-    def write(self, value: object, target: Target) -> Written:
-        frame = _flat(value)
-        sheet = _Sheet(target.properties)
+    def write(self, value: object, target: WriteTarget) -> WrittenValue:
+        frame = _to_flat_frame(value)
+        sheet = _Dialect(target.properties)
         rendition: tuple[str, bool] = "", False
 
         def dump(frame: "DataFrame") -> bytes:
@@ -72,7 +72,7 @@ class CsvStorage:
             data, rendition = sheet.dumped(frame)
             return data
 
-        return value_files.keep(
+        return value_files.store_bytes(
             value_files.encode(frame, target, dump),
             target,
             extension="csv",
@@ -80,15 +80,19 @@ class CsvStorage:
             rendition=rendition,
         )
 
-    def append(self, value: object, target: Target, place: Place | None) -> Written:
+    def append(
+        self, value: object, target: WriteTarget, place: ValueLocation | None
+    ) -> WrittenValue:
         if place is None:
             return self.write(value, target)
-        sheet = _Sheet(place.properties)
+        sheet = _Dialect(place.properties)
         held: bytes = value_files.decode(place, lambda file: file.read())
         present = value_files.decode(place, lambda _: sheet.parsed(held))
         if not len(present.columns):
             return self.write(value, target)
-        rows = conversion.added_rows(_flat(value), list(present.columns), self.storage_type)
+        rows = conversion.align_added_rows(
+            _to_flat_frame(value), list(present.columns), self.storage_type
+        )
         whole: Any = None
 
         def dump(rows: "DataFrame") -> bytes:
@@ -98,7 +102,7 @@ class CsvStorage:
             return data
 
         data = value_files.encode(rows, target, dump)
-        return value_files.keep(
+        return value_files.store_bytes(
             data,
             target,
             extension="csv",
@@ -106,11 +110,11 @@ class CsvStorage:
             rendition=render(whole),
         )
 
-    def read(self, place: Place) -> Any:
-        return conversion.expose(self._read_frame(place), place.properties)
+    def read(self, place: ValueLocation) -> Any:
+        return conversion.to_exposed_type(self._read_frame(place), place.properties)
 
-    def read_json(self, place: Place, selection: Selection | None) -> str:
-        return conversion.json_text(self._read_frame(place), selection)
+    def read_json(self, place: ValueLocation, selection: Selection | None) -> str:
+        return conversion.to_json_text(self._read_frame(place), selection)
 
     def from_json(self, data: object) -> object:
         frame = conversion.to_frame(data, self.storage_type)
@@ -122,14 +126,14 @@ class CsvStorage:
                 )
         return frame
 
-    def _read_frame(self, place: Place) -> "DataFrame":
-        conversion.require(self.storage_type, "pandas", "pyarrow")
-        sheet = _Sheet(place.properties)
+    def _read_frame(self, place: ValueLocation) -> "DataFrame":
+        conversion.require_modules(self.storage_type, "pandas", "pyarrow")
+        sheet = _Dialect(place.properties)
         frame: DataFrame = value_files.decode(place, lambda file: sheet.parsed(file.read()))
         return frame
 
 
-class _Sheet:
+class _Dialect:
     """CSV dialect: reads and writes text as the properties of a data node specify."""
 
     def __init__(self, properties: Mapping[str, Any]) -> None:
@@ -138,8 +142,10 @@ class _Sheet:
         self._is_utf8 = _is_utf8(self.encoding)
         self.has_header = bool(properties.get("has_header", True))
         self.dtype = properties.get("dtype")
-        self.read_kwargs = conversion.checked_kwargs(properties, "read_kwargs", _READ_REFUSED)
-        self.write_kwargs = conversion.checked_kwargs(properties, "write_kwargs", _WRITE_REFUSED)
+        self.read_kwargs = conversion.get_pandas_arguments(properties, "read_kwargs", _READ_REFUSED)
+        self.write_kwargs = conversion.get_pandas_arguments(
+            properties, "write_kwargs", _WRITE_REFUSED
+        )
 
     def parsed(self, data: bytes) -> "DataFrame":
         text = self._utf8(data)
@@ -154,7 +160,7 @@ class _Sheet:
         elif self.dtype is not None and dtypes.is_read_from_text(self.dtype):
             as_text = None
         frame = csv_reading.parse(text, self.separator, has_header=self.has_header, as_text=as_text)
-        return dtypes.declared(frame, self.dtype)
+        return dtypes.apply_dtypes(frame, self.dtype)
 
     def dumped(self, frame: "DataFrame") -> tuple[bytes, tuple[str, bool]]:
         """Return a table as bytes, with the rendition of the table read back from them."""
@@ -164,7 +170,7 @@ class _Sheet:
         plain = data if self._is_utf8 else text.encode()
         is_plain = self.dtype is None and not self.read_kwargs and not self.write_kwargs
         if is_plain and len(data) > INLINE_LIMIT:
-            head = csv_reading.head_of(plain, self.separator, MOST_ITEMS + self.has_header)
+            head = csv_reading.take_head(plain, self.separator, MAX_ITEMS + self.has_header)
             names = unique_texts(frame.columns if self.has_header else range(frame.shape[1]))
             texts = [name for name, kind in zip(names, kinds, strict=True) if kind == TEXT]
             first = csv_reading.parse(
@@ -203,7 +209,7 @@ class _Sheet:
         names = [text_of(label) for label in frame.columns] if has_header else []
         if "" in names:
             raise InvalidError("a column of a csv table needs a name; give it one")
-        quoted = csv_writing.text_columns(frame, kinds)
+        quoted = csv_writing.find_columns_to_quote(frame, kinds)
         if frame.shape[1] == 1 and (frame.iloc[:, 0] == "").any():
             raise InvalidError(
                 "empty text in the only column of a csv table would be read as null; use null, or"
@@ -230,7 +236,7 @@ class _Sheet:
         data = data.removeprefix(BOM_UTF8)
         # Old spreadsheet programs end lines with a carriage return.
         data = data if b"\n" in data else data.replace(b"\r", b"\n")
-        return csv_reading.without_mark_of_separator(data, self.separator)
+        return csv_reading.remove_separator_line(data, self.separator)
 
     def _parsed_by_pandas(self, text: bytes) -> "DataFrame":
         import pandas
@@ -255,24 +261,24 @@ class _Sheet:
         except pandas.errors.EmptyDataError:
             # The text of a table without columns is empty.
             return pandas.DataFrame()
-        frame = _unshifted(frame)
+        frame = _undo_shift(frame)
         if "dtype_backend" in self.read_kwargs or not isinstance(dtype, Mapping):
             return frame
-        return without_needless_nullables(frame, keeping=dtype.keys() - set(quoted))
+        return drop_needless_nullables(frame, keeping=dtype.keys() - set(quoted))
 
     def _quoted_columns(self, text: bytes, options: Mapping[str, Any]) -> list[Any]:
         """Return the columns that are text because all of their cells are quoted."""
         import pandas
 
-        mark, marked = csv_reading.marked_text(text, self.separator)
+        mark, marked = csv_reading.mark_quoted_cells(text, self.separator)
         if mark is None or options.keys() & {"quoting", "quotechar"}:
             return []
-        plain = {name: value for name, value in options.items() if name not in _TYPING}
+        plain = {name: value for name, value in options.items() if name not in _TYPE_ARGUMENTS}
         try:
             cells = pandas.read_csv(BytesIO(marked), dtype="str", **plain)
         except pandas.errors.EmptyDataError:
             return []
-        quoted = csv_reading.quoted_columns(cells, mark)
+        quoted = csv_reading.find_quoted_columns(cells, mark)
         is_header_quoted = all(str(label).startswith(mark) for label in cells.columns)
         if is_header_quoted and len(quoted) == len(cells.columns):
             return []
@@ -289,9 +295,9 @@ class _Sheet:
     ) -> None:
         """Check that a table is read back as written, except where the properties say otherwise."""
         if self.has_header and self.read_kwargs and "names" not in self.read_kwargs:
-            round_trip.require_names(frame, again)
+            round_trip.require_same_names(frame, again)
         if frame.shape != again.shape:
-            is_meant = _CHOOSING & (self.read_kwargs.keys() | self.write_kwargs.keys())
+            is_meant = _PARTIAL_ARGUMENTS & (self.read_kwargs.keys() | self.write_kwargs.keys())
             if is_meant or not len(frame.columns) or not (len(frame) or self.has_header):
                 return
             raise InvalidError(
@@ -315,7 +321,7 @@ class _Sheet:
 
     def _require_values(self, frame: "DataFrame", again: "DataFrame") -> None:
         if self.read_kwargs or self.write_kwargs:
-            round_trip.require_values(frame, again, self.write_kwargs, self._declared(again))
+            round_trip.require_same_values(frame, again, self.write_kwargs, self._declared(again))
 
     def _declared(self, again: "DataFrame") -> set[Any]:
         """Return the columns for which a converter or a type is declared."""
@@ -337,10 +343,10 @@ def _is_utf8(encoding: str) -> bool:
         raise InvalidError(f"encoding {encoding!r} is unknown to Python") from error
 
 
-def _flat(value: object) -> "DataFrame":
-    conversion.require(CsvStorage.storage_type, "pandas", "pyarrow")
+def _to_flat_frame(value: object) -> "DataFrame":
+    conversion.require_modules(CsvStorage.storage_type, "pandas", "pyarrow")
     frame = conversion.to_frame(value, CsvStorage.storage_type)
-    return conversion.flat(frame, CsvStorage.storage_type)
+    return conversion.flatten(frame, CsvStorage.storage_type)
 
 
 def _require_kinds(
@@ -365,7 +371,7 @@ def _require_kinds(
             )
 
 
-def _unshifted(frame: "DataFrame") -> "DataFrame":
+def _undo_shift(frame: "DataFrame") -> "DataFrame":
     """Undo that pandas reads the first cells as row labels when rows have surplus cells.
 
     Raises:

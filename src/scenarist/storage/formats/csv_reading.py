@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.python.data_frames import unique_texts
-from scenarist.storage.tables.series import TEXT, kind_of_texts, series_of_texts, table_of
+from scenarist.storage.tables.series import TEXT, kind_of_texts, make_table, series_of_texts
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]
+_NONCHARACTERS = [chr(code) for code in range(0xFDD0, 0xFDF0)]
 """Unicode noncharacters, one of which is put before quoted cells while the text is parsed."""
 
-_BEGINS_OF_VALUES = b'0123456789.-tTfFi" \t'
-_NO_SEPARATORS = '"\r\n.+-'
+_FIRST_CHARACTERS = b'0123456789.-tTfFi" \t'
+_FORBIDDEN_SEPARATORS = '"\r\n.+-'
 
 
 def check_separator(separator: object) -> str:
@@ -32,7 +32,7 @@ def check_separator(separator: object) -> str:
         or len(separator) != 1
         or not separator.isascii()
         or separator.isalnum()
-        or separator in _NO_SEPARATORS
+        or separator in _FORBIDDEN_SEPARATORS
     ):
         raise InvalidError(
             f"separator is {separator!r}; give one character, such as ';' or '\\t', that is not a"
@@ -41,7 +41,7 @@ def check_separator(separator: object) -> str:
     return separator
 
 
-def without_mark_of_separator(text: bytes, separator: str) -> bytes:
+def remove_separator_line(text: bytes, separator: str) -> bytes:
     """Remove a first line such as ``sep=;``, with which spreadsheet programs declare the separator.
 
     Raises:
@@ -78,22 +78,22 @@ def parse(
     """
     import pyarrow.compute as compute  # type: ignore[import-untyped]
 
-    mark, marked = marked_text(data, separator)
-    names, columns = _cells(marked, separator, mark=mark, has_header=has_header)
+    mark, marked = mark_quoted_cells(data, separator)
+    names, columns = _split_cells(marked, separator, mark=mark, has_header=has_header)
     if mark and has_header and _is_all_quoted(marked, separator, mark, columns):
-        columns = [_unmarked(column, mark) for column in columns]
+        columns = [_remove_marker(column, mark) for column in columns]
         columns = [compute.if_else(compute.equal(one, ""), None, one) for one in columns]
         mark = None
     height = len(columns[0]) if columns else 0
     series = [
-        _series(column, mark, is_text=as_text is None or name in as_text)
+        _to_series(column, mark, is_text=as_text is None or name in as_text)
         for name, column in zip(names, columns, strict=True)
     ]
     labels: Sequence[Any] = names if has_header else range(len(names))
-    return table_of(series, labels, height)
+    return make_table(series, labels, height)
 
 
-def quoted_columns(columns: Mapping[Any, Any], mark: str) -> list[Any]:
+def find_quoted_columns(columns: Mapping[Any, Any], mark: str) -> list[Any]:
     """Return the labels of the columns in which each cell is marked as quoted."""
     return [
         label
@@ -102,7 +102,7 @@ def quoted_columns(columns: Mapping[Any, Any], mark: str) -> list[Any]:
     ]
 
 
-def marked_text(data: bytes, separator: str) -> tuple[str | None, bytes]:
+def mark_quoted_cells(data: bytes, separator: str) -> tuple[str | None, bytes]:
     """Return a mark, and the text with the mark at the start of each quoted cell.
 
     The mark is None, and the text unchanged, if no quoted cell could be read as a number or a
@@ -110,7 +110,7 @@ def marked_text(data: bytes, separator: str) -> tuple[str | None, bytes]:
     """
     if b'"' not in data or not _has_quoted_values(data, separator):
         return None, data
-    mark = next((mark for mark in _MARKS if mark.encode() not in data), None)
+    mark = next((mark for mark in _NONCHARACTERS if mark.encode() not in data), None)
     if mark is None:
         raise InvalidError("the text contains all of the characters U+FDD0 to U+FDEF")
     end = re.escape(separator) + "\r\n"
@@ -130,25 +130,25 @@ def marked_text(data: bytes, separator: str) -> tuple[str | None, bytes]:
     return mark, marked[1:]
 
 
-def head_of(data: bytes, separator: str, rows: int) -> bytes:
+def take_head(data: bytes, separator: str, rows: int) -> bytes:
     """Return the first lines of a text, as many as hold the given number of rows."""
-    reader = csv.reader(_lines(data), delimiter=separator)
+    reader = csv.reader(_iter_lines(data), delimiter=separator)
     for _ in islice(reader, rows):
         pass
-    return "".join(islice(_lines(data), reader.line_num)).encode()
+    return "".join(islice(_iter_lines(data), reader.line_num)).encode()
 
 
 def _has_quoted_values(data: bytes, separator: str) -> bool:
     """Whether a quoted cell begins like a number or a boolean."""
     import numpy
 
-    if data[:1] == b'"' and data[1:2] in _BEGINS_OF_VALUES:
+    if data[:1] == b'"' and data[1:2] in _FIRST_CHARACTERS:
         return True
     letters = numpy.frombuffer(data, numpy.uint8)
     quotes = numpy.flatnonzero(letters[1:-1] == ord('"')) + 1
     begins, values = numpy.zeros(256, bool), numpy.zeros(256, bool)
     begins[list(f"{separator}\r\n".encode())] = True
-    values[list(_BEGINS_OF_VALUES)] = True
+    values[list(_FIRST_CHARACTERS)] = True
     return bool((begins[letters[quotes - 1]] & values[letters[quotes + 1]]).any())
 
 
@@ -157,7 +157,7 @@ def _is_all_quoted(data: bytes, separator: str, mark: str, columns: Sequence[Any
     import pyarrow.compute as compute
 
     special = f'["\r\n{re.escape(separator)}]'
-    names = _rows(data, separator, 1)[0]
+    names = _parse_rows(data, separator, 1)[0]
     return all(name.startswith(mark) or re.search(special, name) for name in names) and all(
         compute.all(
             compute.or_(
@@ -169,7 +169,7 @@ def _is_all_quoted(data: bytes, separator: str, mark: str, columns: Sequence[Any
     )
 
 
-def _unmarked(column: Any, mark: str) -> Any:
+def _remove_marker(column: Any, mark: str) -> Any:
     import pyarrow.compute as compute
 
     is_marked = compute.starts_with(column, mark)
@@ -178,13 +178,13 @@ def _unmarked(column: Any, mark: str) -> Any:
     return compute.if_else(is_marked, compute.utf8_slice_codeunits(column, 1), column)
 
 
-def _series(column: Any, mark: str | None, *, is_text: bool) -> Any:
+def _to_series(column: Any, mark: str | None, *, is_text: bool) -> Any:
     """Return a column of cells as a Series; a column whose cells are all quoted is text."""
     import pyarrow.compute as compute
 
     if mark is None:
         return column.to_pandas() if is_text else series_of_texts(column)
-    plain = _unmarked(column, mark)
+    plain = _remove_marker(column, mark)
     if is_text or plain is column:
         return plain.to_pandas() if is_text else series_of_texts(column)
     others = column.filter(compute.invert(compute.starts_with(column, mark))).drop_null()
@@ -193,14 +193,14 @@ def _series(column: Any, mark: str | None, *, is_text: bool) -> Any:
     return series_of_texts(plain, is_empty_null=True)
 
 
-def _cells(
+def _split_cells(
     data: bytes, separator: str, *, mark: str | None, has_header: bool
 ) -> tuple[list[str], list[Any]]:
     """Return the names of the columns of a text, and their cells as columns of strings."""
     import pyarrow
     from pyarrow import csv as arrow
 
-    first = next(iter(_rows(data, separator, 1)), None)
+    first = next(iter(_parse_rows(data, separator, 1)), None)
     if first is None:
         return [], []
     try:
@@ -218,14 +218,14 @@ def _cells(
                 check_utf8=False,
             ),
         )
-        _require_end_of_quotes(data, separator, table.columns[-1][-1].as_py())
+        _require_closed_quotes(data, separator, table.columns[-1][-1].as_py())
         columns = [column.slice(int(has_header)) for column in table.columns]
     except pyarrow.ArrowInvalid:
         # The rows differ in width, or quotes are malformed.
-        columns = _columns_of(data, separator, len(first), has_header=has_header)
+        columns = _parse_ragged_rows(data, separator, len(first), has_header=has_header)
     if len(columns) == 1:
         # A null in the only column is written as "": an empty line would not be a row.
-        columns = [_null_where_empty(columns[0], mark)]
+        columns = [_replace_empty_with_null(columns[0], mark)]
     if not has_header:
         return [str(number) for number in range(len(columns))], columns
     names = [name.removeprefix(mark) if mark else name for name in first]
@@ -233,7 +233,7 @@ def _cells(
     return unique_texts(named), columns
 
 
-def _require_end_of_quotes(data: bytes, separator: str, last: str | None) -> None:
+def _require_closed_quotes(data: bytes, separator: str, last: str | None) -> None:
     """Check that the last cell is closed; an unclosed one would contain the rows below it."""
     if not last or b'"' not in data:
         return
@@ -243,15 +243,15 @@ def _require_end_of_quotes(data: bytes, separator: str, last: str | None) -> Non
         raise InvalidError(f"line {row} has a quoted cell that is never closed; add the quote")
 
 
-def _null_where_empty(column: Any, mark: str | None) -> Any:
+def _replace_empty_with_null(column: Any, mark: str | None) -> Any:
     import pyarrow.compute as compute
 
     return compute.if_else(compute.equal(column, mark or ""), None, column)
 
 
-def _rows(data: bytes, separator: str, most: int | None = None) -> list[list[str]]:
+def _parse_rows(data: bytes, separator: str, most: int | None = None) -> list[list[str]]:
     limit = csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(_lines(data), delimiter=separator, strict=True)
+    reader = csv.reader(_iter_lines(data), delimiter=separator, strict=True)
     try:
         return list(islice(filter(None, reader), most))
     except csv.Error as error:
@@ -260,7 +260,7 @@ def _rows(data: bytes, separator: str, most: int | None = None) -> list[list[str
         csv.field_size_limit(limit)
 
 
-def _lines(data: bytes) -> Iterator[str]:
+def _iter_lines(data: bytes) -> Iterator[str]:
     start = 0
     while start < len(data):
         end = data.find(b"\n", start) + 1 or len(data)
@@ -268,28 +268,28 @@ def _lines(data: bytes) -> Iterator[str]:
         start = end
 
 
-def _columns_of(data: bytes, separator: str, width: int, *, has_header: bool) -> list[Any]:
+def _parse_ragged_rows(data: bytes, separator: str, width: int, *, has_header: bool) -> list[Any]:
     """Return the columns of rows that may be shorter than the first, or end with empty cells."""
     import pyarrow
 
     cells = []
     surplus = None
-    for number, row in enumerate(_rows(data, separator)[int(has_header) :], start=1):
+    for number, row in enumerate(_parse_rows(data, separator)[int(has_header) :], start=1):
         if len(row) > width and any(row[width:]):
             surplus = surplus or (number, len(row))
         cells.append([cell or None for cell in row[:width]] + [None] * (width - len(row)))
     if surplus is not None:
-        raise _too_long(*surplus, width, data, separator, has_header=has_header)
+        raise _make_row_error(*surplus, width, data, separator, has_header=has_header)
     return [
         pyarrow.chunked_array([pyarrow.array(column, pyarrow.string())])
         for column in (zip(*cells, strict=True) if cells else [()] * width)
     ]
 
 
-def _too_long(
+def _make_row_error(
     number: int, found: int, width: int, data: bytes, separator: str, *, has_header: bool
 ) -> InvalidError:
-    first = next(_lines(data))
+    first = next(_iter_lines(data))
     others = [other for other in (";", "\t", "|", ",") if other != separator and other in first]
     hint = f"is the separator {others[0]!r}? Declare it as separator" if others else ""
     return InvalidError(

@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.python.data_frames import series_values, text_of
-from scenarist.storage.tables.series import NUMBERS, TEXT, TRUTH, kind_of_texts, require_digits
+from scenarist.storage.tables.series import (
+    BOOLEANS,
+    NUMBERS,
+    TEXT,
+    kind_of_texts,
+    require_exact_float,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_TO_QUOTE = "\udc80"
+_QUOTE_MARKER = "\udc80"
 """Marks a cell to quote. No encoding can write this surrogate, so no valid text contains it."""
 
-_MARK_OF_ORDER = "\ufeff"
-_TO_KEEP = f"\r|^{_MARK_OF_ORDER}"
+_BYTE_ORDER_MARK = "\ufeff"
+_QUOTE_PATTERN = f"\r|^{_BYTE_ORDER_MARK}"
 _AS_TEXT = (datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
 
 
@@ -34,21 +40,25 @@ def dump(frame: "DataFrame", options: Mapping[str, Any], text: Mapping[int, bool
     for position, is_all_quoted in text.items():
         series = frame.iloc[:, position].astype(object)
         marked = [
-            None if not is_present else _TO_QUOTE + cell if is_all_quoted or _needs(cell) else cell
-            for cell, is_present in zip(_texts(series), series.notna(), strict=True)
+            None
+            if not is_present
+            else _QUOTE_MARKER + cell
+            if is_all_quoted or _needs_quotes(cell)
+            else cell
+            for cell, is_present in zip(_to_texts(series), series.notna(), strict=True)
         ]
-        frame.isetitem(position, _objects(marked, frame.index))
+        frame.isetitem(position, _to_object_series(marked, frame.index))
         is_marked = True
     labels = [text_of(label) for label in frame.columns]
-    wanted = [_TO_QUOTE + one if _needs(one) else one for one in labels]
+    wanted = [_QUOTE_MARKER + one if _needs_quotes(one) else one for one in labels]
     is_marked = is_marked or labels != wanted
     frame = frame.set_axis(wanted, axis=1)
     written: str = frame.to_csv(index=False, lineterminator="\n", **options)
     if not is_marked:
         return written
     separator = re.escape(options["sep"])
-    written = written.replace(f'"{_TO_QUOTE}', '"')
-    return re.sub(f"{_TO_QUOTE}([^{separator}\n]*)", r'"\1"', written)
+    written = written.replace(f'"{_QUOTE_MARKER}', '"')
+    return re.sub(f"{_QUOTE_MARKER}([^{separator}\n]*)", r'"\1"', written)
 
 
 def kinds_of_columns(frame: "DataFrame") -> list[str | None]:
@@ -62,7 +72,7 @@ def kinds_of_columns(frame: "DataFrame") -> list[str | None]:
     ]
 
 
-def text_columns(frame: "DataFrame", kinds: Sequence[str | None]) -> dict[int, bool]:
+def find_columns_to_quote(frame: "DataFrame", kinds: Sequence[str | None]) -> dict[int, bool]:
     """Return the positions of text columns with cells that need quotes, and whether all cells do.
 
     All do if a reader would read the texts as numbers or booleans.
@@ -74,38 +84,40 @@ def text_columns(frame: "DataFrame", kinds: Sequence[str | None]) -> dict[int, b
         # Dates are never read as numbers.
         if kind != TEXT or frame.iloc[:, position].dtype.kind in "mM":
             continue
-        texts = _texts_of(frame.iloc[:, position])
+        texts = _to_arrow_texts(frame.iloc[:, position])
         # Among numbers, empty text would be read as null.
         if kind_of_texts(texts.filter(compute.not_equal(texts, ""))) != TEXT:
             found[position] = True
         elif compute.any(
-            compute.or_(compute.equal(texts, ""), compute.match_substring_regex(texts, _TO_KEEP))
+            compute.or_(
+                compute.equal(texts, ""), compute.match_substring_regex(texts, _QUOTE_PATTERN)
+            )
         ).as_py():
             found[position] = False
     return found
 
 
-def _needs(text: str) -> bool:
-    return not text or text[0] == _MARK_OF_ORDER or "\r" in text
+def _needs_quotes(text: str) -> bool:
+    return not text or text[0] == _BYTE_ORDER_MARK or "\r" in text
 
 
-def _objects(values: list[Any], index: Any) -> Any:
+def _to_object_series(values: list[Any], index: Any) -> Any:
     import pandas
 
     return pandas.Series(values, dtype=object, index=index)
 
 
-def _texts_of(series: Any) -> Any:
+def _to_arrow_texts(series: Any) -> Any:
     """Return the texts of a column, without its nulls, as a pyarrow column."""
     import pandas
     import pyarrow
 
     series = series.dropna()
-    values = series if isinstance(series.dtype, pandas.StringDtype) else _texts(series)
+    values = series if isinstance(series.dtype, pandas.StringDtype) else _to_texts(series)
     return pyarrow.chunked_array([pyarrow.array(values, pyarrow.string())])
 
 
-def _texts(series: Any) -> list[str]:
+def _to_texts(series: Any) -> list[str]:
     """Return the texts that pandas writes for the cells of a column of objects."""
     return [cell if isinstance(cell, str) else str(cell) for cell in series_values(series)]
 
@@ -119,7 +131,7 @@ def _kind_of(series: Any, label: object) -> str | None:
     if isinstance(dtype, pandas.StringDtype) or dtype.kind in "mM":
         return TEXT
     if dtype.kind in "biuf":
-        return TRUTH if dtype.kind == "b" else NUMBERS
+        return BOOLEANS if dtype.kind == "b" else NUMBERS
     cells = series_values(series[series.notna()])
     types = {kind: _kind_of_type(kind) for kind in set(map(type, cells))}
     for kind, found in types.items():
@@ -129,7 +141,7 @@ def _kind_of(series: Any, label: object) -> str | None:
                 " number, true, false, a date, a time or null; use parquet, json or pickle"
             )
     for cell in cells if decimal.Decimal in types else ():
-        require_digits(cell)
+        require_exact_float(cell)
     kinds = sorted(set(filter(None, types.values())))
     if len(kinds) > 1:
         raise InvalidError(
@@ -146,7 +158,7 @@ def _kind_of_type(kind: type) -> str | None:
     if issubclass(kind, str):
         return TEXT
     if issubclass(kind, bool | numpy.bool_):
-        return TRUTH
+        return BOOLEANS
     if issubclass(kind, int | float | numpy.integer | numpy.floating | decimal.Decimal):
         return None if issubclass(kind, numpy.longdouble) else NUMBERS
     if issubclass(kind, (*_AS_TEXT, pandas.Period, pandas.Interval, numpy.datetime64)):

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.python.objects import load_class, reason
+from scenarist.storage.python.objects import describe_error, load_class
 from scenarist.storage.python.structures import is_structure
 
 
-def exposed(value: Any, properties: Mapping[str, Any]) -> Any:
+def apply_exposed_type(value: Any, properties: Mapping[str, Any]) -> Any:
     """Convert a value to an object, or list of objects, of the class that its data node declares.
 
     Null stays null. When a class is declared, only worker processes may call this.
@@ -23,11 +23,13 @@ def exposed(value: Any, properties: Mapping[str, Any]) -> Any:
         return value
     kind = load_class(reference, setting="exposed_type")
     if isinstance(value, list) and not issubclass(kind, list):
-        return [_object(item, kind, f"item {number}") for number, item in enumerate(value, start=1)]
-    return _object(value, kind, "the value")
+        return [
+            _to_object(item, kind, f"item {number}") for number, item in enumerate(value, start=1)
+        ]
+    return _to_object(value, kind, "the value")
 
 
-def _object(item: Any, kind: type[Any], where: str) -> Any:
+def _to_object(item: Any, kind: type[Any], where: str) -> Any:
     if item is None or isinstance(item, kind):
         return item
     try:
@@ -39,5 +41,5 @@ def _object(item: Any, kind: type[Any], where: str) -> Any:
     # The class is the user's; it may raise anything.
     except Exception as error:
         raise InvalidError(
-            f"{where} cannot be converted to {kind.__qualname__}: {reason(error)}"
+            f"{where} cannot be converted to {kind.__qualname__}: {describe_error(error)}"
         ) from error

@@ -9,22 +9,22 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError, ScenaristError, UnavailableError
-from scenarist.domain.machine_faults import is_of_machine
+from scenarist.domain.machine_faults import is_machine_fault
 from scenarist.domain.selections import Selection
 from scenarist.storage import bounds
-from scenarist.storage.base import INLINE_LIMIT, Place, Target, Written
+from scenarist.storage.base import INLINE_LIMIT, ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.files import value_files
 from scenarist.storage.formats.parquet_errors import (
-    refusal_of,
+    make_column_error,
     require_exact_labels,
     require_one_form,
 )
 from scenarist.storage.python.data_frames import has_row_labels, series_values, with_row_labels
-from scenarist.storage.python.objects import python_type, reason
-from scenarist.storage.python.rendition import MOST_ITEMS, render
+from scenarist.storage.python.objects import describe_error, python_type
+from scenarist.storage.python.rendition import MAX_ITEMS, render
 from scenarist.storage.tables import conversion
 from scenarist.storage.tables.comparison import DATES, TEXT, kind_of_dtype, kinds_of
-from scenarist.storage.tables.series import EXACT
+from scenarist.storage.tables.series import MAX_EXACT_INTEGER
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -49,15 +49,15 @@ class ParquetStorage:
     is_external = False
     can_append = True
 
-    def write(self, value: object, target: Target) -> Written:
+    def write(self, value: object, target: WriteTarget) -> WrittenValue:
         engine = target.properties.get("engine") or "pyarrow"
-        conversion.require(self.storage_type, "pandas", engine)
-        frame = _keepable(conversion.to_frame(value, self.storage_type))
+        conversion.require_modules(self.storage_type, "pandas", engine)
+        frame = _prepare_frame(conversion.to_frame(value, self.storage_type))
         compression = target.properties.get("compression") or "snappy"
         options = {
             "engine": engine,
             "compression": None if compression == "none" else compression,
-            **conversion.checked_kwargs(target.properties, "write_kwargs", _WRITE_REFUSED),
+            **conversion.get_pandas_arguments(target.properties, "write_kwargs", _WRITE_REFUSED),
         }
 
         rendition: tuple[str, bool] = "", False
@@ -66,17 +66,19 @@ class ParquetStorage:
             nonlocal rendition
             # A table that cannot be read back is not written.
             try:
-                data, rendition = _dumped(frame, options, target.properties)
+                data, rendition = _dump(frame, options, target.properties)
             except (ScenaristError, MemoryError):
                 raise
             except Exception as error:
-                if is_of_machine(error):
+                if is_machine_fault(error):
                     raise
-                raise refusal_of(frame, lambda part: _encoded(part, options), error) from error
+                raise make_column_error(
+                    frame, lambda part: _encode(part, options), error
+                ) from error
             return data
 
         data = value_files.encode(frame, target, dump)
-        return value_files.keep(
+        return value_files.store_bytes(
             data,
             target,
             extension="parquet",
@@ -84,7 +86,9 @@ class ParquetStorage:
             rendition=rendition,
         )
 
-    def append(self, value: object, target: Target, place: Place | None) -> Written:
+    def append(
+        self, value: object, target: WriteTarget, place: ValueLocation | None
+    ) -> WrittenValue:
         if place is None:
             return self.write(value, target)
         # The whole table, even if ``read_kwargs`` select a part of it.
@@ -92,49 +96,51 @@ class ParquetStorage:
         present = self._read_frame(replace(place, properties=whole))
         if not len(present.columns):
             return self.write(value, target)
-        return self.write(_joined(present, value), target)
+        return self.write(_append_rows(present, value), target)
 
-    def read(self, place: Place) -> Any:
-        return conversion.expose(self._read_frame(place), {**place.properties, "has_header": True})
+    def read(self, place: ValueLocation) -> Any:
+        return conversion.to_exposed_type(
+            self._read_frame(place), {**place.properties, "has_header": True}
+        )
 
-    def read_json(self, place: Place, selection: Selection | None) -> str:
-        return conversion.json_text(self._read_frame(place), selection)
+    def read_json(self, place: ValueLocation, selection: Selection | None) -> str:
+        return conversion.to_json_text(self._read_frame(place), selection)
 
     def from_json(self, data: object) -> object:
         return conversion.to_frame(data, self.storage_type)
 
-    def _read_frame(self, place: Place) -> Any:
+    def _read_frame(self, place: ValueLocation) -> Any:
         if place.content is None and place.uri is not None and os.path.isdir(place.uri):
-            return _folder(place.uri, place.properties)
+            return _read_folder(place.uri, place.properties)
         # From bytes, not by path: a path such as year=2026/a.parquet would add a column.
-        return value_files.decode(place, lambda file: _whole_frame(file.read(), place))
+        return value_files.decode(place, lambda file: _decode_frame(file.read(), place))
 
 
-def _whole_frame(data: bytes, place: Place) -> "DataFrame":
+def _decode_frame(data: bytes, place: ValueLocation) -> "DataFrame":
     import pyarrow  # type: ignore[import-untyped]
 
     try:
-        return _frame(data, place.properties)
+        return _read_bytes(data, place.properties)
     except (pyarrow.ArrowInvalid, OSError) as error:
-        if is_of_machine(error):
+        if is_machine_fault(error):
             raise
         raise InvalidError(
             f"{place.uri or 'the value in the database'} cannot be read as parquet: it is not a"
-            f" Parquet file, or is incomplete; write it again ({reason(error)})"
+            f" Parquet file, or is incomplete; write it again ({describe_error(error)})"
         ) from error
 
 
-def _frame(data: bytes, properties: Mapping[str, Any]) -> "DataFrame":
+def _read_bytes(data: bytes, properties: Mapping[str, Any]) -> "DataFrame":
     import pyarrow.parquet  # type: ignore[import-untyped]
 
     options = _read_options(properties)
     bounds.check_parquet(data)
     # The schema, to read again exactly the columns that pandas would change.
     schema = pyarrow.parquet.read_schema(BytesIO(data))
-    return _read(lambda: BytesIO(data), schema, options)
+    return _read_with_pandas(lambda: BytesIO(data), schema, options)
 
 
-def _folder(path: str, properties: Mapping[str, Any]) -> "DataFrame":
+def _read_folder(path: str, properties: Mapping[str, Any]) -> "DataFrame":
     """Return the table in the files below a folder, with its partitions as columns.
 
     Raises:
@@ -159,19 +165,24 @@ def _folder(path: str, properties: Mapping[str, Any]) -> "DataFrame":
                 )
         if not parts:
             raise InvalidError(f"there is no Parquet file below {path}; put one there")
-        return _read(lambda: path, found.schema, options)
+        return _read_with_pandas(lambda: path, found.schema, options)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        fault = UnavailableError if is_of_machine(error) else InvalidError
-        raise fault(f"{path} cannot be read as parquet: {reason(error)}") from error
+        fault = UnavailableError if is_machine_fault(error) else InvalidError
+        raise fault(f"{path} cannot be read as parquet: {describe_error(error)}") from error
 
 
 def _read_options(properties: Mapping[str, Any]) -> dict[str, Any]:
     engine = properties.get("engine") or "pyarrow"
-    conversion.require(ParquetStorage.storage_type, "pandas", "pyarrow", engine)
-    return {"engine": engine, **conversion.checked_kwargs(properties, "read_kwargs", _READ_REFUSED)}
+    conversion.require_modules(ParquetStorage.storage_type, "pandas", "pyarrow", engine)
+    return {
+        "engine": engine,
+        **conversion.get_pandas_arguments(properties, "read_kwargs", _READ_REFUSED),
+    }
 
 
-def _read(source: Callable[[], Any], schema: Any, options: Mapping[str, Any]) -> "DataFrame":
+def _read_with_pandas(
+    source: Callable[[], Any], schema: Any, options: Mapping[str, Any]
+) -> "DataFrame":
     """Read a table with pandas; integers and booleans stay exact in columns with nulls."""
     import pandas
 
@@ -210,7 +221,7 @@ def _is_rounded(series: Any, label: object, schema: Any) -> bool:
     return bool(pyarrow.types.is_integer(kind) or pyarrow.types.is_boolean(kind))
 
 
-def _dumped(
+def _dump(
     frame: "DataFrame", options: Mapping[str, Any], properties: Mapping[str, Any]
 ) -> tuple[bytes, tuple[str, bool]]:
     """Return a table as Parquet, and the rendition of the table as it is read back.
@@ -219,24 +230,24 @@ def _dumped(
     written on their own, so that they have the types of the whole table.
     """
     if options["engine"] != "pyarrow":
-        data = _encoded(frame, options)
-        return data, render(_frame(data, properties))
-    table, given = _table_of(frame, options)
-    data = _written(table, given)
+        data = _encode(frame, options)
+        return data, render(_read_bytes(data, properties))
+    table, given = _to_arrow(frame, options)
+    data = _write_table(table, given)
     if len(data) <= INLINE_LIMIT or properties.get("read_kwargs"):
-        return data, render(_frame(data, properties))
-    first = _written(table.slice(0, MOST_ITEMS), given)
-    return data, (render(_frame(first, properties))[0], False)
+        return data, render(_read_bytes(data, properties))
+    first = _write_table(table.slice(0, MAX_ITEMS), given)
+    return data, (render(_read_bytes(first, properties))[0], False)
 
 
-def _encoded(frame: "DataFrame", options: Mapping[str, Any]) -> bytes:
+def _encode(frame: "DataFrame", options: Mapping[str, Any]) -> bytes:
     if options["engine"] == "pyarrow":
-        return _written(*_table_of(frame, options))
+        return _write_table(*_to_arrow(frame, options))
     data: bytes = frame.to_parquet(path=None, **options)
     return data
 
 
-def _table_of(frame: "DataFrame", options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _to_arrow(frame: "DataFrame", options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return the Arrow table that pandas would write, and the arguments for writing it."""
     import pyarrow
 
@@ -251,7 +262,7 @@ def _table_of(frame: "DataFrame", options: Mapping[str, Any]) -> tuple[Any, dict
     return table, given
 
 
-def _written(table: Any, options: Mapping[str, Any]) -> bytes:
+def _write_table(table: Any, options: Mapping[str, Any]) -> bytes:
     import pyarrow.parquet
 
     file = BytesIO()
@@ -259,7 +270,7 @@ def _written(table: Any, options: Mapping[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def _keepable(frame: "DataFrame") -> "DataFrame":
+def _prepare_frame(frame: "DataFrame") -> "DataFrame":
     """Return a table with column names that Parquet preserves: all strings, or all integers.
 
     Raises:
@@ -267,7 +278,7 @@ def _keepable(frame: "DataFrame") -> "DataFrame":
     """
     if not has_row_labels(frame.index):
         conversion.require_columns(frame, ParquetStorage.storage_type)
-    frame = _with_kept_names(frame)
+    frame = _normalize_names(frame)
     require_exact_labels(frame.index)
     for position in range(frame.shape[1]):
         series = frame.iloc[:, position]
@@ -276,7 +287,7 @@ def _keepable(frame: "DataFrame") -> "DataFrame":
     return frame
 
 
-def _with_kept_names(frame: "DataFrame") -> "DataFrame":
+def _normalize_names(frame: "DataFrame") -> "DataFrame":
     if frame.columns.nlevels > 1:
         return frame
     texts = [str(label) for label in frame.columns]
@@ -294,24 +305,26 @@ def _with_kept_names(frame: "DataFrame") -> "DataFrame":
     return frame
 
 
-def _joined(present: Any, value: object) -> Any:
+def _append_rows(present: Any, value: object) -> Any:
     """Return a table with rows appended; its columns keep their types."""
     import pandas
 
     rows = conversion.to_frame(value, ParquetStorage.storage_type)
     if not has_row_labels(present.index):
         rows = with_row_labels(rows)
-    added = conversion.added_rows(rows, list(present.columns), ParquetStorage.storage_type)
+    added = conversion.align_added_rows(rows, list(present.columns), ParquetStorage.storage_type)
     has_index = not isinstance(present.index, pandas.RangeIndex)
     if has_index and added.index.names != present.index.names:
         names = ", ".join(map(repr, present.index.names))
         raise InvalidError(f"the table has the index {names}; append a DataFrame with this index")
-    columns = {label: _fitted(added[label], present[label].dtype) for label in present.columns}
+    columns = {
+        label: _convert_to_dtype(added[label], present[label].dtype) for label in present.columns
+    }
     added = pandas.DataFrame(columns, index=added.index)
     return pandas.concat([present, added], ignore_index=not has_index)
 
 
-def _fitted(added: Any, dtype: Any) -> Any:
+def _convert_to_dtype(added: Any, dtype: Any) -> Any:
     """Convert cells to append to the type of a column, or its nullable form if there are nulls."""
     kind = kind_of_dtype(dtype)
     if kind is None and not added.isna().all():
@@ -323,7 +336,9 @@ def _fitted(added: Any, dtype: Any) -> Any:
             f"column {added.name!r} holds {kind}; {' and '.join(sorted(others))} cannot be"
             " appended to it"
         )
-    if dtype.kind == "f" and any(isinstance(one, int) and abs(one) > EXACT for one in cells):
+    if dtype.kind == "f" and any(
+        isinstance(one, int) and abs(one) > MAX_EXACT_INTEGER for one in cells
+    ):
         raise InvalidError(
             f"column {added.name!r} is of type {dtype}, which does not hold all digits of the"
             " appended values; write the whole table"
@@ -338,5 +353,5 @@ def _fitted(added: Any, dtype: Any) -> Any:
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidError(
             f"column {added.name!r} is of type {dtype}; the appended values do not fit:"
-            f" {reason(error)}"
+            f" {describe_error(error)}"
         ) from error

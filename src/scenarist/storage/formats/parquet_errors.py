@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.python.data_frames import series_values
-from scenarist.storage.python.objects import reason
+from scenarist.storage.python.objects import describe_error
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -23,11 +23,11 @@ _FORMS: tuple[tuple[Any, str], ...] = (
     (Number, "numbers"),
 )
 
-_MOST_KINDS = 3
+_MAX_KINDS = 3
 _ADVICE = "convert it to text, numbers or timestamps, leave it out, or use pickle"
 
 
-def refusal_of(
+def make_column_error(
     frame: "DataFrame", write: Callable[["DataFrame"], object], error: Exception
 ) -> InvalidError:
     """Return the error for a table that cannot be written; it names the column.
@@ -38,31 +38,31 @@ def refusal_of(
     """
     for position, label in enumerate(frame.columns):
         series = frame.iloc[:, position].reset_index(drop=True)
-        if not _is_written(series, write):
+        if not _can_write(series, write):
             return InvalidError(
-                f"column {label!r} holds {_kinds_of(series)}, for which Parquet has no type;"
+                f"column {label!r} holds {_describe_cells(series)}, for which Parquet has no type;"
                 f" {_ADVICE}"
             )
     for level, name in enumerate(frame.index.names):
         series = frame.index.get_level_values(level).to_series(
             index=frame.reset_index(drop=True).index
         )
-        if not _is_written(series, write):
+        if not _can_write(series, write):
             called = "the row labels hold" if name is None else f"the row labels {name!r} hold"
             return InvalidError(
-                f"{called} {_kinds_of(series)}, for which Parquet has no type; turn them into"
+                f"{called} {_describe_cells(series)}, for which Parquet has no type; turn them into"
                 " columns with reset_index(), or leave them out"
             )
     plain = frame.reset_index(drop=True).set_axis(_plain_names(frame.shape[1]), axis=1)
-    if _is_written(plain, write):
+    if _can_write(plain, write):
         return InvalidError(
-            f"Parquet does not preserve the column names {_listed(list(frame.columns))}; give each"
+            f"Parquet does not preserve the column names {_join_names(list(frame.columns))}; give each"
             " column a unique text as its name"
         )
-    return InvalidError(f"{reason(error)}; check write_kwargs, or use pickle")
+    return InvalidError(f"{describe_error(error)}; check write_kwargs, or use pickle")
 
 
-def _is_written(part: Any, write: Callable[["DataFrame"], object]) -> bool:
+def _can_write(part: Any, write: Callable[["DataFrame"], object]) -> bool:
     frame = part if part.ndim > 1 else part.to_frame("column")
     try:
         write(frame)
@@ -75,7 +75,7 @@ def _plain_names(count: int) -> list[str]:
     return [f"column {number}" for number in range(count)]
 
 
-def _kinds_of(series: "Series[Any]") -> str:
+def _describe_cells(series: "Series[Any]") -> str:
     """Return a phrase for what a column holds."""
     if series.dtype == "category":
         return "categories of several types"
@@ -92,12 +92,12 @@ def _kinds_of(series: "Series[Any]") -> str:
         return "arrays of several dimensions"
     if names == ["dict"]:
         return "objects without keys, or with keys that are not text"
-    return f"objects of class {_listed(names)}"
+    return f"objects of class {_join_names(names)}"
 
 
-def _listed(names: list[Any]) -> str:
-    shown = ", ".join(map(str, names[:_MOST_KINDS]))
-    return f"{shown} and others" if len(names) > _MOST_KINDS else shown
+def _join_names(names: list[Any]) -> str:
+    shown = ", ".join(map(str, names[:_MAX_KINDS]))
+    return f"{shown} and others" if len(names) > _MAX_KINDS else shown
 
 
 def require_exact_labels(index: Any) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.base import ROW_LIMIT, Place, Target, Written
+from scenarist.storage.base import ROW_LIMIT, ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.files import value_files
 from scenarist.storage.python.objects import python_type
 from scenarist.storage.python.rendition import render
@@ -19,9 +19,9 @@ class PickleStorage:
     is_external = False
     can_append = False
 
-    def write(self, value: object, target: Target) -> Written:
+    def write(self, value: object, target: WriteTarget) -> WrittenValue:
         data = value_files.encode(value, target, _dump)
-        return value_files.keep(
+        return value_files.store_bytes(
             data,
             target,
             extension="p",
@@ -29,13 +29,15 @@ class PickleStorage:
             rendition=render(value),
         )
 
-    def append(self, value: object, target: Target, place: Place | None) -> Written:
+    def append(
+        self, value: object, target: WriteTarget, place: ValueLocation | None
+    ) -> WrittenValue:
         raise InvalidError(
             f"storage type '{self.storage_type}' cannot append; read the value, extend it and"
             " write it"
         )
 
-    def read(self, place: Place) -> Any:
+    def read(self, place: ValueLocation) -> Any:
         return value_files.decode(place, pickle.load)
 
     def from_json(self, data: object) -> object:
@@ -47,13 +49,15 @@ class InMemoryStorage(PickleStorage):
 
     storage_type = "in_memory"
 
-    def write(self, value: object, target: Target) -> Written:
+    def write(self, value: object, target: WriteTarget) -> WrittenValue:
         data = value_files.encode(value, target, _dump)
         if len(data) > ROW_LIMIT:
             kind, shown = python_type(value), render(value)
             unnamed = replace(target, properties={})
-            return value_files.keep(data, unnamed, extension="p", python_type=kind, rendition=shown)
-        return value_files.record(data, python_type(value), render(value), content=data)
+            return value_files.store_bytes(
+                data, unnamed, extension="p", python_type=kind, rendition=shown
+            )
+        return value_files.describe_bytes(data, python_type(value), render(value), content=data)
 
 
 def _dump(value: object) -> bytes:

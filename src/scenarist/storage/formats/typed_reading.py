@@ -16,13 +16,13 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from scenarist.domain.errors import InvalidError, TooLargeError
-from scenarist.storage.python.objects import reason
-from scenarist.storage.python.structures import State, is_structure, restored
+from scenarist.storage.python.objects import describe_error
+from scenarist.storage.python.structures import ObjectState, is_structure, restore
 
-MARK = '"__type__"'
+TYPE_MARKER = '"__type__"'
 """Text found in each document that names a type, and in hardly any other."""
 
-CLASS_MARK = re.compile(r'"__type__"\s*:\s*"(Enum|dataclass|namedtuple|object)-')
+CLASS_PATTERN = re.compile(r'"__type__"\s*:\s*"(Enum|dataclass|namedtuple|object)-')
 """Text found in each document of this format that names a class."""
 
 TYPE, VALUE = "__type__", "__value__"
@@ -52,12 +52,12 @@ def loads(text: str, find_class: ClassFinder, **options: Any) -> Any:
     Raises:
         InvalidError: A part of it is not valid for the type that it names.
     """
-    if MARK not in text:
+    if TYPE_MARKER not in text:
         return json.loads(text, **options)
-    return json.loads(text, object_hook=lambda item: _untyped(item, find_class), **options)
+    return json.loads(text, object_hook=lambda item: _decode_item(item, find_class), **options)
 
 
-def imported(name: str) -> type[Any]:
+def import_class(name: str) -> type[Any]:
     """Import the class that a document names; in worker processes only.
 
     Raises:
@@ -70,17 +70,19 @@ def imported(name: str) -> type[Any]:
         raise
     # Importing runs the module, which may raise anything.
     except Exception as error:
-        raise InvalidError(f"class {module}.{path} cannot be imported: {reason(error)}") from error
+        raise InvalidError(
+            f"class {module}.{path} cannot be imported: {describe_error(error)}"
+        ) from error
     if not isinstance(found, type) or not (issubclass(found, enum.Enum) or is_structure(found)):
         raise InvalidError(f"{module}.{path} is not a class whose objects a JSON document can hold")
     return found
 
 
-def plainly(_name: str) -> None:
+def find_no_class(_name: str) -> None:
     """Find no class, so that objects are read as their fields, and enum members as their value."""
 
 
-def refused(name: str) -> type[Any]:
+def refuse_class(name: str) -> type[Any]:
     """Refuse a class that a document names.
 
     Raises:
@@ -92,29 +94,31 @@ def refused(name: str) -> type[Any]:
     )
 
 
-def _untyped(item: dict[str, Any], find_class: ClassFinder) -> Any:
+def _decode_item(item: dict[str, Any], find_class: ClassFinder) -> Any:
     name = item.get(TYPE)
     if type(name) is not str or VALUE not in item:
         return item
     prefix, _, rest = name.partition("-")
     try:
-        if rest and prefix in _CLASS_READERS:
-            return _CLASS_READERS[prefix](rest, item, find_class)
-        read = _READERS.get(prefix) or _foreign_reader(prefix)
+        if rest and prefix in _CLASS_DECODERS:
+            return _CLASS_DECODERS[prefix](rest, item, find_class)
+        read = _DECODERS.get(prefix) or _find_library_decoder(prefix)
         return item if read is None else read(item[VALUE], item)
     except (InvalidError, TooLargeError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - the document is untrusted
-        raise InvalidError(f"{item!r:.200} is not of type {name!r}: {reason(error)}") from None
+        raise InvalidError(
+            f"{item!r:.200} is not of type {name!r}: {describe_error(error)}"
+        ) from None
 
 
-def _foreign_reader(prefix: str) -> Callable[[Any, dict[str, Any]], Any] | None:
+def _find_library_decoder(prefix: str) -> Callable[[Any, dict[str, Any]], Any] | None:
     from scenarist.storage.formats import typed_arrays
 
-    return typed_arrays.READERS.get(prefix)
+    return typed_arrays.DECODERS.get(prefix)
 
 
-def _enum_from(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
+def _decode_enum(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
     module, path, member = rest.split("-", 2)
     kind: Any = find_class(f"{module}-{path}")
     if kind is None:
@@ -124,42 +128,42 @@ def _enum_from(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
     return kind.__members__[member] if member in kind.__members__ else kind(item[VALUE])
 
 
-def _structure_from(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
+def _decode_structure(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
     kind = find_class(rest)
     fields, extras = item[VALUE], item.get("__extras__", {})
     if kind is not None:
-        return restored(kind, State(fields, extras))
+        return restore(kind, ObjectState(fields, extras))
     # Values that pydantic accepts in addition to the declared fields.
     return {**fields, **extras["extra"]} if extras.get("extra") and "set" in extras else fields
 
 
-def _tuple_from(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
+def _decode_tuple(rest: str, item: dict[str, Any], find_class: ClassFinder) -> Any:
     kind = find_class(rest)
     fields = item[VALUE]
     if kind is None:
         # A stand-in that is rendered as the original would be.
         return namedtuple("Row", fields, rename=True)(*fields.values())
-    return restored(kind, State(fields, item.get("__extras__", {})))
+    return restore(kind, ObjectState(fields, item.get("__extras__", {})))
 
 
-def _datetime_from(data: str, item: dict[str, Any]) -> datetime.datetime:
+def _decode_datetime(data: str, item: dict[str, Any]) -> datetime.datetime:
     value = datetime.datetime.fromisoformat(data).replace(fold=item.get("__fold__", 0))
     zone = item.get("__zone__")
     return value if zone is None else value.replace(tzinfo=zoneinfo.ZoneInfo(zone))
 
 
-def _time_from(data: str, item: dict[str, Any]) -> datetime.time:
+def _decode_time(data: str, item: dict[str, Any]) -> datetime.time:
     value = datetime.time.fromisoformat(data).replace(fold=item.get("__fold__", 0))
     zone = item.get("__zone__")
     return value if zone is None else value.replace(tzinfo=zoneinfo.ZoneInfo(zone))
 
 
-def _bytes_from(data: str) -> bytes:
+def _decode_bytes(data: str) -> bytes:
     return base64.b64decode(data, validate=True)
 
 
-_READERS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
-    "Text": lambda data, _: _bytes_from(data).decode("utf-8", "surrogatepass"),
+_DECODERS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "Text": lambda data, _: _decode_bytes(data).decode("utf-8", "surrogatepass"),
     "Float": lambda data, _: float(data),
     "Dict": lambda data, _: dict(data),
     "Tuple": lambda data, _: tuple(data),
@@ -171,19 +175,19 @@ _READERS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     "Defaultdict": lambda data, item: defaultdict(
         item["__factory__"] and FACTORIES[item["__factory__"]], data
     ),
-    "Datetime": _datetime_from,
+    "Datetime": _decode_datetime,
     "Date": lambda data, _: datetime.date.fromisoformat(data),
-    "Time": _time_from,
+    "Time": _decode_time,
     "Timedelta": lambda data, _: datetime.timedelta(*data),
     "Decimal": lambda data, _: decimal.Decimal(data),
     "UUID": lambda data, _: uuid.UUID(data),
-    "Bytes": lambda data, _: _bytes_from(data),
-    "Bytearray": lambda data, _: bytearray(_bytes_from(data)),
+    "Bytes": lambda data, _: _decode_bytes(data),
+    "Bytearray": lambda data, _: bytearray(_decode_bytes(data)),
     "Path": lambda data, item: PATHS[item[TYPE].partition("-")[2]](data),
 }
-_CLASS_READERS: dict[str, Callable[[str, dict[str, Any], ClassFinder], Any]] = {
-    "Enum": _enum_from,
-    "dataclass": _structure_from,
-    "object": _structure_from,
-    "namedtuple": _tuple_from,
+_CLASS_DECODERS: dict[str, Callable[[str, dict[str, Any], ClassFinder], Any]] = {
+    "Enum": _decode_enum,
+    "dataclass": _decode_structure,
+    "object": _decode_structure,
+    "namedtuple": _decode_tuple,
 }

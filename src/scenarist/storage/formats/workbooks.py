@@ -13,32 +13,32 @@ from scenarist.storage import bounds
 from scenarist.storage.python.data_frames import series_values
 from scenarist.storage.tables.series import (
     column_of,
-    require_digits,
-    table_of,
-    without_needless_nullables,
+    drop_needless_nullables,
+    make_table,
+    require_exact_float,
 )
 
-_MOST_TEXT = 32_767
+_MAX_TEXT = 32_767
 """Most characters of a cell; the library would truncate longer text."""
 
-_MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
+_MAX_ROWS, _MAX_COLUMNS = 1_048_576, 16_384
 FIRST_DAY = datetime.date(1900, 3, 1)
 """Earliest supported date; spreadsheet programs disagree about days before it."""
 
-NOTHING = object()
+MISSING_CELL = object()
 """A cell marked as not available: read as null, but not an empty cell at the end of a row."""
 
-_LABELS = (str, int, float, datetime.date)
+_LABEL_TYPES = (str, int, float, datetime.date)
 """Types of column names that are written as they are; others are written as text."""
 
-_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
-_TO_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\r\ufffe\uffff]")
+_ESCAPE_PATTERN = re.compile("_x([0-9A-Fa-f]{4})_")
+_ESCAPE_NEEDED = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\r\ufffe\uffff]")
 """Characters that the XML of a workbook would change, and text that would read as an escape."""
 
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 """Characters that a workbook cannot contain, escaped or not."""
 
-_PLAIN = (bool, datetime.date, datetime.time, datetime.timedelta)
+_NATIVE_TYPES = (bool, datetime.date, datetime.time, datetime.timedelta)
 
 
 def load(
@@ -60,19 +60,19 @@ def load(
     bounds.check_workbook(file)
     workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     try:
-        worksheets.check_dialect(workbook)
+        worksheets.check_supported(workbook)
         sheets = {sheet.title: sheet for sheet in workbook.worksheets}
         for name in names or ():
             _require_sheet(name, sheets)
         return {
-            name: _frame(worksheets.rows_of(workbook, name, is_lenient=is_lenient), has_header)
+            name: _to_frame(worksheets.iter_rows(workbook, name, is_lenient=is_lenient), has_header)
             for name in names or sheets
         }
     finally:
         workbook.close()
 
 
-def load_by_pandas(
+def load_with_pandas(
     file: BinaryIO, names: Sequence[str] | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Read sheets with pandas and the given arguments; all sheets if no names are given.
@@ -84,26 +84,26 @@ def load_by_pandas(
 
     from scenarist.storage.formats import worksheets
 
-    if bounds.is_bounded():
+    if bounds.is_limited():
         # Count the cells first: pandas itself is not bounded.
         load(file, names, has_header=False, is_lenient=True)
         file.seek(0)
     with pandas.ExcelFile(file, engine="openpyxl") as book:
-        worksheets.check_dialect(book.book)
+        worksheets.check_supported(book.book)
         present = [str(name) for name in book.sheet_names]
         for name in names or ():
             _require_sheet(name, present)
         for name in names or present:
             worksheets.check_formulas(book.book, name)
-        return {name: _load_sheet_by_pandas(book, name, options) for name in names or present}
+        return {name: _load_sheet_with_pandas(book, name, options) for name in names or present}
 
 
-def _load_sheet_by_pandas(book: Any, name: str, options: Mapping[str, Any]) -> Any:
+def _load_sheet_with_pandas(book: Any, name: str, options: Mapping[str, Any]) -> Any:
     import pandas
 
     frame = pandas.read_excel(book, sheet_name=name, **options)
     texts = [place for place, dtype in enumerate(frame.dtypes) if str(dtype) == "string"]
-    frame = without_needless_nullables(frame)
+    frame = drop_needless_nullables(frame)
     if texts and "dtype" not in options:
         # Pandas converts all cells of a column to text if one is text.
         cells = pandas.read_excel(book, sheet_name=name, **options, dtype=object)
@@ -116,7 +116,7 @@ def _load_sheet_by_pandas(book: Any, name: str, options: Mapping[str, Any]) -> A
     return frame
 
 
-def dump_by_pandas(tables: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
+def dump_with_pandas(tables: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
     """Write a workbook with pandas and the given arguments; text is never written as a formula."""
     import pandas
 
@@ -128,7 +128,7 @@ def dump_by_pandas(tables: Mapping[str, Any], options: Mapping[str, Any]) -> byt
         for sheet in writer.book.worksheets:
             for row in sheet.iter_rows():
                 for cell in row:
-                    _fill(cell, cell.value)
+                    _fill_cell(cell, cell.value)
     return file.getvalue()
 
 
@@ -147,17 +147,17 @@ def dump(tables: Mapping[str, Any], has_header: bool) -> bytes:
     for name, frame in tables.items():
         _check_size(name, frame, has_header)
         # Check all cells first: a sheet that is not completed would leave a temporary file.
-        for row in _rows(frame, has_header):
+        for row in _iter_rows(frame, has_header):
             for value in row:
-                _fill(probe, value)
+                _fill_cell(probe, value)
     for name, frame in tables.items():
         sheet = workbook.create_sheet(name)
-        for row in _rows(frame, has_header):
-            sheet.append([_fill(WriteOnlyCell(sheet), value) for value in row])
-    return _saved(workbook)
+        for row in _iter_rows(frame, has_header):
+            sheet.append([_fill_cell(WriteOnlyCell(sheet), value) for value in row])
+    return _save(workbook)
 
 
-def open_whole(file: BinaryIO) -> Any:
+def load_with_formats(file: BinaryIO) -> Any:
     """Load a workbook with its formats, for `extend`."""
     import openpyxl
 
@@ -165,7 +165,7 @@ def open_whole(file: BinaryIO) -> Any:
     return openpyxl.load_workbook(file)
 
 
-def extend(
+def append_rows(
     workbook: Any, added: Mapping[str, Any], present: Mapping[str, Any], has_header: bool
 ) -> bytes:
     """Append the rows of DataFrames to sheets of a workbook, and return its bytes.
@@ -179,19 +179,19 @@ def extend(
     """
     _check_texts(added, has_header=has_header)
     for sheet in workbook.worksheets:
-        bounds.check_table(sheet.max_row, sheet.max_column, cell=bounds.CELL_OBJECT)
+        bounds.check_table(sheet.max_row, sheet.max_column, cell=bounds.CELL_OBJECT_BYTES)
         for row in sheet.iter_rows():
             for cell in row:
-                _keep_cell(cell, sheet.title)
+                _preserve_cell(cell, sheet.title)
     for name, frame in added.items():
         _check_size(name, frame, has_header, above=len(present[name]))
         is_new = not len(present[name].columns)
         first = 1 if is_new else len(present[name]) + has_header + 1
-        rows = _rows(frame, has_header and is_new)
+        rows = _iter_rows(frame, has_header and is_new)
         for number, row in enumerate(rows, start=first):
             for position, value in enumerate(row, start=1):
-                _fill(workbook[name].cell(number, position), value)
-    return _saved(workbook)
+                _fill_cell(workbook[name].cell(number, position), value)
+    return _save(workbook)
 
 
 def _require_sheet(name: str, sheets: Iterable[str]) -> None:
@@ -201,7 +201,7 @@ def _require_sheet(name: str, sheets: Iterable[str]) -> None:
         )
 
 
-def _keep_cell(cell: Any, title: str) -> None:
+def _preserve_cell(cell: Any, title: str) -> None:
     if cell.data_type == "f":
         raise InvalidError(
             f"cell {cell.coordinate} of sheet {title!r} holds a formula, whose result would be"
@@ -211,13 +211,13 @@ def _keep_cell(cell: Any, title: str) -> None:
         _fill_number(cell, cell.value)
 
 
-def _saved(workbook: Any) -> bytes:
+def _save(workbook: Any) -> bytes:
     file = BytesIO()
     workbook.save(file)
     return file.getvalue()
 
 
-def _day(value: datetime.date) -> datetime.date:
+def _to_date(value: datetime.date) -> datetime.date:
     return value.date() if isinstance(value, datetime.datetime) else value
 
 
@@ -245,10 +245,10 @@ def _require_characters(text: str, where: str) -> None:
 def _check_size(name: str, frame: Any, has_header: bool, *, above: int = 0) -> None:
     """Check that a table fits in a sheet, which ends at its last cell that is not empty."""
     height, width = above + len(frame) + has_header, frame.shape[1]
-    if height > _MOST_ROWS or width > _MOST_COLUMNS:
+    if height > _MAX_ROWS or width > _MAX_COLUMNS:
         raise InvalidError(
             f"sheet {name!r} would have {height} rows and {width} columns, but a sheet has at most"
-            f" {_MOST_ROWS} and {_MOST_COLUMNS}; use csv or parquet"
+            f" {_MAX_ROWS} and {_MAX_COLUMNS}; use csv or parquet"
         )
     if not len(frame):
         return
@@ -274,31 +274,31 @@ def _is_empty(value: Any) -> bool:
     return value is None or value is pandas.NA or bool(value != value)
 
 
-def _frame(cells: Iterable[list[Any]], has_header: bool) -> Any:
-    rows = list(_counted(map(_stripped, cells)))
+def _to_frame(cells: Iterable[list[Any]], has_header: bool) -> Any:
+    rows = list(_check_rows(map(_strip_row, cells)))
     while rows and not rows[-1]:
         rows.pop()
     width = max(map(len, rows), default=0)
     rows = [row + [None] * (width - len(row)) for row in rows]
     labels: Sequence[Any] = range(width)
     if has_header and rows:
-        labels, rows = _labels(_nulls(rows[0])), rows[1:]
-    columns = [column_of(_nulls(column)) for column in zip(*rows, strict=True)]
-    return table_of(columns or [column_of([])] * width, labels, len(rows))
+        labels, rows = _make_unique_labels(_replace_missing_with_none(rows[0])), rows[1:]
+    columns = [column_of(_replace_missing_with_none(column)) for column in zip(*rows, strict=True)]
+    return make_table(columns or [column_of([])] * width, labels, len(rows))
 
 
-def _nulls(cells: Iterable[Any]) -> list[Any]:
-    return [None if cell is NOTHING else cell for cell in cells]
+def _replace_missing_with_none(cells: Iterable[Any]) -> list[Any]:
+    return [None if cell is MISSING_CELL else cell for cell in cells]
 
 
-def _stripped(row: Iterable[Any]) -> list[Any]:
-    cells = [_unescaped(cell) if isinstance(cell, str) else cell for cell in row]
+def _strip_row(row: Iterable[Any]) -> list[Any]:
+    cells = [_unescape(cell) if isinstance(cell, str) else cell for cell in row]
     while cells and cells[-1] is None:
         cells.pop()
     return cells
 
 
-def _counted(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
+def _check_rows(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
     """Yield rows while their number and their memory stay within the limits.
 
     Raises:
@@ -307,25 +307,25 @@ def _counted(rows: Iterable[list[Any]]) -> Iterator[list[Any]]:
     """
     width = text = number = filled = 0
     for number, row in enumerate(rows, start=1):
-        if number > _MOST_ROWS:
-            raise InvalidError(f"a sheet has at most {_MOST_ROWS} rows; this one has more")
+        if number > _MAX_ROWS:
+            raise InvalidError(f"a sheet has at most {_MAX_ROWS} rows; this one has more")
         width = max(width, len(row))
         text += sum(len(cell) for cell in row if isinstance(cell, str))
         filled += len(row) - row.count(None)
-        bounds.check_table(number, width, cell=bounds.OBJECT, text=text)
+        bounds.check_table(number, width, cell=bounds.OBJECT_BYTES, text=text)
         yield row
-    bounds.check_filled(number * width, filled)
+    bounds.check_density(number * width, filled)
 
 
-def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+def _unescape(text: str) -> str:
+    return _ESCAPE_PATTERN.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
-def _escaped(text: str) -> str:
-    return _TO_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+def _escape(text: str) -> str:
+    return _ESCAPE_NEEDED.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
 
 
-def _labels(header: list[Any]) -> list[Any]:
+def _make_unique_labels(header: list[Any]) -> list[Any]:
     """Return the names of columns as pandas assigns them: none is empty, and all are unique."""
     labels: dict[Any, None] = {}
     for position, name in enumerate(header):
@@ -338,31 +338,31 @@ def _labels(header: list[Any]) -> list[Any]:
     return list(labels)
 
 
-def _rows(frame: Any, has_header: bool) -> Iterable[Iterable[Any]]:
+def _iter_rows(frame: Any, has_header: bool) -> Iterable[Iterable[Any]]:
     if has_header:
-        yield [label if isinstance(label, _LABELS) else str(label) for label in frame.columns]
+        yield [label if isinstance(label, _LABEL_TYPES) else str(label) for label in frame.columns]
     columns = [series_values(frame.iloc[:, position]) for position in range(frame.shape[1])]
     yield from zip(*columns, strict=True)
 
 
-def _fill(cell: Any, value: Any) -> Any:
+def _fill_cell(cell: Any, value: Any) -> Any:
     import pandas
 
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()
     if isinstance(value, str):
-        if len(value) > _MOST_TEXT:
+        if len(value) > _MAX_TEXT:
             raise InvalidError(
                 f"a text of {len(value)} characters does not fit in a cell of a workbook, which"
-                f" holds {_MOST_TEXT}; use csv or parquet"
+                f" holds {_MAX_TEXT}; use csv or parquet"
             )
-        cell.value = _escaped(value)
+        cell.value = _escape(value)
         # Including text that looks like a formula or an error.
         cell.data_type = "s"
     elif value is None or value is pandas.NA or value is pandas.NaT:
         cell.value = None
-    elif isinstance(value, _PLAIN):
-        _check_moment(value)
+    elif isinstance(value, _NATIVE_TYPES):
+        _check_date(value)
         cell.value = value
     elif isinstance(value, int | float | decimal.Decimal):
         _fill_number(cell, value)
@@ -374,8 +374,8 @@ def _fill(cell: Any, value: Any) -> Any:
     return cell
 
 
-def _check_moment(value: Any) -> None:
-    if isinstance(value, datetime.date) and _day(value) < FIRST_DAY:
+def _check_date(value: Any) -> None:
+    if isinstance(value, datetime.date) and _to_date(value) < FIRST_DAY:
         raise InvalidError(
             f"a workbook cannot hold dates before {FIRST_DAY}; it was given {value}; write it as"
             " text, or use csv or parquet"
@@ -392,7 +392,7 @@ def _fill_number(cell: Any, value: Any) -> None:
         return
     if math.isinf(value):
         raise InvalidError("a workbook cannot hold infinity; use null, csv or parquet")
-    require_digits(value)
+    require_exact_float(value)
     # As a string, because the library writes fewer digits than a float has.
     cell.value = str(value)
     cell.data_type = "n"

@@ -14,9 +14,9 @@ from openpyxl.worksheet._reader import (  # type: ignore[import-untyped]
 )
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.formats.workbooks import FIRST_DAY, NOTHING
+from scenarist.storage.formats.workbooks import FIRST_DAY, MISSING_CELL
 
-_FIRST_MOMENT = datetime.datetime.combine(FIRST_DAY, datetime.time())
+_FIRST_TIMESTAMP = datetime.datetime.combine(FIRST_DAY, datetime.time())
 _NOT_AVAILABLE = "#N/A"
 
 _WORKBOOK = re.compile(r"(?:^|/)workbook\d*\.xml$")
@@ -28,7 +28,7 @@ _FORMULA = re.compile(rb"<(?:[\w.-]+:)?f[\s/>]")
 _CHUNK = 1 << 18
 
 
-def rows_of(workbook: Any, name: str, *, is_lenient: bool = False) -> Iterator[list[Any]]:
+def iter_rows(workbook: Any, name: str, *, is_lenient: bool = False) -> Iterator[list[Any]]:
     """Yield the rows of a sheet from its first row on, each up to its last cell.
 
     Args:
@@ -39,9 +39,9 @@ def rows_of(workbook: Any, name: str, *, is_lenient: bool = False) -> Iterator[l
         InvalidError: The value of a cell is not known: a formula without a result, an error, or a
             date that spreadsheet programs interpret differently.
     """
-    with _source(workbook, name) as source:
+    with _open_source(workbook, name) as source:
         last = 0
-        kind = _FormulaParser if is_lenient else _Parser
+        kind = _FormulaParser if is_lenient else _CellParser
         for number, cells in kind(workbook, name, source).parse():
             if number <= last:
                 raise InvalidError(
@@ -69,20 +69,20 @@ def check_formulas(workbook: Any, name: str) -> None:
     Raises:
         InvalidError: A result is not known; names the cell.
     """
-    with _source(workbook, name) as source:
+    with _open_source(workbook, name) as source:
         if not _has_formulas(source):
             return
-    for _ in rows_of(workbook, name, is_lenient=True):
+    for _ in iter_rows(workbook, name, is_lenient=True):
         pass
 
 
-def check_dialect(workbook: Any) -> None:
+def check_supported(workbook: Any) -> None:
     """Check that the library supports the workbook: it finds no sheets in a strict one.
 
     Raises:
         InvalidError: The workbook is a Strict Open XML Spreadsheet.
     """
-    if _STRICT in _description(workbook):
+    if _STRICT in _read_workbook_xml(workbook):
         raise InvalidError(
             "the workbook is a Strict Open XML Spreadsheet, which is not supported; save it as an"
             " Excel Workbook (.xlsx)"
@@ -97,7 +97,7 @@ class _FormulaParser(WorkSheetParser):  # type: ignore[misc]
         super().__init__(source, texts, data_only=True, epoch=workbook.epoch)
         self._title = title
         # Otherwise the saved results may not be those that a spreadsheet program shows.
-        self._is_calculated = _UNCALCULATED.search(_description(workbook)) is None
+        self._is_calculated = _UNCALCULATED.search(_read_workbook_xml(workbook)) is None
 
     def parse_row(self, row: Any) -> tuple[int, list[dict[str, Any]]]:
         number, cells = super().parse_row(row)
@@ -121,7 +121,7 @@ class _FormulaParser(WorkSheetParser):  # type: ignore[misc]
         return f"cell {get_column_letter(cell['column'])}{cell['row']} of sheet {self._title!r}"
 
 
-class _Parser(_FormulaParser):
+class _CellParser(_FormulaParser):
     """Parser that also refuses error cells, and numbers that are not valid dates."""
 
     def __init__(self, workbook: Any, title: str, source: BinaryIO) -> None:
@@ -148,7 +148,7 @@ class _Parser(_FormulaParser):
                 f"{self._place(cell)} holds {cell['value'] or 'an error'}; fix its formula, clear"
                 " the cell, or make it #N/A, which is read as null"
             )
-        cell["value"] = NOTHING
+        cell["value"] = MISSING_CELL
 
     def _moment(self, cell: dict[str, Any]) -> Any:
         number = cell["value"]
@@ -162,7 +162,7 @@ class _Parser(_FormulaParser):
             ) from error
         if (
             isinstance(moment, datetime.datetime)
-            and moment < _FIRST_MOMENT
+            and moment < _FIRST_TIMESTAMP
             and self.epoch == WINDOWS_EPOCH
         ):
             raise InvalidError(
@@ -172,12 +172,12 @@ class _Parser(_FormulaParser):
         return moment
 
 
-def _source(workbook: Any, name: str) -> BinaryIO:
+def _open_source(workbook: Any, name: str) -> BinaryIO:
     source: BinaryIO = workbook[name]._get_source()  # noqa: SLF001
     return source
 
 
-def _description(workbook: Any) -> bytes:
+def _read_workbook_xml(workbook: Any) -> bytes:
     """Return the part of the file that describes the workbook as a whole."""
     archive = workbook._archive  # noqa: SLF001
     return b"".join(archive.read(name) for name in archive.namelist() if _WORKBOOK.search(name))

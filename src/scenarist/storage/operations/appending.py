@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from scenarist.domain.environment import resolve
-from scenarist.storage.base import Target
-from scenarist.storage.operations.reading import place_from
-from scenarist.storage.operations.rewriting import added
+from scenarist.storage.base import WriteTarget
+from scenarist.storage.operations.reading import location_from
+from scenarist.storage.operations.rewriting import prepare_append
 from scenarist.storage.registry import find_storage
 
 
@@ -22,11 +22,11 @@ def append(data: object, target: dict[str, Any], place: dict[str, Any] | None) -
     Returns:
         The `Written` as plain data; it is not published yet.
     """
-    there = None if place is None else place_from(place)
+    there = None if place is None else location_from(place)
     whole = {**target, "properties": resolve(target["properties"], os.environ)}
-    value = added(data, target["storage_type"], whole["properties"], there)
+    value = prepare_append(data, target["storage_type"], whole["properties"], there)
     written = find_storage(target["storage_type"]).append(
-        value, msgspec.convert(whole, Target), there
+        value, msgspec.convert(whole, WriteTarget), there
     )
     plain: dict[str, Any] = msgspec.to_builtins(written)
     return plain

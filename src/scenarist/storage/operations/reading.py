@@ -9,11 +9,11 @@ import msgspec
 from scenarist.domain.environment import resolve
 from scenarist.domain.errors import ConflictError, InvalidError
 from scenarist.domain.selections import Selection
-from scenarist.storage.base import Place
-from scenarist.storage.operations.rewriting import rewritten
+from scenarist.storage.base import ValueLocation
+from scenarist.storage.operations.rewriting import prepare_rewrite
 from scenarist.storage.python.rendition import render
 from scenarist.storage.registry import read_json
-from scenarist.storage.tables.json_data import shown, strict
+from scenarist.storage.tables.json_data import encode_strict, to_json_data
 
 
 def show_value(
@@ -31,9 +31,9 @@ def show_value(
     Raises:
         InvalidError: The selection does not apply to the value.
     """
-    data = shown(value, Selection.from_data(selection))
-    text, is_complete = (strict(data), True) if is_whole else render(data)
-    _put(text, path)
+    data = to_json_data(value, Selection.from_data(selection))
+    text, is_complete = (encode_strict(data), True) if is_whole else render(data)
+    _overwrite(text, path)
     return {"is_complete": is_complete}
 
 
@@ -44,10 +44,10 @@ def show_file(place: Mapping[str, Any], selection: Mapping[str, Any], path: str)
         ConflictError: The stored value cannot be read.
         InvalidError: The selection does not apply to the value.
     """
-    _put(read_safely(place_from(place), Selection.from_data(selection)), path)
+    _overwrite(read_selected(location_from(place), Selection.from_data(selection)), path)
 
 
-def read_safely(place: Place, wanted: Selection) -> str:
+def read_selected(place: ValueLocation, wanted: Selection) -> str:
     """Return the selected part of a value as JSON text, without running user code.
 
     Raises:
@@ -58,13 +58,15 @@ def read_safely(place: Place, wanted: Selection) -> str:
         return read_json(place, wanted)
     except InvalidError as error:
         if wanted != Selection():
-            read_safely(place, Selection())
+            read_selected(place, Selection())
             raise
         # The request was valid; the stored value is not.
         raise ConflictError(error.message, code="data_node_unreadable") from error
 
 
-def prepared(data: object, target: Mapping[str, Any], place: Mapping[str, Any] | None) -> object:
+def prepare_value(
+    data: object, target: Mapping[str, Any], place: Mapping[str, Any] | None
+) -> object:
     """Convert data from a JSON request to the value that a storage writes in place of another.
 
     Args:
@@ -76,19 +78,21 @@ def prepared(data: object, target: Mapping[str, Any], place: Mapping[str, Any] |
         InvalidError: The data cannot be converted.
     """
     properties = resolve(target["properties"], os.environ)
-    present = None if place is None else place_from(place)
-    return rewritten(data, target["storage_type"], properties, present)
+    present = None if place is None else location_from(place)
+    return prepare_rewrite(data, target["storage_type"], properties, present)
 
 
-def _put(text: str, path: str) -> None:
+def _overwrite(text: str, path: str) -> None:
     # Do not create it again if it is gone: then the request has ended.
     with open(path, "r+b") as file:
         file.write(text.encode())
 
 
-def place_from(place: Mapping[str, Any]) -> Place:
+def location_from(place: Mapping[str, Any]) -> ValueLocation:
     """Return a `Place` from plain data, with references to the environment resolved here.
 
     Secrets are never sent with a request.
     """
-    return msgspec.convert({**place, "properties": resolve(place["properties"], os.environ)}, Place)
+    return msgspec.convert(
+        {**place, "properties": resolve(place["properties"], os.environ)}, ValueLocation
+    )

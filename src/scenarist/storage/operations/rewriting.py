@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 from scenarist.domain.errors import DamagedError, InvalidError, NotFoundError
-from scenarist.storage.base import INLINE_LIMIT, Place
+from scenarist.storage.base import INLINE_LIMIT, ValueLocation
 from scenarist.storage.files import value_files
-from scenarist.storage.formats.exposed_type import exposed
-from scenarist.storage.formats.json import names_classes, read_safely
+from scenarist.storage.formats.exposed_type import apply_exposed_type
+from scenarist.storage.formats.json import has_class_names, read_safely
 from scenarist.storage.python.data_frames import is_frame
 from scenarist.storage.registry import find_storage
 from scenarist.storage.tables.retyped_tables import as_frame
-from scenarist.storage.tables.retyping import retyped, retyped_added
+from scenarist.storage.tables.retyping import retype, retype_appended
 
-_FORMS = frozenset({"custom_document", "exposed_type"})
+_FORM_PROPERTIES = frozenset({"custom_document", "exposed_type"})
 """Properties that declare the form in which a function receives a value."""
 
-_TYPED = frozenset(
+_TYPED_STORAGES = frozenset(
     {"excel", "in_memory", "json", "mongo_collection", "parquet", "pickle", "s3_object"}
     | {"sql_table"}
 )
@@ -33,29 +33,29 @@ _PLAIN_OPCODES = frozenset(
 """Opcodes of a pickle that only builds types that JSON has."""
 
 
-_TABLES = frozenset({"excel", "parquet"})
+_SERVER_TABLES = frozenset({"excel", "parquet"})
 """Storages that the server reads itself and whose rows have types that JSON lacks."""
 
 
-def needs_worker(place: Place) -> bool:
+def needs_worker(place: ValueLocation) -> bool:
     """Whether a value has, or may have, classes that only a worker can import; imports nothing."""
     try:
         if place.storage_type == "json":
-            return names_classes(place)
+            return has_class_names(place)
         if place.storage_type in {"pickle", "in_memory"}:
-            return not _is_plain(place)
+            return not _is_plain_pickle(place)
     except (DamagedError, InvalidError, NotFoundError):
         # The write will report the error, or replace the damaged value.
         return False
     return False
 
 
-def rewritten(
+def prepare_rewrite(
     data: object,
     storage_type: str,
     properties: Mapping[str, Any],
-    place: Place | None,
-    read: Callable[[Place], Any] | None = None,
+    place: ValueLocation | None,
+    read: Callable[[ValueLocation], Any] | None = None,
 ) -> Any:
     """Convert data to the value that a storage writes in place of another, with its types.
 
@@ -71,20 +71,20 @@ def rewritten(
     value = storage.from_json(data)
     if storage_type == "json" and properties.get("exposed_type"):
         # The declared class takes precedence over the types of the present value.
-        return exposed(value, properties)
-    if place is not None and storage_type in _TYPED:
-        plain = {key: item for key, item in place.properties.items() if key not in _FORMS}
+        return apply_exposed_type(value, properties)
+    if place is not None and storage_type in _TYPED_STORAGES:
+        plain = {key: item for key, item in place.properties.items() if key not in _FORM_PROPERTIES}
         try:
             present = (read or storage.read)(replace(place, properties=plain))
         except (DamagedError, InvalidError, NotFoundError):
             pass
         else:
-            value = retyped(data, present)
+            value = retype(data, present)
     return value
 
 
-def added(
-    data: object, storage_type: str, properties: Mapping[str, Any], place: Place | None
+def prepare_append(
+    data: object, storage_type: str, properties: Mapping[str, Any], place: ValueLocation | None
 ) -> Any:
     """Convert data to what is appended to a value, with the types of that value.
 
@@ -94,28 +94,28 @@ def added(
     storage = find_storage(storage_type)
     value = storage.from_json(data)
     if storage_type == "json" and properties.get("exposed_type"):
-        return exposed(value, properties)
-    if place is None or storage_type not in _TABLES | {"json"}:
+        return apply_exposed_type(value, properties)
+    if place is None or storage_type not in _SERVER_TABLES | {"json"}:
         return value
-    plain = {key: item for key, item in place.properties.items() if key not in _FORMS}
+    plain = {key: item for key, item in place.properties.items() if key not in _FORM_PROPERTIES}
     present = storage.read(replace(place, properties=plain))
     if storage_type == "json":
-        return retyped_added(value, present)
+        return retype_appended(value, present)
     return as_frame(value, present) if is_frame(present) else value
 
 
-def added_safely(data: object, storage_type: str, place: Place | None) -> Any:
+def prepare_append_safely(data: object, storage_type: str, place: ValueLocation | None) -> Any:
     """Do the same as `added` without user code, for a location that does not need a worker.
 
     Raises:
         InvalidError: As `added`.
     """
     # For a JSON document, the storage itself looks at the present value.
-    return added(data, storage_type, {}, None if storage_type == "json" else place)
+    return prepare_append(data, storage_type, {}, None if storage_type == "json" else place)
 
 
-def rewritten_safely(
-    data: object, storage_type: str, properties: Mapping[str, Any], place: Place | None
+def prepare_rewrite_safely(
+    data: object, storage_type: str, properties: Mapping[str, Any], place: ValueLocation | None
 ) -> Any:
     """Do the same as `rewritten` without user code, for a location that does not need a worker.
 
@@ -126,10 +126,10 @@ def rewritten_safely(
         # The present value has JSON types only, or is text.
         place = None
     read = read_safely if storage_type == "json" else None
-    return rewritten(data, storage_type, properties, place, read)
+    return prepare_rewrite(data, storage_type, properties, place, read)
 
 
-def _is_plain(place: Place) -> bool:
+def _is_plain_pickle(place: ValueLocation) -> bool:
     """Whether a pickle builds only types that JSON has; False for one too large to check."""
     if place.content is not None and len(place.content) > INLINE_LIMIT:
         return False

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from scenarist.domain.errors import ConflictError, InvalidError, NotFoundError
-from scenarist.storage.base import Place, Target, Written
+from scenarist.storage.base import ValueLocation, WriteTarget, WrittenValue
 from scenarist.storage.files import value_files
 from scenarist.storage.formats.json import read_uploaded
-from scenarist.storage.python.objects import python_type, reason
+from scenarist.storage.python.objects import describe_error, python_type
 from scenarist.storage.python.rendition import render
 from scenarist.storage.registry import find_storage
 
-_CLASSES = {"decoder", "encoder", "exposed_type"}
+_CLASS_PROPERTIES = {"decoder", "encoder", "exposed_type"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def open_file(uri: str) -> BinaryIO:
         raise ConflictError(error.message, code="data_node_unreadable") from error
 
 
-def keep_upload(data: bytes, target: Target) -> Written:
+def store_upload(data: bytes, target: WriteTarget) -> WrittenValue:
     """Store uploaded bytes unchanged, after reading them as the storage does, without user code.
 
     Raises:
@@ -65,8 +65,10 @@ def keep_upload(data: bytes, target: Target) -> Written:
     """
     storage = find_storage(target.storage_type)
     form = _FORMATS[target.storage_type]
-    plain = {name: value for name, value in target.properties.items() if name not in _CLASSES}
-    place = Place(storage_type=target.storage_type, properties=plain, content=data)
+    plain = {
+        name: value for name, value in target.properties.items() if name not in _CLASS_PROPERTIES
+    }
+    place = ValueLocation(storage_type=target.storage_type, properties=plain, content=data)
     try:
         if target.storage_type == "json":
             value = read_uploaded(replace(place, properties=target.properties))
@@ -74,12 +76,12 @@ def keep_upload(data: bytes, target: Target) -> Written:
             value = storage.read(place)
     except InvalidError as error:
         cause = error.__cause__
-        why = error.message if cause is None else reason(cause)
+        why = error.message if cause is None else describe_error(cause)
         raise InvalidError(
             f"the upload cannot be read as {target.storage_type}: {why}",
             code="upload_invalid",
         ) from error
-    return value_files.keep(
+    return value_files.store_bytes(
         data,
         target,
         extension=form.extension,

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from scenarist.domain.environment import resolve
-from scenarist.storage.base import Target
-from scenarist.storage.operations.transfers import keep_upload
+from scenarist.storage.base import WriteTarget
+from scenarist.storage.operations.transfers import store_upload
 
 
-def keep(path: str, target: dict[str, Any]) -> dict[str, Any]:
+def accept_upload(path: str, target: dict[str, Any]) -> dict[str, Any]:
     """Store the bytes of a file as the value of a data node, after reading them as a check.
 
     Args:
@@ -24,6 +24,6 @@ def keep(path: str, target: dict[str, Any]) -> dict[str, Any]:
     """
     whole = {**target, "properties": resolve(target["properties"], os.environ)}
     with open(path, "rb") as file:
-        written = keep_upload(file.read(), msgspec.convert(whole, Target))
+        written = store_upload(file.read(), msgspec.convert(whole, WriteTarget))
     plain: dict[str, Any] = msgspec.to_builtins(written)
     return plain

@@ -70,16 +70,16 @@ def with_row_labels(frame: Any) -> Any:
     )
 
 
-def shown(frame: Any) -> Any:
+def normalize_labels(frame: Any) -> Any:
     """Return a table as JSON shows it: row labels are columns, and column names unique texts."""
     frame = with_row_labels(frame)
     texts = unique_texts(frame.columns)
     return frame if texts == list(frame.columns) else frame.set_axis(texts, axis=1)
 
 
-def records(frame: Any) -> list[dict[str, Any]]:
+def to_records(frame: Any) -> list[dict[str, Any]]:
     """Return the rows of the table that `shown` returns, with unconverted cells."""
-    frame = shown(frame)
+    frame = normalize_labels(frame)
     labels = list(frame.columns)
     if not labels:
         return [{} for _ in range(len(frame))]
@@ -101,7 +101,7 @@ def array_values(array: Any) -> Any:
         exact = array
         array = array.astype(f"{kind}8[us]")
         if not _is_exact(array, exact):
-            return _fine_values(exact)
+            return _to_pandas_values(exact)
     elif array.dtype.char == "g":
         array = array.astype("f8")
     return array.tolist()
@@ -115,7 +115,7 @@ def _is_exact(array: Any, exact: Any) -> bool:
     return bool(((array == exact) | numpy.isnat(exact)).all())
 
 
-def _fine_values(array: Any) -> Any:
+def _to_pandas_values(array: Any) -> Any:
     """Return timestamps or durations as pandas objects, or as numpy's text if pandas cannot."""
     import pandas
 

@@ -18,7 +18,7 @@ PLAIN_VALUES = (
 )
 """Types of values that are one cell of a table, never a row."""
 
-_MOST_CHARACTERS = 500
+_MAX_CHARACTERS = 500
 
 
 def python_type(value: object) -> str:
@@ -34,7 +34,7 @@ def python_type(value: object) -> str:
     if getattr(sys.modules.get(parts[0]), "__dict__", {}).get(name) is kind:
         parts = parts[:1]
     public = [part for part in parts if not part.startswith("_")]
-    text = ".".join([*public, name])[:_MOST_CHARACTERS]
+    text = ".".join([*public, name])[:_MAX_CHARACTERS]
     return text.encode("utf-8", "replace").decode()
 
 
@@ -58,7 +58,7 @@ def load_class(reference: object, *, setting: str) -> type[Any]:
     Raises:
         InvalidError: The property does not have this form, or the class cannot be imported.
     """
-    found = _load(reference, setting, form="a class as 'module:Class'")
+    found = _import_object(reference, setting, form="a class as 'module:Class'")
     if not isinstance(found, type):
         raise InvalidError(f"{setting} {reference!r} is not a class; name one as 'module:Class'")
     return found
@@ -70,13 +70,13 @@ def load_function(reference: object, *, setting: str) -> Callable[..., Any]:
     Raises:
         InvalidError: The property does not have this form, or the function cannot be imported.
     """
-    found = _load(reference, setting, form="a function as 'module:name'")
+    found = _import_object(reference, setting, form="a function as 'module:name'")
     if not callable(found):
         raise InvalidError(f"{setting} {reference!r} cannot be called; name a function")
     return found  # type: ignore[no-any-return]
 
 
-def _load(reference: object, setting: str, *, form: str) -> Any:
+def _import_object(reference: object, setting: str, *, form: str) -> Any:
     if not isinstance(reference, str) or ":" not in reference:
         raise InvalidError(f"{setting} is {reference!r}; name {form}")
     module, _, name = reference.partition(":")
@@ -86,15 +86,17 @@ def _load(reference: object, setting: str, *, form: str) -> Any:
         raise
     # Importing runs the module, which may raise anything.
     except Exception as error:
-        raise InvalidError(f"{setting} {reference!r} cannot be loaded: {reason(error)}") from error
+        raise InvalidError(
+            f"{setting} {reference!r} cannot be loaded: {describe_error(error)}"
+        ) from error
 
 
-def form(value: object) -> str:
+def describe_type(value: object) -> str:
     """Return the type of a value as a phrase for messages, such as ``a list``."""
     return "null" if value is None else f"a {type(value).__name__}"
 
 
-def reason(error: BaseException, *, hiding: Iterable[object] = ()) -> str:
+def describe_error(error: BaseException, *, hiding: Iterable[object] = ()) -> str:
     """Return the type and message of an error, truncated to 500 characters and without secrets.
 
     Args:
@@ -104,11 +106,11 @@ def reason(error: BaseException, *, hiding: Iterable[object] = ()) -> str:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001 - the error may be of a class of the user's
         text = type(error).__name__
-    return told(text, hiding=hiding)
+    return redact(text, hiding=hiding)
 
 
-def told(text: str, *, hiding: Iterable[object] = ()) -> str:
+def redact(text: str, *, hiding: Iterable[object] = ()) -> str:
     """Return the text of an error truncated to 500 characters, with ``…`` for each secret."""
     for secret in filter(None, hiding):
         text = text.replace(str(secret), "…")
-    return text[:_MOST_CHARACTERS]
+    return text[:_MAX_CHARACTERS]

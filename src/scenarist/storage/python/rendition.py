@@ -19,17 +19,17 @@ from scenarist.storage.base import INLINE_LIMIT
 from scenarist.storage.python.data_frames import (
     array_values,
     is_labelled_series,
-    records,
     series_values,
+    to_records,
 )
 from scenarist.storage.python.objects import python_type
 from scenarist.storage.python.structures import fields_of
 
-MOST_ITEMS = 100
+MAX_ITEMS = 100
 """Most items of a list, and rows of a table, that a preview shows."""
 
-_MOST_TEXT = 1000
-_MOST_DEPTH = 64
+_MAX_TEXT = 1000
+_MAX_DEPTH = 64
 _NUMBERS = frozenset({int, float, bool, NoneType})
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -37,7 +37,7 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 _encode = msgspec.json.Encoder().encode
 
 
-class _OutOfRoomError(Exception):
+class _DoesNotFitError(Exception):
     """The next part does not fit, or has no complete JSON form."""
 
 
@@ -48,31 +48,31 @@ def render(value: object) -> tuple[str, bool]:
     """
     try:
         # The walk counts roughly; with twice the room it never stops at a value that fits.
-        text = _encode(_Walk(room=2 * INLINE_LIMIT, is_whole=True).plain(value))
+        text = _encode(_JsonWalk(room=2 * INLINE_LIMIT, is_whole=True).plain(value))
         if len(text) <= INLINE_LIMIT:
             return text.decode(), True
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001, S110 - a value may raise anything; try the preview
         pass
-    return _preview(value), False
+    return _render_preview(value), False
 
 
-def plain_value(value: object) -> Any:
+def to_plain_data(value: object) -> Any:
     """Convert a whole value to plain JSON data; parts without a JSON form become text."""
-    return _Walk(room=sys.maxsize, is_whole=True, is_lenient=True).plain(value)
+    return _JsonWalk(room=sys.maxsize, is_whole=True, is_lenient=True).plain(value)
 
 
-def _preview(value: object) -> str:
+def _render_preview(value: object) -> str:
     try:
-        return _encode(_Walk(room=INLINE_LIMIT, is_whole=False).plain(value)).decode()
+        return _encode(_JsonWalk(room=INLINE_LIMIT, is_whole=False).plain(value)).decode()
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - as above; show only the type
         return _encode(f"<{python_type(value)}>").decode()
 
 
-class _Walk:
+class _JsonWalk:
     """Converts a value to plain JSON data within a limit on its size.
 
     A whole walk counts roughly, and raises at the first part that it cannot show. A preview counts
@@ -85,24 +85,24 @@ class _Walk:
         self.room = room
         self.is_whole = is_whole
         self.is_lenient = is_lenient or not is_whole
-        self.most_items = None if is_whole else MOST_ITEMS
+        self.most_items = None if is_whole else MAX_ITEMS
         # Deep enough to show every value that a storage accepts.
-        self.most_depth = 2 * _MOST_DEPTH if is_lenient else _MOST_DEPTH
+        self.most_depth = 2 * _MAX_DEPTH if is_lenient else _MAX_DEPTH
 
     def plain(self, value: Any, depth: int = 0, is_first: bool = True) -> Any:
         if depth > self.most_depth:
             return self.opaque("…")
         try:
-            visit = _VISITS.get(type(value)) or _find_visit(value)
+            visit = _VISITORS.get(type(value)) or _find_visitor(value)
             return visit(self, value, depth, is_first)
-        except _OutOfRoomError:
+        except _DoesNotFitError:
             raise
         except Exception:  # noqa: BLE001 - the value's own code may raise anything
             return self.opaque(value)
 
     def spend(self, cost: int) -> None:
         if cost > self.room:
-            raise _OutOfRoomError
+            raise _DoesNotFitError
         self.room -= cost
 
     def leaf(self, leaf: Any) -> Any:
@@ -120,7 +120,7 @@ class _Walk:
                 text = text.encode("utf-8", "replace").decode()
             self.leaf(text)
             return text
-        most = self.room - 8 if depth == 0 else _MOST_TEXT
+        most = self.room - 8 if depth == 0 else _MAX_TEXT
         if len(text) > most:
             text = text[:most] + "…"
         text = text.encode("utf-8", "replace").decode()
@@ -133,9 +133,9 @@ class _Walk:
     def binary(self, value: bytes, depth: int, _is_first: bool) -> str:
         view = memoryview(value).cast("B")
         if self.is_whole and view.nbytes > self.room:
-            raise _OutOfRoomError
+            raise _DoesNotFitError
         if not self.is_whole:
-            most = self.room - 8 if depth == 0 else _MOST_TEXT
+            most = self.room - 8 if depth == 0 else _MAX_TEXT
             view = view[: most * 3 // 4]
         text = base64.b64encode(view.tobytes()).decode()
         self.leaf(text)
@@ -152,7 +152,7 @@ class _Walk:
             try:
                 self.spend(1)
                 shown.append(self.plain(item, depth + 1, is_first and not shown))
-            except _OutOfRoomError:
+            except _DoesNotFitError:
                 self._give_up(room, is_first)
                 break
         return shown
@@ -171,7 +171,7 @@ class _Walk:
                     self.room = before
                     return self.items(mapping.items(), depth, is_first)
                 shown[key] = self.plain(item, depth + 1, is_first and not shown)
-            except _OutOfRoomError:
+            except _DoesNotFitError:
                 self._give_up(room, is_first)
                 break
         return shown
@@ -179,28 +179,28 @@ class _Walk:
     def unordered(self, items: Collection[Any], depth: int, is_first: bool) -> list[Any]:
         """Show a set sorted, so that its order does not depend on the process."""
         shown = self.items(items, depth, is_first)
-        return sorted(shown, key=_rank) if len(shown) == len(items) else shown
+        return sorted(shown, key=_sort_key) if len(shown) == len(items) else shown
 
     def frame(self, frame: Any, depth: int, is_first: bool) -> list[Any]:
         height, width = frame.shape
         if not self.is_whole:
-            frame = frame.iloc[:MOST_ITEMS, : INLINE_LIMIT // 4]
+            frame = frame.iloc[:MAX_ITEMS, : INLINE_LIMIT // 4]
         elif height * max(width, 1) > self.room:
-            raise _OutOfRoomError
-        return self.items(records(frame), depth, is_first)
+            raise _DoesNotFitError
+        return self.items(to_records(frame), depth, is_first)
 
     def series(self, series: Any, depth: int, is_first: bool) -> list[Any]:
         if is_labelled_series(series):
             return self.frame(series.to_frame(), depth, is_first)
         if not self.is_whole:
-            series = series.array[:MOST_ITEMS]
+            series = series.array[:MAX_ITEMS]
         elif len(series) > self.room:
-            raise _OutOfRoomError
+            raise _DoesNotFitError
         return self.items(series_values(series), depth, is_first)
 
     def array(self, array: Any, depth: int, is_first: bool) -> Any:
         if self.is_whole and array.size > self.room:
-            raise _OutOfRoomError
+            raise _DoesNotFitError
         if array.ndim == 0:
             return self.plain(array_values(array), depth + 1, is_first)
         if array.ndim == 1:
@@ -210,7 +210,7 @@ class _Walk:
     def opaque(self, value: object) -> str:
         """Show a value without a JSON form as its ``repr``."""
         if not self.is_lenient:
-            raise _OutOfRoomError
+            raise _DoesNotFitError
         try:
             text = value if type(value) is str else repr(value)
         except KeyboardInterrupt:
@@ -232,41 +232,41 @@ class _Walk:
     def _begin(self, count: int) -> None:
         self.spend(2)
         if self.is_whole and count > self.room:
-            raise _OutOfRoomError
+            raise _DoesNotFitError
 
     def _give_up(self, room: int, is_first: bool) -> None:
         """Restore the room after the last item that fits; raise if the container must be whole."""
         if self.is_whole or not is_first:
-            raise _OutOfRoomError
+            raise _DoesNotFitError
         self.room = room
 
 
-_Visit: TypeAlias = Callable[[_Walk, Any, int, bool], Any]
+_Visitor: TypeAlias = Callable[[_JsonWalk, Any, int, bool], Any]
 
 
-def _find_visit(value: object) -> _Visit:
+def _find_visitor(value: object) -> _Visitor:
     for base in type(value).__mro__:
-        if base in _VISITS:
-            return _VISITS[base]
+        if base in _VISITORS:
+            return _VISITORS[base]
     if fields_of(value) is not None:
         return lambda walk, value, *rest: walk.mapping(fields_of(value) or {}, *rest)
-    return _find_foreign_visit(value)
+    return _find_library_visitor(value)
 
 
-def _find_foreign_visit(value: object) -> _Visit:
+def _find_library_visitor(value: object) -> _Visitor:
     """Return how to show a pandas or numpy value, if the process has imported these libraries."""
     pandas: Any = sys.modules.get("pandas")
     if pandas is not None:
         if isinstance(value, pandas.DataFrame):
-            return _Walk.frame
+            return _JsonWalk.frame
         if isinstance(value, pandas.Series | pandas.Index):
-            return _Walk.series
+            return _JsonWalk.series
         if value is pandas.NA:
-            return _leaf_of(lambda _: None)
+            return _make_leaf_visitor(lambda _: None)
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None:
         if isinstance(value, numpy.ndarray):
-            return _Walk.array
+            return _JsonWalk.array
         if isinstance(value, numpy.generic):
             return lambda walk, value, depth, is_first: walk.plain(
                 array_values(value), depth + 1, is_first
@@ -274,24 +274,24 @@ def _find_foreign_visit(value: object) -> _Visit:
     return lambda walk, value, *_: walk.opaque(value)
 
 
-def _rank(data: Any) -> tuple[int, Any]:
+def _sort_key(data: Any) -> tuple[int, Any]:
     if isinstance(data, int | float):
         return 0, data
     return (1, data) if isinstance(data, str) else (2, _encode(data))
 
 
-def _leaf_of(convert: Callable[[Any], Any]) -> _Visit:
+def _make_leaf_visitor(convert: Callable[[Any], Any]) -> _Visitor:
     return lambda walk, value, *_: walk.leaf(convert(value))
 
 
-def _iso(moment: Any) -> str | None:
+def _to_iso(moment: Any) -> str | None:
     text: str = moment.isoformat()
     if text == "NaT":
         return None
     return text[:-6] + "Z" if text.endswith("+00:00") else text
 
 
-def _duration(duration: datetime.timedelta) -> Any:
+def _to_iso_duration(duration: datetime.timedelta) -> Any:
     # A plain timedelta, without the nanoseconds of pandas' subclass.
     exact = datetime.timedelta(duration.days, duration.seconds, duration.microseconds)
     rest = getattr(duration, "nanoseconds", 0)
@@ -305,32 +305,32 @@ def _duration(duration: datetime.timedelta) -> Any:
     return f"{sign}P{date}T{seconds}.{fraction}S"
 
 
-def _itself(walk: _Walk, value: Any, _depth: int, _is_first: bool) -> Any:
+def _visit_plain(walk: _JsonWalk, value: Any, _depth: int, _is_first: bool) -> Any:
     return walk.leaf(value)
 
 
-_VISITS: dict[type, _Visit] = {
-    NoneType: _itself,
-    bool: _itself,
+_VISITORS: dict[type, _Visitor] = {
+    NoneType: _visit_plain,
+    bool: _visit_plain,
     int: lambda walk, value, *_: walk.leaf(int.__int__(value)),
     float: lambda walk, value, *_: walk.leaf(float.__float__(value)),
-    str: _Walk.text,
-    bytes: _Walk.binary,
-    bytearray: _Walk.binary,
-    memoryview: _Walk.binary,
-    list: _Walk.items,
-    tuple: _Walk.items,
-    set: _Walk.unordered,
-    frozenset: _Walk.unordered,
-    deque: _Walk.items,
-    range: _Walk.items,
-    dict: _Walk.mapping,
-    datetime.datetime: _leaf_of(_iso),
-    datetime.date: _leaf_of(_iso),
-    datetime.time: _leaf_of(_iso),
-    datetime.timedelta: _leaf_of(_duration),
-    decimal.Decimal: _leaf_of(lambda number: str(number) if number.is_finite() else None),
-    uuid.UUID: _leaf_of(str),
+    str: _JsonWalk.text,
+    bytes: _JsonWalk.binary,
+    bytearray: _JsonWalk.binary,
+    memoryview: _JsonWalk.binary,
+    list: _JsonWalk.items,
+    tuple: _JsonWalk.items,
+    set: _JsonWalk.unordered,
+    frozenset: _JsonWalk.unordered,
+    deque: _JsonWalk.items,
+    range: _JsonWalk.items,
+    dict: _JsonWalk.mapping,
+    datetime.datetime: _make_leaf_visitor(_to_iso),
+    datetime.date: _make_leaf_visitor(_to_iso),
+    datetime.time: _make_leaf_visitor(_to_iso),
+    datetime.timedelta: _make_leaf_visitor(_to_iso_duration),
+    decimal.Decimal: _make_leaf_visitor(lambda number: str(number) if number.is_finite() else None),
+    uuid.UUID: _make_leaf_visitor(str),
     PurePath: lambda walk, path, depth, is_first: walk.text(str(path), depth, is_first),
     enum.Enum: lambda walk, member, depth, is_first: walk.plain(member.value, depth + 1, is_first),
 }

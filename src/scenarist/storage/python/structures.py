@@ -18,7 +18,7 @@ _DERIVED = frozenset({"_attrs_cached_hash"})
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ObjectState:
     """State of an object: its fields, and its other attributes."""
 
     fields: Mapping[str, Any]
@@ -35,9 +35,9 @@ def fields_of(value: object) -> dict[str, Any] | None:
         return None
     if _is_pydantic(kind):
         model: Any = value
-        declared = {key: model.__dict__[key] for key in _names(kind) if key in model.__dict__}
+        declared = {key: model.__dict__[key] for key in _field_names(kind) if key in model.__dict__}
         return {**declared, **(model.__pydantic_extra__ or {})}
-    return {name: getattr(value, name) for name in _names(kind) if hasattr(value, name)}
+    return {name: getattr(value, name) for name in _field_names(kind) if hasattr(value, name)}
 
 
 def is_structure(kind: type[Any]) -> bool:
@@ -46,13 +46,13 @@ def is_structure(kind: type[Any]) -> bool:
         return hasattr(kind, "_fields")
     return (
         issubclass(kind, msgspec.Struct)
-        or _own(kind, "__dataclass_fields__")
-        or _own(kind, "__attrs_attrs__")
+        or _has_attribute(kind, "__dataclass_fields__")
+        or _has_attribute(kind, "__attrs_attrs__")
         or _is_pydantic(kind)
     )
 
 
-def state_of(value: Any) -> State:
+def state_of(value: Any) -> ObjectState:
     """Return the whole state of an object of a class with declared fields.
 
     Raises:
@@ -62,7 +62,7 @@ def state_of(value: Any) -> State:
     kind: Any = type(value)
     if _is_pydantic(kind):
         state = value.__getstate__()
-        return State(
+        return ObjectState(
             state["__dict__"],
             {
                 "set": state["__pydantic_fields_set__"],
@@ -74,36 +74,36 @@ def state_of(value: Any) -> State:
         fields = dict(zip(kind._fields, value, strict=True))
     else:
         _check_bases(kind)
-        fields = {name: getattr(value, name) for name in _names(kind) if hasattr(value, name)}
+        fields = {name: getattr(value, name) for name in _field_names(kind) if hasattr(value, name)}
     attributes = getattr(value, "__dict__", {})
     extras = {name: attributes[name] for name in attributes if name not in {*fields, *_DERIVED}}
-    return State(fields, extras)
+    return ObjectState(fields, extras)
 
 
-def restored(kind: type[Any], state: State) -> Any:
+def restore(kind: type[Any], state: ObjectState) -> Any:
     """Return an object with the given state; missing fields take their defaults.
 
     Raises:
         InvalidError: The fields of the class have changed.
     """
     if _is_pydantic(kind):
-        return _restored_model(kind, state)
+        return _restore_model(kind, state)
     defaults = _defaults(kind)
     missing = [
         name
-        for name in _names(kind)
+        for name in _field_names(kind)
         if name not in state.fields and name not in defaults and not _may_be_unset(kind, name)
     ]
-    unknown = [name for name in state.fields if name not in _names(kind)]
+    unknown = [name for name in state.fields if name not in _field_names(kind)]
     if missing or unknown:
         fault = f"lacks {missing[0]!r}" if missing else f"has the extra field {unknown[0]!r}"
         raise InvalidError(
-            f"the fields of class {_name(kind)} have changed: the stored object {fault}"
+            f"the fields of class {_class_name(kind)} have changed: the stored object {fault}"
         )
-    fields = {name: _default(defaults[name]) for name in defaults if name not in state.fields}
+    fields = {name: _make_default(defaults[name]) for name in defaults if name not in state.fields}
     fields = {**state.fields, **fields}
     if issubclass(kind, tuple):
-        made: Any = tuple.__new__(kind, [fields[name] for name in _names(kind)])
+        made: Any = tuple.__new__(kind, [fields[name] for name in _field_names(kind)])
     elif issubclass(kind, msgspec.Struct):
         made = kind(**fields)
         for name, item in fields.items():
@@ -118,7 +118,7 @@ def restored(kind: type[Any], state: State) -> Any:
     return made
 
 
-def _restored_model(kind: Any, state: State) -> Any:
+def _restore_model(kind: Any, state: ObjectState) -> Any:
     made = kind.__new__(kind)
     extras = state.extras
     made.__setstate__(
@@ -132,14 +132,14 @@ def _restored_model(kind: Any, state: State) -> Any:
     return made
 
 
-def _names(kind: Any) -> tuple[str, ...]:
+def _field_names(kind: Any) -> tuple[str, ...]:
     if issubclass(kind, tuple):
         return tuple(kind._fields)
     if issubclass(kind, msgspec.Struct):
         return tuple(kind.__struct_fields__)
     if _is_pydantic(kind):
         return tuple(kind.model_fields)
-    if _own(kind, "__dataclass_fields__"):
+    if _has_attribute(kind, "__dataclass_fields__"):
         return tuple(item.name for item in dataclasses.fields(kind))
     return tuple(item.name for item in kind.__attrs_attrs__)
 
@@ -153,17 +153,19 @@ def _defaults(kind: Any) -> dict[str, Any]:
         return dict(kind._field_defaults)
     if issubclass(kind, msgspec.Struct):
         return {
-            item.name: _Made(item.default_factory)
+            item.name: _Factory(item.default_factory)
             if item.default is msgspec.NODEFAULT
             else item.default
             for item in msgspec.structs.fields(kind)
             if not item.required
         }
-    if not _own(kind, "__dataclass_fields__"):
+    if not _has_attribute(kind, "__dataclass_fields__"):
         # Defaults of attrs may depend on one another.
         return {}
     return {
-        item.name: item.default if item.default_factory is MISSING else _Made(item.default_factory)
+        item.name: item.default
+        if item.default_factory is MISSING
+        else _Factory(item.default_factory)
         for item in dataclasses.fields(kind)
         if item.default is not MISSING or item.default_factory is not MISSING
     }
@@ -175,14 +177,14 @@ def _may_be_unset(kind: type[Any], name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _Factory:
     """Default that a factory makes for each object."""
 
     factory: Any
 
 
-def _default(default: Any) -> Any:
-    return default.factory() if isinstance(default, _Made) else default
+def _make_default(default: Any) -> Any:
+    return default.factory() if isinstance(default, _Factory) else default
 
 
 def _check_bases(kind: type[Any]) -> None:
@@ -192,7 +194,7 @@ def _check_bases(kind: type[Any]) -> None:
         object.__new__(kind)
     except TypeError:
         raise InvalidError(
-            f"class {_name(kind)} has state beyond its fields; do not derive it from a built-in"
+            f"class {_class_name(kind)} has state beyond its fields; do not derive it from a built-in"
             " class such as list or Exception"
         ) from None
 
@@ -201,10 +203,10 @@ def _is_pydantic(kind: type[Any]) -> bool:
     return hasattr(kind, "__pydantic_fields__") and hasattr(kind, "model_fields")
 
 
-def _own(kind: type[Any], name: str) -> bool:
+def _has_attribute(kind: type[Any], name: str) -> bool:
     """Whether a class has an attribute, bypassing a metaclass of the user."""
     return any(name in base.__dict__ for base in kind.__mro__)
 
 
-def _name(kind: type[Any]) -> str:
+def _class_name(kind: type[Any]) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -25,15 +25,15 @@ _COMPARE: dict[FilterOperator, Callable[[Any, Any], Any]] = {
     FilterOperator.GREATER_THAN: operator.gt,
     FilterOperator.GREATER_OR_EQUAL: operator.ge,
 }
-_EXACT = 2**53
+_MAX_EXACT_INTEGER = 2**53
 """Largest integer up to which every integer is exact as a float."""
-_DOUBLE = 8
+_FLOAT_BYTES = 8
 """Bytes of a Python float."""
 
 _MISSING = "nothing"
-TRUTH, NUMBERS, TEXT, DATES = "booleans", "numbers", "text", "dates"
+BOOLEANS, NUMBERS, TEXT, DATES = "booleans", "numbers", "text", "dates"
 _KINDS: tuple[tuple[Any, str], ...] = (
-    (bool, TRUTH),
+    (bool, BOOLEANS),
     ((int, float, decimal.Decimal), NUMBERS),
     (str, TEXT),
     (datetime.date, DATES),
@@ -51,9 +51,14 @@ def mask_of_series(series: Any, condition: Condition) -> Any:
     kind = kind_of_dtype(series.dtype)
     missing = series.isna().to_numpy(dtype=bool)
     value = condition.value
-    if kind is None or value is None or missing.all() or _is_special(series.dtype, value):
+    if (
+        kind is None
+        or value is None
+        or missing.all()
+        or _needs_cell_comparison(series.dtype, value)
+    ):
         return numpy.array(mask_of_values(series_values(series), condition), dtype=bool)
-    wanted = _as_kind(condition, kind, [kind])
+    wanted = _convert_to_kind(condition, kind, [kind])
     if kind == DATES and series.dt.tz is None:
         series = series.dt.tz_localize("UTC")
     met = _COMPARE[condition.operator](series, wanted).fillna(False).to_numpy(dtype=bool)
@@ -66,14 +71,14 @@ def mask_of_values(values: list[Any], condition: Condition) -> list[bool]:
     Raises:
         InvalidError: No value is of the kind of the condition's value.
     """
-    return Cells(values).mask(condition)
+    return ColumnCells(values).mask(condition)
 
 
-class Cells:
+class ColumnCells:
     """Cells of one column, for comparison with several conditions."""
 
     def __init__(self, values: Iterable[Any]) -> None:
-        self._values = [_scalar(value) for value in values]
+        self._values = [_to_scalar(value) for value in values]
         self._kinds = [_kind_of(value) for value in self._values]
         self._present = sorted(set(self._kinds) - {_MISSING})
 
@@ -84,25 +89,25 @@ class Cells:
             InvalidError: No cell is of the kind of the condition's value.
         """
         if condition.value is None:
-            return _of_null([kind == _MISSING for kind in self._kinds], condition)
+            return _null_mask([kind == _MISSING for kind in self._kinds], condition)
         is_other = condition.operator == FilterOperator.NOT_EQUAL
         present = self._present
         if not present:
             return [is_other] * len(self._values)
-        kind = _kind_of(_scalar(condition.value))
+        kind = _kind_of(_to_scalar(condition.value))
         if kind == TEXT and TEXT not in present and DATES in present:
             kind = DATES
-        wanted = _as_kind(condition, kind, present)
-        compare = _compare_as_written(wanted, _COMPARE[condition.operator])
+        wanted = _convert_to_kind(condition, kind, present)
+        compare = _compare_decimals_as_written(wanted, _COMPARE[condition.operator])
         if present == [kind] and kind != DATES and _MISSING not in self._kinds:
             return [bool(compare(value, wanted)) for value in self._values]
         return [
-            bool(compare(_comparable(value), wanted)) if found == kind else is_other
+            bool(compare(_normalize(value), wanted)) if found == kind else is_other
             for value, found in zip(self._values, self._kinds, strict=True)
         ]
 
 
-def _compare_as_written(
+def _compare_decimals_as_written(
     wanted: Any, compare: Callable[[Any, Any], Any]
 ) -> Callable[[Any, Any], Any]:
     """Return a comparison that compares a decimal with a float by the float's decimal text."""
@@ -114,7 +119,7 @@ def _compare_as_written(
     )
 
 
-def _of_null(missing: list[bool], condition: Condition) -> list[bool]:
+def _null_mask(missing: list[bool], condition: Condition) -> list[bool]:
     if condition.operator == FilterOperator.EQUAL:
         return missing
     if condition.operator == FilterOperator.NOT_EQUAL:
@@ -125,14 +130,14 @@ def _of_null(missing: list[bool], condition: Condition) -> list[bool]:
     )
 
 
-def _as_kind(condition: Condition, kind: str, present: list[str]) -> Any:
+def _convert_to_kind(condition: Condition, kind: str, present: list[str]) -> Any:
     """Convert the condition's value to a kind that the column has."""
-    value = _scalar(condition.value)
+    value = _to_scalar(condition.value)
     if kind == DATES and isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = datetime.datetime.fromisoformat(value)
     if kind in present and _kind_of(value) == kind:
-        return _comparable(value)
+        return _normalize(value)
     hint = "; write a date in ISO form, such as 2026-07-01" if DATES in present else ""
     raise InvalidError(
         f"column {condition.key!r} holds {' and '.join(present)}, which cannot be compared with"
@@ -140,7 +145,7 @@ def _as_kind(condition: Condition, kind: str, present: list[str]) -> Any:
     )
 
 
-def _scalar(value: Any) -> Any:
+def _to_scalar(value: Any) -> Any:
     """Convert a numpy scalar to a Python scalar, and any missing value to None."""
     if value is None or isinstance(value, str | bool | int):
         return value
@@ -167,7 +172,7 @@ def _kind_of(value: Any) -> str:
 
 def kinds_of(values: Iterable[Any]) -> set[str]:
     """Return the kinds of the values that are not missing."""
-    return {_kind_of(_scalar(value)) for value in values} - {_MISSING}
+    return {_kind_of(_to_scalar(value)) for value in values} - {_MISSING}
 
 
 def kind_of_dtype(dtype: Any) -> str | None:
@@ -176,26 +181,26 @@ def kind_of_dtype(dtype: Any) -> str | None:
 
     if isinstance(dtype, pandas.StringDtype):
         return TEXT
-    return {"b": TRUTH, "i": NUMBERS, "u": NUMBERS, "f": NUMBERS, "M": DATES}.get(dtype.kind)
+    return {"b": BOOLEANS, "i": NUMBERS, "u": NUMBERS, "f": NUMBERS, "M": DATES}.get(dtype.kind)
 
 
-def _is_special(dtype: Any, value: object) -> bool:
+def _needs_cell_comparison(dtype: Any, value: object) -> bool:
     """Whether comparing the whole column could differ from comparing its cells in Python."""
     if isinstance(value, str):
         # Half of a surrogate pair.
         return value != value.encode("utf-8", "replace").decode()
     if isinstance(value, float) and dtype.kind in "iu":
-        return not abs(value) < _EXACT
+        return not abs(value) < _MAX_EXACT_INTEGER
     if dtype.kind == "f":
         return (
-            dtype.itemsize < _DOUBLE
+            dtype.itemsize < _FLOAT_BYTES
             or not isinstance(value, float | int)
-            or (isinstance(value, int) and abs(value) > _EXACT)
+            or (isinstance(value, int) and abs(value) > _MAX_EXACT_INTEGER)
         )
     return not isinstance(value, bool | int | float)
 
 
-def _comparable(value: Any) -> Any:
+def _normalize(value: Any) -> Any:
     """Return a value in the canonical form of its kind: a date as a timestamp with a time zone."""
     if not isinstance(value, datetime.date):
         return value

@@ -11,17 +11,23 @@ from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
 from scenarist.storage import bounds
 from scenarist.storage.python.data_frames import (
-    records,
+    normalize_labels,
     row_label_names,
     series_values,
-    shown,
     text_of,
+    to_records,
     with_row_labels,
 )
-from scenarist.storage.python.objects import PLAIN_VALUES, load_class, python_type, reason, row_of
-from scenarist.storage.python.rendition import plain_value
+from scenarist.storage.python.objects import (
+    PLAIN_VALUES,
+    describe_error,
+    load_class,
+    python_type,
+    row_of,
+)
+from scenarist.storage.python.rendition import to_plain_data
 from scenarist.storage.tables.selection import select
-from scenarist.storage.tables.series import EXACT, column_of, frame_of_arrow, table_of
+from scenarist.storage.tables.series import MAX_EXACT_INTEGER, column_of, frame_of_arrow, make_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
 _PLAIN_TYPES = frozenset({"bool", "int64", "float64", "str"})
 
 
-def require(storage_type: str, *modules: str, extra: str = "tabular") -> None:
+def require_modules(storage_type: str, *modules: str, extra: str = "tabular") -> None:
     """Import the modules of an extra.
 
     Raises:
@@ -53,7 +59,7 @@ def to_frame(value: object, storage_type: str) -> "DataFrame":
     Raises:
         InvalidError: The value is none of these.
     """
-    require(storage_type, "pandas")
+    require_modules(storage_type, "pandas")
     import pandas
 
     if isinstance(value, pandas.DataFrame):
@@ -62,9 +68,9 @@ def to_frame(value: object, storage_type: str) -> "DataFrame":
         return value.to_frame()
     value = [] if value is None else value
     if hasattr(value, "__arrow_c_stream__") or hasattr(value, "__dataframe__"):
-        return _of_arrow(value)
+        return _from_arrow(value)
     if isinstance(value, list | tuple | set | frozenset):
-        return _of_rows([row_of(item) for item in _in_order(value)], storage_type)
+        return _from_rows([row_of(item) for item in _to_list(value)], storage_type)
     table: Any = value
     if isinstance(value, dict) and _is_columns(value):
         bounds.check_table(1, len(value))
@@ -73,11 +79,11 @@ def to_frame(value: object, storage_type: str) -> "DataFrame":
             for label, column in value.items()
         }
     elif not _is_array(value, (1, 2)):
-        raise _refusal(value, storage_type)
+        raise _make_type_error(value, storage_type)
     return pandas.DataFrame(table)
 
 
-def flat(frame: "DataFrame", storage_type: str) -> "DataFrame":
+def flatten(frame: "DataFrame", storage_type: str) -> "DataFrame":
     """Convert a table for storages that have columns only.
 
     Row labels become columns. Several levels of columns become one, with names joined by ``_``.
@@ -116,7 +122,7 @@ def require_columns(frame: "DataFrame", storage_type: str) -> None:
         )
 
 
-def checked_kwargs(
+def get_pandas_arguments(
     properties: Mapping[str, Any], setting: str, refused: Collection[str]
 ) -> dict[str, Any]:
     """Return the pandas arguments that a property declares.
@@ -136,7 +142,7 @@ def checked_kwargs(
     return dict(given)
 
 
-def expose(frame: "DataFrame", properties: Mapping[str, Any]) -> Any:
+def to_exposed_type(frame: "DataFrame", properties: Mapping[str, Any]) -> Any:
     """Convert a table to the form that the data node's ``exposed_type`` declares.
 
     Raises:
@@ -146,41 +152,41 @@ def expose(frame: "DataFrame", properties: Mapping[str, Any]) -> Any:
     if exposed_type == "pandas":
         return frame
     if exposed_type == "numpy":
-        return _array_of(frame)
+        return _to_array(frame)
     if exposed_type in ("polars", "pyarrow"):
-        return _arrow_of(frame, exposed_type)
+        return _to_arrow(frame, exposed_type)
     if not isinstance(exposed_type, str) or ":" not in exposed_type:
         raise InvalidError(
             f"exposed_type is {exposed_type!r}; it can be 'pandas', 'numpy', 'polars', 'pyarrow' or"
             " 'module:Class'"
         )
     kind = load_class(exposed_type, setting="exposed_type")
-    rows = records(frame.astype(object).where(frame.notna(), None))
+    rows = to_records(frame.astype(object).where(frame.notna(), None))
     return [
-        _object(kind, row, number, by_name=properties.get("has_header", True))
+        _make_object(kind, row, number, by_name=properties.get("has_header", True))
         for number, row in enumerate(rows, start=1)
     ]
 
 
-def plain_records(frame: "DataFrame") -> list[dict[str, Any]]:
+def to_plain_records(frame: "DataFrame") -> list[dict[str, Any]]:
     """Return all rows of a table as plain JSON data, with row labels as columns."""
-    frame = shown(frame)
+    frame = normalize_labels(frame)
     labels = list(frame.columns)
-    bounds.check_names(len(frame), sum(len(str(label)) + 4 for label in labels))
+    bounds.check_row_names(len(frame), sum(len(str(label)) + 4 for label in labels))
     if not labels:
         return [{} for _ in range(len(frame))]
-    columns = [_plain_column(frame.iloc[:, position]) for position in range(len(labels))]
+    columns = [_to_plain_column(frame.iloc[:, position]) for position in range(len(labels))]
     return [dict(zip(labels, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def json_text(frame: "DataFrame", selection: Selection | None) -> str:
+def to_json_text(frame: "DataFrame", selection: Selection | None) -> str:
     """Return the selected rows of a table as JSON text; all rows without a selection."""
     if selection is not None:
         frame = select(frame, selection)
-    return msgspec.json.encode(plain_records(frame)).decode()
+    return msgspec.json.encode(to_plain_records(frame)).decode()
 
 
-def named_rows(value: object, columns: Sequence[Any], storage_type: str) -> "DataFrame":
+def align_columns(value: object, columns: Sequence[Any], storage_type: str) -> "DataFrame":
     """Convert a value to rows for a table with these columns; it may omit some of them.
 
     Columns are matched by their names as text; rows without names that are as wide as the table
@@ -205,7 +211,7 @@ def named_rows(value: object, columns: Sequence[Any], storage_type: str) -> "Dat
     return frame.set_axis([labels[label] for label in texts], axis=1)
 
 
-def added_rows(value: object, columns: Sequence[Any], storage_type: str) -> "DataFrame":
+def align_added_rows(value: object, columns: Sequence[Any], storage_type: str) -> "DataFrame":
     """Return `named_rows` with all columns of the table in its order; missing cells are null.
 
     Raises:
@@ -213,7 +219,7 @@ def added_rows(value: object, columns: Sequence[Any], storage_type: str) -> "Dat
     """
     import pandas
 
-    rows = named_rows(value, columns, storage_type)
+    rows = align_columns(value, columns, storage_type)
     series = [
         rows[label]
         if label in rows.columns
@@ -224,15 +230,15 @@ def added_rows(value: object, columns: Sequence[Any], storage_type: str) -> "Dat
     return frame.set_axis(list(columns), axis=1)
 
 
-def _plain_column(series: Any) -> list[Any]:
+def _to_plain_column(series: Any) -> list[Any]:
     values = series_values(series)
     # Numbers and text need no conversion of each value: the encoder writes NaN as null.
     if str(series.dtype) in _PLAIN_TYPES:
         return values
-    return [plain_value(value) for value in values]
+    return [to_plain_data(value) for value in values]
 
 
-def _object(kind: type[Any], row: Mapping[Any, Any], number: int, *, by_name: bool) -> Any:
+def _make_object(kind: type[Any], row: Mapping[Any, Any], number: int, *, by_name: bool) -> Any:
     try:
         return kind(**row) if by_name else kind(*row.values())
     except MemoryError:
@@ -240,12 +246,12 @@ def _object(kind: type[Any], row: Mapping[Any, Any], number: int, *, by_name: bo
     # The class is the user's; it may raise anything.
     except Exception as error:
         raise InvalidError(
-            f"row {number} cannot be converted to {kind.__qualname__}: {reason(error)}"
+            f"row {number} cannot be converted to {kind.__qualname__}: {describe_error(error)}"
         ) from error
 
 
-def _of_arrow(value: Any) -> "DataFrame":
-    require("pyarrow", "pyarrow")
+def _from_arrow(value: Any) -> "DataFrame":
+    require_modules("pyarrow", "pyarrow")
     import pyarrow  # type: ignore[import-untyped]
 
     try:
@@ -263,31 +269,31 @@ def _of_arrow(value: Any) -> "DataFrame":
     # The export is code of another library; it may raise anything.
     except Exception as error:
         raise InvalidError(
-            f"the {python_type(value)} cannot be converted to a table: {reason(error)}"
+            f"the {python_type(value)} cannot be converted to a table: {describe_error(error)}"
         ) from error
     return frame_of_arrow(table)
 
 
-def _of_rows(rows: list[Any], storage_type: str) -> "DataFrame":
+def _from_rows(rows: list[Any], storage_type: str) -> "DataFrame":
     if all(isinstance(row, Mapping) for row in rows):
         labels = list(dict.fromkeys(label for row in rows for label in row))
         bounds.check_table(len(rows), len(labels))
-        bounds.check_filled(len(rows) * len(labels), sum(map(len, rows)))
+        bounds.check_density(len(rows) * len(labels), sum(map(len, rows)))
         columns = [column_of([row.get(label) for row in rows]) for label in labels]
-        return table_of(columns, labels, len(rows))
+        return make_table(columns, labels, len(rows))
     if all(isinstance(row, list) for row in rows):
         width = max(map(len, rows), default=0)
         bounds.check_table(len(rows), width)
-        bounds.check_filled(len(rows) * width, sum(map(len, rows)))
+        bounds.check_density(len(rows) * width, sum(map(len, rows)))
         rows = [row if len(row) == width else row + [None] * (width - len(row)) for row in rows]
         columns = [column_of(column) for column in zip(*rows, strict=True)]
-        return table_of(columns, range(len(columns)), len(rows))
+        return make_table(columns, range(len(columns)), len(rows))
     if all(isinstance(row, PLAIN_VALUES) or hasattr(row, "dtype") for row in rows):
-        return table_of([column_of(rows)], [0], len(rows))
-    raise _refusal(rows, storage_type)
+        return make_table([column_of(rows)], [0], len(rows))
+    raise _make_type_error(rows, storage_type)
 
 
-def _in_order(value: Any) -> list[Any]:
+def _to_list(value: Any) -> list[Any]:
     try:
         return sorted(value) if isinstance(value, set | frozenset) else list(value)
     except TypeError:
@@ -296,13 +302,13 @@ def _in_order(value: Any) -> list[Any]:
         ) from None
 
 
-def _array_of(frame: "DataFrame") -> Any:
+def _to_array(frame: "DataFrame") -> Any:
     """Return a table as an array; a null among numbers becomes NaN if no number is rounded."""
     frame = frame.copy(deep=False)
     for position in range(frame.shape[1]):
         series: Any = frame.iloc[:, position]
         if hasattr(series.dtype, "numpy_dtype") and series.isna().any():
-            is_exact = series.dtype.kind in "iuf" and not (series.abs() > EXACT).any()
+            is_exact = series.dtype.kind in "iuf" and not (series.abs() > MAX_EXACT_INTEGER).any()
             frame.isetitem(
                 position,
                 series.to_numpy(float, na_value=float("nan"))
@@ -312,17 +318,19 @@ def _array_of(frame: "DataFrame") -> Any:
     return frame.to_numpy()
 
 
-def _arrow_of(frame: "DataFrame", library: str) -> Any:
-    require(library, library, extra="polars" if library == "polars" else "tabular")
+def _to_arrow(frame: "DataFrame", library: str) -> Any:
+    require_modules(library, library, extra="polars" if library == "polars" else "tabular")
     import pyarrow
 
     try:
-        table = pyarrow.Table.from_pandas(shown(frame), preserve_index=False)
+        table = pyarrow.Table.from_pandas(normalize_labels(frame), preserve_index=False)
         if library == "pyarrow":
             return table.replace_schema_metadata()
         return importlib.import_module("polars").from_arrow(table)
     except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise InvalidError(f"the table cannot be read as {library}: {reason(error)}") from error
+        raise InvalidError(
+            f"the table cannot be read as {library}: {describe_error(error)}"
+        ) from error
 
 
 def _is_columns(value: Mapping[Any, Any]) -> bool:
@@ -341,15 +349,15 @@ def _is_array(value: object, dimensions: tuple[int, ...]) -> bool:
     return hasattr(value, "__array__") and getattr(value, "ndim", None) in dimensions
 
 
-def _refusal(value: object, storage_type: str) -> InvalidError:
+def _make_type_error(value: object, storage_type: str) -> InvalidError:
     return InvalidError(
         f"storage type '{storage_type}' stores tables: a pandas or polars DataFrame, a list of"
         " objects, of rows (lists) or of plain values, or an object of columns (lists of the same"
-        f" length); it was given {_form(value)}"
+        f" length); it was given {_describe_value(value)}"
     )
 
 
-def _form(value: object) -> str:
+def _describe_value(value: object) -> str:
     if isinstance(value, Mapping):
         return "an object whose values are not lists of the same length"
     if isinstance(value, list | tuple):

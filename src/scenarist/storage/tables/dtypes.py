@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.python.objects import reason
+from scenarist.storage.python.objects import describe_error
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-_PLAIN = {
+_UNAMBIGUOUS = {
     "datetime64": (
         re.compile(r"\s*[0-9]{4}(?![0-9]{1,3}$)"),
         "does not begin with the year, so day and month could be confused; write 2026-01-31,"
@@ -26,7 +26,7 @@ _PLAIN = {
 """For types that parse text: a pattern of unambiguous texts, and the error for other texts."""
 
 
-def declared(frame: "DataFrame", dtype: object) -> "DataFrame":
+def apply_dtypes(frame: "DataFrame", dtype: object) -> "DataFrame":
     """Convert the columns of a table to the types that the property ``dtype`` declares.
 
     Raises:
@@ -45,7 +45,7 @@ def declared(frame: "DataFrame", dtype: object) -> "DataFrame":
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidError(
                 f"column {label!r} cannot have the type {kind!r} that dtype declares:"
-                f" {reason(error)}"
+                f" {describe_error(error)}"
             ) from error
     return frame
 
@@ -75,8 +75,8 @@ def _as_type(series: Any, kind: Any) -> Any:
     if is_text_type(kind) and kind not in ("category", "object"):
         # A null stays null.
         return series.astype("str" if kind is str else kind)
-    _require_plain(series, kind)
-    numbers = series[_is_number(series)]
+    _require_unambiguous(series, kind)
+    numbers = series[_number_mask(series)]
     with warnings.catch_warnings():
         # Overflow is checked below.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -93,22 +93,22 @@ def _as_type(series: Any, kind: Any) -> Any:
     return typed
 
 
-def _require_plain(series: Any, kind: object) -> None:
+def _require_unambiguous(series: Any, kind: object) -> None:
     """Check that texts are unambiguous dates or durations.
 
     Raises:
         ValueError: A date does not begin with the year, or a duration has no unit.
     """
     name = str(kind).partition("[")[0]
-    if name not in _PLAIN or series.dtype.kind in "biufmM":
+    if name not in _UNAMBIGUOUS or series.dtype.kind in "biufmM":
         return
-    form, fault = _PLAIN[name]
+    form, fault = _UNAMBIGUOUS[name]
     for cell in series.dropna():
         if isinstance(cell, str) and not form.match(cell):
             raise ValueError(f"{cell!r} {fault}")
 
 
-def _is_number(series: Any) -> Any:
+def _number_mask(series: Any) -> Any:
     """Return which cells of a column are numbers, not nulls or booleans."""
     if series.dtype.kind in "iuf":
         return series.notna()

@@ -7,12 +7,12 @@ import msgspec
 
 from scenarist.domain.selections import Selection
 from scenarist.storage.python.data_frames import is_frame, is_labelled_series
-from scenarist.storage.python.rendition import plain_value
-from scenarist.storage.tables.conversion import plain_records
+from scenarist.storage.python.rendition import to_plain_data
+from scenarist.storage.tables.conversion import to_plain_records
 from scenarist.storage.tables.selection import select
 
 
-def shown(value: Any, selection: Selection | None) -> Any:
+def to_json_data(value: Any, selection: Selection | None) -> Any:
     """Convert the selected part of a value to plain JSON data: a table to its rows.
 
     Parts without a JSON form become their ``repr``.
@@ -24,10 +24,10 @@ def shown(value: Any, selection: Selection | None) -> Any:
         value = select(value, selection)
     if is_labelled_series(value):
         value = value.to_frame()
-    return plain_records(value) if is_frame(value) else plain_value(value)
+    return to_plain_records(value) if is_frame(value) else to_plain_data(value)
 
 
-def strict(data: object) -> str:
+def encode_strict(data: object) -> str:
     """Encode plain data as JSON text that every parser accepts: NaN and infinities are null."""
     try:
         return msgspec.json.encode(data).decode()

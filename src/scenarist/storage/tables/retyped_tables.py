@@ -7,7 +7,7 @@ from typing import Any
 from scenarist.domain.errors import InvalidError
 from scenarist.storage.python.data_frames import unique_texts, with_row_labels
 from scenarist.storage.tables.conversion import to_frame
-from scenarist.storage.tables.retyping import is_same, retyped, retyped_items, unfit
+from scenarist.storage.tables.retyping import is_same, make_form_error, retype, retype_items
 
 _PLAIN_KINDS = frozenset("biuf")
 
@@ -58,10 +58,10 @@ def as_frame(data: Any, present: Any) -> Any:
         else column
         for name, (_, column) in zip(names, given.items(), strict=True)
     ]
-    return _assembled(columns, names, present, shown) if columns else given
+    return _assemble(columns, names, present, shown) if columns else given
 
 
-def _assembled(columns: list[Any], names: list[str], present: Any, shown: Any) -> Any:
+def _assemble(columns: list[Any], names: list[str], present: Any, shown: Any) -> Any:
     """Assemble columns under the labels of the present table; see `as_frame`."""
     import pandas
 
@@ -92,29 +92,29 @@ def _as_column(given: Any, like: Any, where: str) -> Any:
     cells = given.astype(object).where(given.notna(), None).tolist()
     dtype = like.dtype
     if dtype.kind in _PLAIN_KINDS or isinstance(dtype, pandas.StringDtype):
-        return _fitting(given, dtype)
+        return _convert_if_exact(given, dtype)
     if isinstance(dtype, pandas.CategoricalDtype):
         categories = dtype.categories
-        cells = retyped_items(cells, categories.tolist(), where)
+        cells = retype_items(cells, categories.tolist(), where)
         known = set(categories)
         new = [cell for cell in dict.fromkeys(cells) if cell is not None and cell not in known]
         values: Any = pandas.Categorical(
             cells, categories=[*categories, *new], ordered=dtype.ordered
         )
         return pandas.Series(values, index=given.index)
-    cells = retyped_items(cells, like.tolist(), where)
+    cells = retype_items(cells, like.tolist(), where)
     try:
         made = pandas.Series(cells, index=given.index, dtype=dtype)
     # The column type does not accept the cells.
     except (TypeError, ValueError) as error:
         sample = next((cell for cell in like.tolist() if not pandas.isna(cell)), None)
-        raise unfit(cells, sample, where, error) from error
+        raise make_form_error(cells, sample, where, error) from error
     if dtype.kind in "mM":
-        _require_uncut(cells, made.tolist(), where, dtype)
+        _require_untruncated(cells, made.tolist(), where, dtype)
     return made
 
 
-def _fitting(given: Any, dtype: Any) -> Any:
+def _convert_if_exact(given: Any, dtype: Any) -> Any:
     """Convert a column to a type if that changes none of its cells; else return it unchanged."""
     try:
         cast = given.astype(dtype)
@@ -129,15 +129,15 @@ def _as_series(data: Any, present: Any) -> Any:
     import pandas
 
     if type(data) is not list:
-        raise unfit(data, present, "the value")
+        raise make_form_error(data, present, "the value")
     if data and all(type(row) is dict for row in data):
         frame = as_frame(data, present.to_frame())
         return frame.iloc[:, -1].rename(present.name)
     is_default = isinstance(present.index, pandas.RangeIndex)
     if not is_default and len(data) != len(present):
-        raise unfit(data, present, "the value")
+        raise make_form_error(data, present, "the value")
     if any(isinstance(item, list | dict) for item in data):
-        raise unfit(data, present, "the value")
+        raise make_form_error(data, present, "the value")
     given = to_frame({"cells": data}, "pandas.Series").iloc[:, 0]
     made = _as_column(given, present, "the value").rename(present.name)
     return made if is_default else made.set_axis(present.index)
@@ -148,18 +148,18 @@ def _as_array(data: Any, present: Any) -> Any:
 
     kind = present.dtype.kind
     if type(data) is not list:
-        raise unfit(data, present, "the value")
+        raise make_form_error(data, present, "the value")
     if kind == "O" and present.ndim == 1:
         made = numpy.empty(len(data), object)
-        made[:] = retyped_items(data, present.tolist(), "the value")
+        made[:] = retype_items(data, present.tolist(), "the value")
         return made
     if kind not in "biufUM":
-        raise unfit(data, present, "the value")
+        raise make_form_error(data, present, "the value")
     given = numpy.array(data)
     made = numpy.array(data, present.dtype if kind != "U" else None)
     is_kept = kind == "M" or is_same(given.tolist(), made.tolist())
     if not is_kept and given.dtype.kind not in "biufU":
-        raise unfit(data, present, "the value")
+        raise make_form_error(data, present, "the value")
     return made if is_kept else given
 
 
@@ -170,10 +170,10 @@ def _as_scalar(data: Any, present: Any) -> Any:
     if kind in _PLAIN_KINDS and isinstance(data, bool) == (kind == "b"):
         made = type(present)(data)
         return made if made == data else data
-    return retyped(data, present.item())
+    return retype(data, present.item())
 
 
-def _require_uncut(cells: list[Any], kept: list[Any], where: str, dtype: Any) -> None:
+def _require_untruncated(cells: list[Any], kept: list[Any], where: str, dtype: Any) -> None:
     """Check that timestamps and durations were not truncated to the unit of a column."""
     import pandas
 

@@ -24,15 +24,21 @@ from typing import Any
 import msgspec
 
 from scenarist.domain.errors import InvalidError
-from scenarist.storage.python.objects import python_type, reason
-from scenarist.storage.python.rendition import plain_value
-from scenarist.storage.python.structures import State, fields_of, is_structure, restored, state_of
+from scenarist.storage.python.objects import describe_error, python_type
+from scenarist.storage.python.rendition import to_plain_data
+from scenarist.storage.python.structures import (
+    ObjectState,
+    fields_of,
+    is_structure,
+    restore,
+    state_of,
+)
 
 _PLAIN = frozenset({NoneType, bool, int, float, str})
 _LISTS = (list, tuple, set, frozenset, deque)
 
 
-def retyped(data: Any, present: Any, where: str = "the value") -> Any:
+def retype(data: Any, present: Any, where: str = "the value") -> Any:
     """Convert data to the types of the value that it replaces.
 
     Args:
@@ -48,22 +54,22 @@ def retyped(data: Any, present: Any, where: str = "the value") -> Any:
         is_kept = data is None and kind is float and not math.isfinite(present)
         return present if is_kept else data
     if kind is list:
-        return retyped_items(data, present, where) if type(data) is list else data
+        return retype_items(data, present, where) if type(data) is list else data
     if kind is dict and type(data) is not dict:
-        return present if is_same(data, plain_value(present)) else data
+        return present if is_same(data, to_plain_data(present)) else data
     if isinstance(present, dict) and type(data) is dict:
-        return _retyped_dict(data, present, where)
+        return _retype_dict(data, present, where)
     if is_structure(kind) and type(data) in (dict, list):
-        return _retyped_structure(data, present, where)
+        return _retype_structure(data, present, where)
     if kind in _LISTS and type(data) is list:
-        items = retyped_items(data, list(present), where)
+        items = retype_items(data, list(present), where)
         return deque(items, present.maxlen) if isinstance(present, deque) else kind(items)
-    if type(data) is kind or is_same(data, plain_value(present)):
+    if type(data) is kind or is_same(data, to_plain_data(present)):
         return data if type(data) is kind else present
-    return None if data is None else _retyped_leaf(data, present, where)
+    return None if data is None else _retype_leaf(data, present, where)
 
 
-def retyped_items(data: list[Any], present: Sequence[Any], where: str) -> list[Any]:
+def retype_items(data: list[Any], present: Sequence[Any], where: str) -> list[Any]:
     """Convert the items of a list, each to the type of the item that it replaces or of all items.
 
     Raises:
@@ -72,12 +78,12 @@ def retyped_items(data: list[Any], present: Sequence[Any], where: str) -> list[A
     kinds = {type(item) for item in present} - {NoneType}
     if kinds <= _PLAIN - {float} or (kinds <= _PLAIN and None not in data):
         return data
-    forms = [_form(item) for item in present]
+    forms = [_json_form(item) for item in present]
     known = dict(zip(forms, present, strict=True))
     pattern = next((item for item in reversed(present) if item is not None), None)
     items = []
     for position, item in enumerate(data):
-        form, is_there = _form(item), position < len(present)
+        form, is_there = _json_form(item), position < len(present)
         if is_there and form == forms[position]:
             items.append(present[position])
         elif form in known:
@@ -86,25 +92,25 @@ def retyped_items(data: list[Any], present: Sequence[Any], where: str) -> list[A
             items.append(item)
         else:
             like = present[position] if is_there and present[position] is not None else pattern
-            items.append(retyped(item, like, f"{where}[{position}]"))
+            items.append(retype(item, like, f"{where}[{position}]"))
     return items
 
 
-def retyped_added(data: Any, present: Any) -> Any:
+def retype_appended(data: Any, present: Any) -> Any:
     """Convert data to append to a value: one or more items to the type that all its items have.
 
     Raises:
         InvalidError: The data does not have the form of the present value.
     """
     if isinstance(present, dict) and type(data) is dict:
-        return _retyped_dict(data, present, "the value")
+        return _retype_dict(data, present, "the value")
     if isinstance(present, _LISTS):
         items = list(data) if isinstance(data, list | tuple) else [data]
         there = list(present)
         if len({type(item) for item in there} - {NoneType}) != 1:
             return items
         like = next(item for item in there if item is not None)
-        return [retyped(item, like, f"item {number}") for number, item in enumerate(items, 1)]
+        return [retype(item, like, f"item {number}") for number, item in enumerate(items, 1)]
     return data
 
 
@@ -119,28 +125,28 @@ def is_same(data: Any, shown: Any) -> bool:
     return isinstance(data, bool) == isinstance(shown, bool) and bool(data == shown)
 
 
-def unfit(data: Any, present: Any, where: str, why: object = None) -> InvalidError:
+def make_form_error(data: Any, present: Any, where: str, why: object = None) -> InvalidError:
     """Return the error for data that does not have the form of the present value."""
-    shown = json.dumps(plain_value(present), default=str)[:100]
-    told = f" ({reason(why)})" if isinstance(why, BaseException) else ""
+    shown = json.dumps(to_plain_data(present), default=str)[:100]
+    told = f" ({describe_error(why)})" if isinstance(why, BaseException) else ""
     return InvalidError(
         f"{where} is of type {python_type(present)}, shown as {shown}; {json.dumps(data):.100} does"
         f" not have this form{told}. Give it in this form; a task can write another type"
     )
 
 
-def _retyped_dict(data: dict[str, Any], present: dict[Any, Any], where: str) -> Any:
-    keys = {key_text(key): key for key in present}
+def _retype_dict(data: dict[str, Any], present: dict[Any, Any], where: str) -> Any:
+    keys = {key_to_text(key): key for key in present}
     kinds = {type(item) for item in present.values()} - {NoneType}
     pattern = next((item for item in present.values() if item is not None), None)
     kept: dict[Any, Any] = {}
     for text, item in data.items():
         place = f"{where}[{text!r}]"
         if text in keys:
-            kept[keys[text]] = retyped(item, present[keys[text]], place)
+            kept[keys[text]] = retype(item, present[keys[text]], place)
         else:
             key = _new_key(text, present, where)
-            kept[key] = retyped(item, pattern, place) if len(kinds) == 1 else item
+            kept[key] = retype(item, pattern, place) if len(kinds) == 1 else item
     if type(present) is dict:
         return kept
     made = copy.copy(present)
@@ -149,9 +155,9 @@ def _retyped_dict(data: dict[str, Any], present: dict[Any, Any], where: str) -> 
     return made
 
 
-def key_text(key: Any) -> str:
+def key_to_text(key: Any) -> str:
     """Return a key as it is shown."""
-    shown: dict[str, None] = plain_value({key: None})
+    shown: dict[str, None] = to_plain_data({key: None})
     return next(iter(shown))
 
 
@@ -161,7 +167,7 @@ def _new_key(text: str, present: dict[Any, Any], where: str) -> Any:
         return text
     (kind,) = kinds
     if kind not in _PLAIN:
-        return retyped(text, next(iter(present)), f"the key {text!r} of {where}")
+        return retype(text, next(iter(present)), f"the key {text!r} of {where}")
     try:
         key = json.loads(text)
     except ValueError:
@@ -169,7 +175,7 @@ def _new_key(text: str, present: dict[Any, Any], where: str) -> Any:
     return key if type(key) is kind else text
 
 
-def _retyped_structure(data: Any, present: Any, where: str) -> Any:
+def _retype_structure(data: Any, present: Any, where: str) -> Any:
     kind = type(present)
     if isinstance(present, tuple):
         fields = dict(zip(kind._fields, present, strict=True))
@@ -178,46 +184,46 @@ def _retyped_structure(data: Any, present: Any, where: str) -> Any:
     else:
         fields = fields_of(present) or {}
     if type(data) is not dict or data.keys() != fields.keys():
-        raise unfit(data, present, where)
-    made = {key: retyped(data[key], fields[key], f"{where}.{key}") for key in fields}
+        raise make_form_error(data, present, where)
+    made = {key: retype(data[key], fields[key], f"{where}.{key}") for key in fields}
     try:
         if hasattr(kind, "model_validate"):
             return kind.model_validate(made, by_name=True)
-        return restored(kind, State(made, state_of(present).extras))
+        return restore(kind, ObjectState(made, state_of(present).extras))
     except MemoryError:
         raise
     # The class is the user's; it may raise anything.
     except Exception as error:
-        raise unfit(data, present, where, error) from error
+        raise make_form_error(data, present, where, error) from error
 
 
-def _retyped_leaf(data: Any, present: Any, where: str) -> Any:
+def _retype_leaf(data: Any, present: Any, where: str) -> Any:
     convert = _find_converter(type(present))
     if convert is None:
-        raise unfit(data, present, where)
+        raise make_form_error(data, present, where)
     try:
         return convert(data, present)
     except (InvalidError, MemoryError):
         raise
     # The class may raise anything for data that does not have its form.
     except Exception as error:
-        raise unfit(data, present, where, error) from error
+        raise make_form_error(data, present, where, error) from error
 
 
 def _find_converter(kind: type[Any]) -> Callable[[Any, Any], Any] | None:
     from scenarist.storage.tables import retyped_tables
 
     if issubclass(kind, enum.Enum):
-        return _member
+        return _to_member
     if issubclass(kind, pathlib.PurePath):
         return lambda data, _: kind(data)
     return _CONVERTERS.get(kind) or retyped_tables.find_converter(kind)
 
 
-_FINER = re.compile(r"[.,]\d{6}\d*[1-9]")
+_NANOSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
 
 
-def _to_microseconds(convert: Callable[[str], Any]) -> Callable[[Any, Any], Any]:
+def _refuse_nanoseconds(convert: Callable[[str], Any]) -> Callable[[Any, Any], Any]:
     """Return a converter that refuses nanoseconds, which Python's parser would drop."""
 
     def read(data: Any, _present: Any) -> Any:
@@ -228,11 +234,11 @@ def _to_microseconds(convert: Callable[[str], Any]) -> Callable[[Any, Any], Any]
 
 
 def _require_microseconds(data: Any) -> None:
-    if isinstance(data, str) and _FINER.search(data):
+    if isinstance(data, str) and _NANOSECONDS.search(data):
         raise ValueError("this type has no finer resolution than microseconds")
 
 
-def _moment(data: str, present: datetime.datetime) -> datetime.datetime:
+def _to_datetime(data: str, present: datetime.datetime) -> datetime.datetime:
     _require_microseconds(data)
     moment = datetime.datetime.fromisoformat(data)
     if (moment.tzinfo is None) != (present.tzinfo is None):
@@ -240,35 +246,35 @@ def _moment(data: str, present: datetime.datetime) -> datetime.datetime:
     return moment if moment.tzinfo is None else moment.astimezone(present.tzinfo)
 
 
-def _member(data: Any, present: enum.Enum) -> enum.Enum:
+def _to_member(data: Any, present: enum.Enum) -> enum.Enum:
     kind = type(present)
     for member in kind:
-        if is_same(data, plain_value(member.value)):
+        if is_same(data, to_plain_data(member.value)):
             return member
     return kind(data)
 
 
-def _decimal(data: Any, _present: decimal.Decimal) -> decimal.Decimal:
+def _to_decimal(data: Any, _present: decimal.Decimal) -> decimal.Decimal:
     if isinstance(data, bool):
         raise TypeError("a boolean is not a number")
     return decimal.Decimal(str(data))
 
 
-def _form(item: Any) -> str:
-    return json.dumps(plain_value(item), default=str, sort_keys=True)
+def _json_form(item: Any) -> str:
+    return json.dumps(to_plain_data(item), default=str, sort_keys=True)
 
 
-def _bytes(data: str) -> bytes:
+def _to_bytes(data: str) -> bytes:
     return base64.b64decode(data, validate=True)
 
 
 _CONVERTERS: Mapping[type[Any], Callable[[Any, Any], Any]] = {
-    datetime.datetime: _moment,
+    datetime.datetime: _to_datetime,
     datetime.date: lambda data, _: datetime.date.fromisoformat(data),
-    datetime.time: _to_microseconds(datetime.time.fromisoformat),
-    datetime.timedelta: _to_microseconds(lambda data: msgspec.convert(data, datetime.timedelta)),
-    decimal.Decimal: _decimal,
+    datetime.time: _refuse_nanoseconds(datetime.time.fromisoformat),
+    datetime.timedelta: _refuse_nanoseconds(lambda data: msgspec.convert(data, datetime.timedelta)),
+    decimal.Decimal: _to_decimal,
     uuid.UUID: lambda data, _: uuid.UUID(data),
-    bytes: lambda data, _: _bytes(data),
-    bytearray: lambda data, _: bytearray(_bytes(data)),
+    bytes: lambda data, _: _to_bytes(data),
+    bytearray: lambda data, _: bytearray(_to_bytes(data)),
 }

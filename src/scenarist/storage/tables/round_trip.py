@@ -10,19 +10,19 @@ from scenarist.storage.python.data_frames import series_values, text_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_MEND = "make read_kwargs and write_kwargs match"
+_FIX = "make read_kwargs and write_kwargs match"
 
 
-def require_names(frame: "DataFrame", again: "DataFrame") -> None:
+def require_same_names(frame: "DataFrame", again: "DataFrame") -> None:
     """Check that the columns that are read back are columns that were written."""
     names = {text_of(label) for label in frame.columns}
     labels: list[Any] = list(again.columns)
     if any(isinstance(label, str | int) and str(label) not in names for label in labels):
         found = ", ".join(repr(str(label)) for label in labels)
-        raise InvalidError(f"the names of the columns would be read as {found}; {_MEND}")
+        raise InvalidError(f"the names of the columns would be read as {found}; {_FIX}")
 
 
-def require_values(
+def require_same_values(
     frame: "DataFrame",
     again: "DataFrame",
     write_kwargs: Mapping[str, Any],
@@ -38,29 +38,29 @@ def require_values(
             continue
         given, found = frame.iloc[:, position], again.iloc[:, position]
         is_present = given.notna().to_numpy()
-        changed = _first_change(given[is_present], found[is_present], write_kwargs)
+        changed = _find_first_change(given[is_present], found[is_present], write_kwargs)
         if changed is not None:
             raise InvalidError(
-                f"column {label!r} holds {changed[0]}, which would be read as {changed[1]}; {_MEND}"
+                f"column {label!r} holds {changed[0]}, which would be read as {changed[1]}; {_FIX}"
             )
 
 
-def _first_change(
+def _find_first_change(
     given: Any, found: Any, write_kwargs: Mapping[str, Any]
 ) -> tuple[str, str] | None:
     """Return the first cell that is read back differently, and the cell read, as texts."""
-    before, after = _comparable(given, found, write_kwargs)
+    before, after = _comparable_parts(given, found, write_kwargs)
     for one, other in zip(series_values(before), series_values(after), strict=True):
-        if isinstance(one, str) != isinstance(other, str) or _differ(one, other):
-            return _told(one), _told(other)
+        if isinstance(one, str) != isinstance(other, str) or _is_different(one, other):
+            return _describe_cell(one), _describe_cell(other)
     return None
 
 
-def _comparable(given: Any, found: Any, write_kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+def _comparable_parts(given: Any, found: Any, write_kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
     """Return the parts of two columns that must be equal; empty if the options say otherwise."""
     nothing = given[:0], found[:0]
     if found.dtype.kind == "M":
-        moments = _moments(given)
+        moments = _to_timestamps(given)
         form = write_kwargs.get("date_format") if given.dtype.kind == "M" else None
         if moments is None or form is None:
             return nothing if moments is None else (moments, found)
@@ -76,13 +76,13 @@ def _comparable(given: Any, found: Any, write_kwargs: Mapping[str, Any]) -> tupl
     return given[is_plain], found[is_plain]
 
 
-def _differ(one: Any, other: Any) -> bool:
+def _is_different(one: Any, other: Any) -> bool:
     import pandas
 
     return bool(pandas.isna(other) or one != other)
 
 
-def _told(cell: Any) -> str:
+def _describe_cell(cell: Any) -> str:
     import pandas
 
     if isinstance(cell, str):
@@ -90,7 +90,7 @@ def _told(cell: Any) -> str:
     return "null" if pandas.isna(cell) else str(cell)
 
 
-def _moments(given: Any) -> Any:
+def _to_timestamps(given: Any) -> Any:
     """Convert a column of dates or timestamps to timestamps; None if it holds something else."""
     import pandas
 

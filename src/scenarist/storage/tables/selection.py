@@ -7,7 +7,7 @@ from typing import Any
 from scenarist.domain.errors import InvalidError
 from scenarist.domain.selections import Selection
 from scenarist.domain.vocabulary import JoinOperator
-from scenarist.storage.python.data_frames import is_frame, is_labelled_series, shown
+from scenarist.storage.python.data_frames import is_frame, is_labelled_series, normalize_labels
 from scenarist.storage.python.objects import row_of
 from scenarist.storage.tables import comparison
 
@@ -26,13 +26,13 @@ def select(value: Any, selection: Selection) -> Any:
     if is_labelled_series(value):
         value = value.to_frame()
     if is_frame(value):
-        return _of_frame(shown(value), selection)
+        return _select_from_frame(normalize_labels(value), selection)
     if isinstance(value, list | tuple):
-        return _of_list(value, selection)
-    raise _refusal(f"the value is a {type(value).__name__}")
+        return _select_from_list(value, selection)
+    raise _make_type_error(f"the value is a {type(value).__name__}")
 
 
-def select_of_shown(data: Any, selection: Selection) -> Any:
+def select_from_json(data: Any, selection: Selection) -> Any:
     """Return the selected part of a value, given only its JSON form.
 
     None if the JSON form is ambiguous: a text may be a date or a decimal, a null an infinity, and
@@ -49,7 +49,7 @@ def select_of_shown(data: Any, selection: Selection) -> Any:
     return select(data, selection)
 
 
-def _of_frame(frame: Any, selection: Selection) -> Any:
+def _select_from_frame(frame: Any, selection: Selection) -> Any:
     labels = list(frame.columns)
     if not labels:
         return frame.iloc[: selection.limit]
@@ -60,7 +60,7 @@ def _of_frame(frame: Any, selection: Selection) -> Any:
         positions_of.setdefault(label, place)
 
     def position(key: str) -> int:
-        return positions_of[_known(key, positions_of)]
+        return positions_of[_require_column(key, positions_of)]
 
     # Check all names, even if no row is left.
     positions = None
@@ -81,47 +81,47 @@ def _of_frame(frame: Any, selection: Selection) -> Any:
     return frame.iloc[: selection.limit]
 
 
-def _of_list(items: list[Any] | tuple[Any, ...], selection: Selection) -> list[Any]:
+def _select_from_list(items: list[Any] | tuple[Any, ...], selection: Selection) -> list[Any]:
     if not selection.conditions and selection.columns is None:
         return list(items[: selection.limit])
-    rows = [_row(item, number) for number, item in enumerate(items, start=1)]
+    rows = [_to_row(item, number) for number, item in enumerate(items, start=1)]
     if not rows:
         return []
     keys = dict.fromkeys(key for row in rows for key in row)
     for key in selection.columns or ():
-        _known(key, keys)
-    kept = [number for number, keep in enumerate(_joined(rows, keys, selection)) if keep]
+        _require_column(key, keys)
+    kept = [number for number, keep in enumerate(_join_masks(rows, keys, selection)) if keep]
     kept = kept[: selection.limit]
     if selection.columns is None:
         return [items[number] for number in kept]
     return [{key: rows[number].get(key) for key in selection.columns} for number in kept]
 
 
-def _joined(
+def _join_masks(
     rows: list[dict[str, Any]], keys: Collection[str], selection: Selection
 ) -> Iterable[bool]:
     join: Callable[[Iterable[bool]], bool] = any if selection.join == JoinOperator.OR else all
     if not selection.conditions:
         return [True] * len(rows)
     # Inspect the cells of a column only once for all conditions.
-    columns: dict[str, comparison.Cells] = {}
+    columns: dict[str, comparison.ColumnCells] = {}
     masks = []
     for condition in selection.conditions:
-        key = _known(condition.key, keys)
+        key = _require_column(condition.key, keys)
         if key not in columns:
-            columns[key] = comparison.Cells([row.get(key) for row in rows])
+            columns[key] = comparison.ColumnCells([row.get(key) for row in rows])
         masks.append(columns[key].mask(condition))
     return map(join, zip(*masks, strict=True))
 
 
-def _row(item: object, number: int) -> dict[str, Any]:
+def _to_row(item: object, number: int) -> dict[str, Any]:
     row = row_of(item)
     if not isinstance(row, Mapping):
-        raise _refusal(f"item {number} of the list is a {type(item).__name__}")
+        raise _make_type_error(f"item {number} of the list is a {type(item).__name__}")
     return {str(key): value for key, value in row.items()}
 
 
-def _known(key: str, keys: Collection[str]) -> str:
+def _require_column(key: str, keys: Collection[str]) -> str:
     if key not in keys:
         raise InvalidError(
             f"there is no column {key!r}; the columns are {', '.join(map(repr, keys))}"
@@ -129,5 +129,5 @@ def _known(key: str, keys: Collection[str]) -> str:
     return key
 
 
-def _refusal(found: str) -> InvalidError:
+def _make_type_error(found: str) -> InvalidError:
     return InvalidError(f"only tables and lists of objects can be filtered; {found}")

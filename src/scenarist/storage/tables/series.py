@@ -11,15 +11,15 @@ from scenarist.storage.python.data_frames import series_values, unique_texts
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-EXACT = 2**53
+MAX_EXACT_INTEGER = 2**53
 """Largest integer up to which every integer is exact as a float."""
 
-_WHOLE = re.compile("0|-?[1-9][0-9]*")
-_TRUTHS = ("True", "TRUE", "true", "False", "FALSE", "false")
+_INTEGER = re.compile("0|-?[1-9][0-9]*")
+_BOOLEAN_TEXTS = ("True", "TRUE", "true", "False", "FALSE", "false")
 _INFINITE = frozenset({"inf", "-inf"})
-_SPACE = " \t"
+_WHITESPACE = " \t"
 
-TRUTH, NUMBERS, TEXT = "booleans", "numbers", "text"
+BOOLEANS, NUMBERS, TEXT = "booleans", "numbers", "text"
 
 
 def column_of(values: Sequence[Any]) -> Any:
@@ -35,24 +35,26 @@ def column_of(values: Sequence[Any]) -> Any:
     except OverflowError:
         return pandas.Series(values, dtype=object)
     kinds = {kind for kind in set(map(type, values)) if kind is not type(None)}
-    if series.dtype.kind == "f" and any(map(_is_whole_type, kinds)):
+    if series.dtype.kind == "f" and any(map(_is_integer_type, kinds)):
         present = [value for value in values if not _is_missing(value)]
-        if all(_is_whole_type(type(value)) for value in present):
-            return _nullable(values, present)
-        if any(_is_whole_type(type(one)) and abs(int(one)) > EXACT for one in present):
+        if all(_is_integer_type(type(value)) for value in present):
+            return _to_nullable(values, present)
+        if any(
+            _is_integer_type(type(one)) and abs(int(one)) > MAX_EXACT_INTEGER for one in present
+        ):
             return pandas.Series(list(values), dtype=object)
         return series
     if series.dtype == object and kinds:
         present = [value for value in values if not _is_missing(value)]
         found = set(map(type, present))
         if len(present) < len(values) and found and found <= {bool}:
-            return pandas.Series(_nulls(values), dtype="boolean")
-        if len(present) < len(values) and found and all(map(_is_whole_type, found)):
-            return _nullable(values, present)
+            return pandas.Series(_replace_missing_with_none(values), dtype="boolean")
+        if len(present) < len(values) and found and all(map(_is_integer_type, found)):
+            return _to_nullable(values, present)
     return series
 
 
-def table_of(columns: Sequence[Any], labels: Sequence[Any], height: int) -> "DataFrame":
+def make_table(columns: Sequence[Any], labels: Sequence[Any], height: int) -> "DataFrame":
     """Return a table of columns with the given labels, which may repeat."""
     import pandas
 
@@ -66,7 +68,7 @@ def table_of(columns: Sequence[Any], labels: Sequence[Any], height: int) -> "Dat
 def frame_of_arrow(table: Any) -> "DataFrame":
     """Convert a pyarrow table to a DataFrame; integers and booleans stay exact with nulls."""
     columns = [series_of_arrow(column) for column in table.columns]
-    return table_of(columns, unique_texts(table.column_names), table.num_rows)
+    return make_table(columns, unique_texts(table.column_names), table.num_rows)
 
 
 def series_of_arrow(column: Any) -> Any:
@@ -90,7 +92,7 @@ def series_of_arrow(column: Any) -> Any:
     return column.to_pandas(types_mapper=nullable.get if column.null_count else None)
 
 
-def without_needless_nullables(frame: "DataFrame", *, keeping: Any = ()) -> "DataFrame":
+def drop_needless_nullables(frame: "DataFrame", *, keeping: Any = ()) -> "DataFrame":
     """Return a table in which only columns with a null have a nullable type.
 
     Args:
@@ -127,27 +129,27 @@ def series_of_texts(texts: Any, *, is_empty_null: bool = False) -> Any:
     present = texts.drop_null()
     if not len(present):
         return pandas.Series([None] * len(texts), dtype="float64" if len(texts) else object)
-    first = present[0].as_py().strip(_SPACE)
+    first = present[0].as_py().strip(_WHITESPACE)
     found = None
-    if first in _TRUTHS:
-        found = _truths(texts)
+    if first in _BOOLEAN_TEXTS:
+        found = _parse_booleans(texts)
     elif first[:1].isascii() and (first[:1].isdigit() or first[:1] in ("-", ".") or first == "inf"):
-        found = _numbers(texts, first)
+        found = _parse_numbers(texts, first)
         if found is None:
-            trimmed = compute.utf8_trim(texts, _SPACE)
-            found = None if trimmed.equals(texts) else _numbers(trimmed, first)
+            trimmed = compute.utf8_trim(texts, _WHITESPACE)
+            found = None if trimmed.equals(texts) else _parse_numbers(trimmed, first)
     return texts.to_pandas() if found is None else found
 
 
 def kind_of_texts(texts: Any) -> str:
     """Return the kind of column that `series_of_texts` makes; text if there are no cells."""
     series = series_of_texts(texts.drop_null())
-    return {"b": TRUTH, "i": NUMBERS, "u": NUMBERS, "f": NUMBERS}.get(
+    return {"b": BOOLEANS, "i": NUMBERS, "u": NUMBERS, "f": NUMBERS}.get(
         series.dtype.kind, NUMBERS if _is_numbers(series) else TEXT
     )
 
 
-def require_digits(number: Any) -> None:
+def require_exact_float(number: Any) -> None:
     """Check that a decimal is the same number after it is read back as a float.
 
     Numbers that are not decimals pass.
@@ -155,7 +157,11 @@ def require_digits(number: Any) -> None:
     Raises:
         InvalidError: The decimal has more digits than a float keeps.
     """
-    if not isinstance(number, decimal.Decimal) or number.is_nan() or _WHOLE.fullmatch(str(number)):
+    if (
+        not isinstance(number, decimal.Decimal)
+        or number.is_nan()
+        or _INTEGER.fullmatch(str(number))
+    ):
         return
     if number.is_infinite() or decimal.Decimal(repr(float(number))) != number:
         raise InvalidError(
@@ -170,28 +176,28 @@ def _is_numbers(series: Any) -> bool:
     )
 
 
-def _truths(texts: Any) -> Any:
+def _parse_booleans(texts: Any) -> Any:
     import pyarrow
     import pyarrow.compute as compute
 
-    places = compute.index_in(texts, value_set=pyarrow.array(_TRUTHS))
+    places = compute.index_in(texts, value_set=pyarrow.array(_BOOLEAN_TEXTS))
     if places.null_count > texts.null_count:
         return None
-    return series_of_arrow(compute.less(places, len(_TRUTHS) // 2))
+    return series_of_arrow(compute.less(places, len(_BOOLEAN_TEXTS) // 2))
 
 
-def _numbers(texts: Any, first: str) -> Any:
+def _parse_numbers(texts: Any, first: str) -> Any:
     import pyarrow
     import pyarrow.compute as compute
 
     digits = compute.utf8_ltrim(texts, "-")
     zeros = texts.filter(compute.starts_with(digits, "0")).drop_null()
-    if _WHOLE.fullmatch(first):
-        whole = _cast(texts, pyarrow.int64())
+    if _INTEGER.fullmatch(first):
+        whole = _try_cast(texts, pyarrow.int64())
         # A code such as 01 would be written back as 1.
         if whole is not None and not compute.any(compute.not_equal(zeros, "0")).as_py():
             return series_of_arrow(whole)
-    numbers = _cast(texts, pyarrow.float64())
+    numbers = _try_cast(texts, pyarrow.float64())
     if numbers is None:
         return None
     has_codes = compute.any(compute.match_substring_regex(zeros, "^-?0[0-9]")).as_py()
@@ -202,12 +208,12 @@ def _numbers(texts: Any, first: str) -> Any:
         texts.filter(is_odd).drop_null().to_pylist()
     ):
         return None
-    if compute.max(compute.abs(numbers)).as_py() >= EXACT:
-        return _of_large(texts)
+    if compute.max(compute.abs(numbers)).as_py() >= MAX_EXACT_INTEGER:
+        return _parse_large_numbers(texts)
     return numbers.to_pandas()
 
 
-def _cast(texts: Any, kind: Any) -> Any:
+def _try_cast(texts: Any, kind: Any) -> Any:
     import pyarrow
 
     try:
@@ -216,15 +222,15 @@ def _cast(texts: Any, kind: Any) -> Any:
         return None
 
 
-def _of_large(texts: Any) -> Any:
+def _parse_large_numbers(texts: Any) -> Any:
     values = [
-        text if text is None else int(text) if _WHOLE.fullmatch(text) else float(text)
+        text if text is None else int(text) if _INTEGER.fullmatch(text) else float(text)
         for text in texts.to_pylist()
     ]
     return column_of(values)
 
 
-def _nullable(values: Sequence[Any], present: Sequence[Any]) -> Any:
+def _to_nullable(values: Sequence[Any], present: Sequence[Any]) -> Any:
     import pandas
 
     low, high = min(map(int, present)), max(map(int, present))
@@ -236,11 +242,11 @@ def _nullable(values: Sequence[Any], present: Sequence[Any]) -> Any:
     return pandas.Series(nulls, dtype=object)
 
 
-def _nulls(values: Sequence[Any]) -> list[Any]:
+def _replace_missing_with_none(values: Sequence[Any]) -> list[Any]:
     return [None if _is_missing(value) else value for value in values]
 
 
-def _is_whole_type(kind: type) -> bool:
+def _is_integer_type(kind: type) -> bool:
     import numpy
 
     return kind is int or issubclass(kind, numpy.integer)
